@@ -1,0 +1,129 @@
+//! The admin listener of a running gateway: what `tg-admin` serves, taken from the gateway's parts.
+
+use crate::gateway::{Gateway, load_tls};
+use crate::source::Loaded;
+use crate::telemetry::Telemetry;
+use anyhow::{Context as _, Result};
+use arc_swap::ArcSwap;
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tg_config::document::Document;
+use tg_net::drain::{Drain, Drained};
+use tg_net::tasks::{Task, spawn};
+use tg_net::tls::ServerTls;
+
+/// How long requests that are on their way may take when the listener ends.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// A running admin listener.
+pub struct Admin {
+    /// Where it is reached.
+    pub address: SocketAddr,
+    document: Arc<ArcSwap<Value>>,
+    tls: Option<ServerTls>,
+    drain: Drain,
+    served: Task<std::io::Result<Drained>>,
+}
+
+/// Starts the admin listener on the current Tokio runtime. It is not drained with the gateway, so that probes and
+/// metrics tell of the drain; end it by [`Admin::stop`].
+///
+/// # Errors
+/// When its address, its certificate or the ledger cannot be used.
+pub fn start(loaded: &Loaded, gateway: &Gateway, telemetry: &Telemetry) -> Result<Admin> {
+    let declared = &loaded.document.admin;
+    let tls = load_tls(declared.tls.as_ref()).context("admin")?;
+    let bound = tg_net::listener::bind(declared.address.get(), NonZeroUsize::MIN)
+        .with_context(|| format!("admin.address: cannot listen on {}", declared.address))?;
+    let document = Arc::new(ArcSwap::from_pointee(shown(&loaded.document)?));
+    let living = Arc::clone(&gateway.living);
+    let parts = tg_admin::Parts {
+        directory: Arc::clone(&living.directory),
+        ledger: Arc::new(gateway.store.ledger()?),
+        clock: Arc::clone(&living.clock),
+        metrics: telemetry.metrics_renderer(),
+        ready: Arc::new(move || living.ready.load(Ordering::Acquire)),
+        document: Arc::new({
+            let document = Arc::clone(&document);
+            move || Value::clone(&document.load())
+        }),
+        token: declared.token.as_ref().and_then(|reference| loaded.secrets.get(reference)).cloned(),
+    };
+    let (drain, draining) = tg_net::drain::signal();
+    let address = bound.addr;
+    let served = spawn("admin", tg_admin::serve(parts, bound, tls.clone(), draining));
+    Ok(Admin { address, document, tls, drain, served })
+}
+
+impl Admin {
+    /// Shows another document as the one in force, and reads the certificate again. Address and token stay as they
+    /// were at the start. What cannot be read is logged, and the old one stays in use.
+    pub fn reload(&self, loaded: &Loaded) {
+        if let Some(Err(error)) = self.tls.as_ref().map(ServerTls::reload) {
+            tracing::error!(%error, "admin.tls: the old certificate stays in use");
+        }
+        match shown(&loaded.document) {
+            Ok(document) => self.document.store(Arc::new(document)),
+            Err(error) => tracing::error!("the configuration in force cannot be shown: {error:#}"),
+        }
+    }
+
+    /// Ends the listener; requests on their way get their answer.
+    pub async fn stop(self) {
+        self.drain.begin(DRAIN_MAX);
+        if let Some(Err(error)) = self.served.await {
+            tracing::error!(%error, "the admin listener failed");
+        }
+    }
+}
+
+/// The document as it may be shown: secrets are references already; headers may hold what their writer did not take
+/// for a secret.
+fn shown(document: &Document) -> Result<Value> {
+    let mut value = serde_json::to_value(document)?;
+    let otlp = value.pointer_mut("/telemetry/otlp/headers");
+    mask(otlp);
+    for provider in value.pointer_mut("/providers").and_then(Value::as_array_mut).into_iter().flatten() {
+        mask(provider.get_mut("headers"));
+    }
+    Ok(value)
+}
+
+fn mask(headers: Option<&mut Value>) {
+    for (_, text) in headers.and_then(Value::as_object_mut).into_iter().flatten() {
+        let is_reference = text.as_str().is_some_and(|t| t.starts_with("env:") || t.starts_with("file:"));
+        if !is_reference {
+            *text = Value::from("***");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    const FILE: &str = r#"
+providers:
+  - name: a
+    kind: openai
+    api_key: env:OPENAI_API_KEY
+    headers: {x-plain: looks-harmless, x-secret: "env:HEADER"}
+telemetry:
+  otlp:
+    endpoint: https://collector.example
+    headers: {x-team: looks-harmless}
+"#;
+
+    #[test]
+    fn references_are_shown_and_texts_of_headers_are_not() {
+        let document = tg_config::load::from_text("test", FILE).unwrap();
+        let value = shown(&document).unwrap();
+        assert_eq!(value["providers"][0]["api_key"], "env:OPENAI_API_KEY");
+        assert_eq!(value["providers"][0]["headers"]["x-secret"], "env:HEADER");
+        assert!(!value.to_string().contains("looks-harmless"), "{value}");
+    }
+}

@@ -1,0 +1,192 @@
+//! Where a command works: on the store itself, or on a running gateway. One set of verbs for both.
+
+mod remote;
+
+use crate::source::Source;
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use remote::Remote;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tg_admin::api::{
+    IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest, Rotation, Team, TeamPage,
+};
+use tg_admin::{Control, TeamAction};
+use tg_kernel::clock::SystemClock;
+use tg_kernel::secret::Secret;
+use tg_store::Store;
+
+/// The variable that holds the token of a running gateway's admin interface.
+const TOKEN_VARIABLE: &str = "TALLYGATE_ADMIN_TOKEN";
+
+/// Nobody's token is longer; a larger file is another file.
+const TOKEN_BYTES_MAX: u64 = 64 * 1024;
+
+/// Where to work.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Where to work")]
+pub(super) struct AccessArgs {
+    /// Work on the store that this configuration file names [default: tallygate.yaml if it exists, else
+    /// tallygate.db]
+    #[arg(long, short, value_name = "FILE", env = "TALLYGATE_CONFIG", global = true)]
+    config: Option<PathBuf>,
+    /// Work on this store
+    #[arg(long, value_name = "FILE", global = true)]
+    store: Option<PathBuf>,
+    /// Work on a running gateway, by its admin interface, as in http://127.0.0.1:8081. Its token is read from the
+    /// variable TALLYGATE_ADMIN_TOKEN
+    #[arg(long, value_name = "URL", global = true)]
+    admin: Option<String>,
+    /// Read the token from this file
+    #[arg(long, value_name = "FILE", global = true)]
+    token_file: Option<PathBuf>,
+}
+
+/// What a command may do where there is no store yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MissingStore {
+    /// Say so: a mistyped path should not become an empty store.
+    Refuse,
+    /// Make one.
+    Create,
+}
+
+/// A way to teams, keys and the ledger.
+pub(super) enum Access {
+    /// The store itself.
+    Store(Control),
+    /// A running gateway.
+    Gateway(Box<Remote>),
+}
+
+impl AccessArgs {
+    /// Opens the store or sets up the way to the gateway; does not call it yet.
+    pub(super) fn open(&self, missing: MissingStore) -> Result<Access> {
+        match (&self.admin, &self.store) {
+            (Some(_), Some(_)) => bail!("--admin and --store name two places to work on; keep one"),
+            (Some(admin), None) => Ok(Access::Gateway(Box::new(Remote::new(admin, self.token()?)?))),
+            (None, _) if self.token_file.is_some() => bail!("--token-file is for a running gateway; add --admin URL"),
+            (None, Some(path)) => open_store(path, missing),
+            (None, None) => open_store(&self.configured_store()?, missing),
+        }
+    }
+
+    fn configured_store(&self) -> Result<PathBuf> {
+        match Source::choose(self.config.clone()) {
+            Source::File(path) => Ok(tg_config::load::from_file(&path)?.store.path),
+            Source::Environment => Ok(tg_config::document::Store::default().path),
+        }
+    }
+
+    fn token(&self) -> Result<Option<Secret>> {
+        let Some(path) = &self.token_file else {
+            return Ok(std::env::var(TOKEN_VARIABLE).ok().filter(|token| !token.is_empty()).map(Secret::new));
+        };
+        let shown = path.display();
+        let mut text = String::new();
+        File::open(path)
+            .and_then(|file| file.take(TOKEN_BYTES_MAX).read_to_string(&mut text))
+            .with_context(|| format!("--token-file: cannot read {shown}"))?;
+        let token = text.trim();
+        if token.is_empty() {
+            bail!("--token-file: {shown} is empty; write the token there, in one line");
+        }
+        Ok(Some(Secret::new(token)))
+    }
+}
+
+fn open_store(path: &Path, missing: MissingStore) -> Result<Access> {
+    if missing == MissingStore::Refuse && !path.exists() {
+        bail!(
+            "there is no store at {}; start the gateway once, or name the place by --store, --config or --admin",
+            path.display()
+        );
+    }
+    let store = Store::open(path)?;
+    let (directory, ledger) = (Arc::new(store.directory()?), Arc::new(store.ledger()?));
+    Ok(Access::Store(Control::new(directory, ledger, Arc::new(SystemClock::new()))))
+}
+
+impl Access {
+    pub(super) fn teams(&self) -> Result<TeamPage> {
+        match self {
+            Self::Store(control) => Ok(control.teams()),
+            Self::Gateway(remote) => remote.get(&["teams"], ""),
+        }
+    }
+
+    pub(super) fn team(&self, name: &str) -> Result<Team> {
+        match self {
+            Self::Store(control) => Ok(control.team(name)?),
+            Self::Gateway(remote) => remote.get(&["teams", name], ""),
+        }
+    }
+
+    pub(super) fn create_team(&self, new: &NewTeam) -> Result<Team> {
+        match self {
+            Self::Store(control) => Ok(control.create_team(new)?),
+            Self::Gateway(remote) => remote.post(&["teams"], new),
+        }
+    }
+
+    pub(super) fn set_policy(&self, name: &str, policy: &Policy) -> Result<Team> {
+        match self {
+            Self::Store(control) => Ok(control.set_policy(name, policy)?),
+            Self::Gateway(remote) => remote.put(&["teams", name], policy),
+        }
+    }
+
+    pub(super) fn act_on_team(&self, name: &str, action: TeamAction) -> Result<Team> {
+        match self {
+            Self::Store(control) => Ok(control.act_on_team(name, action)?),
+            Self::Gateway(remote) => remote.post(&["teams", name, action.as_str()], &()),
+        }
+    }
+
+    pub(super) fn keys(&self, team: Option<&str>) -> Result<KeyPage> {
+        match self {
+            Self::Store(control) => Ok(control.keys(team)),
+            Self::Gateway(remote) => {
+                let query = team.map_or_else(String::new, |team| format!("team={}", remote::encoded(team)));
+                remote.get(&["keys"], &query)
+            }
+        }
+    }
+
+    pub(super) fn key(&self, id: &str) -> Result<Key> {
+        match self {
+            Self::Store(control) => Ok(control.key(id)?),
+            Self::Gateway(remote) => remote.get(&["keys", id], ""),
+        }
+    }
+
+    pub(super) fn create_key(&self, new: &NewKey) -> Result<IssuedKey> {
+        match self {
+            Self::Store(control) => Ok(control.create_key(new)?),
+            Self::Gateway(remote) => remote.post(&["keys"], new),
+        }
+    }
+
+    pub(super) fn rotate_key(&self, id: &str, rotation: &Rotation) -> Result<IssuedKey> {
+        match self {
+            Self::Store(control) => Ok(control.rotate_key(id, rotation)?),
+            Self::Gateway(remote) => remote.post(&["keys", id, "rotate"], rotation),
+        }
+    }
+
+    pub(super) fn revoke_key(&self, id: &str) -> Result<Key> {
+        match self {
+            Self::Store(control) => Ok(control.revoke_key(id)?),
+            Self::Gateway(remote) => remote.post(&["keys", id, "revoke"], &()),
+        }
+    }
+
+    pub(super) fn report(&self, request: &ReportRequest) -> Result<Report> {
+        match self {
+            Self::Store(control) => Ok(control.report(request)?),
+            Self::Gateway(remote) => remote.get(&["report"], &request.to_query()),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The command line: one file per command.
+
+mod access;
+mod certs;
+mod check;
+mod keys;
+#[cfg(test)]
+mod reference;
+mod report;
+mod schema;
+mod serve;
+mod table;
+mod teams;
+pub(crate) mod terminal;
+
+pub(crate) use report::report_text;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The gateway between your applications and their model providers.
+#[derive(Debug, Parser)]
+#[command(name = "tallygate", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway
+    Serve(serve::Serve),
+    /// Check a configuration by everything that a start does, short of starting
+    Check(check::Check),
+    /// Run the gateway against simulated providers, with traffic of eight teams and the report at the end
+    Demo(crate::demo::Demo),
+    /// Show calls, tokens and cost from the ledger
+    Report(report::Report),
+    /// Show and change teams
+    Teams(teams::Teams),
+    /// Make, show, rotate and revoke keys
+    Keys(keys::Keys),
+    /// Make a local certificate authority and a certificate for this machine
+    Certs(certs::Certs),
+    /// Print the JSON Schema of the configuration file, for editors
+    Schema,
+}
+
+/// Which configuration a command works on.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ConfigArg {
+    /// The configuration file [default: tallygate.yaml if it exists, else the environment]
+    #[arg(long, short, value_name = "FILE", env = "TALLYGATE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+impl Cli {
+    /// Runs the command. Errors go to standard error, the whole chain of causes in one place.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let done = match self.command {
+            Command::Serve(serve) => serve.run(),
+            Command::Check(check) => check.run(),
+            Command::Demo(demo) => demo.run(),
+            Command::Report(report) => report.run(),
+            Command::Teams(teams) => teams.run(),
+            Command::Keys(keys) => keys.run(),
+            Command::Certs(certs) => certs.run(),
+            Command::Schema => schema::run(),
+        };
+        match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                terminal::complain(&error);
+                ExitCode::FAILURE
+            }
+        }
+    }
+}

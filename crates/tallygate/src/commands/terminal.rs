@@ -1,0 +1,22 @@
+//! The only place that writes to the terminal.
+
+use anyhow::{Context as _, Result};
+use std::io::Write as _;
+
+/// Writes text to standard output. A closed pipe (`| head`) ends the output, not the program.
+///
+/// # Errors
+/// When standard output cannot be written for another reason.
+pub(crate) fn say(text: impl std::fmt::Display) -> Result<()> {
+    let written = writeln!(std::io::stdout().lock(), "{text}");
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error).context("cannot write the output"),
+        _ => Ok(()),
+    }
+}
+
+/// Writes an error and its causes to standard error.
+pub(crate) fn complain(error: &anyhow::Error) {
+    // There is nowhere left to say that standard error is gone.
+    drop(writeln!(std::io::stderr().lock(), "error: {error:#}"));
+}

@@ -1,0 +1,272 @@
+//! From the declared configuration to the compiled one: documents to providers, routes and policies.
+
+use anyhow::{Context as _, Result, bail};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tg_catalog::{Catalogue, OverrideProblem};
+use tg_config::document::{self, AuthScheme, Document, ProviderKind};
+use tg_config::grammar::{Keepalive, Pattern};
+use tg_config::secrets::Secrets;
+use tg_dialect::dialects::openai_chat::OpenaiChat;
+use tg_kernel::secret::Secret;
+use tg_net::egress::EgressPolicy;
+use tg_policy::route::{OnLoss, Routes, Rule, RuleTarget, UnknownPrice};
+use tg_proxy::snapshot::{Ceiling, Limits, OnDisconnect, Snapshot, Streams};
+use tg_store::team::{DeclaredTeam, TagPolicy, TagSources, TeamPolicy, UnknownProject};
+use tg_upstream::provider::{PriceScope, Provider, Timeouts, Upstream};
+use tg_upstream::providers::anthropic::{self, Anthropic};
+use tg_upstream::providers::bedrock::{self, Bedrock, Identity};
+use tg_upstream::providers::openai::{self, Abilities, Credential, OpenAi};
+
+/// Longest silence between two pieces of a request's body.
+const BODY_IDLE: Duration = Duration::from_secs(60);
+
+/// Compiles a checked document.
+///
+/// # Errors
+/// When the price overrides cannot be read, or a header cannot be sent. The document's own check has found all else.
+pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Snapshot> {
+    let mut upstreams = HashMap::new();
+    for declared in &document.providers {
+        let upstream = upstream(declared, secrets)
+            .with_context(|| format!("provider '{}' cannot be set up", declared.name.as_str()))?;
+        upstreams.insert(declared.name.shared(), Arc::new(upstream));
+    }
+    Ok(Snapshot {
+        upstreams,
+        routes: routes(document),
+        catalogue: catalogue(document)?,
+        ceiling: document.pricing.ceiling.map_or_else(Ceiling::default, |ceiling| Ceiling {
+            input_rate: ceiling.input.picos_per_token(),
+            output_rate: ceiling.output.picos_per_token(),
+        }),
+        limits: Limits { body_bytes_max: document.listen.body_bytes_max.as_usize(), body_idle: BODY_IDLE },
+        streams: streams(&document.streams),
+    })
+}
+
+fn streams(declared: &document::Streams) -> Streams {
+    Streams {
+        keepalive: match declared.keepalive {
+            Keepalive::Off => None,
+            Keepalive::Every(period) => Some(period.get()),
+        },
+        on_disconnect: match declared.on_disconnect {
+            document::OnDisconnect::Cancel => OnDisconnect::Cancel,
+            document::OnDisconnect::Drain(cap) => {
+                OnDisconnect::Drain { time_max: cap.time_max.get(), bytes_max: cap.bytes_max.bytes() }
+            }
+        },
+    }
+}
+
+fn catalogue(document: &Document) -> Result<Arc<Catalogue>> {
+    let embedded = Catalogue::embedded()?;
+    let Some(path) = &document.pricing.overrides else { return Ok(embedded) };
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("pricing.overrides: cannot read {shown}"))?;
+    let value: serde_json::Value =
+        serde_json::from_str(&text).with_context(|| format!("pricing.overrides: {shown} is not JSON"))?;
+    let rows = tg_catalog::parse_overrides(&value).map_err(|problems| overrides_wrong(path, &problems))?;
+    let overridden = embedded.with_overrides(&shown.to_string(), rows).map_err(|p| overrides_wrong(path, &p))?;
+    for jump in &overridden.jumps {
+        tracing::warn!(?jump, "a price in the overrides is far from the embedded one");
+    }
+    Ok(overridden.catalogue)
+}
+
+fn overrides_wrong(path: &Path, problems: &[OverrideProblem]) -> anyhow::Error {
+    let list: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!("pricing.overrides: {}:\n  {}", path.display(), list.join("\n  "))
+}
+
+fn routes(document: &Document) -> Routes {
+    let models = if document.models.is_empty() {
+        tg_config::routes::usual_models(&document.providers)
+    } else {
+        document.models.clone()
+    };
+    Routes::new(models.into_iter().map(|model| {
+        Rule {
+            name: model.name.as_str().to_owned(),
+            targets: model
+                .targets
+                .iter()
+                .map(|target| RuleTarget {
+                    provider: target.provider.shared(),
+                    model: target.model.as_deref().map(Arc::from),
+                })
+                .collect(),
+            on_loss: match model.on_loss {
+                document::OnLoss::Report => OnLoss::Report,
+                document::OnLoss::Reject => OnLoss::Reject,
+            },
+            unknown_price: match model.unknown_price.unwrap_or(document.pricing.unknown_price) {
+                document::UnknownPrice::Deny => UnknownPrice::Deny,
+                document::UnknownPrice::Ceiling => UnknownPrice::Ceiling,
+                document::UnknownPrice::AllowAndFlag => UnknownPrice::AllowAndFlag,
+            },
+        }
+    }))
+}
+
+fn upstream(declared: &document::Provider, secrets: &Secrets) -> Result<Upstream> {
+    let vendor = Vendor { declared, secrets };
+    let loopback = declared.is_loopback();
+    Ok(Upstream {
+        name: declared.name.shared(),
+        price: PriceScope {
+            vendor: Arc::from(match declared.kind {
+                ProviderKind::OpenaiCompatible => declared.preset.as_deref().unwrap_or(declared.kind.as_str()),
+                kind => kind.as_str(),
+            }),
+            region: declared.region.as_deref().map(Arc::from),
+        },
+        telemetry_name: match declared.kind {
+            ProviderKind::Bedrock => "aws.bedrock",
+            ProviderKind::Anthropic => "anthropic",
+            ProviderKind::Openai | ProviderKind::OpenaiCompatible => "openai",
+        },
+        provider: match declared.kind {
+            ProviderKind::Bedrock => Box::new(vendor.bedrock()?) as Box<dyn Provider>,
+            ProviderKind::Anthropic => Box::new(vendor.anthropic()?),
+            ProviderKind::Openai => Box::new(vendor.openai()?),
+            ProviderKind::OpenaiCompatible => Box::new(vendor.compatible()?),
+        },
+        headers: vendor.headers()?,
+        timeouts: Timeouts {
+            connect: declared.timeouts.connect.get(),
+            first_byte: declared.timeouts.first_byte.get(),
+            idle: declared.timeouts.idle.get(),
+        },
+        egress: EgressPolicy {
+            allow_http: declared.egress.allow_http || loopback,
+            allow_private: declared.egress.allow_private,
+            allow_loopback: loopback,
+        },
+    })
+}
+
+struct Vendor<'a> {
+    declared: &'a document::Provider,
+    secrets: &'a Secrets,
+}
+
+impl Vendor<'_> {
+    fn base_url(&self, usual: impl Into<String>) -> String {
+        self.declared.base_url.as_ref().map_or_else(|| usual.into(), |url| url.as_str().to_owned())
+    }
+
+    fn api_key(&self) -> Option<Secret> {
+        self.secrets.get(self.declared.api_key.as_ref()?).cloned()
+    }
+
+    fn required_key(&self) -> Result<Secret> {
+        self.api_key().context("it needs an api_key")
+    }
+
+    fn bedrock(&self) -> Result<Bedrock> {
+        let region = self.declared.region.as_deref().context("it needs a region")?;
+        let identity = match (&self.declared.credentials, self.api_key()) {
+            (Some(keys), _) => {
+                let secret = |reference| self.secrets.get(reference).context("a credential is missing");
+                let token = keys.session_token.as_ref().map(secret).transpose()?;
+                Identity::keys(secret(&keys.access_key_id)?, secret(&keys.secret_access_key)?, token)
+            }
+            (None, Some(key)) => Identity::ApiKey(key),
+            (None, None) => bail!("it needs credentials or an api_key"),
+        };
+        Ok(Bedrock::new(self.base_url(bedrock::base_url(region)), region, identity))
+    }
+
+    fn anthropic(&self) -> Result<Anthropic> {
+        Ok(Anthropic::new(&self.base_url(anthropic::BASE_URL), &self.required_key()?)?)
+    }
+
+    fn openai(&self) -> Result<OpenAi> {
+        let abilities = Abilities { responses: true, embeddings: true, chat: &OpenaiChat::OPENAI };
+        Ok(OpenAi::new(&self.base_url(openai::BASE_URL), Credential::Bearer(self.required_key()?), abilities)?)
+    }
+
+    fn compatible(&self) -> Result<OpenAi> {
+        let known = self.declared.compatible().context("it needs a base_url")?;
+        let credential = match (self.api_key(), known.auth) {
+            (None, _) => Credential::None,
+            (Some(key), AuthScheme::Bearer) => Credential::Bearer(key),
+            (Some(key), AuthScheme::ApiKeyHeader) => Credential::Header(HeaderName::from_static("api-key"), key),
+        };
+        let abilities = Abilities {
+            responses: known.responses,
+            embeddings: known.embeddings,
+            chat: match known.output_limit_member {
+                document::OutputLimitMember::MaxTokens => &OpenaiChat::COMPATIBLE,
+                document::OutputLimitMember::MaxCompletionTokens => &OpenaiChat::COMPATIBLE_NEWER,
+            },
+        };
+        Ok(OpenAi::new(known.base_url.as_str(), credential, abilities)?)
+    }
+
+    fn headers(&self) -> Result<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        for (name, text) in &self.declared.headers {
+            let secret = self.secrets.header(text).context("a header's secret is missing")?;
+            let name: HeaderName = name.parse().with_context(|| format!("'{name}' is not a header's name"))?;
+            let mut value = HeaderValue::from_str(secret.expose())
+                .map_err(|_| anyhow::anyhow!("the value of header '{name}' has characters that no header may have"))?;
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        Ok(headers)
+    }
+}
+
+/// The teams that the document declares, with what they inherit from `identity`.
+#[must_use]
+pub fn teams(document: &Document) -> Vec<DeclaredTeam> {
+    let inherited = &document.identity;
+    document
+        .teams
+        .iter()
+        .map(|team| {
+            let tags = team.tags.as_ref().unwrap_or(&inherited.tags);
+            let default_project = team.default_project.as_ref().or(inherited.default_project.as_ref());
+            let mut projects: Vec<String> = team.projects.iter().map(|p| p.as_str().to_owned()).collect();
+            if let Some(default) = default_project.map(|p| p.as_str().to_owned()).filter(|p| !projects.contains(p)) {
+                projects.push(default);
+            }
+            DeclaredTeam {
+                name: team.name.shared(),
+                policy: TeamPolicy {
+                    projects,
+                    default_project: default_project.map(|p| p.as_str().to_owned()),
+                    unknown_project: match team.unknown_project.unwrap_or(inherited.unknown_project) {
+                        document::UnknownProject::Refuse => UnknownProject::Refuse,
+                        document::UnknownProject::BookToDefault => UnknownProject::BookToDefault,
+                    },
+                    environments: team.environments.iter().map(|e| e.as_str().to_owned()).collect(),
+                    tags: TagPolicy {
+                        allowed: tags.allow.iter().map(|p| p.as_str().to_owned()).collect(),
+                        count_max: u16::from(tags.max),
+                        sources: TagSources {
+                            header: tags.sources.contains(&document::TagSource::Header),
+                            body: tags.sources.contains(&document::TagSource::Body),
+                        },
+                    },
+                    models: models(team.models.as_deref()),
+                },
+            }
+        })
+        .collect()
+}
+
+/// A document's empty list allows no model; a policy's allows all. The empty pattern matches no model's name.
+fn models(declared: Option<&[Pattern]>) -> Vec<String> {
+    match declared {
+        None => Vec::new(),
+        Some([]) => vec![String::new()],
+        Some(patterns) => patterns.iter().map(|p| p.as_str().to_owned()).collect(),
+    }
+}

@@ -1,0 +1,301 @@
+//! A running gateway: stores, workers, meter and admin listener, started in order and ended in the reverse order.
+
+use crate::source::Loaded;
+use anyhow::{Context as _, Result};
+use arc_swap::ArcSwap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+use tg_config::document::{Document, Tls};
+use tg_kernel::clock::{Clock, SystemClock};
+use tg_kernel::usage::UsageSource;
+use tg_net::drain::{Drain, Drained, Draining};
+use tg_net::listener::{Bound, Listener, ListenerOptions};
+use tg_net::resolve::Resolver;
+use tg_net::tls::{ServerTls, TrustedRoots};
+use tg_proxy::living::{Counts, Living, Worker};
+use tg_proxy::meter::{Meter, Queue, Running, Till};
+use tg_proxy::settle::Basis;
+use tg_proxy::snapshot::Snapshot;
+use tg_store::directory::Directory;
+use tg_store::journal::{Figures, Found, Journal, Recovered, Tally};
+use tg_store::ledger::LedgerWriter;
+use tg_store::store::Store;
+
+/// Rows written at once when an earlier run is settled.
+const RECOVERY_BATCH: usize = 2_000;
+
+/// How often changes by another process (the command line) are looked for in the directory.
+const DIRECTORY_TICK: Duration = Duration::from_millis(250);
+
+/// Every how many directory ticks the journal is put on the disk: what a loss of power may take.
+const JOURNAL_TICKS: u32 = 4;
+
+/// A running gateway.
+pub struct Gateway {
+    /// What outlives a reload.
+    pub living: Arc<Living>,
+    /// Where callers reach it.
+    pub address: SocketAddr,
+    /// The store, for reports.
+    pub store: Arc<Store>,
+    tls: Option<ServerTls>,
+    drain: Drain,
+    draining: Draining,
+    listener: Listener,
+    queues: Vec<Arc<Queue>>,
+    journal: Arc<Figures>,
+    workers: Vec<thread::JoinHandle<Drained>>,
+    meter: Running,
+    keeper: Keeper,
+}
+
+/// Settings of a process rather than of a configuration.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// Whom connections to providers trust.
+    pub roots: TrustedRoots,
+}
+
+impl Gateway {
+    /// Starts a gateway: when this returns, callers can connect.
+    ///
+    /// # Errors
+    /// When an address, the store, the journal or a certificate cannot be used.
+    pub fn start(
+        loaded: &Loaded,
+        surroundings: &Surroundings,
+        sinks: Vec<Box<dyn tg_proxy::meter::Sink>>,
+    ) -> Result<Self> {
+        let document = &loaded.document;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let store = Store::open(&document.store.path)?;
+        let directory = Arc::new(store.directory()?);
+        sync_teams(&directory, loaded, &*clock)?;
+        let (journal, recovered) = Journal::open(document.store.journal_directory())?;
+        let mut ledger = store.ledger_writer()?;
+        settle_earlier(recovered, &mut ledger, &loaded.snapshot)?;
+        let workers = worker_count(document);
+        let tls = load_tls(document.listen.tls.as_ref())?;
+        let bound = tg_net::listener::bind(document.listen.address.get(), workers)
+            .with_context(|| format!("listen.address: cannot listen on {}", document.listen.address))?;
+        let living = Arc::new(Living {
+            clock,
+            directory,
+            snapshot: ArcSwap::new(Arc::clone(&loaded.snapshot)),
+            counts: Counts::default(),
+            ready: AtomicBool::new(true),
+        });
+        let queues: Vec<Arc<Queue>> = (0..workers.get()).map(|_| Arc::default()).collect();
+        let meter = Meter { queues: queues.clone(), ledger, living: Arc::clone(&living), sinks }.start()?;
+        let keeper = Keeper::start(Arc::clone(&living), journal.clone())?;
+        let (drain, draining) = tg_net::drain::signal();
+        let address = bound.addr;
+        let listener = Listener::new(
+            ListenerOptions { header_timeout: document.listen.head_timeout.get(), ..ListenerOptions::default() },
+            tls.clone(),
+        );
+        let crew = Crew { living: &living, journal: &journal, queues: &queues, surroundings, listener: &listener };
+        let workers = crew.start(bound, &draining)?;
+        let (store, journal) = (Arc::new(store), journal.figures());
+        Ok(Self { living, address, store, tls, drain, draining, listener, queues, journal, workers, meter, keeper })
+    }
+
+    /// Puts another configuration into force for the calls that begin from now on. Addresses, store, workers and
+    /// telemetry stay as they were at the start.
+    ///
+    /// # Errors
+    /// When teams contradict each other or a certificate cannot be read; then the old configuration stays in force.
+    pub fn reload(&self, loaded: &Loaded) -> Result<()> {
+        // What may fail comes before what takes effect.
+        let renewal = self.tls.as_ref().map(ServerTls::renewal).transpose()?;
+        sync_teams(&self.living.directory, loaded, &*self.living.clock)?;
+        if let Some((tls, renewal)) = self.tls.as_ref().zip(renewal) {
+            tls.renew(renewal);
+        }
+        self.living.snapshot.store(Arc::clone(&loaded.snapshot));
+        Ok(())
+    }
+
+    /// Connections from callers that are open.
+    pub fn connections(&self) -> impl Fn() -> u64 + Send + Sync + use<> {
+        let listener = self.listener.clone();
+        move || listener.open_connections() as u64
+    }
+
+    /// The queues of finished calls, one for each worker.
+    #[must_use]
+    pub fn queues(&self) -> &[Arc<Queue>] {
+        &self.queues
+    }
+
+    /// How full the journal is.
+    #[must_use]
+    pub const fn journal(&self) -> &Arc<Figures> {
+        &self.journal
+    }
+
+    /// The receiving end of the drain, for other listeners of the process.
+    #[must_use]
+    pub fn draining(&self) -> Draining {
+        self.draining.clone()
+    }
+
+    /// Ends the gateway: no new calls, calls that go on may finish within `limit`, everything is written down.
+    /// Must be called on a Tokio runtime. Blocks.
+    pub fn drain(self, limit: Duration) -> Drained {
+        self.living.ready.store(false, Ordering::Release);
+        self.drain.begin(limit);
+        let mut drained = Drained::default();
+        for worker in self.workers {
+            match worker.join() {
+                Ok(one) => drained += one,
+                Err(_) => tracing::error!("a worker panicked"),
+            }
+        }
+        self.keeper.stop();
+        self.meter.stop();
+        drained
+    }
+}
+
+/// One worker per core, unless the configuration says otherwise.
+fn worker_count(document: &Document) -> NonZeroUsize {
+    document
+        .listen
+        .workers
+        .map(NonZeroUsize::from)
+        .or_else(|| thread::available_parallelism().ok())
+        .unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Reads a listener's certificate.
+///
+/// # Errors
+/// When it cannot be used.
+pub fn load_tls(declared: Option<&Tls>) -> Result<Option<ServerTls>> {
+    declared.map(|tls| ServerTls::load(&tls.certificate, &tls.key)).transpose().context("tls")
+}
+
+fn sync_teams(directory: &Directory, loaded: &Loaded, clock: &dyn Clock) -> Result<()> {
+    let report = directory.sync_declared(&loaded.teams, clock.now()).context("teams")?;
+    if !report.is_empty() {
+        tracing::info!(?report, "teams of the configuration were brought in");
+    }
+    Ok(())
+}
+
+/// Puts into the ledger what an earlier run left in its journal.
+fn settle_earlier(recovered: Recovered, ledger: &mut LedgerWriter, snapshot: &Snapshot) -> Result<Tally> {
+    let tally = recovered.settle(RECOVERY_BATCH, |found| {
+        let records = match found {
+            Found::Ended(records) => records,
+            Found::Interrupted(entries) => entries
+                .into_iter()
+                .map(|entry| {
+                    let mut record = entry.into_interrupted(tg_kernel::record::Cost::default());
+                    debug_assert_eq!(record.usage_source, UsageSource::Estimated);
+                    record.cost = Basis::of(&record, snapshot).cost(&record);
+                    record
+                })
+                .collect(),
+        };
+        ledger.append(&records).map(drop).map_err(anyhow::Error::from)
+    })?;
+    recovered.discard()?;
+    if tally != Tally::default() {
+        tracing::warn!(?tally, "an earlier run left calls in its journal; they are in the ledger now");
+    }
+    Ok(tally)
+}
+
+/// What workers are made of.
+struct Crew<'a> {
+    living: &'a Arc<Living>,
+    journal: &'a Journal,
+    queues: &'a [Arc<Queue>],
+    surroundings: &'a Surroundings,
+    listener: &'a Listener,
+}
+
+impl Crew<'_> {
+    fn start(self, bound: Bound, draining: &Draining) -> Result<Vec<thread::JoinHandle<Drained>>> {
+        let resolver = Resolver::new();
+        let mut threads = Vec::new();
+        for (number, (socket, queue)) in (0u16..).zip(bound.sockets.into_iter().zip(self.queues)) {
+            let worker = Arc::new(Worker {
+                living: Arc::clone(self.living),
+                pools: tg_upstream::pools::Pools::new(self.surroundings.roots.clone(), resolver.clone()),
+                till: Till::new(self.journal.worker(number), Arc::clone(queue)),
+            });
+            let (listener, draining) = (self.listener.clone(), draining.clone());
+            let run = move || work(&worker, listener, socket, draining);
+            threads.push(thread::Builder::new().name(format!("worker-{number}")).spawn(run)?);
+        }
+        Ok(threads)
+    }
+}
+
+/// A worker: one core, one runtime, one socket, one pool of connections. Nothing is shared on a call's path but what
+/// never blocks.
+fn work(worker: &Arc<Worker>, listener: Listener, socket: std::net::TcpListener, draining: Draining) -> Drained {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "a worker cannot start");
+            return Drained::default();
+        }
+    };
+    let serving = listener.serve(socket, draining, {
+        let worker = Arc::clone(worker);
+        move |request, peer| {
+            let worker = Arc::clone(&worker);
+            async move { Ok::<_, Infallible>(tg_proxy::flow::answer(worker, request, peer.addr.ip()).await) }
+        }
+    });
+    runtime.block_on(serving).unwrap_or_else(|error| {
+        tracing::error!(%error, "a worker's listener failed");
+        Drained::default()
+    })
+}
+
+/// The thread that looks after the stores: directory changes from outside, journal to the disk.
+struct Keeper {
+    thread: thread::JoinHandle<()>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Keeper {
+    fn start(living: Arc<Living>, journal: Journal) -> Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&stop);
+        let thread = thread::Builder::new().name("keeper".to_owned()).spawn(move || {
+            let mut tick = 0u32;
+            while !seen.load(Ordering::Acquire) {
+                thread::park_timeout(DIRECTORY_TICK);
+                if let Err(error) = living.directory.refresh_if_changed() {
+                    tracing::warn!(%error, "the directory cannot be read; keys stay as they were last seen");
+                }
+                tick = tick.wrapping_add(1);
+                if tick.is_multiple_of(JOURNAL_TICKS)
+                    && let Err(error) = journal.sync()
+                {
+                    tracing::error!(%error, "the journal cannot be put on the disk");
+                }
+            }
+        })?;
+        Ok(Self { thread, stop })
+    }
+
+    fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+        if self.thread.join().is_err() {
+            tracing::error!("the keeper panicked");
+        }
+    }
+}

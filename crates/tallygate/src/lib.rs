@@ -1,0 +1,11 @@
+//! The gateway put together: configuration to running process. The binary is a thin command line over this.
+
+pub mod admin;
+pub mod commands;
+pub mod compile;
+mod demo;
+mod first_key;
+pub mod gateway;
+pub mod process;
+pub mod source;
+pub mod telemetry;

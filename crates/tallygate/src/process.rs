@@ -1,0 +1,182 @@
+//! The life of a serving process: start, greet, watch for signals and changes, drain.
+
+use crate::admin::Admin;
+use crate::gateway::{Gateway, Surroundings};
+use crate::source::{Loaded, Source};
+use crate::telemetry::Telemetry;
+use crate::{admin, first_key};
+use anyhow::{Context as _, Result};
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+use tg_config::document::{Document, Listen};
+use tg_net::tls::TrustedRoots;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How often the configuration file is looked at. It is read whole: mounted files change without a new date.
+const FILE_TICK: Duration = Duration::from_secs(1);
+
+/// Runs a gateway until a signal ends it. `greet` is told where it is, once, when callers can connect.
+///
+/// # Errors
+/// When the start fails; what fails later is logged, and the gateway goes on.
+pub fn run(source: &Source, greet: impl FnOnce(String) -> Result<()>) -> Result<()> {
+    // Before the file is read: a change in between is then seen as one.
+    let mut watch = Watch::new(source);
+    let loaded = source.load()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        // Signals first: one that comes during the start must not be lost.
+        let mut signals = Signals::listen()?;
+        let surroundings = Surroundings { roots: roots()? };
+        let telemetry = Telemetry::start(&loaded, &surroundings.roots)?;
+        let gateway = Gateway::start(&loaded, &surroundings, telemetry.sinks())?;
+        telemetry.watch(&gateway);
+        let admin = admin::start(&loaded, &gateway, &telemetry)?;
+        greet(greeting(&loaded, &gateway, source, admin.address)?)?;
+        loop {
+            tokio::select! {
+                wish = signals.next() => match wish {
+                    Wish::End => break,
+                    Wish::Reload => reload(source, &gateway, &telemetry, &admin, &loaded.document),
+                },
+                () = watch.changed() => reload(source, &gateway, &telemetry, &admin, &loaded.document),
+            }
+        }
+        tracing::info!("draining");
+        let limit = loaded.document.drain.time_max.get();
+        let drained = tokio::task::spawn_blocking({
+            let handle = tokio::runtime::Handle::current();
+            move || {
+                let _inside = handle.enter();
+                gateway.drain(limit)
+            }
+        })
+        .await
+        .context("the drain broke off")?;
+        admin.stop().await;
+        telemetry.flush().await;
+        tracing::info!(finished = drained.finished, cut = drained.cut, "drained");
+        Ok(())
+    })
+}
+
+/// The public authorities, those of the machine, and those of `SSL_CERT_FILE`, as other programs read it.
+///
+/// # Errors
+/// When that file cannot be used.
+pub(crate) fn roots() -> Result<TrustedRoots> {
+    let public = TrustedRoots::public();
+    match std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) {
+        Some(path) => public.and(path.as_ref()).context("SSL_CERT_FILE"),
+        None => Ok(public),
+    }
+}
+
+fn reload(source: &Source, gateway: &Gateway, telemetry: &Telemetry, admin: &Admin, started: &Document) {
+    let reloaded = source.load().and_then(|loaded| {
+        gateway.reload(&loaded)?;
+        telemetry.reload(&loaded);
+        admin.reload(&loaded);
+        Ok(loaded)
+    });
+    match reloaded {
+        Ok(loaded) => {
+            tracing::info!("the configuration was reloaded");
+            for part in needs_restart(started, &loaded.document) {
+                tracing::warn!(part, "a change of this part takes effect at the next start");
+            }
+        }
+        Err(error) => tracing::error!("the new configuration is not used, the old one stays in force: {error:#}"),
+    }
+}
+
+/// The parts that are read at the start only, and that differ now.
+fn needs_restart(started: &Document, now: &Document) -> Vec<&'static str> {
+    // The limit on bodies is read for each call.
+    let listen =
+        |document: &Document| Listen { body_bytes_max: Listen::default().body_bytes_max, ..document.listen.clone() };
+    let differs = [
+        ("listen", listen(started) != listen(now)),
+        ("admin", started.admin != now.admin),
+        ("store", started.store != now.store),
+        ("drain", started.drain != now.drain),
+        ("telemetry", started.telemetry != now.telemetry),
+    ];
+    differs.into_iter().filter_map(|(part, differs)| differs.then_some(part)).collect()
+}
+
+/// What the operator reads when the gateway is up.
+fn greeting(loaded: &Loaded, gateway: &Gateway, source: &Source, admin: std::net::SocketAddr) -> Result<String> {
+    let mut text = String::new();
+    let scheme = if loaded.document.listen.tls.is_some() { "https" } else { "http" };
+    writeln!(text, "tallygate is up on {scheme}://{}", gateway.address)?;
+    writeln!(text, "  admin:     http://{admin}  (/metrics, /healthz, /readyz)")?;
+    writeln!(text, "  store:     {}", gateway.store.place())?;
+    let providers: Vec<&str> = loaded.document.providers.iter().map(|p| p.name.as_str()).collect();
+    let origin = source.file().map_or("the environment".to_owned(), |path| path.display().to_string());
+    writeln!(text, "  providers: {} (from {origin})", providers.join(", "))?;
+    for note in &loaded.notes {
+        writeln!(text, "  note:      {note}")?;
+    }
+    if let Some(first) = first_key::issue(gateway, loaded)? {
+        write!(text, "\n{first}")?;
+    }
+    Ok(text)
+}
+
+/// What the system asks for.
+enum Wish {
+    End,
+    Reload,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Wish {
+        tokio::select! {
+            _ = self.terminate.recv() => Wish::End,
+            _ = self.interrupt.recv() => Wish::End,
+            _ = self.hang_up.recv() => Wish::Reload,
+        }
+    }
+}
+
+struct Watch {
+    source: Source,
+    seen: Option<Vec<u8>>,
+}
+
+impl Watch {
+    fn new(source: &Source) -> Self {
+        let seen = source.file().and_then(|path| std::fs::read(path).ok());
+        Self { source: source.clone(), seen }
+    }
+
+    /// Waits until the file holds something else than it did. A file that cannot be read has not changed.
+    async fn changed(&mut self) {
+        let Some(path) = self.source.file().map(Arc::from) else { return std::future::pending().await };
+        let path: Arc<std::path::Path> = path;
+        loop {
+            tokio::time::sleep(FILE_TICK).await;
+            let now = std::fs::read(&path).ok();
+            if now.is_some() && now != self.seen {
+                self.seen = now;
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Where the configuration comes from: a file, or what the environment offers.
+
+use crate::compile;
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tg_config::document::Document;
+use tg_config::environment::{Found, from_environment};
+use tg_config::secrets::{Secrets, resolve_secrets};
+use tg_proxy::snapshot::Snapshot;
+use tg_store::team::DeclaredTeam;
+
+/// The file that is taken when none is named and it exists.
+pub const FILE_DEFAULT: &str = "tallygate.yaml";
+
+/// Where a configuration comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// The environment.
+    Environment,
+}
+
+impl Source {
+    /// The named file; else `tallygate.yaml` in the current folder, if it is there; else the environment.
+    #[must_use]
+    pub fn choose(named: Option<PathBuf>) -> Self {
+        named
+            .or_else(|| Some(PathBuf::from(FILE_DEFAULT)).filter(|path| path.is_file()))
+            .map_or(Self::Environment, Self::File)
+    }
+
+    /// The file, where it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Environment => None,
+        }
+    }
+
+    /// Reads, checks and compiles: all of what a start does before it has any effect.
+    ///
+    /// # Errors
+    /// Every problem at once, as far as one step can see them.
+    pub fn load(&self) -> Result<Loaded> {
+        let environment = |name: &str| std::env::var(name).ok();
+        let (document, found, notes) = match self {
+            Self::File(path) => (tg_config::load::from_file(path)?, Vec::new(), Vec::new()),
+            Self::Environment => {
+                let offered = from_environment(&environment)?;
+                (offered.document, offered.found, offered.notes)
+            }
+        };
+        let secrets = resolve_secrets(&document, &environment)?;
+        Ok(Loaded { found, notes, ..Loaded::compile(document, secrets)? })
+    }
+}
+
+/// A configuration, ready to take effect.
+pub struct Loaded {
+    /// What was declared.
+    pub document: Document,
+    /// What it refers to.
+    pub secrets: Secrets,
+    /// What it compiles to.
+    pub snapshot: Arc<Snapshot>,
+    /// The teams that it declares.
+    pub teams: Vec<DeclaredTeam>,
+    /// Providers that were found in the environment.
+    pub found: Vec<Found>,
+    /// What was seen in the environment but cannot be used.
+    pub notes: Vec<String>,
+}
+
+impl Loaded {
+    /// Compiles a document that has been checked.
+    ///
+    /// # Errors
+    /// What only compiling can find: unreadable price overrides, headers that cannot be sent, contradictory teams.
+    pub fn compile(document: Document, secrets: Secrets) -> Result<Self> {
+        let snapshot = Arc::new(compile::snapshot(&document, &secrets)?);
+        let teams = compile::teams(&document);
+        for team in &teams {
+            team.policy.check().map_err(|problem| anyhow::anyhow!("team '{}': {problem}", team.name))?;
+        }
+        Ok(Self { document, secrets, snapshot, teams, found: Vec::new(), notes: Vec::new() })
+    }
+}

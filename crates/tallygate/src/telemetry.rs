@@ -1,0 +1,228 @@
+//! Log, metrics and traces of the process, wired to the meter.
+
+use crate::gateway::Gateway;
+use crate::source::Loaded;
+use anyhow::{Context as _, Result};
+use std::collections::HashMap;
+use std::io::Stderr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tg_config::document::{Document, GenAiNames, LogFormat, LogLevel};
+use tg_kernel::record::Record;
+use tg_kernel::trace::TraceContext;
+use tg_net::client::{Client, ClientOptions};
+use tg_net::egress::EgressPolicy;
+use tg_net::resolve::Resolver;
+use tg_net::tasks::Task;
+use tg_net::tls::TrustedRoots;
+use tg_proxy::meter::{Queue, Sink};
+use tg_telemetry::log::{CallLog, Calls, Format};
+use tg_telemetry::metrics::{Known, Metrics, Naming, Reading, SeriesLimits};
+use tg_telemetry::traces::{Spans, TraceOptions};
+
+/// Spans that may wait for the collector: about 30 s of a busy gateway.
+const SPANS_MAX: usize = 65_536;
+
+/// Longest wait for the collector at the end.
+const FLUSH_MAX: Duration = Duration::from_secs(5);
+
+/// What makes a running gateway visible.
+pub struct Telemetry {
+    metrics: Metrics,
+    calls: Calls,
+    format: Format,
+    spans: Option<Spans>,
+    export: Option<Task<()>>,
+    sampling: f64,
+}
+
+impl Telemetry {
+    /// Sets the process's log up and starts the trace exporter, if one is configured. Needs a Tokio runtime.
+    ///
+    /// # Errors
+    /// When the log was set up before, or the exporter's address or headers cannot be used.
+    pub fn start(loaded: &Loaded, roots: &TrustedRoots) -> Result<Self> {
+        let declared = &loaded.document.telemetry;
+        let format = match declared.log.format {
+            LogFormat::Json => Format::Json,
+            LogFormat::Text => Format::Text,
+        };
+        tg_telemetry::log::init(format, filter(declared.log.level))?;
+        let naming = match declared.metrics.gen_ai_names {
+            GenAiNames::Old => Naming::Old,
+            GenAiNames::New => Naming::New,
+            GenAiNames::Both => Naming::Both,
+        };
+        let metrics = Metrics::new(naming, SeriesLimits::default(), known(loaded));
+        let calls = if declared.log.level >= LogLevel::Info { Calls::All } else { Calls::Errors };
+        let (spans, export) = exporter(loaded, roots)?.unzip();
+        let sampling = declared.otlp.as_ref().map_or(0.0, |otlp| otlp.sample_ratio.get());
+        Ok(Self { metrics, calls, format, spans, export, sampling })
+    }
+
+    /// What the meter tells of every call.
+    #[must_use]
+    pub fn sinks(&self) -> Vec<Box<dyn Sink>> {
+        let log = CallLog::new(self.calls, self.format, std::io::stderr());
+        let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(Measure(self.metrics.clone())), Box::new(Log(log))];
+        if let Some(spans) = &self.spans {
+            sinks.push(Box::new(Trace { spans: spans.clone(), sampling: self.sampling }));
+        }
+        sinks
+    }
+
+    /// Exposes the figures that a running gateway keeps.
+    pub fn watch(&self, gateway: &Gateway) {
+        let set = |reading, read: fn(&tg_proxy::living::Counts) -> u64| {
+            let living = Arc::clone(&gateway.living);
+            self.metrics.set_reading(reading, move || read(&living.counts));
+        };
+        set(Reading::CallsSent, |counts| counts.sent.load(Ordering::Relaxed));
+        set(Reading::CallsInFlight, |counts| u64::try_from(counts.in_flight.load(Ordering::Relaxed)).unwrap_or(0));
+        self.metrics.set_reading(Reading::Connections, gateway.connections());
+        let sum = |reading, read: fn(&Queue) -> u64| {
+            let queues = gateway.queues().to_vec();
+            self.metrics.set_reading(reading, move || queues.iter().map(|queue| read(queue)).sum());
+        };
+        sum(Reading::MeterQueue, Queue::depth);
+        sum(Reading::MeterDeferred, Queue::deferred);
+        let (open, bytes) = (Arc::clone(gateway.journal()), Arc::clone(gateway.journal()));
+        self.metrics.set_reading(Reading::JournalOpen, move || open.open());
+        self.metrics.set_reading(Reading::JournalBytes, move || bytes.bytes());
+        if let Some(spans) = self.spans.clone() {
+            let exported = spans.clone();
+            self.metrics.set_reading(Reading::SpansExported, move || exported.exported());
+            self.metrics.set_reading(Reading::SpansDropped, move || spans.dropped());
+        }
+    }
+
+    /// Takes over what a reload made known.
+    pub fn reload(&self, loaded: &Loaded) {
+        self.metrics.relabel(known(loaded));
+    }
+
+    /// Renders the metrics; for the admin listener.
+    #[must_use]
+    pub fn metrics_renderer(&self) -> Arc<dyn Fn() -> String + Send + Sync> {
+        let metrics = self.metrics.clone();
+        Arc::new(move || metrics.render())
+    }
+
+    /// Delivers the spans that still wait. Call it when the meter has ended.
+    pub async fn flush(mut self) {
+        drop(self.spans.take());
+        // The readings hold the queue open.
+        self.metrics.set_reading(Reading::SpansExported, || 0);
+        self.metrics.set_reading(Reading::SpansDropped, || 0);
+        if let Some(export) = self.export.take()
+            && tokio::time::timeout(FLUSH_MAX, export).await.is_err()
+        {
+            tracing::warn!("the trace collector did not take the last spans in time");
+        }
+    }
+}
+
+fn filter(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Error => "error",
+        LogLevel::Warn => "warn",
+        LogLevel::Info => "info",
+        LogLevel::Debug => "debug",
+        LogLevel::Trace => "trace",
+    }
+}
+
+/// Models and providers that may have time series of their own.
+fn known(loaded: &Loaded) -> Known {
+    let snapshot = Arc::clone(&loaded.snapshot);
+    let named: std::collections::HashSet<String> = target_models(&loaded.document).collect();
+    let provider_names: HashMap<Arc<str>, Arc<str>> = loaded
+        .snapshot
+        .upstreams
+        .values()
+        .map(|upstream| (upstream.name.clone(), Arc::from(upstream.telemetry_name)))
+        .collect();
+    let model =
+        move |model: &str| named.contains(model) || snapshot.catalogue.rows().iter().any(|row| row.id() == model);
+    Known { model: Box::new(model), provider_names }
+}
+
+fn target_models(document: &Document) -> impl Iterator<Item = String> + '_ {
+    document.models.iter().flat_map(|model| {
+        let own = model.name.is_exact().then(|| model.name.as_str().to_owned());
+        own.into_iter().chain(model.targets.iter().filter_map(|target| target.model.clone()))
+    })
+}
+
+fn exporter(loaded: &Loaded, roots: &TrustedRoots) -> Result<Option<(Spans, Task<()>)>> {
+    let Some(otlp) = &loaded.document.telemetry.otlp else { return Ok(None) };
+    let mut headers = Vec::new();
+    for (name, text) in &otlp.headers {
+        let value = loaded.secrets.header(text).context("telemetry.otlp: a header's secret is missing")?;
+        headers.push((name.parse().with_context(|| format!("telemetry.otlp: header '{name}'"))?, value));
+    }
+    let base = otlp.endpoint.as_str();
+    let options = TraceOptions {
+        endpoint: format!("{base}/v1/traces").parse().context("telemetry.otlp.endpoint")?,
+        headers,
+        service_name: "tallygate".to_owned(),
+        instance_id: tg_kernel::ids::CallId::fresh().to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        queue_max: SPANS_MAX,
+    };
+    let (spans, export) = tg_telemetry::traces::export(options)?;
+    // A collector is the operator's own machine more often than not: any address that the operator names.
+    let client_options = ClientOptions { egress: EgressPolicy::LOCAL, ..ClientOptions::default() };
+    let client = Client::new(&client_options, roots, &Resolver::new())?;
+    let task = tg_net::tasks::spawn("trace exporter", async move {
+        export
+            .run(move |request| {
+                let client = client.clone();
+                async move { Ok(client.send(request).await.map_err(Box::new)?.status()) }
+            })
+            .await;
+    });
+    Ok(Some((spans, task)))
+}
+
+struct Measure(Metrics);
+
+impl Sink for Measure {
+    fn observe(&mut self, record: &Record, _trace: &TraceContext) {
+        self.0.record(record);
+    }
+}
+
+struct Log(CallLog<Stderr>);
+
+impl Sink for Log {
+    fn observe(&mut self, record: &Record, _trace: &TraceContext) {
+        // A log that cannot be written must not stop the meter, and there is no other place to say so.
+        drop(self.0.write(record));
+    }
+
+    fn flush(&mut self) {
+        drop(self.0.flush());
+    }
+}
+
+struct Trace {
+    spans: Spans,
+    sampling: f64,
+}
+
+impl Sink for Trace {
+    fn observe(&mut self, record: &Record, trace: &TraceContext) {
+        // Traces that callers began carry their callers' decision; those that begin here are thinned by their id.
+        if trace.parent_id.is_some() || share(trace.trace_id) < self.sampling {
+            self.spans.offer(record, trace, None);
+        }
+    }
+}
+
+/// Where a random trace id stands between 0 and 1.
+fn share(trace_id: [u8; 16]) -> f64 {
+    let [a, b, c, d, ..] = trace_id;
+    f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX)
+}

@@ -1,0 +1,24 @@
+//! The gateway whole: real sockets, a real store, simulated providers; and the binary as a process of its own.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod bad_input;
+mod cli;
+mod disconnect;
+mod endings;
+mod fallback;
+mod fidelity;
+mod figures;
+mod identity;
+mod matrix;
+mod operations;
+mod policies;
+mod process;
+mod properties;
+mod recorder;
+mod refusals;
+mod reload;
+mod secrecy;
+mod speak;
+mod wire;
+mod world;

@@ -1,0 +1,312 @@
+//! The binary as a process: start, signals, kill, and what its ledger says afterwards.
+
+use crate::speak::{CHAT, Manner, ask, echo, hear, streamed};
+use crate::wire::{Call, Exchange};
+use crate::world::{DEADLINE, Setup, document, nobody, rows, until};
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tg_kernel::dialect::Dialect;
+use tg_kernel::record::Ending;
+use tg_kernel::usage::UsageSource;
+use tg_sim::{DEFAULT_ACCESS_KEY_ID, DEFAULT_KEY, DEFAULT_SECRET_ACCESS_KEY, Sim};
+
+/// A gateway as a process of its own. Killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    /// The first key, where one was made.
+    pub(crate) key: Option<String>,
+    log: Arc<Mutex<String>>,
+    /// From the start of the process to the answer of its readiness probe.
+    pub(crate) started_in: Duration,
+}
+
+/// The command, with the secrets of the configurations here and nothing else of this environment that matters.
+pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tallygate"));
+    command.args(arguments).current_dir(folder).env_clear();
+    command.env("SIM_KEY", DEFAULT_KEY).env("SIM_ID", DEFAULT_ACCESS_KEY_ID);
+    command.env("SIM_SECRET", DEFAULT_SECRET_ACCESS_KEY).env("BAD_KEY", "a-key-that-no-provider-knows");
+    command
+}
+
+/// What became of a process that ends by itself.
+fn outcome(mut command: Command) -> Output {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let end = Instant::now() + DEADLINE;
+    while child.try_wait().unwrap().is_none() {
+        if Instant::now() > end {
+            child.kill().unwrap();
+            panic!("it did not end by itself: {:?}", child.wait_with_output());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.wait_with_output().unwrap()
+}
+
+impl Process {
+    pub(crate) fn start(folder: &Path) -> Self {
+        let began = Instant::now();
+        let mut child = command(folder, &["serve", "--config", "tallygate.yaml"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log: Arc<Mutex<String>> = Arc::default();
+        let (kept, stderr) = (Arc::clone(&log), child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let mut log = kept.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let told: Arc<Mutex<String>> = Arc::default();
+        let (kept, stdout) = (Arc::clone(&told), child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                kept.lock().unwrap().push_str(&(line + "\n"));
+            }
+        });
+        let find = |marker: &str| {
+            until(&format!("'{marker}' in the greeting; the log: {}", log.lock().unwrap()), || {
+                let told = told.lock().unwrap();
+                let after = told.split_once(marker)?.1.split_once('\n')?.0;
+                Some(after.split([' ', '\n']).next()?.parse().unwrap())
+            })
+        };
+        let (address, admin) = (find("is up on http://"), find("admin:     http://"));
+        until("it is ready", || (Call::new("GET", "/readyz").send(address).status == 200).then_some(()));
+        let started_in = began.elapsed();
+        let key = told.lock().unwrap().split_once("TALLYGATE_KEY=").and_then(|(_, rest)| {
+            let key: String = rest.chars().take_while(|c| !c.is_whitespace()).collect();
+            (!key.is_empty()).then_some(key)
+        });
+        Self { child, address, admin, key, log, started_in }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        until("it ends", || self.child.try_wait().unwrap())
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A folder with a configuration before simulated providers. No team is declared, so that a first key is made.
+pub(crate) fn prepared(setup: &Setup) -> (TempDir, Sim) {
+    let folder = TempDir::new().unwrap();
+    let sim = Sim::start(setup.sim.clone()).unwrap();
+    let text = document(setup, &sim, folder.path()).replace("teams:\n", "");
+    std::fs::write(folder.path().join("tallygate.yaml"), text).unwrap();
+    (folder, sim)
+}
+
+fn undeclared() -> Setup {
+    Setup { teams: String::new(), ..Setup::default() }
+}
+
+/// A stream of which this much text has come.
+fn under_way(process: &Process, key: &str, dialect: Dialect, model: &str, script: &str, tokens: usize) -> Exchange {
+    let call = ask(dialect, Manner::Streamed, model, &format!("[[sim: {script}]] running")).bearer(key);
+    let mut exchange = call.open(process.address);
+    assert_eq!(exchange.status, 200);
+    let mut got = Vec::new();
+    while streamed(dialect, &got).text.len() < 4 * tokens {
+        got.extend(exchange.piece().unwrap());
+    }
+    exchange
+}
+
+#[test]
+fn no_call_is_lost_when_the_process_is_killed() {
+    let (folder, sim) = prepared(&undeclared());
+    let process = Process::start(folder.path());
+    println!("from start to ready: {:?}", process.started_in);
+    let key = process.key.clone().unwrap();
+    let mut finished = Vec::new();
+    for dialect in CHAT {
+        let answer = ask(dialect, Manner::Plain, "on-bedrock", "done").bearer(&key).send(process.address);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        finished.push(answer.header("x-tallygate-request-id").to_owned());
+    }
+    let mut running = Vec::new();
+    for dialect in CHAT {
+        for model in ["on-bedrock", "on-openai"] {
+            let exchange = under_way(&process, &key, dialect, model, "tokens=50 hang_after=3", 3);
+            running.push((exchange.headers["x-tallygate-request-id"].to_str().unwrap().to_owned(), exchange));
+        }
+    }
+    let waiting = ask(Dialect::OpenaiChat, Manner::Plain, "on-anthropic", "[[sim: hang_before_head]] x").bearer(&key);
+    let _waiting = waiting.launch(process.address);
+    until("all calls are at their providers", || (sim.books.open() as usize == running.len() + 1).then_some(()));
+    process.kill();
+
+    let again = Process::start(folder.path());
+    println!("from start to ready, with a journal: {:?}", again.started_in);
+    assert_eq!(again.key, None, "a key is made once");
+    let answer = ask(Dialect::OpenaiChat, Manner::Plain, "on-openai", "again").bearer(&key).send(again.address);
+    assert_eq!(answer.status, 200, "keys survive");
+    finished.push(answer.header("x-tallygate-request-id").to_owned());
+    let store = folder.path().join("tallygate.db");
+    let all = finished.len() + running.len() + 1;
+    let rows = until("every call has its row", || {
+        let rows = rows(&store);
+        (rows.len() >= all).then_some(rows)
+    });
+    assert_eq!(rows.len(), all, "and only one");
+    for row in &rows {
+        let id = row.id.to_string();
+        if finished.contains(&id) {
+            assert_eq!((row.ending, row.usage_source), (Ending::Ok, UsageSource::Reported), "{row:?}");
+        } else {
+            assert_eq!((row.ending, row.usage_source), (Ending::Interrupted, UsageSource::Estimated), "{row:?}");
+            assert!(row.usage.input_tokens > 0 && row.cost.amount.nanos() > 0, "{row:?}");
+            assert_eq!(&*row.attribution.team, "default");
+        }
+    }
+    let interrupted = rows.iter().filter(|row| row.ending == Ending::Interrupted).count();
+    assert_eq!(interrupted, running.len() + 1);
+    for (id, _) in &running {
+        assert!(rows.iter().any(|row| row.id.to_string() == *id), "{id} is missing");
+    }
+    again.kill();
+    let third = Process::start(folder.path());
+    assert_eq!(crate::world::rows(&store).len(), all, "a second recovery adds nothing");
+    drop(third);
+}
+
+#[test]
+fn a_term_signal_lets_streams_finish() {
+    let (folder, _sim) = prepared(&undeclared());
+    let mut process = Process::start(folder.path());
+    let key = process.key.clone().unwrap();
+    let call = ask(Dialect::BedrockConverse, Manner::Streamed, "on-bedrock", "[[sim: tokens=40 delay=20ms]] running");
+    let mut running = call.bearer(&key).open(process.address);
+    let first = running.piece().unwrap();
+    process.signal("TERM");
+    let (address, admin) = (process.address, process.admin);
+    until("no new connections are taken", || std::net::TcpStream::connect(address).is_err().then_some(()));
+    let ready = Call::new("GET", "/readyz").send(admin);
+    assert_eq!(ready.status, 503, "{}", ready.text());
+    let mut answer = running.whole();
+    answer.body.splice(0..0, first);
+    let heard = hear(Dialect::BedrockConverse, Manner::Streamed, &answer);
+    assert_eq!((heard.text, heard.ended), (echo("running", 40), true));
+    assert!(process.ended().success(), "{}", process.log());
+    let rows = rows(&folder.path().join("tallygate.db"));
+    assert_eq!((rows.len(), rows[0].ending, rows[0].usage_source), (1, Ending::Ok, UsageSource::Reported));
+}
+
+#[test]
+fn a_hang_up_signal_or_a_changed_file_reloads_and_a_bad_file_does_not() {
+    let before = "- { name: moving, targets: [{ provider: openai, model: gpt-5-mini }] }\n".to_owned();
+    let (folder, _sim) = prepared(&Setup { models: before, ..undeclared() });
+    let process = Process::start(folder.path());
+    let key = process.key.clone().unwrap();
+    let file = folder.path().join("tallygate.yaml");
+    let good = std::fs::read_to_string(&file).unwrap();
+    let provider = || {
+        let call = ask(Dialect::OpenaiChat, Manner::Plain, "moving", "hi").bearer(&key);
+        call.send(process.address).header("x-tallygate-provider").to_owned()
+    };
+    assert_eq!(provider(), "openai");
+    std::fs::write(&file, good.replace("kind: bedrock", "kind: badrock")).unwrap();
+    process.signal("HUP");
+    until("the bad file is told", || process.log().contains("did you mean `bedrock`?").then_some(()));
+    assert_eq!(provider(), "openai");
+    let moved = |to: &str| good.replace("provider: openai, model: gpt-5-mini }] }\n- { name: on-bedrock", to);
+    std::fs::write(&file, moved("provider: local, model: local-chat }] }\n- { name: on-bedrock")).unwrap();
+    process.signal("HUP");
+    until("SIGHUP is obeyed", || (provider() == "local").then_some(()));
+    std::fs::write(&file, moved("provider: anthropic, model: claude-haiku-4-5 }] }\n- { name: on-bedrock")).unwrap();
+    until("the change is seen", || (provider() == "anthropic").then_some(()));
+}
+
+#[test]
+fn check_tells_all_problems_and_touches_nothing() {
+    let (folder, _sim) = prepared(&undeclared());
+    let file = folder.path().join("tallygate.yaml");
+    let check = || outcome(command(folder.path(), &["check", "--config", "tallygate.yaml"]));
+    let output = check();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let bad = std::fs::read_to_string(&file).unwrap().replace("kind: anthropic", "kind: antropic");
+    let bad = bad.replace("name: on-nova", "nmae: on-nova").replace("provider: local,", "provider: lokal,");
+    let other = std::fs::read_to_string(&file).unwrap().replace("provider: local,", "provider: lokal,");
+    for (text, parts) in [
+        (bad, vec!["did you mean `anthropic`?", "nmae", "providers[1].kind", "providers[4].kind", "tallygate.yaml"]),
+        (other, vec!["lokal", "did you mean `local`?"]),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let output = check();
+        assert!(!output.status.success());
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        for part in parts {
+            assert!(told.contains(part), "'{part}' is missing: {told}");
+        }
+    }
+    assert!(!folder.path().join("tallygate.db").exists(), "a check opens no store");
+}
+
+#[test]
+fn a_start_that_cannot_succeed_says_why_and_fails() {
+    for (from, to, word) in [
+        ("'env:SIM_KEY'", "'env:NOT_SET_ANYWHERE'", "NOT_SET_ANYWHERE"),
+        ("/tallygate.db", "/tallygate.yaml/store.db", "tallygate.yaml/store.db"),
+    ] {
+        let (folder, _sim) = prepared(&undeclared());
+        let file = folder.path().join("tallygate.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace(from, to)).unwrap();
+        let output = outcome(command(folder.path(), &["serve", "--config", "tallygate.yaml"]));
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && told.contains(word), "{to}: {told}");
+    }
+    let (folder, _sim) = prepared(&undeclared());
+    let taken = std::net::TcpListener::bind(nobody()).unwrap();
+    let file = folder.path().join("tallygate.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let address = taken.local_addr().unwrap();
+    std::fs::write(&file, text.replacen("127.0.0.1:0", &address.to_string(), 1)).unwrap();
+    let began = Instant::now();
+    let output = outcome(command(folder.path(), &["serve", "--config", "tallygate.yaml"]));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains(&address.to_string()), "{told}");
+    assert!(began.elapsed() < DEADLINE);
+}
+
+#[test]
+fn without_any_provider_the_start_points_to_the_demo() {
+    let folder = TempDir::new().unwrap();
+    let mut bare = Command::new(env!("CARGO_BIN_EXE_tallygate"));
+    bare.arg("serve").current_dir(folder.path()).env_clear().env("HOME", folder.path());
+    let output = outcome(bare);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains("demo"), "{told}");
+}

@@ -1,0 +1,16 @@
+//! What travels over the admin interface: one type for each thing, the same for the server and for its callers.
+
+mod amount;
+mod call;
+mod key;
+mod report;
+mod team;
+pub mod time;
+
+pub use amount::{Amount, Usage};
+pub use call::{Asked, Attribution, Call, CallPage, Calls, Cost, Served, Timing};
+pub use key::{IssuedKey, Key, KeyPage, KeyState, NewKey, Rotation};
+pub(crate) use report::dimensions;
+pub use report::{Figures, Part, Report, ReportRequest, Row};
+pub use team::{NewTeam, Policy, Tags, Team, TeamPage};
+pub use time::Time;

@@ -1,0 +1,106 @@
+//! Reports and calls: what the ledger holds is what is answered, to the last nano-dollar.
+
+use crate::bed::{Bed, NOW};
+use serde_json::json;
+use std::sync::Arc;
+use tg_kernel::clock::Timestamp;
+use tg_kernel::dialect::{Dialect, Operation};
+use tg_kernel::ids::CallId;
+use tg_kernel::principal::Attribution;
+use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Served, Timing};
+use tg_kernel::units::Money;
+use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
+
+fn record(team: &str, project: Option<&str>, nanos: i64, ending: Ending) -> Record {
+    Record {
+        id: CallId::fresh(),
+        started_at: Timestamp::from_seconds(NOW - 3600),
+        attribution: Attribution {
+            key_id: "Kq3x9ZbV1mWc".into(),
+            team: team.into(),
+            project: project.map(Arc::from),
+            environment: None,
+            tags: vec!["run=1".to_owned()],
+        },
+        asked: Asked {
+            dialect: Dialect::OpenaiChat,
+            operation: Operation::Chat,
+            model: "claude-sonnet-4-5".into(),
+            stream: true,
+        },
+        served: Some(Served {
+            provider: "bedrock-eu".into(),
+            model: "eu.anthropic.claude".into(),
+            dialect: Dialect::BedrockConverse,
+            request_id: Some("r-1".to_owned()),
+            tier: ServiceTier::Default,
+            attempts: 1,
+            stop: None,
+        }),
+        ending,
+        status: 200,
+        fault: None,
+        usage: Usage { input_tokens: 1000, output_tokens: 200, ..Usage::default() },
+        usage_source: UsageSource::Reported,
+        cost: Cost { amount: Money::from_nanos(nanos), pricing: Pricing::Priced, price: "v/row".into() },
+        losses: Vec::new(),
+        timing: Timing { total_us: 5, first_token_us: Some(3), overhead_us: 1 },
+    }
+}
+
+fn bed_with(records: &[Record]) -> Bed {
+    let bed = Bed::open();
+    bed.store.ledger_writer().unwrap().append(records).unwrap();
+    bed
+}
+
+#[tokio::test]
+async fn a_report_groups_filters_and_sums() {
+    let bed = bed_with(&[
+        record("search", Some("ranking"), 6_000_001, Ending::Ok),
+        record("search", None, 2_000_000, Ending::ClientGone),
+        record("", None, 0, Ending::Refused),
+    ]);
+    let report = bed.get("/admin/v1/report?by=team,project&since=7d").await.expect(200);
+    assert_eq!(report["by"], json!(["team", "project"]));
+    assert_eq!(report["since"], "2027-01-08T08:00:00Z");
+    let rows = report["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 3);
+    assert_eq!(rows[0]["group"], json!({"project": "ranking", "team": "search"}));
+    assert_eq!(rows[2]["group"], json!({"project": null, "team": null}));
+    assert_eq!(rows[0]["cost"], json!({"usd": "0.006000001", "nanos": 6_000_001}));
+    let totals = &report["totals"];
+    assert_eq!(totals["cost"]["nanos"], 8_000_001);
+    assert_eq!(totals["usage"]["input_tokens"], 3000);
+    assert_eq!(totals["unattributed"]["calls"], 2);
+    assert_eq!(report["endings"], json!({"ok": 1, "client_gone": 1, "refused": 1}));
+
+    let search = bed.get("/admin/v1/report?filter=team:search&filter=project:").await.expect(200);
+    assert_eq!((&search["totals"]["calls"], &search["rows"]), (&json!(1), &json!([])));
+    let none = bed.get("/admin/v1/report?until=2027-01-15").await.expect(200);
+    assert_eq!(none["totals"]["calls"], 0);
+}
+
+#[tokio::test]
+async fn calls_are_listed_in_pages_and_shown() {
+    let records: Vec<_> = (0..5).map(|n| record("search", None, n, Ending::Ok)).collect();
+    let bed = bed_with(&records);
+    let mut seen = Vec::new();
+    let mut path = "/admin/v1/calls?limit=2".to_owned();
+    loop {
+        let page = bed.get(&path).await.expect(200);
+        seen.extend(page["calls"].as_array().unwrap().iter().map(|call| call["request_id"].clone()));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/admin/v1/calls?limit=2&before={next}");
+    }
+    let newest_first: Vec<_> = records.iter().rev().map(|record| json!(record.id.to_string())).collect();
+    assert_eq!(seen, newest_first);
+
+    let call = bed.get(&format!("/admin/v1/calls/{}", records[3].id)).await.expect(200);
+    assert_eq!(call["attribution"]["team"], "search");
+    assert_eq!(call["attribution"]["tags"], json!(["run=1"]));
+    assert_eq!(call["served"]["model"], "eu.anthropic.claude");
+    assert_eq!((&call["cost"]["nanos"], &call["cost"]["pricing"]), (&json!(3), &json!("priced")));
+    assert_eq!(call["usage"]["output_tokens"], 200);
+    assert_eq!(bed.get("/admin/v1/calls?filter=team:other").await.expect(200)["calls"], json!([]));
+}

@@ -1,0 +1,207 @@
+//! A user's own rows over those of a catalogue: read, checked, and merged by date.
+
+use crate::catalogue::{Catalogue, Provenance};
+use crate::row::{Rates, Row, rate_sets};
+use crate::source::RowSource;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use tg_kernel::clock::Timestamp;
+use tg_kernel::usage::ServiceTier;
+
+/// The most rows in an override file.
+const MOST_ROWS: usize = 10_000;
+/// The factor between an override and the row it replaces from which on a human should look again.
+const JUMP: u64 = 10;
+const END_OF_TIME: Timestamp = Timestamp::from_micros(i64::MAX);
+
+/// What is wrong with an override.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {reason}")]
+pub struct OverrideProblem {
+    /// Where: `rows[3]`.
+    pub path: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// A rate that an override changes by more than ten times. Allowed, but worth a warning: a slip of the unit looks so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PriceJump {
+    /// The provider kind.
+    pub provider: String,
+    /// The row's id.
+    pub id: String,
+    /// Which rate.
+    pub rate: &'static str,
+    /// The rate before, in micro-dollars per million tokens.
+    pub before: u32,
+    /// The rate now.
+    pub after: u32,
+}
+
+impl fmt::Display for PriceJump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { provider, id, rate, before, after } = self;
+        write!(f, "{provider}/{id}: `{rate}` goes from {before} to {after} micro-dollars per million tokens")
+    }
+}
+
+/// A catalogue with overrides in it, and what to warn about.
+#[derive(Debug)]
+pub struct Overridden {
+    /// The merged catalogue.
+    pub catalogue: Arc<Catalogue>,
+    /// Rates that changed by more than ten times.
+    pub jumps: Vec<PriceJump>,
+}
+
+/// Reads the rows of an override file, already parsed from JSON or YAML: a list of rows, or an object with `rows`.
+///
+/// # Errors
+/// Every row that is not of the schema, with its place.
+pub fn parse_overrides(document: &Value) -> Result<Vec<RowSource<'static>>, Vec<OverrideProblem>> {
+    let whole = |reason: &str| vec![OverrideProblem { path: "rows".into(), reason: reason.into() }];
+    let rows = document.get("rows").unwrap_or(document).as_array();
+    let rows = rows.ok_or_else(|| whole("must be a list of rows"))?;
+    if rows.len() > MOST_ROWS {
+        return Err(whole(&format!("{} rows are too many; the most is {MOST_ROWS}", rows.len())));
+    }
+    let mut problems = Vec::new();
+    let mut read = Vec::with_capacity(rows.len());
+    for (at, row) in rows.iter().enumerate() {
+        match RowSource::deserialize(row) {
+            Ok(row) => read.push(row.into_owned()),
+            Err(error) => problems.push(OverrideProblem { path: format!("rows[{at}]"), reason: error.to_string() }),
+        }
+    }
+    if problems.is_empty() { Ok(read) } else { Err(problems) }
+}
+
+impl Catalogue {
+    /// This catalogue with `rows` over it. `label` names the file in versions and in every cost that it priced.
+    ///
+    /// A row replaces those of the same provider and id that hold from its own date on; earlier ones stay, for calls
+    /// before that date. What a row leaves out (rates, limits, abilities, factors) it takes from the row it replaces,
+    /// or from the one it names in `like` (of the catalogue, or earlier in `rows`).
+    ///
+    /// # Errors
+    /// Every row that cannot be built, with its place in the list.
+    pub fn with_overrides(
+        &self,
+        label: &str,
+        rows: Vec<RowSource<'static>>,
+    ) -> Result<Overridden, Vec<OverrideProblem>> {
+        let label: Arc<str> = label.into();
+        let mut problems = Vec::new();
+        let mut jumps = Vec::new();
+        let mut new: Vec<Arc<Row>> = Vec::with_capacity(rows.len());
+        for (at, mut source) in rows.into_iter().enumerate() {
+            source.provider = crate::name::provider(&source.provider).to_owned().into();
+            match self.overriding(source, &new, &label) {
+                Ok(row) => {
+                    if let Some(before) = self.exact(&row.provider, &row.id, row.valid_from) {
+                        jumps.extend(jumps_between(before, &row));
+                    }
+                    new.push(Arc::new(row));
+                }
+                Err(reason) => problems.push(OverrideProblem { path: format!("rows[{at}]"), reason }),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut since: HashMap<(&str, &str), Timestamp> = HashMap::new();
+        for row in &new {
+            let from = since.entry((row.provider(), row.id())).or_insert(row.valid_from);
+            *from = row.valid_from.min(*from);
+        }
+        let replaced = |old: &Row| since.get(&(old.provider(), old.id())).is_some_and(|from| *from <= old.valid_from);
+        let kept = self.rows().iter().filter(|row| !replaced(row)).map(Arc::clone);
+        let merged = kept.chain(new.iter().map(Arc::clone)).collect();
+        let mut sources = self.sources().to_vec();
+        let (version, sha256, licence) = (String::new(), String::new(), String::new());
+        sources.push(Provenance { name: label.to_string(), version, sha256, licence });
+        let version = format!("{}+{label}", self.version()).into();
+        Ok(Overridden { catalogue: Arc::new(Self::index(version, sources, merged)), jumps })
+    }
+
+    fn overriding(
+        &self,
+        mut source: RowSource<'static>,
+        earlier: &[Arc<Row>],
+        label: &Arc<str>,
+    ) -> Result<Row, String> {
+        if source.provider.is_empty() {
+            return Err("`provider` must not be empty".into());
+        }
+        let like = source.like.take();
+        let named = like.as_deref().unwrap_or(&source.id);
+        let earlier =
+            earlier.iter().rev().find(|row| like.is_some() && row.id == named && *row.provider == *source.provider);
+        let template = earlier.or_else(|| self.exact(&source.provider, named, END_OF_TIME));
+        if let (Some(like), None) = (&like, template) {
+            return Err(format!(
+                "`like` names `{like}`; neither the catalogue nor an earlier row has it for `{}`",
+                source.provider
+            ));
+        }
+        let sets = match (source.rates.is_empty(), template) {
+            (false, _) => rate_sets(&source.rates)?,
+            (true, Some(template)) => template.sets.clone(),
+            (true, None) => return Err("`rates` is missing, and there is no embedded row to take them from".into()),
+        };
+        let states_abilities = source.abilities.is_some();
+        let provider: Arc<str> = source.provider.as_ref().into();
+        let mut row = Row::build(source, sets, provider, Arc::clone(label))?;
+        if let Some(template) = template {
+            row.inherit(template, states_abilities);
+        }
+        Ok(row)
+    }
+}
+
+impl Row {
+    /// Takes from `template` what the row's written form left out.
+    fn inherit(&mut self, template: &Self, states_abilities: bool) {
+        if !states_abilities {
+            self.abilities = template.abilities;
+        }
+        if self.scopes.is_empty() {
+            self.scopes = template.scopes.clone();
+        }
+        self.limits.context = self.limits.context.or(template.limits.context);
+        self.limits.output_max = self.limits.output_max.or(template.limits.output_max);
+        self.limits.cache_min = self.limits.cache_min.or(template.limits.cache_min);
+        self.retires = self.retires.or(template.retires);
+    }
+}
+
+type RateOf = fn(&Rates) -> u32;
+
+fn jumps_between(before: &Row, after: &Row) -> Vec<PriceJump> {
+    let first = |row: &Row| row.rates(ServiceTier::Default, 0).rates;
+    let (old, new) = (first(before), first(after));
+    let rates: [(&'static str, RateOf); 5] = [
+        ("in", |r| r.input),
+        ("out", |r| r.output),
+        ("cache_read", |r| r.cache_read),
+        ("cache_write_5m", |r| r.cache_write_5m),
+        ("cache_write_1h", |r| r.cache_write_1h),
+    ];
+    let far = |a: u32, b: u32| u64::from(a) > u64::from(b) * JUMP;
+    rates
+        .into_iter()
+        .map(|(name, of)| (name, of(&old), of(&new)))
+        .filter(|(_, before, after)| far(*after, *before) || far(*before, *after))
+        .map(|(rate, before, after_rate)| PriceJump {
+            provider: after.provider.to_string(),
+            id: after.id.to_string(),
+            rate,
+            before,
+            after: after_rate,
+        })
+        .collect()
+}

@@ -1,0 +1,14 @@
+//! The catalogue from outside: costs against a table, lookups, overrides, properties of the embedded data.
+
+#[cfg(test)]
+mod embedded;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod lookup;
+#[cfg(test)]
+mod overrides;
+#[cfg(test)]
+mod properties;

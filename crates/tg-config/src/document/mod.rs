@@ -1,0 +1,70 @@
+//! The one configuration schema: what a file, and later the admin interface, declares.
+
+mod delivery;
+mod identity;
+mod listen;
+mod pricing;
+mod provider;
+mod route;
+mod telemetry;
+
+pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
+pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
+pub use listen::{Admin, Listen, Store, Tls};
+pub use pricing::{Ceiling, Pricing, UnknownPrice};
+pub use provider::{AuthScheme, Credentials, Egress, OutputLimitMember, Provider, ProviderKind, Quirks, Timeouts};
+pub use route::{Model, ModelTarget, OnLoss};
+pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The configuration of `tallygate serve`.
+///
+/// Relative paths are taken from the working directory.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Document {
+    /// Where callers connect: the data plane.
+    pub listen: Listen,
+    /// The second listener: administration, health and metrics.
+    pub admin: Admin,
+    /// Where keys, teams and the ledger are kept.
+    pub store: Store,
+    /// Who serves models. At least one.
+    #[schemars(length(max = 256))]
+    pub providers: Vec<Provider>,
+    /// The names of models that callers may use, and where calls for them go. An exact name wins over patterns;
+    /// among patterns the first that matches wins. Empty or absent: the usual patterns of each provider's kind, as
+    /// listed in the reference.
+    #[schemars(length(max = 4096))]
+    pub models: Vec<Model>,
+    /// How calls are priced.
+    pub pricing: Pricing,
+    /// To whom calls are booked, where a team does not say otherwise.
+    pub identity: Identity,
+    /// Teams that this file owns: they cannot be changed at run time. Other teams may be made at run time.
+    #[schemars(length(max = 4096))]
+    pub teams: Vec<Team>,
+    /// How answers are streamed.
+    pub streams: Streams,
+    /// How the gateway stops.
+    pub drain: Drain,
+    /// What the gateway tells about itself.
+    pub telemetry: Telemetry,
+}
+
+impl Document {
+    /// The provider of this name.
+    #[must_use]
+    pub fn provider(&self, name: &str) -> Option<&Provider> {
+        self.providers.iter().find(|p| p.name.as_str() == name)
+    }
+
+    /// The entry that decides where a call for `model` goes: the exact name, else the first pattern that matches.
+    #[must_use]
+    pub fn model(&self, model: &str) -> Option<&Model> {
+        let exact = self.models.iter().find(|m| m.name.is_exact() && m.name.as_str() == model);
+        exact.or_else(|| self.models.iter().find(|m| m.name.matches(model)))
+    }
+}

@@ -1,0 +1,169 @@
+//! Who serves models: address, credentials, timeouts, and what may be dialled.
+
+use crate::grammar::{BaseUrl, HeaderText, Name, Period, SecretRef};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A provider of models.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// How `models` and the ledger name it; unique.
+    pub name: Name,
+    /// Which protocol and signature it wants.
+    pub kind: ProviderKind,
+    /// Only `openai_compatible`: a known vendor, which states `base_url` and `quirks` (see the list of presets in
+    /// the reference). Members stated here win over the preset's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "crate::presets::preset_names")]
+    pub preset: Option<String>,
+    /// Only `bedrock`, required there: the AWS region, as in `us-east-1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Where to call instead of the kind's own address. Required for `openai_compatible` without a preset that has one.
+    /// For `openai` and `openai_compatible` it includes the version path (`/v1`); for `anthropic` and `bedrock` it
+    /// does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<BaseUrl>,
+    /// The API key. `bedrock`: a Bedrock API key, instead of `credentials`. Optional only for
+    /// `openai_compatible` without a preset, or with one that needs none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<SecretRef>,
+    /// Only `bedrock`: AWS credentials, with which requests are signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Credentials>,
+    /// Headers added to each request. Credentials must be references.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub headers: BTreeMap<String, HeaderText>,
+    /// How long to wait for what.
+    #[serde(default)]
+    pub timeouts: Timeouts,
+    /// Which addresses may be dialled.
+    #[serde(default)]
+    pub egress: Egress,
+    /// Only `openai_compatible`: in what the server differs from OpenAI.
+    #[serde(default)]
+    pub quirks: Quirks,
+}
+
+/// Which protocol and signature a provider wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProviderKind {
+    /// Amazon Bedrock (runtime).
+    Bedrock,
+    /// Anthropic.
+    Anthropic,
+    /// OpenAI.
+    Openai,
+    /// Any server that speaks OpenAI's protocol.
+    OpenaiCompatible,
+}
+
+impl ProviderKind {
+    /// The name in files, metrics and reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bedrock => "bedrock",
+            Self::Anthropic => "anthropic",
+            Self::Openai => "openai",
+            Self::OpenaiCompatible => "openai_compatible",
+        }
+    }
+}
+
+/// AWS credentials.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    /// The access key's id.
+    pub access_key_id: SecretRef,
+    /// The secret access key.
+    pub secret_access_key: SecretRef,
+    /// The session token, if the credentials are temporary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_token: Option<SecretRef>,
+}
+
+/// How long to wait for what. There is no limit on the whole answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timeouts {
+    /// For a connection, TLS included.
+    pub connect: Period,
+    /// For the first byte of the answer. Models that think do so before it.
+    pub first_byte: Period,
+    /// For the next byte of the answer.
+    pub idle: Period,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Period::seconds(5),
+            // What the official SDKs wait for a plain answer.
+            first_byte: Period::seconds(600),
+            idle: Period::seconds(300),
+        }
+    }
+}
+
+/// Which addresses may be dialled for a provider. Always refused: link-local addresses (where clouds keep instance
+/// metadata), multicast and unspecified ones. Loopback addresses are dialled only if `base_url` names one literally
+/// (`localhost`, `127.0.0.1`, `[::1]`), and then plain HTTP needs no permission.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Egress {
+    /// Allow private addresses (10/8, 172.16/12, 192.168/16, 100.64/10, fc00::/7).
+    pub allow_private: bool,
+    /// Allow a `base_url` of `http://`: prompts and credentials then travel unencrypted.
+    pub allow_http: bool,
+}
+
+/// In what a server differs from OpenAI. Absent members are those of the preset, else of OpenAI's usual followers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quirks {
+    /// Whether it serves `/responses`. Default: false.
+    pub responses: Option<bool>,
+    /// Whether it serves `/embeddings`. Default: true.
+    pub embeddings: Option<bool>,
+    /// Which member of a chat request limits the output. Default: `max_tokens`.
+    pub output_limit_member: Option<OutputLimitMember>,
+    /// Where the API key goes. Default: `bearer`.
+    pub auth: Option<AuthScheme>,
+}
+
+/// Which member of a chat request limits the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputLimitMember {
+    /// The older name, which most servers know.
+    MaxTokens,
+    /// The newer name, which OpenAI's reasoning models require.
+    MaxCompletionTokens,
+}
+
+impl OutputLimitMember {
+    /// The member's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MaxTokens => "max_tokens",
+            Self::MaxCompletionTokens => "max_completion_tokens",
+        }
+    }
+}
+
+/// Where an API key goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthScheme {
+    /// `Authorization: Bearer KEY`.
+    Bearer,
+    /// `api-key: KEY`.
+    ApiKeyHeader,
+}

@@ -1,0 +1,121 @@
+//! The one place where references become secrets.
+
+use crate::document::{Document, Provider};
+use crate::grammar::{HeaderText, SecretRef};
+use crate::problem::{Path, Problem, Problems};
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use tg_kernel::secret::Secret;
+
+/// The secrets of one document. Made whole or not at all.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets(HashMap<SecretRef, Secret>);
+
+impl Secrets {
+    /// The secret; `None` only for a reference of another document.
+    #[must_use]
+    pub fn get(&self, reference: &SecretRef) -> Option<&Secret> {
+        self.0.get(reference)
+    }
+
+    /// The value of a header, which may be a secret; `None` only for a reference of another document.
+    #[must_use]
+    pub fn header(&self, text: &HeaderText) -> Option<Secret> {
+        match text {
+            HeaderText::Literal(text) => Some(Secret::new(text.as_str())),
+            HeaderText::Secret(reference) => self.get(reference).cloned(),
+        }
+    }
+}
+
+/// No credential is longer; a larger file is another file.
+const SECRET_BYTES_MAX: u64 = 64 * 1024;
+
+/// Reads every secret that `document` refers to, from `environment` (by name) and from files.
+///
+/// # Errors
+/// A problem for each reference that leads to nothing, or to what cannot be a credential.
+pub fn resolve_secrets(document: &Document, environment: &dyn Fn(&str) -> Option<String>) -> Result<Secrets, Problems> {
+    let mut secrets = Secrets::default();
+    let mut all = Vec::new();
+    for (path, reference) in references(document) {
+        if secrets.0.contains_key(reference) {
+            continue;
+        }
+        match read(reference, environment) {
+            Ok(secret) => {
+                secrets.0.insert(reference.clone(), secret);
+            }
+            Err((message, hint)) => all.push(Problem::new(path, message, hint)),
+        }
+    }
+    if all.is_empty() { Ok(secrets) } else { Err(Problems { origin: "secrets".to_owned(), all }) }
+}
+
+fn references(document: &Document) -> Vec<(Path, &SecretRef)> {
+    let mut found = Vec::new();
+    if let Some(token) = &document.admin.token {
+        found.push((Path::root().member("admin").member("token"), token));
+    }
+    for (number, provider) in document.providers.iter().enumerate() {
+        of_provider(provider, &Path::root().member("providers").element(number), &mut found);
+    }
+    if let Some(otlp) = &document.telemetry.otlp {
+        let path = Path::root().member("telemetry").member("otlp").member("headers");
+        of_headers(&otlp.headers, &path, &mut found);
+    }
+    found
+}
+
+fn of_provider<'a>(provider: &'a Provider, path: &Path, found: &mut Vec<(Path, &'a SecretRef)>) {
+    found.extend(provider.api_key.iter().map(|key| (path.member("api_key"), key)));
+    if let Some(credentials) = &provider.credentials {
+        let path = path.member("credentials");
+        found.push((path.member("access_key_id"), &credentials.access_key_id));
+        found.push((path.member("secret_access_key"), &credentials.secret_access_key));
+        found.extend(credentials.session_token.iter().map(|token| (path.member("session_token"), token)));
+    }
+    of_headers(&provider.headers, &path.member("headers"), found);
+}
+
+fn of_headers<'a>(
+    headers: &'a std::collections::BTreeMap<String, HeaderText>,
+    path: &Path,
+    found: &mut Vec<(Path, &'a SecretRef)>,
+) {
+    for (name, text) in headers {
+        if let HeaderText::Secret(reference) = text {
+            found.push((path.member(name), reference));
+        }
+    }
+}
+
+fn read(reference: &SecretRef, environment: &dyn Fn(&str) -> Option<String>) -> Result<Secret, (String, String)> {
+    let text = match reference {
+        SecretRef::Env(name) => environment(name).ok_or_else(|| {
+            (format!("the environment variable {name} is not set"), format!("set {name}, or refer to another place"))
+        })?,
+        SecretRef::File(path) => {
+            let shown = path.display();
+            let mut text = String::new();
+            let read = File::open(path).and_then(|file| file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text));
+            read.map_err(|error| {
+                (format!("{shown} cannot be read: {error}"), "check the path and who may read it".to_owned())
+            })?;
+            text
+        }
+    };
+    // Every secret travels in a header, which cannot hold anything else.
+    let trimmed = text.strip_suffix('\n').map_or(text.as_str(), |t| t.strip_suffix('\r').unwrap_or(t));
+    let wrong = if trimmed.is_empty() {
+        "is empty"
+    } else if trimmed.len() as u64 > SECRET_BYTES_MAX {
+        "is larger than 64 KiB"
+    } else if !trimmed.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
+        "holds characters that a credential cannot have"
+    } else {
+        return Ok(Secret::new(trimmed));
+    };
+    Err((format!("{reference} {wrong}"), "store one credential there, in one line".to_owned()))
+}

@@ -1,0 +1,325 @@
+//! Bad files: every problem, at its place, with a mend, and never a secret.
+
+use tg_config::load::{from_file, from_text};
+use tg_config::problem::Problems;
+
+/// Stands before each text that is about something else, so that a provider is there.
+const OK: &str = "providers: [{name: a, kind: anthropic, api_key: env:K}]\n";
+
+fn problems(text: &str) -> Problems {
+    let problems = from_text("test.yaml", text).expect_err(text);
+    assert!(problems.all.iter().all(|p| !p.message.is_empty() && !p.hint.is_empty()), "{problems}");
+    problems
+}
+
+/// Each problem as `path: part of what is shown`.
+fn check(text: &str, expected: &[(&str, &str)]) {
+    let problems = problems(text);
+    let paths: Vec<String> = problems.all.iter().map(|p| p.path.to_string()).collect();
+    let wanted: Vec<&str> = expected.iter().map(|(path, _)| *path).collect();
+    assert_eq!(paths, wanted, "\n{text}\n{problems}");
+    for (problem, (_, part)) in problems.all.iter().zip(expected) {
+        let shown = problem.to_string();
+        assert!(shown.contains(part), "{shown:?} lacks {part:?}");
+    }
+}
+
+#[test]
+fn not_yaml_or_outside_of_the_subset() {
+    for (text, part) in [
+        ("a: [1", "this is not YAML"),
+        ("a: b: c", "this is not YAML"),
+        ("listen:\n\taddress: x", "not YAML"),
+        ("listen: &x {}\nadmin: {}", "anchor"),
+        ("a: &x [1]\nb: [*x, *x]", "anchor"),
+        ("listen: !!map {}", "tag"),
+        ("drain: {}\n---\ndrain: {}", "second document"),
+        ("[a, b]: c", "key that is no plain text"),
+        ("? {a: b}\n: c", "key that is no plain text"),
+        ("drain: {}\nlisten: {}\ndrain: {}", "drain: stands here a second time, first in line 1"),
+        ("%YAML 1.1\n---\na: b", "YAML"),
+    ] {
+        let shown = problems(text).to_string();
+        assert!(shown.contains(part), "{shown}");
+    }
+    let deep = format!("a: {}", "[".repeat(10_000));
+    let bomb = "a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\n";
+    let many = format!("a: [{}]", "x,".repeat(300_000));
+    let wide = format!("a: {{{}}}", (0..300).map(|n| format!("k{n}: 1,")).collect::<String>());
+    let block = (0..200).fold(String::new(), |text, n| format!("{text}{}a:\n", " ".repeat(n)));
+    for text in [deep.as_str(), bomb, &many, &wide, &block, &"x".repeat(5 << 20)] {
+        assert_eq!(problems(text).all.len(), 1);
+    }
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tallygate.yaml");
+    assert!(from_file(&path).unwrap_err().to_string().contains("cannot be read"));
+    std::fs::write(&path, b"a: \xff").unwrap();
+    assert!(from_file(&path).unwrap_err().to_string().contains("not UTF-8"));
+    std::fs::write(&path, vec![b'#'; (4 << 20) + 1]).unwrap();
+    assert!(from_file(&path).unwrap_err().to_string().contains("larger than 4 MiB"));
+}
+
+#[test]
+fn unknown_members() {
+    check(&format!("{OK}listn: {{}}"), &[("listn", "did you mean `listen`?")]);
+    check(&format!("{OK}zzzzzzzz: 1"), &[("zzzzzzzz", "known: `listen`, `admin`")]);
+    check(
+        &format!("{OK}listen: {{adress: '127.0.0.1:1', port: 3}}"),
+        &[("listen.adress", "did you mean `address`?"), ("listen.port", "known: `address`")],
+    );
+    check(
+        "providers: [{name: a, kind: anthropic, api_kye: env:K}]",
+        &[("providers[0].api_kye", "did you mean `api_key`?")],
+    );
+    check(&format!("{OK}'<<': {{}}"), &[("<<", "is not known here")]);
+}
+
+#[test]
+fn wrong_types_and_values() {
+    for (text, path, part) in [
+        ("listen:", "listen", "has no value; remove it"),
+        ("listen: []", "listen", "is a list; write its members"),
+        ("listen: {address: 8080}", "listen.address", "is a number; write a text, as in \"127.0.0.1:8080\""),
+        ("listen: {address: 'localhost:80'}", "listen.address", "is not an IP address with a port"),
+        ("listen: {head_timeout: 30}", "listen.head_timeout", "is a number; write a text, as in \"30s\""),
+        ("listen: {head_timeout: 30x}", "listen.head_timeout", "`30x` is not a duration"),
+        ("listen: {body_bytes_max: 32MB}", "listen.body_bytes_max", "as in `32 MiB`"),
+        ("listen: {body_bytes_max: 2 GiB}", "listen.body_bytes_max", "more than 1 GiB"),
+        ("listen: {workers: 0}", "listen.workers", "0 is out of range; write a number from 1 to 1024"),
+        ("listen: {workers: 1.5}", "listen.workers", "write a whole number"),
+        ("listen: {workers: 007}", "listen.workers", "write a whole number"),
+        ("listen: {tls: {certificate: a}}", "listen.tls.key", "is missing; add `key: …`"),
+        ("streams: {keepalive: no}", "streams.keepalive", "or `off`"),
+        ("streams: {on_disconnect: drain}", "streams.on_disconnect", "drain"),
+        ("streams: {on_disconnect: {drain: {time: 1s}}}", "streams.on_disconnect.drain.time", "known: `time_max`"),
+        ("streams: {on_disconnect: {cancel: {}}}", "streams.on_disconnect", "known: `cancel`, `drain: …`"),
+        ("telemetry: {log: {level: information}}", "telemetry.log.level", "known: `error`"),
+        ("telemetry: {log: {level: inf}}", "telemetry.log.level", "did you mean `info`?"),
+        ("telemetry: {otlp: {endpoint: 'http://c', sample_ratio: 10}}", "telemetry.otlp.sample_ratio", "from 0 to 1"),
+        ("telemetry: {otlp: {endpoint: c}}", "telemetry.otlp.endpoint", "does not begin with"),
+        ("identity: {tags: {max: 51}}", "identity.tags.max", "from 0 to 50"),
+        ("identity: {tags: {sources: [query]}}", "identity.tags.sources[0]", "known: `header`, `body`"),
+        ("models: [{name: m, targets: []}]", "models[0].targets", "is empty; write 1 to 16 entries"),
+        ("models: [{name: a*b, targets: [{provider: a}]}]", "models[0].name", "`*` in a place"),
+        ("teams: [{name: Search}]", "teams[0].name", "a-z, 0-9"),
+        ("teams: [{name: t, projects: [2024]}]", "teams[0].projects[0]", "is a number; write a text"),
+        (
+            "pricing: {ceiling: {input: 3, output: 1 USD per 1M tokens}}",
+            "pricing.ceiling.input",
+            "20.00 USD per 1M tokens",
+        ),
+    ] {
+        check(&format!("{OK}{text}"), &[(path, part)]);
+    }
+}
+
+#[test]
+fn providers_of_each_kind() {
+    for (provider, expected) in [
+        ("{name: p, kind: anthropc, api_key: env:K}", vec![("providers[0].kind", "did you mean `anthropic`?")]),
+        ("{name: p, kind: openai}", vec![("providers[0].api_key", "is missing")]),
+        ("{kind: openai, api_key: env:K}", vec![("providers[0].name", "is missing")]),
+        (
+            "{name: p, kind: bedrock}",
+            vec![
+                ("providers[0].region", "is missing"),
+                ("providers[0].credentials", "is missing, and so is `api_key`"),
+            ],
+        ),
+        ("{name: p, kind: bedrock, region: useast1, api_key: env:K}", vec![("providers[0].region", "us-east-1")]),
+        (
+            "{name: p, kind: bedrock, region: us-east-1, credentials: {access_key_id: env:A}}",
+            vec![("providers[0].credentials.secret_access_key", "is missing")],
+        ),
+        (
+            "{name: p, kind: bedrock, region: us-east-1, api_key: env:K, credentials: {access_key_id: env:A, \
+             secret_access_key: env:B}}",
+            vec![("providers[0].api_key", "stands beside `credentials`")],
+        ),
+        (
+            "{name: p, kind: openai, api_key: env:K, region: us-east-1, preset: groq}",
+            vec![
+                ("providers[0].region", "has no meaning for the kind `openai`; remove it, or write `kind: bedrock`"),
+                ("providers[0].preset", "write `kind: openai_compatible`"),
+            ],
+        ),
+        (
+            "{name: p, kind: anthropic, api_key: env:K, quirks: {responses: true}}",
+            vec![("providers[0].quirks", "no meaning")],
+        ),
+        ("{name: p, kind: openai_compatible}", vec![("providers[0].base_url", "is missing")]),
+        (
+            "{name: p, kind: openai_compatible, preset: azure, api_key: env:K}",
+            vec![("providers[0].base_url", "is missing")],
+        ),
+        (
+            "{name: p, kind: openai_compatible, preset: grok, api_key: env:K}",
+            vec![("providers[0].preset", "did you mean `groq`?")],
+        ),
+        ("{name: p, kind: openai_compatible, preset: groq}", vec![("providers[0].api_key", "is missing")]),
+    ] {
+        check(&format!("providers: [{provider}]"), &expected);
+    }
+    check("", &[("providers", "there is no provider")]);
+    check(
+        &format!("{OK}models: [{{name: m, targets: [{{provider: b}}]}}]"),
+        &[("models[0].targets[0].provider", "there is no provider `b`; did you mean `a`?")],
+    );
+}
+
+#[test]
+fn addresses_of_providers() {
+    for (url, more, part) in [
+        ("http://api.example.com/v1", "", "is not encrypted"),
+        ("https://10.1.2.3/v1", "", "10.1.2.3 is a private address"),
+        ("https://[fd00::1]/v1", "", "private address"),
+        ("https://100.64.0.1/v1", "", "private address"),
+        ("https://169.254.169.254", ", egress: {allow_private: true, allow_http: true}", "never dialled"),
+        ("https://[fd00:ec2::254]", ", egress: {allow_private: true}", "never dialled"),
+        ("https://[fe80::1]", ", egress: {allow_private: true}", "never dialled"),
+        ("https://[::ffff:169.254.169.254]", ", egress: {allow_private: true}", "never dialled"),
+        ("https://168.63.129.16", ", egress: {allow_private: true}", "never dialled"),
+        ("https://0.0.0.0", ", egress: {allow_private: true}", "never dialled"),
+        ("https://user:hunter2@x.example/v1", "", "has a user"),
+    ] {
+        let text = format!("providers: [{{name: p, kind: openai_compatible, base_url: '{url}'{more}}}]");
+        check(&text, &[("providers[0].base_url", part)]);
+    }
+    for (url, more) in [
+        ("http://localhost:8000/v1", ""),
+        ("http://[::1]:8000/v1", ""),
+        ("http://10.1.2.3/v1", ", egress: {allow_private: true, allow_http: true}"),
+        ("http://vllm.internal:8000/v1", ", egress: {allow_http: true}"),
+    ] {
+        let text = format!("providers: [{{name: p, kind: openai_compatible, base_url: '{url}'{more}}}]");
+        assert!(from_text("test", &text).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn headers() {
+    for (header, part) in [
+        ("authorization: Bearer hunter2", "holds a credential"),
+        ("X-API-Key: hunter2", "holds a credential"),
+        ("'bad name': x", "not a name of an HTTP header"),
+        ("Host: x", "sets itself"),
+        ("x-a: \"a\\nx-b: 1\"", "not a value of an HTTP header"),
+    ] {
+        let text = format!("providers: [{{name: p, kind: anthropic, api_key: env:K, headers: {{{header}}}}}]");
+        let shown = problems(&text).to_string();
+        assert!(shown.contains(part) && !shown.contains("hunter2"), "{shown}");
+    }
+    let twice = "providers: [{name: p, kind: anthropic, api_key: env:K, headers: {x-a: b, X-A: c}}]";
+    check(twice, &[("providers[0].headers.x-a", "only in case")]);
+}
+
+#[test]
+fn contradictions() {
+    for (text, path, part) in [
+        ("admin: {address: '0.0.0.0:8081'}", "admin.address", "there is no `admin.token`"),
+        ("admin: {address: '[::]:8081'}", "admin.address", "admin.token"),
+        ("admin: {address: '127.0.0.1:8080'}", "admin.address", "port 8080 is also that of `listen.address`"),
+        ("listen: {address: '0.0.0.0:8081'}", "admin.address", "port 8081"),
+        ("store: {path: ''}", "store.path", "is empty"),
+        ("store: {path: x, journal: x}", "store.journal", "is the path of the store"),
+        ("pricing: {unknown_price: ceiling}", "pricing.unknown_price", "there is no `pricing.ceiling`"),
+        (
+            "models: [{name: m, unknown_price: ceiling, targets: [{provider: a}]}]",
+            "models[0].unknown_price",
+            "pricing.ceiling",
+        ),
+        ("identity: {unknown_project: book_to_default}", "identity.unknown_project", "there is no `default_project`"),
+        ("teams: [{name: t, unknown_project: book_to_default}]", "teams[0].unknown_project", "no `default_project`"),
+        ("teams: [{name: t, projects: [a], default_project: b}]", "teams[0].default_project", "is not one of"),
+        ("teams: [{name: t, projects: [a, b, a]}]", "teams[0].projects[2]", "already the name at teams[0].projects[0]"),
+        ("teams: [{name: t}, {name: t}]", "teams[1].name", "`t` is already the name at teams[0].name"),
+        ("models: [{name: m, targets: [{provider: a}, {provider: a}]}]", "models[0].targets[1]", "an earlier target"),
+        (
+            "models: [{name: m, targets: [{provider: a}]}, {name: m, targets: [{provider: a}]}]",
+            "models[1].name",
+            "already the name",
+        ),
+        (
+            "models: [{name: 'c-*', targets: [{provider: a}]}, {name: 'c-x-*', targets: [{provider: a}]}]",
+            "models[1].name",
+            "`c-x-*` is never used: `c-*` stands before it",
+        ),
+        (
+            "models: [{name: m, targets: [{provider: a}]}]\nteams: [{name: t, models: [m, 'n*']}]",
+            "teams[0].models[1]",
+            "is the name of no model",
+        ),
+    ] {
+        check(&format!("{OK}{text}"), &[(path, part)]);
+    }
+    check(
+        "providers: [{name: a, kind: openai, api_key: env:K}, {name: a, kind: openai, api_key: env:K}]",
+        &[("providers[1].name", "already the name at providers[0].name")],
+    );
+}
+
+#[test]
+fn all_at_once_in_the_order_of_the_file() {
+    let text = "\
+listen:
+  adress: 127.0.0.1:8080
+  head_timeout: soon
+admin: {address: 0.0.0.0:8081}
+providers:
+  - name: Bad Name
+    kind: bedrock
+  - name: good
+    kind: anthropic
+    api_key: sk-ant-hunter2
+  - name: good
+    kind: openai
+    region: us-east-1
+models:
+  - {name: m, targets: [{provider: nobody}]}
+  - {name: n, targets: []}
+  - {name: m, targets: [{provider: good}]}
+teams:
+  - {name: t, default_project: p}
+drain: 30s
+";
+    check(
+        text,
+        &[
+            ("listen.adress", "line 2, column 3"),
+            ("listen.head_timeout", "line 3, column 17"),
+            ("admin.address", "line 4, column 9"),
+            ("providers[0].name", "line 6"),
+            // The bad key of providers[1] is told once, and not again as missing.
+            ("providers[1].api_key", "line 10, column 14: providers[1].api_key: a secret does not belong in this file"),
+            ("providers[2].name", "line 11"),
+            ("providers[2].api_key", "is missing"),
+            ("providers[2].region", "line 13"),
+            // Nothing is said of the provider `nobody`: providers[0] might be it.
+            ("models[1].targets", "is empty"),
+            ("models[2].name", "line 17"),
+            ("teams[0].default_project", "line 19"),
+            ("drain", "line 20, column 8: drain: is a text; write its members beneath it"),
+        ],
+    );
+    let shown = problems(text).to_string();
+    assert!(shown.starts_with("test.yaml: 12 problems\n"), "{shown}");
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    for member in
+        ["api_key", "credentials", "base_url", "kind", "name", "region", "preset", "headers", "timeouts", "quirks"]
+    {
+        for value in ["sk-Hunter2!x", "{a: sk-Hunter2!x}", "[sk-Hunter2!x]", "'env:sk-Hunter2!x'"] {
+            let text = format!("providers: [{{name: p, kind: bedrock, {member}2: {value}, {member}: {value}}}]");
+            let shown = problems(&text).to_string();
+            // What is no name is shown, so that its writer finds it; everything else that may hold a secret is not.
+            assert!(member == "name" || !shown.contains("Hunter2"), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The configuration as its users meet it: files in, documents or problems out.
+
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod environment;
+#[cfg(test)]
+mod generated;
+#[cfg(test)]
+mod good_input;
+#[cfg(test)]
+mod grammar;
+#[cfg(test)]
+mod secrets;

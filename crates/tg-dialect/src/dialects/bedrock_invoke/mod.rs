@@ -1,0 +1,191 @@
+//! Amazon Bedrock InvokeModel: the model family's own JSON, streamed inside AWS event-stream `chunk` frames.
+//!
+//! Claude's JSON is that of Anthropic Messages but for its envelope, so it is read and written by that dialect. Bodies
+//! of other families travel only to Bedrock itself: they are relayed, and their counts read in passing.
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, StatusCode};
+use serde_json::Value;
+use tg_kernel::chat::{ChatReply, ChatRequest};
+use tg_kernel::fault::{Class, Fault, Origin, Retry};
+use tg_kernel::ids::CallId;
+use tg_kernel::peek::Peek;
+
+use crate::dialect::{
+    FaultReply, InboundDialect, ReplyFacts, RequestFacts, StreamDecoder, StreamEncoder, UpstreamDialect,
+};
+use crate::dialects::anthropic_messages::decode_request::{self, Purpose};
+use crate::dialects::anthropic_messages::write_blocks::Sources;
+use crate::dialects::anthropic_messages::{Version, encode_request, note_betas, reply};
+use crate::dialects::bedrock_converse::fault::{self, StreamOf};
+use crate::dialects::bedrock_converse::{ModelFamily, path_model};
+use crate::framing::eventstream;
+use crate::loss::Encoded;
+use crate::scan::Members;
+use crate::tap::{Summary, Tap};
+use crate::walk::Fields;
+
+mod chunk;
+mod embed;
+mod envelope;
+mod rewrap;
+mod stream;
+mod tap;
+#[cfg(test)]
+mod tests;
+mod usage;
+
+pub use embed::BedrockEmbeddings;
+pub use envelope::{BEDROCK_VERSION, MessagesRequest, fit_version, invoke_to_messages, messages_to_invoke};
+pub use rewrap::Rewrap;
+pub use usage::usage_from_headers;
+
+/// The dialect of Bedrock's `/model/{id}/invoke` and `/invoke-with-response-stream`.
+///
+/// The model and the wish for a stream stand in the path: they are read from [`RequestFacts`]. Only Claude's bodies can
+/// be carried to and from other dialects.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BedrockInvoke;
+
+/// The family of a call: by the model's id, or by the body where the id does not tell (an ARN, a name of ours).
+#[must_use]
+pub fn family(model: &str, members: &Members<'_>) -> ModelFamily {
+    match ModelFamily::of(model) {
+        ModelFamily::Opaque | ModelFamily::Other if members.get("anthropic_version").is_some() => ModelFamily::Claude,
+        family => family,
+    }
+}
+
+/// Decodes an InvokeModel body whose tokens shall be counted.
+///
+/// # Errors
+/// `Class::Malformed` naming the member; `Class::Unsupported` for another family than Claude.
+pub(crate) fn decode_count_body(body: &[u8], model: &str) -> Result<ChatRequest, Fault> {
+    decode(body, model, Purpose::Count)
+}
+
+fn decode(body: &[u8], model: &str, purpose: Purpose) -> Result<ChatRequest, Fault> {
+    let mut fields = Fields::body(body)?;
+    if !fields.has("anthropic_version") && !ModelFamily::of(model).may_be_claude() {
+        return Err(Fault::new(
+            Class::Unsupported,
+            Origin::Caller,
+            "unsupported_body",
+            "Only InvokeModel bodies for Anthropic Claude can be carried to another provider. Use Converse for this model.",
+        ));
+    }
+    let version = fields.string("anthropic_version")?;
+    let mut betas = Vec::new();
+    for beta in fields.array("anthropic_beta")? {
+        match beta {
+            Value::String(beta) => betas.push(beta),
+            _ => return Err(fields.invalid("anthropic_beta", "it must be an array of strings")),
+        }
+    }
+    let mut request = decode_request::decode(fields, Version::of(version.as_deref()), purpose)?;
+    note_betas(&betas, &mut request);
+    Ok(request)
+}
+
+/// The caller's bound on output tokens, under the name that its family gives it.
+fn output_limit(members: &Members<'_>) -> Result<Option<u64>, Fault> {
+    for name in ["max_tokens", "max_completion_tokens", "max_gen_len", "max_tokens_to_sample"] {
+        if let Some(limit) = members.u64(name)? {
+            return Ok(Some(limit));
+        }
+    }
+    for (object, names) in [
+        ("inferenceConfig", ["maxTokens", "max_new_tokens"].as_slice()),
+        ("textGenerationConfig", ["maxTokenCount"].as_slice()),
+    ] {
+        let Some(config) = members.object(object)? else { continue };
+        for name in names {
+            if let Some(limit) = config.u64(name)? {
+                return Ok(Some(limit));
+            }
+        }
+    }
+    Ok(None)
+}
+
+impl InboundDialect for BedrockInvoke {
+    fn peek(&self, facts: &RequestFacts, members: &Members<'_>) -> Result<Peek, Fault> {
+        Ok(Peek {
+            model: path_model(facts)?,
+            stream: facts.path_stream,
+            include_usage: false,
+            output_tokens_max: output_limit(members)?,
+            metadata: Vec::new(),
+            body_bytes: members.body().len() as u64,
+        })
+    }
+
+    fn decode_request(&self, facts: &RequestFacts, body: &[u8]) -> Result<ChatRequest, Fault> {
+        let model = path_model(facts)?;
+        let mut request = decode(body, &model, Purpose::Chat)?;
+        request.model = model;
+        request.delivery.stream = facts.path_stream;
+        Ok(request)
+    }
+
+    fn encode_reply(&self, reply: &ChatReply, facts: &ReplyFacts) -> Bytes {
+        reply::encode(reply, facts).to_string().into()
+    }
+
+    fn encoder(&self, facts: ReplyFacts) -> Box<dyn StreamEncoder> {
+        Box::new(stream::Encoder::new(facts))
+    }
+
+    fn stream_content_type(&self) -> &'static str {
+        eventstream::CONTENT_TYPE
+    }
+
+    fn encode_fault(&self, fault: &Fault, id: CallId) -> FaultReply {
+        fault::encode(fault, id)
+    }
+
+    fn encode_stream_fault(&self, fault: &Fault, _id: CallId, out: &mut BytesMut) {
+        fault::encode_stream(fault, StreamOf::Invoke, out);
+    }
+
+    fn keepalive(&self) -> &'static [u8] {
+        b""
+    }
+}
+
+impl UpstreamDialect for BedrockInvoke {
+    fn encode_request(&self, request: &ChatRequest, model: &str) -> Result<Encoded, Fault> {
+        if !ModelFamily::of(model).may_be_claude() {
+            let words =
+                "Through InvokeModel, only Anthropic Claude can answer this request. Use Converse for this model.";
+            let fault = Fault::new(Class::Unsupported, Origin::Gateway, "unsupported_model", words);
+            return Err(fault.retry(Retry::Elsewhere));
+        }
+        let (members, mut encoded) = encode_request::members(request, Sources::Body)?;
+        let mut body = serde_json::Map::with_capacity(members.len() + 1);
+        body.insert("anthropic_version".into(), BEDROCK_VERSION.into());
+        body.extend(members);
+        encoded.body = Value::Object(body).to_string().into();
+        Ok(encoded)
+    }
+
+    fn decode_reply(&self, body: &[u8]) -> Result<ChatReply, Fault> {
+        reply::decode(body)
+    }
+
+    fn decoder(&self) -> Box<dyn StreamDecoder> {
+        Box::new(stream::Decoder::default())
+    }
+
+    fn decode_fault(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Fault {
+        fault::decode(status, headers, body)
+    }
+
+    fn tap(&self, _strip_usage: bool) -> Box<dyn Tap> {
+        Box::new(tap::InvokeTap::default())
+    }
+
+    fn read_summary(&self, body: &[u8]) -> Summary {
+        usage::summary(body)
+    }
+}

@@ -1,0 +1,4 @@
+//! Bytes to frames and back: server-sent events, and AWS event streams.
+
+pub mod eventstream;
+pub mod sse;

@@ -1,0 +1,19 @@
+//! Wire formats: bytes of a dialect to canonical values and back. Pure functions and small state machines; no I/O.
+//!
+//! A **relay** (same dialect on both sides) never passes through the canonical form: [`scan`] reads and checks the
+//! body once, [`splice`] changes named members and leaves every other byte alone, and a [`tap::Tap`] reads usage from the
+//! answer in passing. Only where dialects differ is the body decoded, and the answer transcoded event by event.
+
+mod conversation;
+pub mod count;
+pub mod dialect;
+pub mod dialects;
+pub mod embedding;
+pub mod framing;
+pub mod loss;
+mod provider_fault;
+pub mod scan;
+pub mod splice;
+pub mod tap;
+pub mod tool_names;
+mod walk;

@@ -1,0 +1,12 @@
+//! Translations between dialects: golden cases of the corpus, and properties that hold for all of them.
+
+#[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod requests;
+#[cfg(test)]
+mod speakers;
+#[cfg(test)]
+mod streams;

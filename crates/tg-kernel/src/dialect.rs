@@ -1,0 +1,101 @@
+//! The wire formats that callers and providers speak, and the operations that they carry.
+
+use serde::{Deserialize, Serialize};
+
+/// A wire format. Not a provider: several providers may speak one dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dialect {
+    /// OpenAI Chat Completions: JSON, streamed as SSE ending in `[DONE]`.
+    OpenaiChat,
+    /// OpenAI Responses: JSON, streamed as typed SSE events.
+    OpenaiResponses,
+    /// OpenAI Embeddings.
+    OpenaiEmbeddings,
+    /// Anthropic Messages: JSON, streamed as typed SSE events.
+    AnthropicMessages,
+    /// Amazon Bedrock Converse: JSON, streamed as AWS event-stream frames.
+    BedrockConverse,
+    /// Amazon Bedrock InvokeModel: the model family's own JSON, streamed inside AWS event-stream `chunk` frames.
+    BedrockInvoke,
+}
+
+/// Dialects that share an error shape, credential headers and a model list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "vendors")]
+pub enum Family {
+    Openai,
+    Anthropic,
+    Bedrock,
+}
+
+impl Dialect {
+    /// Every dialect, in the order in which docs list them.
+    pub const ALL: [Self; 6] = [
+        Self::OpenaiChat,
+        Self::OpenaiResponses,
+        Self::OpenaiEmbeddings,
+        Self::AnthropicMessages,
+        Self::BedrockConverse,
+        Self::BedrockInvoke,
+    ];
+
+    /// The name in configuration, stores, metrics and reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenaiChat => "openai_chat",
+            Self::OpenaiResponses => "openai_responses",
+            Self::OpenaiEmbeddings => "openai_embeddings",
+            Self::AnthropicMessages => "anthropic_messages",
+            Self::BedrockConverse => "bedrock_converse",
+            Self::BedrockInvoke => "bedrock_invoke",
+        }
+    }
+
+    /// Reads what [`Dialect::as_str`] writes.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|d| d.as_str() == name)
+    }
+
+    /// Whose error shape and credential headers it uses.
+    #[must_use]
+    pub const fn family(self) -> Family {
+        match self {
+            Self::OpenaiChat | Self::OpenaiResponses | Self::OpenaiEmbeddings => Family::Openai,
+            Self::AnthropicMessages => Family::Anthropic,
+            Self::BedrockConverse | Self::BedrockInvoke => Family::Bedrock,
+        }
+    }
+}
+
+/// What is asked for, apart from the wire format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// Produce the next turn of a conversation.
+    Chat,
+    /// Turn text into vectors.
+    Embeddings,
+    /// Count the tokens of a chat request without running it.
+    CountTokens,
+}
+
+impl Operation {
+    /// The name in OpenTelemetry's `gen_ai.operation.name`, stores and reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Embeddings => "embeddings",
+            Self::CountTokens => "count_tokens",
+        }
+    }
+
+    /// Reads what [`Operation::as_str`] writes.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Chat, Self::Embeddings, Self::CountTokens].into_iter().find(|o| o.as_str() == name)
+    }
+}

@@ -1,0 +1,20 @@
+//! The nouns of Tallygate: plain values that every other crate agrees on.
+//!
+//! No I/O, no async runtime, no HTTP server, no wire format. See `ARCHITECTURE.md` for the floors.
+
+pub mod chat;
+pub mod clock;
+pub mod dialect;
+pub mod embed;
+pub mod event;
+pub mod fault;
+pub mod ids;
+pub mod pattern;
+pub mod peek;
+pub mod principal;
+pub mod record;
+pub mod secret;
+pub mod target;
+pub mod trace;
+pub mod units;
+pub mod usage;

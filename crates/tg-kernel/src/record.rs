@@ -1,0 +1,173 @@
+//! A finished call: one row of the ledger.
+
+use crate::clock::Timestamp;
+use crate::dialect::{Dialect, Operation};
+use crate::ids::CallId;
+use crate::principal::Attribution;
+use crate::units::Money;
+use crate::usage::{ServiceTier, Usage, UsageSource};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// The whole answer reached the caller.
+    Ok,
+    /// The gateway refused the call; it never reached a provider.
+    Refused,
+    /// The provider answered with an error, or could not be reached.
+    ProviderError,
+    /// The provider's answer was cut off; the caller was told so.
+    Truncated,
+    /// The caller left before the end.
+    ClientGone,
+    /// The gateway died during the call; settled afterwards from the journal.
+    Interrupted,
+}
+
+impl Ending {
+    /// Every ending.
+    pub const ALL: [Self; 6] =
+        [Self::Ok, Self::Refused, Self::ProviderError, Self::Truncated, Self::ClientGone, Self::Interrupted];
+
+    /// The name in stores, metrics and reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::ProviderError => "provider_error",
+            Self::Truncated => "truncated",
+            Self::ClientGone => "client_gone",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// Reads what [`Ending::as_str`] writes.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|e| e.as_str() == name)
+    }
+}
+
+/// Whether a cost could be computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pricing {
+    /// Nothing was used, so nothing is owed.
+    #[default]
+    Nothing,
+    /// The catalogue has a price for everything that was used.
+    Priced,
+    /// The catalogue has no price; policy charged the stated ceiling.
+    Ceiling,
+    /// The catalogue has no price; policy let the call pass, flagged. The cost reads zero and is *not* known.
+    Unpriced,
+}
+
+impl Pricing {
+    /// The name in stores and reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Priced => "priced",
+            Self::Ceiling => "ceiling",
+            Self::Unpriced => "unpriced",
+        }
+    }
+
+    /// Reads what [`Pricing::as_str`] writes.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Nothing, Self::Priced, Self::Ceiling, Self::Unpriced].into_iter().find(|p| p.as_str() == name)
+    }
+}
+
+/// What a call cost, and by which price.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// The amount.
+    pub amount: Money,
+    /// Whether it could be computed.
+    pub pricing: Pricing,
+    /// Version of the price catalogue and the row that priced it (`2026-11-23/anthropic.claude-opus-5-5/us`); empty if none.
+    pub price: Arc<str>,
+}
+
+/// One finished call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The call.
+    pub id: CallId,
+    /// When it arrived.
+    pub started_at: Timestamp,
+    /// To whom it is booked.
+    pub attribution: Attribution,
+    /// What was asked, in which dialect, of which model.
+    pub asked: Asked,
+    /// Who served it, if it reached a provider.
+    pub served: Option<Served>,
+    /// How it ended.
+    pub ending: Ending,
+    /// The HTTP status sent to the caller (499 where the caller left before one was sent).
+    pub status: u16,
+    /// The fault's code, where there was one.
+    pub fault: Option<String>,
+    /// The counts.
+    pub usage: Usage,
+    /// How far to trust the counts.
+    pub usage_source: UsageSource,
+    /// The cost.
+    pub cost: Cost,
+    /// What the target's dialect could not express.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<String>,
+    /// How long things took.
+    pub timing: Timing,
+}
+
+/// What was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The caller's dialect.
+    pub dialect: Dialect,
+    /// The operation.
+    pub operation: Operation,
+    /// The model that the caller named; truncated to 256 bytes.
+    pub model: Arc<str>,
+    /// Whether a stream was asked for.
+    pub stream: bool,
+}
+
+/// Who served a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Served {
+    /// The provider's name in the configuration.
+    pub provider: Arc<str>,
+    /// The model's id as sent to the provider.
+    pub model: Arc<str>,
+    /// The dialect spoken to it.
+    pub dialect: Dialect,
+    /// The provider's request id, for support and reconciliation.
+    pub request_id: Option<String>,
+    /// The tier at which it was served (as reported, else as asked).
+    pub tier: ServiceTier,
+    /// Tries made, this one included.
+    pub attempts: u16,
+    /// Why the answer ended (`StopReason::as_str`), where the provider said.
+    pub stop: Option<String>,
+}
+
+/// How long things took, in microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    /// From the request's head to the end of the answer.
+    pub total_us: u64,
+    /// From the request's head to the first byte of the answer's body.
+    pub first_token_us: Option<u64>,
+    /// The gateway's own share before the call left: total time up to sending, less time waiting for the caller's body.
+    pub overhead_us: u64,
+}

@@ -1,0 +1,204 @@
+//! Where a call may go: the model that the caller names, to an ordered list of targets.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use tg_kernel::fault::{Class, Fault, Origin};
+use tg_kernel::pattern;
+use tg_kernel::principal::Principal;
+use tg_kernel::target::Target;
+use tg_store::team::TeamPolicy;
+
+/// Longest model name that is looked up, in bytes: a Bedrock ARN's limit.
+const MODEL_BYTES_MAX: usize = 2048;
+
+/// One rule: the names it serves, and how.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// A model name, or a pattern with `*`.
+    pub name: String,
+    /// Where such calls go, best first.
+    pub targets: Vec<RuleTarget>,
+    /// What to do when a target's dialect cannot express all of a call.
+    pub on_loss: OnLoss,
+    /// What to do when the catalogue has no price for a target.
+    pub unknown_price: UnknownPrice,
+}
+
+/// One target of a rule.
+#[derive(Clone, Debug)]
+pub struct RuleTarget {
+    /// The provider's name.
+    pub provider: Arc<str>,
+    /// The model's id there; `None` for the name that the caller used.
+    pub model: Option<Arc<str>>,
+}
+
+/// What to do when a target's dialect cannot express all of a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnLoss {
+    /// Send what can be expressed, and report the rest in a header and the ledger.
+    #[default]
+    Report,
+    /// Refuse the call, naming the members.
+    Reject,
+}
+
+/// What to do when the catalogue has no price for a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownPrice {
+    /// Refuse the call.
+    Deny,
+    /// Let it pass at the stated ceiling.
+    Ceiling,
+    /// Let it pass at no known cost, flagged in ledger and report.
+    AllowAndFlag,
+}
+
+/// Where one call goes.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The candidates, best first; never empty.
+    pub targets: Vec<Target>,
+    /// What to do about losses.
+    pub on_loss: OnLoss,
+    /// What to do about unknown prices.
+    pub unknown_price: UnknownPrice,
+}
+
+/// The rules, ready for look-ups: exact names first, then patterns in their order.
+#[derive(Debug, Default)]
+pub struct Routes {
+    exact: HashMap<String, Rule>,
+    patterns: Vec<Rule>,
+}
+
+impl Routes {
+    /// Takes rules in the order in which they stand in the configuration; a later double of an exact name is ignored.
+    #[must_use]
+    pub fn new(rules: impl IntoIterator<Item = Rule>) -> Self {
+        let mut routes = Self::default();
+        for rule in rules {
+            if pattern::is_exact(&rule.name) {
+                routes.exact.entry(rule.name.clone()).or_insert(rule);
+            } else {
+                routes.patterns.push(rule);
+            }
+        }
+        routes
+    }
+
+    /// Where a call for `model` goes.
+    ///
+    /// # Errors
+    /// `Class::NotFound` (`model_not_found`) when no rule serves it, `Class::Forbidden` (`model_not_allowed`) when the
+    /// key or its team may not use it.
+    pub fn choose(&self, model: &str, principal: &Principal, policy: &TeamPolicy) -> Result<Plan, Fault> {
+        if !allowed(model, principal, policy) {
+            let message = format!("This API key may not use the model '{}'.", shown(model));
+            return Err(Fault::new(Class::Forbidden, Origin::Caller, "model_not_allowed", message).at("model"));
+        }
+        let rule = self.rule(model).ok_or_else(|| {
+            let message =
+                format!("The model '{}' does not exist here. List the models to see those that do.", shown(model));
+            Fault::new(Class::NotFound, Origin::Caller, "model_not_found", message).at("model")
+        })?;
+        let targets = rule
+            .targets
+            .iter()
+            .map(|t| Target {
+                provider: t.provider.clone(),
+                model: t.model.clone().unwrap_or_else(|| Arc::from(model)),
+            })
+            .collect();
+        Ok(Plan { targets, on_loss: rule.on_loss, unknown_price: rule.unknown_price })
+    }
+
+    fn rule(&self, model: &str) -> Option<&Rule> {
+        if model.is_empty() || model.len() > MODEL_BYTES_MAX {
+            return None;
+        }
+        self.exact.get(model).or_else(|| self.patterns.iter().find(|rule| pattern::matches(&rule.name, model)))
+    }
+
+    /// The exactly named models that a caller may use, sorted.
+    #[must_use]
+    pub fn names(&self, principal: &Principal, policy: &TeamPolicy) -> Vec<&str> {
+        let mut names: Vec<&str> =
+            self.exact.keys().map(String::as_str).filter(|name| allowed(name, principal, policy)).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Whether a caller may use `model` and some rule serves it.
+    #[must_use]
+    pub fn serves(&self, model: &str, principal: &Principal, policy: &TeamPolicy) -> bool {
+        allowed(model, principal, policy) && self.rule(model).is_some()
+    }
+
+    /// The patterns with the providers that serve them, in order: what names beyond [`Routes::names`] there may be.
+    pub fn patterns(&self) -> impl Iterator<Item = (&str, &[RuleTarget])> {
+        self.patterns.iter().map(|rule| (rule.name.as_str(), rule.targets.as_slice()))
+    }
+}
+
+/// A key's own patterns and those of its team must both allow a model; an empty list allows all.
+fn allowed(model: &str, principal: &Principal, policy: &TeamPolicy) -> bool {
+    let passes = |patterns: &[String]| patterns.is_empty() || patterns.iter().any(|p| pattern::matches(p, model));
+    passes(&principal.models) && passes(&policy.models)
+}
+
+fn shown(model: &str) -> String {
+    model.chars().filter(|c| !c.is_control()).take(120).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(name: &str, provider: &str, model: Option<&str>) -> Rule {
+        Rule {
+            name: name.to_owned(),
+            targets: vec![RuleTarget { provider: provider.into(), model: model.map(Arc::from) }],
+            on_loss: OnLoss::Report,
+            unknown_price: UnknownPrice::AllowAndFlag,
+        }
+    }
+
+    fn principal(models: &[&str]) -> Principal {
+        let models = models.iter().map(|m| (*m).to_owned()).collect::<Vec<_>>().into();
+        Principal { key_id: "k".into(), team: "t".into(), project: None, environment: None, models }
+    }
+
+    fn chosen(routes: &Routes, model: &str, key: &[&str], team: &[&str]) -> Result<(String, String), &'static str> {
+        let policy = TeamPolicy { models: team.iter().map(|m| (*m).to_owned()).collect(), ..TeamPolicy::default() };
+        let plan = routes.choose(model, &principal(key), &policy).map_err(|fault| fault.code)?;
+        Ok((plan.targets[0].provider.to_string(), plan.targets[0].model.to_string()))
+    }
+
+    #[test]
+    fn exact_names_win_over_patterns() {
+        let routes = Routes::new([rule("claude-*", "anthropic", None), rule("claude-x", "bedrock", Some("us.x"))]);
+        let got = |model| chosen(&routes, model, &[], &[]);
+        assert_eq!(got("claude-x"), Ok(("bedrock".into(), "us.x".into())));
+        assert_eq!(got("claude-y"), Ok(("anthropic".into(), "claude-y".into())));
+        assert_eq!(got("gpt"), Err("model_not_found"));
+        assert_eq!(got(""), Err("model_not_found"));
+        assert_eq!(got(&format!("claude-{}", "x".repeat(3000))), Err("model_not_found"));
+    }
+
+    #[test]
+    fn key_and_team_must_both_allow() {
+        let routes = Routes::new([rule("*", "p", None)]);
+        for (key, team, model, allowed) in [
+            (&[][..], &[][..], "a", true),
+            (&["a"], &[], "a", true),
+            (&["a"], &[], "b", false),
+            (&[], &["b*"], "b1", true),
+            (&["*"], &["b*"], "a", false),
+            (&["a"], &["b*"], "a", false),
+        ] {
+            let expected = if allowed { Ok(("p".to_owned(), model.to_owned())) } else { Err("model_not_allowed") };
+            assert_eq!(chosen(&routes, model, key, team), expected, "{key:?} {team:?} {model}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The three ways in which a streamed answer's bytes become the caller's.
+
+use crate::deliver::tail::Tail;
+use bytes::{Bytes, BytesMut};
+use tg_dialect::dialect::{StreamDecoder, StreamEncoder};
+use tg_dialect::dialects::bedrock_invoke::Rewrap;
+use tg_dialect::tap::{Summary, Tap};
+use tg_dialect::tool_names::ToolNames;
+use tg_kernel::event::Event;
+use tg_kernel::fault::Fault;
+
+/// How a streamed answer travels. Chosen once, when the upstream's head arrives.
+pub(crate) enum Lane {
+    /// The same dialect: frames pass untouched, a tap reads along.
+    Relay(Box<Relay>),
+    /// The same JSON in another envelope.
+    Rewrap(Box<Rewrap>),
+    /// Another dialect: frames to events to frames.
+    Transcode(Box<Transcode>),
+}
+
+/// Frames that pass untouched, once they are whole.
+pub(crate) struct Relay {
+    tap: Box<dyn Tap>,
+    tail: Tail,
+    /// What the tap let through; empty between calls.
+    passed: Vec<Bytes>,
+}
+
+impl Relay {
+    /// Of a stream of this media type.
+    pub(crate) fn new(tap: Box<dyn Tap>, content_type: &str) -> Self {
+        Self { tap, tail: Tail::new(content_type), passed: Vec::new() }
+    }
+
+    fn pass(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        self.tap.pass(chunk, &mut self.passed);
+        self.passed.drain(..).try_for_each(|piece| self.tail.pass(piece, out))
+    }
+
+    /// What is held back goes on only if it is the rest of a whole answer.
+    fn close(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        self.tap.close(&mut self.passed);
+        self.passed.drain(..).try_for_each(|piece| self.tail.pass(piece, out))?;
+        if self.tap.summary().complete {
+            self.tail.flush(out);
+        }
+        Ok(())
+    }
+}
+
+/// Frames to events to frames.
+pub(crate) struct Transcode {
+    decoder: Box<dyn StreamDecoder>,
+    encoder: Box<dyn StreamEncoder>,
+    names: ToolNames,
+    events: Vec<Event>,
+    buffer: BytesMut,
+    summary: Summary,
+}
+
+impl Transcode {
+    pub(crate) fn new(decoder: Box<dyn StreamDecoder>, encoder: Box<dyn StreamEncoder>, names: ToolNames) -> Self {
+        Self { decoder, encoder, names, events: Vec::new(), buffer: BytesMut::new(), summary: Summary::default() }
+    }
+
+    fn encode_events(&mut self, out: &mut Vec<Bytes>) {
+        for event in &mut self.events {
+            self.summary.observe(event);
+            self.names.restore_event(event);
+            self.encoder.encode(event, &mut self.buffer);
+        }
+        self.events.clear();
+        if !self.buffer.is_empty() {
+            out.push(self.buffer.split().freeze());
+        }
+    }
+}
+
+impl Lane {
+    /// Takes the next bytes of the upstream and appends the caller's.
+    ///
+    /// # Errors
+    /// What the stream itself reports, or bytes that cannot be read. What could be read before is in `out`.
+    pub(crate) fn pass(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        match self {
+            Self::Relay(relay) => relay.pass(chunk, out)?,
+            Self::Rewrap(rewrap) => rewrap.pass(chunk, out),
+            Self::Transcode(transcode) => {
+                let read = transcode.decoder.decode(&chunk, &mut transcode.events);
+                transcode.encode_events(out);
+                if let Err(fault) = read {
+                    transcode.summary.failed = true;
+                    return Err(fault);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The upstream closed. Appends what was held back.
+    ///
+    /// # Errors
+    /// When the stream was cut off.
+    pub(crate) fn close(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        match self {
+            Self::Relay(relay) => relay.close(out)?,
+            Self::Rewrap(rewrap) => rewrap.close(out),
+            Self::Transcode(transcode) => {
+                let read = transcode.decoder.finish(&mut transcode.events);
+                transcode.encode_events(out);
+                read?;
+            }
+        }
+        let summary = self.summary();
+        if summary.complete || summary.failed {
+            return Ok(());
+        }
+        Err(truncated())
+    }
+
+    /// The error frame with which a stream ends that cannot go on.
+    pub(crate) fn fault(&mut self, fault: &Fault, inbound: &InboundEnd, out: &mut Vec<Bytes>) {
+        let mut buffer = BytesMut::new();
+        match self {
+            Self::Transcode(transcode) => transcode.encoder.fault(fault, &mut buffer),
+            Self::Relay(_) | Self::Rewrap(_) => inbound.dialect.encode_stream_fault(fault, inbound.id, &mut buffer),
+        }
+        if !buffer.is_empty() {
+            out.push(buffer.freeze());
+        }
+    }
+
+    /// What was learned so far.
+    pub(crate) fn summary(&self) -> &Summary {
+        match self {
+            Self::Relay(relay) => relay.tap.summary(),
+            Self::Rewrap(rewrap) => rewrap.summary(),
+            Self::Transcode(transcode) => &transcode.summary,
+        }
+    }
+}
+
+/// The caller's end of a stream.
+#[derive(Clone, Copy)]
+pub(crate) struct InboundEnd {
+    pub(crate) dialect: &'static dyn tg_dialect::dialect::InboundDialect,
+    pub(crate) id: tg_kernel::ids::CallId,
+}
+
+/// The provider's stream stopped before its end.
+pub(crate) fn truncated() -> Fault {
+    Fault::upstream_failed("upstream_truncated", "The provider's stream ended before the answer was complete.")
+}

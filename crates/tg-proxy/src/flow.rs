@@ -1,0 +1,176 @@
+//! The flow of one call. Read this first: every step is an argument to the next.
+
+use crate::answer;
+use crate::deliver;
+use crate::intake;
+use crate::living::Worker;
+use crate::models;
+use crate::outcome::{Counts, ending_of, may_be_billed};
+use crate::patient;
+use crate::recognise::{Head, Recognised, recognise};
+use crate::send;
+use crate::settle::{Closing, Settlement};
+use crate::snapshot::{Snapshot, Streams};
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tg_dialect::dialects::{inbound, peek};
+use tg_dialect::scan::Members;
+use tg_kernel::clock::Timestamp;
+use tg_kernel::dialect::Dialect;
+use tg_kernel::fault::Fault;
+use tg_kernel::ids::CallId;
+use tg_kernel::peek::Peek;
+use tg_kernel::trace::TraceContext;
+use tg_net::body::OutBody;
+use tg_policy::route::Plan;
+use tg_policy::{attribute, authenticate};
+
+/// Answers one request.
+pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, from: IpAddr) -> Response<OutBody> {
+    let snapshot = worker.living.snapshot.load_full();
+    let (head, body) = request.into_parts();
+    match recognise(&head.method, head.uri.path(), &head.headers) {
+        Ok(Recognised::Call(call)) => {
+            let trace = intake::trace(&head.headers);
+            let mut settlement = Settlement::begin(&worker, &snapshot, &call, trace);
+            let arrival = Arrival { head, call, body, from, trace };
+            match run(&worker, &snapshot, arrival, &mut settlement).await {
+                Ok(Step::Answered(delivery)) => delivery.open(settlement).await,
+                Ok(Step::Patient(ready, every)) => patient::answer(worker, snapshot, ready, settlement, every).await,
+                Err((dialect, fault)) => refuse(dialect, &fault, settlement),
+            }
+        }
+        Ok(Recognised::Models(family, id)) => models::answer(&worker, &snapshot, &head.headers, from, (family, id)),
+        Ok(probe) => models::probe(&worker, &probe),
+        Err(unrecognised) => fault_response(unrecognised.dialect, &unrecognised.fault, CallId::fresh()),
+    }
+}
+
+/// A call as it arrives.
+struct Arrival {
+    head: http::request::Parts,
+    call: Head,
+    body: Incoming,
+    from: IpAddr,
+    trace: TraceContext,
+}
+
+/// The order of the steps. Each needs what the one before it found out.
+async fn run(
+    worker: &Arc<Worker>,
+    snapshot: &Arc<Snapshot>,
+    arrival: Arrival,
+    settlement: &mut Settlement,
+) -> Result<Step, (Dialect, Fault)> {
+    let Arrival { head, call, body, from, trace } = arrival;
+    let dialect = call.dialect;
+    let say = |fault| (dialect, fault);
+    let living = &worker.living;
+
+    // Who calls: before a byte of the body is buffered, so that strangers cost nothing.
+    let grant = authenticate::identify(&head.headers, from, &living.directory, living.clock.now()).map_err(say)?;
+    let (principal, policy) = (&grant.principal, &grant.team.policy);
+    settlement.book(attribute::by_key(principal, policy));
+
+    // What is asked: the body once in memory, bounded, checked whole, its top level known.
+    let body = intake::read(body, &snapshot.limits, &*living.clock, settlement).await.map_err(say)?;
+    let members = Members::scan(&body).map_err(say)?;
+    let peek = peek(dialect, &call.facts, &members).map_err(say)?;
+    settlement.asks(&peek.model, peek.stream);
+
+    // On whose account: needs the caller's policy and what the body states.
+    let attribution = attribute::attribute(principal, policy, &head.headers, &peek.metadata).map_err(say)?;
+    settlement.book(attribution);
+
+    // Where to: an ordered list of targets that the caller may use.
+    let plan = snapshot.routes.choose(&peek.model, principal, policy).map_err(say)?;
+
+    // Out and back: the first target that answers. From here on the call is in the journal. A caller of a stream may be
+    // kept company while the provider thinks; then the rest happens behind an answer that has begun.
+    let (id, arrived) = settlement.identity();
+    let ready = Ready { head, call, body: body.clone(), peek, plan, id, arrived, trace };
+    match ready.keepalive(&snapshot.streams) {
+        Some(every) => Ok(Step::Patient(Box::new(ready), every)),
+        None => ready.send(&members, worker, snapshot, settlement).await.map(Step::Answered).map_err(say),
+    }
+}
+
+/// What the order of the steps comes to.
+enum Step {
+    /// A provider has answered.
+    Answered(deliver::Delivery),
+    /// The call is yet to be sent, and its caller to be kept company this often.
+    Patient(Box<Ready>, Duration),
+}
+
+/// A call about which all is decided.
+pub(crate) struct Ready {
+    head: http::request::Parts,
+    pub(crate) call: Head,
+    pub(crate) body: Bytes,
+    peek: Peek,
+    plan: Plan,
+    pub(crate) id: CallId,
+    arrived: Timestamp,
+    trace: TraceContext,
+}
+
+impl Ready {
+    /// How often the caller wants a sign of life; `None` where nobody waits for one, or the dialect has none.
+    fn keepalive(&self, streams: &Streams) -> Option<Duration> {
+        let has_one = !inbound(self.call.dialect).keepalive().is_empty();
+        streams.keepalive.filter(|_| self.peek.stream && has_one)
+    }
+
+    /// Sends the call. `members` are those of its body.
+    pub(crate) async fn send(
+        &self,
+        members: &Members<'_>,
+        worker: &Worker,
+        snapshot: &Snapshot,
+        settlement: &mut Settlement,
+    ) -> Result<deliver::Delivery, Fault> {
+        let Self { head, call, body, peek, plan, id, arrived, trace } = self;
+        let (id, arrived, trace) = (*id, *arrived, *trace);
+        let outgoing = send::Outgoing { head, call, body, members, peek, id, arrived, trace };
+        send::send(worker, snapshot, &outgoing, plan, settlement).await
+    }
+}
+
+/// Ends a call with a fault, in the caller's dialect.
+pub(crate) fn refuse(dialect: Dialect, fault: &Fault, settlement: Settlement) -> Response<OutBody> {
+    let Some(record) = settlement.record() else {
+        return fault_response(dialect, fault, CallId::fresh());
+    };
+    let mut response = fault_response(dialect, fault, record.id);
+    let headers = response.headers_mut();
+    if let Some(served) = &record.served {
+        answer::put_served(headers, served, record.timing.overhead_us);
+        answer::put_losses(headers, &record.losses);
+    }
+    if let Some(cause) = fault.cause() {
+        tracing::warn!(id = %record.id, code = fault.code, %cause, "a call failed");
+    }
+    let sent = settlement.is_sent();
+    let counts = if sent && may_be_billed(fault) { Counts::input_only(settlement.body_bytes()) } else { Counts::NONE };
+    let status = response.status().as_u16();
+    let closing = Closing { ending: ending_of(fault, sent), status, fault: Some(fault.code), counts };
+    let cost = settlement.close(closing);
+    answer::put_cost(response.headers_mut(), &cost);
+    response
+}
+
+/// A fault as an answer.
+pub(crate) fn fault_response(dialect: Dialect, fault: &Fault, id: CallId) -> Response<OutBody> {
+    let reply = inbound(dialect).encode_fault(fault, id);
+    let mut response = Response::new(OutBody::from(reply.body));
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    answer::put_id(response.headers_mut(), dialect.family(), id);
+    answer::put_code(response.headers_mut(), fault.code);
+    response
+}

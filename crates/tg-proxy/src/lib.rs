@@ -1,0 +1,16 @@
+//! The data plane: the flow of one call, from its head to its ledger row. Start reading at [`flow`].
+
+pub mod answer;
+mod deliver;
+pub mod flow;
+mod intake;
+pub mod living;
+pub mod meter;
+mod models;
+mod outcome;
+mod patient;
+mod prepare;
+mod recognise;
+mod send;
+pub mod settle;
+pub mod snapshot;

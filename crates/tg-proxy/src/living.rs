@@ -1,0 +1,45 @@
+//! What outlives a reload: stores, connections, counters. One `Living` per process, one `Worker` per core.
+
+use crate::meter::Till;
+use crate::snapshot::Snapshot;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use tg_kernel::clock::Clock;
+use tg_store::directory::Directory;
+use tg_upstream::pools::Pools;
+
+/// What all workers share.
+pub struct Living {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Teams and keys.
+    pub directory: Arc<Directory>,
+    /// The compiled configuration in force.
+    pub snapshot: ArcSwap<Snapshot>,
+    /// Counts of calls.
+    pub counts: Counts,
+    /// Whether new calls are welcome: true between start and drain.
+    pub ready: AtomicBool,
+}
+
+/// Counts of calls since the start.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Calls that are going on.
+    pub in_flight: AtomicI64,
+    /// Calls that left for a provider.
+    pub sent: AtomicU64,
+    /// Calls that left for a provider and are in the ledger.
+    pub settled: AtomicU64,
+}
+
+/// What one core has for itself.
+pub struct Worker {
+    /// What all share.
+    pub living: Arc<Living>,
+    /// Connections to providers.
+    pub pools: Pools,
+    /// Where finished calls go.
+    pub till: Till,
+}

@@ -1,0 +1,264 @@
+//! From finished calls to ledger, metrics, log and traces: one thread, in batches, never on a call's path.
+
+use crate::living::Living;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+use tg_kernel::record::Record;
+use tg_kernel::trace::TraceContext;
+use tg_store::journal::{JournalError, OpenEntry, Ticket, WorkerJournal};
+use tg_store::ledger::LedgerWriter;
+
+/// How often finished calls are collected: what a report may lag behind, and what bounds the batches' number.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How often writing to a ledger that failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Most finished calls that wait for the meter, per worker. Beyond it calls stay in the journal alone, and reach the
+/// ledger at the next start: about 50 MB at 800 bytes each.
+const WAITING_MAX: usize = 65_536;
+
+/// Most rows in one transaction, and most that the meter holds beside the queues: while the ledger fails, the rest
+/// waits where it is counted.
+const BATCH_MAX: usize = 2_000;
+
+/// A finished call on its way to the ledger.
+struct Settled {
+    record: Record,
+    trace: TraceContext,
+    left: Left,
+    /// Keeps the call's entries in the journal; `None` where the journal could not be written.
+    ticket: Option<Ticket>,
+}
+
+/// Whether a call left for a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    Sent,
+    Never,
+}
+
+/// Finished calls of one worker that wait for the meter.
+#[derive(Default)]
+pub struct Queue {
+    waiting: Mutex<VecDeque<Settled>>,
+    deferred: AtomicU64,
+}
+
+impl Queue {
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Settled>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A call that finds the queue full keeps its place in the journal: its ticket is dropped unconfirmed.
+    fn push(&self, settled: Settled) {
+        let mut waiting = self.waiting();
+        if waiting.len() < WAITING_MAX {
+            waiting.push_back(settled);
+        } else {
+            self.deferred.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Moves the oldest into the batch, as far as it has room.
+    fn take(&self, batch: &mut Batch) {
+        let mut waiting = self.waiting();
+        let count = waiting.len().min(batch.room());
+        batch.extend(waiting.drain(..count));
+    }
+
+    /// Finished calls that wait.
+    #[must_use]
+    pub fn depth(&self) -> u64 {
+        self.waiting().len() as u64
+    }
+
+    /// Calls that found the queue full: in the journal, and not in the ledger before the next start.
+    #[must_use]
+    pub fn deferred(&self) -> u64 {
+        self.deferred.load(Ordering::Relaxed)
+    }
+}
+
+/// Where a worker hands in what is owed: the journal first, then the queue.
+pub struct Till {
+    journal: WorkerJournal,
+    queue: Arc<Queue>,
+}
+
+impl Till {
+    /// A till of one worker.
+    #[must_use]
+    pub const fn new(journal: WorkerJournal, queue: Arc<Queue>) -> Self {
+        Self { journal, queue }
+    }
+
+    /// Notes that a call is about to leave.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub(crate) fn open(&self, entry: &OpenEntry) -> Result<Ticket, JournalError> {
+        self.journal.begin(entry)
+    }
+
+    /// Notes the end of a call, and queues it. Of a call that never left, the end is all that the journal gets.
+    pub(crate) fn close(&self, opened: Option<Ticket>, record: Record, trace: TraceContext) {
+        let left = if opened.is_some() { Left::Sent } else { Left::Never };
+        let (ticket, noted) = match opened {
+            Some(mut ticket) => {
+                let noted = self.journal.end(&mut ticket, &record);
+                (Some(ticket), noted)
+            }
+            None => match self.journal.note(&record) {
+                Ok(ticket) => (Some(ticket), Ok(())),
+                Err(error) => (None, Err(error)),
+            },
+        };
+        if let Err(error) = noted {
+            tracing::error!(id = %record.id, %error, "the end of a call could not be journalled");
+        }
+        self.queue.push(Settled { record, trace, left, ticket });
+    }
+}
+
+/// What is told of every call once it is in the ledger.
+pub trait Sink: Send {
+    /// Takes note of a call. Must not block.
+    fn observe(&mut self, record: &Record, trace: &TraceContext);
+
+    /// A batch is over.
+    fn flush(&mut self) {}
+}
+
+/// Collects finished calls and writes them down.
+pub struct Meter {
+    /// The queues of all workers.
+    pub queues: Vec<Arc<Queue>>,
+    /// The ledger.
+    pub ledger: LedgerWriter,
+    /// Counts of calls.
+    pub living: Arc<Living>,
+    /// Metrics, log, traces.
+    pub sinks: Vec<Box<dyn Sink>>,
+}
+
+/// A running meter.
+pub struct Running {
+    thread: thread::JoinHandle<()>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Meter {
+    /// Starts the meter's thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(self) -> std::io::Result<Running> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&stop);
+        let thread = thread::Builder::new().name("meter".to_owned()).spawn(move || self.run(&seen))?;
+        Ok(Running { thread, stop })
+    }
+
+    fn run(mut self, stop: &AtomicBool) {
+        let mut batch = Batch::default();
+        loop {
+            let last = stop.load(Ordering::Acquire);
+            let wrote = self.empty(&mut batch);
+            if last {
+                let left = batch.records.len() as u64 + self.queues.iter().map(|queue| queue.depth()).sum::<u64>();
+                if left > 0 {
+                    tracing::error!(calls = left, "left in the journal for the next start");
+                }
+                return;
+            }
+            thread::park_timeout(if wrote { TICK } else { RETRY });
+        }
+    }
+
+    /// Writes down what waits, batch by batch. False when the ledger failed: what was taken by then stays in the batch.
+    fn empty(&mut self, batch: &mut Batch) -> bool {
+        loop {
+            for queue in &self.queues {
+                queue.take(batch);
+            }
+            let full = batch.room() == 0;
+            if !self.write(batch) {
+                return false;
+            }
+            if !full {
+                return true;
+            }
+        }
+    }
+
+    /// Writes the batch down. If that fails, all of it stays in it.
+    fn write(&mut self, batch: &mut Batch) -> bool {
+        if batch.records.is_empty() {
+            return true;
+        }
+        if let Err(error) = self.ledger.append(&batch.records) {
+            tracing::error!(%error, calls = batch.records.len(), "the ledger cannot be written; calls wait");
+            return false;
+        }
+        for (record, mark) in batch.records.drain(..).zip(batch.marks.drain(..)) {
+            if let Some(ticket) = mark.ticket {
+                ticket.confirm();
+            }
+            if mark.left == Left::Sent {
+                self.living.counts.settled.fetch_add(1, Ordering::Relaxed);
+            }
+            for sink in &mut self.sinks {
+                sink.observe(&record, &mark.trace);
+            }
+        }
+        for sink in &mut self.sinks {
+            sink.flush();
+        }
+        true
+    }
+}
+
+/// Finished calls that are being written: rows apart from what goes with them, as the ledger takes a slice of rows.
+#[derive(Default)]
+struct Batch {
+    records: Vec<Record>,
+    marks: Vec<Mark>,
+}
+
+/// What goes with a row.
+struct Mark {
+    trace: TraceContext,
+    left: Left,
+    ticket: Option<Ticket>,
+}
+
+impl Batch {
+    fn room(&self) -> usize {
+        BATCH_MAX.saturating_sub(self.records.len())
+    }
+
+    fn extend(&mut self, settled: impl Iterator<Item = Settled>) {
+        for Settled { record, trace, left, ticket } in settled {
+            self.records.push(record);
+            self.marks.push(Mark { trace, left, ticket });
+        }
+    }
+}
+
+impl Running {
+    /// Writes down what is left and ends the thread. Call it when no call is in flight any more.
+    pub fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+        if self.thread.join().is_err() {
+            tracing::error!("the meter panicked; calls since then are in the journal");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

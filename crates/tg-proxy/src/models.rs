@@ -1,0 +1,110 @@
+//! The list of models in a family's own shape, and the answers to probes.
+
+use crate::answer;
+use crate::flow::fault_response;
+use crate::living::Worker;
+use crate::recognise::Recognised;
+use crate::snapshot::Snapshot;
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
+use tg_kernel::clock::Timestamp;
+use tg_kernel::dialect::{Dialect, Family};
+use tg_kernel::fault::{Class, Fault, Origin};
+use tg_kernel::ids::CallId;
+use tg_kernel::pattern;
+use tg_net::body::OutBody;
+use tg_policy::authenticate;
+use tg_store::directory::Grant;
+
+/// Most models in one list.
+const MODELS_MAX: usize = 2_000;
+
+/// Answers `GET /v1/models` and `GET /v1/models/{id}`: the models that this key may use. Names that a pattern serves
+/// are listed as far as the catalogue knows them.
+pub(crate) fn answer(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    headers: &HeaderMap,
+    from: IpAddr,
+    (family, id): (Family, Option<String>),
+) -> Response<OutBody> {
+    let now = worker.living.clock.now();
+    let call = CallId::fresh();
+    let dialect = match family {
+        Family::Anthropic => Dialect::AnthropicMessages,
+        Family::Openai | Family::Bedrock => Dialect::OpenaiChat,
+    };
+    let listed = authenticate::identify(headers, from, &worker.living.directory, now).and_then(|grant| match id {
+        None => Ok(list(family, &names(snapshot, &grant, now))),
+        Some(id) if snapshot.routes.serves(&id, &grant.principal, &grant.team.policy) => Ok(entry(family, &id)),
+        Some(_) => Err(Fault::new(Class::NotFound, Origin::Caller, "model_not_found", "No such model.").at("model")),
+    });
+    match listed {
+        Err(fault) => fault_response(dialect, &fault, call),
+        Ok(value) => {
+            let mut response = Response::new(OutBody::from(Bytes::from(value.to_string())));
+            answer::put_content_type(response.headers_mut(), "application/json");
+            answer::put_id(response.headers_mut(), family, call);
+            response
+        }
+    }
+}
+
+fn names(snapshot: &Snapshot, grant: &Grant, now: Timestamp) -> BTreeSet<String> {
+    let (principal, policy) = (&grant.principal, &grant.team.policy);
+    let mut names: BTreeSet<String> = snapshot.routes.names(principal, policy).into_iter().map(str::to_owned).collect();
+    for (served, targets) in snapshot.routes.patterns() {
+        let scopes = targets.iter().filter(|t| t.model.is_none()).filter_map(|t| snapshot.upstreams.get(&t.provider));
+        for scope in scopes.map(|upstream| &upstream.price.vendor) {
+            let rows = snapshot.catalogue.rows().iter().filter(|row| row.provider() == &**scope);
+            let current = rows.filter(|row| row.retires().is_none_or(|at| at > now)).map(|row| row.id());
+            names.extend(
+                current
+                    .filter(|id| pattern::matches(served, id) && snapshot.routes.serves(id, principal, policy))
+                    .take(MODELS_MAX)
+                    .map(str::to_owned),
+            );
+        }
+    }
+    names
+}
+
+fn list(family: Family, names: &BTreeSet<String>) -> Value {
+    let data: Vec<Value> = names.iter().take(MODELS_MAX).map(|id| entry(family, id)).collect();
+    match family {
+        Family::Anthropic => {
+            json!({"data": data, "first_id": names.first(), "last_id": names.last(), "has_more": false})
+        }
+        Family::Openai | Family::Bedrock => json!({"object": "list", "data": data}),
+    }
+}
+
+/// One model. Neither date is known to the gateway; both dialects demand one, so it is the epoch.
+fn entry(family: Family, id: &str) -> Value {
+    match family {
+        Family::Anthropic => {
+            json!({"type": "model", "id": id, "display_name": id, "created_at": "1970-01-01T00:00:00Z"})
+        }
+        Family::Openai | Family::Bedrock => {
+            json!({"id": id, "object": "model", "created": 0, "owned_by": "tallygate"})
+        }
+    }
+}
+
+/// Answers `HEAD /`, `/healthz` and `/readyz`.
+pub(crate) fn probe(worker: &Worker, probe: &Recognised) -> Response<OutBody> {
+    let ready = worker.living.ready.load(Ordering::Acquire);
+    let (status, text) = match probe {
+        Recognised::Ready if !ready => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+        Recognised::Ready => (StatusCode::OK, "ready\n"),
+        _ => (StatusCode::OK, "ok\n"),
+    };
+    let mut response = Response::new(OutBody::from(Bytes::from_static(text.as_bytes())));
+    *response.status_mut() = status;
+    answer::put_content_type(response.headers_mut(), "text/plain; charset=utf-8");
+    response
+}

@@ -1,0 +1,106 @@
+//! How a call ended, as the step that saw the end tells it to the settlement.
+
+use tg_dialect::tap::Summary;
+use tg_kernel::chat::StopReason;
+use tg_kernel::fault::{Class, Fault};
+use tg_kernel::record::Ending;
+use tg_kernel::usage::{Usage, UsageSource};
+
+/// Bytes of text that stand for one token where a provider did not report counts. English prose and JSON have 3.5 to 4;
+/// rows made with it are marked `estimated`.
+pub(crate) const BYTES_PER_TOKEN: u64 = 4;
+
+/// The counts to book for a call, and how far to trust them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) usage: Usage,
+    pub(crate) source: UsageSource,
+}
+
+impl Counts {
+    /// Nothing was used.
+    pub(crate) const NONE: Self = Self {
+        usage: Usage {
+            input_tokens: 0,
+            cache_read_tokens: 0,
+            cache_write_5m_tokens: 0,
+            cache_write_1h_tokens: 0,
+            output_tokens: 0,
+            reasoning_tokens: 0,
+            audio_input_tokens: 0,
+            audio_output_tokens: 0,
+            images: 0,
+        },
+        source: UsageSource::None,
+    };
+
+    /// The provider took the request and was never heard of again: it may bill the input.
+    pub(crate) fn input_only(body_bytes: u64) -> Self {
+        let usage = Usage { input_tokens: body_bytes.div_ceil(BYTES_PER_TOKEN), ..Usage::default() };
+        Self { usage, source: UsageSource::Estimated }
+    }
+
+    /// What a summary says; where it is silent, an estimate from the bytes that went in and came out. A report of
+    /// nothing at all beside generated content is silence too: some servers fill in zeros.
+    pub(crate) fn of(summary: &Summary, body_bytes: u64) -> Self {
+        let empty = summary.usage.total_tokens() == 0 && summary.content_bytes > 0;
+        // What a guardrail wrote in the model's place costs no tokens.
+        let guarded = summary.stop == Some(StopReason::Guardrail);
+        if summary.usage_final && (!empty || guarded) {
+            return Self { usage: summary.usage, source: UsageSource::Reported };
+        }
+        let mut usage = summary.usage;
+        if usage.total_input_tokens() == 0 {
+            usage.input_tokens = body_bytes.div_ceil(BYTES_PER_TOKEN);
+        }
+        usage.output_tokens = usage.output_tokens.max(summary.content_bytes.div_ceil(BYTES_PER_TOKEN));
+        Self { usage, source: UsageSource::Estimated }
+    }
+}
+
+/// The ending that a fault means, for a call that was or was not sent to a provider.
+pub(crate) fn ending_of(fault: &Fault, sent: bool) -> Ending {
+    match fault.class {
+        Class::UpstreamRefused | Class::UpstreamFailed => Ending::ProviderError,
+        _ if sent => Ending::ProviderError,
+        _ => Ending::Refused,
+    }
+}
+
+/// Whether a provider may bill a call that ended with this fault: it took the request, and did not say no.
+pub(crate) fn may_be_billed(fault: &Fault) -> bool {
+    fault.upstream_status.is_none()
+        && matches!(fault.code, "first_byte_timeout" | "upstream_reset" | "upstream_garbage")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn final_counts_are_taken_as_they_are() {
+        let usage = Usage { input_tokens: 1, ..Usage::default() };
+        let summary = Summary { usage, usage_final: true, usage_seen: true, content_bytes: 999, ..Summary::default() };
+        assert_eq!(Counts::of(&summary, 4_000), Counts { usage, source: UsageSource::Reported });
+    }
+
+    #[test]
+    fn a_report_of_zeros_is_believed_only_where_nothing_was_generated() {
+        for (content_bytes, stop, source) in [
+            (0, None, UsageSource::Reported),
+            (9, Some(StopReason::Guardrail), UsageSource::Reported),
+            (9, Some(StopReason::EndTurn), UsageSource::Estimated),
+        ] {
+            let summary = Summary { usage_final: true, usage_seen: true, content_bytes, stop, ..Summary::default() };
+            assert_eq!(Counts::of(&summary, 40).source, source, "{content_bytes} {stop:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_reported_is_estimated() {
+        let summary = Summary { content_bytes: 10, ..Summary::default() };
+        let counts = Counts::of(&summary, 401);
+        assert_eq!((counts.usage.input_tokens, counts.usage.output_tokens), (101, 3));
+        assert_eq!(counts.source, UsageSource::Estimated);
+    }
+}

@@ -1,0 +1,209 @@
+//! Which dialect and operation a request is, from its method, path and headers alone.
+
+use http::{HeaderMap, Method};
+use tg_dialect::dialect::RequestFacts;
+use tg_kernel::dialect::{Dialect, Family, Operation};
+use tg_kernel::fault::{Class, Fault, Origin};
+
+/// What a request turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Recognised {
+    /// A call that may reach a provider.
+    Call(Head),
+    /// The list of models, or one of it, in the dialect of a family.
+    Models(Family, Option<String>),
+    /// `HEAD /`: a client looks whether anybody is there.
+    Probe,
+    /// `GET /healthz`: the process lives.
+    Live,
+    /// `GET /readyz`: it takes calls.
+    Ready,
+}
+
+/// The head of a call.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The caller's dialect.
+    pub dialect: Dialect,
+    /// What is asked for.
+    pub operation: Operation,
+    /// What path and headers say about the body.
+    pub facts: RequestFacts,
+}
+
+/// A request that is nothing we know: the fault, and the dialect to say it in.
+#[derive(Debug)]
+pub struct Unrecognised {
+    /// The dialect that the caller most likely reads.
+    pub dialect: Dialect,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+/// Reads method, path and headers. Queries are ignored: clients add what they like (`?beta=true`).
+///
+/// # Errors
+/// An unknown path, or a known path with another method; never an unknown model.
+pub fn recognise(method: &Method, path: &str, headers: &HeaderMap) -> Result<Recognised, Unrecognised> {
+    let path = path.strip_prefix("/bedrock").filter(|rest| rest.starts_with("/model/")).unwrap_or(path);
+    if let Some(rest) = path.strip_prefix("/model/") {
+        return bedrock(method, rest);
+    }
+    let anthropic = headers.contains_key("anthropic-version");
+    let (dialect, operation) = match path {
+        "/v1/chat/completions" => (Dialect::OpenaiChat, Operation::Chat),
+        "/v1/responses" => (Dialect::OpenaiResponses, Operation::Chat),
+        "/v1/embeddings" => (Dialect::OpenaiEmbeddings, Operation::Embeddings),
+        "/v1/messages" => (Dialect::AnthropicMessages, Operation::Chat),
+        "/v1/messages/count_tokens" => (Dialect::AnthropicMessages, Operation::CountTokens),
+        _ => return not_a_call(method, path, anthropic),
+    };
+    if *method != Method::POST {
+        return Err(wrong_method(dialect, method, path, "POST"));
+    }
+    let facts = if dialect == Dialect::AnthropicMessages { anthropic_facts(headers) } else { RequestFacts::default() };
+    Ok(Recognised::Call(Head { dialect, operation, facts }))
+}
+
+fn not_a_call(method: &Method, path: &str, anthropic: bool) -> Result<Recognised, Unrecognised> {
+    let (family, dialect) =
+        if anthropic { (Family::Anthropic, Dialect::AnthropicMessages) } else { (Family::Openai, Dialect::OpenaiChat) };
+    let reading = *method == Method::GET || *method == Method::HEAD;
+    let models = path.strip_prefix("/v1/models").filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    match (path, models) {
+        ("/", _) if reading => Ok(Recognised::Probe),
+        ("/healthz", _) if reading => Ok(Recognised::Live),
+        ("/readyz", _) if reading => Ok(Recognised::Ready),
+        (_, Some(rest)) if *method == Method::GET => {
+            let id = rest.strip_prefix('/').filter(|id| !id.is_empty());
+            let decoded = id.map(|id| decode_segment(id).ok_or_else(|| unknown_path(dialect, method, path)));
+            Ok(Recognised::Models(family, decoded.transpose()?))
+        }
+        ("/" | "/healthz" | "/readyz", _) | (_, Some(_)) => Err(wrong_method(dialect, method, path, "GET")),
+        _ => Err(unknown_path(dialect, method, path)),
+    }
+}
+
+/// `rest` is what follows `/model/`: `{id}/converse`. The id may be percent-encoded, or raw with colons and (an
+/// un-encoded ARN) slashes, so the action is what follows the *last* slash.
+fn bedrock(method: &Method, rest: &str) -> Result<Recognised, Unrecognised> {
+    let dialect = Dialect::BedrockConverse;
+    let unknown = || unknown_path(dialect, method, "/model/…");
+    let (id, action) = rest.rsplit_once('/').ok_or_else(unknown)?;
+    let (dialect, operation, path_stream) = match action {
+        "converse" => (Dialect::BedrockConverse, Operation::Chat, false),
+        "converse-stream" => (Dialect::BedrockConverse, Operation::Chat, true),
+        "invoke" => (Dialect::BedrockInvoke, Operation::Chat, false),
+        "invoke-with-response-stream" => (Dialect::BedrockInvoke, Operation::Chat, true),
+        "count-tokens" => (Dialect::BedrockConverse, Operation::CountTokens, false),
+        _ => return Err(unknown()),
+    };
+    if *method != Method::POST {
+        return Err(wrong_method(dialect, method, "/model/…", "POST"));
+    }
+    let model = decode_segment(id).filter(|id| !id.is_empty()).ok_or_else(|| Unrecognised {
+        dialect,
+        fault: Fault::malformed_at("modelId", "The model id in the path is not valid percent-encoded UTF-8."),
+    })?;
+    let facts = RequestFacts { path_model: Some(model), path_stream, ..RequestFacts::default() };
+    Ok(Recognised::Call(Head { dialect, operation, facts }))
+}
+
+fn anthropic_facts(headers: &HeaderMap) -> RequestFacts {
+    let text = |value: &http::HeaderValue| value.to_str().ok().map(str::trim).map(str::to_owned);
+    RequestFacts {
+        api_version: headers.get("anthropic-version").and_then(text),
+        betas: headers
+            .get_all("anthropic-beta")
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|list| list.split(','))
+            .map(|beta| beta.trim().to_owned())
+            .filter(|beta| !beta.is_empty())
+            .collect(),
+        ..RequestFacts::default()
+    }
+}
+
+fn unknown_path(dialect: Dialect, method: &Method, path: &str) -> Unrecognised {
+    let message = format!("Unknown request URL: {method} {}. Check the path against docs/dialects.md.", shown(path));
+    Unrecognised { dialect, fault: Fault::new(Class::NotFound, Origin::Caller, "unknown_url", message) }
+}
+
+fn wrong_method(dialect: Dialect, method: &Method, path: &str, right: &str) -> Unrecognised {
+    let message = format!("Not allowed to {method} on {}: use {right}.", shown(path));
+    Unrecognised { dialect, fault: Fault::new(Class::MethodNotAllowed, Origin::Caller, "method_not_allowed", message) }
+}
+
+/// A path fit for a message: bounded.
+fn shown(path: &str) -> String {
+    path.chars().take(120).collect()
+}
+
+/// Decodes `%XX`. `None` where the outcome is not UTF-8, holds control characters, or a `%` stands alone.
+fn decode_segment(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        if *first == b'%' {
+            let [high, low, after @ ..] = tail else { return None };
+            let digit = |c: &u8| char::from(*c).to_digit(16).and_then(|d| u8::try_from(d).ok());
+            bytes.push(digit(high)? * 16 + digit(low)?);
+            rest = after;
+        } else {
+            bytes.push(*first);
+            rest = tail;
+        }
+    }
+    String::from_utf8(bytes).ok().filter(|text| !text.chars().any(char::is_control))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(path: &str) -> Option<(Dialect, Operation, Option<String>, bool)> {
+        match recognise(&Method::POST, path, &HeaderMap::new()) {
+            Ok(Recognised::Call(head)) => {
+                Some((head.dialect, head.operation, head.facts.path_model, head.facts.path_stream))
+            }
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn bedrock_model_ids_in_every_form() {
+        let arn = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-5";
+        for (path, model) in [
+            ("/model/anthropic.claude-v2%3A1/converse", "anthropic.claude-v2:1"),
+            ("/model/anthropic.claude-v2:1/converse", "anthropic.claude-v2:1"),
+            ("/bedrock/model/anthropic.claude-v2:1/converse", "anthropic.claude-v2:1"),
+            (&format!("/model/{arn}/converse"), arn),
+            (&format!("/model/{}/converse", arn.replace(':', "%3A").replace('/', "%2F")), arn),
+        ] {
+            let expected = (Dialect::BedrockConverse, Operation::Chat, Some(model.to_owned()), false);
+            assert_eq!(call(path), Some(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_call() {
+        for path in ["/", "/v1", "/v1/chat/completions/", "/model/x", "/model//converse", "/model/%ff/converse", "/x"] {
+            assert_eq!(call(path), None, "{path}");
+        }
+        assert!(recognise(&Method::GET, "/v1/models/%ff", &HeaderMap::new()).is_err());
+        let wrong = recognise(&Method::GET, "/v1/messages", &HeaderMap::new()).unwrap_err();
+        assert_eq!(wrong.fault.class, Class::MethodNotAllowed);
+        assert_eq!(wrong.dialect, Dialect::AnthropicMessages);
+    }
+
+    #[test]
+    fn models_are_told_apart_by_anthropic_version() {
+        let mut headers = HeaderMap::new();
+        let openai = recognise(&Method::GET, "/v1/models/gpt-5", &headers).unwrap();
+        assert_eq!(openai, Recognised::Models(Family::Openai, Some("gpt-5".to_owned())));
+        headers.insert("anthropic-version", http::HeaderValue::from_static("2026-10-21"));
+        let anthropic = recognise(&Method::GET, "/v1/models", &headers).unwrap();
+        assert_eq!(anthropic, Recognised::Models(Family::Anthropic, None));
+    }
+}

@@ -1,0 +1,240 @@
+//! Out and back: a plan's targets, one after the other, until one answers.
+
+use crate::answer;
+use crate::deliver::{Delivery, Refusal};
+use crate::living::Worker;
+use crate::prepare::{Prepared, prepare};
+use crate::recognise::Head;
+use crate::settle::{Leaving, Settlement};
+use crate::snapshot::Snapshot;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+
+use std::time::Duration;
+use tg_dialect::count;
+use tg_dialect::loss::Loss;
+use tg_dialect::scan::Members;
+use tg_kernel::clock::Timestamp;
+use tg_kernel::dialect::Operation;
+use tg_kernel::fault::{Class, Fault, Origin, Retry};
+use tg_kernel::ids::CallId;
+use tg_kernel::peek::Peek;
+use tg_kernel::target::Target;
+use tg_kernel::trace::TraceContext;
+use tg_net::body::BodyLimits;
+use tg_policy::route::{OnLoss, Plan, UnknownPrice};
+use tg_upstream::attempt::attempt;
+use tg_upstream::headers;
+use tg_upstream::provider::Upstream;
+
+/// Most bytes read of a provider's error answer.
+const ERROR_BYTES_MAX: usize = 1 << 20;
+
+/// Longest wait for the rest of a provider's error answer.
+const ERROR_IDLE: Duration = Duration::from_secs(10);
+
+/// Longest name of an error that is kept for the log.
+const WORD_CHARS_MAX: usize = 64;
+
+/// A call that is ready to go out.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) head: &'a http::request::Parts,
+    pub(crate) call: &'a Head,
+    pub(crate) body: &'a Bytes,
+    pub(crate) members: &'a Members<'a>,
+    pub(crate) peek: &'a Peek,
+    pub(crate) id: CallId,
+    pub(crate) arrived: Timestamp,
+    pub(crate) trace: TraceContext,
+}
+
+/// Tries the targets in order. A target that fails in a way that another may mend is passed over.
+///
+/// # Errors
+/// The last target's fault, or that no target can do what is asked. A provider's refusal in the caller's own dialect is
+/// a delivery, not an error: it goes on as it came.
+pub(crate) async fn send(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    outgoing: &Outgoing<'_>,
+    plan: &Plan,
+    settlement: &mut Settlement,
+) -> Result<Delivery, Fault> {
+    let mut last = None;
+    for target in &plan.targets {
+        let trial = Trial { worker, snapshot, outgoing, plan, target };
+        match trial.run(settlement).await {
+            Ok(Delivery::Refused(refusal)) if refusal.fault.retry != Retry::Never => {
+                last = Some(Ok(Delivery::Refused(refusal)));
+            }
+            Err(fault) if fault.retry != Retry::Never => last = Some(Err(fault)),
+            end => return end,
+        }
+    }
+    last.unwrap_or_else(|| Err(Fault::internal("a plan without targets")))
+}
+
+struct Trial<'a> {
+    worker: &'a Worker,
+    snapshot: &'a Snapshot,
+    outgoing: &'a Outgoing<'a>,
+    plan: &'a Plan,
+    target: &'a Target,
+}
+
+impl Trial<'_> {
+    async fn run(&self, settlement: &mut Settlement) -> Result<Delivery, Fault> {
+        let provider = self.snapshot.upstreams.get(&self.target.provider);
+        let provider = provider.ok_or_else(|| Fault::internal("a route names a provider that is not there"))?;
+        if self.must_estimate(provider) {
+            return self.estimated_count(settlement);
+        }
+        let mut prepared = prepare(self.outgoing, self.target, provider)?;
+        self.check_losses(&prepared)?;
+        self.check_price(provider)?;
+        let losses = prepared.losses.iter().map(ToString::to_string).collect();
+        settlement.leaves(Leaving {
+            target: self.target,
+            dialect: prepared.road.dialect,
+            tier: prepared.tier,
+            losses,
+            price: provider.price.clone(),
+            unknown_price: self.plan.unknown_price,
+        })?;
+        let request = self.request(&mut prepared, provider)?;
+        let now = self.worker.living.clock.now();
+        let response = attempt(provider, &self.worker.pools, request, now).await?;
+        settlement.answered(headers::request_id(response.headers()));
+        if !response.status().is_success() {
+            return self.refused(&prepared, response).await.into_delivery();
+        }
+        Delivery::begin(self.outgoing, prepared, provider, response, self.snapshot)
+    }
+
+    /// Whether tokens shall be counted for a provider that cannot: callers of other dialects expect an answer.
+    fn must_estimate(&self, provider: &Upstream) -> bool {
+        let call = self.outgoing.call;
+        call.operation == Operation::CountTokens
+            && provider.provider.road(call.operation, call.dialect, &self.target.model).is_none()
+    }
+
+    /// An estimate, marked as such in the losses. Nothing is sent.
+    fn estimated_count(&self, settlement: &mut Settlement) -> Result<Delivery, Fault> {
+        let (caller, facts) = (self.outgoing.call.dialect, &self.outgoing.call.facts);
+        let request = count::decode_request(caller, facts, self.outgoing.body)?;
+        settlement.lost(vec![Loss::changed("input_tokens").to_string()]);
+        Ok(Delivery::Own(caller, count::encode_reply(caller, count::estimate(&request))))
+    }
+
+    fn check_losses(&self, prepared: &Prepared) -> Result<(), Fault> {
+        if prepared.losses.is_empty() || self.plan.on_loss == OnLoss::Report {
+            return Ok(());
+        }
+        let list: Vec<String> = prepared.losses.iter().map(ToString::to_string).collect();
+        let message = format!(
+            "The model's provider cannot do all that this request asks, and the route refuses to leave anything out: {}.",
+            list.join(", ")
+        );
+        let fault = Fault::new(Class::Unsupported, Origin::Caller, "not_expressible", message).retry(Retry::Elsewhere);
+        Err(match prepared.losses.first() {
+            Some(loss) => fault.at(loss.field.clone()),
+            None => fault,
+        })
+    }
+
+    fn check_price(&self, provider: &Upstream) -> Result<(), Fault> {
+        let known = || {
+            let now = self.worker.living.clock.now();
+            provider.price.find(&self.snapshot.catalogue, &self.target.model, now).is_some()
+        };
+        if self.plan.unknown_price != UnknownPrice::Deny || known() {
+            return Ok(());
+        }
+        let message = "The gateway knows no price for this model, and its policy refuses such calls. \
+                       An operator can add the price, or change pricing.unknown_price.";
+        Err(Fault::new(Class::Forbidden, Origin::Gateway, "price_unknown", message).retry(Retry::Elsewhere))
+    }
+
+    fn request(&self, prepared: &mut Prepared, provider: &Upstream) -> Result<Request<Bytes>, Fault> {
+        let call = tg_upstream::provider::Call {
+            dialect: prepared.road.dialect,
+            operation: self.outgoing.call.operation,
+            model: &self.target.model,
+            stream: self.outgoing.peek.stream,
+        };
+        let uri = provider.provider.address(&call)?;
+        let mut request = Request::new(std::mem::take(&mut prepared.body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        *headers = std::mem::take(&mut prepared.headers);
+        // What the caller called it does not matter: the body was read as a JSON object.
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.insert("traceparent", answer::text(self.outgoing.trace.to_string()));
+        headers.insert(answer::REQUEST_ID, answer::text(self.outgoing.id.to_string()));
+        Ok(request)
+    }
+
+    /// Reads an error answer. Where the caller speaks the provider's dialect, it goes on as it came, but for what speaks
+    /// of the gateway's own credentials or account: that is none of the caller's business, and not the caller's fault.
+    async fn refused(&self, prepared: &Prepared, response: Response<Incoming>) -> Refusal {
+        let (head, body) = response.into_parts();
+        let limits = BodyLimits { bytes_max: ERROR_BYTES_MAX, idle_timeout: ERROR_IDLE };
+        let body = tg_net::body::read(body, limits).await.unwrap_or_default();
+        if matches!(head.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return Refusal { fault: credentials_refused(head.status, &head.headers, &body), verbatim: None };
+        }
+        let fault = prepared.spoken.decode_fault(head.status, &head.headers, &body);
+        let own =
+            fault.origin != Origin::Gateway && self.outgoing.call.dialect.family() == prepared.road.dialect.family();
+        let verbatim = (own && is_json_object(&body)).then(|| {
+            let mut headers = HeaderMap::new();
+            headers::copy_answer(&head.headers, &mut headers);
+            answer::Verbatim { status: head.status, headers, body }
+        });
+        Refusal { fault, verbatim }
+    }
+}
+
+fn is_json_object(body: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body).is_ok()
+}
+
+/// The provider's words are not kept, not even for the log: some providers repeat the credential in them.
+fn credentials_refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Fault {
+    let message = "The provider refused the gateway's own credentials for this model; its operator must mend that.";
+    let cause = match error_words(headers, body).as_slice() {
+        [] => format!("the provider answered {status}"),
+        words => format!("the provider answered {status}: {}", words.join(", ")),
+    };
+    Fault::new(Class::UpstreamFailed, Origin::Gateway, "upstream_credentials_refused", message)
+        .retry(Retry::Elsewhere)
+        .with_upstream_status(status.as_u16())
+        .caused_by(cause)
+}
+
+/// The names that a provider gives to an error. Only what no credential looks like: one word of letters.
+fn error_words(headers: &HeaderMap, body: &[u8]) -> Vec<String> {
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let exception = headers.get("x-amzn-errortype").and_then(|value| value.to_str().ok());
+    let named = ["/error/type", "/error/code", "/__type", "/code"];
+    let found = named.into_iter().filter_map(|place| body.pointer(place)?.as_str());
+    let is_word = |text: &str| {
+        (1..=WORD_CHARS_MAX).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.'))
+    };
+    // An exception may be followed by an address.
+    exception
+        .into_iter()
+        .chain(found)
+        .map(|text| text.split(':').next().unwrap_or(text))
+        .filter(|text| is_word(text))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,318 @@
+//! The debt of one call: from its head on, exactly one ledger row is owed, and paid also when the call is dropped.
+
+use crate::living::Worker;
+use crate::outcome::Counts;
+use crate::recognise::Head;
+use crate::snapshot::Snapshot;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tg_dialect::dialects::bedrock_converse::ModelFamily;
+use tg_kernel::chat::StopReason;
+use tg_kernel::clock::Timestamp;
+use tg_kernel::dialect::{Dialect, Operation};
+use tg_kernel::fault::Fault;
+use tg_kernel::ids::CallId;
+use tg_kernel::principal::Attribution;
+use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Served, Timing};
+use tg_kernel::target::Target;
+use tg_kernel::trace::TraceContext;
+use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
+use tg_policy::route::UnknownPrice;
+use tg_store::journal::{OpenEntry, Ticket};
+use tg_upstream::provider::PriceScope;
+
+/// Longest model name kept in a record, in bytes.
+const MODEL_BYTES_MAX: usize = 256;
+
+/// The HTTP status booked for a caller that left before one was sent, as nginx does.
+const STATUS_CLIENT_GONE: u16 = 499;
+
+/// What is owed for one call. Dropping it settles the call as `client_gone`.
+pub(crate) struct Settlement(Option<Box<Draft>>);
+
+struct Draft {
+    worker: Arc<Worker>,
+    snapshot: Arc<Snapshot>,
+    record: Record,
+    trace: TraceContext,
+    /// The clock's reading when the head arrived.
+    arrived: Duration,
+    /// Time spent waiting for the caller's body.
+    waited: Duration,
+    body_bytes: u64,
+    price: PriceBasis,
+    ticket: Option<Ticket>,
+}
+
+/// By what a call is priced.
+struct PriceBasis {
+    scope: Option<PriceScope>,
+    unknown: UnknownPrice,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub(crate) struct Closing {
+    pub(crate) ending: Ending,
+    pub(crate) status: u16,
+    pub(crate) fault: Option<&'static str>,
+    pub(crate) counts: Counts,
+}
+
+impl Settlement {
+    /// Takes on the debt. From here on the call is in flight.
+    pub(crate) fn begin(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, head: &Head, trace: TraceContext) -> Self {
+        let clock = &worker.living.clock;
+        worker.living.counts.in_flight.fetch_add(1, Ordering::Relaxed);
+        let asked = Asked {
+            dialect: head.dialect,
+            operation: head.operation,
+            model: Arc::from(""),
+            stream: head.facts.path_stream,
+        };
+        let record = Record {
+            id: CallId::fresh(),
+            started_at: clock.now(),
+            attribution: Attribution::default(),
+            asked,
+            served: None,
+            ending: Ending::ClientGone,
+            status: STATUS_CLIENT_GONE,
+            fault: None,
+            usage: Usage::default(),
+            usage_source: UsageSource::None,
+            cost: Cost::default(),
+            losses: Vec::new(),
+            timing: Timing::default(),
+        };
+        Self(Some(Box::new(Draft {
+            worker: Arc::clone(worker),
+            snapshot: Arc::clone(snapshot),
+            record,
+            trace,
+            arrived: clock.monotonic(),
+            waited: Duration::ZERO,
+            body_bytes: 0,
+            price: PriceBasis { scope: None, unknown: UnknownPrice::AllowAndFlag },
+            ticket: None,
+        })))
+    }
+
+    /// The call.
+    pub(crate) fn record(&self) -> Option<&Record> {
+        self.0.as_deref().map(|draft| &draft.record)
+    }
+
+    /// The call's id, and when it arrived.
+    pub(crate) fn identity(&self) -> (CallId, Timestamp) {
+        self.record().map_or_else(|| (CallId::fresh(), Timestamp::default()), |record| (record.id, record.started_at))
+    }
+
+    /// Size of the request's body.
+    pub(crate) fn body_bytes(&self) -> u64 {
+        self.0.as_deref().map_or(0, |draft| draft.body_bytes)
+    }
+
+    /// Whether the call has left for a provider.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.0.as_deref().is_some_and(|draft| draft.ticket.is_some())
+    }
+
+    /// Books the call to somebody.
+    pub(crate) fn book(&mut self, attribution: Attribution) {
+        if let Some(draft) = &mut self.0 {
+            draft.record.attribution = attribution;
+        }
+    }
+
+    /// The body is here: how long it took, how large it is.
+    pub(crate) fn body_read(&mut self, waited: Duration, bytes: usize) {
+        if let Some(draft) = &mut self.0 {
+            draft.waited = waited;
+            draft.body_bytes = bytes as u64;
+        }
+    }
+
+    /// What is asked for.
+    pub(crate) fn asks(&mut self, model: &str, stream: bool) {
+        if let Some(draft) = &mut self.0 {
+            draft.record.asked.model = Arc::from(&model[..model.floor_char_boundary(MODEL_BYTES_MAX)]);
+            draft.record.asked.stream = stream;
+        }
+    }
+
+    /// The call is about to leave for `target`: makes sure that it cannot be forgotten, whatever dies.
+    ///
+    /// # Errors
+    /// `Class::Internal` when the journal cannot be written: then the call must not be sent.
+    pub(crate) fn leaves(&mut self, leaving: Leaving<'_>) -> Result<(), Fault> {
+        let Some(draft) = &mut self.0 else { return Ok(()) };
+        let attempts = draft.record.served.as_ref().map_or(0, |served| served.attempts).saturating_add(1);
+        draft.record.served = Some(Served {
+            provider: leaving.target.provider.clone(),
+            model: leaving.target.model.clone(),
+            dialect: leaving.dialect,
+            request_id: None,
+            tier: leaving.tier,
+            attempts,
+            stop: None,
+        });
+        // One path of Bedrock for all operations: only the model tells them apart.
+        if leaving.dialect == Dialect::BedrockInvoke && ModelFamily::of(&leaving.target.model).is_embedding() {
+            draft.record.asked.operation = Operation::Embeddings;
+        }
+        draft.record.losses = leaving.losses;
+        draft.price = PriceBasis { scope: Some(leaving.price), unknown: leaving.unknown_price };
+        draft.leave()
+    }
+
+    /// What could not be expressed.
+    pub(crate) fn lost(&mut self, losses: Vec<String>) {
+        if let Some(draft) = &mut self.0 {
+            draft.record.losses = losses;
+        }
+    }
+
+    /// The provider's id of the call.
+    pub(crate) fn answered(&mut self, request_id: Option<String>) {
+        if let Some(served) = self.0.as_mut().and_then(|draft| draft.record.served.as_mut()) {
+            served.request_id = request_id;
+        }
+    }
+
+    /// What the answer said of itself.
+    pub(crate) fn learned(&mut self, stop: Option<StopReason>, tier: Option<ServiceTier>) {
+        if let Some(served) = self.0.as_mut().and_then(|draft| draft.record.served.as_mut()) {
+            served.stop = stop.map(|reason| reason.as_str().to_owned());
+            served.tier = tier.unwrap_or(served.tier);
+        }
+    }
+
+    /// The first content is on its way to the caller. Only the first time counts.
+    pub(crate) fn first_token(&mut self) {
+        if let Some(draft) = &mut self.0
+            && draft.record.timing.first_token_us.is_none()
+        {
+            draft.record.timing.first_token_us = Some(draft.elapsed_us());
+        }
+    }
+
+    /// Pays the debt: prices the call, notes its end in the journal, and hands the record to the meter.
+    /// Answers the cost.
+    pub(crate) fn close(mut self, closing: Closing) -> Cost {
+        self.0.take().map_or_else(Cost::default, |draft| draft.close(closing))
+    }
+}
+
+/// A call that is about to leave.
+pub(crate) struct Leaving<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) dialect: Dialect,
+    pub(crate) tier: ServiceTier,
+    pub(crate) losses: Vec<String>,
+    pub(crate) price: PriceScope,
+    pub(crate) unknown_price: UnknownPrice,
+}
+
+impl Draft {
+    fn elapsed_us(&self) -> u64 {
+        micros(self.worker.living.clock.monotonic().saturating_sub(self.arrived))
+    }
+
+    /// Writes the open entry before the first try; a further try of the same call needs none.
+    fn leave(&mut self) -> Result<(), Fault> {
+        self.record.timing.overhead_us = self.elapsed_us().saturating_sub(micros(self.waited));
+        if self.ticket.is_some() {
+            return Ok(());
+        }
+        let Some(served) = &self.record.served else { return Ok(()) };
+        let entry = OpenEntry {
+            id: self.record.id,
+            started_at: self.record.started_at,
+            attribution: self.record.attribution.clone(),
+            asked: self.record.asked.clone(),
+            provider: served.provider.clone(),
+            model: served.model.clone(),
+            dialect: served.dialect,
+            tier: served.tier,
+            estimated: Counts::input_only(self.body_bytes).usage,
+        };
+        self.ticket = Some(self.worker.till.open(&entry).map_err(Fault::internal)?);
+        self.worker.living.counts.sent.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn close(mut self: Box<Self>, closing: Closing) -> Cost {
+        self.record.ending = closing.ending;
+        self.record.status = closing.status;
+        self.record.fault = closing.fault.map(str::to_owned);
+        self.record.usage = closing.counts.usage;
+        self.record.usage_source = closing.counts.source;
+        self.record.cost = self.cost();
+        self.record.timing.total_us = self.elapsed_us();
+        let cost = self.record.cost.clone();
+        self.worker.living.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.worker.till.close(self.ticket, self.record, self.trace);
+        cost
+    }
+
+    fn cost(&self) -> Cost {
+        if self.record.usage_source == UsageSource::None {
+            return Cost::default();
+        }
+        let basis = Basis { scope: self.price.scope.as_ref(), unknown: self.price.unknown, snapshot: &self.snapshot };
+        basis.cost(&self.record)
+    }
+}
+
+impl Drop for Settlement {
+    /// The caller left while nobody held an answer: before sending, or while waiting for the provider.
+    fn drop(&mut self) {
+        let Some(draft) = self.0.take() else { return };
+        let counts = if draft.ticket.is_some() { Counts::input_only(draft.body_bytes) } else { Counts::NONE };
+        draft.close(Closing { ending: Ending::ClientGone, status: STATUS_CLIENT_GONE, fault: None, counts });
+    }
+}
+
+/// By what a finished call is priced: also for those that are found in the journal after a crash.
+pub struct Basis<'a> {
+    /// The provider's place in the catalogue; `None` where the provider is not known any more.
+    pub scope: Option<&'a PriceScope>,
+    /// What to do without a price.
+    pub unknown: UnknownPrice,
+    /// The catalogue and the ceiling.
+    pub snapshot: &'a Snapshot,
+}
+
+impl<'a> Basis<'a> {
+    /// The basis of a call that was found in the journal: its provider's scope as configured now; policy does not
+    /// charge a ceiling in hindsight.
+    #[must_use]
+    pub fn of(record: &Record, snapshot: &'a Snapshot) -> Self {
+        let provider = record.served.as_ref().and_then(|served| snapshot.upstreams.get(&served.provider));
+        Self { scope: provider.map(|upstream| &upstream.price), unknown: UnknownPrice::AllowAndFlag, snapshot }
+    }
+
+    /// The cost of a record's counts at the price that was valid when the call began.
+    #[must_use]
+    pub fn cost(&self, record: &Record) -> Cost {
+        let Some(served) = &record.served else { return Cost::default() };
+        let catalogue = &self.snapshot.catalogue;
+        let row = self.scope.and_then(|scope| scope.find(catalogue, &served.model, record.started_at));
+        let known = row.map(|row| tg_catalog::price(&row, &record.usage, served.tier));
+        match (known, self.unknown) {
+            (Some(cost), _) if cost.pricing != Pricing::Unpriced => cost,
+            (_, UnknownPrice::Ceiling) => {
+                let ceiling = self.snapshot.ceiling;
+                tg_catalog::ceiling_cost(&record.usage, ceiling.input_rate, ceiling.output_rate)
+            }
+            (Some(unpriced), _) => unpriced,
+            (None, _) => Cost { pricing: Pricing::Unpriced, ..Cost::default() },
+        }
+    }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}

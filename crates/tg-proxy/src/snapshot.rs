@@ -1,0 +1,65 @@
+//! The compiled configuration: immutable, swapped whole. A call keeps the one with which it started.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tg_catalog::Catalogue;
+use tg_policy::route::Routes;
+use tg_upstream::provider::Upstream;
+
+/// Everything about a call that the configuration decides.
+pub struct Snapshot {
+    /// The providers, by name.
+    pub upstreams: HashMap<Arc<str>, Arc<Upstream>>,
+    /// Where calls go.
+    pub routes: Routes,
+    /// Prices and limits of models.
+    pub catalogue: Arc<Catalogue>,
+    /// What calls without a known price are charged under `unknown_price: ceiling`.
+    pub ceiling: Ceiling,
+    /// Bounds on requests.
+    pub limits: Limits,
+    /// How streams are kept and ended.
+    pub streams: Streams,
+}
+
+/// Rates for models without a price, in micro-dollars per million tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ceiling {
+    /// For input of every kind.
+    pub input_rate: u64,
+    /// For output of every kind.
+    pub output_rate: u64,
+}
+
+/// Bounds on requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Most bytes of a request's body.
+    pub body_bytes_max: usize,
+    /// Longest silence between two pieces of a request's body.
+    pub body_idle: Duration,
+}
+
+/// How streams are kept and ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Streams {
+    /// Send a comment this often before the first token; `None`: never.
+    pub keepalive: Option<Duration>,
+    /// What happens upstream when the caller leaves.
+    pub on_disconnect: OnDisconnect,
+}
+
+/// What happens upstream when the caller leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDisconnect {
+    /// The upstream call is cancelled at once; the rest is estimated.
+    Cancel,
+    /// The rest is read and dropped, so that the counts are exact, within a cap.
+    Drain {
+        /// For at most this long.
+        time_max: Duration,
+        /// And at most this many bytes.
+        bytes_max: u64,
+    },
+}

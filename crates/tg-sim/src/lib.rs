@@ -1,0 +1,114 @@
+//! Simulated providers for tests and demos: Bedrock, Anthropic, OpenAI and a compatible server, strict and scripted.
+//!
+//! The wire formats are written here from their descriptions, apart from the gateway's own code, so that one is a check
+//! on the other. What a call answers follows from its text alone; `[[sim: …]]` in the last text changes it
+//! (see `README.md`).
+
+mod ask;
+mod books;
+mod counts;
+mod directive;
+mod eventstream;
+mod exchange;
+mod media;
+mod options;
+mod personalities;
+mod play;
+mod refusal;
+mod reply;
+mod sample;
+mod server;
+mod shape;
+mod signature;
+mod sigv4;
+mod vector;
+
+#[cfg(test)]
+mod tests;
+
+pub use books::{Books, Detail, Ending, Entry, Operation, Personality, Total, TotalKey};
+pub use counts::{CACHE_MINIMUM_TOKENS, Counts, IMAGE_TOKENS, tokens_of};
+pub use options::{
+    AwsKey, DEFAULT_ACCESS_KEY_ID, DEFAULT_KEY, DEFAULT_REGION, DEFAULT_SECRET_ACCESS_KEY, SimOptions, Urls,
+};
+pub use reply::{DEFAULT_TOKENS, THINKING_TOKENS};
+pub use sigv4::{SignatureFlaw, SignedRequest, verify};
+
+use server::{Shared, accept};
+use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use tg_kernel::clock::SystemClock;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+/// Why the simulators could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SimError {
+    /// A port could not be bound, or the thread could not be started.
+    #[error("the simulators could not start: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Running simulators. They stop when this is dropped, and open connections are cut.
+#[derive(Debug)]
+pub struct Sim {
+    /// Where each personality listens.
+    pub urls: Urls,
+    /// What was served.
+    pub books: Books,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sim {
+    /// Starts all four personalities on one thread of their own. They accept calls when this returns.
+    ///
+    /// # Errors
+    /// If a port cannot be bound or the thread not started.
+    pub fn start(options: SimOptions) -> Result<Self, SimError> {
+        let books = Books::new(options.entries_max, options.details_max);
+        let mut listeners = Vec::new();
+        let mut addresses = Vec::new();
+        for port in options.ports {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+            listener.set_nonblocking(true)?;
+            addresses.push(format!("http://{}", listener.local_addr()?));
+            listeners.push(listener);
+        }
+        let mut next = addresses.into_iter();
+        let mut url = || next.next().unwrap_or_default();
+        let urls = Urls { bedrock: url(), anthropic: url(), openai: url(), compatible: url() };
+        let shared = Arc::new(Shared { options, books: books.clone(), clock: SystemClock::new() });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("tg-sim".to_owned()).spawn(move || {
+            runtime.block_on(serve(listeners, shared, stopped));
+        })?;
+        Ok(Self { urls, books, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+async fn serve(listeners: Vec<TcpListener>, shared: Arc<Shared>, stopped: oneshot::Receiver<()>) {
+    let personalities = [Personality::Bedrock, Personality::Anthropic, Personality::Openai, Personality::Compatible];
+    let mut doors = JoinSet::new();
+    for (listener, personality) in listeners.into_iter().zip(personalities) {
+        // The listener was bound and made non-blocking, so the runtime takes it unless it is out of descriptors.
+        if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
+            doors.spawn(accept(listener, personality, Arc::clone(&shared)));
+        }
+    }
+    // An error means that the handle is gone, which stops the simulators as well.
+    let _ = stopped.await;
+}
+
+impl Drop for Sim {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

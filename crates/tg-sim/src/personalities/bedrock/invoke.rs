@@ -1,0 +1,127 @@
+//! InvokeModel: Claude in the Messages format, and the embedding families.
+
+use super::{converse, converse_write, embed};
+use crate::eventstream;
+use crate::exchange::{Outcome, Received};
+use crate::personalities::anthropic::read::{Surface, messages};
+use crate::personalities::anthropic::write;
+use crate::play::{Beat, Served, Wire};
+use crate::refusal::Refusal;
+use crate::shape::{Flaw, Node};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::BytesMut;
+use serde_json::{Value, json};
+
+const METADATA_HEADER: &str = "x-amzn-bedrock-request-metadata";
+const METADATA_HEADER_CHARS_MAX: usize = 8500;
+
+pub(crate) fn answer(received: &Received, model: &str, base: &str, streamed: bool) -> Result<Outcome, Refusal> {
+    let metadata = header_metadata(received)?;
+    let body = received.json()?;
+    let root = Node::root(&body);
+    if base.contains("embed") {
+        if streamed {
+            return Err(Refusal::new(400, "The model is unsupported for streaming"));
+        }
+        return embed::answer(received, &root, model, base);
+    }
+    if !base.starts_with("anthropic.claude") {
+        return Err(Refusal::new(400, format!("the simulator does not play InvokeModel for {base}; use Converse")));
+    }
+    let mut ask = messages(&root, surface(&root, base)?, false)?;
+    model.clone_into(&mut ask.model);
+    ask.streamed = streamed;
+    if !metadata.is_null() {
+        ask.metadata = metadata;
+    }
+    Ok(Outcome::Chat(Box::new(ask), Box::new(Invoke)))
+}
+
+fn header_metadata(received: &Received) -> Result<Value, Refusal> {
+    let text = received.header(METADATA_HEADER);
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
+    let invalid = || Refusal::new(400, format!("{METADATA_HEADER} must be a JSON map of at most 8500 characters"));
+    if text.len() > METADATA_HEADER_CHARS_MAX {
+        return Err(invalid());
+    }
+    let map: Value = serde_json::from_str(text).map_err(|_| invalid())?;
+    Ok(converse::metadata(&Node::root(&map))?)
+}
+
+fn surface(root: &Node<'_>, base: &str) -> Result<Surface, Flaw> {
+    let version = root.need("anthropic_version")?;
+    match version.text()? {
+        "bedrock-2023-05-31" => Ok(Surface::Bedrock),
+        // Ids with a date are of the generations before 4.7.
+        "2026-10-21" if !base.contains("-202") => Ok(Surface::Bedrock2026),
+        other => Err(version.flaw(format!("{other:?} is not a valid anthropic_version for this model"))),
+    }
+}
+
+/// Input tokens, for CountTokens: the body is base64 inside.
+pub(crate) fn count(inner: &Node<'_>) -> Result<u64, Refusal> {
+    let node = inner.need("body")?;
+    let bytes = crate::media::base64(&node)?;
+    let body: Value = serde_json::from_slice(&bytes).map_err(|e| Refusal::new(400, format!("body is no JSON: {e}")))?;
+    let root = Node::root(&body);
+    let version = if root.get("anthropic_version").is_some_and(|v| v.value == "2026-10-21") {
+        Surface::Bedrock2026
+    } else {
+        Surface::Bedrock
+    };
+    Ok(messages(&root, version, true).map(|ask| ask.meter.total())?)
+}
+
+/// The writer: Messages events inside `chunk` frames.
+#[derive(Debug)]
+struct Invoke;
+
+impl Wire for Invoke {
+    fn stream_type(&self) -> &'static str {
+        "application/vnd.amazon.eventstream"
+    }
+
+    fn plain(&self, served: &Served) -> Value {
+        write::whole(served)
+    }
+
+    fn headers(&self, served: &Served) -> Vec<(&'static str, String)> {
+        if served.unmetered {
+            return Vec::new();
+        }
+        vec![
+            ("x-amzn-bedrock-input-token-count", served.counts.input.to_string()),
+            ("x-amzn-bedrock-output-token-count", served.counts.output.to_string()),
+            ("x-amzn-bedrock-cache-read-input-token-count", served.counts.cache_read.to_string()),
+            ("x-amzn-bedrock-cache-write-input-token-count", served.counts.cache_write().to_string()),
+            ("x-amzn-bedrock-invocation-latency", "5".to_owned()),
+        ]
+    }
+
+    fn beat(&mut self, served: &Served, beat: Beat<'_>, out: &mut BytesMut) {
+        for mut event in write::events(served, beat) {
+            if event["type"] == "message_stop" && !served.unmetered {
+                event["amazon-bedrock-invocationMetrics"] = json!({
+                    "inputTokenCount": served.counts.input, "outputTokenCount": served.counts.output,
+                    "invocationLatency": 5, "firstByteLatency": 2,
+                    "cacheReadInputTokenCount": served.counts.cache_read,
+                    "cacheWriteInputTokenCount": served.counts.cache_write(),
+                });
+            }
+            if event["type"] == "ping" {
+                continue;
+            }
+            let chunk = STANDARD.encode(event.to_string());
+            let padding = converse_write::padding(chunk.len());
+            eventstream::event("chunk", json!({ "bytes": chunk, "p": padding }).to_string().as_bytes(), out);
+        }
+    }
+
+    fn fail(&mut self, _served: &Served, out: &mut BytesMut) {
+        let payload = json!({ "message": "The model is overloaded. Try again later." });
+        eventstream::exception("serviceUnavailableException", payload.to_string().as_bytes(), out);
+    }
+}

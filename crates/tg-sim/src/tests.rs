@@ -1,0 +1,8 @@
+//! The simulators, called over real connections.
+
+mod answers;
+mod endings;
+mod refusals;
+mod signing;
+mod wire_client;
+mod words;

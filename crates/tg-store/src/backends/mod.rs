@@ -1,0 +1,3 @@
+//! The list of ways in which a store is kept.
+
+pub(crate) mod sqlite;

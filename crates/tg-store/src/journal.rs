@@ -1,0 +1,336 @@
+//! The journal: what is known of a call reaches the operating system before the call leaves, and again when it ends.
+//!
+//! Each worker appends to segment files of its own, with one `write` per entry and no buffer of ours in between: what a
+//! method has returned from survives the death of the process. What the operating system has not yet put on the disk
+//! when the power goes is lost; [`Journal::sync`] bounds that by how often it is called. A segment is deleted once the
+//! ledger has every call of which it holds an entry.
+
+mod entry;
+mod recovery;
+mod segment;
+
+pub use entry::OpenEntry;
+pub use recovery::{Found, Recovered, Tally};
+
+use entry::Kind;
+use segment::Segment;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use tg_kernel::record::Record;
+
+/// Size beyond which a segment is not written further.
+pub const SEGMENT_BYTES_MAX: u64 = 8 << 20;
+/// Largest entry.
+pub const ENTRY_BYTES_MAX: usize = 1 << 20;
+
+/// The file that the process which uses the folder holds locked.
+const LOCK_FILE: &str = "lock";
+
+/// Why the journal could not be opened or written.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// Another process uses the folder.
+    #[error("{dir}: another Tallygate uses this journal; end that one, or give this one a folder of its own")]
+    InUse {
+        /// The folder.
+        dir: String,
+    },
+    /// A newer Tallygate left entries that this one cannot read.
+    #[error(
+        "{file}: written in journal format {found}, this binary knows {known}; start the newer binary once more so that it settles them"
+    )]
+    NewerFormat {
+        /// The segment.
+        file: String,
+        /// Its format.
+        found: u8,
+        /// What this binary reads.
+        known: u8,
+    },
+    /// No room is left.
+    #[error("{path}: no space left for the journal; free some on that volume")]
+    Full {
+        /// The file or folder.
+        path: String,
+    },
+    /// An entry is larger than [`ENTRY_BYTES_MAX`].
+    #[error("an entry of {bytes} bytes is larger than the journal's limit of {ENTRY_BYTES_MAX}")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// The operating system refused.
+    #[error("{path}: {doing}: {source}")]
+    Io {
+        /// The file or folder.
+        path: String,
+        /// What was being done.
+        doing: &'static str,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+impl JournalError {
+    fn io(path: &Path, doing: &'static str, source: io::Error) -> Self {
+        let path = path.display().to_string();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { path },
+            _ => Self::Io { path, doing, source },
+        }
+    }
+}
+
+/// How full this run's part of the journal is. Costs two additions for each entry.
+#[derive(Debug, Default)]
+pub struct Figures {
+    open: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Figures {
+    /// Calls that have an entry and are not in the ledger, those included whose ticket was dropped.
+    #[must_use]
+    pub fn open(&self) -> u64 {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Size of the segments on the disk, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+/// What all workers share.
+#[derive(Debug)]
+struct Shared {
+    dir: PathBuf,
+    /// Grows with every start: tells this run's segments from those that earlier ones left.
+    run: u32,
+    /// The number of the next segment, whoever makes it.
+    next: AtomicU32,
+    /// Segments that may need a sync.
+    live: Mutex<Vec<Weak<Segment>>>,
+    /// True when a file was made since the folder itself was synced.
+    grown: AtomicBool,
+    figures: Arc<Figures>,
+    /// Held locked for as long as anyone writes.
+    _lock: File,
+}
+
+impl Shared {
+    fn live(&self) -> MutexGuard<'_, Vec<Weak<Segment>>> {
+        // A list of weak handles: every state of it is sound.
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The journal of this process. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    shared: Arc<Shared>,
+}
+
+impl Journal {
+    /// Takes the folder (made with mode 0700 if missing), and finds what earlier runs have left in it.
+    ///
+    /// # Errors
+    /// When another process uses the folder, when a newer binary left entries, or when the system refuses.
+    pub fn open(dir: impl AsRef<Path>) -> Result<(Self, Recovered), JournalError> {
+        let dir = dir.as_ref();
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
+        made.map_err(|e| JournalError::io(dir, "making the journal's folder", e))?;
+        let lock = take_lock(dir)?;
+        let left = segment::list(dir)?;
+        let run = left.last().map_or(1, |last| last.run.saturating_add(1));
+        let recovered = Recovered::new(left)?;
+        let shared = Shared {
+            dir: dir.to_owned(),
+            run,
+            next: AtomicU32::new(0),
+            live: Mutex::default(),
+            grown: AtomicBool::new(false),
+            figures: Arc::default(),
+            _lock: lock,
+        };
+        Ok((Self { shared: Arc::new(shared) }, recovered))
+    }
+
+    /// The journal of one worker. The number is only for whoever looks at the files.
+    #[must_use]
+    pub fn worker(&self, number: u16) -> WorkerJournal {
+        let shared = self.shared.clone();
+        let buffer = Vec::with_capacity(1024);
+        WorkerJournal { shared, number, current: Mutex::new(Current { segment: None, offset: 0, buffer }) }
+    }
+
+    /// How full the journal is. What is answered follows the journal, and does not keep it open.
+    #[must_use]
+    pub fn figures(&self) -> Arc<Figures> {
+        Arc::clone(&self.shared.figures)
+    }
+
+    /// Puts on the disk what was written since the last call. Blocks on the disk, never the workers.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn sync(&self) -> Result<(), JournalError> {
+        let mut live = Vec::new();
+        self.shared.live().retain(|segment| segment.upgrade().map(|s| live.push(s)).is_some());
+        for segment in live {
+            segment.sync()?;
+        }
+        if self.shared.grown.swap(false, Ordering::AcqRel) {
+            let synced = File::open(&self.shared.dir).and_then(|dir| dir.sync_all());
+            synced.map_err(|e| JournalError::io(&self.shared.dir, "syncing the journal's folder", e))?;
+        }
+        Ok(())
+    }
+}
+
+fn take_lock(dir: &Path) -> Result<File, JournalError> {
+    let path = dir.join(LOCK_FILE);
+    let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+    let mut file = opened.map_err(|e| JournalError::io(&path, "opening the journal's lock", e))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(JournalError::InUse { dir: dir.display().to_string() }),
+        Err(TryLockError::Error(e)) => return Err(JournalError::io(&path, "locking the journal", e)),
+    }
+    // Only for whoever looks at the file; the lock itself says who holds it.
+    let noted = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+    noted.map_err(|e| JournalError::io(&path, "writing the journal's lock", e))?;
+    Ok(file)
+}
+
+/// One worker's end of the journal. Shareable, but meant for one thread: then its lock is never waited for.
+#[derive(Debug)]
+pub struct WorkerJournal {
+    shared: Arc<Shared>,
+    number: u16,
+    current: Mutex<Current>,
+}
+
+/// Where the worker writes now.
+#[derive(Debug)]
+struct Current {
+    segment: Option<Arc<Segment>>,
+    offset: u64,
+    buffer: Vec<u8>,
+}
+
+/// Keeps a call's entries until the ledger has the call: send it along with the record, and [`Ticket::confirm`] it when
+/// the ledger has committed. A ticket that is dropped leaves the entries for the next start to settle.
+#[derive(Debug)]
+#[must_use]
+pub struct Ticket {
+    opened: Option<Arc<Segment>>,
+    ended: Option<Arc<Segment>>,
+    figures: Arc<Figures>,
+}
+
+impl Ticket {
+    /// The ledger has the call: its entries are not needed any more. Deletes a segment when this was the last of its
+    /// calls, so call it where a file may be deleted.
+    pub fn confirm(self) {
+        self.figures.open.fetch_sub(1, Ordering::Relaxed);
+        for segment in [self.opened, self.ended].into_iter().flatten() {
+            segment.release();
+        }
+    }
+}
+
+impl WorkerJournal {
+    /// Writes that a call is about to leave for a provider. Call it before anything is sent.
+    ///
+    /// # Errors
+    /// When it could not be written; the call should then be refused.
+    pub fn begin(&self, entry: &OpenEntry) -> Result<Ticket, JournalError> {
+        let opened = self.write(Kind::Open, |buffer| entry.encode(buffer))?;
+        Ok(self.ticket(Some(opened), None))
+    }
+
+    /// Writes how a call ended. Call it before the record goes to the meter's queue.
+    ///
+    /// # Errors
+    /// When it could not be written. The record is still good, and the ticket still stands for the call's opening.
+    pub fn end(&self, ticket: &mut Ticket, record: &Record) -> Result<(), JournalError> {
+        let ended = self.write(Kind::End, |buffer| entry::encode_record(record, buffer))?;
+        if let Some(earlier) = ticket.ended.replace(ended) {
+            earlier.release();
+        }
+        Ok(())
+    }
+
+    /// Writes a call that ended without ever leaving: one that was refused.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub fn note(&self, record: &Record) -> Result<Ticket, JournalError> {
+        let ended = self.write(Kind::End, |buffer| entry::encode_record(record, buffer))?;
+        Ok(self.ticket(None, Some(ended)))
+    }
+
+    fn ticket(&self, opened: Option<Arc<Segment>>, ended: Option<Arc<Segment>>) -> Ticket {
+        let figures = Arc::clone(&self.shared.figures);
+        figures.open.fetch_add(1, Ordering::Relaxed);
+        Ticket { opened, ended, figures }
+    }
+
+    /// Writes one entry, and answers the segment that holds it, held once.
+    fn write(&self, kind: Kind, encode: impl FnOnce(&mut Vec<u8>)) -> Result<Arc<Segment>, JournalError> {
+        // A panic in between leaves the offset where it was: the next entry overwrites the torn one.
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let Current { segment, offset, buffer } = &mut *current;
+        segment::frame(kind, buffer, encode)?;
+        let length = buffer.len() as u64;
+        let fits = *offset + length <= SEGMENT_BYTES_MAX;
+        let target = match segment.take() {
+            Some(open) if fits => segment.insert(open),
+            full => {
+                if let Some(full) = full {
+                    full.release();
+                }
+                let made = self.make_segment()?;
+                *offset = segment::HEADER_BYTES;
+                segment.insert(made)
+            }
+        };
+        target.write(buffer, *offset)?;
+        *offset += length;
+        target.hold();
+        Ok(target.clone())
+    }
+
+    fn make_segment(&self) -> Result<Arc<Segment>, JournalError> {
+        let sequence = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        let name = segment::Name { run: self.shared.run, worker: self.number, sequence };
+        let segment =
+            Arc::new(Segment::create(self.shared.dir.join(name.to_string()), Arc::clone(&self.shared.figures))?);
+        self.shared.live().push(Arc::downgrade(&segment));
+        self.shared.grown.store(true, Ordering::Release);
+        Ok(segment)
+    }
+}
+
+impl Drop for WorkerJournal {
+    fn drop(&mut self) {
+        let current = self.current.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(segment) = current.segment.take() {
+            segment.release();
+        }
+    }
+}
+
+/// Deletes files that are not needed any more.
+fn delete(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}

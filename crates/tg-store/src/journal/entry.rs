@@ -1,0 +1,339 @@
+//! The journal's entries and their encoding: compact, because every call pays for two of them.
+//!
+//! Numbers are variable-length, texts have their length before them, and closed sets are written by name so that
+//! nothing hangs on the order of an enum.
+
+use std::sync::Arc;
+use tg_kernel::clock::Timestamp;
+use tg_kernel::dialect::{Dialect, Operation};
+use tg_kernel::ids::CallId;
+use tg_kernel::principal::Attribution;
+use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Served, Timing};
+use tg_kernel::units::Money;
+use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
+
+/// What an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Kind {
+    /// A call is about to leave: an [`OpenEntry`].
+    Open = 1,
+    /// A call has ended: a [`Record`].
+    End = 2,
+}
+
+/// What is known of a call before it leaves: enough to settle it if the gateway does not live to see its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenEntry {
+    /// The call.
+    pub id: CallId,
+    /// When it arrived.
+    pub started_at: Timestamp,
+    /// To whom it is booked.
+    pub attribution: Attribution,
+    /// What was asked.
+    pub asked: Asked,
+    /// The provider to which it goes first.
+    pub provider: Arc<str>,
+    /// The model's id as sent to that provider.
+    pub model: Arc<str>,
+    /// The dialect spoken to it.
+    pub dialect: Dialect,
+    /// The tier that is asked for.
+    pub tier: ServiceTier,
+    /// What it is expected to use at least: what an interrupted call is settled with.
+    pub estimated: Usage,
+}
+
+impl OpenEntry {
+    /// The ledger row of a call whose end nobody saw: ending `interrupted`, the estimated usage marked as such, this
+    /// cost. Its status reads 0 (not known), its times read zero.
+    #[must_use]
+    pub fn into_interrupted(self, cost: Cost) -> Record {
+        Record {
+            id: self.id,
+            started_at: self.started_at,
+            attribution: self.attribution,
+            asked: self.asked,
+            served: Some(Served {
+                provider: self.provider,
+                model: self.model,
+                dialect: self.dialect,
+                request_id: None,
+                tier: self.tier,
+                attempts: 1,
+                stop: None,
+            }),
+            ending: Ending::Interrupted,
+            status: 0,
+            fault: None,
+            usage: self.estimated,
+            usage_source: UsageSource::Estimated,
+            cost,
+            losses: Vec::new(),
+            timing: Timing::default(),
+        }
+    }
+
+    pub(super) fn encode(&self, buffer: &mut Vec<u8>) {
+        let mut to = Writer(buffer);
+        to.call(self.id, self.started_at, &self.attribution, &self.asked);
+        to.text(&self.provider);
+        to.text(&self.model);
+        to.text(self.dialect.as_str());
+        to.text(self.tier.as_str());
+        to.usage(&self.estimated);
+    }
+
+    pub(super) fn decode(payload: &[u8]) -> Option<Self> {
+        let mut from = Reader(payload);
+        let (id, started_at, attribution, asked) = from.call()?;
+        Some(Self {
+            id,
+            started_at,
+            attribution,
+            asked,
+            provider: from.shared()?,
+            model: from.shared()?,
+            dialect: from.name(Dialect::parse)?,
+            tier: from.name(ServiceTier::parse)?,
+            estimated: from.usage()?,
+        })
+    }
+}
+
+pub(super) fn encode_record(record: &Record, buffer: &mut Vec<u8>) {
+    let mut to = Writer(buffer);
+    to.call(record.id, record.started_at, &record.attribution, &record.asked);
+    to.flag(record.served.is_some());
+    if let Some(served) = &record.served {
+        to.text(&served.provider);
+        to.text(&served.model);
+        to.text(served.dialect.as_str());
+        to.maybe(served.request_id.as_deref());
+        to.text(served.tier.as_str());
+        to.number(u64::from(served.attempts));
+        to.maybe(served.stop.as_deref());
+    }
+    to.text(record.ending.as_str());
+    to.number(u64::from(record.status));
+    to.maybe(record.fault.as_deref());
+    to.usage(&record.usage);
+    to.text(record.usage_source.as_str());
+    to.signed(record.cost.amount.nanos());
+    to.text(record.cost.pricing.as_str());
+    to.text(&record.cost.price);
+    to.list(&record.losses);
+    to.number(record.timing.total_us);
+    to.flag(record.timing.first_token_us.is_some());
+    to.number(record.timing.first_token_us.unwrap_or(0));
+    to.number(record.timing.overhead_us);
+}
+
+pub(super) fn decode_record(payload: &[u8]) -> Option<Record> {
+    let mut from = Reader(payload);
+    let (id, started_at, attribution, asked) = from.call()?;
+    Some(Record {
+        id,
+        started_at,
+        attribution,
+        asked,
+        served: from.served()?,
+        ending: from.name(Ending::parse)?,
+        status: from.number()?.try_into().ok()?,
+        fault: from.maybe()?,
+        usage: from.usage()?,
+        usage_source: from.name(UsageSource::parse)?,
+        cost: Cost {
+            amount: Money::from_nanos(from.signed()?),
+            pricing: from.name(Pricing::parse)?,
+            price: from.shared()?,
+        },
+        losses: from.list()?,
+        timing: Timing {
+            total_us: from.number()?,
+            first_token_us: {
+                let known = from.flag()?;
+                let first = from.number()?;
+                known.then_some(first)
+            },
+            overhead_us: from.number()?,
+        },
+    })
+}
+
+/// Appends values to a buffer.
+struct Writer<'a>(&'a mut Vec<u8>);
+
+impl Writer<'_> {
+    fn number(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.0.push((value as u8) | 0x80);
+            value >>= 7;
+        }
+        self.0.push(value as u8);
+    }
+
+    fn signed(&mut self, value: i64) {
+        self.0.extend_from_slice(&value.to_le_bytes());
+    }
+
+    fn flag(&mut self, value: bool) {
+        self.0.push(u8::from(value));
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    fn maybe(&mut self, text: Option<&str>) {
+        self.flag(text.is_some());
+        if let Some(text) = text {
+            self.text(text);
+        }
+    }
+
+    fn list(&mut self, list: &[String]) {
+        self.number(list.len() as u64);
+        for text in list {
+            self.text(text);
+        }
+    }
+
+    fn call(&mut self, id: CallId, started_at: Timestamp, attribution: &Attribution, asked: &Asked) {
+        self.0.extend_from_slice(id.as_bytes());
+        self.signed(started_at.micros());
+        self.text(&attribution.key_id);
+        self.text(&attribution.team);
+        self.maybe(attribution.project.as_deref());
+        self.maybe(attribution.environment.as_deref());
+        self.list(&attribution.tags);
+        self.text(asked.dialect.as_str());
+        self.text(asked.operation.as_str());
+        self.text(&asked.model);
+        self.flag(asked.stream);
+    }
+
+    fn usage(&mut self, usage: &Usage) {
+        self.number(usage.input_tokens);
+        self.number(usage.cache_read_tokens);
+        self.number(usage.cache_write_5m_tokens);
+        self.number(usage.cache_write_1h_tokens);
+        self.number(usage.output_tokens);
+        self.number(usage.reasoning_tokens);
+        self.number(usage.audio_input_tokens);
+        self.number(usage.audio_output_tokens);
+        self.number(usage.images);
+    }
+}
+
+/// Takes values from the front of a payload; `None` when it holds something else.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = *self.bytes(1)?.first()?;
+            value |= u64::from(byte & 0x7F) << shift;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    fn signed(&mut self) -> Option<i64> {
+        Some(i64::from_le_bytes(self.bytes(8)?.try_into().ok()?))
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.bytes(1)?.first()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    fn text(&mut self) -> Option<&'a str> {
+        let length = usize::try_from(self.number()?).ok()?;
+        std::str::from_utf8(self.bytes(length)?).ok()
+    }
+
+    fn shared(&mut self) -> Option<Arc<str>> {
+        self.text().map(Arc::from)
+    }
+
+    fn name<T>(&mut self, parse: fn(&str) -> Option<T>) -> Option<T> {
+        parse(self.text()?)
+    }
+
+    #[expect(clippy::option_option, reason = "the outer one says whether the payload was readable")]
+    fn maybe<T: From<&'a str>>(&mut self) -> Option<Option<T>> {
+        if self.flag()? { Some(Some(T::from(self.text()?))) } else { Some(None) }
+    }
+
+    fn list(&mut self) -> Option<Vec<String>> {
+        let count = self.number()?;
+        (0..count).map(|_| self.text().map(str::to_owned)).collect()
+    }
+
+    fn call(&mut self) -> Option<(CallId, Timestamp, Attribution, Asked)> {
+        let id = CallId::from_bytes(self.bytes(16)?.try_into().ok()?);
+        let started_at = Timestamp::from_micros(self.signed()?);
+        let attribution = Attribution {
+            key_id: self.shared()?,
+            team: self.shared()?,
+            project: self.maybe()?,
+            environment: self.maybe()?,
+            tags: self.list()?,
+        };
+        let asked = Asked {
+            dialect: self.name(Dialect::parse)?,
+            operation: self.name(Operation::parse)?,
+            model: self.shared()?,
+            stream: self.flag()?,
+        };
+        Some((id, started_at, attribution, asked))
+    }
+
+    #[expect(clippy::option_option, reason = "the outer one says whether the payload was readable")]
+    fn served(&mut self) -> Option<Option<Served>> {
+        if !self.flag()? {
+            return Some(None);
+        }
+        Some(Some(Served {
+            provider: self.shared()?,
+            model: self.shared()?,
+            dialect: self.name(Dialect::parse)?,
+            request_id: self.maybe()?,
+            tier: self.name(ServiceTier::parse)?,
+            attempts: self.number()?.try_into().ok()?,
+            stop: self.maybe()?,
+        }))
+    }
+
+    fn usage(&mut self) -> Option<Usage> {
+        Some(Usage {
+            input_tokens: self.number()?,
+            cache_read_tokens: self.number()?,
+            cache_write_5m_tokens: self.number()?,
+            cache_write_1h_tokens: self.number()?,
+            output_tokens: self.number()?,
+            reasoning_tokens: self.number()?,
+            audio_input_tokens: self.number()?,
+            audio_output_tokens: self.number()?,
+            images: self.number()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

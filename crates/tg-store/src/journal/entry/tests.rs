@@ -1,0 +1,102 @@
+//! Entries: what is written is read back, and nothing that is cut or invented makes the reader fail otherwise.
+
+use super::{OpenEntry, decode_record, encode_record};
+use proptest::prelude::*;
+use tg_kernel::clock::Timestamp;
+use tg_kernel::dialect::{Dialect, Operation};
+use tg_kernel::ids::CallId;
+use tg_kernel::principal::Attribution;
+use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Served, Timing};
+use tg_kernel::units::Money;
+use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
+
+fn open_entry(text: &str, number: u64) -> OpenEntry {
+    OpenEntry {
+        id: CallId::fresh(),
+        started_at: Timestamp::from_micros(number as i64),
+        attribution: Attribution {
+            key_id: text.into(),
+            team: text.into(),
+            project: number.is_multiple_of(2).then(|| text.into()),
+            environment: number.is_multiple_of(3).then(|| text.into()),
+            tags: vec![text.to_owned(); (number % 4) as usize],
+        },
+        asked: Asked {
+            dialect: Dialect::ALL[(number % 6) as usize],
+            operation: Operation::CountTokens,
+            model: text.into(),
+            stream: number % 2 == 1,
+        },
+        provider: text.into(),
+        model: text.into(),
+        dialect: Dialect::BedrockInvoke,
+        tier: ServiceTier::Flex,
+        estimated: Usage { input_tokens: number, images: 3, ..Usage::default() },
+    }
+}
+
+fn record(text: &str, number: u64) -> Record {
+    let open = open_entry(text, number);
+    Record {
+        id: open.id,
+        started_at: open.started_at,
+        attribution: open.attribution,
+        asked: open.asked,
+        served: (!number.is_multiple_of(3)).then(|| Served {
+            provider: text.into(),
+            model: text.into(),
+            dialect: Dialect::OpenaiResponses,
+            request_id: number.is_multiple_of(2).then(|| text.to_owned()),
+            tier: ServiceTier::Priority,
+            attempts: number as u16,
+            stop: Some(text.to_owned()),
+        }),
+        ending: Ending::ALL[(number % 6) as usize],
+        status: number as u16,
+        fault: number.is_multiple_of(5).then(|| text.to_owned()),
+        usage: Usage {
+            input_tokens: number,
+            cache_read_tokens: 1,
+            cache_write_5m_tokens: 2,
+            cache_write_1h_tokens: 3,
+            output_tokens: 4,
+            reasoning_tokens: 5,
+            audio_input_tokens: 6,
+            audio_output_tokens: 7,
+            images: u64::MAX,
+        },
+        usage_source: UsageSource::Estimated,
+        cost: Cost { amount: Money::from_nanos(-(number as i64 / 2)), pricing: Pricing::Ceiling, price: text.into() },
+        losses: vec![text.to_owned(); (number % 3) as usize],
+        timing: Timing { total_us: number, first_token_us: number.is_multiple_of(2).then_some(9), overhead_us: 8 },
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back(text in ".{0,40}", number: u64) {
+        let (open, end) = (open_entry(&text, number), record(&text, number));
+        let mut bytes = Vec::new();
+        open.encode(&mut bytes);
+        prop_assert_eq!(OpenEntry::decode(&bytes), Some(open));
+        bytes.clear();
+        encode_record(&end, &mut bytes);
+        prop_assert_eq!(decode_record(&bytes), Some(end));
+    }
+
+    #[test]
+    fn a_cut_payload_is_no_entry(text in ".{0,40}", number: u64, cut: prop::sample::Index) {
+        let mut bytes = Vec::new();
+        encode_record(&record(&text, number), &mut bytes);
+        bytes.truncate(cut.index(bytes.len()));
+        prop_assert_eq!(decode_record(&bytes), None);
+    }
+
+    #[test]
+    fn invented_bytes_do_no_harm(bytes: Vec<u8>) {
+        // With right beginnings, so that the readers get further than the first field.
+        let mut entry = vec![0; 24];
+        entry.extend_from_slice(&bytes);
+        let (_, _) = (OpenEntry::decode(&entry), decode_record(&entry));
+    }
+}

@@ -1,0 +1,252 @@
+//! The seam to the ledger: rows are appended in batches, never edited, and read back as calls or as reports.
+
+use crate::backends::sqlite::{CallReader, CallWriter};
+use crate::error::StoreError;
+use serde::{Deserialize, Serialize};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tg_kernel::clock::Timestamp;
+use tg_kernel::ids::CallId;
+use tg_kernel::record::{Ending, Record};
+use tg_kernel::units::Money;
+use tg_kernel::usage::Usage;
+
+/// Largest count that a row keeps of one kind of token. A provider that reports more is not believed: sums over a
+/// million such rows must still fit.
+pub const COUNT_MAX: u64 = 1 << 43;
+/// Most calls that one listing returns.
+pub const CALLS_MAX: usize = 10_000;
+/// Most rows that one report returns.
+pub const ROWS_MAX: usize = 100_000;
+
+/// By what a report groups, and on what a filter looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dimension {
+    /// The team; none where no caller was identified.
+    Team,
+    /// The project.
+    Project,
+    /// The environment.
+    Environment,
+    /// The model as sent to the provider; as the caller named it where no provider was reached.
+    Model,
+    /// The key's public id.
+    Key,
+    /// The provider; none where none was reached.
+    Provider,
+    /// The caller's dialect.
+    Dialect,
+    /// How the call ended.
+    Ending,
+    /// Each tag. A call with two tags is in two rows, so rows may add up to more than the totals.
+    Tag,
+    /// The day in UTC on which the call arrived: `2026-11-24`.
+    Day,
+    /// The hour in UTC in which the call arrived: `2026-11-24T03`.
+    Hour,
+}
+
+impl Dimension {
+    /// Every dimension, in the order in which docs list them.
+    pub const ALL: [Self; 11] = [
+        Self::Team,
+        Self::Project,
+        Self::Environment,
+        Self::Model,
+        Self::Key,
+        Self::Provider,
+        Self::Dialect,
+        Self::Ending,
+        Self::Tag,
+        Self::Day,
+        Self::Hour,
+    ];
+
+    /// The name in options, reports and the admin interface.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Team => "team",
+            Self::Project => "project",
+            Self::Environment => "environment",
+            Self::Model => "model",
+            Self::Key => "key",
+            Self::Provider => "provider",
+            Self::Dialect => "dialect",
+            Self::Ending => "ending",
+            Self::Tag => "tag",
+            Self::Day => "day",
+            Self::Hour => "hour",
+        }
+    }
+
+    /// Reads what [`Dimension::as_str`] writes.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|d| d.as_str() == name)
+    }
+}
+
+/// Keeps calls whose value in this dimension is exactly this one; `None` keeps those that have none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filter {
+    /// On what to look.
+    pub dimension: Dimension,
+    /// What must be there.
+    pub value: Option<String>,
+}
+
+/// What to report.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReportQuery {
+    /// By what to group, in this order; nothing means totals only.
+    pub by: Vec<Dimension>,
+    /// From when on calls arrived, inclusive.
+    pub since: Option<Timestamp>,
+    /// Until when calls arrived, exclusive.
+    pub until: Option<Timestamp>,
+    /// Which calls; all filters must hold.
+    pub filters: Vec<Filter>,
+}
+
+/// A report: rows, and totals over every call that the filters keep (each call counted once).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// One row per group: by time where the first dimension is a time, else the dearest first.
+    pub rows: Vec<ReportRow>,
+    /// True when there are more groups than [`ROWS_MAX`]; the cheapest are then missing from `rows`, not from `totals`.
+    pub cut: bool,
+    /// Over all calls.
+    pub totals: Figures,
+    /// Calls by ending, endings without calls left out.
+    pub endings: Vec<(Ending, u64)>,
+}
+
+/// One group of a report.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportRow {
+    /// The group's values, in the order of the query's dimensions; `None` where the calls have no such value.
+    pub group: Vec<Option<String>>,
+    /// Its sums.
+    pub figures: Figures,
+}
+
+/// Sums over calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    /// How many calls.
+    pub calls: u64,
+    /// What they used.
+    pub usage: Usage,
+    /// What they cost.
+    pub cost: Money,
+    /// Calls of which some count was estimated.
+    pub estimated_calls: u64,
+    /// The cost of those.
+    pub estimated_cost: Money,
+    /// Calls that used something for which there was no price; their cost reads zero and is not known.
+    pub unpriced_calls: u64,
+    /// Calls charged by the stated ceiling because there was no price.
+    pub ceiling_calls: u64,
+    /// Calls booked to no team or to no project.
+    pub unattributed_calls: u64,
+    /// The cost of those.
+    pub unattributed_cost: Money,
+}
+
+impl Figures {
+    /// The part of the cost that rests on estimates: 0 to 1.
+    #[must_use]
+    pub fn estimated_share(&self) -> f64 {
+        share(self.estimated_cost, self.cost)
+    }
+
+    /// The part of the cost that is booked to no team or to no project: 0 to 1.
+    #[must_use]
+    pub fn unattributed_share(&self) -> f64 {
+        share(self.unattributed_cost, self.cost)
+    }
+}
+
+/// A share to show, never one to compute with.
+fn share(part: Money, whole: Money) -> f64 {
+    if whole.nanos() == 0 { 0.0 } else { part.nanos() as f64 / whole.nanos() as f64 }
+}
+
+/// Which calls to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CallFilter {
+    /// From when on they arrived, inclusive.
+    pub since: Option<Timestamp>,
+    /// Until when they arrived, exclusive.
+    pub until: Option<Timestamp>,
+    /// Only ids before this one: where the previous page ended.
+    pub before: Option<CallId>,
+    /// All must hold.
+    pub filters: Vec<Filter>,
+}
+
+/// Appends to the ledger. One per process, owned by the thread that meters.
+#[derive(Debug)]
+pub struct LedgerWriter {
+    calls: CallWriter,
+}
+
+impl LedgerWriter {
+    pub(crate) const fn new(calls: CallWriter) -> Self {
+        Self { calls }
+    }
+
+    /// Appends these rows in one transaction and answers how many were new. A row whose id is there already is left as
+    /// it is, so a batch may be sent again whenever its outcome is in doubt. When this returns, the rows survive a loss
+    /// of power.
+    ///
+    /// # Errors
+    /// When the store fails; no row of the batch was then appended.
+    pub fn append(&mut self, records: &[Record]) -> Result<usize, StoreError> {
+        if records.is_empty() { Ok(0) } else { self.calls.append(records) }
+    }
+}
+
+/// Reads the ledger. Safe to share; one read runs at a time.
+#[derive(Debug)]
+pub struct Ledger {
+    calls: Mutex<CallReader>,
+}
+
+impl Ledger {
+    pub(crate) const fn new(calls: CallReader) -> Self {
+        Self { calls: Mutex::new(calls) }
+    }
+
+    /// Sums calls by group. Blocks for as long as the store computes.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn report(&self, query: &ReportQuery) -> Result<Report, StoreError> {
+        self.reader().report(query)
+    }
+
+    /// Lists calls, the latest first, at most `limit` and at most [`CALLS_MAX`].
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn calls(&self, filter: &CallFilter, limit: usize) -> Result<Vec<Record>, StoreError> {
+        self.reader().calls(filter, limit.min(CALLS_MAX))
+    }
+
+    /// The call with this id.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn get(&self, id: CallId) -> Result<Option<Record>, StoreError> {
+        self.reader().get(id)
+    }
+
+    fn reader(&self) -> MutexGuard<'_, CallReader> {
+        // Reads leave nothing half done.
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,22 @@
+//! What outlives a call: the directory of teams and keys, the ledger of calls, and the journal that survives a crash.
+//!
+//! `directory`, `ledger` and `journal` are what the rest of Tallygate knows; `backends` holds how each is kept.
+
+mod backends;
+pub mod directory;
+pub mod error;
+pub mod journal;
+pub mod key;
+pub mod ledger;
+pub mod store;
+pub mod team;
+
+pub use directory::{Directory, DirectoryError, Grant, KeyRefusal};
+pub use error::StoreError;
+pub use journal::{Found, Journal, JournalError, OpenEntry, Recovered, Tally, Ticket, WorkerJournal};
+pub use key::{IssuedKey, KeyRecord, NewKey};
+pub use ledger::{CallFilter, Dimension, Figures, Filter, Ledger, LedgerWriter, Report, ReportQuery, ReportRow};
+pub use store::Store;
+pub use team::{
+    DeclaredTeam, Owner, SyncReport, TagPolicy, TagSources, TeamPolicy, TeamRecord, TeamState, UnknownProject,
+};

@@ -1,0 +1,76 @@
+//! Calls for tests to change.
+
+use std::sync::Arc;
+use tg_kernel::clock::Timestamp;
+use tg_kernel::dialect::{Dialect, Operation};
+use tg_kernel::ids::CallId;
+use tg_kernel::principal::Attribution;
+use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Served, Timing};
+use tg_kernel::units::Money;
+use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
+use tg_store::OpenEntry;
+
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(1_800_000_000 + seconds)
+}
+
+pub(crate) fn text(s: &str) -> Option<Arc<str>> {
+    Some(Arc::from(s))
+}
+
+/// A call that went well; tests change what they care about.
+pub(crate) fn record() -> Record {
+    Record {
+        id: CallId::fresh(),
+        started_at: at(0),
+        attribution: Attribution {
+            key_id: "Kq3x9ZbV1mWc".into(),
+            team: "search".into(),
+            project: text("ranking"),
+            environment: text("production"),
+            tags: Vec::new(),
+        },
+        asked: Asked {
+            dialect: Dialect::OpenaiChat,
+            operation: Operation::Chat,
+            model: "claude-sonnet-4-5".into(),
+            stream: true,
+        },
+        served: Some(Served {
+            provider: "bedrock-eu".into(),
+            model: "eu.anthropic.claude-sonnet-4-5-20250929-v1:0".into(),
+            dialect: Dialect::BedrockConverse,
+            request_id: Some("0f6b3a52-51b5-4c0e-9c1e-6d2f0a4d1f11".to_owned()),
+            tier: ServiceTier::Default,
+            attempts: 1,
+            stop: Some("end_turn".to_owned()),
+        }),
+        ending: Ending::Ok,
+        status: 200,
+        fault: None,
+        usage: Usage { input_tokens: 1000, output_tokens: 200, reasoning_tokens: 50, ..Usage::default() },
+        usage_source: UsageSource::Reported,
+        cost: Cost {
+            amount: Money::from_nanos(6_000_001),
+            pricing: Pricing::Priced,
+            price: "2026-11-23/anthropic.claude-sonnet-4-5/eu".into(),
+        },
+        losses: Vec::new(),
+        timing: Timing { total_us: 1_200_000, first_token_us: Some(300_000), overhead_us: 90 },
+    }
+}
+
+/// The opening of the call that this record ends.
+pub(crate) fn opening(record: &Record) -> OpenEntry {
+    OpenEntry {
+        id: record.id,
+        started_at: record.started_at,
+        attribution: record.attribution.clone(),
+        asked: record.asked.clone(),
+        provider: "bedrock-eu".into(),
+        model: "eu.anthropic.claude-sonnet-4-5-20250929-v1:0".into(),
+        dialect: Dialect::BedrockConverse,
+        tier: ServiceTier::Default,
+        estimated: Usage { input_tokens: 990, ..Usage::default() },
+    }
+}

@@ -1,0 +1,172 @@
+//! Appending and listing calls.
+
+use crate::fixture::{at, record, text};
+use crate::on_every_store;
+use tg_kernel::dialect::Dialect;
+use tg_kernel::ids::CallId;
+use tg_kernel::principal::Attribution;
+use tg_kernel::record::{Asked, Cost, Ending, Record, Timing};
+use tg_kernel::usage::{Usage, UsageSource};
+use tg_store::ledger::COUNT_MAX;
+use tg_store::{CallFilter, Dimension, Filter};
+
+/// A call that was refused before anyone was identified.
+fn refused() -> Record {
+    Record {
+        attribution: Attribution::default(),
+        asked: Asked { model: "".into(), stream: false, ..record().asked },
+        served: None,
+        ending: Ending::Refused,
+        status: 401,
+        fault: Some("invalid_api_key".to_owned()),
+        usage: Usage::default(),
+        usage_source: UsageSource::None,
+        cost: Cost::default(),
+        timing: Timing { total_us: 50, first_token_us: None, overhead_us: 50 },
+        ..record()
+    }
+}
+
+#[test]
+fn a_call_is_read_back_as_it_was_appended() {
+    on_every_store(|bed| {
+        let full = Record {
+            attribution: Attribution {
+                tags: vec!["ticket=7".to_owned(), "ünïcode \"quoted\"".to_owned()],
+                ..record().attribution
+            },
+            losses: vec!["tools[0].strict".to_owned()],
+            usage: Usage {
+                input_tokens: 1,
+                cache_read_tokens: 2,
+                cache_write_5m_tokens: 3,
+                cache_write_1h_tokens: 4,
+                output_tokens: 5,
+                reasoning_tokens: 6,
+                audio_input_tokens: 7,
+                audio_output_tokens: 8,
+                images: 9,
+            },
+            ..record()
+        };
+        let all = [full, refused(), record()];
+        let store = bed.open();
+        assert_eq!(store.ledger_writer().unwrap().append(&all).unwrap(), 3);
+        let ledger = store.ledger().unwrap();
+        for record in &all {
+            assert_eq!(ledger.get(record.id).unwrap().as_ref(), Some(record));
+        }
+        assert_eq!(ledger.get(CallId::fresh()).unwrap(), None);
+    });
+}
+
+#[test]
+fn a_row_is_appended_once_and_never_edited() {
+    on_every_store(|bed| {
+        let store = bed.open();
+        let mut writer = store.ledger_writer().unwrap();
+        let first = record();
+        let other = Record { status: 500, ..first.clone() };
+        assert_eq!(writer.append(&[]).unwrap(), 0);
+        assert_eq!(writer.append(&[first.clone(), other.clone(), record()]).unwrap(), 2);
+        assert_eq!(writer.append(&[other, record()]).unwrap(), 1);
+        assert_eq!(store.ledger().unwrap().get(first.id).unwrap(), Some(first));
+    });
+}
+
+#[test]
+fn an_absurd_count_is_capped_and_does_not_break_sums() {
+    on_every_store(|bed| {
+        let store = bed.open();
+        let absurd = |_| Record { usage: Usage { input_tokens: u64::MAX, ..Usage::default() }, ..record() };
+        let all: Vec<Record> = (0..100).map(absurd).collect();
+        store.ledger_writer().unwrap().append(&all).unwrap();
+        let report = store.ledger().unwrap().report(&Default::default()).unwrap();
+        assert_eq!(report.totals.usage.input_tokens, 100 * COUNT_MAX);
+    });
+}
+
+#[test]
+fn calls_are_listed_latest_first_and_page_by_page() {
+    on_every_store(|bed| {
+        let store = bed.open();
+        let all: Vec<Record> = (0..10).map(|i| Record { started_at: at(i), ..record() }).collect();
+        store.ledger_writer().unwrap().append(&all).unwrap();
+        let ledger = store.ledger().unwrap();
+        let mut filter = CallFilter::default();
+        let mut seen = Vec::new();
+        loop {
+            let page = ledger.calls(&filter, 3).unwrap();
+            let Some(last) = page.last() else { break };
+            filter.before = Some(last.id);
+            seen.extend(page);
+        }
+        seen.reverse();
+        assert_eq!(seen, all);
+        let window = CallFilter { since: Some(at(3)), until: Some(at(5)), ..CallFilter::default() };
+        let times: Vec<_> = ledger.calls(&window, 100).unwrap().iter().map(|r| r.started_at).collect();
+        assert_eq!(times, [at(4), at(3)]);
+    });
+}
+
+#[test]
+fn calls_are_filtered_by_every_dimension() {
+    on_every_store(|bed| {
+        let store = bed.open();
+        let mut wanted = record();
+        wanted.attribution = Attribution {
+            key_id: "k".into(),
+            team: "t".into(),
+            project: text("p"),
+            environment: text("e"),
+            tags: vec!["a".to_owned(), "b=c".to_owned()],
+        };
+        wanted.asked.dialect = Dialect::AnthropicMessages;
+        wanted.ending = Ending::Truncated;
+        wanted.started_at = at(86_400 * 3);
+        if let Some(served) = &mut wanted.served {
+            served.provider = "acme".into();
+            served.model = "m".into();
+        }
+        let none = refused();
+        store.ledger_writer().unwrap().append(&[record(), wanted.clone(), none.clone()]).unwrap();
+        let ledger = store.ledger().unwrap();
+        let list = |dimension, value: Option<&str>| {
+            let filters = vec![Filter { dimension, value: value.map(str::to_owned) }];
+            ledger.calls(&CallFilter { filters, ..CallFilter::default() }, 10).unwrap()
+        };
+        let started = wanted.started_at.to_string();
+        for (dimension, value) in [
+            (Dimension::Team, "t"),
+            (Dimension::Project, "p"),
+            (Dimension::Environment, "e"),
+            (Dimension::Model, "m"),
+            (Dimension::Key, "k"),
+            (Dimension::Provider, "acme"),
+            (Dimension::Dialect, "anthropic_messages"),
+            (Dimension::Ending, "truncated"),
+            (Dimension::Tag, "b=c"),
+            (Dimension::Day, &started[..10]),
+            (Dimension::Hour, &started[..13]),
+        ] {
+            assert_eq!(list(dimension, Some(value)), [wanted.clone()], "{dimension:?}");
+            assert_eq!(list(dimension, Some("' OR 1=1 --")), [], "{dimension:?}");
+        }
+        for dimension in [Dimension::Team, Dimension::Project, Dimension::Key, Dimension::Provider] {
+            assert_eq!(list(dimension, None).as_slice(), std::slice::from_ref(&none), "{dimension:?}");
+        }
+        assert_eq!(list(Dimension::Tag, None).len(), 2);
+    });
+}
+
+#[test]
+fn readers_see_what_the_writer_has_committed_while_it_goes_on() {
+    on_every_store(|bed| {
+        let store = bed.open();
+        let (mut writer, ledger) = (store.ledger_writer().unwrap(), store.ledger().unwrap());
+        for n in 1..=20 {
+            writer.append(&[record()]).unwrap();
+            assert_eq!(ledger.report(&Default::default()).unwrap().totals.calls, n);
+        }
+    });
+}

@@ -1,0 +1,36 @@
+//! What every store must do, tried on each of them through its seams.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails")]
+
+mod directory;
+mod fixture;
+mod journal;
+mod ledger;
+mod measure;
+mod reports;
+mod store;
+
+use tempfile::TempDir;
+use tg_store::Store;
+
+/// A fresh store, and a way to open the same one again as another process would.
+struct Bed {
+    folder: TempDir,
+    open: fn(&TempDir) -> Store,
+}
+
+impl Bed {
+    fn open(&self) -> Store {
+        (self.open)(&self.folder)
+    }
+}
+
+/// Every backend. The tests of directory and ledger run on each.
+const BACKENDS: &[fn(&TempDir) -> Store] = &[|folder| Store::open(folder.path().join("store.db")).unwrap()];
+
+/// Runs a test on a fresh store of every backend.
+fn on_every_store(test: impl Fn(&Bed)) {
+    for open in BACKENDS {
+        test(&Bed { folder: TempDir::new().unwrap(), open: *open });
+    }
+}

@@ -1,0 +1,81 @@
+//! A process that is killed: a test binary of its own, for a child between fork and exec holds its parent's locks.
+
+#[path = "../it/fixture.rs"]
+mod fixture;
+
+use fixture::{opening, record};
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+use tg_kernel::ids::CallId;
+use tg_store::{Found, Journal, JournalError};
+
+/// Tells the re-executed test binary where to write before it is killed.
+const CHILD_DIR: &str = "TG_STORE_TEST_JOURNAL";
+
+/// Not a test: what the killed process of the next test runs.
+#[test]
+#[ignore = "run by killed_processes_lose_nothing, in a process of its own"]
+fn child_writes_until_it_is_killed() {
+    let Some(dir) = std::env::var_os(CHILD_DIR) else { return };
+    let (journal, _left) = Journal::open(Path::new(&dir)).unwrap();
+    let worker = journal.worker(0);
+    for n in 0_u64.. {
+        let ended = record();
+        let mut ticket = worker.begin(&opening(&ended)).unwrap();
+        println!("\nbegun {}", ended.id);
+        if n % 3 > 0 {
+            worker.end(&mut ticket, &ended).unwrap();
+            println!("\nended {}", ended.id);
+        }
+    }
+}
+
+#[test]
+fn killed_processes_lose_nothing() {
+    let dir = TempDir::new().unwrap();
+    let (mut begun, mut ended) = (BTreeSet::new(), BTreeSet::new());
+    for lines in [1, 2, 50, 1000] {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child_writes_until_it_is_killed", "--ignored", "--nocapture"])
+            .env(CHILD_DIR, dir.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut told = 0;
+        let mut output = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut hear = |line: String| match line.split_once(' ').and_then(|(w, id)| Some((w, CallId::parse(id)?))) {
+            Some(("begun", id)) => begun.insert(id),
+            Some(("ended", id)) => ended.insert(id),
+            _ => false,
+        };
+        while told < lines {
+            told += usize::from(hear(output.next().expect("the child went on")));
+        }
+        child.kill().unwrap();
+        // What it had said before the signal came counts as well.
+        output.for_each(|line| {
+            hear(line);
+        });
+        child.wait().unwrap();
+    }
+    let (_journal, left) = Journal::open(dir.path()).unwrap();
+    let (mut found_ended, mut found_open) = (BTreeSet::new(), BTreeSet::new());
+    let tally = left.settle(100, |found| {
+        match found {
+            Found::Ended(records) => found_ended.extend(records.iter().map(|r| r.id)),
+            Found::Interrupted(open) => found_open.extend(open.iter().map(|e| e.id)),
+        }
+        Ok::<(), JournalError>(())
+    });
+    let missing: Vec<_> = ended.difference(&found_ended).collect();
+    assert!(missing.is_empty(), "ended calls that were lost: {missing:?}");
+    let found: BTreeSet<CallId> = found_ended.union(&found_open).copied().collect();
+    let missing: Vec<_> = begun.difference(&found).collect();
+    assert!(missing.is_empty(), "begun calls that were lost: {missing:?}");
+    // Each run may have written one entry that it did not live to tell.
+    assert!(found.len() <= begun.len() + 4 && found_ended.len() <= ended.len() + 4);
+    assert_eq!(tally.unwrap().damaged, 0);
+}

@@ -1,0 +1,119 @@
+//! Metrics: made from finished calls by the meter's thread, read as text by whoever scrapes.
+
+mod cells;
+mod families;
+
+pub use crate::readings::Reading;
+
+use crate::readings::{Collected, Readings};
+use cells::Cells;
+use families::Families;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use tg_kernel::record::Record;
+
+/// The content type of [`Metrics::render`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Which of OpenTelemetry's GenAI names are exposed, where old and new ones differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Naming {
+    /// The names that dashboards know.
+    Old,
+    /// The names since autumn 2026.
+    New,
+    /// Both.
+    #[default]
+    Both,
+}
+
+/// What the metrics need to know of the configuration. Replaced on reload.
+pub struct Known {
+    /// Whether a model (as sent to the provider) is named by configuration or catalogue. Others appear as `other`.
+    pub model: Box<dyn Fn(&str) -> bool + Send + Sync>,
+    /// OpenTelemetry's name (`aws.bedrock`, `groq`, …) per configured provider. Absent ones are named by their dialect.
+    pub provider_names: HashMap<Arc<str>, Arc<str>>,
+}
+
+impl Default for Known {
+    /// Knows no model.
+    fn default() -> Self {
+        Self { model: Box::new(|_| false), provider_names: HashMap::new() }
+    }
+}
+
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Known").field("provider_names", &self.provider_names).finish_non_exhaustive()
+    }
+}
+
+/// Bounds on the number of time series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeriesLimits {
+    /// Most teams that have a label value of their own.
+    pub teams_max: usize,
+    /// Most models that have a label value of their own.
+    pub models_max: usize,
+}
+
+impl Default for SeriesLimits {
+    fn default() -> Self {
+        // A few thousand series per provider at the very worst: what one Prometheus takes without notice.
+        Self { teams_max: 100, models_max: 200 }
+    }
+}
+
+/// The metrics of the process. Clones share them.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    readings: Arc<Readings>,
+    cells: Arc<Mutex<Cells>>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl Metrics {
+    /// Metrics that stand at zero.
+    #[must_use]
+    pub fn new(naming: Naming, limits: SeriesLimits, known: Known) -> Self {
+        let mut registry = Registry::default();
+        let families = Families::register(&mut registry, naming);
+        let readings = Arc::new(Readings::default());
+        registry.register_collector(Box::new(Collected(Arc::clone(&readings))));
+        let cells = Cells::new(families, limits, known);
+        Self { registry: Arc::new(registry), readings, cells: Arc::new(Mutex::new(cells)) }
+    }
+
+    /// Counts a finished call. Under a microsecond once a combination of labels has been seen; meant for one thread.
+    pub fn record(&self, record: &Record) {
+        self.cells.lock().unwrap_or_else(PoisonError::into_inner).count(record, &self.readings);
+    }
+
+    /// Takes over what a reload made known. Values already given out stay.
+    pub fn relabel(&self, known: Known) {
+        self.cells.lock().unwrap_or_else(PoisonError::into_inner).known = known;
+    }
+
+    /// Exposes a figure that someone else keeps; `source` is called at each scrape and must not block.
+    pub fn set_reading(&self, reading: Reading, source: impl Fn() -> u64 + Send + Sync + 'static) {
+        self.readings.set(reading, Box::new(source));
+    }
+
+    /// Everything in the OpenMetrics text format, with [`CONTENT_TYPE`].
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}

@@ -1,0 +1,111 @@
+//! Figures that others keep and that are read only when someone looks: queue depths, calls in flight, capture rate.
+
+use crate::names::{
+    CALLS_SENT, CAPTURE_RATE, CONNECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_OPEN, Kind, METER_DEFERRED, METER_QUEUE,
+    Metric, SPANS_DROPPED, SPANS_EXPORTED,
+};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// What can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reading {
+    /// Calls sent to a provider since start. Also the denominator of the capture rate.
+    CallsSent,
+    /// Calls that have begun and not ended.
+    CallsInFlight,
+    /// Open connections from callers.
+    Connections,
+    /// Finished calls that wait to be booked.
+    MeterQueue,
+    /// Finished calls that found the queue of those full.
+    MeterDeferred,
+    /// Calls in the journal that are not in the ledger yet.
+    JournalOpen,
+    /// Size on disk of what this run keeps in the journal, in bytes.
+    JournalBytes,
+    /// Spans that the collector accepted.
+    SpansExported,
+    /// Spans that were dropped.
+    SpansDropped,
+}
+
+impl Reading {
+    const fn metric(self) -> Metric {
+        match self {
+            Self::CallsSent => CALLS_SENT,
+            Self::CallsInFlight => IN_FLIGHT,
+            Self::Connections => CONNECTIONS,
+            Self::MeterQueue => METER_QUEUE,
+            Self::MeterDeferred => METER_DEFERRED,
+            Self::JournalOpen => JOURNAL_OPEN,
+            Self::JournalBytes => JOURNAL_BYTES,
+            Self::SpansExported => SPANS_EXPORTED,
+            Self::SpansDropped => SPANS_DROPPED,
+        }
+    }
+}
+
+type Source = Box<dyn Fn() -> u64 + Send + Sync>;
+
+#[derive(Default)]
+pub(crate) struct Readings {
+    sources: RwLock<BTreeMap<Reading, Source>>,
+    /// Settled calls that had been sent in this run of the process.
+    pub(crate) settled: AtomicU64,
+}
+
+impl Readings {
+    pub(crate) fn set(&self, reading: Reading, source: Source) {
+        self.sources.write().unwrap_or_else(PoisonError::into_inner).insert(reading, source);
+    }
+}
+
+impl fmt::Debug for Readings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Readings")
+    }
+}
+
+/// What the registry collects from.
+#[derive(Debug)]
+pub(crate) struct Collected(pub(crate) Arc<Readings>);
+
+impl Collector for Collected {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        // Read before the calls sent, so that the rate never exceeds one by a call in between.
+        let settled = self.0.settled.load(Ordering::Acquire);
+        let sources = self.0.sources.read().unwrap_or_else(PoisonError::into_inner);
+        for (reading, source) in sources.iter() {
+            let (metric, value) = (reading.metric(), source());
+            if metric.kind == Kind::Counter {
+                let value = ConstCounter::new(value);
+                let help = sentence(&metric);
+                value.encode(encoder.encode_descriptor(metric.name, &help, None, value.metric_type())?)?;
+            } else {
+                gauge(&mut encoder, &metric, value as f64)?;
+            }
+            if *reading == Reading::CallsSent {
+                let rate = if value == 0 { 1.0 } else { settled as f64 / value as f64 };
+                gauge(&mut encoder, &CAPTURE_RATE, rate)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, metric: &Metric, value: f64) -> Result<(), fmt::Error> {
+    let value = ConstGauge::new(value);
+    value.encode(encoder.encode_descriptor(metric.name, &sentence(metric), None, value.metric_type())?)
+}
+
+/// The registry ends the help text of its own metrics with a full stop; collected ones must bring theirs.
+fn sentence(metric: &Metric) -> String {
+    format!("{}.", metric.help)
+}

@@ -1,0 +1,207 @@
+//! The exposition: every name, the right figures, and a bounded number of series.
+
+use crate::sample::{refused, served};
+use std::collections::HashMap;
+use tg_kernel::record::{Ending, Pricing};
+use tg_telemetry::metrics::{Known, Metrics, Naming, Reading, SeriesLimits};
+use tg_telemetry::names::{Generation, METRICS};
+
+fn metrics(naming: Naming) -> Metrics {
+    let known = Known {
+        model: Box::new(|model| model.starts_with("anthropic.")),
+        provider_names: HashMap::from([("groq-1".into(), "groq".into())]),
+    };
+    Metrics::new(naming, SeriesLimits { teams_max: 2, models_max: 3 }, known)
+}
+
+/// The value of the one sample whose name and labels are as given, in any order.
+fn value(text: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    let mut found = text.lines().filter_map(|line| {
+        let (series, value) = line.rsplit_once(' ')?;
+        let (series_name, series_labels) = series.split_once('{').unwrap_or((series, ""));
+        let all = labels.iter().all(|(key, value)| series_labels.contains(&format!("{key}=\"{value}\"")));
+        (series_name == name && all).then(|| value.parse().unwrap())
+    });
+    let first = found.next();
+    assert_eq!(found.next(), None, "more than one series of {name} with {labels:?}");
+    first
+}
+
+#[test]
+fn a_served_call_is_counted_under_both_names() {
+    let metrics = metrics(Naming::Both);
+    for _ in 0..3 {
+        metrics.record(&served());
+    }
+    let text = metrics.render();
+    let gen_ai = [
+        ("gen_ai_operation_name", "chat"),
+        ("gen_ai_provider_name", "aws.bedrock"),
+        ("gen_ai_request_model", "anthropic.claude"),
+    ];
+    let with = |key, value| [gen_ai[0], gen_ai[1], gen_ai[2], (key, value)];
+    let team = [("team", "search"), ("provider", "aws-eu"), ("model", "anthropic.claude")];
+    let kind = |kind| [team[0], team[1], team[2], ("kind", kind)];
+    for (name, labels, expected) in [
+        ("tallygate_calls_total", &[("ending", "ok"), ("dialect", "openai_chat"), ("error_type", "none")][..], 3.0),
+        ("tallygate_overhead_microseconds_sum", &[], 126.0),
+        ("tallygate_spend_usd_total", &team, 0.00375),
+        ("tallygate_tokens_total", &kind("input"), 300.0),
+        ("tallygate_tokens_total", &kind("cache_read"), 60.0),
+        ("tallygate_tokens_total", &kind("cache_write_5m"), 9.0),
+        ("tallygate_tokens_total", &kind("cache_write_1h"), 12.0),
+        ("tallygate_tokens_total", &kind("output"), 150.0),
+        ("tallygate_tokens_total", &kind("reasoning"), 30.0),
+        ("tallygate_tokens_total", &kind("audio_input"), 15.0),
+        ("tallygate_tokens_total", &kind("audio_output"), 18.0),
+        ("tallygate_tokens_total", &kind("image"), 3.0),
+        (
+            "tallygate_translation_losses_total",
+            &[("dialect", "openai_chat"), ("provider_dialect", "bedrock_converse")],
+            6.0,
+        ),
+        ("gen_ai_server_request_duration_seconds_sum", &gen_ai, 4.5),
+        ("gen_ai_server_time_to_first_token_seconds_count", &gen_ai, 3.0),
+        ("gen_ai_client_token_usage_sum", &with("gen_ai_token_type", "input"), 396.0),
+        ("gen_ai_client_token_usage_sum", &with("gen_ai_token_type", "output"), 168.0),
+        ("gen_ai_client_operation_duration_seconds_count", &gen_ai, 3.0),
+        ("gen_ai_client_inference_duration_seconds_count", &gen_ai, 3.0),
+        ("gen_ai_client_inference_time_to_first_chunk_seconds_count", &gen_ai, 3.0),
+        ("gen_ai_client_inference_operation_input_tokens_sum", &gen_ai, 396.0),
+        ("gen_ai_client_inference_operation_output_tokens_sum", &gen_ai, 168.0),
+        ("gen_ai_client_inference_usage_input_tokens_total", &with("gen_ai_token_modality", "text"), 381.0),
+        ("gen_ai_client_inference_usage_input_tokens_total", &with("gen_ai_token_modality", "audio"), 15.0),
+        ("gen_ai_client_inference_usage_output_tokens_total", &with("gen_ai_token_modality", "text"), 150.0),
+        ("gen_ai_client_inference_usage_output_tokens_total", &with("gen_ai_token_modality", "audio"), 18.0),
+        ("gen_ai_client_inference_usage_cache_read_input_tokens_total", &gen_ai, 60.0),
+        ("gen_ai_client_inference_usage_cache_write_input_tokens_total", &gen_ai, 21.0),
+        ("gen_ai_client_inference_usage_reasoning_output_tokens_total", &gen_ai, 30.0),
+    ] {
+        assert_eq!(value(&text, name, labels), Some(expected), "{name} {labels:?}\n{text}");
+    }
+    assert!(text.ends_with("# EOF\n"));
+}
+
+#[test]
+fn a_refused_call_is_counted_and_costs_nothing() {
+    let metrics = metrics(Naming::Both);
+    metrics.record(&refused());
+    let text = metrics.render();
+    let labels = [("ending", "refused"), ("provider", "none"), ("model", "other"), ("error_type", "key_unknown")];
+    assert_eq!(value(&text, "tallygate_calls_total", &labels), Some(1.0));
+    let failed = [("error_type", "key_unknown")];
+    assert_eq!(value(&text, "gen_ai_server_request_duration_seconds_count", &failed), Some(1.0));
+    for absent in ["tallygate_spend_usd_total{", "tallygate_tokens_total{", "gen_ai_client_token_usage_sum"] {
+        assert!(!text.contains(absent), "{text}");
+    }
+}
+
+#[test]
+fn the_switch_chooses_the_names() {
+    for (naming, shown) in [(Naming::Old, Generation::Old), (Naming::New, Generation::New)] {
+        let metrics = metrics(naming);
+        metrics.record(&served());
+        let text = metrics.render();
+        for metric in METRICS.iter().filter(|m| m.generation != Generation::Always) {
+            let exposed = text.contains(&format!("# TYPE {} ", metric.name));
+            assert_eq!(exposed, metric.generation == shown, "{naming:?} {}", metric.name);
+        }
+    }
+}
+
+#[test]
+fn every_name_of_the_list_can_be_exposed() {
+    let metrics = metrics(Naming::Both);
+    let mut record = served();
+    record.cost.pricing = Pricing::Unpriced;
+    record.served.as_mut().unwrap().stop = Some("unknown".into());
+    metrics.record(&record);
+    for (position, reading) in [
+        Reading::CallsSent,
+        Reading::CallsInFlight,
+        Reading::Connections,
+        Reading::MeterQueue,
+        Reading::MeterDeferred,
+        Reading::JournalOpen,
+        Reading::JournalBytes,
+        Reading::SpansExported,
+        Reading::SpansDropped,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        metrics.set_reading(reading, move || position as u64 + 2);
+    }
+    let text = metrics.render();
+    for metric in METRICS {
+        assert!(text.contains(&format!("# TYPE {} ", metric.name)), "{}\n{text}", metric.name);
+        assert!(text.contains(&format!("# HELP {} {}.", metric.name, metric.help)), "{}", metric.name);
+    }
+    assert_eq!(value(&text, "tallygate_unpriced_calls_total", &[]), Some(1.0));
+    assert_eq!(value(&text, "tallygate_unknown_stop_reasons_total", &[("provider", "aws-eu")]), Some(1.0));
+}
+
+#[test]
+fn the_capture_rate_counts_calls_of_this_run_that_reached_a_provider() {
+    let metrics = metrics(Naming::Old);
+    assert!(!metrics.render().contains("tallygate_capture_rate"), "unknown without a count of calls sent");
+    metrics.set_reading(Reading::CallsSent, || 4);
+    metrics.record(&refused());
+    let mut recovered = served();
+    recovered.ending = Ending::Interrupted;
+    metrics.record(&recovered);
+    for _ in 0..3 {
+        metrics.record(&served());
+    }
+    assert_eq!(value(&metrics.render(), "tallygate_capture_rate", &[]), Some(0.75));
+}
+
+#[test]
+fn series_are_bounded_and_keys_are_never_labels() {
+    let metrics = metrics(Naming::Both);
+    for number in 0..500 {
+        let mut record = served();
+        record.attribution.team = format!("team-{number}").into();
+        record.attribution.key_id = format!("key-{number}").into();
+        record.served.as_mut().unwrap().model =
+            if number % 2 == 0 { format!("anthropic.{number}") } else { format!("made-up-{number}") }.into();
+        metrics.record(&record);
+        let mut asked = refused();
+        asked.asked.model = format!("nonsense-{number}").into();
+        metrics.record(&asked);
+    }
+    let text = metrics.render();
+    assert!(!text.contains("key-") && !text.contains("made-up") && !text.contains("nonsense"), "{text}");
+    let distinct = |prefix: &str| {
+        let values = text.lines().filter_map(|l| l.split_once(prefix)?.1.split_once('"').map(|(value, _)| value));
+        values.collect::<std::collections::HashSet<_>>().len()
+    };
+    assert_eq!(distinct("team=\""), 3, "two teams and other");
+    assert_eq!(distinct(",model=\""), 4, "three models and other");
+    let calls = text.lines().filter(|l| l.starts_with("tallygate_calls_total")).map(|l| l.rsplit_once(' ').unwrap().1);
+    assert_eq!(calls.map(|v| v.parse::<u64>().unwrap()).sum::<u64>(), 1000, "nothing is lost in other");
+}
+
+#[test]
+fn a_provider_is_named_as_configured_and_a_reload_changes_what_is_known() {
+    let metrics = metrics(Naming::Old);
+    let mut record = served();
+    record.served.as_mut().unwrap().provider = "groq-1".into();
+    metrics.record(&record);
+    record.served.as_mut().unwrap().model = "llama".into();
+    metrics.relabel(Known { model: Box::new(|model| model == "llama"), ..Known::default() });
+    metrics.record(&record);
+    let text = metrics.render();
+    let count = "gen_ai_server_request_duration_seconds_count";
+    assert_eq!(value(&text, count, &[("gen_ai_provider_name", "groq")]), Some(1.0));
+    assert_eq!(value(&text, count, &[("gen_ai_request_model", "llama")]), Some(1.0));
+}
+
+#[test]
+fn label_values_cannot_break_the_format() {
+    let metrics = Metrics::new(Naming::Old, SeriesLimits::default(), Known::default());
+    let mut record = served();
+    record.attribution.team = "a\"} 1\nfake_metric 2\\".into();
+    metrics.record(&record);
+    assert!(!metrics.render().lines().any(|line| line.starts_with("fake_metric")));
+}

@@ -1,0 +1,69 @@
+//! Records to tell about.
+
+use tg_kernel::clock::Timestamp;
+use tg_kernel::dialect::{Dialect, Operation};
+use tg_kernel::ids::CallId;
+use tg_kernel::principal::Attribution;
+use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Served, Timing};
+use tg_kernel::units::Money;
+use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
+
+/// A streamed call from an OpenAI caller to a Bedrock model, with every field filled.
+pub fn served() -> Record {
+    Record {
+        id: CallId::from_bytes([7; 16]),
+        started_at: Timestamp::from_seconds(1_700_000_000),
+        attribution: Attribution {
+            key_id: "key_1".into(),
+            team: "search".into(),
+            project: Some("ranking".into()),
+            environment: Some("prod".into()),
+            tags: vec!["a=b".into()],
+        },
+        asked: Asked { dialect: Dialect::OpenaiChat, operation: Operation::Chat, model: "claude".into(), stream: true },
+        served: Some(Served {
+            provider: "aws-eu".into(),
+            model: "anthropic.claude".into(),
+            dialect: Dialect::BedrockConverse,
+            request_id: Some("upstream-1".into()),
+            tier: ServiceTier::Default,
+            attempts: 2,
+            stop: Some("end_turn".into()),
+        }),
+        ending: Ending::Ok,
+        status: 200,
+        fault: None,
+        usage: Usage {
+            input_tokens: 100,
+            cache_read_tokens: 20,
+            cache_write_5m_tokens: 3,
+            cache_write_1h_tokens: 4,
+            output_tokens: 50,
+            reasoning_tokens: 10,
+            audio_input_tokens: 5,
+            audio_output_tokens: 6,
+            images: 1,
+        },
+        usage_source: UsageSource::Reported,
+        cost: Cost { amount: Money::from_nanos(1_250_000), pricing: Pricing::Priced, price: "2026/x".into() },
+        losses: vec!["seed".into(), "logprobs".into()],
+        timing: Timing { total_us: 1_500_000, first_token_us: Some(300_000), overhead_us: 42 },
+    }
+}
+
+/// A call that policy refused.
+pub fn refused() -> Record {
+    Record {
+        served: None,
+        ending: Ending::Refused,
+        status: 401,
+        fault: Some("key_unknown".into()),
+        attribution: Attribution::default(),
+        usage: Usage::default(),
+        usage_source: UsageSource::None,
+        cost: Cost::default(),
+        losses: Vec::new(),
+        timing: Timing { total_us: 900, first_token_us: None, overhead_us: 9 },
+        ..served()
+    }
+}

@@ -1,0 +1,9 @@
+//! Providers: where each one is, what it speaks, how to prove to it who calls, and one try at a call.
+
+pub mod attempt;
+pub mod headers;
+pub mod pools;
+pub mod provider;
+pub mod providers;
+pub mod road;
+mod sign;

@@ -1,0 +1,49 @@
+//! The connections of one worker: one pool per provider, kept over reloads as long as its settings stay the same.
+
+use crate::provider::Upstream;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tg_kernel::fault::Fault;
+use tg_net::client::{Client, ClientOptions};
+use tg_net::resolve::Resolver;
+use tg_net::tls::TrustedRoots;
+
+/// The pools of one worker. Use it on that worker's runtime only.
+pub struct Pools {
+    roots: TrustedRoots,
+    resolver: Resolver,
+    clients: Mutex<HashMap<Arc<str>, Pool>>,
+}
+
+/// The pool of one provider, and the settings with which it was made.
+struct Pool {
+    options: ClientOptions,
+    client: Arc<Client>,
+}
+
+impl Pools {
+    /// No connections yet; `roots` are the certificate authorities that providers' certificates are checked against.
+    #[must_use]
+    pub fn new(roots: TrustedRoots, resolver: Resolver) -> Self {
+        Self { roots, resolver, clients: Mutex::new(HashMap::new()) }
+    }
+
+    /// The client for a provider.
+    ///
+    /// # Errors
+    /// `Class::Internal` when TLS cannot be set up.
+    pub fn client(&self, upstream: &Upstream) -> Result<Arc<Client>, Fault> {
+        let options = ClientOptions {
+            egress: upstream.egress,
+            connect_timeout: upstream.timeouts.connect,
+            ..ClientOptions::default()
+        };
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = clients.get(&upstream.name).filter(|pool| pool.options == options) {
+            return Ok(Arc::clone(&pool.client));
+        }
+        let client = Arc::new(Client::new(&options, &self.roots, &self.resolver).map_err(Fault::internal)?);
+        clients.insert(upstream.name.clone(), Pool { options, client: Arc::clone(&client) });
+        Ok(client)
+    }
+}

@@ -1,0 +1,102 @@
+//! The seam of providers: what one vendor's address, credentials and abilities are. One folder each in `providers/`.
+
+use crate::road::Road;
+use bytes::Bytes;
+use http::{HeaderMap, Request, Uri};
+use std::sync::Arc;
+use std::time::Duration;
+use tg_catalog::{Catalogue, Row};
+use tg_dialect::dialect::UpstreamDialect;
+use tg_kernel::clock::Timestamp;
+use tg_kernel::dialect::{Dialect, Operation};
+use tg_kernel::fault::Fault;
+
+/// What one vendor does in its own way. Pure: no I/O.
+pub trait Provider: Send + Sync {
+    /// How a call in `inbound` for `model` gets here; `None` when this provider cannot do `operation` at all.
+    fn road(&self, operation: Operation, inbound: Dialect, model: &str) -> Option<Road>;
+
+    /// The codec of a dialect, in this vendor's flavour.
+    fn speaks(&self, dialect: Dialect) -> &'static dyn UpstreamDialect {
+        tg_dialect::dialects::upstream(dialect)
+    }
+
+    /// Members of a relayed body that this vendor knows by another name, as (theirs, the caller's).
+    fn renamed(&self, _dialect: Dialect) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
+    /// The address of a call.
+    ///
+    /// # Errors
+    /// `Class::NotFound` when the model's name cannot be part of an address.
+    fn address(&self, call: &Call<'_>) -> Result<Uri, Fault>;
+
+    /// Adds what the vendor demands of a request: version headers and credentials. The body is final.
+    ///
+    /// # Errors
+    /// `Class::Internal` when signing fails.
+    fn authorize(&self, request: &mut Request<Bytes>, now: Timestamp) -> Result<(), Fault>;
+}
+
+/// What an address depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The dialect spoken to the provider.
+    pub dialect: Dialect,
+    /// The operation.
+    pub operation: Operation,
+    /// The model, as the provider knows it. Attacker-influenced where models pass through.
+    pub model: &'a str,
+    /// Whether a stream is asked for.
+    pub stream: bool,
+}
+
+/// A configured provider: the vendor's facts, and the settings that all vendors share.
+pub struct Upstream {
+    /// The name in the configuration.
+    pub name: Arc<str>,
+    /// Where its prices stand in the catalogue.
+    pub price: PriceScope,
+    /// `gen_ai.provider.name`.
+    pub telemetry_name: &'static str,
+    /// The vendor.
+    pub provider: Box<dyn Provider>,
+    /// Headers added to every call.
+    pub headers: HeaderMap,
+    /// How long to wait.
+    pub timeouts: Timeouts,
+    /// What may be dialled.
+    pub egress: tg_net::egress::EgressPolicy,
+}
+
+/// Where a provider's prices stand in the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PriceScope {
+    /// `bedrock`, `anthropic`, `openai`, or a preset's name.
+    pub vendor: Arc<str>,
+    /// The region, where prices depend on it.
+    pub region: Option<Arc<str>>,
+}
+
+impl PriceScope {
+    /// The price of `model` at a time. `None`: not known.
+    #[must_use]
+    pub fn find(&self, catalogue: &Catalogue, model: &str, at: Timestamp) -> Option<Arc<Row>> {
+        match &self.region {
+            Some(region) => catalogue.find_in(&self.vendor, model, &[region], at),
+            None => catalogue.find(&self.vendor, model, at),
+        }
+    }
+}
+
+/// How long to wait for a provider. There is no limit on a whole call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the head of the answer, once the request is sent.
+    pub first_byte: Duration,
+    /// Between two pieces of an answer.
+    pub idle: Duration,
+}

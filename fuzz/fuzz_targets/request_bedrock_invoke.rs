@@ -1,0 +1,10 @@
+//! Requests in bedrock_invoke: read without panic, and what is read can be written in every dialect.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tg_dialect::dialects::bedrock_invoke::BedrockInvoke;
+
+fuzz_target!(|data: &[u8]| {
+    tallygate_fuzz::request(&BedrockInvoke, data);
+});

@@ -1,0 +1,194 @@
+//! What must hold for any bytes that callers and providers send. Each fuzz target calls one function of this file.
+//!
+//! `cargo +nightly fuzz run stream_openai_chat -- -max_total_time=60`; the corpus of `tg-dialect` makes good seeds.
+
+use bytes::{Bytes, BytesMut};
+use serde_json::Value;
+use tg_dialect::dialect::{InboundDialect, ReplyFacts, RequestFacts, UpstreamDialect};
+use tg_dialect::dialects::anthropic_messages::AnthropicMessages;
+use tg_dialect::dialects::bedrock_converse::BedrockConverse;
+use tg_dialect::dialects::bedrock_invoke::BedrockInvoke;
+use tg_dialect::dialects::openai_chat::OpenaiChat;
+use tg_dialect::dialects::openai_responses::OpenaiResponses;
+use tg_dialect::framing::eventstream::{Frame, FrameDecoder};
+use tg_dialect::framing::sse::{self, SseReader};
+use tg_dialect::scan::Members;
+use tg_dialect::splice::Splice;
+use tg_kernel::clock::Timestamp;
+use tg_kernel::event::{Event, PartKind};
+use tg_kernel::ids::CallId;
+
+const INBOUND: [&dyn InboundDialect; 5] =
+    [&OpenaiChat::OPENAI, &OpenaiResponses, &AnthropicMessages, &BedrockConverse, &BedrockInvoke];
+
+const UPSTREAM: [&dyn UpstreamDialect; 5] =
+    [&OpenaiChat::OPENAI, &OpenaiResponses, &AnthropicMessages, &BedrockConverse, &BedrockInvoke];
+
+/// The first byte says how the rest is torn.
+fn torn(data: &[u8]) -> Option<(&[u8], usize)> {
+    let (first, rest) = data.split_first()?;
+    Some((rest, usize::from(*first % 17) + 1))
+}
+
+/// Server-sent events.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn sse(data: &[u8]) {
+    let Some((data, size)) = torn(data) else { return };
+    let read = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+        let (mut reader, mut events) = (SseReader::new(), Vec::new());
+        for piece in pieces {
+            reader.push(piece);
+            while let Ok(Some(event)) = reader.next_event() {
+                events.push((event.event.map(str::to_owned), event.data.to_vec()));
+            }
+        }
+        let last = reader.finish().map(|event| (event.event.map(str::to_owned), event.data.to_vec()));
+        (events, last)
+    };
+    let whole = read(&mut std::iter::once(data));
+    assert_eq!(read(&mut data.chunks(size)), whole);
+    // What is written is read as it was, where lines end as they do everywhere today.
+    let mut out = BytesMut::new();
+    let events: Vec<_> = whole.0.into_iter().filter(|(_, data)| !data.contains(&b'\r')).collect();
+    for (event, data) in &events {
+        sse::write_event(event.as_deref(), data, &mut out);
+    }
+    assert_eq!(read(&mut std::iter::once(&out[..])).0, events);
+}
+
+/// AWS event-stream frames.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn eventstream(data: &[u8]) {
+    let Some((data, size)) = torn(data) else { return };
+    let read = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+        let (mut decoder, mut frames) = (FrameDecoder::new(), Vec::<Frame>::new());
+        for piece in pieces {
+            decoder.push(piece);
+            loop {
+                match decoder.next_frame() {
+                    Ok(Some(frame)) => frames.push(frame),
+                    Ok(None) => break,
+                    Err(fault) => return (frames, Some(fault.code)),
+                }
+            }
+        }
+        (frames, None)
+    };
+    let whole = read(&mut std::iter::once(data));
+    let pieces = read(&mut data.chunks(size));
+    assert_eq!(format!("{pieces:?}"), format!("{whole:?}"));
+}
+
+/// The scanner and the splice.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn scan_splice(data: &[u8]) {
+    let parsed = serde_json::from_slice::<Value>(data).ok().filter(Value::is_object);
+    let Ok(members) = Members::scan(data) else { return };
+    // All that the scanner lets pass is JSON. It refuses more: doubles, depth, numbers out of range are serde_json's.
+    let Some(Value::Object(parsed)) = parsed else { return check_number(data) };
+    assert_eq!(members.names().collect::<Vec<_>>(), parsed.keys().map(String::as_str).collect::<Vec<_>>());
+    for (name, raw) in members.iter() {
+        assert_eq!(serde_json::from_slice::<Value>(raw).ok().as_ref(), parsed.get(name));
+    }
+    let untouched = Splice::new(&members).finish();
+    assert_eq!(untouched, data);
+
+    let spliced = Splice::new(&members).set("model", "\"m\"").remove("user").finish();
+    let Ok(Value::Object(spliced)) = serde_json::from_slice::<Value>(&spliced) else { panic!("not JSON any more") };
+    let mut expected = parsed;
+    expected.shift_remove("user");
+    expected.insert("model".into(), "m".into());
+    assert_eq!(spliced.iter().collect::<Vec<_>>(), expected.iter().collect::<Vec<_>>());
+}
+
+/// Only a number too great for a float is JSON to the scanner and not to `serde_json`.
+fn check_number(data: &[u8]) {
+    let error = serde_json::from_slice::<Value>(data).unwrap_err().to_string();
+    assert!(error.contains("number out of range"), "{error}");
+}
+
+/// A caller's request: read, and written for every provider.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn request(dialect: &dyn InboundDialect, data: &[u8]) {
+    let facts = RequestFacts {
+        path_model: Some("anthropic.claude-sonnet-4-6".into()),
+        api_version: Some("2023-06-01".into()),
+        ..RequestFacts::default()
+    };
+    // As in the gateway: nothing is decoded that the scanner has not passed.
+    let Ok(members) = Members::scan(data) else { return };
+    drop(dialect.peek(&facts, &members));
+    let Ok(request) = dialect.decode_request(&facts, data) else { return };
+    for upstream in UPSTREAM {
+        if let Ok(encoded) = upstream.encode_request(&request, "anthropic.claude-sonnet-4-6") {
+            assert!(Members::scan(&encoded.body).is_ok(), "{:?}", encoded.body);
+            assert!(encoded.losses.is_sorted());
+        }
+    }
+}
+
+/// Events without the ids of calls, which a decoder makes at random where the provider gives none.
+fn unmade(mut events: Vec<Event>) -> Vec<Event> {
+    for event in &mut events {
+        if let Event::PartStart { kind: PartKind::ToolUse { id, .. }, .. } = event {
+            id.clear();
+        }
+    }
+    events
+}
+
+/// A provider's streamed answer: read, relayed, and written for every caller.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn stream(dialect: &dyn UpstreamDialect, data: &[u8]) {
+    let Some((data, size)) = torn(data) else { return };
+    let read = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+        let (mut decoder, mut events) = (dialect.decoder(), Vec::new());
+        for piece in pieces {
+            if let Err(fault) = decoder.decode(piece, &mut events) {
+                return (unmade(events), Some(fault.code));
+            }
+        }
+        let end = decoder.finish(&mut events);
+        (unmade(events), end.err().map(|fault| fault.code))
+    };
+    let (events, fault) = read(&mut std::iter::once(data));
+    assert_eq!(read(&mut data.chunks(size)), (events.clone(), fault));
+    assert!(events.iter().filter(|event| **event == Event::End).count() <= 1);
+
+    let relay = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+        let (mut tap, mut out) = (dialect.tap(false), Vec::new());
+        pieces.for_each(|piece| tap.pass(Bytes::copy_from_slice(piece), &mut out));
+        tap.close(&mut out);
+        assert_eq!(out.concat(), data);
+        tap.summary().clone()
+    };
+    assert_eq!(relay(&mut data.chunks(size)), relay(&mut std::iter::once(data)));
+    let strip = |pieces: &mut dyn Iterator<Item = &[u8]>| {
+        let (mut tap, mut out) = (dialect.tap(true), Vec::new());
+        pieces.for_each(|piece| tap.pass(Bytes::copy_from_slice(piece), &mut out));
+        tap.close(&mut out);
+        out.concat()
+    };
+    assert_eq!(strip(&mut data.chunks(size)), strip(&mut std::iter::once(data)));
+
+    for inbound in INBOUND {
+        let facts = ReplyFacts {
+            id: CallId::from_bytes([1; 16]),
+            model: "m".into(),
+            created: Timestamp::from_seconds(0),
+            include_usage: true,
+        };
+        let (mut encoder, mut out) = (inbound.encoder(facts), BytesMut::new());
+        events.iter().for_each(|event| encoder.encode(event, &mut out));
+    }
+}

@@ -1,0 +1,211 @@
+//! The set-up of a proof: simulated providers, and the real gateway in front of them.
+
+use crate::running::Gateway;
+use crate::running::gateway::Recipe;
+use crate::wire::Client;
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tg_sim::{Counts, Sim, SimOptions};
+
+/// How long the ledger may take to have every row of the calls that have ended.
+const SETTLED_MAX: Duration = Duration::from_secs(20);
+
+/// Most calls on a page of the admin interface.
+const PAGE: usize = 1000;
+
+/// A provider as proofs configure it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Its name in the configuration and in tables.
+    pub provider: &'static str,
+    /// Its model that talks.
+    pub model: &'static str,
+    /// Its model that embeds, where it has one.
+    pub embedding: Option<&'static str>,
+}
+
+/// The four providers.
+pub const OFFERS: [Offer; 4] = [
+    Offer {
+        provider: "bedrock",
+        model: "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+        embedding: Some("amazon.titan-embed-text-v2:0"),
+    },
+    Offer { provider: "anthropic", model: "claude-haiku-4-5", embedding: None },
+    Offer { provider: "openai", model: "gpt-5-mini", embedding: Some("text-embedding-3-small") },
+    Offer { provider: "compatible", model: "local-llama", embedding: Some("local-embed") },
+];
+
+/// Prices in pico-dollars per token: odd numbers, so that no slip of rounding cancels out.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    provider: &'static str,
+    model: &'static str,
+    input: u64,
+    output: u64,
+    cache_read: u64,
+    cache_write_5m: u64,
+    cache_write_1h: u64,
+}
+
+#[rustfmt::skip]
+const RATES: [Rates; 7] = [
+    rates("bedrock", "us.anthropic.claude-haiku-4-5-20251001-v1:0", [1_100_001, 5_500_003, 110_007, 1_375_009, 2_200_013]),
+    rates("bedrock", "amazon.titan-embed-text-v2:0", [20_011, 1, 20_011, 20_011, 20_011]),
+    rates("anthropic", "claude-haiku-4-5", [1_000_003, 5_000_017, 100_019, 1_250_021, 2_000_023]),
+    rates("openai", "gpt-5-mini", [250_027, 2_000_029, 25_031, 250_033, 250_037]),
+    rates("openai", "text-embedding-3-small", [20_039, 1, 20_039, 20_039, 20_039]),
+    rates("openai_compatible", "local-llama", [41_041, 123_457, 4_103, 41_047, 41_051]),
+    rates("openai_compatible", "local-embed", [7_057, 1, 7_057, 7_057, 7_057]),
+];
+
+const fn rates(provider: &'static str, model: &'static str, rates: [u64; 5]) -> Rates {
+    let [input, output, cache_read, cache_write_5m, cache_write_1h] = rates;
+    Rates { provider, model, input, output, cache_read, cache_write_5m, cache_write_1h }
+}
+
+/// What a call costs by the proof's own arithmetic, in nano-dollars: exact picos, rounded once, halves up.
+pub fn cost(model: &str, counts: &Counts) -> Option<i128> {
+    let rates = RATES.iter().find(|rates| rates.model == model)?;
+    let lines = [
+        (counts.input, rates.input),
+        (counts.output, rates.output),
+        (counts.cache_read, rates.cache_read),
+        (counts.cache_write_5m, rates.cache_write_5m),
+        (counts.cache_write_1h, rates.cache_write_1h),
+    ];
+    let picos: i128 = lines.iter().map(|(count, rate)| i128::from(*count) * i128::from(*rate)).sum();
+    Some((picos + 500).div_euclid(1000))
+}
+
+fn price_file() -> Value {
+    let row = |rates: &Rates| {
+        json!({ "provider": rates.provider, "id": rates.model, "rates": [{
+            "in": rates.input, "out": rates.output, "cache_read": rates.cache_read,
+            "cache_write_5m": rates.cache_write_5m, "cache_write_1h": rates.cache_write_1h,
+        }] })
+    };
+    json!({ "rows": RATES.iter().map(row).collect::<Vec<_>>() })
+}
+
+/// Simulated providers and a gateway.
+#[derive(Debug)]
+pub struct House {
+    /// The providers.
+    pub sim: Sim,
+    /// The gateway.
+    pub gateway: Gateway,
+    document: String,
+    program: PathBuf,
+    /// Holds the price file.
+    _folder: TempDir,
+}
+
+impl House {
+    /// Starts both.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub fn start(program: &Path) -> Result<Self> {
+        let sim = Sim::start(SimOptions::default())?;
+        let folder = tempfile::Builder::new().prefix("tallygate-prices-").tempdir()?;
+        let prices = folder.path().join("proof.json");
+        std::fs::write(&prices, price_file().to_string())?;
+        let document = document(&sim, &prices);
+        let gateway = gateway(program, &document, "")?;
+        Ok(Self { sim, gateway, document, program: program.to_owned(), _folder: folder })
+    }
+
+    /// Starts a further gateway in front of the same providers. `listen` holds further members of the document's
+    /// `listen`, each with a comma before it.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn beside(&self, listen: &str) -> Result<Gateway> {
+        gateway(&self.program, &self.document, listen)
+    }
+
+    /// A client of the gateway.
+    pub fn client(&self) -> Client {
+        Client::new(self.gateway.base(), self.gateway.key())
+    }
+
+    /// Waits until the ledger has `count` rows; answers all of them, in no particular order.
+    ///
+    /// # Errors
+    /// When the admin interface fails. Too few rows are no error: the proof shows them.
+    pub async fn rows(&self, client: &Client, count: usize) -> Result<Vec<Value>> {
+        let report = format!("{}/admin/v1/report", self.gateway.admin());
+        let limit = Instant::now() + SETTLED_MAX;
+        loop {
+            let figures = client.get(&report).await?;
+            let calls = figures.pointer("/totals/calls").and_then(Value::as_u64).context("the report has no total")?;
+            if usize::try_from(calls)? >= count || Instant::now() > limit {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let calls = format!("{}/admin/v1/calls?limit={PAGE}", self.gateway.admin());
+        let mut rows = Vec::new();
+        let mut next = None;
+        loop {
+            let page = next.as_ref().map_or_else(String::new, |before| format!("&before={before}"));
+            let mut answer = client.get(&format!("{calls}{page}")).await?;
+            if let Some(Value::Array(page)) = answer.get_mut("calls").map(Value::take) {
+                rows.extend(page);
+            }
+            match answer["next"].as_str() {
+                Some(before) => next = Some(before.to_owned()),
+                None => return Ok(rows),
+            }
+        }
+    }
+
+    /// Waits until no call is open at the providers.
+    ///
+    /// # Errors
+    /// When calls stay open.
+    pub async fn quiet(&self) -> Result<()> {
+        let limit = Instant::now() + SETTLED_MAX;
+        while self.sim.books.open() > 0 {
+            anyhow::ensure!(Instant::now() < limit, "{} calls stay open at the providers", self.sim.books.open());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+}
+
+fn gateway(program: &Path, document: &str, listen: &str) -> Result<Gateway> {
+    let environment = [
+        ("PROOF_KEY", tg_sim::DEFAULT_KEY),
+        ("PROOF_KEY_ID", tg_sim::DEFAULT_ACCESS_KEY_ID),
+        ("PROOF_SECRET", tg_sim::DEFAULT_SECRET_ACCESS_KEY),
+    ];
+    Gateway::start(&Recipe { program, document, listen, environment: &environment, core: None })
+}
+
+fn document(sim: &Sim, prices: &Path) -> String {
+    let urls = &sim.urls;
+    let mut text = format!(
+        "providers:\n\
+         - {{ name: bedrock, kind: bedrock, region: us-east-1, base_url: '{}', credentials: \
+         {{ access_key_id: 'env:PROOF_KEY_ID', secret_access_key: 'env:PROOF_SECRET' }} }}\n\
+         - {{ name: anthropic, kind: anthropic, base_url: '{}', api_key: 'env:PROOF_KEY' }}\n\
+         - {{ name: openai, kind: openai, base_url: '{}/v1', api_key: 'env:PROOF_KEY' }}\n\
+         - {{ name: compatible, kind: openai_compatible, base_url: '{}/v1', api_key: 'env:PROOF_KEY' }}\n",
+        urls.bedrock, urls.anthropic, urls.openai, urls.compatible
+    );
+    text += &format!(
+        "pricing: {{ overrides: '{}' }}\ntelemetry: {{ log: {{ level: warn }} }}\nmodels:\n",
+        prices.display()
+    );
+    for offer in OFFERS {
+        for model in [Some(offer.model), offer.embedding].into_iter().flatten() {
+            text += &format!("- {{ name: '{model}', targets: [{{ provider: {} }}] }}\n", offer.provider);
+        }
+    }
+    text
+}

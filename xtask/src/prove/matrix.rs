@@ -1,0 +1,283 @@
+//! Every official SDK × dialect × feature × provider, through the real gateway on plain and on TLS connections.
+
+use super::Length;
+use super::house::{House, OFFERS, Offer};
+use crate::running::Gateway;
+use crate::setup;
+use crate::shell::{command, root};
+use crate::suite::Tally;
+use crate::table::Table;
+use crate::terminal::say;
+use anyhow::{Context as _, Result, bail};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+/// A cell that cannot be as elsewhere, and the words by which its SDK must then fail.
+struct Exception {
+    dialects: &'static [&'static str],
+    feature: &'static str,
+    provider: &'static str,
+    words: &'static str,
+}
+
+/// All of them. Everything else must work.
+const EXCEPTIONS: [Exception; 6] = [
+    // Files are no part of what compatible servers take; the server says so.
+    exception(
+        &["chat", "responses", "messages", "converse", "invoke"],
+        "document",
+        "compatible",
+        "one of text, image_url",
+    ),
+    // Anthropic has no embeddings.
+    exception(&["embeddings"], "embeddings", "anthropic", "does not serve embeddings"),
+    // Titan embeds one text in each call; the feature asks for three.
+    exception(&["embeddings"], "embeddings", "bedrock", "one text in each call"),
+    // A body of InvokeModel is the model's own; only Claude's is known elsewhere.
+    exception(&["invoke_embeddings"], "embeddings", "anthropic", "inputText: Extra inputs are not permitted"),
+    exception(&["invoke_embeddings"], "embeddings", "openai", "Only InvokeModel bodies for Anthropic Claude"),
+    exception(&["invoke_embeddings"], "embeddings", "compatible", "Only InvokeModel bodies for Anthropic Claude"),
+];
+
+const fn exception(
+    dialects: &'static [&'static str],
+    feature: &'static str,
+    provider: &'static str,
+    words: &'static str,
+) -> Exception {
+    Exception { dialects, feature, provider, words }
+}
+
+/// Features that are run over TLS, too, by SDKs that otherwise use a plain connection.
+const OVER_TLS: [&str; 2] = ["plain", "stream"];
+
+/// The SDK that uses TLS for everything: it sends a bearer over nothing else.
+const TLS_ONLY: &str = "boto3";
+
+/// Where a table's row is: SDK, dialect, feature.
+type Row = (String, String, String);
+
+/// How a cell came out.
+struct Cell {
+    passed: bool,
+    shown: &'static str,
+    detail: String,
+}
+
+/// Proves the claim. Both lengths are the same: the matrix has no shorter form that would be a proof.
+///
+/// # Errors
+/// When it cannot be run.
+pub fn prove(program: &Path, _: Length) -> Result<Tally> {
+    setup::everything()?;
+    let house = House::start(program)?;
+    let certs = Certs::make(program)?;
+    let tls = house.beside(&certs.listen())?;
+    let doors = Doors { plain: &house.gateway, tls: &tls, certs: &certs };
+    let clients = clients()?;
+    let outputs: Vec<Result<Vec<Value>>> = thread::scope(|scope| {
+        let started: Vec<_> = clients.iter().map(|client| scope.spawn(|| client.run(&doors))).collect();
+        started
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| bail!("a client's thread panicked")))
+            .collect()
+    });
+    let mut results = BTreeMap::new();
+    for (client, output) in clients.iter().zip(outputs) {
+        let output = output?;
+        let wanted = client.cells(&doors).len();
+        if output.len() != wanted {
+            say(format_args!("{} of {wanted} cells came back", output.len()));
+            results.insert(
+                (("client".to_owned(), client.folder.display().to_string(), String::new()), "bedrock".to_owned()),
+                None,
+            );
+        }
+        for line in output {
+            results.insert(place(&line)?, Some(line));
+        }
+    }
+    let tally = show(results);
+    tls.end()?;
+    house.gateway.end()?;
+    Ok(tally)
+}
+
+/// The two gateways, and how callers trust the second.
+struct Doors<'a> {
+    plain: &'a Gateway,
+    tls: &'a Gateway,
+    certs: &'a Certs,
+}
+
+/// What `tallygate certs` made.
+struct Certs {
+    folder: tempfile::TempDir,
+    ca: PathBuf,
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+impl Certs {
+    fn make(program: &Path) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("tallygate-certs-").tempdir()?;
+        let output = Command::new(program).args(["certs", "--dir"]).arg(folder.path()).output()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let path = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+            line.map(PathBuf::from).with_context(|| format!("`tallygate certs` names no {name} in: {text}"))
+        };
+        Ok(Self { ca: path("authority:")?, certificate: path("certificate:")?, key: path("key:")?, folder })
+    }
+
+    fn listen(&self) -> String {
+        debug_assert!(self.certificate.starts_with(self.folder.path()));
+        format!(", tls: {{ certificate: '{}', key: '{}' }}", self.certificate.display(), self.key.display())
+    }
+}
+
+/// The program that drives the SDKs of one language.
+struct Sdks {
+    program: PathBuf,
+    folder: PathBuf,
+    script: &'static str,
+    /// `{sdk: {dialect: [feature]}}`.
+    offered: Value,
+}
+
+fn clients() -> Result<Vec<Sdks>> {
+    let both = [
+        (setup::python(), root().join("tests/sdk/python"), "client.py"),
+        (PathBuf::from("node"), setup::node_folder(), "client.mjs"),
+    ];
+    let sdks = both.into_iter().map(|(program, folder, script)| {
+        let listed = command(&program.to_string_lossy(), [script, "--list"]).current_dir(&folder).output()?;
+        let offered = serde_json::from_slice(&listed.stdout)
+            .with_context(|| format!("{script} --list: {}", String::from_utf8_lossy(&listed.stderr)))?;
+        Ok(Sdks { program, folder, script, offered })
+    });
+    sdks.collect()
+}
+
+impl Sdks {
+    fn run(&self, doors: &Doors<'_>) -> Result<Vec<Value>> {
+        let plan = json!({
+            "base_url": doors.plain.base(), "https_base_url": doors.tls.base(), "ca": doors.certs.ca,
+            "key": doors.plain.key(), "aws": { "auth": "bearer", "region": "us-east-1" }, "cells": self.cells(doors),
+        });
+        let mut client = command(&self.program.to_string_lossy(), [self.script]);
+        client.current_dir(&self.folder).stdin(Stdio::piped()).stdout(Stdio::piped());
+        client.env("SSL_CERT_FILE", &doors.certs.ca).env("NODE_EXTRA_CA_CERTS", &doors.certs.ca);
+        let mut child = client.spawn().with_context(|| format!("cannot run {}", self.program.display()))?;
+        let mut input = child.stdin.take().context("no input")?;
+        // The client reads its whole plan before it writes.
+        input.write_all(plan.to_string().as_bytes())?;
+        drop(input);
+        let output = child.wait_with_output()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
+    }
+
+    fn cells(&self, doors: &Doors<'_>) -> Vec<Value> {
+        let mut cells = Vec::new();
+        for (sdk, dialects) in self.offered.as_object().into_iter().flatten() {
+            for (dialect, features) in dialects.as_object().into_iter().flatten() {
+                for feature in features.as_array().into_iter().flatten().filter_map(Value::as_str) {
+                    for offer in OFFERS {
+                        let way = Way { sdk, dialect, feature, offer };
+                        cells.extend(way.cells(doors));
+                    }
+                }
+            }
+        }
+        cells
+    }
+}
+
+/// A cell before it is known over which door it goes.
+struct Way<'a> {
+    sdk: &'a str,
+    dialect: &'a str,
+    feature: &'a str,
+    offer: Offer,
+}
+
+impl Way<'_> {
+    fn cells(&self, doors: &Doors<'_>) -> Vec<Value> {
+        if self.sdk == TLS_ONLY {
+            return vec![self.cell(self.feature, doors.tls)];
+        }
+        let mut cells = vec![self.cell(self.feature, doors.plain)];
+        if OVER_TLS.contains(&self.feature) {
+            cells.push(self.cell(&format!("{} (TLS)", self.feature), doors.tls));
+        }
+        cells
+    }
+
+    fn cell(&self, shown: &str, door: &Gateway) -> Value {
+        let embeds = self.dialect.ends_with("embeddings");
+        let model = if embeds { self.offer.embedding.unwrap_or(self.offer.model) } else { self.offer.model };
+        let Self { sdk, dialect, feature, offer } = self;
+        json!({
+            "id": json!([sdk, dialect, shown, offer.provider]).to_string(),
+            "sdk": sdk, "dialect": dialect, "feature": feature, "provider": offer.provider, "model": model,
+            "base_url": door.base(), "https_base_url": door.base(), "key": door.key(),
+        })
+    }
+}
+
+/// Where a result belongs: its row and its column.
+fn place(line: &Value) -> Result<(Row, String)> {
+    let id = line["id"].as_str().unwrap_or_default();
+    let (sdk, dialect, feature, provider) = serde_json::from_str(id).with_context(|| format!("a result for {id:?}"))?;
+    Ok(((sdk, dialect, feature), provider))
+}
+
+fn judge(row: &Row, provider: &str, result: Option<&Value>) -> Cell {
+    let Some(result) = result else {
+        return Cell { passed: false, shown: "MISSING", detail: "the client did not run it".to_owned() };
+    };
+    let detail = result["detail"].as_str().unwrap_or_default().to_owned();
+    let (_, dialect, feature) = row;
+    let exception = EXCEPTIONS.iter().find(|exception| {
+        exception.provider == provider
+            && exception.dialects.contains(&dialect.as_str())
+            && exception.feature == feature.trim_end_matches(" (TLS)")
+    });
+    match (result["ok"] == true, exception) {
+        (true, None) => Cell { passed: true, shown: "ok", detail },
+        (false, Some(exception)) if detail.contains(exception.words) => Cell { passed: true, shown: "refused", detail },
+        (false, _) => Cell { passed: false, shown: "FAILED", detail },
+        (true, Some(_)) => Cell { passed: false, shown: "WORKS", detail: "it is listed as an exception".to_owned() },
+    }
+}
+
+fn show(results: BTreeMap<(Row, String), Option<Value>>) -> Tally {
+    let mut tally = Tally::default();
+    let mut rows: BTreeMap<Row, BTreeMap<String, Cell>> = BTreeMap::new();
+    for ((row, provider), result) in results {
+        let cell = judge(&row, &provider, result.as_ref());
+        tally.count(cell.passed);
+        rows.entry(row).or_default().insert(provider, cell);
+    }
+    let providers = OFFERS.map(|offer| offer.provider);
+    let mut table = Table::new(["SDK", "dialect", "feature"].into_iter().chain(providers));
+    let mut failures = Vec::new();
+    for ((sdk, dialect, feature), cells) in &rows {
+        let shown = providers.map(|provider| cells.get(provider).map_or("", |cell| cell.shown));
+        table.row([sdk, dialect, feature].map(String::as_str).into_iter().chain(shown));
+        for (provider, cell) in cells.iter().filter(|(_, cell)| !cell.passed) {
+            failures.push(format!("{sdk} {dialect} {feature} on {provider}: {}", cell.detail));
+        }
+    }
+    say(&table);
+    for failure in &failures {
+        say(failure);
+    }
+    say(format_args!("{} cells hold, {} do not", tally.passed, tally.failed));
+    tally
+}

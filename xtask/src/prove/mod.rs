@@ -1,0 +1,96 @@
+//! Claims about the whole product, each proved against the real program with simulated providers.
+
+mod findings;
+mod house;
+mod ledger;
+mod matrix;
+mod streams;
+
+use crate::running::{self, Profile};
+use crate::suite::Tally;
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use std::future::Future;
+
+/// A claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Claim {
+    /// Official SDKs reach every provider in every dialect, feature by feature
+    Matrix,
+    /// The ledger agrees with the providers' own books, call by call and to the nano-dollar
+    Ledger,
+    /// Streams arrive whole and in order, end when their caller leaves, and cost little memory
+    Streams,
+}
+
+impl Claim {
+    /// Every claim, in the order in which the suite proves them.
+    pub const ALL: [Self; 3] = [Self::Matrix, Self::Ledger, Self::Streams];
+
+    /// The name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Matrix => "matrix",
+            Self::Ledger => "ledger",
+            Self::Streams => "streams",
+        }
+    }
+}
+
+/// How much of a proof is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// What every change must pass.
+    Short,
+    /// All of it.
+    Long,
+}
+
+impl Length {
+    /// What the flag `--long` says.
+    pub const fn of(long: bool) -> Self {
+        if long { Self::Long } else { Self::Short }
+    }
+
+    /// One of two sizes.
+    pub fn pick<T>(self, short: T, long: T) -> T {
+        match self {
+            Self::Short => short,
+            Self::Long => long,
+        }
+    }
+}
+
+/// Proves a claim; prints its table.
+///
+/// # Errors
+/// When it cannot be run, or does not hold.
+pub fn run(claim: Claim, length: Length) -> Result<()> {
+    let tally = tally(claim, length)?;
+    if tally.failed > 0 {
+        bail!("{}: {} of {} do not hold", claim.name(), tally.failed, tally.failed + tally.passed);
+    }
+    Ok(())
+}
+
+/// Proves a claim, prints its table, and counts what holds.
+///
+/// # Errors
+/// When it cannot be run.
+pub fn tally(claim: Claim, length: Length) -> Result<Tally> {
+    let program = running::build("tallygate", Profile::Quick)?;
+    running::raise_open_files()?;
+    match claim {
+        Claim::Matrix => matrix::prove(&program, length),
+        Claim::Ledger => block_on(ledger::prove(&program, length)),
+        Claim::Streams => block_on(streams::prove(&program, length)),
+    }
+}
+
+/// Runs a future on this thread.
+///
+/// # Errors
+/// Its own, or that the system gives no runtime.
+pub fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(future)
+}

@@ -1,0 +1,187 @@
+//! One gateway process: its folder, its greeting, its end.
+
+use super::process::{self, Memory};
+use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long a start may take.
+const START_MAX: Duration = Duration::from_secs(30);
+
+/// How long an end may take.
+const END_MAX: Duration = Duration::from_secs(40);
+
+/// What a gateway is started with.
+#[derive(Debug)]
+pub struct Recipe<'a> {
+    /// The program.
+    pub program: &'a Path,
+    /// The configuration, without `listen`, `admin` and `store`.
+    pub document: &'a str,
+    /// Members of `listen` beside the address.
+    pub listen: &'a str,
+    /// Environment variables, which the document's secrets refer to.
+    pub environment: &'a [(&'a str, &'a str)],
+    /// The only core to run on.
+    pub core: Option<usize>,
+}
+
+/// A running gateway. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Gateway {
+    child: Child,
+    folder: TempDir,
+    greeting: Greeting,
+}
+
+#[derive(Debug, Default)]
+struct Greeting {
+    base: Option<String>,
+    admin: Option<String>,
+    key: Option<String>,
+}
+
+impl Greeting {
+    fn read(&mut self, line: &str) {
+        if let Some(base) = line.strip_prefix("tallygate is up on ") {
+            self.base = Some(base.trim().to_owned());
+        }
+        if let Some(rest) = line.trim_start().strip_prefix("admin:") {
+            self.admin = rest.split_ascii_whitespace().next().map(str::to_owned);
+        }
+        if let Some(key) = line.trim_start().strip_prefix("export TALLYGATE_KEY=") {
+            self.key = Some(key.trim().to_owned());
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.base.is_some() && self.admin.is_some() && self.key.is_some()
+    }
+}
+
+impl Gateway {
+    /// Starts a gateway with an empty store, in a folder of its own: when this returns, it takes calls.
+    ///
+    /// # Errors
+    /// When it does not greet; says what it said instead.
+    pub fn start(recipe: &Recipe<'_>) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("tallygate-proof-").tempdir()?;
+        let config = folder.path().join("tallygate.yaml");
+        let mut text = format!("listen: {{ address: '127.0.0.1:0'{} }}\n", recipe.listen);
+        text += "admin: { address: '127.0.0.1:0' }\n";
+        text += &format!("store: {{ path: '{}' }}\n", folder.path().join("store.db").display());
+        text += recipe.document;
+        fs::write(&config, text)?;
+        let mut command = match recipe.core {
+            None => Command::new(recipe.program),
+            Some(core) => {
+                let mut taskset = Command::new("taskset");
+                taskset.arg("--cpu-list").arg(core.to_string()).arg(recipe.program);
+                taskset
+            }
+        };
+        command.args(["serve", "--config"]).arg(&config).current_dir(folder.path());
+        command.envs(recipe.environment.iter().copied());
+        let log = File::create(folder.path().join("stderr.log"))?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        let child = command.spawn().with_context(|| format!("cannot run {}", recipe.program.display()))?;
+        let mut gateway = Self { child, folder, greeting: Greeting::default() };
+        gateway.greet()?;
+        Ok(gateway)
+    }
+
+    /// Reads the greeting; what comes after it goes to a file, so that the pipe never fills.
+    fn greet(&mut self) -> Result<()> {
+        let output = self.child.stdout.take().context("no output")?;
+        let mut log = File::create(self.folder.path().join("stdout.log"))?;
+        let (tell, told) = mpsc::channel();
+        thread::Builder::new().name("gateway-output".to_owned()).spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                // The greeting has been heard when nobody listens any more; a full disk shows elsewhere.
+                drop(writeln!(log, "{line}"));
+                drop(tell.send(line));
+            }
+        })?;
+        let limit = Instant::now() + START_MAX;
+        while !self.greeting.is_whole() {
+            match told.recv_timeout(limit.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.greeting.read(&line),
+                Err(_) => bail!("the gateway did not greet: {:?}\n{}", self.greeting, self.log()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where callers reach it: `http://127.0.0.1:PORT`.
+    pub fn base(&self) -> &str {
+        self.greeting.base.as_deref().unwrap_or_default()
+    }
+
+    /// Where its admin listener is.
+    pub fn admin(&self) -> &str {
+        self.greeting.admin.as_deref().unwrap_or_default()
+    }
+
+    /// The key that it made.
+    pub fn key(&self) -> &str {
+        self.greeting.key.as_deref().unwrap_or_default()
+    }
+
+    /// Its store.
+    pub fn store(&self) -> PathBuf {
+        self.folder.path().join("store.db")
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its memory.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn memory(&self) -> Result<Memory> {
+        process::memory(self.pid())
+    }
+
+    /// The end of what it wrote to standard error.
+    pub fn log(&self) -> String {
+        let text = fs::read_to_string(self.folder.path().join("stderr.log")).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+
+    /// Ends it as an operator would, and waits.
+    ///
+    /// # Errors
+    /// When it does not end in time, or not with success.
+    pub fn end(mut self) -> Result<()> {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).context("no pid")?;
+        kill_process(pid, Signal::TERM)?;
+        let limit = Instant::now() + END_MAX;
+        while Instant::now() < limit {
+            match self.child.try_wait()? {
+                None => thread::sleep(Duration::from_millis(20)),
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => bail!("the gateway ended with {status}\n{}", self.log()),
+            }
+        }
+        bail!("the gateway did not end within {END_MAX:?} of SIGTERM\n{}", self.log())
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to kill.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

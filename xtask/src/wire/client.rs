@@ -1,0 +1,133 @@
+//! A plain HTTP client, and what it makes of an answer.
+
+use super::dialect::{Ask, Delivery};
+use super::frames::{Event, Frames};
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use serde_json::Value;
+
+/// The header that names a call.
+pub const REQUEST_ID: &str = "x-tallygate-request-id";
+
+/// Makes calls to one gateway with one key.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
+    base: String,
+    key: String,
+}
+
+/// An answer that was heard to its end.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    /// The status.
+    pub status: u16,
+    /// The gateway's id of the call.
+    pub id: Option<String>,
+    /// The text of the answer.
+    pub text: String,
+    /// Whether a stream said that it is complete; true for a plain answer with JSON.
+    pub complete: bool,
+}
+
+/// A stream that is being heard.
+#[derive(Debug)]
+pub struct Hearing {
+    /// The status.
+    pub status: u16,
+    /// The gateway's id of the call.
+    pub id: Option<String>,
+    body: Incoming,
+    frames: Frames,
+    waiting: std::collections::VecDeque<Event>,
+}
+
+impl Client {
+    /// A client with connections of its own. Must be made on a Tokio runtime.
+    pub fn new(base: &str, key: &str) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let mut builder = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new());
+        Self { http: builder.build(connector), base: base.to_owned(), key: key.to_owned() }
+    }
+
+    /// The same connections, another key.
+    pub fn with_key(&self, key: &str) -> Self {
+        Self { key: key.to_owned(), ..self.clone() }
+    }
+
+    /// Makes a call and hears its answer to the end. A stream that breaks off is an incomplete answer, no error.
+    ///
+    /// # Errors
+    /// When no answer begins.
+    pub async fn call(&self, ask: &Ask) -> Result<Heard> {
+        if ask.delivery == Delivery::Streamed {
+            return self.stream(ask).await?.rest(ask).await;
+        }
+        let response = self.http.request(ask.request(&self.base, &self.key)?).await?;
+        let (status, id) = (response.status().as_u16(), id_of(&response));
+        let Ok(body) = response.into_body().collect().await else {
+            return Ok(Heard { status, id, text: String::new(), complete: false });
+        };
+        let answer: Result<Value, _> = serde_json::from_slice(&body.to_bytes());
+        let text = answer.as_ref().map(|answer| ask.dialect.text_of_answer(answer)).unwrap_or_default();
+        Ok(Heard { status, id, text, complete: answer.is_ok() })
+    }
+
+    /// Begins a stream.
+    ///
+    /// # Errors
+    /// When no answer begins.
+    pub async fn stream(&self, ask: &Ask) -> Result<Hearing> {
+        let response = self.http.request(ask.request(&self.base, &self.key)?).await?;
+        let frames = Frames::new(ask.dialect.framing());
+        let (status, id) = (response.status().as_u16(), id_of(&response));
+        Ok(Hearing { status, id, body: response.into_body(), frames, waiting: std::collections::VecDeque::new() })
+    }
+
+    /// Gets JSON from an absolute address.
+    ///
+    /// # Errors
+    /// When the answer is no success, or no JSON.
+    pub async fn get(&self, url: &str) -> Result<Value> {
+        let request = Request::get(url).body(Full::default())?;
+        let response = self.http.request(request).await.with_context(|| url.to_owned())?;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
+        anyhow::ensure!(status.is_success(), "{url}: {status}: {}", String::from_utf8_lossy(&body));
+        serde_json::from_slice(&body).with_context(|| format!("{url}: no JSON"))
+    }
+}
+
+impl Hearing {
+    /// The next event; `None` at the end, clean or not.
+    pub async fn next(&mut self) -> Option<Event> {
+        while self.waiting.is_empty() {
+            let frame = self.body.frame().await?.ok()?;
+            if let Ok(data) = frame.into_data() {
+                self.waiting.extend(self.frames.push(&data));
+            }
+        }
+        self.waiting.pop_front()
+    }
+
+    /// Hears the rest.
+    async fn rest(mut self, ask: &Ask) -> Result<Heard> {
+        let (mut text, mut complete) = (String::new(), false);
+        while let Some(event) = self.next().await {
+            text += &ask.dialect.text_of_event(&event);
+            complete |= ask.dialect.is_end(&event);
+        }
+        Ok(Heard { status: self.status, id: self.id.clone(), text, complete: complete && !self.frames.is_torn() })
+    }
+}
+
+fn id_of<B>(response: &http::Response<B>) -> Option<String> {
+    response.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
