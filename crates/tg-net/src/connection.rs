@@ -3,6 +3,7 @@
 use crate::BoxError;
 use crate::drain::Drained;
 use crate::listener::{ListenerOptions, Peer};
+use crate::socket::Socket;
 use crate::tasks::{self, Spawner};
 use crate::tls::ServerTls;
 use bytes::Bytes;
@@ -14,14 +15,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use std::convert::Infallible;
 use std::future::Future;
-use std::io::IoSlice;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -173,12 +173,18 @@ impl<H> Run<H> {
         B::Error: Into<BoxError>,
     {
         let activity = Arc::new(Activity::default());
-        let io = TokioIo::new(Counted { io: stream, activity: Arc::clone(&activity) });
+        let io = TokioIo::new(Socket::new(stream, Arc::clone(&activity)));
         let (handler, peer, calls) = (self.handler, self.peer, Arc::clone(&activity));
         let service = service_fn(move |request: Request<Incoming>| {
             let call = calls.begin(request.version());
+            let has_body = !request.body().is_end_stream();
             let answer = handler(request, peer);
-            async move { answer.await.map(|answer| answer.map(|body| Tracked { body, call, failed: None })) }
+            async move {
+                let answer = answer.await?;
+                // A refusal may come before the body has been read; an answer comes after it.
+                call.0.may_have_unread.store(has_body && !answer.status().is_success(), Ordering::Relaxed);
+                Ok::<_, Infallible>(answer.map(|body| Tracked { body, call, failed: None }))
+            }
         });
         let mut connection = pin!(builder.serve_connection(io, service));
         let mut watch = Watch::new(&self.options);
@@ -212,10 +218,12 @@ impl<H> Run<H> {
     }
 }
 
-/// What happens on a connection, counted for [`Watch`].
+/// What happens on a connection, counted for [`Watch`] and [`Socket`].
 #[derive(Debug, Default)]
-struct Activity {
-    bytes_read: AtomicU64,
+pub(crate) struct Activity {
+    pub(crate) bytes_read: AtomicU64,
+    /// Whether the last answer may have gone out before its request was read to the end.
+    pub(crate) may_have_unread: AtomicBool,
     begun: AtomicU64,
     open: AtomicU64,
     /// HTTP/2 connections carry pings, so that bytes without a request prove nothing.
@@ -286,49 +294,6 @@ impl Watch {
             () if self.idle_looks == self.idle_looks_max => Verdict::Finish,
             () => Verdict::Keep,
         }
-    }
-}
-
-/// A connection's bytes, counted as they arrive.
-struct Counted<T> {
-    io: T,
-    activity: Arc<Activity>,
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for Counted<T> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.io).poll_read(cx, buf);
-        if polled.is_ready() {
-            self.activity.bytes_read.fetch_add((buf.filled().len() - before) as u64, Ordering::Relaxed);
-        }
-        polled
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Counted<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
 }
 

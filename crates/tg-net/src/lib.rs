@@ -11,6 +11,7 @@ pub mod drain;
 pub mod egress;
 pub mod listener;
 pub mod resolve;
+mod socket;
 pub mod tasks;
 pub mod tls;
 

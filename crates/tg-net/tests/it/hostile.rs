@@ -87,6 +87,19 @@ async fn bodies_past_the_limit_are_refused_unread() {
     still_serves(&server).await;
 }
 
+#[tokio::test]
+async fn a_caller_that_sends_on_after_a_refusal_still_finds_the_answer() {
+    let server = plain();
+    let long = "y".repeat(8 << 20);
+    let request = format!("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{long}", long.len());
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    // The whole body goes out: nothing resets the connection under it.
+    within(stream.write_all(request.as_bytes())).await.unwrap();
+    assert!(until_closed(&mut stream).await.starts_with("HTTP/1.1 413"));
+    drop(stream);
+    eventually(|| server.listener.open_connections() == 0).await;
+}
+
 const HASTY: ListenerOptions = ListenerOptions {
     connections_max: 64,
     header_timeout: Duration::from_millis(50),
