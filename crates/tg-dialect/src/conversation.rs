@@ -27,6 +27,21 @@ pub fn results_first(turns: &mut [Turn]) {
     }
 }
 
+/// The loss of a whole part, by the same name for every target.
+pub fn dropped(content: &Content) -> Loss {
+    Loss::dropped(match content {
+        Content::Text(_) => "content.text",
+        Content::Refusal(_) => "content.refusal",
+        Content::Image(_) => "content.image",
+        Content::Document(_) => "content.document",
+        Content::Audio(_) => "content.audio",
+        Content::ToolUse(_) => "content.tool_use",
+        Content::ToolResult(_) => "content.tool_result",
+        Content::Reasoning(_) => "content.reasoning",
+        Content::Other(kind, _) => return Loss::dropped(format!("content.{kind}")),
+    })
+}
+
 /// Whether a text is blank, which providers refuse as a block of its own.
 pub fn is_blank(text: &str) -> bool {
     text.trim().is_empty()

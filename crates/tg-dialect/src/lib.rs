@@ -11,6 +11,7 @@ pub mod dialects;
 pub mod embedding;
 pub mod framing;
 pub mod loss;
+mod media;
 mod provider_fault;
 pub mod scan;
 pub mod splice;

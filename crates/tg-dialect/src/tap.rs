@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tg_kernel::chat::StopReason;
 use tg_kernel::event::{Delta, Event};
-use tg_kernel::usage::{ServiceTier, Usage};
+use tg_kernel::usage::{PartialUsage, ServiceTier, Usage};
 
 /// What a tap (or a look at a whole answer) learned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,9 +20,9 @@ pub struct Summary {
     pub tier: Option<ServiceTier>,
     /// The model that the provider names, where it does.
     pub model: Option<String>,
-    /// The stream reached its dialect's own clean end.
+    /// The stream reached its dialect's own clean end. Of a whole body: it is what its dialect calls an answer.
     pub complete: bool,
-    /// The stream carried an error frame.
+    /// The stream carried an error frame. Of a whole body: it tells of a failure.
     pub failed: bool,
     /// Bytes of generated content seen so far (text, arguments, reasoning): the base of an estimate when the counts
     /// never come.
@@ -32,6 +32,13 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Takes note of the counts in a whole answer. They are final if they say both what went in and what came out.
+    pub(crate) fn report(&mut self, counts: &PartialUsage) {
+        self.usage.replace(counts);
+        self.usage_seen |= !counts.is_silent();
+        self.usage_final |= counts.input_tokens.is_some() && counts.output_tokens.is_some();
+    }
+
     /// Takes note of a canonical event: how a transcoded stream is summed up.
     pub fn observe(&mut self, event: &Event) {
         match event {

@@ -149,8 +149,7 @@ impl Fields {
     /// The error for a member whose value is of the right type but not allowed.
     #[must_use]
     pub fn invalid(&self, name: &str, why: impl std::fmt::Display) -> Fault {
-        let path = self.path_of(name);
-        Fault::malformed_at(path.clone(), format!("Invalid value for '{path}': {why}."))
+        invalid(&self.path_of(name), why)
     }
 
     /// What was not taken, in order, without `null`s.
@@ -164,6 +163,12 @@ impl Fields {
 #[must_use]
 pub fn join(path: &str, name: impl std::fmt::Display) -> String {
     if path.is_empty() { name.to_string() } else { format!("{path}.{name}") }
+}
+
+/// The error for a value at `path` that is of the right type but not allowed.
+#[must_use]
+pub fn invalid(path: &str, why: impl std::fmt::Display) -> Fault {
+    Fault::malformed_at(path, format!("Invalid value for '{path}': {why}."))
 }
 
 /// The error for a value of the wrong type.

@@ -20,5 +20,6 @@ mod refusals;
 mod reload;
 mod secrecy;
 mod speak;
+mod stream_ends;
 mod wire;
 mod world;

@@ -38,6 +38,15 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// Answers every request with these pieces, written one by one, and closes the connection.
     pub(crate) fn answering(pieces: Vec<Vec<u8>>) -> Self {
+        Self::until(pieces, false)
+    }
+
+    /// Answers every request with the beginning of a streamed body, and leaves it open until the other side hangs up.
+    pub(crate) fn holding(content_type: &str, body: &[u8]) -> Self {
+        Self::until(vec![streamed_head(content_type), chunk(body)], true)
+    }
+
+    fn until(pieces: Vec<Vec<u8>>, holds: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
@@ -46,7 +55,7 @@ impl Recorder {
             for socket in listener.incoming() {
                 let (seen, pieces) = (Arc::clone(&seen), pieces.clone());
                 let Ok(socket) = socket else { return };
-                thread::spawn(move || serve(socket, &seen, &pieces));
+                thread::spawn(move || serve(socket, &seen, &pieces, holds));
             }
         });
         recorder
@@ -63,10 +72,8 @@ impl Recorder {
 
     /// Answers with a streamed body, one chunk for each piece.
     pub(crate) fn chunked(content_type: &str, pieces: &[Vec<u8>]) -> Self {
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n");
-        let chunk = |piece: &Vec<u8>| [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat();
-        let mut all = vec![head.into_bytes()];
-        all.extend(pieces.iter().map(chunk));
+        let mut all = vec![streamed_head(content_type)];
+        all.extend(pieces.iter().map(|piece| chunk(piece)));
         all.push(b"0\r\n\r\n".to_vec());
         Self::answering(all)
     }
@@ -80,7 +87,15 @@ impl Recorder {
     }
 }
 
-fn serve(mut socket: TcpStream, seen: &Mutex<Vec<Seen>>, pieces: &[Vec<u8>]) -> Option<()> {
+fn streamed_head(content_type: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n").into_bytes()
+}
+
+fn chunk(piece: &[u8]) -> Vec<u8> {
+    [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat()
+}
+
+fn serve(mut socket: TcpStream, seen: &Mutex<Vec<Seen>>, pieces: &[Vec<u8>], holds: bool) -> Option<()> {
     socket.set_nodelay(true).ok()?;
     let mut buffer = Vec::new();
     let mut piece = [0; 16 * 1024];
@@ -106,5 +121,7 @@ fn serve(mut socket: TcpStream, seen: &Mutex<Vec<Seen>>, pieces: &[Vec<u8>]) -> 
         }
     }
     seen.lock().unwrap().push(Seen { head, body });
-    pieces.iter().try_for_each(|piece| socket.write_all(piece).and_then(|()| socket.flush())).ok()
+    pieces.iter().try_for_each(|piece| socket.write_all(piece).and_then(|()| socket.flush())).ok()?;
+    while holds && socket.read(&mut piece).is_ok_and(|count| count > 0) {}
+    Some(())
 }

@@ -214,6 +214,12 @@ impl PassingFrames {
         }
     }
 
+    /// Whether a frame is open: a stream that ends here is cut off.
+    #[must_use]
+    pub fn is_torn(&self) -> bool {
+        !self.torn.is_empty()
+    }
+
     fn keep(&mut self, rest: &mut Bytes, wanted: usize) {
         let piece = rest.split_to(wanted.min(rest.len()));
         self.torn.extend_from_slice(&piece);

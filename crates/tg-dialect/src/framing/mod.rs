@@ -1,4 +1,5 @@
 //! Bytes to frames and back: server-sent events, and AWS event streams.
 
 pub mod eventstream;
+pub mod gist;
 pub mod sse;

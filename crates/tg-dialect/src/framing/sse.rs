@@ -2,7 +2,9 @@
 //!
 //! Format: <https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream>.
 
+use super::gist::Gist;
 use bytes::{BufMut, BytesMut};
+use serde::de::IgnoredAny;
 use std::borrow::Cow;
 use tg_kernel::fault::Fault;
 
@@ -53,6 +55,12 @@ pub fn read_frame(frame: &[u8]) -> Option<SseEvent<'_>> {
         }
     }
     data.map(|data| SseEvent { event, data })
+}
+
+/// Reads what stands at the end of a stream without its blank line. `None` where it is torn: its data is not JSON.
+#[must_use]
+pub fn read_last(frame: &[u8]) -> Option<SseEvent<'_>> {
+    read_frame(frame).filter(|event| serde_json::from_slice::<IgnoredAny>(&event.data).is_ok())
 }
 
 /// Appends one event: `event:` line if named, one `data:` line for each line of `data`, a blank line.
@@ -199,8 +207,9 @@ fn unmarked(frame: &[u8], first: bool) -> &[u8] {
 pub struct PassingFrames {
     ends: FrameEnds,
     torn: Vec<u8>,
-    /// The open frame passed [`FRAME_BYTES_MAX`]: it is not shown.
-    oversized: bool,
+    /// The open frame passed [`FRAME_BYTES_MAX`]: no more of it is kept than its gist, where that is wanted.
+    oversized: Option<Box<Gist>>,
+    gleans: bool,
 }
 
 impl Default for PassingFrames {
@@ -213,19 +222,31 @@ impl PassingFrames {
     /// At the start of a stream.
     #[must_use]
     pub const fn new() -> Self {
-        Self { ends: FrameEnds::new(), torn: Vec::new(), oversized: false }
+        Self::with(false)
+    }
+
+    /// At the start of a stream whose largest frames matter: of one that passes [`FRAME_BYTES_MAX`] its gist is shown, a
+    /// frame of at most [`GIST_BYTES_MAX`](super::gist::GIST_BYTES_MAX) with its name and its short outer members.
+    #[must_use]
+    pub const fn gleaning() -> Self {
+        Self::with(true)
+    }
+
+    const fn with(gleans: bool) -> Self {
+        Self { ends: FrameEnds::new(), torn: Vec::new(), oversized: None, gleans }
     }
 
     /// How many bytes at the start of the next chunk still belong to the frame shown last: the LF of a CR LF that was
     /// torn apart.
     #[must_use]
     pub fn belated(&self, chunk: &[u8]) -> usize {
-        let between = self.torn.is_empty() && !self.oversized;
+        let between = self.torn.is_empty() && self.oversized.is_none();
         usize::from(between && self.ends.after_cr && chunk.first() == Some(&b'\n'))
     }
 
     /// Takes the next chunk, and calls `see` for each frame that ends in it, with the frame (blank line included) and
-    /// the offset in `chunk` just after it. A frame larger than [`FRAME_BYTES_MAX`] is shown as an empty one.
+    /// the offset in `chunk` just after it. A torn frame larger than [`FRAME_BYTES_MAX`] is shown as an empty one, or by
+    /// its gist.
     pub fn feed(&mut self, chunk: &[u8], mut see: impl FnMut(&[u8], usize)) {
         let mut start = self.belated(chunk);
         if start > 0 {
@@ -233,8 +254,9 @@ impl PassingFrames {
         }
         while let Some(end) = self.ends.next(chunk, start) {
             let piece = chunk.get(start..end).unwrap_or_default();
-            if self.oversized {
-                see(b"", end);
+            if let Some(mut gist) = self.oversized.take() {
+                gist.feed(if self.gleans { piece } else { b"" });
+                see(gist.event(), end);
             } else if self.torn.is_empty() {
                 see(piece, end);
             } else {
@@ -243,24 +265,28 @@ impl PassingFrames {
             }
             self.torn.clear();
             self.torn.shrink_to(KEPT_BYTES_MAX);
-            self.oversized = false;
             start = end;
         }
         self.keep(chunk.get(start..).unwrap_or_default());
     }
 
-    /// The frame that is open: what came of it so far, empty once it is larger than [`FRAME_BYTES_MAX`].
+    /// The frame that is open: what came of it so far; once it is larger than [`FRAME_BYTES_MAX`] nothing, or its gist.
     #[must_use]
     pub fn torn(&self) -> &[u8] {
-        &self.torn
+        self.oversized.as_deref().map_or(&self.torn, Gist::event)
     }
 
     fn keep(&mut self, piece: &[u8]) {
-        if self.oversized || self.torn.len() + piece.len() > FRAME_BYTES_MAX {
-            self.oversized = true;
-            self.torn = Vec::new();
-        } else {
+        if self.oversized.is_none() && self.torn.len() + piece.len() <= FRAME_BYTES_MAX {
             self.torn.extend_from_slice(piece);
+            return;
+        }
+        let gist = self.oversized.get_or_insert_default();
+        if self.gleans {
+            gist.feed(&std::mem::take(&mut self.torn));
+            gist.feed(piece);
+        } else {
+            self.torn = Vec::new();
         }
     }
 }

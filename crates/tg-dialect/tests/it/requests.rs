@@ -176,7 +176,6 @@ fn turns(request: &ChatRequest, losses: &[Loss]) -> Vec<(Role, Vec<String>)> {
         let cache = if lost(losses, "cache_control") { None } else { part.cache };
         match &part.content {
             Content::Reasoning(_) if lost(losses, "content.reasoning") => None,
-            Content::Reasoning(_) if lost(losses, "thinking_blocks") => None,
             Content::Image(_) if lost(losses, "content.image") => None,
             other => Some(format!("{other:?} {cache:?}")),
         }
@@ -220,6 +219,30 @@ proptest! {
                     prop_assert_eq!(after, before, "{} of {} ({:?})", aspect, speaker.name(), encoded.losses);
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn what_no_target_can_say_is_lost_by_one_name() {
+    let picture = Media { mime: String::new(), source: Source::Url("ftp://there/a.png".into()), detail: None };
+    let thought = Thought { text: "Hm.".into(), ..Thought::default() };
+    for (role, content, name) in [
+        (Role::Assistant, Content::Reasoning(thought), "content.reasoning"),
+        (Role::User, Content::Image(picture.clone()), "content.image"),
+        (Role::Assistant, Content::Image(picture), "content.image"),
+    ] {
+        let said = |role| Turn { role, parts: vec![Part::text("a")] };
+        let turns = vec![
+            said(Role::User),
+            said(Role::Assistant),
+            Turn { role, parts: vec![Part::new(content)] },
+            said(Role::User),
+        ];
+        let request = ChatRequest { turns, ..ChatRequest::default() };
+        for speaker in &SPEAKERS {
+            let encoded = speaker.upstream.encode_request(&request, speaker.model).unwrap();
+            assert_eq!(encoded.losses, [Loss::dropped(name)], "{:?}", speaker.dialect);
         }
     }
 }

@@ -25,25 +25,36 @@ pub(crate) struct Relay {
     tail: Tail,
     /// What the tap let through; empty between calls.
     passed: Vec<Bytes>,
+    /// The provider's own error has gone on to the caller.
+    told: bool,
 }
 
 impl Relay {
     /// Of a stream of this media type.
     pub(crate) fn new(tap: Box<dyn Tap>, content_type: &str) -> Self {
-        Self { tap, tail: Tail::new(content_type), passed: Vec::new() }
+        Self { tap, tail: Tail::new(content_type), passed: Vec::new(), told: false }
     }
 
     fn pass(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         self.tap.pass(chunk, &mut self.passed);
-        self.passed.drain(..).try_for_each(|piece| self.tail.pass(piece, out))
+        self.passed.drain(..).try_for_each(|piece| self.tail.pass(piece, out))?;
+        self.told = self.tap.summary().failed;
+        Ok(())
     }
 
-    /// What is held back goes on only if it is the rest of a whole answer.
+    /// What is held back goes on only if it is the rest of a whole answer, or an error that lacks no more than its
+    /// blank line.
     fn close(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         self.tap.close(&mut self.passed);
         self.passed.drain(..).try_for_each(|piece| self.tail.pass(piece, out))?;
-        if self.tap.summary().complete {
+        let summary = self.tap.summary();
+        if summary.failed && !self.told {
+            self.tail.complete(out);
+            self.told = true;
+        } else if summary.complete {
             self.tail.flush(out);
+        } else if self.tail.is_inside() {
+            return Err(truncated());
         }
         Ok(())
     }
@@ -85,7 +96,7 @@ impl Lane {
     pub(crate) fn pass(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         match self {
             Self::Relay(relay) => relay.pass(chunk, out)?,
-            Self::Rewrap(rewrap) => rewrap.pass(chunk, out),
+            Self::Rewrap(rewrap) => rewritten(out, |buffer| rewrap.pass(&chunk, buffer))?,
             Self::Transcode(transcode) => {
                 let read = transcode.decoder.decode(&chunk, &mut transcode.events);
                 transcode.encode_events(out);
@@ -105,7 +116,7 @@ impl Lane {
     pub(crate) fn close(&mut self, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         match self {
             Self::Relay(relay) => relay.close(out)?,
-            Self::Rewrap(rewrap) => rewrap.close(out),
+            Self::Rewrap(rewrap) => rewritten(out, |buffer| rewrap.close(buffer))?,
             Self::Transcode(transcode) => {
                 let read = transcode.decoder.finish(&mut transcode.events);
                 transcode.encode_events(out);
@@ -119,8 +130,15 @@ impl Lane {
         Err(truncated())
     }
 
-    /// The error frame with which a stream ends that cannot go on.
-    pub(crate) fn fault(&mut self, fault: &Fault, inbound: &InboundEnd, out: &mut Vec<Bytes>) {
+    /// The error frame with which a stream ends that cannot go on, unless the provider's own has been passed on. False
+    /// where none can be said any more.
+    pub(crate) fn fault(&mut self, fault: &Fault, inbound: &InboundEnd, out: &mut Vec<Bytes>) -> bool {
+        if let Self::Relay(relay) = self {
+            let possible = relay.tail.break_off(out);
+            if !possible || relay.told {
+                return possible;
+            }
+        }
         let mut buffer = BytesMut::new();
         match self {
             Self::Transcode(transcode) => transcode.encoder.fault(fault, &mut buffer),
@@ -129,6 +147,12 @@ impl Lane {
         if !buffer.is_empty() {
             out.push(buffer.freeze());
         }
+        true
+    }
+
+    /// Whether the caller has got the beginning of a frame and not its end: nothing of ours may be said now.
+    pub(crate) fn is_inside(&self) -> bool {
+        matches!(self, Self::Relay(relay) if relay.tail.is_inside())
     }
 
     /// What was learned so far.
@@ -139,6 +163,16 @@ impl Lane {
             Self::Transcode(transcode) => &transcode.summary,
         }
     }
+}
+
+/// Appends what `write` writes, also where it fails.
+fn rewritten(out: &mut Vec<Bytes>, write: impl FnOnce(&mut BytesMut) -> Result<(), Fault>) -> Result<(), Fault> {
+    let mut buffer = BytesMut::new();
+    let read = write(&mut buffer);
+    if !buffer.is_empty() {
+        out.push(buffer.freeze());
+    }
+    read
 }
 
 /// The caller's end of a stream.

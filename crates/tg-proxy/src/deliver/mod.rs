@@ -126,7 +126,7 @@ fn choose_lane(caller: Dialect, prepared: &Prepared, facts: &ReplyFacts, head: &
     }
     Ok(match prepared.road.mode {
         Mode::Relay => Lane::Relay(Box::new(Relay::new(prepared.spoken.tap(prepared.strip_usage), expected))),
-        Mode::Rewrap if spoken == Dialect::BedrockInvoke => Lane::Rewrap(Box::new(Rewrap::to_sse(facts.id))),
+        Mode::Rewrap if spoken == Dialect::BedrockInvoke => Lane::Rewrap(Box::new(Rewrap::to_sse())),
         Mode::Rewrap => Lane::Rewrap(Box::new(Rewrap::to_chunks(facts.id))),
         Mode::Transcode => {
             let encoder = inbound(caller).encoder(facts.clone());
@@ -168,7 +168,13 @@ impl Pending {
         settlement.learned(whole.summary.stop, whole.summary.tier);
         let counts = Counts::of(&whole.summary, settlement.body_bytes());
         let status = head.status.as_u16();
-        let cost = settlement.close(Closing { ending: Ending::Ok, status, fault: None, counts });
+        // An answer that tells of a failure goes on as it came.
+        let fault = whole.summary.failed.then_some("upstream_error");
+        let ending = if fault.is_some() { Ending::ProviderError } else { Ending::Ok };
+        if let Some(code) = fault {
+            answer::put_code(&mut headers, code);
+        }
+        let cost = settlement.close(Closing { ending, status, fault, counts });
         answer::put_cost(&mut headers, &cost);
         headers.entry(CONTENT_TYPE).or_insert(http::HeaderValue::from_static("application/json"));
         respond(head.status, headers, OutBody::from(whole.body))

@@ -62,10 +62,11 @@ pub(crate) fn read(
     }
 }
 
-/// Whether a relayed body is what its dialect calls an answer. What is no object, or an object that says nothing, is not.
+/// Whether a relayed body is what its dialect calls an answer. What is no object, or an object that says nothing, is
+/// not. A response has a shape of its own: it is an answer before it has anything to say, and when it has failed.
 fn is_answer(summary: &Summary, road: Road, body: &[u8]) -> bool {
     let says = match (road.mode, road.dialect) {
-        (_, Dialect::OpenaiEmbeddings) => true,
+        (_, Dialect::OpenaiEmbeddings | Dialect::OpenaiResponses) => true,
         (Mode::Rewrap, _) => summary.usage_seen || summary.stop.is_some(),
         _ => summary.usage_seen || summary.content_seen,
     };

@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tg_kernel::fault::{Class, Fault, Origin};
-use tg_kernel::record::Ending;
+use tg_kernel::record::{Cost, Ending};
 use tg_net::BoxError;
 use tokio::time::{Instant, Sleep};
 
@@ -24,16 +24,25 @@ pub(crate) struct StreamBody {
     /// `None` once the answer has been settled or handed to a drain.
     flow: Option<Box<Flow>>,
     ready: VecDeque<Bytes>,
-    trailers: Option<HeaderMap>,
+    last: Option<Last>,
     on_disconnect: OnDisconnect,
 }
 
-/// What flows: the upstream's bytes through a lane, with the settlement that is owed for them.
+/// What comes after the last bytes, where something does.
+enum Last {
+    Trailers(HeaderMap),
+    /// The connection is broken: the caller has half a frame, and nothing can be said inside it.
+    Break,
+}
+
+/// What flows: the upstream's bytes through a lane, with the settlement that is owed for them. Dropped before its end,
+/// it settles with what was seen.
 struct Flow {
     upstream: Incoming,
     lane: Lane,
     end: InboundEnd,
-    settlement: Settlement,
+    /// `None` once it is settled.
+    settlement: Option<Settlement>,
     wants_trailers: bool,
     timer: Timer,
 }
@@ -77,14 +86,14 @@ impl StreamBody {
             upstream: parts.upstream,
             lane: parts.lane,
             end: parts.end,
-            settlement: parts.settlement,
+            settlement: Some(parts.settlement),
             wants_trailers: parts.wants_trailers,
             timer,
         };
         Self {
             flow: Some(Box::new(flow)),
             ready: VecDeque::new(),
-            trailers: None,
+            last: None,
             on_disconnect: parts.streams.on_disconnect,
         }
     }
@@ -107,40 +116,58 @@ impl Flow {
         }
     }
 
-    /// Ends the flow: what is left to send goes to `out`, the call is settled.
-    fn finish(mut self, end: Result<(), Fault>, out: &mut Vec<Bytes>) -> Option<HeaderMap> {
-        let already_told = self.lane.summary().failed && matches!(self.lane, Lane::Relay(_) | Lane::Rewrap(_));
-        let fault = end.err();
-        if let Some(fault) = fault.as_ref().filter(|_| !already_told) {
-            self.lane.fault(fault, &self.end, out);
+    /// Takes a step: what it brings goes to `out`. `None` while the answer goes on, else how it ended.
+    fn advance(&mut self, step: Step, out: &mut Vec<Bytes>) -> Option<Result<(), Fault>> {
+        match step {
+            Step::Bytes(bytes) => {
+                if let Err(fault) = self.lane.pass(bytes, out) {
+                    return Some(Err(fault));
+                }
+                if let Some(settlement) = &mut self.settlement
+                    && !out.is_empty()
+                    && self.lane.summary().content_seen
+                {
+                    settlement.first_token();
+                }
+                None
+            }
+            Step::Silence => {
+                if !self.lane.is_inside() {
+                    out.push(Bytes::from_static(self.end.dialect.keepalive()));
+                }
+                None
+            }
+            Step::Closed => Some(self.lane.close(out)),
+            // The answer was whole; its provider only forgot to hang up, or did it rudely.
+            Step::TooLong | Step::Broken(_) if self.lane.summary().complete => Some(self.lane.close(out)),
+            Step::TooLong => Some(Err(idle_too_long())),
+            Step::Broken(error) => Some(Err(truncated().caused_by(error))),
         }
-        let summary = self.lane.summary();
-        let cut = fault.is_some() || summary.failed;
-        let counts = Counts::of(summary, self.settlement.body_bytes());
-        let closing = Closing {
-            ending: if cut { Ending::Truncated } else { Ending::Ok },
-            status: 200,
-            fault: fault.as_ref().map(|f| f.code).or(cut.then_some("upstream_error_event")),
-            counts,
-        };
-        let stop = summary.stop;
-        self.settlement.learned(stop, summary.tier);
-        let cost = self.settlement.close(closing);
-        self.wants_trailers.then(|| {
-            let mut trailers = HeaderMap::new();
-            answer::put_cost(&mut trailers, &cost);
-            trailers
-        })
     }
 
-    /// The caller left: settles with what was seen so far.
-    fn abandon(mut self) {
+    /// Ends the flow: what is left to send goes to `out`, the call is settled.
+    fn finish(mut self, end: Result<(), Fault>, out: &mut Vec<Bytes>) -> Option<Last> {
+        let fault = end.err();
+        let told = fault.as_ref().is_none_or(|fault| self.lane.fault(fault, &self.end, out));
+        let cut = fault.is_some() || self.lane.summary().failed;
+        let ending = if cut { Ending::Truncated } else { Ending::Ok };
+        let cost = self.settle(ending, fault.map(|f| f.code).or(cut.then_some("upstream_error_event")));
+        if !told {
+            return Some(Last::Break);
+        }
+        let cost = cost.filter(|_| self.wants_trailers)?;
+        let mut trailers = HeaderMap::new();
+        answer::put_cost(&mut trailers, &cost);
+        Some(Last::Trailers(trailers))
+    }
+
+    /// Settles with what was seen so far; only the first time counts.
+    fn settle(&mut self, ending: Ending, fault: Option<&'static str>) -> Option<Cost> {
+        let mut settlement = self.settlement.take()?;
         let summary = self.lane.summary();
-        let counts = Counts::of(summary, self.settlement.body_bytes());
-        let stop = summary.stop;
-        let tier = summary.tier;
-        self.settlement.learned(stop, tier);
-        self.settlement.close(Closing { ending: Ending::ClientGone, status: 200, fault: None, counts });
+        let counts = Counts::of(summary, settlement.body_bytes());
+        settlement.learned(summary.stop, summary.tier);
+        Some(settlement.close(Closing { ending, status: 200, fault, counts }))
     }
 
     /// Reads the rest for its counts and drops the bytes.
@@ -166,9 +193,16 @@ impl Flow {
                 }
             }
         });
-        // Whether the rest came in time or not, what was seen is what is booked.
+        // Whether the rest came in time or not, what was seen is what is booked: when the flow is dropped, which is also
+        // what happens to it if the gateway stops before.
         drop(tokio::time::timeout(time_max, reading).await);
-        self.abandon();
+    }
+}
+
+impl Drop for Flow {
+    /// The caller left.
+    fn drop(&mut self) {
+        self.settle(Ending::ClientGone, None);
     }
 }
 
@@ -203,37 +237,23 @@ impl Body for StreamBody {
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
             let Some(flow) = self.flow.as_mut() else {
-                return Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
+                return Poll::Ready(self.last.take().map(|last| match last {
+                    Last::Trailers(trailers) => Ok(Frame::trailers(trailers)),
+                    Last::Break => Err("the provider's stream broke off inside a frame".into()),
+                }));
             };
-            let end = match ready!(flow.poll_step(cx)) {
-                Step::Bytes(bytes) => match flow.lane.pass(bytes, &mut out) {
-                    Ok(()) => {
-                        if !out.is_empty() && flow.lane.summary().content_seen {
-                            flow.settlement.first_token();
-                        }
-                        self.ready.extend(out.drain(..));
-                        continue;
-                    }
-                    Err(fault) => Err(fault),
-                },
-                Step::Silence => {
-                    let frame = Bytes::from_static(flow.end.dialect.keepalive());
-                    self.ready.push_back(frame);
-                    continue;
-                }
-                Step::TooLong => Err(idle_too_long()),
-                Step::Broken(error) => Err(truncated().caused_by(error)),
-                Step::Closed => flow.lane.close(&mut out),
-            };
-            if let Some(flow) = self.flow.take() {
-                self.trailers = flow.finish(end, &mut out);
+            let step = ready!(flow.poll_step(cx));
+            if let Some(end) = flow.advance(step, &mut out)
+                && let Some(flow) = self.flow.take()
+            {
+                self.last = flow.finish(end, &mut out);
             }
             self.ready.extend(out.drain(..));
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.flow.is_none() && self.ready.is_empty() && self.trailers.is_none()
+        self.flow.is_none() && self.ready.is_empty() && self.last.is_none()
     }
 }
 
@@ -241,7 +261,7 @@ impl Drop for StreamBody {
     fn drop(&mut self) {
         let Some(flow) = self.flow.take() else { return };
         match self.on_disconnect {
-            OnDisconnect::Cancel => flow.abandon(),
+            OnDisconnect::Cancel => drop(flow),
             OnDisconnect::Drain { time_max, bytes_max } => {
                 drop(tg_net::tasks::spawn("drain after disconnect", flow.drain(time_max, bytes_max)));
             }

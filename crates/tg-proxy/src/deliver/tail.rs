@@ -12,12 +12,17 @@ const FRAME_BYTES_MIN: usize = 16;
 /// Most bytes of an event-stream frame.
 const FRAME_BYTES_MAX: usize = eventstream::HEADERS_BYTES_MAX + eventstream::PAYLOAD_BYTES_MAX + FRAME_BYTES_MIN;
 
+/// Ends an event of an SSE stream, wherever in a line it stands.
+const EVENT_END: &[u8] = b"\n\n";
+
 /// The torn end of a stream.
 #[derive(Debug)]
 pub(crate) struct Tail {
     framing: Framing,
     held: Vec<Bytes>,
     held_bytes: usize,
+    /// The open frame was too large to be held back: its beginning has gone on.
+    begun: bool,
 }
 
 #[derive(Debug)]
@@ -42,7 +47,7 @@ impl Tail {
         } else {
             Framing::Sse([b'\n'; 3])
         };
-        Self { framing, held: Vec::new(), held_bytes: 0 }
+        Self { framing, held: Vec::new(), held_bytes: 0, begun: false }
     }
 
     /// Takes the next bytes, and appends those whose frames are whole.
@@ -57,15 +62,50 @@ impl Tail {
         if end > 0 {
             self.flush(out);
             out.push(piece.split_to(end));
+            self.begun = false;
         }
         if !piece.is_empty() {
             self.held_bytes += piece.len();
             self.held.push(piece);
-            if self.held_bytes > HELD_BYTES_MAX {
+            if self.begun || self.held_bytes > HELD_BYTES_MAX {
                 self.flush(out);
+                self.begun = true;
             }
         }
         Ok(())
+    }
+
+    /// Whether the caller has got the beginning of a frame and not its end.
+    pub(crate) const fn is_inside(&self) -> bool {
+        self.begun
+    }
+
+    /// Appends what is held back, and ends the event that it is: only its blank line is missing.
+    pub(crate) fn complete(&mut self, out: &mut Vec<Bytes>) {
+        self.flush(out);
+        if matches!(self.framing, Framing::Sse(_)) {
+            out.push(Bytes::from_static(EVENT_END));
+            self.begun = false;
+        }
+    }
+
+    /// Drops what is held back, and ends the frame whose beginning has gone on, so that another may follow. False where
+    /// the framing cannot do that: the length of an event-stream frame is a promise.
+    ///
+    /// An event that is ended like this cannot pass for a whole one: its data is the beginning of a JSON object, which
+    /// no reader of JSON takes, unless only the blank line was missing.
+    pub(crate) fn break_off(&mut self, out: &mut Vec<Bytes>) -> bool {
+        self.held.clear();
+        self.held_bytes = 0;
+        match self.framing {
+            _ if !self.begun => true,
+            Framing::Sse(_) => {
+                out.push(Bytes::from_static(EVENT_END));
+                self.begun = false;
+                true
+            }
+            Framing::EventStream { .. } => false,
+        }
     }
 
     /// Appends what is held back: the stream ended, and this is all that will come.
@@ -176,5 +216,29 @@ mod tests {
         let mut out = Vec::new();
         tail.pass(Bytes::from(vec![b'x'; HELD_BYTES_MAX + 1]), &mut out).unwrap();
         assert_eq!(out.concat().len(), HELD_BYTES_MAX + 1);
+        // From then on nothing of that frame is held back, and all of the next one is.
+        for (piece, passed, inside) in [(&b"x"[..], 1, true), (b"x\n\ny", 3, false), (b"y", 0, false)] {
+            out.clear();
+            tail.pass(Bytes::from_static(piece), &mut out).unwrap();
+            assert_eq!((out.concat().len(), tail.is_inside()), (passed, inside), "{piece:?}");
+        }
+    }
+
+    #[test]
+    fn a_frame_that_has_begun_is_ended_where_its_framing_can_end_it() {
+        let large = vec![b'x'; HELD_BYTES_MAX + 1];
+        let frame = [&u32::to_be_bytes(1 << 20)[..], &large].concat();
+        for (content_type, bytes, inside, possible, last) in [
+            ("text/event-stream", &large[..], true, true, "\n\n"),
+            ("text/event-stream", b"data: {", false, true, ""),
+            (eventstream::CONTENT_TYPE, &frame, true, false, ""),
+            (eventstream::CONTENT_TYPE, &frame[..100], false, true, ""),
+        ] {
+            let (mut tail, mut out) = (Tail::new(content_type), Vec::new());
+            tail.pass(Bytes::copy_from_slice(bytes), &mut Vec::new()).unwrap();
+            assert_eq!(tail.is_inside(), inside, "{content_type} {}", bytes.len());
+            assert_eq!(tail.break_off(&mut out), possible, "{content_type} {}", bytes.len());
+            assert_eq!(out.concat(), last.as_bytes(), "{content_type} {}", bytes.len());
+        }
     }
 }

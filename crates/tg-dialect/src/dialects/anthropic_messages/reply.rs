@@ -184,9 +184,8 @@ pub(crate) fn summary(body: &[u8]) -> Summary {
         ..Summary::default()
     };
     if let Some(usage) = &head.usage {
-        summary.usage.replace(&UsageReader::default().read(usage));
+        summary.report(&UsageReader::default().read(usage));
         summary.tier = usage::tier(usage);
-        (summary.usage_seen, summary.usage_final) = (true, true);
     }
     summary
 }

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use memchr::memmem;
 use serde_json::Value;
 
+use super::reply;
 use super::usage::{self, UsageReader};
-use super::{decoder::EventDecoder, reply};
 use crate::framing::sse::{self, PassingFrames};
 use crate::tap::{Summary, Tap};
 
@@ -122,11 +122,7 @@ impl Tap for SseTap {
     }
 
     fn close(&mut self, _out: &mut Vec<Bytes>) {
-        // A last frame without its blank line counts if it is whole: its JSON can be read.
-        let mut decoder = EventDecoder::default();
-        if let Some(event) = sse::read_frame(self.frames.torn())
-            && (decoder.event(&event.data, &mut Vec::new()).is_ok() || kind_of(&event.data) == b"error")
-        {
+        if let Some(event) = sse::read_last(self.frames.torn()) {
             self.events.see(&kind_of(&event.data), &event.data);
         }
     }

@@ -201,8 +201,7 @@ pub(crate) fn summary(body: &[u8]) -> Summary {
         ..Summary::default()
     };
     if let Some(usage) = &head.usage {
-        summary.usage.replace(&read_usage(usage));
-        (summary.usage_seen, summary.usage_final) = (true, true);
+        summary.report(&read_usage(usage));
     }
     summary
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::Value;
+use tg_kernel::chat::StopReason;
 
 use super::reply;
 use crate::framing::eventstream::{Frame, Kind, PassingFrames};
@@ -24,7 +25,10 @@ impl Tap for ConverseTap {
         out.push(chunk);
     }
 
-    fn close(&mut self, _out: &mut Vec<Bytes>) {}
+    fn close(&mut self, _out: &mut Vec<Bytes>) {
+        // Whole, but its counts never came; or cut off within them.
+        self.summary.complete = self.summary.stop.is_some() && !self.frames.is_torn();
+    }
 
     fn summary(&self) -> &Summary {
         &self.summary
@@ -43,9 +47,8 @@ fn see(summary: &mut Summary, frame: &Frame) {
         }
         "contentBlockStart" => summary.content_seen = true,
         "messageStop" => {
-            summary.complete = true;
             let data: Value = serde_json::from_slice(&frame.payload).unwrap_or_default();
-            summary.stop = reply::read_stop(&data).map(|stop| stop.reason);
+            summary.stop = Some(reply::read_stop(&data).map_or(StopReason::Unknown, |stop| stop.reason));
         }
         "metadata" => {
             let data: Value = serde_json::from_slice(&frame.payload).unwrap_or_default();
@@ -54,6 +57,7 @@ fn see(summary: &mut Summary, frame: &Frame) {
                 (summary.usage_seen, summary.usage_final) = (true, true);
             }
             summary.tier = reply::read_tier(&data).or(summary.tier);
+            summary.complete = summary.stop.is_some();
         }
         _ => {}
     }

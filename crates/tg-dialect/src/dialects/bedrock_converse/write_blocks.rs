@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use tg_kernel::chat::{CacheTtl, Content, Document, Media, Part, Role, Source, Thought, ToolResult, ToolUse};
 
 use super::formats;
-use crate::conversation::{Losses, arguments_object, is_blank, sniff_image};
+use crate::conversation::{Losses, arguments_object, dropped, is_blank, sniff_image};
 use crate::dialects::openai_responses::is_foreign_seal;
 use crate::loss::Loss;
 use crate::tool_names::{ToolNames, call_id};
@@ -55,7 +55,8 @@ impl BlockWriter {
             Content::Other(kind, _) => self.drop(&format!("content.{kind}")),
             _ if role == Role::System => self.drop("system.content"),
             Content::Image(_) | Content::Document(_) | Content::Audio(_) if role == Role::Assistant => {
-                self.drop("content.media")
+                self.losses.insert(dropped(content));
+                None
             }
             Content::Image(media) => self.image(media),
             Content::Audio(media) => match (formats::audio_format(&media.mime), source(&media.source)) {

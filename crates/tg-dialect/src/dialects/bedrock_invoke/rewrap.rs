@@ -2,7 +2,8 @@
 //!
 //! The events themselves stay as they are; only what belongs to one framing alone is added or taken out.
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
@@ -12,24 +13,20 @@ use super::tap::ChunkSummary;
 use super::{chunk, envelope};
 use crate::dialects::anthropic_messages::fault as claude_fault;
 use crate::dialects::anthropic_messages::tap::kind_of;
-use crate::dialects::bedrock_converse::fault::{self, StreamOf};
+use crate::dialects::bedrock_converse::fault;
 use crate::dialects::bedrock_converse::padding::Padding;
 use crate::framing::eventstream::{FrameDecoder, Kind};
 use crate::framing::sse::{self, SseReader};
-use crate::tap::{Summary, Tap};
+use crate::tap::Summary;
 
 /// Carries Claude's stream events from one framing into the other, and reads usage in passing.
 ///
-/// It has the shape of a [`Tap`], but its bytes are new ones. A failure that the upstream reports, or bytes that cannot
-/// be read, leave as an error in the other framing; nothing follows it. A stream that is cut off ends without one: see
-/// [`Summary::complete`].
+/// A failure that the upstream reports, or bytes that cannot be read, are an error: the caller is to be told, and nothing
+/// may follow. A stream that is cut off ends without one: see [`Summary::complete`].
 #[derive(Debug)]
 pub struct Rewrap {
     source: Source,
-    call: CallId,
     chunks: ChunkSummary,
-    /// The caller has got its error; nothing may follow.
-    over: bool,
 }
 
 #[derive(Debug)]
@@ -41,18 +38,47 @@ enum Source {
 impl Rewrap {
     /// From Bedrock's `chunk` frames to Anthropic's server-sent events.
     #[must_use]
-    pub fn to_sse(call: CallId) -> Self {
-        Self::new(Source::Chunks(FrameDecoder::new()), call)
+    pub fn to_sse() -> Self {
+        Self { source: Source::Chunks(FrameDecoder::new()), chunks: ChunkSummary::default() }
     }
 
     /// From Anthropic's server-sent events to Bedrock's `chunk` frames.
     #[must_use]
     pub fn to_chunks(call: CallId) -> Self {
-        Self::new(Source::Sse(SseReader::new(), Padding::new(call)), call)
+        Self { source: Source::Sse(SseReader::new(), Padding::new(call)), chunks: ChunkSummary::default() }
     }
 
-    fn new(source: Source, call: CallId) -> Self {
-        Self { source, call, chunks: ChunkSummary::default(), over: false }
+    /// Takes the next bytes of the upstream, and appends the caller's.
+    ///
+    /// # Errors
+    /// What the stream itself reports, or `Class::UpstreamFailed` for bytes that cannot be read. What could be read
+    /// before is in `out`.
+    pub fn pass(&mut self, bytes: &[u8], out: &mut BytesMut) -> Result<(), Fault> {
+        let read = match &self.source {
+            Source::Chunks(_) => self.frames(bytes, out),
+            Source::Sse(..) => self.events(bytes, out),
+        };
+        read.inspect_err(|_| self.chunks.fail())
+    }
+
+    /// The upstream closed: appends what was held back.
+    ///
+    /// # Errors
+    /// What the last event reports.
+    pub fn close(&mut self, out: &mut BytesMut) -> Result<(), Fault> {
+        let Source::Sse(events, padding) = &mut self.source else { return Ok(()) };
+        // A last event without its blank line is whole if it can be read.
+        let Some(event) = events.finish() else { return Ok(()) };
+        if serde_json::from_slice::<IgnoredAny>(&event.data).is_err() {
+            return Ok(());
+        }
+        write_chunk(&event.data, &mut self.chunks, padding, out).inspect_err(|_| self.chunks.fail())
+    }
+
+    /// What was learned so far.
+    #[must_use]
+    pub const fn summary(&self) -> &Summary {
+        self.chunks.summary()
     }
 
     fn frames(&mut self, bytes: &[u8], out: &mut BytesMut) -> Result<(), Fault> {
@@ -66,8 +92,8 @@ impl Rewrap {
                 continue;
             }
             let inner = chunk::read(&frame.payload)?;
+            let kind = kind(&inner)?;
             self.chunks.see(&inner);
-            let kind = kind_of(&inner);
             let name = std::str::from_utf8(&kind).ok();
             if kind == b"message_stop" {
                 sse::write_event(name, &envelope::without_metrics(&inner), out);
@@ -86,19 +112,17 @@ impl Rewrap {
         }
         Ok(())
     }
+}
 
-    fn fail(&mut self, fault: &Fault, out: &mut BytesMut) {
-        self.over = true;
-        self.chunks.fail();
-        match &self.source {
-            Source::Chunks(_) => claude_fault::encode_stream(fault, self.call, out),
-            Source::Sse(..) => fault::encode_stream(fault, StreamOf::Invoke, out),
-        }
-    }
+/// The type of one of Claude's events: what has none is none of them.
+fn kind(data: &[u8]) -> Result<Vec<u8>, Fault> {
+    let kind = kind_of(data);
+    let garbage = || Fault::upstream_failed("upstream_garbage", "The provider's stream cannot be read.");
+    if kind.is_empty() { Err(garbage()) } else { Ok(kind) }
 }
 
 fn write_chunk(data: &[u8], chunks: &mut ChunkSummary, padding: &mut Padding, out: &mut BytesMut) -> Result<(), Fault> {
-    let kind = kind_of(data);
+    let kind = kind(data)?;
     match kind.as_slice() {
         // Bedrock sends no pings.
         b"ping" => return Ok(()),
@@ -125,43 +149,4 @@ pub(crate) fn write_metrics(usage: &Usage) -> Value {
         metrics.insert("cacheWriteInputTokenCount".into(), written.into());
     }
     Value::Object(metrics)
-}
-
-impl Tap for Rewrap {
-    fn pass(&mut self, chunk: Bytes, out: &mut Vec<Bytes>) {
-        if self.over {
-            return;
-        }
-        let mut written = BytesMut::with_capacity(chunk.len() * 2);
-        let result = match &self.source {
-            Source::Chunks(_) => self.frames(&chunk, &mut written),
-            Source::Sse(..) => self.events(&chunk, &mut written),
-        };
-        if let Err(fault) = result {
-            self.fail(&fault, &mut written);
-        }
-        if !written.is_empty() {
-            out.push(written.freeze());
-        }
-    }
-
-    fn close(&mut self, out: &mut Vec<Bytes>) {
-        let Source::Sse(events, padding) = &mut self.source else { return };
-        let mut written = BytesMut::new();
-        // A last event without its blank line is whole if it can be read.
-        if let Some(event) = events.finish()
-            && !self.over
-            && serde_json::from_slice::<Value>(&event.data).is_ok()
-            && let Err(fault) = write_chunk(&event.data, &mut self.chunks, padding, &mut written)
-        {
-            self.fail(&fault, &mut written);
-        }
-        if !written.is_empty() {
-            out.push(written.freeze());
-        }
-    }
-
-    fn summary(&self) -> &Summary {
-        self.chunks.summary()
-    }
 }

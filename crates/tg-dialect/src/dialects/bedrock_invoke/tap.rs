@@ -1,7 +1,6 @@
 //! Reading usage from a relayed InvokeModel stream in passing.
 
 use bytes::Bytes;
-use memchr::memmem;
 use serde_json::Value;
 
 use super::{chunk, envelope::METRICS, usage};
@@ -13,6 +12,8 @@ use crate::tap::{Summary, Tap};
 #[derive(Debug, Default)]
 pub(crate) struct ChunkSummary {
     claude: EventSummary,
+    /// Claude's first event came. Events of other families have types too.
+    is_claude: bool,
 }
 
 impl ChunkSummary {
@@ -29,14 +30,15 @@ impl ChunkSummary {
     /// Takes note of the model's own JSON in a chunk.
     pub(crate) fn see(&mut self, inner: &[u8]) {
         let kind = kind_of(inner);
-        if kind.is_empty() {
+        self.is_claude |= kind == b"message_start";
+        if !self.is_claude && kind != b"error" {
             self.see_other(inner);
             return;
         }
         self.claude.see(&kind, inner);
         // Counts of the events themselves win over Bedrock's own.
         if kind == b"message_stop" && !self.summary().usage_seen {
-            self.count(inner);
+            self.count(&serde_json::from_slice(inner).unwrap_or_default());
         }
     }
 
@@ -46,17 +48,21 @@ impl ChunkSummary {
         let summary = self.claude.summary_mut();
         summary.content_seen = true;
         summary.content_bytes += inner.len() as u64;
-        if let Some(stop) = usage::read_stop(&parsed) {
-            summary.stop = Some(stop);
-            summary.complete = true;
-        }
-        summary.complete |= memmem::find(inner, METRICS.as_bytes()).is_some();
-        self.count(inner);
+        summary.stop = usage::read_stop(&parsed).or(summary.stop);
+        summary.complete |= parsed.get(METRICS).is_some();
+        self.count(&parsed);
     }
 
-    fn count(&mut self, inner: &[u8]) {
-        let parsed: Value = serde_json::from_slice(inner).unwrap_or_default();
-        if let Some(report) = usage::read(&parsed) {
+    /// The upstream closed. Not every family has a last chunk that is known as such: a reason to stop is an end too.
+    pub(crate) fn close(&mut self, torn: bool) {
+        let is_claude = self.is_claude;
+        let summary = self.claude.summary_mut();
+        summary.complete |= !is_claude && summary.stop.is_some();
+        summary.complete &= !torn;
+    }
+
+    fn count(&mut self, inner: &Value) {
+        if let Some(report) = usage::read(inner) {
             let summary = self.claude.summary_mut();
             summary.usage.replace(&report);
             (summary.usage_seen, summary.usage_final) = (true, true);
@@ -78,7 +84,9 @@ impl Tap for InvokeTap {
         out.push(chunk);
     }
 
-    fn close(&mut self, _out: &mut Vec<Bytes>) {}
+    fn close(&mut self, _out: &mut Vec<Bytes>) {
+        self.chunks.close(self.frames.is_torn());
+    }
 
     fn summary(&self) -> &Summary {
         self.chunks.summary()

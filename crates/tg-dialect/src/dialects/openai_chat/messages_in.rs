@@ -3,10 +3,8 @@
 use super::request_in::{Extra, cache_mark, keep};
 use super::thoughts;
 use crate::conversation;
+use crate::media;
 use crate::walk::{self, Fields};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use serde_json::Value;
 use tg_kernel::chat::{CacheTtl, Content, Document, Media, Part, Role, Source, ToolResult, ToolUse, Turn};
 use tg_kernel::fault::Fault;
@@ -74,7 +72,7 @@ fn part(mut fields: Fields, extra: &mut Extra) -> Result<Option<Part>, Fault> {
         }
         "refusal" => Content::Refusal(fields.required_string("refusal")?),
         "image_url" => Content::Image(image(&mut fields)?),
-        "input_audio" => Content::Audio(audio(&mut fields)?),
+        "input_audio" => Content::Audio(media::audio(&mut fields)?),
         "file" => Content::Document(file(&mut fields)?),
         _ => {
             let all = fields.rest().into_iter().collect();
@@ -97,27 +95,7 @@ fn image(fields: &mut Fields) -> Result<Media, Fault> {
         }
         None => return Err(fields.missing("image_url")),
     };
-    if let Some((mime, bytes)) = data_url(&path, &url)? {
-        let mime = match mime.as_str() {
-            "" => conversation::sniff_image(&bytes).unwrap_or_default().to_owned(),
-            _ => mime,
-        };
-        return Ok(Media { mime, source: Source::Bytes(bytes), detail });
-    }
-    if ["https://", "http://", "s3://"].iter().any(|scheme| url.starts_with(scheme)) {
-        return Ok(Media { mime: String::new(), source: Source::Url(url), detail });
-    }
-    Err(Fault::malformed_at(path.clone(), format!("Invalid value for '{path}': expected an https: or a data: URL.")))
-}
-
-fn audio(fields: &mut Fields) -> Result<Media, Fault> {
-    let mut inner = fields.object("input_audio")?.ok_or_else(|| fields.missing("input_audio"))?;
-    let bytes = base64_bytes(&inner.path_of("data"), &inner.required_string("data")?)?;
-    let mime = match inner.required_string("format")?.as_str() {
-        "mp3" => "audio/mpeg".to_owned(),
-        format => format!("audio/{format}"),
-    };
-    Ok(Media { mime, source: Source::Bytes(bytes), detail: None })
+    media::image(&path, url, detail)
 }
 
 fn file(fields: &mut Fields) -> Result<Document, Fault> {
@@ -126,56 +104,10 @@ fn file(fields: &mut Fields) -> Result<Document, Fault> {
     let path = inner.path_of("file_data");
     let (mime, source) = match (inner.string("file_id")?, inner.string("file_data")?) {
         (Some(id), _) => (String::new(), Source::File(id)),
-        (None, Some(data)) => {
-            let (mime, bytes) = match data_url(&path, &data)? {
-                Some(found) => found,
-                None => (String::new(), base64_bytes(&path, &data)?),
-            };
-            let mime = if mime.is_empty() { mime_of_name(name.as_deref()).to_owned() } else { mime };
-            (mime, Source::Bytes(bytes))
-        }
+        (None, Some(data)) => media::file(&path, name.as_deref(), &data)?,
         (None, None) => return Err(inner.missing("file_data")),
     };
-    let source = match source {
-        Source::Bytes(bytes) if mime == "text/plain" => match std::str::from_utf8(&bytes) {
-            Ok(text) => Source::Text(text.to_owned()),
-            Err(_) => Source::Bytes(bytes),
-        },
-        other => other,
-    };
     Ok(Document { mime, name, context: None, source, citations: false })
-}
-
-fn mime_of_name(name: Option<&str>) -> &'static str {
-    let extension = name.and_then(|name| name.rsplit_once('.')).map(|(_, end)| end.to_ascii_lowercase());
-    match extension.as_deref() {
-        Some("txt" | "md") => "text/plain",
-        Some("csv") => "text/csv",
-        Some("html" | "htm") => "text/html",
-        Some("doc") => "application/msword",
-        Some("docx") => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        Some("xls") => "application/vnd.ms-excel",
-        Some("xlsx") => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        _ => "application/pdf",
-    }
-}
-
-/// Takes a `data:` URL apart: MIME type and bytes. `None` for other URLs.
-fn data_url(path: &str, url: &str) -> Result<Option<(String, Bytes)>, Fault> {
-    let Some(rest) = url.strip_prefix("data:") else { return Ok(None) };
-    let Some((mime, data)) = rest.split_once(',').and_then(|(head, data)| Some((head.strip_suffix(";base64")?, data)))
-    else {
-        return Err(Fault::malformed_at(path, format!("Invalid value for '{path}': a data: URL must be in base64.")));
-    };
-    let mime = mime.split(';').next().unwrap_or_default().to_ascii_lowercase();
-    base64_bytes(path, data).map(|bytes| Some((mime, bytes)))
-}
-
-fn base64_bytes(path: &str, text: &str) -> Result<Bytes, Fault> {
-    let decoded = STANDARD.decode(text.trim());
-    decoded
-        .map(Bytes::from)
-        .map_err(|_| Fault::malformed_at(path, format!("Invalid value for '{path}': expected base64.")))
 }
 
 fn assistant(message: &mut Fields, extra: &mut Extra) -> Result<Vec<Part>, Fault> {

@@ -3,6 +3,7 @@
 use super::{HistoryReasoning, thoughts};
 use crate::conversation::{self, Losses};
 use crate::loss::Loss;
+use crate::media;
 use crate::tool_names::{ToolNames, call_id};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -100,11 +101,12 @@ impl<'r> Messages<'r> {
                 Content::Reasoning(one) => thought.push(one),
                 Content::Refusal(text) => refusal.push_str(text),
                 Content::Text(_) => content.extend(self.part(part)),
-                Content::Image(_) | Content::Document(_) | Content::Audio(_) | Content::ToolResult(_) => {
-                    self.losses.insert(Loss::dropped("messages.content"));
-                }
-                Content::Other(kind, _) => {
-                    self.losses.insert(Loss::dropped(format!("content.{kind}")));
+                Content::Image(_)
+                | Content::Document(_)
+                | Content::Audio(_)
+                | Content::ToolResult(_)
+                | Content::Other(..) => {
+                    self.losses.insert(conversation::dropped(&part.content));
                 }
             }
         }
@@ -131,7 +133,7 @@ impl<'r> Messages<'r> {
             return;
         }
         if self.reasoning == HistoryReasoning::Dropped {
-            self.losses.insert(Loss::dropped("thinking_blocks"));
+            self.losses.insert(Loss::dropped("content.reasoning"));
             return;
         }
         let text: String = thoughts.iter().map(|thought| thought.text.as_str()).collect();
@@ -165,33 +167,18 @@ impl<'r> Messages<'r> {
 
     fn part(&mut self, part: &Part) -> Option<Value> {
         self.cache_mark(part);
-        let lost = match &part.content {
-            Content::Text(text) => {
-                return (!conversation::is_blank(text)).then(|| text_part(text));
-            }
-            Content::Refusal(text) => return Some(text_part(text)),
-            Content::Image(media) => match image(media) {
-                Some(value) => return Some(value),
-                None => "content.image.source",
-            },
-            Content::Audio(media) => match audio(media) {
-                Some(value) => return Some(value),
-                None => "content.audio",
-            },
-            Content::Document(document) => match self.document(document) {
-                Some(value) => return Some(value),
-                None => "content.document.source",
-            },
-            Content::ToolUse(_) => "content.tool_use",
-            Content::ToolResult(_) => "content.tool_result",
-            Content::Reasoning(_) => "thinking_blocks",
-            Content::Other(kind, _) => {
-                self.losses.insert(Loss::dropped(format!("content.{kind}")));
-                return None;
-            }
+        let written = match &part.content {
+            Content::Text(text) => return (!conversation::is_blank(text)).then(|| text_part(text)),
+            Content::Refusal(text) => Some(text_part(text)),
+            Content::Image(media) => image(media),
+            Content::Audio(media) => audio(media),
+            Content::Document(document) => self.document(document),
+            Content::ToolUse(_) | Content::ToolResult(_) | Content::Reasoning(_) | Content::Other(..) => None,
         };
-        self.losses.insert(Loss::dropped(lost));
-        None
+        if written.is_none() {
+            self.losses.insert(conversation::dropped(&part.content));
+        }
+        written
     }
 
     fn document(&mut self, document: &Document) -> Option<Value> {
@@ -205,7 +192,7 @@ impl<'r> Messages<'r> {
             Source::File(id) => Some(json!({ "type": "file", "file": { "file_id": id } })),
             Source::Bytes(bytes) => {
                 let name = document.name.as_deref().unwrap_or("document");
-                let data = data_url(&document.mime, bytes);
+                let data = media::to_data_url(&document.mime, bytes);
                 Some(json!({ "type": "file", "file": { "filename": name, "file_data": data } }))
             }
             // Files of this dialect are not plain text; the text itself is.
@@ -235,18 +222,13 @@ fn flat(mut content: Vec<Value>) -> Value {
     }
 }
 
-fn data_url(mime: &str, bytes: &[u8]) -> String {
-    let mime = if mime.is_empty() { "application/octet-stream" } else { mime };
-    format!("data:{mime};base64,{}", STANDARD.encode(bytes))
-}
-
-fn image(media: &Media) -> Option<Value> {
-    let url = match &media.source {
-        Source::Bytes(bytes) => data_url(&media.mime, bytes),
+fn image(image: &Media) -> Option<Value> {
+    let url = match &image.source {
+        Source::Bytes(bytes) => media::to_data_url(&image.mime, bytes),
         Source::Url(url) if url.starts_with("http") => url.clone(),
         Source::Url(_) | Source::Text(_) | Source::File(_) => return None,
     };
-    Some(match &media.detail {
+    Some(match &image.detail {
         Some(detail) => json!({ "type": "image_url", "image_url": { "url": url, "detail": detail } }),
         None => json!({ "type": "image_url", "image_url": { "url": url } }),
     })

@@ -193,7 +193,7 @@ struct Glance<'a> {
     #[serde(default, borrow)]
     error: Option<&'a RawValue>,
     #[serde(default, borrow)]
-    choices: Vec<GlanceChoice<'a>>,
+    choices: Option<Vec<GlanceChoice<'a>>>,
 }
 
 #[derive(Deserialize)]
@@ -216,28 +216,34 @@ pub(super) fn summary(body: &[u8]) -> Summary {
         ..Summary::default()
     };
     if let Some(reported) = &glance.usage {
-        let counts = usage::read(reported);
-        summary.usage_seen = !counts.is_silent();
-        summary.usage_final = summary.usage_seen;
-        summary.usage.replace(&counts);
+        summary.report(&usage::read(reported));
     }
-    for choice in &glance.choices {
+    for choice in glance.choices.iter().flatten() {
         let text = choice.message.map_or("", RawValue::get);
         summary.content_bytes += text.len() as u64;
         summary.content_seen |= !text.is_empty();
         let said = choice.finish_reason.as_deref().map_or(StopReason::Unknown, usage::stop_reason);
-        let called = text.contains("\"tool_calls\"") && calls_tools(text);
-        let holds = Holds { tool_calls: called, refusal: false };
-        summary.stop.get_or_insert(usage::meant(said, holds));
+        summary.stop.get_or_insert(usage::meant(said, holds_of(text)));
     }
     summary
 }
 
-fn calls_tools(message: &str) -> bool {
+/// What a message holds that decides how its end is meant.
+fn holds_of(message: &str) -> Holds {
     #[derive(Deserialize)]
-    struct Calls {
+    struct Told<'a> {
         tool_calls: Option<Vec<serde::de::IgnoredAny>>,
+        #[serde(borrow)]
+        refusal: Option<&'a RawValue>,
     }
-    serde_json::from_str::<Calls>(message)
-        .is_ok_and(|message| message.tool_calls.is_some_and(|calls| !calls.is_empty()))
+    if !message.contains("\"tool_calls\"") && !message.contains("\"refusal\"") {
+        return Holds::default();
+    }
+    serde_json::from_str::<Told<'_>>(message).map_or_else(
+        |_| Holds::default(),
+        |told| Holds {
+            tool_calls: told.tool_calls.is_some_and(|calls| !calls.is_empty()),
+            refusal: told.refusal.is_some_and(|refusal| refusal.get() != "\"\""),
+        },
+    )
 }

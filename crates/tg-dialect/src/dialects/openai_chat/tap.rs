@@ -179,7 +179,8 @@ impl Watch {
 
     fn count_text(&mut self, key: &[u8], text: &[u8]) {
         match key {
-            b"content" | b"reasoning_content" | b"reasoning" | b"refusal" | b"text" | b"thinking" => {}
+            b"content" | b"reasoning_content" | b"reasoning" | b"text" | b"thinking" => {}
+            b"refusal" => self.holds.refusal |= !text.is_empty(),
             b"arguments" | b"name" => self.holds.tool_calls = true,
             _ => return,
         }

@@ -89,10 +89,11 @@ impl OpenaiEmbeddings {
         let Ok(glance) = serde_json::from_slice::<Glance>(body) else {
             return Summary { failed: true, ..Summary::default() };
         };
+        let usage = read_usage(&glance.usage);
         Summary {
-            usage: glance.usage.as_ref().map_or_else(Usage::default, Tokens::usage),
-            usage_seen: glance.usage.is_some(),
-            usage_final: glance.usage.is_some(),
+            usage: usage.unwrap_or_default(),
+            usage_seen: usage.is_some(),
+            usage_final: usage.is_some(),
             model: glance.model,
             complete: true,
             ..Summary::default()
@@ -137,7 +138,7 @@ impl EmbedUpstream for OpenaiEmbeddings {
         Ok(EmbedReply {
             model: answer.model.unwrap_or_default(),
             vectors: vectors.ok_or_else(unreadable)?,
-            usage: answer.usage.as_ref().map_or_else(Usage::default, Tokens::usage),
+            usage: read_usage(&answer.usage).unwrap_or_default(),
         })
     }
 }
@@ -212,32 +213,31 @@ enum Vector<'a> {
     Base64(String),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Tokens {
-    #[serde(default)]
     prompt_tokens: u64,
-    #[serde(default)]
     total_tokens: u64,
 }
 
-impl Tokens {
-    /// Some servers report only one of the two.
-    fn usage(&self) -> Usage {
-        let input_tokens = if self.prompt_tokens > 0 { self.prompt_tokens } else { self.total_tokens };
-        Usage { input_tokens, ..Usage::default() }
-    }
+/// What a `usage` object says. Some servers report only one of the two counts, or `null`.
+fn read_usage(usage: &Value) -> Option<Usage> {
+    let count = |name: &str| usage.get(name).and_then(walk::whole);
+    let input_tokens = count("prompt_tokens").filter(|tokens| *tokens > 0).or_else(|| count("total_tokens"))?;
+    Some(Usage { input_tokens, ..Usage::default() })
 }
 
 #[derive(Deserialize)]
 struct Glance {
     model: Option<String>,
-    usage: Option<Tokens>,
+    #[serde(default)]
+    usage: Value,
 }
 
 #[derive(Deserialize)]
 struct Answer {
     model: Option<String>,
-    usage: Option<Tokens>,
+    #[serde(default)]
+    usage: Value,
     data: Vec<AnswerItem>,
 }
 

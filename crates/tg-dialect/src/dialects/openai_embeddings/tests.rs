@@ -94,6 +94,11 @@ fn a_relayed_answer_is_summed_up() {
     let summary = OpenaiEmbeddings.read_summary(body);
     assert_eq!((summary.usage.input_tokens, summary.model.as_deref()), (4, Some("m")));
     assert!(summary.complete && summary.usage_final);
+    let body = br#"{"data":[{"embedding":[1]}],"model":"m","usage":{"prompt_tokens":null,"total_tokens":4.0}}"#;
+    assert_eq!(OpenaiEmbeddings.read_summary(body).usage.input_tokens, 4);
+    let body = br#"{"data":[{"embedding":[1]}],"usage":{"prompt_tokens":null,"total_tokens":null}}"#;
+    let summary = OpenaiEmbeddings.read_summary(body);
+    assert!(summary.complete && !summary.usage_seen && !summary.failed);
     assert!(OpenaiEmbeddings.read_summary(b"<html>").failed);
     let members = Members::scan(br#"{"model":"m","input":[1]}"#).unwrap();
     assert_eq!(OpenaiEmbeddings.peek(&members).unwrap().model, "m");

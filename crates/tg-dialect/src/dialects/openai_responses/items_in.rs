@@ -113,7 +113,7 @@ fn read_part(mut fields: Fields, extra: &mut Extra) -> Result<Option<Part>, Faul
         "refusal" => Content::Refusal(fields.required_string("refusal")?),
         "input_image" => Content::Image(media::read_image(&mut fields)?),
         "input_file" => Content::Document(media::read_file(&mut fields)?),
-        "input_audio" => Content::Audio(media::read_audio(&mut fields)?),
+        "input_audio" => Content::Audio(crate::media::audio(&mut fields)?),
         _ => {
             let mut all = serde_json::Map::from_iter([("type".to_owned(), Value::from(kind.as_str()))]);
             all.extend(fields.rest());

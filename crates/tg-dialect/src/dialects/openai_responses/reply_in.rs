@@ -1,12 +1,12 @@
 //! Reading a provider's whole answer.
 
 use super::seal;
-use super::usage::Counts;
+use super::usage;
 use crate::dialects::openai_fault;
 use serde_json::{Map, Value};
 use tg_kernel::chat::{ChatReply, Content, Part, Stop, StopReason, Thought, ToolUse};
 use tg_kernel::fault::Fault;
-use tg_kernel::usage::{ServiceTier, Usage};
+use tg_kernel::usage::{PartialUsage, ServiceTier, Usage};
 
 /// Reads an answer of status 2xx, which may yet report a failure in its body.
 pub(super) fn decode(body: &[u8]) -> Result<ChatReply, Fault> {
@@ -29,11 +29,11 @@ pub(super) fn decode(body: &[u8]) -> Result<ChatReply, Fault> {
         model: text_of(&response, "model"),
         parts,
         stop: ending.stop,
-        usage: ending.usage.map_or_else(Usage::default, |counts| {
+        usage: {
             let mut usage = Usage::default();
-            usage.replace(&counts.disjoint());
+            usage.replace(&ending.usage);
             usage
-        }),
+        },
         tier: ending.tier,
         latency_ms: None,
     })
@@ -50,7 +50,7 @@ pub(super) struct Seen {
 #[derive(Debug)]
 pub(super) struct Ending {
     pub(super) stop: Stop,
-    pub(super) usage: Option<Counts>,
+    pub(super) usage: PartialUsage,
     pub(super) tier: Option<ServiceTier>,
 }
 
@@ -67,7 +67,7 @@ pub(super) fn read_ending(response: &Map<String, Value>, seen: Seen) -> Result<E
     let reason = stop_reason(response.get("status").and_then(Value::as_str), incomplete, seen).ok_or_else(garbage)?;
     Ok(Ending {
         stop: Stop { reason, sequence: None },
-        usage: response.get("usage").and_then(Counts::read),
+        usage: response.get("usage").map(usage::read).unwrap_or_default(),
         tier: response.get("service_tier").and_then(Value::as_str).and_then(ServiceTier::parse),
     })
 }

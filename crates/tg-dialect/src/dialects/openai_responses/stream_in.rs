@@ -219,7 +219,9 @@ impl Decoder {
             out.push(Event::PartStop { index: part.index });
         }
         out.extend(ending.tier.map(Event::Tier));
-        out.extend(ending.usage.map(|counts| Event::Usage(counts.disjoint())));
+        if !ending.usage.is_silent() {
+            out.push(Event::Usage(ending.usage));
+        }
         out.push(Event::Finish(ending.stop));
         out.push(Event::End);
         self.ended = true;

@@ -254,3 +254,28 @@ fn a_tap_reads_streams_of_other_shapes() {
     assert_eq!((summary.usage.input_tokens, summary.usage.output_tokens, summary.content_bytes), (3, 4, 3));
     assert!(summary.failed && !summary.complete);
 }
+
+#[test]
+fn an_error_without_its_blank_line_is_seen_only_if_it_is_whole() {
+    let error = r#"data: {"type":"error","error":{"type":"overloaded_error","message":"x"}}"#;
+    for (text, failed) in [(error, true), (&error[..error.len() - 1], false), (&error[..30], false)] {
+        let mut tap = AnthropicMessages.tap(false);
+        tap.pass(Bytes::copy_from_slice(text.as_bytes()), &mut Vec::new());
+        tap.close(&mut Vec::new());
+        assert_eq!(tap.summary().failed, failed, "{text}");
+    }
+}
+
+#[test]
+fn counts_that_are_null_are_not_there() {
+    for (usage, seen, is_final) in [
+        (json!({"input_tokens": 5, "output_tokens": 2, "cache_read_input_tokens": null}), true, true),
+        (json!({"input_tokens": 5, "output_tokens": null}), true, false),
+        (json!({"input_tokens": null, "output_tokens": null}), false, false),
+    ] {
+        let body = json!({"content": [], "stop_reason": "end_turn", "usage": usage});
+        let summary = AnthropicMessages.read_summary(body.to_string().as_bytes());
+        assert!(summary.complete, "{body}");
+        assert_eq!((summary.usage_seen, summary.usage_final), (seen, is_final), "{body}");
+    }
+}

@@ -223,3 +223,23 @@ fn a_tap_notices_an_exception() {
     tap.pass(bytes.freeze(), &mut Vec::new());
     assert!(tap.summary().failed && !tap.summary().complete && tap.summary().content_bytes > 0);
 }
+
+#[test]
+fn a_tap_finds_a_stream_whole_at_its_counts_or_at_a_close_between_frames() {
+    let all = full_stream();
+    let whole = stream_of(&all);
+    let stop = stream_of(&all[..all.len() - 1]).len();
+    for (length, before, after) in [
+        (whole.len(), true, true),
+        (stop, false, true),
+        (stop + 20, false, false),
+        (whole.len() - 1, false, false),
+        (40, false, false),
+    ] {
+        let mut tap = BedrockConverse.tap(false);
+        tap.pass(Bytes::copy_from_slice(&whole[..length]), &mut Vec::new());
+        assert_eq!(tap.summary().complete, before, "{length}");
+        tap.close(&mut Vec::new());
+        assert_eq!(tap.summary().complete, after, "{length}");
+    }
+}

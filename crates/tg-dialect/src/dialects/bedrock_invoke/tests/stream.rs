@@ -48,6 +48,14 @@ fn pass(tap: &mut dyn Tap, pieces: &[&[u8]]) -> Vec<u8> {
     out.concat()
 }
 
+/// What the caller gets, and how the stream ended.
+fn carry(rewrap: &mut Rewrap, pieces: &[&[u8]]) -> (Vec<u8>, Result<(), Fault>) {
+    let mut out = BytesMut::new();
+    let read = pieces.iter().try_for_each(|piece| rewrap.pass(piece, &mut out));
+    let end = read.and_then(|()| rewrap.close(&mut out));
+    (out.to_vec(), end)
+}
+
 #[test]
 fn chunks_are_read_as_the_events_in_them() {
     let events = decode(&BedrockInvoke, &chunks(&bedrock_events())).unwrap();
@@ -87,8 +95,8 @@ proptest! {
     #[test]
     fn rewrapping_to_sse_keeps_the_events(cuts in prop::collection::vec(any::<usize>(), 0..40)) {
         let bytes = chunks(&bedrock_events());
-        let mut rewrap = Rewrap::to_sse(call_id());
-        let text = String::from_utf8(pass(&mut rewrap, &pieces(&bytes, &cuts))).unwrap();
+        let mut rewrap = Rewrap::to_sse();
+        let text = String::from_utf8(carry(&mut rewrap, &pieces(&bytes, &cuts)).0).unwrap();
         let expected: Vec<Value> = full_stream().into_iter().filter(|event| event["type"] != "ping").collect();
         prop_assert_eq!(&text, &sse(&expected));
         let summary = rewrap.summary();
@@ -100,7 +108,7 @@ proptest! {
     fn rewrapping_to_chunks_keeps_the_events(cuts in prop::collection::vec(any::<usize>(), 0..40)) {
         let text = sse(&full_stream());
         let mut rewrap = Rewrap::to_chunks(call_id());
-        let bytes = pass(&mut rewrap, &pieces(text.as_bytes(), &cuts));
+        let (bytes, _) = carry(&mut rewrap, &pieces(text.as_bytes(), &cuts));
         prop_assert_eq!(inner(&bytes), bedrock_events());
         prop_assert_eq!(rewrap.summary().stop, Some(StopReason::ToolUse));
         prop_assert!(rewrap.summary().complete && rewrap.summary().usage_final);
@@ -119,42 +127,56 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_never_break_a_rewrap(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        pass(&mut Rewrap::to_sse(call_id()), &[&bytes]);
-        pass(&mut Rewrap::to_chunks(call_id()), &[&bytes]);
+        let _ = carry(&mut Rewrap::to_sse(), &[&bytes]);
+        let _ = carry(&mut Rewrap::to_chunks(call_id()), &[&bytes]);
     }
 }
 
 #[test]
-fn failures_cross_in_the_other_framing_and_end_the_stream() {
+fn a_failure_ends_the_stream_behind_what_came_before_it() {
     let mut bytes = BytesMut::from(&chunks(&bedrock_events()[..2])[..]);
     write_exception("throttlingException", br#"{"message":"Why."}"#, &mut bytes);
     bytes.extend_from_slice(&chunks(&bedrock_events()[2..]));
-    let mut rewrap = Rewrap::to_sse(call_id());
-    let written = data(&String::from_utf8(pass(&mut rewrap, &[&bytes])).unwrap());
-    assert_eq!(written.len(), 3);
-    assert_eq!(written[2]["error"]["type"], "rate_limit_error");
+    let mut rewrap = Rewrap::to_sse();
+    let (written, end) = carry(&mut rewrap, &[&bytes]);
+    assert_eq!(data(&String::from_utf8(written).unwrap()).len(), 2);
+    assert_eq!(end.unwrap_err().class, Class::Limited);
     assert!(rewrap.summary().failed && !rewrap.summary().complete);
 
     let mut events = full_stream()[..2].to_vec();
     events.push(json!({"type": "error", "error": {"type": "overloaded_error", "message": "Why."}}));
     events.extend_from_slice(&full_stream()[2..]);
-    let mut rewrap = Rewrap::to_chunks(call_id());
-    let bytes = pass(&mut rewrap, &[sse(&events).as_bytes()]);
-    let written = frames(&bytes);
-    assert_eq!((written.len(), written[2].kind()), (3, Kind::Exception("serviceUnavailableException")));
-    assert!(rewrap.summary().failed);
+    let text = sse(&events);
+    let until_error = sse(&events[..3]);
+    for (text, whole) in [(text.as_str(), true), (until_error.trim_end(), false)] {
+        let mut rewrap = Rewrap::to_chunks(call_id());
+        let (bytes, end) = carry(&mut rewrap, &[text.as_bytes()]);
+        assert_eq!(frames(&bytes).len(), 2, "{whole}");
+        assert_eq!(end.unwrap_err().class, Class::Overloaded, "{whole}");
+        assert!(rewrap.summary().failed, "{whole}");
+    }
 
-    let mut rewrap = Rewrap::to_sse(call_id());
-    let written = data(&String::from_utf8(pass(&mut rewrap, &[b"<html>not frames</html>"])).unwrap());
-    assert_eq!(written[0]["error"]["type"], "api_error");
+    let mut rewrap = Rewrap::to_sse();
+    let (written, end) = carry(&mut rewrap, &[b"<html>not frames</html>"]);
+    assert!(written.is_empty() && rewrap.summary().failed);
+    assert_eq!(end.unwrap_err().code, "upstream_garbage");
+}
+
+#[test]
+fn a_stream_that_ends_inside_a_frame_is_not_whole() {
+    let bytes = chunks(&bedrock_events());
+    let torn = [&bytes[..], &bytes[..20]].concat();
+    let mut tap = BedrockInvoke.tap(false);
+    assert_eq!(pass(tap.as_mut(), &[&torn]), torn);
+    assert!(!tap.summary().complete);
 }
 
 #[test]
 fn a_last_event_without_its_blank_line_is_carried() {
     let text = sse(&full_stream());
     let mut rewrap = Rewrap::to_chunks(call_id());
-    assert_eq!(inner(&pass(&mut rewrap, &[text.trim_end().as_bytes()])), bedrock_events());
+    assert_eq!(inner(&carry(&mut rewrap, &[text.trim_end().as_bytes()]).0), bedrock_events());
     let mut rewrap = Rewrap::to_chunks(call_id());
-    pass(&mut rewrap, &[&text.as_bytes()[..text.len() - 12]]);
+    carry(&mut rewrap, &[&text.as_bytes()[..text.len() - 12]]).1.unwrap();
     assert!(!rewrap.summary().complete);
 }

@@ -70,11 +70,20 @@ fn streams_of_other_families_are_counted() {
             json!({"generation": "", "stop_reason": "stop", "amazon-bedrock-invocationMetrics": metrics}),
         ],
         vec![
+            json!({"type": "message-start", "id": "x"}),
+            json!({"type": "content-delta", "delta": {"message": {"content": {"text": "amazon-bedrock-invocationMetrics"}}}}),
+            json!({"type": "message-end", "stop_reason": "stop", "amazon-bedrock-invocationMetrics": metrics}),
+        ],
+        vec![
             json!({"outputText": "hi", "completionReason": "FINISH", "inputTextTokenCount": 3, "totalOutputTextTokenCount": 4}),
         ],
     ] {
         let mut tap = BedrockInvoke.tap(false);
-        tap.pass(chunks(&events), &mut Vec::new());
+        let last = events.len() - 1;
+        tap.pass(chunks(&events[..last]), &mut Vec::new());
+        assert!(!tap.summary().complete, "{}", Value::from(events.clone()));
+        tap.pass(chunks(&events[last..]), &mut Vec::new());
+        tap.close(&mut Vec::new());
         let summary = tap.summary();
         assert_eq!(
             (summary.usage, summary.stop),
@@ -84,6 +93,24 @@ fn streams_of_other_families_are_counted() {
         );
         assert!(summary.complete && summary.usage_final && summary.content_bytes > 0);
     }
+}
+
+#[test]
+fn events_of_claude_that_are_not_known_yet_pass_and_count_for_nothing() {
+    let events = [
+        json!({"type": "message_start", "message": {"usage": {"input_tokens": 3}}}),
+        json!({"type": "budget_note", "usage": {"input_tokens": 99, "output_tokens": 99}, "stop_reason": "max_tokens"}),
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 4}}),
+        json!({"type": "message_stop"}),
+    ];
+    let (mut tap, mut out) = (BedrockInvoke.tap(false), Vec::new());
+    let bytes = chunks(&events);
+    tap.pass(bytes.clone(), &mut out);
+    tap.close(&mut out);
+    assert_eq!(out, [bytes]);
+    let summary = tap.summary();
+    assert_eq!((summary.usage, summary.stop), (tokens(3, 4), Some(StopReason::EndTurn)));
+    assert!(summary.complete && summary.usage_final);
 }
 
 #[test]

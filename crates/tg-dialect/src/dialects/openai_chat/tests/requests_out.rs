@@ -89,14 +89,14 @@ fn what_cannot_be_said_is_named() {
         [
             "cache_control",
             "container",
+            "content.document",
             "content.document.citations",
             "content.document.context",
-            "content.document.source",
+            "content.reasoning",
             "content.search_result",
             "stop=clamped",
             "thinking.budget_tokens=changed",
             "thinking.display",
-            "thinking_blocks",
             "top_k",
         ]
     );

@@ -5,7 +5,8 @@ use crate::dialects::openai_chat::OpenaiChat;
 use crate::tap::Summary;
 use bytes::Bytes;
 use proptest::prelude::*;
-use tg_kernel::chat::StopReason;
+use tg_kernel::chat::{Stop, StopReason};
+use tg_kernel::event::Event;
 use tg_kernel::usage::ServiceTier;
 
 const HEAD: &str = ": hi\n\ndata: {\"id\":\"x\",\"model\":\"m1\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}],\"usage\":null}\n\n";
@@ -37,6 +38,30 @@ fn a_whole_stream_is_summed_up() {
     assert_eq!((found.stop, found.tier), (Some(StopReason::ToolUse), Some(ServiceTier::Flex)));
     assert_eq!(found.model.as_deref(), Some("m1"));
     assert_eq!(found.content_bytes, "a\\\"usage\\\":{\\\"d}é".len() as u64 + 2);
+}
+
+#[test]
+fn a_refusal_is_seen_as_the_decoder_sees_it() {
+    let refusal = "data: {\"choices\":[{\"index\":0,\"delta\":{\"refusal\":\"No.\"},\"finish_reason\":null}]}\n\n";
+    let none = refusal.replace("\"No.\"", "null");
+    for (stream, stop) in [
+        ([HEAD, refusal, LAST].concat(), StopReason::Refusal),
+        ([HEAD, TEXT, &none, LAST].concat(), StopReason::EndTurn),
+    ] {
+        assert_eq!(summary(&stream).stop, Some(stop));
+        let (mut decoder, mut events) = (OpenaiChat::OPENAI.decoder(), Vec::new());
+        decoder.decode(stream.as_bytes(), &mut events).unwrap();
+        assert!(events.contains(&Event::Finish(Stop { reason: stop, sequence: None })), "{events:?}");
+    }
+    for (refusal, stop) in
+        [("\"No.\"", StopReason::Refusal), ("\"\"", StopReason::EndTurn), ("null", StopReason::EndTurn)]
+    {
+        let body = format!(
+            "{{\"choices\":[{{\"message\":{{\"content\":null,\"refusal\":{refusal}}},\"finish_reason\":\"stop\"}}]}}"
+        );
+        assert_eq!(OpenaiChat::OPENAI.read_summary(body.as_bytes()).stop, Some(stop));
+        assert_eq!(OpenaiChat::OPENAI.decode_reply(body.as_bytes()).unwrap().stop.reason, stop);
+    }
 }
 
 #[test]

@@ -113,3 +113,31 @@ fn failures_in_a_body_are_faults() {
         assert_eq!((fault.class, fault.code), (class, code), "{body}");
     }
 }
+
+#[test]
+fn a_response_in_any_state_is_an_answer() {
+    let counted = json!({ "input_tokens": 5, "output_tokens": 2 });
+    let uncounted = json!({ "input_tokens": 5, "input_tokens_details": { "cached_tokens": null }, "output_tokens": null,
+        "output_tokens_details": null });
+    for (status, error, usage, failed, input, is_final) in [
+        ("queued", json!(null), json!(null), false, 0, false),
+        ("in_progress", json!(null), json!(null), false, 0, false),
+        ("failed", json!({ "code": "server_error", "message": "x" }), counted.clone(), true, 5, true),
+        ("cancelled", json!(null), json!(null), true, 0, false),
+        ("completed", json!(null), counted, false, 5, true),
+        ("completed", json!(null), uncounted, false, 5, false),
+        ("some_later_word", json!(null), json!({}), false, 0, false),
+    ] {
+        for output in [json!([]), json!(null), json!([{ "type": "message", "content": "not a list" }, 5])] {
+            let body = json!({ "object": "response", "status": status, "error": error, "usage": usage, "model": "m",
+                "output": output, "service_tier": null, "incomplete_details": null });
+            let summary = OpenaiResponses.read_summary(body.to_string().as_bytes());
+            assert_eq!((summary.complete, summary.failed), (true, failed), "{body}");
+            assert_eq!((summary.usage.input_tokens, summary.usage_final), (input, is_final), "{body}");
+            assert_eq!(summary.model.as_deref(), Some("m"));
+        }
+    }
+    for body in ["{}", "[]", "null", r#"{"error":{"message":"x"}}"#, r#"{"status":"ok"}"#, r#"{"output":["#] {
+        assert!(!OpenaiResponses.read_summary(body.as_bytes()).complete, "{body}");
+    }
+}

@@ -220,3 +220,37 @@ fn a_provider_s_failures_are_faults() {
     }
     assert_eq!(read(b"data: {\n\n").unwrap_err().code, "upstream_garbage");
 }
+
+#[test]
+fn a_last_event_of_any_size_is_understood() {
+    let filler = "x".repeat(1 << 20);
+    let items: Vec<Value> = (0..10).map(|_| json!({ "type": "image_generation_call", "result": filler })).collect();
+    let usage = json!({ "input_tokens": 10, "input_tokens_details": { "cached_tokens": 4 }, "output_tokens": 3 });
+    let tools = json!([{ "parameters": { "properties": { "usage": { "type": "object" } } } }]);
+    let response = json!({ "object": "response", "status": "completed", "instructions": filler, "output": items,
+        "usage": usage, "model": "m", "tools": tools, "service_tier": "flex", "error": null });
+    let last = json!({ "type": "response.completed", "response": response });
+    let call = json!({ "type": "response.output_item.added", "item": { "type": "function_call" } });
+    for (before, stop) in [(String::new(), StopReason::EndTurn), (format!("data: {call}\n\n"), StopReason::ToolUse)] {
+        for end in ["", "\n\n"] {
+            let stream = format!("{before}event: response.completed\ndata: {last}{end}");
+            let (mut tap, mut out) = (OpenaiResponses.tap(false), Vec::new());
+            for chunk in stream.as_bytes().chunks(60_000) {
+                tap.pass(Bytes::copy_from_slice(chunk), &mut out);
+            }
+            tap.close(&mut out);
+            assert!(out.concat() == stream.as_bytes());
+            let summary = tap.summary();
+            assert!(summary.complete && summary.usage_final && !summary.failed);
+            assert_eq!((summary.usage.input_tokens, summary.usage.cache_read_tokens), (6, 4));
+            assert_eq!((summary.stop, summary.model.as_deref()), (Some(stop), Some("m")));
+        }
+    }
+}
+
+#[test]
+fn an_error_without_its_blank_line_is_seen_only_if_it_is_whole() {
+    let error = "event: error\ndata: {\"type\":\"error\",\"message\":\"x\"}";
+    assert!(watch(error.as_bytes()).failed);
+    assert!(!watch(&error.as_bytes()[..error.len() - 1]).failed);
+}
