@@ -414,3 +414,24 @@ fn the_greeting_names_addresses_that_can_be_called() {
     assert!(told.contains(&format!(" https://{address}/v1/chat/completions ")), "{told}");
     assert!(told.contains("0.0.0.0"), "{told}");
 }
+
+#[test]
+fn the_demo_ends_cleanly_at_any_signal() {
+    for (arguments, marker, signal, succeeds) in [
+        (&["demo", "--seconds", "1"][..], "gateway keeps running", "TERM", true),
+        (&["demo", "--seconds", "1"], "gateway keeps running", "INT", true),
+        (&["demo", "--seconds", "600"], "gateway:", "TERM", true),
+        (&["demo", "--seconds", "600", "--exit"], "gateway:", "HUP", false),
+    ] {
+        let folder = TempDir::new().unwrap();
+        let mut demo = command(folder.path(), arguments);
+        demo.env("TMPDIR", folder.path());
+        let mut running = Running::start(demo);
+        running.word_after(marker);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "{arguments:?}");
+        running.signal(signal);
+        let status = running.ended();
+        assert_eq!(status.code(), Some(i32::from(!succeeds)), "{arguments:?}: {}", running.log.lock().unwrap());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{arguments:?}: its store is removed");
+    }
+}
