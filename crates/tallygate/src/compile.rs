@@ -67,9 +67,7 @@ fn catalogue(document: &Document) -> Result<Arc<Catalogue>> {
     let embedded = Catalogue::embedded()?;
     let Some(path) = &document.pricing.overrides else { return Ok(embedded) };
     let shown = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("pricing.overrides: cannot read {shown}"))?;
-    let value: serde_json::Value =
-        serde_json::from_str(&text).with_context(|| format!("pricing.overrides: {shown} is not JSON"))?;
+    let value = tg_config::load::value_from_file(path).context("pricing.overrides")?;
     let rows = tg_catalog::parse_overrides(&value).map_err(|problems| overrides_wrong(path, &problems))?;
     let overridden = embedded.with_overrides(&shown.to_string(), rows).map_err(|p| overrides_wrong(path, &p))?;
     for jump in &overridden.jumps {
