@@ -6,16 +6,17 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tg_admin::api::Policy;
 use tg_catalog::{Catalogue, OverrideProblem};
 use tg_config::document::{self, AuthScheme, Document, ProviderKind};
-use tg_config::grammar::{Keepalive, Pattern};
+use tg_config::grammar::Keepalive;
 use tg_config::secrets::Secrets;
 use tg_dialect::dialects::openai_chat::OpenaiChat;
 use tg_kernel::secret::Secret;
 use tg_net::egress::EgressPolicy;
 use tg_policy::route::{OnLoss, Routes, Rule, RuleTarget, UnknownPrice};
 use tg_proxy::snapshot::{Ceiling, Limits, OnDisconnect, Snapshot, Streams};
-use tg_store::team::{DeclaredTeam, TagPolicy, TagSources, TeamPolicy, UnknownProject};
+use tg_store::team::DeclaredTeam;
 use tg_upstream::provider::{PriceScope, Provider, Timeouts, Upstream};
 use tg_upstream::providers::anthropic::{self, Anthropic};
 use tg_upstream::providers::bedrock::{self, Bedrock, Identity};
@@ -67,9 +68,7 @@ fn catalogue(document: &Document) -> Result<Arc<Catalogue>> {
     let embedded = Catalogue::embedded()?;
     let Some(path) = &document.pricing.overrides else { return Ok(embedded) };
     let shown = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("pricing.overrides: cannot read {shown}"))?;
-    let value: serde_json::Value =
-        serde_json::from_str(&text).with_context(|| format!("pricing.overrides: {shown} is not JSON"))?;
+    let value = tg_config::load::value_from_file(path).context("pricing.overrides")?;
     let rows = tg_catalog::parse_overrides(&value).map_err(|problems| overrides_wrong(path, &problems))?;
     let overridden = embedded.with_overrides(&shown.to_string(), rows).map_err(|p| overrides_wrong(path, &p))?;
     for jump in &overridden.jumps {
@@ -226,47 +225,6 @@ impl Vendor<'_> {
 /// The teams that the document declares, with what they inherit from `identity`.
 #[must_use]
 pub fn teams(document: &Document) -> Vec<DeclaredTeam> {
-    let inherited = &document.identity;
-    document
-        .teams
-        .iter()
-        .map(|team| {
-            let tags = team.tags.as_ref().unwrap_or(&inherited.tags);
-            let default_project = team.default_project.as_ref().or(inherited.default_project.as_ref());
-            let mut projects: Vec<String> = team.projects.iter().map(|p| p.as_str().to_owned()).collect();
-            if let Some(default) = default_project.map(|p| p.as_str().to_owned()).filter(|p| !projects.contains(p)) {
-                projects.push(default);
-            }
-            DeclaredTeam {
-                name: team.name.shared(),
-                policy: TeamPolicy {
-                    projects,
-                    default_project: default_project.map(|p| p.as_str().to_owned()),
-                    unknown_project: match team.unknown_project.unwrap_or(inherited.unknown_project) {
-                        document::UnknownProject::Refuse => UnknownProject::Refuse,
-                        document::UnknownProject::BookToDefault => UnknownProject::BookToDefault,
-                    },
-                    environments: team.environments.iter().map(|e| e.as_str().to_owned()).collect(),
-                    tags: TagPolicy {
-                        allowed: tags.allow.iter().map(|p| p.as_str().to_owned()).collect(),
-                        count_max: u16::from(tags.max),
-                        sources: TagSources {
-                            header: tags.sources.contains(&document::TagSource::Header),
-                            body: tags.sources.contains(&document::TagSource::Body),
-                        },
-                    },
-                    models: models(team.models.as_deref()),
-                },
-            }
-        })
-        .collect()
-}
-
-/// A document's empty list allows no model; a policy's allows all. The empty pattern matches no model's name.
-fn models(declared: Option<&[Pattern]>) -> Vec<String> {
-    match declared {
-        None => Vec::new(),
-        Some([]) => vec![String::new()],
-        Some(patterns) => patterns.iter().map(|p| p.as_str().to_owned()).collect(),
-    }
+    let policy = |team: &document::Team| Policy::declared(team, &document.identity).into();
+    document.teams.iter().map(|team| DeclaredTeam { name: team.name.shared(), policy: policy(team) }).collect()
 }

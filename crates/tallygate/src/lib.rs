@@ -6,6 +6,8 @@ pub mod compile;
 mod demo;
 mod first_key;
 pub mod gateway;
+mod paste;
 pub mod process;
+mod signals;
 pub mod source;
 pub mod telemetry;

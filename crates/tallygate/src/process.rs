@@ -2,6 +2,8 @@
 
 use crate::admin::Admin;
 use crate::gateway::{Gateway, Surroundings};
+use crate::paste::Reach;
+use crate::signals::{Signals, Wish};
 use crate::source::{Loaded, Source};
 use crate::telemetry::Telemetry;
 use crate::{admin, first_key};
@@ -11,7 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tg_config::document::{Document, Listen};
 use tg_net::tls::TrustedRoots;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How often the configuration file is looked at. It is read whole: mounted files change without a new date.
 const FILE_TICK: Duration = Duration::from_secs(1);
@@ -109,9 +110,15 @@ fn needs_restart(started: &Document, now: &Document) -> Vec<&'static str> {
 /// What the operator reads when the gateway is up.
 fn greeting(loaded: &Loaded, gateway: &Gateway, source: &Source, admin: std::net::SocketAddr) -> Result<String> {
     let mut text = String::new();
-    let scheme = if loaded.document.listen.tls.is_some() { "https" } else { "http" };
-    writeln!(text, "tallygate is up on {scheme}://{}", gateway.address)?;
-    writeln!(text, "  admin:     http://{admin}  (/metrics, /healthz, /readyz)")?;
+    let reach = Reach::of(gateway.address, loaded.document.listen.tls.as_ref());
+    let where_else = if reach.everywhere {
+        format!("  (and on this machine's other addresses: {})", gateway.address)
+    } else {
+        String::new()
+    };
+    writeln!(text, "tallygate is up on {}{where_else}", reach.base)?;
+    let admin = Reach::of(admin, loaded.document.admin.tls.as_ref());
+    writeln!(text, "  admin:     {}  (/metrics, /healthz, /readyz)", admin.base)?;
     writeln!(text, "  store:     {}", gateway.store.place())?;
     let providers: Vec<&str> = loaded.document.providers.iter().map(|p| p.name.as_str()).collect();
     let origin = source.file().map_or("the environment".to_owned(), |path| path.display().to_string());
@@ -119,40 +126,10 @@ fn greeting(loaded: &Loaded, gateway: &Gateway, source: &Source, admin: std::net
     for note in &loaded.notes {
         writeln!(text, "  note:      {note}")?;
     }
-    if let Some(first) = first_key::issue(gateway, loaded)? {
+    if let Some(first) = first_key::issue(gateway, loaded, &reach)? {
         write!(text, "\n{first}")?;
     }
     Ok(text)
-}
-
-/// What the system asks for.
-enum Wish {
-    End,
-    Reload,
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Wish {
-        tokio::select! {
-            _ = self.terminate.recv() => Wish::End,
-            _ = self.interrupt.recv() => Wish::End,
-            _ = self.hang_up.recv() => Wish::Reload,
-        }
-    }
 }
 
 struct Watch {

@@ -2,7 +2,7 @@
 
 use crate::catalogue::{Catalogue, Provenance};
 use crate::row::{Rates, Row, rate_sets};
-use crate::source::RowSource;
+use crate::source::{RateSource, RowSource};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ const END_OF_TIME: Timestamp = Timestamp::from_micros(i64::MAX);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {reason}")]
 pub struct OverrideProblem {
-    /// Where: `rows[3]`.
+    /// Where: `rows[3]`, `rows[3].rates[0]`.
     pub path: String,
     /// What is wrong.
     pub reason: String,
@@ -63,8 +63,20 @@ pub struct Overridden {
 /// # Errors
 /// Every row that is not of the schema, with its place.
 pub fn parse_overrides(document: &Value) -> Result<Vec<RowSource<'static>>, Vec<OverrideProblem>> {
-    let whole = |reason: &str| vec![OverrideProblem { path: "rows".into(), reason: reason.into() }];
-    let rows = document.get("rows").unwrap_or(document).as_array();
+    let problem = |path: String, reason: String| OverrideProblem { path, reason };
+    let whole = |reason: &str| vec![problem("rows".into(), reason.into())];
+    let rows = match document {
+        Value::Object(members) => {
+            let unknown = members.keys().filter(|name| *name != "rows");
+            let unknown: Vec<_> =
+                unknown.map(|name| problem(name.clone(), "is not known here, only `rows` is".into())).collect();
+            if !unknown.is_empty() {
+                return Err(unknown);
+            }
+            members.get("rows").and_then(Value::as_array)
+        }
+        list => list.as_array(),
+    };
     let rows = rows.ok_or_else(|| whole("must be a list of rows"))?;
     if rows.len() > MOST_ROWS {
         return Err(whole(&format!("{} rows are too many; the most is {MOST_ROWS}", rows.len())));
@@ -74,10 +86,23 @@ pub fn parse_overrides(document: &Value) -> Result<Vec<RowSource<'static>>, Vec<
     for (at, row) in rows.iter().enumerate() {
         match RowSource::deserialize(row) {
             Ok(row) => read.push(row.into_owned()),
-            Err(error) => problems.push(OverrideProblem { path: format!("rows[{at}]"), reason: error.to_string() }),
+            Err(error) => {
+                let wrong = wrong_rates(at, row);
+                let whole = problem(format!("rows[{at}]"), error.to_string());
+                problems.extend(if wrong.is_empty() { vec![whole] } else { wrong });
+            }
         }
     }
     if problems.is_empty() { Ok(read) } else { Err(problems) }
+}
+
+/// What is wrong within the rates of a row, each with its own place.
+fn wrong_rates(row: usize, value: &Value) -> Vec<OverrideProblem> {
+    let rates = value.get("rates").and_then(Value::as_array).into_iter().flatten().enumerate();
+    let wrong = rates.filter_map(|(at, rate)| Some((at, RateSource::deserialize(rate).err()?)));
+    wrong
+        .map(|(at, error)| OverrideProblem { path: format!("rows[{row}].rates[{at}]"), reason: error.to_string() })
+        .collect()
 }
 
 impl Catalogue {

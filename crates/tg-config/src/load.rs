@@ -18,14 +18,37 @@ pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// # Errors
 /// As [`from_text`], and a problem when the file cannot be read.
 pub fn from_file(path: &std::path::Path) -> Result<Document, Problems> {
+    let (origin, text) = read(path)?;
+    from_text(&origin, &text)
+}
+
+/// Reads the file at `path` as [`from_file`] does, but for its schema: what is in it is the caller's to judge.
+///
+/// # Errors
+/// A problem when the file cannot be read, or is outside of the subset of YAML that is read. JSON is within it.
+pub fn value_from_file(path: &std::path::Path) -> Result<serde_json::Value, Problems> {
+    let (origin, text) = read(path)?;
+    tree(&origin, &text).map(Node::into_json)
+}
+
+/// The file's name, for problems, and its text.
+fn read(path: &std::path::Path) -> Result<(String, String), Problems> {
     let origin = path.display().to_string();
     let problem = |message: String, hint: &str| Problems::one(&origin, Problem::new(Path::root(), message, hint));
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
-    read.map_err(|error| problem(format!("the file cannot be read: {error}"), "check the path and who may read it"))?;
+    let done = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    done.map_err(|error| problem(format!("the file cannot be read: {error}"), "check the path and who may read it"))?;
     let text = String::from_utf8(bytes)
         .map_err(|_| problem("the file is not UTF-8".to_owned(), "save it as UTF-8 without a signature"))?;
-    from_text(&origin, &text)
+    Ok((origin, text))
+}
+
+fn tree(origin: &str, text: &str) -> Result<Node, Problems> {
+    if text.len() as u64 > FILE_BYTES_MAX {
+        let problem = Problem::new(Path::root(), "the file is larger than 4 MiB", "split it up");
+        return Err(Problems::one(origin, problem));
+    }
+    parse(text).map_err(|problem| Problems::one(origin, problem))
 }
 
 /// Reads `text`, which came from `origin` (named in the problems). The outcome has been checked, and states the usual
@@ -35,11 +58,7 @@ pub fn from_file(path: &std::path::Path) -> Result<Document, Problems> {
 /// Everything that is wrong, in the order of the text. Where a part is wrong in itself, no more is said of what depends
 /// on that part alone.
 pub fn from_text(origin: &str, text: &str) -> Result<Document, Problems> {
-    if text.len() as u64 > FILE_BYTES_MAX {
-        let problem = Problem::new(Path::root(), "the file is larger than 4 MiB", "split it up");
-        return Err(Problems::one(origin, problem));
-    }
-    let root = parse(text).map_err(|problem| Problems::one(origin, problem))?;
+    let root = tree(origin, text)?;
     let mut shape = compare(json_schema(), &root);
     let mut all = std::mem::take(&mut shape.problems);
     let document = shape.kept.take().map(serde_json::from_value::<Document>);

@@ -2,12 +2,28 @@
 
 use crate::problem::{Path, Position, Problem};
 use granit_parser::{Event, Options, Parser, ScalarStyle, Span};
+use serde_json::Value as Json;
 
 /// A value and where it stands.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) value: Value,
     pub(crate) position: Position,
+}
+
+impl Node {
+    /// The value without its places.
+    pub(crate) fn into_json(self) -> Json {
+        match self.value {
+            Value::Null => Json::Null,
+            Value::Bool(value) => value.into(),
+            Value::Whole(number) => number.into(),
+            Value::Real(number) => number.into(),
+            Value::Text(text) => text.into(),
+            Value::List(nodes) => nodes.into_iter().map(Self::into_json).collect(),
+            Value::Map(entries) => entries.into_iter().map(|entry| (entry.key, entry.node.into_json())).collect(),
+        }
+    }
 }
 
 #[derive(Debug)]

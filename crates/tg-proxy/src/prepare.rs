@@ -21,6 +21,8 @@ use tg_upstream::headers;
 use tg_upstream::provider::Upstream;
 use tg_upstream::road::{Mode, Road};
 
+mod crossing;
+
 /// A request for one target, short of its address and credentials.
 pub(crate) struct Prepared {
     pub(crate) road: Road,
@@ -62,6 +64,9 @@ pub(crate) fn prepare(outgoing: &Outgoing<'_>, target: &Target, provider: &Upstr
     let road = provider.provider.road(operation, caller, &target.model).ok_or_else(|| unsupported(operation))?;
     let spoken = provider.provider.speaks(road.dialect);
     let kind = if operation == Operation::CountTokens { Kind::Count } else { Kind::Chat };
+    if caller == Dialect::BedrockInvoke && road.mode != Mode::Relay {
+        crossing::only_claudes(&outgoing.peek.model, outgoing.members)?;
+    }
     let written = match (road.mode, operation) {
         (Mode::Relay, _) => relay(outgoing, target, provider)?,
         (Mode::Rewrap, _) => rewrap(outgoing, target, road)?,
@@ -136,6 +141,7 @@ fn relay(outgoing: &Outgoing<'_>, target: &Target, provider: &Upstream) -> Resul
 fn rewrap(outgoing: &Outgoing<'_>, target: &Target, road: Road) -> Result<Written, Fault> {
     let (members, facts) = (outgoing.members, &outgoing.call.facts);
     if road.dialect == Dialect::BedrockInvoke {
+        crossing::only_bytes(members)?;
         let version = facts.api_version.as_deref();
         let encoded = bedrock_invoke::messages_to_invoke(members, &target.model, version, &facts.betas);
         return Ok(Written { encoded, headers: HeaderMap::new(), ..Written::own(outgoing, Bytes::new()) });

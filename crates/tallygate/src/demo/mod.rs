@@ -7,6 +7,8 @@ mod traffic;
 use crate::commands::report_text;
 use crate::commands::terminal::say;
 use crate::gateway::{Gateway, Surroundings};
+use crate::paste::word;
+use crate::signals::Signals;
 use crate::source::Loaded;
 use anyhow::{Result, bail};
 use clap::Args;
@@ -47,8 +49,29 @@ impl Demo {
         runtime.block_on(self.play(&sim, &loaded))
     }
 
+    /// Ends at a signal, at any time; the gateway is drained and the store removed however it ends.
     async fn play(self, sim: &Sim, loaded: &Loaded) -> Result<()> {
+        let mut signals = Signals::listen()?;
         let gateway = Gateway::start(loaded, &Surroundings { roots: TrustedRoots::none() }, Vec::new())?;
+        let shown = tokio::select! {
+            shown = self.show(sim, &gateway, loaded) => Some(shown),
+            _ = signals.next() => None,
+        };
+        if !self.exit && matches!(shown, Some(Ok(_))) {
+            signals.next().await;
+        }
+        end(gateway).await?;
+        match shown {
+            Some(Ok(true)) => Ok(()),
+            Some(Ok(false)) => bail!("report, ledger and providers do not agree"),
+            Some(Err(error)) => Err(error),
+            None if self.exit => bail!("a signal came before the comparison"),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends the traffic and shows what came of it; whether all books agree.
+    async fn show(&self, sim: &Sim, gateway: &Gateway, loaded: &Loaded) -> Result<bool> {
         let keys = scenario::keys(&gateway.living.directory, gateway.living.clock.now())?;
         say(format_args!(
             "Tallygate demo. The providers are SIMULATED, on this machine; no call leaves it and nothing is billed.\n\
@@ -56,17 +79,14 @@ impl Demo {
             gateway.address,
             scenario::PROVIDERS.join(", ")
         ))?;
-        self.send(&gateway, &keys).await?;
-        let agreement = agreement::reach(sim, &gateway, loaded).await?;
+        self.send(gateway, &keys).await?;
+        let agreement = agreement::reach(sim, gateway, loaded).await?;
         say(report_text(&gateway.store.ledger()?, &scenario::question())?)?;
         say(&agreement)?;
-        let agreed = agreement.holds();
         if !self.exit {
-            say(invitation(&gateway, &keys)?)?;
-            tokio::signal::ctrl_c().await?;
+            say(invitation(gateway, &keys)?)?;
         }
-        end(gateway).await?;
-        if agreed { Ok(()) } else { bail!("report, ledger and providers do not agree") }
+        Ok(agreement.holds())
     }
 
     async fn send(&self, gateway: &Gateway, keys: &[TeamKey]) -> Result<()> {
@@ -103,7 +123,7 @@ fn invitation(gateway: &Gateway, keys: &[TeamKey]) -> Result<String> {
         "  curl -sN http://{address}/v1/messages -H \"x-api-key: $KEY\" -H 'anthropic-version: 2023-06-01' \\\n    \
          -d '{{\"model\":\"claude-haiku-4-5\",\"max_tokens\":200,\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"hello\"}}]}}'\n"
     )?;
-    write!(text, "  tallygate report --store {} --by team,model", gateway.store.place())?;
+    write!(text, "  tallygate report --store {} --by team,model", word(gateway.store.place()))?;
     Ok(text)
 }
 

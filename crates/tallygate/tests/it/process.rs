@@ -3,26 +3,81 @@
 use crate::speak::{CHAT, Manner, ask, echo, hear, streamed};
 use crate::wire::{Call, Exchange};
 use crate::world::{DEADLINE, Setup, document, nobody, rows, until};
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use tg_kernel::clock::{Clock as _, SystemClock};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::record::Ending;
 use tg_kernel::usage::UsageSource;
 use tg_sim::{DEFAULT_ACCESS_KEY_ID, DEFAULT_KEY, DEFAULT_SECRET_ACCESS_KEY, Sim};
+use tg_store::Store;
+use tg_store::team::{TeamPolicy, TeamState};
+
+/// A command that runs, and what it says. Killed when dropped.
+struct Running {
+    child: Child,
+    told: Arc<Mutex<String>>,
+    log: Arc<Mutex<String>>,
+}
+
+impl Running {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (told, log) = (kept(child.stdout.take().unwrap()), kept(child.stderr.take().unwrap()));
+        Self { child, told, log }
+    }
+
+    /// Waits until it says this, and answers the word that follows.
+    fn word_after(&self, marker: &str) -> String {
+        until(&format!("'{marker}' is said; the log: {}", self.log.lock().unwrap()), || {
+            let told = self.told.lock().unwrap();
+            let line = told.split_once(marker)?.1.split_once('\n')?.0;
+            Some(line.split(' ').next()?.to_owned())
+        })
+    }
+
+    /// Sends a signal by its name.
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    fn ended(&mut self) -> ExitStatus {
+        until("it ends", || self.child.try_wait().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The lines of a stream, as they come.
+fn kept(stream: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let lines: Arc<Mutex<String>> = Arc::default();
+    let kept = Arc::clone(&lines);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            kept.lock().unwrap().push_str(&(line + "\n"));
+        }
+    });
+    lines
+}
 
 /// A gateway as a process of its own. Killed when dropped.
 pub(crate) struct Process {
-    child: Child,
+    running: Running,
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
     /// The first key, where one was made.
     pub(crate) key: Option<String>,
-    log: Arc<Mutex<String>>,
     /// From the start of the process to the answer of its readiness probe.
     pub(crate) started_in: Duration,
 }
@@ -53,69 +108,34 @@ fn outcome(mut command: Command) -> Output {
 impl Process {
     pub(crate) fn start(folder: &Path) -> Self {
         let began = Instant::now();
-        let mut child = command(folder, &["serve", "--config", "tallygate.yaml"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log: Arc<Mutex<String>> = Arc::default();
-        let (kept, stderr) = (Arc::clone(&log), child.stderr.take().unwrap());
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                let mut log = kept.lock().unwrap();
-                log.push_str(&line);
-                log.push('\n');
-            }
-        });
-        let told: Arc<Mutex<String>> = Arc::default();
-        let (kept, stdout) = (Arc::clone(&told), child.stdout.take().unwrap());
-        std::thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                kept.lock().unwrap().push_str(&(line + "\n"));
-            }
-        });
-        let find = |marker: &str| {
-            until(&format!("'{marker}' in the greeting; the log: {}", log.lock().unwrap()), || {
-                let told = told.lock().unwrap();
-                let after = told.split_once(marker)?.1.split_once('\n')?.0;
-                Some(after.split([' ', '\n']).next()?.parse().unwrap())
-            })
-        };
+        let running = Running::start(command(folder, &["serve", "--config", "tallygate.yaml"]));
+        let find = |marker: &str| running.word_after(marker).parse().unwrap();
         let (address, admin) = (find("is up on http://"), find("admin:     http://"));
         until("it is ready", || (Call::new("GET", "/readyz").send(address).status == 200).then_some(()));
         let started_in = began.elapsed();
-        let key = told.lock().unwrap().split_once("TALLYGATE_KEY=").and_then(|(_, rest)| {
+        let key = running.told.lock().unwrap().split_once("TALLYGATE_KEY=").and_then(|(_, rest)| {
             let key: String = rest.chars().take_while(|c| !c.is_whitespace()).collect();
             (!key.is_empty()).then_some(key)
         });
-        Self { child, address, admin, key, log, started_in }
+        Self { running, address, admin, key, started_in }
     }
 
     pub(crate) fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
+        self.running.log.lock().unwrap().clone()
     }
 
     /// Sends a signal by its name.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+        self.running.signal(name);
     }
 
     pub(crate) fn ended(&mut self) -> ExitStatus {
-        until("it ends", || self.child.try_wait().unwrap())
+        self.running.ended()
     }
 
     fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        self.running.child.kill().unwrap();
+        self.running.child.wait().unwrap();
     }
 }
 
@@ -309,4 +329,109 @@ fn without_any_provider_the_start_points_to_the_demo() {
     let output = outcome(bare);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && told.contains("demo"), "{told}");
+}
+
+/// The call in a greeting: path and body.
+fn pasted(told: &str) -> (String, String) {
+    let (_, call) = told.split_once("  curl ").unwrap();
+    let path = call.split_once("http://").and_then(|(_, url)| url.split_once('/')).unwrap().1;
+    let body = call.split_once("-d '").and_then(|(_, body)| body.split_once("'\n")).unwrap().0;
+    (format!("/{}", path.split(' ').next().unwrap()), body.to_owned())
+}
+
+#[test]
+fn the_first_key_comes_with_a_call_that_works() {
+    let exact = "- { name: a-vectors, targets: [{ provider: openai, model: text-embedding-3-small }] }\n\
+                 - { name: own-chat, targets: [{ provider: local, model: local-chat }] }\n";
+    for (allowed, path) in [
+        (vec![], "/model/us.anthropic.claude-haiku-4-5-20251001-v1:0/converse"),
+        (vec!["claude-*"], "/v1/messages"),
+        (vec!["gpt-*"], "/v1/chat/completions"),
+        (vec!["a-vectors", "own-chat"], "/v1/chat/completions"),
+    ] {
+        let (folder, _sim) = prepared(&Setup { models: exact.to_owned(), ..undeclared() });
+        let policy = TeamPolicy { models: allowed.iter().map(ToString::to_string).collect(), ..TeamPolicy::default() };
+        let store = Store::open(folder.path().join("tallygate.db")).unwrap();
+        store.directory().unwrap().create_team("default", policy, SystemClock::new().now()).unwrap();
+        let process = Process::start(folder.path());
+        process.running.word_after("    -d ");
+        let told = process.running.told.lock().unwrap().clone();
+        let (there, body) = pasted(&told);
+        assert_eq!(there, path, "{told}");
+        let call = Call::post(there, body).header("anthropic-version", "2023-06-01");
+        let answer = call.bearer(process.key.as_ref().unwrap()).send(process.address);
+        assert_eq!(answer.status, 200, "{told}{}", answer.text());
+    }
+}
+
+#[test]
+fn a_team_that_is_switched_off_stays_off_and_the_start_says_how_to_get_a_key() {
+    let (folder, _sim) = prepared(&undeclared());
+    let now = SystemClock::new().now();
+    let directory = Store::open(folder.path().join("tallygate.db")).unwrap().directory().unwrap();
+    directory.create_team("default", TeamPolicy::default(), now).unwrap();
+    directory.set_team_state("default", TeamState::Disabled, now).unwrap();
+    let process = Process::start(folder.path());
+    assert_eq!(process.key, None);
+    process.running.word_after("tallygate keys create --team ");
+    let told = process.running.told.lock().unwrap().clone();
+    let commands: Vec<Vec<&str>> = told
+        .lines()
+        .filter_map(|line| line.strip_prefix("  tallygate "))
+        .map(|line| line.split(' ').collect())
+        .collect();
+    assert_eq!(commands.len(), 2, "{told}");
+    let outputs = commands.iter().map(|arguments| outcome(command(folder.path(), arguments)));
+    let key = outputs.fold(String::new(), |_, output| {
+        assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    });
+    let key = key.split_once("TALLYGATE_KEY=").unwrap().1.split_whitespace().next().unwrap();
+    until("the new key is seen", || {
+        let answer = ask(Dialect::OpenaiChat, Manner::Plain, "on-openai", "hi").bearer(key).send(process.address);
+        (answer.status == 200).then_some(())
+    });
+}
+
+#[test]
+fn the_greeting_names_addresses_that_can_be_called() {
+    let folder = TempDir::new().unwrap();
+    let certs = outcome(command(folder.path(), &["certs"]));
+    assert!(certs.status.success());
+    let tls = "tls: { certificate: certs/server.pem, key: certs/server-key.pem }";
+    let file = format!(
+        "listen: {{ address: '0.0.0.0:0', workers: 1, {tls} }}\nadmin: {{ address: '127.0.0.1:0', {tls} }}\n\
+         providers: [{{ name: local, kind: openai_compatible, base_url: 'http://127.0.0.1:9/v1' }}]\n"
+    );
+    std::fs::write(folder.path().join("tallygate.yaml"), file).unwrap();
+    let running = Running::start(command(folder.path(), &["serve"]));
+    let address: SocketAddr = running.word_after("is up on https://").parse().unwrap();
+    assert!(address.ip().is_loopback(), "{address}");
+    let admin: SocketAddr = running.word_after("admin:     https://").parse().unwrap();
+    assert!(std::net::TcpStream::connect(address).is_ok() && std::net::TcpStream::connect(admin).is_ok());
+    assert_eq!(running.word_after("  curl --cacert "), "certs/ca.pem");
+    let told = running.told.lock().unwrap().clone();
+    assert!(told.contains(&format!(" https://{address}/v1/chat/completions ")), "{told}");
+    assert!(told.contains("0.0.0.0"), "{told}");
+}
+
+#[test]
+fn the_demo_ends_cleanly_at_any_signal() {
+    for (arguments, marker, signal, succeeds) in [
+        (&["demo", "--seconds", "1"][..], "gateway keeps running", "TERM", true),
+        (&["demo", "--seconds", "1"], "gateway keeps running", "INT", true),
+        (&["demo", "--seconds", "600"], "gateway:", "TERM", true),
+        (&["demo", "--seconds", "600", "--exit"], "gateway:", "HUP", false),
+    ] {
+        let folder = TempDir::new().unwrap();
+        let mut demo = command(folder.path(), arguments);
+        demo.env("TMPDIR", folder.path());
+        let mut running = Running::start(demo);
+        running.word_after(marker);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "{arguments:?}");
+        running.signal(signal);
+        let status = running.ended();
+        assert_eq!(status.code(), Some(i32::from(!succeeds)), "{arguments:?}: {}", running.log.lock().unwrap());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{arguments:?}: its store is removed");
+    }
 }

@@ -5,7 +5,7 @@ use crate::speak::{CHAT, MANNERS, Manner, ask};
 use crate::wire::Call;
 use crate::world::{Setup, World};
 use tg_kernel::dialect::{Dialect, Family, Operation};
-use tg_kernel::record::Pricing;
+use tg_kernel::record::{Ending, Pricing};
 
 /// A provider of each kind that answers everything with this status and body.
 fn refusing(status: &str, body: &str) -> World {
@@ -109,4 +109,58 @@ fn state_kept_by_openai_finds_the_target_that_has_it() {
     let body = r#"{"model":"either","input":"hi","previous_response_id":"resp_1"}"#;
     let answer = world.send(&Call::post("/v1/responses", body).header("content-type", "application/json"));
     assert_eq!(answer.header("x-tallygate-provider"), "openai", "{} {}", answer.status, answer.text());
+}
+
+#[test]
+fn what_the_other_side_cannot_take_is_refused_before_it_is_sent() {
+    let models = "- { name: titan-first, targets: [{ provider: anthropic, model: claude-haiku-4-5 }, \
+                  { provider: bedrock, model: 'amazon.titan-embed-text-v2:0' }] }\n\
+                  - { name: bytes-first, targets: [{ provider: bedrock, model: 'us.anthropic.claude-haiku-4-5-20251001-v1:0' }, \
+                  { provider: anthropic, model: claude-haiku-4-5 }] }\n"
+        .to_owned();
+    let world = World::with(Setup { models, ..Setup::default() });
+    let nova = r#"{"messages":[{"role":"user","content":[{"text":"hi"}]}]}"#;
+    let titan = r#"{"inputText":"hi"}"#;
+    let messages = |model: &str, source: &str| {
+        format!(
+            r#"{{"model":"{model}","max_tokens":9,"messages":[{{"role":"user","content":[
+                {{"type":"text","text":"hi"}},{{"type":"image","source":{source}}}]}}]}}"#
+        )
+    };
+    let url = r#"{"type":"url","url":"https://example.com/a.png"}"#;
+    let file = r#"{"type":"file","file_id":"file_1"}"#;
+    let post = |path: &str, body: &str| {
+        world.send(
+            &Call::post(path, body)
+                .header("content-type", "application/json")
+                .header("anthropic-version", "2023-06-01"),
+        )
+    };
+    for (path, body, code, words) in [
+        ("/model/on-anthropic/invoke", nova, "unsupported_body", "Use Converse"),
+        ("/model/on-anthropic/invoke-with-response-stream", titan, "unsupported_body", "Use Converse"),
+        ("/model/on-openai/invoke", nova, "unsupported_body", "Use Converse"),
+        ("/v1/messages", &messages("on-bedrock", url), "unsupported_input", "messages.0.content.1.source"),
+        ("/v1/messages", &messages("on-bedrock", file), "unsupported_input", "messages.0.content.1.source"),
+    ] {
+        let answer = post(path, body);
+        let told = (answer.status, answer.header("x-tallygate-error-code"));
+        assert_eq!(told, (400, code), "{path} {body}: {}", answer.text());
+        assert!(answer.text().contains(words), "{path} {body}: {}", answer.text());
+        let bedrock = path.starts_with("/model/");
+        assert_eq!(answer.header("x-amzn-errortype") == "ValidationException", bedrock, "{path} {body}");
+        assert_eq!(world.row(&answer).ending, Ending::Refused, "{path} {body}");
+    }
+    assert!(world.sim.books.entries().is_empty(), "nothing was sent");
+    for (path, body, provider) in [
+        ("/model/titan-first/invoke", titan.to_owned(), "bedrock"),
+        ("/v1/messages", messages("bytes-first", url), "anthropic"),
+    ] {
+        let answer = post(path, &body);
+        let told = (answer.status, answer.header("x-tallygate-provider"));
+        assert_eq!(told, (200, provider), "another target may take it: {path} {}", answer.text());
+    }
+    let named = post("/v1/messages", &messages("on-nova", url));
+    assert_eq!(named.status, 200, "{}", named.text());
+    assert!(named.header("x-tallygate-losses").contains("content.image"), "{:?}", named.headers);
 }

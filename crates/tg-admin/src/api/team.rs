@@ -30,6 +30,29 @@ pub struct Policy {
     pub tags: Tags,
 }
 
+impl Policy {
+    /// The policy of a team that a configuration file declares, with what it inherits.
+    #[must_use]
+    pub fn declared(team: &document::Team, inherited: &document::Identity) -> Self {
+        let default_project = team.default_project.as_ref().or(inherited.default_project.as_ref());
+        let default_project = default_project.map(|name| name.as_str().to_owned());
+        let mut projects = texts(&team.projects, Name::as_str);
+        projects.extend(default_project.clone().filter(|name| !projects.contains(name)));
+        Self {
+            projects,
+            environments: texts(&team.environments, Name::as_str),
+            models: team.models.as_ref().map(|models| texts(models, Pattern::as_str)),
+            default_project,
+            unknown_project: team.unknown_project.unwrap_or(inherited.unknown_project),
+            tags: Tags::from(team.tags.as_ref().unwrap_or(&inherited.tags)),
+        }
+    }
+}
+
+fn texts<T>(list: &[T], text: impl Fn(&T) -> &str) -> Vec<String> {
+    list.iter().map(|each| text(each).to_owned()).collect()
+}
+
 /// Which tags of callers are booked. Others are left out of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -46,9 +69,13 @@ pub struct Tags {
 
 impl Default for Tags {
     fn default() -> Self {
-        let tags = document::Tags::default();
-        let allow = tags.allow.iter().map(|pattern| pattern.as_str().to_owned()).collect();
-        Self { allow, max: tags.max.into(), sources: tags.sources }
+        Self::from(&document::Tags::default())
+    }
+}
+
+impl From<&document::Tags> for Tags {
+    fn from(tags: &document::Tags) -> Self {
+        Self { allow: texts(&tags.allow, Pattern::as_str), max: tags.max.into(), sources: tags.sources.clone() }
     }
 }
 

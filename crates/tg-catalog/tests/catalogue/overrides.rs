@@ -16,11 +16,23 @@ fn apply(rows: Value) -> Result<Overridden, String> {
 #[test]
 fn wrong_rows_are_refused_with_their_place() {
     for (rows, problem) in [
-        (json!(1), "must be a list"),
+        (json!(1), "rows: must be a list"),
+        (json!({}), "rows: must be a list"),
+        (json!({"rows": [], "currency": "EUR"}), "currency: is not known here"),
+        (json!([{"provider": "openai", "id": "x", "price": 1}]), "rows[0]: unknown field `price`"),
         (json!([{"provider": "openai"}]), "rows[0]: missing field `id`"),
-        (json!([{"provider": "openai", "id": "x", "rates": [{"in": -1, "out": 1}]}]), "rows[0]: invalid value"),
-        (json!([{"provider": "openai", "id": "x", "rates": [{"in": 1.5, "out": 1}]}]), "rows[0]: invalid type"),
-        (json!([{"provider": "openai", "id": "x", "rates": [{"in": 1, "out": 1, "cost": 1}]}]), "unknown field `cost`"),
+        (
+            json!([{"provider": "openai", "id": "x", "rates": [{"in": -1, "out": 1}]}]),
+            "rows[0].rates[0]: invalid value",
+        ),
+        (
+            json!([{"provider": "openai", "id": "x", "rates": [{"in": 1.5, "out": 1}]}]),
+            "rows[0].rates[0]: invalid type",
+        ),
+        (
+            json!([{"provider": "openai", "id": "x", "rates": [{"in": 1, "out": 1}, {"above": 5, "cost": 1}]}]),
+            "rows[0].rates[1]: unknown field `cost`",
+        ),
         (json!([{"provider": "openai", "id": "x", "rates": [{"in": 4_000_000_001_u64, "out": 1}]}]), "highest rate"),
         (json!([{"provider": "openai", "id": "x", "rates": [{"in": 1}]}]), "must have `in` and `out`"),
         (json!([{"provider": "openai", "id": "x", "rates": [{"tier": "flex", "in": 1, "out": 1}]}]), "without `tier`"),

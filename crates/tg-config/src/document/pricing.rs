@@ -13,7 +13,7 @@ pub struct Pricing {
     pub unknown_price: UnknownPrice,
     /// The price to charge where `unknown_price` is `ceiling`; required there.
     pub ceiling: Option<Ceiling>,
-    /// A file of prices that win over the embedded catalogue.
+    /// A file of prices, YAML or JSON, that win over the embedded catalogue.
     pub overrides: Option<PathBuf>,
 }
 

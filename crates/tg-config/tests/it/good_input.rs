@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tg_config::document::{Document, OnDisconnect, ProviderKind};
-use tg_config::load::from_text;
+use tg_config::load::{from_text, value_from_file};
 use tg_config::presets::{PRESETS, preset};
 
 const KEY: &str = "providers: [{name: a, kind: anthropic, api_key: env:K}]\n";
@@ -184,4 +184,30 @@ fn line() -> impl Strategy<Value = String> {
         "telemetry",
     ]);
     (key, value).prop_map(|(key, value)| format!("{key}: {value}"))
+}
+
+#[test]
+fn other_files_are_read_as_yaml_of_which_json_is_a_part() {
+    let wanted = serde_json::json!({"rows": [
+        {"provider": "azure", "id": "a:b/\u{e9}\u{1f600}", "valid_from": "2026-12-01", "rates": [{"in": 4_500_000, "out": 0}]},
+        {"n": [null, true, -1, 1.5, "", "1"]},
+    ]});
+    let yaml = "rows:\n  - provider: azure\n    id: \"a:b/\u{e9}\u{1f600}\"\n    valid_from: 2026-12-01  # a comment\n    \
+                rates: [ { in: 4500000, out: 0 } ]\n  - { n: [~, true, -1, 1.5, '', '1'] }\n";
+    let pretty = serde_json::to_string_pretty(&wanted).unwrap();
+    let escaped = pretty.replace('\u{1f600}', r"\ud83d\ude00").replace('/', r"\/").replace('\u{e9}', r"\u00e9");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("prices");
+    for text in
+        [yaml, &wanted.to_string(), &pretty, &pretty.replace("  ", "\t"), &pretty.replace('\n', "\r\n"), &escaped]
+    {
+        std::fs::write(&file, text).unwrap();
+        assert_eq!(value_from_file(&file).map_err(|problems| problems.to_string()), Ok(wanted.clone()), "{text}");
+    }
+    for (text, place) in [("rows: [", "line 1"), ("rows: &a []", "line 1, column 10"), ("a: 1\na: 2\n", "line 2")] {
+        std::fs::write(&file, text).unwrap();
+        let told = value_from_file(&file).unwrap_err().to_string();
+        assert!(told.contains(place) && told.contains("prices: 1 problem"), "{told}");
+    }
+    assert!(value_from_file(&folder.path().join("none")).unwrap_err().to_string().contains("cannot be read"));
 }
