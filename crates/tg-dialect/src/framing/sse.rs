@@ -81,17 +81,40 @@ pub fn write_event(event: Option<&str>, data: &[u8], out: &mut BytesMut) {
 
 /// Finds where frames end in bytes that come torn anywhere, also between CR and LF.
 #[derive(Clone, Copy, Debug)]
-struct FrameEnds {
+pub struct FrameEnds {
     /// The line so far is empty.
     line_empty: bool,
     /// The last byte was a CR that ended a line: a LF that follows belongs to it.
     after_cr: bool,
+    /// The last byte ended a frame.
+    between: bool,
+}
+
+impl Default for FrameEnds {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl FrameEnds {
-    const fn new() -> Self {
+    /// At the start of a stream.
+    #[must_use]
+    pub const fn new() -> Self {
         // A blank line before the first event ends a frame without data, which nobody minds.
-        Self { line_empty: true, after_cr: false }
+        Self { line_empty: true, after_cr: false, between: true }
+    }
+
+    /// How many of the next bytes of the stream belong to frames that are whole.
+    pub fn last(&mut self, bytes: &[u8]) -> usize {
+        // The rest of a CR LF that ended a frame.
+        let belated = self.between && self.after_cr && bytes.first() == Some(&b'\n');
+        self.after_cr &= !belated;
+        let mut end = usize::from(belated);
+        while let Some(next) = self.next(bytes, end) {
+            end = next;
+        }
+        self.between = end == bytes.len() && (self.between || end > 0);
+        end
     }
 
     /// Looks through `bytes` from `from`, and answers where the frame that is open there ends.

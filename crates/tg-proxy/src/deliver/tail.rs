@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use tg_dialect::framing::eventstream;
+use tg_dialect::framing::sse::FrameEnds;
 use tg_kernel::fault::Fault;
 
 /// Most bytes that are held back. A larger frame goes on in pieces.
@@ -27,8 +28,8 @@ pub(crate) struct Tail {
 
 #[derive(Debug)]
 enum Framing {
-    /// Frames end with a blank line. The last bytes seen, as line ends may come torn too.
-    Sse([u8; 3]),
+    /// Frames end with a blank line.
+    Sse(FrameEnds),
     /// Frames begin with their length.
     EventStream {
         /// As much of a length as has come.
@@ -45,7 +46,7 @@ impl Tail {
         let framing = if content_type == eventstream::CONTENT_TYPE {
             Framing::EventStream { length: [0; 4], length_seen: 0, left: 0 }
         } else {
-            Framing::Sse([b'\n'; 3])
+            Framing::Sse(FrameEnds::new())
         };
         Self { framing, held: Vec::new(), held_bytes: 0, begun: false }
     }
@@ -56,7 +57,7 @@ impl Tail {
     /// `Class::UpstreamFailed` when the bytes are no frames.
     pub(crate) fn pass(&mut self, mut piece: Bytes, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         let end = match &mut self.framing {
-            Framing::Sse(last) => last_blank_line(last, &piece),
+            Framing::Sse(ends) => ends.last(&piece),
             Framing::EventStream { length, length_seen, left } => last_frame_end(length, length_seen, left, &piece)?,
         };
         if end > 0 {
@@ -113,20 +114,6 @@ impl Tail {
         out.append(&mut self.held);
         self.held_bytes = 0;
     }
-}
-
-/// How many bytes of `piece` belong to whole frames; `last` are the three bytes before it.
-fn last_blank_line(last: &mut [u8; 3], piece: &[u8]) -> usize {
-    let is_blank = |bytes: &[u8]| bytes.ends_with(b"\n\n") || bytes.ends_with(b"\n\r\n") || bytes.ends_with(b"\r\r");
-    let mut seam = [last[0], last[1], last[2], 0, 0, 0];
-    let first = piece.len().min(3);
-    seam[3..3 + first].copy_from_slice(&piece[..first]);
-    let at_seam = (1..=first).rev().find(|count| is_blank(&seam[*count..3 + count]));
-    let inside = || (4..=piece.len()).rev().find(|end| is_blank(&piece[..*end]));
-    let end = if is_blank(piece) { Some(piece.len()) } else { inside().or(at_seam) };
-    let all = [&last[..], &piece[piece.len() - first..]].concat();
-    last.copy_from_slice(&all[all.len() - 3..]);
-    end.unwrap_or(0)
 }
 
 fn last_frame_end(
@@ -186,6 +173,9 @@ mod tests {
             (vec!["data: a\n\ndata: b\n\ndata: c"], "data: a\n\ndata: b\n\n", "data: c"),
             (vec!["data: a", "\n\nx"], "data: a\n\n", "x"),
             (vec!["d", "a", "t", "a\r\rb"], "data\r\r", "b"),
+            (vec!["data\n\rb", "c\n", "\r"], "data\n\rbc\n\r", ""),
+            (vec!["data\r", "", "\nb"], "", "data\r\nb"),
+            (vec!["data\r\r", "", "\n", "\nb"], "data\r\r\n\n", "b"),
             (vec!["data: a"], "", "data: a"),
         ] {
             let pieces: Vec<&[u8]> = pieces.into_iter().map(str::as_bytes).collect();

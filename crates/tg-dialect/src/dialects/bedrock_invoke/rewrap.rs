@@ -88,7 +88,7 @@ impl Rewrap {
             if let Some(fault) = fault::decode_frame(frame.kind(), &frame.payload) {
                 return Err(fault);
             }
-            if frame.kind() != Kind::Event("chunk") {
+            if frame.kind() != Kind::Event("chunk") || self.chunks.summary().complete {
                 continue;
             }
             let inner = chunk::read(&frame.payload)?;
@@ -122,6 +122,10 @@ fn kind(data: &[u8]) -> Result<Vec<u8>, Fault> {
 }
 
 fn write_chunk(data: &[u8], chunks: &mut ChunkSummary, padding: &mut Padding, out: &mut BytesMut) -> Result<(), Fault> {
+    // Some servers send more after the last event, in forms of their own.
+    if chunks.summary().complete {
+        return Ok(());
+    }
     let kind = kind(data)?;
     match kind.as_slice() {
         // Bedrock sends no pings.

@@ -1,6 +1,5 @@
 //! Writing messages for a provider: turns become messages, and every tool result a message of its own.
 
-use super::{HistoryReasoning, thoughts};
 use crate::conversation::{self, Losses};
 use crate::loss::Loss;
 use crate::media;
@@ -8,19 +7,18 @@ use crate::tool_names::{ToolNames, call_id};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
-use tg_kernel::chat::{Content, Document, Media, Part, Role, Source, Thought, ToolResult, ToolUse, Turn};
+use tg_kernel::chat::{Content, Document, Media, Part, Role, Source, ToolResult, ToolUse, Turn};
 
 /// Messages while they are written.
 pub(super) struct Messages<'r> {
-    reasoning: HistoryReasoning,
     losses: &'r mut Losses,
     names: &'r mut ToolNames,
     out: Vec<Value>,
 }
 
 impl<'r> Messages<'r> {
-    pub(super) fn new(reasoning: HistoryReasoning, losses: &'r mut Losses, names: &'r mut ToolNames) -> Self {
-        Self { reasoning, losses, names, out: Vec::new() }
+    pub(super) fn new(losses: &'r mut Losses, names: &'r mut ToolNames) -> Self {
+        Self { losses, names, out: Vec::new() }
     }
 
     pub(super) fn write(&mut self, turns: &[Turn]) -> Vec<Value> {
@@ -90,7 +88,7 @@ impl<'r> Messages<'r> {
     }
 
     fn assistant(&mut self, parts: &[Part]) {
-        let (mut content, mut calls, mut thought) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut content, mut calls) = (Vec::new(), Vec::new());
         let mut refusal = String::new();
         for part in parts {
             match &part.content {
@@ -98,10 +96,11 @@ impl<'r> Messages<'r> {
                     self.cache_mark(part);
                     calls.push(self.call(call));
                 }
-                Content::Reasoning(one) => thought.push(one),
                 Content::Refusal(text) => refusal.push_str(text),
                 Content::Text(_) => content.extend(self.part(part)),
-                Content::Image(_)
+                // OpenAI and many others refuse members that they do not know: reasoning has none here.
+                Content::Reasoning(_)
+                | Content::Image(_)
                 | Content::Document(_)
                 | Content::Audio(_)
                 | Content::ToolResult(_)
@@ -116,7 +115,6 @@ impl<'r> Messages<'r> {
         } else if !calls.is_empty() || !refusal.is_empty() {
             message.insert("content".into(), Value::Null);
         }
-        self.thoughts(&thought, &mut message);
         if !refusal.is_empty() {
             message.insert("refusal".into(), refusal.into());
         }
@@ -125,24 +123,6 @@ impl<'r> Messages<'r> {
         }
         if message.contains_key("content") {
             self.out.push(Value::Object(message));
-        }
-    }
-
-    fn thoughts(&mut self, thoughts: &[&Thought], message: &mut Map<String, Value>) {
-        if thoughts.is_empty() {
-            return;
-        }
-        if self.reasoning == HistoryReasoning::Dropped {
-            self.losses.insert(Loss::dropped("content.reasoning"));
-            return;
-        }
-        let text: String = thoughts.iter().map(|thought| thought.text.as_str()).collect();
-        if !text.is_empty() {
-            message.insert("reasoning_content".into(), text.into());
-        }
-        let blocks: Vec<Value> = thoughts.iter().filter_map(|thought| thoughts::block(thought)).collect();
-        if !blocks.is_empty() {
-            message.insert("thinking_blocks".into(), blocks.into());
         }
     }
 

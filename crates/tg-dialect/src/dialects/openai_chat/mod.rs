@@ -32,8 +32,6 @@ use tg_kernel::peek::Peek;
 pub struct OpenaiChat {
     /// The member that bounds the output.
     pub output_limit: OutputLimit,
-    /// What becomes of reasoning in the history.
-    pub history_reasoning: HistoryReasoning,
     /// Whose server it is.
     pub vendor: Vendor,
 }
@@ -56,25 +54,12 @@ pub enum OutputLimit {
     MaxTokens,
 }
 
-/// What becomes of reasoning in the history when a request is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HistoryReasoning {
-    /// Left out, as a loss: OpenAI and many others refuse members that they do not know.
-    Dropped,
-    /// Sent as `reasoning_content` and `thinking_blocks`, for servers that want it back (DeepSeek, vLLM, Tallygate).
-    Extended,
-}
-
 impl OpenaiChat {
     /// As OpenAI itself reads it.
-    pub const OPENAI: Self = Self {
-        output_limit: OutputLimit::MaxCompletionTokens,
-        history_reasoning: HistoryReasoning::Dropped,
-        vendor: Vendor::Openai,
-    };
+    pub const OPENAI: Self = Self { output_limit: OutputLimit::MaxCompletionTokens, vendor: Vendor::Openai };
 
     /// As most compatible servers read it.
-    pub const COMPATIBLE: Self = Self { output_limit: OutputLimit::MaxTokens, vendor: Vendor::Other, ..Self::OPENAI };
+    pub const COMPATIBLE: Self = Self { output_limit: OutputLimit::MaxTokens, vendor: Vendor::Other };
 
     /// As compatible servers read it that have taken over the newer name of the output limit.
     pub const COMPATIBLE_NEWER: Self = Self { vendor: Vendor::Other, ..Self::OPENAI };

@@ -35,7 +35,7 @@ const KNOWN_TO_OPENAI: [&str; 10] = [
 pub(super) fn encode(options: OpenaiChat, request: &ChatRequest, model: &str) -> Result<Encoded, Fault> {
     let mut writer = Writer { body: Map::new(), losses: Losses::new(), names: ToolNames::default() };
     writer.put("model", model);
-    let mut messages = Messages::new(options.history_reasoning, &mut writer.losses, &mut writer.names);
+    let mut messages = Messages::new(&mut writer.losses, &mut writer.names);
     let messages = messages.write(&request.turns);
     if messages.is_empty() {
         return Err(Fault::malformed_at("messages", "The request has no message with content."));

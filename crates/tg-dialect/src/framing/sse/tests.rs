@@ -1,6 +1,6 @@
 //! Server-sent events, torn in every way.
 
-use super::{FRAME_BYTES_MAX, PassingFrames, SseReader, write_event};
+use super::{FRAME_BYTES_MAX, FrameEnds, PassingFrames, SseReader, write_event};
 use bytes::BytesMut;
 use proptest::prelude::*;
 
@@ -115,6 +115,15 @@ proptest! {
         let whole = events(&[bytes]);
         prop_assert_eq!(&events(&chunks), &whole);
         prop_assert_eq!(&events(&singles), &whole);
+
+        let mut ends = FrameEnds::new();
+        let (mut from, mut last) = (0, 0);
+        for chunk in &chunks {
+            let end = ends.last(chunk);
+            last = if end > 0 { from + end } else { last };
+            from += chunk.len();
+        }
+        prop_assert_eq!(last, FrameEnds::new().last(bytes));
 
         let mut frames = PassingFrames::new();
         let mut joined = Vec::new();

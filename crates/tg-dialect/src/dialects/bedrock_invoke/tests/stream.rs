@@ -177,6 +177,9 @@ fn a_last_event_without_its_blank_line_is_carried() {
     let mut rewrap = Rewrap::to_chunks(call_id());
     assert_eq!(inner(&carry(&mut rewrap, &[text.trim_end().as_bytes()]).0), bedrock_events());
     let mut rewrap = Rewrap::to_chunks(call_id());
+    let (written, end) = carry(&mut rewrap, &[text.as_bytes(), b"data: [DONE]\n\n"]);
+    assert_eq!((inner(&written), end.is_ok()), (bedrock_events(), true));
+    let mut rewrap = Rewrap::to_chunks(call_id());
     carry(&mut rewrap, &[&text.as_bytes()[..text.len() - 12]]).1.unwrap();
     assert!(!rewrap.summary().complete);
 }

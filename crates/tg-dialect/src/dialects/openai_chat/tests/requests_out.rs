@@ -2,7 +2,7 @@
 
 use super::json;
 use crate::dialect::{InboundDialect, RequestFacts, UpstreamDialect};
-use crate::dialects::openai_chat::{HistoryReasoning, OpenaiChat};
+use crate::dialects::openai_chat::OpenaiChat;
 use crate::loss::Loss;
 use serde_json::{Value, json};
 use tg_kernel::chat::{
@@ -141,24 +141,23 @@ fn pictures_in_tool_results_move_to_the_user() {
 
 #[test]
 fn servers_differ_in_what_they_read() {
-    let thought = |text: &str, signature: &str| {
-        Part::new(Content::Reasoning(Thought { text: text.into(), signature: Some(signature.into()), redacted: None }))
-    };
+    let thought = Thought { text: "t".into(), signature: Some("s".into()), redacted: None };
     let mut request = request(vec![
         (Role::User, vec![Part::text("a")]),
-        (Role::Assistant, vec![thought("t", "s"), Part::text("b")]),
+        (Role::Assistant, vec![Part::new(Content::Reasoning(thought)), Part::text("b")]),
         (Role::User, vec![Part::text("c")]),
     ]);
     request.output.tokens_max = Some(5);
-    let (body, losses) =
-        encode(OpenaiChat { history_reasoning: HistoryReasoning::Extended, ..OpenaiChat::COMPATIBLE }, &request);
-    assert_eq!((&body["max_tokens"], &body["max_completion_tokens"]), (&json!(5), &Value::Null));
-    assert_eq!(
-        body["messages"][1],
-        json!({ "role": "assistant", "content": "b", "reasoning_content": "t",
-            "thinking_blocks": [{ "type": "thinking", "thinking": "t", "signature": "s" }] })
-    );
-    assert!(losses.is_empty());
+    for (dialect, older, newer) in [
+        (OpenaiChat::OPENAI, Value::Null, json!(5)),
+        (OpenaiChat::COMPATIBLE_NEWER, Value::Null, json!(5)),
+        (OpenaiChat::COMPATIBLE, json!(5), Value::Null),
+    ] {
+        let (body, losses) = encode(dialect, &request);
+        assert_eq!((&body["max_tokens"], &body["max_completion_tokens"]), (&older, &newer));
+        assert_eq!(body["messages"][1], json!({ "role": "assistant", "content": "b" }));
+        assert_eq!(losses, ["content.reasoning"]);
+    }
 }
 
 #[test]
