@@ -36,7 +36,7 @@ pub struct Admin {
 /// When its address, its certificate or the ledger cannot be used.
 pub fn start(loaded: &Loaded, gateway: &Gateway, telemetry: &Telemetry) -> Result<Admin> {
     let declared = &loaded.document.admin;
-    let tls = load_tls(declared.tls.as_ref()).context("admin")?;
+    let tls = load_tls("admin", declared.tls.as_ref())?;
     let bound = tg_net::listener::bind(declared.address.get(), NonZeroUsize::MIN)
         .with_context(|| format!("admin.address: cannot listen on {}", declared.address))?;
     let document = Arc::new(ArcSwap::from_pointee(shown(&loaded.document)?));

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tg_admin::api::Policy;
-use tg_catalog::{Catalogue, OverrideProblem};
+use tg_catalog::{Catalogue, Overridden, OverrideProblem};
 use tg_config::document::{self, AuthScheme, Document, ProviderKind};
 use tg_config::grammar::Keepalive;
 use tg_config::secrets::Secrets;
@@ -29,24 +29,35 @@ const BODY_IDLE: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// When the price overrides cannot be read, or a header cannot be sent. The document's own check has found all else.
-pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Snapshot> {
+pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
     let mut upstreams = HashMap::new();
     for declared in &document.providers {
         let upstream = upstream(declared, secrets)
             .with_context(|| format!("provider '{}' cannot be set up", declared.name.as_str()))?;
         upstreams.insert(declared.name.shared(), Arc::new(upstream));
     }
-    Ok(Snapshot {
+    let Overridden { catalogue, jumps } = catalogue(document)?;
+    let notes = jumps.iter().map(|jump| format!("pricing.overrides: {jump}; is the unit right?")).collect();
+    let snapshot = Snapshot {
         upstreams,
         routes: routes(document),
-        catalogue: catalogue(document)?,
+        catalogue,
         ceiling: document.pricing.ceiling.map_or_else(Ceiling::default, |ceiling| Ceiling {
             input_rate: ceiling.input.picos_per_token(),
             output_rate: ceiling.output.picos_per_token(),
         }),
         limits: Limits { body_bytes_max: document.listen.body_bytes_max.as_usize(), body_idle: BODY_IDLE },
         streams: streams(&document.streams),
-    })
+    };
+    Ok(Compiled { snapshot, notes })
+}
+
+/// A compiled document.
+pub struct Compiled {
+    /// What calls see of it.
+    pub snapshot: Snapshot,
+    /// What its writer may want to look at again.
+    pub notes: Vec<String>,
 }
 
 fn streams(declared: &document::Streams) -> Streams {
@@ -64,17 +75,15 @@ fn streams(declared: &document::Streams) -> Streams {
     }
 }
 
-fn catalogue(document: &Document) -> Result<Arc<Catalogue>> {
+fn catalogue(document: &Document) -> Result<Overridden> {
     let embedded = Catalogue::embedded()?;
-    let Some(path) = &document.pricing.overrides else { return Ok(embedded) };
+    let Some(path) = &document.pricing.overrides else {
+        return Ok(Overridden { catalogue: embedded, jumps: Vec::new() });
+    };
     let shown = path.display();
     let value = tg_config::load::value_from_file(path).context("pricing.overrides")?;
     let rows = tg_catalog::parse_overrides(&value).map_err(|problems| overrides_wrong(path, &problems))?;
-    let overridden = embedded.with_overrides(&shown.to_string(), rows).map_err(|p| overrides_wrong(path, &p))?;
-    for jump in &overridden.jumps {
-        tracing::warn!(?jump, "a price in the overrides is far from the embedded one");
-    }
-    Ok(overridden.catalogue)
+    embedded.with_overrides(&shown.to_string(), rows).map_err(|problems| overrides_wrong(path, &problems))
 }
 
 fn overrides_wrong(path: &Path, problems: &[OverrideProblem]) -> anyhow::Error {

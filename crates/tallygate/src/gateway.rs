@@ -80,7 +80,7 @@ impl Gateway {
         let mut ledger = store.ledger_writer()?;
         settle_earlier(recovered, &mut ledger, &loaded.snapshot)?;
         let workers = worker_count(document);
-        let tls = load_tls(document.listen.tls.as_ref())?;
+        let tls = load_tls("listen", document.listen.tls.as_ref())?;
         let bound = tg_net::listener::bind(document.listen.address.get(), workers)
             .with_context(|| format!("listen.address: cannot listen on {}", document.listen.address))?;
         let living = Arc::new(Living {
@@ -173,12 +173,13 @@ fn worker_count(document: &Document) -> NonZeroUsize {
         .unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Reads a listener's certificate.
+/// Reads the certificate of a listener, named as in the configuration.
 ///
 /// # Errors
 /// When it cannot be used.
-pub fn load_tls(declared: Option<&Tls>) -> Result<Option<ServerTls>> {
-    declared.map(|tls| ServerTls::load(&tls.certificate, &tls.key)).transpose().context("tls")
+pub fn load_tls(listener: &str, declared: Option<&Tls>) -> Result<Option<ServerTls>> {
+    let loaded = declared.map(|tls| ServerTls::load(&tls.certificate, &tls.key)).transpose();
+    loaded.with_context(|| format!("{listener}.tls"))
 }
 
 fn sync_teams(directory: &Directory, loaded: &Loaded, clock: &dyn Clock) -> Result<()> {

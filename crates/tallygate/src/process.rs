@@ -84,6 +84,9 @@ fn reload(source: &Source, gateway: &Gateway, telemetry: &Telemetry, admin: &Adm
     match reloaded {
         Ok(loaded) => {
             tracing::info!("the configuration was reloaded");
+            for note in &loaded.notes {
+                tracing::warn!("{note}");
+            }
             for part in needs_restart(started, &loaded.document) {
                 tracing::warn!(part, "a change of this part takes effect at the next start");
             }

@@ -1,6 +1,6 @@
 //! Where the configuration comes from: a file, or what the environment offers.
 
-use crate::compile;
+use crate::compile::{self, Compiled};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,7 +54,9 @@ impl Source {
             }
         };
         let secrets = resolve_secrets(&document, &environment)?;
-        Ok(Loaded { found, notes, ..Loaded::compile(document, secrets)? })
+        let compiled = Loaded::compile(document, secrets)?;
+        let notes = notes.into_iter().chain(compiled.notes).collect();
+        Ok(Loaded { found, notes, ..compiled })
     }
 }
 
@@ -70,7 +72,7 @@ pub struct Loaded {
     pub teams: Vec<DeclaredTeam>,
     /// Providers that were found in the environment.
     pub found: Vec<Found>,
-    /// What was seen in the environment but cannot be used.
+    /// What was seen in the environment but cannot be used, and what in the document deserves a second look.
     pub notes: Vec<String>,
 }
 
@@ -80,11 +82,11 @@ impl Loaded {
     /// # Errors
     /// What only compiling can find: unreadable price overrides, headers that cannot be sent, contradictory teams.
     pub fn compile(document: Document, secrets: Secrets) -> Result<Self> {
-        let snapshot = Arc::new(compile::snapshot(&document, &secrets)?);
+        let Compiled { snapshot, notes } = compile::snapshot(&document, &secrets)?;
         let teams = compile::teams(&document);
         for team in &teams {
             team.policy.check().map_err(|problem| anyhow::anyhow!("team '{}': {problem}", team.name))?;
         }
-        Ok(Self { document, secrets, snapshot, teams, found: Vec::new(), notes: Vec::new() })
+        Ok(Self { document, secrets, snapshot: Arc::new(snapshot), teams, found: Vec::new(), notes })
     }
 }

@@ -52,8 +52,8 @@ impl fmt::Display for EnvironmentError {
                     "\n  set one of:\
                      \n    ANTHROPIC_API_KEY                       Anthropic\
                      \n    OPENAI_API_KEY                          OpenAI\
-                     \n    AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION\
-                     \n    AWS_BEARER_TOKEN_BEDROCK and AWS_REGION Amazon Bedrock\
+                     \n    AWS_BEARER_TOKEN_BEDROCK, AWS_REGION    Amazon Bedrock, with a Bedrock API key\
+                     \n    AWS_ACCESS_KEY_ID, AWS_REGION           Amazon Bedrock, with AWS_SECRET_ACCESS_KEY beside them\
                      \n    TALLYGATE_OPENAI_COMPATIBLE_URL         a local server, as in http://127.0.0.1:11434/v1\
                      \n  or write a configuration file (`tallygate serve --config tallygate.yaml`)\
                      \n  or try it without any provider: `tallygate demo`",

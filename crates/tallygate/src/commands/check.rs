@@ -4,8 +4,9 @@ use super::ConfigArg;
 use super::terminal::say;
 use crate::gateway::load_tls;
 use crate::source::Source;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
+use tg_config::document::Document;
 
 /// Reads and compiles the configuration, its secrets, prices and certificates. Opens no store and no address.
 #[derive(Debug, Args)]
@@ -18,11 +19,23 @@ impl Check {
     pub(super) fn run(self) -> Result<()> {
         let source = Source::choose(self.config.config);
         let loaded = source.load()?;
-        load_tls(loaded.document.listen.tls.as_ref())?;
-        load_tls(loaded.document.admin.tls.as_ref())?;
+        let Document { listen, admin, .. } = &loaded.document;
+        let certificates = [load_tls("listen", listen.tls.as_ref()), load_tls("admin", admin.tls.as_ref())];
+        let wrong: Vec<String> =
+            certificates.into_iter().filter_map(|read| Some(format!("{:#}", read.err()?))).collect();
+        if !wrong.is_empty() {
+            bail!(wrong.join("\n"));
+        }
         let origin = source.file().map_or("the environment".to_owned(), |path| path.display().to_string());
-        let (providers, models, teams) =
-            (loaded.document.providers.len(), loaded.document.models.len(), loaded.teams.len());
-        say(format_args!("{origin}: fine ({providers} providers, {models} model names or patterns, {teams} teams)"))
+        for note in &loaded.notes {
+            say(format_args!("note: {note}"))?;
+        }
+        let counted = |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
+        say(format_args!(
+            "{origin}: fine ({}, {}, {})",
+            counted(loaded.document.providers.len(), "provider"),
+            counted(loaded.document.models.len(), "route"),
+            counted(loaded.teams.len(), "team")
+        ))
     }
 }

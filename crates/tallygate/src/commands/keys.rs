@@ -174,7 +174,7 @@ fn instructions(issued: &IssuedKey) -> String {
     let replaces = key.rotated_from.as_ref().map_or_else(String::new, |old| format!(", replaces {old}"));
     format!(
         "key {} of team {}{ends}{replaces}; shown this once:\n\n  export TALLYGATE_KEY={}\n\n\
-         in the place of a provider's key, with GATEWAY the address of `listen`:\n\
+         in the place of a provider's key, with GATEWAY the address of `listen` (https:// where it has TLS):\n\
          \x20 OpenAI SDKs     OPENAI_API_KEY=$TALLYGATE_KEY OPENAI_BASE_URL=http://GATEWAY/v1\n\
          \x20 Anthropic SDKs  ANTHROPIC_API_KEY=$TALLYGATE_KEY ANTHROPIC_BASE_URL=http://GATEWAY\n\
          \x20 AWS SDKs        AWS_BEARER_TOKEN_BEDROCK=$TALLYGATE_KEY \

@@ -15,7 +15,8 @@ within a second. With `--admin` they work on a running gateway, from anywhere it
 
 /// The whole page.
 fn markdown() -> String {
-    let mut command = Cli::command();
+    // The width of the terminal in which it is written is no part of it either.
+    let mut command = Cli::command().term_width(100);
     command.build();
     let mut page = PREAMBLE.to_owned();
     write(&mut page, command, "");

@@ -295,6 +295,30 @@ fn check_tells_all_problems_and_touches_nothing() {
 }
 
 #[test]
+fn check_names_each_certificate_and_each_price_that_looks_wrong() {
+    let folder = TempDir::new().unwrap();
+    let check = |listen: &str| {
+        let provider = "{ name: a, kind: openai, api_key: env:SIM_KEY }";
+        let file = format!("{listen}providers: [{provider}]\npricing: {{ overrides: prices.yaml }}\n");
+        std::fs::write(folder.path().join("tallygate.yaml"), file).unwrap();
+        let output = outcome(command(folder.path(), &["check"]));
+        (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    let prices = "rows:\n  - { provider: openai, id: gpt-4o, rates: [{ in: 1, out: 1 }] }  # dollars?\n";
+    std::fs::write(folder.path().join("prices.yaml"), prices).unwrap();
+    let (good, told) = check("");
+    assert!(good && told.contains("note: pricing.overrides: openai/gpt-4o: `in` goes from"), "{told}");
+    assert!(told.contains("fine (1 provider, ") && told.contains(" 0 teams)"), "{told}");
+    let tls = "tls: { certificate: none.pem, key: none.pem }";
+    let (good, told) = check(&format!("listen: {{ {tls} }}\nadmin: {{ {tls} }}\n"));
+    assert!(!good && told.contains("listen.tls: ") && told.contains("admin.tls: "), "{told}");
+    std::fs::write(folder.path().join("prices.yaml"), "rows:\n  - { provider: openai, id: gpt-4o, price: 1 }\n")
+        .unwrap();
+    let (good, told) = check("");
+    assert!(!good && told.contains("prices.yaml:\n  rows[0]: unknown field `price`"), "{told}");
+}
+
+#[test]
 fn a_start_that_cannot_succeed_says_why_and_fails() {
     for (from, to, word) in [
         ("'env:SIM_KEY'", "'env:NOT_SET_ANYWHERE'", "NOT_SET_ANYWHERE"),
