@@ -5,7 +5,7 @@ use crate::deliver;
 use crate::intake;
 use crate::living::Worker;
 use crate::models;
-use crate::outcome::{Counts, ending_of, may_be_billed};
+use crate::outcome::ending_of;
 use crate::patient;
 use crate::recognise::{Head, Recognised, recognise};
 use crate::send;
@@ -155,10 +155,9 @@ pub(crate) fn refuse(dialect: Dialect, fault: &Fault, settlement: Settlement) ->
     if let Some(cause) = fault.cause() {
         tracing::warn!(id = %record.id, code = fault.code, %cause, "a call failed");
     }
-    let sent = settlement.is_sent();
-    let counts = if sent && may_be_billed(fault) { Counts::input_only(settlement.body_bytes()) } else { Counts::NONE };
+    let (ending, counts) = (ending_of(fault, settlement.is_sent()), settlement.owed());
     let status = response.status().as_u16();
-    let closing = Closing { ending: ending_of(fault, sent), status, fault: Some(fault.code), counts };
+    let closing = Closing { ending, status, fault: Some(fault.code), counts };
     let cost = settlement.close(closing);
     answer::put_cost(response.headers_mut(), &cost);
     response

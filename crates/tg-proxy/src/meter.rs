@@ -104,6 +104,14 @@ impl Till {
         self.journal.begin(entry)
     }
 
+    /// Notes that a call is about to leave for another target.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub(crate) fn open_again(&self, ticket: &mut Ticket, entry: &OpenEntry) -> Result<(), JournalError> {
+        self.journal.begin_again(ticket, entry)
+    }
+
     /// Notes the end of a call, and queues it. Of a call that never left, the end is all that the journal gets.
     pub(crate) fn close(&self, opened: Option<Ticket>, record: Record, trace: TraceContext) {
         let left = if opened.is_some() { Left::Sent } else { Left::Never };

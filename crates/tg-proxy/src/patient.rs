@@ -9,7 +9,7 @@ use crate::deliver::Delivery;
 use crate::deliver::stream::StreamBody;
 use crate::flow::{Ready, refuse};
 use crate::living::Worker;
-use crate::outcome::{Counts, ending_of, may_be_billed};
+use crate::outcome::ending_of;
 use crate::settle::{Closing, Settlement};
 use crate::snapshot::Snapshot;
 use bytes::{Bytes, BytesMut};
@@ -124,10 +124,7 @@ impl Concluded {
         };
         let mut last = BytesMut::new();
         inbound(self.dialect).encode_stream_fault(&fault, id, &mut last);
-        let sent = self.settlement.is_sent();
-        let billed = sent && may_be_billed(&fault);
-        let counts = if billed { Counts::input_only(self.settlement.body_bytes()) } else { Counts::NONE };
-        let ending = ending_of(&fault, sent);
+        let (ending, counts) = (ending_of(&fault, self.settlement.is_sent()), self.settlement.owed());
         self.settlement.close(Closing { ending, status: 200, fault: Some(fault.code), counts });
         PatientBody::Last(last.freeze())
     }

@@ -28,6 +28,7 @@ fn refused() -> Record {
         usage_source: UsageSource::None,
         cost: Cost::default(),
         losses: Vec::new(),
+        earlier: Vec::new(),
         timing: Timing::default(),
     }
 }
