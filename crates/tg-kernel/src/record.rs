@@ -19,11 +19,11 @@ pub enum Ending {
     Refused,
     /// The provider answered with an error, or could not be reached.
     ProviderError,
-    /// The provider's answer was cut off; the caller was told so.
+    /// The answer was cut off, by the provider or by the gateway's end; the caller was told so.
     Truncated,
     /// The caller left before the end.
     ClientGone,
-    /// The gateway died during the call; settled afterwards from the journal.
+    /// The gateway died during the call, settled afterwards from the journal; or it ended and cut the caller off.
     Interrupted,
 }
 

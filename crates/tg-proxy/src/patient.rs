@@ -9,7 +9,7 @@ use crate::deliver::Delivery;
 use crate::deliver::stream::StreamBody;
 use crate::flow::{Ready, refuse};
 use crate::living::Worker;
-use crate::outcome::ending_of;
+use crate::outcome::{draining, ending_of};
 use crate::settle::{Closing, Settlement};
 use crate::snapshot::Snapshot;
 use bytes::{Bytes, BytesMut};
@@ -27,6 +27,7 @@ use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
 use tg_net::BoxError;
 use tg_net::body::OutBody;
+use tg_net::drain::Ear;
 use tokio::time::{Instant, Sleep};
 
 /// A call on its way to a provider.
@@ -48,6 +49,7 @@ pub(crate) async fn answer(
     every: Duration,
 ) -> Response<OutBody> {
     let (dialect, id) = (ready.call.dialect, ready.id);
+    let ear = Ear::new(Arc::clone(&worker.closing));
     let mut waiting: Waiting = Box::pin(conclude(worker, snapshot, ready, settlement));
     if let Ok(concluded) = tokio::time::timeout(every, &mut waiting).await {
         return match concluded.sent {
@@ -55,7 +57,7 @@ pub(crate) async fn answer(
             Err(fault) => refuse(dialect, &fault, concluded.settlement),
         };
     }
-    let company = Company { waiting, dialect, id, every, next: Box::pin(tokio::time::sleep(Duration::ZERO)) };
+    let company = Company { waiting, dialect, id, every, next: Box::pin(tokio::time::sleep(Duration::ZERO)), ear };
     let mut response = Response::new(OutBody::stream(PatientBody::Waiting(company)));
     answer::put_content_type(response.headers_mut(), inbound(dialect).stream_content_type());
     answer::put_id(response.headers_mut(), dialect.family(), id);
@@ -94,6 +96,7 @@ struct Company {
     id: CallId,
     every: Duration,
     next: Pin<Box<Sleep>>,
+    ear: Ear,
 }
 
 impl Company {
@@ -101,6 +104,10 @@ impl Company {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, PatientBody>> {
         if let Poll::Ready(concluded) = self.waiting.as_mut().poll(cx) {
             return Poll::Ready(Err(concluded.into_body(self.id)));
+        }
+        if self.ear.poll(cx).is_ready() {
+            // The settlement goes with what waits, and knows why.
+            return Poll::Ready(Err(PatientBody::Last(last_word(self.dialect, &draining(), self.id))));
         }
         match self.next.as_mut().poll(cx) {
             Poll::Pending => Poll::Pending,
@@ -122,12 +129,17 @@ impl Concluded {
             Ok(Delivery::Whole(_) | Delivery::Own(..)) => Fault::internal("a stream was asked for"),
             Err(fault) => fault,
         };
-        let mut last = BytesMut::new();
-        inbound(self.dialect).encode_stream_fault(&fault, id, &mut last);
+        let last = last_word(self.dialect, &fault, id);
         let (ending, counts) = (ending_of(&fault, self.settlement.is_sent()), self.settlement.owed());
         self.settlement.close(Closing { ending, status: 200, fault: Some(fault.code), counts });
-        PatientBody::Last(last.freeze())
+        PatientBody::Last(last)
     }
+}
+
+fn last_word(dialect: Dialect, fault: &Fault, id: CallId) -> Bytes {
+    let mut last = BytesMut::new();
+    inbound(dialect).encode_stream_fault(fault, id, &mut last);
+    last.freeze()
 }
 
 impl Body for PatientBody {

@@ -1,7 +1,7 @@
 //! The debt of one call: from its head on, exactly one ledger row is owed, and paid also when the call is dropped.
 
 use crate::living::Worker;
-use crate::outcome::{Counts, may_be_billed};
+use crate::outcome::{Counts, draining, may_be_billed};
 use crate::recognise::Head;
 use crate::snapshot::Snapshot;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use tg_kernel::record::{Asked, Attempt, Cost, Ending, Pricing, Record, Served, T
 use tg_kernel::target::Target;
 use tg_kernel::trace::TraceContext;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
+use tg_net::drain::Ear;
 use tg_policy::route::UnknownPrice;
 use tg_store::journal::{OpenEntry, Ticket};
 use tg_upstream::provider::PriceScope;
@@ -27,6 +28,9 @@ const MODEL_BYTES_MAX: usize = 256;
 
 /// The HTTP status booked for a caller that left before one was sent, as nginx does.
 const STATUS_CLIENT_GONE: u16 = 499;
+
+/// The status booked for a caller whose connection the gateway cut: it may have seen a head or not.
+const STATUS_UNKNOWN: u16 = 0;
 
 /// What is owed for one call. Dropping it settles the call as `client_gone`.
 pub(crate) struct Settlement(Option<Box<Draft>>);
@@ -117,6 +121,11 @@ impl Settlement {
     /// The call's id, and when it arrived.
     pub(crate) fn identity(&self) -> (CallId, Timestamp) {
         self.record().map_or_else(|| (CallId::fresh(), Timestamp::default()), |record| (record.id, record.started_at))
+    }
+
+    /// Hears when the gateway ends.
+    pub(crate) fn ear(&self) -> Option<Ear> {
+        self.0.as_deref().map(|draft| Ear::new(Arc::clone(&draft.worker.closing)))
     }
 
     /// Size of the request's body.
@@ -313,11 +322,17 @@ impl Draft {
 }
 
 impl Drop for Settlement {
-    /// The caller left while nobody held an answer: before sending, or while waiting for the provider.
+    /// The caller left while nobody held an answer, before sending or while waiting for the provider; or it was cut, as
+    /// the gateway ends.
     fn drop(&mut self) {
         let Some(draft) = self.0.take() else { return };
         let counts = draft.owed();
-        draft.close(Closing { ending: Ending::ClientGone, status: STATUS_CLIENT_GONE, fault: None, counts });
+        let closing = if draft.worker.closing.has_begun() {
+            Closing { ending: Ending::Interrupted, status: STATUS_UNKNOWN, fault: Some(draining().code), counts }
+        } else {
+            Closing { ending: Ending::ClientGone, status: STATUS_CLIENT_GONE, fault: None, counts }
+        };
+        draft.close(closing);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::answer;
 use crate::deliver::lane::{InboundEnd, Lane, truncated};
-use crate::outcome::Counts;
+use crate::outcome::{Counts, draining};
 use crate::settle::{Closing, Settlement};
 use crate::snapshot::{OnDisconnect, Streams};
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use std::time::Duration;
 use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::record::Ending;
 use tg_net::BoxError;
+use tg_net::drain::Ear;
 use tokio::time::{Instant, Sleep};
 
 /// A streamed answer. Settles itself when it ends, also when it is dropped.
@@ -36,6 +37,7 @@ struct Flow {
     settlement: Settlement,
     wants_trailers: bool,
     timer: Timer,
+    ear: Option<Ear>,
 }
 
 /// Watches the silence of the upstream. Armed only while there is nothing to send.
@@ -53,6 +55,8 @@ enum Step {
     TooLong,
     Broken(BoxError),
     Closed,
+    /// The gateway ends.
+    Stopped,
 }
 
 /// The parts of a streamed answer.
@@ -73,6 +77,7 @@ impl StreamBody {
         let first = keepalive.map_or(parts.idle, |every| every.min(parts.idle));
         let timer =
             Timer { sleep: Box::pin(tokio::time::sleep_until(now + first)), last: now, idle: parts.idle, keepalive };
+        let ear = parts.settlement.ear();
         let flow = Flow {
             upstream: parts.upstream,
             lane: parts.lane,
@@ -80,6 +85,7 @@ impl StreamBody {
             settlement: parts.settlement,
             wants_trailers: parts.wants_trailers,
             timer,
+            ear,
         };
         Self {
             flow: Some(Box::new(flow)),
@@ -92,6 +98,9 @@ impl StreamBody {
 
 impl Flow {
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        if self.ear.as_mut().is_some_and(|ear| ear.poll(cx).is_ready()) {
+            return Poll::Ready(Step::Stopped);
+        }
         loop {
             match Pin::new(&mut self.upstream).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
@@ -133,14 +142,14 @@ impl Flow {
         })
     }
 
-    /// The caller left: settles with what was seen so far.
-    fn abandon(mut self) {
+    /// Nobody hears the rest: settles with what was seen so far.
+    fn abandon(mut self, ending: Ending, fault: Option<&'static str>) {
         let summary = self.lane.summary();
         let counts = Counts::of(summary, self.settlement.body_bytes());
         let stop = summary.stop;
         let tier = summary.tier;
         self.settlement.learned(stop, tier);
-        self.settlement.close(Closing { ending: Ending::ClientGone, status: 200, fault: None, counts });
+        self.settlement.close(Closing { ending, status: 200, fault, counts });
     }
 
     /// Reads the rest for its counts and drops the bytes.
@@ -162,13 +171,13 @@ impl Flow {
                         drop(self.lane.close(&mut sink));
                         return Poll::Ready(());
                     }
-                    Step::Bytes(_) | Step::TooLong | Step::Broken(_) => return Poll::Ready(()),
+                    Step::Bytes(_) | Step::TooLong | Step::Broken(_) | Step::Stopped => return Poll::Ready(()),
                 }
             }
         });
         // Whether the rest came in time or not, what was seen is what is booked.
         drop(tokio::time::timeout(time_max, reading).await);
-        self.abandon();
+        self.abandon(Ending::ClientGone, None);
     }
 }
 
@@ -223,6 +232,7 @@ impl Body for StreamBody {
                 }
                 Step::TooLong => Err(idle_too_long()),
                 Step::Broken(error) => Err(truncated().caused_by(error)),
+                Step::Stopped => Err(draining()),
                 Step::Closed => flow.lane.close(&mut out),
             };
             if let Some(flow) = self.flow.take() {
@@ -241,7 +251,11 @@ impl Drop for StreamBody {
     fn drop(&mut self) {
         let Some(flow) = self.flow.take() else { return };
         match self.on_disconnect {
-            OnDisconnect::Cancel => flow.abandon(),
+            // Not the caller's doing: it did not even take what was there for it.
+            _ if flow.ear.as_ref().is_some_and(Ear::has_heard) => {
+                flow.abandon(Ending::Interrupted, Some(draining().code));
+            }
+            OnDisconnect::Cancel => flow.abandon(Ending::ClientGone, None),
             OnDisconnect::Drain { time_max, bytes_max } => {
                 drop(tg_net::tasks::spawn("drain after disconnect", flow.drain(time_max, bytes_max)));
             }
