@@ -41,6 +41,7 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, from: IpAdd
             match run(&worker, &snapshot, arrival, &mut settlement).await {
                 Ok(Step::Answered(delivery)) => delivery.open(settlement).await,
                 Ok(Step::Patient(ready, every)) => patient::answer(worker, snapshot, ready, settlement, every).await,
+                Ok(Step::Outlasting(ready)) => patient::outlast(worker, snapshot, ready, settlement).await,
                 Err((dialect, fault)) => refuse(dialect, &fault, settlement),
             }
         }
@@ -95,6 +96,7 @@ async fn run(
     let ready = Ready { head, call, body: body.clone(), peek, plan, id, arrived, trace };
     match ready.keepalive(&snapshot.streams) {
         Some(every) => Ok(Step::Patient(Box::new(ready), every)),
+        None if settlement.absence().is_some() => Ok(Step::Outlasting(Box::new(ready))),
         None => ready.send(&members, worker, snapshot, settlement).await.map(Step::Answered).map_err(say),
     }
 }
@@ -105,6 +107,8 @@ enum Step {
     Answered(deliver::Delivery),
     /// The call is yet to be sent, and its caller to be kept company this often.
     Patient(Box<Ready>, Duration),
+    /// The call is yet to be sent, and its answer to be read also if the caller leaves.
+    Outlasting(Box<Ready>),
 }
 
 /// A call about which all is decided.

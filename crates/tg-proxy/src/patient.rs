@@ -8,6 +8,7 @@ use crate::answer;
 use crate::deliver::Delivery;
 use crate::deliver::stream::StreamBody;
 use crate::flow::{Ready, refuse};
+use crate::linger::Lingering;
 use crate::living::Worker;
 use crate::outcome::{draining, ending_of};
 use crate::settle::{Closing, Settlement};
@@ -30,9 +31,6 @@ use tg_net::body::OutBody;
 use tg_net::drain::Ear;
 use tokio::time::{Instant, Sleep};
 
-/// A call on its way to a provider.
-type Waiting = Pin<Box<dyn Future<Output = Concluded> + Send>>;
-
 /// What became of a call's way to a provider.
 struct Concluded {
     dialect: Dialect,
@@ -50,18 +48,32 @@ pub(crate) async fn answer(
 ) -> Response<OutBody> {
     let (dialect, id) = (ready.call.dialect, ready.id);
     let ear = Ear::new(Arc::clone(&worker.closing));
-    let mut waiting: Waiting = Box::pin(conclude(worker, snapshot, ready, settlement));
+    let (absence, closing) = (settlement.absence(), Arc::clone(&worker.closing));
+    let going = Box::pin(conclude(worker, snapshot, ready, settlement));
+    let mut waiting = Lingering::new(going, absence, closing, |concluded: Concluded| {
+        Box::pin(async { drop(concluded.answer().await) })
+    });
     if let Ok(concluded) = tokio::time::timeout(every, &mut waiting).await {
-        return match concluded.sent {
-            Ok(delivery) => delivery.open(concluded.settlement).await,
-            Err(fault) => refuse(dialect, &fault, concluded.settlement),
-        };
+        return concluded.answer().await;
     }
     let company = Company { waiting, dialect, id, every, next: Box::pin(tokio::time::sleep(Duration::ZERO)), ear };
     let mut response = Response::new(OutBody::stream(PatientBody::Waiting(company)));
     answer::put_content_type(response.headers_mut(), inbound(dialect).stream_content_type());
     answer::put_id(response.headers_mut(), dialect.family(), id);
     response
+}
+
+/// Sends a call of which the rest is read when its caller leaves before the answer has begun.
+pub(crate) async fn outlast(
+    worker: Arc<Worker>,
+    snapshot: Arc<Snapshot>,
+    ready: Box<Ready>,
+    settlement: Settlement,
+) -> Response<OutBody> {
+    let (absence, closing) = (settlement.absence(), Arc::clone(&worker.closing));
+    let going = Box::pin(async { conclude(worker, snapshot, ready, settlement).await.answer().await });
+    // A streamed answer that nobody takes sees to its own rest.
+    Lingering::new(going, absence, closing, |_answer| Box::pin(std::future::ready(()))).await
 }
 
 async fn conclude(
@@ -91,7 +103,7 @@ enum PatientBody {
 }
 
 struct Company {
-    waiting: Waiting,
+    waiting: Lingering<Concluded>,
     dialect: Dialect,
     id: CallId,
     every: Duration,
@@ -102,7 +114,7 @@ struct Company {
 impl Company {
     /// A sign of life, or the body that follows.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, PatientBody>> {
-        if let Poll::Ready(concluded) = self.waiting.as_mut().poll(cx) {
+        if let Poll::Ready(concluded) = Pin::new(&mut self.waiting).poll(cx) {
             return Poll::Ready(Err(concluded.into_body(self.id)));
         }
         if self.ear.poll(cx).is_ready() {
@@ -120,6 +132,13 @@ impl Company {
 }
 
 impl Concluded {
+    async fn answer(self) -> Response<OutBody> {
+        match self.sent {
+            Ok(delivery) => delivery.open(self.settlement).await,
+            Err(fault) => refuse(self.dialect, &fault, self.settlement),
+        }
+    }
+
     fn into_body(self, id: CallId) -> PatientBody {
         let fault = match self.sent {
             Ok(Delivery::Stream(pending, lane, streams)) => {

@@ -72,7 +72,8 @@ pub(crate) async fn send(
             Err(fault) => fault.retry != Retry::Never,
             Ok(_) => false,
         };
-        if !may_be_mended {
+        // For a caller who has left nothing more is begun.
+        if !may_be_mended || settlement.is_unheard() {
             return end;
         }
         // A target that was not asked does not hide what became of one that was.

@@ -1,5 +1,6 @@
 //! The debt of one call: from its head on, exactly one ledger row is owed, and paid also when the call is dropped.
 
+use crate::linger::Absence;
 use crate::living::Worker;
 use crate::outcome::{Counts, draining, may_be_billed};
 use crate::recognise::Head;
@@ -48,6 +49,8 @@ struct Draft {
     price: PriceBasis,
     /// What became of the try that the record's `served` names, once it has failed.
     failed: Option<Failed>,
+    /// What holds if the caller leaves; `None` where the call then ends.
+    absence: Option<Arc<Absence>>,
     ticket: Option<Ticket>,
 }
 
@@ -109,6 +112,7 @@ impl Settlement {
             body_bytes: 0,
             price: PriceBasis { scope: None, unknown: UnknownPrice::AllowAndFlag },
             failed: None,
+            absence: Absence::of(&snapshot.streams),
             ticket: None,
         })))
     }
@@ -126,6 +130,16 @@ impl Settlement {
     /// Hears when the gateway ends.
     pub(crate) fn ear(&self) -> Option<Ear> {
         self.0.as_deref().map(|draft| Ear::new(Arc::clone(&draft.worker.closing)))
+    }
+
+    /// What holds if the caller leaves.
+    pub(crate) fn absence(&self) -> Option<Arc<Absence>> {
+        self.0.as_deref().and_then(|draft| draft.absence.clone())
+    }
+
+    /// Whether the caller has left before its answer had begun, and the call goes on without it.
+    pub(crate) fn is_unheard(&self) -> bool {
+        self.0.as_deref().is_some_and(Draft::is_unheard)
     }
 
     /// Size of the request's body.
@@ -297,7 +311,14 @@ impl Draft {
         }
     }
 
-    fn close(mut self: Box<Self>, closing: Closing) -> Cost {
+    fn is_unheard(&self) -> bool {
+        self.absence.as_ref().is_some_and(|absence| absence.has_begun())
+    }
+
+    fn close(mut self: Box<Self>, mut closing: Closing) -> Cost {
+        if self.is_unheard() {
+            closing = Closing { ending: Ending::ClientGone, status: STATUS_CLIENT_GONE, fault: None, ..closing };
+        }
         self.record.ending = closing.ending;
         self.record.status = closing.status;
         self.record.fault = closing.fault.map(str::to_owned);

@@ -4,7 +4,7 @@ use crate::answer;
 use crate::deliver::lane::{InboundEnd, Lane, truncated};
 use crate::outcome::{Counts, draining};
 use crate::settle::{Closing, Settlement};
-use crate::snapshot::{OnDisconnect, Streams};
+use crate::snapshot::Streams;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame};
@@ -26,7 +26,6 @@ pub(crate) struct StreamBody {
     flow: Option<Box<Flow>>,
     ready: VecDeque<Bytes>,
     trailers: Option<HeaderMap>,
-    on_disconnect: OnDisconnect,
 }
 
 /// What flows: the upstream's bytes through a lane, with the settlement that is owed for them.
@@ -87,12 +86,7 @@ impl StreamBody {
             timer,
             ear,
         };
-        Self {
-            flow: Some(Box::new(flow)),
-            ready: VecDeque::new(),
-            trailers: None,
-            on_disconnect: parts.streams.on_disconnect,
-        }
+        Self { flow: Some(Box::new(flow)), ready: VecDeque::new(), trailers: None }
     }
 }
 
@@ -153,7 +147,7 @@ impl Flow {
     }
 
     /// Reads the rest for its counts and drops the bytes.
-    async fn drain(mut self: Box<Self>, time_max: Duration, bytes_max: u64) {
+    async fn drain(mut self: Box<Self>, until: Instant, bytes_max: u64) {
         let mut left = bytes_max;
         let reading = std::future::poll_fn(|cx| {
             let mut sink = Vec::new();
@@ -176,7 +170,7 @@ impl Flow {
             }
         });
         // Whether the rest came in time or not, what was seen is what is booked.
-        drop(tokio::time::timeout(time_max, reading).await);
+        drop(tokio::time::timeout_at(until, reading).await);
         self.abandon(Ending::ClientGone, None);
     }
 }
@@ -250,14 +244,15 @@ impl Body for StreamBody {
 impl Drop for StreamBody {
     fn drop(&mut self) {
         let Some(flow) = self.flow.take() else { return };
-        match self.on_disconnect {
-            // Not the caller's doing: it did not even take what was there for it.
-            _ if flow.ear.as_ref().is_some_and(Ear::has_heard) => {
-                flow.abandon(Ending::Interrupted, Some(draining().code));
-            }
-            OnDisconnect::Cancel => flow.abandon(Ending::ClientGone, None),
-            OnDisconnect::Drain { time_max, bytes_max } => {
-                drop(tg_net::tasks::spawn("drain after disconnect", flow.drain(time_max, bytes_max)));
+        // Not the caller's doing: it did not even take what was there for it.
+        if flow.ear.as_ref().is_some_and(Ear::has_heard) {
+            return flow.abandon(Ending::Interrupted, Some(draining().code));
+        }
+        match flow.settlement.absence() {
+            None => flow.abandon(Ending::ClientGone, None),
+            Some(absence) => {
+                let reading = flow.drain(absence.until(), absence.bytes_max);
+                drop(tg_net::tasks::spawn("drain after disconnect", reading));
             }
         }
     }
