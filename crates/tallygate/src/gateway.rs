@@ -35,6 +35,9 @@ const DIRECTORY_TICK: Duration = Duration::from_millis(250);
 /// Every how many directory ticks the journal is put on the disk: what a loss of power may take.
 const JOURNAL_TICKS: u32 = 4;
 
+/// What streams that outlast a drain have for their last word to reach the caller.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
 /// A running gateway.
 pub struct Gateway {
     /// What outlives a reload.
@@ -145,11 +148,12 @@ impl Gateway {
         self.draining.clone()
     }
 
-    /// Ends the gateway: no new calls, calls that go on may finish within `limit`, everything is written down.
+    /// Ends the gateway: no new calls, calls that go on may finish within `limit`, streams that outlast it end with an
+    /// error, everything is written down.
     /// Must be called on a Tokio runtime. Blocks.
     pub fn drain(self, limit: Duration) -> Drained {
         self.living.ready.store(false, Ordering::Release);
-        self.drain.begin(limit);
+        self.drain.begin(limit.saturating_add(LAST_WORD));
         let mut drained = Drained::default();
         for worker in self.workers {
             match worker.join() {
@@ -232,6 +236,7 @@ impl Crew<'_> {
                 living: Arc::clone(self.living),
                 pools: tg_upstream::pools::Pools::new(self.surroundings.roots.clone(), resolver.clone()),
                 till: Till::new(self.journal.worker(number), Arc::clone(queue)),
+                closing: Arc::default(),
             });
             let (listener, draining) = (self.listener.clone(), draining.clone());
             let run = move || work(&worker, listener, socket, draining);
@@ -251,6 +256,12 @@ fn work(worker: &Arc<Worker>, listener: Listener, socket: std::net::TcpListener,
             return Drained::default();
         }
     };
+    let _inside = runtime.enter();
+    let (closing, mut begun) = (Arc::clone(&worker.closing), draining.clone());
+    drop(tg_net::tasks::spawn("closing", async move {
+        tokio::time::sleep_until(begun.begun().await - LAST_WORD).await;
+        closing.begin();
+    }));
     let serving = listener.serve(socket, draining, {
         let worker = Arc::clone(worker);
         move |request, peer| {

@@ -87,6 +87,7 @@ impl Telemetry {
         };
         sum(Reading::MeterQueue, Queue::depth);
         sum(Reading::MeterDeferred, Queue::deferred);
+        sum(Reading::MeterDropped, Queue::dropped);
         let (open, bytes) = (Arc::clone(gateway.journal()), Arc::clone(gateway.journal()));
         self.metrics.set_reading(Reading::JournalOpen, move || open.open());
         self.metrics.set_reading(Reading::JournalBytes, move || bytes.bytes());

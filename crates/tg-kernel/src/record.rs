@@ -19,11 +19,11 @@ pub enum Ending {
     Refused,
     /// The provider answered with an error, or could not be reached.
     ProviderError,
-    /// The provider's answer was cut off; the caller was told so.
+    /// The answer was cut off, by the provider or by the gateway's end; the caller was told so.
     Truncated,
     /// The caller left before the end.
     ClientGone,
-    /// The gateway died during the call; settled afterwards from the journal.
+    /// The gateway died during the call, settled afterwards from the journal; or it ended and cut the caller off.
     Interrupted,
 }
 
@@ -97,6 +97,27 @@ pub struct Cost {
     pub price: Arc<str>,
 }
 
+impl Pricing {
+    /// How much is known of a sum that has such a part: the least known decides.
+    const fn doubt(self) -> u8 {
+        match self {
+            Self::Nothing => 0,
+            Self::Priced => 1,
+            Self::Ceiling => 2,
+            Self::Unpriced => 3,
+        }
+    }
+}
+
+impl Cost {
+    /// The sum, as certain as the less certain part. The price named is that of `self`.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let pricing = if other.pricing.doubt() > self.pricing.doubt() { other.pricing } else { self.pricing };
+        Self { amount: self.amount.plus(other.amount), pricing, price: Arc::clone(&self.price) }
+    }
+}
+
 /// One finished call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -108,8 +129,11 @@ pub struct Record {
     pub attribution: Attribution,
     /// What was asked, in which dialect, of which model.
     pub asked: Asked,
-    /// Who served it, if it reached a provider.
+    /// Who served it, if it reached a provider: the last target that was tried.
     pub served: Option<Served>,
+    /// The tries before that one, in their order. Their cost is not in `cost`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Attempt>,
     /// How it ended.
     pub ending: Ending,
     /// The HTTP status sent to the caller (499 where the caller left before one was sent).
@@ -127,6 +151,33 @@ pub struct Record {
     pub losses: Vec<String>,
     /// How long things took.
     pub timing: Timing,
+}
+
+impl Record {
+    /// What the tries before the last one may have cost: always an estimate.
+    #[must_use]
+    pub fn earlier_cost(&self) -> Cost {
+        self.earlier.iter().fold(Cost::default(), |sum, attempt| sum.plus(&attempt.cost))
+    }
+
+    /// What the call cost with all its tries.
+    #[must_use]
+    pub fn total_cost(&self) -> Cost {
+        self.cost.plus(&self.earlier_cost())
+    }
+}
+
+/// A try that failed before another target was tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Who was asked.
+    pub served: Served,
+    /// The fault's code.
+    pub fault: String,
+    /// What it may have used, estimated; nothing where it cannot be billed.
+    pub usage: Usage,
+    /// What that may have cost.
+    pub cost: Cost,
 }
 
 /// What was asked.
@@ -170,4 +221,26 @@ pub struct Timing {
     pub first_token_us: Option<u64>,
     /// The gateway's own share before the call left: total time up to sending, less time waiting for the caller's body.
     pub overhead_us: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cost, Money, Pricing};
+
+    #[test]
+    fn a_sum_is_as_certain_as_its_less_certain_part() {
+        let cost =
+            |nanos, pricing, price: &str| Cost { amount: Money::from_nanos(nanos), pricing, price: price.into() };
+        for (own, other, sum) in [
+            (Pricing::Nothing, Pricing::Nothing, Pricing::Nothing),
+            (Pricing::Nothing, Pricing::Priced, Pricing::Priced),
+            (Pricing::Priced, Pricing::Nothing, Pricing::Priced),
+            (Pricing::Priced, Pricing::Ceiling, Pricing::Ceiling),
+            (Pricing::Unpriced, Pricing::Ceiling, Pricing::Unpriced),
+            (Pricing::Priced, Pricing::Unpriced, Pricing::Unpriced),
+        ] {
+            let summed = cost(2, own, "mine").plus(&cost(3, other, "other"));
+            assert_eq!(summed, cost(5, sum, "mine"), "{own:?} {other:?}");
+        }
+    }
 }

@@ -121,7 +121,8 @@ impl Connections {
                 return run.serve(&protocols.either, stream).await;
             };
             let accept = TlsAcceptor::from(config).accept(stream);
-            let Some(stream) = handshake(accept, header_timeout, addr).await else { return };
+            let mut run = run;
+            let Some(stream) = run.unless_cut(handshake(accept, header_timeout, addr)).await else { return };
             let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             run.serve(if is_h2 { &protocols.http2 } else { &protocols.http1 }, stream).await;
         };
@@ -164,6 +165,20 @@ struct Run<H> {
 }
 
 impl<H> Run<H> {
+    /// What the handshake comes to, or nothing once connections are cut. A drain lets it go on: a call may follow.
+    async fn unless_cut<T>(&mut self, handshake: impl Future<Output = Option<T>>) -> Option<T> {
+        let ended = tokio::select! {
+            stream = handshake => stream,
+            _ = self.phase.wait_for(|phase| *phase == Phase::Cut) => {
+                self.cut.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+        };
+        // What was seen here is still news to what follows.
+        self.phase.mark_changed();
+        ended
+    }
+
     async fn serve<S, F, B>(mut self, builder: &auto::Builder<Spawner>, stream: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,

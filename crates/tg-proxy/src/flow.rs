@@ -5,7 +5,7 @@ use crate::deliver;
 use crate::intake;
 use crate::living::Worker;
 use crate::models;
-use crate::outcome::{Counts, ending_of, may_be_billed};
+use crate::outcome::ending_of;
 use crate::patient;
 use crate::recognise::{Head, Recognised, recognise};
 use crate::send;
@@ -41,6 +41,7 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, from: IpAdd
             match run(&worker, &snapshot, arrival, &mut settlement).await {
                 Ok(Step::Answered(delivery)) => delivery.open(settlement).await,
                 Ok(Step::Patient(ready, every)) => patient::answer(worker, snapshot, ready, settlement, every).await,
+                Ok(Step::Outlasting(ready)) => patient::outlast(worker, snapshot, ready, settlement).await,
                 Err((dialect, fault)) => refuse(dialect, &fault, settlement),
             }
         }
@@ -95,6 +96,7 @@ async fn run(
     let ready = Ready { head, call, body: body.clone(), peek, plan, id, arrived, trace };
     match ready.keepalive(&snapshot.streams) {
         Some(every) => Ok(Step::Patient(Box::new(ready), every)),
+        None if settlement.absence().is_some() => Ok(Step::Outlasting(Box::new(ready))),
         None => ready.send(&members, worker, snapshot, settlement).await.map(Step::Answered).map_err(say),
     }
 }
@@ -105,6 +107,8 @@ enum Step {
     Answered(deliver::Delivery),
     /// The call is yet to be sent, and its caller to be kept company this often.
     Patient(Box<Ready>, Duration),
+    /// The call is yet to be sent, and its answer to be read also if the caller leaves.
+    Outlasting(Box<Ready>),
 }
 
 /// A call about which all is decided.
@@ -155,10 +159,9 @@ pub(crate) fn refuse(dialect: Dialect, fault: &Fault, settlement: Settlement) ->
     if let Some(cause) = fault.cause() {
         tracing::warn!(id = %record.id, code = fault.code, %cause, "a call failed");
     }
-    let sent = settlement.is_sent();
-    let counts = if sent && may_be_billed(fault) { Counts::input_only(settlement.body_bytes()) } else { Counts::NONE };
+    let (ending, counts) = (ending_of(fault, settlement.is_sent()), settlement.owed());
     let status = response.status().as_u16();
-    let closing = Closing { ending: ending_of(fault, sent), status, fault: Some(fault.code), counts };
+    let closing = Closing { ending, status, fault: Some(fault.code), counts };
     let cost = settlement.close(closing);
     answer::put_cost(response.headers_mut(), &cost);
     response

@@ -4,6 +4,7 @@ pub mod answer;
 mod deliver;
 pub mod flow;
 mod intake;
+mod linger;
 pub mod living;
 pub mod meter;
 mod models;

@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use tg_kernel::clock::Clock;
+use tg_net::drain::Closing;
 use tg_store::directory::Directory;
 use tg_upstream::pools::Pools;
 
@@ -42,4 +43,6 @@ pub struct Worker {
     pub pools: Pools,
     /// Where finished calls go.
     pub till: Till,
+    /// Tells what still runs that its time is up.
+    pub closing: Arc<Closing>,
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
+use tg_kernel::clock::Timestamp;
 use tg_kernel::record::Record;
 use tg_kernel::trace::TraceContext;
 use tg_store::journal::{JournalError, OpenEntry, Ticket, WorkerJournal};
@@ -20,6 +21,14 @@ const RETRY: Duration = Duration::from_secs(1);
 /// Most finished calls that wait for the meter, per worker. Beyond it calls stay in the journal alone, and reach the
 /// ledger at the next start: about 50 MB at 800 bytes each.
 const WAITING_MAX: usize = 65_536;
+
+/// Most calls that wait without having been sent, per worker. Beyond it they are counted and forgotten: nobody is owed
+/// anything for them, and they must take no room from calls for which somebody is.
+const UNSENT_MAX: usize = 4_096;
+
+/// Most rows of a minute for callers whom nobody knows, per worker: enough to see that somebody tries, and what; beyond
+/// it they are counted and forgotten, or else whoever finds the address could fill the disk.
+const STRANGERS_MAX: u32 = 100;
 
 /// Most rows in one transaction, and most that the meter holds beside the queues: while the ledger fails, the rest
 /// waits where it is counted.
@@ -44,39 +53,89 @@ enum Left {
 /// Finished calls of one worker that wait for the meter.
 #[derive(Default)]
 pub struct Queue {
-    waiting: Mutex<VecDeque<Settled>>,
+    waiting: Mutex<Waiting>,
     deferred: AtomicU64,
+    dropped: AtomicU64,
+}
+
+/// What waits, those apart that must not wait long.
+#[derive(Default)]
+struct Waiting {
+    sent: VecDeque<Settled>,
+    unsent: VecDeque<Settled>,
+    strangers: Strangers,
+}
+
+/// The minute, and how many callers without a name were booked in it.
+#[derive(Default)]
+struct Strangers {
+    minute: i64,
+    booked: u32,
+}
+
+impl Strangers {
+    fn admit(&mut self, at: Timestamp) -> bool {
+        let minute = at.micros().div_euclid(60_000_000);
+        if minute != self.minute {
+            *self = Self { minute, booked: 0 };
+        }
+        self.booked = self.booked.saturating_add(1);
+        self.booked <= STRANGERS_MAX
+    }
 }
 
 impl Queue {
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<Settled>> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A call that finds the queue full keeps its place in the journal: its ticket is dropped unconfirmed.
+    /// Whether there is room for a call that was not sent; one for which there is none is counted.
+    fn admits(&self, record: &Record) -> bool {
+        let mut waiting = self.waiting();
+        let is_known = !record.attribution.key_id.is_empty();
+        let admitted = waiting.unsent.len() < UNSENT_MAX && (is_known || waiting.strangers.admit(record.started_at));
+        if !admitted {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        admitted
+    }
+
+    /// A sent call that finds the queue full keeps its place in the journal: its ticket is dropped unconfirmed.
     fn push(&self, settled: Settled) {
         let mut waiting = self.waiting();
-        if waiting.len() < WAITING_MAX {
-            waiting.push_back(settled);
-        } else {
-            self.deferred.fetch_add(1, Ordering::Relaxed);
+        match settled.left {
+            Left::Never => waiting.unsent.push_back(settled),
+            Left::Sent if waiting.sent.len() < WAITING_MAX => waiting.sent.push_back(settled),
+            Left::Sent => {
+                self.deferred.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 
-    /// Moves the oldest into the batch, as far as it has room.
+    /// Moves the oldest into the batch, as far as it has room: first those that were sent.
     fn take(&self, batch: &mut Batch) {
         let mut waiting = self.waiting();
-        let count = waiting.len().min(batch.room());
-        batch.extend(waiting.drain(..count));
+        let Waiting { sent, unsent, .. } = &mut *waiting;
+        for queue in [sent, unsent] {
+            let count = queue.len().min(batch.room());
+            batch.extend(queue.drain(..count));
+        }
     }
 
     /// Finished calls that wait.
     #[must_use]
     pub fn depth(&self) -> u64 {
-        self.waiting().len() as u64
+        let waiting = self.waiting();
+        (waiting.sent.len() + waiting.unsent.len()) as u64
     }
 
-    /// Calls that found the queue full: in the journal, and not in the ledger before the next start.
+    /// Calls that were not sent and have no row: too many of their kind waited, or came from strangers.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Sent calls that found the queue full: in the journal, and not in the ledger before the next start.
     #[must_use]
     pub fn deferred(&self) -> u64 {
         self.deferred.load(Ordering::Relaxed)
@@ -104,8 +163,20 @@ impl Till {
         self.journal.begin(entry)
     }
 
-    /// Notes the end of a call, and queues it. Of a call that never left, the end is all that the journal gets.
+    /// Notes that a call is about to leave for another target.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub(crate) fn open_again(&self, ticket: &mut Ticket, entry: &OpenEntry) -> Result<(), JournalError> {
+        self.journal.begin_again(ticket, entry)
+    }
+
+    /// Notes the end of a call, and queues it. Of a call that never left, the end is all that the journal gets, as far
+    /// as there is room for its like.
     pub(crate) fn close(&self, opened: Option<Ticket>, record: Record, trace: TraceContext) {
+        if opened.is_none() && !self.queue.admits(&record) {
+            return;
+        }
         let left = if opened.is_some() { Left::Sent } else { Left::Never };
         let (ticket, noted) = match opened {
             Some(mut ticket) => {

@@ -2,7 +2,7 @@
 
 use tg_dialect::tap::Summary;
 use tg_kernel::chat::StopReason;
-use tg_kernel::fault::{Class, Fault};
+use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::record::Ending;
 use tg_kernel::usage::{Usage, UsageSource};
 
@@ -65,6 +65,12 @@ pub(crate) fn ending_of(fault: &Fault, sent: bool) -> Ending {
         _ if sent => Ending::ProviderError,
         _ => Ending::Refused,
     }
+}
+
+/// The gateway ends before the call did.
+pub(crate) fn draining() -> Fault {
+    let message = "The gateway is being stopped, and the answer took too long to wait for. Send the call again.";
+    Fault::new(Class::Overloaded, Origin::Gateway, "gateway_draining", message)
 }
 
 /// Whether a provider may bill a call that ended with this fault: it took the request, and did not say no.

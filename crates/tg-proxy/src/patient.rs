@@ -8,8 +8,9 @@ use crate::answer;
 use crate::deliver::Delivery;
 use crate::deliver::stream::StreamBody;
 use crate::flow::{Ready, refuse};
+use crate::linger::Lingering;
 use crate::living::Worker;
-use crate::outcome::{Counts, ending_of, may_be_billed};
+use crate::outcome::{draining, ending_of};
 use crate::settle::{Closing, Settlement};
 use crate::snapshot::Snapshot;
 use bytes::{Bytes, BytesMut};
@@ -27,10 +28,8 @@ use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
 use tg_net::BoxError;
 use tg_net::body::OutBody;
+use tg_net::drain::Ear;
 use tokio::time::{Instant, Sleep};
-
-/// A call on its way to a provider.
-type Waiting = Pin<Box<dyn Future<Output = Concluded> + Send>>;
 
 /// What became of a call's way to a provider.
 struct Concluded {
@@ -48,18 +47,33 @@ pub(crate) async fn answer(
     every: Duration,
 ) -> Response<OutBody> {
     let (dialect, id) = (ready.call.dialect, ready.id);
-    let mut waiting: Waiting = Box::pin(conclude(worker, snapshot, ready, settlement));
+    let ear = Ear::new(Arc::clone(&worker.closing));
+    let (absence, closing) = (settlement.absence(), Arc::clone(&worker.closing));
+    let going = Box::pin(conclude(worker, snapshot, ready, settlement));
+    let mut waiting = Lingering::new(going, absence, closing, |concluded: Concluded| {
+        Box::pin(async { drop(concluded.answer().await) })
+    });
     if let Ok(concluded) = tokio::time::timeout(every, &mut waiting).await {
-        return match concluded.sent {
-            Ok(delivery) => delivery.open(concluded.settlement).await,
-            Err(fault) => refuse(dialect, &fault, concluded.settlement),
-        };
+        return concluded.answer().await;
     }
-    let company = Company { waiting, dialect, id, every, next: Box::pin(tokio::time::sleep(Duration::ZERO)) };
+    let company = Company { waiting, dialect, id, every, next: Box::pin(tokio::time::sleep(Duration::ZERO)), ear };
     let mut response = Response::new(OutBody::stream(PatientBody::Waiting(company)));
     answer::put_content_type(response.headers_mut(), inbound(dialect).stream_content_type());
     answer::put_id(response.headers_mut(), dialect.family(), id);
     response
+}
+
+/// Sends a call of which the rest is read when its caller leaves before the answer has begun.
+pub(crate) async fn outlast(
+    worker: Arc<Worker>,
+    snapshot: Arc<Snapshot>,
+    ready: Box<Ready>,
+    settlement: Settlement,
+) -> Response<OutBody> {
+    let (absence, closing) = (settlement.absence(), Arc::clone(&worker.closing));
+    let going = Box::pin(async { conclude(worker, snapshot, ready, settlement).await.answer().await });
+    // A streamed answer that nobody takes sees to its own rest.
+    Lingering::new(going, absence, closing, |_answer| Box::pin(std::future::ready(()))).await
 }
 
 async fn conclude(
@@ -89,18 +103,23 @@ enum PatientBody {
 }
 
 struct Company {
-    waiting: Waiting,
+    waiting: Lingering<Concluded>,
     dialect: Dialect,
     id: CallId,
     every: Duration,
     next: Pin<Box<Sleep>>,
+    ear: Ear,
 }
 
 impl Company {
     /// A sign of life, or the body that follows.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, PatientBody>> {
-        if let Poll::Ready(concluded) = self.waiting.as_mut().poll(cx) {
+        if let Poll::Ready(concluded) = Pin::new(&mut self.waiting).poll(cx) {
             return Poll::Ready(Err(concluded.into_body(self.id)));
+        }
+        if self.ear.poll(cx).is_ready() {
+            // The settlement goes with what waits, and knows why.
+            return Poll::Ready(Err(PatientBody::Last(last_word(self.dialect, &draining(), self.id))));
         }
         match self.next.as_mut().poll(cx) {
             Poll::Pending => Poll::Pending,
@@ -113,6 +132,13 @@ impl Company {
 }
 
 impl Concluded {
+    async fn answer(self) -> Response<OutBody> {
+        match self.sent {
+            Ok(delivery) => delivery.open(self.settlement).await,
+            Err(fault) => refuse(self.dialect, &fault, self.settlement),
+        }
+    }
+
     fn into_body(self, id: CallId) -> PatientBody {
         let fault = match self.sent {
             Ok(Delivery::Stream(pending, lane, streams)) => {
@@ -122,15 +148,17 @@ impl Concluded {
             Ok(Delivery::Whole(_) | Delivery::Own(..)) => Fault::internal("a stream was asked for"),
             Err(fault) => fault,
         };
-        let mut last = BytesMut::new();
-        inbound(self.dialect).encode_stream_fault(&fault, id, &mut last);
-        let sent = self.settlement.is_sent();
-        let billed = sent && may_be_billed(&fault);
-        let counts = if billed { Counts::input_only(self.settlement.body_bytes()) } else { Counts::NONE };
-        let ending = ending_of(&fault, sent);
+        let last = last_word(self.dialect, &fault, id);
+        let (ending, counts) = (ending_of(&fault, self.settlement.is_sent()), self.settlement.owed());
         self.settlement.close(Closing { ending, status: 200, fault: Some(fault.code), counts });
-        PatientBody::Last(last.freeze())
+        PatientBody::Last(last)
     }
+}
+
+fn last_word(dialect: Dialect, fault: &Fault, id: CallId) -> Bytes {
+    let mut last = BytesMut::new();
+    inbound(dialect).encode_stream_fault(fault, id, &mut last);
+    last.freeze()
 }
 
 impl Body for PatientBody {

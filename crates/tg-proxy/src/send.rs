@@ -53,7 +53,7 @@ pub(crate) struct Outgoing<'a> {
 /// Tries the targets in order. A target that fails in a way that another may mend is passed over.
 ///
 /// # Errors
-/// The last target's fault, or that no target can do what is asked. A provider's refusal in the caller's own dialect is
+/// The fault of the last target that was asked, or that no target can do what is asked. A provider's refusal in the caller's own dialect is
 /// a delivery, not an error: it goes on as it came.
 pub(crate) async fn send(
     worker: &Worker,
@@ -65,12 +65,20 @@ pub(crate) async fn send(
     let mut last = None;
     for target in &plan.targets {
         let trial = Trial { worker, snapshot, outgoing, plan, target };
-        match trial.run(settlement).await {
-            Ok(Delivery::Refused(refusal)) if refusal.fault.retry != Retry::Never => {
-                last = Some(Ok(Delivery::Refused(refusal)));
-            }
-            Err(fault) if fault.retry != Retry::Never => last = Some(Err(fault)),
-            end => return end,
+        let before = settlement.attempts();
+        let end = trial.run(settlement).await;
+        let may_be_mended = match &end {
+            Ok(Delivery::Refused(refusal)) => refusal.fault.retry != Retry::Never,
+            Err(fault) => fault.retry != Retry::Never,
+            Ok(_) => false,
+        };
+        // For a caller who has left nothing more is begun.
+        if !may_be_mended || settlement.is_unheard() {
+            return end;
+        }
+        // A target that was not asked does not hide what became of one that was.
+        if before == 0 || settlement.attempts() > before {
+            last = Some(end);
         }
     }
     last.unwrap_or_else(|| Err(Fault::internal("a plan without targets")))
@@ -91,18 +99,35 @@ impl Trial<'_> {
         if self.must_estimate(provider) {
             return self.estimated_count(settlement);
         }
-        let mut prepared = prepare(self.outgoing, self.target, provider)?;
+        let prepared = prepare(self.outgoing, self.target, provider)?;
         self.check_losses(&prepared)?;
         self.check_price(provider)?;
         let losses = prepared.losses.iter().map(ToString::to_string).collect();
-        settlement.leaves(Leaving {
+        let leaving = Leaving {
             target: self.target,
             dialect: prepared.road.dialect,
             tier: prepared.tier,
             losses,
             price: provider.price.clone(),
             unknown_price: self.plan.unknown_price,
-        })?;
+        };
+        settlement.leaves(leaving)?;
+        let answered = self.out_and_back(prepared, provider, settlement).await;
+        match &answered {
+            Ok(Delivery::Refused(refusal)) => settlement.failed(&refusal.fault),
+            Err(fault) => settlement.failed(fault),
+            Ok(_) => {}
+        }
+        answered
+    }
+
+    /// One try, from its leaving to its answer's head, or to the whole of a refusal.
+    async fn out_and_back(
+        &self,
+        mut prepared: Prepared,
+        provider: &Upstream,
+        settlement: &mut Settlement,
+    ) -> Result<Delivery, Fault> {
         let request = self.request(&mut prepared, provider)?;
         let now = self.worker.living.clock.now();
         let response = attempt(provider, &self.worker.pools, request, now).await?;

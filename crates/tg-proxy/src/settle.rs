@@ -1,7 +1,8 @@
 //! The debt of one call: from its head on, exactly one ledger row is owed, and paid also when the call is dropped.
 
+use crate::linger::Absence;
 use crate::living::Worker;
-use crate::outcome::Counts;
+use crate::outcome::{Counts, draining, may_be_billed};
 use crate::recognise::Head;
 use crate::snapshot::Snapshot;
 use std::sync::Arc;
@@ -14,10 +15,11 @@ use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
 use tg_kernel::principal::Attribution;
-use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Served, Timing};
+use tg_kernel::record::{Asked, Attempt, Cost, Ending, Pricing, Record, Served, Timing};
 use tg_kernel::target::Target;
 use tg_kernel::trace::TraceContext;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
+use tg_net::drain::Ear;
 use tg_policy::route::UnknownPrice;
 use tg_store::journal::{OpenEntry, Ticket};
 use tg_upstream::provider::PriceScope;
@@ -27,6 +29,9 @@ const MODEL_BYTES_MAX: usize = 256;
 
 /// The HTTP status booked for a caller that left before one was sent, as nginx does.
 const STATUS_CLIENT_GONE: u16 = 499;
+
+/// The status booked for a caller whose connection the gateway cut: it may have seen a head or not.
+const STATUS_UNKNOWN: u16 = 0;
 
 /// What is owed for one call. Dropping it settles the call as `client_gone`.
 pub(crate) struct Settlement(Option<Box<Draft>>);
@@ -42,7 +47,17 @@ struct Draft {
     waited: Duration,
     body_bytes: u64,
     price: PriceBasis,
+    /// What became of the try that the record's `served` names, once it has failed.
+    failed: Option<Failed>,
+    /// What holds if the caller leaves; `None` where the call then ends.
+    absence: Option<Arc<Absence>>,
     ticket: Option<Ticket>,
+}
+
+/// A try that failed, and what it may be billed for.
+struct Failed {
+    code: &'static str,
+    counts: Counts,
 }
 
 /// By what a call is priced.
@@ -84,6 +99,7 @@ impl Settlement {
             usage_source: UsageSource::None,
             cost: Cost::default(),
             losses: Vec::new(),
+            earlier: Vec::new(),
             timing: Timing::default(),
         };
         Self(Some(Box::new(Draft {
@@ -95,6 +111,8 @@ impl Settlement {
             waited: Duration::ZERO,
             body_bytes: 0,
             price: PriceBasis { scope: None, unknown: UnknownPrice::AllowAndFlag },
+            failed: None,
+            absence: Absence::of(&snapshot.streams),
             ticket: None,
         })))
     }
@@ -109,9 +127,29 @@ impl Settlement {
         self.record().map_or_else(|| (CallId::fresh(), Timestamp::default()), |record| (record.id, record.started_at))
     }
 
+    /// Hears when the gateway ends.
+    pub(crate) fn ear(&self) -> Option<Ear> {
+        self.0.as_deref().map(|draft| Ear::new(Arc::clone(&draft.worker.closing)))
+    }
+
+    /// What holds if the caller leaves.
+    pub(crate) fn absence(&self) -> Option<Arc<Absence>> {
+        self.0.as_deref().and_then(|draft| draft.absence.clone())
+    }
+
+    /// Whether the caller has left before its answer had begun, and the call goes on without it.
+    pub(crate) fn is_unheard(&self) -> bool {
+        self.0.as_deref().is_some_and(Draft::is_unheard)
+    }
+
     /// Size of the request's body.
     pub(crate) fn body_bytes(&self) -> u64 {
         self.0.as_deref().map_or(0, |draft| draft.body_bytes)
+    }
+
+    /// How many times the call has left for a provider.
+    pub(crate) fn attempts(&self) -> u16 {
+        self.record().and_then(|record| record.served.as_ref()).map_or(0, |served| served.attempts)
     }
 
     /// Whether the call has left for a provider.
@@ -147,24 +185,21 @@ impl Settlement {
     /// # Errors
     /// `Class::Internal` when the journal cannot be written: then the call must not be sent.
     pub(crate) fn leaves(&mut self, leaving: Leaving<'_>) -> Result<(), Fault> {
-        let Some(draft) = &mut self.0 else { return Ok(()) };
-        let attempts = draft.record.served.as_ref().map_or(0, |served| served.attempts).saturating_add(1);
-        draft.record.served = Some(Served {
-            provider: leaving.target.provider.clone(),
-            model: leaving.target.model.clone(),
-            dialect: leaving.dialect,
-            request_id: None,
-            tier: leaving.tier,
-            attempts,
-            stop: None,
-        });
-        // One path of Bedrock for all operations: only the model tells them apart.
-        if leaving.dialect == Dialect::BedrockInvoke && ModelFamily::of(&leaving.target.model).is_embedding() {
-            draft.record.asked.operation = Operation::Embeddings;
+        self.0.as_mut().map_or(Ok(()), |draft| draft.leave(leaving))
+    }
+
+    /// The try that left has failed. What it may be billed for is kept, whatever becomes of the call.
+    pub(crate) fn failed(&mut self, fault: &Fault) {
+        if let Some(draft) = &mut self.0 {
+            let billed = may_be_billed(fault);
+            let counts = if billed { Counts::input_only(draft.body_bytes) } else { Counts::NONE };
+            draft.failed = Some(Failed { code: fault.code, counts });
         }
-        draft.record.losses = leaving.losses;
-        draft.price = PriceBasis { scope: Some(leaving.price), unknown: leaving.unknown_price };
-        draft.leave()
+    }
+
+    /// What is owed for the last try where nobody will hear its answer: nothing before the call has left.
+    pub(crate) fn owed(&self) -> Counts {
+        self.0.as_deref().map_or(Counts::NONE, Draft::owed)
     }
 
     /// What could not be expressed.
@@ -199,7 +234,7 @@ impl Settlement {
     }
 
     /// Pays the debt: prices the call, notes its end in the journal, and hands the record to the meter.
-    /// Answers the cost.
+    /// Answers the cost of all its tries.
     pub(crate) fn close(mut self, closing: Closing) -> Cost {
         self.0.take().map_or_else(Cost::default, |draft| draft.close(closing))
     }
@@ -220,58 +255,105 @@ impl Draft {
         micros(self.worker.living.clock.monotonic().saturating_sub(self.arrived))
     }
 
-    /// Writes the open entry before the first try; a further try of the same call needs none.
-    fn leave(&mut self) -> Result<(), Fault> {
+    /// Writes the open entry, which a further try of the same call replaces: after a crash the row names the target
+    /// that was tried last. What is not in the journal is not in the record either.
+    fn leave(&mut self, leaving: Leaving<'_>) -> Result<(), Fault> {
         self.record.timing.overhead_us = self.elapsed_us().saturating_sub(micros(self.waited));
-        if self.ticket.is_some() {
-            return Ok(());
+        // One path of Bedrock for all operations: only the model tells them apart.
+        if leaving.dialect == Dialect::BedrockInvoke && ModelFamily::of(&leaving.target.model).is_embedding() {
+            self.record.asked.operation = Operation::Embeddings;
         }
-        let Some(served) = &self.record.served else { return Ok(()) };
+        let earlier = self.earlier();
+        let attempts = self.record.served.as_ref().map_or(0, |served| served.attempts).saturating_add(1);
         let entry = OpenEntry {
             id: self.record.id,
             started_at: self.record.started_at,
             attribution: self.record.attribution.clone(),
             asked: self.record.asked.clone(),
-            provider: served.provider.clone(),
-            model: served.model.clone(),
-            dialect: served.dialect,
-            tier: served.tier,
+            provider: leaving.target.provider.clone(),
+            model: leaving.target.model.clone(),
+            dialect: leaving.dialect,
+            tier: leaving.tier,
             estimated: Counts::input_only(self.body_bytes).usage,
+            earlier,
         };
-        self.ticket = Some(self.worker.till.open(&entry).map_err(Fault::internal)?);
-        self.worker.living.counts.sent.fetch_add(1, Ordering::Relaxed);
+        if let Some(ticket) = &mut self.ticket {
+            self.worker.till.open_again(ticket, &entry).map_err(Fault::internal)?;
+        } else {
+            self.ticket = Some(self.worker.till.open(&entry).map_err(Fault::internal)?);
+            self.worker.living.counts.sent.fetch_add(1, Ordering::Relaxed);
+        }
+        let OpenEntry { provider, model, dialect, tier, earlier, .. } = entry;
+        self.record.served = Some(Served { provider, model, dialect, request_id: None, tier, attempts, stop: None });
+        self.record.earlier = earlier;
+        self.record.losses = leaving.losses;
+        self.price = PriceBasis { scope: Some(leaving.price), unknown: leaving.unknown_price };
+        self.failed = None;
         Ok(())
     }
 
-    fn close(mut self: Box<Self>, closing: Closing) -> Cost {
+    /// The tries so far, the last one included, which has failed.
+    fn earlier(&self) -> Vec<Attempt> {
+        let mut earlier = self.record.earlier.clone();
+        if let (Some(served), Some(failed)) = (&self.record.served, &self.failed) {
+            let cost = self.cost(&failed.counts);
+            let (served, usage) = (served.clone(), failed.counts.usage);
+            earlier.push(Attempt { served, fault: failed.code.to_owned(), usage, cost });
+        }
+        earlier
+    }
+
+    fn owed(&self) -> Counts {
+        match (&self.failed, &self.ticket) {
+            (Some(failed), _) => failed.counts,
+            (None, Some(_)) => Counts::input_only(self.body_bytes),
+            (None, None) => Counts::NONE,
+        }
+    }
+
+    fn is_unheard(&self) -> bool {
+        self.absence.as_ref().is_some_and(|absence| absence.has_begun())
+    }
+
+    fn close(mut self: Box<Self>, mut closing: Closing) -> Cost {
+        if self.is_unheard() {
+            closing = Closing { ending: Ending::ClientGone, status: STATUS_CLIENT_GONE, fault: None, ..closing };
+        }
         self.record.ending = closing.ending;
         self.record.status = closing.status;
         self.record.fault = closing.fault.map(str::to_owned);
         self.record.usage = closing.counts.usage;
         self.record.usage_source = closing.counts.source;
-        self.record.cost = self.cost();
+        self.record.cost = self.cost(&closing.counts);
         self.record.timing.total_us = self.elapsed_us();
-        let cost = self.record.cost.clone();
+        let cost = self.record.total_cost();
         self.worker.living.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.worker.till.close(self.ticket, self.record, self.trace);
         cost
     }
 
-    fn cost(&self) -> Cost {
-        if self.record.usage_source == UsageSource::None {
+    /// What these counts of the last try cost.
+    fn cost(&self, counts: &Counts) -> Cost {
+        let Some(served) = self.record.served.as_ref().filter(|_| counts.source != UsageSource::None) else {
             return Cost::default();
-        }
+        };
         let basis = Basis { scope: self.price.scope.as_ref(), unknown: self.price.unknown, snapshot: &self.snapshot };
-        basis.cost(&self.record)
+        basis.price(served, &counts.usage, self.record.started_at)
     }
 }
 
 impl Drop for Settlement {
-    /// The caller left while nobody held an answer: before sending, or while waiting for the provider.
+    /// The caller left while nobody held an answer, before sending or while waiting for the provider; or it was cut, as
+    /// the gateway ends.
     fn drop(&mut self) {
         let Some(draft) = self.0.take() else { return };
-        let counts = if draft.ticket.is_some() { Counts::input_only(draft.body_bytes) } else { Counts::NONE };
-        draft.close(Closing { ending: Ending::ClientGone, status: STATUS_CLIENT_GONE, fault: None, counts });
+        let counts = draft.owed();
+        let closing = if draft.worker.closing.has_begun() {
+            Closing { ending: Ending::Interrupted, status: STATUS_UNKNOWN, fault: Some(draining().code), counts }
+        } else {
+            Closing { ending: Ending::ClientGone, status: STATUS_CLIENT_GONE, fault: None, counts }
+        };
+        draft.close(closing);
     }
 }
 
@@ -297,15 +379,18 @@ impl<'a> Basis<'a> {
     /// The cost of a record's counts at the price that was valid when the call began.
     #[must_use]
     pub fn cost(&self, record: &Record) -> Cost {
-        let Some(served) = &record.served else { return Cost::default() };
+        record.served.as_ref().map_or_else(Cost::default, |served| self.price(served, &record.usage, record.started_at))
+    }
+
+    fn price(&self, served: &Served, usage: &Usage, began: Timestamp) -> Cost {
         let catalogue = &self.snapshot.catalogue;
-        let row = self.scope.and_then(|scope| scope.find(catalogue, &served.model, record.started_at));
-        let known = row.map(|row| tg_catalog::price(&row, &record.usage, served.tier));
+        let row = self.scope.and_then(|scope| scope.find(catalogue, &served.model, began));
+        let known = row.map(|row| tg_catalog::price(&row, usage, served.tier));
         match (known, self.unknown) {
             (Some(cost), _) if cost.pricing != Pricing::Unpriced => cost,
             (_, UnknownPrice::Ceiling) => {
                 let ceiling = self.snapshot.ceiling;
-                tg_catalog::ceiling_cost(&record.usage, ceiling.input_rate, ceiling.output_rate)
+                tg_catalog::ceiling_cost(usage, ceiling.input_rate, ceiling.output_rate)
             }
             (Some(unpriced), _) => unpriced,
             (None, _) => Cost { pricing: Pricing::Unpriced, ..Cost::default() },

@@ -255,6 +255,19 @@ impl WorkerJournal {
         Ok(self.ticket(Some(opened), None))
     }
 
+    /// Writes that a call, whose earlier try failed, is about to leave for another provider. The entry stands for the
+    /// whole call, so that the one before it is not needed any more.
+    ///
+    /// # Errors
+    /// When it could not be written; the call should then not leave again. The ticket still stands for what was there.
+    pub fn begin_again(&self, ticket: &mut Ticket, entry: &OpenEntry) -> Result<(), JournalError> {
+        let opened = self.write(Kind::Open, |buffer| entry.encode(buffer))?;
+        if let Some(before) = ticket.opened.replace(opened) {
+            before.release();
+        }
+        Ok(())
+    }
+
     /// Writes how a call ended. Call it before the record goes to the meter's queue.
     ///
     /// # Errors

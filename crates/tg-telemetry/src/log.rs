@@ -182,6 +182,7 @@ impl<'a> Line<'a> {
     fn of(record: &'a Record) -> Self {
         let (asked, served, whose) = (&record.asked, record.served.as_ref(), &record.attribution);
         let Usage { output_tokens, .. } = record.usage;
+        let cost = record.total_cost();
         Self {
             time: Shown(record.started_at),
             call: Shown(record.id),
@@ -204,8 +205,8 @@ impl<'a> Line<'a> {
             input_tokens: record.usage.total_input_tokens(),
             output_tokens,
             usage: record.usage_source.as_str(),
-            cost_usd: Shown(record.cost.amount),
-            pricing: record.cost.pricing.as_str(),
+            cost_usd: Shown(cost.amount),
+            pricing: cost.pricing.as_str(),
             losses: record.losses.len(),
             total_us: record.timing.total_us,
             first_token_us: record.timing.first_token_us,

@@ -308,6 +308,14 @@ pub const METER_DEFERRED: Metric = own(
     "Finished calls that found the meter's queue full: they are in the journal, and reach the ledger at the next start",
     &[],
 );
+/// Calls without a row.
+pub const METER_DROPPED: Metric = own(
+    "tallygate_meter_dropped_refusals",
+    Kind::Counter,
+    "calls",
+    "Refused calls without a row, as too many waited or too many came from strangers: never one that was sent",
+    &[],
+);
 /// Open entries of the journal.
 pub const JOURNAL_OPEN: Metric = own(
     "tallygate_journal_open_entries",
@@ -346,6 +354,7 @@ pub const METRICS: &[Metric] = &[
     CONNECTIONS,
     METER_QUEUE,
     METER_DEFERRED,
+    METER_DROPPED,
     JOURNAL_OPEN,
     JOURNAL_BYTES,
     SPANS_EXPORTED,

@@ -1,8 +1,8 @@
 //! Figures that others keep and that are read only when someone looks: queue depths, calls in flight, capture rate.
 
 use crate::names::{
-    CALLS_SENT, CAPTURE_RATE, CONNECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_OPEN, Kind, METER_DEFERRED, METER_QUEUE,
-    Metric, SPANS_DROPPED, SPANS_EXPORTED,
+    CALLS_SENT, CAPTURE_RATE, CONNECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_OPEN, Kind, METER_DEFERRED, METER_DROPPED,
+    METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -26,6 +26,8 @@ pub enum Reading {
     MeterQueue,
     /// Finished calls that found the queue of those full.
     MeterDeferred,
+    /// Refused calls without a row.
+    MeterDropped,
     /// Calls in the journal that are not in the ledger yet.
     JournalOpen,
     /// Size on disk of what this run keeps in the journal, in bytes.
@@ -44,6 +46,7 @@ impl Reading {
             Self::Connections => CONNECTIONS,
             Self::MeterQueue => METER_QUEUE,
             Self::MeterDeferred => METER_DEFERRED,
+            Self::MeterDropped => METER_DROPPED,
             Self::JournalOpen => JOURNAL_OPEN,
             Self::JournalBytes => JOURNAL_BYTES,
             Self::SpansExported => SPANS_EXPORTED,

@@ -276,7 +276,8 @@ fn provider(all: &mut Vec<KeyValue>, record: &Record, provider_name: Option<&str
 
 fn usage(all: &mut Vec<KeyValue>, record: &Record) {
     all.push(pair(a::USAGE_SOURCE, record.usage_source.as_str()));
-    all.push(pair(a::PRICING, record.cost.pricing.as_str()));
+    let cost = record.total_cost();
+    all.push(pair(a::PRICING, cost.pricing.as_str()));
     if record.served.is_none() {
         return;
     }
@@ -292,7 +293,7 @@ fn usage(all: &mut Vec<KeyValue>, record: &Record) {
             all.push(pair(key, count));
         }
     }
-    if record.cost.pricing != Pricing::Unpriced {
-        all.push(pair(a::USAGE_COST, Value::Double(record.cost.amount.nanos() as f64 / 1e9)));
+    if cost.pricing != Pricing::Unpriced {
+        all.push(pair(a::USAGE_COST, Value::Double(cost.amount.nanos() as f64 / 1e9)));
     }
 }

@@ -99,6 +99,7 @@ fn call(team: &str, project: Option<&str>, nanos: i64) -> Record {
         usage_source: UsageSource::Reported,
         cost: Cost { amount: Money::from_nanos(nanos), pricing: Pricing::Priced, price: "v/row".into() },
         losses: Vec::new(),
+        earlier: Vec::new(),
         timing: Timing::default(),
     }
 }

@@ -173,6 +173,61 @@ fn a_drained_call_has_exact_counts() {
 }
 
 #[test]
+fn a_call_whose_caller_leaves_before_the_head_is_drained_too() {
+    let streams = "{ keepalive: off, on_disconnect: { drain: { time_max: 10s, bytes_max: 1MiB } } }".to_owned();
+    let patient = "{ keepalive: 20ms, on_disconnect: { drain: { time_max: 10s, bytes_max: 1MiB } } }".to_owned();
+    for streams in [streams, patient] {
+        let world = World::with(Setup { streams: streams.clone(), ..Setup::default() });
+        let mut rows = 0;
+        for dialect in CHAT {
+            for (manner, model) in
+                [(Manner::Plain, "on-bedrock"), (Manner::Plain, "on-openai"), (Manner::Streamed, "on-anthropic")]
+            {
+                let place = format!("{dialect:?} {manner:?} {model} {streams}");
+                let call = ask(dialect, manner, model, "[[sim: tokens=40 ttft=300ms]] hi");
+                let exchange = world.keyed(&call).launch(world.address);
+                until("the call has reached the provider", || (world.sim.books.open() == 1).then_some(()));
+                exchange.leave();
+                rows += 1;
+                let row = newest(&world, rows);
+                let entry = world.entry(&row);
+                assert_eq!(entry.ending, tg_sim::Ending::Complete, "{place}");
+                assert_eq!(row.usage, crate::matrix::usage_of(&entry.counts), "{place}");
+                assert_eq!((row.ending, row.usage_source), (Ending::ClientGone, UsageSource::Reported), "{place}");
+                assert_eq!((row.status, row.fault), (499, None), "{place}");
+            }
+        }
+        assert_eq!(world.finish().len(), rows);
+    }
+}
+
+#[test]
+fn a_drain_before_the_head_has_a_cap_and_begins_nothing_more() {
+    let streams = "{ on_disconnect: { drain: { time_max: 400ms, bytes_max: 1MiB } } }".to_owned();
+    let targets = "targets: [{ provider: openai, model: gpt-5-mini }, { provider: local, model: local-chat }]";
+    let models = format!("- {{ name: with-fallback, {targets} }}\n");
+    for (timeouts, model) in [("{}", "on-openai"), ("{ first_byte: 200ms }", "with-fallback")] {
+        let setup = Setup {
+            streams: streams.clone(),
+            models: models.clone(),
+            timeouts: timeouts.to_owned(),
+            ..Setup::default()
+        };
+        let world = World::with(setup);
+        let call = ask(Dialect::OpenaiChat, Manner::Plain, model, "[[sim: hang_before_head]] hi");
+        let exchange = world.keyed(&call).launch(world.address);
+        until("the call has reached the provider", || (world.sim.books.open() == 1).then_some(()));
+        let left = Instant::now();
+        exchange.leave();
+        let row = newest(&world, 1);
+        assert!(left.elapsed() < PATIENCE / 4);
+        assert_eq!((row.ending, row.status, row.usage_source), (Ending::ClientGone, 499, UsageSource::Estimated));
+        assert!(row.usage.input_tokens > 0 && row.earlier.is_empty(), "{row:?}");
+        assert_eq!(world.sim.books.entries().len(), 1, "{model}");
+    }
+}
+
+#[test]
 fn a_drain_has_a_cap_of_time() {
     let streams = "{ on_disconnect: { drain: { time_max: 100ms, bytes_max: 1MiB } } }".to_owned();
     let world = World::with(Setup { streams, ..Setup::default() });

@@ -3,13 +3,18 @@
 use crate::speak::{CHAT, MANNERS, Manner, ask, each_dialect, echo, hear};
 use crate::world::{Setup, World};
 use tg_kernel::dialect::Dialect;
-use tg_kernel::record::Ending;
+use tg_kernel::record::{Ending, Pricing, Record};
+use tg_kernel::units::Money;
+use tg_kernel::usage::UsageSource;
+use tg_store::ledger::ReportQuery;
 
 fn world() -> World {
     let models = "- { name: dead-first, targets: [{ provider: dead, model: gpt-5-mini }, { provider: anthropic, model: claude-haiku-4-5 }] }\n\
                   - { name: openai-first, targets: [{ provider: openai, model: gpt-5-mini }, { provider: local, model: local-chat }] }\n\
                   - { name: locked-first, targets: [{ provider: locked-openai, model: gpt-5-mini }, { provider: local, model: local-chat }] }\n\
                   - { name: missing-first, targets: [{ provider: openai, model: gpt-missing }, { provider: local, model: local-chat }] }\n\
+                  - { name: openai-then-dead, targets: [{ provider: openai, model: gpt-5-mini }, { provider: dead, model: gpt-5-mini }] }\n\
+                  - { name: openai-then-unpriced, unknown_price: deny, targets: [{ provider: openai, model: gpt-5-mini }, { provider: local, model: local-chat }] }\n\
                   - { name: none-left, targets: [{ provider: dead, model: gpt-5-mini }, { provider: locked-openai, model: gpt-5-mini }] }\n"
         .to_owned();
     World::with(Setup { models, timeouts: "{ first_byte: 700ms }".to_owned(), ..Setup::default() })
@@ -18,16 +23,16 @@ fn world() -> World {
 #[test]
 fn the_second_target_serves_where_the_first_cannot() {
     let world = world();
-    for (number, (model, script, provider)) in [
-        ("dead-first", "", "anthropic"),
-        ("locked-first", "", "local"),
-        ("missing-first", "", "local"),
-        ("openai-first", "[[sim: status=500 times=1]] ", "local"),
-        ("openai-first", "[[sim: status=429 times=1]] ", "local"),
-        ("openai-first", "[[sim: status=503 times=1]] ", "local"),
-        ("openai-first", "[[sim: hang_before_head times=1]] ", "local"),
-        ("openai-first", "[[sim: reset times=1]] ", "local"),
-        ("openai-first", "[[sim: html times=1]] ", "local"),
+    for (number, (model, script, provider, fault)) in [
+        ("dead-first", "", "anthropic", "upstream_unreachable"),
+        ("locked-first", "", "local", "upstream_credentials_refused"),
+        ("missing-first", "", "local", "upstream_not_found"),
+        ("openai-first", "[[sim: status=500 times=1]] ", "local", "upstream_error"),
+        ("openai-first", "[[sim: status=429 times=1]] ", "local", "upstream_limited"),
+        ("openai-first", "[[sim: status=503 times=1]] ", "local", "upstream_overloaded"),
+        ("openai-first", "[[sim: hang_before_head times=1]] ", "local", "first_byte_timeout"),
+        ("openai-first", "[[sim: reset times=1]] ", "local", "upstream_reset"),
+        ("openai-first", "[[sim: html times=1]] ", "local", "upstream_error"),
     ]
     .into_iter()
     .enumerate()
@@ -47,9 +52,54 @@ fn the_second_target_serves_where_the_first_cannot() {
                 let entries = world.sim.books.entries();
                 let entry = entries.iter().rfind(|e| e.gateway_request_id.as_deref() == Some(&row.id.to_string()));
                 assert_eq!(row.usage.output_tokens, entry.unwrap().counts.output, "{said}");
+                tried(&row, fault, &said);
+                if provider == "anthropic" && manner == Manner::Plain {
+                    assert_eq!(answer.header("x-tallygate-cost-usd"), row.total_cost().amount.to_string(), "{said}");
+                }
             }
         });
     }
+}
+
+/// The row tells of the try before the last, and what it may have cost.
+fn tried(row: &Record, fault: &str, place: &str) {
+    let [earlier] = row.earlier.as_slice() else { panic!("{place}: {row:?}") };
+    assert_eq!((earlier.fault.as_str(), earlier.served.attempts), (fault, 1), "{place}");
+    let billed = matches!(fault, "first_byte_timeout" | "upstream_reset");
+    assert_eq!(earlier.usage.input_tokens > 0, billed, "{place}: {earlier:?}");
+    assert_eq!(earlier.cost.pricing, if billed { Pricing::Priced } else { Pricing::Nothing }, "{place}");
+    assert_eq!(earlier.cost.amount.nanos() > 0, billed, "{place}: {earlier:?}");
+}
+
+#[test]
+fn a_try_that_may_be_billed_is_booked_however_the_call_ends() {
+    let world = world();
+    let mut spent = Money::ZERO;
+    for (script, fault, code) in [("hang_before_head", "first_byte_timeout", 504), ("reset", "upstream_reset", 502)] {
+        for manner in MANNERS {
+            // The second target cannot be reached: the row is its, and knows of the first.
+            let prompt = format!("[[sim: {script}]] {manner:?}");
+            let answer = world.send(&ask(Dialect::OpenaiChat, manner, "openai-then-dead", &prompt));
+            assert_eq!(answer.status, 502, "{}", answer.text());
+            let row = world.row(&answer);
+            assert_eq!((row.ending, row.fault.as_deref()), (Ending::ProviderError, Some("upstream_unreachable")));
+            assert_eq!((row.usage_source, row.cost.amount), (UsageSource::None, Money::ZERO));
+            tried(&row, fault, &prompt);
+            spent = spent.plus(row.total_cost().amount);
+            // The second target refuses before it is asked: the row is the first one's, and so is its fault.
+            let answer = world.send(&ask(Dialect::OpenaiChat, manner, "openai-then-unpriced", &prompt));
+            assert_eq!(answer.status, code, "{}", answer.text());
+            let row = world.row(&answer);
+            assert_eq!((row.ending, row.fault.as_deref()), (Ending::ProviderError, Some(fault)));
+            assert_eq!(row.usage_source, UsageSource::Estimated);
+            assert!(row.earlier.is_empty() && row.cost.amount.nanos() > 0, "{row:?}");
+            assert_eq!(&*row.served.unwrap().provider, "openai");
+            spent = spent.plus(row.cost.amount);
+        }
+    }
+    let totals = world.gateway().store.ledger().unwrap().report(&ReportQuery::default()).unwrap().totals;
+    assert_eq!((totals.calls, totals.cost, totals.estimated_calls), (8, spent, 8));
+    assert_eq!(totals.estimated_cost, spent);
 }
 
 #[test]

@@ -31,6 +31,7 @@ fn the_figures_of_a_running_gateway_are_fed() {
         ("tallygate_connections_open", 1.0),
         ("tallygate_meter_queue_depth", 0.0),
         ("tallygate_meter_deferred_calls_total", 0.0),
+        ("tallygate_meter_dropped_refusals_total", 0.0),
         ("tallygate_journal_open_entries", 1.0),
         ("tallygate_journal_bytes", 100.0),
         ("tallygate_calls_sent_total", 1.0),

@@ -122,8 +122,10 @@ fn without_a_good_key_nothing_is_sent_and_each_dialect_says_so() {
     assert_eq!(call.send(world.address).status, 200);
     assert_eq!(world.sim.books.entries().len(), 1, "only the successor's call may reach a provider");
     let rows = world.finish();
-    assert_eq!(rows.len(), calls + 1);
-    for row in &rows[..calls] {
+    // Strangers have a hundred rows in a minute, however often they call.
+    let strangers = rows.len() - 1;
+    assert!((100..=calls).contains(&strangers), "{strangers} rows of {calls} calls");
+    for row in &rows[..strangers] {
         assert_eq!((row.ending, row.served.is_none(), row.cost.amount.nanos()), (Ending::Refused, true, 0));
         assert_eq!(&*row.attribution.team, "", "nobody was identified: {row:?}");
     }

@@ -223,6 +223,27 @@ fn no_call_is_lost_when_the_process_is_killed() {
 }
 
 #[test]
+fn a_call_that_is_killed_at_its_second_target_is_booked_there() {
+    let models = "- { name: dead-first, targets: [{ provider: dead, model: gpt-5 }, { provider: openai, model: gpt-5-mini }] }\n";
+    let (folder, sim) = prepared(&Setup { models: models.to_owned(), ..undeclared() });
+    let process = Process::start(folder.path());
+    let key = process.key.clone().unwrap();
+    let call = ask(Dialect::OpenaiChat, Manner::Plain, "dead-first", "[[sim: hang_before_head]] x").bearer(&key);
+    let _waiting = call.launch(process.address);
+    until("the call is at its second provider", || (sim.books.open() == 1).then_some(()));
+    process.kill();
+    let _again = Process::start(folder.path());
+    let rows = rows(&folder.path().join("tallygate.db"));
+    let [row] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!((row.ending, row.usage_source), (Ending::Interrupted, UsageSource::Estimated));
+    let served = row.served.as_ref().unwrap();
+    assert_eq!((&*served.provider, &*served.model, served.attempts), ("openai", "gpt-5-mini", 2));
+    assert!(row.cost.price.contains("gpt-5-mini"), "{}", row.cost.price);
+    let [first] = row.earlier.as_slice() else { panic!("{row:?}") };
+    assert_eq!((&*first.served.provider, first.fault.as_str()), ("dead", "upstream_unreachable"));
+}
+
+#[test]
 fn a_term_signal_lets_streams_finish() {
     let (folder, _sim) = prepared(&undeclared());
     let mut process = Process::start(folder.path());

@@ -1,6 +1,6 @@
 //! Another configuration while calls go on, and the end of a gateway that has calls to finish.
 
-use crate::speak::{Manner, ask, echo, hear};
+use crate::speak::{CHAT, Manner, ask, echo, hear, streamed};
 use crate::wire::{Call, raw};
 use crate::world::{DEADLINE, Setup, World, document, load, until};
 use std::net::TcpStream;
@@ -88,20 +88,65 @@ fn a_drain_lets_running_streams_finish_and_takes_no_new_calls() {
 }
 
 #[test]
-fn a_drain_has_a_limit() {
-    let mut world = World::start();
-    let prompt = "[[sim: tokens=40 hang_after=4]] running";
-    let mut running = world.keyed(&ask(Dialect::OpenaiChat, Manner::Streamed, "on-openai", prompt)).open(world.address);
-    running.piece().unwrap();
+fn streams_that_outlast_a_drain_end_with_an_error_in_their_dialect() {
+    let streams = "{ keepalive: 100ms }".to_owned();
+    let mut world = World::with(Setup { streams, ..Setup::default() });
+    let mut running = Vec::new();
+    // Under way by each of the lanes, and not begun by the provider at all.
+    for dialect in CHAT {
+        for (model, script, seen) in [
+            ("on-bedrock", "hang_after=2", 2),
+            ("on-openai", "hang_after=2", 2),
+            ("on-anthropic", "hang_after=2", 2),
+            ("on-openai", "hang_before_head", 0),
+        ] {
+            // Only dialects that have a comment are answered before the provider does.
+            if seen == 0 && tg_dialect::dialects::inbound(dialect).keepalive().is_empty() {
+                continue;
+            }
+            let prompt = format!("[[sim: tokens=40 {script}]] running");
+            let mut exchange = world.keyed(&ask(dialect, Manner::Streamed, model, &prompt)).open(world.address);
+            let mut got = Vec::new();
+            while got.is_empty() || streamed(dialect, &got).text.len() < 4 * seen {
+                got.extend(exchange.piece().unwrap());
+            }
+            running.push((format!("{dialect:?} {model} {script}"), dialect, got, exchange));
+        }
+    }
+    let calls = running.len();
     let began = Instant::now();
     world.drain(Duration::from_millis(300));
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
-    let answer = running.whole();
-    assert!(!hear(Dialect::OpenaiChat, Manner::Streamed, &answer).ended);
-    assert!(!answer.clean, "a stream that is cut must not end cleanly");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    for (place, dialect, got, exchange) in running {
+        let mut answer = exchange.whole();
+        answer.body.splice(0..0, got);
+        let heard = hear(dialect, Manner::Streamed, &answer);
+        assert!(heard.error.is_some() && !heard.ended, "{place}: {}", answer.text());
+        assert!(answer.clean, "{place}: the connection closes after the answer's end");
+    }
     let rows = world.rows();
-    assert_eq!(rows.len(), 1, "a call that is cut has its row");
-    assert!(rows[0].usage.total_input_tokens() > 0, "{:?}", rows[0]);
+    assert_eq!(rows.len(), calls, "a call that is cut has its row");
+    for row in &rows {
+        assert!(matches!(row.ending, Ending::Truncated | Ending::Interrupted), "{row:?}");
+        assert_eq!(row.fault.as_deref(), Some("gateway_draining"), "{row:?}");
+        assert!(row.usage.total_input_tokens() > 0 && row.cost.amount.nanos() > 0, "{row:?}");
+    }
+}
+
+#[test]
+fn a_plain_call_that_outlasts_a_drain_is_not_booked_as_its_callers_leaving() {
+    let mut world = World::start();
+    let call = ask(Dialect::OpenaiChat, Manner::Plain, "on-openai", "[[sim: hang_before_head]] hi");
+    let waiting = world.keyed(&call).launch(world.address);
+    until("the call has reached the provider", || (world.sim.books.open() == 1).then_some(()));
+    let began = Instant::now();
+    world.drain(Duration::ZERO);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    drop(waiting);
+    let rows = world.rows();
+    let [row] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!((row.ending, row.status, row.fault.as_deref()), (Ending::Interrupted, 0, Some("gateway_draining")));
+    assert!(row.usage.input_tokens > 0, "{row:?}");
 }
 
 #[test]

@@ -91,8 +91,11 @@ pub struct Call {
     pub attribution: Attribution,
     /// What was asked.
     pub asked: Asked,
-    /// Who served it; null where no provider was reached.
+    /// Who served it, as the last that was tried; null where no provider was reached.
     pub served: Option<Served>,
+    /// The tries before that one, in their order.
+    #[serde(default)]
+    pub earlier: Vec<Attempt>,
     /// How it ended: `ok`, `refused`, `provider_error`, `truncated`, `client_gone` or `interrupted`.
     pub ending: String,
     /// The HTTP status sent to the caller (499 where the caller left before one was sent).
@@ -103,12 +106,25 @@ pub struct Call {
     pub usage: Usage,
     /// How far to trust the counts: `none`, `reported` or `estimated`.
     pub usage_source: String,
-    /// What it cost.
+    /// What it cost, without what earlier tries may have cost.
     pub cost: Cost,
     /// What the target's dialect could not express.
     pub losses: Vec<String>,
     /// How long things took.
     pub timing: Timing,
+}
+
+/// A try that failed before another target was tried.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Attempt {
+    /// Who was asked.
+    pub served: Served,
+    /// The fault's code.
+    pub fault: String,
+    /// What it may have used, estimated; nothing where it cannot be billed.
+    pub usage: Usage,
+    /// What that may have cost.
+    pub cost: Cost,
 }
 
 /// To whom a call is booked.
@@ -198,16 +214,13 @@ impl From<&Record> for Call {
                 stream: record.asked.stream,
             },
             served: record.served.as_ref().map(Served::from),
+            earlier: record.earlier.iter().map(Attempt::from).collect(),
             ending: record.ending.as_str().to_owned(),
             status: record.status,
             fault: record.fault.clone(),
             usage: record.usage.into(),
             usage_source: record.usage_source.as_str().to_owned(),
-            cost: Cost {
-                amount: record.cost.amount.into(),
-                pricing: record.cost.pricing.as_str().to_owned(),
-                price: known(&record.cost.price),
-            },
+            cost: Cost::from(&record.cost),
             losses: record.losses.clone(),
             timing: Timing {
                 total_us: record.timing.total_us,
@@ -227,6 +240,23 @@ impl From<&principal::Attribution> for Attribution {
             environment: booked.environment.as_deref().map(str::to_owned),
             tags: booked.tags.clone(),
         }
+    }
+}
+
+impl From<&record::Attempt> for Attempt {
+    fn from(attempt: &record::Attempt) -> Self {
+        Self {
+            served: Served::from(&attempt.served),
+            fault: attempt.fault.clone(),
+            usage: attempt.usage.into(),
+            cost: Cost::from(&attempt.cost),
+        }
+    }
+}
+
+impl From<&record::Cost> for Cost {
+    fn from(cost: &record::Cost) -> Self {
+        Self { amount: cost.amount.into(), pricing: cost.pricing.as_str().to_owned(), price: known(&cost.price) }
     }
 }
 

@@ -44,6 +44,7 @@ fn record(team: &str, project: Option<&str>, nanos: i64, ending: Ending) -> Reco
         usage_source: UsageSource::Reported,
         cost: Cost { amount: Money::from_nanos(nanos), pricing: Pricing::Priced, price: "v/row".into() },
         losses: Vec::new(),
+        earlier: Vec::new(),
         timing: Timing { total_us: 5, first_token_us: Some(3), overhead_us: 1 },
     }
 }

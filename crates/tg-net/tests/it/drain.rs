@@ -1,10 +1,11 @@
 //! Ending: open calls finish, late ones are cut and counted, and a caller who leaves ends its call.
 
-use crate::support::{Server, client, get, plain, text, until_closed, within};
+use crate::support::{Server, authority, client, get, plain, serve, text, until_closed, within};
 use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
 use std::time::Duration;
 use tg_net::drain::Drained;
+use tg_net::listener::ListenerOptions;
 use tg_net::tasks::{Spawner, spawn};
 use tg_net::tls::TrustedRoots;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -74,6 +75,18 @@ async fn what_outlives_the_limit_is_cut_and_counted() {
     assert_eq!(until_closed(&mut first).await, "");
     within(server.dropped.notified()).await;
     assert_eq!(ended(server).await, Drained { finished: 0, cut: 2 });
+}
+
+#[tokio::test]
+async fn a_handshake_that_outlives_the_limit_is_cut() {
+    let options = ListenerOptions { header_timeout: Duration::from_secs(3600), ..ListenerOptions::default() };
+    let server = serve(options, Some(authority().server()));
+    let mut silent = TcpStream::connect(server.addr).await.unwrap();
+    // As much of a handshake as its first byte: the connection is accepted before the drain, and says no more.
+    silent.write_all(&[22]).await.unwrap();
+    crate::support::eventually(|| server.listener.open_connections() == 1).await;
+    server.drain.begin(Duration::ZERO);
+    assert_eq!(ended(server).await, Drained { finished: 0, cut: 1 });
 }
 
 #[tokio::test]

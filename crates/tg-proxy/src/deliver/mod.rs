@@ -7,6 +7,7 @@ mod tail;
 
 use crate::answer;
 use crate::flow::fault_response;
+use crate::linger::Unheard;
 use crate::outcome::Counts;
 use crate::prepare::{Kind, Prepared};
 use crate::send::Outgoing;
@@ -156,7 +157,7 @@ impl Pending {
         let mut headers = self.headers(&settlement);
         let Self { caller, prepared, facts, head, body, idle, .. } = *self;
         let limits = BodyLimits { bytes_max: ANSWER_BYTES_MAX, idle_timeout: idle };
-        let read = match tg_net::body::read(body, limits).await {
+        let read = match tg_net::body::read(Unheard::new(body, &settlement), limits).await {
             Ok(body) => plain::read(caller, &prepared, &head.headers, body, &facts),
             Err(error) => Err(broken(error)),
         };

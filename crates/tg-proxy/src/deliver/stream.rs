@@ -2,9 +2,9 @@
 
 use crate::answer;
 use crate::deliver::lane::{InboundEnd, Lane, truncated};
-use crate::outcome::Counts;
+use crate::outcome::{Counts, draining};
 use crate::settle::{Closing, Settlement};
-use crate::snapshot::{OnDisconnect, Streams};
+use crate::snapshot::Streams;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame};
@@ -17,6 +17,7 @@ use std::time::Duration;
 use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::record::{Cost, Ending};
 use tg_net::BoxError;
+use tg_net::drain::Ear;
 use tokio::time::{Instant, Sleep};
 
 /// A streamed answer. Settles itself when it ends, also when it is dropped.
@@ -25,7 +26,6 @@ pub(crate) struct StreamBody {
     flow: Option<Box<Flow>>,
     ready: VecDeque<Bytes>,
     last: Option<Last>,
-    on_disconnect: OnDisconnect,
 }
 
 /// What comes after the last bytes, where something does.
@@ -45,6 +45,7 @@ struct Flow {
     settlement: Option<Settlement>,
     wants_trailers: bool,
     timer: Timer,
+    ear: Option<Ear>,
 }
 
 /// Watches the silence of the upstream. Armed only while there is nothing to send.
@@ -62,6 +63,8 @@ enum Step {
     TooLong,
     Broken(BoxError),
     Closed,
+    /// The gateway ends.
+    Stopped,
 }
 
 /// The parts of a streamed answer.
@@ -82,6 +85,7 @@ impl StreamBody {
         let first = keepalive.map_or(parts.idle, |every| every.min(parts.idle));
         let timer =
             Timer { sleep: Box::pin(tokio::time::sleep_until(now + first)), last: now, idle: parts.idle, keepalive };
+        let ear = parts.settlement.ear();
         let flow = Flow {
             upstream: parts.upstream,
             lane: parts.lane,
@@ -89,18 +93,17 @@ impl StreamBody {
             settlement: Some(parts.settlement),
             wants_trailers: parts.wants_trailers,
             timer,
+            ear,
         };
-        Self {
-            flow: Some(Box::new(flow)),
-            ready: VecDeque::new(),
-            last: None,
-            on_disconnect: parts.streams.on_disconnect,
-        }
+        Self { flow: Some(Box::new(flow)), ready: VecDeque::new(), last: None }
     }
 }
 
 impl Flow {
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        if self.ear.as_mut().is_some_and(|ear| ear.poll(cx).is_ready()) {
+            return Poll::Ready(Step::Stopped);
+        }
         loop {
             match Pin::new(&mut self.upstream).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
@@ -139,8 +142,11 @@ impl Flow {
             }
             Step::Closed => Some(self.lane.close(out)),
             // The answer was whole; its provider only forgot to hang up, or did it rudely.
-            Step::TooLong | Step::Broken(_) if self.lane.summary().complete => Some(self.lane.close(out)),
+            Step::TooLong | Step::Broken(_) | Step::Stopped if self.lane.summary().complete => {
+                Some(self.lane.close(out))
+            }
             Step::TooLong => Some(Err(idle_too_long())),
+            Step::Stopped => Some(Err(draining())),
             Step::Broken(error) => Some(Err(truncated().caused_by(error))),
         }
     }
@@ -171,7 +177,7 @@ impl Flow {
     }
 
     /// Reads the rest for its counts and drops the bytes.
-    async fn drain(mut self: Box<Self>, time_max: Duration, bytes_max: u64) {
+    async fn drain(mut self: Box<Self>, until: Instant, bytes_max: u64) {
         let mut left = bytes_max;
         let reading = std::future::poll_fn(|cx| {
             let mut sink = Vec::new();
@@ -189,13 +195,13 @@ impl Flow {
                         drop(self.lane.close(&mut sink));
                         return Poll::Ready(());
                     }
-                    Step::Bytes(_) | Step::TooLong | Step::Broken(_) => return Poll::Ready(()),
+                    Step::Bytes(_) | Step::TooLong | Step::Broken(_) | Step::Stopped => return Poll::Ready(()),
                 }
             }
         });
         // Whether the rest came in time or not, what was seen is what is booked: when the flow is dropped, which is also
         // what happens to it if the gateway stops before.
-        drop(tokio::time::timeout(time_max, reading).await);
+        drop(tokio::time::timeout_at(until, reading).await);
     }
 }
 
@@ -259,12 +265,13 @@ impl Body for StreamBody {
 
 impl Drop for StreamBody {
     fn drop(&mut self) {
-        let Some(flow) = self.flow.take() else { return };
-        match self.on_disconnect {
-            OnDisconnect::Cancel => drop(flow),
-            OnDisconnect::Drain { time_max, bytes_max } => {
-                drop(tg_net::tasks::spawn("drain after disconnect", flow.drain(time_max, bytes_max)));
-            }
+        let Some(mut flow) = self.flow.take() else { return };
+        // Not the caller's doing: it did not even take what was there for it.
+        if flow.ear.as_ref().is_some_and(Ear::has_heard) {
+            flow.settle(Ending::Interrupted, Some(draining().code));
+        } else if let Some(absence) = flow.settlement.as_ref().and_then(Settlement::absence) {
+            let reading = flow.drain(absence.until(), absence.bytes_max);
+            drop(tg_net::tasks::spawn("drain after disconnect", reading));
         }
     }
 }

@@ -8,7 +8,7 @@ use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
 use tg_kernel::principal::Attribution;
-use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Served, Timing};
+use tg_kernel::record::{Asked, Attempt, Cost, Ending, Pricing, Record, Served, Timing};
 use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
 
@@ -33,7 +33,7 @@ pub struct OpenEntry {
     pub attribution: Attribution,
     /// What was asked.
     pub asked: Asked,
-    /// The provider to which it goes first.
+    /// The provider to which it goes.
     pub provider: Arc<str>,
     /// The model's id as sent to that provider.
     pub model: Arc<str>,
@@ -43,6 +43,8 @@ pub struct OpenEntry {
     pub tier: ServiceTier,
     /// What it is expected to use at least: what an interrupted call is settled with.
     pub estimated: Usage,
+    /// The tries before this one.
+    pub earlier: Vec<Attempt>,
 }
 
 impl OpenEntry {
@@ -50,6 +52,7 @@ impl OpenEntry {
     /// cost. Its status reads 0 (not known), its times read zero.
     #[must_use]
     pub fn into_interrupted(self, cost: Cost) -> Record {
+        let attempts = self.earlier.last().map_or(0, |last| last.served.attempts).saturating_add(1);
         Record {
             id: self.id,
             started_at: self.started_at,
@@ -61,9 +64,10 @@ impl OpenEntry {
                 dialect: self.dialect,
                 request_id: None,
                 tier: self.tier,
-                attempts: 1,
+                attempts,
                 stop: None,
             }),
+            earlier: self.earlier,
             ending: Ending::Interrupted,
             status: 0,
             fault: None,
@@ -83,6 +87,7 @@ impl OpenEntry {
         to.text(self.dialect.as_str());
         to.text(self.tier.as_str());
         to.usage(&self.estimated);
+        to.attempts(&self.earlier);
     }
 
     pub(super) fn decode(payload: &[u8]) -> Option<Self> {
@@ -98,6 +103,7 @@ impl OpenEntry {
             dialect: from.name(Dialect::parse)?,
             tier: from.name(ServiceTier::parse)?,
             estimated: from.usage()?,
+            earlier: from.attempts()?,
         })
     }
 }
@@ -107,27 +113,20 @@ pub(super) fn encode_record(record: &Record, buffer: &mut Vec<u8>) {
     to.call(record.id, record.started_at, &record.attribution, &record.asked);
     to.flag(record.served.is_some());
     if let Some(served) = &record.served {
-        to.text(&served.provider);
-        to.text(&served.model);
-        to.text(served.dialect.as_str());
-        to.maybe(served.request_id.as_deref());
-        to.text(served.tier.as_str());
-        to.number(u64::from(served.attempts));
-        to.maybe(served.stop.as_deref());
+        to.served(served);
     }
     to.text(record.ending.as_str());
     to.number(u64::from(record.status));
     to.maybe(record.fault.as_deref());
     to.usage(&record.usage);
     to.text(record.usage_source.as_str());
-    to.signed(record.cost.amount.nanos());
-    to.text(record.cost.pricing.as_str());
-    to.text(&record.cost.price);
+    to.cost(&record.cost);
     to.list(&record.losses);
     to.number(record.timing.total_us);
     to.flag(record.timing.first_token_us.is_some());
     to.number(record.timing.first_token_us.unwrap_or(0));
     to.number(record.timing.overhead_us);
+    to.attempts(&record.earlier);
 }
 
 pub(super) fn decode_record(payload: &[u8]) -> Option<Record> {
@@ -138,17 +137,13 @@ pub(super) fn decode_record(payload: &[u8]) -> Option<Record> {
         started_at,
         attribution,
         asked,
-        served: from.served()?,
+        served: if from.flag()? { Some(from.served()?) } else { None },
         ending: from.name(Ending::parse)?,
         status: from.number()?.try_into().ok()?,
         fault: from.maybe()?,
         usage: from.usage()?,
         usage_source: from.name(UsageSource::parse)?,
-        cost: Cost {
-            amount: Money::from_nanos(from.signed()?),
-            pricing: from.name(Pricing::parse)?,
-            price: from.shared()?,
-        },
+        cost: from.cost()?,
         losses: from.list()?,
         timing: Timing {
             total_us: from.number()?,
@@ -159,6 +154,7 @@ pub(super) fn decode_record(payload: &[u8]) -> Option<Record> {
             },
             overhead_us: from.number()?,
         },
+        earlier: from.attempts()?,
     })
 }
 
@@ -213,6 +209,32 @@ impl Writer<'_> {
         self.text(asked.operation.as_str());
         self.text(&asked.model);
         self.flag(asked.stream);
+    }
+
+    fn served(&mut self, served: &Served) {
+        self.text(&served.provider);
+        self.text(&served.model);
+        self.text(served.dialect.as_str());
+        self.maybe(served.request_id.as_deref());
+        self.text(served.tier.as_str());
+        self.number(u64::from(served.attempts));
+        self.maybe(served.stop.as_deref());
+    }
+
+    fn cost(&mut self, cost: &Cost) {
+        self.signed(cost.amount.nanos());
+        self.text(cost.pricing.as_str());
+        self.text(&cost.price);
+    }
+
+    fn attempts(&mut self, attempts: &[Attempt]) {
+        self.number(attempts.len() as u64);
+        for attempt in attempts {
+            self.served(&attempt.served);
+            self.text(&attempt.fault);
+            self.usage(&attempt.usage);
+            self.cost(&attempt.cost);
+        }
     }
 
     fn usage(&mut self, usage: &Usage) {
@@ -304,12 +326,8 @@ impl<'a> Reader<'a> {
         Some((id, started_at, attribution, asked))
     }
 
-    #[expect(clippy::option_option, reason = "the outer one says whether the payload was readable")]
-    fn served(&mut self) -> Option<Option<Served>> {
-        if !self.flag()? {
-            return Some(None);
-        }
-        Some(Some(Served {
+    fn served(&mut self) -> Option<Served> {
+        Some(Served {
             provider: self.shared()?,
             model: self.shared()?,
             dialect: self.name(Dialect::parse)?,
@@ -317,7 +335,29 @@ impl<'a> Reader<'a> {
             tier: self.name(ServiceTier::parse)?,
             attempts: self.number()?.try_into().ok()?,
             stop: self.maybe()?,
-        }))
+        })
+    }
+
+    fn cost(&mut self) -> Option<Cost> {
+        Some(Cost {
+            amount: Money::from_nanos(self.signed()?),
+            pricing: self.name(Pricing::parse)?,
+            price: self.shared()?,
+        })
+    }
+
+    fn attempts(&mut self) -> Option<Vec<Attempt>> {
+        let count = self.number()?;
+        (0..count).map(|_| self.attempt()).collect()
+    }
+
+    fn attempt(&mut self) -> Option<Attempt> {
+        Some(Attempt {
+            served: self.served()?,
+            fault: self.text()?.to_owned(),
+            usage: self.usage()?,
+            cost: self.cost()?,
+        })
     }
 
     fn usage(&mut self) -> Option<Usage> {

@@ -5,7 +5,7 @@ use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
 use tg_kernel::principal::Attribution;
-use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Served, Timing};
+use tg_kernel::record::{Asked, Attempt, Cost, Ending, Pricing, Record, Served, Timing};
 use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
 use tg_store::OpenEntry;
@@ -36,15 +36,7 @@ pub(crate) fn record() -> Record {
             model: "claude-sonnet-4-5".into(),
             stream: true,
         },
-        served: Some(Served {
-            provider: "bedrock-eu".into(),
-            model: "eu.anthropic.claude-sonnet-4-5-20250929-v1:0".into(),
-            dialect: Dialect::BedrockConverse,
-            request_id: Some("0f6b3a52-51b5-4c0e-9c1e-6d2f0a4d1f11".to_owned()),
-            tier: ServiceTier::Default,
-            attempts: 1,
-            stop: Some("end_turn".to_owned()),
-        }),
+        served: Some(served()),
         ending: Ending::Ok,
         status: 200,
         fault: None,
@@ -56,7 +48,20 @@ pub(crate) fn record() -> Record {
             price: "2026-11-23/anthropic.claude-sonnet-4-5/eu".into(),
         },
         losses: Vec::new(),
+        earlier: Vec::new(),
         timing: Timing { total_us: 1_200_000, first_token_us: Some(300_000), overhead_us: 90 },
+    }
+}
+
+fn served() -> Served {
+    Served {
+        provider: "bedrock-eu".into(),
+        model: "eu.anthropic.claude-sonnet-4-5-20250929-v1:0".into(),
+        dialect: Dialect::BedrockConverse,
+        request_id: Some("0f6b3a52-51b5-4c0e-9c1e-6d2f0a4d1f11".to_owned()),
+        tier: ServiceTier::Default,
+        attempts: 1,
+        stop: Some("end_turn".to_owned()),
     }
 }
 
@@ -72,5 +77,16 @@ pub(crate) fn opening(record: &Record) -> OpenEntry {
         dialect: Dialect::BedrockConverse,
         tier: ServiceTier::Default,
         estimated: Usage { input_tokens: 990, ..Usage::default() },
+        earlier: vec![attempt(0, Pricing::Nothing)],
+    }
+}
+
+/// A try that failed, and may have cost this much.
+pub(crate) fn attempt(nanos: i64, pricing: Pricing) -> Attempt {
+    Attempt {
+        served: Served { provider: "openai".into(), model: "gpt-5-mini".into(), stop: None, ..served() },
+        fault: "first_byte_timeout".to_owned(),
+        usage: Usage { input_tokens: 990, ..Usage::default() },
+        cost: Cost { amount: Money::from_nanos(nanos), pricing, price: "2026-11-23/openai/gpt-5-mini".into() },
     }
 }

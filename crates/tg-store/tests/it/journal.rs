@@ -1,11 +1,12 @@
 //! The journal: what it was told survives the death of the process, and goes away once the ledger has it.
 
-use crate::fixture::{at, opening, record};
+use crate::fixture::{at, attempt, opening, record};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
+use tg_kernel::dialect::Dialect;
 use tg_kernel::ids::CallId;
-use tg_kernel::record::{Cost, Ending, Record};
+use tg_kernel::record::{Cost, Ending, Pricing, Record};
 use tg_store::journal::{ENTRY_BYTES_MAX, SEGMENT_BYTES_MAX};
 use tg_store::{Found, Journal, JournalError, OpenEntry, Recovered, Store, Tally, Ticket};
 
@@ -93,6 +94,34 @@ fn an_interrupted_call_becomes_a_row_marked_as_estimated() {
     let row = open.clone().into_interrupted(Cost::default());
     assert_eq!((row.id, row.ending, row.usage), (open.id, Ending::Interrupted, open.estimated));
     assert_eq!(row.usage_source.as_str(), "estimated");
+}
+
+#[test]
+fn a_call_that_left_again_is_found_with_its_last_target() {
+    let dir = TempDir::new().unwrap();
+    let first = opening(&record());
+    let again = OpenEntry {
+        provider: "fallback".into(),
+        model: "other".into(),
+        dialect: Dialect::OpenaiChat,
+        earlier: vec![attempt(7, Pricing::Priced)],
+        ..first.clone()
+    };
+    let (journal, _) = Journal::open(dir.path()).unwrap();
+    let worker = journal.worker(0);
+    let mut ticket = worker.begin(&first).unwrap();
+    // Enough for another segment: what the first entry stood in is not needed any more, and goes.
+    let others: Vec<_> = (0..SEGMENT_BYTES_MAX / 200).map(|_| worker.note(&record()).unwrap()).collect();
+    others.into_iter().for_each(Ticket::confirm);
+    worker.begin_again(&mut ticket, &again).unwrap();
+    assert_eq!((segments(dir.path()).len(), journal.figures().open()), (1, 1));
+    drop((ticket, worker, journal));
+    let contents = reopen(dir.path());
+    assert_eq!(contents.interrupted, std::slice::from_ref(&again));
+    let row = again.clone().into_interrupted(Cost::default());
+    let served = row.served.unwrap();
+    assert_eq!((&*served.provider, &*served.model, served.attempts), ("fallback", "other", 2));
+    assert_eq!(row.earlier, again.earlier);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Appending and listing calls.
 
-use crate::fixture::{at, record, text};
+use crate::fixture::{at, attempt, record, text};
 use crate::on_every_store;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::ids::CallId;
 use tg_kernel::principal::Attribution;
-use tg_kernel::record::{Asked, Cost, Ending, Record, Timing};
+use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Timing};
 use tg_kernel::usage::{Usage, UsageSource};
 use tg_store::ledger::COUNT_MAX;
 use tg_store::{CallFilter, Dimension, Filter};
@@ -36,6 +36,7 @@ fn a_call_is_read_back_as_it_was_appended() {
                 ..record().attribution
             },
             losses: vec!["tools[0].strict".to_owned()],
+            earlier: vec![attempt(0, Pricing::Nothing), attempt(7, Pricing::Priced)],
             usage: Usage {
                 input_tokens: 1,
                 cache_read_tokens: 2,

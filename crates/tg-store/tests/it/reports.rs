@@ -1,6 +1,6 @@
 //! Reports: what was appended is what is reported, however it was batched and grouped.
 
-use crate::fixture::{at, record, text};
+use crate::fixture::{at, attempt, record, text};
 use crate::{BACKENDS, Bed, on_every_store};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -92,6 +92,22 @@ fn estimates_and_missing_prices_are_counted_apart() {
         assert_eq!((figures.estimated_calls, figures.unpriced_calls, figures.ceiling_calls), (1, 1, 1));
         assert!((figures.estimated_share() - 0.4).abs() < 1e-12);
         assert_eq!(report.endings, [(Ending::Ok, 2), (Ending::Interrupted, 1)]);
+    });
+}
+
+#[test]
+fn what_earlier_tries_may_have_cost_is_summed_as_an_estimate() {
+    on_every_store(|bed| {
+        let with = |nanos, pricing| Record { earlier: vec![attempt(nanos, pricing)], ..call("a", Some("p"), 40) };
+        let all = [with(5, Pricing::Priced), with(0, Pricing::Unpriced), with(15, Pricing::Ceiling)];
+        let unbilled = Record { earlier: vec![attempt(0, Pricing::Nothing)], ..call("b", None, 300) };
+        let report = report(bed, &[&all[..], &[unbilled]].concat(), &by(&[Dimension::Team]));
+        assert_eq!(groups(&report), [["b"], ["a"]]);
+        let figures = report.rows[1].figures;
+        assert_eq!(figures.cost, Money::from_nanos(3 * 40 + 5 + 15));
+        assert_eq!((figures.estimated_calls, figures.estimated_cost), (3, Money::from_nanos(20)));
+        assert_eq!((figures.unpriced_calls, figures.ceiling_calls), (1, 1));
+        assert_eq!((report.totals.estimated_calls, report.totals.unattributed_cost), (3, Money::from_nanos(300)));
     });
 }
 

@@ -141,7 +141,7 @@ impl Cells {
         let f = &self.families;
         let Some(served) = &record.served else { return };
         let provider = self.providers.value(combination.provider);
-        if record.cost.pricing == Pricing::Unpriced {
+        if record.total_cost().pricing == Pricing::Unpriced {
             let labels = Labels::from([(l::PROVIDER, &provider), (l::MODEL, &self.models.value(combination.model))]);
             f.unpriced.get_or_create(&labels).inc();
         }
@@ -246,7 +246,7 @@ impl ServedCell {
                 .iter()
                 .for_each(|h| h.observe(usage.output_tokens.saturating_add(usage.audio_output_tokens) as f64));
         }
-        self.spend.inc_by(Spent(record.cost.amount));
+        self.spend.inc_by(Spent(record.total_cost().amount));
         for (count, counter) in &self.tokens {
             let tokens = count(usage);
             if tokens > 0 {

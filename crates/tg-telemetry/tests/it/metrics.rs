@@ -122,6 +122,7 @@ fn every_name_of_the_list_can_be_exposed() {
         Reading::Connections,
         Reading::MeterQueue,
         Reading::MeterDeferred,
+        Reading::MeterDropped,
         Reading::JournalOpen,
         Reading::JournalBytes,
         Reading::SpansExported,

@@ -47,6 +47,7 @@ pub fn served() -> Record {
         usage_source: UsageSource::Reported,
         cost: Cost { amount: Money::from_nanos(1_250_000), pricing: Pricing::Priced, price: "2026/x".into() },
         losses: vec!["seed".into(), "logprobs".into()],
+        earlier: Vec::new(),
         timing: Timing { total_us: 1_500_000, first_token_us: Some(300_000), overhead_us: 42 },
     }
 }
@@ -63,6 +64,7 @@ pub fn refused() -> Record {
         usage_source: UsageSource::None,
         cost: Cost::default(),
         losses: Vec::new(),
+        earlier: Vec::new(),
         timing: Timing { total_us: 900, first_token_us: None, overhead_us: 9 },
         ..served()
     }

@@ -15,20 +15,24 @@ const DAY_MICROS: i64 = 24 * HOUR_MICROS;
 const SUM_COUNT: usize = 20;
 
 /// The sums of [`Figures`], in the order in which `figures` reads them. Money is summed as whole dollars and rest: the
-/// engine's sum fails beyond 64 bits, and a failing report is worse than a saturated one.
+/// engine's sum fails beyond 64 bits, and a failing report is worse than a saturated one. What earlier tries may have
+/// cost is part of a call's cost, and always an estimate.
 const SUMS: &str = "count(*), \
     coalesce(sum(input_tokens), 0), coalesce(sum(cache_read_tokens), 0), coalesce(sum(cache_write_5m_tokens), 0), \
     coalesce(sum(cache_write_1h_tokens), 0), coalesce(sum(output_tokens), 0), coalesce(sum(reasoning_tokens), 0), \
     coalesce(sum(audio_input_tokens), 0), coalesce(sum(audio_output_tokens), 0), coalesce(sum(images), 0), \
-    coalesce(sum(cost_nanos / 1000000000), 0), coalesce(sum(cost_nanos % 1000000000), 0), \
-    count(*) FILTER (WHERE usage_source = 'estimated'), \
-    coalesce(sum(cost_nanos / 1000000000) FILTER (WHERE usage_source = 'estimated'), 0), \
-    coalesce(sum(cost_nanos % 1000000000) FILTER (WHERE usage_source = 'estimated'), 0), \
-    count(*) FILTER (WHERE pricing = 'unpriced'), \
-    count(*) FILTER (WHERE pricing = 'ceiling'), \
+    coalesce(sum(cost_nanos / 1000000000 + earlier_nanos / 1000000000), 0), \
+    coalesce(sum(cost_nanos % 1000000000 + earlier_nanos % 1000000000), 0), \
+    count(*) FILTER (WHERE usage_source = 'estimated' OR earlier_pricing IS NOT NULL), \
+    coalesce(sum(iif(usage_source = 'estimated', cost_nanos, 0) / 1000000000 + earlier_nanos / 1000000000), 0), \
+    coalesce(sum(iif(usage_source = 'estimated', cost_nanos, 0) % 1000000000 + earlier_nanos % 1000000000), 0), \
+    count(*) FILTER (WHERE pricing = 'unpriced' OR earlier_pricing = 'unpriced'), \
+    count(*) FILTER (WHERE pricing = 'ceiling' OR earlier_pricing = 'ceiling'), \
     count(*) FILTER (WHERE team = '' OR project IS NULL), \
-    coalesce(sum(cost_nanos / 1000000000) FILTER (WHERE team = '' OR project IS NULL), 0), \
-    coalesce(sum(cost_nanos % 1000000000) FILTER (WHERE team = '' OR project IS NULL), 0)";
+    coalesce(sum(cost_nanos / 1000000000 + earlier_nanos / 1000000000) \
+        FILTER (WHERE team = '' OR project IS NULL), 0), \
+    coalesce(sum(cost_nanos % 1000000000 + earlier_nanos % 1000000000) \
+        FILTER (WHERE team = '' OR project IS NULL), 0)";
 
 /// What a dimension is in SQL. `tag.value` needs the tags joined in.
 const fn expression(dimension: Dimension) -> &'static str {
@@ -153,7 +157,12 @@ fn groups_sql(by: &[Dimension], conditions: &Conditions) -> String {
     let positions: Vec<String> = (0..by.len()).map(|i| (SUM_COUNT + 1 + i).to_string()).collect();
     let positions = positions.join(", ");
     let by_time = matches!(by.first(), Some(Dimension::Day | Dimension::Hour));
-    let dearest = if by_time { "" } else { "sum(cost_nanos / 1000000000) DESC, sum(cost_nanos % 1000000000) DESC, " };
+    let dearest = if by_time {
+        ""
+    } else {
+        "sum(cost_nanos / 1000000000 + earlier_nanos / 1000000000) DESC, \
+         sum(cost_nanos % 1000000000 + earlier_nanos % 1000000000) DESC, "
+    };
     sql.push_str(&format!(" GROUP BY {positions} ORDER BY {dearest}{positions} LIMIT {}", ROWS_MAX + 1));
     sql
 }

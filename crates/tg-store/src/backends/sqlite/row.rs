@@ -3,17 +3,19 @@
 use crate::ledger::COUNT_MAX;
 use rusqlite::types::Type;
 use rusqlite::{Row, Statement, ToSql};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
 use tg_kernel::principal::Attribution;
-use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Served, Timing};
+use tg_kernel::record::{Asked, Attempt, Cost, Ending, Pricing, Record, Served, Timing};
 use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
 
 /// The columns, in the order in which `bind` and `read` take them.
-const COLUMNS: [&str; 38] = [
+const COLUMNS: [&str; 41] = [
     "id",
     "started_at",
     "key_id",
@@ -49,6 +51,9 @@ const COLUMNS: [&str; 38] = [
     "pricing",
     "price",
     "losses",
+    "earlier",
+    "earlier_nanos",
+    "earlier_pricing",
     "total_us",
     "first_token_us",
     "overhead_us",
@@ -80,7 +85,7 @@ impl Binder<'_, '_> {
     }
 
     /// An empty list, the usual case, is NULL: nothing to allocate and nothing to store.
-    fn list(&mut self, list: &[String]) -> rusqlite::Result<()> {
+    fn list(&mut self, list: &[impl Serialize]) -> rusqlite::Result<()> {
         if list.is_empty() {
             return self.put(None::<&str>);
         }
@@ -112,6 +117,7 @@ pub(super) fn bind(statement: &mut Statement<'_>, record: &Record) -> rusqlite::
     to.put(record.cost.pricing.as_str())?;
     to.put(&*record.cost.price)?;
     to.list(&record.losses)?;
+    bind_earlier(&mut to, record)?;
     to.count(record.timing.total_us)?;
     match record.timing.first_token_us {
         Some(first) => to.count(first)?,
@@ -128,6 +134,14 @@ fn bind_served(to: &mut Binder<'_, '_>, served: Option<&Served>) -> rusqlite::Re
     to.put(served.map(|s| s.tier.as_str()))?;
     to.put(served.map(|s| s.attempts))?;
     to.put(served.and_then(|s| s.stop.as_deref()))
+}
+
+/// The tries, and their sum for reports.
+fn bind_earlier(to: &mut Binder<'_, '_>, record: &Record) -> rusqlite::Result<()> {
+    let cost = record.earlier_cost();
+    to.list(&record.earlier)?;
+    to.put(cost.amount.nanos())?;
+    to.put((cost.pricing != Pricing::Nothing).then(|| cost.pricing.as_str()))
 }
 
 fn bind_usage(to: &mut Binder<'_, '_>, usage: &Usage) -> rusqlite::Result<()> {
@@ -174,7 +188,7 @@ impl Reader<'_, '_> {
         parse(text).ok_or_else(|| unknown_name(column, text))
     }
 
-    fn list(&mut self) -> rusqlite::Result<Vec<String>> {
+    fn list<T: DeserializeOwned>(&mut self) -> rusqlite::Result<Vec<T>> {
         let column = self.step();
         match self.row.get_ref(column)?.as_str_or_null()? {
             None => Ok(Vec::new()),
@@ -221,6 +235,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
             price: from.take()?,
         },
         losses: from.list()?,
+        earlier: read_earlier(&mut from)?,
         timing: Timing {
             total_us: from.count()?,
             first_token_us: from.take::<Option<i64>>()?.and_then(|us| u64::try_from(us).ok()),
@@ -243,6 +258,13 @@ fn read_served(from: &mut Reader<'_, '_>) -> rusqlite::Result<Option<Served>> {
         attempts: from.take()?,
         stop: from.take()?,
     }))
+}
+
+/// The sum beside the tries follows from them.
+fn read_earlier(from: &mut Reader<'_, '_>) -> rusqlite::Result<Vec<Attempt>> {
+    let earlier = from.list()?;
+    from.next += 2;
+    Ok(earlier)
 }
 
 fn read_usage(from: &mut Reader<'_, '_>) -> rusqlite::Result<Usage> {

@@ -6,7 +6,7 @@ use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
 use tg_kernel::principal::Attribution;
-use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Served, Timing};
+use tg_kernel::record::{Asked, Attempt, Cost, Ending, Pricing, Record, Served, Timing};
 use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
 
@@ -32,7 +32,33 @@ fn open_entry(text: &str, number: u64) -> OpenEntry {
         dialect: Dialect::BedrockInvoke,
         tier: ServiceTier::Flex,
         estimated: Usage { input_tokens: number, images: 3, ..Usage::default() },
+        earlier: (0..number % 3).map(|_| attempt(text, number)).collect(),
     }
+}
+
+fn attempt(text: &str, number: u64) -> Attempt {
+    Attempt {
+        served: served(text, number),
+        fault: text.to_owned(),
+        usage: Usage { input_tokens: number, ..Usage::default() },
+        cost: cost(text, number),
+    }
+}
+
+fn served(text: &str, number: u64) -> Served {
+    Served {
+        provider: text.into(),
+        model: text.into(),
+        dialect: Dialect::OpenaiResponses,
+        request_id: number.is_multiple_of(2).then(|| text.to_owned()),
+        tier: ServiceTier::Priority,
+        attempts: number as u16,
+        stop: Some(text.to_owned()),
+    }
+}
+
+fn cost(text: &str, number: u64) -> Cost {
+    Cost { amount: Money::from_nanos(-(number as i64 / 2)), pricing: Pricing::Ceiling, price: text.into() }
 }
 
 fn record(text: &str, number: u64) -> Record {
@@ -42,15 +68,8 @@ fn record(text: &str, number: u64) -> Record {
         started_at: open.started_at,
         attribution: open.attribution,
         asked: open.asked,
-        served: (!number.is_multiple_of(3)).then(|| Served {
-            provider: text.into(),
-            model: text.into(),
-            dialect: Dialect::OpenaiResponses,
-            request_id: number.is_multiple_of(2).then(|| text.to_owned()),
-            tier: ServiceTier::Priority,
-            attempts: number as u16,
-            stop: Some(text.to_owned()),
-        }),
+        served: (!number.is_multiple_of(3)).then(|| served(text, number)),
+        earlier: open.earlier,
         ending: Ending::ALL[(number % 6) as usize],
         status: number as u16,
         fault: number.is_multiple_of(5).then(|| text.to_owned()),
@@ -66,7 +85,7 @@ fn record(text: &str, number: u64) -> Record {
             images: u64::MAX,
         },
         usage_source: UsageSource::Estimated,
-        cost: Cost { amount: Money::from_nanos(-(number as i64 / 2)), pricing: Pricing::Ceiling, price: text.into() },
+        cost: cost(text, number),
         losses: vec![text.to_owned(); (number % 3) as usize],
         timing: Timing { total_us: number, first_token_us: number.is_multiple_of(2).then_some(9), overhead_us: 8 },
     }

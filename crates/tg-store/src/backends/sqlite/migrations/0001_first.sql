@@ -67,6 +67,9 @@ CREATE TABLE calls (
   pricing TEXT NOT NULL,
   price TEXT NOT NULL,
   losses TEXT,                       -- JSON list
+  earlier TEXT,                      -- JSON list of the tries before the last
+  earlier_nanos INTEGER NOT NULL,    -- what those may have cost, beside cost_nanos
+  earlier_pricing TEXT,              -- whether that is known; NULL where none can be billed
   total_us INTEGER NOT NULL,
   first_token_us INTEGER,
   overhead_us INTEGER NOT NULL
