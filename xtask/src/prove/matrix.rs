@@ -38,10 +38,13 @@ const EXCEPTIONS: [Exception; 6] = [
     // Titan embeds one text in each call; the feature asks for three.
     exception(&["embeddings"], "embeddings", "bedrock", "one text in each call"),
     // A body of InvokeModel is the model's own; only Claude's is known elsewhere.
-    exception(&["invoke_embeddings"], "embeddings", "anthropic", "inputText: Extra inputs are not permitted"),
-    exception(&["invoke_embeddings"], "embeddings", "openai", "Only InvokeModel bodies for Anthropic Claude"),
-    exception(&["invoke_embeddings"], "embeddings", "compatible", "Only InvokeModel bodies for Anthropic Claude"),
+    exception(&["invoke_embeddings"], "embeddings", "anthropic", CLAUDE_ONLY),
+    exception(&["invoke_embeddings"], "embeddings", "openai", CLAUDE_ONLY),
+    exception(&["invoke_embeddings"], "embeddings", "compatible", CLAUDE_ONLY),
 ];
+
+/// What is said of a body of InvokeModel that is not Claude's.
+const CLAUDE_ONLY: &str = "Only InvokeModel bodies for Anthropic Claude";
 
 const fn exception(
     dialects: &'static [&'static str],

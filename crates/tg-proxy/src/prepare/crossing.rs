@@ -27,7 +27,9 @@ pub(super) fn only_claudes(model: &str, members: &Members<'_>) -> Result<(), Fau
 /// `Class::Unsupported`, with the place of the first such source; another target may take it.
 pub(super) fn only_bytes(members: &Members<'_>) -> Result<(), Fault> {
     let messages = members.get("messages").and_then(|raw| std::str::from_utf8(raw).ok());
-    let Some(place) = messages.and_then(|messages| first_elsewhere(messages, "messages")) else { return Ok(()) };
+    let Some(place) = messages.and_then(|messages| first_elsewhere(messages, "messages", LEVELS_MAX)) else {
+        return Ok(());
+    };
     let message = format!(
         "Invalid value for '{place}': on Amazon Bedrock, Claude takes pictures and documents as bytes only (type \
          'base64'), not by URL or file id."
@@ -55,14 +57,19 @@ impl<'a> Piece<'a> {
     }
 }
 
+/// Lists within lists: turns, their blocks, those of a tool's result, those of a document in it. What lies deeper is no
+/// shape that Claude takes, and each level is one more reading of what is in it.
+const LEVELS_MAX: usize = 4;
+
 /// The place of the first source in `list` (turns, or blocks) that is a URL or a file id. `list` may be a plain text.
-fn first_elsewhere(list: &str, path: &str) -> Option<String> {
+fn first_elsewhere(list: &str, path: &str, levels: usize) -> Option<String> {
+    let below = levels.checked_sub(1)?;
     let list: Vec<&RawValue> = serde_json::from_str(list).ok()?;
     list.into_iter().enumerate().find_map(|(number, raw)| {
         let path = format!("{path}.{number}");
         let piece = Piece::read(raw)?;
         let within =
-            |content: Option<&RawValue>, path: &str| first_elsewhere(content?.get(), &format!("{path}.content"));
+            |content: Option<&RawValue>, path: &str| first_elsewhere(content?.get(), &format!("{path}.content"), below);
         if let Some(source) = piece.source.and_then(Piece::read) {
             let path = format!("{path}.source");
             if matches!(&*source.kind, "url" | "file") {
