@@ -35,7 +35,7 @@ const QUESTION: &str = "Name three colours of the rainbow, in one short sentence
 /// How many characters of an answer are shown.
 const SHOWN: usize = 60;
 
-/// The longest answer, also where a call states no bound.
+/// The longest answer: a model this small rambles on, and a short answer shows as much.
 const ANSWER_TOKENS_MAX: u64 = 48;
 
 /// Installs, starts, calls, and shows what came back.
@@ -107,8 +107,6 @@ impl Server {
         let mut command = command(&program.to_string_lossy(), ["--host", "127.0.0.1", "--ctx-size", "4096"]);
         // Repacked weights go to matrix units that some virtual machines announce and do not grant.
         command.env("LLAMA_ARG_REPACK", "0");
-        // A model this small rambles on; a short answer shows as much.
-        command.env("LLAMA_ARG_N_PREDICT", ANSWER_TOKENS_MAX.to_string());
         command.arg("--port").arg(port.to_string()).arg("-m").arg(weights);
         let output = File::create(&log)?;
         let child = command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).spawn()?;

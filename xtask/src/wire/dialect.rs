@@ -48,7 +48,7 @@ pub struct Ask {
     pub prompt: String,
     /// How the answer comes.
     pub delivery: Delivery,
-    /// The most output that is asked for; Chat Completions and Responses ask for whatever comes.
+    /// The most output that is asked for.
     pub output_max: u64,
 }
 
@@ -164,8 +164,10 @@ impl Ask {
         let (model, prompt, streamed) = (&self.model, &self.prompt, self.delivery == Delivery::Streamed);
         let messages = json!([{ "role": "user", "content": prompt }]);
         let mut body = match self.dialect {
-            Dialect::Chat => json!({ "model": model, "messages": messages }),
-            Dialect::Responses => json!({ "model": model, "input": prompt }),
+            Dialect::Chat => {
+                json!({ "model": model, "max_completion_tokens": self.output_max, "messages": messages })
+            }
+            Dialect::Responses => json!({ "model": model, "max_output_tokens": self.output_max, "input": prompt }),
             Dialect::Messages => json!({ "model": model, "max_tokens": self.output_max, "messages": messages }),
             Dialect::Invoke => json!({
                 "anthropic_version": "bedrock-2023-05-31", "max_tokens": self.output_max, "messages": messages
