@@ -1,12 +1,13 @@
 //! Signing with sessions of a role: one AssumeRole for each session, tags for the bill, the session's name in the ledger.
 
+use crate::process::{Process, prepared};
 use crate::speak::{CHAT, MANNERS, Manner, ask, error};
 use crate::world::{HAIKU, Setup, World, document, load, nobody};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use tg_kernel::dialect::{Dialect, Family};
 use tg_kernel::record::Ending;
-use tg_sim::{Assumed, DEFAULT_ACCESS_KEY_ID};
+use tg_sim::{Assumed, DEFAULT_ACCESS_KEY_ID, DEFAULT_SECRET_ACCESS_KEY};
 use tg_store::key::{IssuedKey, NewKey};
 use tg_store::ledger::{Dimension, ReportQuery};
 
@@ -183,4 +184,48 @@ fn an_sts_that_cannot_be_reached_is_one_of_many_failures_of_a_provider() {
     let answer = ask(Dialect::OpenaiChat, Manner::Plain, "role-first", "hi").bearer(key.secret.expose());
     let answer = answer.send(world.address);
     assert_eq!((answer.status, answer.header("x-tallygate-provider")), (200, "anthropic"), "{}", answer.text());
+}
+
+#[test]
+fn the_default_chain_signs_with_what_profiles_and_programs_hold() {
+    let mut setup = Setup { teams: String::new(), ..Setup::default() };
+    for name in ["stated", "program", "failing", "absent"] {
+        setup.providers += &format!(
+            "- {{ name: {name}, kind: bedrock, region: us-east-1, base_url: 'BEDROCK_URL', credentials: {{ profile: {name} }} }}\n"
+        );
+        setup.models += &format!("- {{ name: on-{name}, targets: [{{ provider: {name}, model: '{HAIKU}' }}] }}\n");
+    }
+    let (folder, _sim) = prepared(&setup);
+    let (id, secret) = (DEFAULT_ACCESS_KEY_ID, DEFAULT_SECRET_ACCESS_KEY);
+    let (made, config) = (folder.path().join("made.json"), folder.path().join("aws-config"));
+    let program = serde_json::json!({
+        "Version": 1, "AccessKeyId": id, "SecretAccessKey": secret, "Expiration": "2999-01-01T00:00:00Z",
+    });
+    std::fs::write(&made, program.to_string()).unwrap();
+    let profiles = format!(
+        "[profile stated]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n\
+         [profile program]\ncredential_process = cat {}\n\
+         [profile failing]\ncredential_process = echo hunter2 >&2; exit 1\n",
+        made.display()
+    );
+    std::fs::write(&config, profiles).unwrap();
+    let config = config.display().to_string();
+    let process = Process::start_among(
+        folder.path(),
+        &[
+            ("AWS_CONFIG_FILE", &config),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("PATH", "/usr/bin:/bin"),
+        ],
+    );
+    let key = process.key.clone().unwrap();
+    for (name, status) in [("stated", 200), ("program", 200), ("failing", 502), ("absent", 502)] {
+        let call = ask(Dialect::OpenaiChat, Manner::Plain, &format!("on-{name}"), "hi").bearer(&key);
+        let answer = call.send(process.address);
+        assert_eq!(answer.status, status, "{name}: {}\n{}", answer.text(), process.log());
+        assert!(status == 200 || answer.text().contains("aws_credentials_unavailable"), "{}", answer.text());
+    }
+    let log = process.log();
+    assert!(log.contains("`credential_process` failed") && !log.contains("hunter2"), "{log}");
 }

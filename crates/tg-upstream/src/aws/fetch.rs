@@ -105,7 +105,8 @@ impl Session {
         let mut config = aws_sdk_sts::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(self.settings.region.to_string()))
-            .use_fips(self.settings.fips)
+            // A stated address is the whole of the matter: the SDK refuses both.
+            .use_fips(self.settings.fips && self.role.sts_url.is_none())
             .credentials_provider(base)
             .http_client(self.http.clone());
         config.set_endpoint_url(self.role.sts_url.clone());
