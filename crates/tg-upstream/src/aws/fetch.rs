@@ -14,6 +14,7 @@ use aws_sdk_sts::types::Tag;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use std::error::Error;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -150,10 +151,38 @@ fn credentials(answer: &AssumeRoleOutput) -> Fetched {
 
 /// What STS says. Of a refusal for lack of permission all of it; else its code alone, as the words for a wrong signature
 /// repeat the session's token.
-fn refused(error: &SdkError<AssumeRoleError>) -> Reason {
+fn refused<R: fmt::Debug + 'static>(error: &SdkError<AssumeRoleError, R>) -> Reason {
     match error.as_service_error().map(|refusal| (refusal.code(), refusal.message())) {
         Some((Some("AccessDenied"), Some(message))) => shortened(&format!("STS answered AccessDenied: {message}")),
         Some((code, _)) => shortened(&format!("STS answered {}", code.unwrap_or("an error without a code"))),
         None => shortened(&format!("STS: {}", words(error).join(": "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_sts::error::ErrorMetadata;
+
+    fn answered(code: &str, message: &str) -> String {
+        let said = ErrorMetadata::builder().code(code).message(message).build();
+        refused(&SdkError::service_error(AssumeRoleError::generic(said), ())).to_string()
+    }
+
+    #[test]
+    fn of_a_refusal_what_may_hold_a_token_is_left_out() {
+        let canonical = "The Canonical String for this request should have been 'x-amz-security-token:hunter2'";
+        assert_eq!(answered("SignatureDoesNotMatch", canonical), "STS answered SignatureDoesNotMatch");
+        let denied = "User: arn:aws:iam::1:user/x is not authorized to perform: sts:TagSession on resource: y";
+        assert_eq!(answered("AccessDenied", denied), format!("STS answered AccessDenied: {denied}"));
+        assert!(answered("AccessDenied", &"x".repeat(9000)).len() <= REASON_CHARS_MAX);
+    }
+
+    #[test]
+    fn of_a_failed_search_other_programs_words_are_left_out() {
+        let program = CredentialsError::provider_error("Error retrieving credentials: external process: hunter2");
+        assert!(!not_found(&program).contains("hunter2"));
+        let nothing = not_found(&CredentialsError::not_loaded("no providers in chain provided credentials"));
+        assert!(nothing.contains("no providers in chain"), "{nothing}");
     }
 }
