@@ -1,6 +1,7 @@
 //! From the declared configuration to the compiled one: documents to providers, routes and policies.
 
-use anyhow::{Context as _, Result, bail};
+use crate::signing;
+use anyhow::{Context as _, Result};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::HashMap;
 use std::path::Path;
@@ -19,7 +20,7 @@ use tg_proxy::snapshot::{Ceiling, Limits, OnDisconnect, Snapshot, Streams};
 use tg_store::team::DeclaredTeam;
 use tg_upstream::provider::{PriceScope, Provider, Timeouts, Upstream};
 use tg_upstream::providers::anthropic::{self, Anthropic};
-use tg_upstream::providers::bedrock::{self, Bedrock, Identity};
+use tg_upstream::providers::bedrock::{self, Bedrock};
 use tg_upstream::providers::openai::{self, Abilities, Credential, OpenAi};
 
 /// Longest silence between two pieces of a request's body.
@@ -144,6 +145,7 @@ fn upstream(declared: &document::Provider, secrets: &Secrets) -> Result<Upstream
             ProviderKind::Openai => Box::new(vendor.openai()?),
             ProviderKind::OpenaiCompatible => Box::new(vendor.compatible()?),
         },
+        identity: signing::identity(declared, secrets)?,
         headers: vendor.headers()?,
         timeouts: Timeouts {
             connect: declared.timeouts.connect.get(),
@@ -178,16 +180,7 @@ impl Vendor<'_> {
 
     fn bedrock(&self) -> Result<Bedrock> {
         let region = self.declared.region.as_deref().context("it needs a region")?;
-        let identity = match (&self.declared.credentials, self.api_key()) {
-            (Some(keys), _) => {
-                let secret = |reference| self.secrets.get(reference).context("a credential is missing");
-                let token = keys.session_token.as_ref().map(secret).transpose()?;
-                Identity::keys(secret(&keys.access_key_id)?, secret(&keys.secret_access_key)?, token)
-            }
-            (None, Some(key)) => Identity::ApiKey(key),
-            (None, None) => bail!("it needs credentials or an api_key"),
-        };
-        Ok(Bedrock::new(self.base_url(bedrock::base_url(region)), region, identity))
+        Ok(Bedrock::new(self.base_url(bedrock::base_url(region, self.declared.fips)), region))
     }
 
     fn anthropic(&self) -> Result<Anthropic> {

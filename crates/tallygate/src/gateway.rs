@@ -25,6 +25,7 @@ use tg_store::directory::Directory;
 use tg_store::journal::{Figures, Found, Journal, Recovered, Tally};
 use tg_store::ledger::LedgerWriter;
 use tg_store::store::Store;
+use tg_upstream::aws::Wallet;
 
 /// Rows written at once when an earlier run is settled.
 const RECOVERY_BATCH: usize = 2_000;
@@ -87,6 +88,7 @@ impl Gateway {
         let bound = tg_net::listener::bind(document.listen.address.get(), workers)
             .with_context(|| format!("listen.address: cannot listen on {}", document.listen.address))?;
         let living = Arc::new(Living {
+            aws: Wallet::new(Arc::clone(&clock)),
             clock,
             directory,
             snapshot: ArcSwap::new(Arc::clone(&loaded.snapshot)),

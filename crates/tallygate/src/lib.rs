@@ -9,5 +9,6 @@ pub mod gateway;
 mod paste;
 pub mod process;
 mod signals;
+mod signing;
 pub mod source;
 pub mod telemetry;

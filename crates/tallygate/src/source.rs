@@ -40,24 +40,39 @@ impl Source {
         }
     }
 
-    /// Reads, checks and compiles: all of what a start does before it has any effect.
+    /// What is declared, without its secrets.
     ///
     /// # Errors
-    /// Every problem at once, as far as one step can see them.
-    pub fn load(&self) -> Result<Loaded> {
-        let environment = |name: &str| std::env::var(name).ok();
-        let (document, found, notes) = match self {
+    /// Every problem at once.
+    pub fn document(&self) -> Result<Document> {
+        self.read().map(|(document, ..)| document)
+    }
+
+    fn read(&self) -> Result<(Document, Vec<Found>, Vec<String>)> {
+        Ok(match self {
             Self::File(path) => (tg_config::load::from_file(path)?, Vec::new(), Vec::new()),
             Self::Environment => {
                 let offered = from_environment(&environment)?;
                 (offered.document, offered.found, offered.notes)
             }
-        };
+        })
+    }
+
+    /// Reads, checks and compiles: all of what a start does before it has any effect.
+    ///
+    /// # Errors
+    /// Every problem at once, as far as one step can see them.
+    pub fn load(&self) -> Result<Loaded> {
+        let (document, found, notes) = self.read()?;
         let secrets = resolve_secrets(&document, &environment)?;
         let compiled = Loaded::compile(document, secrets)?;
         let notes = notes.into_iter().chain(compiled.notes).collect();
         Ok(Loaded { found, notes, ..compiled })
     }
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// A configuration, ready to take effect.

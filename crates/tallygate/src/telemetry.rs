@@ -124,13 +124,14 @@ impl Telemetry {
     }
 }
 
+/// What fetches AWS credentials may show them, or what other programs say, in its own lines: only its errors are kept.
 fn filter(level: LogLevel) -> &'static str {
     match level {
         LogLevel::Error => "error",
-        LogLevel::Warn => "warn",
-        LogLevel::Info => "info",
-        LogLevel::Debug => "debug",
-        LogLevel::Trace => "trace",
+        LogLevel::Warn => "warn,aws_=error",
+        LogLevel::Info => "info,aws_=error",
+        LogLevel::Debug => "debug,aws_=error",
+        LogLevel::Trace => "trace,aws_=error",
     }
 }
 

@@ -1,7 +1,9 @@
 //! A document from environment variables, for a start without a file.
 
 use crate::check::check;
-use crate::document::{Credentials, Document, Egress, Provider, ProviderKind, Quirks, Timeouts};
+use crate::document::{
+    ChainWord, Credentials, Document, Egress, KeyCredentials, Provider, ProviderKind, Quirks, Timeouts,
+};
 use crate::grammar::{BaseUrl, Name, Refused, SecretRef};
 use crate::problem::{Path, Problem, Problems};
 use crate::routes::usual_models;
@@ -54,6 +56,7 @@ impl fmt::Display for EnvironmentError {
                      \n    OPENAI_API_KEY                          OpenAI\
                      \n    AWS_BEARER_TOKEN_BEDROCK, AWS_REGION    Amazon Bedrock, with a Bedrock API key\
                      \n    AWS_ACCESS_KEY_ID, AWS_REGION           Amazon Bedrock, with AWS_SECRET_ACCESS_KEY beside them\
+                     \n    AWS_PROFILE, AWS_REGION                 Amazon Bedrock, with what the AWS SDKs find\
                      \n    TALLYGATE_OPENAI_COMPATIBLE_URL         a local server, as in http://127.0.0.1:11434/v1\
                      \n  or write a configuration file (`tallygate serve --config tallygate.yaml`)\
                      \n  or try it without any provider: `tallygate demo`",
@@ -99,6 +102,14 @@ const BEARER: &str = "AWS_BEARER_TOKEN_BEDROCK";
 const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
 const SECRET_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 const SESSION_TOKEN: &str = "AWS_SESSION_TOKEN";
+
+/// Variables that nobody sets who does not want the AWS SDKs' own search for credentials.
+const CHAIN: [&str; 4] = [
+    "AWS_PROFILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+];
 
 fn env(name: &str) -> SecretRef {
     SecretRef::Env(name.to_owned())
@@ -153,7 +164,8 @@ impl Search<'_> {
             self.notes.push(format!("{there} is set and {absent} is not: Bedrock is left out"));
             return;
         }
-        if !bearer && !access {
+        let chain: Vec<&'static str> = CHAIN.into_iter().filter(|variable| self.has(variable)).collect();
+        if !bearer && !access && chain.is_empty() {
             return;
         }
         let region = ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(|v| Some((v, self.value(v)?)));
@@ -169,11 +181,16 @@ impl Search<'_> {
             self.add(provider, vec![BEARER, region_variable]);
             return;
         }
-        provider.credentials = Some(Credentials {
+        if !access {
+            provider.credentials = Some(Credentials::Chain(ChainWord::Chain));
+            self.add(provider, [chain, vec![region_variable]].concat());
+            return;
+        }
+        provider.credentials = Some(Credentials::Keys(KeyCredentials {
             access_key_id: env(ACCESS_KEY),
             secret_access_key: env(SECRET_KEY),
             session_token: self.has(SESSION_TOKEN).then(|| env(SESSION_TOKEN)),
-        });
+        }));
         self.add(provider, vec![ACCESS_KEY, SECRET_KEY, SESSION_TOKEN, region_variable]);
     }
 
@@ -204,6 +221,8 @@ fn blank(kind: ProviderKind) -> Option<Provider> {
         base_url: None,
         api_key: None,
         credentials: None,
+        assume_role: None,
+        fips: false,
         headers: BTreeMap::new(),
         timeouts: Timeouts::default(),
         egress: Egress::default(),

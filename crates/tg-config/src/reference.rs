@@ -78,6 +78,13 @@ fn kind<'a>(schema: &'a Value, value: &'a Value, path: &str, inner: &mut Vec<(St
         let mut words = Vec::new();
         for choice in all {
             words.extend(choice["const"].as_str().map(|word| format!("`{word}`")));
+            // A choice that has its members at this place, and not beneath a name of its own.
+            if let Some(title) = choice["title"].as_str() {
+                let path = format!("{path} ({title})");
+                words.push(format!("[{title}](#{})", anchor(&path)));
+                inner.push((path, choice));
+                continue;
+            }
             for (name, member) in members(choice) {
                 let path = format!("{path}.{name}");
                 words.push(format!("`{name}:` and its members"));
@@ -118,7 +125,10 @@ fn kind<'a>(schema: &'a Value, value: &'a Value, path: &str, inner: &mut Vec<(St
 fn choices(value: &Value) -> String {
     let mut out = String::new();
     for choice in value["oneOf"].as_array().into_iter().flatten() {
-        let word = choice["const"].as_str().or_else(|| members(choice).next().map(|(name, _)| name.as_str()));
+        let word = choice["const"]
+            .as_str()
+            .or_else(|| choice["title"].as_str())
+            .or_else(|| members(choice).next().map(|(name, _)| name.as_str()));
         if let (Some(word), Some(meaning)) = (word, choice["description"].as_str()) {
             let _ = write!(out, "<br>`{word}`: {meaning}");
         }

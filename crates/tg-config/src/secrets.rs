@@ -1,6 +1,6 @@
 //! The one place where references become secrets.
 
-use crate::document::{Document, Provider};
+use crate::document::{Credentials, Document, Provider};
 use crate::grammar::{HeaderText, SecretRef};
 use crate::problem::{Path, Problem, Problems};
 use std::collections::HashMap;
@@ -70,7 +70,7 @@ fn references(document: &Document) -> Vec<(Path, &SecretRef)> {
 
 fn of_provider<'a>(provider: &'a Provider, path: &Path, found: &mut Vec<(Path, &'a SecretRef)>) {
     found.extend(provider.api_key.iter().map(|key| (path.member("api_key"), key)));
-    if let Some(credentials) = &provider.credentials {
+    if let Some(credentials) = provider.credentials.as_ref().and_then(Credentials::keys) {
         let path = path.member("credentials");
         found.push((path.member("access_key_id"), &credentials.access_key_id));
         found.push((path.member("secret_access_key"), &credentials.secret_access_key));

@@ -204,6 +204,9 @@ pub struct Served {
     pub dialect: Dialect,
     /// The provider's request id, for support and reconciliation.
     pub request_id: Option<String>,
+    /// The name of the AWS role's session that signed, as it stands on the bill; none where no role is assumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Arc<str>>,
     /// The tier at which it was served (as reported, else as asked).
     pub tier: ServiceTier,
     /// Tries made, this one included.

@@ -159,7 +159,7 @@ pub(crate) fn refuse(dialect: Dialect, fault: &Fault, settlement: Settlement) ->
     if let Some(cause) = fault.cause() {
         tracing::warn!(id = %record.id, code = fault.code, %cause, "a call failed");
     }
-    let (ending, counts) = (ending_of(fault, settlement.is_sent()), settlement.owed());
+    let (ending, counts) = (ending_of(settlement.is_sent()), settlement.owed());
     let status = response.status().as_u16();
     let closing = Closing { ending, status, fault: Some(fault.code), counts };
     let cost = settlement.close(closing);

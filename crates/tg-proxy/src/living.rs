@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use tg_kernel::clock::Clock;
 use tg_net::drain::Closing;
 use tg_store::directory::Directory;
+use tg_upstream::aws::Wallet;
 use tg_upstream::pools::Pools;
 
 /// What all workers share.
@@ -16,6 +17,8 @@ pub struct Living {
     pub clock: Arc<dyn Clock>,
     /// Teams and keys.
     pub directory: Arc<Directory>,
+    /// AWS credentials.
+    pub aws: Wallet,
     /// The compiled configuration in force.
     pub snapshot: ArcSwap<Snapshot>,
     /// Counts of calls.

@@ -58,13 +58,9 @@ impl Counts {
     }
 }
 
-/// The ending that a fault means, for a call that was or was not sent to a provider.
-pub(crate) fn ending_of(fault: &Fault, sent: bool) -> Ending {
-    match fault.class {
-        Class::UpstreamRefused | Class::UpstreamFailed => Ending::ProviderError,
-        _ if sent => Ending::ProviderError,
-        _ => Ending::Refused,
-    }
+/// The ending of a call that failed: what was never sent to a provider was refused by the gateway, whatever it lacked.
+pub(crate) const fn ending_of(sent: bool) -> Ending {
+    if sent { Ending::ProviderError } else { Ending::Refused }
 }
 
 /// The gateway ends before the call did.

@@ -149,7 +149,7 @@ impl Concluded {
             Err(fault) => fault,
         };
         let last = last_word(self.dialect, &fault, id);
-        let (ending, counts) = (ending_of(&fault, self.settlement.is_sent()), self.settlement.owed());
+        let (ending, counts) = (ending_of(self.settlement.is_sent()), self.settlement.owed());
         self.settlement.close(Closing { ending, status: 200, fault: Some(fault.code), counts });
         PatientBody::Last(last)
     }

@@ -26,6 +26,7 @@ use tg_kernel::trace::TraceContext;
 use tg_net::body::BodyLimits;
 use tg_policy::route::{OnLoss, Plan, UnknownPrice};
 use tg_upstream::attempt::attempt;
+use tg_upstream::aws::{Caller, Proof};
 use tg_upstream::headers;
 use tg_upstream::provider::Upstream;
 
@@ -102,17 +103,19 @@ impl Trial<'_> {
         let prepared = prepare(self.outgoing, self.target, provider)?;
         self.check_losses(&prepared)?;
         self.check_price(provider)?;
+        let proof = self.proof(provider, settlement).await?;
         let losses = prepared.losses.iter().map(ToString::to_string).collect();
         let leaving = Leaving {
             target: self.target,
             dialect: prepared.road.dialect,
             tier: prepared.tier,
+            session: proof.session(),
             losses,
             price: provider.price.clone(),
             unknown_price: self.plan.unknown_price,
         };
         settlement.leaves(leaving)?;
-        let answered = self.out_and_back(prepared, provider, settlement).await;
+        let answered = self.out_and_back(prepared, provider, &proof, settlement).await;
         match &answered {
             Ok(Delivery::Refused(refusal)) => settlement.failed(&refusal.fault),
             Err(fault) => settlement.failed(fault),
@@ -126,11 +129,12 @@ impl Trial<'_> {
         &self,
         mut prepared: Prepared,
         provider: &Upstream,
+        proof: &Proof,
         settlement: &mut Settlement,
     ) -> Result<Delivery, Fault> {
         let request = self.request(&mut prepared, provider)?;
         let now = self.worker.living.clock.now();
-        let response = attempt(provider, &self.worker.pools, request, now).await?;
+        let response = attempt(provider, &self.worker.pools, request, proof, now).await?;
         settlement.answered(headers::request_id(response.headers()));
         if !response.status().is_success() {
             return self.refused(&prepared, response).await.into_delivery();
@@ -180,6 +184,24 @@ impl Trial<'_> {
         let message = "The gateway knows no price for this model, and its policy refuses such calls. \
                        An operator can add the price, or change pricing.unknown_price.";
         Err(Fault::new(Class::Forbidden, Origin::Gateway, "price_unknown", message).retry(Retry::Elsewhere))
+    }
+
+    /// What the call is authorised with: had before it counts as sent.
+    async fn proof(&self, provider: &Upstream, settlement: &Settlement) -> Result<Proof, Fault> {
+        let Some(identity) = &provider.identity else { return Ok(Proof::Standing) };
+        let living = &self.worker.living;
+        let caller = || {
+            let booked = settlement.record().map(|record| record.attribution.clone()).unwrap_or_default();
+            let team = living.directory.team(&booked.team);
+            Caller {
+                cost_centre: team.and_then(|team| team.policy.cost_centre.clone()),
+                team: booked.team,
+                project: booked.project,
+                environment: booked.environment,
+                key_id: Some(booked.key_id),
+            }
+        };
+        living.aws.proof(identity, caller).await
     }
 
     fn request(&self, prepared: &mut Prepared, provider: &Upstream) -> Result<Request<Bytes>, Fault> {

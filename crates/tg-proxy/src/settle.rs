@@ -245,6 +245,7 @@ pub(crate) struct Leaving<'a> {
     pub(crate) target: &'a Target,
     pub(crate) dialect: Dialect,
     pub(crate) tier: ServiceTier,
+    pub(crate) session: Option<Arc<str>>,
     pub(crate) losses: Vec<String>,
     pub(crate) price: PriceScope,
     pub(crate) unknown_price: UnknownPrice,
@@ -274,6 +275,7 @@ impl Draft {
             model: leaving.target.model.clone(),
             dialect: leaving.dialect,
             tier: leaving.tier,
+            session: leaving.session,
             estimated: Counts::input_only(self.body_bytes).usage,
             earlier,
         };
@@ -283,8 +285,9 @@ impl Draft {
             self.ticket = Some(self.worker.till.open(&entry).map_err(Fault::internal)?);
             self.worker.living.counts.sent.fetch_add(1, Ordering::Relaxed);
         }
-        let OpenEntry { provider, model, dialect, tier, earlier, .. } = entry;
-        self.record.served = Some(Served { provider, model, dialect, request_id: None, tier, attempts, stop: None });
+        let OpenEntry { provider, model, dialect, tier, session, earlier, .. } = entry;
+        let (request_id, stop) = (None, None);
+        self.record.served = Some(Served { provider, model, dialect, request_id, session, tier, attempts, stop });
         self.record.earlier = earlier;
         self.record.losses = leaving.losses;
         self.price = PriceBasis { scope: Some(leaving.price), unknown: leaving.unknown_price };

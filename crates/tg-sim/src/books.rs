@@ -102,6 +102,9 @@ pub struct Entry {
     pub output_emitted: u64,
     /// The id by which the gateway may be asked about this call, where it showed one.
     pub gateway_request_id: Option<String>,
+    /// The session of a role that signed the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aws_session: Option<String>,
     /// Present for the last calls only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<Box<Detail>>,
@@ -239,6 +242,7 @@ impl Books {
             counts: Counts::default(),
             output_emitted: 0,
             gateway_request_id,
+            aws_session: None,
             detail: None,
         };
         Ticket { books: self.clone(), entry: Some(entry) }

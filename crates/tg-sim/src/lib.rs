@@ -21,6 +21,7 @@ mod server;
 mod shape;
 mod signature;
 mod sigv4;
+mod sts;
 mod vector;
 
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub use options::{
 };
 pub use reply::{DEFAULT_TOKENS, THINKING_TOKENS};
 pub use sigv4::{SignatureFlaw, SignedRequest, verify};
+pub use sts::{Assumed, Sts};
 
 use server::{Shared, accept};
 use std::net::{Ipv4Addr, TcpListener};
@@ -57,12 +59,14 @@ pub struct Sim {
     pub urls: Urls,
     /// What was served.
     pub books: Books,
+    /// What its STS granted.
+    pub sts: Sts,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Sim {
-    /// Starts all four personalities on one thread of their own. They accept calls when this returns.
+    /// Starts all four personalities and STS on one thread of their own. They accept calls when this returns.
     ///
     /// # Errors
     /// If a port cannot be bound or the thread not started.
@@ -70,7 +74,7 @@ impl Sim {
         let books = Books::new(options.entries_max, options.details_max);
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
-        for port in options.ports {
+        for port in options.ports.into_iter().chain([0]) {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
             listener.set_nonblocking(true)?;
             addresses.push(format!("http://{}", listener.local_addr()?));
@@ -78,25 +82,30 @@ impl Sim {
         }
         let mut next = addresses.into_iter();
         let mut url = || next.next().unwrap_or_default();
-        let urls = Urls { bedrock: url(), anthropic: url(), openai: url(), compatible: url() };
-        let shared = Arc::new(Shared { options, books: books.clone(), clock: SystemClock::new() });
+        let urls = Urls { bedrock: url(), anthropic: url(), openai: url(), compatible: url(), sts: url() };
+        let sts = Sts::default();
+        let shared = Arc::new(Shared { options, books: books.clone(), sts: sts.clone(), clock: SystemClock::new() });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("tg-sim".to_owned()).spawn(move || {
             runtime.block_on(serve(listeners, shared, stopped));
         })?;
-        Ok(Self { urls, books, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { urls, books, sts, stop: Some(stop), thread: Some(thread) })
     }
 }
 
 async fn serve(listeners: Vec<TcpListener>, shared: Arc<Shared>, stopped: oneshot::Receiver<()>) {
     let personalities = [Personality::Bedrock, Personality::Anthropic, Personality::Openai, Personality::Compatible];
     let mut doors = JoinSet::new();
-    for (listener, personality) in listeners.into_iter().zip(personalities) {
+    let mut listeners = listeners.into_iter();
+    for (personality, listener) in personalities.into_iter().zip(listeners.by_ref()) {
         // The listener was bound and made non-blocking, so the runtime takes it unless it is out of descriptors.
         if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
             doors.spawn(accept(listener, personality, Arc::clone(&shared)));
         }
+    }
+    if let Some(Ok(listener)) = listeners.next().map(tokio::net::TcpListener::from_std) {
+        doors.spawn(crate::sts::accept(listener, shared));
     }
     // An error means that the handle is gone, which stops the simulators as well.
     let _ = stopped.await;

@@ -70,4 +70,6 @@ pub struct Urls {
     pub openai: String,
     /// A server that is compatible with OpenAI.
     pub compatible: String,
+    /// AWS's STS, on a port that the system chose.
+    pub sts: String,
 }

@@ -9,6 +9,7 @@ use crate::personalities;
 use crate::play::{Play, Served, Stub, Torn, Wire};
 use crate::refusal::Refusal;
 use crate::reply;
+use crate::sts::Sts;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited, combinators::BoxBody};
@@ -32,6 +33,7 @@ type Body = BoxBody<Bytes, Torn>;
 pub(crate) struct Shared {
     pub options: SimOptions,
     pub books: Books,
+    pub sts: Sts,
     pub clock: SystemClock,
 }
 
@@ -78,7 +80,7 @@ async fn answer(
     };
     let received = Received::new(parts, collected.to_bytes());
     let outcome = decide(&received, personality, &shared);
-    note(&mut ticket, &received, &shared.options);
+    note(&mut ticket, &received, &shared);
     drop(received);
     match outcome {
         Err(refusal) => Ok(refuse(&mut ticket, personality, &refusal)),
@@ -116,8 +118,9 @@ fn decide(received: &Received, personality: Personality, shared: &Shared) -> Res
     personalities::answer(personality, received)
 }
 
-fn note(ticket: &mut Ticket, received: &Received, options: &SimOptions) {
-    let keep = received.body.len().min(options.body_bytes_kept);
+fn note(ticket: &mut Ticket, received: &Received, shared: &Shared) {
+    let keep = received.body.len().min(shared.options.body_bytes_kept);
+    let session = shared.sts.session_of(received.header("authorization"));
     let detail = Detail {
         headers: shown_headers(&received.parts.headers),
         path: received.parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
@@ -127,6 +130,7 @@ fn note(ticket: &mut Ticket, received: &Received, options: &SimOptions) {
     ticket.note(|entry| {
         entry.operation = received.operation();
         entry.model = received.model();
+        entry.aws_session = session;
         entry.detail = Some(Box::new(detail));
     });
 }

@@ -62,19 +62,25 @@ struct Claim<'a> {
     signature: &'a str,
 }
 
-/// Checks a request's signature for the service `bedrock` in this region.
+/// Checks a request's signature for this service in this region.
 ///
 /// # Errors
 /// The first thing found wrong.
-pub fn verify(request: &SignedRequest<'_>, keys: &[AwsKey], region: &str, now: Timestamp) -> Result<(), SignatureFlaw> {
+pub fn verify(
+    request: &SignedRequest<'_>,
+    keys: &[AwsKey],
+    region: &str,
+    service: &str,
+    now: Timestamp,
+) -> Result<(), SignatureFlaw> {
     let claim = claim_of(header(request.headers, "authorization"))?;
     let key = keys.iter().find(|k| k.access_key_id == claim.access_key_id).ok_or(SignatureFlaw::UnknownKey)?;
     let token = header(request.headers, "x-amz-security-token");
     if token != key.session_token.as_deref().unwrap_or_default() {
         return Err(SignatureFlaw::UnknownKey);
     }
-    if (claim.region, claim.service, claim.terminator) != (region, "bedrock", "aws4_request") {
-        return Err(SignatureFlaw::Scope(format!("{region}/bedrock/aws4_request")));
+    if (claim.region, claim.service, claim.terminator) != (region, service, "aws4_request") {
+        return Err(SignatureFlaw::Scope(format!("{region}/{service}/aws4_request")));
     }
     let date = header(request.headers, "x-amz-date");
     check_date(date, claim.day, now)?;
@@ -85,10 +91,10 @@ pub fn verify(request: &SignedRequest<'_>, keys: &[AwsKey], region: &str, now: T
         return Err(SignatureFlaw::BodyHash);
     }
     let canonical = canonical_request(request, claim.signed_headers, &body_hash);
-    let scope = format!("{}/{region}/bedrock/aws4_request", claim.day);
+    let scope = format!("{}/{region}/{service}/aws4_request", claim.day);
     let to_sign = format!("{ALGORITHM}\n{date}\n{scope}\n{}", hex::encode(Sha256::digest(canonical.as_bytes())));
     let mut signing = hmac(format!("AWS4{}", key.secret_access_key).as_bytes(), claim.day.as_bytes());
-    for part in [region, "bedrock", "aws4_request", &to_sign] {
+    for part in [region, service, "aws4_request", &to_sign] {
         signing = hmac(&signing, part.as_bytes());
     }
     if hex::encode(signing) == claim.signature { Ok(()) } else { Err(SignatureFlaw::Mismatch(canonical)) }

@@ -34,6 +34,8 @@ pub enum Dimension {
     Key,
     /// The provider; none where none was reached.
     Provider,
+    /// The name of the AWS role's session that signed; none where no role was assumed.
+    AwsSession,
     /// The caller's dialect.
     Dialect,
     /// How the call ended.
@@ -48,13 +50,14 @@ pub enum Dimension {
 
 impl Dimension {
     /// Every dimension, in the order in which docs list them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Team,
         Self::Project,
         Self::Environment,
         Self::Model,
         Self::Key,
         Self::Provider,
+        Self::AwsSession,
         Self::Dialect,
         Self::Ending,
         Self::Tag,
@@ -72,6 +75,7 @@ impl Dimension {
             Self::Model => "model",
             Self::Key => "key",
             Self::Provider => "provider",
+            Self::AwsSession => "aws_session",
             Self::Dialect => "dialect",
             Self::Ending => "ending",
             Self::Tag => "tag",

@@ -105,6 +105,9 @@ pub struct TeamPolicy {
     pub unknown_project: UnknownProject,
     /// The environments to which keys may be bound.
     pub environments: Vec<String>,
+    /// The cost centre, for the session tags of AWS roles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_centre: Option<Arc<str>>,
     /// Which tags callers may set.
     pub tags: TagPolicy,
     /// Patterns of the models that the team may use; empty means all. A key's own patterns narrow this further.
@@ -121,6 +124,9 @@ impl TeamPolicy {
             for name in names {
                 check_name(what, name)?;
             }
+        }
+        if let Some(cost_centre) = &self.cost_centre {
+            check_name("cost centre", cost_centre)?;
         }
         for tag in &self.tags.allowed {
             check_name("tag", tag)?;

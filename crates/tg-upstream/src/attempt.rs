@@ -1,5 +1,6 @@
 //! One try at a call: a signed request out, the head of an answer or a fault back.
 
+use crate::aws::Proof;
 use crate::pools::Pools;
 use crate::provider::Upstream;
 use bytes::Bytes;
@@ -21,12 +22,13 @@ pub async fn attempt(
     upstream: &Upstream,
     pools: &Pools,
     mut request: Request<Bytes>,
+    proof: &Proof,
     now: Timestamp,
 ) -> Result<Response<Incoming>, Fault> {
     for (name, value) in &upstream.headers {
         request.headers_mut().insert(name.clone(), value.clone());
     }
-    upstream.provider.authorize(&mut request, now)?;
+    upstream.provider.authorize(&mut request, proof, now)?;
     let client = pools.client(upstream)?;
     let sending = client.send(request.map(Full::new));
     match tokio::time::timeout(upstream.timeouts.first_byte, sending).await {

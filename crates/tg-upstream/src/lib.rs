@@ -1,6 +1,7 @@
 //! Providers: where each one is, what it speaks, how to prove to it who calls, and one try at a call.
 
 pub mod attempt;
+pub mod aws;
 pub mod headers;
 pub mod pools;
 pub mod provider;

@@ -1,5 +1,6 @@
 //! The seam of providers: what one vendor's address, credentials and abilities are. One folder each in `providers/`.
 
+use crate::aws::{Identity, Proof};
 use crate::road::Road;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Uri};
@@ -32,11 +33,12 @@ pub trait Provider: Send + Sync {
     /// `Class::NotFound` when the model's name cannot be part of an address.
     fn address(&self, call: &Call<'_>) -> Result<Uri, Fault>;
 
-    /// Adds what the vendor demands of a request: version headers and credentials. The body is final.
+    /// Adds what the vendor demands of a request: version headers and credentials, of which `proof` is what changes
+    /// from call to call. The body is final.
     ///
     /// # Errors
     /// `Class::Internal` when signing fails.
-    fn authorize(&self, request: &mut Request<Bytes>, now: Timestamp) -> Result<(), Fault>;
+    fn authorize(&self, request: &mut Request<Bytes>, proof: &Proof, now: Timestamp) -> Result<(), Fault>;
 }
 
 /// What an address depends on.
@@ -62,6 +64,8 @@ pub struct Upstream {
     pub telemetry_name: &'static str,
     /// The vendor.
     pub provider: Box<dyn Provider>,
+    /// Whose AWS credentials its calls are signed with; none for other vendors.
+    pub identity: Option<Identity>,
     /// Headers added to every call.
     pub headers: HeaderMap,
     /// How long to wait.

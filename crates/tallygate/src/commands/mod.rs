@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod access;
+mod aws;
 mod certs;
 mod check;
 mod keys;
@@ -41,6 +42,8 @@ enum Command {
     Teams(teams::Teams),
     /// Make, show, rotate and revoke keys
     Keys(keys::Keys),
+    /// Print what AWS must allow
+    Aws(aws::Aws),
     /// Make a local certificate authority and a certificate for this machine
     Certs(certs::Certs),
     /// Print the JSON Schema of the configuration file, for editors
@@ -66,6 +69,7 @@ impl Cli {
             Command::Report(report) => report.run(),
             Command::Teams(teams) => teams.run(),
             Command::Keys(keys) => keys.run(),
+            Command::Aws(aws) => aws.run(),
             Command::Certs(certs) => certs.run(),
             Command::Schema => schema::run(),
         };

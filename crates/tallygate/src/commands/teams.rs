@@ -89,6 +89,9 @@ struct PolicyArgs {
     /// An environment to which keys may be bound; may be repeated
     #[arg(long = "environment", value_name = "NAME", value_parser = text_of::<Name>)]
     environments: Vec<String>,
+    /// The team's cost centre, for the session tags of AWS roles
+    #[arg(long, value_name = "TEXT")]
+    cost_centre: Option<String>,
     /// A model that the team may use, or a pattern as in `claude-*`; may be repeated [default: all]
     #[arg(long = "model", value_name = "PATTERN", value_parser = text_of::<Pattern>)]
     models: Vec<String>,
@@ -114,6 +117,7 @@ struct PolicyArgs {
 enum Part {
     Projects,
     Environments,
+    CostCentre,
     Models,
     DefaultProject,
     UnknownProject,
@@ -140,6 +144,7 @@ impl PolicyArgs {
         }
         replace(&mut policy.projects, self.projects);
         replace(&mut policy.environments, self.environments);
+        policy.cost_centre = self.cost_centre.or(policy.cost_centre);
         if !self.models.is_empty() {
             policy.models = Some(self.models);
         }
@@ -157,6 +162,7 @@ fn clear(policy: &mut Policy, part: Part) {
     match part {
         Part::Projects => policy.projects = fresh.projects,
         Part::Environments => policy.environments = fresh.environments,
+        Part::CostCentre => policy.cost_centre = fresh.cost_centre,
         Part::Models => policy.models = fresh.models,
         Part::DefaultProject => policy.default_project = fresh.default_project,
         Part::UnknownProject => policy.unknown_project = fresh.unknown_project,
@@ -251,6 +257,7 @@ fn sheet(team: &Team) -> String {
     listing.row(["default project".to_owned(), or_dash(policy.default_project.as_deref().unwrap_or_default())]);
     listing.row(["unknown project".to_owned(), unknown.to_owned()]);
     listing.row(["environments".to_owned(), or_dash(&policy.environments.join(", "))]);
+    listing.row(["cost centre".to_owned(), or_dash(policy.cost_centre.as_deref().unwrap_or_default())]);
     listing.row(["models".to_owned(), models(policy)]);
     listing.row(["tags".to_owned(), tags]);
     listing.row(["created".to_owned(), team.created_at.to_string()]);

@@ -70,7 +70,7 @@ pub(super) struct TeamKey {
 
 /// The demo's configuration: what a platform team would write, but for the addresses.
 pub(super) fn document(urls: &Urls, folder: &Path, port: u16) -> String {
-    let Urls { bedrock, anthropic, openai, compatible } = urls;
+    let Urls { bedrock, anthropic, openai, compatible, .. } = urls;
     let store = folder.join("demo.db").display().to_string();
     let mut text = format!(
         "listen: {{ address: '127.0.0.1:{port}' }}\nadmin: {{ address: '127.0.0.1:0' }}\nstore: {{ path: '{store}' }}\n\

@@ -107,8 +107,15 @@ fn outcome(mut command: Command) -> Output {
 
 impl Process {
     pub(crate) fn start(folder: &Path) -> Self {
+        Self::start_among(folder, &[])
+    }
+
+    /// Starts with more variables in its environment.
+    pub(crate) fn start_among(folder: &Path, variables: &[(&str, &str)]) -> Self {
         let began = Instant::now();
-        let running = Running::start(command(folder, &["serve", "--config", "tallygate.yaml"]));
+        let mut command = command(folder, &["serve", "--config", "tallygate.yaml"]);
+        command.envs(variables.iter().copied());
+        let running = Running::start(command);
         let find = |marker: &str| running.word_after(marker).parse().unwrap();
         let (address, admin) = (find("is up on http://"), find("admin:     http://"));
         until("it is ready", || (Call::new("GET", "/readyz").send(address).status == 200).then_some(()));

@@ -6,11 +6,20 @@ use crate::wire::Call;
 use crate::world::{Setup, World, load, until};
 use tg_sim::{DEFAULT_KEY, DEFAULT_SECRET_ACCESS_KEY};
 
+/// Credentials of providers: what is configured, and what an assumed role has.
+const OF_PROVIDERS: [&str; 5] = [
+    DEFAULT_KEY,
+    DEFAULT_SECRET_ACCESS_KEY,
+    "a-key-that-no-provider-knows",
+    "simulated-session-secret",
+    "simulated-session-token",
+];
+
 const SAID: &str = "a-word-that-only-the-caller-says";
 
 #[test]
 fn logs_errors_and_metrics_hold_no_secrets_and_no_content() {
-    let (folder, sim) = prepared(&Setup { teams: String::new(), ..Setup::default() });
+    let (folder, sim) = prepared(&Setup { teams: String::new(), ..crate::aws::setup("") });
     let file = folder.path().join("tallygate.yaml");
     let text = std::fs::read_to_string(&file).unwrap() + "telemetry: { log: { level: trace } }\n";
     std::fs::write(&file, text).unwrap();
@@ -21,7 +30,9 @@ fn logs_errors_and_metrics_hold_no_secrets_and_no_content() {
     let mut calls = 0;
     for dialect in CHAT {
         for manner in MANNERS {
-            for model in ["on-anthropic", "on-bedrock", "on-locked-openai", "on-locked-anthropic", "on-dead", "none"] {
+            for model in
+                ["on-anthropic", "on-bedrock", "on-roles", "on-locked-openai", "on-locked-anthropic", "on-dead", "none"]
+            {
                 for script in ["", "status=400", "status=500", "garbage", "html", "reset", "die_after=2"] {
                     let prompt = format!("[[sim: {script}]] {SAID}");
                     let answer = ask(dialect, manner, model, &prompt).bearer(&key).send(process.address);
@@ -47,15 +58,9 @@ fn logs_errors_and_metrics_hold_no_secrets_and_no_content() {
     assert!(metrics.text().contains("gen_ai"), "{}", metrics.text());
     assert!(sim.books.entries().len() > 100);
     for (place, text) in [("an answer", shown), ("the log", process.log()), ("the metrics", metrics.text())] {
-        for secret in [
-            key.as_str(),
-            stolen.as_str(),
-            DEFAULT_KEY,
-            DEFAULT_SECRET_ACCESS_KEY,
-            "a-key-that-no-provider-knows",
-            // A part is enough to be dangerous.
-            &key[key.len() - 20..],
-        ] {
+        // A part is enough to be dangerous.
+        let callers = [key.as_str(), stolen.as_str(), &key[key.len() - 20..]];
+        for secret in callers.into_iter().chain(OF_PROVIDERS) {
             assert!(!text.contains(secret), "{place} shows {secret}: {}", around(&text, secret));
         }
         if place != "an answer" {
@@ -66,7 +71,7 @@ fn logs_errors_and_metrics_hold_no_secrets_and_no_content() {
     let journal = std::fs::read_dir(folder.path().join("tallygate.db.journal")).unwrap();
     let journal: Vec<u8> = journal.flat_map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
     for (place, bytes) in [("the store", store), ("the journal", journal)] {
-        for secret in [&key[key.len() - 20..], DEFAULT_KEY, SAID] {
+        for secret in [&key[key.len() - 20..], DEFAULT_KEY, "simulated-session-", SAID] {
             assert!(!bytes.windows(secret.len()).any(|w| w == secret.as_bytes()), "{place} holds {secret}");
         }
     }

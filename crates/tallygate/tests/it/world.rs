@@ -30,7 +30,7 @@ pub(crate) struct Setup {
     pub(crate) streams: String,
     /// Timeouts of every simulated provider.
     pub(crate) timeouts: String,
-    /// More providers.
+    /// More providers. `BEDROCK_URL` and `STS_URL` stand for where these are simulated.
     pub(crate) providers: String,
     /// More models.
     pub(crate) models: String,
@@ -71,6 +71,7 @@ pub(crate) fn secret(name: &str) -> Option<String> {
 pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> String {
     let Setup { listen, pricing, streams, timeouts, providers, models, teams, .. } = setup;
     let (urls, folder) = (&sim.urls, folder.display());
+    let providers = providers.replace("BEDROCK_URL", &urls.bedrock).replace("STS_URL", &urls.sts);
     let mut text = format!(
         "listen: {{ address: '127.0.0.1:0', workers: 1{listen} }}\n\
          admin: {{ address: '127.0.0.1:0' }}\n\

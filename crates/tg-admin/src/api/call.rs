@@ -166,6 +166,8 @@ pub struct Served {
     pub dialect: String,
     /// The provider's request id.
     pub request_id: Option<String>,
+    /// The name of the AWS role's session that signed, as it stands on the AWS bill; null where no role was assumed.
+    pub aws_session: Option<String>,
     /// The service tier.
     pub tier: String,
     /// Tries made.
@@ -267,6 +269,7 @@ impl From<&record::Served> for Served {
             model: served.model.to_string(),
             dialect: served.dialect.as_str().to_owned(),
             request_id: served.request_id.clone(),
+            aws_session: served.session.as_deref().map(str::to_owned),
             tier: served.tier.as_str().to_owned(),
             attempts: served.attempts,
             stop: served.stop.clone(),

@@ -3,6 +3,7 @@
 use super::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use tg_config::document::{self, TagSource, UnknownProject};
 use tg_config::grammar::{Name, Pattern};
 use tg_store::team::{self as store, Owner, TagPolicy, TagSources, TeamPolicy, TeamRecord, TeamState};
@@ -18,6 +19,9 @@ pub struct Policy {
     /// The environments to which keys of the team may be bound.
     #[schemars(with = "Vec<Name>", length(max = 64))]
     pub environments: Vec<String>,
+    /// The cost centre, for the session tags of AWS roles.
+    #[schemars(length(min = 1, max = 128))]
+    pub cost_centre: Option<String>,
     /// Models that the team may use, by the names that callers write. Absent: all; `[]`: none.
     #[schemars(with = "Option<Vec<Pattern>>")]
     pub models: Option<Vec<String>>,
@@ -41,6 +45,7 @@ impl Policy {
         Self {
             projects,
             environments: texts(&team.environments, Name::as_str),
+            cost_centre: team.cost_centre.clone(),
             models: team.models.as_ref().map(|models| texts(models, Pattern::as_str)),
             default_project,
             unknown_project: team.unknown_project.unwrap_or(inherited.unknown_project),
@@ -140,6 +145,7 @@ impl From<&TeamPolicy> for Policy {
         Self {
             projects: policy.projects.clone(),
             environments: policy.environments.clone(),
+            cost_centre: policy.cost_centre.as_deref().map(str::to_owned),
             models: match policy.models.as_slice() {
                 [] => None,
                 [none] if none.is_empty() => Some(Vec::new()),
@@ -164,6 +170,7 @@ impl From<Policy> for TeamPolicy {
         Self {
             projects: policy.projects,
             environments: policy.environments,
+            cost_centre: policy.cost_centre.map(Arc::from),
             // The store's empty list allows every model; the empty pattern matches no model's name.
             models: match policy.models {
                 None => Vec::new(),
@@ -198,6 +205,7 @@ mod tests {
         let full = Policy {
             projects: vec!["a".to_owned()],
             environments: vec!["prod".to_owned()],
+            cost_centre: Some("CC 7".to_owned()),
             models: Some(vec!["claude-*".to_owned()]),
             default_project: Some("a".to_owned()),
             unknown_project: UnknownProject::BookToDefault,

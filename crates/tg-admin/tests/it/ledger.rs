@@ -33,6 +33,7 @@ fn record(team: &str, project: Option<&str>, nanos: i64, ending: Ending) -> Reco
             model: "eu.anthropic.claude".into(),
             dialect: Dialect::BedrockConverse,
             request_id: Some("r-1".to_owned()),
+            session: Some("tg-search.ranking".into()),
             tier: ServiceTier::Default,
             attempts: 1,
             stop: None,

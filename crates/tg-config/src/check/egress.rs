@@ -7,7 +7,7 @@ use crate::problem::Path;
 use std::net::IpAddr;
 
 pub(super) fn check(provider: &Provider, url: &BaseUrl, path: &Path, found: &mut Findings) {
-    let path = path.member("base_url");
+    let path = path.clone();
     let loopback = url.host().is_loopback();
     if let Host::Ip(ip) = url.host() {
         match reach(ip.to_canonical()) {

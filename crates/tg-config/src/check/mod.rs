@@ -1,5 +1,6 @@
 //! What a well-formed document may still have wrong: values that contradict each other, references to nothing.
 
+mod aws;
 mod egress;
 mod headers;
 mod providers;

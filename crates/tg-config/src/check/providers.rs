@@ -1,6 +1,6 @@
 //! Providers: what each kind requires and what it has no use for.
 
-use super::{Findings, egress, headers};
+use super::{Findings, aws, egress, headers};
 use crate::document::{Document, Provider, ProviderKind, Quirks};
 use crate::nearest::propose;
 use crate::presets::{PRESETS, preset};
@@ -18,7 +18,7 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
         let path = list.element(number);
         surplus(provider, &path, found);
         match provider.kind {
-            ProviderKind::Bedrock => bedrock(provider, &path, found),
+            ProviderKind::Bedrock => aws::check(provider, &path, found),
             ProviderKind::OpenaiCompatible => compatible(provider, &path, found),
             ProviderKind::Anthropic | ProviderKind::Openai => {
                 if provider.api_key.is_none() {
@@ -27,7 +27,7 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
             }
         }
         if let Some(url) = provider.effective_base_url() {
-            egress::check(provider, &url, &path, found);
+            egress::check(provider, &url, &path.member("base_url"), found);
         }
         headers::check(&provider.headers, &path.member("headers"), found);
     }
@@ -42,6 +42,8 @@ fn surplus(provider: &Provider, path: &Path, found: &mut Findings) {
     let stated = [
         ("region", provider.region.is_some(), ProviderKind::Bedrock),
         ("credentials", provider.credentials.is_some(), ProviderKind::Bedrock),
+        ("assume_role", provider.assume_role.is_some(), ProviderKind::Bedrock),
+        ("fips", provider.fips, ProviderKind::Bedrock),
         ("preset", provider.preset.is_some(), ProviderKind::OpenaiCompatible),
         ("quirks", provider.quirks != Quirks::default(), ProviderKind::OpenaiCompatible),
     ];
@@ -52,40 +54,6 @@ fn surplus(provider: &Provider, path: &Path, found: &mut Findings) {
             found.add_resting_on(vec![path.member("kind")], Problem::new(path.member(member), message, hint));
         }
     }
-}
-
-fn bedrock(provider: &Provider, path: &Path, found: &mut Findings) {
-    match &provider.region {
-        None => found.add(path.member("region"), "is missing", "add it, as in `region: us-east-1`"),
-        Some(region) if !is_region(region) => {
-            found.add(path.member("region"), "is not a region of AWS", "write it as in `us-east-1`");
-        }
-        Some(_) => {}
-    }
-    match (&provider.api_key, &provider.credentials) {
-        (None, None) => found.add_resting_on(
-            vec![path.member("api_key")],
-            Problem::new(
-                path.member("credentials"),
-                "is missing, and so is `api_key`",
-                "add `credentials: {access_key_id: env:AWS_ACCESS_KEY_ID, secret_access_key: env:AWS_SECRET_ACCESS_KEY}`",
-            ),
-        ),
-        (Some(_), Some(_)) => {
-            found.add(path.member("api_key"), "stands beside `credentials`", "keep one of the two");
-        }
-        _ => {}
-    }
-}
-
-// The region becomes part of a host name.
-fn is_region(region: &str) -> bool {
-    let parts: Vec<&str> = region.split('-').collect();
-    let (letters, number) = parts.split_at(parts.len().saturating_sub(1));
-    region.len() <= 32
-        && letters.len() >= 2
-        && letters.iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase()))
-        && number.iter().all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn compatible(provider: &Provider, path: &Path, found: &mut Findings) {

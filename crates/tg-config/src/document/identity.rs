@@ -71,6 +71,10 @@ pub struct Team {
     #[serde(default)]
     #[schemars(length(max = 64))]
     pub environments: Vec<Name>,
+    /// The team's cost centre, for the session tags of AWS roles (`assume_role`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub cost_centre: Option<String>,
     /// Models that the team may use, by the names that callers write. Absent: all; `[]`: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]

@@ -1,5 +1,6 @@
 //! The one configuration schema: what a file, and later the admin interface, declares.
 
+mod aws;
 mod delivery;
 mod identity;
 mod listen;
@@ -8,11 +9,12 @@ mod provider;
 mod route;
 mod telemetry;
 
+pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredentials, SessionPer, partition_of};
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
 pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
 pub use listen::{Admin, Listen, Store, Tls};
 pub use pricing::{Ceiling, Pricing, UnknownPrice};
-pub use provider::{AuthScheme, Credentials, Egress, OutputLimitMember, Provider, ProviderKind, Quirks, Timeouts};
+pub use provider::{AuthScheme, Egress, OutputLimitMember, Provider, ProviderKind, Quirks, Timeouts};
 pub use route::{Model, ModelTarget, OnLoss};
 pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
 

@@ -1,5 +1,6 @@
 //! Who serves models: address, credentials, timeouts, and what may be dialled.
 
+use super::aws::{AssumeRole, Credentials, credentials_schema};
 use crate::grammar::{BaseUrl, HeaderText, Name, Period, SecretRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,9 +31,16 @@ pub struct Provider {
     /// `openai_compatible` without a preset, or with one that needs none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key: Option<SecretRef>,
-    /// Only `bedrock`: AWS credentials, with which requests are signed.
+    /// Only `bedrock`: AWS credentials, with which requests are signed. Absent, and no `api_key`: `chain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "credentials_schema")]
     pub credentials: Option<Credentials>,
+    /// Only `bedrock`: sign with sessions of a role, so that the AWS bill shows who called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assume_role: Option<AssumeRole>,
+    /// Only `bedrock`, without `base_url`: call the region's FIPS endpoint.
+    #[serde(default)]
+    pub fips: bool,
     /// Headers added to each request. Credentials must be references.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
@@ -73,19 +81,6 @@ impl ProviderKind {
             Self::OpenaiCompatible => "openai_compatible",
         }
     }
-}
-
-/// AWS credentials.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Credentials {
-    /// The access key's id.
-    pub access_key_id: SecretRef,
-    /// The secret access key.
-    pub secret_access_key: SecretRef,
-    /// The session token, if the credentials are temporary.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session_token: Option<SecretRef>,
 }
 
 /// How long to wait for what. There is no limit on the whole answer.

@@ -123,13 +123,7 @@ fn providers_of_each_kind() {
         ("{name: p, kind: anthropc, api_key: env:K}", vec![("providers[0].kind", "did you mean `anthropic`?")]),
         ("{name: p, kind: openai}", vec![("providers[0].api_key", "is missing")]),
         ("{kind: openai, api_key: env:K}", vec![("providers[0].name", "is missing")]),
-        (
-            "{name: p, kind: bedrock}",
-            vec![
-                ("providers[0].region", "is missing"),
-                ("providers[0].credentials", "is missing, and so is `api_key`"),
-            ],
-        ),
+        ("{name: p, kind: bedrock}", vec![("providers[0].region", "is missing")]),
         ("{name: p, kind: bedrock, region: useast1, api_key: env:K}", vec![("providers[0].region", "us-east-1")]),
         (
             "{name: p, kind: bedrock, region: us-east-1, credentials: {access_key_id: env:A}}",
@@ -139,6 +133,22 @@ fn providers_of_each_kind() {
             "{name: p, kind: bedrock, region: us-east-1, api_key: env:K, credentials: {access_key_id: env:A, \
              secret_access_key: env:B}}",
             vec![("providers[0].api_key", "stands beside `credentials`")],
+        ),
+        (
+            "{name: p, kind: bedrock, region: us-east-1, credentials: chains}",
+            vec![("providers[0].credentials", "did you mean `chain`?")],
+        ),
+        (
+            "{name: p, kind: bedrock, region: us-east-1, credentials: {profil: x}}",
+            vec![("providers[0].credentials", "is not one of the words that can stand here")],
+        ),
+        (
+            "{name: p, kind: openai, api_key: env:K, fips: true, assume_role: {role_arn: x}}",
+            vec![("providers[0].fips", "has no meaning"), ("providers[0].assume_role", "has no meaning")],
+        ),
+        (
+            "{name: p, kind: bedrock, region: us-east-1, fips: true, base_url: 'https://vpce.example.com'}",
+            vec![("providers[0].fips", "name the FIPS endpoint in `base_url`")],
         ),
         (
             "{name: p, kind: openai, api_key: env:K, region: us-east-1, preset: groq}",
@@ -263,6 +273,34 @@ fn contradictions() {
 }
 
 #[test]
+fn roles_to_assume() {
+    let good = "role_arn: 'arn:aws:iam::123456789012:role/a/b'";
+    let role = "providers[0].assume_role";
+    for (key, members, member, part) in [
+        ("", "{}".to_owned(), "role_arn", "is missing"),
+        ("", "{role_arn: 'role/x'}".to_owned(), "role_arn", "is not the ARN of a role"),
+        ("", "{role_arn: 'arn:aws:iam::12345678901:role/x'}".to_owned(), "role_arn", "123456789012:role/"),
+        ("", "{role_arn: 'arn:aws:iam::123456789012:user/x'}".to_owned(), "role_arn", "is not the ARN of a role"),
+        ("", "{role_arn: 'arn:aws-cn:iam::123456789012:role/x'}".to_owned(), "role_arn", "a role of `arn:aws:iam`"),
+        ("", format!("{{{good}, per: user}}"), "per", "known: `team`, `project`, `key`"),
+        ("", format!("{{{good}, external_id: 'a b'}}"), "external_id", "2 to 1224"),
+        ("", format!("{{{good}, duration: 14m}}"), "duration", "write 15m to 12h"),
+        ("", format!("{{{good}, duration: 13h}}"), "duration", "13h is not what STS grants"),
+        ("", format!("{{{good}, sessions_max: 0}}"), "sessions_max", "out of range"),
+        ("", format!("{{{good}, tags: {{Team: x}}}}"), "tags.Team", "choose another name"),
+        ("", format!("{{{good}, tags: {{'aws:x': x}}}}"), "tags.aws:x", "not beginning with `aws:`"),
+        ("", format!("{{{good}, tags: {{a: 'x&y'}}}}"), "tags.a", "a value that STS does not take"),
+        ("", format!("{{{good}, sts_url: 'http://sts.example.com'}}"), "sts_url", "is not encrypted"),
+        ("", format!("{{{good}, sts_url: 'http://169.254.169.254'}}"), "sts_url", "never dialled"),
+        ("api_key: env:K,", format!("{{{good}}}"), "", "a Bedrock API key cannot assume a role"),
+    ] {
+        let text = format!("providers: [{{name: p, kind: bedrock, region: us-east-1, {key} assume_role: {members}}}]");
+        let path = if member.is_empty() { role.to_owned() } else { format!("{role}.{member}") };
+        check(&text, &[(&path, part)]);
+    }
+}
+
+#[test]
 fn all_at_once_in_the_order_of_the_file() {
     let text = "\
 listen:
@@ -312,9 +350,19 @@ drain: 30s
 
 #[test]
 fn secrets_are_never_shown() {
-    for member in
-        ["api_key", "credentials", "base_url", "kind", "name", "region", "preset", "headers", "timeouts", "quirks"]
-    {
+    for member in [
+        "api_key",
+        "credentials",
+        "assume_role",
+        "base_url",
+        "kind",
+        "name",
+        "region",
+        "preset",
+        "headers",
+        "timeouts",
+        "quirks",
+    ] {
         for value in ["sk-Hunter2!x", "{a: sk-Hunter2!x}", "[sk-Hunter2!x]", "'env:sk-Hunter2!x'"] {
             let text = format!("providers: [{{name: p, kind: bedrock, {member}2: {value}, {member}: {value}}}]");
             let shown = problems(&text).to_string();

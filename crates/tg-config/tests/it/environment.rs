@@ -1,5 +1,6 @@
 //! A start without a file.
 
+use tg_config::document::{ChainWord, Credentials};
 use tg_config::environment::{EnvironmentError, from_environment};
 
 fn lookup(pairs: &'static [(&'static str, &'static str)]) -> impl Fn(&str) -> Option<String> {
@@ -86,4 +87,32 @@ fn a_wrong_value_is_a_problem() {
         assert!(matches!(error, EnvironmentError::Bad(_)));
         assert!(error.to_string().contains(expected), "{error}");
     }
+}
+
+#[test]
+fn the_default_chain_is_used_where_it_is_clearly_wanted() {
+    for variable in [
+        "AWS_PROFILE",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    ] {
+        let lookup = |name: &str| (name == variable || name == "AWS_REGION").then(|| "eu-west-1".to_owned());
+        let found = from_environment(&lookup).unwrap();
+        let bedrock = &found.document.providers[0];
+        assert_eq!(bedrock.credentials, Some(Credentials::Chain(ChainWord::Chain)), "{variable}");
+        assert_eq!(found.found[0].variables, [variable, "AWS_REGION"]);
+        let text = serde_json::to_string(&found.document).unwrap();
+        assert_eq!(tg_config::load::from_text("again", &text).unwrap(), found.document);
+    }
+    // A region alone says nothing: it is set on many machines that have no models.
+    from_environment(&lookup(&[("AWS_REGION", "eu-west-1")])).unwrap_err();
+    let keys = from_environment(&lookup(&[
+        ("AWS_PROFILE", "p"),
+        ("AWS_ACCESS_KEY_ID", "k"),
+        ("AWS_SECRET_ACCESS_KEY", "k"),
+        ("AWS_REGION", "eu-west-1"),
+    ]))
+    .unwrap();
+    assert!(keys.document.providers[0].credentials.as_ref().unwrap().keys().is_some(), "stated keys go before");
 }

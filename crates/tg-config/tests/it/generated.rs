@@ -49,7 +49,7 @@ fn every_link_of_the_reference_leads_to_a_heading() {
     let anchors: Vec<String> = page
         .lines()
         .filter_map(|line| line.strip_prefix("## ").or_else(|| line.strip_prefix("### ")))
-        .map(|title| title.replace(['`', '.', '[', ']'], "").to_lowercase().replace(' ', "-"))
+        .map(|title| title.replace(['`', '.', '[', ']', '(', ')'], "").to_lowercase().replace(' ', "-"))
         .collect();
     let links: Vec<&str> = page.split("](#").skip(1).filter_map(|rest| rest.split(')').next()).collect();
     assert!(links.len() > 20);

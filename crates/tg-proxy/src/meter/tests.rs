@@ -43,6 +43,7 @@ fn opening(record: &Record) -> OpenEntry {
         model: Arc::from("m"),
         dialect: Dialect::OpenaiChat,
         tier: ServiceTier::Default,
+        session: None,
         estimated: Usage::default(),
         earlier: Vec::new(),
     }

@@ -44,7 +44,7 @@ fn check(vector: &Vector, now: &str, region: &str, secret: &str) -> Result<(), S
         secret_access_key: secret.to_owned(),
         session_token: vector.session_token.clone(),
     };
-    verify(&request, &[key], region, Timestamp::parse(now).expect("a time"))
+    verify(&request, &[key], region, "bedrock", Timestamp::parse(now).expect("a time"))
 }
 
 const NOW: &str = "2026-11-24T03:02:00Z";

@@ -41,6 +41,8 @@ pub struct OpenEntry {
     pub dialect: Dialect,
     /// The tier that is asked for.
     pub tier: ServiceTier,
+    /// The name of the AWS role's session that signs.
+    pub session: Option<Arc<str>>,
     /// What it is expected to use at least: what an interrupted call is settled with.
     pub estimated: Usage,
     /// The tries before this one.
@@ -63,6 +65,7 @@ impl OpenEntry {
                 model: self.model,
                 dialect: self.dialect,
                 request_id: None,
+                session: self.session,
                 tier: self.tier,
                 attempts,
                 stop: None,
@@ -86,12 +89,14 @@ impl OpenEntry {
         to.text(&self.model);
         to.text(self.dialect.as_str());
         to.text(self.tier.as_str());
+        to.maybe(self.session.as_deref());
         to.usage(&self.estimated);
         to.attempts(&self.earlier);
     }
 
-    pub(super) fn decode(payload: &[u8]) -> Option<Self> {
-        let mut from = Reader(payload);
+    /// Reads an entry of a segment of this format.
+    pub(super) fn decode(payload: &[u8], format: u8) -> Option<Self> {
+        let mut from = Reader { rest: payload, format };
         let (id, started_at, attribution, asked) = from.call()?;
         Some(Self {
             id,
@@ -102,6 +107,7 @@ impl OpenEntry {
             model: from.shared()?,
             dialect: from.name(Dialect::parse)?,
             tier: from.name(ServiceTier::parse)?,
+            session: from.session()?,
             estimated: from.usage()?,
             earlier: from.attempts()?,
         })
@@ -129,8 +135,9 @@ pub(super) fn encode_record(record: &Record, buffer: &mut Vec<u8>) {
     to.attempts(&record.earlier);
 }
 
-pub(super) fn decode_record(payload: &[u8]) -> Option<Record> {
-    let mut from = Reader(payload);
+/// Reads a record of a segment of this format.
+pub(super) fn decode_record(payload: &[u8], format: u8) -> Option<Record> {
+    let mut from = Reader { rest: payload, format };
     let (id, started_at, attribution, asked) = from.call()?;
     Some(Record {
         id,
@@ -216,6 +223,7 @@ impl Writer<'_> {
         self.text(&served.model);
         self.text(served.dialect.as_str());
         self.maybe(served.request_id.as_deref());
+        self.maybe(served.session.as_deref());
         self.text(served.tier.as_str());
         self.number(u64::from(served.attempts));
         self.maybe(served.stop.as_deref());
@@ -251,12 +259,15 @@ impl Writer<'_> {
 }
 
 /// Takes values from the front of a payload; `None` when it holds something else.
-struct Reader<'a>(&'a [u8]);
+struct Reader<'a> {
+    rest: &'a [u8],
+    format: u8,
+}
 
 impl<'a> Reader<'a> {
     fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
+        let (taken, rest) = self.rest.split_at_checked(count)?;
+        self.rest = rest;
         Some(taken)
     }
 
@@ -302,6 +313,12 @@ impl<'a> Reader<'a> {
         if self.flag()? { Some(Some(T::from(self.text()?))) } else { Some(None) }
     }
 
+    /// The name of an AWS role's session, which format 1 does not have.
+    #[expect(clippy::option_option, reason = "the outer one says whether the payload was readable")]
+    fn session(&mut self) -> Option<Option<Arc<str>>> {
+        if self.format < 2 { Some(None) } else { self.maybe() }
+    }
+
     fn list(&mut self) -> Option<Vec<String>> {
         let count = self.number()?;
         (0..count).map(|_| self.text().map(str::to_owned)).collect()
@@ -332,6 +349,7 @@ impl<'a> Reader<'a> {
             model: self.shared()?,
             dialect: self.name(Dialect::parse)?,
             request_id: self.maybe()?,
+            session: self.session()?,
             tier: self.name(ServiceTier::parse)?,
             attempts: self.number()?.try_into().ok()?,
             stop: self.maybe()?,

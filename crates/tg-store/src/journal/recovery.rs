@@ -77,8 +77,10 @@ impl Recovered {
         let mut ended: Vec<Record> = Vec::new();
         for segment in &self.left {
             let bytes = read(&segment.path, FILE_BYTES_MAX)?;
+            // A segment without a readable head was begun by this format, or holds nothing.
+            let format = segment::format(&bytes).unwrap_or(FORMAT);
             for piece in Pieces::of(&bytes) {
-                match parse(&piece) {
+                match parse(&piece, format) {
                     Parsed::Open(entry) => drop(open.insert(entry.id, entry)),
                     Parsed::End(record) => {
                         open.remove(&record.id);
@@ -126,12 +128,16 @@ enum Parsed {
     Torn,
 }
 
-fn parse(piece: &Piece<'_>) -> Parsed {
+fn parse(piece: &Piece<'_>, format: u8) -> Parsed {
     let entry = match piece {
         Piece::Torn => return Parsed::Torn,
         Piece::Damage => None,
-        Piece::Entry(kind, payload) if *kind == Kind::Open as u8 => OpenEntry::decode(payload).map(Parsed::Open),
-        Piece::Entry(kind, payload) if *kind == Kind::End as u8 => entry::decode_record(payload).map(Parsed::End),
+        Piece::Entry(kind, payload) if *kind == Kind::Open as u8 => {
+            OpenEntry::decode(payload, format).map(Parsed::Open)
+        }
+        Piece::Entry(kind, payload) if *kind == Kind::End as u8 => {
+            entry::decode_record(payload, format).map(Parsed::End)
+        }
         Piece::Entry(..) => None,
     };
     entry.unwrap_or(Parsed::Unreadable)

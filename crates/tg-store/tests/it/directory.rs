@@ -17,6 +17,7 @@ fn policy(projects: &[&str]) -> TeamPolicy {
         default_project: projects.first().map(|p| (*p).to_owned()),
         unknown_project: UnknownProject::Refuse,
         environments: vec!["production".to_owned()],
+        cost_centre: Some("CC 7".into()),
         tags: TagPolicy {
             allowed: vec!["ticket".to_owned()],
             count_max: 4,

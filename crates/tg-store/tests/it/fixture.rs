@@ -59,6 +59,7 @@ fn served() -> Served {
         model: "eu.anthropic.claude-sonnet-4-5-20250929-v1:0".into(),
         dialect: Dialect::BedrockConverse,
         request_id: Some("0f6b3a52-51b5-4c0e-9c1e-6d2f0a4d1f11".to_owned()),
+        session: Some("tg-search.ranking".into()),
         tier: ServiceTier::Default,
         attempts: 1,
         stop: Some("end_turn".to_owned()),
@@ -76,6 +77,7 @@ pub(crate) fn opening(record: &Record) -> OpenEntry {
         model: "eu.anthropic.claude-sonnet-4-5-20250929-v1:0".into(),
         dialect: Dialect::BedrockConverse,
         tier: ServiceTier::Default,
+        session: Some("tg-search.ranking".into()),
         estimated: Usage { input_tokens: 990, ..Usage::default() },
         earlier: vec![attempt(0, Pricing::Nothing)],
     }

@@ -127,6 +127,7 @@ fn calls_are_filtered_by_every_dimension() {
         wanted.started_at = at(86_400 * 3);
         if let Some(served) = &mut wanted.served {
             served.provider = "acme".into();
+            served.session = Some("tg-t.p".into());
             served.model = "m".into();
         }
         let none = refused();
@@ -144,6 +145,7 @@ fn calls_are_filtered_by_every_dimension() {
             (Dimension::Model, "m"),
             (Dimension::Key, "k"),
             (Dimension::Provider, "acme"),
+            (Dimension::AwsSession, "tg-t.p"),
             (Dimension::Dialect, "anthropic_messages"),
             (Dimension::Ending, "truncated"),
             (Dimension::Tag, "b=c"),
@@ -153,7 +155,9 @@ fn calls_are_filtered_by_every_dimension() {
             assert_eq!(list(dimension, Some(value)), [wanted.clone()], "{dimension:?}");
             assert_eq!(list(dimension, Some("' OR 1=1 --")), [], "{dimension:?}");
         }
-        for dimension in [Dimension::Team, Dimension::Project, Dimension::Key, Dimension::Provider] {
+        for dimension in
+            [Dimension::Team, Dimension::Project, Dimension::Key, Dimension::Provider, Dimension::AwsSession]
+        {
             assert_eq!(list(dimension, None).as_slice(), std::slice::from_ref(&none), "{dimension:?}");
         }
         assert_eq!(list(Dimension::Tag, None).len(), 2);

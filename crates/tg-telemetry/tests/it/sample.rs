@@ -26,6 +26,7 @@ pub fn served() -> Record {
             model: "anthropic.claude".into(),
             dialect: Dialect::BedrockConverse,
             request_id: Some("upstream-1".into()),
+            session: Some("tg-search.ranking".into()),
             tier: ServiceTier::Default,
             attempts: 2,
             stop: Some("end_turn".into()),

@@ -43,7 +43,8 @@ pub(crate) fn authenticate(received: &Received, shared: &Shared) -> Result<(), R
         headers: &parts.headers,
         body: &received.body,
     };
-    verify(&signed, &shared.options.aws_keys, &shared.options.region, shared.clock.now()).map_err(|flaw| {
+    let keys = [shared.options.aws_keys.clone(), shared.sts.keys()].concat();
+    verify(&signed, &keys, &shared.options.region, "bedrock", shared.clock.now()).map_err(|flaw| {
         let name = match flaw {
             SignatureFlaw::UnknownKey => "UnrecognizedClientException",
             SignatureFlaw::Incomplete(_) => "IncompleteSignatureException",

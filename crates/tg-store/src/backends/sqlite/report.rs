@@ -43,6 +43,7 @@ const fn expression(dimension: Dimension) -> &'static str {
         Dimension::Model => "coalesce(model, asked_model)",
         Dimension::Key => "nullif(key_id, '')",
         Dimension::Provider => "provider",
+        Dimension::AwsSession => "session",
         Dimension::Dialect => "dialect",
         Dimension::Ending => "ending",
         Dimension::Tag => "tag.value",

@@ -15,7 +15,7 @@ use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
 
 /// The columns, in the order in which `bind` and `read` take them.
-const COLUMNS: [&str; 41] = [
+const COLUMNS: [&str; 42] = [
     "id",
     "started_at",
     "key_id",
@@ -31,6 +31,7 @@ const COLUMNS: [&str; 41] = [
     "model",
     "served_dialect",
     "request_id",
+    "session",
     "tier",
     "attempts",
     "stop",
@@ -131,6 +132,7 @@ fn bind_served(to: &mut Binder<'_, '_>, served: Option<&Served>) -> rusqlite::Re
     to.put(served.map(|s| &*s.model))?;
     to.put(served.map(|s| s.dialect.as_str()))?;
     to.put(served.and_then(|s| s.request_id.as_deref()))?;
+    to.put(served.and_then(|s| s.session.as_deref()))?;
     to.put(served.map(|s| s.tier.as_str()))?;
     to.put(served.map(|s| s.attempts))?;
     to.put(served.and_then(|s| s.stop.as_deref()))
@@ -246,7 +248,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
 
 fn read_served(from: &mut Reader<'_, '_>) -> rusqlite::Result<Option<Served>> {
     let Some(provider) = from.take::<Option<Arc<str>>>()? else {
-        from.next += 6;
+        from.next += 7;
         return Ok(None);
     };
     Ok(Some(Served {
@@ -254,6 +256,7 @@ fn read_served(from: &mut Reader<'_, '_>) -> rusqlite::Result<Option<Served>> {
         model: from.take()?,
         dialect: from.name(Dialect::parse)?,
         request_id: from.take()?,
+        session: from.take()?,
         tier: from.name(ServiceTier::parse)?,
         attempts: from.take()?,
         stop: from.take()?,

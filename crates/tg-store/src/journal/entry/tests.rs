@@ -1,5 +1,6 @@
 //! Entries: what is written is read back, and nothing that is cut or invented makes the reader fail otherwise.
 
+use super::super::segment::FORMAT;
 use super::{OpenEntry, decode_record, encode_record};
 use proptest::prelude::*;
 use tg_kernel::clock::Timestamp;
@@ -31,6 +32,7 @@ fn open_entry(text: &str, number: u64) -> OpenEntry {
         model: text.into(),
         dialect: Dialect::BedrockInvoke,
         tier: ServiceTier::Flex,
+        session: number.is_multiple_of(5).then(|| text.into()),
         estimated: Usage { input_tokens: number, images: 3, ..Usage::default() },
         earlier: (0..number % 3).map(|_| attempt(text, number)).collect(),
     }
@@ -51,6 +53,7 @@ fn served(text: &str, number: u64) -> Served {
         model: text.into(),
         dialect: Dialect::OpenaiResponses,
         request_id: number.is_multiple_of(2).then(|| text.to_owned()),
+        session: number.is_multiple_of(5).then(|| text.into()),
         tier: ServiceTier::Priority,
         attempts: number as u16,
         stop: Some(text.to_owned()),
@@ -97,10 +100,10 @@ proptest! {
         let (open, end) = (open_entry(&text, number), record(&text, number));
         let mut bytes = Vec::new();
         open.encode(&mut bytes);
-        prop_assert_eq!(OpenEntry::decode(&bytes), Some(open));
+        prop_assert_eq!(OpenEntry::decode(&bytes, FORMAT), Some(open));
         bytes.clear();
         encode_record(&end, &mut bytes);
-        prop_assert_eq!(decode_record(&bytes), Some(end));
+        prop_assert_eq!(decode_record(&bytes, FORMAT), Some(end));
     }
 
     #[test]
@@ -108,7 +111,7 @@ proptest! {
         let mut bytes = Vec::new();
         encode_record(&record(&text, number), &mut bytes);
         bytes.truncate(cut.index(bytes.len()));
-        prop_assert_eq!(decode_record(&bytes), None);
+        prop_assert_eq!(decode_record(&bytes, FORMAT), None);
     }
 
     #[test]
@@ -116,6 +119,23 @@ proptest! {
         // With right beginnings, so that the readers get further than the first field.
         let mut entry = vec![0; 24];
         entry.extend_from_slice(&bytes);
-        let (_, _) = (OpenEntry::decode(&entry), decode_record(&entry));
+        let (_, _) = (OpenEntry::decode(&entry, FORMAT), decode_record(&entry, FORMAT));
     }
+}
+
+#[test]
+fn entries_of_the_first_format_are_read() {
+    let (open, end) = (open_entry("x", 6), Record { earlier: Vec::new(), ..record("x", 4) });
+    let (mut bytes, mut first) = (Vec::new(), Vec::new());
+    open.encode(&mut bytes);
+    let tier = bytes.windows(4).rposition(|part| part == b"flex").unwrap() + 4;
+    first.extend_from_slice(&bytes[..tier]);
+    // The one flag that the second format added.
+    first.extend_from_slice(&bytes[tier + 1..]);
+    assert_eq!(OpenEntry::decode(&first, 1), Some(open));
+    bytes.clear();
+    encode_record(&end, &mut bytes);
+    let request_id = bytes.windows(17).position(|part| part == b"\x10openai_responses").unwrap() + 17 + 3;
+    bytes.remove(request_id);
+    assert_eq!(decode_record(&bytes, 1), Some(end));
 }

@@ -1,5 +1,6 @@
 //! Anthropic: the Messages API at `api.anthropic.com`, or any server that speaks it.
 
+use crate::aws::Proof;
 use crate::provider::{Call, Provider};
 use crate::providers::base::{join, secret_header};
 use crate::road::Road;
@@ -55,7 +56,7 @@ impl Provider for Anthropic {
         })
     }
 
-    fn authorize(&self, request: &mut Request<Bytes>, _now: Timestamp) -> Result<(), Fault> {
+    fn authorize(&self, request: &mut Request<Bytes>, _proof: &Proof, _now: Timestamp) -> Result<(), Fault> {
         let headers = request.headers_mut();
         headers.entry(HeaderName::from_static("anthropic-version")).or_insert(VERSION_DEFAULT);
         headers.insert(HeaderName::from_static("x-api-key"), self.key.clone());

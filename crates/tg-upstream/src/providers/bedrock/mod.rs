@@ -1,10 +1,10 @@
 //! Amazon Bedrock: the runtime endpoint, signed with SigV4 or called with a Bedrock API key.
 
+use crate::aws::Proof;
 use crate::provider::{Call, Provider};
 use crate::providers::base::{join, secret_header, segment};
 use crate::road::Road;
 use crate::sign::sign_v4;
-use aws_credential_types::Credentials;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{Request, Uri};
@@ -12,7 +12,6 @@ use tg_dialect::dialects::bedrock_converse::ModelFamily;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::fault::{Class, Fault, Origin};
-use tg_kernel::secret::Secret;
 
 /// The service name in SigV4 scopes.
 const SERVICE: &str = "bedrock";
@@ -24,43 +23,34 @@ const MODEL_BYTES_MAX: usize = 2048;
 pub struct Bedrock {
     base: String,
     region: String,
-    identity: Identity,
 }
 
-/// How the gateway proves to AWS who calls.
-pub enum Identity {
-    /// SigV4 with explicit keys.
-    Keys(Credentials),
-    /// A Bedrock API key, as bearer.
-    ApiKey(Secret),
-}
+/// Partitions of AWS, by how the names of their regions begin, with the domain of their endpoints.
+const PARTITIONS: [(&str, &str); 7] = [
+    ("cn-", "amazonaws.com.cn"),
+    ("us-iso-", "c2s.ic.gov"),
+    ("us-isob-", "sc2s.sgov.gov"),
+    ("eu-isoe-", "cloud.adc-e.uk"),
+    ("us-isof-", "csp.hci.ic.gov"),
+    ("eusc-", "amazonaws.eu"),
+    // The commercial regions and those of GovCloud.
+    ("", "amazonaws.com"),
+];
 
-impl Identity {
-    /// Explicit keys; `session_token` where they are temporary.
-    #[must_use]
-    pub fn keys(access_key_id: &Secret, secret_access_key: &Secret, session_token: Option<&Secret>) -> Self {
-        Self::Keys(Credentials::new(
-            access_key_id.expose(),
-            secret_access_key.expose(),
-            session_token.map(|token| token.expose().to_owned()),
-            None,
-            "tallygate-configuration",
-        ))
-    }
-}
-
-/// The public address of the runtime endpoint in `region`, in that region's partition.
+/// The public address of the runtime endpoint in `region`, in that region's partition; the one with FIPS modules if
+/// `fips`.
 #[must_use]
-pub fn base_url(region: &str) -> String {
-    let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-    format!("https://bedrock-runtime.{region}.{suffix}")
+pub fn base_url(region: &str, fips: bool) -> String {
+    let domain = PARTITIONS.into_iter().find(|(start, _)| region.starts_with(start)).map_or("", |(_, domain)| domain);
+    let host = if fips { "bedrock-runtime-fips" } else { "bedrock-runtime" };
+    format!("https://{host}.{region}.{domain}")
 }
 
 impl Bedrock {
     /// The endpoint at `base`, signed for `region`.
     #[must_use]
-    pub fn new(base: impl Into<String>, region: impl Into<String>, identity: Identity) -> Self {
-        Self { base: base.into(), region: region.into(), identity }
+    pub fn new(base: impl Into<String>, region: impl Into<String>) -> Self {
+        Self { base: base.into(), region: region.into() }
     }
 }
 
@@ -92,14 +82,35 @@ impl Provider for Bedrock {
         join(&self.base, &format!("/model/{}/{action}", segment(call.model)))
     }
 
-    fn authorize(&self, request: &mut Request<Bytes>, now: Timestamp) -> Result<(), Fault> {
-        match &self.identity {
-            Identity::Keys(credentials) => sign_v4(request, credentials, &self.region, SERVICE, now),
-            Identity::ApiKey(key) => {
+    fn authorize(&self, request: &mut Request<Bytes>, proof: &Proof, now: Timestamp) -> Result<(), Fault> {
+        match proof {
+            Proof::Keys { credentials, .. } => sign_v4(request, credentials, &self.region, SERVICE, now),
+            Proof::Bearer(key) => {
                 let value = secret_header("Bearer ", key)?;
                 request.headers_mut().insert(AUTHORIZATION, value);
                 Ok(())
             }
+            Proof::Standing => Err(Fault::internal("a call to Bedrock without credentials")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::base_url;
+
+    #[test]
+    fn the_address_is_that_of_the_regions_partition() {
+        for (region, fips, url) in [
+            ("us-east-1", false, "https://bedrock-runtime.us-east-1.amazonaws.com"),
+            ("eu-central-1", true, "https://bedrock-runtime-fips.eu-central-1.amazonaws.com"),
+            ("us-gov-west-1", true, "https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com"),
+            ("cn-north-1", false, "https://bedrock-runtime.cn-north-1.amazonaws.com.cn"),
+            ("us-iso-east-1", false, "https://bedrock-runtime.us-iso-east-1.c2s.ic.gov"),
+            ("us-isob-east-1", false, "https://bedrock-runtime.us-isob-east-1.sc2s.sgov.gov"),
+            ("eusc-de-east-1", false, "https://bedrock-runtime.eusc-de-east-1.amazonaws.eu"),
+        ] {
+            assert_eq!(base_url(region, fips), url);
         }
     }
 }

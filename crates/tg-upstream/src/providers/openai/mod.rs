@@ -1,5 +1,6 @@
 //! OpenAI, and every server that speaks its API: what differs between them is data.
 
+use crate::aws::Proof;
 use crate::provider::{Call, Provider};
 use crate::providers::base::{join, secret_header};
 use crate::road::Road;
@@ -104,7 +105,7 @@ impl Provider for OpenAi {
         })
     }
 
-    fn authorize(&self, request: &mut Request<Bytes>, _now: Timestamp) -> Result<(), Fault> {
+    fn authorize(&self, request: &mut Request<Bytes>, _proof: &Proof, _now: Timestamp) -> Result<(), Fault> {
         if let Some((name, value)) = &self.credential {
             request.headers_mut().insert(name.clone(), value.clone());
         }

@@ -1,0 +1,215 @@
+//! The least IAM policies for a provider, as its models and its role demand them.
+
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use tg_config::document::{AssumeRole, Document, Provider, partition_of};
+
+/// Stands for the gateway's own identity until its operator puts it there.
+const PRINCIPAL: &str = "REPLACE-WITH-THE-ARN-OF-THE-GATEWAY'S-OWN-ROLE-OR-USER";
+
+/// What the gateway calls.
+const ACTIONS: [&str; 3] = ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream", "bedrock:CountTokens"];
+
+/// Prefixes of the inference profiles that AWS defines.
+const GEOGRAPHIES: [&str; 9] = ["us", "us-gov", "eu", "apac", "au", "ca", "jp", "in", "global"];
+
+/// The policies of one provider.
+pub(super) fn policies(document: &Document, provider: &Provider, principal: Option<&str>) -> Value {
+    let region = provider.region.as_deref().unwrap_or_default();
+    let mut statements = Resources::of(document, provider, region).statements();
+    if provider.api_key.is_some() {
+        statements.push(json!({
+            "Sid": "CallWithAnApiKey", "Effect": "Allow", "Action": "bedrock:CallWithBearerToken", "Resource": "*",
+        }));
+    }
+    let mut all = json!({ "permissions": policy(statements) });
+    if let Some(role) = &provider.assume_role {
+        all["gateway"] = policy(vec![json!({
+            "Sid": "AssumeTheRoleThatCalls",
+            "Effect": "Allow",
+            "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Resource": role.role_arn,
+        })]);
+        all["trust"] = policy(trust(role, principal.unwrap_or(PRINCIPAL)));
+    }
+    all
+}
+
+fn policy(statements: Vec<Value>) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+/// Who may take on the role, under which names and with which tags.
+fn trust(role: &AssumeRole, principal: &str) -> Vec<Value> {
+    let mut assume = json!({ "StringLike": { "sts:RoleSessionName": "tg-*" } });
+    if let Some(id) = &role.external_id {
+        assume["StringEquals"] = json!({ "sts:ExternalId": id });
+    }
+    let own = ["team", "project", "environment", "cost-centre"].map(str::to_owned);
+    let tags: BTreeSet<String> = own.into_iter().chain(role.tags.keys().cloned()).collect();
+    let principal = json!({ "AWS": principal });
+    vec![
+        json!({
+            "Sid": "SessionsOfTheGateway",
+            "Effect": "Allow",
+            "Principal": principal,
+            "Action": "sts:AssumeRole",
+            "Condition": assume,
+        }),
+        json!({
+            "Sid": "WithTheirTags",
+            "Effect": "Allow",
+            "Principal": principal,
+            "Action": "sts:TagSession",
+            "Condition": {
+                "StringLike": { "aws:RequestTag/team": "*" },
+                "ForAllValues:StringEquals": { "aws:TagKeys": tags },
+            },
+        }),
+    ]
+}
+
+/// What the provider's models are in ARNs.
+#[derive(Default)]
+struct Resources {
+    /// Called by themselves.
+    direct: BTreeSet<String>,
+    /// Inference profiles, each with the models to which it may lead.
+    profiles: BTreeSet<(String, String)>,
+    /// Names pass through: any model may be called.
+    any: bool,
+}
+
+impl Resources {
+    fn of(document: &Document, provider: &Provider, region: &str) -> Self {
+        let mut found = Self::default();
+        let (partition, name) = (partition_of(region), provider.name.as_str());
+        for model in &document.models {
+            for target in model.targets.iter().filter(|target| target.provider.as_str() == name) {
+                match target.model.as_deref() {
+                    Some(id) => found.add(id, partition, region),
+                    None if model.name.is_exact() => found.add(model.name.as_str(), partition, region),
+                    None => found.any = true,
+                }
+            }
+        }
+        found
+    }
+
+    fn add(&mut self, id: &str, partition: &str, region: &str) {
+        let models = |id: &str| format!("arn:{partition}:bedrock:*::foundation-model/{id}");
+        if id.starts_with("arn:") {
+            let resource = id.splitn(6, ':').nth(5).unwrap_or_default();
+            match resource.split_once('/') {
+                // To which models an application's profile leads is not in its ARN.
+                Some(("application-inference-profile", _)) => drop(self.profiles.insert((id.to_owned(), models("*")))),
+                Some(("inference-profile", profile)) => {
+                    self.profiles.insert((id.to_owned(), models(without_geography(profile).unwrap_or(profile))));
+                }
+                _ => drop(self.direct.insert(id.to_owned())),
+            }
+        } else if let Some(model) = without_geography(id) {
+            let profile = format!("arn:{partition}:bedrock:{region}:*:inference-profile/{id}");
+            self.profiles.insert((profile, models(model)));
+        } else {
+            self.direct.insert(format!("arn:{partition}:bedrock:{region}::foundation-model/{id}"));
+        }
+    }
+
+    fn statements(self) -> Vec<Value> {
+        let allow = |sid: &str, resources: Value| json!({ "Sid": sid, "Effect": "Allow", "Action": ACTIONS, "Resource": resources });
+        if self.any {
+            return vec![allow("CallAnyModel", json!("*"))];
+        }
+        let mut statements = Vec::new();
+        let profiles: Vec<&String> = self.profiles.iter().map(|(profile, _)| profile).collect();
+        if !self.direct.is_empty() || !profiles.is_empty() {
+            let resources: BTreeSet<&String> = self.direct.iter().chain(profiles.iter().copied()).collect();
+            statements.push(allow("CallModels", json!(resources)));
+        }
+        if !profiles.is_empty() {
+            let models: BTreeSet<&String> = self.profiles.iter().map(|(_, model)| model).collect();
+            let mut through = allow("CallModelsThroughProfiles", json!(models));
+            through["Condition"] = json!({ "StringLike": { "bedrock:InferenceProfileArn": profiles } });
+            statements.push(through);
+        }
+        statements
+    }
+}
+
+/// The model to which an inference profile of AWS leads; none for other ids.
+fn without_geography(id: &str) -> Option<&str> {
+    id.split_once('.').filter(|(geography, _)| GEOGRAPHIES.contains(geography)).map(|(_, model)| model)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(provider: &str, models: &str, principal: Option<&str>) -> Value {
+        let text = format!("providers: [{{name: b, kind: bedrock, {provider}}}]\nmodels: [{models}]");
+        let document = tg_config::load::from_text("test", &text).unwrap();
+        policies(&document, &document.providers[0], principal)
+    }
+
+    #[test]
+    fn only_the_models_that_are_named_may_be_called() {
+        let models = "{name: a, targets: [{provider: b, model: us.anthropic.claude-x}, {provider: b, model: amazon.nova-lite-v1:0}]}, \
+                      {name: 'arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/p1', targets: [{provider: b}]}";
+        let all = written("region: us-east-1", models, None);
+        let application = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/p1";
+        let profile = "arn:aws:bedrock:us-east-1:*:inference-profile/us.anthropic.claude-x";
+        assert_eq!(
+            all,
+            json!({ "permissions": { "Version": "2012-10-17", "Statement": [
+                {
+                    "Sid": "CallModels", "Effect": "Allow", "Action": ACTIONS,
+                    "Resource": [profile, application, "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"],
+                },
+                {
+                    "Sid": "CallModelsThroughProfiles", "Effect": "Allow", "Action": ACTIONS,
+                    "Resource": [
+                        "arn:aws:bedrock:*::foundation-model/*",
+                        "arn:aws:bedrock:*::foundation-model/anthropic.claude-x",
+                    ],
+                    "Condition": { "StringLike": { "bedrock:InferenceProfileArn": [profile, application] } },
+                },
+            ] } })
+        );
+    }
+
+    #[test]
+    fn names_that_pass_through_may_be_any_model_and_api_keys_need_one_more_action() {
+        let all =
+            written("region: cn-north-1, api_key: env:K", "{name: 'anthropic.*', targets: [{provider: b}]}", None);
+        let statements = &all["permissions"]["Statement"];
+        assert_eq!(
+            (&statements[0]["Resource"], &statements[1]["Action"]),
+            (&json!("*"), &json!("bedrock:CallWithBearerToken"))
+        );
+        assert!(all["trust"].is_null() && all["gateway"].is_null());
+    }
+
+    #[test]
+    fn a_role_trusts_the_gateway_alone_under_its_names_and_tags() {
+        let role = "arn:aws-us-gov:iam::123456789012:role/calls";
+        let provider =
+            format!("region: us-gov-west-1, assume_role: {{role_arn: '{role}', external_id: e-1, tags: {{owner: x}}}}");
+        let models = "{name: a, targets: [{provider: b, model: m.x}]}";
+        let me = "arn:aws-us-gov:iam::123456789012:role/gateway";
+        let all = written(&provider, models, Some(me));
+        assert_eq!(all["gateway"]["Statement"][0]["Resource"], role);
+        let trust = &all["trust"]["Statement"];
+        assert_eq!((&trust[0]["Principal"]["AWS"], &trust[0]["Action"]), (&json!(me), &json!("sts:AssumeRole")));
+        assert_eq!(
+            trust[0]["Condition"],
+            json!({ "StringLike": { "sts:RoleSessionName": "tg-*" }, "StringEquals": { "sts:ExternalId": "e-1" } })
+        );
+        assert_eq!(
+            trust[1]["Condition"]["ForAllValues:StringEquals"]["aws:TagKeys"],
+            json!(["cost-centre", "environment", "owner", "project", "team"])
+        );
+        let placeholder = written(&provider, models, None);
+        assert_eq!(placeholder["trust"]["Statement"][1]["Principal"]["AWS"], PRINCIPAL);
+    }
+}

@@ -1,0 +1,285 @@
+//! AWS's STS: AssumeRole alone, strict, on a listener of its own; its sessions sign calls to Bedrock.
+
+use crate::options::AwsKey;
+use crate::server::Shared;
+use crate::sigv4::{SignatureFlaw, SignedRequest, verify};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tg_kernel::clock::Clock as _;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+const BODY_BYTES_MAX: usize = 64 * 1024;
+const TAGS_MAX: usize = 50;
+
+/// A role that was assumed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assumed {
+    /// The role.
+    pub role_arn: String,
+    /// The session's name.
+    pub session: String,
+    /// How long it lasts, in seconds.
+    pub seconds: u32,
+    /// The external id, if one was given.
+    pub external_id: Option<String>,
+    /// The session's tags.
+    pub tags: BTreeMap<String, String>,
+    /// With whose keys it was asked for.
+    pub caller: String,
+}
+
+/// What STS has granted. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Sts(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    granted: Vec<(Assumed, AwsKey)>,
+    external_id: Option<String>,
+    refusing: bool,
+    refused: u64,
+    delay: Duration,
+}
+
+impl Sts {
+    /// Every role that was assumed, in order.
+    #[must_use]
+    pub fn assumed(&self) -> Vec<Assumed> {
+        self.lock().granted.iter().map(|(assumed, _)| assumed.clone()).collect()
+    }
+
+    /// How many requests were refused.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.lock().refused
+    }
+
+    /// From now on every request is refused, or not.
+    pub fn refuse(&self, refusing: bool) {
+        self.lock().refusing = refusing;
+    }
+
+    /// From now on the role's trust policy demands this external id.
+    pub fn demand_external_id(&self, id: &str) {
+        self.lock().external_id = Some(id.to_owned());
+    }
+
+    /// From now on answers take this long.
+    pub fn delay(&self, delay: Duration) {
+        self.lock().delay = delay;
+    }
+
+    /// The keys of all sessions.
+    pub(crate) fn keys(&self) -> Vec<AwsKey> {
+        self.lock().granted.iter().map(|(_, key)| key.clone()).collect()
+    }
+
+    /// The session that signed, by the `authorization` header.
+    pub(crate) fn session_of(&self, authorization: &str) -> Option<String> {
+        let id = authorization.split_once("Credential=")?.1.split('/').next()?;
+        let state = self.lock();
+        state.granted.iter().find(|(_, key)| key.access_key_id == id).map(|(assumed, _)| assumed.session.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A refusal: the HTTP status, the code and the words.
+type Refused = (u16, &'static str, String);
+
+/// Accepts connections until the thread's runtime ends.
+pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::task::yield_now().await;
+            continue;
+        };
+        let shared = Arc::clone(&shared);
+        connections.spawn(async move {
+            let service = service_fn(move |request| answer(request, Arc::clone(&shared)));
+            let builder = auto::Builder::new(TokioExecutor::new());
+            // A caller that hangs up is nobody's concern.
+            let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (parts, body) = request.into_parts();
+    let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map(|all| all.to_bytes()).unwrap_or_default();
+    let delay = shared.sts.lock().delay;
+    tokio::time::sleep(delay).await;
+    let outcome = authenticate(&parts, &body, &shared).and_then(|caller| assume(&body, caller, &shared));
+    let (status, text) = match outcome {
+        Ok(text) => (200, text),
+        Err((status, code, message)) => {
+            shared.sts.lock().refused += 1;
+            (status, error(code, &message))
+        }
+    };
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    Ok(response)
+}
+
+fn authenticate(parts: &http::request::Parts, body: &Bytes, shared: &Shared) -> Result<String, Refused> {
+    let header = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let signed = SignedRequest {
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        query: parts.uri.query().unwrap_or_default(),
+        host: parts.uri.authority().map_or_else(|| header("host"), |a| a.as_str()),
+        headers: &parts.headers,
+        body,
+    };
+    let options = &shared.options;
+    verify(&signed, &options.aws_keys, &options.region, "sts", shared.clock.now()).map_err(|flaw| {
+        let code = match flaw {
+            SignatureFlaw::UnknownKey => "InvalidClientTokenId",
+            SignatureFlaw::Incomplete(_) => "IncompleteSignature",
+            _ => "SignatureDoesNotMatch",
+        };
+        (403, code, flaw.to_string())
+    })?;
+    let id = header("authorization").split_once("Credential=").map_or("", |(_, rest)| rest);
+    Ok(id.split('/').next().unwrap_or_default().to_owned())
+}
+
+fn assume(body: &Bytes, caller: String, shared: &Shared) -> Result<String, Refused> {
+    let fields = fields(&String::from_utf8_lossy(body))?;
+    let assumed = read(fields, caller)?;
+    let mut state = shared.sts.lock();
+    if state.refusing || state.external_id.is_some() && state.external_id != assumed.external_id {
+        let message = format!(
+            "User: arn:aws:iam::123456789012:user/sim is not authorized to perform: sts:AssumeRole on resource: {}",
+            assumed.role_arn
+        );
+        return Err((403, "AccessDenied", message));
+    }
+    let number = state.granted.len() + 1;
+    let key = AwsKey {
+        access_key_id: format!("ASIASIMULATED{number:07}"),
+        secret_access_key: format!("simulated-session-secret-{number}"),
+        session_token: Some(format!("simulated-session-token-{number}")),
+    };
+    let end = shared.clock.now().after(Duration::from_secs(assumed.seconds.into()));
+    let text = granted(&assumed, &key, &end.to_string());
+    state.granted.push((assumed, key));
+    Ok(text)
+}
+
+/// The fields of a form, each once.
+fn fields(body: &str) -> Result<BTreeMap<String, String>, Refused> {
+    let mut fields = BTreeMap::new();
+    for pair in body.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if fields.insert(decoded(name), decoded(value)).is_some() {
+            return Err(invalid(format!("{name} is there twice")));
+        }
+    }
+    Ok(fields)
+}
+
+fn decoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let mut digit = || rest.next().and_then(|b| char::from(b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
+        match byte {
+            b'%' => out.push(digit().unwrap_or_default() * 16 + digit().unwrap_or_default()),
+            b'+' => out.push(b' '),
+            other => out.push(other),
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn invalid(message: impl Into<String>) -> Refused {
+    (400, "ValidationError", message.into())
+}
+
+fn read(mut fields: BTreeMap<String, String>, caller: String) -> Result<Assumed, Refused> {
+    let mut take = |name: &str| fields.remove(name);
+    let asked = (take("Action"), take("Version"));
+    if asked != (Some("AssumeRole".to_owned()), Some("2011-06-15".to_owned())) {
+        return Err((400, "InvalidAction", format!("{asked:?} is not known here")));
+    }
+    let role_arn = take("RoleArn").unwrap_or_default();
+    if !role_arn.starts_with("arn:aws:iam::") || !role_arn.contains(":role/") {
+        return Err(invalid("RoleArn is invalid"));
+    }
+    let session = take("RoleSessionName").unwrap_or_default();
+    let sound = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    if !(2..=64).contains(&session.len()) || !session.chars().all(sound) {
+        return Err(invalid("roleSessionName fails to satisfy: 2 to 64 of [\\w+=,.@-]"));
+    }
+    let seconds = take("DurationSeconds").map_or(Ok(3600), |text| text.parse::<u32>());
+    let seconds = seconds.ok().filter(|s| (900..=43_200).contains(s)).ok_or_else(|| invalid("durationSeconds"))?;
+    let external_id = take("ExternalId");
+    let tags = tags(&mut fields)?;
+    match fields.keys().next() {
+        Some(unknown) => Err(invalid(format!("{unknown} is not known here"))),
+        None => Ok(Assumed { role_arn, session, seconds, external_id, tags, caller }),
+    }
+}
+
+fn tags(fields: &mut BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Refused> {
+    let allowed = |text: &str| text.chars().all(|c| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c));
+    let (mut tags, mut seen) = (BTreeMap::new(), Vec::new());
+    for number in 1.. {
+        let Some(key) = fields.remove(&format!("Tags.member.{number}.Key")) else { break };
+        let value =
+            fields.remove(&format!("Tags.member.{number}.Value")).ok_or_else(|| invalid("a tag has no value"))?;
+        let sound = (1..=128).contains(&key.chars().count()) && allowed(&key) && !key.starts_with("aws:");
+        if !sound || value.chars().count() > 256 || !allowed(&value) {
+            return Err(invalid(format!("the tag {key} is invalid")));
+        }
+        if seen.contains(&key.to_lowercase()) {
+            return Err(invalid("Duplicate tag keys found. Please note that Tag keys are case insensitive."));
+        }
+        seen.push(key.to_lowercase());
+        tags.insert(key, value);
+    }
+    if tags.len() > TAGS_MAX { Err(invalid("more than 50 tags")) } else { Ok(tags) }
+}
+
+fn granted(assumed: &Assumed, key: &AwsKey, end: &str) -> String {
+    let (id, secret) = (&key.access_key_id, &key.secret_access_key);
+    let token = key.session_token.as_deref().unwrap_or_default();
+    let role = assumed.role_arn.rsplit('/').next().unwrap_or_default();
+    let session = &assumed.session;
+    format!(
+        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
+         <AssumedRoleUser><AssumedRoleId>AROASIMULATED:{session}</AssumedRoleId>\
+         <Arn>arn:aws:sts::123456789012:assumed-role/{role}/{session}</Arn></AssumedRoleUser>\
+         <Credentials><AccessKeyId>{id}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>\
+         <SessionToken>{token}</SessionToken><Expiration>{end}</Expiration></Credentials>\
+         <PackedPolicySize>6</PackedPolicySize></AssumeRoleResult>\
+         <ResponseMetadata><RequestId>00000000-0000-4000-8000-000000000000</RequestId></ResponseMetadata>\
+         </AssumeRoleResponse>"
+    )
+}
+
+fn error(code: &str, message: &str) -> String {
+    let escaped = message.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    format!(
+        "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
+         <Code>{code}</Code><Message>{escaped}</Message></Error>\
+         <RequestId>00000000-0000-4000-8000-000000000000</RequestId></ErrorResponse>"
+    )
+}
