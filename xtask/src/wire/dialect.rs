@@ -107,7 +107,10 @@ impl Dialect {
     pub fn is_end(self, event: &Event) -> bool {
         match (self, event) {
             (Self::Chat, event) => *event == Event::Done,
-            (Self::Responses, Event::Json(event)) => event["type"] == "response.completed",
+            // The second is the end of an answer that has reached the bound asked for.
+            (Self::Responses, Event::Json(event)) => {
+                event["type"] == "response.completed" || event["type"] == "response.incomplete"
+            }
             (Self::Messages, Event::Json(event)) => event["type"] == "message_stop",
             (Self::Converse, Event::Json(event)) => event.get("metrics").is_some(),
             (Self::Invoke, Event::Json(event)) => unwrapped(event)["type"] == "message_stop",
