@@ -3,6 +3,7 @@
 //! `cargo +nightly fuzz run stream_openai_chat -- -max_total_time=60`; the corpus of `tg-dialect` makes good seeds.
 
 use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue};
 use serde_json::Value;
 use tg_dialect::dialect::{InboundDialect, ReplyFacts, RequestFacts, UpstreamDialect};
 use tg_dialect::dialects::anthropic_messages::AnthropicMessages;
@@ -17,6 +18,8 @@ use tg_dialect::splice::Splice;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::event::{Event, PartKind};
 use tg_kernel::ids::CallId;
+use tg_kernel::secret::Secret;
+use tg_policy::aws::{Authorization, Claim, Flaw, SignedRequest};
 
 const INBOUND: [&dyn InboundDialect; 5] =
     [&OpenaiChat::OPENAI, &OpenaiResponses, &AnthropicMessages, &BedrockConverse, &BedrockInvoke];
@@ -111,6 +114,68 @@ pub fn scan_splice(data: &[u8]) {
 fn check_number(data: &[u8]) {
     let error = serde_json::from_slice::<Value>(data).unwrap_err().to_string();
     assert!(error.contains("number out of range"), "{error}");
+}
+
+/// A signed request: a first line of `Authorization`, then path, query and a header's value, one line each, then a body.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn signature(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut lines = text.splitn(5, '\n');
+    let [authorization, path, query, value, body] = [(); 5].map(|()| lines.next().unwrap_or_default());
+    let mut headers = HeaderMap::new();
+    headers.insert("host", HeaderValue::from_static("gateway.example"));
+    headers.insert("x-amz-date", HeaderValue::from_static("20261124T030000Z"));
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert("x-amz-target", value);
+    }
+    let request = SignedRequest { method: "POST", path, query, authority: "", headers: &headers };
+    canonical(request);
+    if let Ok(read) = Authorization::parse(authorization) {
+        let Authorization { access_key_id, day, region, service, terminator, signed_headers, signature } = read;
+        let signature: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
+        let again = format!(
+            "AWS4-HMAC-SHA256 Credential={access_key_id}/{day}/{region}/{service}/{terminator}, \
+             SignedHeaders={signed_headers}, Signature={signature}"
+        );
+        assert_eq!(Authorization::parse(&again), Ok(read));
+    }
+    let now = Timestamp::parse("2026-11-24T03:00:00Z").expect("a time");
+    if let Ok(claim) = Claim::read(authorization, request, now) {
+        // Nobody guesses a signature.
+        assert_eq!(claim.check(&Secret::new("a secret that no input knows"), body.as_bytes()), Err(Flaw::Mismatch));
+    }
+}
+
+/// What any one request comes to has as many lines as it must, whatever path and query hold, and no two paths come to the
+/// same.
+fn canonical(request: SignedRequest<'_>) {
+    let signed = "host;x-amz-date";
+    let whole = request.canonical(signed, "hash").expect("both headers are there");
+    let lines: Vec<&[u8]> = whole.split(|byte| *byte == b'\n').collect();
+    assert_eq!(lines.len(), 8, "{:?}", String::from_utf8_lossy(&whole));
+    assert_eq!(lines[7], b"hash");
+    let decoded: Vec<u8> = percent_decoded(lines[1]);
+    assert_eq!(decoded, request.path.as_bytes());
+}
+
+fn percent_decoded(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let [first, after @ ..] = rest {
+        let (byte, after) = match (first, after) {
+            (b'%', [high, low, after @ ..]) => {
+                let pair = [*high, *low];
+                let hex = std::str::from_utf8(&pair).expect("hex digits");
+                (u8::from_str_radix(hex, 16).expect("hex digits"), after)
+            }
+            _ => (*first, after),
+        };
+        out.push(byte);
+        rest = after;
+    }
+    out
 }
 
 /// A caller's request: read, and written for every provider.

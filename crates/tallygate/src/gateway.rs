@@ -17,6 +17,7 @@ use tg_net::drain::{Drain, Drained, Draining};
 use tg_net::listener::{Bound, Listener, ListenerOptions};
 use tg_net::resolve::Resolver;
 use tg_net::tls::{ServerTls, TrustedRoots};
+use tg_policy::aws::Replays;
 use tg_proxy::living::{Counts, Living, Worker};
 use tg_proxy::meter::{Meter, Queue, Running, Till};
 use tg_proxy::settle::Basis;
@@ -78,7 +79,7 @@ impl Gateway {
         let document = &loaded.document;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let store = Store::open(&document.store.path)?;
-        let directory = Arc::new(store.directory()?);
+        let directory = Arc::new(open_directory(&store, loaded)?);
         sync_teams(&directory, loaded, &*clock)?;
         let (journal, recovered) = Journal::open(document.store.journal_directory())?;
         let mut ledger = store.ledger_writer()?;
@@ -91,6 +92,7 @@ impl Gateway {
             aws: Wallet::new(Arc::clone(&clock)),
             clock,
             directory,
+            replays: Replays::default(),
             snapshot: ArcSwap::new(Arc::clone(&loaded.snapshot)),
             counts: Counts::default(),
             ready: AtomicBool::new(true),
@@ -186,6 +188,20 @@ fn worker_count(document: &Document) -> NonZeroUsize {
 pub fn load_tls(listener: &str, declared: Option<&Tls>) -> Result<Option<ServerTls>> {
     let loaded = declared.map(|tls| ServerTls::load(&tls.certificate, &tls.key)).transpose();
     loaded.with_context(|| format!("{listener}.tls"))
+}
+
+/// Opens teams and keys; says which access keys cannot be used.
+fn open_directory(store: &Store, loaded: &Loaded) -> Result<Directory> {
+    let directory = store.directory_with(loaded.secrets_key.clone())?;
+    let unreadable = directory.unreadable();
+    if !unreadable.is_empty() {
+        tracing::error!(
+            keys = ?unreadable,
+            "the secrets of these access keys cannot be read: identity.secrets_key is missing, or not the one under \
+             which they were made; calls with them are refused"
+        );
+    }
+    Ok(directory)
 }
 
 fn sync_teams(directory: &Directory, loaded: &Loaded, clock: &dyn Clock) -> Result<()> {

@@ -105,6 +105,7 @@ fn needs_restart(started: &Document, now: &Document) -> Vec<&'static str> {
         ("admin", started.admin != now.admin),
         ("store", started.store != now.store),
         ("drain", started.drain != now.drain),
+        ("identity.secrets_key", started.identity.secrets_key != now.identity.secrets_key),
         ("telemetry", started.telemetry != now.telemetry),
     ];
     differs.into_iter().filter_map(|(part, differs)| differs.then_some(part)).collect()

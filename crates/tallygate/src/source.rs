@@ -1,13 +1,15 @@
 //! Where the configuration comes from: a file, or what the environment offers.
 
 use crate::compile::{self, Compiled};
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tg_config::document::Document;
 use tg_config::environment::{Found, from_environment};
 use tg_config::secrets::{Secrets, resolve_secrets};
+use tg_kernel::secret::Secret;
 use tg_proxy::snapshot::Snapshot;
+use tg_store::seal::SecretsKey;
 use tg_store::team::DeclaredTeam;
 
 /// The file that is taken when none is named and it exists.
@@ -75,6 +77,14 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// Reads what `identity.secrets_key` refers to.
+///
+/// # Errors
+/// When it is no such key.
+pub(crate) fn read_secrets_key(secret: &Secret) -> Result<SecretsKey> {
+    SecretsKey::parse(secret).context("identity.secrets_key")
+}
+
 /// A configuration, ready to take effect.
 pub struct Loaded {
     /// What was declared.
@@ -83,6 +93,8 @@ pub struct Loaded {
     pub secrets: Secrets,
     /// What it compiles to.
     pub snapshot: Arc<Snapshot>,
+    /// What the secrets of access keys are encrypted with.
+    pub secrets_key: Option<SecretsKey>,
     /// The teams that it declares.
     pub teams: Vec<DeclaredTeam>,
     /// Providers that were found in the environment.
@@ -102,6 +114,8 @@ impl Loaded {
         for team in &teams {
             team.policy.check().map_err(|problem| anyhow::anyhow!("team '{}': {problem}", team.name))?;
         }
-        Ok(Self { document, secrets, snapshot: Arc::new(snapshot), teams, found: Vec::new(), notes })
+        let secret = document.identity.secrets_key.as_ref().and_then(|reference| secrets.get(reference));
+        let secrets_key = secret.map(read_secrets_key).transpose()?;
+        Ok(Self { document, secrets, snapshot: Arc::new(snapshot), secrets_key, teams, found: Vec::new(), notes })
     }
 }

@@ -125,7 +125,7 @@ where `problems` is there only if a request is wrong in itself. Money is given t
 | 404 | `no_such_path`, `team_not_found`, `key_not_found`, `call_not_found` | it is not there |
 | 405 | `method_not_allowed` | the path takes other methods: see the header `Allow` |
 | 408 | `body_timed_out` | the body stalled |
-| 409 | `owned_by_file`, `team_exists`, `team_not_active`, `key_ended` | what is there does not allow it |
+| 409 | `owned_by_file`, `team_exists`, `team_not_active`, `key_ended`, `no_secrets_key` | what is there does not allow it |
 | 413 | `body_too_large` | the body is longer than 1 MiB |
 | 500 | `internal_error` | the gateway failed |
 | 503 | `store_failed` | the store cannot be read or written; the message says how to mend it |

@@ -74,6 +74,7 @@ impl From<DirectoryError> for Refusal {
             DirectoryError::TeamExists { .. } => (StatusCode::CONFLICT, "team_exists"),
             DirectoryError::OwnedByFile { .. } => (StatusCode::CONFLICT, "owned_by_file"),
             DirectoryError::TeamNotActive { .. } => (StatusCode::CONFLICT, "team_not_active"),
+            DirectoryError::NoSecretsKey => (StatusCode::CONFLICT, "no_secrets_key"),
             DirectoryError::KeyEnded { .. } => (StatusCode::CONFLICT, "key_ended"),
             DirectoryError::NotOfTeam { .. } => (StatusCode::BAD_REQUEST, "not_of_team"),
             DirectoryError::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid_request"),

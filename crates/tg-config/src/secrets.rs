@@ -53,8 +53,28 @@ pub fn resolve_secrets(document: &Document, environment: &dyn Fn(&str) -> Option
     if all.is_empty() { Ok(secrets) } else { Err(Problems { origin: "secrets".to_owned(), all }) }
 }
 
+/// Reads the key with which secrets in the store are encrypted, and nothing else: for who works on the store alone.
+///
+/// # Errors
+/// When its reference leads to nothing, or to what cannot be a credential.
+pub fn resolve_secrets_key(
+    document: &Document,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<Secret>, Problems> {
+    let Some((path, reference)) = of_secrets_key(document) else { return Ok(None) };
+    read(reference, environment).map(Some).map_err(|(message, hint)| Problems {
+        origin: "secrets".to_owned(),
+        all: vec![Problem::new(path, message, hint)],
+    })
+}
+
+fn of_secrets_key(document: &Document) -> Option<(Path, &SecretRef)> {
+    let reference = document.identity.secrets_key.as_ref()?;
+    Some((Path::root().member("identity").member("secrets_key"), reference))
+}
+
 fn references(document: &Document) -> Vec<(Path, &SecretRef)> {
-    let mut found = Vec::new();
+    let mut found: Vec<_> = of_secrets_key(document).into_iter().collect();
     if let Some(token) = &document.admin.token {
         found.push((Path::root().member("admin").member("token"), token));
     }
@@ -106,7 +126,7 @@ fn read(reference: &SecretRef, environment: &dyn Fn(&str) -> Option<String>) -> 
             text
         }
     };
-    // Every secret travels in a header, which cannot hold anything else.
+    // Nearly every secret travels in a header, which cannot hold anything else.
     let trimmed = text.strip_suffix('\n').map_or(text.as_str(), |t| t.strip_suffix('\r').unwrap_or(t));
     let wrong = if trimmed.is_empty() {
         "is empty"

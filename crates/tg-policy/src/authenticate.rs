@@ -1,7 +1,9 @@
-//! Who calls: the credential in the dialect's own place, looked up in the directory.
+//! Who calls: the credential in the dialect's own place, looked up in the directory; or a signature, verified.
 
+use crate::aws::{Claim, Flaw, Replays, SignedRequest};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::request::Parts;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tg_kernel::clock::Timestamp;
@@ -11,34 +13,112 @@ use tg_store::directory::{Directory, Grant, KeyRefusal};
 /// Headers that carry a key as such, in the order in which they are looked at after `Authorization: Bearer`.
 const KEY_HEADERS: [&str; 2] = ["x-api-key", "api-key"];
 
-/// Establishes who calls, before a byte of the body is read.
+/// A caller, as far as the head of the request shows.
+#[derive(Debug)]
+pub enum Caller<'a> {
+    /// Known: the key itself was presented.
+    Known(Arc<Grant>),
+    /// Somebody who says to hold an access key: his signature covers the body.
+    Signer(Box<Signer<'a>>),
+}
+
+/// Somebody who says to hold an access key.
+#[derive(Debug)]
+pub struct Signer<'a> {
+    claim: Claim<'a>,
+    grant: Arc<Grant>,
+    from: IpAddr,
+}
+
+/// Establishes who calls, before a byte of the body is read, as far as that is possible.
 ///
 /// # Errors
 /// `Class::Unauthenticated` with a code that says why: `missing_api_key`, `invalid_api_key`, `expired_api_key`,
-/// `revoked_api_key`, `team_not_active`, `network_not_allowed`.
-pub fn identify(headers: &HeaderMap, from: IpAddr, directory: &Directory, now: Timestamp) -> Result<Arc<Grant>, Fault> {
-    directory.find(presented(headers)?, from, now).map_err(refused)
+/// `revoked_api_key`, `team_not_active`, `network_not_allowed`; for signed requests those of [`Flaw`], and
+/// `Class::Forbidden` with `secret_unreadable`.
+pub fn identify<'a>(head: &'a Parts, from: IpAddr, directory: &Directory, now: Timestamp) -> Result<Caller<'a>, Fault> {
+    match presented(&head.headers)? {
+        Presented::Key(key) => directory.find(key, from, now).map(Caller::Known).map_err(refused),
+        Presented::Signature(authorization) => {
+            let claim = Claim::read(authorization, SignedRequest::of(head), now).map_err(flawed)?;
+            let grant = directory.signer(claim.access_key_id()).map_err(signer_refused)?;
+            Ok(Caller::Signer(Box::new(Signer { claim, grant, from })))
+        }
+    }
 }
 
-/// The credential that a request presents; empty when there is none.
-fn presented(headers: &HeaderMap) -> Result<&str, Fault> {
-    if let Some(value) = headers.get(AUTHORIZATION) {
+impl Caller<'_> {
+    /// The key, now that the body is there. Nothing may be done for the caller before this.
+    ///
+    /// # Errors
+    /// For signed requests: `invalid_signature`, `replayed_signature`, or why the key is not in force.
+    pub fn confirm(self, body: &[u8], replays: &Replays, now: Timestamp) -> Result<Arc<Grant>, Fault> {
+        match self {
+            Self::Known(grant) => Ok(grant),
+            Self::Signer(signer) => signer.confirm(body, replays, now),
+        }
+    }
+}
+
+impl Signer<'_> {
+    fn confirm(self, body: &[u8], replays: &Replays, now: Timestamp) -> Result<Arc<Grant>, Fault> {
+        let Self { claim, grant, from } = self;
+        let secret = grant.signing_secret().ok_or(KeyRefusal::Unreadable).map_err(signer_refused)?;
+        claim.check(secret, body).map_err(flawed)?;
+        // Only who holds the secret is told of the key, and takes up memory.
+        grant.admits(from, now).map_err(signer_refused)?;
+        if replays.admit(&claim, now) {
+            return Ok(grant);
+        }
+        Err(unauthenticated(
+            "replayed_signature",
+            "This signature was used before. A signature is accepted again only for a few seconds after it first came: \
+             sign every request anew.",
+        ))
+    }
+}
+
+/// What a request presents.
+#[derive(Debug, PartialEq, Eq)]
+enum Presented<'a> {
+    /// A key; empty when there is none.
+    Key(&'a str),
+    /// The `Authorization` header of a signed request.
+    Signature(&'a str),
+}
+
+fn presented(headers: &HeaderMap) -> Result<Presented<'_>, Fault> {
+    let mut authorizations = headers.get_all(AUTHORIZATION).iter();
+    if let Some(value) = authorizations.next() {
         let text = value.to_str().unwrap_or_default();
         if let Some((scheme, key)) = text.split_once(' ')
             && scheme.eq_ignore_ascii_case("bearer")
             && !key.trim().is_empty()
         {
-            return Ok(key.trim());
+            return Ok(Presented::Key(key.trim()));
         }
         if text.starts_with("AWS4-") {
-            return Err(unauthenticated(
-                "signature_not_accepted",
-                "This gateway does not take AWS signatures. Set AWS_BEARER_TOKEN_BEDROCK to a gateway key; \
-                 AWS SDKs then send it as a bearer token.",
-            ));
+            if authorizations.next().is_some() {
+                return Err(flawed(Flaw::Repeated("authorization")));
+            }
+            check_no_token(headers)?;
+            return Ok(Presented::Signature(text));
         }
     }
-    Ok(KEY_HEADERS.iter().find_map(|name| headers.get(*name)?.to_str().ok()).map_or("", str::trim))
+    let key = KEY_HEADERS.iter().find_map(|name| headers.get(*name)?.to_str().ok()).map_or("", str::trim);
+    Ok(Presented::Key(key))
+}
+
+/// The access keys of a gateway are for long: whoever sends a session token signs with another's.
+fn check_no_token(headers: &HeaderMap) -> Result<(), Fault> {
+    if headers.contains_key("x-amz-security-token") {
+        return Err(unauthenticated(
+            "invalid_api_key",
+            "The security token included in the request is invalid. This gateway's access keys have none: sign with the \
+             access key that your platform team gave you, and unset AWS_SESSION_TOKEN.",
+        ));
+    }
+    Ok(())
 }
 
 fn refused(refusal: KeyRefusal) -> Fault {
@@ -54,8 +134,52 @@ fn refused(refusal: KeyRefusal) -> Fault {
         KeyRefusal::Revoked => ("revoked_api_key", "This API key was revoked. Ask your platform team for a new one."),
         KeyRefusal::TeamNotActive => ("team_not_active", "The team of this API key is switched off."),
         KeyRefusal::NetworkNotAllowed => ("network_not_allowed", "This API key is not accepted from this address."),
+        KeyRefusal::Unreadable => return unreadable(),
     };
     unauthenticated(code, message)
+}
+
+/// As `refused`, for an access key: AWS tells more cases apart, and its SDKs act on them.
+fn signer_refused(refusal: KeyRefusal) -> Fault {
+    match refusal {
+        KeyRefusal::Unknown | KeyRefusal::Missing => unauthenticated(
+            "invalid_api_key",
+            "The security token included in the request is invalid. This gateway does not know the access key: sign with \
+             one that your platform team gave you.",
+        ),
+        KeyRefusal::Expired => unauthenticated(
+            "expired_access_key",
+            "The security token included in the request is expired. Ask your platform team for a new access key.",
+        ),
+        KeyRefusal::Revoked => {
+            unauthenticated("revoked_api_key", "This access key was revoked. Ask your platform team for a new one.")
+        }
+        KeyRefusal::TeamNotActive => forbidden("team_not_active", "The team of this access key is switched off."),
+        KeyRefusal::NetworkNotAllowed => {
+            forbidden("network_not_allowed", "This access key is not accepted from this address.")
+        }
+        KeyRefusal::Unreadable => unreadable(),
+    }
+}
+
+/// The caller can do nothing about it, nor can a retry.
+fn unreadable() -> Fault {
+    let message = "The gateway cannot read the secret of this access key. Tell your platform team: \
+                   identity.secrets_key is not the one under which the key was made.";
+    Fault::new(Class::Forbidden, Origin::Gateway, "secret_unreadable", message)
+}
+
+fn flawed(flaw: Flaw) -> Fault {
+    let code = match flaw {
+        Flaw::Incomplete(_) | Flaw::Repeated(_) => "incomplete_signature",
+        Flaw::Expired { .. } | Flaw::NotYet { .. } => "expired_signature",
+        Flaw::Scope(_) | Flaw::Unsigned(_) | Flaw::UnsignedBody | Flaw::Path | Flaw::Mismatch => "invalid_signature",
+    };
+    Fault::new(Class::Unauthenticated, Origin::Caller, code, flaw.to_string())
+}
+
+fn forbidden(code: &'static str, message: &'static str) -> Fault {
+    Fault::new(Class::Forbidden, Origin::Caller, code, message)
 }
 
 fn unauthenticated(code: &'static str, message: &'static str) -> Fault {
@@ -70,12 +194,13 @@ mod tests {
     #[test]
     fn a_key_is_found_in_every_dialect_s_place() {
         for (name, value, expected) in [
-            ("authorization", "Bearer k", "k"),
-            ("authorization", "bearer  k ", "k"),
-            ("authorization", "Basic k", ""),
-            ("x-api-key", "k", "k"),
-            ("api-key", "k", "k"),
-            ("x-other", "k", ""),
+            ("authorization", "Bearer k", Presented::Key("k")),
+            ("authorization", "bearer  k ", Presented::Key("k")),
+            ("authorization", "Basic k", Presented::Key("")),
+            ("authorization", "AWS4-HMAC-SHA256 x", Presented::Signature("AWS4-HMAC-SHA256 x")),
+            ("x-api-key", "k", Presented::Key("k")),
+            ("api-key", "k", Presented::Key("k")),
+            ("x-other", "k", Presented::Key("")),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -84,9 +209,12 @@ mod tests {
     }
 
     #[test]
-    fn an_aws_signature_is_told_what_to_do() {
-        let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, HeaderValue::from_static("AWS4-HMAC-SHA256 Credential=x"));
-        assert_eq!(presented(&headers).unwrap_err().code, "signature_not_accepted");
+    fn a_second_credential_or_a_session_token_beside_a_signature_is_refused() {
+        for (name, code) in [("authorization", "incomplete_signature"), ("x-amz-security-token", "invalid_api_key")] {
+            let mut headers = HeaderMap::new();
+            headers.append(AUTHORIZATION, HeaderValue::from_static("AWS4-HMAC-SHA256 x"));
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static("Bearer k"));
+            assert_eq!(presented(&headers).unwrap_err().code, code, "{name}");
+        }
     }
 }

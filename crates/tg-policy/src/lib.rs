@@ -2,4 +2,5 @@
 
 pub mod attribute;
 pub mod authenticate;
+pub mod aws;
 pub mod route;

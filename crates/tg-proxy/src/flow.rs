@@ -26,6 +26,7 @@ use tg_kernel::ids::CallId;
 use tg_kernel::peek::Peek;
 use tg_kernel::trace::TraceContext;
 use tg_net::body::OutBody;
+use tg_policy::authenticate::Caller;
 use tg_policy::route::Plan;
 use tg_policy::{attribute, authenticate};
 
@@ -45,7 +46,7 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, from: IpAdd
                 Err((dialect, fault)) => refuse(dialect, &fault, settlement),
             }
         }
-        Ok(Recognised::Models(family, id)) => models::answer(&worker, &snapshot, &head.headers, from, (family, id)),
+        Ok(Recognised::Models(family, id)) => models::answer(&worker, &snapshot, &head, from, (family, id)),
         Ok(probe) => models::probe(&worker, &probe),
         Err(unrecognised) => fault_response(unrecognised.dialect, &unrecognised.fault, CallId::fresh()),
     }
@@ -73,12 +74,20 @@ async fn run(
     let living = &worker.living;
 
     // Who calls: before a byte of the body is buffered, so that strangers cost nothing.
-    let grant = authenticate::identify(&head.headers, from, &living.directory, living.clock.now()).map_err(say)?;
-    let (principal, policy) = (&grant.principal, &grant.team.policy);
-    settlement.book(attribute::by_key(principal, policy));
+    let caller = authenticate::identify(&head, from, &living.directory, living.clock.now()).map_err(say)?;
+    if let Caller::Known(grant) = &caller {
+        settlement.book(attribute::by_key(&grant.principal, &grant.team.policy));
+    }
 
-    // What is asked: the body once in memory, bounded, checked whole, its top level known.
+    // What is asked: the body once in memory, bounded, checked whole, its top level known. Who signs is known only then,
+    // since the signature covers the body.
     let body = intake::read(body, &snapshot.limits, &*living.clock, settlement).await.map_err(say)?;
+    let is_signed = matches!(caller, Caller::Signer(_));
+    let grant = caller.confirm(&body, &living.replays, living.clock.now()).map_err(say)?;
+    let (principal, policy) = (&grant.principal, &grant.team.policy);
+    if is_signed {
+        settlement.book(attribute::by_key(principal, policy));
+    }
     let members = Members::scan(&body).map_err(say)?;
     let peek = peek(dialect, &call.facts, &members).map_err(say)?;
     settlement.asks(&peek.model, peek.stream);

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use tg_kernel::clock::Clock;
 use tg_net::drain::Closing;
+use tg_policy::aws::Replays;
 use tg_store::directory::Directory;
 use tg_upstream::aws::Wallet;
 use tg_upstream::pools::Pools;
@@ -19,6 +20,8 @@ pub struct Living {
     pub directory: Arc<Directory>,
     /// AWS credentials.
     pub aws: Wallet,
+    /// Signatures that were seen.
+    pub replays: Replays,
     /// The compiled configuration in force.
     pub snapshot: ArcSwap<Snapshot>,
     /// Counts of calls.

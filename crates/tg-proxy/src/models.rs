@@ -6,7 +6,8 @@ use crate::living::Worker;
 use crate::recognise::Recognised;
 use crate::snapshot::Snapshot;
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
+use http::request::Parts;
+use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -28,7 +29,7 @@ const MODELS_MAX: usize = 2_000;
 pub(crate) fn answer(
     worker: &Worker,
     snapshot: &Snapshot,
-    headers: &HeaderMap,
+    head: &Parts,
     from: IpAddr,
     (family, id): (Family, Option<String>),
 ) -> Response<OutBody> {
@@ -38,7 +39,11 @@ pub(crate) fn answer(
         Family::Anthropic => Dialect::AnthropicMessages,
         Family::Openai | Family::Bedrock => Dialect::OpenaiChat,
     };
-    let listed = authenticate::identify(headers, from, &worker.living.directory, now).and_then(|grant| match id {
+    let living = &worker.living;
+    // A request for the list has no body, signed or not.
+    let grant = authenticate::identify(head, from, &living.directory, now)
+        .and_then(|caller| caller.confirm(&[], &living.replays, now));
+    let listed = grant.and_then(|grant| match id {
         None => Ok(list(family, &names(snapshot, &grant, now))),
         Some(id) if snapshot.routes.serves(&id, &grant.principal, &grant.team.policy) => Ok(entry(family, &id)),
         Some(_) => Err(Fault::new(Class::NotFound, Origin::Caller, "model_not_found", "No such model.").at("model")),

@@ -5,7 +5,8 @@
 
 use crate::backends::sqlite::DirectoryTables;
 use crate::error::StoreError;
-use crate::key::{self, IssuedKey, KeyDigest, KeyRecord, NewKey, StoredKey};
+use crate::key::{self, IssuedKey, KeyDigest, KeyRecord, NewKey, Proof, StoredKey};
+use crate::seal::SecretsKey;
 use crate::team::{self, DeclaredTeam, Owner, SyncReport, TeamPolicy, TeamRecord, TeamState};
 use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, HashMap};
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::principal::Principal;
+use tg_kernel::secret::Secret;
 
 /// Why an edit of the directory was refused.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +78,12 @@ pub enum DirectoryError {
     /// What was given contradicts itself or is out of range.
     #[error("{0}")]
     Invalid(String),
+    /// An access key was asked for, and there is nothing to encrypt its secret with.
+    #[error(
+        "no key is configured to encrypt the secrets of access keys; set identity.secrets_key in the configuration, \
+         and let this command work on it (--config) or on the gateway (--admin)"
+    )]
+    NoSecretsKey,
     /// The operating system gave no random bytes.
     #[error("the operating system gave no random bytes, so no key can be made: {0}")]
     NoRandomness(String),
@@ -116,6 +124,9 @@ pub enum KeyRefusal {
     /// The key is limited to other source networks.
     #[error("this API key is not accepted from this address")]
     NetworkNotAllowed,
+    /// The access key's secret was encrypted under another key than the one configured.
+    #[error("the gateway cannot read the secret of this access key")]
+    Unreadable,
 }
 
 /// What a key opens: made once when the directory is read, shared by every call that presents it.
@@ -128,11 +139,20 @@ pub struct Grant {
     pub key: KeyRecord,
     /// The team, with its policy.
     pub team: Arc<TeamRecord>,
-    digest: KeyDigest,
+    opening: Opening,
+}
+
+/// What shows that a caller has the key.
+#[derive(Debug)]
+enum Opening {
+    /// The digest of the key that is presented.
+    Digest(KeyDigest),
+    /// The secret with which requests are signed; `None` where it cannot be decrypted.
+    Signature(Option<Secret>),
 }
 
 impl Grant {
-    fn new(key: &StoredKey, team: &Arc<TeamRecord>) -> Self {
+    fn new(key: &StoredKey, team: &Arc<TeamRecord>, sealing: Option<&SecretsKey>) -> Self {
         let record = key.record.clone();
         let models = if record.models.is_empty() { team.policy.models.clone().into() } else { record.models.clone() };
         let principal = Principal {
@@ -142,7 +162,40 @@ impl Grant {
             environment: record.environment.clone(),
             models,
         };
-        Self { principal, key: record, team: team.clone(), digest: key.digest }
+        let opening = match &key.proof {
+            Proof::Digest(digest) => Opening::Digest(*digest),
+            Proof::Sealed(sealed) => Opening::Signature(sealing.and_then(|with| with.open(&record.id, sealed))),
+        };
+        Self { principal, key: record, team: team.clone(), opening }
+    }
+
+    /// The secret with which an access key's holder signs; `None` for other keys, and where it cannot be decrypted.
+    #[must_use]
+    pub const fn signing_secret(&self) -> Option<&Secret> {
+        match &self.opening {
+            Opening::Signature(secret) => secret.as_ref(),
+            Opening::Digest(_) => None,
+        }
+    }
+
+    /// Whether the key is in force for a caller who has shown that he has it.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn admits(&self, from: IpAddr, now: Timestamp) -> Result<(), KeyRefusal> {
+        if self.key.revoked_at.is_some() {
+            return Err(KeyRefusal::Revoked);
+        }
+        if self.key.expires_at.is_some_and(|at| at <= now) {
+            return Err(KeyRefusal::Expired);
+        }
+        if self.team.state != TeamState::Active {
+            return Err(KeyRefusal::TeamNotActive);
+        }
+        if !self.key.accepts(from) {
+            return Err(KeyRefusal::NetworkNotAllowed);
+        }
+        Ok(())
     }
 }
 
@@ -187,12 +240,15 @@ struct Index {
 }
 
 impl Index {
-    fn of(contents: &Contents) -> Self {
+    fn of(contents: &Contents, sealing: Option<&SecretsKey>) -> Self {
         let teams: BTreeMap<_, _> = contents.teams.iter().map(|(n, t)| (n.clone(), Arc::new(t.clone()))).collect();
         let keys = contents
             .keys
             .values()
-            .filter_map(|key| Some((key.record.id.clone(), Arc::new(Grant::new(key, teams.get(&key.record.team)?)))))
+            .filter_map(|key| {
+                let grant = Grant::new(key, teams.get(&key.record.team)?, sealing);
+                Some((key.record.id.clone(), Arc::new(grant)))
+            })
             .collect();
         Self { teams, keys }
     }
@@ -203,12 +259,14 @@ impl Index {
 pub struct Directory {
     index: ArcSwap<Index>,
     tables: Mutex<DirectoryTables>,
+    /// What the secrets of access keys are encrypted with.
+    sealing: Option<SecretsKey>,
 }
 
 impl Directory {
-    pub(crate) fn new(mut tables: DirectoryTables) -> Result<Self, StoreError> {
-        let contents = tables.load()?;
-        Ok(Self { index: ArcSwap::from_pointee(Index::of(&contents)), tables: Mutex::new(tables) })
+    pub(crate) fn new(mut tables: DirectoryTables, sealing: Option<SecretsKey>) -> Result<Self, StoreError> {
+        let index = Index::of(&tables.load()?, sealing.as_ref());
+        Ok(Self { index: ArcSwap::from_pointee(index), tables: Mutex::new(tables), sealing })
     }
 
     /// Who presents this key from this address. No I/O and no allocation.
@@ -222,22 +280,38 @@ impl Directory {
         let id = key::public_id(presented).ok_or(KeyRefusal::Unknown)?;
         let index = self.index.load();
         let grant = index.keys.get(id).ok_or(KeyRefusal::Unknown)?;
-        if !grant.digest.matches(&KeyDigest::of(presented)) {
+        let Opening::Digest(digest) = &grant.opening else { return Err(KeyRefusal::Unknown) };
+        if !digest.matches(&KeyDigest::of(presented)) {
             return Err(KeyRefusal::Unknown);
         }
-        if grant.key.revoked_at.is_some() {
-            return Err(KeyRefusal::Revoked);
-        }
-        if grant.key.expires_at.is_some_and(|at| at <= now) {
-            return Err(KeyRefusal::Expired);
-        }
-        if grant.team.state != TeamState::Active {
-            return Err(KeyRefusal::TeamNotActive);
-        }
-        if !grant.key.accepts(from) {
-            return Err(KeyRefusal::NetworkNotAllowed);
-        }
+        grant.admits(from, now)?;
         Ok(Arc::clone(grant))
+    }
+
+    /// The access key with this id, for a caller who has yet to show that he has its secret. Whether it is in force is
+    /// for [`Grant::admits`], once he has. No I/O and no allocation.
+    ///
+    /// # Errors
+    /// [`KeyRefusal::Unknown`], or [`KeyRefusal::Unreadable`].
+    pub fn signer(&self, access_key_id: &str) -> Result<Arc<Grant>, KeyRefusal> {
+        let index = self.index.load();
+        let grant = index.keys.get(access_key_id).ok_or(KeyRefusal::Unknown)?;
+        match &grant.opening {
+            Opening::Signature(Some(_)) => Ok(Arc::clone(grant)),
+            Opening::Signature(None) => Err(KeyRefusal::Unreadable),
+            Opening::Digest(_) => Err(KeyRefusal::Unknown),
+        }
+    }
+
+    /// The ids of the access keys whose secrets cannot be decrypted: another secrets key encrypted them, or none is
+    /// configured.
+    #[must_use]
+    pub fn unreadable(&self) -> Vec<Arc<str>> {
+        let index = self.index.load();
+        let lost = index.keys.values().filter(|grant| matches!(grant.opening, Opening::Signature(None)));
+        let mut ids: Vec<_> = lost.filter(|grant| grant.key.revoked_at.is_none()).map(|g| g.key.id.clone()).collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// Every team, by name.
@@ -277,7 +351,7 @@ impl Directory {
             return Ok(false);
         }
         let contents = tables.load()?;
-        self.index.store(Arc::new(Index::of(&contents)));
+        self.index.store(Arc::new(Index::of(&contents, self.sealing.as_ref())));
         Ok(true)
     }
 
@@ -329,10 +403,11 @@ impl Directory {
     /// Issues a key. The answer is the only place where the key can be read.
     ///
     /// # Errors
-    /// When the team, project or environment does not exist, or the binding is not sound.
+    /// When the team, project or environment does not exist, or the binding is not sound; for an access key also when
+    /// there is nothing to encrypt its secret with.
     pub fn issue(&self, new: &NewKey, now: Timestamp) -> Result<IssuedKey, DirectoryError> {
         self.edit(|contents| {
-            let (key, secret) = key::issue(contents, new, now)?;
+            let (key, secret) = key::issue(contents, new, self.sealing.as_ref(), now)?;
             let record = key.record.clone();
             Ok((vec![Change::Key(key)], IssuedKey { record, secret }))
         })
@@ -344,7 +419,7 @@ impl Directory {
     /// When the key is missing, revoked or expired.
     pub fn rotate(&self, id: &str, overlap: Duration, now: Timestamp) -> Result<IssuedKey, DirectoryError> {
         self.edit(|contents| {
-            let (old, successor, secret) = key::rotate(contents, id, overlap, now)?;
+            let (old, successor, secret) = key::rotate(contents, id, overlap, self.sealing.as_ref(), now)?;
             let record = successor.record.clone();
             Ok((vec![Change::Key(old), Change::Key(successor)], IssuedKey { record, secret }))
         })
@@ -385,7 +460,7 @@ impl Directory {
             contents.apply(&changes);
             Ok((changes, value))
         })?;
-        self.index.store(Arc::new(Index::of(&contents)));
+        self.index.store(Arc::new(Index::of(&contents, self.sealing.as_ref())));
         drop(tables);
         Ok(value)
     }

@@ -1,6 +1,10 @@
-//! Virtual keys: their text form, what they are bound to, and how they are issued, rotated and revoked.
+//! Virtual keys: their text forms, what they are bound to, and how they are issued, rotated and revoked.
+//!
+//! A bearer key is `sk-tg-`, a public id and a secret, presented whole; the store keeps its digest. An access key is for
+//! clients that can only sign: an id `TGKA…` and a secret that never travels; the store keeps it encrypted.
 
 use crate::directory::{Contents, DirectoryError};
+use crate::seal::{Sealed, SecretsKey};
 use crate::team::{NAME_BYTES_MAX, TeamState};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -20,16 +24,37 @@ const ID_LEN: usize = 12;
 const SECRET_LEN: usize = 43;
 /// Characters of a whole key.
 const KEY_LEN: usize = PREFIX.len() + ID_LEN + 1 + SECRET_LEN;
+/// How the id of every access key begins.
+pub const ACCESS_KEY_PREFIX: &str = "TGKA";
+/// Characters of an access key's id after its prefix: 16 of 32 kinds carry 80 bits. As long as AWS's own.
+const ACCESS_KEY_ID_LEN: usize = 16;
+/// Characters of an access key's secret: as many as AWS's own; 40 of 62 kinds carry 238 bits.
+const ACCESS_KEY_SECRET_LEN: usize = 40;
 /// Most model patterns or source networks of one key.
 const LIST_MAX: usize = 256;
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// Base32: what AWS makes ids of access keys from.
+const ID_ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/// How the holder of a key proves that he has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyKind {
+    /// By presenting it.
+    #[default]
+    Bearer,
+    /// By signing with it, as AWS SDKs do (SigV4).
+    Aws,
+}
 
 /// A key as the store keeps it, without anything from which the key could be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyRecord {
-    /// The public id: the part of the key between its prefix and its secret.
+    /// The public id: the part of a bearer key between its prefix and its secret, or the id of an access key.
     pub id: Arc<str>,
+    /// How its holder proves that he has it.
+    pub kind: KeyKind,
     /// The team that owns it.
     pub team: Arc<str>,
     /// The project that it is bound to, if it is.
@@ -65,6 +90,8 @@ impl KeyRecord {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NewKey {
+    /// How its holder will prove that he has it.
+    pub kind: KeyKind,
     /// The team that will own it.
     pub team: String,
     /// The project to bind it to, one of the team's.
@@ -86,7 +113,7 @@ pub struct NewKey {
 pub struct IssuedKey {
     /// What the store keeps.
     pub record: KeyRecord,
-    /// The key itself. Nobody can show it again.
+    /// A bearer key itself, or the secret of an access key. Nobody can show it again.
     pub secret: Secret,
 }
 
@@ -94,7 +121,30 @@ pub struct IssuedKey {
 #[derive(Clone, Debug)]
 pub(crate) struct StoredKey {
     pub(crate) record: KeyRecord,
-    pub(crate) digest: KeyDigest,
+    pub(crate) proof: Proof,
+}
+
+/// What the store holds of a key's secret.
+#[derive(Clone, Debug)]
+pub(crate) enum Proof {
+    Digest(KeyDigest),
+    Sealed(Sealed),
+}
+
+impl Proof {
+    pub(crate) const fn digest(&self) -> Option<&KeyDigest> {
+        match self {
+            Self::Digest(digest) => Some(digest),
+            Self::Sealed(_) => None,
+        }
+    }
+
+    pub(crate) const fn sealed(&self) -> Option<&Sealed> {
+        match self {
+            Self::Digest(_) => None,
+            Self::Sealed(sealed) => Some(sealed),
+        }
+    }
 }
 
 /// SHA-256 of a whole key.
@@ -138,40 +188,74 @@ pub(crate) fn public_id(presented: &str) -> Option<&str> {
     (id.len() == ID_LEN && secret.len() == SECRET_LEN).then_some(id)
 }
 
-/// Appends this many random characters of the alphabet, each equally likely.
-fn push_random(text: &mut String, count: usize) -> Result<(), DirectoryError> {
+/// Appends this many random characters of an alphabet, each equally likely.
+fn push_random(text: &mut String, count: usize, alphabet: &[u8]) -> Result<(), DirectoryError> {
     let mut left = count;
     let mut bytes = [0_u8; 64];
+    // Bytes beyond the largest multiple of the alphabet's size would favour its beginning.
+    let fair = 256 - 256 % alphabet.len();
     while left > 0 {
         getrandom::fill(&mut bytes).map_err(|e| DirectoryError::NoRandomness(e.to_string()))?;
-        // 248 is the largest multiple of 62 in a byte: the rest would favour the alphabet's beginning.
-        for byte in bytes.iter().filter(|b| **b < 248).take(left) {
-            text.push(char::from(ALPHABET[usize::from(byte % 62)]));
+        for byte in bytes.iter().map(|b| usize::from(*b)).filter(|b| *b < fair).take(left) {
+            text.push(char::from(alphabet[byte % alphabet.len()]));
             left -= 1;
         }
     }
     Ok(())
 }
 
-/// A fresh key: its public id and the whole text.
-fn mint(contents: &Contents) -> Result<(Arc<str>, Secret), DirectoryError> {
+/// A key that nobody has yet.
+struct Minted {
+    id: Arc<str>,
+    secret: Secret,
+    proof: Proof,
+}
+
+/// A fresh key of this kind.
+fn mint(contents: &Contents, kind: KeyKind, sealing: Option<&SecretsKey>) -> Result<Minted, DirectoryError> {
+    let (prefix, id_len, alphabet): (_, _, &[u8]) = match kind {
+        KeyKind::Bearer => ("", ID_LEN, ALPHABET),
+        KeyKind::Aws => (ACCESS_KEY_PREFIX, ACCESS_KEY_ID_LEN, ID_ALPHABET),
+    };
     loop {
-        let mut id = String::with_capacity(ID_LEN);
-        push_random(&mut id, ID_LEN)?;
+        let mut id = prefix.to_owned();
+        push_random(&mut id, id_len, alphabet)?;
         if contents.keys.contains_key(id.as_str()) {
             continue;
         }
-        let mut text = String::with_capacity(KEY_LEN);
-        text.push_str(PREFIX);
-        text.push_str(&id);
-        text.push('-');
-        push_random(&mut text, SECRET_LEN)?;
-        return Ok((Arc::from(id), Secret::new(text)));
+        let (secret, proof) = match kind {
+            KeyKind::Bearer => bearer(&id)?,
+            KeyKind::Aws => access_key(&id, sealing.ok_or(DirectoryError::NoSecretsKey)?)?,
+        };
+        return Ok(Minted { id: Arc::from(id), secret, proof });
     }
 }
 
+fn bearer(id: &str) -> Result<(Secret, Proof), DirectoryError> {
+    let mut text = String::with_capacity(KEY_LEN);
+    text.push_str(PREFIX);
+    text.push_str(id);
+    text.push('-');
+    push_random(&mut text, SECRET_LEN, ALPHABET)?;
+    let digest = KeyDigest::of(&text);
+    Ok((Secret::new(text), Proof::Digest(digest)))
+}
+
+fn access_key(id: &str, sealing: &SecretsKey) -> Result<(Secret, Proof), DirectoryError> {
+    let mut text = String::with_capacity(ACCESS_KEY_SECRET_LEN);
+    push_random(&mut text, ACCESS_KEY_SECRET_LEN, ALPHABET)?;
+    let secret = Secret::new(text);
+    let sealed = sealing.seal(id, &secret)?;
+    Ok((secret, Proof::Sealed(sealed)))
+}
+
 /// A key with this binding.
-pub(crate) fn issue(contents: &Contents, new: &NewKey, now: Timestamp) -> Result<(StoredKey, Secret), DirectoryError> {
+pub(crate) fn issue(
+    contents: &Contents,
+    new: &NewKey,
+    sealing: Option<&SecretsKey>,
+    now: Timestamp,
+) -> Result<(StoredKey, Secret), DirectoryError> {
     let team = contents.team(&new.team)?;
     if team.state != TeamState::Active {
         return Err(DirectoryError::TeamNotActive { team: team.name.clone(), state: team.state });
@@ -196,9 +280,10 @@ pub(crate) fn issue(contents: &Contents, new: &NewKey, now: Timestamp) -> Result
             "a key has a label of at most {NAME_BYTES_MAX} bytes, {LIST_MAX} model patterns and {LIST_MAX} networks"
         )));
     }
-    let (id, secret) = mint(contents)?;
+    let Minted { id, secret, proof } = mint(contents, new.kind, sealing)?;
     let record = KeyRecord {
         id,
+        kind: new.kind,
         team: team.name.clone(),
         project: new.project.as_deref().map(Arc::from),
         environment: new.environment.as_deref().map(Arc::from),
@@ -210,7 +295,7 @@ pub(crate) fn issue(contents: &Contents, new: &NewKey, now: Timestamp) -> Result
         revoked_at: None,
         rotated_from: None,
     };
-    Ok((StoredKey { record, digest: KeyDigest::of(secret.expose()) }, secret))
+    Ok((StoredKey { record, proof }, secret))
 }
 
 /// A successor with the same binding and the same length of life, and the old key with its end set.
@@ -218,6 +303,7 @@ pub(crate) fn rotate(
     contents: &Contents,
     id: &str,
     overlap: Duration,
+    sealing: Option<&SecretsKey>,
     now: Timestamp,
 ) -> Result<(StoredKey, StoredKey, Secret), DirectoryError> {
     let old = contents.key(id)?;
@@ -225,7 +311,7 @@ pub(crate) fn rotate(
     if ended {
         return Err(DirectoryError::KeyEnded { id: old.record.id.clone() });
     }
-    let (new_id, secret) = mint(contents)?;
+    let Minted { id: new_id, secret, proof } = mint(contents, old.record.kind, sealing)?;
     let life = old.record.expires_at.map(|at| at.since(old.record.created_at));
     let successor = KeyRecord {
         id: new_id,
@@ -237,7 +323,7 @@ pub(crate) fn rotate(
     let end = now.after(overlap);
     let mut outgoing = old.clone();
     outgoing.record.expires_at = Some(old.record.expires_at.map_or(end, |at| at.min(end)));
-    Ok((outgoing, StoredKey { record: successor, digest: KeyDigest::of(secret.expose()) }, secret))
+    Ok((outgoing, StoredKey { record: successor, proof }, secret))
 }
 
 /// The key, revoked. Revoking twice keeps the first time.

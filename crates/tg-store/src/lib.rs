@@ -8,14 +8,16 @@ pub mod error;
 pub mod journal;
 pub mod key;
 pub mod ledger;
+pub mod seal;
 pub mod store;
 pub mod team;
 
 pub use directory::{Directory, DirectoryError, Grant, KeyRefusal};
 pub use error::StoreError;
 pub use journal::{Found, Journal, JournalError, OpenEntry, Recovered, Tally, Ticket, WorkerJournal};
-pub use key::{IssuedKey, KeyRecord, NewKey};
+pub use key::{IssuedKey, KeyKind, KeyRecord, NewKey};
 pub use ledger::{CallFilter, Dimension, Figures, Filter, Ledger, LedgerWriter, Report, ReportQuery, ReportRow};
+pub use seal::{BadSecretsKey, SecretsKey};
 pub use store::Store;
 pub use team::{
     DeclaredTeam, Owner, SyncReport, TagPolicy, TagSources, TeamPolicy, TeamRecord, TeamState, UnknownProject,

@@ -4,6 +4,7 @@ use crate::backends::sqlite::{self, Database};
 use crate::directory::Directory;
 use crate::error::StoreError;
 use crate::ledger::{Ledger, LedgerWriter};
+use crate::seal::SecretsKey;
 use std::path::Path;
 
 /// A store that exists and has this binary's schema. Holds no connection: each part opens its own.
@@ -28,12 +29,22 @@ impl Store {
         self.database.place()
     }
 
-    /// Opens the teams and keys, and reads them into memory.
+    /// Opens the teams and keys, and reads them into memory. Without the operator's secrets key, see
+    /// [`Store::directory_with`].
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn directory(&self) -> Result<Directory, StoreError> {
-        Directory::new(sqlite::DirectoryTables::open(&self.database)?)
+        self.directory_with(None)
+    }
+
+    /// Opens the teams and keys, and reads them into memory. Access keys can be made and used only with the secrets
+    /// key under which their secrets are kept; everything else works without.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn directory_with(&self, secrets_key: Option<SecretsKey>) -> Result<Directory, StoreError> {
+        Directory::new(sqlite::DirectoryTables::open(&self.database)?, secrets_key)
     }
 
     /// Opens the ledger for appending. One writer is meant to exist per process, owned by the metering thread.

@@ -48,7 +48,7 @@ class Base:
             if signed:
                 options["aws_access_key_id"] = "AKIDWRONG" if self.key == "wrong-key" else aws["access_key_id"]
                 options["aws_secret_access_key"] = aws["secret_access_key"]
-            else:
+            if endpoint.startswith("https:"):
                 options["verify"] = self.plan.get("ca") or None
             config = Config(retries={"total_max_attempts": 1}, read_timeout=20)
             CLIENTS[endpoint, self.key] = boto3.session.Session().client("bedrock-runtime", config=config, **options)

@@ -183,6 +183,7 @@ fn gateway(program: &Path, document: &str, listen: &str) -> Result<Gateway> {
         ("PROOF_KEY", tg_sim::DEFAULT_KEY),
         ("PROOF_KEY_ID", tg_sim::DEFAULT_ACCESS_KEY_ID),
         ("PROOF_SECRET", tg_sim::DEFAULT_SECRET_ACCESS_KEY),
+        ("PROOF_SECRETS_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
     ];
     Gateway::start(&Recipe { program, document, listen, environment: &environment, core: None })
 }
@@ -199,7 +200,7 @@ fn document(sim: &Sim, prices: &Path) -> String {
         urls.bedrock, urls.anthropic, urls.openai, urls.compatible
     );
     text += &format!(
-        "pricing: {{ overrides: '{}' }}\ntelemetry: {{ log: {{ level: warn }} }}\nmodels:\n",
+        "identity: {{ secrets_key: 'env:PROOF_SECRETS_KEY' }}\npricing: {{ overrides: '{}' }}\ntelemetry: {{ log: {{ level: warn }} }}\nmodels:\n",
         prices.display()
     );
     for offer in OFFERS {

@@ -118,15 +118,16 @@ struct Doors<'a> {
 }
 
 /// What `tallygate certs` made.
-struct Certs {
+pub(super) struct Certs {
     folder: tempfile::TempDir,
-    ca: PathBuf,
+    /// The authority to trust.
+    pub(super) ca: PathBuf,
     certificate: PathBuf,
     key: PathBuf,
 }
 
 impl Certs {
-    fn make(program: &Path) -> Result<Self> {
+    pub(super) fn make(program: &Path) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("tallygate-certs-").tempdir()?;
         let output = Command::new(program).args(["certs", "--dir"]).arg(folder.path()).output()?;
         let text = String::from_utf8_lossy(&output.stdout);
@@ -137,44 +138,57 @@ impl Certs {
         Ok(Self { ca: path("authority:")?, certificate: path("certificate:")?, key: path("key:")?, folder })
     }
 
-    fn listen(&self) -> String {
+    /// Members of `listen` for a gateway that uses them.
+    pub(super) fn listen(&self) -> String {
         debug_assert!(self.certificate.starts_with(self.folder.path()));
         format!(", tls: {{ certificate: '{}', key: '{}' }}", self.certificate.display(), self.key.display())
     }
 }
 
 /// The program that drives the SDKs of one language.
-struct Sdks {
+pub(super) struct Sdks {
     program: PathBuf,
     folder: PathBuf,
     script: &'static str,
     /// `{sdk: {dialect: [feature]}}`.
-    offered: Value,
+    pub(super) offered: Value,
 }
 
 fn clients() -> Result<Vec<Sdks>> {
-    let both = [
-        (setup::python(), root().join("tests/sdk/python"), "client.py"),
-        (PathBuf::from("node"), setup::node_folder(), "client.mjs"),
-    ];
-    let sdks = both.into_iter().map(|(program, folder, script)| {
-        let listed = command(&program.to_string_lossy(), [script, "--list"]).current_dir(&folder).output()?;
-        let offered = serde_json::from_slice(&listed.stdout)
-            .with_context(|| format!("{script} --list: {}", String::from_utf8_lossy(&listed.stderr)))?;
-        Ok(Sdks { program, folder, script, offered })
-    });
-    sdks.collect()
+    Ok(vec![Sdks::python()?, Sdks::node()?])
 }
 
 impl Sdks {
+    /// Those for Python.
+    pub(super) fn python() -> Result<Self> {
+        Self::listed(setup::python(), root().join("tests/sdk/python"), "client.py")
+    }
+
+    /// Those for Node.
+    pub(super) fn node() -> Result<Self> {
+        Self::listed(PathBuf::from("node"), setup::node_folder(), "client.mjs")
+    }
+
+    fn listed(program: PathBuf, folder: PathBuf, script: &'static str) -> Result<Self> {
+        let listed = command(&program.to_string_lossy(), [script, "--list"]).current_dir(&folder).output()?;
+        let offered = serde_json::from_slice(&listed.stdout)
+            .with_context(|| format!("{script} --list: {}", String::from_utf8_lossy(&listed.stderr)))?;
+        Ok(Self { program, folder, script, offered })
+    }
+
     fn run(&self, doors: &Doors<'_>) -> Result<Vec<Value>> {
         let plan = json!({
             "base_url": doors.plain.base(), "https_base_url": doors.tls.base(), "ca": doors.certs.ca,
             "key": doors.plain.key(), "aws": { "auth": "bearer", "region": "us-east-1" }, "cells": self.cells(doors),
         });
+        self.drive(&plan, &doors.certs.ca)
+    }
+
+    /// Runs a plan; answers a result for each of its cells.
+    pub(super) fn drive(&self, plan: &Value, ca: &Path) -> Result<Vec<Value>> {
         let mut client = command(&self.program.to_string_lossy(), [self.script]);
         client.current_dir(&self.folder).stdin(Stdio::piped()).stdout(Stdio::piped());
-        client.env("SSL_CERT_FILE", &doors.certs.ca).env("NODE_EXTRA_CA_CERTS", &doors.certs.ca);
+        client.env("SSL_CERT_FILE", ca).env("NODE_EXTRA_CA_CERTS", ca);
         let mut child = client.spawn().with_context(|| format!("cannot run {}", self.program.display()))?;
         let mut input = child.stdin.take().context("no input")?;
         // The client reads its whole plan before it writes.

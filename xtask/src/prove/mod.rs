@@ -1,5 +1,6 @@
 //! Claims about the whole product, each proved against the real program with simulated providers.
 
+mod bedrock;
 mod findings;
 mod house;
 mod ledger;
@@ -21,11 +22,13 @@ pub enum Claim {
     Ledger,
     /// Streams arrive whole and in order, end when their caller leaves, and cost little memory
     Streams,
+    /// AWS clients that sign are verified as AWS would, and served over plain and TLS connections
+    Bedrock,
 }
 
 impl Claim {
     /// Every claim, in the order in which the suite proves them.
-    pub const ALL: [Self; 3] = [Self::Matrix, Self::Ledger, Self::Streams];
+    pub const ALL: [Self; 4] = [Self::Matrix, Self::Ledger, Self::Streams, Self::Bedrock];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
@@ -33,6 +36,7 @@ impl Claim {
             Self::Matrix => "matrix",
             Self::Ledger => "ledger",
             Self::Streams => "streams",
+            Self::Bedrock => "bedrock",
         }
     }
 }
@@ -84,6 +88,7 @@ pub fn tally(claim: Claim, length: Length) -> Result<Tally> {
         Claim::Matrix => matrix::prove(&program, length),
         Claim::Ledger => block_on(ledger::prove(&program, length)),
         Claim::Streams => block_on(streams::prove(&program, length)),
+        Claim::Bedrock => bedrock::prove(&program, length),
     }
 }
 

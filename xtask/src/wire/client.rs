@@ -96,7 +96,19 @@ impl Client {
     /// # Errors
     /// When the answer is no success, or no JSON.
     pub async fn get(&self, url: &str) -> Result<Value> {
-        let request = Request::get(url).body(Full::default())?;
+        self.json(url, Request::get(url).body(Full::default())?).await
+    }
+
+    /// Posts JSON to an absolute address, and gets JSON.
+    ///
+    /// # Errors
+    /// When the answer is no success, or no JSON.
+    pub async fn post(&self, url: &str, body: &Value) -> Result<Value> {
+        let body = Full::from(body.to_string());
+        self.json(url, Request::post(url).header("content-type", "application/json").body(body)?).await
+    }
+
+    async fn json(&self, url: &str, request: Request<Full<Bytes>>) -> Result<Value> {
         let response = self.http.request(request).await.with_context(|| url.to_owned())?;
         let status = response.status();
         let body = response.into_body().collect().await?.to_bytes();

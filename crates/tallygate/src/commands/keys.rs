@@ -6,7 +6,7 @@ use super::teams::{Output, text_of};
 use super::terminal::say;
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use tg_admin::api::{IssuedKey, Key, NewKey, Rotation};
+use tg_admin::api::{IssuedKey, Key, KeyKind, NewKey, Rotation};
 use tg_config::grammar::Pattern;
 
 /// A key is what an application presents to the gateway, in the place of a provider's key. It belongs to a team.
@@ -79,6 +79,10 @@ struct Create {
     /// What it is for
     #[arg(long, default_value = "", hide_default_value = true)]
     label: String,
+    /// Make an access key (an id and a secret) for AWS SDKs that can only sign. Needs `identity.secrets_key` in the
+    /// configuration
+    #[arg(long)]
+    aws: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -110,8 +114,8 @@ impl Keys {
 
 impl From<Create> for NewKey {
     fn from(create: Create) -> Self {
-        let Create { team, project, environment, models, networks, expires, label, .. } = create;
-        Self { team, project, environment, models, networks, expires, label }
+        let Create { team, project, environment, models, networks, expires, label, aws, .. } = create;
+        Self { team, project, environment, models, networks, expires, label, aws }
     }
 }
 
@@ -119,10 +123,12 @@ fn list(keys: &[Key]) -> String {
     if keys.is_empty() {
         return "there are no keys; make one by `tallygate keys create --team NAME`".to_owned();
     }
-    let mut listing = Listing::new(&["id", "state", "team", "project", "environment", "created", "expires", "label"]);
+    let mut listing =
+        Listing::new(&["id", "kind", "state", "team", "project", "environment", "created", "expires", "label"]);
     for key in keys {
         listing.row([
             key.id.clone(),
+            key.kind.as_str().to_owned(),
             key.state.as_str().to_owned(),
             key.team.clone(),
             or_dash(key.project.as_deref().unwrap_or_default()),
@@ -149,6 +155,7 @@ fn sheet(key: &Key) -> String {
     let of_team = |list: &[String], all: &str| if list.is_empty() { all.to_owned() } else { list.join(", ") };
     let mut listing = Listing::sheet();
     listing.row(["key".to_owned(), key.id.clone()]);
+    listing.row(["kind".to_owned(), key.kind.as_str().to_owned()]);
     listing.row(["state".to_owned(), key.state.as_str().to_owned()]);
     listing.row(["team".to_owned(), key.team.clone()]);
     listing.row(["project".to_owned(), or_dash(key.project.as_deref().unwrap_or_default())]);
@@ -172,18 +179,26 @@ fn instructions(issued: &IssuedKey) -> String {
     let IssuedKey { key, secret } = issued;
     let ends = key.expires_at.map_or_else(String::new, |at| format!(", ends {at}"));
     let replaces = key.rotated_from.as_ref().map_or_else(String::new, |old| format!(", replaces {old}"));
-    format!(
-        "key {} of team {}{ends}{replaces}; shown this once:\n\n  export TALLYGATE_KEY={}\n\n\
-         in the place of a provider's key, with GATEWAY the address of `listen` (https:// where it has TLS):\n\
-         \x20 OpenAI SDKs     OPENAI_API_KEY=$TALLYGATE_KEY OPENAI_BASE_URL=http://GATEWAY/v1\n\
-         \x20 Anthropic SDKs  ANTHROPIC_API_KEY=$TALLYGATE_KEY ANTHROPIC_BASE_URL=http://GATEWAY\n\
-         \x20 AWS SDKs        AWS_BEARER_TOKEN_BEDROCK=$TALLYGATE_KEY \
-         AWS_ENDPOINT_URL_BEDROCK_RUNTIME=https://GATEWAY\n\
-         \x20                 (AWS SDKs send it over https only; see `tallygate certs`)",
-        key.id,
-        printable(&key.team),
-        secret.expose(),
-    )
+    let made = format!("key {} of team {}{ends}{replaces}; shown this once:", key.id, printable(&key.team));
+    let (secret, id) = (secret.expose(), &key.id);
+    let use_it = match key.kind {
+        KeyKind::Bearer => format!(
+            "  export TALLYGATE_KEY={secret}\n\n\
+             in the place of a provider's key, with GATEWAY the address of `listen` (https:// where it has TLS):\n\
+             \x20 OpenAI SDKs     OPENAI_API_KEY=$TALLYGATE_KEY OPENAI_BASE_URL=http://GATEWAY/v1\n\
+             \x20 Anthropic SDKs  ANTHROPIC_API_KEY=$TALLYGATE_KEY ANTHROPIC_BASE_URL=http://GATEWAY\n\
+             \x20 AWS SDKs        AWS_BEARER_TOKEN_BEDROCK=$TALLYGATE_KEY \
+             AWS_ENDPOINT_URL_BEDROCK_RUNTIME=https://GATEWAY\n\
+             \x20                 (AWS SDKs send it over https only; see `tallygate certs`)"
+        ),
+        KeyKind::Aws => format!(
+            "  export AWS_ACCESS_KEY_ID={id}\n  export AWS_SECRET_ACCESS_KEY={secret}\n\n\
+             for AWS SDKs and the AWS CLI, with GATEWAY the address of `listen` (https:// where it has TLS):\n\
+             \x20 AWS_REGION=us-east-1 AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://GATEWAY\n\
+             \x20 (any region will do; unset AWS_SESSION_TOKEN and AWS_BEARER_TOKEN_BEDROCK)"
+        ),
+    };
+    format!("{made}\n\n{use_it}")
 }
 
 #[cfg(test)]

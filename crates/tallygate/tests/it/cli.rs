@@ -146,6 +146,36 @@ fn store_and_running_gateway_answer_alike() {
 }
 
 #[test]
+fn an_access_key_is_made_under_the_configurations_secrets_key() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let file = "providers: [{name: local, kind: openai_compatible, base_url: 'http://127.0.0.1:9/v1'}]\n\
+                identity: {secrets_key: 'file:secrets.key'}\n";
+    std::fs::write(at.join("tallygate.yaml"), file).unwrap();
+    std::fs::write(at.join("secrets.key"), "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=\n").unwrap();
+    good(at, &["teams", "create", "search"]);
+    let create = ["keys", "create", "--team", "search", "--aws"];
+    let printed = good(at, &create);
+    let word = |name: &str| printed.split_whitespace().find_map(|word| word.strip_prefix(name)).unwrap().to_owned();
+    let (id, secret) = (word("AWS_ACCESS_KEY_ID="), word("AWS_SECRET_ACCESS_KEY="));
+    assert_eq!(printed.matches(&secret).count(), 1);
+    let list = good(at, &["keys", "list"]);
+    assert!(list.contains(&id) && list.contains("aws") && !list.contains(&secret), "{list}");
+    assert!(good(at, &["keys", "rotate", &id]).contains("AWS_ACCESS_KEY_ID=TGKA"));
+
+    let store = ["--store", "tallygate.db"];
+    let without = bad(at, &[&create[..], &store].concat(), 1);
+    assert!(without.contains("identity.secrets_key"), "{without}");
+    good(at, &[&create[..], &store, &["--config", "tallygate.yaml"]].concat());
+    std::fs::write(at.join("secrets.key"), "too-short\n").unwrap();
+    for arguments in [&create[..], &["check"]] {
+        let refused = bad(at, arguments, 1);
+        assert!(refused.contains("identity.secrets_key") && refused.contains("openssl"), "{refused}");
+        assert!(!refused.contains("too-short"), "{refused}");
+    }
+}
+
+#[test]
 fn a_key_is_printed_once_with_its_use() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();

@@ -20,6 +20,7 @@ mod recorder;
 mod refusals;
 mod reload;
 mod secrecy;
+mod signed;
 mod speak;
 mod stream_ends;
 mod wire;

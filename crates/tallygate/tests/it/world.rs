@@ -26,6 +26,7 @@ pub(crate) const HAIKU: &str = "us.anthropic.claude-haiku-4-5-20251001-v1:0";
 pub(crate) struct Setup {
     /// Members of `listen` beside address and workers.
     pub(crate) listen: String,
+    pub(crate) identity: String,
     pub(crate) pricing: String,
     pub(crate) streams: String,
     /// Timeouts of every simulated provider.
@@ -44,6 +45,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             listen: String::new(),
+            identity: "{}".to_owned(),
             pricing: "{}".to_owned(),
             streams: "{}".to_owned(),
             timeouts: "{}".to_owned(),
@@ -62,6 +64,7 @@ pub(crate) fn secret(name: &str) -> Option<String> {
         "SIM_KEY" => Some(DEFAULT_KEY.to_owned()),
         "SIM_ID" => Some(DEFAULT_ACCESS_KEY_ID.to_owned()),
         "SIM_SECRET" => Some(DEFAULT_SECRET_ACCESS_KEY.to_owned()),
+        "SECRETS_KEY" => Some("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned()),
         "BAD_KEY" => Some("a-key-that-no-provider-knows".to_owned()),
         _ => None,
     }
@@ -69,13 +72,14 @@ pub(crate) fn secret(name: &str) -> Option<String> {
 
 /// The whole configuration. `on-X` is served by provider X; `dead` never answers.
 pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> String {
-    let Setup { listen, pricing, streams, timeouts, providers, models, teams, .. } = setup;
+    let Setup { listen, identity, pricing, streams, timeouts, providers, models, teams, .. } = setup;
     let (urls, folder) = (&sim.urls, folder.display());
     let providers = providers.replace("BEDROCK_URL", &urls.bedrock).replace("STS_URL", &urls.sts);
     let mut text = format!(
         "listen: {{ address: '127.0.0.1:0', workers: 1{listen} }}\n\
          admin: {{ address: '127.0.0.1:0' }}\n\
          store: {{ path: '{folder}/tallygate.db' }}\n\
+         identity: {identity}\n\
          pricing: {pricing}\n\
          streams: {streams}\n\
          providers:\n\

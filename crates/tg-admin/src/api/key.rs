@@ -9,6 +9,7 @@ use tg_config::grammar::Pattern;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::secret::Secret;
 use tg_store::key::KeyRecord;
+use tg_store::{KeyKind as Kind, NewKey as StoredNewKey};
 
 /// Whether a key is let in, as far as the key itself decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -34,11 +35,45 @@ impl KeyState {
     }
 }
 
+/// How the holder of a key proves that he has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyKind {
+    /// By presenting it.
+    #[default]
+    Bearer,
+    /// By signing with it, as AWS SDKs do (SigV4).
+    Aws,
+}
+
+impl KeyKind {
+    /// The name in answers and tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bearer => "bearer",
+            Self::Aws => "aws",
+        }
+    }
+}
+
+impl From<Kind> for KeyKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Bearer => Self::Bearer,
+            Kind::Aws => Self::Aws,
+        }
+    }
+}
+
 /// A key, without anything from which it could be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Key {
-    /// The public id: the part of the key between its prefix and its secret.
+    /// The public id: the part of a bearer key between its prefix and its secret, or the id of an access key.
     pub id: String,
+    /// How its holder proves that he has it.
+    #[serde(default)]
+    pub kind: KeyKind,
     /// The team that owns it.
     pub team: String,
     /// The project that it is bound to, if it is.
@@ -69,6 +104,7 @@ impl Key {
     pub fn at(record: &KeyRecord, now: Timestamp) -> Self {
         Self {
             id: record.id.to_string(),
+            kind: record.kind.into(),
             team: record.team.to_string(),
             project: record.project.as_deref().map(str::to_owned),
             environment: record.environment.as_deref().map(str::to_owned),
@@ -122,6 +158,10 @@ pub struct NewKey {
     #[serde(default)]
     #[schemars(length(max = 128))]
     pub label: String,
+    /// Make an access key, for clients that can only sign (SigV4), instead of a bearer key. Needs
+    /// `identity.secrets_key` in the configuration.
+    #[serde(default)]
+    pub aws: bool,
 }
 
 impl NewKey {
@@ -129,7 +169,7 @@ impl NewKey {
     ///
     /// # Errors
     /// Everything that is wrong with the texts.
-    pub fn resolve(&self, now: Timestamp) -> Result<tg_store::NewKey, Vec<String>> {
+    pub fn resolve(&self, now: Timestamp) -> Result<StoredNewKey, Vec<String>> {
         let mut problems = Vec::new();
         let networks = self.networks.iter().enumerate().filter_map(|(number, text)| {
             network(text).map_err(|problem| problems.push(format!("networks[{number}]: {problem}"))).ok()
@@ -141,7 +181,8 @@ impl NewKey {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(tg_store::NewKey {
+        Ok(StoredNewKey {
+            kind: if self.aws { Kind::Aws } else { Kind::Bearer },
             team: self.team.clone(),
             project: self.project.clone(),
             environment: self.environment.clone(),
@@ -184,7 +225,8 @@ impl Rotation {
 pub struct IssuedKey {
     /// What the store keeps.
     pub key: Key,
-    /// The key itself, for the caller's `Authorization: Bearer`. Nobody can show it again.
+    /// A bearer key itself, for the caller's `Authorization: Bearer`; or the secret of the access key whose id is the
+    /// key's. Nobody can show it again.
     #[serde(serialize_with = "expose", deserialize_with = "take")]
     #[schemars(with = "String")]
     pub secret: Secret,

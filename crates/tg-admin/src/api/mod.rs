@@ -9,7 +9,7 @@ pub mod time;
 
 pub use amount::{Amount, Usage};
 pub use call::{Asked, Attribution, Call, CallPage, Calls, Cost, Served, Timing};
-pub use key::{IssuedKey, Key, KeyPage, KeyState, NewKey, Rotation};
+pub use key::{IssuedKey, Key, KeyKind, KeyPage, KeyState, NewKey, Rotation};
 pub(crate) use report::dimensions;
 pub use report::{Figures, Part, Report, ReportRequest, Row};
 pub use team::{NewTeam, Policy, Tags, Team, TeamPage};

@@ -20,9 +20,11 @@ use tg_net::resolve::Resolver;
 use tg_net::tasks::{Task, spawn};
 use tg_net::tls::TrustedRoots;
 use tg_store::team::{DeclaredTeam, TeamPolicy};
-use tg_store::{Directory, Store};
+use tg_store::{Directory, SecretsKey, Store};
 
 pub const NOW: i64 = 1_800_000_000;
+
+const SECRETS_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
 pub struct Bed {
     pub addr: SocketAddr,
@@ -69,9 +71,14 @@ impl Bed {
     }
 
     pub fn with(token: Option<&str>, addr: &str) -> Self {
+        Self::sealing_with(Some(SECRETS_KEY), token, addr)
+    }
+
+    pub fn sealing_with(secrets_key: Option<&str>, token: Option<&str>, addr: &str) -> Self {
+        let secrets_key = secrets_key.map(|text| SecretsKey::parse(&Secret::new(text)).unwrap());
         let folder = TempDir::new().unwrap();
         let store = Store::open(folder.path().join("store.db")).unwrap();
-        let directory = Arc::new(store.directory().unwrap());
+        let directory = Arc::new(store.directory_with(secrets_key).unwrap());
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(NOW)));
         let ready = Arc::new(AtomicBool::new(true));
         let parts = Parts {

@@ -134,6 +134,31 @@ async fn a_key_is_shown_once_rotated_and_revoked() {
 }
 
 #[tokio::test]
+async fn an_access_key_is_made_and_rotated_where_its_secret_can_be_kept() {
+    let bed = Bed::open();
+    team(&bed, "search").await;
+    let issued = bed.post(KEYS, json!({"team": "search", "project": "ranking", "aws": true})).await.expect(201);
+    let (id, secret) = (issued["key"]["id"].as_str().unwrap(), issued["secret"].as_str().unwrap());
+    assert_eq!(issued["key"]["kind"], "aws");
+    assert!(id.starts_with("TGKA") && secret.len() == 40, "{id}");
+    assert_eq!(bed.directory.signer(id).unwrap().signing_secret().unwrap().expose(), secret);
+    let rotated = bed.post(&format!("{KEYS}/{id}/rotate"), json!({})).await.expect(201);
+    assert_eq!((&rotated["key"]["kind"], &rotated["key"]["project"]), (&json!("aws"), &json!("ranking")));
+    bed.post(KEYS, json!({"team": "search"})).await.expect(201);
+    let list = bed.get(KEYS).await;
+    assert!(!list.text.contains(secret), "{}", list.text);
+    let kinds: Vec<_> = list.json()["keys"].as_array().unwrap().iter().map(|key| key["kind"].clone()).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == "aws").count(), 2, "{kinds:?}");
+    assert_eq!(kinds.iter().filter(|kind| **kind == "bearer").count(), 1, "{kinds:?}");
+
+    let bed = Bed::sealing_with(None, None, "127.0.0.1:0");
+    team(&bed, "search").await;
+    let refused = bed.post(KEYS, json!({"team": "search", "aws": true})).await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (409, "no_secrets_key"));
+    assert!(refused.message().contains("identity.secrets_key"), "{}", refused.text);
+}
+
+#[tokio::test]
 async fn an_overlap_of_nothing_ends_the_old_key_at_once() {
     let bed = Bed::open();
     team(&bed, "search").await;

@@ -1,6 +1,6 @@
 //! To whom calls are booked: teams, their projects, environments and tags.
 
-use crate::grammar::{Name, Pattern};
+use crate::grammar::{Name, Pattern, SecretRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,9 @@ pub struct Identity {
     pub unknown_project: UnknownProject,
     /// Which tags of callers are booked.
     pub tags: Tags,
+    /// What the secrets of access keys (`tallygate keys create --aws`) are encrypted with in the store: 32 bytes in
+    /// base64, as `openssl rand -base64 32` makes them. Absent: there are no access keys.
+    pub secrets_key: Option<SecretRef>,
 }
 
 /// What to do with a call that names a project which its team does not have.

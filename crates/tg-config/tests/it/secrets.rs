@@ -2,7 +2,7 @@
 
 use std::fs;
 use tg_config::load::from_text;
-use tg_config::secrets::resolve_secrets;
+use tg_config::secrets::{resolve_secrets, resolve_secrets_key};
 
 #[test]
 fn all_are_read_or_all_problems_told() {
@@ -53,4 +53,22 @@ fn all_are_read_or_all_problems_told() {
     assert_eq!(secrets.header(&provider.headers["x-plain"]).unwrap().expose(), "p");
     assert_eq!(secrets.get(document.admin.token.as_ref().unwrap()).unwrap().expose(), "t0ken");
     assert!(!format!("{secrets:?}").contains("s3cret"));
+}
+
+#[test]
+fn who_works_on_the_store_alone_needs_no_other_secret() {
+    let text = |reference: &str| {
+        format!(
+            "identity: {{secrets_key: '{reference}'}}\n\
+             providers: [{{name: a, kind: anthropic, api_key: env:ABSENT}}]\n"
+        )
+    };
+    let environment = |name: &str| (name == "SECRETS_KEY").then(|| "k3y".to_owned());
+    let resolve = |text: &str| resolve_secrets_key(&from_text("test", text).unwrap(), &environment);
+    assert_eq!(resolve(&text("env:SECRETS_KEY")).unwrap().unwrap().expose(), "k3y");
+    assert_eq!(resolve("providers: [{name: a, kind: anthropic, api_key: env:ABSENT}]").unwrap(), None);
+    let problems = resolve(&text("env:OTHER")).unwrap_err();
+    assert_eq!(problems.all[0].path.to_string(), "identity.secrets_key");
+    let all = resolve_secrets(&from_text("test", &text("env:OTHER")).unwrap(), &environment).unwrap_err();
+    assert_eq!(all.all.len(), 2, "{all}");
 }

@@ -1,12 +1,13 @@
 //! Teams and keys.
 
 use crate::fixture::at;
-use crate::on_every_store;
+use crate::{Bed, on_every_store};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
+use tg_kernel::secret::Secret;
 use tg_store::{
-    DeclaredTeam, Directory, DirectoryError, IssuedKey, KeyRefusal, NewKey, Owner, TagPolicy, TagSources, TeamPolicy,
-    TeamState, UnknownProject,
+    DeclaredTeam, Directory, DirectoryError, IssuedKey, KeyKind, KeyRefusal, NewKey, Owner, SecretsKey, TagPolicy,
+    TagSources, TeamPolicy, TeamState, UnknownProject,
 };
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -349,5 +350,94 @@ fn edits_at_once_are_published_in_their_order() {
         for key in &keys {
             assert_eq!(refusal(&directory, key, 2), Some(KeyRefusal::Revoked));
         }
+    });
+}
+
+fn secrets_key(letter: char) -> SecretsKey {
+    // 43 characters of base64 are 32 bytes when the last of them ends in zeros.
+    SecretsKey::parse(&Secret::new(format!("{}A=", letter.to_string().repeat(42)))).unwrap()
+}
+
+fn new_access_key(team: &str) -> NewKey {
+    NewKey { kind: KeyKind::Aws, ..new_key(team) }
+}
+
+fn opened(bed: &Bed, letter: char) -> Directory {
+    bed.open().directory_with(Some(secrets_key(letter))).unwrap()
+}
+
+#[test]
+fn an_access_key_s_secret_is_read_again_and_kept_encrypted() {
+    on_every_store(|bed| {
+        let directory = opened(bed, 'a');
+        directory.create_team("search", policy(&["ranking"]), at(0)).unwrap();
+        let new = NewKey { project: Some("ranking".to_owned()), ..new_access_key("search") };
+        let key = directory.issue(&new, at(0)).unwrap();
+        let (id, secret) = (key.record.id.clone(), key.secret.expose().to_owned());
+        assert!(id.len() == 20 && id.starts_with("TGKA"), "{id}");
+        assert!(id.bytes().all(|b| b.is_ascii_uppercase() || (b'2'..=b'7').contains(&b)), "{id}");
+        assert!(secret.len() == 40 && secret.bytes().all(|b| b.is_ascii_alphanumeric()));
+        for directory in [&directory, &opened(bed, 'a')] {
+            let grant = directory.signer(&id).unwrap();
+            assert_eq!(grant.signing_secret().map(Secret::expose), Some(&*secret));
+            assert_eq!((&grant.key, grant.principal.project.as_deref()), (&key.record, Some("ranking")));
+            assert!(!format!("{directory:?} {grant:?}").contains(&secret));
+            for presented in [&*secret, &*id, &format!("sk-tg-{id}-{secret}")] {
+                assert_eq!(directory.find(presented, HERE, at(0)).err(), Some(KeyRefusal::Unknown), "it is no bearer");
+            }
+        }
+        let bearer = issue(&directory, "search");
+        assert_eq!(directory.signer(&bearer.record.id).err(), Some(KeyRefusal::Unknown), "a bearer does not sign");
+        for file in std::fs::read_dir(bed.folder.path()).unwrap() {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            assert!(!bytes.windows(secret.len()).any(|w| w == secret.as_bytes()), "the secret is in a file");
+        }
+    });
+}
+
+#[test]
+fn access_keys_end_as_other_keys_do() {
+    on_every_store(|bed| {
+        let directory = opened(bed, 'a');
+        directory.create_team("search", policy(&[]), at(0)).unwrap();
+        let new = NewKey { networks: vec!["127.0.0.0/8".parse().unwrap()], ..new_access_key("search") };
+        let old = directory.issue(&new, at(0)).unwrap();
+        let admits = |key: &IssuedKey, seconds| directory.signer(&key.record.id).unwrap().admits(HERE, at(seconds));
+        let successor = directory.rotate(&old.record.id, Duration::from_secs(60), at(0)).unwrap();
+        assert_eq!(successor.record.kind, KeyKind::Aws);
+        assert!(directory.signer(&successor.record.id).unwrap().signing_secret().is_some());
+        assert_eq!((admits(&old, 59), admits(&old, 60)), (Ok(()), Err(KeyRefusal::Expired)));
+        let far = directory.signer(&successor.record.id).unwrap().admits("10.0.0.1".parse().unwrap(), at(0));
+        assert_eq!(far, Err(KeyRefusal::NetworkNotAllowed));
+        directory.set_team_state("search", TeamState::Disabled, at(1)).unwrap();
+        assert_eq!(admits(&successor, 1), Err(KeyRefusal::TeamNotActive));
+        directory.revoke(&successor.record.id, at(2)).unwrap();
+        assert_eq!(admits(&successor, 2), Err(KeyRefusal::Revoked));
+    });
+}
+
+#[test]
+fn without_the_right_secrets_key_only_access_keys_fail() {
+    on_every_store(|bed| {
+        let right = opened(bed, 'a');
+        right.create_team("search", policy(&[]), at(0)).unwrap();
+        let (bearer, access) = (issue(&right, "search"), right.issue(&new_access_key("search"), at(0)).unwrap());
+        assert!(right.unreadable().is_empty());
+        for other in [bed.open().directory().unwrap(), opened(bed, 'b')] {
+            assert_eq!(refusal(&other, &bearer, 0), None);
+            assert_eq!(other.signer(&access.record.id).err(), Some(KeyRefusal::Unreadable));
+            assert_eq!(other.unreadable(), std::slice::from_ref(&access.record.id));
+            assert_eq!(other.key(&access.record.id), Some(access.record.clone()));
+        }
+        let without = bed.open().directory().unwrap();
+        for refused in [
+            without.issue(&new_access_key("search"), at(0)).unwrap_err(),
+            without.rotate(&access.record.id, Duration::ZERO, at(0)).unwrap_err(),
+        ] {
+            assert!(matches!(refused, DirectoryError::NoSecretsKey), "{refused}");
+            assert!(refused.to_string().contains("identity.secrets_key"), "{refused}");
+        }
+        without.revoke(&access.record.id, at(1)).unwrap();
+        assert!(without.unreadable().is_empty(), "nobody misses it");
     });
 }

@@ -46,6 +46,24 @@ fn what_is_no_store_is_left_alone() {
 }
 
 #[test]
+fn a_store_of_the_first_schema_keeps_its_keys() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store.db");
+    let first = include_str!("../../src/backends/sqlite/migrations/0001_first.sql");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(first).unwrap();
+    old.execute_batch(
+        "INSERT INTO teams VALUES ('search', 'store', 'active', '{}', NULL, 0, 0);
+         INSERT INTO keys VALUES ('Kq3x9ZbV1mWc', zeroblob(32), 'search', NULL, NULL, '[]', '[]', '', 0, NULL, NULL, NULL);
+         PRAGMA application_id = 0x74677374; PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(old);
+    let key = Store::open(&path).unwrap().directory().unwrap().key("Kq3x9ZbV1mWc").unwrap();
+    assert_eq!(key.kind, tg_store::KeyKind::Bearer);
+}
+
+#[test]
 fn a_newer_schema_is_not_touched() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("store.db");

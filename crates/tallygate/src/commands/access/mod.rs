@@ -2,7 +2,7 @@
 
 mod remote;
 
-use crate::source::Source;
+use crate::source::{Source, read_secrets_key};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use remote::Remote;
@@ -14,9 +14,11 @@ use tg_admin::api::{
     IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest, Rotation, Team, TeamPage,
 };
 use tg_admin::{Control, TeamAction};
+use tg_config::document::Document;
+use tg_config::secrets::resolve_secrets_key;
 use tg_kernel::clock::SystemClock;
 use tg_kernel::secret::Secret;
-use tg_store::Store;
+use tg_store::{SecretsKey, Store};
 
 /// The variable that holds the token of a running gateway's admin interface.
 const TOKEN_VARIABLE: &str = "TALLYGATE_ADMIN_TOKEN";
@@ -68,15 +70,21 @@ impl AccessArgs {
             (Some(_), Some(_)) => bail!("--admin and --store name two places to work on; keep one"),
             (Some(admin), None) => Ok(Access::Gateway(Box::new(Remote::new(admin, self.token()?)?))),
             (None, _) if self.token_file.is_some() => bail!("--token-file is for a running gateway; add --admin URL"),
-            (None, Some(path)) => open_store(path, missing),
-            (None, None) => open_store(&self.configured_store()?, missing),
+            // A store that is named beside a configuration is that configuration's, elsewhere.
+            (None, Some(path)) if self.config.is_none() => open_store(path, None, missing),
+            (None, named) => {
+                let document = self.configured()?;
+                let secret = resolve_secrets_key(&document, &|name| std::env::var(name).ok())?;
+                let secrets_key = secret.as_ref().map(read_secrets_key).transpose()?;
+                open_store(named.as_ref().unwrap_or(&document.store.path), secrets_key, missing)
+            }
         }
     }
 
-    fn configured_store(&self) -> Result<PathBuf> {
+    fn configured(&self) -> Result<Document> {
         match Source::choose(self.config.clone()) {
-            Source::File(path) => Ok(tg_config::load::from_file(&path)?.store.path),
-            Source::Environment => Ok(tg_config::document::Store::default().path),
+            Source::File(path) => Ok(tg_config::load::from_file(&path)?),
+            Source::Environment => Ok(Document::default()),
         }
     }
 
@@ -97,7 +105,7 @@ impl AccessArgs {
     }
 }
 
-fn open_store(path: &Path, missing: MissingStore) -> Result<Access> {
+fn open_store(path: &Path, secrets_key: Option<SecretsKey>, missing: MissingStore) -> Result<Access> {
     if missing == MissingStore::Refuse && !path.exists() {
         bail!(
             "there is no store at {}; start the gateway once, or name the place by --store, --config or --admin",
@@ -105,7 +113,7 @@ fn open_store(path: &Path, missing: MissingStore) -> Result<Access> {
         );
     }
     let store = Store::open(path)?;
-    let (directory, ledger) = (Arc::new(store.directory()?), Arc::new(store.ledger()?));
+    let (directory, ledger) = (Arc::new(store.directory_with(secrets_key)?), Arc::new(store.ledger()?));
     Ok(Access::Store(Control::new(directory, ledger, Arc::new(SystemClock::new()))))
 }
 

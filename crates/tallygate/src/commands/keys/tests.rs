@@ -2,7 +2,7 @@
 
 use super::{Key, Keys, NewKey, Verb, instructions, list};
 use clap::{Args as _, Command, FromArgMatches as _};
-use tg_admin::api::{IssuedKey, KeyState};
+use tg_admin::api::{IssuedKey, KeyKind, KeyState};
 use tg_kernel::clock::Timestamp;
 use tg_kernel::secret::Secret;
 
@@ -15,6 +15,7 @@ fn parse(arguments: &[&str]) -> Result<Verb, String> {
 fn key() -> Key {
     Key {
         id: "Kq3x9ZbV1mWc".to_owned(),
+        kind: KeyKind::Bearer,
         team: "search".to_owned(),
         project: None,
         environment: Some("production".to_owned()),
@@ -42,6 +43,8 @@ fn options_become_a_binding() {
         ..NewKey::default()
     };
     assert_eq!(NewKey::from(create), expected);
+    let Verb::Create(access) = parse(&["create", "--team", "search", "--aws"]).unwrap() else { panic!("another verb") };
+    assert!(NewKey::from(access).aws);
     assert!(parse(&["create"]).unwrap_err().contains("--team"));
     assert!(parse(&["rotate", "x", "--overlap", "1 day"]).unwrap_err().contains("30s"));
     assert!(matches!(parse(&["rotate", "x"]).unwrap(), Verb::Rotate { overlap, .. } if overlap == "24h"));
@@ -62,4 +65,14 @@ fn a_fresh_key_is_printed_once_with_its_use() {
     for word in ["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "AWS_BEARER_TOKEN_BEDROCK"] {
         assert!(text.contains(word), "{word}");
     }
+}
+
+#[test]
+fn a_fresh_access_key_is_printed_once_with_its_use() {
+    let key = Key { id: "TGKA2345".to_owned(), kind: KeyKind::Aws, ..key() };
+    let text = instructions(&IssuedKey { key, secret: Secret::new("wJalrX") });
+    for line in ["export AWS_ACCESS_KEY_ID=TGKA2345\n", "export AWS_SECRET_ACCESS_KEY=wJalrX\n", "AWS_REGION"] {
+        assert_eq!(text.matches(line).count(), 1, "{line}: {text}");
+    }
+    assert!(!text.contains("OPENAI"), "{text}");
 }

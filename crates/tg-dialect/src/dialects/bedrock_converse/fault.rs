@@ -32,9 +32,21 @@ const fn shape(class: Class) -> (u16, &'static str) {
     }
 }
 
+/// The exception of a credential that is not right. AWS tells more of them apart than classes do, and its SDKs act on it:
+/// they correct their clock, or fetch another credential.
+fn credential_exception(code: &str) -> Option<&'static str> {
+    match code {
+        "invalid_signature" | "expired_signature" | "replayed_signature" => Some("InvalidSignatureException"),
+        "incomplete_signature" => Some("IncompleteSignatureException"),
+        "expired_access_key" => Some("ExpiredTokenException"),
+        _ => None,
+    }
+}
+
 /// Writes a fault as an HTTP answer.
 pub(crate) fn encode(fault: &Fault, id: CallId) -> FaultReply {
     let (status, exception) = shape(fault.class);
+    let exception = credential_exception(fault.code).unwrap_or(exception);
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert("x-amzn-errortype", HeaderValue::from_static(exception));

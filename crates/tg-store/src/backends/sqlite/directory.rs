@@ -3,7 +3,8 @@
 use super::{Database, Place};
 use crate::directory::{Change, Contents, DirectoryError};
 use crate::error::StoreError;
-use crate::key::{KeyDigest, KeyRecord, StoredKey};
+use crate::key::{KeyDigest, KeyKind, KeyRecord, Proof, StoredKey};
+use crate::seal::Sealed;
 use crate::team::{Owner, TeamRecord, TeamState};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row, TransactionBehavior, params};
@@ -97,7 +98,7 @@ fn read(connection: &Connection) -> rusqlite::Result<Loaded> {
     }
     let mut keys = connection.prepare_cached(
         "SELECT id, digest, team, project, environment, models, networks, label, created_at, expires_at, revoked_at, \
-         rotated_from FROM keys",
+         rotated_from, sealed FROM keys",
     )?;
     for key in keys.query_map([], key)? {
         let key = key?;
@@ -120,10 +121,16 @@ fn team(row: &Row<'_>) -> rusqlite::Result<TeamRecord> {
 }
 
 fn key(row: &Row<'_>) -> rusqlite::Result<StoredKey> {
+    let sealed: Option<Vec<u8>> = row.get(12)?;
+    let (kind, proof) = match sealed {
+        None => (KeyKind::Bearer, Proof::Digest(KeyDigest::from_bytes(row.get(1)?))),
+        Some(sealed) => (KeyKind::Aws, Proof::Sealed(Sealed::from_bytes(sealed))),
+    };
     Ok(StoredKey {
-        digest: KeyDigest::from_bytes(row.get(1)?),
+        proof,
         record: KeyRecord {
             id: row.get(0)?,
+            kind,
             team: row.get(2)?,
             project: row.get(3)?,
             environment: row.get(4)?,
@@ -154,14 +161,14 @@ fn write(connection: &Connection, change: &Change) -> rusqlite::Result<usize> {
                 team.created_at.micros(),
                 team.updated_at.micros(),
             ]),
-        Change::Key(StoredKey { record, digest }) => connection
+        Change::Key(StoredKey { record, proof }) => connection
             .prepare_cached(
-                "INSERT INTO keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT (id) \
+                "INSERT INTO keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT (id) \
                  DO UPDATE SET label = ?8, expires_at = ?10, revoked_at = ?11",
             )?
             .execute(params![
                 record.id,
-                digest.as_bytes(),
+                proof.digest().map_or(&[][..], |digest| digest.as_bytes()),
                 record.team,
                 record.project,
                 record.environment,
@@ -172,6 +179,7 @@ fn write(connection: &Connection, change: &Change) -> rusqlite::Result<usize> {
                 record.expires_at.map(Timestamp::micros),
                 record.revoked_at.map(Timestamp::micros),
                 record.rotated_from,
+                proof.sealed().map(Sealed::as_bytes),
             ]),
     }
 }
