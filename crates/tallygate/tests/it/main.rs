@@ -5,6 +5,7 @@
 mod agents;
 mod aws;
 mod bad_input;
+mod bedrock;
 mod cli;
 mod disconnect;
 mod endings;
