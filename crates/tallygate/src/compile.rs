@@ -98,7 +98,8 @@ fn routes(document: &Document) -> Routes {
     } else {
         document.models.clone()
     };
-    Routes::new(models.into_iter().map(|model| {
+    let guardrails = guardrails(document);
+    Routes::new(guardrails.into_iter().chain(models.into_iter().map(|model| {
         Rule {
             name: model.name.as_str().to_owned(),
             targets: model
@@ -113,13 +114,31 @@ fn routes(document: &Document) -> Routes {
                 document::OnLoss::Report => OnLoss::Report,
                 document::OnLoss::Reject => OnLoss::Reject,
             },
-            unknown_price: match model.unknown_price.unwrap_or(document.pricing.unknown_price) {
-                document::UnknownPrice::Deny => UnknownPrice::Deny,
-                document::UnknownPrice::Ceiling => UnknownPrice::Ceiling,
-                document::UnknownPrice::AllowAndFlag => UnknownPrice::AllowAndFlag,
-            },
+            unknown_price: unknown_price(model.unknown_price.unwrap_or(document.pricing.unknown_price)),
         }
-    }))
+    })))
+}
+
+/// Where guardrails go that are asked for apart from a model, unless a route says so: to the only Bedrock provider.
+/// Among several the gateway does not guess whose guardrail it is.
+fn guardrails(document: &Document) -> Option<Rule> {
+    let mut providers = document.providers.iter().filter(|provider| provider.kind == ProviderKind::Bedrock);
+    let (only, None) = (providers.next()?, providers.next()) else { return None };
+    let routed = document.models.iter().any(|model| model.name.as_str().starts_with("guardrail"));
+    (!routed).then(|| Rule {
+        name: "guardrail*".to_owned(),
+        targets: vec![RuleTarget { provider: only.name.shared(), model: None }],
+        on_loss: OnLoss::Report,
+        unknown_price: unknown_price(document.pricing.unknown_price),
+    })
+}
+
+const fn unknown_price(declared: document::UnknownPrice) -> UnknownPrice {
+    match declared {
+        document::UnknownPrice::Deny => UnknownPrice::Deny,
+        document::UnknownPrice::Ceiling => UnknownPrice::Ceiling,
+        document::UnknownPrice::AllowAndFlag => UnknownPrice::AllowAndFlag,
+    }
 }
 
 fn upstream(declared: &document::Provider, secrets: &Secrets) -> Result<Upstream> {

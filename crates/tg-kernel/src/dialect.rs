@@ -80,6 +80,8 @@ pub enum Operation {
     Embeddings,
     /// Count the tokens of a chat request without running it.
     CountTokens,
+    /// Check text by a guardrail, apart from any model.
+    Guardrail,
 }
 
 impl Operation {
@@ -90,12 +92,13 @@ impl Operation {
             Self::Chat => "chat",
             Self::Embeddings => "embeddings",
             Self::CountTokens => "count_tokens",
+            Self::Guardrail => "guardrail",
         }
     }
 
     /// Reads what [`Operation::as_str`] writes.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Chat, Self::Embeddings, Self::CountTokens].into_iter().find(|o| o.as_str() == name)
+        [Self::Chat, Self::Embeddings, Self::CountTokens, Self::Guardrail].into_iter().find(|o| o.as_str() == name)
     }
 }

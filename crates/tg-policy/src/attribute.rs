@@ -13,6 +13,9 @@ pub const PROJECT_HEADERS: [&str; 2] = ["x-project-id", "openai-project"];
 /// Headers that carry tags, as comma-separated `name` or `name=value`.
 pub const TAG_HEADERS: [&str; 2] = ["x-tallygate-tags", "x-litellm-tags"];
 
+/// Headers in which coding agents name their session: Claude Code's, Codex's, others'. It is booked as the tag `session`.
+pub const SESSION_HEADERS: [&str; 3] = ["x-claude-code-session-id", "session_id", "x-session-id"];
+
 /// Longest tag kept, in bytes; longer ones are left out.
 const TAG_BYTES_MAX: usize = 256;
 
@@ -77,12 +80,16 @@ fn tags(policy: &TagPolicy, headers: &HeaderMap, metadata: &[(String, String)]) 
     if policy.allowed.is_empty() || policy.count_max == 0 {
         return Vec::new();
     }
-    let names = if policy.sources.header { &TAG_HEADERS[..] } else { &[] };
+    let named = |names: &'static [&'static str]| if policy.sources.header { names } else { &[] };
+    let text = |name: &&'static str| headers.get(*name)?.to_str().ok().map(str::trim);
     let pairs = if policy.sources.body { metadata } else { &[] };
-    let lists = names.iter().flat_map(|name| headers.get_all(*name)).filter_map(|value| value.to_str().ok());
+    let session = named(&SESSION_HEADERS).iter().find_map(text).filter(|id| !id.is_empty());
+    let lists =
+        named(&TAG_HEADERS).iter().flat_map(|name| headers.get_all(*name)).filter_map(|value| value.to_str().ok());
     let stated = lists.flat_map(|list| list.split(',')).map(|tag| tag.trim().to_owned());
     let mut tags: Vec<String> = stated
         .chain(pairs.iter().map(|(name, value)| format!("{name}={value}")))
+        .chain(session.map(|id| format!("session={id}")))
         .filter(|tag| tag.len() <= TAG_BYTES_MAX && allows(policy, tag))
         .collect();
     tags.sort_unstable();
@@ -102,6 +109,7 @@ fn allows(policy: &TagPolicy, tag: &str) -> bool {
 mod tests {
     use super::*;
     use http::{HeaderName, HeaderValue};
+    use tg_store::team::TagSources;
 
     fn principal(project: Option<&str>) -> Principal {
         Principal {
@@ -163,5 +171,26 @@ mod tests {
         let pairs = [("feature".to_owned(), "z".to_owned()), ("user_id".to_owned(), "u".to_owned())];
         let got = attribute(&principal(None), &policy(UnknownProject::Refuse), &sent, &pairs).unwrap();
         assert_eq!(got.tags, ["feature=w", "feature=x"]);
+    }
+
+    #[test]
+    fn a_coding_agents_session_is_a_tag() {
+        let tags = |allowed: &[&str], header| TagPolicy {
+            allowed: allowed.iter().map(|name| (*name).to_owned()).collect(),
+            sources: TagSources { header, body: true },
+            count_max: 2,
+        };
+        let pair = [("session".to_owned(), "s-1".to_owned())];
+        for (policy, sent, pairs, kept) in [
+            (tags(&["*"], true), headers(&[("x-claude-code-session-id", " s-1 ")]), &pair[..], &["session=s-1"][..]),
+            (tags(&["session"], true), headers(&[("session_id", "s-2")]), &[], &["session=s-2"]),
+            (tags(&["session"], false), headers(&[("session_id", "s-2")]), &pair, &["session=s-1"]),
+            (tags(&["feature"], true), headers(&[("x-session-id", "s-2")]), &pair, &[]),
+            (tags(&["*"], true), headers(&[("x-session-id", "")]), &[], &[]),
+        ] {
+            let team = TeamPolicy { tags: policy, ..TeamPolicy::default() };
+            let got = attribute(&principal(None), &team, &sent, pairs).unwrap();
+            assert_eq!(got.tags, kept, "{sent:?} {pairs:?}");
+        }
     }
 }

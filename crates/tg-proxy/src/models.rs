@@ -24,7 +24,7 @@ use tg_store::directory::Grant;
 /// Most models in one list.
 const MODELS_MAX: usize = 2_000;
 
-/// Answers `GET /v1/models` and `GET /v1/models/{id}`: the models that this key may use. Names that a pattern serves
+/// Answers `GET /v1/models`, `GET /inference-profiles`, and either with an id behind it: the models that this key may use. Names that a pattern serves
 /// are listed as far as the catalogue knows them.
 pub(crate) fn answer(
     worker: &Worker,
@@ -37,7 +37,8 @@ pub(crate) fn answer(
     let call = CallId::fresh();
     let dialect = match family {
         Family::Anthropic => Dialect::AnthropicMessages,
-        Family::Openai | Family::Bedrock => Dialect::OpenaiChat,
+        Family::Openai => Dialect::OpenaiChat,
+        Family::Bedrock => Dialect::BedrockConverse,
     };
     let living = &worker.living;
     // A request for the list has no body, signed or not.
@@ -84,18 +85,23 @@ fn list(family: Family, names: &BTreeSet<String>) -> Value {
         Family::Anthropic => {
             json!({"data": data, "first_id": names.first(), "last_id": names.last(), "has_more": false})
         }
-        Family::Openai | Family::Bedrock => json!({"object": "list", "data": data}),
+        Family::Openai => json!({"object": "list", "data": data}),
+        Family::Bedrock => json!({"inferenceProfileSummaries": data}),
     }
 }
 
-/// One model. Neither date is known to the gateway; both dialects demand one, so it is the epoch.
+/// One model. Neither date is known to the gateway; where a dialect demands one, it is the epoch. An inference profile
+/// has the name as its ARN too: whatever a client sends back is then a name that is served.
 fn entry(family: Family, id: &str) -> Value {
     match family {
         Family::Anthropic => {
             json!({"type": "model", "id": id, "display_name": id, "created_at": "1970-01-01T00:00:00Z"})
         }
-        Family::Openai | Family::Bedrock => {
-            json!({"id": id, "object": "model", "created": 0, "owned_by": "tallygate"})
+        Family::Openai => json!({"id": id, "object": "model", "created": 0, "owned_by": "tallygate"}),
+        Family::Bedrock => {
+            let kind = if id.contains(":application-inference-profile/") { "APPLICATION" } else { "SYSTEM_DEFINED" };
+            json!({"inferenceProfileId": id, "inferenceProfileArn": id, "inferenceProfileName": id, "status": "ACTIVE",
+                "type": kind, "models": [{"modelArn": id}]})
         }
     }
 }

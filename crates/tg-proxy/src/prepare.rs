@@ -45,6 +45,8 @@ pub(crate) enum Kind {
     Chat,
     /// A count of tokens.
     Count,
+    /// A guardrail's opinion, relayed.
+    Opinion,
     /// Vectors, in another dialect than the caller's.
     Embed {
         /// What was asked.
@@ -63,7 +65,11 @@ pub(crate) fn prepare(outgoing: &Outgoing<'_>, target: &Target, provider: &Upstr
     let (operation, caller) = (outgoing.call.operation, outgoing.call.dialect);
     let road = provider.provider.road(operation, caller, &target.model).ok_or_else(|| unsupported(operation))?;
     let spoken = provider.provider.speaks(road.dialect);
-    let kind = if operation == Operation::CountTokens { Kind::Count } else { Kind::Chat };
+    let kind = match operation {
+        Operation::CountTokens => Kind::Count,
+        Operation::Guardrail => Kind::Opinion,
+        Operation::Chat | Operation::Embeddings => Kind::Chat,
+    };
     if caller == Dialect::BedrockInvoke && road.mode != Mode::Relay {
         crossing::only_claudes(&outgoing.peek.model, outgoing.members)?;
     }
@@ -75,6 +81,7 @@ pub(crate) fn prepare(outgoing: &Outgoing<'_>, target: &Target, provider: &Upstr
             let request = count::decode_request(caller, &outgoing.call.facts, outgoing.body)?;
             Written::foreign(count::encode_request(road.dialect, &request, &target.model)?)
         }
+        (Mode::Transcode, Operation::Guardrail) => return Err(unsupported(operation)),
         (Mode::Transcode, Operation::Chat) => {
             let mut request = inbound(caller).decode_request(&outgoing.call.facts, outgoing.body)?;
             request.delivery.stream = outgoing.peek.stream;

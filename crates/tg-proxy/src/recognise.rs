@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, Method};
 use tg_dialect::dialect::RequestFacts;
+use tg_dialect::dialects::bedrock_converse::Guardrail;
 use tg_kernel::dialect::{Dialect, Family, Operation};
 use tg_kernel::fault::{Class, Fault, Origin};
 
@@ -45,9 +46,8 @@ pub struct Unrecognised {
 /// # Errors
 /// An unknown path, or a known path with another method; never an unknown model.
 pub fn recognise(method: &Method, path: &str, headers: &HeaderMap) -> Result<Recognised, Unrecognised> {
-    let path = path.strip_prefix("/bedrock").filter(|rest| rest.starts_with("/model/")).unwrap_or(path);
-    if let Some(rest) = path.strip_prefix("/model/") {
-        return bedrock(method, rest);
+    if let Some(recognised) = bedrock(method, path.strip_prefix("/bedrock").unwrap_or(path)) {
+        return recognised;
     }
     let anthropic = headers.contains_key("anthropic-version");
     let (dialect, operation) = match path {
@@ -84,9 +84,37 @@ fn not_a_call(method: &Method, path: &str, anthropic: bool) -> Result<Recognised
     }
 }
 
+/// The paths of Bedrock's runtime, and the one of its control plane that clients ask at their start; `None` for others.
+fn bedrock(method: &Method, path: &str) -> Option<Result<Recognised, Unrecognised>> {
+    if let Some(rest) = path.strip_prefix("/model/") {
+        return Some(model_call(method, rest));
+    }
+    if let Some(rest) = path.strip_prefix("/guardrail/") {
+        return Some(guardrail_call(method, rest));
+    }
+    if path == "/guardrail-checks/invoke" {
+        return Some(guardrail(method, path, Guardrail::Checks));
+    }
+    if path == "/async-invoke" || path.starts_with("/async-invoke/") {
+        let message = "Asynchronous invocations are not offered by this gateway: it could not tell afterwards whose they \
+                       are. Call the model synchronously, or AWS itself.";
+        return Some(Err(not_offered(Dialect::BedrockInvoke, message)));
+    }
+    let profiles = path.strip_prefix("/inference-profiles").filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
+    if *method != Method::GET {
+        return Some(Err(wrong_method(Dialect::BedrockConverse, method, path, "GET")));
+    }
+    let id = profiles.strip_prefix('/').filter(|id| !id.is_empty());
+    Some(match id.map(decode_segment) {
+        None => Ok(Recognised::Models(Family::Bedrock, None)),
+        Some(Some(id)) => Ok(Recognised::Models(Family::Bedrock, Some(id))),
+        Some(None) => Err(unknown_path(Dialect::BedrockConverse, method, path)),
+    })
+}
+
 /// `rest` is what follows `/model/`: `{id}/converse`. The id may be percent-encoded, or raw with colons and (an
 /// un-encoded ARN) slashes, so the action is what follows the *last* slash.
-fn bedrock(method: &Method, rest: &str) -> Result<Recognised, Unrecognised> {
+fn model_call(method: &Method, rest: &str) -> Result<Recognised, Unrecognised> {
     let dialect = Dialect::BedrockConverse;
     let unknown = || unknown_path(dialect, method, "/model/…");
     let (id, action) = rest.rsplit_once('/').ok_or_else(unknown)?;
@@ -96,6 +124,11 @@ fn bedrock(method: &Method, rest: &str) -> Result<Recognised, Unrecognised> {
         "invoke" => (Dialect::BedrockInvoke, Operation::Chat, false),
         "invoke-with-response-stream" => (Dialect::BedrockInvoke, Operation::Chat, true),
         "count-tokens" => (Dialect::BedrockConverse, Operation::CountTokens, false),
+        "invoke-with-bidirectional-stream" => {
+            let message = "Streams in both directions are not offered by this gateway. Use \
+                           invoke-with-response-stream or converse-stream.";
+            return Err(not_offered(Dialect::BedrockInvoke, message));
+        }
         _ => return Err(unknown()),
     };
     if *method != Method::POST {
@@ -107,6 +140,31 @@ fn bedrock(method: &Method, rest: &str) -> Result<Recognised, Unrecognised> {
     })?;
     let facts = RequestFacts { path_model: Some(model), path_stream, ..RequestFacts::default() };
     Ok(Recognised::Call(Head { dialect, operation, facts }))
+}
+
+/// `rest` is what follows `/guardrail/`: `{id}/version/{version}/apply`. As a model's, the id may be an ARN.
+fn guardrail_call(method: &Method, rest: &str) -> Result<Recognised, Unrecognised> {
+    let named = rest.strip_suffix("/apply").and_then(|rest| rest.rsplit_once("/version/"));
+    let decoded = |text| decode_segment(text).filter(|text| !text.is_empty());
+    let named = named.and_then(|(id, version)| Some((decoded(id)?, decoded(version)?)));
+    let Some((id, version)) = named.filter(|(_, version)| !version.contains('/')) else {
+        return Err(unknown_path(Dialect::BedrockConverse, method, "/guardrail/…"));
+    };
+    guardrail(method, "/guardrail/…", Guardrail::Applied { id: &id, version: &version })
+}
+
+fn guardrail(method: &Method, path: &str, guardrail: Guardrail<'_>) -> Result<Recognised, Unrecognised> {
+    let dialect = Dialect::BedrockConverse;
+    if *method != Method::POST {
+        return Err(wrong_method(dialect, method, path, "POST"));
+    }
+    let facts = RequestFacts { path_model: Some(guardrail.name()), ..RequestFacts::default() };
+    Ok(Recognised::Call(Head { dialect, operation: Operation::Guardrail, facts }))
+}
+
+/// A path that is known, and will not be served.
+fn not_offered(dialect: Dialect, message: &'static str) -> Unrecognised {
+    Unrecognised { dialect, fault: Fault::new(Class::Unsupported, Origin::Caller, "operation_unsupported", message) }
 }
 
 fn anthropic_facts(headers: &HeaderMap) -> RequestFacts {
@@ -187,6 +245,41 @@ mod tests {
     }
 
     #[test]
+    fn guardrails_are_named_as_models_are() {
+        let arn = "arn:aws:bedrock:us-east-1:123456789012:guardrail/gr1";
+        for (path, name) in [
+            ("/guardrail/gr1/version/DRAFT/apply", "guardrail/gr1/DRAFT".to_owned()),
+            ("/bedrock/guardrail/gr1/version/12/apply", "guardrail/gr1/12".to_owned()),
+            (&format!("/guardrail/{arn}/version/1/apply"), format!("guardrail/{arn}/1")),
+            (
+                &format!("/guardrail/{}/version/1/apply", arn.replace(':', "%3A").replace('/', "%2F")),
+                format!("guardrail/{arn}/1"),
+            ),
+            ("/guardrail-checks/invoke", "guardrail-checks".to_owned()),
+            ("/bedrock/guardrail-checks/invoke", "guardrail-checks".to_owned()),
+        ] {
+            assert_eq!(call(path), Some((Dialect::BedrockConverse, Operation::Guardrail, Some(name), false)), "{path}");
+        }
+        for path in ["/guardrail/gr1/apply", "/guardrail//version/1/apply", "/guardrail/g/version/1%2F2/apply"] {
+            assert_eq!(call(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_offered_is_said_in_bedrocks_shape() {
+        for (method, path) in [
+            (Method::POST, "/model/amazon.nova-sonic-v1%3A0/invoke-with-bidirectional-stream"),
+            (Method::POST, "/async-invoke"),
+            (Method::GET, "/bedrock/async-invoke"),
+            (Method::GET, "/async-invoke/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Aasync-invoke%2Fx"),
+        ] {
+            let refused = recognise(&method, path, &HeaderMap::new()).unwrap_err();
+            assert_eq!(refused.dialect.family(), Family::Bedrock, "{path}");
+            assert_eq!((refused.fault.class, refused.fault.code), (Class::Unsupported, "operation_unsupported"));
+        }
+    }
+
+    #[test]
     fn what_is_no_call() {
         for path in ["/", "/v1", "/v1/chat/completions/", "/model/x", "/model//converse", "/model/%ff/converse", "/x"] {
             assert_eq!(call(path), None, "{path}");
@@ -198,12 +291,16 @@ mod tests {
     }
 
     #[test]
-    fn models_are_told_apart_by_anthropic_version() {
+    fn models_are_told_apart_by_anthropic_version_and_path() {
         let mut headers = HeaderMap::new();
         let openai = recognise(&Method::GET, "/v1/models/gpt-5", &headers).unwrap();
         assert_eq!(openai, Recognised::Models(Family::Openai, Some("gpt-5".to_owned())));
         headers.insert("anthropic-version", http::HeaderValue::from_static("2026-10-21"));
         let anthropic = recognise(&Method::GET, "/v1/models", &headers).unwrap();
         assert_eq!(anthropic, Recognised::Models(Family::Anthropic, None));
+        let profiles = recognise(&Method::GET, "/bedrock/inference-profiles", &headers).unwrap();
+        assert_eq!(profiles, Recognised::Models(Family::Bedrock, None));
+        let profile = recognise(&Method::GET, "/inference-profiles/us.x%3A0", &headers).unwrap();
+        assert_eq!(profile, Recognised::Models(Family::Bedrock, Some("us.x:0".to_owned())));
     }
 }

@@ -112,7 +112,7 @@ impl Trial<'_> {
             session: proof.session(),
             losses,
             price: provider.price.clone(),
-            unknown_price: self.plan.unknown_price,
+            unknown_price: self.unknown_price(),
         };
         settlement.leaves(leaving)?;
         let answered = self.out_and_back(prepared, provider, &proof, settlement).await;
@@ -171,6 +171,14 @@ impl Trial<'_> {
             Some(loss) => fault.at(loss.field.clone()),
             None => fault,
         })
+    }
+
+    /// A guardrail is billed by units of text. A ceiling, which is one per token, would make it look free.
+    fn unknown_price(&self) -> UnknownPrice {
+        match (self.outgoing.call.operation, self.plan.unknown_price) {
+            (Operation::Guardrail, UnknownPrice::Ceiling) => UnknownPrice::AllowAndFlag,
+            (_, policy) => policy,
+        }
     }
 
     fn check_price(&self, provider: &Upstream) -> Result<(), Fault> {

@@ -46,6 +46,8 @@ pub enum Operation {
     Embeddings,
     /// Counting tokens.
     CountTokens,
+    /// A guardrail's check, apart from a model.
+    Guardrail,
     /// The list of models.
     Models,
     /// A request that was refused before it was understood.

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod agents;
 mod aws;
 mod bad_input;
+mod bedrock;
 mod cli;
 mod disconnect;
 mod endings;

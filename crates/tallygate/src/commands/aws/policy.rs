@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tg_config::document::{AssumeRole, Document, Provider, partition_of};
+use tg_dialect::dialects::bedrock_converse::Guardrail;
+use tg_kernel::pattern;
 
 /// Stands for the gateway's own identity until its operator puts it there.
 const PRINCIPAL: &str = "REPLACE-WITH-THE-ARN-OF-THE-GATEWAY'S-OWN-ROLE-OR-USER";
@@ -78,6 +80,10 @@ struct Resources {
     profiles: BTreeSet<(String, String)>,
     /// Names pass through: any model may be called.
     any: bool,
+    /// Guardrails that are asked apart from a model.
+    guardrails: BTreeSet<String>,
+    /// The checks that need no guardrail of the account.
+    checks: bool,
 }
 
 impl Resources {
@@ -86,14 +92,29 @@ impl Resources {
         let (partition, name) = (partition_of(region), provider.name.as_str());
         for model in &document.models {
             for target in model.targets.iter().filter(|target| target.provider.as_str() == name) {
+                let name = model.name.as_str();
                 match target.model.as_deref() {
+                    id if name.starts_with("guardrail") => found.guardrail(id.unwrap_or(name), partition, region),
                     Some(id) => found.add(id, partition, region),
-                    None if model.name.is_exact() => found.add(model.name.as_str(), partition, region),
+                    None if model.name.is_exact() => found.add(name, partition, region),
                     None => found.any = true,
                 }
             }
         }
         found
+    }
+
+    /// `name` is that of a guardrail, or a pattern of such names.
+    fn guardrail(&mut self, name: &str, partition: &str, region: &str) {
+        let checks = Guardrail::Checks.name();
+        self.checks |= pattern::matches(name, &checks);
+        let id = match Guardrail::named(name) {
+            Some(Guardrail::Checks) => return,
+            Some(Guardrail::Applied { id, .. }) => id,
+            None => "*",
+        };
+        let own = || format!("arn:{partition}:bedrock:{region}:*:guardrail/{id}");
+        self.guardrails.insert(if id.starts_with("arn:") { id.to_owned() } else { own() });
     }
 
     fn add(&mut self, id: &str, partition: &str, region: &str) {
@@ -118,10 +139,11 @@ impl Resources {
 
     fn statements(self) -> Vec<Value> {
         let allow = |sid: &str, resources: Value| json!({ "Sid": sid, "Effect": "Allow", "Action": ACTIONS, "Resource": resources });
+        let mut statements = self.guardrail_statements();
         if self.any {
-            return vec![allow("CallAnyModel", json!("*"))];
+            statements.insert(0, allow("CallAnyModel", json!("*")));
+            return statements;
         }
-        let mut statements = Vec::new();
         let profiles: Vec<&String> = self.profiles.iter().map(|(profile, _)| profile).collect();
         if !self.direct.is_empty() || !profiles.is_empty() {
             let resources: BTreeSet<&String> = self.direct.iter().chain(profiles.iter().copied()).collect();
@@ -134,6 +156,14 @@ impl Resources {
             statements.push(through);
         }
         statements
+    }
+
+    fn guardrail_statements(&self) -> Vec<Value> {
+        let allow = |sid: &str, action: &str, resources: Value| json!({ "Sid": sid, "Effect": "Allow", "Action": action, "Resource": resources });
+        let applied = (!self.guardrails.is_empty())
+            .then(|| allow("ApplyGuardrails", "bedrock:ApplyGuardrail", json!(self.guardrails)));
+        let checked = self.checks.then(|| allow("CheckWithoutOne", "bedrock:InvokeGuardrailChecks", json!("*")));
+        applied.into_iter().chain(checked).collect()
     }
 }
 
@@ -176,6 +206,25 @@ mod tests {
                 },
             ] } })
         );
+    }
+
+    #[test]
+    fn guardrails_are_allowed_where_routes_name_them_and_no_model_with_them() {
+        let apply = |resource: &str| json!({ "Sid": "ApplyGuardrails", "Effect": "Allow", "Action": "bedrock:ApplyGuardrail", "Resource": [resource] });
+        let check = json!({ "Sid": "CheckWithoutOne", "Effect": "Allow", "Action": "bedrock:InvokeGuardrailChecks", "Resource": "*" });
+        let (all, one) = ("arn:aws:bedrock:us-east-1:*:guardrail/*", "arn:aws:bedrock:us-east-1:*:guardrail/gr1");
+        let other = "arn:aws:bedrock:us-east-1:123456789012:guardrail/gr2";
+        for (name, target, statements) in [
+            ("guardrail*", String::new(), vec![apply(all), check.clone()]),
+            ("guardrail/*", String::new(), vec![apply(all)]),
+            ("guardrail/gr1/*", String::new(), vec![apply(one)]),
+            ("guardrail/prod/1", format!(", model: 'guardrail/{other}/3'"), vec![apply(other)]),
+            ("guardrail-checks", String::new(), vec![check]),
+        ] {
+            let models = format!("{{name: '{name}', targets: [{{provider: b{target}}}]}}");
+            let written = written("region: us-east-1", &models, None);
+            assert_eq!(written["permissions"]["Statement"], Value::from(statements), "{name}");
+        }
     }
 
     #[test]

@@ -104,12 +104,27 @@ pub(crate) fn note_betas(betas: &[String], request: &mut ChatRequest) {
 pub(crate) fn peek_metadata(members: &Members<'_>, name: &str) -> Result<Vec<(String, String)>, Fault> {
     let Some(metadata) = members.object(name)? else { return Ok(Vec::new()) };
     let mut pairs = Vec::new();
-    for key in metadata.names().filter(|key| *key != "user_id").take(METADATA_PAIRS_MAX) {
-        if let Ok(Some(text)) = metadata.string(key) {
-            pairs.push((key.to_owned(), text.into_owned()));
+    for key in metadata.names().take(METADATA_PAIRS_MAX) {
+        let Ok(Some(text)) = metadata.string(key) else { continue };
+        // Who it is stays out of the ledger; which of a coding agent's sessions it is does not.
+        match key {
+            "user_id" => pairs.extend(session(&text).map(|session| ("session".to_owned(), session))),
+            _ => pairs.push((key.to_owned(), text.into_owned())),
         }
     }
     Ok(pairs)
+}
+
+/// The session in Claude Code's `user_id`: `user_…_account_…_session_…`, or JSON with a `session_id`.
+fn session(user_id: &str) -> Option<String> {
+    let session = match user_id.rsplit_once("_session_") {
+        Some((_, session)) => session.to_owned(),
+        None => {
+            let parts: serde_json::Value = serde_json::from_str(user_id).ok()?;
+            parts.get("session_id")?.as_str()?.to_owned()
+        }
+    };
+    Some(session).filter(|session| !session.is_empty())
 }
 
 impl InboundDialect for AnthropicMessages {

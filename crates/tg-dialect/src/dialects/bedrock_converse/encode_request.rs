@@ -195,7 +195,7 @@ fn model_fields(request: &ChatRequest, family: ModelFamily, writer: &mut BlockWr
             ModelFamily::Nova => {
                 free.insert("inferenceConfig".into(), json!({ "topK": top_k }));
             }
-            ModelFamily::TitanEmbed | ModelFamily::CohereEmbed | ModelFamily::Other => {
+            ModelFamily::TitanEmbed | ModelFamily::CohereEmbed | ModelFamily::OtherEmbed | ModelFamily::Other => {
                 writer.losses.insert(Loss::dropped("top_k"));
             }
         }

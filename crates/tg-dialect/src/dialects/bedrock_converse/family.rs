@@ -11,6 +11,8 @@ pub enum ModelFamily {
     TitanEmbed,
     /// Cohere's embeddings.
     CohereEmbed,
+    /// Embeddings of another maker, or of Amazon's Nova: relayed, never written here.
+    OtherEmbed,
     /// Another maker.
     Other,
     /// An ARN that does not say whose model stands behind it (application inference profile, provisioned throughput).
@@ -21,8 +23,10 @@ impl ModelFamily {
     /// The family of a model id, profile id or ARN.
     #[must_use]
     pub fn of(model: &str) -> Self {
-        const KNOWN: [(&str, ModelFamily); 5] = [
+        const KNOWN: [(&str, ModelFamily); 7] = [
             ("anthropic.", ModelFamily::Claude),
+            ("amazon.nova-2-multimodal-embeddings", ModelFamily::OtherEmbed),
+            ("twelvelabs.marengo-embed", ModelFamily::OtherEmbed),
             ("amazon.nova-", ModelFamily::Nova),
             ("amazon.titan-embed", ModelFamily::TitanEmbed),
             ("amazon.titan-e1t", ModelFamily::TitanEmbed),
@@ -49,7 +53,7 @@ impl ModelFamily {
     /// Whether the model makes vectors, for certain.
     #[must_use]
     pub const fn is_embedding(self) -> bool {
-        matches!(self, Self::TitanEmbed | Self::CohereEmbed)
+        matches!(self, Self::TitanEmbed | Self::CohereEmbed | Self::OtherEmbed)
     }
 }
 
@@ -65,6 +69,8 @@ mod tests {
             ("arn:aws:bedrock:eu-west-1:1:inference-profile/eu.anthropic.claude-opus-4-7-v1:0", ModelFamily::Claude),
             ("us.amazon.nova-pro-v1:0", ModelFamily::Nova),
             ("amazon.titan-embed-text-v2:0", ModelFamily::TitanEmbed),
+            ("amazon.nova-2-multimodal-embeddings-v1:0", ModelFamily::OtherEmbed),
+            ("us.twelvelabs.marengo-embed-2-7-v1:0", ModelFamily::OtherEmbed),
             ("cohere.embed-multilingual-v3", ModelFamily::CohereEmbed),
             ("meta.llama3-70b-instruct-v1:0", ModelFamily::Other),
             ("arn:aws:bedrock:us-east-1:1:application-inference-profile/abc123", ModelFamily::Opaque),

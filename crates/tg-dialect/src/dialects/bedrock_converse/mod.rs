@@ -25,6 +25,7 @@ mod encoder;
 mod family;
 pub(crate) mod fault;
 mod formats;
+mod guardrail;
 pub(crate) mod padding;
 mod read_blocks;
 pub(crate) mod reply;
@@ -34,6 +35,7 @@ mod tests;
 mod write_blocks;
 
 pub use family::ModelFamily;
+pub use guardrail::Guardrail;
 
 /// The dialect of Bedrock's `/model/{id}/converse` and `/converse-stream`.
 ///

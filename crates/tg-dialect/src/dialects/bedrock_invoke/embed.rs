@@ -30,7 +30,11 @@ impl EmbedUpstream for BedrockEmbeddings {
         let body = match ModelFamily::of(model) {
             ModelFamily::TitanEmbed => titan(texts, request, model, &mut losses)?,
             ModelFamily::CohereEmbed => cohere(texts, request, model, &mut losses)?,
-            ModelFamily::Claude | ModelFamily::Nova | ModelFamily::Other | ModelFamily::Opaque => {
+            ModelFamily::Claude
+            | ModelFamily::Nova
+            | ModelFamily::OtherEmbed
+            | ModelFamily::Other
+            | ModelFamily::Opaque => {
                 return Err(unsupported("Only Amazon Titan and Cohere models embed text on Amazon Bedrock here."));
             }
         };

@@ -16,7 +16,7 @@ use crate::dialect::{
 };
 use crate::dialects::anthropic_messages::decode_request::{self, Purpose};
 use crate::dialects::anthropic_messages::write_blocks::Sources;
-use crate::dialects::anthropic_messages::{Version, encode_request, note_betas, reply};
+use crate::dialects::anthropic_messages::{Version, encode_request, note_betas, peek_metadata, reply};
 use crate::dialects::bedrock_converse::fault::{self, StreamOf};
 use crate::dialects::bedrock_converse::{ModelFamily, path_model};
 use crate::framing::eventstream;
@@ -115,7 +115,11 @@ impl InboundDialect for BedrockInvoke {
             stream: facts.path_stream,
             include_usage: false,
             output_tokens_max: output_limit(members)?,
-            metadata: Vec::new(),
+            // Only Claude's bodies have such a member.
+            metadata: match members.get("anthropic_version") {
+                Some(_) => peek_metadata(members, "metadata")?,
+                None => Vec::new(),
+            },
             body_bytes: members.body().len() as u64,
         })
     }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use serde_json::Value;
+use tg_kernel::usage::PartialUsage;
 
 use super::{chunk, envelope::METRICS, usage};
 use crate::dialects::anthropic_messages::tap::{EventSummary, kind_of};
@@ -14,6 +15,10 @@ pub(crate) struct ChunkSummary {
     claude: EventSummary,
     /// Claude's first event came. Events of other families have types too.
     is_claude: bool,
+    /// The family itself has counted what went in.
+    counted_input: bool,
+    /// The family itself has counted what came out.
+    counted_output: bool,
 }
 
 impl ChunkSummary {
@@ -37,17 +42,19 @@ impl ChunkSummary {
         }
         self.claude.see(&kind, inner);
         // Counts of the events themselves win over Bedrock's own.
-        if kind == b"message_stop" && !self.summary().usage_seen {
+        if kind == b"message_stop" && !self.summary().usage_final {
+            self.counted_input = self.summary().usage_seen;
             self.count(&serde_json::from_slice(inner).unwrap_or_default());
         }
     }
 
-    /// A chunk of another family. Any of them may be the last; the counts come with it.
+    /// A chunk of another family. Any of them may be the last; the counts come with it. Before it they are running ones
+    /// (Llama), or of the input alone (Titan).
     fn see_other(&mut self, inner: &[u8]) {
         let parsed: Value = serde_json::from_slice(inner).unwrap_or_default();
         let summary = self.claude.summary_mut();
         summary.content_seen = true;
-        summary.content_bytes += inner.len() as u64;
+        summary.content_bytes += usage::generated(&parsed).unwrap_or(inner.len() as u64);
         summary.stop = usage::read_stop(&parsed).or(summary.stop);
         summary.complete |= parsed.get(METRICS).is_some();
         self.count(&parsed);
@@ -61,12 +68,27 @@ impl ChunkSummary {
         summary.complete &= !torn;
     }
 
+    /// The family's own counts win over Bedrock's, which fill in what it leaves open.
     fn count(&mut self, inner: &Value) {
-        if let Some(report) = usage::read(inner) {
-            let summary = self.claude.summary_mut();
-            summary.usage.replace(&report);
-            (summary.usage_seen, summary.usage_final) = (true, true);
+        let summary = self.claude.summary_mut();
+        if let Some(own) = usage::read(inner) {
+            self.counted_input |= own.input_tokens.is_some();
+            self.counted_output |= own.output_tokens.is_some();
+            summary.usage.replace(&own);
+            summary.usage_seen = true;
         }
+        if let Some(metrics) = usage::metrics(inner) {
+            let (input, output) = (!self.counted_input, !self.counted_output);
+            summary.usage.replace(&PartialUsage {
+                input_tokens: metrics.input_tokens.filter(|_| input),
+                cache_read_tokens: metrics.cache_read_tokens.filter(|_| input),
+                cache_write_5m_tokens: metrics.cache_write_5m_tokens.filter(|_| input),
+                output_tokens: metrics.output_tokens.filter(|_| output),
+                ..PartialUsage::default()
+            });
+            summary.usage_seen |= !metrics.is_silent();
+        }
+        summary.usage_final |= summary.usage_seen && (summary.complete || summary.stop.is_some());
     }
 }
 

@@ -9,6 +9,7 @@ use super::envelope::METRICS;
 use crate::dialects::anthropic_messages::reply as claude;
 use crate::dialects::anthropic_messages::usage::UsageReader;
 use crate::dialects::bedrock_converse::reply as converse;
+use crate::dialects::openai_chat::usage as openai_chat;
 use crate::tap::Summary;
 use crate::walk::whole;
 
@@ -26,7 +27,7 @@ pub fn usage_from_headers(headers: &HeaderMap) -> Option<PartialUsage> {
     (!report.is_silent()).then_some(report)
 }
 
-/// The counts in a whole answer or in a chunk of a stream, whatever the family.
+/// The family's own counts in a whole answer or in a chunk of a stream, whatever the family.
 pub(crate) fn read(body: &Value) -> Option<PartialUsage> {
     let of = |object: &Value, input: &str, output: &str| PartialUsage {
         input_tokens: object.get(input).and_then(whole),
@@ -38,41 +39,60 @@ pub(crate) fn read(body: &Value) -> Option<PartialUsage> {
         // Claude, Nova, and what looks like OpenAI (Mistral, DeepSeek, gpt-oss, Qwen).
         usage.map(|usage| UsageReader::default().read(usage)),
         usage.map(converse::read_usage),
-        usage.map(openai_like),
+        usage.map(openai_chat::read),
         // Titan text and embeddings.
         Some(PartialUsage { output_tokens: titan_output(body), ..of(body, "inputTextTokenCount", "") }),
         // Llama.
         Some(of(body, "prompt_token_count", "generation_token_count")),
         // Cohere.
         body.pointer("/meta/billed_units").map(|units| of(units, "input_tokens", "output_tokens")),
-        body.get(METRICS).map(metrics),
     ];
     candidates.into_iter().flatten().find(|report| !report.is_silent())
 }
 
 /// Bedrock's own counts in the last chunk of a stream; input excludes what the cache served.
-fn metrics(object: &Value) -> PartialUsage {
+pub(crate) fn metrics(body: &Value) -> Option<PartialUsage> {
+    let object = body.get(METRICS)?;
     let count = |name: &str| object.get(name).and_then(whole);
-    PartialUsage {
+    Some(PartialUsage {
         input_tokens: count("inputTokenCount"),
         output_tokens: count("outputTokenCount"),
         cache_read_tokens: count("cacheReadInputTokenCount"),
         cache_write_5m_tokens: count("cacheWriteInputTokenCount"),
         ..PartialUsage::default()
+    })
+}
+
+/// Members in which the families say what they generated.
+const GENERATED: [&str; 10] = [
+    "text",
+    "content",
+    "generation",
+    "outputText",
+    "completion",
+    "thinking",
+    "reasoning",
+    "reasoning_content",
+    "arguments",
+    "input",
+];
+
+/// Bytes of generated text in a chunk. `None` where it has no member that is known for such text.
+pub(crate) fn generated(value: &Value) -> Option<u64> {
+    let sum = |found: Option<u64>, more: Option<u64>| more.map_or(found, |more| Some(found.unwrap_or(0) + more));
+    match value {
+        Value::Object(members) => members.iter().fold(None, |found, (name, value)| match value {
+            Value::String(text) if GENERATED.contains(&name.as_str()) => sum(found, Some(text.len() as u64)),
+            other => sum(found, generated(other)),
+        }),
+        Value::Array(items) => items.iter().fold(None, |found, item| sum(found, generated(item))),
+        _ => None,
     }
 }
 
-/// Here the prompt's count includes what the cache served.
-fn openai_like(usage: &Value) -> PartialUsage {
-    let count = |pointer: &str| usage.pointer(pointer).and_then(whole);
-    let cached = count("/prompt_tokens_details/cached_tokens");
-    PartialUsage {
-        input_tokens: count("/prompt_tokens").map(|all| all.saturating_sub(cached.unwrap_or(0))),
-        cache_read_tokens: cached,
-        output_tokens: count("/completion_tokens"),
-        reasoning_tokens: count("/completion_tokens_details/reasoning_tokens"),
-        ..PartialUsage::default()
-    }
+/// Whether an answer holds vectors or pictures: their size says nothing about tokens.
+fn is_made_of_numbers(body: &Value) -> bool {
+    ["embedding", "embeddings", "embeddingsByType", "images"].iter().any(|name| body.get(name).is_some())
 }
 
 fn titan_output(body: &Value) -> Option<u64> {
@@ -95,6 +115,7 @@ pub(crate) fn read_stop(body: &Value) -> Option<StopReason> {
         .or_else(|| at("/outputs/0/stop_reason"))
         .or_else(|| at("/results/0/completionReason"))
         .or_else(|| at("/completionReason"))
+        .or_else(|| at("/generations/0/finish_reason"))
         .or_else(|| at("/finish_reason"))?;
     Some(match word {
         "stop" | "FINISH" | "FINISHED" | "COMPLETE" => StopReason::EndTurn,
@@ -114,7 +135,7 @@ pub(crate) fn summary(body: &[u8]) -> Summary {
         stop: read_stop(&parsed),
         model: parsed.get("model").and_then(Value::as_str).map(ToOwned::to_owned),
         complete: true,
-        content_bytes: body.len() as u64,
+        content_bytes: if is_made_of_numbers(&parsed) { 0 } else { body.len() as u64 },
         content_seen: true,
         ..Summary::default()
     };

@@ -1,6 +1,6 @@
-//! InvokeModel: Claude in the Messages format, and the embedding families.
+//! InvokeModel: Claude in the Messages format; what the chunks of all families share.
 
-use super::{converse, converse_write, embed};
+use super::{converse, converse_write, embed, families};
 use crate::eventstream;
 use crate::exchange::{Outcome, Received};
 use crate::personalities::anthropic::read::{Surface, messages};
@@ -27,7 +27,7 @@ pub(crate) fn answer(received: &Received, model: &str, base: &str, streamed: boo
         return embed::answer(received, &root, model, base);
     }
     if !base.starts_with("anthropic.claude") {
-        return Err(Refusal::new(400, format!("the simulator does not play InvokeModel for {base}; use Converse")));
+        return families::answer(&root, model, base, streamed);
     }
     let mut ask = messages(&root, surface(&root, base)?, false)?;
     model.clone_into(&mut ask.model);
@@ -89,39 +89,58 @@ impl Wire for Invoke {
     }
 
     fn headers(&self, served: &Served) -> Vec<(&'static str, String)> {
-        if served.unmetered {
-            return Vec::new();
-        }
-        vec![
-            ("x-amzn-bedrock-input-token-count", served.counts.input.to_string()),
-            ("x-amzn-bedrock-output-token-count", served.counts.output.to_string()),
-            ("x-amzn-bedrock-cache-read-input-token-count", served.counts.cache_read.to_string()),
-            ("x-amzn-bedrock-cache-write-input-token-count", served.counts.cache_write().to_string()),
-            ("x-amzn-bedrock-invocation-latency", "5".to_owned()),
-        ]
+        count_headers(served)
     }
 
     fn beat(&mut self, served: &Served, beat: Beat<'_>, out: &mut BytesMut) {
         for mut event in write::events(served, beat) {
             if event["type"] == "message_stop" && !served.unmetered {
-                event["amazon-bedrock-invocationMetrics"] = json!({
-                    "inputTokenCount": served.counts.input, "outputTokenCount": served.counts.output,
-                    "invocationLatency": 5, "firstByteLatency": 2,
-                    "cacheReadInputTokenCount": served.counts.cache_read,
-                    "cacheWriteInputTokenCount": served.counts.cache_write(),
-                });
+                event["amazon-bedrock-invocationMetrics"] = metrics(served);
             }
-            if event["type"] == "ping" {
-                continue;
+            if event["type"] != "ping" {
+                chunk(&event, out);
             }
-            let chunk = STANDARD.encode(event.to_string());
-            let padding = converse_write::padding(chunk.len());
-            eventstream::event("chunk", json!({ "bytes": chunk, "p": padding }).to_string().as_bytes(), out);
         }
     }
 
     fn fail(&mut self, _served: &Served, out: &mut BytesMut) {
-        let payload = json!({ "message": "The model is overloaded. Try again later." });
-        eventstream::exception("serviceUnavailableException", payload.to_string().as_bytes(), out);
+        overloaded(out);
     }
+}
+
+/// The counts in an answer's headers.
+pub(crate) fn count_headers(served: &Served) -> Vec<(&'static str, String)> {
+    if served.unmetered {
+        return Vec::new();
+    }
+    vec![
+        ("x-amzn-bedrock-input-token-count", served.counts.input.to_string()),
+        ("x-amzn-bedrock-output-token-count", served.counts.output.to_string()),
+        ("x-amzn-bedrock-cache-read-input-token-count", served.counts.cache_read.to_string()),
+        ("x-amzn-bedrock-cache-write-input-token-count", served.counts.cache_write().to_string()),
+        ("x-amzn-bedrock-invocation-latency", "5".to_owned()),
+    ]
+}
+
+/// The counts in the last chunk of a stream.
+pub(crate) fn metrics(served: &Served) -> Value {
+    json!({
+        "inputTokenCount": served.counts.input, "outputTokenCount": served.counts.output,
+        "invocationLatency": 5, "firstByteLatency": 2,
+        "cacheReadInputTokenCount": served.counts.cache_read,
+        "cacheWriteInputTokenCount": served.counts.cache_write(),
+    })
+}
+
+/// Appends a frame with the model's own JSON.
+pub(crate) fn chunk(event: &Value, out: &mut BytesMut) {
+    let bytes = STANDARD.encode(event.to_string());
+    let padding = converse_write::padding(bytes.len());
+    eventstream::event("chunk", json!({ "bytes": bytes, "p": padding }).to_string().as_bytes(), out);
+}
+
+/// Appends the frame of an overloaded model.
+pub(crate) fn overloaded(out: &mut BytesMut) {
+    let payload = json!({ "message": "The model is overloaded. Try again later." });
+    eventstream::exception("serviceUnavailableException", payload.to_string().as_bytes(), out);
 }

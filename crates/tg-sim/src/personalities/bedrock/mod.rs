@@ -1,8 +1,11 @@
-//! Amazon Bedrock's runtime: Converse, InvokeModel and token counts.
+//! Amazon Bedrock's runtime: Converse, InvokeModel, token counts and guardrails.
 
 mod converse;
 mod converse_write;
 mod embed;
+mod families;
+mod families_write;
+mod guard;
 mod invoke;
 
 use crate::books::Operation;
@@ -55,6 +58,9 @@ pub(crate) fn authenticate(received: &Received, shared: &Shared) -> Result<(), R
 }
 
 pub(crate) fn answer(received: &Received) -> Result<Outcome, Refusal> {
+    if let Some(answered) = guard::answer(received) {
+        return answered;
+    }
     let unknown = || Refusal::named(404, "UnknownOperationException", "Unknown operation");
     let (model, verb) =
         received.path().strip_prefix("/model/").and_then(|rest| rest.rsplit_once('/')).ok_or_else(unknown)?;

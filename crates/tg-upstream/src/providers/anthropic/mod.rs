@@ -42,7 +42,7 @@ impl Anthropic {
 impl Provider for Anthropic {
     fn road(&self, operation: Operation, inbound: Dialect, _model: &str) -> Option<Road> {
         match (operation, inbound) {
-            (Operation::Embeddings, _) | (_, Dialect::OpenaiEmbeddings) => None,
+            (Operation::Embeddings | Operation::Guardrail, _) | (_, Dialect::OpenaiEmbeddings) => None,
             (_, Dialect::AnthropicMessages) => Some(Road::relay(Dialect::AnthropicMessages)),
             (Operation::Chat, Dialect::BedrockInvoke) => Some(Road::rewrap(Dialect::AnthropicMessages)),
             _ => Some(Road::transcode(Dialect::AnthropicMessages)),
@@ -52,7 +52,7 @@ impl Provider for Anthropic {
     fn address(&self, call: &Call<'_>) -> Result<Uri, Fault> {
         Ok(match call.operation {
             Operation::CountTokens => self.count_tokens.clone(),
-            Operation::Chat | Operation::Embeddings => self.messages.clone(),
+            Operation::Chat | Operation::Embeddings | Operation::Guardrail => self.messages.clone(),
         })
     }
 

@@ -8,7 +8,7 @@ use crate::sign::sign_v4;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{Request, Uri};
-use tg_dialect::dialects::bedrock_converse::ModelFamily;
+use tg_dialect::dialects::bedrock_converse::{Guardrail, ModelFamily};
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::fault::{Class, Fault, Origin};
@@ -68,9 +68,21 @@ impl Provider for Bedrock {
     }
 
     fn address(&self, call: &Call<'_>) -> Result<Uri, Fault> {
+        let unknown = || Fault::new(Class::NotFound, Origin::Caller, "model_not_found", "No such model.");
         // A segment of dots would be a step up, not a name.
-        if matches!(call.model, "" | "." | "..") || call.model.len() > MODEL_BYTES_MAX {
-            return Err(Fault::new(Class::NotFound, Origin::Caller, "model_not_found", "No such model."));
+        let is_name = |text: &str| !matches!(text, "" | "." | "..") && text.len() <= MODEL_BYTES_MAX;
+        if call.operation == Operation::Guardrail {
+            let guardrail = Guardrail::named(call.model).ok_or_else(unknown)?;
+            return match guardrail {
+                Guardrail::Checks => join(&self.base, "/guardrail-checks/invoke"),
+                Guardrail::Applied { id, version } if is_name(id) && is_name(version) => {
+                    join(&self.base, &format!("/guardrail/{}/version/{}/apply", segment(id), segment(version)))
+                }
+                Guardrail::Applied { .. } => Err(unknown()),
+            };
+        }
+        if !is_name(call.model) {
+            return Err(unknown());
         }
         let action = match (call.operation, call.dialect, call.stream) {
             (Operation::CountTokens, ..) => "count-tokens",

@@ -113,3 +113,18 @@ fn peek_finds_the_limit_of_every_family() {
         assert_eq!(peek.output_tokens_max, limit, "{body}");
     }
 }
+
+#[test]
+fn peek_finds_the_session_in_a_body_of_claudes() {
+    let old = "user_4f2a_account_7b1c_session_0e6b";
+    let new = r#"{\"device_id\":\"4f2a\",\"account_uuid\":\"\",\"session_id\":\"0e6b\"}"#;
+    for (user_id, session) in [(old, Some("0e6b")), (new, Some("0e6b")), ("u-1", None), ("a_session_", None)] {
+        let body = format!(r#"{{"anthropic_version":"bedrock-2023-05-31","metadata":{{"user_id":"{user_id}"}}}}"#);
+        let members = Members::scan(body.as_bytes()).unwrap();
+        let pairs = BedrockInvoke.peek(&path(CLAUDE), &members).unwrap().metadata;
+        let expected: Vec<_> = session.map(|id| ("session".to_owned(), id.to_owned())).into_iter().collect();
+        assert_eq!(pairs, expected, "{user_id}");
+    }
+    let other = Members::scan(br#"{"metadata":"free text"}"#).unwrap();
+    assert_eq!(BedrockInvoke.peek(&path("meta.llama3-8b-instruct-v1:0"), &other).unwrap().metadata, []);
+}

@@ -14,84 +14,240 @@ fn tokens(input_tokens: u64, output_tokens: u64) -> Usage {
 
 #[test]
 fn whole_answers_of_every_family_are_counted() {
-    for (body, usage, stop) in [
+    for (family, body, usage, stop) in whole_answers().into_iter().chain(other_whole_answers()) {
+        let summary = BedrockInvoke.read_summary(body.to_string().as_bytes());
+        assert_eq!((summary.usage, summary.stop), (usage, stop), "{family}: {body}");
+        assert!(summary.usage_seen && summary.usage_final && summary.complete, "{family}: {body}");
+    }
+}
+
+/// What each family answers, as its page in AWS's guide shows it: its counts, and why it ended.
+fn whole_answers() -> Vec<(&'static str, Value, Usage, Option<StopReason>)> {
+    let openai = |words: Value, reason: &str| {
+        let message = json!({"role": "assistant", "content": "hi"});
+        json!({"id": "x", "object": "chat.completion", "choices": [{"index": 0, "message": message, "finish_reason": reason}],
+            "usage": words})
+    };
+    let plain = json!({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7});
+    let cached = json!({"prompt_tokens": 10, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 7}});
+    let (end, most) = (Some(StopReason::EndTurn), Some(StopReason::MaxTokens));
+    vec![
         (
-            json!({"usage": {"input_tokens": 3, "output_tokens": 4}, "stop_reason": "max_tokens"}),
-            tokens(3, 4),
-            Some(StopReason::MaxTokens),
+            "Claude",
+            json!({"type": "message", "content": [{"type": "text", "text": "hi"}], "stop_reason": "max_tokens",
+                "usage": {"input_tokens": 3, "cache_read_input_tokens": 5, "output_tokens": 4}}),
+            Usage { cache_read_tokens: 5, ..tokens(3, 4) },
+            most,
         ),
         (
-            json!({"usage": {"inputTokens": 3, "outputTokens": 4}, "stopReason": "end_turn"}),
-            tokens(3, 4),
-            Some(StopReason::EndTurn),
+            "Nova",
+            json!({"output": {"message": {"role": "assistant", "content": [{"text": "hi"}]}}, "stopReason": "end_turn",
+                "usage": {"inputTokens": 3, "outputTokens": 4, "totalTokens": 12, "cacheReadInputTokenCount": 5,
+                    "cacheWriteInputTokenCount": 0}}),
+            Usage { cache_read_tokens: 5, ..tokens(3, 4) },
+            end,
         ),
         (
-            json!({"usage": {"prompt_tokens": 10, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 7}},
-                "choices": [{"finish_reason": "tool_calls"}]}),
+            "Llama",
+            json!({"generation": "x", "prompt_token_count": 3, "generation_token_count": 4, "stop_reason": "length"}),
+            tokens(3, 4),
+            most,
+        ),
+        ("Mistral", openai(plain.clone(), "stop"), tokens(3, 4), end),
+        ("DeepSeek", openai(plain.clone(), "length"), tokens(3, 4), most),
+        ("AI21 Jamba", openai(plain.clone(), "stop"), tokens(3, 4), end),
+        (
+            "gpt-oss",
+            openai(cached, "tool_calls"),
             Usage { cache_read_tokens: 7, ..tokens(3, 4) },
             Some(StopReason::ToolUse),
         ),
+        ("Qwen", openai(plain, "content_filter"), tokens(3, 4), Some(StopReason::ContentFilter)),
+    ]
+}
+
+/// Those of Cohere and Titan, which count in ways of their own.
+fn other_whole_answers() -> Vec<(&'static str, Value, Usage, Option<StopReason>)> {
+    let end = Some(StopReason::EndTurn);
+    vec![
         (
-            json!({"inputTextTokenCount": 3, "results": [{"tokenCount": 4, "completionReason": "FINISH"}]}),
+            "Cohere Command",
+            json!({"response_id": "x", "text": "hi", "chat_history": [{"role": "USER", "message": "hi"}],
+                "meta": {"billed_units": {"input_tokens": 3, "output_tokens": 4}}, "finish_reason": "COMPLETE"}),
             tokens(3, 4),
-            Some(StopReason::EndTurn),
-        ),
-        (json!({"embedding": [0.1], "inputTextTokenCount": 3}), tokens(3, 0), None),
-        (
-            json!({"generation": "x", "prompt_token_count": 3, "generation_token_count": 4, "stop_reason": "length"}),
-            tokens(3, 4),
-            Some(StopReason::MaxTokens),
+            end,
         ),
         (
-            json!({"meta": {"billed_units": {"input_tokens": 3, "output_tokens": 4}}, "finish_reason": "COMPLETE"}),
+            "Titan text",
+            json!({"inputTextTokenCount": 3, "results": [{"tokenCount": 4, "outputText": "hi", "completionReason": "FINISH"}]}),
             tokens(3, 4),
-            Some(StopReason::EndTurn),
+            end,
         ),
+        (
+            "Titan embeddings",
+            json!({"embedding": [0.1], "embeddingsByType": {"float": [0.1]}, "inputTextTokenCount": 3}),
+            tokens(3, 0),
+            None,
+        ),
+        (
+            "Cohere embeddings",
+            json!({"id": "x", "embeddings": {"float": [[0.1]]}, "response_type": "embeddings_by_type",
+                "meta": {"billed_units": {"input_tokens": 3}}}),
+            tokens(3, 0),
+            None,
+        ),
+    ]
+}
+
+/// These count in the answer's headers, if anywhere. What is estimated without them must not come from the size of
+/// vectors and pictures.
+#[test]
+fn whole_answers_without_counts_are_silent() {
+    for (family, body, is_text) in [
+        ("Nova embeddings", json!({"embeddings": [{"embeddingType": "TEXT", "embedding": [0.1, 0.2]}]}), false),
+        ("Cohere embeddings", json!({"id": "x", "embeddings": [[0.1]], "response_type": "embeddings_floats"}), false),
+        ("pictures", json!({"images": ["x"]}), false),
+        ("Mistral of old", json!({"outputs": [{"text": "hi", "stop_reason": "stop"}]}), true),
+        ("Cohere Command", json!({"generations": [{"finish_reason": "COMPLETE", "text": "hi"}]}), true),
     ] {
         let summary = BedrockInvoke.read_summary(body.to_string().as_bytes());
-        assert_eq!((summary.usage, summary.stop), (usage, stop), "{body}");
-        assert!(summary.usage_seen && summary.usage_final && summary.complete, "{body}");
+        assert!(!summary.usage_seen && summary.complete, "{family}");
+        assert_eq!(summary.content_bytes > 0, is_text, "{family}");
+        assert_eq!(summary.stop.is_some(), is_text, "{family}");
     }
-    let silent = BedrockInvoke.read_summary(br#"{"images":["x"]}"#);
-    assert!(!silent.usage_seen && silent.complete);
+}
+
+/// Bedrock's own counts in the last chunk.
+fn with_metrics(mut event: Value) -> Value {
+    event["amazon-bedrock-invocationMetrics"] =
+        json!({"inputTokenCount": 3, "outputTokenCount": 4, "invocationLatency": 9, "firstByteLatency": 2});
+    event
+}
+
+/// The chunks of each family. All but the last are what a caller may have seen when it leaves.
+fn streams_of_families() -> Vec<(&'static str, Vec<Value>)> {
+    let delta =
+        |delta: Value, reason: Value| json!({"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]});
+    vec![
+        (
+            "Nova",
+            vec![
+                json!({"messageStart": {"role": "assistant"}}),
+                json!({"contentBlockDelta": {"delta": {"text": "hi"}, "contentBlockIndex": 0}}),
+                json!({"messageStop": {"stopReason": "end_turn"}}),
+                with_metrics(
+                    json!({"metadata": {"usage": {"inputTokens": 3, "outputTokens": 4}, "metrics": {}, "trace": {}}}),
+                ),
+            ],
+        ),
+        (
+            "Llama",
+            vec![
+                json!({"generation": "h", "prompt_token_count": 3, "generation_token_count": 1, "stop_reason": null}),
+                json!({"generation": "i", "prompt_token_count": null, "generation_token_count": 3, "stop_reason": null}),
+                with_metrics(
+                    json!({"generation": "", "prompt_token_count": null, "generation_token_count": 4, "stop_reason": "stop"}),
+                ),
+            ],
+        ),
+        (
+            "Mistral, gpt-oss, Qwen, DeepSeek",
+            vec![
+                delta(json!({"role": "assistant", "content": "hi"}), Value::Null),
+                with_metrics(delta(json!({"content": ""}), json!("stop"))),
+            ],
+        ),
+        (
+            "AI21 Jamba",
+            vec![
+                delta(json!({"content": "hi"}), Value::Null),
+                delta(json!({"content": ""}), json!("stop")),
+                with_metrics(
+                    json!({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}),
+                ),
+            ],
+        ),
+    ]
+}
+
+/// The same of older models.
+fn streams_of_older_families() -> Vec<(&'static str, Vec<Value>)> {
+    vec![
+        (
+            "Mistral of old",
+            vec![
+                json!({"outputs": [{"text": "hi", "stop_reason": null}]}),
+                with_metrics(json!({"outputs": [{"text": "", "stop_reason": "stop"}]})),
+            ],
+        ),
+        (
+            "Cohere Command",
+            vec![
+                json!({"is_finished": false, "event_type": "text-generation", "text": "hi"}),
+                with_metrics(json!({"is_finished": true, "event_type": "stream-end", "finish_reason": "COMPLETE"})),
+            ],
+        ),
+        (
+            "Cohere's events",
+            vec![
+                json!({"type": "message-start", "id": "x"}),
+                json!({"type": "content-delta", "delta": {"message": {"content": {"text": "amazon-bedrock-invocationMetrics"}}}}),
+                with_metrics(json!({"type": "message-end", "stop_reason": "stop"})),
+            ],
+        ),
+        (
+            "Titan text",
+            vec![
+                json!({"outputText": "hi", "index": 0, "totalOutputTextTokenCount": null, "completionReason": null,
+                    "inputTextTokenCount": 3}),
+                json!({"outputText": "", "index": 0, "completionReason": "FINISH", "inputTextTokenCount": 3,
+                    "totalOutputTextTokenCount": 4}),
+            ],
+        ),
+    ]
 }
 
 #[test]
 fn streams_of_other_families_are_counted() {
-    let metrics = json!({"inputTokenCount": 3, "outputTokenCount": 4});
-    for events in [
-        vec![
-            json!({"contentBlockDelta": {"delta": {"text": "hi"}}}),
-            json!({"messageStop": {"stopReason": "end_turn"}}),
-            json!({"metadata": {"usage": {"inputTokens": 3, "outputTokens": 4}}, "amazon-bedrock-invocationMetrics": metrics}),
-        ],
-        vec![
-            json!({"generation": "hi"}),
-            json!({"generation": "", "stop_reason": "stop", "amazon-bedrock-invocationMetrics": metrics}),
-        ],
-        vec![
-            json!({"type": "message-start", "id": "x"}),
-            json!({"type": "content-delta", "delta": {"message": {"content": {"text": "amazon-bedrock-invocationMetrics"}}}}),
-            json!({"type": "message-end", "stop_reason": "stop", "amazon-bedrock-invocationMetrics": metrics}),
-        ],
-        vec![
-            json!({"outputText": "hi", "completionReason": "FINISH", "inputTextTokenCount": 3, "totalOutputTextTokenCount": 4}),
-        ],
-    ] {
+    for (family, events) in streams_of_families().into_iter().chain(streams_of_older_families()) {
         let mut tap = BedrockInvoke.tap(false);
         let last = events.len() - 1;
         tap.pass(chunks(&events[..last]), &mut Vec::new());
-        assert!(!tap.summary().complete, "{}", Value::from(events.clone()));
+        assert!(!tap.summary().complete, "{family}");
         tap.pass(chunks(&events[last..]), &mut Vec::new());
         tap.close(&mut Vec::new());
         let summary = tap.summary();
-        assert_eq!(
-            (summary.usage, summary.stop),
-            (tokens(3, 4), Some(StopReason::EndTurn)),
-            "{}",
-            Value::from(events.clone())
-        );
-        assert!(summary.complete && summary.usage_final && summary.content_bytes > 0);
+        assert_eq!((summary.usage, summary.stop), (tokens(3, 4), Some(StopReason::EndTurn)), "{family}");
+        assert!(summary.complete && summary.usage_final && summary.content_bytes > 0, "{family}");
+    }
+}
+
+#[test]
+fn counts_of_a_stream_that_goes_on_are_not_final() {
+    for (family, events) in streams_of_families().into_iter().chain(streams_of_older_families()) {
+        let mut tap = BedrockInvoke.tap(false);
+        tap.pass(chunks(&events[..1]), &mut Vec::new());
+        let summary = tap.summary();
+        assert!(!summary.usage_final, "{family}: {:?}", summary.usage);
+    }
+}
+
+#[test]
+fn a_familys_own_counts_win_over_bedrocks() {
+    let metrics = json!({"inputTokenCount": 30, "outputTokenCount": 40, "cacheReadInputTokenCount": 50});
+    let all = json!({"choices": [{"finish_reason": "stop"}], "usage": {"prompt_tokens": 10, "completion_tokens": 4,
+        "prompt_tokens_details": {"cached_tokens": 7}}});
+    let input = json!({"outputText": "hi", "inputTextTokenCount": 3});
+    for (event, usage) in [
+        (all, Usage { cache_read_tokens: 7, ..tokens(3, 4) }),
+        (input, tokens(3, 40)),
+        (json!({"generation": "hi"}), Usage { cache_read_tokens: 50, ..tokens(30, 40) }),
+    ] {
+        let last = json!({"amazon-bedrock-invocationMetrics": metrics});
+        let mut tap = BedrockInvoke.tap(false);
+        tap.pass(chunks(&[event.clone(), last]), &mut Vec::new());
+        assert_eq!(tap.summary().usage, usage, "{event}");
+        assert!(tap.summary().usage_final, "{event}");
     }
 }
 
@@ -123,6 +279,13 @@ fn bedrocks_own_counts_stand_in_where_events_have_none() {
     let mut tap = BedrockInvoke.tap(false);
     tap.pass(chunks(&events), &mut Vec::new());
     assert_eq!(tap.summary().usage, tokens(3, 4));
+
+    // The start has said what went in; nothing says what came out but Bedrock.
+    let start = json!({"type": "message_start", "message": {"usage": {"input_tokens": 2, "output_tokens": 1}}});
+    let mut tap = BedrockInvoke.tap(false);
+    tap.pass(chunks(&[start, events[1].clone()]), &mut Vec::new());
+    assert_eq!(tap.summary().usage, tokens(2, 4));
+    assert!(tap.summary().usage_final);
 }
 
 #[test]
