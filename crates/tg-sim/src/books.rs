@@ -48,6 +48,8 @@ pub enum Operation {
     CountTokens,
     /// The list of models.
     Models,
+    /// A request to a control plane.
+    Control,
     /// A request that was refused before it was understood.
     Unknown,
 }

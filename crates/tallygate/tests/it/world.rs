@@ -30,6 +30,8 @@ pub(crate) struct Setup {
     pub(crate) streams: String,
     /// Timeouts of every simulated provider.
     pub(crate) timeouts: String,
+    /// More members of the provider `bedrock`, each with a comma before it.
+    pub(crate) bedrock: String,
     /// More providers. `BEDROCK_URL` and `STS_URL` stand for where these are simulated.
     pub(crate) providers: String,
     /// More models.
@@ -47,6 +49,7 @@ impl Default for Setup {
             pricing: "{}".to_owned(),
             streams: "{}".to_owned(),
             timeouts: "{}".to_owned(),
+            bedrock: String::new(),
             providers: String::new(),
             models: String::new(),
             teams: "- { name: red, projects: [alpha, beta], environments: [prod, dev] }\n".to_owned(),
@@ -69,7 +72,7 @@ pub(crate) fn secret(name: &str) -> Option<String> {
 
 /// The whole configuration. `on-X` is served by provider X; `dead` never answers.
 pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> String {
-    let Setup { listen, pricing, streams, timeouts, providers, models, teams, .. } = setup;
+    let Setup { listen, pricing, streams, timeouts, bedrock, providers, models, teams, .. } = setup;
     let (urls, folder) = (&sim.urls, folder.display());
     let providers = providers.replace("BEDROCK_URL", &urls.bedrock).replace("STS_URL", &urls.sts);
     let mut text = format!(
@@ -79,9 +82,10 @@ pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> St
          pricing: {pricing}\n\
          streams: {streams}\n\
          providers:\n\
-         - {{ name: bedrock, kind: bedrock, region: us-east-1, base_url: '{}', timeouts: {timeouts}, \
-           credentials: {{ access_key_id: 'env:SIM_ID', secret_access_key: 'env:SIM_SECRET' }} }}\n",
-        urls.bedrock,
+         - {{ name: bedrock, kind: bedrock, region: us-east-1, base_url: '{}', control_url: '{}', \
+           timeouts: {timeouts}, \
+           credentials: {{ access_key_id: 'env:SIM_ID', secret_access_key: 'env:SIM_SECRET' }}{bedrock} }}\n",
+        urls.bedrock, urls.bedrock_control,
     );
     for (name, kind, url, key) in [
         ("anthropic", "anthropic", urls.anthropic.clone(), "SIM_KEY"),

@@ -28,12 +28,14 @@ mod formats;
 pub(crate) mod padding;
 mod read_blocks;
 pub(crate) mod reply;
+mod request_metadata;
 mod tap;
 #[cfg(test)]
 mod tests;
 mod write_blocks;
 
 pub use family::ModelFamily;
+pub use request_metadata::RequestMetadata;
 
 /// The dialect of Bedrock's `/model/{id}/converse` and `/converse-stream`.
 ///

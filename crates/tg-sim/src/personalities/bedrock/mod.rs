@@ -1,9 +1,13 @@
-//! Amazon Bedrock's runtime: Converse, InvokeModel and token counts.
+//! Amazon Bedrock's runtime: Converse, InvokeModel and token counts; and its control plane.
 
+mod control;
 mod converse;
 mod converse_write;
 mod embed;
 mod invoke;
+
+pub(crate) use control::PREFIX;
+pub use control::{ControlPlane, Profile};
 
 use crate::books::Operation;
 use crate::exchange::{Outcome, Received};
@@ -54,7 +58,10 @@ pub(crate) fn authenticate(received: &Received, shared: &Shared) -> Result<(), R
     })
 }
 
-pub(crate) fn answer(received: &Received) -> Result<Outcome, Refusal> {
+pub(crate) fn answer(received: &Received, shared: &Shared) -> Result<Outcome, Refusal> {
+    if let Some(path) = received.path().strip_prefix(control::PREFIX) {
+        return control::answer(received, path, &shared.control, &shared.options.region);
+    }
     let unknown = || Refusal::named(404, "UnknownOperationException", "Unknown operation");
     let (model, verb) =
         received.path().strip_prefix("/model/").and_then(|rest| rest.rsplit_once('/')).ok_or_else(unknown)?;
@@ -70,7 +77,8 @@ pub(crate) fn answer(received: &Received) -> Result<Outcome, Refusal> {
         _ => return Err(unknown()),
     };
     received.note(operation);
-    let base = base_model(&model)?;
+    let behind = shared.control.base_of(&model);
+    let base = behind.as_deref().map_or_else(|| base_model(&model), Ok)?;
     match verb {
         "converse" => converse::answer(received, &model, base, false),
         "converse-stream" => converse::answer(received, &model, base, true),
