@@ -88,8 +88,7 @@ impl Sim {
         let mut url = || next.next().unwrap_or_default();
         let bedrock = url();
         let bedrock_control = format!("{bedrock}{PREFIX}");
-        let urls =
-            Urls { bedrock, bedrock_control, anthropic: url(), openai: url(), compatible: url(), sts: url() };
+        let urls = Urls { bedrock, bedrock_control, anthropic: url(), openai: url(), compatible: url(), sts: url() };
         let (sts, control, clock) = (Sts::default(), ControlPlane::default(), SystemClock::new());
         let shared = Shared { options, books: books.clone(), sts: sts.clone(), clock, control: control.clone() };
         let shared = Arc::new(shared);

@@ -52,7 +52,7 @@ pub enum Dimension {
 
 impl Dimension {
     /// Every dimension, in the order in which docs list them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Team,
         Self::Project,
         Self::Environment,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod aws;
+mod aws_profiles;
 mod bad_input;
 mod cli;
 mod disconnect;
@@ -12,9 +13,11 @@ mod fidelity;
 mod figures;
 mod identity;
 mod matrix;
+mod metadata;
 mod operations;
 mod policies;
 mod process;
+mod profiles;
 mod properties;
 mod recorder;
 mod refusals;

@@ -109,10 +109,10 @@ impl OpenEntry {
             asked,
             provider: from.shared()?,
             model: from.shared()?,
-            profile: from.maybe()?,
+            profile: from.newer()?,
             dialect: from.name(Dialect::parse)?,
             tier: from.name(ServiceTier::parse)?,
-            session: from.session()?,
+            session: from.newer()?,
             estimated: from.usage()?,
             earlier: from.attempts()?,
         })
@@ -319,9 +319,9 @@ impl<'a> Reader<'a> {
         if self.flag()? { Some(Some(T::from(self.text()?))) } else { Some(None) }
     }
 
-    /// The name of an AWS role's session, which format 1 does not have.
+    /// An AWS role's session or an inference profile, which format 1 does not have.
     #[expect(clippy::option_option, reason = "the outer one says whether the payload was readable")]
-    fn session(&mut self) -> Option<Option<Arc<str>>> {
+    fn newer(&mut self) -> Option<Option<Arc<str>>> {
         if self.format < 2 { Some(None) } else { self.maybe() }
     }
 
@@ -353,10 +353,10 @@ impl<'a> Reader<'a> {
         Some(Served {
             provider: self.shared()?,
             model: self.shared()?,
-            profile: self.maybe()?,
+            profile: self.newer()?,
             dialect: self.name(Dialect::parse)?,
             request_id: self.maybe()?,
-            session: self.session()?,
+            session: self.newer()?,
             tier: self.name(ServiceTier::parse)?,
             attempts: self.number()?.try_into().ok()?,
             stop: self.maybe()?,

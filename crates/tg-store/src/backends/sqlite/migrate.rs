@@ -8,7 +8,11 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION_ID: i64 = 0x7467_7374;
 
 /// Every step, in order; the schema's version is how many have run. Never edit one that was released: add another.
-const STEPS: &[&str] = &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_session.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_session.sql"),
+    include_str!("migrations/0003_profile.sql"),
+];
 
 /// Runs the steps that the file has not seen, all or none of them.
 pub(super) fn run(connection: &mut Connection, place: &Place) -> Result<(), StoreError> {

@@ -15,7 +15,7 @@ use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
 
 /// The columns, in the order in which `bind` and `read` take them.
-const COLUMNS: [&str; 42] = [
+const COLUMNS: [&str; 43] = [
     "id",
     "started_at",
     "key_id",
@@ -250,7 +250,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
 
 fn read_served(from: &mut Reader<'_, '_>) -> rusqlite::Result<Option<Served>> {
     let Some(provider) = from.take::<Option<Arc<str>>>()? else {
-        from.next += 7;
+        from.next += 8;
         return Ok(None);
     };
     Ok(Some(Served {

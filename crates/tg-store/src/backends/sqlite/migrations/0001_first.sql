@@ -43,9 +43,8 @@ CREATE TABLE calls (
   operation TEXT NOT NULL,
   asked_model TEXT NOT NULL,
   stream INTEGER NOT NULL,
-  provider TEXT,                     -- NULL where no provider was reached; so are the next seven
+  provider TEXT,                     -- NULL where no provider was reached; so are the next six
   model TEXT,
-  profile TEXT,                      -- application inference profile, named to the provider in the model's place
   served_dialect TEXT,
   request_id TEXT,
   tier TEXT,
