@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tg_admin::api::Policy;
 use tg_catalog::{Catalogue, Overridden, OverrideProblem};
-use tg_config::document::{self, AuthScheme, Document, ProviderKind};
-use tg_config::grammar::Keepalive;
+use tg_config::document::{self, AuthScheme, Document, ProviderKind, RequestMetadata};
+use tg_config::grammar::{Keepalive, Name};
 use tg_config::secrets::Secrets;
 use tg_dialect::dialects::openai_chat::OpenaiChat;
 use tg_kernel::secret::Secret;
@@ -20,7 +20,7 @@ use tg_proxy::snapshot::{Ceiling, Limits, OnDisconnect, Snapshot, Streams};
 use tg_store::team::DeclaredTeam;
 use tg_upstream::provider::{PriceScope, Provider, Timeouts, Upstream};
 use tg_upstream::providers::anthropic::{self, Anthropic};
-use tg_upstream::providers::bedrock::{self, Bedrock};
+use tg_upstream::providers::bedrock::{self, Bedrock, Profile};
 use tg_upstream::providers::openai::{self, Abilities, Credential, OpenAi};
 
 /// Longest silence between two pieces of a request's body.
@@ -199,7 +199,25 @@ impl Vendor<'_> {
 
     fn bedrock(&self) -> Result<Bedrock> {
         let region = self.declared.region.as_deref().context("it needs a region")?;
-        Ok(Bedrock::new(self.base_url(bedrock::base_url(region, self.declared.fips)), region))
+        let told = self.declared.request_metadata.unwrap_or_default() == RequestMetadata::On;
+        let control = self.declared.control_url.as_ref().map(|url| url.as_str().to_owned());
+        let bedrock = Bedrock::new(self.base_url(bedrock::base_url(region, self.declared.fips)), region);
+        Ok(bedrock.telling(told).with_profiles(self.profiles(), control))
+    }
+
+    /// The inference profiles that exist; the others wait for `tallygate aws profiles apply`.
+    fn profiles(&self) -> Vec<Profile> {
+        let declared = self.declared.inference_profiles.iter();
+        declared
+            .filter_map(|entry| {
+                Some(Profile {
+                    model: Arc::from(entry.model.as_str()),
+                    team: entry.team.shared(),
+                    project: entry.project.as_ref().map(Name::shared),
+                    arn: Arc::from(entry.arn.as_deref()?),
+                })
+            })
+            .collect()
     }
 
     fn anthropic(&self) -> Result<Anthropic> {

@@ -252,7 +252,7 @@ impl Crew<'_> {
         for (number, (socket, queue)) in (0u16..).zip(bound.sockets.into_iter().zip(self.queues)) {
             let worker = Arc::new(Worker {
                 living: Arc::clone(self.living),
-                pools: tg_upstream::pools::Pools::new(self.surroundings.roots.clone(), resolver.clone()),
+                pools: Arc::new(tg_upstream::pools::Pools::new(self.surroundings.roots.clone(), resolver.clone())),
                 till: Till::new(self.journal.worker(number), Arc::clone(queue)),
                 closing: Arc::default(),
             });

@@ -198,8 +198,11 @@ pub struct Asked {
 pub struct Served {
     /// The provider's name in the configuration.
     pub provider: Arc<str>,
-    /// The model's id as sent to the provider.
+    /// The model's id as sent to the provider; where a profile was named in its place, the model behind that, if known.
     pub model: Arc<str>,
+    /// The ARN of the application inference profile that was named to the provider in the model's place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Arc<str>>,
     /// The dialect spoken to it.
     pub dialect: Dialect,
     /// The provider's request id, for support and reconciliation.

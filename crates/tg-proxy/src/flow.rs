@@ -24,6 +24,7 @@ use tg_kernel::dialect::Dialect;
 use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
 use tg_kernel::peek::Peek;
+use tg_kernel::principal::Attribution;
 use tg_kernel::trace::TraceContext;
 use tg_net::body::OutBody;
 use tg_policy::authenticate::Caller;
@@ -94,7 +95,7 @@ async fn run(
 
     // On whose account: needs the caller's policy and what the body states.
     let attribution = attribute::attribute(principal, policy, &head.headers, &peek.metadata).map_err(say)?;
-    settlement.book(attribution);
+    settlement.book(attribution.clone());
 
     // Where to: an ordered list of targets that the caller may use.
     let plan = snapshot.routes.choose(&peek.model, principal, policy).map_err(say)?;
@@ -102,7 +103,7 @@ async fn run(
     // Out and back: the first target that answers. From here on the call is in the journal. A caller of a stream may be
     // kept company while the provider thinks; then the rest happens behind an answer that has begun.
     let (id, arrived) = settlement.identity();
-    let ready = Ready { head, call, body: body.clone(), peek, plan, id, arrived, trace };
+    let ready = Ready { head, call, body: body.clone(), peek, plan, id, arrived, trace, attribution };
     match ready.keepalive(&snapshot.streams) {
         Some(every) => Ok(Step::Patient(Box::new(ready), every)),
         None if settlement.absence().is_some() => Ok(Step::Outlasting(Box::new(ready))),
@@ -130,6 +131,7 @@ pub(crate) struct Ready {
     pub(crate) id: CallId,
     arrived: Timestamp,
     trace: TraceContext,
+    attribution: Attribution,
 }
 
 impl Ready {
@@ -147,9 +149,9 @@ impl Ready {
         snapshot: &Snapshot,
         settlement: &mut Settlement,
     ) -> Result<deliver::Delivery, Fault> {
-        let Self { head, call, body, peek, plan, id, arrived, trace } = self;
+        let Self { head, call, body, peek, plan, id, arrived, trace, attribution } = self;
         let (id, arrived, trace) = (*id, *arrived, *trace);
-        let outgoing = send::Outgoing { head, call, body, members, peek, id, arrived, trace };
+        let outgoing = send::Outgoing { head, call, body, members, peek, id, arrived, trace, attribution };
         send::send(worker, snapshot, &outgoing, plan, settlement).await
     }
 }

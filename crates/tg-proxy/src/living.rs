@@ -46,7 +46,7 @@ pub struct Worker {
     /// What all share.
     pub living: Arc<Living>,
     /// Connections to providers.
-    pub pools: Pools,
+    pub pools: Arc<Pools>,
     /// Where finished calls go.
     pub till: Till,
     /// Tells what still runs that its time is up.

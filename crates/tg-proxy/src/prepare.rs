@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use tg_dialect::count;
 use tg_dialect::dialect::UpstreamDialect;
+use tg_dialect::dialects::bedrock_converse::RequestMetadata;
 use tg_dialect::dialects::bedrock_invoke::{self, BedrockEmbeddings};
 use tg_dialect::dialects::inbound;
 use tg_dialect::dialects::openai_embeddings::OpenaiEmbeddings;
@@ -22,6 +23,7 @@ use tg_upstream::provider::Upstream;
 use tg_upstream::road::{Mode, Road};
 
 mod crossing;
+mod metadata;
 
 /// A request for one target, short of its address and credentials.
 pub(crate) struct Prepared {
@@ -62,6 +64,22 @@ pub(crate) enum Kind {
 /// `Class::Unsupported` when the provider cannot do what is asked; `Class::Malformed` when the request must be decoded
 /// and cannot be.
 pub(crate) fn prepare(outgoing: &Outgoing<'_>, target: &Target, provider: &Upstream) -> Result<Prepared, Fault> {
+    // A count of tokens has no place for it.
+    let told = provider.provider.wants_metadata() && outgoing.call.operation != Operation::CountTokens;
+    let says = told.then(|| RequestMetadata::of(outgoing.id, outgoing.attribution));
+    let mut prepared = write(outgoing, target, provider, says.as_ref())?;
+    if let Some(says) = &says {
+        metadata::add(says, outgoing.members, &mut prepared);
+    }
+    Ok(prepared)
+}
+
+fn write(
+    outgoing: &Outgoing<'_>,
+    target: &Target,
+    provider: &Upstream,
+    says: Option<&RequestMetadata>,
+) -> Result<Prepared, Fault> {
     let (operation, caller) = (outgoing.call.operation, outgoing.call.dialect);
     let road = provider.provider.road(operation, caller, &target.model).ok_or_else(|| unsupported(operation))?;
     let spoken = provider.provider.speaks(road.dialect);
@@ -86,7 +104,13 @@ pub(crate) fn prepare(outgoing: &Outgoing<'_>, target: &Target, provider: &Upstr
             let mut request = inbound(caller).decode_request(&outgoing.call.facts, outgoing.body)?;
             request.delivery.stream = outgoing.peek.stream;
             let tier = request.delivery.tier.unwrap_or_default();
-            Written { tier, ..Written::foreign(spoken.encode_request(&request, &target.model)?) }
+            let says = says.filter(|_| road.dialect == Dialect::BedrockConverse);
+            let loss = says.and_then(|says| says.in_request(&mut request));
+            let mut written = Written::foreign(spoken.encode_request(&request, &target.model)?);
+            if let Some(loss) = loss.filter(|loss| !written.encoded.losses.contains(loss)) {
+                written.encoded.losses.push(loss);
+            }
+            Written { tier, ..written }
         }
     };
     let Written { encoded, headers, tier, strip_usage } = written;

@@ -1,5 +1,6 @@
 //! Out and back: a plan's targets, one after the other, until one answers.
 
+use crate::aim::{Aim, aim};
 use crate::answer;
 use crate::deliver::{Delivery, Refusal};
 use crate::living::Worker;
@@ -11,7 +12,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-
+use std::sync::Arc;
 use std::time::Duration;
 use tg_dialect::count;
 use tg_dialect::loss::Loss;
@@ -21,6 +22,7 @@ use tg_kernel::dialect::Operation;
 use tg_kernel::fault::{Class, Fault, Origin, Retry};
 use tg_kernel::ids::CallId;
 use tg_kernel::peek::Peek;
+use tg_kernel::principal::Attribution;
 use tg_kernel::target::Target;
 use tg_kernel::trace::TraceContext;
 use tg_net::body::BodyLimits;
@@ -49,6 +51,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) id: CallId,
     pub(crate) arrived: Timestamp,
     pub(crate) trace: TraceContext,
+    /// To whom it is booked.
+    pub(crate) attribution: &'a Attribution,
 }
 
 /// Tries the targets in order. A target that fails in a way that another may mend is passed over.
@@ -65,9 +69,8 @@ pub(crate) async fn send(
 ) -> Result<Delivery, Fault> {
     let mut last = None;
     for target in &plan.targets {
-        let trial = Trial { worker, snapshot, outgoing, plan, target };
         let before = settlement.attempts();
-        let end = trial.run(settlement).await;
+        let end = attempt_at(target, worker, snapshot, outgoing, plan, settlement).await;
         let may_be_mended = match &end {
             Ok(Delivery::Refused(refusal)) => refusal.fault.retry != Retry::Never,
             Err(fault) => fault.retry != Retry::Never,
@@ -85,18 +88,36 @@ pub(crate) async fn send(
     last.unwrap_or_else(|| Err(Fault::internal("a plan without targets")))
 }
 
+/// One target, with what its model comes to in this call.
+async fn attempt_at(
+    target: &Target,
+    worker: &Worker,
+    snapshot: &Snapshot,
+    outgoing: &Outgoing<'_>,
+    plan: &Plan,
+    settlement: &mut Settlement,
+) -> Result<Delivery, Fault> {
+    let provider = snapshot.upstreams.get(&target.provider);
+    let provider = provider.ok_or_else(|| Fault::internal("a route names a provider that is not there"))?;
+    let aim = aim(worker, provider, target, outgoing).await?;
+    let Aim { target, profile } = &aim;
+    Trial { worker, snapshot, outgoing, plan, provider, target, profile: profile.as_ref() }.run(settlement).await
+}
+
 struct Trial<'a> {
     worker: &'a Worker,
     snapshot: &'a Snapshot,
     outgoing: &'a Outgoing<'a>,
     plan: &'a Plan,
+    provider: &'a Upstream,
     target: &'a Target,
+    /// What is named to the provider in the model's place.
+    profile: Option<&'a Arc<str>>,
 }
 
 impl Trial<'_> {
     async fn run(&self, settlement: &mut Settlement) -> Result<Delivery, Fault> {
-        let provider = self.snapshot.upstreams.get(&self.target.provider);
-        let provider = provider.ok_or_else(|| Fault::internal("a route names a provider that is not there"))?;
+        let provider = self.provider;
         if self.must_estimate(provider) {
             return self.estimated_count(settlement);
         }
@@ -107,6 +128,7 @@ impl Trial<'_> {
         let losses = prepared.losses.iter().map(ToString::to_string).collect();
         let leaving = Leaving {
             target: self.target,
+            profile: self.profile.cloned(),
             dialect: prepared.road.dialect,
             tier: prepared.tier,
             session: proof.session(),
@@ -216,7 +238,7 @@ impl Trial<'_> {
         let call = tg_upstream::provider::Call {
             dialect: prepared.road.dialect,
             operation: self.outgoing.call.operation,
-            model: &self.target.model,
+            model: self.profile.unwrap_or(&self.target.model),
             stream: self.outgoing.peek.stream,
         };
         let uri = provider.provider.address(&call)?;

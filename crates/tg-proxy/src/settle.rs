@@ -243,6 +243,8 @@ impl Settlement {
 /// A call that is about to leave.
 pub(crate) struct Leaving<'a> {
     pub(crate) target: &'a Target,
+    /// The application inference profile that is named in the model's place.
+    pub(crate) profile: Option<Arc<str>>,
     pub(crate) dialect: Dialect,
     pub(crate) tier: ServiceTier,
     pub(crate) session: Option<Arc<str>>,
@@ -273,6 +275,7 @@ impl Draft {
             asked: self.record.asked.clone(),
             provider: leaving.target.provider.clone(),
             model: leaving.target.model.clone(),
+            profile: leaving.profile,
             dialect: leaving.dialect,
             tier: leaving.tier,
             session: leaving.session,
@@ -285,9 +288,10 @@ impl Draft {
             self.ticket = Some(self.worker.till.open(&entry).map_err(Fault::internal)?);
             self.worker.living.counts.sent.fetch_add(1, Ordering::Relaxed);
         }
-        let OpenEntry { provider, model, dialect, tier, session, earlier, .. } = entry;
+        let OpenEntry { provider, model, profile, dialect, tier, session, earlier, .. } = entry;
         let (request_id, stop) = (None, None);
-        self.record.served = Some(Served { provider, model, dialect, request_id, session, tier, attempts, stop });
+        let served = Served { provider, model, profile, dialect, request_id, session, tier, attempts, stop };
+        self.record.served = Some(served);
         self.record.earlier = earlier;
         self.record.losses = leaving.losses;
         self.price = PriceBasis { scope: Some(leaving.price), unknown: leaving.unknown_price };

@@ -50,6 +50,8 @@ pub enum Operation {
     Guardrail,
     /// The list of models.
     Models,
+    /// A request to a control plane.
+    Control,
     /// A request that was refused before it was understood.
     Unknown,
 }

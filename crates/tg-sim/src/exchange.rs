@@ -75,6 +75,7 @@ impl Received {
 pub(crate) enum Outcome {
     /// A finished answer.
     Done {
+        status: u16,
         model: String,
         counts: Counts,
         body: Value,
@@ -88,6 +89,6 @@ pub(crate) enum Outcome {
 impl Outcome {
     /// An answer that costs nothing.
     pub(crate) fn done(model: String, body: Value) -> Self {
-        Self::Done { model, counts: Counts::default(), body, headers: Vec::new() }
+        Self::Done { status: 200, model, counts: Counts::default(), body, headers: Vec::new() }
     }
 }

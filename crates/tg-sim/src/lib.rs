@@ -32,10 +32,12 @@ pub use counts::{CACHE_MINIMUM_TOKENS, Counts, IMAGE_TOKENS, tokens_of};
 pub use options::{
     AwsKey, DEFAULT_ACCESS_KEY_ID, DEFAULT_KEY, DEFAULT_REGION, DEFAULT_SECRET_ACCESS_KEY, SimOptions, Urls,
 };
+pub use personalities::bedrock::{ControlPlane, Profile};
 pub use reply::{DEFAULT_TOKENS, THINKING_TOKENS};
 pub use sigv4::{SignatureFlaw, SignedRequest, verify};
 pub use sts::{Assumed, Sts};
 
+use personalities::bedrock::PREFIX;
 use server::{Shared, accept};
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
@@ -61,6 +63,8 @@ pub struct Sim {
     pub books: Books,
     /// What its STS granted.
     pub sts: Sts,
+    /// The application inference profiles of the simulated AWS account.
+    pub control: ControlPlane,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -82,15 +86,18 @@ impl Sim {
         }
         let mut next = addresses.into_iter();
         let mut url = || next.next().unwrap_or_default();
-        let urls = Urls { bedrock: url(), anthropic: url(), openai: url(), compatible: url(), sts: url() };
-        let sts = Sts::default();
-        let shared = Arc::new(Shared { options, books: books.clone(), sts: sts.clone(), clock: SystemClock::new() });
+        let bedrock = url();
+        let bedrock_control = format!("{bedrock}{PREFIX}");
+        let urls = Urls { bedrock, bedrock_control, anthropic: url(), openai: url(), compatible: url(), sts: url() };
+        let (sts, control, clock) = (Sts::default(), ControlPlane::default(), SystemClock::new());
+        let shared = Shared { options, books: books.clone(), sts: sts.clone(), clock, control: control.clone() };
+        let shared = Arc::new(shared);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("tg-sim".to_owned()).spawn(move || {
             runtime.block_on(serve(listeners, shared, stopped));
         })?;
-        Ok(Self { urls, books, sts, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { urls, books, sts, control, stop: Some(stop), thread: Some(thread) })
     }
 }
 

@@ -64,6 +64,8 @@ impl Default for SimOptions {
 pub struct Urls {
     /// Amazon Bedrock's runtime.
     pub bedrock: String,
+    /// Amazon Bedrock's control plane: the same listener, under a path of its own.
+    pub bedrock_control: String,
     /// Anthropic.
     pub anthropic: String,
     /// OpenAI.

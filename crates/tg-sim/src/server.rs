@@ -5,7 +5,7 @@ use crate::books::{Books, Detail, Ending, Personality, Ticket, shown_headers};
 use crate::directive::{Break, Head};
 use crate::exchange::{Outcome, Received};
 use crate::options::SimOptions;
-use crate::personalities;
+use crate::personalities::{self, bedrock::ControlPlane};
 use crate::play::{Play, Served, Stub, Torn, Wire};
 use crate::refusal::Refusal;
 use crate::reply;
@@ -35,6 +35,7 @@ pub(crate) struct Shared {
     pub books: Books,
     pub sts: Sts,
     pub clock: SystemClock,
+    pub control: ControlPlane,
 }
 
 /// Accepts connections until the thread's runtime ends.
@@ -84,10 +85,10 @@ async fn answer(
     drop(received);
     match outcome {
         Err(refusal) => Ok(refuse(&mut ticket, personality, &refusal)),
-        Ok(Outcome::Done { model, counts, body, headers }) => {
-            let mut response = json_response(200, &body);
+        Ok(Outcome::Done { status, model, counts, body, headers }) => {
+            let mut response = json_response(status, &body);
             ticket.note(|entry| {
-                entry.status = 200;
+                entry.status = status;
                 entry.model = model;
                 entry.counts = counts;
             });
@@ -115,7 +116,7 @@ fn own_page(parts: &http::request::Parts, shared: &Shared) -> Option<Response<Bo
 
 fn decide(received: &Received, personality: Personality, shared: &Shared) -> Result<Outcome, Refusal> {
     personalities::authenticate(personality, received, shared)?;
-    personalities::answer(personality, received)
+    personalities::answer(personality, received, shared)
 }
 
 fn note(ticket: &mut Ticket, received: &Received, shared: &Shared) {

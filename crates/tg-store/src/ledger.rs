@@ -30,6 +30,8 @@ pub enum Dimension {
     Environment,
     /// The model as sent to the provider; as the caller named it where no provider was reached.
     Model,
+    /// The ARN of the application inference profile; none where the model itself was named to the provider.
+    Profile,
     /// The key's public id.
     Key,
     /// The provider; none where none was reached.
@@ -50,11 +52,12 @@ pub enum Dimension {
 
 impl Dimension {
     /// Every dimension, in the order in which docs list them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Team,
         Self::Project,
         Self::Environment,
         Self::Model,
+        Self::Profile,
         Self::Key,
         Self::Provider,
         Self::AwsSession,
@@ -73,6 +76,7 @@ impl Dimension {
             Self::Project => "project",
             Self::Environment => "environment",
             Self::Model => "model",
+            Self::Profile => "profile",
             Self::Key => "key",
             Self::Provider => "provider",
             Self::AwsSession => "aws_session",

@@ -2,6 +2,7 @@
 
 pub mod attempt;
 pub mod aws;
+pub mod control;
 pub mod headers;
 pub mod pools;
 pub mod provider;

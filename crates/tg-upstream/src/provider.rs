@@ -1,6 +1,7 @@
 //! The seam of providers: what one vendor's address, credentials and abilities are. One folder each in `providers/`.
 
 use crate::aws::{Identity, Proof};
+use crate::providers::bedrock::Profiles;
 use crate::road::Road;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Uri};
@@ -25,6 +26,24 @@ pub trait Provider: Send + Sync {
     /// Members of a relayed body that this vendor knows by another name, as (theirs, the caller's).
     fn renamed(&self, _dialect: Dialect) -> Option<(&'static str, &'static str)> {
         None
+    }
+
+    /// Whether calls carry request metadata of Bedrock.
+    fn wants_metadata(&self) -> bool {
+        false
+    }
+
+    /// The application inference profiles that may be named in a model's place.
+    fn profiles(&self) -> Option<&Profiles> {
+        None
+    }
+
+    /// The address of a request to the vendor's control plane; `path` may have a query.
+    ///
+    /// # Errors
+    /// `Class::Internal` when there is none.
+    fn control_address(&self, path: &str) -> Result<Uri, Fault> {
+        Err(Fault::internal(format!("this provider has no control plane for {path}")))
     }
 
     /// The address of a call.

@@ -131,6 +131,8 @@ class Converse(Base):
         fields.update(options.get("extra", {}))
         if fields:
             body["additionalModelRequestFields"] = fields
+        if "metadata" in options:
+            body["requestMetadata"] = options["metadata"]
         return body
 
     def ask(self, turns, stream=False, seen=None, **options):

@@ -316,6 +316,13 @@ def models(adapter, cell):
     truth(adapter.models(), "the list of models is empty")
 
 
+def request_metadata(adapter, cell):
+    # A gateway adds pairs of its own and keeps to AWS's limits; the strict simulator refuses what breaks them.
+    pairs = {"app": "shop", "note": "a b:c", **{f"k{number}": "v" * 256 for number in range(14)}}
+    for stream in (False, True):
+        same(adapter.ask([user("Hi")], stream=stream, metadata=pairs).text, echo("Hi"), "text")
+
+
 def old_auth(adapter, cell):
     # Reasoning models of OpenAI take no sampling.
     extra = {"temperature": 0.5} if cell.get("provider") in SIGNING_PROVIDERS else {}
@@ -333,7 +340,7 @@ BY_DIALECT = {
     "responses": [*CHAT, tool_choice_none],
     "embeddings": [embeddings, error_401, error_404_model, error_400],
     "messages": [*CHAT, tool_choice_none, count_tokens, models, old_auth],
-    "converse": [*CHAT, count_tokens],
+    "converse": [*CHAT, count_tokens, request_metadata],
     "invoke": [*CHAT, tool_choice_none, count_tokens],
     "invoke_embeddings": [embeddings, error_401, error_404_model, error_400],
 }

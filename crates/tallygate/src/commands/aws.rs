@@ -1,6 +1,7 @@
 //! `tallygate aws`
 
 mod policy;
+mod profiles;
 
 use super::ConfigArg;
 use super::table::pretty;
@@ -11,7 +12,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 use tg_config::document::ProviderKind;
 
-/// What AWS must allow for a configuration to work. Calls nobody.
+/// What a configuration needs of AWS.
 #[derive(Debug, Args)]
 pub(crate) struct Aws {
     #[command(subcommand)]
@@ -26,6 +27,8 @@ enum Verb {
     /// `assume_role` there are also `gateway`, which belongs to the gateway's own identity, and `trust`, the role's trust
     /// policy. The account of inference profiles is not known here and stands as `*`.
     Policy(Policy),
+    /// Plan and make application inference profiles: a team's or project's own names for models, which show on AWS's bill
+    Profiles(profiles::Profiles),
 }
 
 #[derive(Debug, Args)]
@@ -43,7 +46,16 @@ struct Policy {
 
 impl Aws {
     pub(super) fn run(self) -> Result<()> {
-        let Verb::Policy(wanted) = self.verb;
+        match self.verb {
+            Verb::Policy(policy) => policy.run(),
+            Verb::Profiles(profiles) => profiles.run(),
+        }
+    }
+}
+
+impl Policy {
+    fn run(self) -> Result<()> {
+        let wanted = self;
         let document = Source::choose(wanted.config.config).document()?;
         let providers = document.providers.iter().filter(|p| p.kind == ProviderKind::Bedrock);
         let asked = |name: &str| wanted.provider.as_deref().is_none_or(|asked| asked == name);

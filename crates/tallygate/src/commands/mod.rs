@@ -42,7 +42,7 @@ enum Command {
     Teams(teams::Teams),
     /// Make, show, rotate and revoke keys
     Keys(keys::Keys),
-    /// Print what AWS must allow
+    /// What a configuration needs of AWS: policies, inference profiles
     Aws(aws::Aws),
     /// Make a local certificate authority and a certificate for this machine
     Certs(certs::Certs),

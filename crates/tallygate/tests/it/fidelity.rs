@@ -9,17 +9,21 @@ use tg_kernel::dialect::Dialect;
 /// Members that no dialect knows, in spellings that no serialiser writes.
 const ODD: &str = " \"x_anything\" :\t{ \"z\":1.0e2,\"a\" : [1E+5 ,-0.0, 12345678901234567890123], \"a\u{fc}\":\"\\u00e9\\/\" } ,\n\n";
 
-/// A recording provider as three: `rec-openai`, `rec-anthropic`, `rec-bedrock`, each with one model.
+/// A recording provider as four: `rec-openai`, `rec-anthropic`, `rec-bedrock`, and `rec-told`, which is Bedrock with
+/// request metadata; each with one model.
 fn world(recorder: &Recorder) -> World {
     let at = recorder.address;
     let providers = format!(
         "- {{ name: rec-openai, kind: openai, base_url: 'http://{at}/v1', api_key: 'env:SIM_KEY' }}\n\
          - {{ name: rec-anthropic, kind: anthropic, base_url: 'http://{at}', api_key: 'env:SIM_KEY' }}\n\
-         - {{ name: rec-bedrock, kind: bedrock, region: us-east-1, base_url: 'http://{at}', api_key: 'env:SIM_KEY' }}\n"
+         - {{ name: rec-bedrock, kind: bedrock, region: us-east-1, base_url: 'http://{at}', api_key: 'env:SIM_KEY', \
+           request_metadata: off }}\n\
+         - {{ name: rec-told, kind: bedrock, region: us-east-1, base_url: 'http://{at}', api_key: 'env:SIM_KEY' }}\n"
     );
     let models = "- { name: rec-openai, targets: [{ provider: rec-openai, model: there }] }\n\
                   - { name: rec-anthropic, targets: [{ provider: rec-anthropic, model: there }] }\n\
                   - { name: rec-bedrock, targets: [{ provider: rec-bedrock, model: 'anthropic.there:1' }] }\n\
+                  - { name: rec-told, targets: [{ provider: rec-told, model: 'anthropic.there:1' }] }\n\
                   - { name: there, targets: [{ provider: rec-openai }] }\n"
         .to_owned();
     World::with(Setup { providers, models, ..Setup::default() })
@@ -63,6 +67,23 @@ fn a_request_arrives_byte_for_byte() {
         assert_eq!(recorder.last().text(), arrives, "{dialect:?}");
     }
     assert_eq!(recorder.seen().len(), bodies().len());
+}
+
+#[test]
+fn request_metadata_is_added_and_no_other_byte_changed() {
+    let recorder = Recorder::whole("application/json", "", b"{}");
+    let world = world(&recorder);
+    for (dialect, _, sent, arrives) in bodies().into_iter().filter(|(_, model, ..)| *model == "rec-bedrock") {
+        world.send(&Call::post(path(dialect, Manner::Plain, "rec-told"), sent));
+        let (seen, told) = (recorder.last(), "\"requestMetadata\":{\"tallygate:request_id\":\"");
+        match (dialect, seen.text().split_once(&format!(",{told}"))) {
+            (Dialect::BedrockConverse, Some((before, added))) => {
+                assert_eq!(format!("{before}{}", added.split_once('}').unwrap().1), arrives);
+            }
+            (Dialect::BedrockInvoke, None) => assert_eq!(seen.text(), arrives),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod agents;
 mod aws;
+mod aws_profiles;
 mod bad_input;
 mod bedrock;
 mod cli;
@@ -14,9 +15,11 @@ mod fidelity;
 mod figures;
 mod identity;
 mod matrix;
+mod metadata;
 mod operations;
 mod policies;
 mod process;
+mod profiles;
 mod properties;
 mod recorder;
 mod refusals;

@@ -31,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) streams: String,
     /// Timeouts of every simulated provider.
     pub(crate) timeouts: String,
+    /// More members of the provider `bedrock`, each with a comma before it.
+    pub(crate) bedrock: String,
     /// More providers. `BEDROCK_URL` and `STS_URL` stand for where these are simulated.
     pub(crate) providers: String,
     /// More models.
@@ -49,6 +51,7 @@ impl Default for Setup {
             pricing: "{}".to_owned(),
             streams: "{}".to_owned(),
             timeouts: "{}".to_owned(),
+            bedrock: String::new(),
             providers: String::new(),
             models: String::new(),
             teams: "- { name: red, projects: [alpha, beta], environments: [prod, dev] }\n".to_owned(),
@@ -72,7 +75,7 @@ pub(crate) fn secret(name: &str) -> Option<String> {
 
 /// The whole configuration. `on-X` is served by provider X; `dead` never answers.
 pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> String {
-    let Setup { listen, identity, pricing, streams, timeouts, providers, models, teams, .. } = setup;
+    let Setup { listen, identity, pricing, streams, timeouts, bedrock, providers, models, teams, .. } = setup;
     let (urls, folder) = (&sim.urls, folder.display());
     let providers = providers.replace("BEDROCK_URL", &urls.bedrock).replace("STS_URL", &urls.sts);
     let mut text = format!(
@@ -83,9 +86,10 @@ pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> St
          pricing: {pricing}\n\
          streams: {streams}\n\
          providers:\n\
-         - {{ name: bedrock, kind: bedrock, region: us-east-1, base_url: '{}', timeouts: {timeouts}, \
-           credentials: {{ access_key_id: 'env:SIM_ID', secret_access_key: 'env:SIM_SECRET' }} }}\n",
-        urls.bedrock,
+         - {{ name: bedrock, kind: bedrock, region: us-east-1, base_url: '{}', control_url: '{}', \
+           timeouts: {timeouts}, \
+           credentials: {{ access_key_id: 'env:SIM_ID', secret_access_key: 'env:SIM_SECRET' }}{bedrock} }}\n",
+        urls.bedrock, urls.bedrock_control,
     );
     for (name, kind, url, key) in [
         ("anthropic", "anthropic", urls.anthropic.clone(), "SIM_KEY"),

@@ -160,8 +160,10 @@ pub struct Asked {
 pub struct Served {
     /// The provider's name in the configuration.
     pub provider: String,
-    /// The model's id as sent to the provider.
+    /// The model's id as sent to the provider; where a profile was named in its place, the model behind that, if known.
     pub model: String,
+    /// The ARN of the application inference profile that was named to the provider in the model's place.
+    pub profile: Option<String>,
     /// The dialect spoken to it.
     pub dialect: String,
     /// The provider's request id.
@@ -267,6 +269,7 @@ impl From<&record::Served> for Served {
         Self {
             provider: served.provider.to_string(),
             model: served.model.to_string(),
+            profile: served.profile.as_deref().map(str::to_owned),
             dialect: served.dialect.as_str().to_owned(),
             request_id: served.request_id.clone(),
             aws_session: served.session.as_deref().map(str::to_owned),

@@ -31,6 +31,7 @@ fn record(team: &str, project: Option<&str>, nanos: i64, ending: Ending) -> Reco
         served: Some(Served {
             provider: "bedrock-eu".into(),
             model: "eu.anthropic.claude".into(),
+            profile: None,
             dialect: Dialect::BedrockConverse,
             request_id: Some("r-1".to_owned()),
             session: Some("tg-search.ranking".into()),

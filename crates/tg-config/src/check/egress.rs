@@ -6,13 +6,17 @@ use crate::grammar::{BaseUrl, Host};
 use crate::problem::Path;
 use std::net::IpAddr;
 
+/// Checks the address that stands at `path`.
 pub(super) fn check(provider: &Provider, url: &BaseUrl, path: &Path, found: &mut Findings) {
-    let path = path.clone();
     let loopback = url.host().is_loopback();
     if let Host::Ip(ip) = url.host() {
         match reach(ip.to_canonical()) {
             Reach::Never => {
-                found.add(path, format!("{ip} is an address that is never dialled"), "name the provider's own address");
+                found.add(
+                    path.clone(),
+                    format!("{ip} is an address that is never dialled"),
+                    "name the provider's own address",
+                );
                 return;
             }
             Reach::Private if !provider.egress.allow_private => {
@@ -24,7 +28,7 @@ pub(super) fn check(provider: &Provider, url: &BaseUrl, path: &Path, found: &mut
     }
     if !url.is_https() && !loopback && !provider.egress.allow_http {
         found.add(
-            path,
+            path.clone(),
             "is not encrypted: prompts and credentials could be read on the way",
             "write `https://`, or set `egress: {allow_http: true}` if this is meant",
         );

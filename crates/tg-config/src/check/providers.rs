@@ -1,7 +1,7 @@
 //! Providers: what each kind requires and what it has no use for.
 
 use super::{Findings, aws, egress, headers};
-use crate::document::{Document, Provider, ProviderKind, Quirks};
+use crate::document::{Document, InferenceProfile, Provider, ProviderKind, Quirks};
 use crate::nearest::propose;
 use crate::presets::{PRESETS, preset};
 use crate::problem::{Path, Problem};
@@ -18,7 +18,10 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
         let path = list.element(number);
         surplus(provider, &path, found);
         match provider.kind {
-            ProviderKind::Bedrock => aws::check(provider, &path, found),
+            ProviderKind::Bedrock => {
+                aws::check(provider, &path, found);
+                inference_profiles(provider, &path, found);
+            }
             ProviderKind::OpenaiCompatible => compatible(provider, &path, found),
             ProviderKind::Anthropic | ProviderKind::Openai => {
                 if provider.api_key.is_none() {
@@ -28,6 +31,9 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
         }
         if let Some(url) = provider.effective_base_url() {
             egress::check(provider, &url, &path.member("base_url"), found);
+        }
+        if let Some(url) = &provider.control_url {
+            egress::check(provider, url, &path.member("control_url"), found);
         }
         headers::check(&provider.headers, &path.member("headers"), found);
     }
@@ -44,6 +50,9 @@ fn surplus(provider: &Provider, path: &Path, found: &mut Findings) {
         ("credentials", provider.credentials.is_some(), ProviderKind::Bedrock),
         ("assume_role", provider.assume_role.is_some(), ProviderKind::Bedrock),
         ("fips", provider.fips, ProviderKind::Bedrock),
+        ("request_metadata", provider.request_metadata.is_some(), ProviderKind::Bedrock),
+        ("inference_profiles", !provider.inference_profiles.is_empty(), ProviderKind::Bedrock),
+        ("control_url", provider.control_url.is_some(), ProviderKind::Bedrock),
         ("preset", provider.preset.is_some(), ProviderKind::OpenaiCompatible),
         ("quirks", provider.quirks != Quirks::default(), ProviderKind::OpenaiCompatible),
     ];
@@ -54,6 +63,43 @@ fn surplus(provider: &Provider, path: &Path, found: &mut Findings) {
             found.add_resting_on(vec![path.member("kind")], Problem::new(path.member(member), message, hint));
         }
     }
+}
+
+fn inference_profiles(provider: &Provider, path: &Path, found: &mut Findings) {
+    let list = path.member("inference_profiles");
+    let entries = &provider.inference_profiles;
+    for (number, entry) in entries.iter().enumerate() {
+        let path = list.element(number);
+        let same = |other: &InferenceProfile| {
+            (&other.model, &other.team, &other.project) == (&entry.model, &entry.team, &entry.project)
+        };
+        if entries.iter().take(number).any(same) {
+            found.add(path.clone(), "is for the same calls as an earlier entry", "remove one of the two");
+        }
+        match &entry.arn {
+            None if !entry.model.is_exact() => {
+                found.add(path.member("model"), "is a pattern, and there is no `arn`", "name one model, or add `arn`");
+            }
+            Some(arn) if !is_profile(arn, provider.region.as_deref()) => {
+                let message = "is not the ARN of an application inference profile in the provider's region";
+                let hint = "write it as in `arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc`";
+                found.add_resting_on(vec![path.member("region")], Problem::new(path.member("arn"), message, hint));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_profile(arn: &str, region: Option<&str>) -> bool {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let ["arn", partition, "bedrock", place, account, resource] = parts[..] else { return false };
+    let id = resource.strip_prefix("application-inference-profile/").unwrap_or_default();
+    partition.starts_with("aws")
+        && region.is_none_or(|region| region == place)
+        && account.len() == 12
+        && account.bytes().all(|b| b.is_ascii_digit())
+        && !id.is_empty()
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-:.".contains(&b))
 }
 
 fn compatible(provider: &Provider, path: &Path, found: &mut Findings) {

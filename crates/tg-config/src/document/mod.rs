@@ -14,7 +14,9 @@ pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
 pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
 pub use listen::{Admin, Listen, Store, Tls};
 pub use pricing::{Ceiling, Pricing, UnknownPrice};
-pub use provider::{AuthScheme, Egress, OutputLimitMember, Provider, ProviderKind, Quirks, Timeouts};
+pub use provider::{
+    AuthScheme, Egress, InferenceProfile, OutputLimitMember, Provider, ProviderKind, Quirks, RequestMetadata, Timeouts,
+};
 pub use route::{Model, ModelTarget, OnLoss};
 pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
 

@@ -1,7 +1,7 @@
 //! Who serves models: address, credentials, timeouts, and what may be dialled.
 
 use super::aws::{AssumeRole, Credentials, credentials_schema};
-use crate::grammar::{BaseUrl, HeaderText, Name, Period, SecretRef};
+use crate::grammar::{BaseUrl, HeaderText, Name, Pattern, Period, SecretRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -41,6 +41,19 @@ pub struct Provider {
     /// Only `bedrock`, without `base_url`: call the region's FIPS endpoint.
     #[serde(default)]
     pub fips: bool,
+    /// Only `bedrock`: whether each call tells AWS's invocation logs, as request metadata under `tallygate:`, its id and
+    /// to whom it is booked. Default: on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_metadata: Option<RequestMetadata>,
+    /// Only `bedrock`: application inference profiles, which are named to AWS in the model's place, so that its bill
+    /// shows whose calls they were. The project's entry goes before the team's, an exact model before a pattern.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4096))]
+    pub inference_profiles: Vec<InferenceProfile>,
+    /// Only `bedrock`: where the control plane is, instead of AWS's own address: it tells which model a profile stands
+    /// for, and makes profiles for `tallygate aws profiles`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control_url: Option<BaseUrl>,
     /// Headers added to each request. Credentials must be references.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
@@ -81,6 +94,34 @@ impl ProviderKind {
             Self::OpenaiCompatible => "openai_compatible",
         }
     }
+}
+
+/// An application inference profile of Bedrock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InferenceProfile {
+    /// The model's id as a target names it, or a pattern.
+    pub model: Pattern,
+    /// In whose calls the profile is named.
+    pub team: Name,
+    /// Only in calls of this project of the team.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<Name>,
+    /// The profile's ARN. Absent: it is yet to be made by `tallygate aws profiles apply`, and until then the model
+    /// itself is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+}
+
+/// Whether calls carry request metadata.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestMetadata {
+    /// The gateway's own pairs, before those of the caller.
+    #[default]
+    On,
+    /// Only the caller's, as they came.
+    Off,
 }
 
 /// How long to wait for what. There is no limit on the whole answer.

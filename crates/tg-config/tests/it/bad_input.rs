@@ -182,6 +182,36 @@ fn providers_of_each_kind() {
 }
 
 #[test]
+fn what_only_bedrock_has() {
+    for (provider, expected) in [
+        (
+            "{name: p, kind: openai, api_key: env:K, request_metadata: off, control_url: 'https://x.example', \
+             inference_profiles: [{model: m, team: t}]}",
+            vec![
+                ("providers[0].request_metadata", "write `kind: bedrock`"),
+                ("providers[0].control_url", "write `kind: bedrock`"),
+                ("providers[0].inference_profiles", "write `kind: bedrock`"),
+            ],
+        ),
+        (
+            "{name: p, kind: bedrock, region: us-east-1, api_key: env:K, control_url: 'http://x.example', \
+             inference_profiles: [{model: 'a*', team: t}, {model: m, team: t}, {model: m, team: t}, {model: n, team: t, \
+             arn: 'arn:aws:bedrock:us-west-2:123456789012:application-inference-profile/abc'}, {model: n, team: u, \
+             arn: 'arn:aws:bedrock:us-east-1:123456789012:inference-profile/abc'}]}",
+            vec![
+                ("providers[0].control_url", "is not encrypted"),
+                ("providers[0].inference_profiles[0].model", "is a pattern, and there is no `arn`"),
+                ("providers[0].inference_profiles[2]", "is for the same calls as an earlier entry"),
+                ("providers[0].inference_profiles[3].arn", "in the provider's region"),
+                ("providers[0].inference_profiles[4].arn", "is not the ARN of an application inference profile"),
+            ],
+        ),
+    ] {
+        check(&format!("providers: [{provider}]"), &expected);
+    }
+}
+
+#[test]
 fn addresses_of_providers() {
     for (url, more, part) in [
         ("http://api.example.com/v1", "", "is not encrypted"),

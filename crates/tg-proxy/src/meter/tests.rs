@@ -41,6 +41,7 @@ fn opening(record: &Record) -> OpenEntry {
         asked: record.asked.clone(),
         provider: Arc::from("p"),
         model: Arc::from("m"),
+        profile: None,
         dialect: Dialect::OpenaiChat,
         tier: ServiceTier::Default,
         session: None,

@@ -20,9 +20,9 @@ pub(crate) fn authenticate(personality: Personality, received: &Received, shared
     }
 }
 
-pub(crate) fn answer(personality: Personality, received: &Received) -> Result<Outcome, Refusal> {
+pub(crate) fn answer(personality: Personality, received: &Received, shared: &Shared) -> Result<Outcome, Refusal> {
     match personality {
-        Personality::Bedrock => bedrock::answer(received),
+        Personality::Bedrock => bedrock::answer(received, shared),
         Personality::Anthropic => anthropic::answer(received),
         Personality::Openai => openai::answer(received, Vendor::Openai),
         Personality::Compatible => openai::answer(received, Vendor::Compatible),

@@ -83,6 +83,60 @@ async fn converse() {
 }
 
 #[tokio::test]
+async fn request_metadata() {
+    let base = || saying(CONVERSE, "hi");
+    check(
+        Personality::Bedrock,
+        CONVERSE,
+        vec![
+            (set(base(), "/requestMetadata", json!({})), "length between 1 and 16"),
+            (
+                set(base(), "/requestMetadata", (0..17).map(|n| (n.to_string(), json!("v"))).collect()),
+                "length between 1 and 16",
+            ),
+            (set(base(), "/requestMetadata", json!({ "a": "ü" })), "must match"),
+            (set(base(), "/requestMetadata", json!({ "a": "v".repeat(257) })), "must match"),
+            (set(base(), "/requestMetadata", json!({ "a": 1 })), "values must be strings"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn control_plane() {
+    let model = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0";
+    let base = || json!({ "inferenceProfileName": "a-b", "modelSource": { "copyFrom": model } });
+    let long: String = "n".repeat(65);
+    check(
+        Personality::Bedrock,
+        "/control/inference-profiles",
+        vec![
+            (set(base(), "/extra", json!(1)), "extraneous key [extra]"),
+            (set(base(), "/inferenceProfileName", json!("a--b")), "must match"),
+            (set(base(), "/inferenceProfileName", json!(long)), "must be 1..64"),
+            (set(base(), "/modelSource/copyFrom", json!("amazon.nova-lite-v1:0")), "identifier is invalid"),
+            (
+                set(base(), "/modelSource/copyFrom", json!(model.replace("us-east-1", "us-west-2"))),
+                "identifier is invalid",
+            ),
+            (set(base(), "/clientRequestToken", json!("a b")), "letters, digits"),
+            (set(base(), "/tags", json!([{ "key": "", "value": "v" }])), "must be 1..128"),
+            (set(base(), "/tags", json!([{ "key": "k", "value": "v,w" }])), "must satisfy"),
+        ],
+    )
+    .await;
+    let bench = Bench::start();
+    let send = async |path: &str, body: &Value| bench.send(Personality::Bedrock, path, body).await.expect("an answer");
+    for _ in 0..2 {
+        let again = set(base(), "/clientRequestToken", json!("once"));
+        assert_eq!(send("/control/inference-profiles", &again).await.status, 201);
+    }
+    assert_eq!(bench.sim.control.profiles().len(), 1);
+    assert_eq!(send("/inference-profiles", &base()).await.status, 404);
+    assert_eq!(send("/control/tagResource", &json!({ "resourceARN": "arn:x", "tags": [] })).await.status, 404);
+}
+
+#[tokio::test]
 async fn invoke_and_models() {
     let base = || saying(INVOKE, "hi");
     let mut unversioned = base();

@@ -35,8 +35,10 @@ pub struct OpenEntry {
     pub asked: Asked,
     /// The provider to which it goes.
     pub provider: Arc<str>,
-    /// The model's id as sent to that provider.
+    /// The model at that provider.
     pub model: Arc<str>,
+    /// The application inference profile that is named in its place.
+    pub profile: Option<Arc<str>>,
     /// The dialect spoken to it.
     pub dialect: Dialect,
     /// The tier that is asked for.
@@ -63,6 +65,7 @@ impl OpenEntry {
             served: Some(Served {
                 provider: self.provider,
                 model: self.model,
+                profile: self.profile,
                 dialect: self.dialect,
                 request_id: None,
                 session: self.session,
@@ -87,6 +90,7 @@ impl OpenEntry {
         to.call(self.id, self.started_at, &self.attribution, &self.asked);
         to.text(&self.provider);
         to.text(&self.model);
+        to.maybe(self.profile.as_deref());
         to.text(self.dialect.as_str());
         to.text(self.tier.as_str());
         to.maybe(self.session.as_deref());
@@ -105,9 +109,10 @@ impl OpenEntry {
             asked,
             provider: from.shared()?,
             model: from.shared()?,
+            profile: from.newer()?,
             dialect: from.name(Dialect::parse)?,
             tier: from.name(ServiceTier::parse)?,
-            session: from.session()?,
+            session: from.newer()?,
             estimated: from.usage()?,
             earlier: from.attempts()?,
         })
@@ -221,6 +226,7 @@ impl Writer<'_> {
     fn served(&mut self, served: &Served) {
         self.text(&served.provider);
         self.text(&served.model);
+        self.maybe(served.profile.as_deref());
         self.text(served.dialect.as_str());
         self.maybe(served.request_id.as_deref());
         self.maybe(served.session.as_deref());
@@ -313,9 +319,9 @@ impl<'a> Reader<'a> {
         if self.flag()? { Some(Some(T::from(self.text()?))) } else { Some(None) }
     }
 
-    /// The name of an AWS role's session, which format 1 does not have.
+    /// An AWS role's session or an inference profile, which format 1 does not have.
     #[expect(clippy::option_option, reason = "the outer one says whether the payload was readable")]
-    fn session(&mut self) -> Option<Option<Arc<str>>> {
+    fn newer(&mut self) -> Option<Option<Arc<str>>> {
         if self.format < 2 { Some(None) } else { self.maybe() }
     }
 
@@ -347,9 +353,10 @@ impl<'a> Reader<'a> {
         Some(Served {
             provider: self.shared()?,
             model: self.shared()?,
+            profile: self.newer()?,
             dialect: self.name(Dialect::parse)?,
             request_id: self.maybe()?,
-            session: self.session()?,
+            session: self.newer()?,
             tier: self.name(ServiceTier::parse)?,
             attempts: self.number()?.try_into().ok()?,
             stop: self.maybe()?,

@@ -53,10 +53,14 @@ pub(crate) fn record() -> Record {
     }
 }
 
+/// An application inference profile.
+pub(crate) const PROFILE: &str = "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abc123def456";
+
 fn served() -> Served {
     Served {
         provider: "bedrock-eu".into(),
         model: "eu.anthropic.claude-sonnet-4-5-20250929-v1:0".into(),
+        profile: Some(PROFILE.into()),
         dialect: Dialect::BedrockConverse,
         request_id: Some("0f6b3a52-51b5-4c0e-9c1e-6d2f0a4d1f11".to_owned()),
         session: Some("tg-search.ranking".into()),
@@ -75,6 +79,7 @@ pub(crate) fn opening(record: &Record) -> OpenEntry {
         asked: record.asked.clone(),
         provider: "bedrock-eu".into(),
         model: "eu.anthropic.claude-sonnet-4-5-20250929-v1:0".into(),
+        profile: Some(PROFILE.into()),
         dialect: Dialect::BedrockConverse,
         tier: ServiceTier::Default,
         session: Some("tg-search.ranking".into()),
@@ -86,7 +91,7 @@ pub(crate) fn opening(record: &Record) -> OpenEntry {
 /// A try that failed, and may have cost this much.
 pub(crate) fn attempt(nanos: i64, pricing: Pricing) -> Attempt {
     Attempt {
-        served: Served { provider: "openai".into(), model: "gpt-5-mini".into(), stop: None, ..served() },
+        served: Served { provider: "openai".into(), model: "gpt-5-mini".into(), profile: None, stop: None, ..served() },
         fault: "first_byte_timeout".to_owned(),
         usage: Usage { input_tokens: 990, ..Usage::default() },
         cost: Cost { amount: Money::from_nanos(nanos), pricing, price: "2026-11-23/openai/gpt-5-mini".into() },

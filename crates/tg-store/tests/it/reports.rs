@@ -186,7 +186,7 @@ proptest! {
             prop_assert_eq!(new, calls.len());
 
             let ledger = store.ledger().unwrap();
-            for dimension in [Dimension::Team, Dimension::Project, Dimension::Ending, Dimension::Day, Dimension::Hour] {
+            for dimension in [Dimension::Team, Dimension::Project, Dimension::Profile, Dimension::Ending, Dimension::Day, Dimension::Hour] {
                 let report = ledger.report(&by(&[dimension])).unwrap();
                 prop_assert_eq!(read(&report.totals), sum(&calls));
                 let mut groups: BTreeMap<Option<String>, Vec<&Record>> = BTreeMap::new();
@@ -207,6 +207,7 @@ fn value(call: &Record, dimension: Dimension) -> Option<String> {
     match dimension {
         Dimension::Team => Some(attribution.team.to_string()).filter(|t| !t.is_empty()),
         Dimension::Project => attribution.project.as_deref().map(str::to_owned),
+        Dimension::Profile => call.served.as_ref().and_then(|s| s.profile.as_deref()).map(str::to_owned),
         Dimension::Ending => Some(call.ending.as_str().to_owned()),
         Dimension::Day => Some(call.started_at.to_string()[..10].to_owned()),
         Dimension::Hour => Some(call.started_at.to_string()[..13].to_owned()),

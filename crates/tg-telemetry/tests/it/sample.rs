@@ -24,6 +24,7 @@ pub fn served() -> Record {
         served: Some(Served {
             provider: "aws-eu".into(),
             model: "anthropic.claude".into(),
+            profile: None,
             dialect: Dialect::BedrockConverse,
             request_id: Some("upstream-1".into()),
             session: Some("tg-search.ranking".into()),

@@ -62,6 +62,18 @@ impl Wallet {
         Self { clock, crew: OnceLock::new(), held: Mutex::default() }
     }
 
+    /// What the gateway's own questions are authorised with: its own identity, also where a role signs the calls.
+    ///
+    /// # Errors
+    /// As [`Wallet::proof`].
+    pub async fn own_proof(&self, identity: Option<&Identity>) -> Result<Proof, Fault> {
+        let Some(identity) = identity else { return Ok(Proof::Standing) };
+        let own = Identity::new(Settings { role: None, ..identity.settings.clone() });
+        let nobody =
+            || Caller { team: Arc::from(""), project: None, environment: None, key_id: None, cost_centre: None };
+        self.proof(&own, nobody).await
+    }
+
     /// What the next call is authorised with. Returns at once where fresh credentials are at hand; else waits for them,
     /// not for ever. `caller` is asked where it matters who calls.
     ///

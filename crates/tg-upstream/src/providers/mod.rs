@@ -1,6 +1,6 @@
 //! The list of vendors. Each folder owns one vendor's facts; OpenAI-compatible servers are presets of `openai`.
 
 pub mod anthropic;
-mod base;
+pub(crate) mod base;
 pub mod bedrock;
 pub mod openai;

@@ -6,16 +6,11 @@ use tg_kernel::fault::Fault;
 use tg_kernel::usage::ServiceTier;
 
 use super::family::ModelFamily;
+use super::request_metadata::{PAIRS_MAX, is_pair};
 use super::write_blocks::{BlockWriter, cache_point};
 use crate::conversation::{self, is_blank, tool_schema};
 use crate::dialects::anthropic_messages::encode_request::thinking_object;
 use crate::loss::{Encoded, Loss};
-
-/// The most pairs of request metadata.
-const METADATA_PAIRS_MAX: usize = 16;
-
-/// The most bytes of a key or value of request metadata.
-const METADATA_BYTES_MAX: usize = 256;
 
 /// Writes a request body for `model`.
 ///
@@ -244,9 +239,10 @@ fn caller(request: &ChatRequest, writer: &mut BlockWriter, body: &mut Map<String
     if request.caller.user.is_some() {
         writer.losses.insert(Loss::dropped("user"));
     }
-    let pairs = request.caller.metadata.iter().filter(|(name, value)| is_metadata(name, value));
+    // One bad pair would fail the call, so it is left out.
+    let pairs = request.caller.metadata.iter().filter(|(name, value)| is_pair(name, value));
     let kept: Map<String, Value> =
-        pairs.take(METADATA_PAIRS_MAX).map(|(name, value)| (name.clone(), value.as_str().into())).collect();
+        pairs.take(PAIRS_MAX).map(|(name, value)| (name.clone(), value.as_str().into())).collect();
     if kept.len() < request.caller.metadata.len() {
         writer.losses.insert(Loss::dropped("metadata"));
     }
@@ -262,13 +258,4 @@ fn caller(request: &ChatRequest, writer: &mut BlockWriter, body: &mut Map<String
             body.insert("serviceTier".into(), json!({ "type": tier.as_str() }));
         }
     }
-}
-
-/// The dialect's rule for request metadata. One bad pair would fail the call, so it is left out.
-fn is_metadata(name: &str, value: &str) -> bool {
-    let allowed = |text: &str| {
-        let fine = |c: char| c.is_ascii_alphanumeric() || " :_@$#=/+,-.".contains(c);
-        text.len() <= METADATA_BYTES_MAX && text.chars().all(fine)
-    };
-    !name.is_empty() && allowed(name) && allowed(value)
 }

@@ -29,6 +29,7 @@ mod guardrail;
 pub(crate) mod padding;
 mod read_blocks;
 pub(crate) mod reply;
+mod request_metadata;
 mod tap;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ mod write_blocks;
 
 pub use family::ModelFamily;
 pub use guardrail::Guardrail;
+pub use request_metadata::RequestMetadata;
 
 /// The dialect of Bedrock's `/model/{id}/converse` and `/converse-stream`.
 ///

@@ -22,6 +22,7 @@ pub(crate) fn answer(received: &Received, root: &Node<'_>, model: &str, base: &s
         return Err(Refusal::new(400, format!("the simulator does not play {base}")));
     };
     Ok(Outcome::Done {
+        status: 200,
         model: model.to_owned(),
         counts: Counts { input: tokens, ..Counts::default() },
         body,

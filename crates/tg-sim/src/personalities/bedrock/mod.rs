@@ -1,5 +1,6 @@
-//! Amazon Bedrock's runtime: Converse, InvokeModel, token counts and guardrails.
+//! Amazon Bedrock's runtime: Converse, InvokeModel, token counts and guardrails; and its control plane.
 
+mod control;
 mod converse;
 mod converse_write;
 mod embed;
@@ -7,6 +8,9 @@ mod families;
 mod families_write;
 mod guard;
 mod invoke;
+
+pub(crate) use control::PREFIX;
+pub use control::{ControlPlane, Profile};
 
 use crate::books::Operation;
 use crate::exchange::{Outcome, Received};
@@ -57,7 +61,10 @@ pub(crate) fn authenticate(received: &Received, shared: &Shared) -> Result<(), R
     })
 }
 
-pub(crate) fn answer(received: &Received) -> Result<Outcome, Refusal> {
+pub(crate) fn answer(received: &Received, shared: &Shared) -> Result<Outcome, Refusal> {
+    if let Some(path) = received.path().strip_prefix(control::PREFIX) {
+        return control::answer(received, path, &shared.control, &shared.options.region);
+    }
     if let Some(answered) = guard::answer(received) {
         return answered;
     }
@@ -76,7 +83,8 @@ pub(crate) fn answer(received: &Received) -> Result<Outcome, Refusal> {
         _ => return Err(unknown()),
     };
     received.note(operation);
-    let base = base_model(&model)?;
+    let behind = shared.control.base_of(&model);
+    let base = behind.as_deref().map_or_else(|| base_model(&model), Ok)?;
     match verb {
         "converse" => converse::answer(received, &model, base, false),
         "converse-stream" => converse::answer(received, &model, base, true),

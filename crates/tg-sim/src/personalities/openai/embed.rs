@@ -40,6 +40,7 @@ pub(crate) fn answer(received: &Received, vendor: Vendor) -> Result<Outcome, Ref
     }
     let usage = json!({ "prompt_tokens": tokens, "total_tokens": tokens });
     Ok(Outcome::Done {
+        status: 200,
         counts: Counts { input: tokens, ..Counts::default() },
         body: json!({ "object": "list", "data": data, "model": model, "usage": usage }),
         model,

@@ -41,6 +41,7 @@ const fn expression(dimension: Dimension) -> &'static str {
         Dimension::Project => "project",
         Dimension::Environment => "environment",
         Dimension::Model => "coalesce(model, asked_model)",
+        Dimension::Profile => "profile",
         Dimension::Key => "nullif(key_id, '')",
         Dimension::Provider => "provider",
         Dimension::AwsSession => "session",

@@ -15,7 +15,7 @@ use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
 
 /// The columns, in the order in which `bind` and `read` take them.
-const COLUMNS: [&str; 42] = [
+const COLUMNS: [&str; 43] = [
     "id",
     "started_at",
     "key_id",
@@ -29,6 +29,7 @@ const COLUMNS: [&str; 42] = [
     "stream",
     "provider",
     "model",
+    "profile",
     "served_dialect",
     "request_id",
     "session",
@@ -130,6 +131,7 @@ pub(super) fn bind(statement: &mut Statement<'_>, record: &Record) -> rusqlite::
 fn bind_served(to: &mut Binder<'_, '_>, served: Option<&Served>) -> rusqlite::Result<()> {
     to.put(served.map(|s| &*s.provider))?;
     to.put(served.map(|s| &*s.model))?;
+    to.put(served.and_then(|s| s.profile.as_deref()))?;
     to.put(served.map(|s| s.dialect.as_str()))?;
     to.put(served.and_then(|s| s.request_id.as_deref()))?;
     to.put(served.and_then(|s| s.session.as_deref()))?;
@@ -248,12 +250,13 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
 
 fn read_served(from: &mut Reader<'_, '_>) -> rusqlite::Result<Option<Served>> {
     let Some(provider) = from.take::<Option<Arc<str>>>()? else {
-        from.next += 7;
+        from.next += 8;
         return Ok(None);
     };
     Ok(Some(Served {
         provider,
         model: from.take()?,
+        profile: from.take()?,
         dialect: from.name(Dialect::parse)?,
         request_id: from.take()?,
         session: from.take()?,

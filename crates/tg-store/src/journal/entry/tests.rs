@@ -30,6 +30,7 @@ fn open_entry(text: &str, number: u64) -> OpenEntry {
         },
         provider: text.into(),
         model: text.into(),
+        profile: number.is_multiple_of(2).then(|| text.into()),
         dialect: Dialect::BedrockInvoke,
         tier: ServiceTier::Flex,
         session: number.is_multiple_of(5).then(|| text.into()),
@@ -51,6 +52,7 @@ fn served(text: &str, number: u64) -> Served {
     Served {
         provider: text.into(),
         model: text.into(),
+        profile: number.is_multiple_of(3).then(|| text.into()),
         dialect: Dialect::OpenaiResponses,
         request_id: number.is_multiple_of(2).then(|| text.to_owned()),
         session: number.is_multiple_of(5).then(|| text.into()),

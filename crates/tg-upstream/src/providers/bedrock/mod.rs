@@ -1,5 +1,9 @@
 //! Amazon Bedrock: the runtime endpoint, signed with SigV4 or called with a Bedrock API key.
 
+mod profiles;
+
+pub use profiles::{Behind, Profile, Profiles, model_of};
+
 use crate::aws::Proof;
 use crate::provider::{Call, Provider};
 use crate::providers::base::{join, secret_header, segment};
@@ -23,6 +27,9 @@ const MODEL_BYTES_MAX: usize = 2048;
 pub struct Bedrock {
     base: String,
     region: String,
+    metadata: bool,
+    control: String,
+    profiles: Profiles,
 }
 
 /// Partitions of AWS, by how the names of their regions begin, with the domain of their endpoints.
@@ -46,11 +53,35 @@ pub fn base_url(region: &str, fips: bool) -> String {
     format!("https://{host}.{region}.{domain}")
 }
 
+/// The public address of the control plane in `region`, in that region's partition.
+#[must_use]
+pub fn control_url(region: &str) -> String {
+    base_url(region, false).replacen("bedrock-runtime.", "bedrock.", 1)
+}
+
 impl Bedrock {
     /// The endpoint at `base`, signed for `region`.
     #[must_use]
     pub fn new(base: impl Into<String>, region: impl Into<String>) -> Self {
-        Self { base: base.into(), region: region.into() }
+        let region = region.into();
+        let (control, profiles) = (control_url(&region), Profiles::new(&region, Vec::new()));
+        Self { base: base.into(), region, metadata: true, control, profiles }
+    }
+
+    /// Whether calls carry request metadata.
+    #[must_use]
+    pub fn telling(self, metadata: bool) -> Self {
+        Self { metadata, ..self }
+    }
+}
+
+impl Bedrock {
+    /// With these application inference profiles, and the control plane at `control` instead of AWS's own.
+    #[must_use]
+    pub fn with_profiles(mut self, declared: Vec<Profile>, control: Option<String>) -> Self {
+        self.profiles = Profiles::new(&self.region, declared);
+        self.control = control.unwrap_or(self.control);
+        self
     }
 }
 
@@ -65,6 +96,18 @@ impl Provider for Bedrock {
             }
             _ => Some(Road::transcode(Dialect::BedrockConverse)),
         }
+    }
+
+    fn wants_metadata(&self) -> bool {
+        self.metadata
+    }
+
+    fn profiles(&self) -> Option<&Profiles> {
+        Some(&self.profiles)
+    }
+
+    fn control_address(&self, path: &str) -> Result<Uri, Fault> {
+        join(&self.control, path)
     }
 
     fn address(&self, call: &Call<'_>) -> Result<Uri, Fault> {

@@ -1,0 +1,95 @@
+//! What a target comes to for one call: the model by which it is judged and priced, and the profile named in its place.
+
+use crate::living::{Living, Worker};
+use crate::send::Outgoing;
+use http::Method;
+use std::sync::Arc;
+use std::time::Duration;
+use tg_kernel::dialect::Operation;
+use tg_kernel::fault::{Class, Fault, Origin};
+use tg_kernel::target::Target;
+use tg_upstream::control::{Question, ask};
+use tg_upstream::pools::Pools;
+use tg_upstream::provider::Upstream;
+use tg_upstream::providers::bedrock::{Behind, Profiles, model_of};
+
+/// Longest that a call waits to hear which model stands behind a profile. Without an answer it goes on, unpriced; later
+/// calls find the answer.
+const MOMENT: Duration = Duration::from_millis(250);
+
+/// A target, and the application inference profile that is named to the provider in its model's place.
+pub(crate) struct Aim {
+    pub(crate) target: Target,
+    pub(crate) profile: Option<Arc<str>>,
+}
+
+/// What `target` comes to in this call.
+///
+/// # Errors
+/// `Class::Forbidden` (`model_not_allowed`) when the caller names a profile that is another team's: AWS would bill that.
+pub(crate) async fn aim(
+    worker: &Worker,
+    upstream: &Arc<Upstream>,
+    target: &Target,
+    outgoing: &Outgoing<'_>,
+) -> Result<Aim, Fault> {
+    let plain = || Aim { target: target.clone(), profile: None };
+    let booked = outgoing.attribution;
+    let Some(profiles) = upstream.provider.profiles() else { return Ok(plain()) };
+    if Profiles::is_profile(&target.model) {
+        if *outgoing.peek.model == *target.model && profiles.is_anothers(booked, &target.model) {
+            let message = "This inference profile belongs to another team or project; name the model instead.";
+            return Err(Fault::new(Class::Forbidden, Origin::Caller, "model_not_allowed", message).at("model"));
+        }
+        let model = behind(worker, upstream, profiles, &target.model).await;
+        let (profile, provider) = (Arc::clone(&target.model), Arc::clone(&target.provider));
+        let model = model.unwrap_or_else(|| Arc::clone(&profile));
+        return Ok(Aim { target: Target { provider, model }, profile: Some(profile) });
+    }
+    // A count of tokens is not billed.
+    if outgoing.call.operation == Operation::CountTokens {
+        return Ok(plain());
+    }
+    Ok(Aim { profile: profiles.named_for(booked, &target.model).cloned(), ..plain() })
+}
+
+/// The model behind a profile, if it is known or can be known in a moment.
+async fn behind(worker: &Worker, upstream: &Arc<Upstream>, profiles: &Profiles, arn: &Arc<str>) -> Option<Arc<str>> {
+    let clock = &worker.living.clock;
+    match profiles.behind(arn, clock.monotonic()) {
+        Behind::Model(model) => return Some(model),
+        Behind::Unknown => return None,
+        Behind::Ask => {}
+    }
+    // Goes on without this call: the answer is for the next ones too.
+    let learning = learn(Arc::clone(upstream), Arc::clone(&worker.pools), Arc::clone(&worker.living), Arc::clone(arn));
+    tokio::time::timeout(MOMENT, tg_net::tasks::spawn("learn of a profile", learning)).await.ok()??
+}
+
+async fn learn(upstream: Arc<Upstream>, pools: Arc<Pools>, living: Arc<Living>, arn: Arc<str>) -> Option<Arc<str>> {
+    let path = tg_upstream::control::profile_path(&arn);
+    let question = Question { method: Method::GET, path: &path, body: None };
+    let asked = match living.aws.own_proof(upstream.identity.as_ref()).await {
+        Ok(proof) => ask(&upstream, &pools, question, &proof, living.clock.now()).await,
+        Err(fault) => Err(fault),
+    };
+    let model = match asked {
+        Ok((status, body)) if status.is_success() => {
+            let arns = body["models"].as_array().into_iter().flatten().filter_map(|model| model["modelArn"].as_str());
+            model_of(arns).map(Arc::from)
+        }
+        Ok((status, _)) => {
+            tracing::warn!(provider = %upstream.name, %status, "AWS does not say which model stands behind a profile");
+            None
+        }
+        Err(fault) => {
+            let cause = fault.cause().map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(provider = %upstream.name, code = fault.code, cause, "AWS could not be asked about a profile");
+            None
+        }
+    };
+    if let Some(profiles) = upstream.provider.profiles() {
+        profiles.learn(&arn, model.clone(), living.clock.monotonic());
+    }
+    model
+}
