@@ -96,6 +96,12 @@ impl Operation {
         }
     }
 
+    /// Whether a model answers, whose use is billed to somebody.
+    #[must_use]
+    pub const fn runs_a_model(self) -> bool {
+        matches!(self, Self::Chat | Self::Embeddings)
+    }
+
     /// Reads what [`Operation::as_str`] writes.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {

@@ -5,7 +5,6 @@ use crate::send::Outgoing;
 use http::Method;
 use std::sync::Arc;
 use std::time::Duration;
-use tg_kernel::dialect::Operation;
 use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::target::Target;
 use tg_upstream::control::{Question, ask};
@@ -46,8 +45,8 @@ pub(crate) async fn aim(
         let model = model.unwrap_or_else(|| Arc::clone(&profile));
         return Ok(Aim { target: Target { provider, model }, profile: Some(profile) });
     }
-    // A count of tokens is not billed.
-    if outgoing.call.operation == Operation::CountTokens {
+    // Only what a model answers is billed by its profile.
+    if !outgoing.call.operation.runs_a_model() {
         return Ok(plain());
     }
     Ok(Aim { profile: profiles.named_for(booked, &target.model).cloned(), ..plain() })

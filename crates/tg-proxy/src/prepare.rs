@@ -64,8 +64,8 @@ pub(crate) enum Kind {
 /// `Class::Unsupported` when the provider cannot do what is asked; `Class::Malformed` when the request must be decoded
 /// and cannot be.
 pub(crate) fn prepare(outgoing: &Outgoing<'_>, target: &Target, provider: &Upstream) -> Result<Prepared, Fault> {
-    // A count of tokens has no place for it.
-    let told = provider.provider.wants_metadata() && outgoing.call.operation != Operation::CountTokens;
+    // Counts of tokens and guardrails have no place for it.
+    let told = provider.provider.wants_metadata() && outgoing.call.operation.runs_a_model();
     let says = told.then(|| RequestMetadata::of(outgoing.id, outgoing.attribution));
     let mut prepared = write(outgoing, target, provider, says.as_ref())?;
     if let Some(says) = &says {
