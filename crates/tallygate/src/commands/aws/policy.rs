@@ -18,23 +18,35 @@ const GEOGRAPHIES: [&str; 9] = ["us", "us-gov", "eu", "apac", "au", "ca", "jp", 
 /// The policies of one provider.
 pub(super) fn policies(document: &Document, provider: &Provider, principal: Option<&str>) -> Value {
     let region = provider.region.as_deref().unwrap_or_default();
-    let mut statements = Resources::of(document, provider, region).statements();
+    let resources = Resources::of(document, provider, region);
+    let asks = resources.any.then(|| learn_of_profiles(region));
+    let mut statements = resources.statements();
     if provider.api_key.is_some() {
         statements.push(json!({
             "Sid": "CallWithAnApiKey", "Effect": "Allow", "Action": "bedrock:CallWithBearerToken", "Resource": "*",
         }));
     }
-    let mut all = json!({ "permissions": policy(statements) });
-    if let Some(role) = &provider.assume_role {
-        all["gateway"] = policy(vec![json!({
-            "Sid": "AssumeTheRoleThatCalls",
-            "Effect": "Allow",
-            "Action": ["sts:AssumeRole", "sts:TagSession"],
-            "Resource": role.role_arn,
-        })]);
-        all["trust"] = policy(trust(role, principal.unwrap_or(PRINCIPAL)));
-    }
-    all
+    let Some(role) = &provider.assume_role else {
+        statements.extend(asks);
+        return json!({ "permissions": policy(statements) });
+    };
+    let assume = json!({
+        "Sid": "AssumeTheRoleThatCalls",
+        "Effect": "Allow",
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+        "Resource": role.role_arn,
+    });
+    json!({
+        "permissions": policy(statements),
+        "gateway": policy([assume].into_iter().chain(asks).collect()),
+        "trust": policy(trust(role, principal.unwrap_or(PRINCIPAL))),
+    })
+}
+
+/// Callers may name any profile then, and the gateway asks by its own identity which model it stands for.
+fn learn_of_profiles(region: &str) -> Value {
+    let profiles = format!("arn:{}:bedrock:{region}:*:application-inference-profile/*", partition_of(region));
+    json!({ "Sid": "LearnOfProfiles", "Effect": "Allow", "Action": "bedrock:GetInferenceProfile", "Resource": profiles })
 }
 
 fn policy(statements: Vec<Value>) -> Value {
@@ -101,7 +113,20 @@ impl Resources {
                 }
             }
         }
+        for profile in &provider.inference_profiles {
+            if let Some(arn) = &profile.arn {
+                found.profile(arn, profile.model.as_str(), partition);
+            }
+        }
         found
+    }
+
+    /// A profile that is named to AWS in the place of `model`, which may be a pattern.
+    fn profile(&mut self, arn: &str, model: &str, partition: &str) {
+        let model = without_geography(model).unwrap_or(model);
+        // An ARN tells no model; IAM knows the same stars as patterns do.
+        let model = if model.starts_with("arn:") { "*" } else { model };
+        self.profiles.insert((arn.to_owned(), format!("arn:{partition}:bedrock:*::foundation-model/{model}")));
     }
 
     /// `name` is that of a guardrail, or a pattern of such names.
@@ -206,6 +231,25 @@ mod tests {
                 },
             ] } })
         );
+    }
+
+    #[test]
+    fn profiles_of_teams_may_be_called_through_and_asked_about_where_any_may_be_named() {
+        let arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/p1";
+        let provider = format!(
+            "region: us-east-1, inference_profiles: [{{model: us.anthropic.claude-x, team: t, arn: '{arn}'}}, {{model: m, team: u}}]"
+        );
+        let one = written(&provider, "{name: a, targets: [{provider: b, model: us.anthropic.claude-x}]}", None);
+        let statements = &one["permissions"]["Statement"];
+        let profile = "arn:aws:bedrock:us-east-1:*:inference-profile/us.anthropic.claude-x";
+        assert_eq!(statements[0]["Resource"], json!([profile, arn]));
+        assert_eq!(statements[1]["Resource"], json!(["arn:aws:bedrock:*::foundation-model/anthropic.claude-x"]));
+        assert_eq!(statements[1]["Condition"]["StringLike"]["bedrock:InferenceProfileArn"], json!([profile, arn]));
+        assert!(statements[2].is_null());
+        let any = written(&provider, "{name: '*', targets: [{provider: b}]}", None);
+        let asked = &any["permissions"]["Statement"][1];
+        assert_eq!(asked["Action"], "bedrock:GetInferenceProfile");
+        assert_eq!(asked["Resource"], "arn:aws:bedrock:us-east-1:*:application-inference-profile/*");
     }
 
     #[test]
