@@ -48,7 +48,7 @@ pub(super) fn encode(options: OpenaiChat, request: &ChatRequest, model: &str) ->
         writer.reasoning(reasoning);
     }
     writer.delivery(request);
-    writer.caller(request);
+    writer.caller(request, options.vendor);
     writer.extra(&request.extra, options.vendor);
     Ok(Encoded {
         body: Bytes::from(Value::Object(writer.body).to_string()),
@@ -204,11 +204,16 @@ impl Writer {
         }
     }
 
-    fn caller(&mut self, request: &ChatRequest) {
+    fn caller(&mut self, request: &ChatRequest, vendor: Vendor) {
         self.put_some("user", request.caller.user.as_deref());
-        if !request.caller.metadata.is_empty() {
+        if request.caller.metadata.is_empty() {
+            return;
+        }
+        if vendor == Vendor::Openai {
             let pairs = request.caller.metadata.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
             self.put("metadata", pairs.collect::<Map<_, _>>());
+        } else {
+            self.losses.insert(Loss::dropped("metadata"));
         }
     }
 

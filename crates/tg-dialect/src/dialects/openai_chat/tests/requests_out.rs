@@ -161,6 +161,19 @@ fn servers_differ_in_what_they_read() {
 }
 
 #[test]
+fn metadata_goes_to_openai_alone() {
+    let mut request = request(vec![(Role::User, vec![Part::text("x")])]);
+    request.caller.metadata = vec![("a".to_owned(), "b".to_owned())];
+    for (dialect, sent, lost) in
+        [(OpenaiChat::OPENAI, json!({ "a": "b" }), &[][..]), (OpenaiChat::COMPATIBLE, Value::Null, &["metadata"])]
+    {
+        let (body, losses) = encode(dialect, &request);
+        assert_eq!(body["metadata"], sent);
+        assert_eq!(losses, lost);
+    }
+}
+
+#[test]
 fn odd_tool_names_and_ids_are_made_fit_and_come_back() {
     let call =
         Part::new(Content::ToolUse(ToolUse { id: "a|b".into(), name: "files.read".into(), arguments: "{}".into() }));
