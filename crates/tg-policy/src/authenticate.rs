@@ -27,7 +27,19 @@ pub enum Caller<'a> {
 pub struct Signer<'a> {
     claim: Claim<'a>,
     grant: Arc<Grant>,
-    from: IpAddr,
+}
+
+/// By what a caller is judged once the body is there.
+#[derive(Clone, Copy)]
+pub struct Door<'a> {
+    /// The keys as they are by now: a body may take its time, and a key be revoked meanwhile.
+    pub directory: &'a Directory,
+    /// The signatures that came before.
+    pub replays: &'a Replays,
+    /// Where the request comes from.
+    pub from: IpAddr,
+    /// The time by now.
+    pub now: Timestamp,
 }
 
 /// Establishes who calls, before a byte of the body is read, as far as that is possible.
@@ -42,7 +54,7 @@ pub fn identify<'a>(head: &'a Parts, from: IpAddr, directory: &Directory, now: T
         Presented::Signature(authorization) => {
             let claim = Claim::read(authorization, SignedRequest::of(head), now).map_err(flawed)?;
             let grant = directory.signer(claim.access_key_id()).map_err(signer_refused)?;
-            Ok(Caller::Signer(Box::new(Signer { claim, grant, from })))
+            Ok(Caller::Signer(Box::new(Signer { claim, grant })))
         }
     }
 }
@@ -51,23 +63,31 @@ impl Caller<'_> {
     /// The key, now that the body is there. Nothing may be done for the caller before this.
     ///
     /// # Errors
-    /// For signed requests: `invalid_signature`, `replayed_signature`, or why the key is not in force.
-    pub fn confirm(self, body: &[u8], replays: &Replays, now: Timestamp) -> Result<Arc<Grant>, Fault> {
+    /// Why the key is not in force any more; for signed requests also `invalid_signature`, `expired_signature` and
+    /// `replayed_signature`.
+    pub fn confirm(self, body: &[u8], door: &Door<'_>) -> Result<Arc<Grant>, Fault> {
         match self {
-            Self::Known(grant) => Ok(grant),
-            Self::Signer(signer) => signer.confirm(body, replays, now),
+            Self::Known(grant) => {
+                let grant = door.directory.current(&grant).map_err(refused)?;
+                grant.admits(door.from, door.now).map_err(refused)?;
+                Ok(grant)
+            }
+            Self::Signer(signer) => signer.confirm(body, door),
         }
     }
 }
 
 impl Signer<'_> {
-    fn confirm(self, body: &[u8], replays: &Replays, now: Timestamp) -> Result<Arc<Grant>, Fault> {
-        let Self { claim, grant, from } = self;
+    fn confirm(self, body: &[u8], door: &Door<'_>) -> Result<Arc<Grant>, Fault> {
+        let Self { claim, grant } = self;
+        let grant = door.directory.current(&grant).map_err(signer_refused)?;
         let secret = grant.signing_secret().ok_or(KeyRefusal::Unreadable).map_err(signer_refused)?;
         claim.check(secret, body).map_err(flawed)?;
         // Only who holds the secret is told of the key, and takes up memory.
-        grant.admits(from, now).map_err(signer_refused)?;
-        if replays.admit(&claim, now) {
+        grant.admits(door.from, door.now).map_err(signer_refused)?;
+        // A body that is dripped must not outlast the memory of its signature.
+        claim.check_time(door.now).map_err(flawed)?;
+        if door.replays.admit(&claim, door.now) {
             return Ok(grant);
         }
         Err(unauthenticated(

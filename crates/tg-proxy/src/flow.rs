@@ -20,14 +20,14 @@ use std::time::Duration;
 use tg_dialect::dialects::{inbound, peek};
 use tg_dialect::scan::Members;
 use tg_kernel::clock::Timestamp;
-use tg_kernel::dialect::Dialect;
+use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
 use tg_kernel::peek::Peek;
 use tg_kernel::principal::Attribution;
 use tg_kernel::trace::TraceContext;
 use tg_net::body::OutBody;
-use tg_policy::authenticate::Caller;
+use tg_policy::authenticate::{Caller, Door};
 use tg_policy::route::Plan;
 use tg_policy::{attribute, authenticate};
 
@@ -84,7 +84,8 @@ async fn run(
     // since the signature covers the body.
     let body = intake::read(body, &snapshot.limits, &*living.clock, settlement).await.map_err(say)?;
     let is_signed = matches!(caller, Caller::Signer(_));
-    let grant = caller.confirm(&body, &living.replays, living.clock.now()).map_err(say)?;
+    let (directory, replays, now) = (&living.directory, &living.replays, living.clock.now());
+    let grant = caller.confirm(&body, &Door { directory, replays, from, now }).map_err(say)?;
     let (principal, policy) = (&grant.principal, &grant.team.policy);
     if is_signed {
         settlement.book(attribute::by_key(principal, policy));
@@ -138,7 +139,9 @@ impl Ready {
     /// How often the caller wants a sign of life; `None` where nobody waits for one, or the dialect has none.
     fn keepalive(&self, streams: &Streams) -> Option<Duration> {
         let has_one = !inbound(self.call.dialect).keepalive().is_empty();
-        streams.keepalive.filter(|_| self.peek.stream && has_one)
+        // Only a chat is answered by a stream, whatever a count of tokens says of one.
+        let streamed = self.peek.stream && self.call.operation == Operation::Chat;
+        streams.keepalive.filter(|_| streamed && has_one)
     }
 
     /// Sends the call. `members` are those of its body.

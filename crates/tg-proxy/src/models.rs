@@ -18,7 +18,7 @@ use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::ids::CallId;
 use tg_kernel::pattern;
 use tg_net::body::OutBody;
-use tg_policy::authenticate;
+use tg_policy::authenticate::{self, Door};
 use tg_store::directory::Grant;
 
 /// Most models in one list.
@@ -42,8 +42,9 @@ pub(crate) fn answer(
     };
     let living = &worker.living;
     // A request for the list has no body, signed or not.
-    let grant = authenticate::identify(head, from, &living.directory, now)
-        .and_then(|caller| caller.confirm(&[], &living.replays, now));
+    let door = Door { directory: &living.directory, replays: &living.replays, from, now };
+    let grant =
+        authenticate::identify(head, from, &living.directory, now).and_then(|caller| caller.confirm(&[], &door));
     let listed = grant.and_then(|grant| match id {
         None => Ok(list(family, &names(snapshot, &grant, now))),
         Some(id) if snapshot.routes.serves(&id, &grant.principal, &grant.team.policy) => Ok(entry(family, &id)),

@@ -303,6 +303,14 @@ impl Directory {
         }
     }
 
+    /// The key of a grant as it is by now. No I/O and no allocation.
+    ///
+    /// # Errors
+    /// [`KeyRefusal::Unknown`] when it is gone.
+    pub fn current(&self, grant: &Grant) -> Result<Arc<Grant>, KeyRefusal> {
+        self.index.load().keys.get(&grant.key.id).cloned().ok_or(KeyRefusal::Unknown)
+    }
+
     /// The ids of the access keys whose secrets cannot be decrypted: another secrets key encrypted them, or none is
     /// configured.
     #[must_use]

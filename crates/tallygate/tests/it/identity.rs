@@ -3,6 +3,9 @@
 use crate::speak::{CHAT, MANNERS, Manner, ask, error};
 use crate::wire::{Answer, Call};
 use crate::world::{HAIKU, Setup, World, until};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tg_kernel::dialect::{Dialect, Family};
 use tg_kernel::record::Ending;
@@ -291,4 +294,29 @@ fn a_key_may_be_bound_to_networks() {
             .header("x-forwarded-for", "10.1.1.1");
         assert_eq!(call.send(world.address).status, status, "{network}");
     }
+}
+
+#[test]
+fn a_key_that_is_revoked_while_the_body_arrives_is_refused() {
+    let world = World::start();
+    let living = &world.gateway().living;
+    let key = world.issue(&world.new_key("red"));
+    let body = format!(r#"{{"model":"{HAIKU}","messages":[{{"role":"user","content":"hi"}}]}}"#);
+    let (first, rest) = body.split_at(body.len() / 2);
+    let mut stream = TcpStream::connect(world.address).unwrap();
+    write!(
+        stream,
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nconnection: close\r\nauthorization: Bearer {}\r\n\
+         content-length: {}\r\n\r\n{first}",
+        key.secret.expose(),
+        body.len()
+    )
+    .unwrap();
+    until("the call has begun", || (living.counts.in_flight.load(Ordering::Relaxed) == 1).then_some(()));
+    living.directory.revoke(&key.record.id, living.clock.now()).unwrap();
+    stream.write_all(rest.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401") && answer.contains("revoked"), "{answer}");
+    assert!(world.sim.books.entries().is_empty());
 }

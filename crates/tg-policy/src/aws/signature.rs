@@ -76,6 +76,7 @@ pub struct Claim<'a> {
     authorization: Authorization<'a>,
     request: SignedRequest<'a>,
     date: &'a str,
+    signed_at: Timestamp,
 }
 
 impl<'a> Claim<'a> {
@@ -93,7 +94,7 @@ impl<'a> Claim<'a> {
         if !request.path_is_plain() {
             return Err(Flaw::Path);
         }
-        Ok(Self { authorization, request, date })
+        Ok(Self { authorization, request, date, signed_at })
     }
 
     /// The id of the access key that is said to have signed.
@@ -106,6 +107,14 @@ impl<'a> Claim<'a> {
     #[must_use]
     pub const fn signature(&self) -> &[u8; 32] {
         &self.authorization.signature
+    }
+
+    /// Whether the signature is still in its time.
+    ///
+    /// # Errors
+    /// [`Flaw::Expired`] or [`Flaw::NotYet`].
+    pub fn check_time(&self, now: Timestamp) -> Result<(), Flaw> {
+        check_time(self.date, self.signed_at, &self.authorization, now)
     }
 
     /// Whether this secret made the signature, for this body. Compares in constant time.

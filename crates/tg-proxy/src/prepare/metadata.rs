@@ -25,15 +25,17 @@ pub(super) fn add(says: &RequestMetadata, members: &Members<'_>, prepared: &mut 
     prepared.losses.extend(loss);
 }
 
-/// A caller's header that is no map, or stands there twice, is left to AWS to refuse.
+/// A caller's header that is no map is left to AWS to refuse. One that stands there twice or is no text is left out: it
+/// would travel unsigned, and pass for ours.
 fn add_header(says: &RequestMetadata, headers: &mut HeaderMap) -> Option<Loss> {
     let mut theirs = headers.get_all(HEADER).iter();
     let (first, second) = (theirs.next(), theirs.next());
-    if second.is_some() {
-        return None;
-    }
-    let text = first.map(HeaderValue::to_str).transpose().ok()?;
+    let readable = first.map(HeaderValue::to_str).transpose();
+    let (text, lost) = match (readable, second) {
+        (Ok(text), None) => (text, None),
+        _ => (None, Some(Loss::dropped("requestMetadata"))),
+    };
     let (json, loss) = says.in_header(text)?;
     headers.insert(HEADER, HeaderValue::from_bytes(&json).ok()?);
-    loss
+    lost.or(loss)
 }
