@@ -1,6 +1,6 @@
 //! Signatures that others made, and the same with one thing changed.
 
-use super::{Authorization, Claim, Flaw, SignedRequest};
+use super::{Authorization, Claim, Flaw, SKEW_SECONDS_MAX, SignedRequest, read_date};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -222,10 +222,14 @@ fn the_published_suite_holds() {
         let headers = header_map(headers.iter().copied());
         let request = SignedRequest { method, path, query, authority: "", headers: &headers };
         // The suite is for a service and a day of its own, which the gateway would refuse at first sight.
-        let claim = Claim { authorization: Authorization::parse(&text).unwrap(), request, date: DATE.1 };
+        let (authorization, signed_at) = (Authorization::parse(&text).unwrap(), read_date(DATE.1).unwrap());
+        let claim = Claim { authorization, request, date: DATE.1, signed_at };
         let secret = Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
         assert_eq!(claim.check(&secret, body.as_bytes()), Ok(()), "{name}");
         assert_eq!(claim.check(&secret, b"another body"), Err(Flaw::Mismatch), "{name}");
+        let after = |seconds: i64| Timestamp::from_micros(signed_at.micros() + seconds * 1_000_000);
+        assert_eq!(claim.check_time(after(SKEW_SECONDS_MAX)), Ok(()), "{name}");
+        assert!(matches!(claim.check_time(after(SKEW_SECONDS_MAX + 1)), Err(Flaw::Expired { .. })), "{name}");
     }
 }
 
