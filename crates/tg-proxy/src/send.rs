@@ -58,8 +58,8 @@ pub(crate) struct Outgoing<'a> {
 /// Tries the targets in order. A target that fails in a way that another may mend is passed over.
 ///
 /// # Errors
-/// The fault of the last target that was asked, or that no target can do what is asked. A provider's refusal in the caller's own dialect is
-/// a delivery, not an error: it goes on as it came.
+/// The fault of the last target that was asked, or that no target can do what is asked. A provider's refusal in the
+/// caller's own dialect is a delivery, not an error: it goes on as it came.
 pub(crate) async fn send(
     worker: &Worker,
     snapshot: &Snapshot,

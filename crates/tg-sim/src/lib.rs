@@ -38,7 +38,7 @@ pub use sigv4::{SignatureFlaw, SignedRequest, verify};
 pub use sts::{Assumed, Sts};
 
 use personalities::bedrock::PREFIX;
-use server::{Shared, accept};
+use server::{Shared, accept, connection};
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -108,11 +108,12 @@ async fn serve(listeners: Vec<TcpListener>, shared: Arc<Shared>, stopped: onesho
     for (personality, listener) in personalities.into_iter().zip(listeners.by_ref()) {
         // The listener was bound and made non-blocking, so the runtime takes it unless it is out of descriptors.
         if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
-            doors.spawn(accept(listener, personality, Arc::clone(&shared)));
+            let shared = Arc::clone(&shared);
+            doors.spawn(accept(listener, move |stream| connection(stream, personality, Arc::clone(&shared))));
         }
     }
     if let Some(Ok(listener)) = listeners.next().map(tokio::net::TcpListener::from_std) {
-        doors.spawn(crate::sts::accept(listener, shared));
+        doors.spawn(accept(listener, move |stream| crate::sts::connection(stream, Arc::clone(&shared))));
     }
     // An error means that the handle is gone, which stops the simulators as well.
     let _ = stopped.await;

@@ -38,8 +38,11 @@ pub(crate) struct Shared {
     pub control: ControlPlane,
 }
 
-/// Accepts connections until the thread's runtime ends.
-pub(crate) async fn accept(listener: TcpListener, personality: Personality, shared: Arc<Shared>) {
+/// Accepts connections until the thread's runtime ends, and serves each in a task of its own.
+pub(crate) async fn accept<F>(listener: TcpListener, serve: impl Fn(TcpStream) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -48,11 +51,11 @@ pub(crate) async fn accept(listener: TcpListener, personality: Personality, shar
             tokio::task::yield_now().await;
             continue;
         };
-        connections.spawn(connection(stream, personality, Arc::clone(&shared)));
+        connections.spawn(serve(stream));
     }
 }
 
-async fn connection(stream: TcpStream, personality: Personality, shared: Arc<Shared>) {
+pub(crate) async fn connection(stream: TcpStream, personality: Personality, shared: Arc<Shared>) {
     // Without this, small stream events wait for acknowledgements. A socket that refuses is already closed.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| answer(request, personality, Arc::clone(&shared)));

@@ -15,8 +15,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tg_kernel::clock::Clock as _;
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::net::TcpStream;
 
 const BODY_BYTES_MAX: usize = 64 * 1024;
 const TAGS_MAX: usize = 50;
@@ -99,23 +98,12 @@ impl Sts {
 /// A refusal: the HTTP status, the code and the words.
 type Refused = (u16, &'static str, String);
 
-/// Accepts connections until the thread's runtime ends.
-pub(crate) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::task::yield_now().await;
-            continue;
-        };
-        let shared = Arc::clone(&shared);
-        connections.spawn(async move {
-            let service = service_fn(move |request| answer(request, Arc::clone(&shared)));
-            let builder = auto::Builder::new(TokioExecutor::new());
-            // A caller that hangs up is nobody's concern.
-            let _ = builder.serve_connection(TokioIo::new(stream), service).await;
-        });
-    }
+/// Serves one connection.
+pub(crate) async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+    let service = service_fn(move |request| answer(request, Arc::clone(&shared)));
+    let builder = auto::Builder::new(TokioExecutor::new());
+    // A caller that hangs up is nobody's concern.
+    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Response<Full<Bytes>>, Infallible> {

@@ -47,7 +47,7 @@ pub struct Bench {
     /// How many streams are opened to weigh them
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=5000))]
     streams: u32,
-    /// Measure the pieces of a call instead: scan, splice, tap, transcode, price
+    /// Measure the pieces of a call instead: scan, splice, tap, transcode, price, store
     #[arg(long)]
     pieces: bool,
     /// Leave docs/performance.md as it is
@@ -85,7 +85,8 @@ impl Bench {
     /// When a contender cannot be started, or answers wrongly.
     pub fn run(&self) -> Result<()> {
         if self.pieces {
-            let packages = ["--package", "tg-dialect", "--package", "tg-catalog", "--bench", "*"];
+            let packages =
+                ["--package", "tg-dialect", "--package", "tg-catalog", "--package", "tg-store", "--bench", "*"];
             return run("cargo", ["bench", "--quiet"].into_iter().chain(packages));
         }
         let cores = std::thread::available_parallelism()?.get();

@@ -283,7 +283,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Passes one `\uXXXX`.
+    /// Passes one escaped UTF-16 unit.
     fn unit(&mut self) -> Result<u16, Fault> {
         let digits = match self.body.get(self.at..self.at + 6) {
             Some([b'\\', b'u', digits @ ..]) if digits.iter().all(u8::is_ascii_hexdigit) => digits,

@@ -1,12 +1,11 @@
 //! What every store must do, tried on each of them through its seams.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod directory;
 mod fixture;
 mod journal;
 mod ledger;
-mod measure;
 mod reports;
 mod store;
 

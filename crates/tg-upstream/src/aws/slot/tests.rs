@@ -56,6 +56,20 @@ async fn ask(slot: &Arc<Slot>) -> Result<String, String> {
     found.map(|c| c.access_key_id().to_owned()).map_err(|reason| reason.to_string())
 }
 
+/// Many calls at the same time.
+async fn together(slot: &Arc<Slot>, count: usize) -> Vec<Result<String, String>> {
+    let one = |_| {
+        let slot = Arc::clone(slot);
+        tg_net::tasks::spawn("call", async move { ask(&slot).await })
+    };
+    let calls: Vec<_> = (0..count).map(one).collect();
+    let mut heard = Vec::new();
+    for call in calls {
+        heard.push(call.await.unwrap());
+    }
+    heard
+}
+
 /// Time passes, with the tasks that wait for it.
 async fn pass(seconds: u64) {
     sleep(Duration::from_secs(seconds)).await;
@@ -64,17 +78,8 @@ async fn pass(seconds: u64) {
 #[tokio::test(start_paused = true)]
 async fn many_calls_wait_for_one_fetch() {
     let (slot, made) = slot(&[Ok(3600)]);
-    let calls: Vec<_> = (0..50)
-        .map(|_| {
-            tg_net::tasks::spawn("call", {
-                let slot = Arc::clone(&slot);
-                async move { ask(&slot).await }
-            })
-        })
-        .collect();
-    for call in calls {
-        assert_eq!(call.await, Some(Ok("ID1".to_owned())));
-    }
+    let expected: Result<_, String> = Ok("ID1".to_owned());
+    assert_eq!(together(&slot, 50).await, vec![expected; 50]);
     assert_eq!(made.load(Ordering::SeqCst), 1);
 }
 
@@ -107,17 +112,8 @@ async fn a_failed_refresh_keeps_the_old_ones_until_their_last_minute() {
 #[tokio::test(start_paused = true)]
 async fn a_first_failure_is_told_to_all_and_tried_again_after_a_pause() {
     let (slot, made) = slot(&[Err("refused"), Err("refused"), Ok(3600)]);
-    let calls: Vec<_> = (0..20)
-        .map(|_| {
-            tg_net::tasks::spawn("call", {
-                let slot = Arc::clone(&slot);
-                async move { ask(&slot).await }
-            })
-        })
-        .collect();
-    for call in calls {
-        assert_eq!(call.await, Some(Err("refused".to_owned())));
-    }
+    let expected: Result<_, String> = Err("refused".to_owned());
+    assert_eq!(together(&slot, 20).await, vec![expected; 20]);
     let began = Instant::now();
     assert_eq!((ask(&slot).await, began.elapsed()), (Err("refused".to_owned()), Duration::ZERO));
     assert_eq!(made.load(Ordering::SeqCst), 1, "nobody tries before the pause is over");
