@@ -47,7 +47,11 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
             input_rate: ceiling.input.picos_per_token(),
             output_rate: ceiling.output.picos_per_token(),
         }),
-        limits: Limits { body_bytes_max: document.listen.body_bytes_max.as_usize(), body_idle: BODY_IDLE },
+        limits: Limits {
+            body_bytes_max: document.listen.body_bytes_max.as_usize(),
+            body_idle: BODY_IDLE,
+            body_whole: document.listen.body_timeout.get(),
+        },
         streams: streams(&document.streams),
     };
     Ok(Compiled { snapshot, notes })

@@ -30,7 +30,11 @@ use tokio::sync::Semaphore;
 /// Most bytes of a request's body.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 
-const BODY_LIMITS: BodyLimits = BodyLimits { bytes_max: BODY_BYTES_MAX, idle_timeout: Duration::from_secs(15) };
+const BODY_LIMITS: BodyLimits = BodyLimits {
+    bytes_max: BODY_BYTES_MAX,
+    idle_timeout: Duration::from_secs(15),
+    whole_timeout: Some(Duration::from_secs(60)),
+};
 
 /// Administration has few callers; what they may hold is bounded.
 const LISTENER: ListenerOptions = ListenerOptions {
@@ -230,7 +234,7 @@ where
     let bytes = tg_net::body::read(request.into_body(), BODY_LIMITS).await.map_err(|error| {
         let (status, code) = match error {
             BodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
-            BodyError::TimedOut(_) => (StatusCode::REQUEST_TIMEOUT, "body_timed_out"),
+            BodyError::TimedOut(_) | BodyError::TooSlow(_) => (StatusCode::REQUEST_TIMEOUT, "body_timed_out"),
             BodyError::Broken(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
         };
         Refusal::new(status, code, error.to_string())

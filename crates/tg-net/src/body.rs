@@ -4,11 +4,11 @@ use crate::BoxError;
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use http_body::{Body, Frame, SizeHint};
-use std::future::Future;
+use std::future::Future as _;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 /// Why a request's body could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,9 @@ pub enum BodyError {
     /// No byte arrived for this long.
     #[error("the request body stalled for {0:?}")]
     TimedOut(Duration),
+    /// The body came, piece by piece, but was not whole after this long.
+    #[error("the request body was not whole after {0:?}")]
+    TooSlow(Duration),
     /// The caller left, or broke the rules of HTTP.
     #[error("the request body broke off: {0}")]
     Broken(#[source] BoxError),
@@ -34,6 +37,8 @@ pub struct BodyLimits {
     pub bytes_max: usize,
     /// Longest silence between two pieces.
     pub idle_timeout: Duration,
+    /// Longest time for the whole, from the first wait on; `None` where a body may take as long as it goes on.
+    pub whole_timeout: Option<Duration>,
 }
 
 /// Memory that is set aside on the word of a `content-length` header alone; beyond it, memory follows the bytes.
@@ -55,11 +60,9 @@ where
     }
     let mut body = pin!(body);
     let mut held = Held::Nothing;
-    let mut silence: Option<Pin<Box<Sleep>>> = None;
+    let mut wait = Wait { limits, began: None, timer: None };
     while !body.is_end_stream() {
-        let frame = std::future::poll_fn(|cx| next(body.as_mut(), &mut silence, limits.idle_timeout, cx)).await?;
-        let Some(frame) = frame else { break };
-        silence = None;
+        let Some(frame) = std::future::poll_fn(|cx| wait.next(body.as_mut(), cx)).await? else { break };
         if let Ok(piece) = frame.into_data() {
             held.push(piece, announced.lower(), limits.bytes_max)?;
         }
@@ -67,24 +70,42 @@ where
     Ok(held.into_bytes())
 }
 
-/// The next frame; arms the timer only when the body is not ready, which for small bodies it always is.
-fn next<B>(
-    body: Pin<&mut B>,
-    silence: &mut Option<Pin<Box<Sleep>>>,
-    idle_timeout: Duration,
-    cx: &mut Context<'_>,
-) -> Poll<Result<Option<Frame<Bytes>>, BodyError>>
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    match body.poll_frame(cx) {
-        Poll::Ready(None) => Poll::Ready(Ok(None)),
-        Poll::Ready(Some(Ok(frame))) => Poll::Ready(Ok(Some(frame))),
-        Poll::Ready(Some(Err(error))) => Poll::Ready(Err(BodyError::Broken(error.into()))),
-        Poll::Pending => {
-            let timer = silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle_timeout)));
-            timer.as_mut().poll(cx).map(|()| Err(BodyError::TimedOut(idle_timeout)))
+/// How long a body has been waited for. Small bodies are there when they are asked for: then nothing is timed.
+struct Wait {
+    limits: BodyLimits,
+    began: Option<Instant>,
+    timer: Option<(Pin<Box<Sleep>>, BodyError)>,
+}
+
+impl Wait {
+    /// The next frame, or that it did not come in time.
+    fn next<B>(&mut self, body: Pin<&mut B>, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BodyError>>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<BoxError>,
+    {
+        if let Poll::Ready(frame) = body.poll_frame(cx) {
+            self.timer = None;
+            return Poll::Ready(frame.transpose().map_err(|error| BodyError::Broken(error.into())));
+        }
+        if self.timer.is_none() {
+            let (limit, error) = self.patience();
+            self.timer = Some((Box::pin(tokio::time::sleep(limit)), error));
+        }
+        let expired = self.timer.as_mut().is_some_and(|(timer, _)| timer.as_mut().poll(cx).is_ready());
+        match self.timer.take_if(|_| expired) {
+            Some((_, error)) => Poll::Ready(Err(error)),
+            None => Poll::Pending,
+        }
+    }
+
+    /// How long the next piece may take, and what it means if it takes longer.
+    fn patience(&mut self) -> (Duration, BodyError) {
+        let waited = self.began.get_or_insert_with(Instant::now).elapsed();
+        let idle = self.limits.idle_timeout;
+        match self.limits.whole_timeout.map(|whole| (whole.saturating_sub(waited), whole)) {
+            Some((left, whole)) if left < idle => (left, BodyError::TooSlow(whole)),
+            _ => (idle, BodyError::TimedOut(idle)),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::living::{Living, Worker};
 use crate::send::Outgoing;
+use crate::snapshot::Snapshot;
 use http::Method;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,7 @@ pub(crate) struct Aim {
 /// `Class::Forbidden` (`model_not_allowed`) when the caller names a profile that is another team's: AWS would bill that.
 pub(crate) async fn aim(
     worker: &Worker,
+    snapshot: &Snapshot,
     upstream: &Arc<Upstream>,
     target: &Target,
     outgoing: &Outgoing<'_>,
@@ -36,7 +38,7 @@ pub(crate) async fn aim(
     let booked = outgoing.attribution;
     let Some(profiles) = upstream.provider.profiles() else { return Ok(plain()) };
     if Profiles::is_profile(&target.model) {
-        if *outgoing.peek.model == *target.model && profiles.is_anothers(booked, &target.model) {
+        if *outgoing.peek.model == *target.model && snapshot.is_anothers_profile(booked, &target.model) {
             let message = "This inference profile belongs to another team or project; name the model instead.";
             return Err(Fault::new(Class::Forbidden, Origin::Caller, "model_not_allowed", message).at("model"));
         }

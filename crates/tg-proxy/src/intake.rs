@@ -22,7 +22,11 @@ pub(crate) async fn read(
     settlement: &mut Settlement,
 ) -> Result<Bytes, Fault> {
     let began = clock.monotonic();
-    let limits = BodyLimits { bytes_max: limits.body_bytes_max, idle_timeout: limits.body_idle };
+    let limits = BodyLimits {
+        bytes_max: limits.body_bytes_max,
+        idle_timeout: limits.body_idle,
+        whole_timeout: Some(limits.body_whole),
+    };
     let body = tg_net::body::read(body, limits).await.map_err(unreadable)?;
     settlement.body_read(clock.monotonic().saturating_sub(began), body.len());
     Ok(body)
@@ -39,6 +43,12 @@ fn unreadable(error: BodyError) -> Fault {
         BodyError::TimedOut(_) => {
             Fault::new(Class::TimedOut, Origin::Caller, "request_timeout", "The request body did not arrive in time.")
         }
+        BodyError::TooSlow(limit) => Fault::new(
+            Class::TimedOut,
+            Origin::Caller,
+            "request_timeout",
+            format!("The request body was not whole after {} seconds (listen.body_timeout).", limit.as_secs()),
+        ),
         BodyError::Broken(cause) => {
             Fault::malformed("The request body broke off or is not valid HTTP.").caused_by(cause)
         }

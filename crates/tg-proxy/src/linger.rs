@@ -180,7 +180,7 @@ mod tests {
                 absence.begin();
             }
             let body = OutBody::from(Bytes::from_static(b"abc"));
-            let limits = BodyLimits { bytes_max: 10, idle_timeout: Duration::from_secs(60) };
+            let limits = BodyLimits { bytes_max: 10, idle_timeout: Duration::from_secs(60), whole_timeout: None };
             let read = tg_net::body::read(Unheard { body, absence: Some(absence), read: 0 }, limits);
             assert_eq!(read.await.is_ok(), whole, "{bytes_max} {left}");
         }

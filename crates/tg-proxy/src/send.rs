@@ -38,6 +38,9 @@ const ERROR_BYTES_MAX: usize = 1 << 20;
 /// Longest wait for the rest of a provider's error answer.
 const ERROR_IDLE: Duration = Duration::from_secs(10);
 
+/// Longest time that the whole of it may take.
+const ERROR_TIME: Duration = Duration::from_secs(30);
+
 /// Longest name of an error that is kept for the log.
 const WORD_CHARS_MAX: usize = 64;
 
@@ -99,7 +102,7 @@ async fn attempt_at(
 ) -> Result<Delivery, Fault> {
     let provider = snapshot.upstreams.get(&target.provider);
     let provider = provider.ok_or_else(|| Fault::internal("a route names a provider that is not there"))?;
-    let aim = aim(worker, provider, target, outgoing).await?;
+    let aim = aim(worker, snapshot, provider, target, outgoing).await?;
     let Aim { target, profile } = &aim;
     Trial { worker, snapshot, outgoing, plan, provider, target, profile: profile.as_ref() }.run(settlement).await
 }
@@ -259,7 +262,8 @@ impl Trial<'_> {
     /// of the gateway's own credentials or account: that is none of the caller's business, and not the caller's fault.
     async fn refused(&self, prepared: &Prepared, response: Response<Incoming>) -> Refusal {
         let (head, body) = response.into_parts();
-        let limits = BodyLimits { bytes_max: ERROR_BYTES_MAX, idle_timeout: ERROR_IDLE };
+        let limits =
+            BodyLimits { bytes_max: ERROR_BYTES_MAX, idle_timeout: ERROR_IDLE, whole_timeout: Some(ERROR_TIME) };
         let body = tg_net::body::read(body, limits).await.unwrap_or_default();
         if matches!(head.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Refusal { fault: credentials_refused(head.status, &head.headers, &body), verbatim: None };

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tg_catalog::Catalogue;
+use tg_kernel::principal::Attribution;
 use tg_policy::route::Routes;
 use tg_upstream::provider::Upstream;
 
@@ -23,6 +24,19 @@ pub struct Snapshot {
     pub streams: Streams,
 }
 
+impl Snapshot {
+    /// Whether an inference profile is declared, at whichever provider, but only for others than whom a call is booked to.
+    pub(crate) fn is_anothers_profile(&self, booked: &Attribution, arn: &str) -> bool {
+        let mut declaring = self.upstreams.values().filter_map(|upstream| upstream.provider.profiles());
+        let mut declared = false;
+        let is_theirs = declaring.any(|profiles| {
+            declared |= profiles.declares(arn);
+            profiles.declares_for(booked, arn)
+        });
+        declared && !is_theirs
+    }
+}
+
 /// Rates for models without a price, in micro-dollars per million tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ceiling {
@@ -39,6 +53,8 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// Longest silence between two pieces of a request's body.
     pub body_idle: Duration,
+    /// Longest time for the whole of it.
+    pub body_whole: Duration,
 }
 
 /// How streams are kept and ended.

@@ -15,7 +15,8 @@ use tg_kernel::fault::{Class, Fault, Origin};
 use tg_net::body::BodyLimits;
 
 /// Longest answer.
-const LIMITS: BodyLimits = BodyLimits { bytes_max: 4 << 20, idle_timeout: Duration::from_secs(10) };
+const LIMITS: BodyLimits =
+    BodyLimits { bytes_max: 4 << 20, idle_timeout: Duration::from_secs(10), whole_timeout: None };
 
 /// Longest wait for the whole answer.
 const TIMEOUT: Duration = Duration::from_secs(20);

@@ -21,7 +21,8 @@ use tg_net::tls::TrustedRoots;
 const CALLERS: usize = 48;
 
 /// Far above what any simulated answer needs.
-const LIMITS: BodyLimits = BodyLimits { bytes_max: 16 << 20, idle_timeout: Duration::from_secs(30) };
+const LIMITS: BodyLimits =
+    BodyLimits { bytes_max: 16 << 20, idle_timeout: Duration::from_secs(30), whole_timeout: None };
 
 /// How often the progress is shown.
 const TICK: Duration = Duration::from_millis(100);

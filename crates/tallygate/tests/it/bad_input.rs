@@ -199,6 +199,35 @@ fn a_body_that_does_not_come_is_a_timeout_in_the_dialect() {
 }
 
 #[test]
+fn a_body_that_drips_is_a_timeout_however_often_a_byte_comes() {
+    let world = World::with(Setup { listen: ", body_timeout: 300ms".to_owned(), ..Setup::default() });
+    let call = world.keyed(&ask(Dialect::OpenaiChat, Manner::Plain, "on-openai", "hi"));
+    let key = world.secret().expose();
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: 90000\r\n\r\n"
+    );
+    let mut dripping = raw(world.address, head.as_bytes(), false);
+    let mut socket = dripping.socket.try_clone().unwrap();
+    let drip = std::thread::spawn(move || {
+        for byte in call.body.iter().cycle().take(1000) {
+            if socket.write_all(&[*byte]).is_err() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    dripping.read_head();
+    assert_eq!(
+        (dripping.status, &dripping.headers["x-tallygate-error-code"]),
+        (408, &"request_timeout".parse().unwrap())
+    );
+    assert!(world.sim.books.entries().is_empty());
+    drop(dripping);
+    drip.join().unwrap();
+    still_serves(&world);
+}
+
+#[test]
 fn a_head_that_does_not_come_ends_the_connection() {
     let world = World::with(Setup { listen: ", head_timeout: 500ms".to_owned(), ..Setup::default() });
     let began = Instant::now();

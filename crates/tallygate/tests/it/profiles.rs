@@ -83,6 +83,22 @@ fn a_profile_that_a_caller_names_is_priced_as_its_model() {
     assert_eq!(paths.len(), 2, "{paths:?}");
 }
 
+#[test]
+fn a_profile_of_others_is_refused_wherever_it_is_declared() {
+    let bedrock = format!(", inference_profiles: [{{ model: 'amazon.nova-lite-v1:0', team: blue, arn: '{OF_BLUE}' }}]");
+    let providers = "- { name: elsewhere, kind: bedrock, region: us-east-1, base_url: 'BEDROCK_URL', \
+                     credentials: { access_key_id: 'env:SIM_ID', secret_access_key: 'env:SIM_SECRET' } }\n";
+    let models = format!(
+        "- {{ name: '{OF_BLUE}', targets: [{{ provider: elsewhere }}] }}\n\
+         - {{ name: '{OF_TEAM}', targets: [{{ provider: elsewhere }}] }}\n"
+    );
+    let world = World::with(Setup { bedrock, providers: providers.to_owned(), models, ..Setup::default() });
+    for (named, status) in [(OF_BLUE, 403), (OF_TEAM, 200)] {
+        let answer = world.send(&ask(Dialect::BedrockConverse, Manner::Plain, named, "hi"));
+        assert_eq!(answer.status, status, "{named}: {}", answer.text());
+    }
+}
+
 /// Makes a profile as AWS's own client would.
 fn make(sim: &Sim, name: &str, source: &str) -> String {
     let body = json!({ "inferenceProfileName": name, "modelSource": { "copyFrom": source }, "tags": [] });

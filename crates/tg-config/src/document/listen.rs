@@ -18,6 +18,8 @@ pub struct Listen {
     pub body_bytes_max: Size,
     /// How long a caller may take to send the head of a request.
     pub head_timeout: Period,
+    /// How long a caller may take to send the whole body of a request; it is also ended after 60 seconds of silence.
+    pub body_timeout: Period,
     /// Threads that serve calls. Absent: one for each core.
     #[schemars(range(max = 1024))]
     pub workers: Option<NonZeroU16>,
@@ -31,6 +33,8 @@ impl Default for Listen {
             // Bedrock takes 25 MB of documents in one request; base64 and history come on top.
             body_bytes_max: Size::mebibytes(32),
             head_timeout: Period::seconds(30),
+            // The largest body over a line of a megabit.
+            body_timeout: Period::seconds(300),
             workers: None,
         }
     }

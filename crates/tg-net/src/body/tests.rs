@@ -46,7 +46,17 @@ fn pieces(texts: &[&'static str], announced: Option<u64>, end: End) -> Pieces {
     Pieces { left: texts.iter().map(|t| Bytes::from_static(t.as_bytes())).collect(), announced, end }
 }
 
-const LIMITS: BodyLimits = BodyLimits { bytes_max: 10, idle_timeout: Duration::from_secs(30) };
+/// Ten bytes, one each twenty seconds: never silent for long.
+fn drip() -> OutBody {
+    OutBody::frames(futures_util::stream::unfold(10, |left: u8| async move {
+        let next = left.checked_sub(1)?;
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        Some((Ok::<_, Cut>(Frame::data(Bytes::from_static(b"x"))), next))
+    }))
+}
+
+const LIMITS: BodyLimits =
+    BodyLimits { bytes_max: 10, idle_timeout: Duration::from_secs(30), whole_timeout: Some(Duration::from_secs(100)) };
 
 #[tokio::test]
 async fn bodies_within_the_limit_are_whole() {
@@ -81,6 +91,10 @@ async fn a_body_past_the_limit_is_refused() {
 async fn a_body_that_stalls_or_breaks_is_an_error() {
     let stalled = read(pieces(&["012"], Some(9), End::Stall), LIMITS).await;
     assert!(matches!(stalled, Err(BodyError::TimedOut(t)) if t == LIMITS.idle_timeout), "{stalled:?}");
+    let dripped = read(drip(), LIMITS).await;
+    assert!(matches!(dripped, Err(BodyError::TooSlow(t)) if Some(t) == LIMITS.whole_timeout), "{dripped:?}");
+    let unhurried = read(drip(), BodyLimits { whole_timeout: None, ..LIMITS }).await.unwrap();
+    assert_eq!(unhurried, "xxxxxxxxxx");
     let broken = read(pieces(&["012"], Some(9), End::Break), LIMITS).await;
     assert!(matches!(broken, Err(BodyError::Broken(_))), "{broken:?}");
 }

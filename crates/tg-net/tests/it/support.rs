@@ -118,7 +118,7 @@ impl Hall {
 }
 
 async fn echo(request: Request<Incoming>) -> Response<OutBody> {
-    let limits = BodyLimits { bytes_max: 1 << 20, idle_timeout: Duration::from_secs(10) };
+    let limits = BodyLimits { bytes_max: 1 << 20, idle_timeout: Duration::from_secs(10), whole_timeout: None };
     let (status, body) = match read(request.into_body(), limits).await {
         Ok(bytes) => (200, bytes),
         Err(BodyError::TooLarge { .. }) => (413, Bytes::new()),

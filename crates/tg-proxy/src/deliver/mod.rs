@@ -156,7 +156,7 @@ impl Pending {
     async fn whole(self: Box<Self>, mut settlement: Settlement) -> Response<OutBody> {
         let mut headers = self.headers(&settlement);
         let Self { caller, prepared, facts, head, body, idle, .. } = *self;
-        let limits = BodyLimits { bytes_max: ANSWER_BYTES_MAX, idle_timeout: idle };
+        let limits = BodyLimits { bytes_max: ANSWER_BYTES_MAX, idle_timeout: idle, whole_timeout: None };
         let read = match tg_net::body::read(Unheard::new(body, &settlement), limits).await {
             Ok(body) => plain::read(caller, &prepared, &head.headers, body, &facts),
             Err(error) => Err(broken(error)),
@@ -263,7 +263,7 @@ fn broken(error: BodyError) -> Fault {
         BodyError::TooLarge { .. } => {
             Fault::upstream_failed("upstream_too_large", "The provider's answer is larger than the gateway takes.")
         }
-        BodyError::TimedOut(_) => stream::idle_too_long(),
+        BodyError::TimedOut(_) | BodyError::TooSlow(_) => stream::idle_too_long(),
         BodyError::Broken(cause) => truncated().caused_by(cause),
     }
 }

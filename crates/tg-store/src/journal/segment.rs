@@ -95,7 +95,8 @@ impl Segment {
         let file = made.map_err(|e| JournalError::io(&path, "making a journal segment", e))?;
         let (holds, dirty) = (AtomicU64::new(1), AtomicBool::new(false));
         let segment = Self { path, file, holds, dirty, bytes: AtomicU64::new(0), figures };
-        segment.write(&HEADER, 0)?;
+        // A full disk takes the file and not its header: the next try makes another.
+        segment.write(&HEADER, 0).inspect_err(|_| drop(super::delete(&segment.path)))?;
         Ok(segment)
     }
 

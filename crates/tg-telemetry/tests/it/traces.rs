@@ -52,7 +52,7 @@ impl Collector {
         assert_eq!(request.uri().path(), "/v1/traces");
         assert_eq!(request.headers()["content-type"], "application/x-protobuf");
         assert_eq!(request.headers()["x-token"], "let me in");
-        let limits = BodyLimits { bytes_max: 16 << 20, idle_timeout: Duration::from_secs(10) };
+        let limits = BodyLimits { bytes_max: 16 << 20, idle_timeout: Duration::from_secs(10), whole_timeout: None };
         let body = read(request.into_body(), limits).await.unwrap();
         let status = self.answers.lock().unwrap().pop().unwrap_or(200);
         if status == 200 {

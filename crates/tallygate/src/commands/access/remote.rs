@@ -20,7 +20,8 @@ use tokio::runtime::Runtime;
 /// A report over a large ledger takes its time.
 const ANSWER_MAX: Duration = Duration::from_secs(300);
 /// The largest report has 100 000 rows.
-const ANSWER_LIMITS: BodyLimits = BodyLimits { bytes_max: 256 << 20, idle_timeout: Duration::from_secs(60) };
+const ANSWER_LIMITS: BodyLimits =
+    BodyLimits { bytes_max: 256 << 20, idle_timeout: Duration::from_secs(60), whole_timeout: None };
 
 /// A way to one gateway.
 pub(in crate::commands) struct Remote {

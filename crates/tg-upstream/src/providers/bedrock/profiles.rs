@@ -87,11 +87,16 @@ impl Profiles {
         self.declared.iter().find(fits).map(|profile| &profile.arn)
     }
 
-    /// Whether a profile is declared, but only for other teams or projects than that of these calls.
+    /// Whether a profile is declared, for whomever.
     #[must_use]
-    pub fn is_anothers(&self, booked: &Attribution, arn: &str) -> bool {
-        let mut declared = self.declared.iter().filter(|profile| *profile.arn == *arn).peekable();
-        declared.peek().is_some() && !declared.any(|profile| profile.is_for(booked))
+    pub fn declares(&self, arn: &str) -> bool {
+        self.declared.iter().any(|profile| *profile.arn == *arn)
+    }
+
+    /// Whether a profile is declared for the team or project of these calls.
+    #[must_use]
+    pub fn declares_for(&self, booked: &Attribution, arn: &str) -> bool {
+        self.declared.iter().any(|profile| *profile.arn == *arn && profile.is_for(booked))
     }
 
     /// Whether a name is the ARN of an application inference profile.
@@ -224,7 +229,11 @@ mod tests {
             ("red", Some("beta"), "project", true),
             ("blue", None, "of nobody", false),
         ] {
-            assert_eq!(profiles.is_anothers(&booked(team, project), arn), expected, "{team} {project:?} {arn}");
+            assert_eq!(
+                profiles.declares(arn) && !profiles.declares_for(&booked(team, project), arn),
+                expected,
+                "{team} {project:?} {arn}"
+            );
         }
     }
 
