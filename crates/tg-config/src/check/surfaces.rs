@@ -5,6 +5,9 @@ use crate::document::{Endpoint, MantleProject, Provider, Surface, SurfaceDialect
 use crate::grammar::Pattern;
 use crate::problem::{Path, Problem};
 
+/// In which headers projects of mantle are named.
+const PROJECT_HEADERS: [&str; 2] = ["openai-project", "anthropic-workspace-id"];
+
 /// Longest id of a project.
 const ID_BYTES_MAX: usize = 128;
 
@@ -23,6 +26,7 @@ pub(super) fn check(provider: &Provider, path: &Path, found: &mut Findings) {
     }
     mantle(provider, path, found);
     projects(provider, &path.member("mantle_projects"), found);
+    headers(provider, &path.member("headers"), found);
 }
 
 fn entry(surface: &Surface, path: &Path, found: &mut Findings) {
@@ -93,6 +97,14 @@ fn mantle(provider: &Provider, path: &Path, found: &mut Findings) {
     };
     let rests_on = vec![path.member("mantle_url"), path.member("region"), path.member("fips")];
     found.add_resting_on(rests_on, Problem::new(path.member("surfaces"), why, "name it in `mantle_url`"));
+}
+
+/// The provider's own headers are set last.
+fn headers(provider: &Provider, path: &Path, found: &mut Findings) {
+    let names_one = |name: &&String| PROJECT_HEADERS.iter().any(|header| name.eq_ignore_ascii_case(header));
+    for name in provider.headers.keys().filter(names_one).filter(|_| !provider.mantle_projects.is_empty()) {
+        found.add(path.member(name), "would take the place of `mantle_projects`", "remove it, or those");
+    }
 }
 
 fn projects(provider: &Provider, list: &Path, found: &mut Findings) {

@@ -270,6 +270,11 @@ fn surfaces_that_cannot_be_where_they_stand() {
     let elsewhere = format!(
         "providers: [{{name: p, kind: bedrock, region: cn-north-1, surfaces: [{{{chat}, endpoint: mantle}}]}}]"
     );
+    let stated = format!(
+        "providers: [{{name: p, kind: bedrock, region: us-east-1, surfaces: [{{{chat}, endpoint: mantle}}], \
+         mantle_projects: [{{team: t, id: proj_a}}], headers: {{OpenAI-Project: proj_b, x-other: y}}}}]"
+    );
+    check(&stated, &[("providers[0].headers.OpenAI-Project", "would take the place of `mantle_projects`")]);
     check(&elsewhere, &[("providers[0].surfaces", "no address of the mantle endpoint is known in `cn-north-1`")]);
     let other = format!(
         "providers: [{{name: p, kind: openai, api_key: env:K, surfaces: [{{{chat}}}], mantle_url: 'https://x.example', mantle_projects: [{{team: t, id: a}}]}}]"
