@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tg_admin::api::Policy;
 use tg_catalog::{Catalogue, Overridden, OverrideProblem};
-use tg_config::document::{self, AuthScheme, Document, ProviderKind, RequestMetadata};
+use tg_config::document::{self, AuthScheme, Document, ProviderKind, RequestMetadata, SurfaceDialect};
 use tg_config::grammar::{Keepalive, Name};
 use tg_config::secrets::Secrets;
 use tg_dialect::dialects::openai_chat::OpenaiChat;
+use tg_kernel::dialect::Dialect;
 use tg_kernel::secret::Secret;
 use tg_net::egress::EgressPolicy;
 use tg_policy::route::{OnLoss, Routes, Rule, RuleTarget, UnknownPrice};
@@ -20,7 +21,7 @@ use tg_proxy::snapshot::{Ceiling, Limits, OnDisconnect, Snapshot, Streams};
 use tg_store::team::DeclaredTeam;
 use tg_upstream::provider::{PriceScope, Provider, Timeouts, Upstream};
 use tg_upstream::providers::anthropic::{self, Anthropic};
-use tg_upstream::providers::bedrock::{self, Bedrock, Profile};
+use tg_upstream::providers::bedrock::{self, Bedrock, Endpoint, MantleProject, Profile, SurfaceRule, Surfaces};
 use tg_upstream::providers::openai::{self, Abilities, Credential, OpenAi};
 
 /// Longest silence between two pieces of a request's body.
@@ -183,6 +184,24 @@ fn upstream(declared: &document::Provider, secrets: &Secrets) -> Result<Upstream
     })
 }
 
+fn surface_rule(declared: &document::Surface) -> SurfaceRule {
+    let dialect = |dialect: &SurfaceDialect| match dialect {
+        SurfaceDialect::OpenaiChat => Dialect::OpenaiChat,
+        SurfaceDialect::OpenaiResponses => Dialect::OpenaiResponses,
+        SurfaceDialect::AnthropicMessages => Dialect::AnthropicMessages,
+    };
+    SurfaceRule {
+        models: declared.models.iter().map(|name| Arc::from(name.as_str())).collect(),
+        dialects: declared.dialects.iter().map(dialect).collect(),
+        endpoint: match declared.endpoint {
+            document::Endpoint::Runtime => Endpoint::Runtime,
+            document::Endpoint::Mantle => Endpoint::Mantle,
+        },
+        openai_path: declared.path.unwrap_or_default().as_str(),
+        only: declared.only,
+    }
+}
+
 struct Vendor<'a> {
     declared: &'a document::Provider,
     secrets: &'a Secrets,
@@ -206,7 +225,21 @@ impl Vendor<'_> {
         let told = self.declared.request_metadata.unwrap_or_default() == RequestMetadata::On;
         let control = self.declared.control_url.as_ref().map(|url| url.as_str().to_owned());
         let bedrock = Bedrock::new(self.base_url(bedrock::base_url(region, self.declared.fips)), region);
-        Ok(bedrock.telling(told).with_profiles(self.profiles(), control))
+        Ok(bedrock.telling(told).with_profiles(self.profiles(), control).with_surfaces(self.surfaces(region)))
+    }
+
+    fn surfaces(&self, region: &str) -> Surfaces {
+        let declared = self.declared;
+        let rules = declared.surfaces.iter().map(surface_rule).collect();
+        let stated = declared.mantle_url.as_ref().map(|url| url.as_str().to_owned());
+        // Without a surface there, nobody asks for it.
+        let mantle = stated.or_else(|| declared.uses_mantle().then(|| bedrock::mantle_url(region)));
+        let projects = declared.mantle_projects.iter().map(|entry| MantleProject {
+            team: entry.team.shared(),
+            project: entry.project.as_ref().map(Name::shared),
+            id: Arc::from(entry.id.as_str()),
+        });
+        Surfaces::new(rules, mantle, projects.collect())
     }
 
     /// The inference profiles that exist; the others wait for `tallygate aws profiles apply`.

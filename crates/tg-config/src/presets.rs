@@ -127,7 +127,8 @@ impl Provider {
     /// Whether the provider's address names this machine literally, so that loopback addresses may be dialled for it.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        self.effective_base_url().is_some_and(|url| url.host().is_loopback())
+        let own = self.effective_base_url();
+        own.iter().chain(&self.mantle_url).any(|url| url.host().is_loopback())
     }
 
     /// The stated address, else the preset's.

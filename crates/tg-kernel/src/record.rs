@@ -200,7 +200,8 @@ pub struct Served {
     pub provider: Arc<str>,
     /// The model's id as sent to the provider; where a profile was named in its place, the model behind that, if known.
     pub model: Arc<str>,
-    /// The ARN of the application inference profile that was named to the provider in the model's place.
+    /// The ARN of the application inference profile that was named to the provider in the model's place, or the id of the
+    /// project of Bedrock's mantle endpoint to which the call counts: what AWS's bill groups it by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Arc<str>>,
     /// The dialect spoken to it.

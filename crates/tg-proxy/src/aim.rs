@@ -1,4 +1,4 @@
-//! What a target comes to for one call: the model by which it is judged and priced, and the profile named in its place.
+//! What a target comes to for one call: the model by which it is judged and priced, the way there, and whose it is there.
 
 use crate::living::{Living, Worker};
 use crate::send::Outgoing;
@@ -10,17 +10,30 @@ use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::target::Target;
 use tg_upstream::control::{Question, ask};
 use tg_upstream::pools::Pools;
-use tg_upstream::provider::Upstream;
+use tg_upstream::provider::{Asked, Grouping, Upstream};
 use tg_upstream::providers::bedrock::{Behind, Profiles, model_of};
+use tg_upstream::road::Road;
 
 /// Longest that a call waits to hear which model stands behind a profile. Without an answer it goes on, unpriced; later
 /// calls find the answer.
 const MOMENT: Duration = Duration::from_millis(250);
 
-/// A target, and the application inference profile that is named to the provider in its model's place.
+/// A target, and what follows from it.
 pub(crate) struct Aim {
     pub(crate) target: Target,
+    /// The application inference profile that is named to the provider in its model's place.
     pub(crate) profile: Option<Arc<str>>,
+    /// The way there; none where the provider cannot do what is asked.
+    pub(crate) road: Option<Road>,
+    /// The provider's project to which the call counts.
+    pub(crate) grouping: Option<Grouping>,
+}
+
+impl Aim {
+    /// By what the provider's bill groups the call.
+    pub(crate) fn billed_by(&self) -> Option<&Arc<str>> {
+        self.profile.as_ref().or_else(|| Some(&self.grouping.as_ref()?.id))
+    }
 }
 
 /// What `target` comes to in this call.
@@ -34,8 +47,14 @@ pub(crate) async fn aim(
     target: &Target,
     outgoing: &Outgoing<'_>,
 ) -> Result<Aim, Fault> {
-    let plain = || Aim { target: target.clone(), profile: None };
     let booked = outgoing.attribution;
+    let to = |target: Target, by_profile: bool| {
+        let (operation, inbound) = (outgoing.call.operation, outgoing.call.dialect);
+        let road = upstream.provider.road(&Asked { operation, inbound, model: &target.model, by_profile });
+        let grouping = road.and_then(|road| upstream.provider.grouping(road, booked));
+        Aim { target, profile: None, road, grouping }
+    };
+    let plain = || to(target.clone(), false);
     let Some(profiles) = upstream.provider.profiles() else { return Ok(plain()) };
     if Profiles::is_profile(&target.model) {
         if *outgoing.peek.model == *target.model && snapshot.is_anothers_profile(booked, &target.model) {
@@ -45,13 +64,14 @@ pub(crate) async fn aim(
         let model = behind(worker, upstream, profiles, &target.model).await;
         let (profile, provider) = (Arc::clone(&target.model), Arc::clone(&target.provider));
         let model = model.unwrap_or_else(|| Arc::clone(&profile));
-        return Ok(Aim { target: Target { provider, model }, profile: Some(profile) });
+        return Ok(Aim { profile: Some(profile), ..to(Target { provider, model }, true) });
     }
-    // Only what a model answers is billed by its profile.
-    if !outgoing.call.operation.runs_a_model() {
-        return Ok(plain());
+    let aim = plain();
+    // Only what a model answers is billed by its profile, and no surface is known to take one.
+    if !outgoing.call.operation.runs_a_model() || aim.road.is_some_and(|road| road.surface.is_some()) {
+        return Ok(aim);
     }
-    Ok(Aim { profile: profiles.named_for(booked, &target.model).cloned(), ..plain() })
+    Ok(Aim { profile: profiles.named_for(booked, &target.model).cloned(), ..aim })
 }
 
 /// The model behind a profile, if it is known or can be known in a moment.

@@ -1,5 +1,6 @@
 //! From a caller's request to the one for a target: the original bytes with members spliced, or another dialect's.
 
+use crate::aim::Aim;
 use crate::send::Outgoing;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
@@ -24,6 +25,7 @@ use tg_upstream::road::{Mode, Road};
 
 mod crossing;
 mod metadata;
+mod surface;
 
 /// A request for one target, short of its address and credentials.
 pub(crate) struct Prepared {
@@ -63,25 +65,32 @@ pub(crate) enum Kind {
 /// # Errors
 /// `Class::Unsupported` when the provider cannot do what is asked; `Class::Malformed` when the request must be decoded
 /// and cannot be.
-pub(crate) fn prepare(outgoing: &Outgoing<'_>, target: &Target, provider: &Upstream) -> Result<Prepared, Fault> {
+pub(crate) fn prepare(outgoing: &Outgoing<'_>, aim: &Aim, provider: &Upstream) -> Result<Prepared, Fault> {
     // Counts of tokens and guardrails have no place for it.
     let told = provider.provider.wants_metadata() && outgoing.call.operation.runs_a_model();
     let says = told.then(|| RequestMetadata::of(outgoing.id, outgoing.attribution));
-    let mut prepared = write(outgoing, target, provider, says.as_ref())?;
+    let mut prepared = write(outgoing, aim, provider, says.as_ref())?;
     if let Some(says) = &says {
         metadata::add(says, outgoing.members, &mut prepared);
+    }
+    if let Some(surface) = prepared.road.surface {
+        surface::fit(surface, &mut prepared)?;
+    }
+    if let Some(grouping) = &aim.grouping {
+        let id = HeaderValue::from_str(&grouping.id).map_err(Fault::internal)?;
+        prepared.headers.insert(grouping.header.clone(), id);
     }
     Ok(prepared)
 }
 
 fn write(
     outgoing: &Outgoing<'_>,
-    target: &Target,
+    aim: &Aim,
     provider: &Upstream,
     says: Option<&RequestMetadata>,
 ) -> Result<Prepared, Fault> {
-    let (operation, caller) = (outgoing.call.operation, outgoing.call.dialect);
-    let road = provider.provider.road(operation, caller, &target.model).ok_or_else(|| unsupported(operation))?;
+    let (operation, caller, target) = (outgoing.call.operation, outgoing.call.dialect, &aim.target);
+    let road = aim.road.ok_or_else(|| unsupported(operation))?;
     let spoken = provider.provider.speaks(road.dialect);
     let kind = match operation {
         Operation::CountTokens => Kind::Count,

@@ -12,13 +12,13 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use std::sync::Arc;
 use std::time::Duration;
 use tg_dialect::count;
+use tg_dialect::dialects::upstream;
 use tg_dialect::loss::Loss;
 use tg_dialect::scan::Members;
 use tg_kernel::clock::Timestamp;
-use tg_kernel::dialect::Operation;
+use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::fault::{Class, Fault, Origin, Retry};
 use tg_kernel::ids::CallId;
 use tg_kernel::peek::Peek;
@@ -30,7 +30,7 @@ use tg_policy::route::{OnLoss, Plan, UnknownPrice};
 use tg_upstream::attempt::attempt;
 use tg_upstream::aws::{Caller, Proof};
 use tg_upstream::headers;
-use tg_upstream::provider::Upstream;
+use tg_upstream::provider::{Pass, PriceScope, Upstream};
 
 /// Most bytes read of a provider's error answer.
 const ERROR_BYTES_MAX: usize = 1 << 20;
@@ -103,8 +103,7 @@ async fn attempt_at(
     let provider = snapshot.upstreams.get(&target.provider);
     let provider = provider.ok_or_else(|| Fault::internal("a route names a provider that is not there"))?;
     let aim = aim(worker, snapshot, provider, target, outgoing).await?;
-    let Aim { target, profile } = &aim;
-    Trial { worker, snapshot, outgoing, plan, provider, target, profile: profile.as_ref() }.run(settlement).await
+    Trial { worker, snapshot, outgoing, plan, provider, aim: &aim }.run(settlement).await
 }
 
 struct Trial<'a> {
@@ -113,30 +112,29 @@ struct Trial<'a> {
     outgoing: &'a Outgoing<'a>,
     plan: &'a Plan,
     provider: &'a Upstream,
-    target: &'a Target,
-    /// What is named to the provider in the model's place.
-    profile: Option<&'a Arc<str>>,
+    aim: &'a Aim,
 }
 
 impl Trial<'_> {
     async fn run(&self, settlement: &mut Settlement) -> Result<Delivery, Fault> {
         let provider = self.provider;
-        if self.must_estimate(provider) {
+        if self.must_estimate() {
             return self.estimated_count(settlement);
         }
-        let prepared = prepare(self.outgoing, self.target, provider)?;
+        let prepared = prepare(self.outgoing, self.aim, provider)?;
         self.check_losses(&prepared)?;
-        self.check_price(provider)?;
+        let price = provider.price_by(prepared.road);
+        self.check_price(&price)?;
         let proof = self.proof(provider, settlement).await?;
         let losses = prepared.losses.iter().map(ToString::to_string).collect();
         let leaving = Leaving {
-            target: self.target,
-            profile: self.profile.cloned(),
+            target: &self.aim.target,
+            profile: self.aim.billed_by().cloned(),
             dialect: prepared.road.dialect,
             tier: prepared.tier,
             session: proof.session(),
             losses,
-            price: provider.price.clone(),
+            price,
             unknown_price: self.unknown_price(),
         };
         settlement.leaves(leaving)?;
@@ -158,8 +156,8 @@ impl Trial<'_> {
         settlement: &mut Settlement,
     ) -> Result<Delivery, Fault> {
         let request = self.request(&mut prepared, provider)?;
-        let now = self.worker.living.clock.now();
-        let response = attempt(provider, &self.worker.pools, request, proof, now).await?;
+        let pass = Pass { proof, surface: prepared.road.surface, now: self.worker.living.clock.now() };
+        let response = attempt(provider, &self.worker.pools, request, &pass).await?;
         settlement.answered(headers::request_id(response.headers()));
         if !response.status().is_success() {
             return self.refused(&prepared, response).await.into_delivery();
@@ -168,10 +166,8 @@ impl Trial<'_> {
     }
 
     /// Whether tokens shall be counted for a provider that cannot: callers of other dialects expect an answer.
-    fn must_estimate(&self, provider: &Upstream) -> bool {
-        let call = self.outgoing.call;
-        call.operation == Operation::CountTokens
-            && provider.provider.road(call.operation, call.dialect, &self.target.model).is_none()
+    fn must_estimate(&self) -> bool {
+        self.outgoing.call.operation == Operation::CountTokens && self.aim.road.is_none()
     }
 
     /// An estimate, marked as such in the losses. Nothing is sent.
@@ -206,10 +202,10 @@ impl Trial<'_> {
         }
     }
 
-    fn check_price(&self, provider: &Upstream) -> Result<(), Fault> {
+    fn check_price(&self, price: &PriceScope) -> Result<(), Fault> {
         let known = || {
             let now = self.worker.living.clock.now();
-            provider.price.find(&self.snapshot.catalogue, &self.target.model, now).is_some()
+            price.find(&self.snapshot.catalogue, &self.aim.target.model, now).is_some()
         };
         if self.plan.unknown_price != UnknownPrice::Deny || known() {
             return Ok(());
@@ -241,8 +237,9 @@ impl Trial<'_> {
         let call = tg_upstream::provider::Call {
             dialect: prepared.road.dialect,
             operation: self.outgoing.call.operation,
-            model: self.profile.unwrap_or(&self.target.model),
+            model: self.aim.profile.as_ref().unwrap_or(&self.aim.target.model),
             stream: self.outgoing.peek.stream,
+            surface: prepared.road.surface,
         };
         let uri = provider.provider.address(&call)?;
         let mut request = Request::new(std::mem::take(&mut prepared.body));
@@ -268,9 +265,12 @@ impl Trial<'_> {
         if matches!(head.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Refusal { fault: credentials_refused(head.status, &head.headers, &body), verbatim: None };
         }
-        let fault = prepared.spoken.decode_fault(head.status, &head.headers, &body);
-        let own =
-            fault.origin != Origin::Gateway && self.outgoing.call.dialect.family() == prepared.road.dialect.family();
+        let awss = is_awss_own(prepared, &body);
+        let spoken = if awss { upstream(Dialect::BedrockConverse) } else { prepared.spoken };
+        let fault = spoken.decode_fault(head.status, &head.headers, &body);
+        let own = !awss
+            && fault.origin != Origin::Gateway
+            && self.outgoing.call.dialect.family() == prepared.road.dialect.family();
         let verbatim = (own && is_json_object(&body)).then(|| {
             let mut headers = HeaderMap::new();
             headers::copy_answer(&head.headers, &mut headers);
@@ -278,6 +278,12 @@ impl Trial<'_> {
         });
         Refusal { fault, verbatim }
     }
+}
+
+/// Whether AWS itself refused a call by one of Bedrock's compatible surfaces, in its own shape, before the surface saw it.
+fn is_awss_own(prepared: &Prepared, body: &[u8]) -> bool {
+    let foreign = |body: serde_json::Map<String, serde_json::Value>| !body.contains_key("error");
+    prepared.road.surface.is_some() && serde_json::from_slice(body).is_ok_and(foreign)
 }
 
 fn is_json_object(body: &[u8]) -> bool {

@@ -5,6 +5,7 @@ use crate::living::Worker;
 use crate::outcome::{Counts, draining, may_be_billed};
 use crate::recognise::Head;
 use crate::snapshot::Snapshot;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -243,7 +244,7 @@ impl Settlement {
 /// A call that is about to leave.
 pub(crate) struct Leaving<'a> {
     pub(crate) target: &'a Target,
-    /// The application inference profile that is named in the model's place.
+    /// The application inference profile that is named in the model's place, or the project to which the call counts.
     pub(crate) profile: Option<Arc<str>>,
     pub(crate) dialect: Dialect,
     pub(crate) tier: ServiceTier,
@@ -344,7 +345,11 @@ impl Draft {
         let Some(served) = self.record.served.as_ref().filter(|_| counts.source != UsageSource::None) else {
             return Cost::default();
         };
-        let basis = Basis { scope: self.price.scope.as_ref(), unknown: self.price.unknown, snapshot: &self.snapshot };
+        let basis = Basis {
+            scope: self.price.scope.as_ref().map(Cow::Borrowed),
+            unknown: self.price.unknown,
+            snapshot: &self.snapshot,
+        };
         basis.price(served, &counts.usage, self.record.started_at)
     }
 }
@@ -367,7 +372,7 @@ impl Drop for Settlement {
 /// By what a finished call is priced: also for those that are found in the journal after a crash.
 pub struct Basis<'a> {
     /// The provider's place in the catalogue; `None` where the provider is not known any more.
-    pub scope: Option<&'a PriceScope>,
+    pub scope: Option<Cow<'a, PriceScope>>,
     /// What to do without a price.
     pub unknown: UnknownPrice,
     /// The catalogue and the ceiling.
@@ -379,8 +384,11 @@ impl<'a> Basis<'a> {
     /// charge a ceiling in hindsight.
     #[must_use]
     pub fn of(record: &Record, snapshot: &'a Snapshot) -> Self {
-        let provider = record.served.as_ref().and_then(|served| snapshot.upstreams.get(&served.provider));
-        Self { scope: provider.map(|upstream| &upstream.price), unknown: UnknownPrice::AllowAndFlag, snapshot }
+        let scope = record.served.as_ref().and_then(|served| {
+            let provider = snapshot.upstreams.get(&served.provider)?;
+            Some(Cow::Owned(provider.price_of(served.dialect, &served.model)))
+        });
+        Self { scope, unknown: UnknownPrice::AllowAndFlag, snapshot }
     }
 
     /// The cost of a record's counts at the price that was valid when the call began.
@@ -391,7 +399,7 @@ impl<'a> Basis<'a> {
 
     fn price(&self, served: &Served, usage: &Usage, began: Timestamp) -> Cost {
         let catalogue = &self.snapshot.catalogue;
-        let row = self.scope.and_then(|scope| scope.find(catalogue, &served.model, began));
+        let row = self.scope.as_ref().and_then(|scope| scope.find(catalogue, &served.model, began));
         let known = row.map(|row| tg_catalog::price(&row, usage, served.tier));
         match (known, self.unknown) {
             (Some(cost), _) if cost.pricing != Pricing::Unpriced => cost,

@@ -1,7 +1,9 @@
 //! What the simulators served, in their own counting: the other side of every comparison with a ledger.
 
 use crate::counts::{Counts, PrefixCache};
+use crate::personalities::{self, Voice};
 use http::HeaderMap;
+use http::request::Parts;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -20,6 +22,8 @@ const REQUEST_ID_HEADERS: [&str; 3] = ["x-tallygate-request-id", "x-client-reque
 pub enum Personality {
     /// Amazon Bedrock's runtime.
     Bedrock,
+    /// Amazon Bedrock's mantle endpoint.
+    Mantle,
     /// Anthropic.
     Anthropic,
     /// OpenAI.
@@ -223,7 +227,8 @@ impl Books {
     }
 
     /// Opens an entry; it is recorded when the ticket is finished or dropped.
-    pub(crate) fn open_ticket(&self, personality: Personality, headers: &HeaderMap) -> Ticket {
+    pub(crate) fn open_ticket(&self, personality: Personality, parts: &Parts) -> Ticket {
+        let (headers, voice) = (&parts.headers, personalities::voice(personality, parts.uri.path()));
         let number = {
             let mut state = self.lock();
             state.started += 1;
@@ -249,7 +254,7 @@ impl Books {
             aws_session: None,
             detail: None,
         };
-        Ticket { books: self.clone(), entry: Some(entry) }
+        Ticket { books: self.clone(), entry: Some(entry), voice }
     }
 
     fn record(&self, entry: Entry) {
@@ -280,6 +285,7 @@ impl Books {
 pub(crate) struct Ticket {
     books: Books,
     entry: Option<Entry>,
+    voice: Voice,
 }
 
 impl Ticket {
@@ -291,6 +297,10 @@ impl Ticket {
 
     pub(crate) fn personality(&self) -> Personality {
         self.entry.as_ref().map_or(Personality::Bedrock, |e| e.personality)
+    }
+
+    pub(crate) const fn voice(&self) -> Voice {
+        self.voice
     }
 
     pub(crate) fn number(&self) -> u64 {

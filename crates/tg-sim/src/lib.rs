@@ -70,7 +70,7 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// Starts all four personalities and STS on one thread of their own. They accept calls when this returns.
+    /// Starts all five personalities and STS on one thread of their own. They accept calls when this returns.
     ///
     /// # Errors
     /// If a port cannot be bound or the thread not started.
@@ -78,7 +78,7 @@ impl Sim {
         let books = Books::new(options.entries_max, options.details_max);
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
-        for port in options.ports.into_iter().chain([0]) {
+        for port in options.ports.into_iter().chain([0, 0]) {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
             listener.set_nonblocking(true)?;
             addresses.push(format!("http://{}", listener.local_addr()?));
@@ -88,7 +88,8 @@ impl Sim {
         let mut url = || next.next().unwrap_or_default();
         let bedrock = url();
         let bedrock_control = format!("{bedrock}{PREFIX}");
-        let urls = Urls { bedrock, bedrock_control, anthropic: url(), openai: url(), compatible: url(), sts: url() };
+        let (anthropic, openai, compatible, bedrock_mantle, sts) = (url(), url(), url(), url(), url());
+        let urls = Urls { bedrock, bedrock_control, bedrock_mantle, anthropic, openai, compatible, sts };
         let (sts, control, clock) = (Sts::default(), ControlPlane::default(), SystemClock::new());
         let shared = Shared { options, books: books.clone(), sts: sts.clone(), clock, control: control.clone() };
         let shared = Arc::new(shared);
@@ -102,7 +103,13 @@ impl Sim {
 }
 
 async fn serve(listeners: Vec<TcpListener>, shared: Arc<Shared>, stopped: oneshot::Receiver<()>) {
-    let personalities = [Personality::Bedrock, Personality::Anthropic, Personality::Openai, Personality::Compatible];
+    let personalities = [
+        Personality::Bedrock,
+        Personality::Anthropic,
+        Personality::Openai,
+        Personality::Compatible,
+        Personality::Mantle,
+    ];
     let mut doors = JoinSet::new();
     let mut listeners = listeners.into_iter();
     for (personality, listener) in personalities.into_iter().zip(listeners.by_ref()) {

@@ -66,6 +66,8 @@ pub struct Urls {
     pub bedrock: String,
     /// Amazon Bedrock's control plane: the same listener, under a path of its own.
     pub bedrock_control: String,
+    /// Amazon Bedrock's mantle endpoint, on a port that the system chose.
+    pub bedrock_mantle: String,
     /// Anthropic.
     pub anthropic: String,
     /// OpenAI.

@@ -14,11 +14,21 @@ pub(crate) struct Refusal {
     pub flaw: Option<FlawKind>,
     /// Seconds.
     pub retry_after: Option<u64>,
+    /// Refused at the door, before it mattered which API was called.
+    pub at_the_door: bool,
 }
 
 impl Refusal {
     pub(crate) fn new(status: u16, message: impl Into<String>) -> Self {
-        Self { status, name: None, message: message.into(), param: None, flaw: None, retry_after: None }
+        Self {
+            status,
+            name: None,
+            message: message.into(),
+            param: None,
+            flaw: None,
+            retry_after: None,
+            at_the_door: false,
+        }
     }
 
     pub(crate) fn named(status: u16, name: &str, message: impl Into<String>) -> Self {

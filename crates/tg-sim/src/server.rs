@@ -5,7 +5,7 @@ use crate::books::{Books, Detail, Ending, Personality, Ticket, shown_headers};
 use crate::directive::{Break, Head};
 use crate::exchange::{Outcome, Received};
 use crate::options::SimOptions;
-use crate::personalities::{self, bedrock::ControlPlane};
+use crate::personalities::{self, Voice, bedrock::ControlPlane};
 use crate::play::{Play, Served, Stub, Torn, Wire};
 use crate::refusal::Refusal;
 use crate::reply;
@@ -78,16 +78,16 @@ async fn answer(
     if let Some(page) = own_page(&parts, &shared) {
         return Ok(page);
     }
-    let mut ticket = shared.books.open_ticket(personality, &parts.headers);
+    let mut ticket = shared.books.open_ticket(personality, &parts);
     let Ok(collected) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
-        return Ok(refuse(&mut ticket, personality, &Refusal::new(413, "Request exceeds the maximum size")));
+        return Ok(refuse(&mut ticket, &Refusal::new(413, "Request exceeds the maximum size")));
     };
     let received = Received::new(parts, collected.to_bytes());
     let outcome = decide(&received, personality, &shared);
     note(&mut ticket, &received, &shared);
     drop(received);
     match outcome {
-        Err(refusal) => Ok(refuse(&mut ticket, personality, &refusal)),
+        Err(refusal) => Ok(refuse(&mut ticket, &refusal)),
         Ok(Outcome::Done { status, model, counts, body, headers }) => {
             let mut response = json_response(status, &body);
             ticket.note(|entry| {
@@ -139,11 +139,12 @@ fn note(ticket: &mut Ticket, received: &Received, shared: &Shared) {
     });
 }
 
-fn refuse(ticket: &mut Ticket, personality: Personality, refusal: &Refusal) -> Response<Body> {
+fn refuse(ticket: &mut Ticket, refusal: &Refusal) -> Response<Body> {
     let number = ticket.number();
-    let mut response = json_response(refusal.status, &personalities::error(personality, refusal, number));
-    set_headers(&mut response, personalities::headers(personality, number));
-    set_headers(&mut response, personalities::error_headers(personality, refusal));
+    let voice = if refusal.at_the_door { Voice::Aws } else { ticket.voice() };
+    let mut response = json_response(refusal.status, &voice.error(refusal, number));
+    set_headers(&mut response, personalities::headers(ticket.personality(), number));
+    set_headers(&mut response, voice.error_headers(refusal));
     if let Some(seconds) = refusal.retry_after {
         set_headers(&mut response, vec![("retry-after", seconds.to_string())]);
     }
@@ -181,7 +182,7 @@ async fn chat(ask: Ask, wire: Box<dyn Wire>, mut ticket: Ticket, shared: &Shared
     }
     let spoilt = ask.directive.spoils_head()
         && ask.directive.times.is_none_or(|times| shared.books.attempt(&ask.prompt) <= times);
-    if spoilt && let Some(response) = spoil(&ask, &mut ticket, personality).await? {
+    if spoilt && let Some(response) = spoil(&ask, &mut ticket).await? {
         return Ok(response);
     }
     let number = ticket.number();
@@ -227,12 +228,12 @@ fn plain(wire: &dyn Wire, served: &Served, ask: &Ask, mut ticket: Ticket) -> Res
 }
 
 /// What comes instead of an answer, if the script wants something else.
-async fn spoil(ask: &Ask, ticket: &mut Ticket, personality: Personality) -> Result<Option<Response<Body>>, Torn> {
+async fn spoil(ask: &Ask, ticket: &mut Ticket) -> Result<Option<Response<Body>>, Torn> {
     if let Some(scripted) = &ask.directive.refusal {
         let mut refusal = Refusal::new(scripted.status, format!("scripted refusal with status {}", scripted.status));
         refusal.name.clone_from(&scripted.name);
         refusal.retry_after = scripted.retry_after;
-        return Ok(Some(refuse(ticket, personality, &refusal)));
+        return Ok(Some(refuse(ticket, &refusal)));
     }
     let (status, kind, text) = match ask.directive.head {
         Head::Normal => return Ok(None),

@@ -4,5 +4,6 @@ mod answers;
 mod endings;
 mod refusals;
 mod signing;
+mod surfaces;
 mod wire_client;
 mod words;

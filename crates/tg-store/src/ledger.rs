@@ -30,7 +30,8 @@ pub enum Dimension {
     Environment,
     /// The model as sent to the provider; as the caller named it where no provider was reached.
     Model,
-    /// The ARN of the application inference profile; none where the model itself was named to the provider.
+    /// The ARN of the application inference profile, or the id of the project of Bedrock's mantle endpoint; none where
+    /// neither was named to the provider.
     Profile,
     /// The key's public id.
     Key,

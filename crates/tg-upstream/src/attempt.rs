@@ -1,13 +1,11 @@
 //! One try at a call: a signed request out, the head of an answer or a fault back.
 
-use crate::aws::Proof;
 use crate::pools::Pools;
-use crate::provider::Upstream;
+use crate::provider::{Pass, Upstream};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use tg_kernel::clock::Timestamp;
 use tg_kernel::fault::{Class, Fault, Origin, Retry};
 use tg_net::client::{SendError, SendErrorKind};
 
@@ -22,13 +20,12 @@ pub async fn attempt(
     upstream: &Upstream,
     pools: &Pools,
     mut request: Request<Bytes>,
-    proof: &Proof,
-    now: Timestamp,
+    pass: &Pass<'_>,
 ) -> Result<Response<Incoming>, Fault> {
     for (name, value) in &upstream.headers {
         request.headers_mut().insert(name.clone(), value.clone());
     }
-    upstream.provider.authorize(&mut request, proof, now)?;
+    upstream.provider.authorize(&mut request, pass)?;
     let client = pools.client(upstream)?;
     let sending = client.send(request.map(Full::new));
     match tokio::time::timeout(upstream.timeouts.first_byte, sending).await {

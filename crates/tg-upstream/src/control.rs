@@ -3,7 +3,7 @@
 use crate::attempt::attempt;
 use crate::aws::Proof;
 use crate::pools::Pools;
-use crate::provider::Upstream;
+use crate::provider::{Pass, Upstream};
 use crate::providers::base::segment;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -50,8 +50,9 @@ pub async fn ask(
     if !request.body().is_empty() {
         request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
+    let pass = Pass { proof, surface: None, now };
     let asking = async {
-        let (head, body) = attempt(upstream, pools, request, proof, now).await?.into_parts();
+        let (head, body) = attempt(upstream, pools, request, &pass).await?.into_parts();
         let body = tg_net::body::read(body, LIMITS).await.map_err(Fault::internal)?;
         Ok((head.status, serde_json::from_slice(&body).unwrap_or_default()))
     };

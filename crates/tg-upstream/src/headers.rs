@@ -15,7 +15,7 @@ const REQUEST_HELD: [&str; 3] = ["openai-project", "openai-organization", "anthr
 
 /// Answer headers that never go on to a caller: those of the connection, those that speak for the
 /// provider's site, and those that name the operator's account there.
-const ANSWER_HELD: [&str; 23] = [
+const ANSWER_HELD: [&str; 24] = [
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -39,6 +39,7 @@ const ANSWER_HELD: [&str; 23] = [
     "openai-organization",
     "openai-project",
     "anthropic-organization-id",
+    "anthropic-workspace-id",
 ];
 
 /// Copies the headers of a caller's request that go on to a provider that speaks the same dialect.

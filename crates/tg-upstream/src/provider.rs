@@ -1,10 +1,10 @@
 //! The seam of providers: what one vendor's address, credentials and abilities are. One folder each in `providers/`.
 
 use crate::aws::{Identity, Proof};
-use crate::providers::bedrock::Profiles;
+use crate::providers::bedrock::{Endpoint, Profiles, Surface};
 use crate::road::Road;
 use bytes::Bytes;
-use http::{HeaderMap, Request, Uri};
+use http::{HeaderMap, HeaderName, Request, Uri};
 use std::sync::Arc;
 use std::time::Duration;
 use tg_catalog::{Catalogue, Row};
@@ -12,11 +12,12 @@ use tg_dialect::dialect::UpstreamDialect;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::fault::Fault;
+use tg_kernel::principal::Attribution;
 
 /// What one vendor does in its own way. Pure: no I/O.
 pub trait Provider: Send + Sync {
-    /// How a call in `inbound` for `model` gets here; `None` when this provider cannot do `operation` at all.
-    fn road(&self, operation: Operation, inbound: Dialect, model: &str) -> Option<Road>;
+    /// How a call gets here; `None` when this provider cannot do what is asked at all.
+    fn road(&self, asked: &Asked<'_>) -> Option<Road>;
 
     /// The codec of a dialect, in this vendor's flavour.
     fn speaks(&self, dialect: Dialect) -> &'static dyn UpstreamDialect {
@@ -38,6 +39,11 @@ pub trait Provider: Send + Sync {
         None
     }
 
+    /// To which of the vendor's projects a call that is booked so counts on the bill.
+    fn grouping(&self, _road: Road, _booked: &Attribution) -> Option<Grouping> {
+        None
+    }
+
     /// The address of a request to the vendor's control plane; `path` may have a query.
     ///
     /// # Errors
@@ -52,12 +58,44 @@ pub trait Provider: Send + Sync {
     /// `Class::NotFound` when the model's name cannot be part of an address.
     fn address(&self, call: &Call<'_>) -> Result<Uri, Fault>;
 
-    /// Adds what the vendor demands of a request: version headers and credentials, of which `proof` is what changes
-    /// from call to call. The body is final.
+    /// Adds what the vendor demands of a request: version headers and credentials. The body is final.
     ///
     /// # Errors
     /// `Class::Internal` when signing fails.
-    fn authorize(&self, request: &mut Request<Bytes>, proof: &Proof, now: Timestamp) -> Result<(), Fault>;
+    fn authorize(&self, request: &mut Request<Bytes>, pass: &Pass<'_>) -> Result<(), Fault>;
+}
+
+/// What a road depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The operation.
+    pub operation: Operation,
+    /// The caller's dialect.
+    pub inbound: Dialect,
+    /// The model, as the provider knows it.
+    pub model: &'a str,
+    /// Whether the ARN of a profile stands for the model in the address, by the caller's or the route's wish.
+    pub by_profile: bool,
+}
+
+/// A vendor's project to which a call counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grouping {
+    /// The header that names it.
+    pub header: HeaderName,
+    /// Its id.
+    pub id: Arc<str>,
+}
+
+/// With what a request is let in.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass<'a> {
+    /// What changes from call to call of the credentials.
+    pub proof: &'a Proof,
+    /// By which of Bedrock's compatible surfaces it goes.
+    pub surface: Option<Surface>,
+    /// The time of signing.
+    pub now: Timestamp,
 }
 
 /// What an address depends on.
@@ -71,6 +109,8 @@ pub struct Call<'a> {
     pub model: &'a str,
     /// Whether a stream is asked for.
     pub stream: bool,
+    /// By which of Bedrock's compatible surfaces it goes.
+    pub surface: Option<Surface>,
 }
 
 /// A configured provider: the vendor's facts, and the settings that all vendors share.
@@ -91,6 +131,27 @@ pub struct Upstream {
     pub timeouts: Timeouts,
     /// What may be dialled.
     pub egress: tg_net::egress::EgressPolicy,
+}
+
+/// The seller of calls by Bedrock's mantle endpoint, in the catalogue: some models have other prices there.
+const MANTLE_VENDOR: &str = "bedrock_mantle";
+
+impl Upstream {
+    /// Where the prices of calls by this road stand in the catalogue.
+    #[must_use]
+    pub fn price_by(&self, road: Road) -> PriceScope {
+        let by_mantle = road.surface.is_some_and(|surface| surface.endpoint == Endpoint::Mantle);
+        let vendor = if by_mantle { Arc::from(MANTLE_VENDOR) } else { Arc::clone(&self.price.vendor) };
+        PriceScope { vendor, region: self.price.region.clone() }
+    }
+
+    /// The same for a call of which only the model and the dialect that was spoken are known.
+    #[must_use]
+    pub fn price_of(&self, dialect: Dialect, model: &str) -> PriceScope {
+        let asked = Asked { operation: Operation::Chat, inbound: dialect, model, by_profile: false };
+        let road = self.provider.road(&asked).filter(|road| road.dialect == dialect);
+        road.map_or_else(|| self.price.clone(), |road| self.price_by(road))
+    }
 }
 
 /// Where a provider's prices stand in the catalogue.

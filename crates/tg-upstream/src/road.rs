@@ -1,5 +1,6 @@
 //! How a call gets from the caller's dialect to one that a provider speaks.
 
+use crate::providers::bedrock::Surface;
 use tg_kernel::dialect::Dialect;
 
 /// The dialect to speak to a provider, and how the bytes get there.
@@ -9,6 +10,8 @@ pub struct Road {
     pub dialect: Dialect,
     /// How.
     pub mode: Mode,
+    /// By which of Bedrock's compatible surfaces; `None`: by the provider's own API.
+    pub surface: Option<Surface>,
 }
 
 /// How the caller's bytes become the provider's, and back.
@@ -26,18 +29,24 @@ impl Road {
     /// The same dialect on both sides.
     #[must_use]
     pub const fn relay(dialect: Dialect) -> Self {
-        Self { dialect, mode: Mode::Relay }
+        Self { dialect, mode: Mode::Relay, surface: None }
     }
 
     /// The same JSON in another envelope.
     #[must_use]
     pub const fn rewrap(dialect: Dialect) -> Self {
-        Self { dialect, mode: Mode::Rewrap }
+        Self { dialect, mode: Mode::Rewrap, surface: None }
     }
 
     /// Another dialect.
     #[must_use]
     pub const fn transcode(dialect: Dialect) -> Self {
-        Self { dialect, mode: Mode::Transcode }
+        Self { dialect, mode: Mode::Transcode, surface: None }
+    }
+
+    /// The same, by a surface.
+    #[must_use]
+    pub const fn by(self, surface: Surface) -> Self {
+        Self { surface: Some(surface), ..self }
     }
 }

@@ -28,5 +28,6 @@ mod secrecy;
 mod signed;
 mod speak;
 mod stream_ends;
+mod surfaces;
 mod wire;
 mod world;

@@ -5,7 +5,7 @@ use crate::world::{HAIKU, Setup, World};
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::record::{Ending, Pricing};
 use tg_kernel::usage::{Usage, UsageSource};
-use tg_sim::Counts;
+use tg_sim::{Counts, Entry};
 
 /// Name for callers, provider, model there.
 const SERVED: [(&str, &str, &str); 5] = [
@@ -56,7 +56,13 @@ fn every_dialect_reaches_every_provider() {
     assert_eq!(world.finish().len(), calls);
 }
 
-fn check(world: &World, dialect: Dialect, manner: Manner, (name, provider, model): (&str, &str, &str)) {
+/// One call and what must come of it; answers what its provider has booked.
+pub(crate) fn check(
+    world: &World,
+    dialect: Dialect,
+    manner: Manner,
+    (name, provider, model): (&str, &str, &str),
+) -> Entry {
     let place = format!("{dialect:?} {manner:?} {name}");
     let prompt = format!("say it for {name}");
     let call = ask(dialect, manner, name, &prompt).header("te", "trailers");
@@ -98,6 +104,7 @@ fn check(world: &World, dialect: Dialect, manner: Manner, (name, provider, model
     let cost = if manner == Manner::Plain { &answer.headers } else { &answer.trailers };
     let cost = cost.get("x-tallygate-cost-usd").unwrap_or_else(|| panic!("{place}: no cost"));
     assert_eq!(cost.to_str().unwrap(), row.cost.amount.to_string(), "{place}");
+    entry
 }
 
 #[test]

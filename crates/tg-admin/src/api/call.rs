@@ -162,7 +162,8 @@ pub struct Served {
     pub provider: String,
     /// The model's id as sent to the provider; where a profile was named in its place, the model behind that, if known.
     pub model: String,
-    /// The ARN of the application inference profile that was named to the provider in the model's place.
+    /// The ARN of the application inference profile that was named to the provider in the model's place, or the id of the
+    /// project of Bedrock's mantle endpoint to which the call counts: what AWS's bill groups it by.
     pub profile: Option<String>,
     /// The dialect spoken to it.
     pub dialect: String,

@@ -5,6 +5,7 @@ mod egress;
 mod headers;
 mod providers;
 mod routes;
+mod surfaces;
 mod teams;
 
 use crate::document::{Document, UnknownPrice};

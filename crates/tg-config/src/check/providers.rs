@@ -1,6 +1,6 @@
 //! Providers: what each kind requires and what it has no use for.
 
-use super::{Findings, aws, egress, headers};
+use super::{Findings, aws, egress, headers, surfaces};
 use crate::document::{Document, InferenceProfile, Provider, ProviderKind, Quirks};
 use crate::nearest::propose;
 use crate::presets::{PRESETS, preset};
@@ -21,6 +21,7 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
             ProviderKind::Bedrock => {
                 aws::check(provider, &path, found);
                 inference_profiles(provider, &path, found);
+                surfaces::check(provider, &path, found);
             }
             ProviderKind::OpenaiCompatible => compatible(provider, &path, found),
             ProviderKind::Anthropic | ProviderKind::Openai => {
@@ -34,6 +35,9 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
         }
         if let Some(url) = &provider.control_url {
             egress::check(provider, url, &path.member("control_url"), found);
+        }
+        if let Some(url) = &provider.mantle_url {
+            egress::check(provider, url, &path.member("mantle_url"), found);
         }
         headers::check(&provider.headers, &path.member("headers"), found);
     }
@@ -53,6 +57,9 @@ fn surplus(provider: &Provider, path: &Path, found: &mut Findings) {
         ("request_metadata", provider.request_metadata.is_some(), ProviderKind::Bedrock),
         ("inference_profiles", !provider.inference_profiles.is_empty(), ProviderKind::Bedrock),
         ("control_url", provider.control_url.is_some(), ProviderKind::Bedrock),
+        ("surfaces", !provider.surfaces.is_empty(), ProviderKind::Bedrock),
+        ("mantle_url", provider.mantle_url.is_some(), ProviderKind::Bedrock),
+        ("mantle_projects", !provider.mantle_projects.is_empty(), ProviderKind::Bedrock),
         ("preset", provider.preset.is_some(), ProviderKind::OpenaiCompatible),
         ("quirks", provider.quirks != Quirks::default(), ProviderKind::OpenaiCompatible),
     ];

@@ -7,6 +7,7 @@ mod listen;
 mod pricing;
 mod provider;
 mod route;
+mod surface;
 mod telemetry;
 
 pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredentials, SessionPer, partition_of};
@@ -18,6 +19,7 @@ pub use provider::{
     AuthScheme, Egress, InferenceProfile, OutputLimitMember, Provider, ProviderKind, Quirks, RequestMetadata, Timeouts,
 };
 pub use route::{Model, ModelTarget, OnLoss};
+pub use surface::{Endpoint, MantleProject, OpenaiPath, Surface, SurfaceDialect};
 pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
 
 use schemars::JsonSchema;

@@ -1,6 +1,7 @@
 //! Who serves models: address, credentials, timeouts, and what may be dialled.
 
 use super::aws::{AssumeRole, Credentials, credentials_schema};
+use super::surface::{Endpoint, MantleProject, Surface};
 use crate::grammar::{BaseUrl, HeaderText, Name, Pattern, Period, SecretRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,19 @@ pub struct Provider {
     /// for, and makes profiles for `tallygate aws profiles`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control_url: Option<BaseUrl>,
+    /// Only `bedrock`: models that callers of OpenAI's and Anthropic's dialects reach by Bedrock's own OpenAI- and
+    /// Anthropic-compatible APIs. Absent: every call goes by Converse and InvokeModel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub surfaces: Vec<Surface>,
+    /// Only `bedrock`: where the mantle endpoint is, instead of AWS's own address (`https://bedrock-mantle.REGION.api.aws`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mantle_url: Option<BaseUrl>,
+    /// Only `bedrock`: the projects of the mantle endpoint to which the calls of teams count on AWS's bill. The project's
+    /// entry goes before the team's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4096))]
+    pub mantle_projects: Vec<MantleProject>,
     /// Headers added to each request. Credentials must be references.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
@@ -67,6 +81,21 @@ pub struct Provider {
     /// Only `openai_compatible`: in what the server differs from OpenAI.
     #[serde(default)]
     pub quirks: Quirks,
+}
+
+impl Provider {
+    /// Whether calls of some models go to Bedrock's mantle endpoint.
+    #[must_use]
+    pub fn uses_mantle(&self) -> bool {
+        self.surfaces.iter().any(|surface| surface.endpoint == Endpoint::Mantle)
+    }
+
+    /// Whether calls of a model can only go to Bedrock's mantle endpoint.
+    #[must_use]
+    pub fn only_on_mantle(&self, model: &str) -> bool {
+        let mut fitting = self.surfaces.iter().filter(|surface| surface.models.iter().any(|name| name.matches(model)));
+        fitting.clone().any(|surface| surface.only) && fitting.all(|surface| surface.endpoint == Endpoint::Mantle)
+    }
 }
 
 /// Which protocol and signature a provider wants.
@@ -148,8 +177,8 @@ impl Default for Timeouts {
 }
 
 /// Which addresses may be dialled for a provider. Always refused: link-local addresses (where clouds keep instance
-/// metadata), multicast and unspecified ones. Loopback addresses are dialled only if `base_url` names one literally
-/// (`localhost`, `127.0.0.1`, `[::1]`), and then plain HTTP needs no permission.
+/// metadata), multicast and unspecified ones. Loopback addresses are dialled only if `base_url` or
+/// `mantle_url` names one literally (`localhost`, `127.0.0.1`, `[::1]`), and then plain HTTP needs no permission.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Egress {

@@ -212,6 +212,84 @@ fn what_only_bedrock_has() {
 }
 
 #[test]
+fn surfaces_of_bedrock() {
+    let chat = "models: ['openai.*'], dialects: [openai_chat, openai_responses]";
+    for (members, expected) in [
+        (
+            "surfaces: [{models: [], dialects: []}, {models: [a], dialects: [converse]}]".to_owned(),
+            vec![
+                ("providers[0].surfaces[0].models", "is empty"),
+                ("providers[0].surfaces[0].dialects", "is empty"),
+                ("providers[0].surfaces[1].dialects[0]", "openai_chat"),
+            ],
+        ),
+        (
+            format!(
+                "surfaces: [{{{chat}, path: /v1}}, {{models: [a], dialects: [anthropic_messages, anthropic_messages], endpoint: mantle, path: /openai/v1}}]"
+            ),
+            vec![
+                ("providers[0].surfaces[0].path", "no meaning at the runtime endpoint"),
+                ("providers[0].surfaces[1].dialects[1]", "a second time"),
+                ("providers[0].surfaces[1].path", "no dialect is OpenAI's"),
+            ],
+        ),
+        (
+            format!(
+                "surfaces: [{{{chat}}}, {{models: ['openai.gpt-oss-*'], dialects: [openai_chat]}}, {{{chat}, only: true}}]"
+            ),
+            vec![("providers[0].surfaces[1]", "is never used: providers[0].surfaces[0] has its models and dialects")],
+        ),
+        (
+            format!(
+                "surfaces: [{{{chat}}}], mantle_url: 'http://x.example', mantle_projects: [{{team: t, id: 'a b'}}, {{team: t, id: proj_a}}]"
+            ),
+            vec![
+                ("providers[0].mantle_url", "no surface is at the mantle endpoint"),
+                ("providers[0].mantle_url", "is not encrypted"),
+                ("providers[0].mantle_projects", "no surface is at the mantle endpoint"),
+                ("providers[0].mantle_projects[0].id", "is not the id of a project"),
+                ("providers[0].mantle_projects[1]", "is for the same calls as an earlier entry"),
+            ],
+        ),
+        (
+            format!("fips: true, surfaces: [{{{chat}, endpoint: mantle}}]"),
+            vec![("providers[0].surfaces", "no FIPS address of the mantle endpoint is known; name it in `mantle_url`")],
+        ),
+        (
+            format!("surfaces: [{{{chat}, endpoint: mantle}}], mantle_url: 'https://10.1.2.3'"),
+            vec![("providers[0].mantle_url", "10.1.2.3 is a private address")],
+        ),
+    ] {
+        check(&format!("providers: [{{name: p, kind: bedrock, region: us-east-1, {members}}}]"), &expected);
+    }
+}
+
+#[test]
+fn surfaces_that_cannot_be_where_they_stand() {
+    let chat = "models: ['openai.*'], dialects: [openai_chat]";
+    let elsewhere = format!(
+        "providers: [{{name: p, kind: bedrock, region: cn-north-1, surfaces: [{{{chat}, endpoint: mantle}}]}}]"
+    );
+    let stated = format!(
+        "providers: [{{name: p, kind: bedrock, region: us-east-1, surfaces: [{{{chat}, endpoint: mantle}}], \
+         mantle_projects: [{{team: t, id: proj_a}}], headers: {{OpenAI-Project: proj_b, x-other: y}}}}]"
+    );
+    check(&stated, &[("providers[0].headers.OpenAI-Project", "would take the place of `mantle_projects`")]);
+    check(&elsewhere, &[("providers[0].surfaces", "no address of the mantle endpoint is known in `cn-north-1`")]);
+    let other = format!(
+        "providers: [{{name: p, kind: openai, api_key: env:K, surfaces: [{{{chat}}}], mantle_url: 'https://x.example', mantle_projects: [{{team: t, id: a}}]}}]"
+    );
+    check(
+        &other,
+        &[
+            ("providers[0].surfaces", "write `kind: bedrock`"),
+            ("providers[0].mantle_url", "write `kind: bedrock`"),
+            ("providers[0].mantle_projects", "write `kind: bedrock`"),
+        ],
+    );
+}
+
+#[test]
 fn addresses_of_providers() {
     for (url, more, part) in [
         ("http://api.example.com/v1", "", "is not encrypted"),

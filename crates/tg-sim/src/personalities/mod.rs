@@ -1,4 +1,4 @@
-//! The four providers that are played, and what differs between them at the door.
+//! The five endpoints that are played, and what differs between them at the door.
 
 pub(crate) mod anthropic;
 pub(crate) mod bedrock;
@@ -14,7 +14,8 @@ use serde_json::Value;
 
 pub(crate) fn authenticate(personality: Personality, received: &Received, shared: &Shared) -> Result<(), Refusal> {
     match personality {
-        Personality::Bedrock => bedrock::authenticate(received, shared),
+        Personality::Bedrock => bedrock::authenticate(received, shared, "bedrock"),
+        Personality::Mantle => bedrock::surfaces::authenticate(received, shared),
         Personality::Anthropic => anthropic::authenticate(received, &shared.options),
         Personality::Openai | Personality::Compatible => openai::authenticate(received, &shared.options),
     }
@@ -23,33 +24,57 @@ pub(crate) fn authenticate(personality: Personality, received: &Received, shared
 pub(crate) fn answer(personality: Personality, received: &Received, shared: &Shared) -> Result<Outcome, Refusal> {
     match personality {
         Personality::Bedrock => bedrock::answer(received, shared),
+        Personality::Mantle => bedrock::surfaces::mantle(received),
         Personality::Anthropic => anthropic::answer(received),
         Personality::Openai => openai::answer(received, Vendor::Openai),
         Personality::Compatible => openai::answer(received, Vendor::Compatible),
     }
 }
 
-/// A refusal's body.
-pub(crate) fn error(personality: Personality, refusal: &Refusal, number: u64) -> Value {
+/// In whose shape an endpoint refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Voice {
+    Aws,
+    Anthropic,
+    Openai,
+}
+
+/// In whose shape a request to `path` is refused.
+pub(crate) fn voice(personality: Personality, path: &str) -> Voice {
     match personality {
-        Personality::Bedrock => bedrock::error(refusal),
-        Personality::Anthropic => anthropic::error(refusal, number),
-        Personality::Openai | Personality::Compatible => openai::error(refusal),
+        Personality::Anthropic => Voice::Anthropic,
+        Personality::Openai | Personality::Compatible => Voice::Openai,
+        Personality::Bedrock | Personality::Mantle if path.starts_with("/anthropic/") => Voice::Anthropic,
+        Personality::Bedrock if !path.starts_with("/openai/") => Voice::Aws,
+        Personality::Bedrock | Personality::Mantle => Voice::Openai,
     }
 }
 
-/// Headers that only refusals have.
-pub(crate) fn error_headers(personality: Personality, refusal: &Refusal) -> Vec<(&'static str, String)> {
-    match personality {
-        Personality::Bedrock => vec![("x-amzn-errortype", bedrock::error_type(refusal))],
-        _ => Vec::new(),
+impl Voice {
+    /// A refusal's body.
+    pub(crate) fn error(self, refusal: &Refusal, number: u64) -> Value {
+        match self {
+            Self::Aws => bedrock::error(refusal),
+            Self::Anthropic => anthropic::error(refusal, number),
+            Self::Openai => openai::error(refusal),
+        }
+    }
+
+    /// Headers that only refusals have.
+    pub(crate) fn error_headers(self, refusal: &Refusal) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Aws => vec![("x-amzn-errortype", bedrock::error_type(refusal))],
+            Self::Anthropic | Self::Openai => Vec::new(),
+        }
     }
 }
 
 /// Headers of every answer.
 pub(crate) fn headers(personality: Personality, number: u64) -> Vec<(&'static str, String)> {
     match personality {
-        Personality::Bedrock => vec![("x-amzn-requestid", format!("00000000-0000-4000-8000-{number:012x}"))],
+        Personality::Bedrock | Personality::Mantle => {
+            vec![("x-amzn-requestid", format!("00000000-0000-4000-8000-{number:012x}"))]
+        }
         Personality::Anthropic => vec![
             ("request-id", anthropic::request_id(number)),
             ("anthropic-organization-id", "00000000-0000-4000-8000-000000000000".to_owned()),

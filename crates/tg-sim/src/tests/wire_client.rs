@@ -48,6 +48,7 @@ impl Bench {
     pub(crate) fn base(&self, personality: Personality) -> &str {
         match personality {
             Personality::Bedrock => &self.sim.urls.bedrock,
+            Personality::Mantle => &self.sim.urls.bedrock_mantle,
             Personality::Anthropic => &self.sim.urls.anthropic,
             Personality::Openai => &self.sim.urls.openai,
             Personality::Compatible => &self.sim.urls.compatible,

@@ -37,7 +37,7 @@ pub struct OpenEntry {
     pub provider: Arc<str>,
     /// The model at that provider.
     pub model: Arc<str>,
-    /// The application inference profile that is named in its place.
+    /// The application inference profile that is named in its place, or the project to which the call counts.
     pub profile: Option<Arc<str>>,
     /// The dialect spoken to it.
     pub dialect: Dialect,

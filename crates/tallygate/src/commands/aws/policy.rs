@@ -26,6 +26,7 @@ pub(super) fn policies(document: &Document, provider: &Provider, principal: Opti
             "Sid": "CallWithAnApiKey", "Effect": "Allow", "Action": "bedrock:CallWithBearerToken", "Resource": "*",
         }));
     }
+    statements.extend(mantle(provider, region));
     let Some(role) = &provider.assume_role else {
         statements.extend(asks);
         return json!({ "permissions": policy(statements) });
@@ -41,6 +42,19 @@ pub(super) fn policies(document: &Document, provider: &Provider, principal: Opti
         "gateway": policy([assume].into_iter().chain(asks).collect()),
         "trust": policy(trust(role, principal.unwrap_or(PRINCIPAL))),
     })
+}
+
+/// What calls to the mantle endpoint need. Those that no entry of `mantle_projects` is for count to the default project,
+/// whose id is not known here.
+fn mantle(provider: &Provider, region: &str) -> Vec<Value> {
+    if !provider.uses_mantle() {
+        return Vec::new();
+    }
+    let projects = format!("arn:{}:bedrock-mantle:{region}:*:project/*", partition_of(region));
+    let allow = |sid: &str, action: &str, resource: &str| json!({ "Sid": sid, "Effect": "Allow", "Action": action, "Resource": resource });
+    let with_key = provider.api_key.as_ref();
+    let with_key = with_key.map(|_| allow("CallMantleWithAnApiKey", "bedrock-mantle:CallWithBearerToken", "*"));
+    [allow("CallMantle", "bedrock-mantle:CreateInference", &projects)].into_iter().chain(with_key).collect()
 }
 
 /// Callers may name any profile then, and the gateway asks by its own identity which model it stands for.
@@ -107,7 +121,9 @@ impl Resources {
                 let name = model.name.as_str();
                 match target.model.as_deref() {
                     id if name.starts_with("guardrail") => found.guardrail(id.unwrap_or(name), partition, region),
+                    Some(id) if provider.only_on_mantle(id) => {}
                     Some(id) => found.add(id, partition, region),
+                    None if model.name.is_exact() && provider.only_on_mantle(name) => {}
                     None if model.name.is_exact() => found.add(name, partition, region),
                     None => found.any = true,
                 }
@@ -269,6 +285,26 @@ mod tests {
             let written = written("region: us-east-1", &models, None);
             assert_eq!(written["permissions"]["Statement"], Value::from(statements), "{name}");
         }
+    }
+
+    #[test]
+    fn calls_to_mantle_need_actions_of_their_own_and_models_that_are_only_there_no_others() {
+        let surfaces = "surfaces: [{models: [anthropic.new], dialects: [anthropic_messages], endpoint: mantle, only: true}, \
+                        {models: ['openai.*'], dialects: [openai_chat], endpoint: mantle}]";
+        let models = "{name: a, targets: [{provider: b, model: anthropic.new}, {provider: b, model: openai.x}]}, \
+                      {name: anthropic.new, targets: [{provider: b}]}";
+        let all = written(&format!("region: us-east-1, api_key: env:K, {surfaces}"), models, None);
+        let statements = all["permissions"]["Statement"].as_array().unwrap();
+        let found: Vec<_> = statements.iter().map(|one| (&one["Action"], &one["Resource"])).collect();
+        assert_eq!(
+            found,
+            [
+                (&json!(ACTIONS), &json!(["arn:aws:bedrock:us-east-1::foundation-model/openai.x"])),
+                (&json!("bedrock:CallWithBearerToken"), &json!("*")),
+                (&json!("bedrock-mantle:CreateInference"), &json!("arn:aws:bedrock-mantle:us-east-1:*:project/*")),
+                (&json!("bedrock-mantle:CallWithBearerToken"), &json!("*")),
+            ]
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
 use tg_kernel::peek::Peek;
 
+mod at_once;
 mod items_in;
 mod items_out;
 mod media;
@@ -29,6 +30,7 @@ mod tap;
 mod tests;
 mod usage;
 
+pub use at_once::answered_at_once;
 pub(crate) use seal::is_foreign_seal;
 
 /// The dialect of `/v1/responses`.

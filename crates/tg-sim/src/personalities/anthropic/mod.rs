@@ -45,8 +45,8 @@ pub(crate) fn authenticate(received: &Received, options: &SimOptions) -> Result<
 
 pub(crate) fn answer(received: &Received) -> Result<Outcome, Refusal> {
     match (received.method(), received.path()) {
-        ("POST", "/v1/messages") => messages(received),
-        ("POST", "/v1/messages/count_tokens") => count_tokens(received),
+        ("POST", "/v1/messages") => messages(received, &model_of),
+        ("POST", "/v1/messages/count_tokens") => count_tokens(received, &model_of),
         ("GET", "/v1/models") => {
             surface(received)?;
             Ok(models())
@@ -66,7 +66,10 @@ fn model_of(root: &Node<'_>) -> Result<String, Refusal> {
     Ok(model.to_owned())
 }
 
-fn messages(received: &Received) -> Result<Outcome, Refusal> {
+/// Reads the model, if the server has it.
+pub(crate) type ModelOf<'a> = &'a dyn Fn(&Node<'_>) -> Result<String, Refusal>;
+
+pub(crate) fn messages(received: &Received, model_of: ModelOf<'_>) -> Result<Outcome, Refusal> {
     received.note(Operation::Messages);
     let surface = surface(received)?;
     received.content_type_is_json()?;
@@ -80,7 +83,7 @@ fn messages(received: &Received) -> Result<Outcome, Refusal> {
     Ok(Outcome::Chat(Box::new(ask), Box::new(write::Messages)))
 }
 
-fn count_tokens(received: &Received) -> Result<Outcome, Refusal> {
+pub(crate) fn count_tokens(received: &Received, model_of: ModelOf<'_>) -> Result<Outcome, Refusal> {
     received.note(Operation::CountTokens);
     let surface = surface(received)?;
     let body = received.json()?;

@@ -8,6 +8,7 @@ mod families;
 mod families_write;
 mod guard;
 mod invoke;
+pub(crate) mod surfaces;
 
 pub(crate) use control::PREFIX;
 pub use control::{ControlPlane, Profile};
@@ -28,7 +29,11 @@ const FAMILIES: [&str; 9] =
 const GEOGRAPHIES: [&str; 8] = ["us.", "eu.", "apac.", "au.", "jp.", "in.", "global.", "us-gov."];
 const INVALID_MODEL: &str = "The provided model identifier is invalid.";
 
-pub(crate) fn authenticate(received: &Received, shared: &Shared) -> Result<(), Refusal> {
+pub(crate) fn authenticate(received: &Received, shared: &Shared, service: &str) -> Result<(), Refusal> {
+    credentials(received, shared, service).map_err(|refusal| Refusal { at_the_door: true, ..refusal })
+}
+
+fn credentials(received: &Received, shared: &Shared, service: &str) -> Result<(), Refusal> {
     let authorization = received.header("authorization");
     if authorization.is_empty() {
         return Err(Refusal::named(403, "MissingAuthenticationTokenException", "Missing Authentication Token"));
@@ -51,7 +56,7 @@ pub(crate) fn authenticate(received: &Received, shared: &Shared) -> Result<(), R
         body: &received.body,
     };
     let keys = [shared.options.aws_keys.clone(), shared.sts.keys()].concat();
-    verify(&signed, &keys, &shared.options.region, "bedrock", shared.clock.now()).map_err(|flaw| {
+    verify(&signed, &keys, &shared.options.region, service, shared.clock.now()).map_err(|flaw| {
         let name = match flaw {
             SignatureFlaw::UnknownKey => "UnrecognizedClientException",
             SignatureFlaw::Incomplete(_) => "IncompleteSignatureException",
@@ -64,6 +69,9 @@ pub(crate) fn authenticate(received: &Received, shared: &Shared) -> Result<(), R
 pub(crate) fn answer(received: &Received, shared: &Shared) -> Result<Outcome, Refusal> {
     if let Some(path) = received.path().strip_prefix(control::PREFIX) {
         return control::answer(received, path, &shared.control, &shared.options.region);
+    }
+    if let Some(answered) = surfaces::runtime(received) {
+        return answered;
     }
     if let Some(answered) = guard::answer(received) {
         return answered;

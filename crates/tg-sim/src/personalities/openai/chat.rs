@@ -1,7 +1,7 @@
 //! Strict reading of Chat Completions requests.
 
 use super::chat_write::Chat;
-use super::{Vendor, model_of, rules};
+use super::{ModelOf, Vendor, rules};
 use crate::ask::{Ask, Form, Talk, Thinking, ToolChoice};
 use crate::books::Operation;
 use crate::exchange::{Outcome, Received};
@@ -62,12 +62,12 @@ struct Reading<'a> {
     open: Vec<&'a str>,
 }
 
-pub(crate) fn answer(received: &Received, vendor: Vendor) -> Result<Outcome, Refusal> {
+pub(crate) fn answer(received: &Received, vendor: Vendor, model_of: ModelOf<'_>) -> Result<Outcome, Refusal> {
     received.note(Operation::ChatCompletions);
     received.content_type_is_json()?;
     let body = received.json()?;
     let root = Node::root(&body);
-    let model = model_of(&root, vendor)?;
+    let model = model_of(&root)?;
     received.note_model(&model);
     let mut allowed = SHARED_MEMBERS.to_vec();
     match vendor {

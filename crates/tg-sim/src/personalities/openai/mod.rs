@@ -1,9 +1,9 @@
 //! OpenAI, and a server that is compatible with it: chat, responses, embeddings and models.
 
-mod chat;
+pub(crate) mod chat;
 mod chat_write;
 mod embed;
-mod responses;
+pub(crate) mod responses;
 mod responses_write;
 mod rules;
 
@@ -41,8 +41,8 @@ pub(crate) fn authenticate(received: &Received, options: &SimOptions) -> Result<
 
 pub(crate) fn answer(received: &Received, vendor: Vendor) -> Result<Outcome, Refusal> {
     match (received.method(), received.path(), vendor) {
-        ("POST", "/v1/chat/completions", _) => chat::answer(received, vendor),
-        ("POST", "/v1/responses", Vendor::Openai) => responses::answer(received),
+        ("POST", "/v1/chat/completions", _) => chat::answer(received, vendor, &|root| model_of(root, vendor)),
+        ("POST", "/v1/responses", Vendor::Openai) => responses::answer(received, &|root| model_of(root, vendor)),
         ("POST", "/v1/embeddings", _) => embed::answer(received, vendor),
         ("GET", "/v1/models", _) => Ok(models(vendor)),
         _ => {
@@ -50,6 +50,9 @@ pub(crate) fn answer(received: &Received, vendor: Vendor) -> Result<Outcome, Ref
         }
     }
 }
+
+/// Reads the model, if the server has it.
+pub(crate) type ModelOf<'a> = &'a dyn Fn(&Node<'_>) -> Result<String, Refusal>;
 
 /// The model, if this vendor has it.
 pub(crate) fn model_of(root: &Node<'_>, vendor: Vendor) -> Result<String, Refusal> {

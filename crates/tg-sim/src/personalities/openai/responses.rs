@@ -2,7 +2,7 @@
 
 use super::chat::{file, image};
 use super::responses_write::{Echoed, Responses};
-use super::{Vendor, model_of, rules};
+use super::{ModelOf, Vendor, rules};
 use crate::ask::{Ask, Talk, Thinking, ToolChoice};
 use crate::books::Operation;
 use crate::exchange::{Outcome, Received};
@@ -53,12 +53,12 @@ struct Reading<'a> {
     called: Vec<&'a str>,
 }
 
-pub(crate) fn answer(received: &Received) -> Result<Outcome, Refusal> {
+pub(crate) fn answer(received: &Received, model_of: ModelOf<'_>) -> Result<Outcome, Refusal> {
     received.note(Operation::Responses);
     received.content_type_is_json()?;
     let body = received.json()?;
     let root = Node::root(&body);
-    let model = model_of(&root, Vendor::Openai)?;
+    let model = model_of(&root)?;
     received.note_model(&model);
     let mut allowed = MEMBERS.to_vec();
     allowed.push("user");

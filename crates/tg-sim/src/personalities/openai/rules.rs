@@ -12,12 +12,18 @@ const METADATA_PAIRS_MAX: usize = 16;
 
 /// Models that reason: they refuse sampling and the old output limit.
 pub(crate) fn reasons(model: &str) -> bool {
+    let model = own_name(model);
     ["o1", "o3", "o4", "gpt-5", "gpt-6"].iter().any(|family| model.starts_with(family))
+}
+
+/// A model's name without those of geography and vendor, which Bedrock puts before it.
+fn own_name(model: &str) -> &str {
+    model.rsplit_once("openai.").map_or(model, |(_, name)| name)
 }
 
 /// Models that bill what they write to the cache.
 pub(crate) fn bills_cache_writes(model: &str) -> bool {
-    let Some(rest) = model.strip_prefix("gpt-") else { return false };
+    let Some(rest) = own_name(model).strip_prefix("gpt-") else { return false };
     let digits: String = rest.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
     digits.parse::<f64>().is_ok_and(|generation| generation >= 5.6)
 }

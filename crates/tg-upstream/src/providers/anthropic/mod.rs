@@ -1,12 +1,10 @@
 //! Anthropic: the Messages API at `api.anthropic.com`, or any server that speaks it.
 
-use crate::aws::Proof;
-use crate::provider::{Call, Provider};
+use crate::provider::{Asked, Call, Pass, Provider};
 use crate::providers::base::{join, secret_header};
 use crate::road::Road;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Uri};
-use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::fault::Fault;
 use tg_kernel::secret::Secret;
@@ -15,7 +13,7 @@ use tg_kernel::secret::Secret;
 pub const BASE_URL: &str = "https://api.anthropic.com";
 
 /// The API version for callers that name none: those of other dialects. It allows sampling parameters.
-const VERSION_DEFAULT: HeaderValue = HeaderValue::from_static("2023-06-01");
+pub(crate) const VERSION_DEFAULT: HeaderValue = HeaderValue::from_static("2023-06-01");
 
 /// The Anthropic API. What does not change from call to call is made once.
 #[derive(Debug)]
@@ -40,8 +38,8 @@ impl Anthropic {
 }
 
 impl Provider for Anthropic {
-    fn road(&self, operation: Operation, inbound: Dialect, _model: &str) -> Option<Road> {
-        match (operation, inbound) {
+    fn road(&self, asked: &Asked<'_>) -> Option<Road> {
+        match (asked.operation, asked.inbound) {
             (Operation::Embeddings | Operation::Guardrail, _) | (_, Dialect::OpenaiEmbeddings) => None,
             (_, Dialect::AnthropicMessages) => Some(Road::relay(Dialect::AnthropicMessages)),
             (Operation::Chat, Dialect::BedrockInvoke) => Some(Road::rewrap(Dialect::AnthropicMessages)),
@@ -56,7 +54,7 @@ impl Provider for Anthropic {
         })
     }
 
-    fn authorize(&self, request: &mut Request<Bytes>, _proof: &Proof, _now: Timestamp) -> Result<(), Fault> {
+    fn authorize(&self, request: &mut Request<Bytes>, _pass: &Pass<'_>) -> Result<(), Fault> {
         let headers = request.headers_mut();
         headers.entry(HeaderName::from_static("anthropic-version")).or_insert(VERSION_DEFAULT);
         headers.insert(HeaderName::from_static("x-api-key"), self.key.clone());

@@ -1,21 +1,27 @@
-//! Amazon Bedrock: the runtime endpoint, signed with SigV4 or called with a Bedrock API key.
+//! Amazon Bedrock: its endpoints, signed with SigV4 or called with a Bedrock API key.
 
 mod profiles;
+mod surfaces;
 
 pub use profiles::{Behind, Profile, Profiles, model_of};
+pub use surfaces::{Endpoint, MantleProject, Surface, SurfaceRule, Surfaces, mantle_url};
 
 use crate::aws::Proof;
-use crate::provider::{Call, Provider};
+use crate::provider::{Asked, Call, Grouping, Pass, Provider};
+use crate::providers::anthropic;
 use crate::providers::base::{join, secret_header, segment};
 use crate::road::Road;
 use crate::sign::sign_v4;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{Request, Uri};
+use http::{HeaderName, Request, Uri};
+use surfaces::Way;
+use tg_dialect::dialect::UpstreamDialect;
 use tg_dialect::dialects::bedrock_converse::{Guardrail, ModelFamily};
-use tg_kernel::clock::Timestamp;
+use tg_dialect::dialects::openai_chat::OpenaiChat;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::fault::{Class, Fault, Origin};
+use tg_kernel::principal::Attribution;
 
 /// The service name in SigV4 scopes.
 const SERVICE: &str = "bedrock";
@@ -23,13 +29,14 @@ const SERVICE: &str = "bedrock";
 /// The longest model id that Bedrock takes (botocore's model of the service).
 const MODEL_BYTES_MAX: usize = 2048;
 
-/// Bedrock's runtime endpoint in one region.
+/// Bedrock in one region.
 pub struct Bedrock {
     base: String,
     region: String,
     metadata: bool,
     control: String,
     profiles: Profiles,
+    surfaces: Surfaces,
 }
 
 /// Partitions of AWS, by how the names of their regions begin, with the domain of their endpoints.
@@ -60,12 +67,13 @@ pub fn control_url(region: &str) -> String {
 }
 
 impl Bedrock {
-    /// The endpoint at `base`, signed for `region`.
+    /// The runtime endpoint at `base`, signed for `region`.
     #[must_use]
     pub fn new(base: impl Into<String>, region: impl Into<String>) -> Self {
         let region = region.into();
         let (control, profiles) = (control_url(&region), Profiles::new(&region, Vec::new()));
-        Self { base: base.into(), region, metadata: true, control, profiles }
+        let surfaces = Surfaces::default();
+        Self { base: base.into(), region, metadata: true, control, profiles, surfaces }
     }
 
     /// Whether calls carry request metadata.
@@ -83,18 +91,41 @@ impl Bedrock {
         self.control = control.unwrap_or(self.control);
         self
     }
+
+    /// With these compatible surfaces.
+    #[must_use]
+    pub fn with_surfaces(self, surfaces: Surfaces) -> Self {
+        Self { surfaces, ..self }
+    }
+
+    /// By Converse and InvokeModel.
+    fn native(asked: &Asked<'_>) -> Road {
+        match (asked.operation, asked.inbound) {
+            (_, Dialect::BedrockConverse) => Road::relay(Dialect::BedrockConverse),
+            (_, Dialect::BedrockInvoke) => Road::relay(Dialect::BedrockInvoke),
+            (Operation::Embeddings, _) => Road::transcode(Dialect::BedrockInvoke),
+            (Operation::Chat, Dialect::AnthropicMessages) if ModelFamily::of(asked.model).may_be_claude() => {
+                Road::rewrap(Dialect::BedrockInvoke)
+            }
+            _ => Road::transcode(Dialect::BedrockConverse),
+        }
+    }
 }
 
 impl Provider for Bedrock {
-    fn road(&self, operation: Operation, inbound: Dialect, model: &str) -> Option<Road> {
-        match (operation, inbound) {
-            (_, Dialect::BedrockConverse) => Some(Road::relay(Dialect::BedrockConverse)),
-            (_, Dialect::BedrockInvoke) => Some(Road::relay(Dialect::BedrockInvoke)),
-            (Operation::Embeddings, _) => Some(Road::transcode(Dialect::BedrockInvoke)),
-            (Operation::Chat, Dialect::AnthropicMessages) if ModelFamily::of(model).may_be_claude() => {
-                Some(Road::rewrap(Dialect::BedrockInvoke))
-            }
-            _ => Some(Road::transcode(Dialect::BedrockConverse)),
+    fn road(&self, asked: &Asked<'_>) -> Option<Road> {
+        match self.surfaces.way(asked) {
+            Way::Surface(road) => Some(road),
+            Way::Native => Some(Self::native(asked)),
+            Way::None => None,
+        }
+    }
+
+    fn speaks(&self, dialect: Dialect) -> &'static dyn UpstreamDialect {
+        match dialect {
+            // Also its models of other vendors answer there, so only what most servers know is written.
+            Dialect::OpenaiChat => &OpenaiChat::COMPATIBLE_NEWER,
+            other => tg_dialect::dialects::upstream(other),
         }
     }
 
@@ -106,11 +137,18 @@ impl Provider for Bedrock {
         Some(&self.profiles)
     }
 
+    fn grouping(&self, road: Road, booked: &Attribution) -> Option<Grouping> {
+        self.surfaces.grouping(road, booked)
+    }
+
     fn control_address(&self, path: &str) -> Result<Uri, Fault> {
         join(&self.control, path)
     }
 
     fn address(&self, call: &Call<'_>) -> Result<Uri, Fault> {
+        if let Some(surface) = call.surface {
+            return self.surfaces.address(&self.base, surface, call.dialect, call.operation);
+        }
         let unknown = || Fault::new(Class::NotFound, Origin::Caller, "model_not_found", "No such model.");
         // A segment of dots would be a step up, not a name.
         let is_name = |text: &str| !matches!(text, "" | "." | "..") && text.len() <= MODEL_BYTES_MAX;
@@ -137,9 +175,14 @@ impl Provider for Bedrock {
         join(&self.base, &format!("/model/{}/{action}", segment(call.model)))
     }
 
-    fn authorize(&self, request: &mut Request<Bytes>, proof: &Proof, now: Timestamp) -> Result<(), Fault> {
-        match proof {
-            Proof::Keys { credentials, .. } => sign_v4(request, credentials, &self.region, SERVICE, now),
+    fn authorize(&self, request: &mut Request<Bytes>, pass: &Pass<'_>) -> Result<(), Fault> {
+        if pass.surface.is_some_and(Surface::is_anthropics) {
+            let version = request.headers_mut().entry(HeaderName::from_static("anthropic-version"));
+            version.or_insert(anthropic::VERSION_DEFAULT);
+        }
+        let service = pass.surface.map_or(SERVICE, Surface::service);
+        match pass.proof {
+            Proof::Keys { credentials, .. } => sign_v4(request, credentials, &self.region, service, pass.now),
             Proof::Bearer(key) => {
                 let value = secret_header("Bearer ", key)?;
                 request.headers_mut().insert(AUTHORIZATION, value);

@@ -1,7 +1,6 @@
 //! OpenAI, and every server that speaks its API: what differs between them is data.
 
-use crate::aws::Proof;
-use crate::provider::{Call, Provider};
+use crate::provider::{Asked, Call, Pass, Provider};
 use crate::providers::base::{join, secret_header};
 use crate::road::Road;
 use bytes::Bytes;
@@ -9,7 +8,6 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue, Request, Uri};
 use tg_dialect::dialect::UpstreamDialect;
 use tg_dialect::dialects::openai_chat::{OpenaiChat, OutputLimit};
-use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::fault::Fault;
 use tg_kernel::secret::Secret;
@@ -70,8 +68,8 @@ impl OpenAi {
 }
 
 impl Provider for OpenAi {
-    fn road(&self, operation: Operation, inbound: Dialect, _model: &str) -> Option<Road> {
-        match (operation, inbound) {
+    fn road(&self, asked: &Asked<'_>) -> Option<Road> {
+        match (asked.operation, asked.inbound) {
             (Operation::CountTokens | Operation::Guardrail, _) => None,
             (Operation::Embeddings, Dialect::OpenaiEmbeddings) => {
                 self.abilities.embeddings.then_some(Road::relay(Dialect::OpenaiEmbeddings))
@@ -105,7 +103,7 @@ impl Provider for OpenAi {
         })
     }
 
-    fn authorize(&self, request: &mut Request<Bytes>, _proof: &Proof, _now: Timestamp) -> Result<(), Fault> {
+    fn authorize(&self, request: &mut Request<Bytes>, _pass: &Pass<'_>) -> Result<(), Fault> {
         if let Some((name, value)) = &self.credential {
             request.headers_mut().insert(name.clone(), value.clone());
         }
