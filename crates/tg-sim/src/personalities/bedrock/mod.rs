@@ -1,5 +1,7 @@
-//! Amazon Bedrock's runtime: Converse, InvokeModel, token counts and guardrails; and its control plane.
+//! Amazon Bedrock's runtime: Converse, InvokeModel, token counts, guardrails and asynchronous invocations; and its
+//! control plane.
 
+mod asynchronous;
 mod control;
 mod converse;
 mod converse_write;
@@ -9,6 +11,7 @@ mod families_write;
 mod guard;
 mod invoke;
 
+pub use asynchronous::{Invocation, Invocations};
 pub(crate) use control::PREFIX;
 pub use control::{ControlPlane, Profile};
 
@@ -23,8 +26,19 @@ use serde_json::{Value, json};
 use tg_kernel::clock::Clock as _;
 
 /// Families of model ids that are served, after an optional geographic prefix.
-const FAMILIES: [&str; 9] =
-    ["anthropic.", "amazon.", "cohere.", "meta.", "mistral.", "openai.", "deepseek.", "qwen.", "ai21."];
+const FAMILIES: [&str; 11] = [
+    "anthropic.",
+    "amazon.",
+    "cohere.",
+    "meta.",
+    "mistral.",
+    "openai.",
+    "deepseek.",
+    "qwen.",
+    "ai21.",
+    "luma.",
+    "twelvelabs.",
+];
 const GEOGRAPHIES: [&str; 8] = ["us.", "eu.", "apac.", "au.", "jp.", "in.", "global.", "us-gov."];
 const INVALID_MODEL: &str = "The provided model identifier is invalid.";
 
@@ -63,7 +77,10 @@ pub(crate) fn authenticate(received: &Received, shared: &Shared) -> Result<(), R
 
 pub(crate) fn answer(received: &Received, shared: &Shared) -> Result<Outcome, Refusal> {
     if let Some(path) = received.path().strip_prefix(control::PREFIX) {
-        return control::answer(received, path, &shared.control, &shared.options.region);
+        return control::answer(received, path, shared);
+    }
+    if let Some(answered) = asynchronous::answer(received, shared) {
+        return answered;
     }
     if let Some(answered) = guard::answer(received) {
         return answered;
