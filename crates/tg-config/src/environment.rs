@@ -226,6 +226,7 @@ fn blank(kind: ProviderKind) -> Option<Provider> {
         request_metadata: None,
         control_url: None,
         inference_profiles: Vec::new(),
+        async_output: Vec::new(),
         headers: BTreeMap::new(),
         timeouts: Timeouts::default(),
         egress: Egress::default(),

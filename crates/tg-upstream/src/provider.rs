@@ -1,7 +1,7 @@
 //! The seam of providers: what one vendor's address, credentials and abilities are. One folder each in `providers/`.
 
 use crate::aws::{Identity, Proof};
-use crate::providers::bedrock::Profiles;
+use crate::providers::bedrock::{Invocations, Profiles};
 use crate::road::Road;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Uri};
@@ -36,6 +36,19 @@ pub trait Provider: Send + Sync {
     /// The application inference profiles that may be named in a model's place.
     fn profiles(&self) -> Option<&Profiles> {
         None
+    }
+
+    /// The asynchronous invocations that it takes; `None` where it takes none.
+    fn invocations(&self) -> Option<&Arc<Invocations>> {
+        None
+    }
+
+    /// The address of a request beside calls, at the endpoint of calls; `path` may have a query.
+    ///
+    /// # Errors
+    /// `Class::Internal` when there is none.
+    fn runtime_address(&self, path: &str) -> Result<Uri, Fault> {
+        Err(Fault::internal(format!("this provider has nothing at {path}")))
     }
 
     /// The address of a request to the vendor's control plane; `path` may have a query.

@@ -52,6 +52,7 @@ fn surplus(provider: &Provider, path: &Path, found: &mut Findings) {
         ("fips", provider.fips, ProviderKind::Bedrock),
         ("request_metadata", provider.request_metadata.is_some(), ProviderKind::Bedrock),
         ("inference_profiles", !provider.inference_profiles.is_empty(), ProviderKind::Bedrock),
+        ("async_output", !provider.async_output.is_empty(), ProviderKind::Bedrock),
         ("control_url", provider.control_url.is_some(), ProviderKind::Bedrock),
         ("preset", provider.preset.is_some(), ProviderKind::OpenaiCompatible),
         ("quirks", provider.quirks != Quirks::default(), ProviderKind::OpenaiCompatible),

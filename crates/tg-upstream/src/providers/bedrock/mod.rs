@@ -1,7 +1,9 @@
 //! Amazon Bedrock: the runtime endpoint, signed with SigV4 or called with a Bedrock API key.
 
+mod invocations;
 mod profiles;
 
+pub use invocations::{Invocations, Judgement, region_of};
 pub use profiles::{Behind, Profile, Profiles, model_of};
 
 use crate::aws::Proof;
@@ -12,6 +14,7 @@ use crate::sign::sign_v4;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{Request, Uri};
+use std::sync::Arc;
 use tg_dialect::dialects::bedrock_converse::{Guardrail, ModelFamily};
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
@@ -23,6 +26,9 @@ const SERVICE: &str = "bedrock";
 /// The longest model id that Bedrock takes (botocore's model of the service).
 const MODEL_BYTES_MAX: usize = 2048;
 
+/// The path of asynchronous invocations.
+pub const INVOCATIONS: &str = "/async-invoke";
+
 /// Bedrock's runtime endpoint in one region.
 pub struct Bedrock {
     base: String,
@@ -30,6 +36,7 @@ pub struct Bedrock {
     metadata: bool,
     control: String,
     profiles: Profiles,
+    invocations: Option<Arc<Invocations>>,
 }
 
 /// Partitions of AWS, by how the names of their regions begin, with the domain of their endpoints.
@@ -65,7 +72,7 @@ impl Bedrock {
     pub fn new(base: impl Into<String>, region: impl Into<String>) -> Self {
         let region = region.into();
         let (control, profiles) = (control_url(&region), Profiles::new(&region, Vec::new()));
-        Self { base: base.into(), region, metadata: true, control, profiles }
+        Self { base: base.into(), region, metadata: true, control, profiles, invocations: None }
     }
 
     /// Whether calls carry request metadata.
@@ -81,6 +88,13 @@ impl Bedrock {
     pub fn with_profiles(mut self, declared: Vec<Profile>, control: Option<String>) -> Self {
         self.profiles = Profiles::new(&self.region, declared);
         self.control = control.unwrap_or(self.control);
+        self
+    }
+
+    /// With asynchronous invocations whose output may go to these folders (see [`Invocations::new`]); none without any.
+    #[must_use]
+    pub fn with_output(mut self, folders: &[String]) -> Self {
+        self.invocations = (!folders.is_empty()).then(|| Arc::new(Invocations::new(&self.region, folders)));
         self
     }
 }
@@ -106,6 +120,14 @@ impl Provider for Bedrock {
         Some(&self.profiles)
     }
 
+    fn invocations(&self) -> Option<&Arc<Invocations>> {
+        self.invocations.as_ref()
+    }
+
+    fn runtime_address(&self, path: &str) -> Result<Uri, Fault> {
+        join(&self.base, path)
+    }
+
     fn control_address(&self, path: &str) -> Result<Uri, Fault> {
         join(&self.control, path)
     }
@@ -114,6 +136,9 @@ impl Provider for Bedrock {
         let unknown = || Fault::new(Class::NotFound, Origin::Caller, "model_not_found", "No such model.");
         // A segment of dots would be a step up, not a name.
         let is_name = |text: &str| !matches!(text, "" | "." | "..") && text.len() <= MODEL_BYTES_MAX;
+        if call.operation == Operation::AsyncInvoke {
+            return join(&self.base, INVOCATIONS);
+        }
         if call.operation == Operation::Guardrail {
             let guardrail = Guardrail::named(call.model).ok_or_else(unknown)?;
             return match guardrail {

@@ -72,7 +72,7 @@ impl OpenAi {
 impl Provider for OpenAi {
     fn road(&self, operation: Operation, inbound: Dialect, _model: &str) -> Option<Road> {
         match (operation, inbound) {
-            (Operation::CountTokens | Operation::Guardrail, _) => None,
+            (Operation::CountTokens | Operation::Guardrail | Operation::AsyncInvoke, _) => None,
             (Operation::Embeddings, Dialect::OpenaiEmbeddings) => {
                 self.abilities.embeddings.then_some(Road::relay(Dialect::OpenaiEmbeddings))
             }
