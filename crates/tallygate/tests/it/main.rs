@@ -11,6 +11,7 @@ mod bedrock;
 mod cli;
 mod disconnect;
 mod endings;
+mod exceptions;
 mod fallback;
 mod fidelity;
 mod figures;
