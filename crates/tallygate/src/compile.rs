@@ -225,7 +225,8 @@ impl Vendor<'_> {
         let told = self.declared.request_metadata.unwrap_or_default() == RequestMetadata::On;
         let control = self.declared.control_url.as_ref().map(|url| url.as_str().to_owned());
         let bedrock = Bedrock::new(self.base_url(bedrock::base_url(region, self.declared.fips)), region);
-        Ok(bedrock.telling(told).with_profiles(self.profiles(), control).with_surfaces(self.surfaces(region)))
+        let bedrock = bedrock.telling(told).with_profiles(self.profiles(), control);
+        Ok(bedrock.with_surfaces(self.surfaces(region)).with_output(&self.declared.async_output))
     }
 
     fn surfaces(&self, region: &str) -> Surfaces {

@@ -229,6 +229,7 @@ fn blank(kind: ProviderKind) -> Option<Provider> {
         mantle_url: None,
         mantle_projects: Vec::new(),
         inference_profiles: Vec::new(),
+        async_output: Vec::new(),
         headers: BTreeMap::new(),
         timeouts: Timeouts::default(),
         egress: Egress::default(),

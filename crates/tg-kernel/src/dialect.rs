@@ -82,6 +82,8 @@ pub enum Operation {
     CountTokens,
     /// Check text by a guardrail, apart from any model.
     Guardrail,
+    /// Start a model whose output is written elsewhere, later.
+    AsyncInvoke,
 }
 
 impl Operation {
@@ -93,18 +95,26 @@ impl Operation {
             Self::Embeddings => "embeddings",
             Self::CountTokens => "count_tokens",
             Self::Guardrail => "guardrail",
+            Self::AsyncInvoke => "async_invoke",
         }
     }
 
-    /// Whether a model answers, whose use is billed to somebody.
+    /// Whether a model answers within the call.
     #[must_use]
     pub const fn runs_a_model(self) -> bool {
         matches!(self, Self::Chat | Self::Embeddings)
     }
 
+    /// Whether it is billed by tokens. What is not has no price here, and no ceiling: those are rates of tokens.
+    #[must_use]
+    pub const fn is_billed_by_tokens(self) -> bool {
+        !matches!(self, Self::Guardrail | Self::AsyncInvoke)
+    }
+
     /// Reads what [`Operation::as_str`] writes.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Chat, Self::Embeddings, Self::CountTokens, Self::Guardrail].into_iter().find(|o| o.as_str() == name)
+        let all = [Self::Chat, Self::Embeddings, Self::CountTokens, Self::Guardrail, Self::AsyncInvoke];
+        all.into_iter().find(|operation| operation.as_str() == name)
     }
 }

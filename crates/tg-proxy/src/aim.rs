@@ -6,6 +6,7 @@ use crate::snapshot::Snapshot;
 use http::Method;
 use std::sync::Arc;
 use std::time::Duration;
+use tg_kernel::dialect::Operation;
 use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::target::Target;
 use tg_upstream::control::{Question, ask};
@@ -64,7 +65,9 @@ pub(crate) async fn aim(
         let model = behind(worker, upstream, profiles, &target.model).await;
         let (profile, provider) = (Arc::clone(&target.model), Arc::clone(&target.provider));
         let model = model.unwrap_or_else(|| Arc::clone(&profile));
-        return Ok(Aim { profile: Some(profile), ..to(Target { provider, model }, true) });
+        // An asynchronous invocation takes no profile: the model itself is named.
+        let profile = (outgoing.call.operation != Operation::AsyncInvoke).then_some(profile);
+        return Ok(Aim { profile, ..to(Target { provider, model }, true) });
     }
     let aim = plain();
     // Only what a model answers is billed by its profile, and no surface is known to take one.

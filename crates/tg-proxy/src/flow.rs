@@ -3,6 +3,7 @@
 use crate::answer;
 use crate::deliver;
 use crate::intake;
+use crate::invocations;
 use crate::living::Worker;
 use crate::models;
 use crate::outcome::ending_of;
@@ -48,6 +49,7 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, from: IpAdd
             }
         }
         Ok(Recognised::Models(family, id)) => models::answer(&worker, &snapshot, &head, from, (family, id)),
+        Ok(Recognised::Invocations(arn)) => invocations::answer(&worker, &snapshot, &head, from, arn).await,
         Ok(probe) => models::probe(&worker, &probe),
         Err(unrecognised) => fault_response(unrecognised.dialect, &unrecognised.fault, CallId::fresh()),
     }

@@ -5,6 +5,7 @@ mod answer;
 mod deliver;
 pub mod flow;
 mod intake;
+mod invocations;
 mod linger;
 pub mod living;
 pub mod meter;

@@ -23,6 +23,7 @@ use tg_upstream::headers;
 use tg_upstream::provider::Upstream;
 use tg_upstream::road::{Mode, Road};
 
+pub(crate) mod asynchronous;
 mod crossing;
 mod metadata;
 mod surface;
@@ -51,6 +52,8 @@ pub(crate) enum Kind {
     Count,
     /// A guardrail's opinion, relayed.
     Opinion,
+    /// An invocation whose output comes later, elsewhere: its ARN, relayed.
+    Started(asynchronous::Started),
     /// Vectors, in another dialect than the caller's.
     Embed {
         /// What was asked.
@@ -95,12 +98,14 @@ fn write(
     let kind = match operation {
         Operation::CountTokens => Kind::Count,
         Operation::Guardrail => Kind::Opinion,
+        Operation::AsyncInvoke => Kind::Started(asynchronous::admit(outgoing, provider)?),
         Operation::Chat | Operation::Embeddings => Kind::Chat,
     };
     if caller == Dialect::BedrockInvoke && road.mode != Mode::Relay {
         crossing::only_claudes(&outgoing.peek.model, outgoing.members)?;
     }
     let written = match (road.mode, operation) {
+        (Mode::Relay, Operation::AsyncInvoke) => asynchronous::write(outgoing, target)?,
         (Mode::Relay, _) => relay(outgoing, target, provider)?,
         (Mode::Rewrap, _) => rewrap(outgoing, target, road)?,
         (Mode::Transcode, Operation::Embeddings) => return embed(outgoing, target, road, spoken),
@@ -108,7 +113,7 @@ fn write(
             let request = count::decode_request(caller, &outgoing.call.facts, outgoing.body)?;
             Written::foreign(count::encode_request(road.dialect, &request, &target.model)?)
         }
-        (Mode::Transcode, Operation::Guardrail) => return Err(unsupported(operation)),
+        (Mode::Transcode, Operation::Guardrail | Operation::AsyncInvoke) => return Err(unsupported(operation)),
         (Mode::Transcode, Operation::Chat) => {
             let mut request = inbound(caller).decode_request(&outgoing.call.facts, outgoing.body)?;
             request.delivery.stream = outgoing.peek.stream;

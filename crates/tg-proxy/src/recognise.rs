@@ -13,6 +13,8 @@ pub enum Recognised {
     Call(Head),
     /// The list of models, or one of it, in the dialect of a family.
     Models(Family, Option<String>),
+    /// Asynchronous invocations of Bedrock: one by what shall be its ARN, or all of the caller's.
+    Invocations(Option<String>),
     /// `HEAD /`: a client looks whether anybody is there.
     Probe,
     /// `GET /healthz`: the process lives.
@@ -95,10 +97,8 @@ fn bedrock(method: &Method, path: &str) -> Option<Result<Recognised, Unrecognise
     if path == "/guardrail-checks/invoke" {
         return Some(guardrail(method, path, Guardrail::Checks));
     }
-    if path == "/async-invoke" || path.starts_with("/async-invoke/") {
-        let message = "Asynchronous invocations are not offered by this gateway: it could not tell afterwards whose they \
-                       are. Call the model synchronously, or AWS itself.";
-        return Some(Err(not_offered(Dialect::BedrockInvoke, message)));
+    if let Some(rest) = path.strip_prefix("/async-invoke").filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+        return Some(asynchronous(method, path, rest.strip_prefix('/')));
     }
     let profiles = path.strip_prefix("/inference-profiles").filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
     if *method != Method::GET {
@@ -153,6 +153,24 @@ fn guardrail_call(method: &Method, rest: &str) -> Result<Recognised, Unrecognise
     guardrail(method, "/guardrail/…", Guardrail::Applied { id: &id, version: &version })
 }
 
+/// `arn` is what follows `/async-invoke/`: an ARN, percent-encoded or raw.
+fn asynchronous(method: &Method, path: &str, arn: Option<&str>) -> Result<Recognised, Unrecognised> {
+    let dialect = Dialect::BedrockInvoke;
+    match (method, arn) {
+        (&Method::POST, None) => {
+            let (operation, facts) = (Operation::AsyncInvoke, RequestFacts::default());
+            Ok(Recognised::Call(Head { dialect, operation, facts }))
+        }
+        (&Method::GET, None) => Ok(Recognised::Invocations(None)),
+        (_, None) => Err(wrong_method(dialect, method, path, "POST or GET")),
+        (&Method::GET, Some(arn)) => {
+            let arn = decode_segment(arn).filter(|arn| !arn.is_empty());
+            arn.map(|arn| Recognised::Invocations(Some(arn))).ok_or_else(|| unknown_path(dialect, method, path))
+        }
+        (_, Some(_)) => Err(wrong_method(dialect, method, path, "GET")),
+    }
+}
+
 fn guardrail(method: &Method, path: &str, guardrail: Guardrail<'_>) -> Result<Recognised, Unrecognised> {
     let dialect = Dialect::BedrockConverse;
     if *method != Method::POST {
@@ -199,7 +217,7 @@ fn shown(path: &str) -> String {
 }
 
 /// Decodes `%XX`. `None` where the outcome is not UTF-8, holds control characters, or a `%` stands alone.
-fn decode_segment(text: &str) -> Option<String> {
+pub(crate) fn decode_segment(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -267,15 +285,39 @@ mod tests {
 
     #[test]
     fn what_is_not_offered_is_said_in_bedrocks_shape() {
-        for (method, path) in [
-            (Method::POST, "/model/amazon.nova-sonic-v1%3A0/invoke-with-bidirectional-stream"),
-            (Method::POST, "/async-invoke"),
-            (Method::GET, "/bedrock/async-invoke"),
-            (Method::GET, "/async-invoke/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Aasync-invoke%2Fx"),
+        let path = "/model/amazon.nova-sonic-v1%3A0/invoke-with-bidirectional-stream";
+        let refused = recognise(&Method::POST, path, &HeaderMap::new()).unwrap_err();
+        assert_eq!(refused.dialect.family(), Family::Bedrock);
+        assert_eq!((refused.fault.class, refused.fault.code), (Class::Unsupported, "operation_unsupported"));
+    }
+
+    #[test]
+    fn invocations_are_started_by_a_call_and_looked_at_beside_calls() {
+        let arn = "arn:aws:bedrock:us-east-1:123456789012:async-invoke/abc123def456";
+        let encoded = arn.replace(':', "%3A").replace('/', "%2F");
+        let found = |method, path: &str| recognise(&method, path, &HeaderMap::new());
+        for prefix in ["", "/bedrock"] {
+            let start = Recognised::Call(Head {
+                dialect: Dialect::BedrockInvoke,
+                operation: Operation::AsyncInvoke,
+                facts: RequestFacts::default(),
+            });
+            assert_eq!(found(Method::POST, &format!("{prefix}/async-invoke")).unwrap(), start);
+            let all = found(Method::GET, &format!("{prefix}/async-invoke")).unwrap();
+            assert_eq!(all, Recognised::Invocations(None));
+            for form in [arn, &encoded] {
+                let one = found(Method::GET, &format!("{prefix}/async-invoke/{form}")).unwrap();
+                assert_eq!(one, Recognised::Invocations(Some(arn.to_owned())), "{form}");
+            }
+        }
+        for (method, path, class) in [
+            (Method::DELETE, "/async-invoke", Class::MethodNotAllowed),
+            (Method::POST, "/async-invoke/x", Class::MethodNotAllowed),
+            (Method::GET, "/async-invoke/", Class::NotFound),
+            (Method::GET, "/async-invoke/%ff", Class::NotFound),
+            (Method::GET, "/async-invokes", Class::NotFound),
         ] {
-            let refused = recognise(&method, path, &HeaderMap::new()).unwrap_err();
-            assert_eq!(refused.dialect.family(), Family::Bedrock, "{path}");
-            assert_eq!((refused.fault.class, refused.fault.code), (Class::Unsupported, "operation_unsupported"));
+            assert_eq!(found(method, path).unwrap_err().fault.class, class, "{path}");
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::aim::{Aim, aim};
 use crate::answer;
 use crate::deliver::{Delivery, Refusal};
-use crate::living::Worker;
+use crate::living::{Living, Worker};
 use crate::prepare::{Prepared, prepare};
 use crate::recognise::Head;
 use crate::settle::{Leaving, Settlement};
@@ -14,6 +14,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use std::time::Duration;
 use tg_dialect::count;
+use tg_dialect::dialect::UpstreamDialect;
 use tg_dialect::dialects::upstream;
 use tg_dialect::loss::Loss;
 use tg_dialect::scan::Members;
@@ -135,7 +136,7 @@ impl Trial<'_> {
             session: proof.session(),
             losses,
             price,
-            unknown_price: self.unknown_price(),
+            unknown_price: self.plan.unknown_price,
         };
         settlement.leaves(leaving)?;
         let answered = self.out_and_back(prepared, provider, &proof, settlement).await;
@@ -160,7 +161,10 @@ impl Trial<'_> {
         let response = attempt(provider, &self.worker.pools, request, &pass).await?;
         settlement.answered(headers::request_id(response.headers()));
         if !response.status().is_success() {
-            return self.refused(&prepared, response).await.into_delivery();
+            let same = self.outgoing.call.dialect.family() == prepared.road.dialect.family();
+            let front = prepared.road.surface.map(|_| upstream(Dialect::BedrockConverse));
+            let words = Words { spoken: prepared.spoken, same, front };
+            return refused(&words, response).await.into_delivery();
         }
         Delivery::begin(self.outgoing, prepared, provider, response, self.snapshot)
     }
@@ -194,18 +198,11 @@ impl Trial<'_> {
         })
     }
 
-    /// A guardrail is billed by units of text. A ceiling, which is one per token, would make it look free.
-    fn unknown_price(&self) -> UnknownPrice {
-        match (self.outgoing.call.operation, self.plan.unknown_price) {
-            (Operation::Guardrail, UnknownPrice::Ceiling) => UnknownPrice::AllowAndFlag,
-            (_, policy) => policy,
-        }
-    }
-
     fn check_price(&self, price: &PriceScope) -> Result<(), Fault> {
         let known = || {
             let now = self.worker.living.clock.now();
-            price.find(&self.snapshot.catalogue, &self.aim.target.model, now).is_some()
+            self.outgoing.call.operation.is_billed_by_tokens()
+                && price.find(&self.snapshot.catalogue, &self.aim.target.model, now).is_some()
         };
         if self.plan.unknown_price != UnknownPrice::Deny || known() {
             return Ok(());
@@ -221,14 +218,7 @@ impl Trial<'_> {
         let living = &self.worker.living;
         let caller = || {
             let booked = settlement.record().map(|record| record.attribution.clone()).unwrap_or_default();
-            let team = living.directory.team(&booked.team);
-            Caller {
-                cost_centre: team.and_then(|team| team.policy.cost_centre.clone()),
-                team: booked.team,
-                project: booked.project,
-                environment: booked.environment,
-                key_id: Some(booked.key_id),
-            }
+            aws_caller(living, booked)
         };
         living.aws.proof(identity, caller).await
     }
@@ -254,36 +244,54 @@ impl Trial<'_> {
         headers.insert(answer::REQUEST_ID, answer::text(self.outgoing.id.to_string()));
         Ok(request)
     }
-
-    /// Reads an error answer. Where the caller speaks the provider's dialect, it goes on as it came, but for what speaks
-    /// of the gateway's own credentials or account: that is none of the caller's business, and not the caller's fault.
-    async fn refused(&self, prepared: &Prepared, response: Response<Incoming>) -> Refusal {
-        let (head, body) = response.into_parts();
-        let limits =
-            BodyLimits { bytes_max: ERROR_BYTES_MAX, idle_timeout: ERROR_IDLE, whole_timeout: Some(ERROR_TIME) };
-        let body = tg_net::body::read(body, limits).await.unwrap_or_default();
-        if matches!(head.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            return Refusal { fault: credentials_refused(head.status, &head.headers, &body), verbatim: None };
-        }
-        let awss = is_awss_own(prepared, &body);
-        let spoken = if awss { upstream(Dialect::BedrockConverse) } else { prepared.spoken };
-        let fault = spoken.decode_fault(head.status, &head.headers, &body);
-        let own = !awss
-            && fault.origin != Origin::Gateway
-            && self.outgoing.call.dialect.family() == prepared.road.dialect.family();
-        let verbatim = (own && is_json_object(&body)).then(|| {
-            let mut headers = HeaderMap::new();
-            headers::copy_answer(&head.headers, &mut headers);
-            answer::Verbatim { status: head.status, headers, body }
-        });
-        Refusal { fault, verbatim }
-    }
 }
 
 /// Whether AWS itself refused a call by one of Bedrock's compatible surfaces, in its own shape, before the surface saw it.
-fn is_awss_own(prepared: &Prepared, body: &[u8]) -> bool {
+fn is_awss_own(body: &[u8]) -> bool {
     let foreign = |body: serde_json::Map<String, serde_json::Value>| !body.contains_key("error");
-    prepared.road.surface.is_some() && serde_json::from_slice(body).is_ok_and(foreign)
+    serde_json::from_slice(body).is_ok_and(foreign)
+}
+
+/// In whose words a provider may refuse a call.
+pub(crate) struct Words {
+    /// The provider's dialect.
+    pub(crate) spoken: &'static dyn UpstreamDialect,
+    /// Whether the caller reads it, too.
+    pub(crate) same: bool,
+    /// The dialect of who stands before the provider, and refuses in its own words what does not reach it.
+    pub(crate) front: Option<&'static dyn UpstreamDialect>,
+}
+
+/// On whose account AWS shall see a call that is booked so.
+pub(crate) fn aws_caller(living: &Living, booked: Attribution) -> Caller {
+    let team = living.directory.team(&booked.team);
+    Caller {
+        cost_centre: team.and_then(|team| team.policy.cost_centre.clone()),
+        team: booked.team,
+        project: booked.project,
+        environment: booked.environment,
+        key_id: Some(booked.key_id),
+    }
+}
+
+/// Reads an error answer. Where the caller speaks the provider's dialect, it goes on as it came, but for what speaks of the
+/// gateway's own credentials or account: that is none of the caller's business, and not the caller's fault.
+pub(crate) async fn refused(words: &Words, response: Response<Incoming>) -> Refusal {
+    let (head, body) = response.into_parts();
+    let limits = BodyLimits { bytes_max: ERROR_BYTES_MAX, idle_timeout: ERROR_IDLE, whole_timeout: Some(ERROR_TIME) };
+    let body = tg_net::body::read(body, limits).await.unwrap_or_default();
+    if matches!(head.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        return Refusal { fault: credentials_refused(head.status, &head.headers, &body), verbatim: None };
+    }
+    let front = words.front.filter(|_| is_awss_own(&body));
+    let fault = front.unwrap_or(words.spoken).decode_fault(head.status, &head.headers, &body);
+    let own = front.is_none() && fault.origin != Origin::Gateway && words.same;
+    let verbatim = (own && is_json_object(&body)).then(|| {
+        let mut headers = HeaderMap::new();
+        headers::copy_answer(&head.headers, &mut headers);
+        answer::Verbatim { status: head.status, headers, body }
+    });
+    Refusal { fault, verbatim }
 }
 
 fn is_json_object(body: &[u8]) -> bool {

@@ -128,6 +128,11 @@ impl Settlement {
         self.record().map_or_else(|| (CallId::fresh(), Timestamp::default()), |record| (record.id, record.started_at))
     }
 
+    /// The reading of the clock that does not go back.
+    pub(crate) fn monotonic(&self) -> Duration {
+        self.0.as_deref().map_or(Duration::ZERO, |draft| draft.worker.living.clock.monotonic())
+    }
+
     /// Hears when the gateway ends.
     pub(crate) fn ear(&self) -> Option<Ear> {
         self.0.as_deref().map(|draft| Ear::new(Arc::clone(&draft.worker.closing)))
@@ -264,7 +269,8 @@ impl Draft {
     fn leave(&mut self, leaving: Leaving<'_>) -> Result<(), Fault> {
         self.record.timing.overhead_us = self.elapsed_us().saturating_sub(micros(self.waited));
         // One path of Bedrock for all operations: only the model tells them apart.
-        if leaving.dialect == Dialect::BedrockInvoke && ModelFamily::of(&leaving.target.model).is_embedding() {
+        let embeds = leaving.dialect == Dialect::BedrockInvoke && ModelFamily::of(&leaving.target.model).is_embedding();
+        if embeds && self.record.asked.operation == Operation::Chat {
             self.record.asked.operation = Operation::Embeddings;
         }
         let earlier = self.earlier();
@@ -350,7 +356,7 @@ impl Draft {
             unknown: self.price.unknown,
             snapshot: &self.snapshot,
         };
-        basis.price(served, &counts.usage, self.record.started_at)
+        basis.price(self.record.asked.operation, served, &counts.usage, self.record.started_at)
     }
 }
 
@@ -394,10 +400,16 @@ impl<'a> Basis<'a> {
     /// The cost of a record's counts at the price that was valid when the call began.
     #[must_use]
     pub fn cost(&self, record: &Record) -> Cost {
-        record.served.as_ref().map_or_else(Cost::default, |served| self.price(served, &record.usage, record.started_at))
+        let price = |served| self.price(record.asked.operation, served, &record.usage, record.started_at);
+        record.served.as_ref().map_or_else(Cost::default, price)
     }
 
-    fn price(&self, served: &Served, usage: &Usage, began: Timestamp) -> Cost {
+    fn price(&self, operation: Operation, served: &Served, usage: &Usage, began: Timestamp) -> Cost {
+        let unpriced = Cost { pricing: Pricing::Unpriced, ..Cost::default() };
+        // A rate of tokens, or a ceiling of them, would make it look free.
+        if !operation.is_billed_by_tokens() {
+            return unpriced;
+        }
         let catalogue = &self.snapshot.catalogue;
         let row = self.scope.as_ref().and_then(|scope| scope.find(catalogue, &served.model, began));
         let known = row.map(|row| tg_catalog::price(&row, usage, served.tier));
@@ -408,7 +420,7 @@ impl<'a> Basis<'a> {
                 tg_catalog::ceiling_cost(usage, ceiling.input_rate, ceiling.output_rate)
             }
             (Some(unpriced), _) => unpriced,
-            (None, _) => Cost { pricing: Pricing::Unpriced, ..Cost::default() },
+            (None, _) => unpriced,
         }
     }
 }

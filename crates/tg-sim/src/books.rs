@@ -52,6 +52,8 @@ pub enum Operation {
     CountTokens,
     /// A guardrail's check, apart from a model.
     Guardrail,
+    /// Asynchronous invocations: a start, or a look at them.
+    AsyncInvoke,
     /// The list of models.
     Models,
     /// A request to a control plane.

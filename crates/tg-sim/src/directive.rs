@@ -72,6 +72,8 @@ pub(crate) struct Directive {
     pub tear: bool,
     pub unmetered: bool,
     pub no_done: bool,
+    /// An asynchronous invocation ends as failed.
+    pub job_fails: bool,
     pub added: Counts,
 }
 
@@ -159,6 +161,7 @@ fn flag(directive: &mut Directive, name: &str, valued: bool) -> bool {
         "tear" => directive.tear = true,
         "unmetered" => directive.unmetered = true,
         "no_done" => directive.no_done = true,
+        "job_fails" => directive.job_fails = true,
         _ => return false,
     }
     true

@@ -32,7 +32,7 @@ pub use counts::{CACHE_MINIMUM_TOKENS, Counts, IMAGE_TOKENS, tokens_of};
 pub use options::{
     AwsKey, DEFAULT_ACCESS_KEY_ID, DEFAULT_KEY, DEFAULT_REGION, DEFAULT_SECRET_ACCESS_KEY, SimOptions, Urls,
 };
-pub use personalities::bedrock::{ControlPlane, Profile};
+pub use personalities::bedrock::{ControlPlane, Invocation, Invocations, Profile};
 pub use reply::{DEFAULT_TOKENS, THINKING_TOKENS};
 pub use sigv4::{SignatureFlaw, SignedRequest, verify};
 pub use sts::{Assumed, Sts};
@@ -65,6 +65,8 @@ pub struct Sim {
     pub sts: Sts,
     /// The application inference profiles of the simulated AWS account.
     pub control: ControlPlane,
+    /// The asynchronous invocations of the simulated AWS account.
+    pub invocations: Invocations,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -91,14 +93,21 @@ impl Sim {
         let (anthropic, openai, compatible, bedrock_mantle, sts) = (url(), url(), url(), url(), url());
         let urls = Urls { bedrock, bedrock_control, bedrock_mantle, anthropic, openai, compatible, sts };
         let (sts, control, clock) = (Sts::default(), ControlPlane::default(), SystemClock::new());
-        let shared = Shared { options, books: books.clone(), sts: sts.clone(), clock, control: control.clone() };
-        let shared = Arc::new(shared);
+        let invocations = Invocations::default();
+        let shared = Arc::new(Shared {
+            options,
+            books: books.clone(),
+            sts: sts.clone(),
+            clock,
+            control: control.clone(),
+            invocations: invocations.clone(),
+        });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("tg-sim".to_owned()).spawn(move || {
             runtime.block_on(serve(listeners, shared, stopped));
         })?;
-        Ok(Self { urls, books, sts, control, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { urls, books, sts, control, invocations, stop: Some(stop), thread: Some(thread) })
     }
 }
 

@@ -5,7 +5,7 @@ use crate::books::{Books, Detail, Ending, Personality, Ticket, shown_headers};
 use crate::directive::{Break, Head};
 use crate::exchange::{Outcome, Received};
 use crate::options::SimOptions;
-use crate::personalities::{self, Voice, bedrock::ControlPlane};
+use crate::personalities::{self, Voice, bedrock::ControlPlane, bedrock::Invocations};
 use crate::play::{Play, Served, Stub, Torn, Wire};
 use crate::refusal::Refusal;
 use crate::reply;
@@ -36,6 +36,7 @@ pub(crate) struct Shared {
     pub sts: Sts,
     pub clock: SystemClock,
     pub control: ControlPlane,
+    pub invocations: Invocations,
 }
 
 /// Accepts connections until the thread's runtime ends, and serves each in a task of its own.

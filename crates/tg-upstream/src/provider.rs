@@ -1,7 +1,7 @@
 //! The seam of providers: what one vendor's address, credentials and abilities are. One folder each in `providers/`.
 
 use crate::aws::{Identity, Proof};
-use crate::providers::bedrock::{Endpoint, Profiles, Surface};
+use crate::providers::bedrock::{Endpoint, Invocations, Profiles, Surface};
 use crate::road::Road;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Request, Uri};
@@ -42,6 +42,19 @@ pub trait Provider: Send + Sync {
     /// To which of the vendor's projects a call that is booked so counts on the bill.
     fn grouping(&self, _road: Road, _booked: &Attribution) -> Option<Grouping> {
         None
+    }
+
+    /// The asynchronous invocations that it takes; `None` where it takes none.
+    fn invocations(&self) -> Option<&Arc<Invocations>> {
+        None
+    }
+
+    /// The address of a request beside calls, at the endpoint of calls; `path` may have a query.
+    ///
+    /// # Errors
+    /// `Class::Internal` when there is none.
+    fn runtime_address(&self, path: &str) -> Result<Uri, Fault> {
+        Err(Fault::internal(format!("this provider has nothing at {path}")))
     }
 
     /// The address of a request to the vendor's control plane; `path` may have a query.

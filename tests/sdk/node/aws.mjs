@@ -1,4 +1,5 @@
-// The AWS SDK, as adapters: Converse, and InvokeModel for Claude and for embeddings. It speaks HTTP/2 only.
+// The AWS SDK, as adapters: Converse, InvokeModel for Claude and for embeddings, and asynchronous invocations. It speaks
+// HTTP/2 only.
 
 import assert from 'node:assert/strict';
 import {
@@ -7,11 +8,16 @@ import {
   ConverseCommand,
   ConverseStreamCommand,
   CountTokensCommand,
+  GetAsyncInvokeCommand,
   InvokeModelCommand,
   InvokeModelWithResponseStreamCommand,
+  StartAsyncInvokeCommand,
+  paginateListAsyncInvokes,
 } from '@aws-sdk/client-bedrock-runtime';
 import * as claude from './anthropic.mjs';
 
+// A model that answers later: the talking models of cells do not.
+const REEL = 'amazon.nova-reel-v1:1';
 const NAMES = {
   unauthenticated: ['UnrecognizedClientException', 'AccessDeniedException', 'MissingAuthenticationTokenException'],
   model: ['ResourceNotFoundException', 'ValidationException', 'AccessDeniedException'],
@@ -257,5 +263,35 @@ export class InvokeEmbeddings extends Base {
     for (const inputText of texts) answers.push(await this.invoke({ inputText }));
     const used = answers.reduce((sum, answer) => sum + answer.inputTextTokenCount, 0);
     return { vectors: answers.map((answer) => answer.embedding), used };
+  }
+}
+
+// StartAsyncInvoke, and what comes after it.
+export class AsyncInvoke extends Base {
+  ask(turns) {
+    return this.start(turns[0].parts[0].text);
+  }
+
+  async start(prompt, output = 's3://proof-output/default/x') {
+    const command = new StartAsyncInvokeCommand({
+      modelId: this.cell.provider === 'bedrock' ? REEL : this.model,
+      modelInput: { taskType: 'TEXT_VIDEO', textToVideoParams: { text: prompt } },
+      outputDataConfig: { s3OutputDataConfig: { s3Uri: output } },
+      tags: [{ key: 'app', value: 'shop' }],
+    });
+    return (await this.client.send(command)).invocationArn;
+  }
+
+  async look(invocationArn) {
+    return (await this.client.send(new GetAsyncInvokeCommand({ invocationArn }))).status;
+  }
+
+  async all(filters = {}) {
+    const found = [];
+    const query = { sortBy: 'SubmissionTime', sortOrder: 'Descending', ...filters };
+    for await (const page of paginateListAsyncInvokes({ client: this.client, pageSize: 1 }, query)) {
+      found.push(...page.asyncInvokeSummaries.map((summary) => summary.invocationArn));
+    }
+    return found;
   }
 }

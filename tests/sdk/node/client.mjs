@@ -10,13 +10,13 @@ for (const name of Object.keys(process.env)) {
 const { BY_DIALECT } = await import('./features.mjs');
 const { Chat, Responses, Embeddings } = await import('./openai.mjs');
 const { Messages, BedrockMessages } = await import('./anthropic.mjs');
-const { Converse, Invoke, InvokeEmbeddings } = await import('./aws.mjs');
+const { AsyncInvoke, Converse, Invoke, InvokeEmbeddings } = await import('./aws.mjs');
 
 const ADAPTERS = {
   'openai-node': { chat: Chat, responses: Responses, embeddings: Embeddings },
   'anthropic-node': { messages: Messages },
   'anthropic-bedrock-node': { invoke: BedrockMessages },
-  'aws-js': { converse: Converse, invoke: Invoke, invoke_embeddings: InvokeEmbeddings },
+  'aws-js': { converse: Converse, invoke: Invoke, invoke_embeddings: InvokeEmbeddings, async_invoke: AsyncInvoke },
 };
 // What an SDK has no way to ask for.
 const LACKING = {

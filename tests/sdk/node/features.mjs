@@ -276,6 +276,21 @@ async function models(adapter) {
   assert.ok((await adapter.models()).length > 0, 'the list of models is empty');
 }
 
+async function async_invoke(adapter) {
+  const first = await adapter.start('a red bicycle');
+  const second = await adapter.start('[[sim: job_fails]] a blue one');
+  assert.deepEqual([await adapter.look(first), await adapter.look(first)], ['InProgress', 'Completed']);
+  assert.deepEqual([await adapter.look(second), await adapter.look(second)], ['InProgress', 'Failed']);
+  const all = await adapter.all();
+  assert.ok(all.includes(first) && all.includes(second), 'the list lacks what was started');
+  const failed = await adapter.all({ statusEquals: 'Failed' });
+  assert.ok(failed.includes(second) && !failed.includes(first), 'filter');
+  await assert.rejects(
+    adapter.look(first.slice(0, -12) + 'zzzzzzzzzzzz'),
+    (error) => adapter.isError(error, 'invalid'),
+  );
+}
+
 async function old_auth(adapter, cell) {
   // Reasoning models of OpenAI take no sampling.
   const extra = SIGNING_PROVIDERS.includes(cell.provider) ? { temperature: 0.5 } : {};
@@ -299,4 +314,5 @@ export const BY_DIALECT = {
   converse: { ...CHAT, count_tokens },
   invoke: { ...CHAT, tool_choice_none, count_tokens },
   invoke_embeddings: EMBED,
+  async_invoke: { async_invoke, error_401 },
 };

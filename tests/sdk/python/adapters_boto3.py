@@ -1,4 +1,4 @@
-"""boto3, as adapters: Converse, and InvokeModel for Claude and for embeddings."""
+"""boto3, as adapters: Converse, InvokeModel for Claude and for embeddings, and asynchronous invocations."""
 
 import json
 import os
@@ -19,6 +19,8 @@ CODES = {
 }
 # Clients by endpoint and key: making one takes longer than most cells.
 CLIENTS = {}
+# A model that answers later: the talking models of cells do not.
+REEL = "amazon.nova-reel-v1:1"
 CONVERSE_FINISH = {
     **FINISH, "content_filtered": "refusal", "guardrail_intervened": "refusal",
 }
@@ -308,3 +310,28 @@ class InvokeEmbeddings(Base):
             return whole["embeddings"], used and int(used)
         answers = [self.invoke({"inputText": text})[0] for text in texts]
         return [a["embedding"] for a in answers], sum(a["inputTextTokenCount"] for a in answers)
+
+
+class AsyncInvoke(Base):
+    """StartAsyncInvoke, and what comes after it."""
+
+    def ask(self, turns, **options):
+        return self.start(turns[0]["parts"][0]["text"])
+
+    def start(self, prompt, output="s3://proof-output/default/x"):
+        model = REEL if self.cell["provider"] == "bedrock" else self.model
+        return self.client.start_async_invoke(
+            modelId=model,
+            modelInput={"taskType": "TEXT_VIDEO", "textToVideoParams": {"text": prompt}},
+            outputDataConfig={"s3OutputDataConfig": {"s3Uri": output}},
+            tags=[{"key": "app", "value": "shop"}],
+        )["invocationArn"]
+
+    def look(self, arn):
+        return self.client.get_async_invoke(invocationArn=arn)["status"]
+
+    def all(self, **filters):
+        pages = self.client.get_paginator("list_async_invokes").paginate(
+            sortBy="SubmissionTime", sortOrder="Descending", PaginationConfig={"PageSize": 1}, **filters
+        )
+        return [summary["invocationArn"] for page in pages for summary in page["asyncInvokeSummaries"]]

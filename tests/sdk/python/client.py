@@ -36,6 +36,7 @@ ADAPTERS = {
         "converse": adapters_boto3.Converse,
         "invoke": adapters_boto3.Invoke,
         "invoke_embeddings": adapters_boto3.InvokeEmbeddings,
+        "async_invoke": adapters_boto3.AsyncInvoke,
     },
 }
 # What an SDK has no way to ask for.

@@ -323,6 +323,20 @@ def request_metadata(adapter, cell):
         same(adapter.ask([user("Hi")], stream=stream, metadata=pairs).text, echo("Hi"), "text")
 
 
+def async_invoke(adapter, cell):
+    first, second = adapter.start("a red bicycle"), adapter.start("[[sim: job_fails]] a blue one")
+    same([adapter.look(first), adapter.look(first)], ["InProgress", "Completed"], "status")
+    same([adapter.look(second), adapter.look(second)], ["InProgress", "Failed"], "status")
+    truth({first, second} <= set(adapter.all()), "the list lacks what was started")
+    truth(second in adapter.all(statusEquals="Failed") and first not in adapter.all(statusEquals="Failed"), "filter")
+    try:
+        adapter.look(first[:-12] + "zzzzzzzzzzzz")
+    except Exception as error:  # any other class fails below
+        truth(adapter.is_error(error, "invalid"), f"{type(error).__name__}: {error}")
+    else:
+        raise AssertionError("an invocation that is not there was found")
+
+
 def old_auth(adapter, cell):
     # Reasoning models of OpenAI take no sampling.
     extra = {"temperature": 0.5} if cell.get("provider") in SIGNING_PROVIDERS else {}
@@ -343,6 +357,7 @@ BY_DIALECT = {
     "converse": [*CHAT, count_tokens, request_metadata],
     "invoke": [*CHAT, tool_choice_none, count_tokens],
     "invoke_embeddings": [embeddings, error_401, error_404_model, error_400],
+    "async_invoke": [async_invoke, error_401],
 }
 
 

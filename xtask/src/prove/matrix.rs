@@ -25,7 +25,7 @@ struct Exception {
 }
 
 /// All of them. Everything else must work.
-const EXCEPTIONS: [Exception; 6] = [
+const EXCEPTIONS: [Exception; 9] = [
     // Files are no part of what compatible servers take; the server says so.
     exception(
         &["chat", "responses", "messages", "converse", "invoke"],
@@ -41,6 +41,10 @@ const EXCEPTIONS: [Exception; 6] = [
     exception(&["invoke_embeddings"], "embeddings", "anthropic", CLAUDE_ONLY),
     exception(&["invoke_embeddings"], "embeddings", "openai", CLAUDE_ONLY),
     exception(&["invoke_embeddings"], "embeddings", "compatible", CLAUDE_ONLY),
+    // Only Bedrock has invocations that answer later.
+    exception(&["async_invoke"], "async_invoke", "anthropic", "does not serve async_invoke"),
+    exception(&["async_invoke"], "async_invoke", "openai", "does not serve async_invoke"),
+    exception(&["async_invoke"], "async_invoke", "compatible", "does not serve async_invoke"),
 ];
 
 /// What is said of a body of InvokeModel that is not Claude's.

@@ -91,6 +91,32 @@ fn claude_code_speaks_bedrock() {
     tagged(&world, Dialect::BedrockInvoke);
 }
 
+/// What Claude Code asks before its first request: whether anybody is there, and which models there are.
+#[test]
+fn claude_codes_probes_are_answered() {
+    let world = World::start();
+    for path in ["/", "/?beta=true"] {
+        let answer = Call::new("HEAD", path).send(world.address);
+        assert_eq!((answer.status, answer.body.len()), (200, 0), "{path}: no key is needed");
+    }
+    for (prefix, query) in [("", ""), ("/bedrock", "?type=SYSTEM_DEFINED"), ("", "?type=APPLICATION&maxResults=1000")] {
+        let answer = world.send(&Call::new("GET", format!("{prefix}/inference-profiles{query}")));
+        assert_eq!(answer.status, 200, "{query}: {}", answer.text());
+        let json = answer.json();
+        for profile in json["inferenceProfileSummaries"].as_array().unwrap() {
+            // A name that is listed can be sent as it stands, with a colon in it.
+            let id = profile["inferenceProfileId"].as_str().unwrap();
+            let kind = profile["type"].as_str().unwrap();
+            assert!(["SYSTEM_DEFINED", "APPLICATION"].contains(&kind) && profile["status"] == "ACTIVE", "{profile}");
+            let one = world.send(&Call::new("GET", format!("{prefix}/inference-profiles/{id}")));
+            assert_eq!((one.status, &one.json()), (200, profile), "{id}");
+        }
+        assert!(json["inferenceProfileSummaries"].as_array().unwrap().len() > 1, "{json}");
+    }
+    let models = world.send(&Call::new("GET", "/v1/models?limit=1000").header("anthropic-version", "2023-06-01"));
+    assert!(models.json()["data"].as_array().unwrap().iter().any(|model| model["id"] == "claude-haiku-4-5"));
+}
+
 #[test]
 fn codex_speaks_responses() {
     let recorder = Recorder::whole("text/event-stream", "", b"");

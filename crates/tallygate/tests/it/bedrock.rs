@@ -218,19 +218,48 @@ fn profiles_are_listed_as_far_as_they_may_be_used() {
 #[test]
 fn operations_that_are_not_offered_are_refused_in_bedrocks_shape() {
     let world = World::start();
-    for call in [
-        Call::post("/model/amazon.nova-sonic-v1%3A0/invoke-with-bidirectional-stream", ""),
-        Call::post("/async-invoke", r#"{"modelId":"amazon.nova-reel-v1:0"}"#),
-        Call::new("GET", "/async-invoke"),
-        Call::new("GET", "/bedrock/async-invoke/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Aasync-invoke%2Fx"),
-    ] {
-        let answer = world.send(&call);
-        let (kind, message) = error(Dialect::BedrockInvoke, &answer);
-        assert_eq!((answer.status, kind.as_str()), (400, "ValidationException"), "{}", call.path);
-        assert_eq!(answer.header("x-tallygate-error-code"), "operation_unsupported");
-        assert!(message.contains("not offered"), "{message}");
-    }
+    let answer = world.send(&Call::post("/model/amazon.nova-sonic-v1%3A0/invoke-with-bidirectional-stream", ""));
+    let (kind, message) = error(Dialect::BedrockInvoke, &answer);
+    assert_eq!((answer.status, kind.as_str()), (400, "ValidationException"));
+    assert_eq!(answer.header("x-tallygate-error-code"), "operation_unsupported");
+    assert!(message.contains("not offered"), "{message}");
     assert!(world.sim.books.entries().is_empty());
+}
+
+/// Guardrail, latency, tier and variables of a prompt that a caller sets arrive as they were written.
+#[test]
+fn what_callers_set_for_themselves_is_kept() {
+    let recorder = Recorder::whole("application/json", "", b"{}");
+    let providers = format!(
+        "- {{ name: rec, kind: bedrock, region: us-east-1, base_url: 'http://{}', api_key: 'env:SIM_KEY', \
+         request_metadata: off }}\n",
+        recorder.address
+    );
+    let models = "- { name: 'arn:aws:bedrock:us-east-1:123456789012:prompt/*', targets: [{ provider: rec }] }\n\
+                  - { name: 'meta.*', targets: [{ provider: rec }] }\n"
+        .to_owned();
+    let world = World::with(Setup { providers, models, ..Setup::default() });
+    let prompt = "arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Aprompt%2FPROMPT12345%3A1";
+    let body = r#"{ "promptVariables":{"topic" : {"text":"\u0061"}}, "guardrailConfig":{"guardrailIdentifier":"g1","guardrailVersion":"1","trace":"enabled_full"},"performanceConfig":{"latency":"optimized"} ,"serviceTier":{"type":"priority"},"additionalModelResponseFieldPaths":["/a"]}"#;
+    for verb in ["converse", "converse-stream"] {
+        world.send(&Call::post(format!("/model/{prompt}/{verb}"), body));
+        assert_eq!(
+            (recorder.last().text(), recorder.last().path()),
+            (body.to_owned(), &*format!("/model/{prompt}/{verb}"))
+        );
+    }
+    let headers = [
+        ("x-amzn-bedrock-guardrailidentifier", "g1"),
+        ("x-amzn-bedrock-guardrailversion", "DRAFT"),
+        ("x-amzn-bedrock-trace", "ENABLED_FULL"),
+        ("x-amzn-bedrock-performanceconfig-latency", "optimized"),
+        ("x-amzn-bedrock-service-tier", "flex"),
+    ];
+    let call = invoke("meta.llama3-8b-instruct-v1:0", Manner::Plain, &json!({"prompt": "hi"}));
+    world.send(&headers.iter().fold(call, |call, (name, value)| call.header(name, value)));
+    for (name, value) in headers {
+        assert_eq!(recorder.last().header(name), [value], "{name}");
+    }
 }
 
 /// What Bedrock says, with its headers, is what a caller of Bedrock hears; a code tells that the provider said it.

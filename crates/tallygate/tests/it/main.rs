@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod agents;
+mod asynchronous;
 mod aws;
 mod aws_profiles;
 mod bad_input;
@@ -10,6 +11,7 @@ mod bedrock;
 mod cli;
 mod disconnect;
 mod endings;
+mod exceptions;
 mod fallback;
 mod fidelity;
 mod figures;

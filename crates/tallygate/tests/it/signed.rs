@@ -31,19 +31,19 @@ fn credentials(key: &IssuedKey) -> Credentials {
 }
 
 /// How a call is signed.
-struct Signing {
+pub(crate) struct Signing {
     credentials: Credentials,
     service: &'static str,
     at: SystemTime,
 }
 
 impl Signing {
-    fn by(key: &IssuedKey) -> Self {
+    pub(crate) fn by(key: &IssuedKey) -> Self {
         Self { credentials: credentials(key), service: "bedrock", at: now() }
     }
 
     /// The call as an SDK sends it to this address.
-    fn sign(&self, call: &Call, to: SocketAddr) -> Call {
+    pub(crate) fn sign(&self, call: &Call, to: SocketAddr) -> Call {
         let mut settings = SigningSettings::default();
         settings.percent_encoding_mode = PercentEncodingMode::Double;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Enabled;

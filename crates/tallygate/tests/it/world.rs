@@ -237,6 +237,15 @@ impl World {
         })
     }
 
+    /// Ends the gateway and starts another one on the same store: what was in memory only is gone.
+    pub(crate) fn restart(&mut self) {
+        self.drain(DEADLINE);
+        let loaded = load(&self.config).unwrap();
+        let gateway = Gateway::start(&loaded, &Surroundings { roots: TrustedRoots::none() }, Vec::new()).unwrap();
+        self.address = gateway.address;
+        self.gateway = Some(gateway);
+    }
+
     /// Ends the gateway, and answers all rows: after this none can follow.
     pub(crate) fn finish(mut self) -> Vec<Record> {
         self.drain(DEADLINE);

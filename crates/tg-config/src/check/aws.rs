@@ -30,6 +30,7 @@ pub(super) fn check(provider: &Provider, path: &Path, found: &mut Findings) {
         );
         found.add_resting_on(vec![path.member("base_url")], problem);
     }
+    async_output(provider, path, found);
     if let Some(role) = &provider.assume_role {
         let path = path.member("assume_role");
         if provider.api_key.is_some() {
@@ -38,6 +39,32 @@ pub(super) fn check(provider: &Provider, path: &Path, found: &mut Findings) {
         }
         assume_role(provider, role, &path, found);
     }
+}
+
+/// Folders that callers may name: what stands for a name must be a whole word of ours, and nothing may lead elsewhere.
+fn async_output(provider: &Provider, path: &Path, found: &mut Findings) {
+    for (number, folder) in provider.async_output.iter().enumerate() {
+        let path = path.member("async_output").element(number);
+        let filled = folder.replace("{team}", "t").replace("{project}", "p");
+        if filled.contains(['{', '}']) {
+            found.add(path, "has braces around another word", "write `{team}` or `{project}`");
+        } else if !is_folder(&filled) {
+            let hint = "write `s3://BUCKET` or `s3://BUCKET/PREFIX`, as in `s3://ml-output/{team}/`, without `*`";
+            found.add(path, "is not a folder of S3", hint);
+        }
+    }
+}
+
+fn is_folder(uri: &str) -> bool {
+    let Some(place) = uri.strip_prefix("s3://").filter(|_| uri.len() <= 1024) else { return false };
+    let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+    let in_bucket = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
+    let in_prefix = |b: u8| b.is_ascii_alphanumeric() || b"!_.'()=+@:,/-".contains(&b);
+    let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+    (1..=63).contains(&bucket.len())
+        && bucket.bytes().all(in_bucket)
+        && prefix.bytes().all(in_prefix)
+        && (prefix.is_empty() || prefix.split('/').all(|step| !matches!(step, "" | "." | "..")))
 }
 
 fn assume_role(provider: &Provider, role: &AssumeRole, path: &Path, found: &mut Findings) {

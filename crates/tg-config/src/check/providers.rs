@@ -56,6 +56,7 @@ fn surplus(provider: &Provider, path: &Path, found: &mut Findings) {
         ("fips", provider.fips, ProviderKind::Bedrock),
         ("request_metadata", provider.request_metadata.is_some(), ProviderKind::Bedrock),
         ("inference_profiles", !provider.inference_profiles.is_empty(), ProviderKind::Bedrock),
+        ("async_output", !provider.async_output.is_empty(), ProviderKind::Bedrock),
         ("control_url", provider.control_url.is_some(), ProviderKind::Bedrock),
         ("surfaces", !provider.surfaces.is_empty(), ProviderKind::Bedrock),
         ("mantle_url", provider.mantle_url.is_some(), ProviderKind::Bedrock),

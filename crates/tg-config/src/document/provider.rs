@@ -51,8 +51,14 @@ pub struct Provider {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4096))]
     pub inference_profiles: Vec<InferenceProfile>,
+    /// Only `bedrock`: folders of S3 in which, or beneath which, callers may have the output of asynchronous invocations
+    /// written: `s3://BUCKET` or `s3://BUCKET/PREFIX`, where `{team}` and `{project}` stand for the caller's. Absent:
+    /// there are no asynchronous invocations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub async_output: Vec<String>,
     /// Only `bedrock`: where the control plane is, instead of AWS's own address: it tells which model a profile stands
-    /// for, and makes profiles for `tallygate aws profiles`.
+    /// for and whose an asynchronous invocation is, and makes profiles for `tallygate aws profiles`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control_url: Option<BaseUrl>,
     /// Only `bedrock`: models that callers of OpenAI's and Anthropic's dialects reach by Bedrock's own OpenAI- and

@@ -186,11 +186,25 @@ fn what_only_bedrock_has() {
     for (provider, expected) in [
         (
             "{name: p, kind: openai, api_key: env:K, request_metadata: off, control_url: 'https://x.example', \
-             inference_profiles: [{model: m, team: t}]}",
+             inference_profiles: [{model: m, team: t}], async_output: ['s3://b']}",
             vec![
                 ("providers[0].request_metadata", "write `kind: bedrock`"),
                 ("providers[0].control_url", "write `kind: bedrock`"),
                 ("providers[0].inference_profiles", "write `kind: bedrock`"),
+                ("providers[0].async_output", "write `kind: bedrock`"),
+            ],
+        ),
+        (
+            "{name: p, kind: bedrock, region: us-east-1, api_key: env:K, async_output: ['s3://b', 's3://b-{team}/{project}/x/', \
+             'b/x', 's3://', 's3://B', 's3://b/{user}/', 's3://b/x*', 's3://b/a//b', 's3://b/../c']}",
+            vec![
+                ("providers[0].async_output[2]", "is not a folder of S3"),
+                ("providers[0].async_output[3]", "is not a folder of S3"),
+                ("providers[0].async_output[4]", "is not a folder of S3"),
+                ("providers[0].async_output[5]", "write `{team}` or `{project}`"),
+                ("providers[0].async_output[6]", "without `*`"),
+                ("providers[0].async_output[7]", "is not a folder of S3"),
+                ("providers[0].async_output[8]", "is not a folder of S3"),
             ],
         ),
         (

@@ -165,6 +165,9 @@ impl Pending {
             Ok(whole) => whole,
             Err(fault) => return failed(caller, &fault, settlement),
         };
+        if let Kind::Started(started) = &prepared.kind {
+            started.remember(&whole.body, settlement.monotonic());
+        }
         settlement.first_token();
         settlement.learned(whole.summary.stop, whole.summary.tier);
         let counts = Counts::of(&whole.summary, settlement.body_bytes());

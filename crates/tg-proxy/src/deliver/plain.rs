@@ -36,8 +36,8 @@ pub(crate) fn read(
             count::decode_reply(spoken, &body)?;
             Ok(Whole { body, summary: counted() })
         }
-        // It is billed by units of text, for which the ledger has no place: without tokens, and without a price.
-        (Kind::Opinion, _) => Ok(Whole { body, summary: counted() }),
+        // Billed by units of text, or by what comes later: without tokens, and without a price.
+        (Kind::Opinion | Kind::Started(_), _) => Ok(Whole { body, summary: counted() }),
         (Kind::Chat, Mode::Relay | Mode::Rewrap) => {
             let mut summary = read_summary(spoken, &body);
             if spoken == Dialect::BedrockInvoke && !summary.usage_seen {
@@ -84,7 +84,7 @@ fn note_headers(headers: &HeaderMap, summary: &mut Summary) {
     }
 }
 
-/// Counting tokens uses none, nor does a guardrail.
+/// Counting tokens uses none, nor does a guardrail, nor the start of an invocation.
 fn counted() -> Summary {
     Summary { usage_final: true, usage_seen: true, complete: true, ..Summary::default() }
 }

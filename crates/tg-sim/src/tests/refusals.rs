@@ -295,3 +295,35 @@ async fn free_members_survive_everywhere() {
         assert_eq!(answered.status, 200, "{path}: {}", answered.text());
     }
 }
+
+#[tokio::test]
+async fn asynchronous_invocations() {
+    let base = || {
+        json!({
+            "modelId": "amazon.nova-reel-v1:1", "modelInput": {},
+            "outputDataConfig": { "s3OutputDataConfig": { "s3Uri": "s3://bucket/x" } },
+        })
+    };
+    let tag = |key: &str, value: &str| json!({ "key": key, "value": value });
+    let many: Vec<Value> = (0..201).map(|number| tag(&format!("k{number}"), "v")).collect();
+    check(
+        Personality::Bedrock,
+        "/async-invoke",
+        vec![
+            (set(base(), "/modelId", Value::Null), "modelId"),
+            (set(base(), "/modelInput", Value::Null), "modelInput"),
+            (set(base(), "/outputDataConfig", Value::Null), "outputDataConfig"),
+            (set(base(), "/extra", json!(1)), "extraneous key [extra]"),
+            (set(base(), "/modelId", json!("anthropic.claude-opus-5-5")), "asynchronous invocation"),
+            (set(base(), "/modelId", json!("amazon.nova-reel v1")), "letters, digits"),
+            (set(base(), "/outputDataConfig/s3OutputDataConfig/s3Uri", json!("s3://B/x")), "s3://[a-z0-9]"),
+            (set(base(), "/outputDataConfig/s3OutputDataConfig/bucketOwner", json!("12")), "[0-9]{12}"),
+            (set(base(), "/outputDataConfig", json!({ "file": {} })), "s3OutputDataConfig"),
+            (set(base(), "/tags", json!([tag("a", "b|c")])), "[a-zA-Z0-9\\\\s._:/=+@-]*"),
+            (set(base(), "/tags", json!([tag("a", "b"), tag("a", "c")])), "Duplicate tag keys"),
+            (set(base(), "/tags", json!(many)), "less than or equal to 200"),
+            (set(base(), "/clientRequestToken", json!("a b")), "[!-~]{1,256}"),
+        ],
+    )
+    .await;
+}

@@ -19,8 +19,12 @@ const GEOGRAPHIES: [&str; 9] = ["us", "us-gov", "eu", "apac", "au", "ca", "jp", 
 pub(super) fn policies(document: &Document, provider: &Provider, principal: Option<&str>) -> Value {
     let region = provider.region.as_deref().unwrap_or_default();
     let resources = Resources::of(document, provider, region);
-    let asks = resources.any.then(|| learn_of_profiles(region));
+    let mut asks: Vec<Value> = resources.any.then(|| learn_of_profiles(region)).into_iter().collect();
     let mut statements = resources.statements();
+    if !provider.async_output.is_empty() {
+        statements.extend(invocations(provider, region));
+        asks.push(learn_of_invocations(region));
+    }
     if provider.api_key.is_some() {
         statements.push(json!({
             "Sid": "CallWithAnApiKey", "Effect": "Allow", "Action": "bedrock:CallWithBearerToken", "Resource": "*",
@@ -61,6 +65,29 @@ fn mantle(provider: &Provider, region: &str) -> Vec<Value> {
 fn learn_of_profiles(region: &str) -> Value {
     let profiles = format!("arn:{}:bedrock:{region}:*:application-inference-profile/*", partition_of(region));
     json!({ "Sid": "LearnOfProfiles", "Effect": "Allow", "Action": "bedrock:GetInferenceProfile", "Resource": profiles })
+}
+
+/// To start asynchronous invocations (as models are called), tag them, look at them, and write their output.
+fn invocations(provider: &Provider, region: &str) -> Vec<Value> {
+    let partition = partition_of(region);
+    let all = format!("arn:{partition}:bedrock:{region}:*:async-invoke/*");
+    // IAM knows the same star for whatever name stands there.
+    let object = |folder: &String| {
+        let place = folder.trim_start_matches("s3://").trim_end_matches('/');
+        format!("arn:{partition}:s3:::{}/*", place.replace("{team}", "*").replace("{project}", "*"))
+    };
+    let objects: BTreeSet<String> = provider.async_output.iter().map(object).collect();
+    vec![
+        json!({ "Sid": "TagAndSeeInvocations", "Effect": "Allow", "Action": ["bedrock:GetAsyncInvoke", "bedrock:TagResource"], "Resource": all }),
+        json!({ "Sid": "ListInvocations", "Effect": "Allow", "Action": "bedrock:ListAsyncInvokes", "Resource": "*" }),
+        json!({ "Sid": "WriteOutputOfInvocations", "Effect": "Allow", "Action": "s3:PutObject", "Resource": objects }),
+    ]
+}
+
+/// The gateway asks by its own identity whose an invocation is.
+fn learn_of_invocations(region: &str) -> Value {
+    let all = format!("arn:{}:bedrock:{region}:*:async-invoke/*", partition_of(region));
+    json!({ "Sid": "LearnOfInvocations", "Effect": "Allow", "Action": "bedrock:ListTagsForResource", "Resource": all })
 }
 
 fn policy(statements: Vec<Value>) -> Value {
@@ -266,6 +293,29 @@ mod tests {
         let asked = &any["permissions"]["Statement"][1];
         assert_eq!(asked["Action"], "bedrock:GetInferenceProfile");
         assert_eq!(asked["Resource"], "arn:aws:bedrock:us-east-1:*:application-inference-profile/*");
+    }
+
+    #[test]
+    fn invocations_are_started_tagged_seen_and_written_and_their_tags_read_by_the_gateway_itself() {
+        let output = "async_output: ['s3://ml/{team}/', 's3://all']";
+        let models = "{name: a, targets: [{provider: b, model: amazon.nova-reel-v1:1}]}";
+        let all = "arn:aws:bedrock:us-east-1:*:async-invoke/*";
+        let role = "assume_role: {role_arn: 'arn:aws:iam::123456789012:role/calls'}";
+        let (own, assumed) = (
+            written(&format!("region: us-east-1, {output}"), models, None),
+            written(&format!("region: us-east-1, {output}, {role}"), models, None),
+        );
+        for policies in [&own, &assumed] {
+            let statements = &policies["permissions"]["Statement"];
+            assert_eq!(statements[1]["Action"], json!(["bedrock:GetAsyncInvoke", "bedrock:TagResource"]));
+            assert_eq!((&statements[1]["Resource"], &statements[2]["Resource"]), (&json!(all), &json!("*")));
+            assert_eq!(statements[3]["Resource"], json!(["arn:aws:s3:::all/*", "arn:aws:s3:::ml/*/*"]));
+        }
+        let asks = json!({ "Sid": "LearnOfInvocations", "Effect": "Allow", "Action": "bedrock:ListTagsForResource", "Resource": all });
+        assert_eq!((&own["permissions"]["Statement"][4], &assumed["gateway"]["Statement"][1]), (&asks, &asks));
+        assert!(assumed["permissions"]["Statement"][4].is_null());
+        let none = written("region: us-east-1", models, None);
+        assert!(none["permissions"]["Statement"][1].is_null());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
-use tg_kernel::fault::{Class, Fault, Retry};
+use tg_kernel::fault::{Class, Fault, Origin, Retry};
 use tg_kernel::ids::CallId;
 
 use crate::dialect::FaultReply;
@@ -59,7 +59,17 @@ pub(crate) fn encode(fault: &Fault, id: CallId) -> FaultReply {
     FaultReply {
         status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         headers,
-        body: json!({ "message": fault.message }).to_string().into(),
+        body: payload(fault, exception == "ModelErrorException").to_string().into(),
+    }
+}
+
+/// What is said of a fault. Of a model's failure Bedrock also has the status with which it came; one that concerns the
+/// gateway's own account is none of the caller's business.
+fn payload(fault: &Fault, of_model: bool) -> Value {
+    let status = fault.upstream_status.filter(|_| of_model && fault.origin == Origin::Provider);
+    match status {
+        Some(status) => json!({ "message": fault.message, "originalStatusCode": status }),
+        None => json!({ "message": fault.message }),
     }
 }
 
@@ -88,7 +98,8 @@ pub(crate) fn encode_stream(fault: &Fault, stream: StreamOf, out: &mut BytesMut)
         | Class::Unsupported
         | Class::UpstreamRefused => "validationException",
     };
-    eventstream::write_exception(exception, json!({ "message": fault.message }).to_string().as_bytes(), out);
+    let payload = payload(fault, exception == "modelStreamErrorException");
+    eventstream::write_exception(exception, payload.to_string().as_bytes(), out);
 }
 
 /// Reads an error answer.

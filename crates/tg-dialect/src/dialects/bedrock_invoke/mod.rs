@@ -25,6 +25,7 @@ use crate::scan::Members;
 use crate::tap::{Summary, Tap};
 use crate::walk::Fields;
 
+mod async_invoke;
 mod chunk;
 mod embed;
 mod envelope;
@@ -35,6 +36,7 @@ mod tap;
 mod tests;
 mod usage;
 
+pub use async_invoke::{Owner, output_uri, start_body};
 pub use embed::BedrockEmbeddings;
 pub use envelope::{BEDROCK_VERSION, MessagesRequest, fit_version, invoke_to_messages, messages_to_invoke};
 pub use rewrap::Rewrap;
@@ -110,6 +112,10 @@ fn output_limit(members: &Members<'_>) -> Result<Option<u64>, Fault> {
 
 impl InboundDialect for BedrockInvoke {
     fn peek(&self, facts: &RequestFacts, members: &Members<'_>) -> Result<Peek, Fault> {
+        // The path of StartAsyncInvoke names no model.
+        if facts.path_model.is_none() {
+            return async_invoke::peek(members);
+        }
         Ok(Peek {
             model: path_model(facts)?,
             stream: facts.path_stream,

@@ -36,7 +36,7 @@ pub(crate) fn read(body: &Value) -> Option<PartialUsage> {
     };
     let usage = body.get("usage").or_else(|| body.pointer("/metadata/usage"));
     let candidates = [
-        // Claude, Nova, and what looks like OpenAI (Mistral, DeepSeek, gpt-oss, Qwen).
+        // Claude, Nova, and what looks like OpenAI (Mistral, DeepSeek, gpt-oss, Qwen, Jamba, Palmyra).
         usage.map(|usage| UsageReader::default().read(usage)),
         usage.map(converse::read_usage),
         usage.map(openai_chat::read),
@@ -90,9 +90,16 @@ pub(crate) fn generated(value: &Value) -> Option<u64> {
     }
 }
 
-/// Whether an answer holds vectors or pictures: their size says nothing about tokens.
+/// Whether an answer holds vectors, ranks or pictures: their size says nothing about tokens.
 fn is_made_of_numbers(body: &Value) -> bool {
-    ["embedding", "embeddings", "embeddingsByType", "images"].iter().any(|name| body.get(name).is_some())
+    ["embedding", "embeddings", "embeddingsByType", "images", "artifacts"].iter().any(|name| body.get(name).is_some())
+        || ["/data/0/embedding", "/results/0/relevance_score"].iter().any(|place| body.pointer(place).is_some())
+}
+
+/// How many pictures an answer holds (Nova Canvas, Titan, Stability). They are billed each, not by tokens.
+fn pictures(body: &Value) -> Option<PartialUsage> {
+    let list = body.get("images").or_else(|| body.get("artifacts"))?.as_array()?;
+    Some(PartialUsage { images: Some(list.len() as u64), ..PartialUsage::default() })
 }
 
 fn titan_output(body: &Value) -> Option<u64> {
@@ -116,7 +123,8 @@ pub(crate) fn read_stop(body: &Value) -> Option<StopReason> {
         .or_else(|| at("/results/0/completionReason"))
         .or_else(|| at("/completionReason"))
         .or_else(|| at("/generations/0/finish_reason"))
-        .or_else(|| at("/finish_reason"))?;
+        .or_else(|| at("/finish_reason"))
+        .or_else(|| at("/finishReason"))?;
     Some(match word {
         "stop" | "FINISH" | "FINISHED" | "COMPLETE" => StopReason::EndTurn,
         "length" | "LENGTH" | "MAX_TOKENS" => StopReason::MaxTokens,
@@ -139,7 +147,7 @@ pub(crate) fn summary(body: &[u8]) -> Summary {
         content_seen: true,
         ..Summary::default()
     };
-    if let Some(report) = read(&parsed) {
+    if let Some(report) = read(&parsed).or_else(|| pictures(&parsed)) {
         summary.usage.replace(&report);
         (summary.usage_seen, summary.usage_final) = (true, true);
     }

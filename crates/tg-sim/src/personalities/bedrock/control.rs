@@ -4,6 +4,7 @@ use crate::books::Operation;
 use crate::counts::Counts;
 use crate::exchange::{Outcome, Received};
 use crate::refusal::Refusal;
+use crate::server::Shared;
 use crate::shape::Node;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) const PREFIX: &str = "/control";
 
 /// The account of the simulated AWS.
-const ACCOUNT: &str = "123456789012";
+pub(super) const ACCOUNT: &str = "123456789012";
 const PAGE: usize = 2;
 const TAG_ALSO: &str = " \t._:/=+@-";
 const TAGS_MAX: usize = 200;
@@ -66,7 +67,8 @@ fn missing() -> Refusal {
 }
 
 /// Answers a request whose path, after [`PREFIX`], is `path`.
-pub(super) fn answer(received: &Received, path: &str, plane: &ControlPlane, region: &str) -> Result<Outcome, Refusal> {
+pub(super) fn answer(received: &Received, path: &str, shared: &Shared) -> Result<Outcome, Refusal> {
+    let (plane, region) = (&shared.control, shared.options.region.as_str());
     received.note(Operation::Control);
     let done = |body| Ok(Outcome::done(String::new(), body));
     match (received.method(), path) {
@@ -95,8 +97,10 @@ pub(super) fn answer(received: &Received, path: &str, plane: &ControlPlane, regi
             let body = received.json()?;
             let root = Node::root(&body);
             root.only(&["resourceARN"])?;
-            let profile = plane.find(root.need("resourceARN")?.text()?)?;
-            let tags = profile.tags.iter().map(|(key, value)| json!({ "key": key, "value": value }));
+            let arn = root.need("resourceARN")?.text()?;
+            let tags = if arn.contains(":async-invoke/") { shared.invocations.tags_of(arn) } else { None };
+            let tags = tags.map_or_else(|| plane.find(arn).map(|profile| profile.tags), Ok)?;
+            let tags = tags.iter().map(|(key, value)| json!({ "key": key, "value": value }));
             done(json!({ "tags": tags.collect::<Value>() }))
         }
         ("GET", path) => match path.strip_prefix("/inference-profiles/") {
@@ -196,7 +200,7 @@ fn create(body: &Value, plane: &ControlPlane, region: &str) -> Result<Value, Ref
     Ok(json!({ "inferenceProfileArn": arn, "status": "ACTIVE" }))
 }
 
-fn tags(list: &Node<'_>) -> Result<BTreeMap<String, String>, Refusal> {
+pub(super) fn tags(list: &Node<'_>) -> Result<BTreeMap<String, String>, Refusal> {
     let items = list.items()?;
     if items.len() > TAGS_MAX {
         return Err(list.flaw("Member must have length less than or equal to 200").into());

@@ -1,5 +1,7 @@
-//! Amazon Bedrock's runtime: Converse, InvokeModel, token counts and guardrails; and its control plane.
+//! Amazon Bedrock's runtime: Converse, InvokeModel, token counts, guardrails and asynchronous invocations; and its
+//! control plane.
 
+mod asynchronous;
 mod control;
 mod converse;
 mod converse_write;
@@ -10,6 +12,7 @@ mod guard;
 mod invoke;
 pub(crate) mod surfaces;
 
+pub use asynchronous::{Invocation, Invocations};
 pub(crate) use control::PREFIX;
 pub use control::{ControlPlane, Profile};
 
@@ -24,8 +27,19 @@ use serde_json::{Value, json};
 use tg_kernel::clock::Clock as _;
 
 /// Families of model ids that are served, after an optional geographic prefix.
-const FAMILIES: [&str; 9] =
-    ["anthropic.", "amazon.", "cohere.", "meta.", "mistral.", "openai.", "deepseek.", "qwen.", "ai21."];
+const FAMILIES: [&str; 11] = [
+    "anthropic.",
+    "amazon.",
+    "cohere.",
+    "meta.",
+    "mistral.",
+    "openai.",
+    "deepseek.",
+    "qwen.",
+    "ai21.",
+    "luma.",
+    "twelvelabs.",
+];
 const GEOGRAPHIES: [&str; 8] = ["us.", "eu.", "apac.", "au.", "jp.", "in.", "global.", "us-gov."];
 const INVALID_MODEL: &str = "The provided model identifier is invalid.";
 
@@ -68,7 +82,10 @@ fn credentials(received: &Received, shared: &Shared, service: &str) -> Result<()
 
 pub(crate) fn answer(received: &Received, shared: &Shared) -> Result<Outcome, Refusal> {
     if let Some(path) = received.path().strip_prefix(control::PREFIX) {
-        return control::answer(received, path, &shared.control, &shared.options.region);
+        return control::answer(received, path, shared);
+    }
+    if let Some(answered) = asynchronous::answer(received, shared) {
+        return answered;
     }
     if let Some(answered) = surfaces::runtime(received) {
         return answered;

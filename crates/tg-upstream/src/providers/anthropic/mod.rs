@@ -40,7 +40,8 @@ impl Anthropic {
 impl Provider for Anthropic {
     fn road(&self, asked: &Asked<'_>) -> Option<Road> {
         match (asked.operation, asked.inbound) {
-            (Operation::Embeddings | Operation::Guardrail, _) | (_, Dialect::OpenaiEmbeddings) => None,
+            (Operation::Embeddings | Operation::Guardrail | Operation::AsyncInvoke, _)
+            | (_, Dialect::OpenaiEmbeddings) => None,
             (_, Dialect::AnthropicMessages) => Some(Road::relay(Dialect::AnthropicMessages)),
             (Operation::Chat, Dialect::BedrockInvoke) => Some(Road::rewrap(Dialect::AnthropicMessages)),
             _ => Some(Road::transcode(Dialect::AnthropicMessages)),
@@ -50,7 +51,9 @@ impl Provider for Anthropic {
     fn address(&self, call: &Call<'_>) -> Result<Uri, Fault> {
         Ok(match call.operation {
             Operation::CountTokens => self.count_tokens.clone(),
-            Operation::Chat | Operation::Embeddings | Operation::Guardrail => self.messages.clone(),
+            Operation::Chat | Operation::Embeddings | Operation::Guardrail | Operation::AsyncInvoke => {
+                self.messages.clone()
+            }
         })
     }
 

@@ -1,8 +1,10 @@
 //! Amazon Bedrock: its endpoints, signed with SigV4 or called with a Bedrock API key.
 
+mod invocations;
 mod profiles;
 mod surfaces;
 
+pub use invocations::{Invocations, Judgement, region_of};
 pub use profiles::{Behind, Profile, Profiles, model_of};
 pub use surfaces::{Endpoint, MantleProject, Surface, SurfaceRule, Surfaces, mantle_url};
 
@@ -15,6 +17,7 @@ use crate::sign::sign_v4;
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderName, Request, Uri};
+use std::sync::Arc;
 use surfaces::Way;
 use tg_dialect::dialect::UpstreamDialect;
 use tg_dialect::dialects::bedrock_converse::{Guardrail, ModelFamily};
@@ -29,6 +32,9 @@ const SERVICE: &str = "bedrock";
 /// The longest model id that Bedrock takes (botocore's model of the service).
 const MODEL_BYTES_MAX: usize = 2048;
 
+/// The path of asynchronous invocations.
+pub const INVOCATIONS: &str = "/async-invoke";
+
 /// Bedrock in one region.
 pub struct Bedrock {
     base: String,
@@ -37,6 +43,7 @@ pub struct Bedrock {
     control: String,
     profiles: Profiles,
     surfaces: Surfaces,
+    invocations: Option<Arc<Invocations>>,
 }
 
 /// Partitions of AWS, by how the names of their regions begin, with the domain of their endpoints.
@@ -73,7 +80,7 @@ impl Bedrock {
         let region = region.into();
         let (control, profiles) = (control_url(&region), Profiles::new(&region, Vec::new()));
         let surfaces = Surfaces::default();
-        Self { base: base.into(), region, metadata: true, control, profiles, surfaces }
+        Self { base: base.into(), region, metadata: true, control, profiles, surfaces, invocations: None }
     }
 
     /// Whether calls carry request metadata.
@@ -96,6 +103,13 @@ impl Bedrock {
     #[must_use]
     pub fn with_surfaces(self, surfaces: Surfaces) -> Self {
         Self { surfaces, ..self }
+    }
+
+    /// With asynchronous invocations whose output may go to these folders (see [`Invocations::new`]); none without any.
+    #[must_use]
+    pub fn with_output(mut self, folders: &[String]) -> Self {
+        self.invocations = (!folders.is_empty()).then(|| Arc::new(Invocations::new(&self.region, folders)));
+        self
     }
 
     /// By Converse and InvokeModel.
@@ -141,6 +155,14 @@ impl Provider for Bedrock {
         self.surfaces.grouping(road, booked)
     }
 
+    fn invocations(&self) -> Option<&Arc<Invocations>> {
+        self.invocations.as_ref()
+    }
+
+    fn runtime_address(&self, path: &str) -> Result<Uri, Fault> {
+        join(&self.base, path)
+    }
+
     fn control_address(&self, path: &str) -> Result<Uri, Fault> {
         join(&self.control, path)
     }
@@ -152,6 +174,9 @@ impl Provider for Bedrock {
         let unknown = || Fault::new(Class::NotFound, Origin::Caller, "model_not_found", "No such model.");
         // A segment of dots would be a step up, not a name.
         let is_name = |text: &str| !matches!(text, "" | "." | "..") && text.len() <= MODEL_BYTES_MAX;
+        if call.operation == Operation::AsyncInvoke {
+            return join(&self.base, INVOCATIONS);
+        }
         if call.operation == Operation::Guardrail {
             let guardrail = Guardrail::named(call.model).ok_or_else(unknown)?;
             return match guardrail {

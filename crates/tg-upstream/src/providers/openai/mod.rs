@@ -70,7 +70,7 @@ impl OpenAi {
 impl Provider for OpenAi {
     fn road(&self, asked: &Asked<'_>) -> Option<Road> {
         match (asked.operation, asked.inbound) {
-            (Operation::CountTokens | Operation::Guardrail, _) => None,
+            (Operation::CountTokens | Operation::Guardrail | Operation::AsyncInvoke, _) => None,
             (Operation::Embeddings, Dialect::OpenaiEmbeddings) => {
                 self.abilities.embeddings.then_some(Road::relay(Dialect::OpenaiEmbeddings))
             }

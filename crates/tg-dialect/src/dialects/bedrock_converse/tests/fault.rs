@@ -35,6 +35,21 @@ fn classes_have_the_vendors_status_and_exception() {
 }
 
 #[test]
+fn a_models_failure_tells_its_status_and_our_accounts_does_not() {
+    for (origin, class, body) in [
+        (Origin::Provider, Class::UpstreamFailed, r#"{"message":"Why.","originalStatusCode":502}"#),
+        (Origin::Gateway, Class::UpstreamFailed, r#"{"message":"Why."}"#),
+        (Origin::Provider, Class::Overloaded, r#"{"message":"Why."}"#),
+    ] {
+        let fault = Fault::new(class, origin, "c", "Why.").with_upstream_status(502);
+        assert_eq!(BedrockConverse.encode_fault(&fault, call_id()).body, body, "{origin:?} {class:?}");
+        let mut out = BytesMut::new();
+        BedrockConverse.encode_stream_fault(&fault, call_id(), &mut out);
+        assert_eq!(payloads(&out)[0].1, serde_json::from_str::<serde_json::Value>(body).unwrap());
+    }
+}
+
+#[test]
 fn the_vendors_errors_are_read() {
     let named = r#"{"message":"Why."}"#;
     for (status, exception, body, class) in [

@@ -62,6 +62,7 @@ fn whole_answers() -> Vec<(&'static str, Value, Usage, Option<StopReason>)> {
             Usage { cache_read_tokens: 7, ..tokens(3, 4) },
             Some(StopReason::ToolUse),
         ),
+        ("Writer Palmyra", openai(plain.clone(), "stop"), tokens(3, 4), end),
         ("Qwen", openai(plain, "content_filter"), tokens(3, 4), Some(StopReason::ContentFilter)),
     ]
 }
@@ -96,6 +97,19 @@ fn other_whole_answers() -> Vec<(&'static str, Value, Usage, Option<StopReason>)
             tokens(3, 0),
             None,
         ),
+        ("Nova Canvas", json!({"images": ["x", "y"], "error": null}), Usage { images: 2, ..Usage::default() }, None),
+        (
+            "Stability",
+            json!({"seeds": [7], "finish_reasons": [null], "images": ["x"]}),
+            Usage { images: 1, ..Usage::default() },
+            None,
+        ),
+        (
+            "Stability of old",
+            json!({"result": "success", "artifacts": [{"seed": 7, "base64": "x", "finishReason": "SUCCESS"}]}),
+            Usage { images: 1, ..Usage::default() },
+            None,
+        ),
     ]
 }
 
@@ -106,7 +120,10 @@ fn whole_answers_without_counts_are_silent() {
     for (family, body, is_text) in [
         ("Nova embeddings", json!({"embeddings": [{"embeddingType": "TEXT", "embedding": [0.1, 0.2]}]}), false),
         ("Cohere embeddings", json!({"id": "x", "embeddings": [[0.1]], "response_type": "embeddings_floats"}), false),
-        ("pictures", json!({"images": ["x"]}), false),
+        ("Cohere rerank", json!({"results": [{"index": 0, "relevance_score": 0.9}]}), false),
+        ("TwelveLabs Marengo", json!({"data": [{"embedding": [0.1], "embeddingOption": "text"}]}), false),
+        ("TwelveLabs Pegasus", json!({"message": "hi", "finishReason": "stop"}), true),
+        ("DeepSeek R1", json!({"choices": [{"text": "hi", "stop_reason": "stop"}]}), true),
         ("Mistral of old", json!({"outputs": [{"text": "hi", "stop_reason": "stop"}]}), true),
         ("Cohere Command", json!({"generations": [{"finish_reason": "COMPLETE", "text": "hi"}]}), true),
     ] {

@@ -1,0 +1,358 @@
+//! Asynchronous invocations after their start: one, or all that are the caller's. Beside calls: neither costs anything.
+
+use crate::answer::{self, Verbatim};
+use crate::flow::fault_response;
+use crate::intake;
+use crate::living::Worker;
+use crate::prepare::asynchronous::not_offered;
+use crate::send::{Words, aws_caller, refused};
+use crate::snapshot::Snapshot;
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use http::header::{ACCEPT_ENCODING, HeaderValue};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Response};
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::net::IpAddr;
+use std::sync::Arc;
+use tg_dialect::dialects::bedrock_invoke::Owner;
+use tg_dialect::scan::Members;
+use tg_dialect::splice::{Splice, json_string};
+use tg_kernel::dialect::{Dialect, Family};
+use tg_kernel::fault::{Class, Fault, Origin};
+use tg_kernel::ids::CallId;
+use tg_kernel::principal::Attribution;
+use tg_net::body::{BodyLimits, OutBody};
+use tg_policy::attribute;
+use tg_policy::authenticate::{self, Door};
+use tg_store::directory::Grant;
+use tg_upstream::attempt::attempt;
+use tg_upstream::aws::Proof;
+use tg_upstream::control::{Question, ask, encoded};
+use tg_upstream::headers;
+use tg_upstream::provider::{Pass, Upstream};
+use tg_upstream::providers::bedrock::{INVOCATIONS, Invocations, Judgement, region_of};
+
+/// The dialect in which this is asked and answered.
+const DIALECT: Dialect = Dialect::BedrockInvoke;
+
+/// Most bytes of an answer.
+const ANSWER_BYTES_MAX: usize = 4 << 20;
+
+/// Most invocations on a page: of each it has to be known whose it is.
+const PAGE: u64 = 100;
+
+/// What a query may say, beside the place on which a page begins and its length.
+const FILTERS: [&str; 5] = ["submitTimeAfter", "submitTimeBefore", "statusEquals", "sortBy", "sortOrder"];
+
+/// Answers `GET /async-invoke`, and the same with what shall be an ARN behind it.
+pub(crate) async fn answer(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    head: &Parts,
+    from: IpAddr,
+    arn: Option<String>,
+) -> Response<OutBody> {
+    let id = CallId::fresh();
+    match look(worker, snapshot, head, from, arn, id).await {
+        Ok(Verbatim { status, mut headers, body }) => {
+            answer::put_id(&mut headers, Family::Bedrock, id);
+            let mut response = Response::new(OutBody::from(body));
+            *response.status_mut() = status;
+            *response.headers_mut() = headers;
+            response
+        }
+        Err(fault) => {
+            if let Some(cause) = fault.cause() {
+                tracing::warn!(%id, code = fault.code, %cause, "asynchronous invocations could not be looked at");
+            }
+            fault_response(DIALECT, &fault, id)
+        }
+    }
+}
+
+async fn look(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    head: &Parts,
+    from: IpAddr,
+    arn: Option<String>,
+    id: CallId,
+) -> Result<Verbatim, Fault> {
+    let living = &worker.living;
+    let (directory, replays, now) = (&living.directory, &living.replays, living.clock.now());
+    // Such a request has no body, signed or not.
+    let caller = authenticate::identify(head, from, directory, now)?;
+    let grant = caller.confirm(&[], &Door { directory, replays, from, now })?;
+    let booked = attribute::by_key(&grant.principal, &grant.team.policy);
+    let mut upstreams: Vec<_> =
+        snapshot.upstreams.values().filter(|one| one.provider.invocations().is_some()).collect();
+    if upstreams.is_empty() {
+        return Err(not_offered());
+    }
+    upstreams.sort_by(|a, b| a.name.cmp(&b.name));
+    let look = Look { worker, head, grant, booked, id };
+    match arn {
+        Some(arn) => look.at_one(&upstreams, &arn).await,
+        None => look.at_all(&upstreams).await,
+    }
+}
+
+/// A caller who looks at its invocations.
+struct Look<'a> {
+    worker: &'a Worker,
+    head: &'a Parts,
+    grant: Arc<Grant>,
+    booked: Attribution,
+    id: CallId,
+}
+
+impl Look<'_> {
+    /// One invocation, of the first provider that has it for this caller.
+    async fn at_one(&self, upstreams: &[&Arc<Upstream>], arn: &str) -> Result<Verbatim, Fault> {
+        if region_of(arn).is_none() {
+            let message = "The invocation ARN is not valid: it must be as StartAsyncInvoke answered it.";
+            return Err(Fault::malformed_at("invocationArn", message));
+        }
+        let mut unknown = None;
+        for upstream in upstreams {
+            let Some(invocations) = upstream.provider.invocations().filter(|known| known.may_have(arn)) else {
+                continue;
+            };
+            match self.is_theirs(upstream, invocations, arn).await {
+                Ok(true) => return self.ask(upstream, &format!("{INVOCATIONS}/{}", encoded(arn))).await,
+                Ok(false) => {}
+                Err(fault) => unknown = Some(fault),
+            }
+        }
+        Err(unknown.unwrap_or_else(not_found))
+    }
+
+    /// A page of one provider, without what is not the caller's. After a provider's last page comes the next provider.
+    async fn at_all(&self, upstreams: &[&Arc<Upstream>]) -> Result<Verbatim, Fault> {
+        let query = Query::read(self.head.uri.query().unwrap_or_default());
+        let (place, token) = match &query.next {
+            None => (0, ""),
+            Some(next) => {
+                let (name, token) = next.split_once('.').unwrap_or((next, ""));
+                let place = upstreams.iter().position(|upstream| *upstream.name == *name);
+                (place.ok_or_else(|| Fault::malformed_at("nextToken", "The nextToken is not valid."))?, token)
+            }
+        };
+        let Some(upstream) = upstreams.get(place) else { return Err(not_offered()) };
+        let Some(invocations) = upstream.provider.invocations() else { return Err(not_offered()) };
+        let mut page = self.ask(upstream, &query.path(token)).await?;
+        if !page.status.is_success() {
+            return Ok(page);
+        }
+        let after = upstreams.get(place + 1).map(|next| format!("{}.", next.name));
+        page.body = self.kept(upstream, invocations, &page.body, after).await?;
+        Ok(page)
+    }
+
+    /// A page with the caller's invocations only, each as it came. `after`: where it goes on after the last page.
+    async fn kept(
+        &self,
+        upstream: &Arc<Upstream>,
+        invocations: &Invocations,
+        page: &[u8],
+        after: Option<String>,
+    ) -> Result<Bytes, Fault> {
+        const LIST: &str = "asyncInvokeSummaries";
+        let members = Members::scan(page).map_err(|_| garbage())?;
+        let list: Vec<&RawValue> = match members.get(LIST) {
+            None | Some(b"null") => Vec::new(),
+            Some(raw) => serde_json::from_slice(raw).map_err(|_| garbage())?,
+        };
+        // All at once: the provider's permits keep the questions few.
+        let judged = list.iter().map(|raw| self.if_theirs(upstream, invocations, raw.get()));
+        let kept: Vec<&str> = try_join_all(judged).await?.into_iter().flatten().collect();
+        let next = members.string("nextToken").map_err(|_| garbage())?;
+        let next = next.map(|token| format!("{}.{token}", upstream.name)).or(after);
+        let splice = Splice::new(&members).set(LIST, format!("[{}]", kept.join(",")));
+        Ok(match next {
+            Some(next) => splice.set("nextToken", json_string(&next)),
+            None => splice.remove("nextToken"),
+        }
+        .finish())
+    }
+
+    /// The summary, if its invocation is the caller's.
+    async fn if_theirs<'s>(
+        &self,
+        upstream: &Upstream,
+        invocations: &Invocations,
+        summary: &'s str,
+    ) -> Result<Option<&'s str>, Fault> {
+        let Summary { arn } = serde_json::from_str(summary).map_err(|_| garbage())?;
+        Ok(self.is_theirs(upstream, invocations, &arn).await?.then_some(summary))
+    }
+
+    /// Whether an invocation is the caller's: from memory, or from its tags.
+    async fn is_theirs(&self, upstream: &Upstream, invocations: &Invocations, arn: &str) -> Result<bool, Fault> {
+        let (caller, clock) = (&self.grant.principal, &self.worker.living.clock);
+        let judge = || match invocations.judge(arn, caller, clock.monotonic()) {
+            Judgement::Theirs => Some(true),
+            Judgement::Anothers => Some(false),
+            Judgement::Ask => None,
+        };
+        if let Some(known) = judge() {
+            return Ok(known);
+        }
+        let _permit = invocations.questions.acquire().await.map_err(Fault::internal)?;
+        // Somebody else may have asked meanwhile.
+        if let Some(known) = judge() {
+            return Ok(known);
+        }
+        let Some(owner) = self.owner(upstream, arn).await? else { return Ok(false) };
+        invocations.learn(arn, owner.clone(), clock.monotonic());
+        Ok(owner.is_some_and(|owner| owner.admits(caller)))
+    }
+
+    /// What AWS says of whose an invocation is. `None`: there is no such one.
+    async fn owner(&self, upstream: &Upstream, arn: &str) -> Result<Option<Option<Owner>>, Fault> {
+        let living = &self.worker.living;
+        let question =
+            Question { method: Method::POST, path: "/listTagsForResource", body: Some(json!({ "resourceARN": arn })) };
+        let proof = living.aws.own_proof(upstream.identity.as_ref()).await?;
+        let (status, body) = ask(upstream, &self.worker.pools, question, &proof, living.clock.now()).await?;
+        match status.as_u16() {
+            200..=299 => Ok(Some(Owner::tagged(&body["tags"]))),
+            400 | 404 => Ok(None),
+            _ => {
+                let body = body.to_string();
+                let fault = upstream.provider.speaks(DIALECT).decode_fault(status, &HeaderMap::new(), body.as_bytes());
+                tracing::warn!(
+                    provider = %upstream.name, %status, code = fault.code,
+                    "AWS does not say whose an asynchronous invocation is (bedrock:ListTagsForResource)"
+                );
+                Err(fault)
+            }
+        }
+    }
+
+    /// Asks the provider in the caller's name.
+    async fn ask(&self, upstream: &Upstream, path: &str) -> Result<Verbatim, Fault> {
+        let living = &self.worker.living;
+        let proof = match &upstream.identity {
+            Some(identity) => living.aws.proof(identity, || aws_caller(living, self.booked.clone())).await?,
+            None => Proof::Standing,
+        };
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = upstream.provider.runtime_address(path)?;
+        let sent = request.headers_mut();
+        headers::copy_request(&self.head.headers, sent);
+        sent.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        sent.insert("traceparent", answer::text(intake::trace(&self.head.headers).to_string()));
+        sent.insert(answer::REQUEST_ID, answer::text(self.id.to_string()));
+        let pass = Pass { proof: &proof, surface: None, now: living.clock.now() };
+        let response = attempt(upstream, &self.worker.pools, request, &pass).await?;
+        if !response.status().is_success() {
+            let words = Words { spoken: upstream.provider.speaks(DIALECT), same: true, front: None };
+            let refusal = refused(&words, response).await;
+            let code = refusal.fault.code;
+            let Some(mut verbatim) = refusal.verbatim else { return Err(refusal.fault) };
+            answer::put_code(&mut verbatim.headers, code);
+            return Ok(verbatim);
+        }
+        let (head, body) = response.into_parts();
+        let limits =
+            BodyLimits { bytes_max: ANSWER_BYTES_MAX, idle_timeout: upstream.timeouts.idle, whole_timeout: None };
+        let body = tg_net::body::read(body, limits).await.map_err(|error| garbage().caused_by(error))?;
+        let mut headers = HeaderMap::new();
+        headers::copy_answer(&head.headers, &mut headers);
+        Ok(Verbatim { status: head.status, headers, body })
+    }
+}
+
+/// An invocation in a list, as far as it matters here.
+#[derive(Deserialize)]
+struct Summary<'a> {
+    #[serde(borrow, rename = "invocationArn")]
+    arn: Cow<'a, str>,
+}
+
+/// What a caller asks of a list.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Query {
+    /// Name and value, the value encoded again.
+    filters: Vec<(&'static str, String)>,
+    /// As the caller wrote it.
+    length: Option<String>,
+    next: Option<String>,
+}
+
+impl Query {
+    /// Of a name that stands twice, the first counts; names that AWS does not know are left out.
+    fn read(text: &str) -> Self {
+        let mut query = Self::default();
+        for pair in text.split('&') {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let Some(value) = crate::recognise::decode_segment(&value.replace('+', " ")) else { continue };
+            match name {
+                "maxResults" => drop(query.length.get_or_insert(value)),
+                "nextToken" => drop(query.next.get_or_insert(value)),
+                _ => {
+                    if let Some(name) = FILTERS.into_iter().find(|known| *known == name)
+                        && query.filters.iter().all(|(known, _)| *known != name)
+                    {
+                        query.filters.push((name, encoded(&value)));
+                    }
+                }
+            }
+        }
+        query
+    }
+
+    /// Where the page that begins at `token` is asked for. A length that is no number is AWS's to refuse.
+    fn path(&self, token: &str) -> String {
+        let length = self.length.as_ref().map_or(PAGE.to_string(), |length| match length.parse::<u64>() {
+            Ok(length) => length.min(PAGE).to_string(),
+            Err(_) => encoded(length),
+        });
+        let mut path = format!("{INVOCATIONS}?maxResults={length}");
+        for (name, value) in &self.filters {
+            path += &format!("&{name}={value}");
+        }
+        if !token.is_empty() {
+            path += &format!("&nextToken={}", encoded(token));
+        }
+        path
+    }
+}
+
+/// The same for what is not there and for what is another's. Of the exceptions that AWS has for this, none says more.
+fn not_found() -> Fault {
+    let message = "The invocation was not found: there is none with this ARN that your team has started.";
+    Fault::new(Class::Malformed, Origin::Caller, "invocation_not_found", message)
+}
+
+fn garbage() -> Fault {
+    Fault::upstream_failed("upstream_garbage", "The provider's answer could not be read.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Query;
+
+    #[test]
+    fn a_query_goes_on_as_far_as_aws_knows_it() {
+        for (query, token, path) in [
+            ("", "", "/async-invoke?maxResults=100"),
+            ("maxResults=7&x=y&statusEquals=Completed", "", "/async-invoke?maxResults=7&statusEquals=Completed"),
+            ("maxResults=1000&maxResults=3", "", "/async-invoke?maxResults=100"),
+            ("maxResults=a%26b", "", "/async-invoke?maxResults=a%26b"),
+            (
+                "submitTimeAfter=2026-01-01T00%3A00%3A00%2B01%3A00&submitTimeAfter=2",
+                "t/=",
+                "/async-invoke?maxResults=100&submitTimeAfter=2026-01-01T00%3A00%3A00%2B01%3A00&nextToken=t%2F%3D",
+            ),
+        ] {
+            assert_eq!(Query::read(query).path(token), path, "{query}");
+        }
+        assert_eq!(Query::read("nextToken=a.b%2Fc&nextToken=d").next.as_deref(), Some("a.b/c"));
+    }
+}
