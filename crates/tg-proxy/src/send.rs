@@ -127,6 +127,7 @@ impl Trial<'_> {
         let prepared = prepare(self.outgoing, self.target, provider)?;
         self.check_losses(&prepared)?;
         self.check_price(provider)?;
+        settlement.admit_try(&self.target.provider)?;
         let proof = self.proof(provider, settlement).await?;
         let losses = prepared.losses.iter().map(ToString::to_string).collect();
         let leaving = Leaving {
