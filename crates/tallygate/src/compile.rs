@@ -17,7 +17,7 @@ use tg_kernel::dialect::Dialect;
 use tg_kernel::secret::Secret;
 use tg_net::egress::EgressPolicy;
 use tg_policy::route::{OnLoss, Routes, Rule, RuleTarget, UnknownPrice};
-use tg_proxy::snapshot::{Ceiling, Limits, OnDisconnect, Snapshot, Streams};
+use tg_proxy::snapshot::{Bounds, Ceiling, OnDisconnect, Snapshot, Streams};
 use tg_store::team::DeclaredTeam;
 use tg_upstream::provider::{PriceScope, Provider, Timeouts, Upstream};
 use tg_upstream::providers::anthropic::{self, Anthropic};
@@ -48,7 +48,8 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
             input_rate: ceiling.input.picos_per_token(),
             output_rate: ceiling.output.picos_per_token(),
         }),
-        limits: Limits {
+        limits: crate::limits::compile(&document.limits),
+        bounds: Bounds {
             body_bytes_max: document.listen.body_bytes_max.as_usize(),
             body_idle: BODY_IDLE,
             body_whole: document.listen.body_timeout.get(),

@@ -17,6 +17,7 @@ use tg_net::drain::{Drain, Drained, Draining};
 use tg_net::listener::{Bound, Listener, ListenerOptions};
 use tg_net::resolve::Resolver;
 use tg_net::tls::{ServerTls, TrustedRoots};
+use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_proxy::living::{Counts, Living, Worker};
 use tg_proxy::meter::{Meter, Queue, Running, Till};
@@ -93,6 +94,8 @@ impl Gateway {
             clock,
             directory,
             replays: Replays::default(),
+            limits: Counters::default(),
+            lessons: Lessons::default(),
             snapshot: ArcSwap::new(Arc::clone(&loaded.snapshot)),
             counts: Counts::default(),
             ready: AtomicBool::new(true),
@@ -208,6 +211,12 @@ fn sync_teams(directory: &Directory, loaded: &Loaded, clock: &dyn Clock) -> Resu
     let report = directory.sync_declared(&loaded.teams, clock.now()).context("teams")?;
     if !report.is_empty() {
         tracing::info!(?report, "teams of the configuration were brought in");
+    }
+    for limit in &loaded.document.limits {
+        let team = limit.scope.team.as_ref().filter(|team| team.is_exact()).map(|team| team.as_str());
+        if let Some(team) = team.filter(|team| directory.team(team).is_none()) {
+            tracing::warn!(limit = limit.name.as_str(), team, "a limit is for a team that does not exist");
+        }
     }
     Ok(())
 }

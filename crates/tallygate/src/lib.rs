@@ -6,6 +6,7 @@ pub mod compile;
 mod demo;
 mod first_key;
 pub mod gateway;
+mod limits;
 mod paste;
 pub mod process;
 mod signals;

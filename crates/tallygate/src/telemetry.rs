@@ -88,6 +88,8 @@ impl Telemetry {
         sum(Reading::MeterQueue, Queue::depth);
         sum(Reading::MeterDeferred, Queue::deferred);
         sum(Reading::MeterDropped, Queue::dropped);
+        let living = Arc::clone(&gateway.living);
+        self.metrics.set_refusals(move || living.limits.refusals());
         let (open, bytes) = (Arc::clone(gateway.journal()), Arc::clone(gateway.journal()));
         self.metrics.set_reading(Reading::JournalOpen, move || open.open());
         self.metrics.set_reading(Reading::JournalBytes, move || bytes.bytes());

@@ -18,3 +18,4 @@ pub mod splice;
 pub mod tap;
 pub mod tool_names;
 mod walk;
+pub mod weight;

@@ -1,11 +1,15 @@
 //! The headers that the gateway adds to every answer.
 
+use crate::settle::Standings;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use std::time::Duration;
+use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::Family;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::{Cost, Pricing};
+use tg_policy::admit::{Measure, Standing};
 
 /// The call's id in ledger, log and trace.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-tallygate-request-id");
@@ -54,6 +58,70 @@ pub(crate) fn put_cost(headers: &mut HeaderMap, cost: &Cost) {
         _ => text(cost.amount.to_string()),
     };
     headers.insert(COST, value);
+}
+
+/// Adds how the caller's limits stand, in the family's own words: those of the tightest bound of each kind. A provider's
+/// headers of the same names speak of the gateway's account, and go.
+pub(crate) fn put_standings(headers: &mut HeaderMap, family: Family, standings: &Standings) {
+    if standings.of.is_empty() {
+        return;
+    }
+    let names: Vec<HeaderName> = headers.keys().filter(|name| speaks_of_limits(name)).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
+    let kinds: &[(&str, &[Measure])] = match family {
+        Family::Anthropic => &[
+            ("requests", &[Measure::Requests]),
+            ("tokens", &[Measure::Tokens]),
+            ("input-tokens", &[Measure::InputTokens]),
+            ("output-tokens", &[Measure::OutputTokens]),
+        ],
+        Family::Openai | Family::Bedrock => &[
+            ("requests", &[Measure::Requests]),
+            ("tokens", &[Measure::Tokens, Measure::InputTokens, Measure::OutputTokens]),
+        ],
+    };
+    for (kind, measures) in kinds {
+        let of_kind = standings.of.iter().filter(|standing| measures.contains(&standing.measure));
+        if let Some(standing) = of_kind.min_by(|one, other| one.cmp_room(other)) {
+            put_standing(headers, family, kind, standing, standings.at);
+        }
+    }
+}
+
+fn speaks_of_limits(name: &HeaderName) -> bool {
+    ["x-ratelimit-", "anthropic-ratelimit-"].iter().any(|prefix| name.as_str().starts_with(prefix))
+}
+
+fn put_standing(headers: &mut HeaderMap, family: Family, kind: &str, standing: &Standing, at: Timestamp) {
+    let Standing { limit, remaining, reset, .. } = standing;
+    let (prefix, reset) = match family {
+        Family::Anthropic => (format!("anthropic-ratelimit-{kind}-"), at.after(*reset).to_string()),
+        Family::Openai | Family::Bedrock => ("x-ratelimit-".to_owned(), short(*reset)),
+    };
+    for (word, value) in [("limit", limit.to_string()), ("remaining", remaining.to_string()), ("reset", reset)] {
+        let name = match family {
+            Family::Anthropic => format!("{prefix}{word}"),
+            Family::Openai | Family::Bedrock => format!("{prefix}{word}-{kind}"),
+        };
+        if let Ok(name) = HeaderName::try_from(name) {
+            headers.insert(name, text(value));
+        }
+    }
+}
+
+/// A span as OpenAI writes it: `12ms`, `7s`, `6m0s`, `1h0m0s`. From a second on rounded up to whole ones.
+fn short(span: Duration) -> String {
+    if span < Duration::from_secs(1) {
+        return format!("{}ms", span.as_micros().div_ceil(1000));
+    }
+    let seconds = span.as_secs() + u64::from(span.subsec_nanos() > 0);
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m{seconds}s"),
+        (hours, minutes, seconds) => format!("{hours}h{minutes}m{seconds}s"),
+    }
 }
 
 /// Adds the code of a fault.

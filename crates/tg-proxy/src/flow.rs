@@ -84,7 +84,7 @@ async fn run(
 
     // What is asked: the body once in memory, bounded, checked whole, its top level known. Who signs is known only then,
     // since the signature covers the body.
-    let body = intake::read(body, &snapshot.limits, &*living.clock, settlement).await.map_err(say)?;
+    let body = intake::read(body, &snapshot.bounds, &*living.clock, settlement).await.map_err(say)?;
     let is_signed = matches!(caller, Caller::Signer(_));
     let (directory, replays, now) = (&living.directory, &living.replays, living.clock.now());
     let grant = caller.confirm(&body, &Door { directory, replays, from, now }).map_err(say)?;
@@ -102,6 +102,9 @@ async fn run(
 
     // Where to: an ordered list of targets that the caller may use.
     let plan = snapshot.routes.choose(&peek.model, principal, policy).map_err(say)?;
+
+    // Whether there is room: all limits on calls together, or none. What was taken is set right when the call ends.
+    settlement.admit(&body, &peek, &plan).map_err(say)?;
 
     // Out and back: the first target that answers. From here on the call is in the journal. A caller of a stream may be
     // kept company while the provider thinks; then the rest happens behind an answer that has begun.
@@ -172,6 +175,7 @@ pub(crate) fn refuse(dialect: Dialect, fault: &Fault, settlement: Settlement) ->
         answer::put_served(headers, served, record.timing.overhead_us);
         answer::put_losses(headers, &record.losses);
     }
+    answer::put_standings(headers, dialect.family(), &settlement.standings());
     if let Some(cause) = fault.cause() {
         tracing::warn!(id = %record.id, code = fault.code, %cause, "a call failed");
     }

@@ -1,7 +1,7 @@
 //! Taking a call in: its body within limits, its place in the caller's trace.
 
 use crate::settle::Settlement;
-use crate::snapshot::Limits;
+use crate::snapshot::Bounds;
 use bytes::Bytes;
 use http::HeaderMap;
 use hyper::body::Incoming;
@@ -17,15 +17,15 @@ use uuid::Uuid;
 /// `Class::TooLarge`, `Class::TimedOut` (`request_timeout`), or `Class::Malformed` when the caller broke off.
 pub(crate) async fn read(
     body: Incoming,
-    limits: &Limits,
+    bounds: &Bounds,
     clock: &dyn Clock,
     settlement: &mut Settlement,
 ) -> Result<Bytes, Fault> {
     let began = clock.monotonic();
     let limits = BodyLimits {
-        bytes_max: limits.body_bytes_max,
-        idle_timeout: limits.body_idle,
-        whole_timeout: Some(limits.body_whole),
+        bytes_max: bounds.body_bytes_max,
+        idle_timeout: bounds.body_idle,
+        whole_timeout: Some(bounds.body_whole),
     };
     let body = tg_net::body::read(body, limits).await.map_err(unreadable)?;
     settlement.body_read(clock.monotonic().saturating_sub(began), body.len());

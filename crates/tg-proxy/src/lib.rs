@@ -1,6 +1,7 @@
 //! The data plane: the flow of one call, from its head to its ledger row. Start reading at [`flow`].
 
-pub mod aim;
+pub mod admission;
+mod aim;
 mod answer;
 mod deliver;
 pub mod flow;

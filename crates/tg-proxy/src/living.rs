@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use tg_kernel::clock::Clock;
 use tg_net::drain::Closing;
+use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_store::directory::Directory;
 use tg_upstream::aws::Wallet;
@@ -22,6 +23,10 @@ pub struct Living {
     pub aws: Wallet,
     /// Signatures that were seen.
     pub replays: Replays,
+    /// What calls have taken of limits.
+    pub limits: Counters,
+    /// What calls of each model need.
+    pub lessons: Lessons,
     /// The compiled configuration in force.
     pub snapshot: ArcSwap<Snapshot>,
     /// Counts of calls.

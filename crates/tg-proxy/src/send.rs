@@ -126,6 +126,7 @@ impl Trial<'_> {
         self.check_losses(&prepared)?;
         let price = provider.price_by(prepared.road);
         self.check_price(&price)?;
+        settlement.admit_try(&self.aim.target.provider)?;
         let proof = self.proof(provider, settlement).await?;
         let losses = prepared.losses.iter().map(ToString::to_string).collect();
         let leaving = Leaving {

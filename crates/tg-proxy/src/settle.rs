@@ -1,5 +1,6 @@
 //! The debt of one call: from its head on, exactly one ledger row is owed, and paid also when the call is dropped.
 
+use crate::admission::Admission;
 use crate::linger::Absence;
 use crate::living::Worker;
 use crate::outcome::{Counts, draining, may_be_billed};
@@ -15,13 +16,15 @@ use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
+use tg_kernel::peek::Peek;
 use tg_kernel::principal::Attribution;
 use tg_kernel::record::{Asked, Attempt, Cost, Ending, Pricing, Record, Served, Timing};
 use tg_kernel::target::Target;
 use tg_kernel::trace::TraceContext;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
 use tg_net::drain::Ear;
-use tg_policy::route::UnknownPrice;
+use tg_policy::admit::Standing;
+use tg_policy::route::{Plan, UnknownPrice};
 use tg_store::journal::{OpenEntry, Ticket};
 use tg_upstream::provider::PriceScope;
 
@@ -48,6 +51,7 @@ struct Draft {
     waited: Duration,
     body_bytes: u64,
     price: PriceBasis,
+    admission: Admission,
     /// What became of the try that the record's `served` names, once it has failed.
     failed: Option<Failed>,
     /// What holds if the caller leaves; `None` where the call then ends.
@@ -65,6 +69,15 @@ struct Failed {
 struct PriceBasis {
     scope: Option<PriceScope>,
     unknown: UnknownPrice,
+}
+
+/// How the limits of a call stand.
+#[derive(Debug, Default)]
+pub(crate) struct Standings {
+    /// When.
+    pub(crate) at: Timestamp,
+    /// Each bound.
+    pub(crate) of: Vec<Standing>,
 }
 
 /// How a call ended.
@@ -112,6 +125,7 @@ impl Settlement {
             waited: Duration::ZERO,
             body_bytes: 0,
             price: PriceBasis { scope: None, unknown: UnknownPrice::AllowAndFlag },
+            admission: Admission::default(),
             failed: None,
             absence: Absence::of(&snapshot.streams),
             ticket: None,
@@ -184,6 +198,35 @@ impl Settlement {
             draft.record.asked.model = Arc::from(&model[..model.floor_char_boundary(MODEL_BYTES_MAX)]);
             draft.record.asked.stream = stream;
         }
+    }
+
+    /// Takes what the call needs of the limits on calls.
+    ///
+    /// # Errors
+    /// `Class::Limited` when one of them has no room.
+    pub(crate) fn admit(&mut self, body: &[u8], peek: &Peek, plan: &Plan) -> Result<(), Fault> {
+        let Some(draft) = &mut self.0 else { return Ok(()) };
+        let Draft { snapshot, worker, record, admission, .. } = &mut **draft;
+        admission.begin((snapshot, &worker.living), record, body, (peek, plan))
+    }
+
+    /// Takes what the next try needs of the limits on providers.
+    ///
+    /// # Errors
+    /// `Class::Limited` when one of them has no room; another target may.
+    pub(crate) fn admit_try(&mut self, provider: &str) -> Result<(), Fault> {
+        let Some(draft) = &mut self.0 else { return Ok(()) };
+        let Draft { snapshot, worker, record, admission, failed, .. } = &mut **draft;
+        let earlier = failed.as_ref().map_or(Counts::NONE, |failed| failed.counts).usage;
+        admission.begin_try((snapshot, &worker.living), record, provider, &earlier)
+    }
+
+    /// How the limits of the call stand, for the caller.
+    pub(crate) fn standings(&self) -> Standings {
+        self.0.as_deref().map_or_else(Standings::default, |draft| Standings {
+            at: draft.worker.living.clock.now(),
+            of: draft.admission.standings().copied().collect(),
+        })
     }
 
     /// The call is about to leave for `target`: makes sure that it cannot be forgotten, whatever dies.
@@ -341,6 +384,7 @@ impl Draft {
         self.record.cost = self.cost(&closing.counts);
         self.record.timing.total_us = self.elapsed_us();
         let cost = self.record.total_cost();
+        std::mem::take(&mut self.admission).end(&self.worker.living, &self.record);
         self.worker.living.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.worker.till.close(self.ticket, self.record, self.trace);
         cost

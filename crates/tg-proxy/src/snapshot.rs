@@ -14,12 +14,14 @@ pub struct Snapshot {
     pub upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     /// Where calls go.
     pub routes: Routes,
+    /// How much callers may do.
+    pub limits: tg_policy::admit::Limits,
     /// Prices and limits of models.
     pub catalogue: Arc<Catalogue>,
     /// What calls without a known price are charged under `unknown_price: ceiling`.
     pub ceiling: Ceiling,
     /// Bounds on requests.
-    pub limits: Limits,
+    pub bounds: Bounds,
     /// How streams are kept and ended.
     pub streams: Streams,
 }
@@ -48,7 +50,7 @@ pub struct Ceiling {
 
 /// Bounds on requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct Bounds {
     /// Most bytes of a request's body.
     pub body_bytes_max: usize,
     /// Longest silence between two pieces of a request's body.

@@ -108,6 +108,11 @@ impl Metrics {
         self.readings.set(reading, Box::new(source));
     }
 
+    /// Exposes how many calls each limit refused; `source` is called at each scrape and must not block.
+    pub fn set_refusals(&self, source: impl Fn() -> Vec<(Arc<str>, u64)> + Send + Sync + 'static) {
+        self.readings.set_refusals(Box::new(source));
+    }
+
     /// Everything in the OpenMetrics text format, with [`CONTENT_TYPE`].
     #[must_use]
     pub fn render(&self) -> String {

@@ -77,6 +77,8 @@ pub mod label {
     pub const OPERATION: &str = "operation";
     /// The team; `other` past the limit, `none` where no caller was identified.
     pub const TEAM: &str = "team";
+    /// The limit's name in the configuration.
+    pub const LIMIT: &str = "limit";
     /// The kind of token.
     pub const KIND: &str = "kind";
 }
@@ -288,6 +290,14 @@ pub const CAPTURE_RATE: Metric = own(
     "Calls settled divided by calls sent to a provider since start; below 1 while calls are in flight",
     &[],
 );
+/// Calls that limits refused.
+pub const LIMIT_REFUSALS: Metric = own(
+    "tallygate_limit_refusals",
+    Kind::Counter,
+    "",
+    "Calls for which a limit had no room: refused, or under `mode: observe` let pass all the same",
+    &[l::LIMIT],
+);
 /// Calls sent to a provider.
 pub const CALLS_SENT: Metric =
     own("tallygate_calls_sent", Kind::Counter, "calls", "Calls sent to a provider since start", &[]);
@@ -350,6 +360,7 @@ pub const METRICS: &[Metric] = &[
     UNKNOWN_STOPS,
     CAPTURE_RATE,
     CALLS_SENT,
+    LIMIT_REFUSALS,
     IN_FLIGHT,
     CONNECTIONS,
     METER_QUEUE,

@@ -1,11 +1,12 @@
 //! Figures that others keep and that are read only when someone looks: queue depths, calls in flight, capture rate.
 
 use crate::names::{
-    CALLS_SENT, CAPTURE_RATE, CONNECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_OPEN, Kind, METER_DEFERRED, METER_DROPPED,
-    METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED,
+    CALLS_SENT, CAPTURE_RATE, CONNECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_OPEN, Kind, LIMIT_REFUSALS,
+    METER_DEFERRED, METER_DROPPED, METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED, label,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use std::collections::BTreeMap;
@@ -57,9 +58,13 @@ impl Reading {
 
 type Source = Box<dyn Fn() -> u64 + Send + Sync>;
 
+/// Counts by name.
+pub(crate) type Named = Box<dyn Fn() -> Vec<(Arc<str>, u64)> + Send + Sync>;
+
 #[derive(Default)]
 pub(crate) struct Readings {
     sources: RwLock<BTreeMap<Reading, Source>>,
+    refusals: RwLock<Option<Named>>,
     /// Settled calls that had been sent in this run of the process.
     pub(crate) settled: AtomicU64,
 }
@@ -67,6 +72,26 @@ pub(crate) struct Readings {
 impl Readings {
     pub(crate) fn set(&self, reading: Reading, source: Source) {
         self.sources.write().unwrap_or_else(PoisonError::into_inner).insert(reading, source);
+    }
+}
+
+impl Readings {
+    pub(crate) fn set_refusals(&self, source: Named) {
+        *self.refusals.write().unwrap_or_else(PoisonError::into_inner) = Some(source);
+    }
+
+    fn encode_refusals(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let source = self.refusals.read().unwrap_or_else(PoisonError::into_inner);
+        let counts = source.as_ref().map(|source| source()).unwrap_or_default();
+        if counts.is_empty() {
+            return Ok(());
+        }
+        let help = sentence(&LIMIT_REFUSALS);
+        let mut family = encoder.encode_descriptor(LIMIT_REFUSALS.name, &help, None, MetricType::Counter)?;
+        for (limit, count) in counts {
+            ConstCounter::new(count).encode(family.encode_family(&[(label::LIMIT, &*limit)])?)?;
+        }
+        Ok(())
     }
 }
 
@@ -99,7 +124,7 @@ impl Collector for Collected {
                 gauge(&mut encoder, &CAPTURE_RATE, rate)?;
             }
         }
-        Ok(())
+        self.0.encode_refusals(&mut encoder)
     }
 }
 

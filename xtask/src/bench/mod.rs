@@ -85,8 +85,18 @@ impl Bench {
     /// When a contender cannot be started, or answers wrongly.
     pub fn run(&self) -> Result<()> {
         if self.pieces {
-            let packages =
-                ["--package", "tg-dialect", "--package", "tg-catalog", "--package", "tg-store", "--bench", "*"];
+            let packages = [
+                "--package",
+                "tg-dialect",
+                "--package",
+                "tg-catalog",
+                "--package",
+                "tg-policy",
+                "--package",
+                "tg-store",
+                "--bench",
+                "*",
+            ];
             return run("cargo", ["bench", "--quiet"].into_iter().chain(packages));
         }
         let cores = std::thread::available_parallelism()?.get();

@@ -16,6 +16,7 @@ mod fallback;
 mod fidelity;
 mod figures;
 mod identity;
+mod limits;
 mod matrix;
 mod metadata;
 mod operations;

@@ -38,6 +38,7 @@ pub(crate) struct Setup {
     /// More models.
     pub(crate) models: String,
     pub(crate) teams: String,
+    pub(crate) limits: String,
     pub(crate) sim: SimOptions,
     /// Longest silence of a caller within its body.
     pub(crate) body_idle: Duration,
@@ -55,6 +56,7 @@ impl Default for Setup {
             providers: String::new(),
             models: String::new(),
             teams: "- { name: red, projects: [alpha, beta], environments: [prod, dev] }\n".to_owned(),
+            limits: String::new(),
             sim: SimOptions::default(),
             body_idle: Duration::from_secs(60),
         }
@@ -75,7 +77,8 @@ pub(crate) fn secret(name: &str) -> Option<String> {
 
 /// The whole configuration. `on-X` is served by provider X; `dead` never answers.
 pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> String {
-    let Setup { listen, identity, pricing, streams, timeouts, bedrock, providers, models, teams, .. } = setup;
+    let Setup { listen, identity, pricing, streams, timeouts, bedrock, providers, models, teams, limits, .. } = setup;
+    let limits = if limits.is_empty() { "  []\n" } else { limits };
     let (urls, folder) = (&sim.urls, folder.display());
     let providers = providers.replace("BEDROCK_URL", &urls.bedrock).replace("STS_URL", &urls.sts);
     let providers = providers.replace("MANTLE_URL", &urls.bedrock_mantle);
@@ -120,7 +123,7 @@ pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> St
          - {{ name: 'gpt-*', targets: [{{ provider: openai }}] }}\n\
          - {{ name: 'us.*', targets: [{{ provider: bedrock }}] }}\n\
          - {{ name: 'arn:aws*', targets: [{{ provider: bedrock }}] }}\n\
-         teams:\n{teams}"
+         teams:\n{teams}limits:\n{limits}"
     );
     text
 }
@@ -171,7 +174,7 @@ impl World {
         let sim = Sim::start(setup.sim.clone()).unwrap();
         let config = document(&setup, &sim, folder.path());
         let mut loaded = load(&config).unwrap_or_else(|e| panic!("{e:#}\n{config}"));
-        Arc::get_mut(&mut loaded.snapshot).unwrap().limits.body_idle = setup.body_idle;
+        Arc::get_mut(&mut loaded.snapshot).unwrap().bounds.body_idle = setup.body_idle;
         let gateway = Gateway::start(&loaded, &Surroundings { roots: TrustedRoots::none() }, Vec::new()).unwrap();
         let address = gateway.address;
         let store = folder.path().join("tallygate.db");

@@ -3,6 +3,7 @@
 mod aws;
 mod delivery;
 mod identity;
+mod limit;
 mod listen;
 mod pricing;
 mod provider;
@@ -13,6 +14,7 @@ mod telemetry;
 pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredentials, SessionPer, partition_of};
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
 pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
+pub use limit::{Limit, LimitMode, LimitScope, Reserve};
 pub use listen::{Admin, Listen, Store, Tls};
 pub use pricing::{Ceiling, Pricing, UnknownPrice};
 pub use provider::{
@@ -52,6 +54,9 @@ pub struct Document {
     /// Teams that this file owns: they cannot be changed at run time. Other teams may be made at run time.
     #[schemars(length(max = 4096))]
     pub teams: Vec<Team>,
+    /// How many requests and tokens, and how many calls at a time, for whom.
+    #[schemars(length(max = 1024))]
+    pub limits: Vec<Limit>,
     /// How answers are streamed.
     pub streams: Streams,
     /// How the gateway stops.

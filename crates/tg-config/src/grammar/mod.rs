@@ -1,11 +1,13 @@
 //! How single values are written in the file: each is a type that reads and writes its own text.
 
 mod address;
+mod allowance;
 mod name;
 mod quantity;
 mod secret_ref;
 
 pub use address::{Address, BaseUrl, Host};
+pub use allowance::{Allowance, Dimension};
 pub use name::{Name, Pattern};
 pub use quantity::{Keepalive, Period, Ratio, Size, TokenPrice};
 pub use secret_ref::{HeaderText, SecretRef};
@@ -40,6 +42,8 @@ pub(crate) fn refusal(grammar: &str, text: &str) -> Option<Refused> {
         text.parse::<T>().err()
     }
     match grammar {
+        "allowance" => of::<Allowance>(text),
+        "dimension" => of::<Dimension>(text),
         "address" => of::<Address>(text),
         "base_url" => of::<BaseUrl>(text),
         "name" => of::<Name>(text),

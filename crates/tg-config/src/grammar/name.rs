@@ -133,7 +133,10 @@ impl FromStr for Pattern {
     fn from_str(text: &str) -> Result<Self, Refused> {
         let refused = |what: &str, hint: &str| Err(Refused::new(format!("{} {what}", quoted(text)), hint.to_owned()));
         if !(1..=256).contains(&text.len()) || !text.bytes().all(|b| b.is_ascii_graphic()) {
-            return refused("is not a name of a model", "write 1 to 256 visible ASCII characters without spaces");
+            return refused(
+                "is not a name or a pattern of names",
+                "write 1 to 256 visible ASCII characters without spaces",
+            );
         }
         let inner = text.strip_prefix('*').unwrap_or(text);
         let inner = inner.strip_suffix('*').unwrap_or(inner);

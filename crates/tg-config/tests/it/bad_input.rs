@@ -64,6 +64,38 @@ fn files_that_cannot_be_read() {
 }
 
 #[test]
+fn limits_that_would_do_nothing() {
+    let limits = |list: &str| {
+        format!(
+            "{OK}models: [{{name: fast, targets: [{{provider: a}}]}}]\n\
+             teams: [{{name: red, projects: [x], environments: [dev]}}]\n\
+             identity: {{tags: {{allow: [user]}}}}\nlimits: [{list}]\n"
+        )
+    };
+    for (list, expected) in [
+        ("{name: l}", &[("limits[0]", "bounds nothing")][..]),
+        ("{requests: 1/m}", &[("limits[0].name", "is missing")]),
+        ("{name: l, requests: 600}", &[("limits[0].requests", "600/m")]),
+        ("{name: l, requests: 0/m}", &[("limits[0].requests", "lets nothing through")]),
+        ("{name: l, requests: 1/m, each: [user]}", &[("limits[0].each[0]", "`tag:NAME`")]),
+        ("{name: l, requests: 1/m, each: [key, key]}", &[("limits[0].each[1]", "twice")]),
+        ("{name: l, concurrent: 3, burst: 1s}", &[("limits[0].burst", "has no rate")]),
+        ("{name: l, requests: 1/m, reserve: most}", &[("limits[0].reserve", "no output tokens")]),
+        ("{name: l, requests: 1/m}, {name: l, tokens: 1/m}", &[("limits[1].name", "already the name")]),
+        ("{name: l, requests: 1/m, for: {provider: b}}", &[("limits[0].for.provider", "no provider")]),
+        ("{name: l, requests: 1/m, for: {model: fastt}}", &[("limits[0].for.model", "no model")]),
+        ("{name: l, requests: 1/m, for: {team: red, project: y}}", &[("limits[0].for.project", "has no project")]),
+        ("{name: l, requests: 1/m, for: {team: red, environment: prod}}", &[("limits[0].for.environment", "has no")]),
+        ("{name: l, requests: 1/m, each: ['tag:other']}", &[("limits[0].for.tag", "keeps `other`")]),
+    ] {
+        check(&limits(list), expected);
+    }
+    let good =
+        "{name: l, requests: 1/m, concurrent: 3, each: ['tag:user', team], for: {team: red, project: x, model: 'f*'}}";
+    assert!(from_text("test.yaml", &limits(good)).is_ok());
+}
+
+#[test]
 fn unknown_members() {
     check(&format!("{OK}listn: {{}}"), &[("listn", "did you mean `listen`?")]);
     check(&format!("{OK}zzzzzzzz: 1"), &[("zzzzzzzz", "known: `listen`, `admin`")]);

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 use tg_config::grammar::{
-    Address, BaseUrl, HeaderText, Keepalive, Name, Pattern, Period, Refused, SecretRef, Size, TokenPrice,
+    Address, Allowance, BaseUrl, Dimension, HeaderText, Keepalive, Name, Pattern, Period, Refused, SecretRef, Size,
+    TokenPrice,
 };
 
 fn check<T: FromStr<Err = Refused> + Display + Debug>(good: &[(&str, &str)], bad: &[&str]) {
@@ -25,6 +26,18 @@ fn durations() {
         &["", "30", "s", "0s", "-1s", "1.5s", "30 s", "366d", "99999999999999999999s", "1w", "30S", "１s"],
     );
     check::<Keepalive>(&[("off", "off"), ("15s", "15s")], &["on", "", "0s", "never"]);
+}
+
+#[test]
+fn allowances_and_what_limits_count_by() {
+    check::<Allowance>(
+        &[("600/m", "600/m"), ("2000000/h", "2M/h"), ("60/60s", "60/m"), ("5/10s", "5/10s"), ("1k/d", "1k/d")],
+        &["", "600", "600/", "/m", "0/m", "1/0s", "1/32d", "1.5/s", "1/w", "1K/m", "9999999B/s", "-1/m", "1 /m", "1/1"],
+    );
+    check::<Dimension>(
+        &[("team", "team"), ("provider", "provider"), ("tag:user", "tag:user")],
+        &["", "user", "tag", "tag:", "tag:a=b", "tag:a,b", "Team"],
+    );
 }
 
 #[test]

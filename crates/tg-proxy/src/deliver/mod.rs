@@ -150,6 +150,7 @@ impl Pending {
                 answer::put_served(&mut headers, served, record.timing.overhead_us);
             }
         }
+        answer::put_standings(&mut headers, self.caller.family(), &settlement.standings());
         headers
     }
 
@@ -241,6 +242,7 @@ fn refuse(refusal: Refusal, settlement: Settlement) -> Response<OutBody> {
         if let Some(served) = &record.served {
             answer::put_served(&mut headers, served, record.timing.overhead_us);
         }
+        answer::put_standings(&mut headers, record.asked.dialect.family(), &settlement.standings());
     }
     let status = verbatim.status.as_u16();
     let closing = Closing { ending: Ending::ProviderError, status, fault: Some(fault.code), counts: Counts::NONE };
@@ -255,6 +257,7 @@ fn own(caller: Dialect, body: Bytes, settlement: Settlement) -> Response<OutBody
     if let Some(record) = settlement.record() {
         answer::put_id(&mut headers, caller.family(), record.id);
         answer::put_losses(&mut headers, &record.losses);
+        answer::put_standings(&mut headers, caller.family(), &settlement.standings());
     }
     let cost = settlement.close(Closing { ending: Ending::Ok, status: 200, fault: None, counts: Counts::NONE });
     answer::put_cost(&mut headers, &cost);

@@ -28,6 +28,17 @@ fn value(text: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
 }
 
 #[test]
+fn refusals_of_limits_are_counted_by_their_names() {
+    let metrics = metrics(Naming::Both);
+    assert!(!metrics.render().contains("tallygate_limit_refusals"));
+    metrics.set_refusals(|| vec![("few".into(), 3), ("many".into(), 1)]);
+    let text = metrics.render();
+    for (limit, count) in [("few", 3.0), ("many", 1.0)] {
+        assert_eq!(value(&text, "tallygate_limit_refusals_total", &[("limit", limit)]), Some(count));
+    }
+}
+
+#[test]
 fn a_served_call_is_counted_under_both_names() {
     let metrics = metrics(Naming::Both);
     for _ in 0..3 {
@@ -133,6 +144,7 @@ fn every_name_of_the_list_can_be_exposed() {
     {
         metrics.set_reading(reading, move || position as u64 + 2);
     }
+    metrics.set_refusals(|| vec![("few".into(), 1)]);
     let text = metrics.render();
     for metric in METRICS {
         assert!(text.contains(&format!("# TYPE {} ", metric.name)), "{}\n{text}", metric.name);

@@ -1,0 +1,80 @@
+//! From declared limits to compiled ones.
+
+use std::time::Duration;
+use tg_config::document::{self, LimitMode, LimitScope, Reserve};
+use tg_config::grammar::{Allowance, Dimension, Pattern};
+use tg_policy::admit::{self, Bound, Limit, Limits, Measure, Mode, Rate, Scope, Size};
+
+/// Compiles limits that have been checked.
+pub(crate) fn compile(declared: &[document::Limit]) -> Limits {
+    Limits::new(declared.iter().map(limit))
+}
+
+fn limit(declared: &document::Limit) -> Limit {
+    Limit {
+        name: declared.name.shared(),
+        scope: scope(&declared.scope),
+        each: declared.each.iter().map(dimension).collect(),
+        bounds: bounds(declared),
+        reserve: match declared.reserve {
+            Reserve::Usual => admit::Reserve::Usual,
+            Reserve::Most => admit::Reserve::Most,
+        },
+        mode: match declared.mode {
+            LimitMode::Enforce => Mode::Enforce,
+            LimitMode::Observe => Mode::Observe,
+        },
+    }
+}
+
+fn scope(declared: &LimitScope) -> Scope {
+    let text = |pattern: &Option<Pattern>| pattern.as_ref().map(|pattern| pattern.as_str().to_owned());
+    Scope {
+        team: text(&declared.team),
+        project: text(&declared.project),
+        environment: text(&declared.environment),
+        key: text(&declared.key),
+        model: text(&declared.model),
+        provider: text(&declared.provider),
+        tag: text(&declared.tag),
+    }
+}
+
+fn dimension(declared: &Dimension) -> admit::Dimension {
+    match declared {
+        Dimension::Team => admit::Dimension::Team,
+        Dimension::Project => admit::Dimension::Project,
+        Dimension::Environment => admit::Dimension::Environment,
+        Dimension::Key => admit::Dimension::Key,
+        Dimension::Model => admit::Dimension::Model,
+        Dimension::Provider => admit::Dimension::Provider,
+        Dimension::Tag(name) => admit::Dimension::Tag(name.clone()),
+    }
+}
+
+fn bounds(declared: &document::Limit) -> Vec<Bound> {
+    let rates = [
+        (Measure::Requests, declared.requests),
+        (Measure::InputTokens, declared.input_tokens),
+        (Measure::OutputTokens, declared.output_tokens),
+        (Measure::Tokens, declared.tokens),
+    ];
+    let at_a_time = [(Measure::Calls, declared.concurrent), (Measure::Streams, declared.concurrent_streams)];
+    let burst = declared.burst.map(|period| period.get());
+    let rates = rates
+        .into_iter()
+        .filter_map(|(measure, allowance)| Some(Bound { measure, size: Size::Rate(rate(allowance?, burst)) }));
+    let at_a_time = at_a_time
+        .into_iter()
+        .filter_map(|(measure, most)| Some(Bound { measure, size: Size::AtMost(u64::from(most?.get())) }));
+    rates.chain(at_a_time).collect()
+}
+
+fn rate(allowance: Allowance, burst: Option<Duration>) -> Rate {
+    let (amount, period) = (allowance.amount(), allowance.period());
+    let in_burst = |span: Duration| {
+        let units = u128::from(amount) * span.as_nanos() / period.as_nanos().max(1);
+        u64::try_from(units).unwrap_or(u64::MAX).max(1)
+    };
+    Rate { amount, period, burst: burst.map_or(amount, in_burst) }
+}

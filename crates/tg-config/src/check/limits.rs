@@ -1,0 +1,97 @@
+//! Limits: what they bound, and whether what they name is there.
+
+use super::Findings;
+use crate::document::{Document, Limit, Team};
+use crate::grammar::{Dimension, Name, Pattern};
+use crate::nearest::propose;
+use crate::problem::{Path, Problem};
+
+pub(super) fn check(document: &Document, found: &mut Findings) {
+    let list = Path::root().member("limits");
+    let names = document.limits.iter().enumerate();
+    found.add_repeated(names.map(|(number, limit)| (list.element(number).member("name"), limit.name.as_str())));
+    for (number, limit) in document.limits.iter().enumerate() {
+        let path = list.element(number);
+        bounds(limit, &path, found);
+        let each = path.member("each");
+        for (index, dimension) in limit.each.iter().enumerate() {
+            if limit.each.iter().take(index).any(|earlier| earlier == dimension) {
+                found.add(each.element(index), "stands there twice", "remove one of the two");
+            }
+        }
+        named(document, limit, &path, found);
+    }
+}
+
+fn bounds(limit: &Limit, path: &Path, found: &mut Findings) {
+    let rates = [limit.requests, limit.input_tokens, limit.output_tokens, limit.tokens];
+    let has_rate = rates.iter().any(Option::is_some);
+    let bounds_output = limit.output_tokens.is_some() || limit.tokens.is_some();
+    if !has_rate && limit.concurrent.is_none() && limit.concurrent_streams.is_none() {
+        let hint = "add `requests`, `input_tokens`, `output_tokens`, `tokens`, `concurrent` or `concurrent_streams`";
+        found.add(path.clone(), "bounds nothing", hint);
+    }
+    if limit.burst.is_some() && !has_rate {
+        found.add(path.member("burst"), "has no rate to be of", "remove it, or add a rate, as in `requests: 600/m`");
+    }
+    if limit.reserve != crate::document::Reserve::default() && !bounds_output {
+        let hint = "remove it, or add `output_tokens` or `tokens`";
+        found.add(path.member("reserve"), "has no output tokens to be of", hint);
+    }
+}
+
+/// A limit that names what is not there would do nothing, and its writer believe that it does.
+fn named(document: &Document, limit: &Limit, path: &Path, found: &mut Findings) {
+    let path = path.member("for");
+    if let Some(provider) = &limit.scope.provider
+        && !document.providers.iter().any(|declared| provider.matches(declared.name.as_str()))
+    {
+        let hint = propose(provider.as_str(), document.providers.iter().map(|declared| declared.name.as_str()));
+        let message = format!("`{provider}` is the name of no provider");
+        let problem = Problem::new(path.member("provider"), message, hint);
+        found.add_resting_on(vec![Path::root().member("providers")], problem);
+    }
+    if let Some(model) = limit.scope.model.as_ref().filter(|_| !document.models.is_empty())
+        && !document.models.iter().any(|declared| declared.name.overlaps(model))
+    {
+        let message = format!("`{model}` is the name of no model in `models`");
+        let problem = Problem::new(path.member("model"), message, "add the model, or mend the name");
+        found.add_resting_on(vec![Path::root().member("models")], problem);
+    }
+    // Of a team that the store owns, the file does not know the projects.
+    let team = limit.scope.team.as_ref().filter(|team| team.is_exact());
+    let team = team.and_then(|name| document.teams.iter().find(|team| team.name.as_str() == name.as_str()));
+    if let Some(team) = team {
+        of_team(team, "project", limit.scope.project.as_ref(), &team.projects, &path, found);
+        of_team(team, "environment", limit.scope.environment.as_ref(), &team.environments, &path, found);
+    }
+    if limit.scope.tag.is_some() || limit.each.iter().any(|each| matches!(each, Dimension::Tag(_))) {
+        tags_kept(document, limit, &path, found);
+    }
+}
+
+fn of_team(team: &Team, what: &str, named: Option<&Pattern>, has: &[Name], path: &Path, found: &mut Findings) {
+    let Some(named) = named.filter(|named| !has.iter().any(|name| named.matches(name.as_str()))) else { return };
+    let message = format!("the team `{}` has no {what} `{named}`", team.name);
+    let hint = format!("add it to the team's `{what}s`, or mend the name");
+    found.add_resting_on(vec![Path::root().member("teams")], Problem::new(path.member(what), message, hint));
+}
+
+/// Tags that no policy keeps are not seen by limits either.
+fn tags_kept(document: &Document, limit: &Limit, path: &Path, found: &mut Findings) {
+    let policies = document.teams.iter().filter_map(|team| team.tags.as_ref()).chain([&document.identity.tags]);
+    let allowed: Vec<&Pattern> = policies.flat_map(|tags| &tags.allow).collect();
+    let counted = limit.each.iter().filter_map(|each| match each {
+        Dimension::Tag(name) => Some(name.as_str()),
+        _ => None,
+    });
+    let stated = limit.scope.tag.iter().map(|tag| tag.as_str().split('=').next().unwrap_or_default());
+    for name in counted.chain(stated).filter(|name| !name.contains('*')) {
+        if !allowed.iter().any(|pattern| pattern.matches(name)) {
+            let message = format!("no policy for tags keeps `{name}`");
+            let problem = Problem::new(path.member("tag"), message, "add the name to `identity.tags.allow`");
+            let rests_on = vec![Path::root().member("identity"), Path::root().member("teams")];
+            found.add_resting_on(rests_on, problem);
+        }
+    }
+}

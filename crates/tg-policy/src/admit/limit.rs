@@ -1,0 +1,322 @@
+//! Limits as configured: which calls each is for, what it counts apart, and how much it lets through.
+
+use super::counters::{Ask, Counters, Hold, Key};
+use super::{Denied, Estimate, Rate, denied};
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+use tg_kernel::pattern;
+use tg_kernel::principal::Attribution;
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Measure {
+    /// Calls that begin.
+    Requests,
+    /// Input tokens, without those read from a prompt cache.
+    InputTokens,
+    /// Output tokens.
+    OutputTokens,
+    /// Both.
+    Tokens,
+    /// Calls at a time.
+    Calls,
+    /// Streamed calls at a time.
+    Streams,
+}
+
+impl Measure {
+    /// So many of them, in words.
+    fn counted(self, number: u64) -> String {
+        let (one, more, tail) = match self {
+            Self::Requests => ("request", "requests", ""),
+            Self::InputTokens => ("input token", "input tokens", ""),
+            Self::OutputTokens => ("output token", "output tokens", ""),
+            Self::Tokens => ("token", "tokens", ""),
+            Self::Calls => ("call", "calls", " at a time"),
+            Self::Streams => ("stream", "streams", " at a time"),
+        };
+        format!("{number} {}{tail}", if number == 1 { one } else { more })
+    }
+}
+
+/// How much is let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// So much in a period.
+    Rate(Rate),
+    /// So many at a time.
+    AtMost(u64),
+}
+
+/// One bound of a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// What is counted.
+    pub measure: Measure,
+    /// How much is let through.
+    pub size: Size,
+}
+
+/// By what a limit counts apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dimension {
+    /// Each team.
+    Team,
+    /// Each project of each team.
+    Project,
+    /// Each environment of each team.
+    Environment,
+    /// Each key.
+    Key,
+    /// Each model, by the name that callers write.
+    Model,
+    /// Each provider.
+    Provider,
+    /// Each value of a tag.
+    Tag(String),
+}
+
+impl Dimension {
+    fn noun(&self) -> String {
+        match self {
+            Self::Team => "team".to_owned(),
+            Self::Project => "project".to_owned(),
+            Self::Environment => "environment".to_owned(),
+            Self::Key => "key".to_owned(),
+            Self::Model => "model".to_owned(),
+            Self::Provider => "provider".to_owned(),
+            Self::Tag(name) => format!("value of the tag '{name}'"),
+        }
+    }
+}
+
+/// For which calls a limit is. What is `None` does not matter; texts are patterns with `*`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the fields are those of a call")]
+pub struct Scope {
+    pub team: Option<String>,
+    pub project: Option<String>,
+    pub environment: Option<String>,
+    pub key: Option<String>,
+    pub model: Option<String>,
+    pub provider: Option<String>,
+    /// `name` or `name=value`, as tags stand in the ledger.
+    pub tag: Option<String>,
+}
+
+/// How many output tokens are reserved for a call whose answer is yet to come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reserve {
+    /// As many as calls of the model usually need, and no more than the call allows. What is missing is owed afterwards.
+    #[default]
+    Usual,
+    /// As many as the call allows.
+    Most,
+}
+
+/// What a limit does with a call that it has no room for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Refuses it.
+    #[default]
+    Enforce,
+    /// Lets it pass, and counts that it would not have.
+    Observe,
+}
+
+/// One limit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limit {
+    /// Its name: unique, and shown to callers. What was counted under a name stays counted over a reload.
+    pub name: Arc<str>,
+    /// For which calls it is.
+    pub scope: Scope,
+    /// By what it counts apart; empty: all its calls together.
+    pub each: Vec<Dimension>,
+    /// What it bounds; at least one.
+    pub bounds: Vec<Bound>,
+    /// How output is reserved.
+    pub reserve: Reserve,
+    /// Whether it refuses.
+    pub mode: Mode,
+}
+
+/// What limits want to know of a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// To whom it is booked.
+    pub attribution: &'a Attribution,
+    /// The model that the caller names.
+    pub model: &'a str,
+    /// The provider of the try that is about to leave; `None` before one was chosen.
+    pub provider: Option<&'a str>,
+    /// Whether a stream is asked for.
+    pub stream: bool,
+    /// What it may use.
+    pub estimate: Estimate,
+}
+
+/// How much of one bound was left when a call was let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What is counted.
+    pub measure: Measure,
+    /// The bound's size: what can be had at once, or at a time.
+    pub limit: u64,
+    /// What is left of it.
+    pub remaining: u64,
+    /// How long until all of it is back.
+    pub reset: Duration,
+}
+
+impl Standing {
+    /// Which of two has less room, by its share of the whole.
+    #[must_use]
+    pub fn cmp_room(&self, other: &Self) -> std::cmp::Ordering {
+        let share = |of: &Self, whole: &Self| u128::from(of.remaining) * u128::from(whole.limit);
+        share(self, other).cmp(&share(other, self))
+    }
+}
+
+/// The limits of a configuration: those of calls, and those of tries at a provider, which are looked at for each try.
+#[derive(Debug, Default)]
+pub struct Limits {
+    calls: Vec<Limit>,
+    tries: Vec<Limit>,
+}
+
+impl Limits {
+    /// Takes the limits in the order in which they stand in the configuration.
+    #[must_use]
+    pub fn new(limits: impl IntoIterator<Item = Limit>) -> Self {
+        let (tries, calls) = limits.into_iter().partition(Limit::is_of_tries);
+        Self { calls, tries }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.calls.is_empty() && self.tries.is_empty()
+    }
+
+    /// Whether any limit counts tokens: then a call must be weighed.
+    #[must_use]
+    pub fn weigh(&self) -> bool {
+        let tokens = |measure| matches!(measure, Measure::InputTokens | Measure::OutputTokens | Measure::Tokens);
+        self.calls.iter().chain(&self.tries).flat_map(|limit| &limit.bounds).any(|bound| tokens(bound.measure))
+    }
+
+    /// Takes what a call needs of every limit that does not name providers, or nothing.
+    ///
+    /// # Errors
+    /// When one of them has no room.
+    pub fn admit_call(&self, facts: &Facts<'_>, counters: &Counters, now: Duration) -> Result<Hold, Denied> {
+        reserve(&self.calls, facts, counters, now)
+    }
+
+    /// Takes what a try needs of the limits that name providers, or nothing.
+    ///
+    /// # Errors
+    /// As [`Limits::admit_call`]; another provider may have room.
+    pub fn admit_try(&self, facts: &Facts<'_>, counters: &Counters, now: Duration) -> Result<Hold, Denied> {
+        reserve(&self.tries, facts, counters, now)
+    }
+}
+
+fn reserve(limits: &[Limit], facts: &Facts<'_>, counters: &Counters, now: Duration) -> Result<Hold, Denied> {
+    let mut asks = Vec::new();
+    for (number, limit) in limits.iter().enumerate().filter(|(_, limit)| limit.is_for(facts)) {
+        for bound in &limit.bounds {
+            if let Some(units) = limit.units(bound.measure, facts) {
+                let key = limit.key(bound.measure, facts, counters);
+                asks.push(Ask { limit: number, name: &limit.name, mode: limit.mode, key, bound: *bound, units });
+            }
+        }
+    }
+    if asks.is_empty() {
+        return Ok(Hold::default());
+    }
+    counters.reserve(&asks, now).map_err(|full| denied(limits, &full))
+}
+
+impl Limit {
+    fn is_of_tries(&self) -> bool {
+        self.scope.provider.is_some() || self.each.contains(&Dimension::Provider)
+    }
+
+    fn is_for(&self, facts: &Facts<'_>) -> bool {
+        let Scope { team, project, environment, key, model, provider, tag } = &self.scope;
+        let booked = facts.attribution;
+        let fits = |wanted: &Option<String>, found: Option<&str>| {
+            wanted.as_ref().is_none_or(|wanted| found.is_some_and(|found| pattern::matches(wanted, found)))
+        };
+        fits(team, Some(&booked.team))
+            && fits(project, booked.project.as_deref())
+            && fits(environment, booked.environment.as_deref())
+            && fits(key, Some(&booked.key_id))
+            && fits(model, Some(facts.model))
+            && fits(provider, facts.provider)
+            && tag.as_ref().is_none_or(|wanted| booked.tags.iter().any(|tag| pattern::matches(wanted, tag)))
+    }
+
+    /// What a call takes of a measure; `None` where the measure does not count it.
+    fn units(&self, measure: Measure, facts: &Facts<'_>) -> Option<u64> {
+        let Estimate { input, output_usual, output_most } = facts.estimate;
+        let output = match self.reserve {
+            Reserve::Usual => output_usual,
+            Reserve::Most => output_most,
+        };
+        let tokens = match measure {
+            Measure::Requests | Measure::Calls => return Some(1),
+            Measure::Streams => return facts.stream.then_some(1),
+            Measure::InputTokens => input,
+            Measure::OutputTokens => output,
+            Measure::Tokens => input.saturating_add(output),
+        };
+        // Operations that use no tokens are not held up by who used many.
+        (tokens > 0).then_some(tokens)
+    }
+
+    /// Which of a limit's counts a call is counted in. What a call does not have counts as one value of its own.
+    fn key(&self, measure: Measure, facts: &Facts<'_>, counters: &Counters) -> Key {
+        let booked = facts.attribution;
+        let mut key = counters.key(&self.name, measure);
+        for dimension in &self.each {
+            let absent = "";
+            match dimension {
+                Dimension::Team => key.add(&booked.team),
+                // Teams have projects and environments of the same name.
+                Dimension::Project => {
+                    key.add(&booked.team);
+                    key.add(booked.project.as_deref().unwrap_or(absent));
+                }
+                Dimension::Environment => {
+                    key.add(&booked.team);
+                    key.add(booked.environment.as_deref().unwrap_or(absent));
+                }
+                Dimension::Key => key.add(&booked.key_id),
+                Dimension::Model => key.add(facts.model),
+                Dimension::Provider => key.add(facts.provider.unwrap_or(absent)),
+                Dimension::Tag(name) => {
+                    let value = booked.tags.iter().find_map(|tag| tag.strip_prefix(name.as_str())?.strip_prefix('='));
+                    key.add(value.unwrap_or(absent));
+                }
+            }
+        }
+        key.finish()
+    }
+
+    /// `600 requests in 60 s for each key of team 'search'`.
+    pub(super) fn describe(&self, measure: Measure, size: Size) -> String {
+        let mut text = match size {
+            Size::AtMost(most) => measure.counted(most),
+            Size::Rate(rate) => format!("{} in {}", measure.counted(rate.amount), super::shown(rate.period)),
+        };
+        let each: Vec<String> = self.each.iter().map(Dimension::noun).collect();
+        if !each.is_empty() {
+            let _ = write!(text, " for each {}", each.join(" and "));
+        }
+        text
+    }
+}

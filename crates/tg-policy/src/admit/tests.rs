@@ -1,0 +1,288 @@
+//! Limits against what they promise: all or nothing, counted apart, given back, in words that help.
+
+use super::{
+    Bound, Counters, Dimension, Estimate, Facts, Hold, Limit, Limits, Measure, Mode, Rate, Reserve, Scope, Size, Used,
+};
+use proptest::prelude::*;
+use std::sync::Arc;
+use std::time::Duration;
+use tg_kernel::fault::{Class, Fault, Retry};
+use tg_kernel::principal::Attribution;
+
+fn limit(name: &str, each: &[Dimension], bounds: &[(Measure, u64)]) -> Limit {
+    let bound = |(measure, amount): &(Measure, u64)| {
+        let size = match measure {
+            Measure::Calls | Measure::Streams => Size::AtMost(*amount),
+            _ => Size::Rate(Rate { amount: *amount, period: Duration::from_secs(60), burst: *amount }),
+        };
+        Bound { measure: *measure, size }
+    };
+    Limit {
+        name: name.into(),
+        scope: Scope::default(),
+        each: each.to_vec(),
+        bounds: bounds.iter().map(bound).collect(),
+        reserve: Reserve::Usual,
+        mode: Mode::Enforce,
+    }
+}
+
+fn booked(team: &str, key: &str, tags: &[&str]) -> Attribution {
+    Attribution {
+        key_id: key.into(),
+        team: team.into(),
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        ..Attribution::default()
+    }
+}
+
+fn facts(attribution: &Attribution) -> Facts<'_> {
+    let estimate = Estimate { input: 100, output_usual: 50, output_most: 500 };
+    Facts { attribution, model: "m", provider: None, stream: false, estimate }
+}
+
+struct Bench {
+    limits: Limits,
+    counters: Counters,
+}
+
+impl Bench {
+    fn of(limits: impl IntoIterator<Item = Limit>) -> Self {
+        Self { limits: Limits::new(limits), counters: Counters::default() }
+    }
+
+    fn admit(&self, facts: &Facts<'_>, second: u64) -> Result<Hold, Fault> {
+        self.limits.admit_call(facts, &self.counters, Duration::from_secs(second)).map_err(Fault::from)
+    }
+
+    /// How many of a hundred calls are let through.
+    fn passed(&self, attribution: &Attribution, second: u64) -> usize {
+        (0..100).filter(|_| self.admit(&facts(attribution), second).is_ok()).count()
+    }
+}
+
+#[test]
+fn a_limit_counts_apart_what_it_is_told_to() {
+    let (red, blue) = (booked("red", "k1", &["user=ann", "x"]), booked("blue", "k2", &["user=bob"]));
+    let other = booked("red", "k3", &["user=ann"]);
+    for (each, of_red, of_other, of_blue) in [
+        (vec![], 10, 0, 0),
+        (vec![Dimension::Team], 10, 0, 10),
+        (vec![Dimension::Key], 10, 10, 10),
+        (vec![Dimension::Tag("user".to_owned())], 10, 0, 10),
+        (vec![Dimension::Tag("none".to_owned())], 10, 0, 0),
+        (vec![Dimension::Model], 10, 0, 0),
+        (vec![Dimension::Project], 10, 0, 10),
+        (vec![Dimension::Team, Dimension::Key], 10, 10, 10),
+    ] {
+        let bench = Bench::of([limit("l", &each, &[(Measure::Requests, 10)])]);
+        let passed = [&red, &other, &blue].map(|caller| bench.passed(caller, 0));
+        assert_eq!(passed, [of_red, of_other, of_blue], "{each:?}");
+    }
+}
+
+#[test]
+fn a_limit_is_for_the_calls_that_it_names() {
+    let red = booked("red", "k1", &["user=ann"]);
+    let text = |text: &str| Some(text.to_owned());
+    for (scope, is_for) in [
+        (Scope::default(), true),
+        (Scope { team: text("red"), ..Scope::default() }, true),
+        (Scope { team: text("r*"), model: text("m"), key: text("k1"), ..Scope::default() }, true),
+        (Scope { team: text("blue"), ..Scope::default() }, false),
+        (Scope { project: text("*"), ..Scope::default() }, false),
+        (Scope { tag: text("user=*"), ..Scope::default() }, true),
+        (Scope { tag: text("user=bob"), ..Scope::default() }, false),
+    ] {
+        let bench = Bench::of([Limit { scope: scope.clone(), ..limit("l", &[], &[(Measure::Requests, 1)]) }]);
+        assert_eq!(bench.passed(&red, 0) == 1, is_for, "{scope:?}");
+    }
+}
+
+#[test]
+fn either_all_limits_give_or_none_is_touched() {
+    let bench =
+        Bench::of([limit("wide", &[], &[(Measure::Requests, 100)]), limit("narrow", &[], &[(Measure::Calls, 1)])]);
+    let red = booked("red", "k", &[]);
+    let first = bench.admit(&facts(&red), 0).unwrap();
+    for _ in 0..50 {
+        assert!(bench.admit(&facts(&red), 0).unwrap_err().message.contains("'narrow'"));
+    }
+    bench.counters.settle(first, Used::default(), Duration::ZERO);
+    let second = bench.admit(&facts(&red), 0).unwrap();
+    let requests = second.standings().iter().find(|standing| standing.measure == Measure::Requests).unwrap();
+    assert_eq!(requests.remaining, 98, "the refused ones took nothing");
+}
+
+#[test]
+fn tokens_are_reserved_and_set_right_when_the_call_ends() {
+    let bench = Bench::of([limit("l", &[], &[(Measure::Tokens, 1_000), (Measure::OutputTokens, 10_000)])]);
+    let red = booked("red", "k", &[]);
+    let remaining = || {
+        let hold = bench.admit(&facts(&red), 0).unwrap();
+        let standings: Vec<u64> = hold.standings().iter().map(|standing| standing.remaining).collect();
+        bench.counters.settle(hold, Used::default(), Duration::ZERO);
+        (standings[0], standings[1])
+    };
+    assert_eq!(remaining(), (850, 9_950));
+    let hold = bench.admit(&facts(&red), 0).unwrap();
+    bench.counters.settle(hold, Used { input: 30, output: 10 }, Duration::ZERO);
+    assert_eq!(remaining(), (810, 9_940));
+    let hold = bench.admit(&facts(&red), 0).unwrap();
+    bench.counters.settle(hold, Used { input: 100, output: 2_060 }, Duration::ZERO);
+    let refused = bench.admit(&facts(&red), 0).unwrap_err();
+    // 1200 too much was used: 60 s for each thousand, until 150 are there again.
+    assert_eq!(refused.retry, Retry::After(Duration::from_millis(81_000)));
+    assert_eq!((refused.class, refused.code), (Class::Limited, "limit_reached"));
+    assert_eq!(
+        refused.message,
+        "The limit 'l' is reached: 1000 tokens in 1 min. This call needs about 150, 0 are left. Try again in 1 min 21 s."
+    );
+    assert!(bench.admit(&facts(&red), 81).is_ok(), "and then there is room");
+}
+
+#[test]
+fn the_most_that_a_call_allows_is_reserved_where_the_limit_says_so() {
+    let usual = limit("l", &[], &[(Measure::OutputTokens, 1_000)]);
+    let most = Limit { reserve: Reserve::Most, ..usual.clone() };
+    let red = booked("red", "k", &[]);
+    assert_eq!((Bench::of([usual]).passed(&red, 0), Bench::of([most]).passed(&red, 0)), (20, 2));
+}
+
+#[test]
+fn of_several_full_limits_the_one_that_opens_last_is_told() {
+    let slow = Limit {
+        bounds: vec![Bound {
+            measure: Measure::Requests,
+            size: Size::Rate(Rate { amount: 1, period: Duration::from_secs(3600), burst: 1 }),
+        }],
+        ..limit("slow", &[Dimension::Key], &[])
+    };
+    let bench = Bench::of([limit("fast", &[], &[(Measure::Requests, 1)]), slow]);
+    let red = booked("red", "k", &[]);
+    assert_eq!(bench.passed(&red, 0), 1);
+    let refused = bench.admit(&facts(&red), 0).unwrap_err();
+    assert_eq!(refused.retry, Retry::After(Duration::from_secs(3600)));
+    assert!(refused.message.contains("'slow' is reached: 1 request in 1 h for each key"), "{}", refused.message);
+    let refusals = bench.counters.refusals();
+    assert_eq!(refusals, [("fast".into(), 100), ("slow".into(), 100)]);
+}
+
+#[test]
+fn streams_are_counted_as_such_and_what_uses_no_tokens_is_not_held_up() {
+    let bench = Bench::of([limit("l", &[], &[(Measure::Streams, 1), (Measure::Tokens, 10)])]);
+    let red = booked("red", "k", &[]);
+    let streamed = Facts { stream: true, ..facts(&red) };
+    let going = bench.admit(&streamed, 0).unwrap();
+    assert!(bench.admit(&streamed, 0).is_err());
+    let count = Facts { estimate: Estimate::default(), ..facts(&red) };
+    assert!(bench.admit(&count, 0).unwrap().standings().is_empty());
+    bench.counters.settle(going, Used { input: 5, output: 0 }, Duration::ZERO);
+    assert!(bench.admit(&streamed, 1).is_err(), "the tokens are all taken");
+}
+
+#[test]
+fn a_limit_that_observes_refuses_nothing_and_says_what_it_would_have() {
+    let bench = Bench::of([Limit { mode: Mode::Observe, ..limit("l", &[], &[(Measure::Requests, 10)]) }]);
+    let red = booked("red", "k", &[]);
+    assert_eq!(bench.passed(&red, 0), 100);
+    assert_eq!(bench.counters.refusals(), [("l".into(), 90)]);
+    assert!(bench.admit(&facts(&red), 0).unwrap().standings().is_empty(), "callers are not told");
+}
+
+#[test]
+fn limits_that_name_providers_are_for_tries() {
+    let of_provider = Limit { each: vec![Dimension::Provider], ..limit("p", &[], &[(Measure::Requests, 1)]) };
+    let bench = Bench::of([of_provider]);
+    let red = booked("red", "k", &[]);
+    assert_eq!(bench.passed(&red, 0), 100, "not for calls");
+    let at = |provider| Facts { provider: Some(provider), ..facts(&red) };
+    let attempt = |provider| bench.limits.admit_try(&at(provider), &bench.counters, Duration::ZERO);
+    assert!(attempt("a").is_ok() && attempt("b").is_ok());
+    assert!(attempt("a").is_err());
+}
+
+#[test]
+fn counts_from_which_nothing_is_missing_are_forgotten_when_there_is_no_room() {
+    let bench = Bench::of([limit("l", &[Dimension::Key], &[(Measure::Requests, 2)])]);
+    for number in 0..(1u32 << 18) + 10 {
+        let caller = booked("red", &number.to_string(), &[]);
+        assert!(number > 1 << 18 || bench.admit(&facts(&caller), 0).is_ok(), "{number}");
+    }
+    assert!(bench.counters.len() <= (1 << 18) + 1, "all others are counted together");
+    let late = booked("red", "late", &[]);
+    assert!(bench.passed(&late, 0) <= 2, "and share what one may have");
+    assert_eq!(bench.passed(&late, 3600), 2);
+    assert_eq!(bench.counters.len(), 1);
+}
+
+#[test]
+fn however_many_ask_at_once_no_more_than_the_bound_gets_through() {
+    let bench = Arc::new(Bench::of([limit("l", &[], &[(Measure::Requests, 500), (Measure::Calls, 10_000)])]));
+    let threads: Vec<_> = (0..8)
+        .map(|_| {
+            let bench = Arc::clone(&bench);
+            std::thread::spawn(move || (0..10).map(|_| bench.passed(&booked("red", "k", &[]), 0)).sum::<usize>())
+        })
+        .collect();
+    assert_eq!(threads.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>(), 500);
+}
+
+/// What may happen to a limit on tokens.
+#[derive(Clone, Debug)]
+enum Event {
+    /// So many milliseconds pass.
+    Wait(u64),
+    /// A call comes that is taken to need so much.
+    Call(u64),
+    /// The oldest call that goes on ends, having used so much.
+    End(u64),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        (0u64..5_000).prop_map(Event::Wait),
+        (1u64..300).prop_map(Event::Call),
+        (0u64..300).prop_map(Event::End),
+    ]
+}
+
+proptest! {
+    /// Against a reference that keeps the whole history, and works out the level anew each time by stepping through it
+    /// millisecond by millisecond.
+    #[test]
+    fn a_limit_lets_through_what_a_plain_reference_does(events in proptest::collection::vec(event(), 1..60)) {
+        let rate = Rate { amount: 500, period: Duration::from_secs(1), burst: 400 };
+        let bound = Bound { measure: Measure::InputTokens, size: Size::Rate(rate) };
+        let bench = Bench::of([Limit { bounds: vec![bound], ..limit("l", &[], &[]) }]);
+        let red = booked("red", "k", &[]);
+        let (mut now, mut level, mut going) = (0u64, 800i64, std::collections::VecDeque::new());
+        for event in events {
+            match event {
+                Event::Wait(millis) => {
+                    now += millis;
+                    // In halves of a token: 500 a second is half a one each millisecond.
+                    (0..millis).for_each(|_| level = (level + 1).min(800));
+                }
+                Event::Call(units) => {
+                    let fits = level >= 2 * i64::try_from(units).unwrap() || level == 800;
+                    let estimate = Estimate { input: units, ..Estimate::default() };
+                    let facts = Facts { estimate, ..facts(&red) };
+                    let taken = bench.limits.admit_call(&facts, &bench.counters, Duration::from_millis(now));
+                    prop_assert_eq!(taken.is_ok(), fits, "{} at {}", units, level);
+                    if let Ok(hold) = taken {
+                        level -= 2 * i64::try_from(units).unwrap();
+                        prop_assert_eq!(hold.standings()[0].remaining, u64::try_from(level.div_euclid(2)).unwrap_or(0));
+                        going.push_back((hold, units));
+                    }
+                }
+                Event::End(used) => {
+                    let Some((hold, reserved)) = going.pop_front() else { continue };
+                    bench.counters.settle(hold, Used { input: used, output: 0 }, Duration::from_millis(now));
+                    let back = i64::try_from(reserved).unwrap() - i64::try_from(used).unwrap();
+                    level = (level + 2 * back).min(800);
+                }
+            }
+        }
+    }
+}
