@@ -13,6 +13,7 @@ mod exchange;
 mod media;
 mod options;
 mod personalities;
+mod places;
 mod play;
 mod refusal;
 mod reply;
@@ -23,6 +24,8 @@ mod signature;
 mod sigv4;
 mod sts;
 mod vector;
+mod web_identity;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -33,9 +36,12 @@ pub use options::{
     AwsKey, DEFAULT_ACCESS_KEY_ID, DEFAULT_KEY, DEFAULT_REGION, DEFAULT_SECRET_ACCESS_KEY, SimOptions, Urls,
 };
 pub use personalities::bedrock::{ControlPlane, Profile};
+pub use places::{CONTAINER_TOKEN, Places, SSO_TOKEN};
 pub use reply::{DEFAULT_TOKENS, THINKING_TOKENS};
 pub use sigv4::{SignatureFlaw, SignedRequest, verify};
 pub use sts::{Assumed, Sts};
+pub use web_identity::WEB_IDENTITY_TOKEN;
+pub use witness::{Witness, Witnessed};
 
 use personalities::bedrock::PREFIX;
 use server::{Shared, accept, connection};
@@ -65,12 +71,16 @@ pub struct Sim {
     pub sts: Sts,
     /// The application inference profiles of the simulated AWS account.
     pub control: ControlPlane,
+    /// What the simulated machine gave.
+    pub places: Places,
+    /// Signed requests, where [`SimOptions::keep_signed`] has them kept.
+    pub witness: Witness,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Sim {
-    /// Starts all four personalities and STS on one thread of their own. They accept calls when this returns.
+    /// Starts all four personalities, STS and the machine's places on one thread of their own. They accept calls when this returns.
     ///
     /// # Errors
     /// If a port cannot be bound or the thread not started.
@@ -78,7 +88,7 @@ impl Sim {
         let books = Books::new(options.entries_max, options.details_max);
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
-        for port in options.ports.into_iter().chain([0]) {
+        for port in options.ports.into_iter().chain([0, 0]) {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
             listener.set_nonblocking(true)?;
             addresses.push(format!("http://{}", listener.local_addr()?));
@@ -88,16 +98,26 @@ impl Sim {
         let mut url = || next.next().unwrap_or_default();
         let bedrock = url();
         let bedrock_control = format!("{bedrock}{PREFIX}");
-        let urls = Urls { bedrock, bedrock_control, anthropic: url(), openai: url(), compatible: url(), sts: url() };
+        let (anthropic, openai, compatible) = (url(), url(), url());
+        let urls = Urls { bedrock, bedrock_control, anthropic, openai, compatible, sts: url(), places: url() };
         let (sts, control, clock) = (Sts::default(), ControlPlane::default(), SystemClock::new());
-        let shared = Shared { options, books: books.clone(), sts: sts.clone(), clock, control: control.clone() };
+        let (places, witness) = (Places::default(), Witness::new(options.keep_signed));
+        let shared = Shared {
+            options,
+            books: books.clone(),
+            sts: sts.clone(),
+            clock,
+            control: control.clone(),
+            places: places.clone(),
+            witness: witness.clone(),
+        };
         let shared = Arc::new(shared);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("tg-sim".to_owned()).spawn(move || {
             runtime.block_on(serve(listeners, shared, stopped));
         })?;
-        Ok(Self { urls, books, sts, control, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { urls, books, sts, control, places, witness, stop: Some(stop), thread: Some(thread) })
     }
 }
 
@@ -113,7 +133,11 @@ async fn serve(listeners: Vec<TcpListener>, shared: Arc<Shared>, stopped: onesho
         }
     }
     if let Some(Ok(listener)) = listeners.next().map(tokio::net::TcpListener::from_std) {
+        let shared = Arc::clone(&shared);
         doors.spawn(accept(listener, move |stream| crate::sts::connection(stream, Arc::clone(&shared))));
+    }
+    if let Some(Ok(listener)) = listeners.next().map(tokio::net::TcpListener::from_std) {
+        doors.spawn(accept(listener, move |stream| crate::places::connection(stream, Arc::clone(&shared))));
     }
     // An error means that the handle is gone, which stops the simulators as well.
     let _ = stopped.await;

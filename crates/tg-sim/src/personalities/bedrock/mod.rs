@@ -51,7 +51,9 @@ pub(crate) fn authenticate(received: &Received, shared: &Shared) -> Result<(), R
         body: &received.body,
     };
     let keys = [shared.options.aws_keys.clone(), shared.sts.keys()].concat();
-    verify(&signed, &keys, &shared.options.region, "bedrock", shared.clock.now()).map_err(|flaw| {
+    let verdict = verify(&signed, &keys, &shared.options.region, "bedrock", shared.clock.now());
+    shared.witness.saw(&signed, &keys, verdict.is_ok());
+    verdict.map_err(|flaw| {
         let name = match flaw {
             SignatureFlaw::UnknownKey => "UnrecognizedClientException",
             SignatureFlaw::Incomplete(_) => "IncompleteSignatureException",
