@@ -110,7 +110,15 @@ impl House {
     /// # Errors
     /// When one of them does not start.
     pub fn start(program: &Path) -> Result<Self> {
-        let sim = Sim::start(SimOptions::default())?;
+        Self::with(program, SimOptions::default())
+    }
+
+    /// Starts both, with other options of the providers.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub fn with(program: &Path, options: SimOptions) -> Result<Self> {
+        let sim = Sim::start(options)?;
         let folder = tempfile::Builder::new().prefix("tallygate-prices-").tempdir()?;
         let prices = folder.path().join("proof.json");
         std::fs::write(&prices, price_file().to_string())?;
@@ -192,17 +200,20 @@ fn document(sim: &Sim, prices: &Path) -> String {
     let urls = &sim.urls;
     let mut text = format!(
         "providers:\n\
-         - {{ name: bedrock, kind: bedrock, region: us-east-1, base_url: '{}', credentials: \
+         - {{ name: bedrock, kind: bedrock, region: us-east-1, base_url: '{}', control_url: '{}', credentials: \
          {{ access_key_id: 'env:PROOF_KEY_ID', secret_access_key: 'env:PROOF_SECRET' }} }}\n\
          - {{ name: anthropic, kind: anthropic, base_url: '{}', api_key: 'env:PROOF_KEY' }}\n\
          - {{ name: openai, kind: openai, base_url: '{}/v1', api_key: 'env:PROOF_KEY' }}\n\
          - {{ name: compatible, kind: openai_compatible, base_url: '{}/v1', api_key: 'env:PROOF_KEY' }}\n",
-        urls.bedrock, urls.anthropic, urls.openai, urls.compatible
+        urls.bedrock, urls.bedrock_control, urls.anthropic, urls.openai, urls.compatible
     );
     text += &format!(
         "identity: {{ secrets_key: 'env:PROOF_SECRETS_KEY' }}\npricing: {{ overrides: '{}' }}\ntelemetry: {{ log: {{ level: warn }} }}\nmodels:\n",
         prices.display()
     );
+    for name in ["anthropic.*", "arn:aws:bedrock:*"] {
+        text += &format!("- {{ name: '{name}', targets: [{{ provider: bedrock }}] }}\n");
+    }
     for offer in OFFERS {
         for model in [Some(offer.model), offer.embedding].into_iter().flatten() {
             text += &format!("- {{ name: '{model}', targets: [{{ provider: {} }}] }}\n", offer.provider);
