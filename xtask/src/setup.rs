@@ -13,6 +13,24 @@ pub fn python() -> PathBuf {
     root().join("target/tools/venv/bin/python")
 }
 
+/// Where the programs of AWS's own world live: the AWS CLI and moto's server. Apart, as the AWS CLI demands a version of
+/// botocore.
+pub fn aws_tool(name: &str) -> PathBuf {
+    root().join("target/tools/aws/bin").join(name)
+}
+
+/// The AWS SDK for Rust as a client, built: its first build takes minutes.
+///
+/// # Errors
+/// When it does not compile.
+pub fn rust_sdk() -> Result<PathBuf> {
+    let target = root().join("target/tools/aws-rust");
+    let manifest = "tests/sdk/rust/Cargo.toml";
+    let mut cargo = command("cargo", ["build", "--quiet", "--locked", "--manifest-path", manifest, "--target-dir"]);
+    finish(cargo.arg(&target))?;
+    Ok(target.join("debug/aws-rust"))
+}
+
 /// Where the Node programs live.
 pub fn node_folder() -> PathBuf {
     root().join("tests/sdk/node")
@@ -23,7 +41,8 @@ pub fn node_folder() -> PathBuf {
 /// # Errors
 /// When something cannot be installed; says what.
 pub fn everything() -> Result<()> {
-    python_sdks()?;
+    venv("venv", "requirements.txt")?;
+    venv("aws", "requirements-aws.txt")?;
     node_sdks()
 }
 
@@ -41,12 +60,13 @@ pub fn debian(probe: &[&str], packages: &[&str]) -> Result<()> {
     if works(program, arguments) { Ok(()) } else { bail!("{program} does not run, though {packages:?} are installed") }
 }
 
-/// The official SDKs for Python.
-fn python_sdks() -> Result<()> {
-    let requirements = root().join("tests/sdk/python/requirements.txt");
-    let venv = root().join("target/tools/venv");
+/// A virtual environment with what a file of `tests/sdk/python` lists.
+fn venv(name: &str, requirements: &str) -> Result<()> {
+    let requirements = root().join("tests/sdk/python").join(requirements);
+    let venv = root().join("target/tools").join(name);
+    let python = venv.join("bin/python");
     let stamp = Stamp::of(&venv.join("installed"), &[&requirements])?;
-    if stamp.is_fresh() && python().is_file() {
+    if stamp.is_fresh() && python.is_file() {
         return Ok(());
     }
     debian(&["python3", "-c", "import venv, ensurepip"], &["python3", "python3-venv"])?;
@@ -54,7 +74,7 @@ fn python_sdks() -> Result<()> {
     run("python3", [Path::new("-m"), Path::new("venv"), &venv])?;
     let pip =
         [Path::new("-m"), Path::new("pip"), Path::new("install"), Path::new("--quiet"), Path::new("-r"), &requirements];
-    finish(&mut command(&python().to_string_lossy(), pip))?;
+    finish(&mut command(&python.to_string_lossy(), pip))?;
     stamp.write()
 }
 

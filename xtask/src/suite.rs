@@ -27,7 +27,8 @@ impl Tally {
         }
     }
 
-    fn add(&mut self, other: Self) {
+    /// Counts what was counted elsewhere.
+    pub fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
     }

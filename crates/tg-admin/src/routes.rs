@@ -79,8 +79,8 @@ const FILTER: (&str, &str) = (
 
 const BY: (&str, &str) = (
     "by",
-    "By what to group, separated by commas: team, project, environment, model, key, provider, dialect, ending, tag, \
-     day, hour. Absent: totals only.",
+    "By what to group, separated by commas: team, project, environment, model, profile, key, provider, aws_session, \
+     dialect, ending, tag, day, hour. Absent: totals only.",
 );
 const LIMIT: (&str, &str) = ("limit", "How many at most: 1 to 1000. Absent: 100.");
 const BEFORE: (&str, &str) = ("before", "Only calls before this request id: the `next` of the previous page.");

@@ -10,6 +10,17 @@ use std::time::Duration;
 const OPEN: &str = "[[sim:";
 const CLOSE: &str = "]]";
 
+/// As what a stream of Bedrock may fail.
+const FAILURES: [&str; 7] = [
+    "internalServerException",
+    "modelStreamErrorException",
+    "modelTimeoutException",
+    "serviceUnavailableException",
+    "throttlingException",
+    "validationException",
+    "error",
+];
+
 /// What happens instead of an answer's head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Head {
@@ -69,6 +80,8 @@ pub(crate) struct Directive {
     pub times: Option<u64>,
     pub head: Head,
     pub broken: Option<(Break, u64)>,
+    /// As what Bedrock's streams fail: an exception's name, or `error` for a frame of that kind.
+    pub fail_as: Option<String>,
     pub tear: bool,
     pub unmetered: bool,
     pub no_done: bool,
@@ -132,6 +145,7 @@ fn apply(directive: &mut Directive, word: &str) -> Result<(), String> {
         "times" => directive.times = Some(number()?),
         "die_after" => directive.broken = broken(Break::Die)?,
         "fail_after" => directive.broken = broken(Break::Fail)?,
+        "fail_as" if FAILURES.contains(&value) => directive.fail_as = Some(value.to_owned()),
         "truncate_after" => directive.broken = broken(Break::Truncate)?,
         "hang_after" => directive.broken = broken(Break::Hang)?,
         "garbage_after" => directive.broken = broken(Break::Garbage)?,

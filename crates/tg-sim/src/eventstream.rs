@@ -37,3 +37,21 @@ pub(crate) fn exception(kind: &str, payload: &[u8], out: &mut BytesMut) {
         out,
     );
 }
+
+/// Appends the frame by which a stream fails: of an overloaded model, unless the script says otherwise.
+pub(crate) fn failure(kind: Option<&str>, out: &mut BytesMut) {
+    const MESSAGE: &str = "The model is overloaded. Try again later.";
+    match kind {
+        Some("error") => {
+            write(
+                &[(":message-type", "error"), (":error-code", "InternalError"), (":error-message", MESSAGE)],
+                b"",
+                out,
+            );
+        }
+        other => {
+            let kind = other.unwrap_or("serviceUnavailableException");
+            exception(kind, serde_json::json!({ "message": MESSAGE }).to_string().as_bytes(), out);
+        }
+    }
+}

@@ -13,6 +13,7 @@ mod exchange;
 mod media;
 mod options;
 mod personalities;
+mod places;
 mod play;
 mod refusal;
 mod reply;
@@ -23,6 +24,8 @@ mod signature;
 mod sigv4;
 mod sts;
 mod vector;
+mod web_identity;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -33,9 +36,12 @@ pub use options::{
     AwsKey, DEFAULT_ACCESS_KEY_ID, DEFAULT_KEY, DEFAULT_REGION, DEFAULT_SECRET_ACCESS_KEY, SimOptions, Urls,
 };
 pub use personalities::bedrock::{ControlPlane, Invocation, Invocations, Profile};
+pub use places::{CONTAINER_TOKEN, Places, SSO_TOKEN};
 pub use reply::{DEFAULT_TOKENS, THINKING_TOKENS};
 pub use sigv4::{SignatureFlaw, SignedRequest, verify};
 pub use sts::{Assumed, Sts};
+pub use web_identity::WEB_IDENTITY_TOKEN;
+pub use witness::{Witness, Witnessed};
 
 use personalities::bedrock::PREFIX;
 use server::{Shared, accept, connection};
@@ -67,12 +73,17 @@ pub struct Sim {
     pub control: ControlPlane,
     /// The asynchronous invocations of the simulated AWS account.
     pub invocations: Invocations,
+    /// What the simulated machine gave.
+    pub places: Places,
+    /// Signed requests, where [`SimOptions::keep_signed`] has them kept.
+    pub witness: Witness,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Sim {
-    /// Starts all five personalities and STS on one thread of their own. They accept calls when this returns.
+    /// Starts all five personalities, STS and the machine's places on one thread of their own. They accept calls when this
+    /// returns.
     ///
     /// # Errors
     /// If a port cannot be bound or the thread not started.
@@ -90,9 +101,11 @@ impl Sim {
         let mut url = || next.next().unwrap_or_default();
         let bedrock = url();
         let bedrock_control = format!("{bedrock}{PREFIX}");
-        let (anthropic, openai, compatible, bedrock_mantle, sts) = (url(), url(), url(), url(), url());
-        let urls = Urls { bedrock, bedrock_control, bedrock_mantle, anthropic, openai, compatible, sts };
+        let (anthropic, openai, compatible, bedrock_mantle) = (url(), url(), url(), url());
+        let (sts, places) = (url(), url());
+        let urls = Urls { bedrock, bedrock_control, bedrock_mantle, anthropic, openai, compatible, sts, places };
         let (sts, control, clock) = (Sts::default(), ControlPlane::default(), SystemClock::new());
+        let (places, witness) = (Places::default(), Witness::new(options.keep_signed));
         let invocations = Invocations::default();
         let shared = Arc::new(Shared {
             options,
@@ -101,13 +114,15 @@ impl Sim {
             clock,
             control: control.clone(),
             invocations: invocations.clone(),
+            places: places.clone(),
+            witness: witness.clone(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("tg-sim".to_owned()).spawn(move || {
             runtime.block_on(serve(listeners, shared, stopped));
         })?;
-        Ok(Self { urls, books, sts, control, invocations, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { urls, books, sts, control, invocations, places, witness, stop: Some(stop), thread: Some(thread) })
     }
 }
 
@@ -129,7 +144,11 @@ async fn serve(listeners: Vec<TcpListener>, shared: Arc<Shared>, stopped: onesho
         }
     }
     if let Some(Ok(listener)) = listeners.next().map(tokio::net::TcpListener::from_std) {
+        let shared = Arc::clone(&shared);
         doors.spawn(accept(listener, move |stream| crate::sts::connection(stream, Arc::clone(&shared))));
+    }
+    if let Some(Ok(listener)) = listeners.next().map(tokio::net::TcpListener::from_std) {
+        doors.spawn(accept(listener, move |stream| crate::places::connection(stream, Arc::clone(&shared))));
     }
     // An error means that the handle is gone, which stops the simulators as well.
     let _ = stopped.await;

@@ -30,6 +30,8 @@ pub struct SimOptions {
     pub details_max: usize,
     /// How much of a body the books keep.
     pub body_bytes_kept: usize,
+    /// Whether signed requests are kept whole, with the secrets of their keys, for [`crate::Sim::witness`].
+    pub keep_signed: bool,
 }
 
 /// The key that the default options accept.
@@ -55,6 +57,7 @@ impl Default for SimOptions {
             entries_max: 200_000,
             details_max: 512,
             body_bytes_kept: 64 * 1024,
+            keep_signed: false,
         }
     }
 }
@@ -76,4 +79,6 @@ pub struct Urls {
     pub compatible: String,
     /// AWS's STS, on a port that the system chose.
     pub sts: String,
+    /// Where a machine finds credentials (containers, instance metadata, SSO), on a port that the system chose.
+    pub places: String,
 }

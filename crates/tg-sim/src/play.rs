@@ -29,6 +29,8 @@ pub(crate) struct Served {
     pub counts: Counts,
     /// Leave out every usage figure.
     pub unmetered: bool,
+    /// As what a stream of Bedrock fails, where the script says so.
+    pub fail_as: Option<String>,
 }
 
 /// One step of a stream.

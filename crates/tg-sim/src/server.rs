@@ -6,10 +6,12 @@ use crate::directive::{Break, Head};
 use crate::exchange::{Outcome, Received};
 use crate::options::SimOptions;
 use crate::personalities::{self, Voice, bedrock::ControlPlane, bedrock::Invocations};
+use crate::places::Places;
 use crate::play::{Play, Served, Stub, Torn, Wire};
 use crate::refusal::Refusal;
 use crate::reply;
 use crate::sts::Sts;
+use crate::witness::Witness;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited, combinators::BoxBody};
@@ -37,6 +39,8 @@ pub(crate) struct Shared {
     pub clock: SystemClock,
     pub control: ControlPlane,
     pub invocations: Invocations,
+    pub places: Places,
+    pub witness: Witness,
 }
 
 /// Accepts connections until the thread's runtime ends, and serves each in a task of its own.
@@ -197,8 +201,8 @@ async fn chat(ask: Ask, wire: Box<dyn Wire>, mut ticket: Ticket, shared: &Shared
         entry.status = 200;
     });
     let created = shared.clock.now().seconds();
-    let served =
-        Served { number, model: ask.model.clone(), created, reply, counts, unmetered: ask.directive.unmetered };
+    let (unmetered, fail_as) = (ask.directive.unmetered, ask.directive.fail_as.clone());
+    let served = Served { number, model: ask.model.clone(), created, reply, counts, unmetered, fail_as };
     let headers = personalities::headers(personality, number);
     let mut response = if ask.streamed {
         let kind = wire.stream_type();

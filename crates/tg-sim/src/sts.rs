@@ -1,4 +1,4 @@
-//! AWS's STS: AssumeRole alone, strict, on a listener of its own; its sessions sign calls to Bedrock.
+//! AWS's STS: AssumeRole, and with a web identity; strict, on a listener of its own; its sessions sign calls to Bedrock.
 
 use crate::options::AwsKey;
 use crate::server::Shared;
@@ -44,6 +44,8 @@ pub struct Sts(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     granted: Vec<(Assumed, AwsKey)>,
+    /// Credentials that others gave, by a name.
+    admitted: Vec<(String, AwsKey)>,
     external_id: Option<String>,
     refusing: bool,
     refused: u64,
@@ -78,16 +80,43 @@ impl Sts {
         self.lock().delay = delay;
     }
 
+    /// From now on Bedrock takes these credentials, which others gave; the books show them as this session.
+    pub fn admit(&self, session: &str, key: AwsKey) {
+        self.lock().admitted.push((session.to_owned(), key));
+    }
+
+    pub(crate) fn is_refusing(&self) -> bool {
+        self.lock().refusing
+    }
+
     /// The keys of all sessions.
     pub(crate) fn keys(&self) -> Vec<AwsKey> {
-        self.lock().granted.iter().map(|(_, key)| key.clone()).collect()
+        let state = self.lock();
+        let granted = state.granted.iter().map(|(_, key)| key);
+        granted.chain(state.admitted.iter().map(|(_, key)| key)).cloned().collect()
+    }
+
+    /// Notes a role that was assumed; answers its keys.
+    pub(crate) fn grant(&self, assumed: Assumed) -> AwsKey {
+        let mut state = self.lock();
+        let number = state.granted.len() + 1;
+        let key = AwsKey {
+            access_key_id: format!("ASIASIMULATED{number:07}"),
+            secret_access_key: format!("simulated-session-secret-{number}"),
+            session_token: Some(format!("simulated-session-token-{number}")),
+        };
+        state.granted.push((assumed, key.clone()));
+        key
     }
 
     /// The session that signed, by the `authorization` header.
     pub(crate) fn session_of(&self, authorization: &str) -> Option<String> {
         let id = authorization.split_once("Credential=")?.1.split('/').next()?;
         let state = self.lock();
-        state.granted.iter().find(|(_, key)| key.access_key_id == id).map(|(assumed, _)| assumed.session.clone())
+        let mut granted = state.granted.iter().map(|(assumed, key)| (&assumed.session, key));
+        let mut admitted = state.admitted.iter().map(|(session, key)| (session, key));
+        let signed = |(_, key): &(&String, &AwsKey)| key.access_key_id == id;
+        granted.find(signed).or_else(|| admitted.find(signed)).map(|(session, _)| session.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -96,7 +125,7 @@ impl Sts {
 }
 
 /// A refusal: the HTTP status, the code and the words.
-type Refused = (u16, &'static str, String);
+pub(crate) type Refused = (u16, &'static str, String);
 
 /// Serves one connection.
 pub(crate) async fn connection(stream: TcpStream, shared: Arc<Shared>) {
@@ -111,7 +140,11 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Respo
     let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map(|all| all.to_bytes()).unwrap_or_default();
     let delay = shared.sts.lock().delay;
     tokio::time::sleep(delay).await;
-    let outcome = authenticate(&parts, &body, &shared).and_then(|caller| assume(&body, caller, &shared));
+    let outcome = if crate::web_identity::is_asked(&body) {
+        crate::web_identity::assume(&body, &shared)
+    } else {
+        authenticate(&parts, &body, &shared).and_then(|caller| assume(&body, caller, &shared))
+    };
     let (status, text) = match outcome {
         Ok(text) => (200, text),
         Err((status, code, message)) => {
@@ -136,7 +169,12 @@ fn authenticate(parts: &http::request::Parts, body: &Bytes, shared: &Shared) -> 
         body,
     };
     let options = &shared.options;
-    verify(&signed, &options.aws_keys, &options.region, "sts", shared.clock.now()).map_err(|flaw| {
+    // Keys of other places assume roles, those of its own sessions do not: nobody here chains roles.
+    let keys = [options.aws_keys.clone(), shared.sts.lock().admitted.iter().map(|(_, key)| key.clone()).collect()];
+    let keys = keys.concat();
+    let verdict = verify(&signed, &keys, &options.region, "sts", shared.clock.now());
+    shared.witness.saw(&signed, &keys, verdict.is_ok());
+    verdict.map_err(|flaw| {
         let code = match flaw {
             SignatureFlaw::UnknownKey => "InvalidClientTokenId",
             SignatureFlaw::Incomplete(_) => "IncompleteSignature",
@@ -151,7 +189,7 @@ fn authenticate(parts: &http::request::Parts, body: &Bytes, shared: &Shared) -> 
 fn assume(body: &Bytes, caller: String, shared: &Shared) -> Result<String, Refused> {
     let fields = fields(&String::from_utf8_lossy(body))?;
     let assumed = read(fields, caller)?;
-    let mut state = shared.sts.lock();
+    let state = shared.sts.lock();
     if state.refusing || state.external_id.is_some() && state.external_id != assumed.external_id {
         let message = format!(
             "User: arn:aws:iam::123456789012:user/sim is not authorized to perform: sts:AssumeRole on resource: {}",
@@ -159,20 +197,14 @@ fn assume(body: &Bytes, caller: String, shared: &Shared) -> Result<String, Refus
         );
         return Err((403, "AccessDenied", message));
     }
-    let number = state.granted.len() + 1;
-    let key = AwsKey {
-        access_key_id: format!("ASIASIMULATED{number:07}"),
-        secret_access_key: format!("simulated-session-secret-{number}"),
-        session_token: Some(format!("simulated-session-token-{number}")),
-    };
+    drop(state);
     let end = shared.clock.now().after(Duration::from_secs(assumed.seconds.into()));
-    let text = granted(&assumed, &key, &end.to_string());
-    state.granted.push((assumed, key));
-    Ok(text)
+    let key = shared.sts.grant(assumed.clone());
+    Ok(granted("AssumeRole", &assumed, &key, &end.to_string()))
 }
 
 /// The fields of a form, each once.
-fn fields(body: &str) -> Result<BTreeMap<String, String>, Refused> {
+pub(crate) fn fields(body: &str) -> Result<BTreeMap<String, String>, Refused> {
     let mut fields = BTreeMap::new();
     for pair in body.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -197,7 +229,7 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn invalid(message: impl Into<String>) -> Refused {
+pub(crate) fn invalid(message: impl Into<String>) -> Refused {
     (400, "ValidationError", message.into())
 }
 
@@ -246,20 +278,21 @@ fn tags(fields: &mut BTreeMap<String, String>) -> Result<BTreeMap<String, String
     if tags.len() > TAGS_MAX { Err(invalid("more than 50 tags")) } else { Ok(tags) }
 }
 
-fn granted(assumed: &Assumed, key: &AwsKey, end: &str) -> String {
+/// The answer to an action that assumes a role.
+pub(crate) fn granted(action: &str, assumed: &Assumed, key: &AwsKey, end: &str) -> String {
     let (id, secret) = (&key.access_key_id, &key.secret_access_key);
     let token = key.session_token.as_deref().unwrap_or_default();
     let role = assumed.role_arn.rsplit('/').next().unwrap_or_default();
     let session = &assumed.session;
     format!(
-        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
+        "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result>\
          <AssumedRoleUser><AssumedRoleId>AROASIMULATED:{session}</AssumedRoleId>\
          <Arn>arn:aws:sts::123456789012:assumed-role/{role}/{session}</Arn></AssumedRoleUser>\
          <Credentials><AccessKeyId>{id}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>\
          <SessionToken>{token}</SessionToken><Expiration>{end}</Expiration></Credentials>\
-         <PackedPolicySize>6</PackedPolicySize></AssumeRoleResult>\
+         <PackedPolicySize>6</PackedPolicySize></{action}Result>\
          <ResponseMetadata><RequestId>00000000-0000-4000-8000-000000000000</RequestId></ResponseMetadata>\
-         </AssumeRoleResponse>"
+         </{action}Response>"
     )
 }
 

@@ -56,3 +56,38 @@ pub(crate) fn sign_v4(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    /// The same requests that the verifiers are tested with.
+    const VECTORS: &str = include_str!("../../tg-sim/src/tests/sigv4_vectors.json");
+
+    /// What a signer adds.
+    const MADE: [&str; 3] = ["authorization", "x-amz-date", "x-amz-security-token"];
+
+    #[test]
+    fn what_botocore_signs_is_signed_the_same() {
+        let vectors: Vec<Value> = serde_json::from_str(VECTORS).unwrap();
+        for vector in vectors {
+            let text = |name: &str| vector[name].as_str().unwrap_or_default().to_owned();
+            let headers = vector["headers"].as_object().unwrap();
+            let asked = if text("query").is_empty() { String::new() } else { format!("?{}", text("query")) };
+            let uri = format!("https://{}{}{asked}", headers["host"].as_str().unwrap(), text("path"));
+            let mut request = Request::builder().method(&*text("method")).uri(uri);
+            for (name, value) in headers.iter().filter(|(name, _)| !MADE.contains(&name.as_str())) {
+                request = request.header(name, value.as_str().unwrap());
+            }
+            let mut request = request.body(Bytes::from(text("body"))).unwrap();
+            let token = vector["session_token"].as_str().map(str::to_owned);
+            let credentials = Credentials::from_keys("AKIDVECTOR", "vector-secret", token);
+            let now = Timestamp::parse("2026-11-24T03:00:00Z").unwrap();
+            sign_v4(&mut request, &credentials, "us-east-1", "bedrock", now).unwrap();
+            for name in MADE.iter().filter(|name| headers.contains_key(**name)) {
+                assert_eq!(request.headers()[*name].to_str().unwrap(), headers[*name], "{}: {name}", text("name"));
+            }
+        }
+    }
+}

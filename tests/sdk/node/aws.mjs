@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import {
+  ApplyGuardrailCommand,
   BedrockRuntimeClient,
   BedrockRuntimeServiceException,
   ConverseCommand,
@@ -69,11 +70,17 @@ class Base {
     if (kind === 'any') return true;
     if (kind === 'stream') return STREAM_ERRORS.includes(error.name);
     if (kind === 'model' && !/model/i.test(error.message)) return false;
-    return error instanceof BedrockRuntimeServiceException && NAMES[kind].includes(error.name);
+    return this.isTyped(error) && NAMES[kind].includes(error.name);
+  }
+
+  isTyped(error) {
+    return error instanceof BedrockRuntimeServiceException;
   }
 }
 
 export class Converse extends Base {
+  moreExceptions = [];
+
   part(part) {
     if (part.image) return { image: { format: 'png', source: { bytes: part.image } } };
     if (part.document) return { document: { format: 'pdf', name: part.name, source: { bytes: part.document } } };
@@ -190,6 +197,8 @@ export class Converse extends Base {
 
 // InvokeModel with Claude's own body, without Anthropic's SDK.
 export class Invoke extends Base {
+  moreExceptions = ['modelTimeoutException'];
+
   async ask(turns, options) {
     const body = JSON.stringify({ ...claude.body(turns, options), anthropic_version: 'bedrock-2023-05-31' });
     const input = { modelId: this.model, body };
@@ -240,6 +249,14 @@ export class Invoke extends Base {
     const body = Buffer.from(JSON.stringify({ ...request, anthropic_version: 'bedrock-2023-05-31' }));
     const input = { modelId: this.model, input: { invokeModel: { body } } };
     return (await this.client.send(new CountTokensCommand(input))).inputTokens;
+  }
+}
+
+export class Guardrail extends Base {
+  async apply(text) {
+    const named = { guardrailIdentifier: 'grsimulated', guardrailVersion: '1' };
+    const content = [{ text: { text } }];
+    return (await this.client.send(new ApplyGuardrailCommand({ source: 'INPUT', content, ...named }))).action;
   }
 }
 

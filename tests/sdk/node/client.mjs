@@ -10,18 +10,21 @@ for (const name of Object.keys(process.env)) {
 const { BY_DIALECT } = await import('./features.mjs');
 const { Chat, Responses, Embeddings } = await import('./openai.mjs');
 const { Messages, BedrockMessages } = await import('./anthropic.mjs');
-const { AsyncInvoke, Converse, Invoke, InvokeEmbeddings } = await import('./aws.mjs');
+const { AsyncInvoke, Converse, Guardrail, Invoke, InvokeEmbeddings } = await import('./aws.mjs');
 
 const ADAPTERS = {
   'openai-node': { chat: Chat, responses: Responses, embeddings: Embeddings },
   'anthropic-node': { messages: Messages },
   'anthropic-bedrock-node': { invoke: BedrockMessages },
-  'aws-js': { converse: Converse, invoke: Invoke, invoke_embeddings: InvokeEmbeddings, async_invoke: AsyncInvoke },
+  'aws-js': {
+    converse: Converse, invoke: Invoke, invoke_embeddings: InvokeEmbeddings, guardrail: Guardrail, async_invoke: AsyncInvoke,
+  },
 };
 // What an SDK has no way to ask for.
 const LACKING = {
   'openai-node/responses': ['stop_sequence'],
-  'anthropic-bedrock-node/invoke': ['count_tokens'],
+  // Exceptions have no type of their own there.
+  'anthropic-bedrock-node/invoke': ['count_tokens', 'stream_exceptions'],
 };
 
 function offered(sdk, dialect) {

@@ -23,6 +23,11 @@ const WEATHER = {
 const TIME = { name: 'get_time', description: 'The time in a zone', schema: closed({ zone: { type: 'string' } }) };
 const PING = { name: 'ping', description: 'Takes nothing', schema: { type: 'object', properties: {} } };
 const PERSON = closed({ name: { type: 'string' }, age: { type: 'integer' } });
+// What streams of Converse may carry; those of InvokeModel have one more.
+const EXCEPTIONS = [
+  'internalServerException', 'modelStreamErrorException', 'serviceUnavailableException', 'throttlingException',
+  'validationException',
+];
 const SIGNING_PROVIDERS = ['bedrock', 'anthropic'];
 const THINKING_MAX_TOKENS = 4000;
 const BOTH = [false, true];
@@ -251,6 +256,30 @@ async function brokenStream(adapter, directive, kind) {
 
 const stream_error_mid = (adapter) => brokenStream(adapter, 'die_after=6', 'any');
 const stream_error_event = (adapter) => brokenStream(adapter, 'fail_after=6', 'stream');
+// Every exception that a stream of Bedrock may carry, by the SDK's own class, and a frame that is none.
+async function stream_exceptions(adapter) {
+  for (const kind of [...EXCEPTIONS, ...adapter.moreExceptions, 'error']) {
+    const seen = [];
+    const prompt = `Go on [[sim: tokens=40 fail_after=6 fail_as=${kind}]]`;
+    let raised;
+    try {
+      await adapter.ask([user(prompt)], { stream: true, seen });
+    } catch (error) {
+      raised = error;
+    }
+    assert.ok(raised, `${kind}: no error was raised`);
+    assert.equal(raised.name, kind === 'error' ? 'InternalError' : kind[0].toUpperCase() + kind.slice(1));
+    if (kind !== 'error') assert.ok(adapter.isTyped(raised), `${kind} has no class of the SDK`);
+    assert.match(raised.message, /overloaded/);
+    assert.ok(seen.join(''), `${kind}: no text came before it`);
+  }
+}
+
+async function guardrail(adapter) {
+  assert.equal(await adapter.apply('hello'), 'NONE');
+  assert.equal(await adapter.apply('a forbidden word'), 'GUARDRAIL_INTERVENED');
+}
+
 const stream_truncated = (adapter) => brokenStream(adapter, 'truncate_after=6', 'any');
 
 async function count_tokens(adapter, cell) {
@@ -311,8 +340,9 @@ export const BY_DIALECT = {
   responses: { ...CHAT, tool_choice_none },
   embeddings: EMBED,
   messages: { ...CHAT, tool_choice_none, count_tokens, models, old_auth },
-  converse: { ...CHAT, count_tokens },
-  invoke: { ...CHAT, tool_choice_none, count_tokens },
+  converse: { ...CHAT, count_tokens, stream_exceptions },
+  invoke: { ...CHAT, tool_choice_none, count_tokens, stream_exceptions },
+  guardrail: { guardrail },
   invoke_embeddings: EMBED,
   async_invoke: { async_invoke, error_401 },
 };

@@ -73,8 +73,14 @@ class Base:
             and (kind != "model" or "model" in str(error).lower())
         )
 
+    @staticmethod
+    def code(error):
+        return error.response["Error"]["Code"]
+
 
 class Converse(Base):
+    more_exceptions = ()
+
     @staticmethod
     def part(part):
         if "image" in part:
@@ -207,6 +213,8 @@ class Converse(Base):
 class Invoke(Base):
     """InvokeModel with Claude's own body, without Anthropic's SDK."""
 
+    more_exceptions = ("modelTimeoutException",)
+
     def body(self, turns, options):
         body = Messages.body(self, turns, options)
         body.update(body.pop("extra_body", {}))
@@ -218,16 +226,18 @@ class Invoke(Base):
 
     part = staticmethod(Messages.part)
 
-    def ask(self, turns, stream=False, seen=None, **options):
-        body = json.dumps(self.body(turns, options))
+    def ask(self, turns, stream=False, seen=None, metadata=None, **options):
+        request = {"modelId": self.model, "body": json.dumps(self.body(turns, options))}
+        if metadata:
+            request["requestMetadata"] = json.dumps(metadata)
         if not stream:
-            whole = self.client.invoke_model(modelId=self.model, body=body)
+            whole = self.client.invoke_model(**request)
             return self.answer(json.loads(whole["body"].read()), 1)
-        return self.streamed(body, seen if seen is not None else [])
+        return self.streamed(request, seen if seen is not None else [])
 
-    def streamed(self, body, texts):
+    def streamed(self, request, texts):
         message, pieces, last = None, 0, None
-        for event in self.client.invoke_model_with_response_stream(modelId=self.model, body=body)["body"]:
+        for event in self.client.invoke_model_with_response_stream(**request)["body"]:
             event = json.loads(event["chunk"]["bytes"])
             last = event["type"]
             if last == "message_start":
@@ -290,6 +300,13 @@ class Invoke(Base):
             }
         )
         return self.client.count_tokens(modelId=self.model, input={"invokeModel": {"body": body}})["inputTokens"]
+
+
+class Guardrail(Base):
+    def apply(self, text):
+        content = [{"text": {"text": text}}]
+        named = {"guardrailIdentifier": "grsimulated", "guardrailVersion": "1"}
+        return self.client.apply_guardrail(source="INPUT", content=content, **named)["action"]
 
 
 class InvokeEmbeddings(Base):

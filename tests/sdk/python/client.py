@@ -5,7 +5,7 @@ Reads a plan (JSON) from standard input and prints one JSON line for each cell. 
 
     {"base_url": "http://…", "https_base_url": "https://…", "ca": "ca.pem", "key": "…",
      "aws": {"auth": "bearer" | "sigv4", "access_key_id": "…", "secret_access_key": "…", "region": "…"},
-     "cells": [{"id": "…", "sdk": "…", "dialect": "…", "provider": "…", "model": "…", "feature": "…"}]}
+     "aws_cli": "path of the AWS CLI", "cells": [{"id": "…", "sdk": "…", "dialect": "…", "provider": "…", "model": "…", "feature": "…"}]}
 
 A cell may have its own `base_url`, `https_base_url` and `key`. `provider` says who is behind the address, because some
 things (signatures, cached tokens) only some providers have. `"native": true` marks a provider without a gateway.
@@ -21,6 +21,7 @@ for name in [name for name in os.environ if name.startswith(("AWS_", "OPENAI_", 
 
 import adapters_anthropic  # noqa: E402
 import adapters_boto3  # noqa: E402
+import adapters_cli  # noqa: E402
 import adapters_openai  # noqa: E402
 import features  # noqa: E402
 
@@ -37,17 +38,29 @@ ADAPTERS = {
         "invoke": adapters_boto3.Invoke,
         "invoke_embeddings": adapters_boto3.InvokeEmbeddings,
         "async_invoke": adapters_boto3.AsyncInvoke,
+        "guardrail": adapters_boto3.Guardrail,
+    },
+    "aws-cli": {
+        "converse": adapters_cli.Converse,
+        "invoke": adapters_cli.Invoke,
+        "guardrail": adapters_cli.Guardrail,
     },
 }
 # What an SDK has no way to ask for.
 LACKING = {
     ("openai-py", "responses"): {"stop_sequence"},
-    ("anthropic-bedrock-py", "invoke"): {"count_tokens"},
+    # Exceptions have no type of their own there.
+    ("anthropic-bedrock-py", "invoke"): {"count_tokens", "request_metadata", "stream_exceptions"},
 }
 
 
+# The AWS CLI starts a process for each call, so only what is its own is run: its arguments and its identity.
+CLI = ("plain", "tools", "count_tokens", "guardrail", "error_401", "error_400", "error_429")
+
+
 def offered(sdk, dialect):
-    return [name for name in features.named(dialect) if name not in LACKING.get((sdk, dialect), ())]
+    names = [name for name in features.named(dialect) if name not in LACKING.get((sdk, dialect), ())]
+    return [name for name in names if sdk != "aws-cli" or name in CLI]
 
 
 def run(plan, cell):

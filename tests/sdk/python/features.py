@@ -38,6 +38,11 @@ PERSON = {
 }
 SIGNING_PROVIDERS = ("bedrock", "anthropic")
 THINKING_MAX_TOKENS = 4000
+# What streams of Converse may carry; those of InvokeModel have one more.
+EXCEPTIONS = (
+    "internalServerException", "modelStreamErrorException", "serviceUnavailableException", "throttlingException",
+    "validationException",
+)
 
 
 def echo(prompt, tokens=30):
@@ -289,6 +294,22 @@ def stream_error_event(adapter, cell):
     broken_stream(adapter, "fail_after=6", "stream")
 
 
+def stream_exceptions(adapter, cell):
+    """Every exception that a stream of Bedrock may carry, and a frame that is none, by its own name."""
+    for kind in [*EXCEPTIONS, *adapter.more_exceptions, "error"]:
+        seen = []
+        prompt = f"Go on [[sim: tokens=40 fail_after=6 fail_as={kind}]]"
+        error = raises(adapter, "stream", lambda: adapter.ask([user(prompt)], stream=True, seen=seen))
+        same(adapter.code(error), "InternalError" if kind == "error" else kind, "exception")
+        truth("overloaded" in str(error), f"{kind}: the message is lost: {error}")
+        truth("".join(seen), f"{kind}: no text came before it")
+
+
+def guardrail(adapter, cell):
+    same(adapter.apply("hello"), "NONE", "action")
+    same(adapter.apply("a forbidden word"), "GUARDRAIL_INTERVENED", "action")
+
+
 def stream_truncated(adapter, cell):
     broken_stream(adapter, "truncate_after=6", "any")
 
@@ -318,7 +339,7 @@ def models(adapter, cell):
 
 def request_metadata(adapter, cell):
     # A gateway adds pairs of its own and keeps to AWS's limits; the strict simulator refuses what breaks them.
-    pairs = {"app": "shop", "note": "a b:c", **{f"k{number}": "v" * 256 for number in range(14)}}
+    pairs = {"app": "shop", "note": "a  b:c #=@$", **{f"k{number}": "v" * 256 for number in range(14)}}
     for stream in (False, True):
         same(adapter.ask([user("Hi")], stream=stream, metadata=pairs).text, echo("Hi"), "text")
 
@@ -354,8 +375,9 @@ BY_DIALECT = {
     "responses": [*CHAT, tool_choice_none],
     "embeddings": [embeddings, error_401, error_404_model, error_400],
     "messages": [*CHAT, tool_choice_none, count_tokens, models, old_auth],
-    "converse": [*CHAT, count_tokens, request_metadata],
-    "invoke": [*CHAT, tool_choice_none, count_tokens],
+    "converse": [*CHAT, count_tokens, request_metadata, stream_exceptions],
+    "invoke": [*CHAT, tool_choice_none, count_tokens, request_metadata, stream_exceptions],
+    "guardrail": [guardrail],
     "invoke_embeddings": [embeddings, error_401, error_404_model, error_400],
     "async_invoke": [async_invoke, error_401],
 }

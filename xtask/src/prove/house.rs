@@ -110,7 +110,15 @@ impl House {
     /// # Errors
     /// When one of them does not start.
     pub fn start(program: &Path) -> Result<Self> {
-        let sim = Sim::start(SimOptions::default())?;
+        Self::with(program, SimOptions::default())
+    }
+
+    /// Starts both, with other options of the providers.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub fn with(program: &Path, options: SimOptions) -> Result<Self> {
+        let sim = Sim::start(options)?;
         let folder = tempfile::Builder::new().prefix("tallygate-prices-").tempdir()?;
         let prices = folder.path().join("proof.json");
         std::fs::write(&prices, price_file().to_string())?;
@@ -205,6 +213,9 @@ fn document(sim: &Sim, prices: &Path) -> String {
         prices.display()
     );
     text += "- { name: 'amazon.nova-reel-*', targets: [{ provider: bedrock }] }\n";
+    for name in ["anthropic.*", "arn:aws:bedrock:*"] {
+        text += &format!("- {{ name: '{name}', targets: [{{ provider: bedrock }}] }}\n");
+    }
     for offer in OFFERS {
         for model in [Some(offer.model), offer.embedding].into_iter().flatten() {
             text += &format!("- {{ name: '{model}', targets: [{{ provider: {} }}] }}\n", offer.provider);

@@ -2,18 +2,16 @@
 
 use super::Length;
 use super::house::{House, OFFERS, Offer};
+use super::sdks::{Certs, Sdks};
 use crate::running::Gateway;
 use crate::setup;
-use crate::shell::{command, root};
 use crate::suite::Tally;
 use crate::table::Table;
 use crate::terminal::say;
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::thread;
 
 /// A cell that cannot be as elsewhere, and the words by which its SDK must then fail.
@@ -65,6 +63,9 @@ const OVER_TLS: [&str; 2] = ["plain", "stream"];
 /// The SDK that uses TLS for everything: it sends a bearer over nothing else.
 const TLS_ONLY: &str = "boto3";
 
+/// A client, a dialect and a feature that say something of Bedrock alone: `cargo xtask prove bedrock` runs them.
+const BEDROCK_ALONE: [&str; 3] = ["aws-cli", "guardrail", "stream_exceptions"];
+
 /// Where a table's row is: SDK, dialect, feature.
 type Row = (String, String, String);
 
@@ -85,24 +86,21 @@ pub fn prove(program: &Path, _: Length) -> Result<Tally> {
     let certs = Certs::make(program)?;
     let tls = house.beside(&certs.listen())?;
     let doors = Doors { plain: &house.gateway, tls: &tls, certs: &certs };
-    let clients = clients()?;
+    let clients = [("Python", Sdks::python()?), ("Node", Sdks::node()?)];
     let outputs: Vec<Result<Vec<Value>>> = thread::scope(|scope| {
-        let started: Vec<_> = clients.iter().map(|client| scope.spawn(|| client.run(&doors))).collect();
+        let started: Vec<_> = clients.iter().map(|(_, client)| scope.spawn(|| run(client, &doors))).collect();
         started
             .into_iter()
             .map(|thread| thread.join().unwrap_or_else(|_| bail!("a client's thread panicked")))
             .collect()
     });
     let mut results = BTreeMap::new();
-    for (client, output) in clients.iter().zip(outputs) {
+    for ((language, client), output) in clients.iter().zip(outputs) {
         let output = output?;
-        let wanted = client.cells(&doors).len();
+        let wanted = cells(client, &doors).len();
         if output.len() != wanted {
             say(format_args!("{} of {wanted} cells came back", output.len()));
-            results.insert(
-                (("client".to_owned(), client.folder.display().to_string(), String::new()), "bedrock".to_owned()),
-                None,
-            );
+            results.insert((("client".to_owned(), (*language).to_owned(), String::new()), "bedrock".to_owned()), None);
         }
         for line in output {
             results.insert(place(&line)?, Some(line));
@@ -121,102 +119,30 @@ struct Doors<'a> {
     certs: &'a Certs,
 }
 
-/// What `tallygate certs` made.
-pub(super) struct Certs {
-    folder: tempfile::TempDir,
-    /// The authority to trust.
-    pub(super) ca: PathBuf,
-    certificate: PathBuf,
-    key: PathBuf,
+fn run(client: &Sdks, doors: &Doors<'_>) -> Result<Vec<Value>> {
+    let plan = json!({
+        "base_url": doors.plain.base(), "https_base_url": doors.tls.base(), "ca": doors.certs.ca,
+        "key": doors.plain.key(), "aws": { "auth": "bearer", "region": "us-east-1" }, "cells": cells(client, doors),
+    });
+    client.drive(&plan, &doors.certs.ca)
 }
 
-impl Certs {
-    pub(super) fn make(program: &Path) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("tallygate-certs-").tempdir()?;
-        let output = Command::new(program).args(["certs", "--dir"]).arg(folder.path()).output()?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        let path = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-            line.map(PathBuf::from).with_context(|| format!("`tallygate certs` names no {name} in: {text}"))
-        };
-        Ok(Self { ca: path("authority:")?, certificate: path("certificate:")?, key: path("key:")?, folder })
-    }
-
-    /// Members of `listen` for a gateway that uses them.
-    pub(super) fn listen(&self) -> String {
-        debug_assert!(self.certificate.starts_with(self.folder.path()));
-        format!(", tls: {{ certificate: '{}', key: '{}' }}", self.certificate.display(), self.key.display())
-    }
-}
-
-/// The program that drives the SDKs of one language.
-pub(super) struct Sdks {
-    program: PathBuf,
-    folder: PathBuf,
-    script: &'static str,
-    /// `{sdk: {dialect: [feature]}}`.
-    pub(super) offered: Value,
-}
-
-fn clients() -> Result<Vec<Sdks>> {
-    Ok(vec![Sdks::python()?, Sdks::node()?])
-}
-
-impl Sdks {
-    /// Those for Python.
-    pub(super) fn python() -> Result<Self> {
-        Self::listed(setup::python(), root().join("tests/sdk/python"), "client.py")
-    }
-
-    /// Those for Node.
-    pub(super) fn node() -> Result<Self> {
-        Self::listed(PathBuf::from("node"), setup::node_folder(), "client.mjs")
-    }
-
-    fn listed(program: PathBuf, folder: PathBuf, script: &'static str) -> Result<Self> {
-        let listed = command(&program.to_string_lossy(), [script, "--list"]).current_dir(&folder).output()?;
-        let offered = serde_json::from_slice(&listed.stdout)
-            .with_context(|| format!("{script} --list: {}", String::from_utf8_lossy(&listed.stderr)))?;
-        Ok(Self { program, folder, script, offered })
-    }
-
-    fn run(&self, doors: &Doors<'_>) -> Result<Vec<Value>> {
-        let plan = json!({
-            "base_url": doors.plain.base(), "https_base_url": doors.tls.base(), "ca": doors.certs.ca,
-            "key": doors.plain.key(), "aws": { "auth": "bearer", "region": "us-east-1" }, "cells": self.cells(doors),
-        });
-        self.drive(&plan, &doors.certs.ca)
-    }
-
-    /// Runs a plan; answers a result for each of its cells.
-    pub(super) fn drive(&self, plan: &Value, ca: &Path) -> Result<Vec<Value>> {
-        let mut client = command(&self.program.to_string_lossy(), [self.script]);
-        client.current_dir(&self.folder).stdin(Stdio::piped()).stdout(Stdio::piped());
-        client.env("SSL_CERT_FILE", ca).env("NODE_EXTRA_CA_CERTS", ca);
-        let mut child = client.spawn().with_context(|| format!("cannot run {}", self.program.display()))?;
-        let mut input = child.stdin.take().context("no input")?;
-        // The client reads its whole plan before it writes.
-        input.write_all(plan.to_string().as_bytes())?;
-        drop(input);
-        let output = child.wait_with_output()?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
-    }
-
-    fn cells(&self, doors: &Doors<'_>) -> Vec<Value> {
-        let mut cells = Vec::new();
-        for (sdk, dialects) in self.offered.as_object().into_iter().flatten() {
-            for (dialect, features) in dialects.as_object().into_iter().flatten() {
-                for feature in features.as_array().into_iter().flatten().filter_map(Value::as_str) {
-                    for offer in OFFERS {
-                        let way = Way { sdk, dialect, feature, offer };
-                        cells.extend(way.cells(doors));
-                    }
+fn cells(client: &Sdks, doors: &Doors<'_>) -> Vec<Value> {
+    let mut cells = Vec::new();
+    for (sdk, dialects) in client.offered.as_object().into_iter().flatten() {
+        for (dialect, features) in dialects.as_object().into_iter().flatten() {
+            for feature in features.as_array().into_iter().flatten().filter_map(Value::as_str) {
+                if [sdk, dialect, feature].iter().any(|word| BEDROCK_ALONE.contains(word)) {
+                    continue;
+                }
+                for offer in OFFERS {
+                    let way = Way { sdk, dialect, feature, offer };
+                    cells.extend(way.cells(doors));
                 }
             }
         }
-        cells
     }
+    cells
 }
 
 /// A cell before it is known over which door it goes.

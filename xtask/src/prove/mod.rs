@@ -5,6 +5,7 @@ mod findings;
 mod house;
 mod ledger;
 mod matrix;
+mod sdks;
 mod streams;
 
 use crate::running::{self, Profile};
@@ -22,7 +23,7 @@ pub enum Claim {
     Ledger,
     /// Streams arrive whole and in order, end when their caller leaves, and cost little memory
     Streams,
-    /// AWS clients that sign are verified as AWS would, and served over plain and TLS connections
+    /// AWS's clients are served and verified as by AWS, and what is sent on is signed, named and booked right
     Bedrock,
 }
 

@@ -15,8 +15,8 @@ use tg_store::ledger::{Dimension, Filter, Ledger, ReportQuery};
 /// Sums calls, tokens and cost over the ledger, exactly.
 #[derive(Debug, Args)]
 pub(crate) struct Report {
-    /// By what to group, separated by commas: team, project, environment, model, key, provider, dialect, ending, tag,
-    /// day, hour
+    /// By what to group, separated by commas: team, project, environment, model, profile, key, provider, aws_session,
+    /// dialect, ending, tag, day, hour
     #[arg(long, value_name = "DIMENSIONS", value_delimiter = ',', default_value = "team", value_parser = dimension)]
     by: Vec<Dimension>,
     /// From when on calls arrived, inclusive: a duration before now (`24h`, `7d`), a date in UTC (`2026-11-01`), or

@@ -181,10 +181,13 @@ impl Slot {
         }
     }
 
-    /// Three quarters of the time that is left, and a little more: not all at the same moment.
+    /// Three quarters of the time that is left, and a little more: not all at the same moment. Credentials of a few
+    /// minutes are refreshed sooner: by then no call could use them any more, as their last minute does not count.
     fn refresh_after(&self, credentials: &Credentials) -> Duration {
-        let left = self.left(credentials).unwrap_or(ENDLESS_REREAD);
-        left.mul_f64(0.05f64.mul_add(chance(), 0.75))
+        let part = 0.05f64.mul_add(chance(), 0.75);
+        let Some(left) = self.left(credentials) else { return ENDLESS_REREAD.mul_f64(part) };
+        let usable = left.saturating_sub(MARGIN);
+        left.mul_f64(part).min(usable.saturating_sub(MARGIN).max(usable.mul_f64(part)))
     }
 
     /// Lets time pass, unless a call finds that credentials are overdue.

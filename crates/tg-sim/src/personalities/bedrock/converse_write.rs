@@ -131,8 +131,7 @@ impl Wire for Converse {
         }
     }
 
-    fn fail(&mut self, _served: &Served, out: &mut BytesMut) {
-        let payload = json!({ "message": "The model is overloaded. Try again later." });
-        eventstream::exception("serviceUnavailableException", payload.to_string().as_bytes(), out);
+    fn fail(&mut self, served: &Served, out: &mut BytesMut) {
+        eventstream::failure(served.fail_as.as_deref(), out);
     }
 }

@@ -3,6 +3,7 @@
 use super::families::Family;
 use super::invoke;
 use crate::counts::{Counts, tokens_of};
+use crate::eventstream;
 use crate::play::{Beat, Served, Wire};
 use crate::reply::Stop;
 use bytes::BytesMut;
@@ -155,7 +156,7 @@ impl Wire for Writer {
         }
     }
 
-    fn fail(&mut self, _served: &Served, out: &mut BytesMut) {
-        invoke::overloaded(out);
+    fn fail(&mut self, served: &Served, out: &mut BytesMut) {
+        eventstream::failure(served.fail_as.as_deref(), out);
     }
 }

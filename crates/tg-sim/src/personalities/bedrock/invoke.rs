@@ -103,8 +103,8 @@ impl Wire for Invoke {
         }
     }
 
-    fn fail(&mut self, _served: &Served, out: &mut BytesMut) {
-        overloaded(out);
+    fn fail(&mut self, served: &Served, out: &mut BytesMut) {
+        eventstream::failure(served.fail_as.as_deref(), out);
     }
 }
 
@@ -137,10 +137,4 @@ pub(crate) fn chunk(event: &Value, out: &mut BytesMut) {
     let bytes = STANDARD.encode(event.to_string());
     let padding = converse_write::padding(bytes.len());
     eventstream::event("chunk", json!({ "bytes": bytes, "p": padding }).to_string().as_bytes(), out);
-}
-
-/// Appends the frame of an overloaded model.
-pub(crate) fn overloaded(out: &mut BytesMut) {
-    let payload = json!({ "message": "The model is overloaded. Try again later." });
-    eventstream::exception("serviceUnavailableException", payload.to_string().as_bytes(), out);
 }

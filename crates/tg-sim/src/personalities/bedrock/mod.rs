@@ -70,7 +70,9 @@ fn credentials(received: &Received, shared: &Shared, service: &str) -> Result<()
         body: &received.body,
     };
     let keys = [shared.options.aws_keys.clone(), shared.sts.keys()].concat();
-    verify(&signed, &keys, &shared.options.region, service, shared.clock.now()).map_err(|flaw| {
+    let verdict = verify(&signed, &keys, &shared.options.region, service, shared.clock.now());
+    shared.witness.saw(&signed, &keys, verdict.is_ok());
+    verdict.map_err(|flaw| {
         let name = match flaw {
             SignatureFlaw::UnknownKey => "UnrecognizedClientException",
             SignatureFlaw::Incomplete(_) => "IncompleteSignatureException",

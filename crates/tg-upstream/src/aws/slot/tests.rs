@@ -96,6 +96,18 @@ async fn refreshed_between_75_and_80_percent_of_the_lifetime() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn credentials_of_minutes_are_refreshed_while_they_can_be_used() {
+    for seconds in [80, 200, 300, 400, 599] {
+        let (slot, made) = slot(&[Ok(seconds), Ok(1000)]);
+        ask(&slot).await.unwrap();
+        pass(seconds - 61).await;
+        let began = Instant::now();
+        assert_eq!((ask(&slot).await.unwrap(), made.load(Ordering::SeqCst)), ("ID2".to_owned(), 2), "{seconds}");
+        assert_eq!(began.elapsed(), Duration::ZERO, "a call never waits for a refresh");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_refresh_keeps_the_old_ones_until_their_last_minute() {
     let (slot, made) = slot(&[Ok(1000), Err("throttled")]);
     ask(&slot).await.unwrap();

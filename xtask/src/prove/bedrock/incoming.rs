@@ -1,9 +1,6 @@
-//! AWS clients that sign: our verification against botocore's signer, and SDKs with an access key through the gateway.
+//! Our verification of signatures against botocore's signer: requests at random, and each with one byte changed.
 
-use super::house::{House, OFFERS};
-use super::matrix::{Certs, Sdks};
-use super::{Length, block_on};
-use crate::running::Gateway;
+use crate::prove::Length;
 use crate::setup;
 use crate::shell::{command, root};
 use crate::suite::Tally;
@@ -14,9 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
 use tg_kernel::clock::{Clock as _, SystemClock};
 use tg_kernel::secret::Secret;
 use tg_policy::aws::{Claim, Flaw, SignedRequest};
@@ -30,23 +25,6 @@ const SEED: u32 = 20_261_124;
 
 /// Failures that are shown in full.
 const SHOWN_MAX: usize = 10;
-
-/// Proves the claim.
-///
-/// # Errors
-/// When it cannot be run.
-pub fn prove(program: &Path, length: Length) -> Result<Tally> {
-    setup::everything()?;
-    let mut tally = Tally::default();
-    signatures(length, &mut tally)?;
-    let house = House::start(program)?;
-    let certs = Certs::make(program)?;
-    let tls = house.beside(&certs.listen())?;
-    sdks(&[("http", &house.gateway), ("https", &tls)], &house, &certs, &mut tally)?;
-    tls.end()?;
-    house.gateway.end()?;
-    Ok(tally)
-}
 
 /// A request as botocore signed it, as it stands on the wire.
 #[derive(Clone, Deserialize)]
@@ -62,7 +40,7 @@ struct Signed {
 /// Where one byte is changed.
 const PLACES: [&str; 5] = ["path", "query", "signed header", "body", "signature"];
 
-fn signatures(length: Length, tally: &mut Tally) -> Result<()> {
+pub fn signatures(length: Length, tally: &mut Tally) -> Result<()> {
     let count = length.pick(SIGNED, SIGNED_LONG);
     let arguments = ["signed.py".to_owned(), count.to_string(), SEED.to_string()];
     let mut signer = command(&setup::python().to_string_lossy(), arguments);
@@ -161,75 +139,4 @@ fn exchanged(text: &str, number: usize) -> String {
     let Some((at, old)) = number.checked_rem(places.len()).map(|nth| places[nth]) else { return text.to_owned() };
     let new = if old == '7' { '3' } else { '7' };
     format!("{}{new}{}", &text[..at], &text[at + 1..])
-}
-
-/// Where a result is: SDK, dialect, feature.
-type Row = (String, String, String);
-
-/// What came back, by SDK, dialect and feature, for each kind of connection.
-type Results<'a> = BTreeMap<Row, BTreeMap<&'a str, Value>>;
-
-/// Every feature of an SDK in every dialect that it speaks, with an access key alone.
-fn sdks(doors: &[(&str, &Gateway)], house: &House, certs: &Certs, tally: &mut Tally) -> Result<()> {
-    let clients = [(Sdks::python()?, "boto3"), (Sdks::node()?, "aws-js")];
-    let mut results = Results::new();
-    for (scheme, gateway) in doors {
-        let url = format!("{}/admin/v1/keys", gateway.admin());
-        let issued = block_on(house.client().post(&url, &json!({ "team": "default", "aws": true })))?;
-        for (client, sdk) in &clients {
-            let cells = cells(&client.offered[*sdk], sdk);
-            let wanted = cells.len();
-            let plan = json!({
-                "base_url": gateway.base(), "https_base_url": gateway.base(), "ca": certs.ca, "key": "unused",
-                "aws": { "auth": "sigv4", "region": "eu-west-1", "access_key_id": issued["key"]["id"],
-                         "secret_access_key": issued["secret"] },
-                "cells": cells,
-            });
-            let lines = client.drive(&plan, &certs.ca)?;
-            tally.count(lines.len() == wanted && wanted > 0);
-            for line in lines {
-                let row: Row = serde_json::from_str(line["id"].as_str().unwrap_or_default())?;
-                results.entry(row).or_default().insert(*scheme, line);
-            }
-        }
-    }
-    show(doors, &results, tally);
-    Ok(())
-}
-
-fn cells(dialects: &Value, sdk: &str) -> Vec<Value> {
-    let offer = OFFERS[0];
-    let mut cells = Vec::new();
-    for (dialect, features) in dialects.as_object().into_iter().flatten() {
-        for feature in features.as_array().into_iter().flatten().filter_map(Value::as_str) {
-            let model = if dialect.ends_with("embeddings") { offer.embedding } else { None };
-            cells.push(json!({
-                "id": json!([sdk, dialect, feature]).to_string(), "sdk": sdk, "dialect": dialect, "feature": feature,
-                "provider": offer.provider, "model": model.unwrap_or(offer.model),
-            }));
-        }
-    }
-    cells
-}
-
-fn show(doors: &[(&str, &Gateway)], results: &Results<'_>, tally: &mut Tally) {
-    let schemes = doors.iter().map(|(scheme, _)| *scheme);
-    let mut table = Table::new(["with an access key", "dialect", "feature"].into_iter().chain(schemes.clone()));
-    let mut failures = Vec::new();
-    for ((sdk, dialect, feature), cells) in results {
-        let mut shown = vec![sdk.as_str(), dialect.as_str(), feature.as_str()];
-        for scheme in schemes.clone() {
-            let line = cells.get(scheme);
-            let ok = line.is_some_and(|line| line["ok"] == true);
-            tally.count(ok);
-            shown.push(if ok { "ok" } else { "FAILED" });
-            if !ok {
-                let detail = line.map_or("it was not run", |line| line["detail"].as_str().unwrap_or_default());
-                failures.push(format!("{sdk} {dialect} {feature} over {scheme}: {detail}"));
-            }
-        }
-        table.row(shown);
-    }
-    say(&table);
-    failures.iter().for_each(say);
 }

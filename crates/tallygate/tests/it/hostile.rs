@@ -1,0 +1,149 @@
+//! The functions of the fuzz targets over the corpus and what is near it: a short run without cargo-fuzz.
+
+#[path = "../../../../fuzz/src/lib.rs"]
+#[expect(clippy::expect_used, reason = "a broken promise is what it looks for")]
+mod targets;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::BytesMut;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tg_dialect::dialect::{InboundDialect, UpstreamDialect};
+use tg_dialect::dialects::anthropic_messages::AnthropicMessages;
+use tg_dialect::dialects::bedrock_converse::BedrockConverse;
+use tg_dialect::dialects::bedrock_invoke::BedrockInvoke;
+use tg_dialect::dialects::openai_chat::OpenaiChat;
+use tg_dialect::dialects::openai_responses::OpenaiResponses;
+use tg_dialect::framing::eventstream;
+
+/// What is made of each file of the corpus.
+const VARIANTS: usize = 60;
+
+/// Longest input: more only takes longer.
+const BYTES_MAX: usize = 4096;
+
+/// Files of a dialect's corpus whose names begin so.
+fn seeds(dialect: &str, start: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tg-dialect/corpus").join(dialect);
+    let mut waiting: Vec<PathBuf> = vec![folder];
+    let mut found = Vec::new();
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() {
+            waiting.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.file_name().unwrap().to_string_lossy().starts_with(start) {
+            let snapshot = path.extension().is_some_and(|extension| extension == "snap");
+            found.extend((!snapshot).then(|| fs::read(&path).unwrap()));
+        }
+    }
+    assert!(!found.is_empty(), "{dialect} has no {start}");
+    found
+}
+
+/// Numbers that follow from the one before, so that a failure can be repeated.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % limit.max(1)
+    }
+}
+
+/// The seed, and the seed with something changed, cut off, doubled or put in.
+fn near(seed: &[u8], numbers: &mut Numbers) -> Vec<Vec<u8>> {
+    let mut all = vec![seed.to_vec()];
+    for kind in 0..VARIANTS {
+        let mut bytes = seed.to_vec();
+        let at = numbers.below(bytes.len());
+        let end = (at + numbers.below(40)).min(bytes.len());
+        match kind % 4 {
+            0 => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << (at % 8)),
+            1 => bytes.truncate(at),
+            2 => {
+                let part = bytes[at..end].to_vec();
+                bytes.splice(at..at, part);
+            }
+            _ => drop(bytes.splice(at..end, *b"\"\\u0000{[,9e99")),
+        }
+        bytes.truncate(BYTES_MAX);
+        all.push(bytes);
+    }
+    all
+}
+
+fn each(seeds: &[Vec<u8>], run: impl Fn(&[u8])) {
+    let mut numbers = Numbers(20_261_126);
+    for seed in seeds {
+        near(seed, &mut numbers).iter().for_each(|bytes| run(bytes));
+    }
+}
+
+/// A stream's beginning is the byte that says how it is torn.
+fn torn(streams: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    streams.into_iter().map(|stream| [vec![6], stream].concat()).collect()
+}
+
+/// Frames as Bedrock sends them.
+fn frames(dialect: &str) -> Vec<Vec<u8>> {
+    let streams = seeds(dialect, "stream").into_iter().map(|text| {
+        let mut out = BytesMut::new();
+        for line in String::from_utf8(text).unwrap().lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            let payload = line["payload"].to_string();
+            if let Some(kind) = line["event"].as_str() {
+                eventstream::write_event(kind, payload.as_bytes(), &mut out);
+            } else if let Some(kind) = line["exception"].as_str() {
+                eventstream::write_exception(kind, payload.as_bytes(), &mut out);
+            } else {
+                let chunk = json!({ "bytes": STANDARD.encode(line["chunk"].to_string()), "p": "abc" });
+                eventstream::write_event("chunk", chunk.to_string().as_bytes(), &mut out);
+            }
+        }
+        out.to_vec()
+    });
+    torn(streams.collect())
+}
+
+#[test]
+fn requests_near_the_corpus_are_read_or_refused() {
+    let dialects: [(&str, &dyn InboundDialect); 5] = [
+        ("openai_chat", &OpenaiChat::OPENAI),
+        ("openai_responses", &OpenaiResponses),
+        ("anthropic_messages", &AnthropicMessages),
+        ("bedrock_converse", &BedrockConverse),
+        ("bedrock_invoke", &BedrockInvoke),
+    ];
+    for (name, dialect) in dialects {
+        let seeds = seeds(name, "request");
+        each(&seeds, |bytes| targets::request(dialect, bytes));
+        each(&seeds, targets::scan_splice);
+    }
+}
+
+#[test]
+fn streams_near_the_corpus_are_the_same_however_they_are_torn() {
+    let dialects: [(&dyn UpstreamDialect, Vec<Vec<u8>>); 5] = [
+        (&OpenaiChat::OPENAI, torn(seeds("openai_chat", "stream"))),
+        (&OpenaiResponses, torn(seeds("openai_responses", "stream"))),
+        (&AnthropicMessages, torn(seeds("anthropic_messages", "stream"))),
+        (&BedrockConverse, frames("bedrock_converse")),
+        (&BedrockInvoke, frames("bedrock_invoke")),
+    ];
+    for (dialect, seeds) in dialects {
+        each(&seeds, |bytes| targets::stream(dialect, bytes));
+        each(&seeds, targets::sse);
+        each(&seeds, targets::eventstream);
+    }
+}
+
+#[test]
+fn nobody_guesses_a_signature() {
+    let signature = "0123456789abcdef".repeat(4);
+    let seed = format!(
+        "AWS4-HMAC-SHA256 Credential=TGKAAAAAAAAAAAAAAAAA/20261124/us-east-1/bedrock/aws4_request, \
+         SignedHeaders=host;x-amz-date;x-amz-target, Signature={signature}\n/model/m-v1%3A0/converse\na=b&c=%2F\nvalue\n{{}}"
+    );
+    each(&vec![seed.into_bytes(); 200], targets::signature);
+}
