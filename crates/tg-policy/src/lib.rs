@@ -3,4 +3,5 @@
 pub mod attribute;
 pub mod authenticate;
 pub mod aws;
+pub mod iam;
 pub mod route;
