@@ -11,9 +11,11 @@ mod directive;
 mod eventstream;
 mod exchange;
 mod media;
+mod oidc;
 mod options;
 mod personalities;
 mod play;
+mod presigned;
 mod refusal;
 mod reply;
 mod sample;
@@ -29,6 +31,7 @@ mod tests;
 
 pub use books::{Books, Detail, Ending, Entry, Operation, Personality, Total, TotalKey};
 pub use counts::{CACHE_MINIMUM_TOKENS, Counts, IMAGE_TOKENS, tokens_of};
+pub use oidc::{Oidc, TokenAlgorithm};
 pub use options::{
     AwsKey, DEFAULT_ACCESS_KEY_ID, DEFAULT_KEY, DEFAULT_REGION, DEFAULT_SECRET_ACCESS_KEY, SimOptions, Urls,
 };
@@ -65,6 +68,8 @@ pub struct Sim {
     pub sts: Sts,
     /// The application inference profiles of the simulated AWS account.
     pub control: ControlPlane,
+    /// The issuer of the simulated account's web-identity tokens.
+    pub oidc: Oidc,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -89,15 +94,21 @@ impl Sim {
         let bedrock = url();
         let bedrock_control = format!("{bedrock}{PREFIX}");
         let urls = Urls { bedrock, bedrock_control, anthropic: url(), openai: url(), compatible: url(), sts: url() };
-        let (sts, control, clock) = (Sts::default(), ControlPlane::default(), SystemClock::new());
-        let shared = Shared { options, books: books.clone(), sts: sts.clone(), clock, control: control.clone() };
-        let shared = Arc::new(shared);
+        let (sts, control, oidc) = (Sts::default(), ControlPlane::default(), Oidc::new(&urls.sts));
+        let shared = Arc::new(Shared {
+            options,
+            books: books.clone(),
+            sts: sts.clone(),
+            clock: SystemClock::new(),
+            control: control.clone(),
+            oidc: oidc.clone(),
+        });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("tg-sim".to_owned()).spawn(move || {
             runtime.block_on(serve(listeners, shared, stopped));
         })?;
-        Ok(Self { urls, books, sts, control, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { urls, books, sts, control, oidc, stop: Some(stop), thread: Some(thread) })
     }
 }
 

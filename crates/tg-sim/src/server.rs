@@ -4,6 +4,7 @@ use crate::ask::Ask;
 use crate::books::{Books, Detail, Ending, Personality, Ticket, shown_headers};
 use crate::directive::{Break, Head};
 use crate::exchange::{Outcome, Received};
+use crate::oidc::Oidc;
 use crate::options::SimOptions;
 use crate::personalities::{self, bedrock::ControlPlane};
 use crate::play::{Play, Served, Stub, Torn, Wire};
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub sts: Sts,
     pub clock: SystemClock,
     pub control: ControlPlane,
+    pub oidc: Oidc,
 }
 
 /// Accepts connections until the thread's runtime ends, and serves each in a task of its own.
