@@ -1,6 +1,6 @@
 //! From the declared configuration to the compiled one: documents to providers, routes and policies.
 
-use crate::signing;
+use crate::{callers, signing};
 use anyhow::{Context as _, Result};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::HashMap;
@@ -49,6 +49,8 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
         }),
         limits: Limits { body_bytes_max: document.listen.body_bytes_max.as_usize(), body_idle: BODY_IDLE },
         streams: streams(&document.streams),
+        trust: Arc::new(callers::trust(document)),
+        witnesses: callers::witnesses(document),
     };
     Ok(Compiled { snapshot, notes })
 }

@@ -3,6 +3,7 @@
 pub mod aim;
 mod answer;
 mod deliver;
+pub mod flights;
 pub mod flow;
 mod intake;
 mod linger;
@@ -16,3 +17,4 @@ mod recognise;
 mod send;
 pub mod settle;
 pub mod snapshot;
+pub mod whois;

@@ -2,6 +2,7 @@
 
 use crate::meter::Till;
 use crate::snapshot::Snapshot;
+use crate::whois::Whois;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
@@ -22,6 +23,8 @@ pub struct Living {
     pub aws: Wallet,
     /// Signatures that were seen.
     pub replays: Replays,
+    /// What is known of callers' IAM identities.
+    pub whois: Whois,
     /// The compiled configuration in force.
     pub snapshot: ArcSwap<Snapshot>,
     /// Counts of calls.

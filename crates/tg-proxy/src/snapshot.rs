@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tg_catalog::Catalogue;
+use tg_net::egress::EgressPolicy;
+use tg_policy::iam::Trust;
 use tg_policy::route::Routes;
 use tg_upstream::provider::Upstream;
 
@@ -21,6 +23,10 @@ pub struct Snapshot {
     pub limits: Limits,
     /// How streams are kept and ended.
     pub streams: Streams,
+    /// Whose IAM identities are taken in a key's place.
+    pub trust: Arc<Trust>,
+    /// What may be dialled to find out about them.
+    pub witnesses: EgressPolicy,
 }
 
 /// Rates for models without a price, in micro-dollars per million tokens.

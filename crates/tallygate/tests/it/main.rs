@@ -13,6 +13,7 @@ mod endings;
 mod fallback;
 mod fidelity;
 mod figures;
+mod iam;
 mod identity;
 mod matrix;
 mod metadata;

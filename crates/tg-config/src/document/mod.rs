@@ -2,6 +2,7 @@
 
 mod aws;
 mod delivery;
+mod iam;
 mod identity;
 mod listen;
 mod pricing;
@@ -11,6 +12,7 @@ mod telemetry;
 
 pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredentials, SessionPer, partition_of};
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
+pub use iam::{AwsIdentity, AwsRole, CallerIdentity, WebIdentity, sts_url};
 pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
 pub use listen::{Admin, Listen, Store, Tls};
 pub use pricing::{Ceiling, Pricing, UnknownPrice};
