@@ -20,6 +20,9 @@ use tg_kernel::event::{Event, PartKind};
 use tg_kernel::ids::CallId;
 use tg_kernel::secret::Secret;
 use tg_policy::aws::{Authorization, Claim, Flaw, SignedRequest};
+use tg_policy::iam::caller_identity::{encode, judge};
+use tg_policy::iam::keys::keys_address;
+use tg_policy::iam::{CallerIdentity, KeySet, Place, Presented, Trust, WebIdentity};
 
 const INBOUND: [&dyn InboundDialect; 5] =
     [&OpenaiChat::OPENAI, &OpenaiResponses, &AnthropicMessages, &BedrockConverse, &BedrockInvoke];
@@ -145,6 +148,53 @@ pub fn signature(data: &[u8]) {
     if let Ok(claim) = Claim::read(authorization, request, now) {
         // Nobody guesses a signature.
         assert_eq!(claim.check(&Secret::new("a secret that no input knows"), body.as_bytes()), Err(Flaw::Mismatch));
+    }
+}
+
+/// A proof of an IAM identity as it is presented, as the URL within it, as the answer of STS, and as what an issuer tells.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn identity_proof(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let (base, issuer) = ("https://sts.us-east-1.amazonaws.com", "https://abc.tokens.sts.global.api.aws");
+    let trust = Trust {
+        web_identity: Some(WebIdentity { audience: "tallygate".to_owned(), issuers: vec![issuer.into()] }),
+        caller_identity: Some(CallerIdentity {
+            server_id: "tallygate.example".to_owned(),
+            places: vec![Place { base: base.to_owned(), region: Some("us-east-1".to_owned()) }],
+        }),
+        ..Trust::default()
+    };
+    let now = Timestamp::parse("2026-11-24T03:00:00Z").expect("a time");
+    let keys = KeySet::parse(data).unwrap_or_default();
+    let wrapped = encode(&Secret::new(text));
+    for presented in [text, wrapped.expose()] {
+        if !Presented::is_one(presented) {
+            continue;
+        }
+        match Presented::read(presented, &trust, now) {
+            // Nothing is asked but STS, and of it nothing but who the caller is.
+            Ok(Presented::Proof(proof)) => {
+                let asked = proof.url().expose();
+                assert!(asked.starts_with("https://sts.us-east-1.amazonaws.com/?"), "{asked}");
+                let actions: Vec<&str> =
+                    asked.split(['?', '&']).filter_map(|pair| pair.strip_prefix("Action=")).collect();
+                assert_eq!(actions.len(), 1, "{asked}");
+                assert_eq!(percent_decoded(actions[0].as_bytes()), b"GetCallerIdentity");
+                assert!(asked.bytes().all(|byte| byte.is_ascii_graphic()), "{asked}");
+                assert!(proof.ends_at() > now);
+            }
+            // Nobody guesses a signature.
+            Ok(Presented::Token(token)) => assert!(token.verify(&keys).is_err()),
+            Err(_) => {}
+        }
+    }
+    if let Ok(who) = judge(200, data) {
+        assert!(who.arn().starts_with("arn:") && who.account().len() == 12, "{who:?}");
+    }
+    if let Some(address) = keys_address(data, issuer) {
+        assert!(address.starts_with("https://abc.tokens.sts.global.api.aws/"), "{address}");
     }
 }
 

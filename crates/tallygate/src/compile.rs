@@ -1,6 +1,6 @@
 //! From the declared configuration to the compiled one: documents to providers, routes and policies.
 
-use crate::signing;
+use crate::{callers, signing};
 use anyhow::{Context as _, Result};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::HashMap;
@@ -55,6 +55,8 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
             body_whole: document.listen.body_timeout.get(),
         },
         streams: streams(&document.streams),
+        trust: Arc::new(callers::trust(document)),
+        witnesses: callers::witnesses(document),
     };
     Ok(Compiled { snapshot, notes })
 }

@@ -23,6 +23,7 @@ use tg_proxy::living::{Counts, Living, Worker};
 use tg_proxy::meter::{Meter, Queue, Running, Till};
 use tg_proxy::settle::Basis;
 use tg_proxy::snapshot::Snapshot;
+use tg_proxy::whois::Whois;
 use tg_store::directory::Directory;
 use tg_store::journal::{Figures, Found, Journal, Recovered, Tally};
 use tg_store::ledger::LedgerWriter;
@@ -96,6 +97,7 @@ impl Gateway {
             replays: Replays::default(),
             limits: Counters::default(),
             lessons: Lessons::default(),
+            whois: Whois::default(),
             snapshot: ArcSwap::new(Arc::clone(&loaded.snapshot)),
             counts: Counts::default(),
             ready: AtomicBool::new(true),

@@ -1,6 +1,9 @@
-//! Who calls: the credential in the dialect's own place, looked up in the directory; or a signature, verified.
+//! Who calls: the credential in the dialect's own place, looked up in the directory; or a signature, verified; or a
+//! proof of an IAM identity, which somebody above finds out about.
 
 use crate::aws::{Claim, Flaw, Replays, SignedRequest};
+use crate::iam::roles::Member;
+use crate::iam::{self, AwsPrincipal, Trust};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -8,7 +11,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::fault::{Class, Fault, Origin};
+use tg_kernel::principal::Principal;
 use tg_store::directory::{Directory, Grant, KeyRefusal};
+use tg_store::team::TeamPolicy;
 
 /// Headers that carry a key as such, in the order in which they are looked at after `Authorization: Bearer`.
 const KEY_HEADERS: [&str; 2] = ["x-api-key", "api-key"];
@@ -20,6 +25,26 @@ pub enum Caller<'a> {
     Known(Arc<Grant>),
     /// Somebody who says to hold an access key: his signature covers the body.
     Signer(Box<Signer<'a>>),
+    /// Known: AWS says who it is.
+    Role(Box<RoleHolder<'a>>),
+}
+
+/// What the head of a request comes to.
+#[derive(Debug)]
+pub enum Shown<'a> {
+    /// A caller.
+    Caller(Caller<'a>),
+    /// A proof of an IAM identity: see [`iam::Presented`].
+    Proof(&'a str),
+}
+
+/// Somebody whose IAM identity is proven.
+#[derive(Debug)]
+pub struct RoleHolder<'a> {
+    who: AwsPrincipal,
+    trust: &'a Trust,
+    ends_at: Timestamp,
+    member: Member,
 }
 
 /// Somebody who says to hold an access key.
@@ -42,38 +67,79 @@ pub struct Door<'a> {
     pub now: Timestamp,
 }
 
-/// Establishes who calls, before a byte of the body is read, as far as that is possible.
+/// Who a call is by, once nothing is in doubt any more.
+pub type Admitted = Member;
+
+/// Establishes who calls, before a byte of the body is read, as far as that is possible without asking anybody.
 ///
 /// # Errors
 /// `Class::Unauthenticated` with a code that says why: `missing_api_key`, `invalid_api_key`, `expired_api_key`,
 /// `revoked_api_key`, `team_not_active`, `network_not_allowed`; for signed requests those of [`Flaw`], and
 /// `Class::Forbidden` with `secret_unreadable`.
-pub fn identify<'a>(head: &'a Parts, from: IpAddr, directory: &Directory, now: Timestamp) -> Result<Caller<'a>, Fault> {
-    match presented(&head.headers)? {
-        Presented::Key(key) => directory.find(key, from, now).map(Caller::Known).map_err(refused),
+pub fn identify<'a>(head: &'a Parts, from: IpAddr, directory: &Directory, now: Timestamp) -> Result<Shown<'a>, Fault> {
+    let caller = match presented(&head.headers)? {
+        Presented::Key(key) if iam::Presented::is_one(key) => return Ok(Shown::Proof(key)),
+        Presented::Key(key) => directory.find(key, from, now).map(Caller::Known).map_err(refused)?,
         Presented::Signature(authorization) => {
             let claim = Claim::read(authorization, SignedRequest::of(head), now).map_err(flawed)?;
             let grant = directory.signer(claim.access_key_id()).map_err(signer_refused)?;
-            Ok(Caller::Signer(Box::new(Signer { claim, grant })))
+            Caller::Signer(Box::new(Signer { claim, grant }))
         }
-    }
+    };
+    Ok(Shown::Caller(caller))
 }
 
-impl Caller<'_> {
-    /// The key, now that the body is there. Nothing may be done for the caller before this.
+impl<'a> Caller<'a> {
+    /// The caller that a proven identity is; the proof holds until `ends_at`.
     ///
     /// # Errors
-    /// Why the key is not in force any more; for signed requests also `invalid_signature`, `expired_signature` and
-    /// `replayed_signature`.
-    pub fn confirm(self, body: &[u8], door: &Door<'_>) -> Result<Arc<Grant>, Fault> {
+    /// `Class::Forbidden`: `identity_not_mapped`, `team_not_active`.
+    pub fn of_role(
+        who: AwsPrincipal,
+        ends_at: Timestamp,
+        trust: &'a Trust,
+        directory: &Directory,
+    ) -> Result<Self, Fault> {
+        let member = trust.roles.member(&who, directory)?;
+        Ok(Self::Role(Box::new(RoleHolder { who, trust, ends_at, member })))
+    }
+
+    /// Who it is and what its team allows, where that is known from the head alone.
+    #[must_use]
+    pub fn known(&self) -> Option<(&Principal, &TeamPolicy)> {
         match self {
+            Self::Known(grant) => Some((&grant.principal, &grant.team.policy)),
+            Self::Role(holder) => Some((&holder.member.principal, &holder.member.team.policy)),
+            Self::Signer(_) => None,
+        }
+    }
+
+    /// The caller, now that the body is there. Nothing may be done for it before this.
+    ///
+    /// # Errors
+    /// Why the key or role is not in force any more; for signed requests also `invalid_signature`, `expired_signature` and
+    /// `replayed_signature`.
+    pub fn confirm(self, body: &[u8], door: &Door<'_>) -> Result<Admitted, Fault> {
+        let grant = match self {
             Self::Known(grant) => {
                 let grant = door.directory.current(&grant).map_err(refused)?;
                 grant.admits(door.from, door.now).map_err(refused)?;
-                Ok(grant)
+                grant
             }
-            Self::Signer(signer) => signer.confirm(body, door),
+            Self::Signer(signer) => signer.confirm(body, door)?,
+            Self::Role(holder) => return holder.confirm(door),
+        };
+        Ok(Admitted { principal: grant.principal.clone(), team: Arc::clone(&grant.team) })
+    }
+}
+
+impl RoleHolder<'_> {
+    fn confirm(self, door: &Door<'_>) -> Result<Admitted, Fault> {
+        if door.now >= self.ends_at {
+            let message = "The proof of the caller's IAM identity expired while the request's body was on its way.";
+            return Err(unauthenticated("expired_identity_proof", message));
         }
+        self.trust.roles.member(&self.who, door.directory)
     }
 }
 

@@ -4,4 +4,5 @@ pub mod admit;
 pub mod attribute;
 pub mod authenticate;
 pub mod aws;
+pub mod iam;
 pub mod route;

@@ -12,6 +12,7 @@ use crate::recognise::{Head, Recognised, recognise};
 use crate::send;
 use crate::settle::{Closing, Settlement};
 use crate::snapshot::{Snapshot, Streams};
+use crate::whois;
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -28,9 +29,9 @@ use tg_kernel::peek::Peek;
 use tg_kernel::principal::Attribution;
 use tg_kernel::trace::TraceContext;
 use tg_net::body::OutBody;
+use tg_policy::attribute;
 use tg_policy::authenticate::{Caller, Door};
 use tg_policy::route::Plan;
-use tg_policy::{attribute, authenticate};
 
 /// Answers one request.
 pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, from: IpAddr) -> Response<OutBody> {
@@ -48,7 +49,7 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, from: IpAdd
                 Err((dialect, fault)) => refuse(dialect, &fault, settlement),
             }
         }
-        Ok(Recognised::Models(family, id)) => models::answer(&worker, &snapshot, &head, from, (family, id)),
+        Ok(Recognised::Models(family, id)) => models::answer(&worker, &snapshot, &head, from, (family, id)).await,
         Ok(Recognised::Invocations(arn)) => invocations::answer(&worker, &snapshot, &head, from, arn).await,
         Ok(probe) => models::probe(&worker, &probe),
         Err(unrecognised) => fault_response(unrecognised.dialect, &unrecognised.fault, CallId::fresh()),
@@ -77,9 +78,9 @@ async fn run(
     let living = &worker.living;
 
     // Who calls: before a byte of the body is buffered, so that strangers cost nothing.
-    let caller = authenticate::identify(&head, from, &living.directory, living.clock.now()).map_err(say)?;
-    if let Caller::Known(grant) = &caller {
-        settlement.book(attribute::by_key(&grant.principal, &grant.team.policy));
+    let caller = whois::identify(worker, snapshot, &head, from).await.map_err(say)?;
+    if let Some((principal, policy)) = caller.known() {
+        settlement.book(attribute::by_key(principal, policy));
     }
 
     // What is asked: the body once in memory, bounded, checked whole, its top level known. Who signs is known only then,
@@ -87,8 +88,8 @@ async fn run(
     let body = intake::read(body, &snapshot.bounds, &*living.clock, settlement).await.map_err(say)?;
     let is_signed = matches!(caller, Caller::Signer(_));
     let (directory, replays, now) = (&living.directory, &living.replays, living.clock.now());
-    let grant = caller.confirm(&body, &Door { directory, replays, from, now }).map_err(say)?;
-    let (principal, policy) = (&grant.principal, &grant.team.policy);
+    let admitted = caller.confirm(&body, &Door { directory, replays, from, now }).map_err(say)?;
+    let (principal, policy) = (&admitted.principal, &admitted.team.policy);
     if is_signed {
         settlement.book(attribute::by_key(principal, policy));
     }

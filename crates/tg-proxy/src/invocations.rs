@@ -7,6 +7,7 @@ use crate::living::Worker;
 use crate::prepare::asynchronous::not_offered;
 use crate::send::{Words, aws_caller, refused};
 use crate::snapshot::Snapshot;
+use crate::whois;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use http::header::{ACCEPT_ENCODING, HeaderValue};
@@ -27,8 +28,7 @@ use tg_kernel::ids::CallId;
 use tg_kernel::principal::Attribution;
 use tg_net::body::{BodyLimits, OutBody};
 use tg_policy::attribute;
-use tg_policy::authenticate::{self, Door};
-use tg_store::directory::Grant;
+use tg_policy::authenticate::Admitted;
 use tg_upstream::attempt::attempt;
 use tg_upstream::aws::Proof;
 use tg_upstream::control::{Question, ask, encoded};
@@ -50,7 +50,7 @@ const FILTERS: [&str; 5] = ["submitTimeAfter", "submitTimeBefore", "statusEquals
 
 /// Answers `GET /async-invoke`, and the same with what shall be an ARN behind it.
 pub(crate) async fn answer(
-    worker: &Worker,
+    worker: &Arc<Worker>,
     snapshot: &Snapshot,
     head: &Parts,
     from: IpAddr,
@@ -75,26 +75,22 @@ pub(crate) async fn answer(
 }
 
 async fn look(
-    worker: &Worker,
+    worker: &Arc<Worker>,
     snapshot: &Snapshot,
     head: &Parts,
     from: IpAddr,
     arn: Option<String>,
     id: CallId,
 ) -> Result<Verbatim, Fault> {
-    let living = &worker.living;
-    let (directory, replays, now) = (&living.directory, &living.replays, living.clock.now());
-    // Such a request has no body, signed or not.
-    let caller = authenticate::identify(head, from, directory, now)?;
-    let grant = caller.confirm(&[], &Door { directory, replays, from, now })?;
-    let booked = attribute::by_key(&grant.principal, &grant.team.policy);
+    let caller = whois::admit(worker, snapshot, head, from).await?;
+    let booked = attribute::by_key(&caller.principal, &caller.team.policy);
     let mut upstreams: Vec<_> =
         snapshot.upstreams.values().filter(|one| one.provider.invocations().is_some()).collect();
     if upstreams.is_empty() {
         return Err(not_offered());
     }
     upstreams.sort_by(|a, b| a.name.cmp(&b.name));
-    let look = Look { worker, head, grant, booked, id };
+    let look = Look { worker, head, caller, booked, id };
     match arn {
         Some(arn) => look.at_one(&upstreams, &arn).await,
         None => look.at_all(&upstreams).await,
@@ -105,7 +101,7 @@ async fn look(
 struct Look<'a> {
     worker: &'a Worker,
     head: &'a Parts,
-    grant: Arc<Grant>,
+    caller: Admitted,
     booked: Attribution,
     id: CallId,
 }
@@ -193,7 +189,7 @@ impl Look<'_> {
 
     /// Whether an invocation is the caller's: from memory, or from its tags.
     async fn is_theirs(&self, upstream: &Upstream, invocations: &Invocations, arn: &str) -> Result<bool, Fault> {
-        let (caller, clock) = (&self.grant.principal, &self.worker.living.clock);
+        let (caller, clock) = (&self.caller.principal, &self.worker.living.clock);
         let judge = || match invocations.judge(arn, caller, clock.monotonic()) {
             Judgement::Theirs => Some(true),
             Judgement::Anothers => Some(false),

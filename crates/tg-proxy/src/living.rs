@@ -2,6 +2,7 @@
 
 use crate::meter::Till;
 use crate::snapshot::Snapshot;
+use crate::whois::Whois;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
@@ -27,6 +28,8 @@ pub struct Living {
     pub limits: Counters,
     /// What calls of each model need.
     pub lessons: Lessons,
+    /// What is known of callers' IAM identities.
+    pub whois: Whois,
     /// The compiled configuration in force.
     pub snapshot: ArcSwap<Snapshot>,
     /// Counts of calls.

@@ -5,12 +5,14 @@ use crate::flow::fault_response;
 use crate::living::Worker;
 use crate::recognise::Recognised;
 use crate::snapshot::Snapshot;
+use crate::whois;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Family};
@@ -18,16 +20,15 @@ use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::ids::CallId;
 use tg_kernel::pattern;
 use tg_net::body::OutBody;
-use tg_policy::authenticate::{self, Door};
-use tg_store::directory::Grant;
+use tg_policy::authenticate::Admitted;
 
 /// Most models in one list.
 const MODELS_MAX: usize = 2_000;
 
-/// Answers `GET /v1/models`, `GET /inference-profiles`, and either with an id behind it: the models that this key may use. Names that a pattern serves
-/// are listed as far as the catalogue knows them.
-pub(crate) fn answer(
-    worker: &Worker,
+/// Answers `GET /v1/models`, `GET /inference-profiles`, and either with an id behind it: the models that this key may use.
+/// Names that a pattern serves are listed as far as the catalogue knows them.
+pub(crate) async fn answer(
+    worker: &Arc<Worker>,
     snapshot: &Snapshot,
     head: &Parts,
     from: IpAddr,
@@ -40,14 +41,9 @@ pub(crate) fn answer(
         Family::Openai => Dialect::OpenaiChat,
         Family::Bedrock => Dialect::BedrockConverse,
     };
-    let living = &worker.living;
-    // A request for the list has no body, signed or not.
-    let door = Door { directory: &living.directory, replays: &living.replays, from, now };
-    let grant =
-        authenticate::identify(head, from, &living.directory, now).and_then(|caller| caller.confirm(&[], &door));
-    let listed = grant.and_then(|grant| match id {
-        None => Ok(list(family, &names(snapshot, &grant, now))),
-        Some(id) if snapshot.routes.serves(&id, &grant.principal, &grant.team.policy) => Ok(entry(family, &id)),
+    let listed = whois::admit(worker, snapshot, head, from).await.and_then(|caller| match id {
+        None => Ok(list(family, &names(snapshot, &caller, now))),
+        Some(id) if snapshot.routes.serves(&id, &caller.principal, &caller.team.policy) => Ok(entry(family, &id)),
         Some(_) => Err(Fault::new(Class::NotFound, Origin::Caller, "model_not_found", "No such model.").at("model")),
     });
     match listed {
@@ -61,8 +57,8 @@ pub(crate) fn answer(
     }
 }
 
-fn names(snapshot: &Snapshot, grant: &Grant, now: Timestamp) -> BTreeSet<String> {
-    let (principal, policy) = (&grant.principal, &grant.team.policy);
+fn names(snapshot: &Snapshot, caller: &Admitted, now: Timestamp) -> BTreeSet<String> {
+    let (principal, policy) = (&caller.principal, &caller.team.policy);
     let mut names: BTreeSet<String> = snapshot.routes.names(principal, policy).into_iter().map(str::to_owned).collect();
     for (served, targets) in snapshot.routes.patterns() {
         let scopes = targets.iter().filter(|t| t.model.is_none()).filter_map(|t| snapshot.upstreams.get(&t.provider));

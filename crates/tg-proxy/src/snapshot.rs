@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tg_catalog::Catalogue;
 use tg_kernel::principal::Attribution;
+use tg_net::egress::EgressPolicy;
+use tg_policy::iam::Trust;
 use tg_policy::route::Routes;
 use tg_upstream::provider::Upstream;
 
@@ -24,6 +26,10 @@ pub struct Snapshot {
     pub bounds: Bounds,
     /// How streams are kept and ended.
     pub streams: Streams,
+    /// Whose IAM identities are taken in a key's place.
+    pub trust: Arc<Trust>,
+    /// What may be dialled to find out about them.
+    pub witnesses: EgressPolicy,
 }
 
 impl Snapshot {

@@ -11,10 +11,12 @@ mod directive;
 mod eventstream;
 mod exchange;
 mod media;
+mod oidc;
 mod options;
 mod personalities;
 mod places;
 mod play;
+mod presigned;
 mod refusal;
 mod reply;
 mod sample;
@@ -32,6 +34,7 @@ mod tests;
 
 pub use books::{Books, Detail, Ending, Entry, Operation, Personality, Total, TotalKey};
 pub use counts::{CACHE_MINIMUM_TOKENS, Counts, IMAGE_TOKENS, tokens_of};
+pub use oidc::{Oidc, TokenAlgorithm};
 pub use options::{
     AwsKey, DEFAULT_ACCESS_KEY_ID, DEFAULT_KEY, DEFAULT_REGION, DEFAULT_SECRET_ACCESS_KEY, SimOptions, Urls,
 };
@@ -77,6 +80,8 @@ pub struct Sim {
     pub places: Places,
     /// Signed requests, where [`SimOptions::keep_signed`] has them kept.
     pub witness: Witness,
+    /// The issuer of the simulated account's web-identity tokens.
+    pub oidc: Oidc,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -91,7 +96,7 @@ impl Sim {
         let books = Books::new(options.entries_max, options.details_max);
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
-        for port in options.ports.into_iter().chain([0, 0]) {
+        for port in options.ports.into_iter().chain([0; 3]) {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
             listener.set_nonblocking(true)?;
             addresses.push(format!("http://{}", listener.local_addr()?));
@@ -105,6 +110,7 @@ impl Sim {
         let (sts, places) = (url(), url());
         let urls = Urls { bedrock, bedrock_control, bedrock_mantle, anthropic, openai, compatible, sts, places };
         let (sts, control, clock) = (Sts::default(), ControlPlane::default(), SystemClock::new());
+        let oidc = Oidc::new(&urls.sts);
         let (places, witness) = (Places::default(), Witness::new(options.keep_signed));
         let invocations = Invocations::default();
         let shared = Arc::new(Shared {
@@ -116,13 +122,16 @@ impl Sim {
             invocations: invocations.clone(),
             places: places.clone(),
             witness: witness.clone(),
+            oidc: oidc.clone(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("tg-sim".to_owned()).spawn(move || {
             runtime.block_on(serve(listeners, shared, stopped));
         })?;
-        Ok(Self { urls, books, sts, control, invocations, places, witness, stop: Some(stop), thread: Some(thread) })
+        let stop = Some(stop);
+        let thread = Some(thread);
+        Ok(Self { urls, books, sts, control, invocations, places, witness, oidc, stop, thread })
     }
 }
 

@@ -4,6 +4,7 @@ use crate::ask::Ask;
 use crate::books::{Books, Detail, Ending, Personality, Ticket, shown_headers};
 use crate::directive::{Break, Head};
 use crate::exchange::{Outcome, Received};
+use crate::oidc::Oidc;
 use crate::options::SimOptions;
 use crate::personalities::{self, Voice, bedrock::ControlPlane, bedrock::Invocations};
 use crate::places::Places;
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub invocations: Invocations,
     pub places: Places,
     pub witness: Witness,
+    pub oidc: Oidc,
 }
 
 /// Accepts connections until the thread's runtime ends, and serves each in a task of its own.

@@ -104,7 +104,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
 }
 
-fn hmac(key: &[u8], data: &[u8]) -> Vec<u8> {
+pub(crate) fn hmac(key: &[u8], data: &[u8]) -> Vec<u8> {
     // HMAC takes keys of every length, so this cannot fail.
     Hmac::<Sha256>::new_from_slice(key).map_or_else(
         |_| Vec::new(),
@@ -137,6 +137,15 @@ fn claim_of(authorization: &str) -> Result<Claim<'_>, SignatureFlaw> {
         signed_headers: signed_headers.ok_or(SignatureFlaw::Incomplete("'SignedHeaders' parameter"))?,
         signature: signature.ok_or(SignatureFlaw::Incomplete("'Signature' parameter"))?,
     })
+}
+
+/// The time of a date of this day. `None`: it has not its form, or is of another day.
+pub(crate) fn check_date_of(date: &str, day: &str) -> Option<Timestamp> {
+    let form = format!("{}T{}Z", date.get(..8)?, date.get(9..15)?);
+    let [y, m, d] = [date.get(0..4)?, date.get(4..6)?, date.get(6..8)?];
+    let [hour, minute, second] = [date.get(9..11)?, date.get(11..13)?, date.get(13..15)?];
+    let sent = Timestamp::parse(&format!("{y}-{m}-{d}T{hour}:{minute}:{second}Z"))?;
+    (form == date && date.starts_with(day) && day.len() == 8).then_some(sent)
 }
 
 fn check_date(date: &str, day: &str, now: Timestamp) -> Result<(), SignatureFlaw> {
@@ -201,7 +210,7 @@ fn encode(text: &str, also: &[u8]) -> String {
     out
 }
 
-fn canonical_query(query: &str) -> String {
+pub(crate) fn canonical_query(query: &str) -> String {
     let mut pairs: Vec<&str> = query.split('&').filter(|p| !p.is_empty()).collect();
     pairs.sort_unstable();
     let with_value: Vec<String> =

@@ -1,10 +1,12 @@
-//! AWS's STS: AssumeRole, and with a web identity; strict, on a listener of its own; its sessions sign calls to Bedrock.
+//! AWS's STS: AssumeRole, also with a web identity, and GetCallerIdentity; strict, on a listener of its own; its sessions
+//! sign calls to Bedrock.
 
 use crate::options::AwsKey;
+use crate::presigned::{House, answer as answer_presigned};
 use crate::server::Shared;
 use crate::sigv4::{SignatureFlaw, SignedRequest, verify};
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -50,6 +52,9 @@ struct State {
     refusing: bool,
     refused: u64,
     delay: Duration,
+    /// Keys whose owners only say who they are.
+    identities: Vec<(AwsKey, String)>,
+    identified: u64,
 }
 
 impl Sts {
@@ -87,6 +92,42 @@ impl Sts {
 
     pub(crate) fn is_refusing(&self) -> bool {
         self.lock().refusing
+    }
+
+    /// A key with a session token, whose owner is this by STS's account.
+    #[must_use]
+    pub fn key_of(&self, arn: &str) -> AwsKey {
+        let mut state = self.lock();
+        let number = state.identities.len() + 1;
+        let key = AwsKey {
+            access_key_id: format!("ASIAIDENTITY{number:08}"),
+            secret_access_key: format!("simulated-identity-secret-{number}"),
+            // As real ones, it has characters that must be encoded.
+            session_token: Some(format!("simulated/identity+token/{number}==")),
+        };
+        state.identities.push((key.clone(), arn.to_owned()));
+        key
+    }
+
+    /// How often it said who somebody is.
+    #[must_use]
+    pub fn identified(&self) -> u64 {
+        self.lock().identified
+    }
+
+    pub(crate) fn has_identified(&self) {
+        self.lock().identified += 1;
+    }
+
+    /// The keys that have owners by STS's account: those that were registered, and those of roles' sessions.
+    pub(crate) fn identities(&self) -> Vec<(AwsKey, String)> {
+        let state = self.lock();
+        let sessions = state.granted.iter().map(|(assumed, key)| {
+            let role = assumed.role_arn.rsplit('/').next().unwrap_or_default();
+            let account = assumed.role_arn.split(':').nth(4).unwrap_or_default();
+            (key.clone(), format!("arn:aws:sts::{account}:assumed-role/{role}/{}", assumed.session))
+        });
+        sessions.chain(state.identities.iter().cloned()).collect()
     }
 
     /// The keys of all sessions.
@@ -140,7 +181,12 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Respo
     let body = Limited::new(body, BODY_BYTES_MAX).collect().await.map(|all| all.to_bytes()).unwrap_or_default();
     let delay = shared.sts.lock().delay;
     tokio::time::sleep(delay).await;
-    let outcome = if crate::web_identity::is_asked(&body) {
+    if let Some((status, text)) = shared.oidc.answer(parts.uri.path()) {
+        return Ok(respond(status, "application/json", text));
+    }
+    let outcome = if parts.method == Method::GET {
+        identify(&parts, &shared)
+    } else if crate::web_identity::is_asked(&body) {
         crate::web_identity::assume(&body, &shared)
     } else {
         authenticate(&parts, &body, &shared).and_then(|caller| assume(&body, caller, &shared))
@@ -152,10 +198,22 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Respo
             (status, error(code, &message))
         }
     };
+    Ok(respond(status, "text/xml", text))
+}
+
+fn respond(status: u16, kind: &'static str, text: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
-    Ok(response)
+    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+fn identify(parts: &http::request::Parts, shared: &Shared) -> Result<String, Refused> {
+    if shared.sts.lock().refusing {
+        return Err((503, "ServiceUnavailable", "Service is unavailable".to_owned()));
+    }
+    let (options, sts, now) = (&shared.options, &shared.sts, shared.clock.now());
+    answer_presigned(parts, &House { keys: &options.aws_keys, region: &options.region, sts, now })
 }
 
 fn authenticate(parts: &http::request::Parts, body: &Bytes, shared: &Shared) -> Result<String, Refused> {
@@ -215,7 +273,7 @@ pub(crate) fn fields(body: &str) -> Result<BTreeMap<String, String>, Refused> {
     Ok(fields)
 }
 
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

@@ -4,6 +4,7 @@ pub mod attempt;
 pub mod aws;
 pub mod control;
 pub mod headers;
+pub mod inquiry;
 pub mod pools;
 pub mod provider;
 pub mod providers;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tg_kernel::fault::Fault;
 use tg_net::client::{Client, ClientOptions};
+use tg_net::egress::EgressPolicy;
 use tg_net::resolve::Resolver;
 use tg_net::tls::TrustedRoots;
 
@@ -38,12 +39,24 @@ impl Pools {
             connect_timeout: upstream.timeouts.connect,
             ..ClientOptions::default()
         };
+        self.get(&upstream.name, options)
+    }
+
+    /// The client for those who say who a caller is. Its name is none that a provider can have.
+    ///
+    /// # Errors
+    /// `Class::Internal` when TLS cannot be set up.
+    pub(crate) fn witnesses(&self, egress: EgressPolicy) -> Result<Arc<Client>, Fault> {
+        self.get(&Arc::from("identity.aws"), ClientOptions { egress, ..ClientOptions::default() })
+    }
+
+    fn get(&self, name: &Arc<str>, options: ClientOptions) -> Result<Arc<Client>, Fault> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pool) = clients.get(&upstream.name).filter(|pool| pool.options == options) {
+        if let Some(pool) = clients.get(name).filter(|pool| pool.options == options) {
             return Ok(Arc::clone(&pool.client));
         }
         let client = Arc::new(Client::new(&options, &self.roots, &self.resolver).map_err(Fault::internal)?);
-        clients.insert(upstream.name.clone(), Pool { options, client: Arc::clone(&client) });
+        clients.insert(name.clone(), Pool { options, client: Arc::clone(&client) });
         Ok(client)
     }
 }

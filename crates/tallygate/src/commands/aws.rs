@@ -2,6 +2,7 @@
 
 mod policy;
 mod profiles;
+mod token;
 
 use super::ConfigArg;
 use super::table::pretty;
@@ -12,7 +13,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 use tg_config::document::ProviderKind;
 
-/// What a configuration needs of AWS.
+/// What a configuration needs of AWS, and what AWS says of this machine.
 #[derive(Debug, Args)]
 pub(crate) struct Aws {
     #[command(subcommand)]
@@ -29,6 +30,11 @@ enum Verb {
     Policy(Policy),
     /// Plan and make application inference profiles: a team's or project's own names for models, which show on AWS's bill
     Profiles(profiles::Profiles),
+    /// Print a proof of this machine's IAM identity, to be sent to a gateway in a key's place
+    ///
+    /// The proof is a presigned `GetCallerIdentity`, made with the credentials that the AWS SDKs find here. It lives for
+    /// 15 minutes, and is of use with the named gateway only. Nothing is sent. No configuration is needed.
+    Token(token::Token),
 }
 
 #[derive(Debug, Args)]
@@ -49,6 +55,7 @@ impl Aws {
         match self.verb {
             Verb::Policy(policy) => policy.run(),
             Verb::Profiles(profiles) => profiles.run(),
+            Verb::Token(token) => token.run(),
         }
     }
 }

@@ -42,7 +42,7 @@ enum Command {
     Teams(teams::Teams),
     /// Make, show, rotate and revoke keys
     Keys(keys::Keys),
-    /// What a configuration needs of AWS: policies, inference profiles
+    /// What a configuration needs of AWS: policies, inference profiles; and proofs of an IAM identity for callers
     Aws(aws::Aws),
     /// Make a local certificate authority and a certificate for this machine
     Certs(certs::Certs),

@@ -147,3 +147,19 @@ fn nobody_guesses_a_signature() {
     );
     each(&vec![seed.into_bytes(); 200], targets::signature);
 }
+
+#[test]
+fn nobody_guesses_an_identity() {
+    let url = "https://sts.us-east-1.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15\
+               &X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=ASIA%2F20261124%2Fus-east-1%2Fsts%2Faws4_request\
+               &X-Amz-Date=20261124T025900Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host%3Bx-tallygate-server-id\
+               &X-Amz-Security-Token=tok&X-Amz-Signature=0123456789abcdef";
+    let answer = "<GetCallerIdentityResponse><GetCallerIdentityResult>\
+                  <Arn>arn:aws:sts::123456789012:assumed-role/search/i-1</Arn><UserId>AROA:i-1</UserId>\
+                  <Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
+    let keys = r#"{"jwks_uri":"https://abc.tokens.sts.global.api.aws/keys","issuer":"https://abc.tokens.sts.global.api.aws",
+                  "keys":[{"kty":"RSA","kid":"1","use":"sig","alg":"RS256","n":"AQAB","e":"AQAB"}]}"#;
+    let token = "eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.eyJpc3MiOiJodHRwczovL2FiYyJ9.AAAA";
+    let seeds = [url, answer, keys, token].map(|seed| seed.as_bytes().to_vec());
+    each(&vec![seeds; 50].concat(), targets::identity_proof);
+}

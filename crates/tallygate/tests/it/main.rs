@@ -17,6 +17,7 @@ mod fallback;
 mod fidelity;
 mod figures;
 mod hostile;
+mod iam;
 mod identity;
 mod limits;
 mod matrix;

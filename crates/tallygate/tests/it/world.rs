@@ -26,6 +26,7 @@ pub(crate) const HAIKU: &str = "us.anthropic.claude-haiku-4-5-20251001-v1:0";
 pub(crate) struct Setup {
     /// Members of `listen` beside address and workers.
     pub(crate) listen: String,
+    /// Members of `identity`. `STS_URL` and `OIDC_URL` stand for where these are simulated.
     pub(crate) identity: String,
     pub(crate) pricing: String,
     pub(crate) streams: String,
@@ -80,6 +81,7 @@ pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> St
     let Setup { listen, identity, pricing, streams, timeouts, bedrock, providers, models, teams, limits, .. } = setup;
     let limits = if limits.is_empty() { "  []\n" } else { limits };
     let (urls, folder) = (&sim.urls, folder.display());
+    let identity = identity.replace("STS_URL", &urls.sts).replace("OIDC_URL", sim.oidc.issuer());
     let providers = providers.replace("BEDROCK_URL", &urls.bedrock).replace("STS_URL", &urls.sts);
     let providers = providers.replace("MANTLE_URL", &urls.bedrock_mantle);
     let mut text = format!(

@@ -132,7 +132,7 @@ fn tag(name: &str, value: &str, path: &Path, found: &mut Findings) {
 }
 
 // The region becomes part of a host name.
-fn is_region(region: &str) -> bool {
+pub(super) fn is_region(region: &str) -> bool {
     let parts: Vec<&str> = region.split('-').collect();
     let (letters, number) = parts.split_at(parts.len().saturating_sub(1));
     region.len() <= 32

@@ -35,14 +35,14 @@ pub(super) fn check(provider: &Provider, url: &BaseUrl, path: &Path, found: &mut
     }
 }
 
-enum Reach {
+pub(super) enum Reach {
     Public,
     Private,
     Loopback,
     Never,
 }
 
-fn reach(ip: IpAddr) -> Reach {
+pub(super) fn reach(ip: IpAddr) -> Reach {
     let (loopback, private, never) = match ip {
         IpAddr::V4(v4) => {
             let [a, b, ..] = v4.octets();

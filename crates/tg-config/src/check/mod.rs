@@ -3,6 +3,7 @@
 mod aws;
 mod egress;
 mod headers;
+mod iam;
 mod limits;
 mod providers;
 mod routes;
@@ -61,6 +62,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     routes::check(document, &mut found);
     pricing(document, &mut found);
     teams::check(document, &mut found);
+    iam::check(document, &mut found);
     limits::check(document, &mut found);
     if let Some(otlp) = &document.telemetry.otlp {
         let path = Path::root().member("telemetry").member("otlp").member("headers");

@@ -1,5 +1,6 @@
 //! To whom calls are booked: teams, their projects, environments and tags.
 
+use super::iam::AwsIdentity;
 use crate::grammar::{Name, Pattern, SecretRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,8 @@ pub struct Identity {
     /// What the secrets of access keys (`tallygate keys create --aws`) are encrypted with in the store: 32 bytes in
     /// base64, as `openssl rand -base64 32` makes them. Absent: there are no access keys.
     pub secrets_key: Option<SecretRef>,
+    /// Callers known by their own IAM role, in a key's place. Absent: there are none.
+    pub aws: Option<AwsIdentity>,
 }
 
 /// What to do with a call that names a project which its team does not have.

@@ -2,6 +2,7 @@
 
 mod aws;
 mod delivery;
+mod iam;
 mod identity;
 mod limit;
 mod listen;
@@ -13,6 +14,7 @@ mod telemetry;
 
 pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredentials, SessionPer, partition_of};
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
+pub use iam::{AwsIdentity, AwsRole, CallerIdentity, WebIdentity, sts_url};
 pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
 pub use limit::{Limit, LimitMode, LimitScope, Reserve};
 pub use listen::{Admin, Listen, Store, Tls};

@@ -525,3 +525,70 @@ fn secrets_are_never_shown() {
         }
     }
 }
+
+#[test]
+fn callers_known_by_their_role() {
+    const CALLS: &str = "caller_identity: {server_id: tallygate.example, regions: [us-east-1]}";
+    const TEAM: &str = "teams: [{name: red, projects: [alpha], environments: [prod]}]\n";
+    const ROLE: &str = "arn: 'arn:aws:iam::123456789012:role/a', team: red";
+    let aws = |text: &str| format!("{OK}{TEAM}identity: {{aws: {{{text}}}}}");
+    let roles = |text: &str| aws(&format!("roles: [{{{text}}}], {CALLS}"));
+    let arn = |arn: &str| roles(&format!("arn: '{arn}', team: red"));
+    for good in [
+        roles(ROLE),
+        roles(&format!("{ROLE}, project: alpha, environment: prod, models: ['claude-*']")),
+        roles("arn: 'arn:aws:iam::123456789012:role/a', team: of-the-store, project: any"),
+        arn("arn:aws-us-gov:iam::123456789012:user/a*"),
+        arn("arn:aws:iam::123456789012:*"),
+        aws(&format!("roles: [{{{ROLE}}}], caller_identity: {{server_id: t.example, sts_url: 'http://127.0.0.1:1'}}")),
+        aws(&format!("roles: [{{{ROLE}}}], web_identity: {{audience: 'https://t', issuers: ['https://a.example/b']}}")),
+    ] {
+        from_text("test.yaml", &good).unwrap_or_else(|problems| panic!("{good}\n{problems}"));
+    }
+    check(&aws(""), &[("identity.aws", "takes no proof")]);
+    check(&aws(CALLS), &[("identity.aws.roles", "every caller is refused")]);
+    for (text, part) in [
+        ("*", "not the ARN"),
+        ("*:role/search", "not the ARN"),
+        ("arn:aws:iam::*:role/search", "account"),
+        ("arn:*:iam::123456789012:role/search", "account"),
+        ("arn:aws:iam::12345:role/a", "account"),
+        ("arn:aws:sts::123456789012:assumed-role/a/b", "not the ARN"),
+        ("arn:aws:iam::123456789012:root", "not the ARN"),
+        ("arn:aws:iam::123456789012:r*", "not the ARN"),
+        ("arn:aws:iam::123456789012:role/", "not the ARN"),
+        ("arn:aws:iam::123456789012:role/*a", "not the ARN"),
+        ("arn:aws:iam::123456789012:role/teams/a", "has a path"),
+    ] {
+        check(&arn(text), &[("identity.aws.roles[0].arn", part)]);
+    }
+    check(
+        &roles(&format!("{ROLE}, project: beta, environment: dev")),
+        &[
+            ("identity.aws.roles[0].project", "not one of the projects of team `red`"),
+            ("identity.aws.roles[0].environment", "not one of the environments of team `red`"),
+        ],
+    );
+    let hidden = format!("roles: [{{arn: 'arn:aws:iam::123456789012:role/*', team: red}}, {{{ROLE}}}], {CALLS}");
+    check(&aws(&hidden), &[("identity.aws.roles[1].arn", "never reached: entry 0")]);
+    let calls = |text: &str| aws(&format!("roles: [{{{ROLE}}}], caller_identity: {{server_id: t.example, {text}}}"));
+    let path = |member: &str| format!("identity.aws.caller_identity.{member}");
+    for (text, member, part) in [
+        ("regions: []", "regions", "is missing"),
+        ("regions: ['US-EAST-1']", "regions[0]", "not a region"),
+        ("regions: [us-east-1], sts_url: 'https://sts.example'", "sts_url", "stands beside"),
+        ("sts_url: 'http://sts.example'", "sts_url", "not encrypted"),
+        ("sts_url: 'https://10.0.0.1'", "sts_url", "private address"),
+        ("sts_url: 'https://169.254.169.254'", "sts_url", "never dialled"),
+        ("sts_url: 'https://sts.example/path'", "sts_url", "has a path"),
+    ] {
+        check(&calls(text), &[(&path(member), part)]);
+    }
+    let web = |issuers: &str| aws(&format!("roles: [{{{ROLE}}}], web_identity: {{audience: t, issuers: [{issuers}]}}"));
+    let first = "identity.aws.web_identity.issuers[0]";
+    check(&web("'http://issuer.example'"), &[(first, "not encrypted")]);
+    check(&web(""), &[("identity.aws.web_identity.issuers", "1")]);
+    check(&web("'https://a.example', 'https://a.example'"), &[("identity.aws.web_identity.issuers[1]", "twice")]);
+    let text = aws(&format!("roles: [{{{ROLE}}}], caller_identity: {{server_id: 'a b c d e', regions: [us-east-1]}}"));
+    check(&text, &[(&path("server_id"), "signs alike")]);
+}

@@ -176,7 +176,7 @@ fn check_scope(authorization: &Authorization<'_>) -> Result<(), Flaw> {
 }
 
 /// Reads `20261124T030000Z`, and nothing else.
-fn read_date(text: &str) -> Option<Timestamp> {
+pub(crate) fn read_date(text: &str) -> Option<Timestamp> {
     let form = text.len() == 16
         && text.bytes().enumerate().all(|(at, byte)| match at {
             8 => byte == b'T',

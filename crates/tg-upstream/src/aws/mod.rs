@@ -3,9 +3,11 @@
 mod fetch;
 mod name;
 mod slot;
+mod token;
 mod wallet;
 
 pub use name::{Caller, Per};
+pub use token::{OwnToken, TokenError};
 pub use wallet::Wallet;
 
 use aws_credential_types::Credentials;

@@ -38,7 +38,7 @@ fn credential_exception(code: &str) -> Option<&'static str> {
     match code {
         "invalid_signature" | "expired_signature" | "replayed_signature" => Some("InvalidSignatureException"),
         "incomplete_signature" => Some("IncompleteSignatureException"),
-        "expired_access_key" => Some("ExpiredTokenException"),
+        "expired_access_key" | "expired_identity_proof" => Some("ExpiredTokenException"),
         _ => None,
     }
 }
