@@ -97,9 +97,11 @@ fn reload(source: &Source, gateway: &Gateway, telemetry: &Telemetry, admin: &Adm
 
 /// The parts that are read at the start only, and that differ now.
 fn needs_restart(started: &Document, now: &Document) -> Vec<&'static str> {
-    // The limit on bodies is read for each call.
-    let listen =
-        |document: &Document| Listen { body_bytes_max: Listen::default().body_bytes_max, ..document.listen.clone() };
+    // The limits on bodies are read for each call.
+    let listen = |document: &Document| {
+        let Listen { body_bytes_max, body_timeout, .. } = Listen::default();
+        Listen { body_bytes_max, body_timeout, ..document.listen.clone() }
+    };
     let differs = [
         ("listen", listen(started) != listen(now)),
         ("admin", started.admin != now.admin),
@@ -158,6 +160,26 @@ impl Watch {
                 self.seen = now;
                 return;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::needs_restart;
+    use tg_config::load::from_text;
+
+    #[test]
+    fn only_what_is_read_at_the_start_is_named() {
+        let provider = "providers: [{name: a, kind: anthropic, api_key: env:K}]\n";
+        let load = |more: &str| from_text("test", &format!("{provider}{more}")).unwrap();
+        for (change, parts) in [
+            ("listen: {body_bytes_max: 1 MiB, body_timeout: 7s}", &[][..]),
+            ("limits: [{name: l, requests: 1/m}]", &[]),
+            ("listen: {head_timeout: 7s}", &["listen"]),
+            ("identity: {secrets_key: env:K}\ndrain: {time_max: 7s}", &["drain", "identity.secrets_key"]),
+        ] {
+            assert_eq!(needs_restart(&load(""), &load(change)), parts, "{change}");
         }
     }
 }

@@ -89,7 +89,7 @@ impl Telemetry {
         sum(Reading::MeterDeferred, Queue::deferred);
         sum(Reading::MeterDropped, Queue::dropped);
         let living = Arc::clone(&gateway.living);
-        self.metrics.set_refusals(move || living.limits.refusals());
+        self.metrics.set_limits(move || living.limits.figures());
         let (open, bytes) = (Arc::clone(gateway.journal()), Arc::clone(gateway.journal()));
         self.metrics.set_reading(Reading::JournalOpen, move || open.open());
         self.metrics.set_reading(Reading::JournalBytes, move || bytes.bytes());

@@ -5,6 +5,9 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+/// The longest wait that the official SDKs of OpenAI and Anthropic take from `retry-after`.
+const CLIENT_WAIT_MAX: Duration = Duration::from_secs(60);
+
 /// A boxed cause, kept for the log.
 pub type Cause = Box<dyn Error + Send + Sync>;
 
@@ -193,6 +196,17 @@ impl Fault {
     pub fn caused_by(mut self, cause: impl Into<Cause>) -> Self {
         self.cause = Some(cause.into());
         self
+    }
+
+    /// Whether a client should try again by itself. A limit of the gateway's own that opens only after minutes is nothing
+    /// to wait for within a call: the official SDKs take no longer wait from `retry-after`, and would come again at once.
+    #[must_use]
+    pub fn is_worth_repeating(&self) -> bool {
+        match self.retry {
+            Retry::After(wait) => self.origin != Origin::Gateway || wait <= CLIENT_WAIT_MAX,
+            Retry::Elsewhere => true,
+            Retry::Never => false,
+        }
     }
 
     /// The cause, for the log only: it may hold what a caller must not see.

@@ -1,5 +1,28 @@
 //! What is known of a request without decoding its messages.
 
+/// Bytes of text that stand for one token where nobody counted. English prose and JSON have 3.5 to 4.
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// Tokens that stand for one picture or document where nobody counted.
+const MEDIA_TOKENS: u64 = 1_600;
+
+/// What there is of a body to be read by a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Weight {
+    /// Bytes that may be text.
+    pub text_bytes: u64,
+    /// Pictures and documents that stand in the body itself.
+    pub media: u64,
+}
+
+impl Weight {
+    /// The input tokens to book where a provider did not report any. Rows made with it are marked `estimated`.
+    #[must_use]
+    pub const fn tokens(self) -> u64 {
+        self.text_bytes.div_ceil(BYTES_PER_TOKEN).saturating_add(self.media.saturating_mul(MEDIA_TOKENS))
+    }
+}
+
 /// Facts read from the top level of a request body (and, for Bedrock, from its path).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Peek {

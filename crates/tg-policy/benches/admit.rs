@@ -37,6 +37,6 @@ fn reserve_and_settle(bencher: Bencher<'_, '_>, count: usize) {
     bencher.bench_local(|| {
         now += Duration::from_micros(10);
         let hold = limits.admit_call(black_box(&facts), &counters, now).unwrap();
-        counters.settle(hold, Used { input: 900, output: 100 }, now);
+        counters.settle(hold, Some(Used { input: 900, output: 100 }), now);
     });
 }

@@ -2,13 +2,12 @@
 
 use crate::living::Living;
 use crate::snapshot::Snapshot;
-use tg_dialect::weight::weigh;
 use tg_kernel::dialect::Operation;
 use tg_kernel::fault::Fault;
-use tg_kernel::peek::Peek;
-use tg_kernel::record::{Record, Served};
-use tg_kernel::usage::{Usage, UsageSource};
-use tg_policy::admit::{Denied, Estimate, Facts, Hold, Standing, Used, Weight};
+use tg_kernel::peek::{Peek, Weight};
+use tg_kernel::record::Record;
+use tg_kernel::usage::UsageSource;
+use tg_policy::admit::{Denied, Estimate, Facts, Hold, Standing, Used};
 use tg_policy::route::Plan;
 
 /// What a call has taken. Whoever drops it owes [`Admission::end`].
@@ -16,10 +15,10 @@ use tg_policy::route::Plan;
 pub(crate) struct Admission {
     call: Hold,
     attempt: Hold,
+    /// Whether the try for which `attempt` was taken has left.
+    left: bool,
     estimate: Estimate,
-    /// Absent where nobody counts tokens.
-    weight: Option<Weight>,
-    /// The bound that refused the call.
+    /// The bound that refused the call, or its last try.
     refused: Option<Standing>,
 }
 
@@ -32,24 +31,16 @@ impl Admission {
         &mut self,
         (snapshot, living): (&Snapshot, &Living),
         record: &Record,
-        body: &[u8],
+        weight: Weight,
         (peek, plan): (&Peek, &Plan),
     ) -> Result<(), Fault> {
         if snapshot.limits.is_empty() {
             return Ok(());
         }
-        let operation = record.asked.operation;
-        if snapshot.limits.weigh() && matches!(operation, Operation::Chat | Operation::Embeddings) {
-            let (text_bytes, media) = weigh(body);
-            let weight = Weight { text_bytes, media };
-            self.weight = Some(weight);
-            self.estimate = estimate(snapshot, living, plan, weight, peek.output_tokens_max);
-            if operation == Operation::Embeddings {
-                (self.estimate.output_usual, self.estimate.output_most) = (0, 0);
-            }
+        if snapshot.limits.count_tokens() {
+            self.estimate = estimate(snapshot, living, record, weight, (peek, plan));
         }
-        let stream = peek.stream && operation == Operation::Chat;
-        let facts = self.facts(record, None, stream);
+        let facts = self.facts(record, None);
         let taken = snapshot.limits.admit_call(&facts, &living.limits, living.clock.monotonic());
         self.call = self.taken(taken)?;
         Ok(())
@@ -65,32 +56,41 @@ impl Admission {
         (snapshot, living): (&Snapshot, &Living),
         record: &Record,
         provider: &str,
-        earlier: &Usage,
+        earlier: Option<Used>,
     ) -> Result<(), Fault> {
-        living.limits.settle(std::mem::take(&mut self.attempt), Used::from(earlier), living.clock.monotonic());
+        self.end_try(living, earlier);
+        self.refused = None;
         if snapshot.limits.is_empty() {
             return Ok(());
         }
-        let facts = self.facts(record, Some(provider), record.asked.stream);
+        let facts = self.facts(record, Some(provider));
         let taken = snapshot.limits.admit_try(&facts, &living.limits, living.clock.monotonic());
         self.attempt = self.taken(taken)?;
         Ok(())
     }
 
+    /// The try has left.
+    pub(crate) fn leaves(&mut self) {
+        self.left = true;
+    }
+
+    fn end_try(&mut self, living: &Living, used: Option<Used>) {
+        let used = used.filter(|_| std::mem::take(&mut self.left));
+        living.limits.settle(std::mem::take(&mut self.attempt), used, living.clock.monotonic());
+    }
+
     /// Sets everything right by what the call has used: the last try's is in `record`, as is that of earlier ones.
-    pub(crate) fn end(self, living: &Living, record: &Record) {
+    pub(crate) fn end(mut self, living: &Living, record: &Record, weight: Weight) {
         let last = Used::from(&record.usage);
-        let now = living.clock.monotonic();
-        living.limits.settle(self.attempt, last, now);
+        self.end_try(living, Some(last));
         let mut all = last;
         for attempt in &record.earlier {
             all += Used::from(&attempt.usage);
         }
-        living.limits.settle(self.call, all, now);
-        if let (Some(weight), Some(Served { model, .. })) = (self.weight, &record.served)
-            && record.usage_source == UsageSource::Reported
-        {
-            living.lessons.learn(model, weight, &record.usage);
+        living.limits.settle(self.call, Some(all), living.clock.monotonic());
+        let counts_tokens = self.estimate != Estimate::default();
+        if counts_tokens && record.usage_source == UsageSource::Reported {
+            living.lessons.learn(&record.attribution.team, &record.asked.model, weight, &record.usage);
         }
     }
 
@@ -99,7 +99,9 @@ impl Admission {
         self.refused.iter().chain(self.call.standings()).chain(self.attempt.standings())
     }
 
-    fn facts<'a>(&self, record: &'a Record, provider: Option<&'a str>, stream: bool) -> Facts<'a> {
+    fn facts<'a>(&self, record: &'a Record, provider: Option<&'a str>) -> Facts<'a> {
+        // Only a chat is answered by a stream, whatever a count of tokens says of one.
+        let stream = record.asked.stream && record.asked.operation == Operation::Chat;
         let estimate = self.estimate;
         Facts { attribution: &record.attribution, model: &record.asked.model, provider, stream, estimate }
     }
@@ -112,13 +114,26 @@ impl Admission {
     }
 }
 
-/// What the call may use at its first target. Further targets are the same call.
-fn estimate(snapshot: &Snapshot, living: &Living, plan: &Plan, weight: Weight, own_max: Option<u64>) -> Estimate {
-    let Some(target) = plan.targets.first() else { return Estimate::default() };
-    let of_model = || {
+/// What the call may use: by what the team's calls for the model needed, and by the bound that the call or its first
+/// target's model has.
+fn estimate(
+    snapshot: &Snapshot,
+    living: &Living,
+    record: &Record,
+    weight: Weight,
+    (peek, plan): (&Peek, &Plan),
+) -> Estimate {
+    let of_model = plan.targets.first().and_then(|target| {
         let upstream = snapshot.upstreams.get(&target.provider)?;
         let row = upstream.price.find(&snapshot.catalogue, &target.model, living.clock.now())?;
         row.limits().output_max.map(u64::from)
-    };
-    living.lessons.estimate(&target.model, weight, own_max.or_else(of_model))
+    });
+    let output_max = peek.output_tokens_max.into_iter().chain(of_model).min();
+    let learned = living.lessons.estimate(&record.attribution.team, &record.asked.model, weight, output_max);
+    match record.asked.operation {
+        // Whatever a request says, a chat may use some of each.
+        Operation::Chat => learned.at_least_one(),
+        Operation::Embeddings => Estimate { output_usual: 0, output_most: 0, ..learned },
+        _ => Estimate::default(),
+    }
 }

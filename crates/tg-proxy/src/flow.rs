@@ -105,7 +105,7 @@ async fn run(
     let plan = snapshot.routes.choose(&peek.model, principal, policy).map_err(say)?;
 
     // Whether there is room: all limits on calls together, or none. What was taken is set right when the call ends.
-    settlement.admit(&body, &peek, &plan).map_err(say)?;
+    settlement.admit(&peek, &plan).map_err(say)?;
 
     // Out and back: the first target that answers. From here on the call is in the journal. A caller of a stream may be
     // kept company while the provider thinks; then the rest happens behind an answer that has begun.

@@ -28,7 +28,7 @@ pub(crate) async fn read(
         whole_timeout: Some(bounds.body_whole),
     };
     let body = tg_net::body::read(body, limits).await.map_err(unreadable)?;
-    settlement.body_read(clock.monotonic().saturating_sub(began), body.len());
+    settlement.body_read(clock.monotonic().saturating_sub(began), &body);
     Ok(body)
 }
 

@@ -3,6 +3,7 @@
 use tg_dialect::tap::Summary;
 use tg_kernel::chat::StopReason;
 use tg_kernel::fault::{Class, Fault, Origin};
+use tg_kernel::peek::Weight;
 use tg_kernel::record::Ending;
 use tg_kernel::usage::{Usage, UsageSource};
 
@@ -35,14 +36,14 @@ impl Counts {
     };
 
     /// The provider took the request and was never heard of again: it may bill the input.
-    pub(crate) fn input_only(body_bytes: u64) -> Self {
-        let usage = Usage { input_tokens: body_bytes.div_ceil(BYTES_PER_TOKEN), ..Usage::default() };
+    pub(crate) fn input_only(weight: Weight) -> Self {
+        let usage = Usage { input_tokens: weight.tokens(), ..Usage::default() };
         Self { usage, source: UsageSource::Estimated }
     }
 
     /// What a summary says; where it is silent, an estimate from the bytes that went in and came out. A report of
     /// nothing at all beside generated content is silence too: some servers fill in zeros.
-    pub(crate) fn of(summary: &Summary, body_bytes: u64) -> Self {
+    pub(crate) fn of(summary: &Summary, weight: Weight) -> Self {
         let empty = summary.usage.total_tokens() == 0 && summary.content_bytes > 0;
         // What a guardrail wrote in the model's place costs no tokens.
         let guarded = summary.stop == Some(StopReason::Guardrail);
@@ -51,7 +52,7 @@ impl Counts {
         }
         let mut usage = summary.usage;
         if usage.total_input_tokens() == 0 {
-            usage.input_tokens = body_bytes.div_ceil(BYTES_PER_TOKEN);
+            usage.input_tokens = weight.tokens();
         }
         usage.output_tokens = usage.output_tokens.max(summary.content_bytes.div_ceil(BYTES_PER_TOKEN));
         Self { usage, source: UsageSource::Estimated }
@@ -79,11 +80,15 @@ pub(crate) fn may_be_billed(fault: &Fault) -> bool {
 mod tests {
     use super::*;
 
+    fn text(text_bytes: u64) -> Weight {
+        Weight { text_bytes, media: 0 }
+    }
+
     #[test]
     fn final_counts_are_taken_as_they_are() {
         let usage = Usage { input_tokens: 1, ..Usage::default() };
         let summary = Summary { usage, usage_final: true, usage_seen: true, content_bytes: 999, ..Summary::default() };
-        assert_eq!(Counts::of(&summary, 4_000), Counts { usage, source: UsageSource::Reported });
+        assert_eq!(Counts::of(&summary, text(4_000)), Counts { usage, source: UsageSource::Reported });
     }
 
     #[test]
@@ -94,15 +99,17 @@ mod tests {
             (9, Some(StopReason::EndTurn), UsageSource::Estimated),
         ] {
             let summary = Summary { usage_final: true, usage_seen: true, content_bytes, stop, ..Summary::default() };
-            assert_eq!(Counts::of(&summary, 40).source, source, "{content_bytes} {stop:?}");
+            assert_eq!(Counts::of(&summary, text(40)).source, source, "{content_bytes} {stop:?}");
         }
     }
 
     #[test]
     fn what_was_not_reported_is_estimated() {
         let summary = Summary { content_bytes: 10, ..Summary::default() };
-        let counts = Counts::of(&summary, 401);
+        let counts = Counts::of(&summary, text(401));
         assert_eq!((counts.usage.input_tokens, counts.usage.output_tokens), (101, 3));
         assert_eq!(counts.source, UsageSource::Estimated);
+        let picture = Counts::input_only(Weight { text_bytes: 400, media: 2 });
+        assert_eq!(picture.usage.input_tokens, 3_300);
     }
 }

@@ -71,7 +71,7 @@ pub(crate) async fn send(
     plan: &Plan,
     settlement: &mut Settlement,
 ) -> Result<Delivery, Fault> {
-    let mut last = None;
+    let mut last: Option<Result<Delivery, Fault>> = None;
     for target in &plan.targets {
         let before = settlement.attempts();
         let end = attempt_at(target, worker, snapshot, outgoing, plan, settlement).await;
@@ -84,12 +84,26 @@ pub(crate) async fn send(
         if !may_be_mended || settlement.is_unheard() {
             return end;
         }
-        // A target that was not asked does not hide what became of one that was.
-        if before == 0 || settlement.attempts() > before {
+        // A target that was not asked does not hide what became of one that was; nor, of those that were not, one where
+        // only time is missing.
+        let asked = settlement.attempts() > before;
+        if asked || before == 0 && last.as_ref().is_none_or(|last| !is_sooner(last, &end)) {
             last = Some(end);
         }
     }
     last.unwrap_or_else(|| Err(Fault::internal("a plan without targets")))
+}
+
+/// Whether a wait mends the one, and the other not, or later.
+fn is_sooner(one: &Result<Delivery, Fault>, other: &Result<Delivery, Fault>) -> bool {
+    let wait = |end: &Result<Delivery, Fault>| match end {
+        Err(Fault { retry: Retry::After(wait), .. }) => Some(*wait),
+        _ => None,
+    };
+    match (wait(one), wait(other)) {
+        (Some(one), Some(other)) => one <= other,
+        (one, _) => one.is_some(),
+    }
 }
 
 /// One target, with what its model comes to in this call.
@@ -126,8 +140,9 @@ impl Trial<'_> {
         self.check_losses(&prepared)?;
         let price = provider.price_by(prepared.road);
         self.check_price(&price)?;
-        settlement.admit_try(&self.aim.target.provider)?;
         let proof = self.proof(provider, settlement).await?;
+        // Last: whoever waits for credentials takes no room from others, and what cannot leave takes none at all.
+        settlement.admit_try(&self.aim.target.provider)?;
         let losses = prepared.losses.iter().map(ToString::to_string).collect();
         let leaving = Leaving {
             target: &self.aim.target,

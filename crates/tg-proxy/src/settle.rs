@@ -11,19 +11,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tg_dialect::dialects::bedrock_converse::ModelFamily;
+use tg_dialect::weight::weigh;
 use tg_kernel::chat::StopReason;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
-use tg_kernel::peek::Peek;
+use tg_kernel::peek::{Peek, Weight};
 use tg_kernel::principal::Attribution;
 use tg_kernel::record::{Asked, Attempt, Cost, Ending, Pricing, Record, Served, Timing};
 use tg_kernel::target::Target;
 use tg_kernel::trace::TraceContext;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
 use tg_net::drain::Ear;
-use tg_policy::admit::Standing;
+use tg_policy::admit::{Standing, Used};
 use tg_policy::route::{Plan, UnknownPrice};
 use tg_store::journal::{OpenEntry, Ticket};
 use tg_upstream::provider::PriceScope;
@@ -49,7 +50,7 @@ struct Draft {
     arrived: Duration,
     /// Time spent waiting for the caller's body.
     waited: Duration,
-    body_bytes: u64,
+    weight: Weight,
     price: PriceBasis,
     admission: Admission,
     /// What became of the try that the record's `served` names, once it has failed.
@@ -123,7 +124,7 @@ impl Settlement {
             trace,
             arrived: clock.monotonic(),
             waited: Duration::ZERO,
-            body_bytes: 0,
+            weight: Weight::default(),
             price: PriceBasis { scope: None, unknown: UnknownPrice::AllowAndFlag },
             admission: Admission::default(),
             failed: None,
@@ -162,9 +163,9 @@ impl Settlement {
         self.0.as_deref().is_some_and(Draft::is_unheard)
     }
 
-    /// Size of the request's body.
-    pub(crate) fn body_bytes(&self) -> u64 {
-        self.0.as_deref().map_or(0, |draft| draft.body_bytes)
+    /// What there is of the request to be read by a model.
+    pub(crate) fn weight(&self) -> Weight {
+        self.0.as_deref().map_or(Weight::default(), |draft| draft.weight)
     }
 
     /// How many times the call has left for a provider.
@@ -184,11 +185,11 @@ impl Settlement {
         }
     }
 
-    /// The body is here: how long it took, how large it is.
-    pub(crate) fn body_read(&mut self, waited: Duration, bytes: usize) {
+    /// The body is here: how long it took, how much of it a model has to read.
+    pub(crate) fn body_read(&mut self, waited: Duration, body: &[u8]) {
         if let Some(draft) = &mut self.0 {
             draft.waited = waited;
-            draft.body_bytes = bytes as u64;
+            draft.weight = weigh(body);
         }
     }
 
@@ -204,10 +205,10 @@ impl Settlement {
     ///
     /// # Errors
     /// `Class::Limited` when one of them has no room.
-    pub(crate) fn admit(&mut self, body: &[u8], peek: &Peek, plan: &Plan) -> Result<(), Fault> {
+    pub(crate) fn admit(&mut self, peek: &Peek, plan: &Plan) -> Result<(), Fault> {
         let Some(draft) = &mut self.0 else { return Ok(()) };
-        let Draft { snapshot, worker, record, admission, .. } = &mut **draft;
-        admission.begin((snapshot, &worker.living), record, body, (peek, plan))
+        let Draft { snapshot, worker, record, admission, weight, .. } = &mut **draft;
+        admission.begin((snapshot, &worker.living), record, *weight, (peek, plan))
     }
 
     /// Takes what the next try needs of the limits on providers.
@@ -217,8 +218,8 @@ impl Settlement {
     pub(crate) fn admit_try(&mut self, provider: &str) -> Result<(), Fault> {
         let Some(draft) = &mut self.0 else { return Ok(()) };
         let Draft { snapshot, worker, record, admission, failed, .. } = &mut **draft;
-        let earlier = failed.as_ref().map_or(Counts::NONE, |failed| failed.counts).usage;
-        admission.begin_try((snapshot, &worker.living), record, provider, &earlier)
+        let earlier = failed.as_ref().map(|failed| Used::from(&failed.counts.usage));
+        admission.begin_try((snapshot, &worker.living), record, provider, earlier)
     }
 
     /// How the limits of the call stand, for the caller.
@@ -241,7 +242,7 @@ impl Settlement {
     pub(crate) fn failed(&mut self, fault: &Fault) {
         if let Some(draft) = &mut self.0 {
             let billed = may_be_billed(fault);
-            let counts = if billed { Counts::input_only(draft.body_bytes) } else { Counts::NONE };
+            let counts = if billed { Counts::input_only(draft.weight) } else { Counts::NONE };
             draft.failed = Some(Failed { code: fault.code, counts });
         }
     }
@@ -329,7 +330,7 @@ impl Draft {
             dialect: leaving.dialect,
             tier: leaving.tier,
             session: leaving.session,
-            estimated: Counts::input_only(self.body_bytes).usage,
+            estimated: Counts::input_only(self.weight).usage,
             earlier,
         };
         if let Some(ticket) = &mut self.ticket {
@@ -346,6 +347,7 @@ impl Draft {
         self.record.losses = leaving.losses;
         self.price = PriceBasis { scope: Some(leaving.price), unknown: leaving.unknown_price };
         self.failed = None;
+        self.admission.leaves();
         Ok(())
     }
 
@@ -363,7 +365,7 @@ impl Draft {
     fn owed(&self) -> Counts {
         match (&self.failed, &self.ticket) {
             (Some(failed), _) => failed.counts,
-            (None, Some(_)) => Counts::input_only(self.body_bytes),
+            (None, Some(_)) => Counts::input_only(self.weight),
             (None, None) => Counts::NONE,
         }
     }
@@ -384,7 +386,7 @@ impl Draft {
         self.record.cost = self.cost(&closing.counts);
         self.record.timing.total_us = self.elapsed_us();
         let cost = self.record.total_cost();
-        std::mem::take(&mut self.admission).end(&self.worker.living, &self.record);
+        std::mem::take(&mut self.admission).end(&self.worker.living, &self.record, self.weight);
         self.worker.living.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.worker.till.close(self.ticket, self.record, self.trace);
         cost

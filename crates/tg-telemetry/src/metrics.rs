@@ -108,9 +108,10 @@ impl Metrics {
         self.readings.set(reading, Box::new(source));
     }
 
-    /// Exposes how many calls each limit refused; `source` is called at each scrape and must not block.
-    pub fn set_refusals(&self, source: impl Fn() -> Vec<(Arc<str>, u64)> + Send + Sync + 'static) {
-        self.readings.set_refusals(Box::new(source));
+    /// Exposes of each limit for how many calls it had no room, and how many it could not count apart; `source` is called
+    /// at each scrape and must not block.
+    pub fn set_limits(&self, source: impl Fn() -> Vec<(Arc<str>, u64, u64)> + Send + Sync + 'static) {
+        self.readings.set_limits(Box::new(source));
     }
 
     /// Everything in the OpenMetrics text format, with [`CONTENT_TYPE`].

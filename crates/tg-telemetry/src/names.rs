@@ -290,6 +290,14 @@ pub const CAPTURE_RATE: Metric = own(
     "Calls settled divided by calls sent to a provider since start; below 1 while calls are in flight",
     &[],
 );
+/// Calls that limits could not count apart.
+pub const LIMIT_CROWDED: Metric = own(
+    "tallygate_limit_crowded",
+    Kind::Counter,
+    "",
+    "Calls that a limit counted together with those of other keys, tags, …, as there were too many to count each apart",
+    &[l::LIMIT],
+);
 /// Calls that limits refused.
 pub const LIMIT_REFUSALS: Metric = own(
     "tallygate_limit_refusals",
@@ -361,6 +369,7 @@ pub const METRICS: &[Metric] = &[
     CAPTURE_RATE,
     CALLS_SENT,
     LIMIT_REFUSALS,
+    LIMIT_CROWDED,
     IN_FLIGHT,
     CONNECTIONS,
     METER_QUEUE,

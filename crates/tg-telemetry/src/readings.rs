@@ -1,7 +1,7 @@
 //! Figures that others keep and that are read only when someone looks: queue depths, calls in flight, capture rate.
 
 use crate::names::{
-    CALLS_SENT, CAPTURE_RATE, CONNECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_OPEN, Kind, LIMIT_REFUSALS,
+    CALLS_SENT, CAPTURE_RATE, CONNECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_OPEN, Kind, LIMIT_CROWDED, LIMIT_REFUSALS,
     METER_DEFERRED, METER_DROPPED, METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED, label,
 };
 use prometheus_client::collector::Collector;
@@ -58,13 +58,13 @@ impl Reading {
 
 type Source = Box<dyn Fn() -> u64 + Send + Sync>;
 
-/// Counts by name.
-pub(crate) type Named = Box<dyn Fn() -> Vec<(Arc<str>, u64)> + Send + Sync>;
+/// Of each limit: its name, for how many calls it had no room, and how many it could not count apart.
+pub(crate) type OfLimits = Box<dyn Fn() -> Vec<(Arc<str>, u64, u64)> + Send + Sync>;
 
 #[derive(Default)]
 pub(crate) struct Readings {
     sources: RwLock<BTreeMap<Reading, Source>>,
-    refusals: RwLock<Option<Named>>,
+    limits: RwLock<Option<OfLimits>>,
     /// Settled calls that had been sent in this run of the process.
     pub(crate) settled: AtomicU64,
 }
@@ -76,23 +76,32 @@ impl Readings {
 }
 
 impl Readings {
-    pub(crate) fn set_refusals(&self, source: Named) {
-        *self.refusals.write().unwrap_or_else(PoisonError::into_inner) = Some(source);
+    pub(crate) fn set_limits(&self, source: OfLimits) {
+        *self.limits.write().unwrap_or_else(PoisonError::into_inner) = Some(source);
     }
 
-    fn encode_refusals(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let source = self.refusals.read().unwrap_or_else(PoisonError::into_inner);
-        let counts = source.as_ref().map(|source| source()).unwrap_or_default();
-        if counts.is_empty() {
+    fn encode_limits(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let source = self.limits.read().unwrap_or_else(PoisonError::into_inner);
+        let figures = source.as_ref().map(|source| source()).unwrap_or_default();
+        if figures.is_empty() {
             return Ok(());
         }
-        let help = sentence(&LIMIT_REFUSALS);
-        let mut family = encoder.encode_descriptor(LIMIT_REFUSALS.name, &help, None, MetricType::Counter)?;
-        for (limit, count) in counts {
-            ConstCounter::new(count).encode(family.encode_family(&[(label::LIMIT, &*limit)])?)?;
-        }
-        Ok(())
+        let refused = figures.iter().map(|(limit, refused, _)| (&**limit, *refused));
+        by_limit(encoder, &LIMIT_REFUSALS, refused)?;
+        by_limit(encoder, &LIMIT_CROWDED, figures.iter().map(|(limit, _, crowded)| (&**limit, *crowded)))
     }
+}
+
+fn by_limit<'a>(
+    encoder: &mut DescriptorEncoder<'_>,
+    metric: &Metric,
+    counts: impl Iterator<Item = (&'a str, u64)>,
+) -> Result<(), fmt::Error> {
+    let mut family = encoder.encode_descriptor(metric.name, &sentence(metric), None, MetricType::Counter)?;
+    for (limit, count) in counts {
+        ConstCounter::new(count).encode(family.encode_family(&[(label::LIMIT, limit)])?)?;
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Readings {
@@ -124,7 +133,7 @@ impl Collector for Collected {
                 gauge(&mut encoder, &CAPTURE_RATE, rate)?;
             }
         }
-        self.0.encode_refusals(&mut encoder)
+        self.0.encode_limits(&mut encoder)
     }
 }
 

@@ -59,6 +59,8 @@ fn every_dialect_is_counted_and_refused_in_its_own_words() {
             assert_eq!(kind, wanted);
             assert!(message.contains("'few' is reached: 5 requests in 1 h"), "{message}");
             assert!((700..=720).contains(&whole(&answer, "retry-after")), "a fifth of an hour: {message}");
+            let repeat = if dialect.family() == Family::Bedrock { "" } else { "false" };
+            assert_eq!(answer.header("x-should-retry"), repeat, "nothing to wait for within a call");
             assert_eq!(answer.header("x-tallygate-error-code"), "limit_reached");
             let row = world.row(&answer);
             assert_eq!((row.ending, row.fault.as_deref()), (Ending::Refused, Some("limit_reached")));
@@ -139,7 +141,9 @@ fn where_a_provider_has_no_room_the_next_target_is_tried() {
     let call = ask(Dialect::OpenaiChat, Manner::Plain, "either", "hi");
     let served = |answer: &Answer| (answer.status, answer.header("x-tallygate-provider").to_owned());
     assert_eq!(served(&world.send(&call)), (200, "openai".to_owned()));
-    assert_eq!(served(&world.send(&call)), (200, "local".to_owned()));
+    let elsewhere = world.send(&call);
+    assert_eq!(served(&elsewhere), (200, "local".to_owned()));
+    assert_eq!(whole(&elsewhere, "x-ratelimit-remaining-requests"), 1, "of its own limit: the other did not serve");
     let only = world.send(&ask(Dialect::OpenaiChat, Manner::Plain, "on-openai", "hi"));
     assert_eq!(only.status, 429, "{}", only.text());
     let none = world.send(&call);
@@ -160,8 +164,7 @@ fn what_was_counted_stays_counted_over_a_reload() {
     assert_eq!([world.send(&call).status, world.send(&call).status], [200, 429]);
     reload("- { name: few, requests: 2/d, mode: observe }\n");
     assert_eq!(world.send(&call).status, 200);
-    let refusals = world.gateway().living.limits.refusals();
-    assert_eq!(refusals, [("few".into(), 2)]);
+    assert_eq!(world.gateway().living.limits.figures(), [("few".into(), 2, 0)]);
     reload("");
     let free = world.send(&call);
     assert_eq!((free.status, free.header("x-ratelimit-limit-requests")), (200, "100000"), "the provider's own again");
@@ -177,4 +180,46 @@ fn however_many_come_at_once_no_more_than_the_limit_allows_leave() {
         callers.into_iter().map(|caller| caller.join().unwrap()).sum()
     });
     assert_eq!((passed, world.sim.books.entries().len()), (7, 7));
+}
+
+#[test]
+fn a_limit_of_a_provider_that_only_needs_time_is_told_before_what_would_fail_again() {
+    let world = World::with(Setup {
+        models: "- { name: picky, on_loss: reject, targets: [{ provider: openai, model: gpt-5-mini }, \
+                 { provider: anthropic, model: claude-haiku-4-5 }] }\n"
+            .to_owned(),
+        ..setup("- { name: quota, for: { provider: openai }, requests: 1/m }\n")
+    });
+    let body = json!({"model": "picky", "seed": 7, "messages": [{"role": "user", "content": "hi"}]}).to_string();
+    let call = Call::post("/v1/chat/completions", body).header("content-type", "application/json");
+    assert_eq!(world.send(&call).status, 200);
+    let refused = world.send(&call);
+    assert_eq!(
+        (refused.status, refused.header("x-tallygate-error-code")),
+        (429, "limit_reached"),
+        "{}",
+        refused.text()
+    );
+    assert_eq!(refused.header("x-should-retry"), "", "a minute can be waited for");
+}
+
+#[test]
+fn a_picture_in_a_call_that_is_broken_off_is_not_counted_by_its_bytes() {
+    let world = world("- { name: words, tokens: 10k/d }\n");
+    let picture = format!(
+        "data:image/png;base64,{}",
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk".repeat(2_000)
+    );
+    let content = json!([{"type": "text", "text": "[[sim: tokens=40 delay=10ms]] look"},
+        {"type": "image_url", "image_url": {"url": picture}}]);
+    let body = json!({"model": "on-openai", "stream": true, "messages": [{"role": "user", "content": content}]});
+    let call = Call::post("/v1/chat/completions", body.to_string()).header("content-type", "application/json");
+    let mut running = world.keyed(&call).open(world.address);
+    assert_eq!(running.status, 200);
+    running.piece();
+    drop(running);
+    let row = until("its row", || world.rows().pop());
+    assert!((1_600..1_800).contains(&row.usage.input_tokens), "{:?}", row.usage);
+    let next = world.send(&ask(Dialect::OpenaiChat, Manner::Plain, "on-openai", "hi"));
+    assert_eq!(next.status, 200, "{}", next.text());
 }

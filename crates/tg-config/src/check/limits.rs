@@ -42,6 +42,7 @@ fn bounds(limit: &Limit, path: &Path, found: &mut Findings) {
 
 /// A limit that names what is not there would do nothing, and its writer believe that it does.
 fn named(document: &Document, limit: &Limit, path: &Path, found: &mut Findings) {
+    let path_of = path;
     let path = path.member("for");
     if let Some(provider) = &limit.scope.provider
         && !document.providers.iter().any(|declared| provider.matches(declared.name.as_str()))
@@ -58,40 +59,44 @@ fn named(document: &Document, limit: &Limit, path: &Path, found: &mut Findings) 
         let problem = Problem::new(path.member("model"), message, "add the model, or mend the name");
         found.add_resting_on(vec![Path::root().member("models")], problem);
     }
-    // Of a team that the store owns, the file does not know the projects.
+    // Of a team that the store owns, the file knows neither projects nor tags.
     let team = limit.scope.team.as_ref().filter(|team| team.is_exact());
     let team = team.and_then(|name| document.teams.iter().find(|team| team.name.as_str() == name.as_str()));
     if let Some(team) = team {
-        of_team(team, "project", limit.scope.project.as_ref(), &team.projects, &path, found);
-        of_team(team, "environment", limit.scope.environment.as_ref(), &team.environments, &path, found);
-    }
-    if limit.scope.tag.is_some() || limit.each.iter().any(|each| matches!(each, Dimension::Tag(_))) {
-        tags_kept(document, limit, &path, found);
+        let default = team.default_project.as_ref().or(document.identity.default_project.as_ref());
+        let projects: Vec<&Name> = team.projects.iter().chain(default).collect();
+        of_team(team, "project", limit.scope.project.as_ref(), &projects, &path, found);
+        let environments: Vec<&Name> = team.environments.iter().collect();
+        of_team(team, "environment", limit.scope.environment.as_ref(), &environments, &path, found);
+        tags_kept(document, team, limit, path_of, found);
     }
 }
 
-fn of_team(team: &Team, what: &str, named: Option<&Pattern>, has: &[Name], path: &Path, found: &mut Findings) {
+fn of_team(team: &Team, what: &str, named: Option<&Pattern>, has: &[&Name], path: &Path, found: &mut Findings) {
     let Some(named) = named.filter(|named| !has.iter().any(|name| named.matches(name.as_str()))) else { return };
     let message = format!("the team `{}` has no {what} `{named}`", team.name);
     let hint = format!("add it to the team's `{what}s`, or mend the name");
     found.add_resting_on(vec![Path::root().member("teams")], Problem::new(path.member(what), message, hint));
 }
 
-/// Tags that no policy keeps are not seen by limits either.
-fn tags_kept(document: &Document, limit: &Limit, path: &Path, found: &mut Findings) {
-    let policies = document.teams.iter().filter_map(|team| team.tags.as_ref()).chain([&document.identity.tags]);
-    let allowed: Vec<&Pattern> = policies.flat_map(|tags| &tags.allow).collect();
-    let counted = limit.each.iter().filter_map(|each| match each {
-        Dimension::Tag(name) => Some(name.as_str()),
+/// Tags that the team's policy does not keep are not seen by limits either.
+fn tags_kept(document: &Document, team: &Team, limit: &Limit, path: &Path, found: &mut Findings) {
+    let allowed = &team.tags.as_ref().unwrap_or(&document.identity.tags).allow;
+    let counted = limit.each.iter().enumerate().filter_map(|(number, each)| match each {
+        Dimension::Tag(name) => Some((path.member("each").element(number), name.as_str())),
         _ => None,
     });
-    let stated = limit.scope.tag.iter().map(|tag| tag.as_str().split('=').next().unwrap_or_default());
-    for name in counted.chain(stated).filter(|name| !name.contains('*')) {
+    let stated = limit
+        .scope
+        .tag
+        .iter()
+        .map(|tag| (path.member("for").member("tag"), tag.as_str().split('=').next().unwrap_or_default()));
+    for (path, name) in counted.chain(stated).filter(|(_, name)| !name.contains('*')) {
         if !allowed.iter().any(|pattern| pattern.matches(name)) {
-            let message = format!("no policy for tags keeps `{name}`");
-            let problem = Problem::new(path.member("tag"), message, "add the name to `identity.tags.allow`");
+            let message = format!("the tags of the team `{}` are kept without `{name}`", team.name);
+            let hint = "add the name to `tags.allow` of the team, or of `identity` if the team has none";
             let rests_on = vec![Path::root().member("identity"), Path::root().member("teams")];
-            found.add_resting_on(rests_on, problem);
+            found.add_resting_on(rests_on, Problem::new(path, message, hint));
         }
     }
 }

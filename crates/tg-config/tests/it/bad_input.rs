@@ -69,7 +69,7 @@ fn limits_that_would_do_nothing() {
         format!(
             "{OK}models: [{{name: fast, targets: [{{provider: a}}]}}]\n\
              teams: [{{name: red, projects: [x], environments: [dev]}}]\n\
-             identity: {{tags: {{allow: [user]}}}}\nlimits: [{list}]\n"
+             identity: {{default_project: general, tags: {{allow: [user]}}}}\nlimits: [{list}]\n"
         )
     };
     for (list, expected) in [
@@ -86,10 +86,17 @@ fn limits_that_would_do_nothing() {
         ("{name: l, requests: 1/m, for: {model: fastt}}", &[("limits[0].for.model", "no model")]),
         ("{name: l, requests: 1/m, for: {team: red, project: y}}", &[("limits[0].for.project", "has no project")]),
         ("{name: l, requests: 1/m, for: {team: red, environment: prod}}", &[("limits[0].for.environment", "has no")]),
-        ("{name: l, requests: 1/m, each: ['tag:other']}", &[("limits[0].for.tag", "keeps `other`")]),
+        (
+            "{name: l, requests: 1/m, each: [key, 'tag:other'], for: {team: red}}",
+            &[("limits[0].each[1]", "without `other`")],
+        ),
+        ("{name: l, requests: 1/m, for: {team: red, tag: other=1}}", &[("limits[0].for.tag", "without `other`")]),
     ] {
         check(&limits(list), expected);
     }
+    let general =
+        "{name: l, requests: 1/m, for: {team: red, project: general}}, {name: m, requests: 1/m, each: ['tag:any']}";
+    assert!(from_text("test.yaml", &limits(general)).is_ok());
     let good =
         "{name: l, requests: 1/m, concurrent: 3, each: ['tag:user', team], for: {team: red, project: x, model: 'f*'}}";
     assert!(from_text("test.yaml", &limits(good)).is_ok());

@@ -32,6 +32,9 @@ pub fn encode_fault(fault: &Fault, id: CallId) -> FaultReply {
         (_, Retry::After(span)) => {
             let seconds = span.as_secs() + u64::from(span.subsec_nanos() > 0);
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+            if !fault.is_worth_repeating() {
+                headers.insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static("false"));
+            }
         }
         _ => {}
     }

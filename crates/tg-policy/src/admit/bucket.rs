@@ -56,9 +56,9 @@ impl Bucket {
         self.level = self.level.saturating_add(passed.saturating_mul(i128::from(rate.amount))).min(rate.full());
     }
 
-    /// Whether so much may be taken. What never fits may go where the bucket is full: it is paid off before the next.
-    pub(super) fn has(&self, rate: &Rate, units: u64) -> bool {
-        self.level >= i128::from(units) * self.period || self.is_full(rate)
+    /// Whether so much is there.
+    pub(super) fn has(&self, units: u64) -> bool {
+        self.level >= i128::from(units) * self.period
     }
 
     pub(super) fn is_full(&self, rate: &Rate) -> bool {
@@ -77,8 +77,7 @@ impl Bucket {
 
     /// How long until so much may be taken.
     pub(super) fn wait(&self, rate: &Rate, units: u64) -> Duration {
-        let wanted = (i128::from(units) * self.period).min(rate.full());
-        rate.time_for(wanted - self.level)
+        rate.time_for(i128::from(units) * self.period - self.level)
     }
 
     /// Whole units that are left.
@@ -111,10 +110,10 @@ mod tests {
     fn what_was_taken_comes_back_evenly_and_never_more_than_fits() {
         let mut bucket = Bucket::full(&RATE, at(0));
         for _ in 0..10 {
-            assert!(bucket.has(&RATE, 1));
+            assert!(bucket.has(1));
             bucket.take(1);
         }
-        assert!(!bucket.has(&RATE, 1));
+        assert!(!bucket.has(1));
         assert_eq!((bucket.wait(&RATE, 1), bucket.reset(&RATE)), (at(1), at(10)));
         bucket.refresh(&RATE, Duration::from_millis(1999));
         assert_eq!(bucket.remaining(), 1);
@@ -131,15 +130,6 @@ mod tests {
         assert_eq!(bucket.remaining(), 0);
         bucket.refresh(&RATE, at(101));
         assert_eq!(bucket.remaining(), 1);
-    }
-
-    #[test]
-    fn what_never_fits_goes_where_the_bucket_is_full_and_is_paid_off() {
-        let mut bucket = Bucket::full(&RATE, at(0));
-        assert!(bucket.has(&RATE, 25));
-        bucket.take(25);
-        assert_eq!((bucket.remaining(), bucket.wait(&RATE, 1)), (0, at(16)));
-        assert_eq!(bucket.wait(&RATE, 25), at(25), "until it is full again");
     }
 
     #[test]

@@ -1,19 +1,25 @@
 //! What has been taken of every limit, in this process's memory.
 
 use super::Used;
-use super::bucket::Bucket;
+use super::bucket::{Bucket, Rate};
 use super::limit::{Bound, Measure, Mode, Size, Standing};
 use std::collections::HashMap;
-use std::collections::hash_map::{Entry, RandomState};
+use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Most counts at a time (some 30 MB). Beyond it, values that were not seen yet are counted together, for each limit.
+/// Most counts at a time (some 30 MB).
 const CELLS_MAX: usize = 1 << 18;
 
-/// How often counts that say nothing any more are looked for while there is no room.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Most counts of one limit at a time. Beyond it, values of that limit that were not seen yet are counted together.
+const CELLS_OF_LIMIT_MAX: usize = 1 << 16;
+
+/// Counts that a limit has in any case: others cannot take its room.
+const CELLS_OF_LIMIT_MIN: usize = 1 << 10;
+
+/// How often counts that say nothing any more are looked for while there is no room. Each look goes over all of them.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
 
 /// Which count: a limit, what it counts, and for whom. As good as unique: 128 bits under a secret of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,7 +76,7 @@ pub(super) struct Ask<'a> {
 }
 
 /// A bound that has no room for a call.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Full {
     pub(super) limit: usize,
     pub(super) size: Size,
@@ -97,60 +103,94 @@ impl Hold {
     }
 }
 
-/// One count.
+/// One count, under the bound by which it was looked at last.
 #[derive(Clone, Copy, Debug)]
 enum Cell {
-    Bucket(Bucket),
-    Going(u64),
+    Bucket(Bucket, Rate),
+    Going { now: u64, most: u64 },
 }
 
 impl Cell {
-    fn new(size: &Size, now: Duration) -> Self {
+    fn new(size: Size, now: Duration) -> Self {
         match size {
-            Size::Rate(rate) => Self::Bucket(Bucket::full(rate, now)),
-            Size::AtMost(_) => Self::Going(0),
+            Size::Rate(rate) => Self::Bucket(Bucket::full(&rate, now), rate),
+            Size::AtMost(most) => Self::Going { now: 0, most },
         }
     }
 
-    /// As it is now, under the bound's size: a name may have got another kind of bound by a reload.
-    fn look(&mut self, size: &Size, now: Duration) {
+    /// As it is now, under a bound that a reload may have changed. What is measured is part of the key, so that the kind of
+    /// bound stays the same.
+    fn look(&mut self, size: Size, at: Duration) {
         match (&mut *self, size) {
-            (Self::Bucket(bucket), Size::Rate(rate)) => bucket.refresh(rate, now),
-            (Self::Going(_), Size::AtMost(_)) => {}
-            _ => *self = Self::new(size, now),
+            (Self::Bucket(bucket, rate), Size::Rate(new)) => {
+                *rate = new;
+                bucket.refresh(rate, at);
+            }
+            (Self::Going { most, .. }, Size::AtMost(new)) => *most = new,
+            (_, size) => *self = Self::new(size, at),
         }
     }
 
-    fn has(&self, size: &Size, units: u64) -> bool {
-        match (self, size) {
-            (Self::Bucket(bucket), Size::Rate(rate)) => bucket.has(rate, units),
-            (Self::Going(going), Size::AtMost(most)) => going.saturating_add(units) <= *most,
-            _ => true,
+    fn size(&self) -> Size {
+        match self {
+            Self::Bucket(_, rate) => Size::Rate(*rate),
+            Self::Going { most, .. } => Size::AtMost(*most),
+        }
+    }
+
+    /// What of so many units is taken at all: a call that needs more than ever fits takes all there is.
+    fn needed(&self, units: u64) -> u64 {
+        match self {
+            Self::Bucket(_, rate) => units.min(rate.burst),
+            Self::Going { .. } => units,
+        }
+    }
+
+    fn has(&self, units: u64) -> bool {
+        match self {
+            Self::Bucket(bucket, _) => bucket.has(units),
+            Self::Going { now, most } => now.saturating_add(units) <= *most,
         }
     }
 
     fn take(&mut self, units: u64) {
         match self {
-            Self::Bucket(bucket) => bucket.take(units),
-            Self::Going(going) => *going = going.saturating_add(units),
+            Self::Bucket(bucket, _) => bucket.take(units),
+            Self::Going { now, .. } => *now = now.saturating_add(units),
         }
     }
 
-    fn remaining(&self, size: &Size) -> u64 {
-        match (self, size) {
-            (Self::Bucket(bucket), _) => bucket.remaining(),
-            (Self::Going(going), Size::AtMost(most)) => most.saturating_sub(*going),
-            (Self::Going(_), Size::Rate(_)) => 0,
+    /// Ends what was taken: of calls at a time all comes back, of tokens what was not used, of requests only those that
+    /// came to nothing.
+    fn settle(&mut self, taken: u64, used: Option<u64>) {
+        match self {
+            Self::Bucket(bucket, _) => bucket.settle(taken, used.unwrap_or(taken)),
+            Self::Going { now, .. } => *now = now.saturating_sub(taken),
         }
     }
 
-    fn standing(&self, bound: &Bound) -> Standing {
-        let (limit, reset) = match (self, &bound.size) {
-            (Self::Bucket(bucket), Size::Rate(rate)) => (rate.burst, bucket.reset(rate)),
-            (_, Size::AtMost(most)) => (*most, Duration::ZERO),
-            (Self::Going(_), Size::Rate(rate)) => (rate.burst, Duration::ZERO),
+    /// How long until so many are there; `None` where that depends on calls that go on.
+    fn wait(&self, units: u64) -> Option<Duration> {
+        match self {
+            Self::Bucket(bucket, rate) => Some(bucket.wait(rate, units)),
+            Self::Going { .. } => None,
+        }
+    }
+
+    /// Whether nothing is missing: a new one would be the same.
+    fn is_whole(&self) -> bool {
+        match self {
+            Self::Bucket(bucket, rate) => bucket.is_full(rate),
+            Self::Going { now, .. } => *now == 0,
+        }
+    }
+
+    fn standing(&self, measure: Measure) -> Standing {
+        let (limit, remaining, reset) = match self {
+            Self::Bucket(bucket, rate) => (rate.burst, bucket.remaining(), bucket.reset(rate)),
+            Self::Going { now, most } => (*most, most.saturating_sub(*now), Duration::ZERO),
         };
-        Standing { measure: bound.measure, limit, remaining: self.remaining(&bound.size), reset }
+        Standing { measure, limit, remaining, reset }
     }
 }
 
@@ -163,15 +203,25 @@ pub struct Counters {
 #[derive(Default)]
 struct Table {
     cells: HashMap<Key, Kept, BuildHasherDefault<AsItIs>>,
-    /// Calls that each limit refused, or would have.
-    refused: HashMap<Arc<str>, u64>,
-    swept: Duration,
+    limits: HashMap<Arc<str>, OfLimit>,
+    swept: Option<Duration>,
 }
 
-/// A count, and the size under which it was looked at last.
 struct Kept {
     cell: Cell,
-    size: Size,
+    limit: Arc<str>,
+    /// Calls that have taken of it and are not settled.
+    holds: u32,
+}
+
+/// What is known of a limit as a whole.
+#[derive(Default)]
+struct OfLimit {
+    cells: usize,
+    /// Calls for which it had no room.
+    refused: u64,
+    /// Calls that were counted together with those of other values, as there were too many.
+    crowded: u64,
 }
 
 impl Default for Counters {
@@ -193,114 +243,153 @@ impl Counters {
 
     /// Takes all that is asked for, or nothing.
     pub(super) fn reserve(&self, asks: &[Ask<'_>], now: Duration) -> Result<Hold, Full> {
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys: Vec<Key> = asks.iter().map(|ask| table.place(ask, self, now)).collect();
-        let mut longest: Option<Full> = None;
-        for (ask, key) in asks.iter().zip(&keys) {
-            let Some(full) = table.full(ask, *key) else { continue };
-            *table.refused.entry(Arc::clone(ask.name)).or_default() += 1;
-            // Of several, the one that opens last: then there is room in all.
-            if ask.mode == Mode::Enforce && longest.as_ref().is_none_or(|other| full.wait > other.wait) {
-                longest = Some(full);
-            }
-        }
-        if let Some(full) = longest {
+        let mut table = self.lock();
+        let places: Vec<Key> = asks.iter().map(|ask| table.place(ask, self, now)).collect();
+        let fulls: Vec<Option<Full>> = asks.iter().zip(&places).map(|(ask, key)| table.full(ask, *key)).collect();
+        table.count_refusals(asks, &fulls);
+        let enforced = asks.iter().zip(&fulls).filter(|(ask, _)| ask.mode == Mode::Enforce);
+        // Of several, the one that opens last: then there is room in all.
+        if let Some(full) = enforced.filter_map(|(_, full)| *full).max_by_key(|full| full.wait) {
             return Err(full);
         }
         let mut hold = Hold { items: Vec::with_capacity(asks.len()), standings: Vec::with_capacity(asks.len()) };
-        for (ask, key) in asks.iter().zip(keys) {
-            let Some(kept) = table.cells.get_mut(&key) else { continue };
-            kept.cell.take(ask.units);
-            hold.items.push((key, ask.bound.measure, ask.units));
+        for ((ask, key), full) in asks.iter().zip(places).zip(fulls) {
+            // A bound that only observes is not run into debt: it shall say what it would do if it were in force.
+            let (None, Some(kept)) = (full, table.cells.get_mut(&key)) else { continue };
+            let units = kept.cell.needed(ask.units);
+            kept.cell.take(units);
+            kept.holds = kept.holds.saturating_add(1);
+            hold.items.push((key, ask.bound.measure, units));
             if ask.mode == Mode::Enforce {
-                hold.standings.push(kept.cell.standing(&ask.bound));
+                hold.standings.push(kept.cell.standing(ask.bound.measure));
             }
         }
         Ok(hold)
     }
 
-    /// Ends a hold: calls at a time are given back, and tokens set right by what was really used.
-    pub fn settle(&self, hold: Hold, used: Used, now: Duration) {
+    /// Ends a hold: calls at a time are given back, and tokens set right by what was really used. `None`: nothing came of
+    /// it, so that requests come back, too.
+    pub fn settle(&self, hold: Hold, used: Option<Used>, now: Duration) {
         if hold.items.is_empty() {
             return;
         }
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, measure, reserved) in hold.items {
+        let mut table = self.lock();
+        for (key, measure, taken) in hold.items {
             let Some(kept) = table.cells.get_mut(&key) else { continue };
-            kept.cell.look(&kept.size, now);
-            match (&mut kept.cell, measure) {
-                (Cell::Going(going), _) => *going = going.saturating_sub(reserved),
-                (Cell::Bucket(bucket), Measure::InputTokens) => bucket.settle(reserved, used.input),
-                (Cell::Bucket(bucket), Measure::OutputTokens) => bucket.settle(reserved, used.output),
-                (Cell::Bucket(bucket), Measure::Tokens) => {
-                    bucket.settle(reserved, used.input.saturating_add(used.output));
-                }
-                (Cell::Bucket(_), Measure::Requests | Measure::Calls | Measure::Streams) => {}
-            }
+            kept.holds = kept.holds.saturating_sub(1);
+            let size = kept.cell.size();
+            kept.cell.look(size, now);
+            let used = match (measure, used) {
+                (_, None) => Some(0),
+                (Measure::InputTokens, Some(used)) => Some(used.input),
+                (Measure::OutputTokens, Some(used)) => Some(used.output),
+                (Measure::Tokens, Some(used)) => Some(used.input.saturating_add(used.output)),
+                (Measure::Requests | Measure::Calls | Measure::Streams, Some(_)) => None,
+            };
+            kept.cell.settle(taken, used);
         }
     }
 
-    /// How many calls each limit has refused so far, or would have; sorted by name.
+    /// Of each limit: its name, for how many calls it had no room, and how many were counted together with those of
+    /// other values as there were too many; sorted by name.
     #[must_use]
-    pub fn refusals(&self) -> Vec<(Arc<str>, u64)> {
-        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut refusals: Vec<_> = table.refused.iter().map(|(name, count)| (Arc::clone(name), *count)).collect();
-        refusals.sort_unstable();
-        refusals
+    pub fn figures(&self) -> Vec<(Arc<str>, u64, u64)> {
+        let table = self.lock();
+        let mut all: Vec<_> =
+            table.limits.iter().map(|(name, of)| (Arc::clone(name), of.refused, of.crowded)).collect();
+        all.sort_unstable();
+        all
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        // Whole steps only: a panic in between leaves counts that are a little off.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.table.lock().unwrap().cells.len()
+        self.lock().cells.len()
     }
 }
 
 impl Table {
     /// Makes sure that what is asked for has a count, as it is now, and answers under which key.
     fn place(&mut self, ask: &Ask<'_>, counters: &Counters, now: Duration) -> Key {
-        let has_room = self.cells.len() < CELLS_MAX || self.cells.contains_key(&ask.key) || self.sweep(now);
-        let key = if has_room { ask.key } else { counters.key(ask.name, ask.bound.measure).finish() };
-        match self.cells.entry(key) {
-            Entry::Occupied(mut kept) => {
-                let kept = kept.get_mut();
-                kept.size = ask.bound.size;
-                kept.cell.look(&ask.bound.size, now);
-            }
-            Entry::Vacant(free) => {
-                let size = ask.bound.size;
-                free.insert(Kept { cell: Cell::new(&size, now), size });
-            }
+        let size = ask.bound.size;
+        if let Some(kept) = self.cells.get_mut(&ask.key) {
+            kept.cell.look(size, now);
+            return ask.key;
         }
-        key
+        if self.has_room(ask.name, now) {
+            self.add(ask.key, ask, now);
+            return ask.key;
+        }
+        // That of a limit that counts nothing apart: the same for all values.
+        let together = counters.key(ask.name, ask.bound.measure).finish();
+        self.limits.entry(Arc::clone(ask.name)).or_default().crowded += 1;
+        match self.cells.get_mut(&together) {
+            Some(kept) => kept.cell.look(size, now),
+            None => self.add(together, ask, now),
+        }
+        together
     }
 
-    /// Forgets counts from which nothing is missing: a new one would be the same. True when there is room then.
-    fn sweep(&mut self, now: Duration) -> bool {
-        if now < self.swept {
-            return false;
+    fn add(&mut self, key: Key, ask: &Ask<'_>, now: Duration) {
+        let limit = Arc::clone(ask.name);
+        self.limits.entry(Arc::clone(&limit)).or_default().cells += 1;
+        self.cells.insert(key, Kept { cell: Cell::new(ask.bound.size, now), limit, holds: 0 });
+    }
+
+    fn has_room(&mut self, limit: &Arc<str>, now: Duration) -> bool {
+        self.may_add(limit) || {
+            self.sweep(now);
+            self.may_add(limit)
         }
-        self.swept = now.saturating_add(SWEEP_EVERY);
+    }
+
+    fn may_add(&self, limit: &Arc<str>) -> bool {
+        let own = self.limits.get(limit).map_or(0, |of| of.cells);
+        own < CELLS_OF_LIMIT_MIN || own < CELLS_OF_LIMIT_MAX && self.cells.len() < CELLS_MAX
+    }
+
+    /// Forgets counts from which nothing is missing and of which nobody holds anything.
+    fn sweep(&mut self, now: Duration) {
+        if self.swept.is_some_and(|swept| now < swept.saturating_add(SWEEP_EVERY)) {
+            return;
+        }
+        self.swept = Some(now);
+        let limits = &mut self.limits;
         self.cells.retain(|_, kept| {
-            kept.cell.look(&kept.size, now);
-            match (&kept.cell, &kept.size) {
-                (Cell::Bucket(bucket), Size::Rate(rate)) => !bucket.is_full(rate),
-                (Cell::Going(going), _) => *going > 0,
-                (Cell::Bucket(_), Size::AtMost(_)) => false,
+            let size = kept.cell.size();
+            kept.cell.look(size, now);
+            let stays = kept.holds > 0 || !kept.cell.is_whole();
+            if !stays && let Some(of) = limits.get_mut(&kept.limit) {
+                of.cells = of.cells.saturating_sub(1);
             }
+            stays
         });
-        self.cells.len() < CELLS_MAX
     }
 
     fn full(&self, ask: &Ask<'_>, key: Key) -> Option<Full> {
-        let kept = self.cells.get(&key)?;
-        if kept.cell.has(&ask.bound.size, ask.units) {
-            return None;
-        }
-        let wait = match (&kept.cell, &ask.bound.size) {
-            (Cell::Bucket(bucket), Size::Rate(rate)) => Some(bucket.wait(rate, ask.units)),
-            _ => None,
+        let cell = self.cells.get(&key)?.cell;
+        let needed = cell.needed(ask.units);
+        let full = || Full {
+            limit: ask.limit,
+            size: ask.bound.size,
+            units: ask.units,
+            standing: cell.standing(ask.bound.measure),
+            wait: cell.wait(needed),
         };
-        let standing = kept.cell.standing(&ask.bound);
-        Some(Full { limit: ask.limit, size: ask.bound.size, units: ask.units, standing, wait })
+        (!cell.has(needed)).then(full)
+    }
+
+    /// A limit that has no room for a call counts it once, however many of its bounds are full.
+    fn count_refusals(&mut self, asks: &[Ask<'_>], fulls: &[Option<Full>]) {
+        let mut last = None;
+        for (ask, _) in asks.iter().zip(fulls).filter(|(_, full)| full.is_some()) {
+            if last.replace(ask.limit) != Some(ask.limit) {
+                self.limits.entry(Arc::clone(ask.name)).or_default().refused += 1;
+            }
+        }
     }
 }

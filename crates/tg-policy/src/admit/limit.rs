@@ -73,7 +73,7 @@ pub enum Dimension {
     Model,
     /// Each provider.
     Provider,
-    /// Each value of a tag.
+    /// Each value of a tag of each team.
     Tag(String),
 }
 
@@ -184,14 +184,18 @@ impl Standing {
 pub struct Limits {
     calls: Vec<Limit>,
     tries: Vec<Limit>,
+    count_tokens: bool,
 }
 
 impl Limits {
     /// Takes the limits in the order in which they stand in the configuration.
     #[must_use]
     pub fn new(limits: impl IntoIterator<Item = Limit>) -> Self {
-        let (tries, calls) = limits.into_iter().partition(Limit::is_of_tries);
-        Self { calls, tries }
+        let (tries, calls): (Vec<Limit>, Vec<Limit>) = limits.into_iter().partition(Limit::is_of_tries);
+        let tokens = |measure| matches!(measure, Measure::InputTokens | Measure::OutputTokens | Measure::Tokens);
+        let mut bounds = calls.iter().chain(&tries).flat_map(|limit| &limit.bounds);
+        let count_tokens = bounds.any(|bound| tokens(bound.measure));
+        Self { calls, tries, count_tokens }
     }
 
     /// Whether there is none.
@@ -200,11 +204,10 @@ impl Limits {
         self.calls.is_empty() && self.tries.is_empty()
     }
 
-    /// Whether any limit counts tokens: then a call must be weighed.
+    /// Whether any of them counts tokens: then it matters what a call may use.
     #[must_use]
-    pub fn weigh(&self) -> bool {
-        let tokens = |measure| matches!(measure, Measure::InputTokens | Measure::OutputTokens | Measure::Tokens);
-        self.calls.iter().chain(&self.tries).flat_map(|limit| &limit.bounds).any(|bound| tokens(bound.measure))
+    pub const fn count_tokens(&self) -> bool {
+        self.count_tokens
     }
 
     /// Takes what a call needs of every limit that does not name providers, or nothing.
@@ -286,7 +289,7 @@ impl Limit {
             let absent = "";
             match dimension {
                 Dimension::Team => key.add(&booked.team),
-                // Teams have projects and environments of the same name.
+                // Teams have projects, environments and tags of the same name.
                 Dimension::Project => {
                     key.add(&booked.team);
                     key.add(booked.project.as_deref().unwrap_or(absent));
@@ -299,6 +302,7 @@ impl Limit {
                 Dimension::Model => key.add(facts.model),
                 Dimension::Provider => key.add(facts.provider.unwrap_or(absent)),
                 Dimension::Tag(name) => {
+                    key.add(&booked.team);
                     let value = booked.tags.iter().find_map(|tag| tag.strip_prefix(name.as_str())?.strip_prefix('='));
                     key.add(value.unwrap_or(absent));
                 }

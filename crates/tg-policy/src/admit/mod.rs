@@ -10,7 +10,7 @@ mod limit;
 
 pub use bucket::Rate;
 pub use counters::{Counters, Hold};
-pub use estimate::{Estimate, Lessons, Weight};
+pub use estimate::{Estimate, Lessons};
 pub use limit::{Bound, Dimension, Facts, Limit, Limits, Measure, Mode, Reserve, Scope, Size, Standing};
 
 use crate::admit::counters::Full;

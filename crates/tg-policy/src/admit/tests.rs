@@ -70,7 +70,7 @@ fn a_limit_counts_apart_what_it_is_told_to() {
         (vec![Dimension::Team], 10, 0, 10),
         (vec![Dimension::Key], 10, 10, 10),
         (vec![Dimension::Tag("user".to_owned())], 10, 0, 10),
-        (vec![Dimension::Tag("none".to_owned())], 10, 0, 0),
+        (vec![Dimension::Tag("none".to_owned())], 10, 0, 10),
         (vec![Dimension::Model], 10, 0, 0),
         (vec![Dimension::Project], 10, 0, 10),
         (vec![Dimension::Team, Dimension::Key], 10, 10, 10),
@@ -108,7 +108,7 @@ fn either_all_limits_give_or_none_is_touched() {
     for _ in 0..50 {
         assert!(bench.admit(&facts(&red), 0).unwrap_err().message.contains("'narrow'"));
     }
-    bench.counters.settle(first, Used::default(), Duration::ZERO);
+    bench.counters.settle(first, Some(Used::default()), Duration::ZERO);
     let second = bench.admit(&facts(&red), 0).unwrap();
     let requests = second.standings().iter().find(|standing| standing.measure == Measure::Requests).unwrap();
     assert_eq!(requests.remaining, 98, "the refused ones took nothing");
@@ -121,15 +121,15 @@ fn tokens_are_reserved_and_set_right_when_the_call_ends() {
     let remaining = || {
         let hold = bench.admit(&facts(&red), 0).unwrap();
         let standings: Vec<u64> = hold.standings().iter().map(|standing| standing.remaining).collect();
-        bench.counters.settle(hold, Used::default(), Duration::ZERO);
+        bench.counters.settle(hold, Some(Used::default()), Duration::ZERO);
         (standings[0], standings[1])
     };
     assert_eq!(remaining(), (850, 9_950));
     let hold = bench.admit(&facts(&red), 0).unwrap();
-    bench.counters.settle(hold, Used { input: 30, output: 10 }, Duration::ZERO);
+    bench.counters.settle(hold, Some(Used { input: 30, output: 10 }), Duration::ZERO);
     assert_eq!(remaining(), (810, 9_940));
     let hold = bench.admit(&facts(&red), 0).unwrap();
-    bench.counters.settle(hold, Used { input: 100, output: 2_060 }, Duration::ZERO);
+    bench.counters.settle(hold, Some(Used { input: 100, output: 2_060 }), Duration::ZERO);
     let refused = bench.admit(&facts(&red), 0).unwrap_err();
     // 1200 too much was used: 60 s for each thousand, until 150 are there again.
     assert_eq!(refused.retry, Retry::After(Duration::from_millis(81_000)));
@@ -164,8 +164,7 @@ fn of_several_full_limits_the_one_that_opens_last_is_told() {
     let refused = bench.admit(&facts(&red), 0).unwrap_err();
     assert_eq!(refused.retry, Retry::After(Duration::from_secs(3600)));
     assert!(refused.message.contains("'slow' is reached: 1 request in 1 h for each key"), "{}", refused.message);
-    let refusals = bench.counters.refusals();
-    assert_eq!(refusals, [("fast".into(), 100), ("slow".into(), 100)]);
+    assert_eq!(bench.counters.figures(), [("fast".into(), 100, 0), ("slow".into(), 100, 0)]);
 }
 
 #[test]
@@ -177,17 +176,54 @@ fn streams_are_counted_as_such_and_what_uses_no_tokens_is_not_held_up() {
     assert!(bench.admit(&streamed, 0).is_err());
     let count = Facts { estimate: Estimate::default(), ..facts(&red) };
     assert!(bench.admit(&count, 0).unwrap().standings().is_empty());
-    bench.counters.settle(going, Used { input: 5, output: 0 }, Duration::ZERO);
+    bench.counters.settle(going, Some(Used { input: 5, output: 0 }), Duration::ZERO);
     assert!(bench.admit(&streamed, 1).is_err(), "the tokens are all taken");
 }
 
 #[test]
 fn a_limit_that_observes_refuses_nothing_and_says_what_it_would_have() {
-    let bench = Bench::of([Limit { mode: Mode::Observe, ..limit("l", &[], &[(Measure::Requests, 10)]) }]);
+    let observing =
+        Limit { mode: Mode::Observe, ..limit("l", &[], &[(Measure::Requests, 10), (Measure::Tokens, 1_500)]) };
+    let bench = Bench::of([observing.clone()]);
     let red = booked("red", "k", &[]);
-    assert_eq!(bench.passed(&red, 0), 100);
-    assert_eq!(bench.counters.refusals(), [("l".into(), 90)]);
-    assert!(bench.admit(&facts(&red), 0).unwrap().standings().is_empty(), "callers are not told");
+    // Twice as many as it would let through, for a long time: half of them would have been refused.
+    let second = |call: u64| call * 3;
+    assert!((0..1_000).all(|call| bench.admit(&facts(&red), second(call)).is_ok()));
+    let [(_, refused, 0)] = bench.counters.figures()[..] else { panic!("{:?}", bench.counters.figures()) };
+    assert!((480..=500).contains(&refused), "{refused}");
+    assert!(bench.admit(&facts(&red), second(1_000)).unwrap().standings().is_empty(), "callers are not told");
+    // Put into force, it goes on from there, and owes nothing for what it let pass.
+    let limits = Limits::new([Limit { mode: Mode::Enforce, ..observing }]);
+    let later = Duration::from_secs(second(1_000) + 6);
+    assert!(limits.admit_call(&facts(&red), &bench.counters, later).is_ok());
+}
+
+#[test]
+fn a_call_that_needs_more_than_ever_fits_takes_all_there_is_and_what_it_used_is_owed() {
+    let bench = Bench::of([limit("l", &[], &[(Measure::InputTokens, 600)])]);
+    let red = booked("red", "k", &[]);
+    let vast = Facts { estimate: Estimate { input: u64::MAX, ..Estimate::default() }, ..facts(&red) };
+    let hold = bench.admit(&vast, 0).unwrap();
+    assert_eq!(hold.standings()[0].remaining, 0);
+    assert_eq!(
+        bench.admit(&vast, 30).unwrap_err().retry,
+        Retry::After(Duration::from_secs(30)),
+        "when it is full again"
+    );
+    bench.counters.settle(hold, Some(Used { input: 1_800, output: 0 }), Duration::from_secs(30));
+    let refused = bench.admit(&facts(&red), 30).unwrap_err();
+    assert_eq!(refused.retry, Retry::After(Duration::from_secs(100)), "1800 of 600 a minute, half a minute ago");
+}
+
+#[test]
+fn what_came_to_nothing_gives_back_its_request() {
+    let bench = Bench::of([limit("l", &[], &[(Measure::Requests, 1), (Measure::Tokens, 1_000)])]);
+    let red = booked("red", "k", &[]);
+    for used in [None, None, Some(Used::default())] {
+        let hold = bench.admit(&facts(&red), 0).unwrap();
+        bench.counters.settle(hold, used, Duration::ZERO);
+    }
+    assert!(bench.admit(&facts(&red), 0).is_err());
 }
 
 #[test]
@@ -203,17 +239,31 @@ fn limits_that_name_providers_are_for_tries() {
 }
 
 #[test]
-fn counts_from_which_nothing_is_missing_are_forgotten_when_there_is_no_room() {
-    let bench = Bench::of([limit("l", &[Dimension::Key], &[(Measure::Requests, 2)])]);
-    for number in 0..(1u32 << 18) + 10 {
-        let caller = booked("red", &number.to_string(), &[]);
-        assert!(number > 1 << 18 || bench.admit(&facts(&caller), 0).is_ok(), "{number}");
+fn a_limit_with_too_many_values_counts_the_rest_together_and_takes_no_room_from_others() {
+    let bench = Bench::of([
+        limit("many", &[Dimension::Key], &[(Measure::Requests, 2)]),
+        limit("few", &[Dimension::Team], &[(Measure::Requests, 1_000_000)]),
+    ]);
+    let most = 1u32 << 16;
+    for number in 0..most {
+        let hold = bench.admit(&facts(&booked("red", &number.to_string(), &[])), 0).unwrap();
+        bench.counters.settle(hold, Some(Used::default()), Duration::ZERO);
     }
-    assert!(bench.counters.len() <= (1 << 18) + 1, "all others are counted together");
-    let late = booked("red", "late", &[]);
-    assert!(bench.passed(&late, 0) <= 2, "and share what one may have");
+    assert_eq!(bench.counters.len(), most as usize + 1, "each of them, and the other limit's");
+    let late = booked("blue", "late", &[]);
+    assert_eq!(bench.passed(&late, 0), 2, "the rest share what one may have");
+    let [("few", 0, 0), ("many", refused, crowded)] = bench
+        .counters
+        .figures()
+        .iter()
+        .map(|(name, refused, crowded)| (&**name, *refused, *crowded))
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("{:?}", bench.counters.figures())
+    };
+    assert!(refused >= 98 && crowded >= 100, "{refused} {crowded}");
     assert_eq!(bench.passed(&late, 3600), 2);
-    assert_eq!(bench.counters.len(), 1);
+    assert_eq!(bench.counters.len(), 3, "forgotten is what lacks nothing and of which nobody holds anything");
 }
 
 #[test]
@@ -278,7 +328,7 @@ proptest! {
                 }
                 Event::End(used) => {
                     let Some((hold, reserved)) = going.pop_front() else { continue };
-                    bench.counters.settle(hold, Used { input: used, output: 0 }, Duration::from_millis(now));
+                    bench.counters.settle(hold, Some(Used { input: used, output: 0 }), Duration::from_millis(now));
                     let back = i64::try_from(reserved).unwrap() - i64::try_from(used).unwrap();
                     level = (level + 2 * back).min(800);
                 }

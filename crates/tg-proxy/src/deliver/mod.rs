@@ -171,7 +171,7 @@ impl Pending {
         }
         settlement.first_token();
         settlement.learned(whole.summary.stop, whole.summary.tier);
-        let counts = Counts::of(&whole.summary, settlement.body_bytes());
+        let counts = Counts::of(&whole.summary, settlement.weight());
         let status = head.status.as_u16();
         // An answer that tells of a failure goes on as it came.
         let fault = whole.summary.failed.then_some("upstream_error");
@@ -225,7 +225,8 @@ fn failed(caller: Dialect, fault: &Fault, settlement: Settlement) -> Response<Ou
     if let Some(cause) = fault.cause() {
         tracing::warn!(%id, code = fault.code, %cause, "an answer could not be used");
     }
-    let counts = Counts::input_only(settlement.body_bytes());
+    answer::put_standings(response.headers_mut(), caller.family(), &settlement.standings());
+    let counts = Counts::input_only(settlement.weight());
     let status = response.status().as_u16();
     let cost = settlement.close(Closing { ending: Ending::ProviderError, status, fault: Some(fault.code), counts });
     answer::put_cost(response.headers_mut(), &cost);

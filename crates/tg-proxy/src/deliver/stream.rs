@@ -171,7 +171,7 @@ impl Flow {
     fn settle(&mut self, ending: Ending, fault: Option<&'static str>) -> Option<Cost> {
         let mut settlement = self.settlement.take()?;
         let summary = self.lane.summary();
-        let counts = Counts::of(summary, settlement.body_bytes());
+        let counts = Counts::of(summary, settlement.weight());
         settlement.learned(summary.stop, summary.tier);
         Some(settlement.close(Closing { ending, status: 200, fault, counts }))
     }

@@ -31,10 +31,11 @@ fn value(text: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
 fn refusals_of_limits_are_counted_by_their_names() {
     let metrics = metrics(Naming::Both);
     assert!(!metrics.render().contains("tallygate_limit_refusals"));
-    metrics.set_refusals(|| vec![("few".into(), 3), ("many".into(), 1)]);
+    metrics.set_limits(|| vec![("few".into(), 3, 0), ("many".into(), 1, 7)]);
     let text = metrics.render();
-    for (limit, count) in [("few", 3.0), ("many", 1.0)] {
-        assert_eq!(value(&text, "tallygate_limit_refusals_total", &[("limit", limit)]), Some(count));
+    for (limit, refused, crowded) in [("few", 3.0, 0.0), ("many", 1.0, 7.0)] {
+        assert_eq!(value(&text, "tallygate_limit_refusals_total", &[("limit", limit)]), Some(refused));
+        assert_eq!(value(&text, "tallygate_limit_crowded_total", &[("limit", limit)]), Some(crowded));
     }
 }
 
@@ -144,7 +145,7 @@ fn every_name_of_the_list_can_be_exposed() {
     {
         metrics.set_reading(reading, move || position as u64 + 2);
     }
-    metrics.set_refusals(|| vec![("few".into(), 1)]);
+    metrics.set_limits(|| vec![("few".into(), 1, 1)]);
     let text = metrics.render();
     for metric in METRICS {
         assert!(text.contains(&format!("# TYPE {} ", metric.name)), "{}\n{text}", metric.name);

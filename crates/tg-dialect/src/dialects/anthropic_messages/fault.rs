@@ -58,7 +58,8 @@ pub(crate) fn encode(fault: &Fault, id: CallId) -> FaultReply {
             headers.insert("x-should-retry", HeaderValue::from_static("false"));
         }
         Retry::After(wait) => {
-            headers.insert("x-should-retry", HeaderValue::from_static("true"));
+            let word = if fault.is_worth_repeating() { "true" } else { "false" };
+            headers.insert("x-should-retry", HeaderValue::from_static(word));
             headers.insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)));
         }
         Retry::Elsewhere => {}
