@@ -3,12 +3,14 @@
 mod clients;
 mod features;
 mod frames;
+mod identity;
 mod incoming;
 mod moto;
 mod outgoing;
 mod program;
 mod refresh;
 mod sessions;
+mod surfaces;
 
 use super::house::House;
 use super::sdks::{Certs, Sdks};
@@ -58,6 +60,8 @@ fn all_but_renewal(program: &Path, length: Length, rust: Sdks) -> Result<Tally> 
     };
     features::prove(&street, &mut tally)?;
     clients::prove(&street, &mut tally)?;
+    surfaces::prove(&street, &mut tally)?;
+    tally.add(identity::prove(program, &street)?);
     tally.add(program::prove(&street)?);
     tally.add(frames::prove()?);
     let mut signed = house.sim.witness.seen();
