@@ -14,12 +14,16 @@ pub fn lint() -> Result<()> {
     clippy()
 }
 
-/// `cargo fmt --check`.
+/// Crates that are no members of the workspace.
+const APART: [&str; 2] = ["fuzz/Cargo.toml", "tests/sdk/rust/Cargo.toml"];
+
+/// `cargo fmt --check`, also for the crates that the workspace does not have.
 ///
 /// # Errors
 /// When a file is not formatted.
 pub fn format() -> Result<()> {
-    run("cargo", ["fmt", "--all", "--check"])
+    run("cargo", ["fmt", "--all", "--check"])?;
+    APART.iter().try_for_each(|manifest| run("cargo", ["fmt", "--manifest-path", manifest, "--check"]))
 }
 
 /// Clippy without warnings.

@@ -4,7 +4,7 @@ use crate::prove::block_on;
 use crate::running::gateway::Recipe;
 use crate::running::{self, Gateway, Profile};
 use crate::setup;
-use crate::shell::{self, command, finish, root};
+use crate::shell::{self, command, finish, root, sheltered};
 use crate::table::Table;
 use crate::terminal::say;
 use crate::wire::Client;
@@ -58,7 +58,7 @@ pub fn run() -> Result<()> {
     };
     let gateway = Gateway::start(&recipe)?;
     block_on(converse(&gateway))?;
-    let mut report = command(&program.to_string_lossy(), ["report", "--by", "dialect,provider", "--store"]);
+    let mut report = sheltered(&program, ["report", "--by", "dialect,provider", "--store"]);
     finish(report.arg(gateway.store()))?;
     gateway.end()
 }

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// The version of cargo-deny that reads `deny.toml`.
 const CARGO_DENY: &str = "0.20.2";
 
+/// The oldest major version of Node for which the official SDKs are made.
+const NODE_MIN: u32 = 20;
+
 /// Where the Python programs live.
 pub fn python() -> PathBuf {
     root().join("target/tools/venv/bin/python")
@@ -83,12 +86,34 @@ fn node_sdks() -> Result<()> {
     let folder = node_folder();
     let lock = folder.join("package-lock.json");
     let stamp = Stamp::of(&folder.join("node_modules/.installed"), &[&lock])?;
+    if !works("node", ["--version"]) || !stamp.is_fresh() {
+        debian(&["npm", "--version"], &["nodejs", "npm"])?;
+    }
+    node_is_recent()?;
     if stamp.is_fresh() {
         return Ok(());
     }
-    debian(&["npm", "--version"], &["nodejs", "npm"])?;
     finish(command("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&folder))?;
     stamp.write()
+}
+
+/// Checks the version of the Node that is there.
+fn node_is_recent() -> Result<()> {
+    let output = command("node", ["--version"]).output().context("cannot run node")?;
+    let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if is_recent(&version) {
+        return Ok(());
+    }
+    bail!(
+        "the `node` in PATH says it is {version:?}; the official SDKs need Node {NODE_MIN} or later, with npm: remove the \
+         old one where the distribution has a newer (Debian 13 and later), or put a newer one in front of it in PATH"
+    )
+}
+
+/// Whether a version as `node --version` says it is recent enough.
+fn is_recent(version: &str) -> bool {
+    let major = version.strip_prefix('v').and_then(|version| version.split('.').next());
+    major.and_then(|major| major.parse::<u32>().ok()).is_some_and(|major| major >= NODE_MIN)
 }
 
 /// cargo-deny, built without optimisation: it runs for a second, and so it takes two minutes to build.
@@ -149,5 +174,20 @@ impl Stamp {
 
     fn write(&self) -> Result<()> {
         fs::write(&self.path, &self.wanted).with_context(|| format!("cannot write {}", self.path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_recent;
+
+    #[test]
+    fn old_versions_of_node_are_told_from_recent_ones() {
+        for version in ["v20.0.0", "v20.19.2", "v22.1.0", "v100.0.0"] {
+            assert!(is_recent(version), "{version}");
+        }
+        for version in ["v18.20.4", "v9.9.9", "20.1.0", "", "vx"] {
+            assert!(!is_recent(version), "{version}");
+        }
     }
 }

@@ -14,7 +14,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("tg-config", &["tg-kernel"]),
     ("tg-store", &["tg-kernel"]),
     ("tg-net", &["tg-kernel"]),
-    ("tg-telemetry", &["tg-kernel", "tg-net"]),
+    ("tg-telemetry", &["tg-kernel"]),
     ("tg-sim", &["tg-kernel"]),
     ("tg-upstream", &["tg-kernel", "tg-catalog", "tg-dialect", "tg-net"]),
     ("tg-policy", &["tg-kernel", "tg-store"]),

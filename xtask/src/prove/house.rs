@@ -39,6 +39,20 @@ pub const OFFERS: [Offer; 4] = [
     Offer { provider: "compatible", model: "local-llama", embedding: Some("local-embed") },
 ];
 
+/// Where the house's Bedrock has compatible surfaces: by these models, which are offered as they are named here.
+const SURFACES: &str = "surfaces: [\
+    { models: ['openai.gpt-oss-20b'], dialects: [openai_chat], endpoint: mantle, path: /v1 }, \
+    { models: ['google.gemma-4-31b'], dialects: [openai_responses], endpoint: mantle }, \
+    { models: ['anthropic.claude-opus-5-5'], dialects: [anthropic_messages], endpoint: mantle }, \
+    { models: ['us.openai.gpt-6-luna'], dialects: [openai_chat, openai_responses] }, \
+    { models: ['us.anthropic.claude-opus-5-5'], dialects: [anthropic_messages] }]";
+
+/// The name of the house's gateways in proofs of IAM identities.
+pub const SERVER_ID: &str = "tallygate.example";
+
+/// Roles whose names begin so call as the first key's team.
+pub const ROLES: &str = "arn:aws:iam::123456789012:role/proof-";
+
 /// Prices in pico-dollars per token: odd numbers, so that no slip of rounding cancels out.
 #[derive(Clone, Copy, Debug)]
 pub struct Rates {
@@ -200,20 +214,23 @@ fn document(sim: &Sim, prices: &Path) -> String {
     let urls = &sim.urls;
     let mut text = format!(
         "providers:\n\
-         - {{ name: bedrock, kind: bedrock, region: us-east-1, base_url: '{}', control_url: '{}', \
-         async_output: ['s3://proof-output/{{team}}/'], credentials: \
+         - {{ name: bedrock, kind: bedrock, region: us-east-1, base_url: '{}', control_url: '{}', mantle_url: '{}', \
+         {SURFACES}, async_output: ['s3://proof-output/{{team}}/'], credentials: \
          {{ access_key_id: 'env:PROOF_KEY_ID', secret_access_key: 'env:PROOF_SECRET' }} }}\n\
          - {{ name: anthropic, kind: anthropic, base_url: '{}', api_key: 'env:PROOF_KEY' }}\n\
          - {{ name: openai, kind: openai, base_url: '{}/v1', api_key: 'env:PROOF_KEY' }}\n\
          - {{ name: compatible, kind: openai_compatible, base_url: '{}/v1', api_key: 'env:PROOF_KEY' }}\n",
-        urls.bedrock, urls.bedrock_control, urls.anthropic, urls.openai, urls.compatible
+        urls.bedrock, urls.bedrock_control, urls.bedrock_mantle, urls.anthropic, urls.openai, urls.compatible
     );
     text += &format!(
-        "identity: {{ secrets_key: 'env:PROOF_SECRETS_KEY' }}\npricing: {{ overrides: '{}' }}\ntelemetry: {{ log: {{ level: warn }} }}\nmodels:\n",
+        "identity: {{ secrets_key: 'env:PROOF_SECRETS_KEY', aws: {{ roles: [{{ arn: '{ROLES}*', team: default }}], \
+         caller_identity: {{ server_id: '{SERVER_ID}', sts_url: '{}' }} }} }}\n\
+         pricing: {{ overrides: '{}' }}\ntelemetry: {{ log: {{ level: warn }} }}\nmodels:\n",
+        urls.sts,
         prices.display()
     );
-    text += "- { name: 'amazon.nova-reel-*', targets: [{ provider: bedrock }] }\n";
-    for name in ["anthropic.*", "arn:aws:bedrock:*"] {
+    let bedrock = ["amazon.nova-reel-*", "anthropic.*", "arn:aws:bedrock:*", "us.anthropic.claude-opus-*"];
+    for name in bedrock.into_iter().chain(["openai.*", "us.openai.*", "google.*"]) {
         text += &format!("- {{ name: '{name}', targets: [{{ provider: bedrock }}] }}\n");
     }
     for offer in OFFERS {

@@ -3,6 +3,7 @@
 use super::Length;
 use super::findings::Findings;
 use super::house::{House, OFFERS, Offer, cost};
+use crate::shell::sheltered;
 use crate::suite::Tally;
 use crate::table::Table;
 use crate::terminal::say;
@@ -13,7 +14,6 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::process::Command;
 use tg_sim::{Counts, Ending, Entry};
 
 /// Calls under way at once.
@@ -253,9 +253,8 @@ fn sums(findings: &mut Findings, rows: &[Value], entries: &[Entry]) {
 /// The command line's report against the rows.
 fn report(findings: &mut Findings, house: &House, rows: &[Value]) -> Result<()> {
     let program = std::fs::read_link(format!("/proc/{}/exe", house.gateway.pid()))?;
-    let mut command = Command::new(program);
-    command.args(["report", "--by", "model", "--format", "json", "--store"]).arg(house.gateway.store());
-    let output = command.output()?;
+    let mut command = sheltered(program, ["report", "--by", "model", "--format", "json", "--store"]);
+    let output = command.arg(house.gateway.store()).output()?;
     let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     let said = report.pointer("/totals/cost/nanos").and_then(Value::as_i64).map(i128::from);
     let sum: i128 = rows.iter().map(nanos).sum();

@@ -1,12 +1,13 @@
 //! One gateway process: its folder, its greeting, its end.
 
 use super::process::{self, Memory};
+use crate::shell::sheltered;
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -80,10 +81,10 @@ impl Gateway {
         text += recipe.document;
         fs::write(&config, text)?;
         let mut command = match recipe.core {
-            None => Command::new(recipe.program),
+            None => sheltered(recipe.program, [""; 0]),
             Some(core) => {
-                let mut taskset = Command::new("taskset");
-                taskset.arg("--cpu-list").arg(core.to_string()).arg(recipe.program);
+                let mut taskset = sheltered("taskset", ["--cpu-list", &core.to_string()]);
+                taskset.arg(recipe.program);
                 taskset
             }
         };

@@ -7,7 +7,7 @@ use crate::prove::house::OFFERS;
 use crate::suite::Tally;
 use crate::table::Table;
 use crate::terminal::say;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
@@ -25,6 +25,15 @@ const OPERATIONS: [(&str, &str, &str); 6] = [
     ("ApplyGuardrail", "guardrail", "guardrail"),
 ];
 
+/// Whether a client is known to have no such operation; every other it must have.
+fn lacks(client: &str, operation: &str) -> bool {
+    match client {
+        "aws-cli" => operation.ends_with("Stream"),
+        "anthropic-bedrock-py" | "anthropic-bedrock-node" => !operation.starts_with("InvokeModel"),
+        _ => false,
+    }
+}
+
 /// The client that sends no bearer over a plain connection, and what it says instead.
 const TLS_FOR_BEARER: &str = "boto3";
 const REFUSAL: &str = "Bearer authorization requires an HTTPS endpoint";
@@ -40,6 +49,7 @@ pub(super) fn prove(street: &Street<'_>, tally: &mut Tally) -> Result<()> {
     let mut wanted = BTreeMap::new();
     for client in CLIENTS {
         let cells = cells(street, client, &names);
+        ensure!(!cells.is_empty(), "{client} offers nothing");
         for cell in &cells {
             wanted.insert(place(cell)?, ());
         }
@@ -140,6 +150,10 @@ fn show(
         for (operation, ..) in OPERATIONS {
             let places: Vec<&Place> = wanted.keys().filter(|(c, o, _)| c == client && o == operation).collect();
             if places.is_empty() {
+                if !lacks(client, operation) {
+                    tally.count(false);
+                    failures.push(format!("{client} does not offer {operation}"));
+                }
                 continue;
             }
             let mut row = vec![client.to_owned(), operation.to_owned()];

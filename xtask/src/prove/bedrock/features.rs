@@ -5,7 +5,7 @@ use crate::prove::house::OFFERS;
 use crate::suite::Tally;
 use crate::table::Table;
 use crate::terminal::say;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -25,6 +25,7 @@ pub(super) fn prove(street: &Street<'_>, tally: &mut Tally) -> Result<()> {
     let mut results = Results::new();
     for sdk in SDKS {
         let cells = cells(&street.driver(sdk).offered[sdk], sdk);
+        ensure!(!cells.is_empty(), "{sdk} offers nothing");
         for cell in &cells {
             results.insert(row(cell)?, BTreeMap::new());
         }

@@ -3,7 +3,7 @@
 
 use crate::prove::findings::Findings;
 use crate::setup;
-use crate::shell::{command, root};
+use crate::shell::{root, sheltered};
 use crate::suite::Tally;
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
@@ -16,6 +16,9 @@ use tg_dialect::framing::eventstream::{self, Frame, FrameDecoder, HeaderValue};
 
 /// Frames with headers of every type that the SDK's encoder makes.
 const THEIRS: usize = 2_000;
+
+/// How many bytes of them come at a time.
+const PIECE: usize = 7;
 
 /// Frames of our writer with names, values and payloads of many sizes, beside those of the protocol.
 const SIZES: usize = 500;
@@ -42,9 +45,9 @@ pub(super) fn prove() -> Result<Tally> {
     let folder = tempfile::Builder::new().prefix("tallygate-frames-").tempdir()?;
     let path = folder.path().join("frames.bin");
     std::fs::write(&path, &bytes)?;
-    let mut python = command(&setup::python().to_string_lossy(), ["frames.py"]);
+    let mut python = sheltered(setup::python(), ["frames.py"]);
     python.current_dir(root().join("tests/sdk/python"));
-    let mut node = command("node", ["frames.mjs", "decode"]);
+    let mut node = sheltered("node", ["frames.mjs", "decode"]);
     node.current_dir(setup::node_folder());
     for (decoder, mut program) in [("botocore", python), ("the JavaScript SDK", node)] {
         let read = lines(program.stdin(File::open(&path)?))?;
@@ -58,8 +61,9 @@ pub(super) fn prove() -> Result<Tally> {
         findings.none(claim, written.len(), &differ);
         ensure!(read.len() == written.len(), "{decoder} reads {} of {} frames", read.len(), written.len());
     }
-    let mut encoder = command("node", ["frames.mjs", "encode", &THEIRS.to_string()]);
+    let mut encoder = sheltered("node", ["frames.mjs", "encode", &THEIRS.to_string()]);
     let made = lines(encoder.current_dir(setup::node_folder()))?;
+    ensure!(made.len() == THEIRS, "frames.mjs made {} of {THEIRS} frames", made.len());
     let mut differ = Vec::new();
     for line in &made {
         let seen = theirs(line)?;
@@ -108,14 +112,20 @@ fn ours() -> (BytesMut, Vec<Value>) {
 fn theirs(line: &Value) -> Result<Value> {
     let bytes = STANDARD.decode(line["frame"].as_str().unwrap_or_default())?;
     let mut decoder = FrameDecoder::new();
-    for piece in bytes.chunks(7) {
+    let mut read = json!("nothing");
+    for (number, piece) in bytes.chunks(PIECE).enumerate() {
         decoder.push(piece);
+        let is_last = (number + 1) * PIECE >= bytes.len();
+        read = match decoder.next_frame() {
+            Ok(Some(frame)) if is_last => shown(&frame),
+            Ok(None) if !is_last => continue,
+            Ok(Some(_)) => json!("a frame before its last piece"),
+            Ok(None) => json!("half a frame"),
+            Err(fault) => json!(fault.to_string()),
+        };
+        break;
     }
-    match decoder.next_frame() {
-        Ok(Some(frame)) => Ok(shown(&frame)),
-        Ok(None) => Ok(json!("half a frame")),
-        Err(fault) => Ok(json!(fault.to_string())),
-    }
+    Ok(if decoder.is_torn() { json!(["bytes are left over", read]) } else { read })
 }
 
 fn shown(frame: &Frame) -> Value {

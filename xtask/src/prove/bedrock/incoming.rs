@@ -2,7 +2,7 @@
 
 use crate::prove::Length;
 use crate::setup;
-use crate::shell::{command, root};
+use crate::shell::{root, sheltered};
 use crate::suite::Tally;
 use crate::table::Table;
 use crate::terminal::say;
@@ -43,7 +43,7 @@ const PLACES: [&str; 5] = ["path", "query", "signed header", "body", "signature"
 pub fn signatures(length: Length, tally: &mut Tally) -> Result<()> {
     let count = length.pick(SIGNED, SIGNED_LONG);
     let arguments = ["signed.py".to_owned(), count.to_string(), SEED.to_string()];
-    let mut signer = command(&setup::python().to_string_lossy(), arguments);
+    let mut signer = sheltered(setup::python(), arguments);
     let output = signer.current_dir(root().join("tests/sdk/python")).output()?;
     ensure!(output.status.success(), "signed.py: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout)?;

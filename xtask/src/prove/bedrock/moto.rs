@@ -5,7 +5,7 @@ use crate::prove::block_on;
 use crate::prove::findings::Findings;
 use crate::prove::sdks::Certs;
 use crate::setup;
-use crate::shell::command;
+use crate::shell::sheltered;
 use crate::wire::Client;
 use crate::wire::dialect::{Ask, Delivery, Dialect};
 use anyhow::{Context as _, Result, bail};
@@ -31,8 +31,7 @@ struct Moto {
 
 impl Moto {
     fn start(certs: &Certs) -> Result<Self> {
-        let program = setup::aws_tool("moto_server");
-        let mut moto = command(&program.to_string_lossy(), ["-H", "127.0.0.1", "-p", "0", "-s", "-c"]);
+        let mut moto = sheltered(setup::aws_tool("moto_server"), ["-H", "127.0.0.1", "-p", "0", "-s", "-c"]);
         moto.arg(&certs.certificate).arg("-k").arg(&certs.key);
         let mut child = moto.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().context("cannot run moto_server")?;
         let output = child.stderr.take().context("no output")?;
@@ -58,7 +57,7 @@ impl Moto {
     fn sessions(&self, certs: &Certs) -> Result<Vec<Value>> {
         const READ: &str = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read().decode())";
         let url = format!("{}/moto-api/data.json", self.url);
-        let mut python = command(&setup::python().to_string_lossy(), ["-c", READ, &url]);
+        let mut python = sheltered(setup::python(), ["-c", READ, &url]);
         let output = python.env("SSL_CERT_FILE", &certs.ca).output()?;
         let held: Value = serde_json::from_slice(&output.stdout)
             .with_context(|| format!("moto: {}", String::from_utf8_lossy(&output.stderr)))?;

@@ -2,7 +2,7 @@
 
 use crate::prove::findings::Findings;
 use crate::setup;
-use crate::shell::{command, root};
+use crate::shell::{root, sheltered};
 use crate::suite::Tally;
 use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use tg_sim::Witnessed;
+
+/// What the gateway signs for.
+const SERVICES: [&str; 3] = ["bedrock", "bedrock-mantle", "sts"];
 
 /// What must be among the requests, that the comparison says something.
 const COVERED: [&str; 5] = ["a session token", "an encoded colon", "an encoded slash", "a query", "a metadata header"];
@@ -30,7 +33,7 @@ pub(super) fn prove(signed: &[Witnessed]) -> Result<Tally> {
         writeln!(file, "{line}")?;
     }
     file.flush()?;
-    let mut script = command(&setup::python().to_string_lossy(), ["resigned.py"]);
+    let mut script = sheltered(setup::python(), ["resigned.py"]);
     script.current_dir(root().join("tests/sdk/python")).stdin(File::open(&path)?);
     let output = script.output()?;
     ensure!(output.status.success(), "resigned.py: {}", String::from_utf8_lossy(&output.stderr));
@@ -50,10 +53,12 @@ fn show(signed: &[Witnessed], lines: &[Value]) -> Tally {
             found.push(format!("{} {}: {flaw}", request.method, request.path));
         }
     }
-    for service in ["bedrock", "sts"] {
+    for service in SERVICES {
         let (all, found) = flaws.remove(service).unwrap_or_default();
         findings.none(format!("botocore signs what went to {service} as the gateway did"), all, &found);
     }
+    let others: Vec<String> = flaws.iter().map(|(service, (all, _))| format!("{all} for {service:?}")).collect();
+    findings.note("nothing was signed for another service", others.join(", "), others.is_empty());
     findings.note("every signed request was compared", lines.len(), lines.len() == signed.len());
     for special in COVERED {
         let covered = |line: &&Value| line["covers"].as_array().is_some_and(|all| all.iter().any(|one| one == special));

@@ -4,11 +4,12 @@ use super::Street;
 use crate::prove::findings::Findings;
 use crate::prove::sdks::environment;
 use crate::setup;
-use crate::shell::{command, root};
+use crate::shell::{root, sheltered};
 use crate::suite::Tally;
 use anyhow::{Result, ensure};
 use serde_json::json;
 use std::fs::File;
+use tg_sim::{Sim, SimOptions};
 
 /// What it is to do: everything that it can, and errors.
 const TASKS: &str = "\
@@ -27,8 +28,10 @@ summarise: [[sim: status=400 error=ValidationException]] not so
 /// Runs it each way, and compares what it prints.
 pub(super) fn prove(street: &Street<'_>) -> Result<Tally> {
     let mut findings = Findings::new();
+    // Another Bedrock, so that what the house has witnessed was signed by the gateway alone.
+    let other = Sim::start(SimOptions::default())?;
     let direct = json!({
-        "base_url": street.house.sim.urls.bedrock, "aws": {
+        "base_url": other.urls.bedrock, "aws": {
             "auth": "sigv4", "region": "us-east-1", "access_key_id": tg_sim::DEFAULT_ACCESS_KEY_ID,
             "secret_access_key": tg_sim::DEFAULT_SECRET_ACCESS_KEY,
         },
@@ -58,7 +61,7 @@ pub(super) fn prove(street: &Street<'_>) -> Result<Tally> {
 }
 
 fn run(street: &Street<'_>, variables: &[(&str, String)]) -> Result<String> {
-    let mut program = command(&setup::python().to_string_lossy(), ["program.py"]);
+    let mut program = sheltered(setup::python(), ["program.py"]);
     program.current_dir(root().join("tests/sdk/python")).env("AWS_CA_BUNDLE", &street.certs.ca);
     // One try: the errors that the program asks for would otherwise be tried again.
     program.env("AWS_MAX_ATTEMPTS", "1").envs(variables.iter().map(|(name, value)| (*name, value)));

@@ -6,6 +6,7 @@ use crate::prove::findings::Findings;
 use crate::prove::sdks::Certs;
 use crate::running::Gateway;
 use crate::running::gateway::Recipe;
+use crate::shell::sheltered;
 use crate::suite::Tally;
 use crate::wire::Client;
 use crate::wire::dialect::{Ask, Delivery, Dialect};
@@ -13,7 +14,6 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 use tg_sim::{Entry, Sim, SimOptions, Witnessed};
 
@@ -242,9 +242,8 @@ fn pairs(row: &Value) -> Map<String, Value> {
 
 /// `tallygate report --by aws_session` against the provider's books, session by session.
 fn reported(findings: &mut Findings, sim: &Sim, program: &Path, gateway: &Gateway) -> Result<()> {
-    let mut command = Command::new(program);
-    command.args(["report", "--by", "aws_session", "--format", "json", "--admin", gateway.admin()]);
-    let output = command.output()?;
+    let words = ["report", "--by", "aws_session", "--format", "json", "--admin", gateway.admin()];
+    let output = sheltered(program, words).output()?;
     ensure!(output.status.success(), "tallygate report: {}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout)?;
     let mut seen: BTreeMap<Option<String>, [u64; 3]> = BTreeMap::new();
@@ -273,8 +272,8 @@ fn control_plane(findings: &mut Findings, program: &Path, document: &str) -> Res
     let folder = tempfile::Builder::new().prefix("tallygate-plan-").tempdir()?;
     let config = folder.path().join("tallygate.yaml");
     std::fs::write(&config, document)?;
-    let output =
-        Command::new(program).args(["aws", "profiles", "plan", "--config"]).arg(&config).envs(ENVIRONMENT).output()?;
+    let mut command = sheltered(program, ["aws", "profiles", "plan", "--config"]);
+    let output = command.arg(&config).envs(ENVIRONMENT).output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let seen = format!("{} {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
     findings.note(
