@@ -155,6 +155,10 @@ impl Provider for Bedrock {
         self.surfaces.grouping(road, booked)
     }
 
+    fn reaches_by_mantle(&self, model: &str) -> bool {
+        self.surfaces.reach_by_mantle(model)
+    }
+
     fn invocations(&self) -> Option<&Arc<Invocations>> {
         self.invocations.as_ref()
     }
