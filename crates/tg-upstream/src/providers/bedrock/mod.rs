@@ -4,7 +4,7 @@ mod invocations;
 mod profiles;
 mod surfaces;
 
-pub use invocations::{Invocations, Judgement, region_of};
+pub use invocations::{Invocations, Judgement, Said, region_of};
 pub use profiles::{Behind, Profile, Profiles, model_of};
 pub use surfaces::{Endpoint, MantleProject, Surface, SurfaceRule, Surfaces, mantle_url};
 
