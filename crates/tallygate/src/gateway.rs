@@ -20,6 +20,7 @@ use tg_net::tls::{ServerTls, TrustedRoots};
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_proxy::living::{Counts, Living, Worker};
+use tg_proxy::looks::Looks;
 use tg_proxy::meter::{Meter, Queue, Running, Till};
 use tg_proxy::settle::Basis;
 use tg_proxy::snapshot::Snapshot;
@@ -98,6 +99,7 @@ impl Gateway {
             limits: Counters::default(),
             lessons: Lessons::default(),
             whois: Whois::default(),
+            looks: Looks::default(),
             snapshot: ArcSwap::new(Arc::clone(&loaded.snapshot)),
             counts: Counts::default(),
             ready: AtomicBool::new(true),

@@ -4,6 +4,7 @@ use crate::answer::{self, Verbatim};
 use crate::flow::fault_response;
 use crate::intake;
 use crate::living::Worker;
+use crate::looks::{TURNS_MAX, denied};
 use crate::prepare::asynchronous::not_offered;
 use crate::send::{Words, aws_caller, refused};
 use crate::snapshot::Snapshot;
@@ -12,14 +13,12 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 use http::header::{ACCEPT_ENCODING, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Request, Response};
 use serde::Deserialize;
-use serde_json::json;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
-use tg_dialect::dialects::bedrock_invoke::Owner;
 use tg_dialect::scan::Members;
 use tg_dialect::splice::{Splice, json_string};
 use tg_kernel::dialect::{Dialect, Family};
@@ -31,7 +30,7 @@ use tg_policy::attribute;
 use tg_policy::authenticate::Admitted;
 use tg_upstream::attempt::attempt;
 use tg_upstream::aws::Proof;
-use tg_upstream::control::{Question, ask, encoded};
+use tg_upstream::control::encoded;
 use tg_upstream::headers;
 use tg_upstream::provider::{Pass, Upstream};
 use tg_upstream::providers::bedrock::{INVOCATIONS, Invocations, Judgement, region_of};
@@ -99,7 +98,7 @@ async fn look(
 
 /// A caller who looks at its invocations.
 struct Look<'a> {
-    worker: &'a Worker,
+    worker: &'a Arc<Worker>,
     head: &'a Parts,
     caller: Admitted,
     booked: Attribution,
@@ -107,29 +106,39 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// One invocation, of the first provider that has it for this caller.
+    /// One invocation, of the first provider that has it for this caller. What is known goes before what has to be asked
+    /// for; an ARN is of one account, so that one clear answer counts more than the silence of others.
     async fn at_one(&self, upstreams: &[&Arc<Upstream>], arn: &str) -> Result<Verbatim, Fault> {
         if region_of(arn).is_none() {
             let message = "The invocation ARN is not valid: it must be as StartAsyncInvoke answered it.";
             return Err(Fault::malformed_at("invocationArn", message));
         }
-        let mut unknown = None;
-        for upstream in upstreams {
-            let Some(invocations) = upstream.provider.invocations().filter(|known| known.may_have(arn)) else {
-                continue;
-            };
-            match self.is_theirs(upstream, invocations, arn).await {
-                Ok(true) => return self.ask(upstream, &format!("{INVOCATIONS}/{}", encoded(arn))).await,
-                Ok(false) => {}
+        let path = format!("{INVOCATIONS}/{}", encoded(arn));
+        let all = upstreams.iter().filter_map(|one| Some((*one, one.provider.invocations()?)));
+        let candidates: Vec<_> = all.filter(|(_, invocations)| invocations.may_have(arn)).collect();
+        for (upstream, invocations) in &candidates {
+            match self.known(invocations, arn) {
+                Some(Judgement::Theirs) => return self.ask(upstream, &path).await,
+                Some(Judgement::Anothers) => return Err(not_found()),
+                Some(Judgement::Absent | Judgement::Denied) | None => {}
+            }
+        }
+        let (mut unknown, mut denial, mut is_absent) = (None, None, false);
+        for (upstream, invocations) in &candidates {
+            match self.whose(upstream, invocations, arn).await {
+                Ok(Judgement::Theirs) => return self.ask(upstream, &path).await,
+                Ok(Judgement::Anothers) => return Err(not_found()),
+                Ok(Judgement::Absent) => is_absent = true,
+                Ok(Judgement::Denied) => denial = Some(denied(upstream)),
                 Err(fault) => unknown = Some(fault),
             }
         }
-        Err(unknown.unwrap_or_else(not_found))
+        Err(unknown.or_else(|| denial.filter(|_| !is_absent)).unwrap_or_else(not_found))
     }
 
     /// A page of one provider, without what is not the caller's. After a provider's last page comes the next provider.
     async fn at_all(&self, upstreams: &[&Arc<Upstream>]) -> Result<Verbatim, Fault> {
-        let query = Query::read(self.head.uri.query().unwrap_or_default());
+        let query = Query::read(self.head.uri.query().unwrap_or_default())?;
         let (place, token) = match &query.next {
             None => (0, ""),
             Some(next) => {
@@ -153,7 +162,7 @@ impl Look<'_> {
     async fn kept(
         &self,
         upstream: &Arc<Upstream>,
-        invocations: &Invocations,
+        invocations: &Arc<Invocations>,
         page: &[u8],
         after: Option<String>,
     ) -> Result<Bytes, Fault> {
@@ -163,9 +172,12 @@ impl Look<'_> {
             None | Some(b"null") => Vec::new(),
             Some(raw) => serde_json::from_slice(raw).map_err(|_| garbage())?,
         };
-        // All at once: the provider's permits keep the questions few.
-        let judged = list.iter().map(|raw| self.if_theirs(upstream, invocations, raw.get()));
-        let kept: Vec<&str> = try_join_all(judged).await?.into_iter().flatten().collect();
+        let mut kept = Vec::new();
+        // As many at once as a key may ask.
+        for some in list.chunks(TURNS_MAX) {
+            let judged = some.iter().map(|raw| self.if_theirs(upstream, invocations, raw.get()));
+            kept.extend(try_join_all(judged).await?.into_iter().flatten());
+        }
         let next = members.string("nextToken").map_err(|_| garbage())?;
         let next = next.map(|token| format!("{}.{token}", upstream.name)).or(after);
         let splice = Splice::new(&members).set(LIST, format!("[{}]", kept.join(",")));
@@ -179,55 +191,40 @@ impl Look<'_> {
     /// The summary, if its invocation is the caller's.
     async fn if_theirs<'s>(
         &self,
-        upstream: &Upstream,
-        invocations: &Invocations,
+        upstream: &Arc<Upstream>,
+        invocations: &Arc<Invocations>,
         summary: &'s str,
     ) -> Result<Option<&'s str>, Fault> {
         let Summary { arn } = serde_json::from_str(summary).map_err(|_| garbage())?;
-        Ok(self.is_theirs(upstream, invocations, &arn).await?.then_some(summary))
+        invocations.seen(&arn);
+        match self.whose(upstream, invocations, &arn).await? {
+            Judgement::Theirs => Ok(Some(summary)),
+            Judgement::Anothers | Judgement::Absent => Ok(None),
+            Judgement::Denied => Err(denied(upstream)),
+        }
+    }
+
+    fn known(&self, invocations: &Invocations, arn: &str) -> Option<Judgement> {
+        invocations.judge(arn, &self.caller.principal, self.worker.living.clock.monotonic())
     }
 
     /// Whether an invocation is the caller's: from memory, or from its tags.
-    async fn is_theirs(&self, upstream: &Upstream, invocations: &Invocations, arn: &str) -> Result<bool, Fault> {
-        let (caller, clock) = (&self.caller.principal, &self.worker.living.clock);
-        let judge = || match invocations.judge(arn, caller, clock.monotonic()) {
-            Judgement::Theirs => Some(true),
-            Judgement::Anothers => Some(false),
-            Judgement::Ask => None,
-        };
-        if let Some(known) = judge() {
+    async fn whose(
+        &self,
+        upstream: &Arc<Upstream>,
+        invocations: &Arc<Invocations>,
+        arn: &str,
+    ) -> Result<Judgement, Fault> {
+        if let Some(known) = self.known(invocations, arn) {
             return Ok(known);
         }
-        let _permit = invocations.questions.acquire().await.map_err(Fault::internal)?;
+        let (caller, looks) = (&self.caller.principal, &self.worker.living.looks);
+        let _turn = looks.turn(&caller.key_id).await?;
         // Somebody else may have asked meanwhile.
-        if let Some(known) = judge() {
+        if let Some(known) = self.known(invocations, arn) {
             return Ok(known);
         }
-        let Some(owner) = self.owner(upstream, arn).await? else { return Ok(false) };
-        invocations.learn(arn, owner.clone(), clock.monotonic());
-        Ok(owner.is_some_and(|owner| owner.admits(caller)))
-    }
-
-    /// What AWS says of whose an invocation is. `None`: there is no such one.
-    async fn owner(&self, upstream: &Upstream, arn: &str) -> Result<Option<Option<Owner>>, Fault> {
-        let living = &self.worker.living;
-        let question =
-            Question { method: Method::POST, path: "/listTagsForResource", body: Some(json!({ "resourceARN": arn })) };
-        let proof = living.aws.own_proof(upstream.identity.as_ref()).await?;
-        let (status, body) = ask(upstream, &self.worker.pools, question, &proof, living.clock.now()).await?;
-        match status.as_u16() {
-            200..=299 => Ok(Some(Owner::tagged(&body["tags"]))),
-            400 | 404 => Ok(None),
-            _ => {
-                let body = body.to_string();
-                let fault = upstream.provider.speaks(DIALECT).decode_fault(status, &HeaderMap::new(), body.as_bytes());
-                tracing::warn!(
-                    provider = %upstream.name, %status, code = fault.code,
-                    "AWS does not say whose an asynchronous invocation is (bedrock:ListTagsForResource)"
-                );
-                Err(fault)
-            }
-        }
+        Ok(looks.whose(self.worker, upstream, invocations, arn).await?.for_caller(caller))
     }
 
     /// Asks the provider in the caller's name.
@@ -283,24 +280,27 @@ struct Query {
 
 impl Query {
     /// Of a name that stands twice, the first counts; names that AWS does not know are left out.
-    fn read(text: &str) -> Self {
+    ///
+    /// # Errors
+    /// `Class::Malformed` naming what cannot be decoded: without a filter the list would be longer than asked for.
+    fn read(text: &str) -> Result<Self, Fault> {
         let mut query = Self::default();
         for pair in text.split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let Some(value) = crate::recognise::decode_segment(&value.replace('+', " ")) else { continue };
+            let known = FILTERS.into_iter().chain(["maxResults", "nextToken"]).find(|known| *known == name);
+            let Some(name) = known else { continue };
+            let value = crate::recognise::decode_segment(&value.replace('+', " ")).ok_or_else(|| {
+                let message = format!("Invalid value for '{name}': it must be percent-encoded UTF-8.");
+                Fault::malformed_at(name, message)
+            })?;
             match name {
                 "maxResults" => drop(query.length.get_or_insert(value)),
                 "nextToken" => drop(query.next.get_or_insert(value)),
-                _ => {
-                    if let Some(name) = FILTERS.into_iter().find(|known| *known == name)
-                        && query.filters.iter().all(|(known, _)| *known != name)
-                    {
-                        query.filters.push((name, encoded(&value)));
-                    }
-                }
+                _ if query.filters.iter().any(|(known, _)| *known == name) => {}
+                _ => query.filters.push((name, encoded(&value))),
             }
         }
-        query
+        Ok(query)
     }
 
     /// Where the page that begins at `token` is asked for. A length that is no number is AWS's to refuse.
@@ -347,8 +347,21 @@ mod tests {
                 "/async-invoke?maxResults=100&submitTimeAfter=2026-01-01T00%3A00%3A00%2B01%3A00&nextToken=t%2F%3D",
             ),
         ] {
-            assert_eq!(Query::read(query).path(token), path, "{query}");
+            assert_eq!(Query::read(query).unwrap().path(token), path, "{query}");
         }
-        assert_eq!(Query::read("nextToken=a.b%2Fc&nextToken=d").next.as_deref(), Some("a.b/c"));
+        assert_eq!(Query::read("nextToken=a.b%2Fc&nextToken=d").unwrap().next.as_deref(), Some("a.b/c"));
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_does_not_widen_a_list() {
+        for (query, name) in [
+            ("statusEquals=%zz", "statusEquals"),
+            ("maxResults=7&submitTimeAfter=%ff", "submitTimeAfter"),
+            ("nextToken=a%0a", "nextToken"),
+            ("maxResults=%", "maxResults"),
+        ] {
+            assert_eq!(Query::read(query).unwrap_err().param.as_deref(), Some(name), "{query}");
+        }
+        assert_eq!(Query::read("x=%zz").unwrap(), Query::default());
     }
 }

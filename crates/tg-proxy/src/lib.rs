@@ -10,6 +10,7 @@ mod intake;
 mod invocations;
 mod linger;
 pub mod living;
+pub mod looks;
 pub mod meter;
 mod models;
 mod outcome;

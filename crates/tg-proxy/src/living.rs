@@ -1,5 +1,6 @@
 //! What outlives a reload: stores, connections, counters. One `Living` per process, one `Worker` per core.
 
+use crate::looks::Looks;
 use crate::meter::Till;
 use crate::snapshot::Snapshot;
 use crate::whois::Whois;
@@ -30,6 +31,8 @@ pub struct Living {
     pub lessons: Lessons,
     /// What is known of callers' IAM identities.
     pub whois: Whois,
+    /// What is being asked of AWS about asynchronous invocations.
+    pub looks: Looks,
     /// The compiled configuration in force.
     pub snapshot: ArcSwap<Snapshot>,
     /// Counts of calls.

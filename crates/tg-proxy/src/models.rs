@@ -61,9 +61,9 @@ fn names(snapshot: &Snapshot, caller: &Admitted, now: Timestamp) -> BTreeSet<Str
     let (principal, policy) = (&caller.principal, &caller.team.policy);
     let mut names: BTreeSet<String> = snapshot.routes.names(principal, policy).into_iter().map(str::to_owned).collect();
     for (served, targets) in snapshot.routes.patterns() {
-        let scopes = targets.iter().filter(|t| t.model.is_none()).filter_map(|t| snapshot.upstreams.get(&t.provider));
-        for scope in scopes.map(|upstream| &upstream.price.vendor) {
-            let rows = snapshot.catalogue.rows().iter().filter(|row| row.provider() == &**scope);
+        let through = targets.iter().filter(|t| t.model.is_none());
+        for upstream in through.filter_map(|t| snapshot.upstreams.get(&t.provider)) {
+            let rows = snapshot.catalogue.rows().iter().filter(|row| upstream.sells(row));
             let current = rows.filter(|row| row.retires().is_none_or(|at| at > now)).map(|row| row.id());
             names.extend(
                 current

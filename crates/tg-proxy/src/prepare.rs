@@ -25,6 +25,7 @@ use tg_upstream::road::{Mode, Road};
 
 pub(crate) mod asynchronous;
 mod crossing;
+mod features;
 mod metadata;
 mod surface;
 
@@ -66,9 +67,13 @@ pub(crate) enum Kind {
 /// Writes the request for a target.
 ///
 /// # Errors
-/// `Class::Unsupported` when the provider cannot do what is asked; `Class::Malformed` when the request must be decoded
+/// `Class::Unsupported` when the provider cannot do what is asked, or has no guardrails and the caller names one;
+/// `Class::Malformed` when the request must be decoded
 /// and cannot be.
 pub(crate) fn prepare(outgoing: &Outgoing<'_>, aim: &Aim, provider: &Upstream) -> Result<Prepared, Fault> {
+    if let Some(road) = aim.road {
+        features::keep_guardrails(outgoing, road)?;
+    }
     // Counts of tokens and guardrails have no place for it.
     let told = provider.provider.wants_metadata() && outgoing.call.operation.runs_a_model();
     let says = told.then(|| RequestMetadata::of(outgoing.id, outgoing.attribution));
@@ -76,6 +81,7 @@ pub(crate) fn prepare(outgoing: &Outgoing<'_>, aim: &Aim, provider: &Upstream) -
     if let Some(says) = &says {
         metadata::add(says, outgoing.members, &mut prepared);
     }
+    features::note_losses(outgoing, &mut prepared);
     if let Some(surface) = prepared.road.surface {
         surface::fit(surface, &mut prepared)?;
     }
@@ -124,7 +130,8 @@ fn write(
             if let Some(loss) = loss.filter(|loss| !written.encoded.losses.contains(loss)) {
                 written.encoded.losses.push(loss);
             }
-            Written { tier, ..written }
+            let carried = !written.encoded.losses.contains(&Loss::dropped("service_tier"));
+            Written { tier: if carried { tier } else { ServiceTier::Default }, ..written }
         }
     };
     let Written { encoded, headers, tier, strip_usage } = written;
@@ -198,7 +205,8 @@ fn rewrap(outgoing: &Outgoing<'_>, target: &Target, road: Road) -> Result<Writte
             headers.insert(name, value);
         }
     }
-    Ok(Written { headers, ..Written::own(outgoing, inner.body) })
+    // The caller's tier stands in a header that does not travel.
+    Ok(Written { headers, tier: ServiceTier::Default, ..Written::own(outgoing, inner.body) })
 }
 
 fn embed(

@@ -4,6 +4,7 @@ use crate::aim::{Aim, aim};
 use crate::answer;
 use crate::deliver::{Delivery, Refusal};
 use crate::living::{Living, Worker};
+use crate::prepare::asynchronous::stays;
 use crate::prepare::{Prepared, prepare};
 use crate::recognise::Head;
 use crate::settle::{Leaving, Settlement};
@@ -76,8 +77,8 @@ pub(crate) async fn send(
         let before = settlement.attempts();
         let end = attempt_at(target, worker, snapshot, outgoing, plan, settlement).await;
         let may_be_mended = match &end {
-            Ok(Delivery::Refused(refusal)) => refusal.fault.retry != Retry::Never,
-            Err(fault) => fault.retry != Retry::Never,
+            Ok(Delivery::Refused(refusal)) => may_be_mended(outgoing, &refusal.fault),
+            Err(fault) => may_be_mended(outgoing, fault),
             Ok(_) => false,
         };
         // For a caller who has left nothing more is begun.
@@ -104,6 +105,11 @@ fn is_sooner(one: &Result<Delivery, Fault>, other: &Result<Delivery, Fault>) -> 
         (Some(one), Some(other)) => one <= other,
         (one, _) => one.is_some(),
     }
+}
+
+/// Whether another target may do what this one did not.
+fn may_be_mended(outgoing: &Outgoing<'_>, fault: &Fault) -> bool {
+    fault.retry != Retry::Never && !(outgoing.call.operation == Operation::AsyncInvoke && stays(outgoing, fault))
 }
 
 /// One target, with what its model comes to in this call.
@@ -223,8 +229,13 @@ impl Trial<'_> {
         if self.plan.unknown_price != UnknownPrice::Deny || known() {
             return Ok(());
         }
-        let message = "The gateway knows no price for this model, and its policy refuses such calls. \
-                       An operator can add the price, or change pricing.unknown_price.";
+        let message = if self.outgoing.call.operation.is_billed_by_tokens() {
+            "The gateway knows no price for this model, and its policy refuses such calls. \
+             An operator can add the price, or change pricing.unknown_price."
+        } else {
+            "AWS does not bill this operation by tokens, so the gateway knows no price for it, and its policy refuses \
+             such calls. An operator can change pricing.unknown_price."
+        };
         Err(Fault::new(Class::Forbidden, Origin::Gateway, "price_unknown", message).retry(Retry::Elsewhere))
     }
 

@@ -242,7 +242,7 @@ impl Settlement {
     pub(crate) fn failed(&mut self, fault: &Fault) {
         if let Some(draft) = &mut self.0 {
             let billed = may_be_billed(fault);
-            let counts = if billed { Counts::input_only(draft.weight) } else { Counts::NONE };
+            let counts = if billed { draft.unanswered() } else { Counts::NONE };
             draft.failed = Some(Failed { code: fault.code, counts });
         }
     }
@@ -330,7 +330,7 @@ impl Draft {
             dialect: leaving.dialect,
             tier: leaving.tier,
             session: leaving.session,
-            estimated: Counts::input_only(self.weight).usage,
+            estimated: self.unanswered().usage,
             earlier,
         };
         if let Some(ticket) = &mut self.ticket {
@@ -365,9 +365,17 @@ impl Draft {
     fn owed(&self) -> Counts {
         match (&self.failed, &self.ticket) {
             (Some(failed), _) => failed.counts,
-            (None, Some(_)) => Counts::input_only(self.weight),
+            (None, Some(_)) => self.unanswered(),
             (None, None) => Counts::NONE,
         }
+    }
+
+    /// What is owed for a try whose answer nobody has heard. What is not billed by tokens owes none, and is not free.
+    fn unanswered(&self) -> Counts {
+        if self.record.asked.operation.is_billed_by_tokens() {
+            return Counts::input_only(self.weight);
+        }
+        Counts { source: UsageSource::Estimated, ..Counts::NONE }
     }
 
     fn is_unheard(&self) -> bool {

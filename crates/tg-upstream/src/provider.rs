@@ -44,6 +44,11 @@ pub trait Provider: Send + Sync {
         None
     }
 
+    /// Whether calls for `model` may go to Bedrock's mantle endpoint, whose models stand apart in the catalogue.
+    fn reaches_by_mantle(&self, _model: &str) -> bool {
+        false
+    }
+
     /// The asynchronous invocations that it takes; `None` where it takes none.
     fn invocations(&self) -> Option<&Arc<Invocations>> {
         None
@@ -150,6 +155,13 @@ pub struct Upstream {
 const MANTLE_VENDOR: &str = "bedrock_mantle";
 
 impl Upstream {
+    /// Whether calls for a model of the catalogue may go here, as far as its row says where it is sold.
+    #[must_use]
+    pub fn sells(&self, row: &Row) -> bool {
+        row.provider() == &*self.price.vendor
+            || (row.provider() == MANTLE_VENDOR && self.provider.reaches_by_mantle(row.id()))
+    }
+
     /// Where the prices of calls by this road stand in the catalogue.
     #[must_use]
     pub fn price_by(&self, road: Road) -> PriceScope {

@@ -310,7 +310,11 @@ fn policies_of_routes_hold() {
     let world = World::with(Setup { pricing: "{ unknown_price: deny }".to_owned(), ..setup() });
     for model in ["reel", "amazon.nova-2-multimodal-embeddings-v1:0"] {
         let answer = world.send(&start(&body(model, "s3://shared/videos", "hi")));
-        refused(&answer, 403, "AccessDeniedException", "price_unknown");
+        let message = refused(&answer, 403, "AccessDeniedException", "price_unknown");
+        assert!(
+            message.contains("does not bill this operation by tokens") && !message.contains("add the price"),
+            "{message}"
+        );
     }
     let pricing =
         "{ unknown_price: ceiling, ceiling: { input: '1.00 USD per 1M tokens', output: '2.00 USD per 1M tokens' } }";
@@ -329,7 +333,107 @@ fn a_repeated_start_is_one_for_aws_and_two_teams_never_share_one() {
     let again = world.send(&start(&body));
     assert_eq!((again.status, again.text()), (200, first.text()));
     assert_eq!(world.sim.invocations.all().len(), 1);
-    refused(&by(&world, &blue, &start(&body)), 400, "ConflictException", "upstream_error");
+    refused(&by(&world, &blue, &start(&body)), 400, "ConflictException", "upstream_refused");
+    // AWS may have answered with an earlier one: its tags say whose it is.
+    let arn = first.json()["invocationArn"].as_str().unwrap().to_owned();
+    world.sim.invocations.tag(&arn, "tallygate:team", "blue");
+    not_found(&world.send(&get(&arn)));
+    assert_eq!(by(&world, &blue, &get(&arn)).status, 200);
+}
+
+/// A whole answer with this status.
+fn answering(status: u16, exception: &str, body: &str) -> Recorder {
+    let head = format!(
+        "HTTP/1.1 {status} Why\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         x-amzn-errortype: {exception}\r\n\r\n",
+        body.len()
+    );
+    Recorder::answering(vec![[head.as_bytes(), body.as_bytes()].concat()])
+}
+
+#[test]
+fn a_start_that_may_have_begun_is_not_begun_again_elsewhere() {
+    let quota = ("ThrottlingException", r#"{"message":"Too many requests"}"#);
+    for (what, recorder, token, is_tried_elsewhere) in [
+        ("reset", Recorder::answering(vec![]), false, false),
+        ("garbage", Recorder::answering(vec![b"what?\r\n\r\n".to_vec()]), false, false),
+        ("throttled", answering(429, quota.0, quota.1), false, true),
+        ("throttled, with a token", answering(429, quota.0, quota.1), true, false),
+        ("unavailable, with a token", answering(503, "ServiceUnavailableException", "{}"), true, false),
+        ("absent, with a token", answering(404, "ResourceNotFoundException", "{}"), true, true),
+        ("conflict", answering(400, "ConflictException", "{}"), true, false),
+    ] {
+        let providers = format!(
+            "- {{ name: first, kind: bedrock, region: us-east-1, base_url: 'http://{}', api_key: 'env:SIM_KEY', \
+             async_output: ['s3://shared'] }}\n",
+            recorder.address
+        );
+        let mut setup = Setup { providers, ..setup() };
+        setup.models += &format!(
+            "- {{ name: twice, targets: [{{ provider: first, model: '{REEL}' }}, {{ provider: bedrock, model: '{REEL}' }}] }}\n"
+        );
+        let world = World::with(setup);
+        let mut body = body("twice", "s3://shared/videos", "hi");
+        if token {
+            body["clientRequestToken"] = json!("job-1");
+        }
+        let answer = world.send(&start(&body));
+        assert_eq!(answer.status == 200, is_tried_elsewhere, "{what}: {}", answer.text());
+        let begun = world.sim.invocations.all().len();
+        assert_eq!((recorder.seen().len(), begun), (1, usize::from(is_tried_elsewhere)), "{what}");
+        let row = world.row(&answer);
+        let used = row.earlier.iter().map(|earlier| earlier.usage.total_tokens()).sum::<u64>();
+        assert_eq!((row.usage.total_tokens(), used), (0, 0), "{what}: what is not billed by tokens has none");
+    }
+}
+
+#[test]
+fn of_two_accounts_in_a_region_one_clear_answer_is_enough() {
+    let denied = answering(403, "AccessDeniedException", r#"{"message":"no"}"#);
+    let providers = format!(
+        "- {{ name: another, kind: bedrock, region: us-east-1, base_url: 'http://{0}', control_url: 'http://{0}', \
+         api_key: 'env:SIM_KEY', async_output: ['s3://b-1'] }}\n",
+        denied.address
+    );
+    let mut world = World::with(Setup { providers, ..setup() });
+    let red = world.key.clone().unwrap();
+    let blue = world.issue(&world.new_key("blue"));
+    let arn = started(&world, &red);
+    assert_eq!((by(&world, &red, &get(&arn)).status, denied.seen().len()), (200, 0), "what is known is not asked");
+    world.restart();
+    let strange = "arn:aws:bedrock:us-east-1:123456789012:async-invoke/zzzzzzzzzzzz";
+    for _ in 0..3 {
+        not_found(&by(&world, &red, &get(strange)));
+        not_found(&by(&world, &blue, &get(strange)));
+    }
+    assert_eq!((questions(&world), denied.seen().len()), (1, 1), "both answers are remembered");
+    assert_eq!(by(&world, &red, &get(&arn)).status, 200);
+    not_found(&by(&world, &blue, &get(&arn)));
+    assert_eq!((questions(&world), denied.seen().len()), (2, 2));
+    // Its own list tells a provider its account: of others it is not asked any more.
+    assert_eq!(listed(&by(&world, &red, &Call::new("GET", "/async-invoke?nextToken=bedrock."))), [arn.as_str()]);
+    let elsewhere = arn.replace("123456789012", "210987654321");
+    refused(&by(&world, &red, &get(&elsewhere)), 424, "ModelErrorException", "upstream_credential");
+    assert_eq!((questions(&world), denied.seen().len()), (2, 3));
+}
+
+#[test]
+fn equal_questions_are_asked_once() {
+    let mut world = World::with(setup());
+    let red = world.key.clone().unwrap();
+    let arn = started(&world, &red);
+    world.restart();
+    std::thread::scope(|scope| {
+        for _ in 0..12 {
+            scope.spawn(|| assert_eq!(by(&world, &red, &get(&arn)).status, 200));
+        }
+    });
+    assert_eq!(questions(&world), 1);
+    for query in ["statusEquals=%zz", "submitTimeAfter=%ff&statusEquals=Completed"] {
+        let answer = world.send(&Call::new("GET", format!("/async-invoke?{query}")));
+        let message = refused(&answer, 400, "ValidationException", "invalid_request");
+        assert!(message.contains(query.split('=').next().unwrap()), "{message}");
+    }
 }
 
 #[test]
@@ -361,6 +465,7 @@ fn a_start_that_was_never_answered_is_unpriced_too() {
     refused(&answer, 424, "ModelErrorException", "upstream_reset");
     let row = world.row(&answer);
     assert_eq!((row.ending, row.cost.pricing), (Ending::ProviderError, Pricing::Unpriced), "{row:?}");
+    assert_eq!(row.usage.total_tokens(), 0, "it is not billed by tokens");
 }
 
 #[test]
@@ -422,14 +527,7 @@ fn what_cannot_be_known_is_not_shown() {
     for call in [get(arn), Call::new("GET", "/async-invoke")] {
         refused(&world.send(&call), 424, "ModelErrorException", "upstream_unreachable");
     }
-    let answering = |status: u16, body: &str| {
-        let head = format!(
-            "HTTP/1.1 {status} Why\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
-             x-amzn-errortype: ThrottlingException\r\n\r\n",
-            body.len()
-        );
-        Recorder::answering(vec![[head.as_bytes(), body.as_bytes()].concat()])
-    };
+    let answering = |status: u16, body: &str| answering(status, "ThrottlingException", body);
     let list = format!(r#"{{"asyncInvokeSummaries":[{{"invocationArn":"{arn}"}}]}}"#);
     let runtime = answering(200, &list);
     let listing = format!("http://{}", runtime.address);

@@ -267,7 +267,7 @@ fn what_callers_set_for_themselves_is_kept() {
 fn exceptions_of_bedrock_go_on_as_they_came() {
     for (status, exception, code) in [
         (400, "ValidationException", "upstream_refused"),
-        (400, "ConflictException", "upstream_error"),
+        (400, "ConflictException", "upstream_refused"),
         (404, "ResourceNotFoundException", "upstream_not_found"),
         (408, "ModelTimeoutException", "upstream_timeout"),
         (424, "ModelErrorException", "upstream_error"),

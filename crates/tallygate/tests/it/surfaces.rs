@@ -8,6 +8,7 @@ use crate::world::{Setup, World};
 use serde_json::{Value, json};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::record::{Pricing, Record};
+use tg_kernel::usage::ServiceTier;
 use tg_proxy::settle::Basis;
 use tg_sim::{Operation, Personality};
 use tg_store::key::NewKey;
@@ -325,15 +326,124 @@ fn a_profile_is_named_only_where_it_can_be() {
 #[test]
 fn headers_of_features_that_a_surface_does_not_have_are_losses() {
     let world = simulated(true, KEYS);
-    let (guardrail, metadata) = ("x-amzn-bedrock-guardrailidentifier", "x-amzn-bedrock-request-metadata");
-    for (name, losses, kept) in [("gpt", vec![metadata], vec![guardrail]), ("oss", vec![guardrail, metadata], vec![])] {
-        let call = ask(Dialect::OpenaiChat, Manner::Plain, name, "hi");
-        let call = call.header(guardrail, "gr1").header(metadata, r#"{"tallygate:team":"blue"}"#);
+    let [guardrail, trace, metadata] =
+        ["guardrailidentifier", "trace", "request-metadata"].map(|name| format!("x-amzn-bedrock-{name}"));
+    for (name, features, losses, kept) in [
+        ("gpt", vec![&guardrail, &trace, &metadata], vec![&metadata], vec![&guardrail, &trace]),
+        ("oss", vec![&trace, &metadata], vec![&metadata, &trace], vec![]),
+    ] {
+        let mut call = ask(Dialect::OpenaiChat, Manner::Plain, name, "hi");
+        for feature in &features {
+            call = call.header(feature, r#"{"tallygate:team":"blue"}"#);
+        }
         let (_, row) = answered(&world, &call);
-        assert_eq!(row.losses, losses, "{name}");
-        let arrived: Vec<_> =
-            [guardrail, metadata].into_iter().filter(|header| !headers(&world, &row, header).is_empty()).collect();
+        assert_eq!(row.losses.iter().collect::<Vec<_>>(), losses, "{name}");
+        let arrived: Vec<_> = features.into_iter().filter(|header| !headers(&world, &row, header).is_empty()).collect();
         assert_eq!(arrived, kept, "{name}");
+    }
+}
+
+/// With a guardrail, as each of Bedrock's APIs names one.
+fn guarded(dialect: Dialect, name: &str) -> Call {
+    let mut call = ask(dialect, Manner::Plain, name, "hi");
+    if dialect != Dialect::BedrockConverse {
+        return call.header("x-amzn-bedrock-guardrailidentifier", "gr1").header("x-amzn-bedrock-guardrailversion", "1");
+    }
+    let mut body: Value = serde_json::from_slice(&call.body).unwrap();
+    body["guardrailConfig"] = json!({"guardrailIdentifier": "gr1", "guardrailVersion": "1"});
+    call.body = body.to_string().into();
+    call
+}
+
+#[test]
+fn a_guardrail_is_honoured_or_the_call_is_not_made() {
+    let mut setup = setup(true, &format!("base_url: 'BEDROCK_URL', mantle_url: 'MANTLE_URL', {KEYS}"));
+    setup.models += "- { name: either, targets: [{ provider: anthropic, model: claude-haiku-4-5 }, \
+         { provider: door, model: 'us.anthropic.claude-haiku-4-5-20251001-v1:0' }] }\n";
+    let world = World::with(setup);
+    for (dialect, names, place) in [
+        (
+            Dialect::BedrockInvoke,
+            ["on-anthropic", "on-openai", "opus", "us-opus"],
+            "x-amzn-bedrock-guardrailidentifier",
+        ),
+        (Dialect::BedrockConverse, ["on-anthropic", "on-openai", "gpt", "opus"], "guardrailConfig"),
+        (Dialect::AnthropicMessages, ["on-bedrock", "on-openai", "opus", "gpt"], "x-amzn-bedrock-guardrailidentifier"),
+        (Dialect::OpenaiChat, ["on-bedrock", "on-anthropic", "oss", "gemma"], "x-amzn-bedrock-guardrailidentifier"),
+    ] {
+        for name in names {
+            let refused = world.send(&guarded(dialect, name));
+            let (_, message) = error(dialect, &refused);
+            let code = refused.header("x-tallygate-error-code");
+            assert_eq!((refused.status, code), (400, "guardrail_unsupported"), "{dialect:?} {name}: {message}");
+            assert!(message.contains(&format!("'{place}'")), "{message}");
+            assert!(world.row(&refused).served.is_none(), "{dialect:?} {name}");
+        }
+    }
+    assert!(world.sim.books.entries().is_empty(), "nothing was sent");
+    // A later target may have it.
+    for dialect in [Dialect::BedrockInvoke, Dialect::BedrockConverse] {
+        let (answer, row) = answered(&world, &guarded(dialect, "either"));
+        assert_eq!((answer.header("x-tallygate-provider"), row.losses.len()), ("door", 0), "{dialect:?}");
+        let sent = world.entry(&row).detail.unwrap();
+        let by_header =
+            sent.headers.iter().any(|(name, value)| name.ends_with("guardrailidentifier") && value == "gr1");
+        assert!(by_header || sent.body.contains(r#""guardrailIdentifier":"gr1""#), "{dialect:?}");
+    }
+    // Nothing is generated where tokens are counted.
+    let body = json!({"input": {"converse": {"messages": [{"role": "user", "content": [{"text": "hi"}]}]}}});
+    let count = Call::post("/model/on-anthropic/count-tokens", body.to_string());
+    answered(&world, &count.header("x-amzn-bedrock-guardrailidentifier", "gr1"));
+}
+
+#[test]
+fn headers_of_bedrock_that_do_not_travel_are_losses_and_their_tier_is_not_booked() {
+    let mut setup = setup(true, &format!("base_url: 'BEDROCK_URL', mantle_url: 'MANTLE_URL', {KEYS}"));
+    setup.models +=
+        "- { name: strict, on_loss: reject, targets: [{ provider: anthropic, model: claude-haiku-4-5 }] }\n";
+    let world = World::with(setup);
+    let with = |name: &str| {
+        let call = ask(Dialect::BedrockInvoke, Manner::Plain, name, "hi").header("x-amzn-bedrock-service-tier", "flex");
+        call.header("x-amzn-bedrock-accept", "application/json")
+    };
+    for name in ["on-anthropic", "on-openai", "us-opus", "gpt"] {
+        let (answer, row) = answered(&world, &with(name).header("x-amzn-bedrock-trace", "ENABLED"));
+        let lost = answer.header("x-tallygate-losses");
+        assert!(
+            lost.contains("x-amzn-bedrock-service-tier") && lost.contains("x-amzn-bedrock-trace"),
+            "{name}: {lost}"
+        );
+        assert!(!lost.contains("accept"), "{lost}");
+        assert_eq!(row.served.unwrap().tier, ServiceTier::Default, "{name}");
+    }
+    let refused = world.send(&with("strict"));
+    assert_eq!(refused.header("x-tallygate-error-code"), "not_expressible");
+    // In Converse it is a member.
+    let mut call = ask(Dialect::BedrockConverse, Manner::Plain, "on-anthropic", "hi");
+    let mut body: Value = serde_json::from_slice(&call.body).unwrap();
+    body["serviceTier"] = json!({"type": "flex"});
+    call.body = body.to_string().into();
+    let (answer, row) = answered(&world, &call);
+    assert!(answer.header("x-tallygate-losses").contains("service_tier"));
+    assert_eq!(row.served.unwrap().tier, ServiceTier::Default);
+}
+
+#[test]
+fn models_that_mantle_alone_has_are_listed_where_it_is_used() {
+    let mut setup = setup(true, &format!("base_url: 'BEDROCK_URL', mantle_url: 'MANTLE_URL', {KEYS}"));
+    for pattern in ["google.*", "openai.*", "amazon.*"] {
+        setup.models += &format!("- {{ name: '{pattern}', targets: [{{ provider: door }}] }}\n");
+    }
+    let world = World::with(setup);
+    for (path, place, member) in
+        [("/v1/models", "data", "id"), ("/inference-profiles", "inferenceProfileSummaries", "inferenceProfileId")]
+    {
+        let json = world.send(&Call::new("GET", path)).json();
+        let ids: Vec<_> = json[place].as_array().unwrap().iter().map(|one| one[member].as_str().unwrap()).collect();
+        assert!(ids.contains(&GEMMA), "{path}");
+        // The entry for it names the runtime endpoint, which has no such model.
+        assert!(!ids.contains(&"openai.gpt-5.5"), "{path}");
+        assert!(ids.contains(&"amazon.nova-lite-v1:0"), "{path}");
     }
 }
 

@@ -51,8 +51,29 @@ fn async_output(provider: &Provider, path: &Path, found: &mut Findings) {
         } else if !is_folder(&filled) {
             let hint = "write `s3://BUCKET` or `s3://BUCKET/PREFIX`, as in `s3://ml-output/{team}/`, without `*`";
             found.add(path, "is not a folder of S3", hint);
+        } else if let Some(message) = ambiguous(folder) {
+            let hint =
+                "give each placeholder a step of its own, the team first, as in `s3://ml-output/{team}/{project}/`";
+            found.add(path, message, hint);
         }
     }
+}
+
+/// Why two teams or projects could come to the same folder: `a` and `bc` beside `ab` and `c`, or projects of one name.
+fn ambiguous(folder: &str) -> Option<&'static str> {
+    let mut has_team = false;
+    for step in folder.split('/') {
+        if step.matches("{team}").count() + step.matches("{project}").count() > 1 {
+            return Some("has two placeholders in one step, where two names can come to the same text");
+        }
+        if step.contains("{project}") && !has_team {
+            return Some(
+                "has `{project}` without `{team}` in an earlier step, and teams may have projects of one name",
+            );
+        }
+        has_team |= step.contains("{team}");
+    }
+    None
 }
 
 fn is_folder(uri: &str) -> bool {

@@ -235,7 +235,8 @@ fn what_only_bedrock_has() {
         ),
         (
             "{name: p, kind: bedrock, region: us-east-1, api_key: env:K, async_output: ['s3://b', 's3://b-{team}/{project}/x/', \
-             'b/x', 's3://', 's3://B', 's3://b/{user}/', 's3://b/x*', 's3://b/a//b', 's3://b/../c']}",
+             'b/x', 's3://', 's3://B', 's3://b/{user}/', 's3://b/x*', 's3://b/a//b', 's3://b/../c', \
+             's3://b/{team}-{project}', 's3://b/{project}', 's3://b/{project}/{team}', 's3://b/x-{team}/p-{project}']}",
             vec![
                 ("providers[0].async_output[2]", "is not a folder of S3"),
                 ("providers[0].async_output[3]", "is not a folder of S3"),
@@ -244,6 +245,9 @@ fn what_only_bedrock_has() {
                 ("providers[0].async_output[6]", "without `*`"),
                 ("providers[0].async_output[7]", "is not a folder of S3"),
                 ("providers[0].async_output[8]", "is not a folder of S3"),
+                ("providers[0].async_output[9]", "has two placeholders in one step"),
+                ("providers[0].async_output[10]", "has `{project}` without `{team}` in an earlier step"),
+                ("providers[0].async_output[11]", "has `{project}` without `{team}` in an earlier step"),
             ],
         ),
         (

@@ -1,6 +1,7 @@
 //! StartAsyncInvoke for a target: its output only where the provider's operator allows it, its tags say whose it is.
 
 use super::Written;
+use crate::outcome::may_be_billed;
 use crate::send::Outgoing;
 use bytes::Bytes;
 use serde::Deserialize;
@@ -13,10 +14,14 @@ use tg_kernel::target::Target;
 use tg_upstream::provider::Upstream;
 use tg_upstream::providers::bedrock::Invocations;
 
+/// The caller's token, by which AWS knows a repetition. SDKs send one by themselves.
+const TOKEN: &str = "clientRequestToken";
+
 /// An invocation that is being started.
 pub(crate) struct Started {
     invocations: Arc<Invocations>,
-    owner: Owner,
+    /// Whose it is; `None` where AWS may answer with an earlier one, which may be another's.
+    owner: Option<Owner>,
 }
 
 /// Whether a caller may have its invocation written where it says.
@@ -30,7 +35,19 @@ pub(super) fn admit(outgoing: &Outgoing<'_>, provider: &Upstream) -> Result<Star
     if !invocations.may_write(booked, &uri) {
         return Err(elsewhere(&invocations.folders(booked)));
     }
-    Ok(Started { invocations: Arc::clone(invocations), owner: Owner::of(booked) })
+    let owner = (!has_token(outgoing)).then(|| Owner::of(booked));
+    Ok(Started { invocations: Arc::clone(invocations), owner })
+}
+
+fn has_token(outgoing: &Outgoing<'_>) -> bool {
+    outgoing.members.get(TOKEN).is_some_and(|raw| raw != b"null")
+}
+
+/// Whether a start that failed so must not be tried at another target: it may have begun, or a repetition by the caller
+/// must find what an earlier try has begun. A target that never takes it hides nothing.
+pub(crate) fn stays(outgoing: &Outgoing<'_>, fault: &Fault) -> bool {
+    let never_takes_it = matches!(fault.class, Class::Unsupported | Class::Forbidden | Class::NotFound);
+    may_be_billed(fault) || (has_token(outgoing) && !never_takes_it)
 }
 
 /// The original bytes, with the model by its name at the target, and the gateway's tags.

@@ -1,14 +1,11 @@
 //! What a request by one of Bedrock's compatible surfaces must not have.
 
-use super::Prepared;
+use super::{Prepared, features};
 use tg_dialect::dialects::openai_responses::answered_at_once;
 use tg_dialect::loss::Loss;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::fault::Fault;
 use tg_upstream::providers::bedrock::{Endpoint, Surface};
-
-/// How the headers of Bedrock's own features begin.
-const BEDROCK: &str = "x-amzn-bedrock-";
 
 /// Request metadata of Bedrock: in its native APIs callers cannot write the gateway's own names.
 const METADATA: &str = "x-amzn-bedrock-request-metadata";
@@ -21,7 +18,7 @@ pub(super) fn fit(surface: Surface, prepared: &mut Prepared) -> Result<(), Fault
     let headers = &mut prepared.headers;
     let unknown = |name: &str| match surface.endpoint {
         Endpoint::Runtime => name == METADATA,
-        Endpoint::Mantle => name.starts_with(BEDROCK),
+        Endpoint::Mantle => name.starts_with(features::PREFIX),
     };
     let lost: Vec<_> = headers.keys().filter(|name| unknown(name.as_str())).cloned().collect();
     for name in lost {

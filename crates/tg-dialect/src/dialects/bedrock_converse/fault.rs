@@ -138,7 +138,8 @@ fn complaint(exception: &str) -> Option<Complaint> {
     let known: [(&str, Complaint); 17] = [
         ("ValidationException", Complaint::Request),
         ("ServiceQuotaExceededException", Complaint::Account),
-        ("ConflictException", Complaint::Failure),
+        // A token of an earlier invocation with another request: it stays what it is wherever it is sent.
+        ("ConflictException", Complaint::Request),
         ("AccessDeniedException", Complaint::Credential),
         ("UnrecognizedClientException", Complaint::Credential),
         ("InvalidSignatureException", Complaint::Credential),

@@ -16,6 +16,15 @@ const NOBODYS_FOR: Duration = Duration::from_secs(60);
 /// Most invocations that are remembered. Beyond it all are forgotten, and asked for again.
 const REMEMBERED_MAX: usize = 16_384;
 
+/// How long it is believed that there is no such invocation. One that was started elsewhere may take a moment to be seen.
+const ABSENT_FOR: Duration = Duration::from_secs(10);
+
+/// How long it is believed that AWS does not say, since the gateway's identity may not ask or the account is another.
+const DENIED_FOR: Duration = Duration::from_secs(30);
+
+/// Most invocations of which it is remembered that they were not found. Apart from the others: callers may guess at them.
+const NOT_FOUND_MAX: usize = 4_096;
+
 /// Most questions that are open at once. The others wait: AWS limits its control plane for the whole account.
 const QUESTIONS_MAX: usize = 8;
 
@@ -26,6 +35,9 @@ pub struct Invocations {
     /// Where output may go, as configured, without slashes at the end.
     folders: Vec<String>,
     known: Mutex<HashMap<Arc<str>, (Known, Duration)>>,
+    not_found: Mutex<HashMap<Arc<str>, (Judgement, Duration)>>,
+    /// The account, once an invocation has told it: of which others have nothing to say.
+    account: Mutex<Option<Arc<str>>>,
     /// A permit for each question that may be open.
     pub questions: Semaphore,
 }
@@ -40,6 +52,30 @@ enum Known {
     Tagged(Option<Owner>),
 }
 
+/// What AWS says of whose an invocation is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// Its tags name this owner, or nobody.
+    Tagged(Option<Owner>),
+    /// There is no such one.
+    Absent,
+    /// Nothing: the question is not allowed.
+    Denied,
+}
+
+impl Said {
+    /// What that means for a caller.
+    #[must_use]
+    pub fn for_caller(&self, caller: &Principal) -> Judgement {
+        match self {
+            Self::Tagged(Some(owner)) if owner.admits(caller) => Judgement::Theirs,
+            Self::Tagged(_) => Judgement::Anothers,
+            Self::Absent => Judgement::Absent,
+            Self::Denied => Judgement::Denied,
+        }
+    }
+}
+
 /// Whether an invocation is a caller's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judgement {
@@ -47,8 +83,10 @@ pub enum Judgement {
     Theirs,
     /// It is not.
     Anothers,
-    /// Its tags have to be asked for, and told by [`Invocations::learn`].
-    Ask,
+    /// There is no such one here.
+    Absent,
+    /// AWS does not say.
+    Denied,
 }
 
 impl Invocations {
@@ -60,14 +98,28 @@ impl Invocations {
             region: Arc::from(region),
             folders: folders.iter().map(|folder| folder.trim_end_matches('/').to_owned()).collect(),
             known: Mutex::default(),
+            not_found: Mutex::default(),
+            account: Mutex::default(),
             questions: Semaphore::new(QUESTIONS_MAX),
         }
     }
 
-    /// Whether an ARN is one of this region's.
+    /// Whether an ARN is one of this region's, and of this account's as far as it is known.
     #[must_use]
     pub fn may_have(&self, arn: &str) -> bool {
-        region_of(arn).is_some_and(|region| *region == *self.region)
+        let Some((region, account)) = place_of(arn) else { return false };
+        let is_own = |known: &Arc<str>| **known == *account;
+        *region == *self.region && lock(&self.account).as_ref().is_none_or(is_own)
+    }
+
+    /// An invocation was started or listed here: it tells the account.
+    pub fn seen(&self, arn: &str) {
+        if let Some((_, account)) = place_of(arn) {
+            let mut known = lock(&self.account);
+            if known.as_deref() != Some(account) {
+                *known = Some(Arc::from(account));
+            }
+        }
     }
 
     /// The folders in which output of invocations that are booked so may be written, or beneath them.
@@ -85,55 +137,84 @@ impl Invocations {
         is_plain(uri) && self.folders(booked).into_iter().any(beneath)
     }
 
-    /// Whether an invocation is a caller's, as far as it is known. `now` is the monotonic time.
-    pub fn judge(&self, arn: &str, caller: &Principal, now: Duration) -> Judgement {
-        match self.known().get(arn) {
-            Some((Known::Started(owner), until)) if now < *until && owner.admits(caller) => Judgement::Theirs,
+    /// Whether an invocation is a caller's, as far as it is known; `None` where AWS has to be asked, and what it says told
+    /// by [`Invocations::learn`]. `now` is the monotonic time.
+    pub fn judge(&self, arn: &str, caller: &Principal, now: Duration) -> Option<Judgement> {
+        match lock(&self.known).get(arn) {
+            Some((Known::Started(owner), until)) if now < *until && owner.admits(caller) => {
+                return Some(Judgement::Theirs);
+            }
             Some((Known::Tagged(owner), until)) if now < *until => {
                 let theirs = owner.as_ref().is_some_and(|owner| owner.admits(caller));
-                if theirs { Judgement::Theirs } else { Judgement::Anothers }
+                return Some(if theirs { Judgement::Theirs } else { Judgement::Anothers });
             }
-            _ => Judgement::Ask,
+            _ => {}
         }
+        lock(&self.not_found).get(arn).filter(|(_, until)| now < *until).map(|(judgement, _)| *judgement)
     }
 
-    /// An invocation was started for this owner: its first question need not be asked.
-    pub fn started(&self, arn: &str, owner: Owner, now: Duration) {
-        if region_of(arn).is_some() {
+    /// An invocation was started for this owner: its first question need not be asked. `None`: AWS may have answered with
+    /// one that is somebody else's, and its tags decide.
+    pub fn started(&self, arn: &str, owner: Option<Owner>, now: Duration) {
+        if region_of(arn).is_none() {
+            return;
+        }
+        self.seen(arn);
+        lock(&self.not_found).remove(arn);
+        if let Some(owner) = owner {
             self.remember(arn, Known::Started(owner), now + KNOWN_FOR, now);
         }
     }
 
-    /// What the tags of an invocation say; `None` where they name nobody.
-    pub fn learn(&self, arn: &str, owner: Option<Owner>, now: Duration) {
-        let until = now + if owner.is_some() { KNOWN_FOR } else { NOBODYS_FOR };
-        self.remember(arn, Known::Tagged(owner), until, now);
+    /// What AWS says of an invocation.
+    pub fn learn(&self, arn: &str, said: Said, now: Duration) {
+        let (judgement, until) = match said {
+            Said::Tagged(owner) => {
+                let until = now + if owner.is_some() { KNOWN_FOR } else { NOBODYS_FOR };
+                return self.remember(arn, Known::Tagged(owner), until, now);
+            }
+            Said::Absent => (Judgement::Absent, now + ABSENT_FOR),
+            Said::Denied => (Judgement::Denied, now + DENIED_FOR),
+        };
+        let mut not_found = lock(&self.not_found);
+        make_room(&mut not_found, NOT_FOUND_MAX, now);
+        not_found.insert(Arc::from(arn), (judgement, until));
     }
 
     fn remember(&self, arn: &str, what: Known, until: Duration, now: Duration) {
-        let mut known = self.known();
-        if known.len() >= REMEMBERED_MAX {
-            known.retain(|_, (_, until)| now < *until);
-        }
-        if known.len() >= REMEMBERED_MAX {
-            known.clear();
-        }
+        let mut known = lock(&self.known);
+        make_room(&mut known, REMEMBERED_MAX, now);
         // What tags have said is better than what a start says.
         let said = matches!(known.get(arn), Some((Known::Tagged(Some(_)), until)) if now < *until);
         if !said || matches!(what, Known::Tagged(_)) {
             known.insert(Arc::from(arn), (what, until));
         }
     }
+}
 
-    fn known(&self) -> MutexGuard<'_, HashMap<Arc<str>, (Known, Duration)>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+/// Room for one more: what has ended makes it, else all are forgotten.
+fn make_room<T>(map: &mut HashMap<Arc<str>, (T, Duration)>, most: usize, now: Duration) {
+    if map.len() >= most {
+        map.retain(|_, (_, until)| now < *until);
     }
+    if map.len() >= most {
+        map.clear();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The region of an asynchronous invocation; `None` where `arn` names something else. What it lets through has only
 /// lower-case letters, digits, `-`, `:` and one `/`.
 #[must_use]
 pub fn region_of(arn: &str) -> Option<&str> {
+    place_of(arn).map(|(region, _)| region)
+}
+
+/// Region and account.
+fn place_of(arn: &str) -> Option<(&str, &str)> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let ["arn", partition, "bedrock", region, account, resource] = parts[..] else { return None };
     let id = resource.strip_prefix("async-invoke/")?;
@@ -148,7 +229,7 @@ pub fn region_of(arn: &str) -> Option<&str> {
         && account.bytes().all(|byte| byte.is_ascii_digit())
         && id.len() == 12
         && lower(id, b"");
-    sound.then_some(region)
+    sound.then_some((region, account))
 }
 
 /// A folder with the names of whose the invocation is. `None` where it wants a name that is not there, or that has more
@@ -229,28 +310,61 @@ mod tests {
     fn tags_decide_and_a_start_speaks_for_its_owner_alone() {
         let invocations = Invocations::new("us-east-1", &[]);
         let at = Duration::from_secs;
-        let owner = |team: &str| Owner::of(&booked(team, None));
+        let owner = |team: &str| Some(Owner::of(&booked(team, None)));
         let judge = |team: &str, now| invocations.judge(ARN, &principal(team), at(now));
-        assert_eq!(judge("red", 0), Judgement::Ask);
+        let (theirs, anothers) = (Some(Judgement::Theirs), Some(Judgement::Anothers));
+        assert_eq!(judge("red", 0), None);
+        invocations.started(ARN, None, at(0));
+        assert_eq!(judge("red", 1), None, "an answer to a repetition says nothing");
         invocations.started(ARN, owner("red"), at(0));
-        assert_eq!((judge("red", 1), judge("blue", 1)), (Judgement::Theirs, Judgement::Ask));
-        assert_eq!(judge("red", 3600), Judgement::Ask);
-        invocations.learn(ARN, Owner::tagged(&json!([{"key": "tallygate:team", "value": "blue"}])), at(10));
+        assert_eq!((judge("red", 1), judge("blue", 1)), (theirs, None));
+        assert_eq!(judge("red", 3600), None);
+        let tags = json!([{"key": "tallygate:team", "value": "blue"}]);
+        invocations.learn(ARN, Said::Tagged(Owner::tagged(&tags)), at(10));
         invocations.started(ARN, owner("red"), at(11));
-        assert_eq!((judge("red", 12), judge("blue", 12)), (Judgement::Anothers, Judgement::Theirs));
-        invocations.learn(ARN, None, at(20));
-        assert_eq!((judge("blue", 79), judge("blue", 80)), (Judgement::Anothers, Judgement::Ask));
+        assert_eq!((judge("red", 12), judge("blue", 12)), (anothers, theirs));
+        invocations.learn(ARN, Said::Tagged(None), at(20));
+        assert_eq!((judge("blue", 79), judge("blue", 80)), (anothers, None));
         invocations.started("arn:aws:s3:::x", owner("red"), at(0));
-        assert_eq!(invocations.judge("arn:aws:s3:::x", &principal("red"), at(1)), Judgement::Ask);
+        assert_eq!(invocations.judge("arn:aws:s3:::x", &principal("red"), at(1)), None);
+    }
+
+    #[test]
+    fn what_was_not_found_is_asked_for_again_after_a_while() {
+        let invocations = Invocations::new("us-east-1", &[]);
+        let at = Duration::from_secs;
+        let judge = |now| invocations.judge(ARN, &principal("red"), at(now));
+        invocations.learn(ARN, Said::Absent, at(0));
+        assert_eq!((judge(9), judge(10)), (Some(Judgement::Absent), None));
+        invocations.learn(ARN, Said::Denied, at(10));
+        assert_eq!((judge(39), judge(40)), (Some(Judgement::Denied), None));
+        invocations.learn(ARN, Said::Absent, at(50));
+        invocations.started(ARN, Some(Owner::of(&booked("red", None))), at(51));
+        assert_eq!(judge(52), Some(Judgement::Theirs), "what has begun is there");
+    }
+
+    #[test]
+    fn an_account_that_is_known_has_nothing_of_others() {
+        let invocations = Invocations::new("us-east-1", &[]);
+        let other = ARN.replace("123456789012", "210987654321");
+        invocations.seen("arn:aws:s3:::x");
+        assert!(invocations.may_have(ARN) && invocations.may_have(&other));
+        invocations.seen(ARN);
+        assert!(invocations.may_have(ARN) && !invocations.may_have(&other));
+        invocations.started(&other, None, Duration::ZERO);
+        assert!(!invocations.may_have(ARN) && invocations.may_have(&other), "the last one counts");
     }
 
     #[test]
     fn what_is_remembered_has_an_end() {
         let invocations = Invocations::new("us-east-1", &[]);
         for number in 0..=REMEMBERED_MAX {
-            invocations.learn(&number.to_string(), None, Duration::ZERO);
+            invocations.learn(&number.to_string(), Said::Tagged(None), Duration::ZERO);
         }
-        assert_eq!(invocations.known().len(), 1);
+        for number in 0..=NOT_FOUND_MAX {
+            invocations.learn(&number.to_string(), Said::Absent, Duration::ZERO);
+        }
+        assert_eq!((lock(&invocations.known).len(), lock(&invocations.not_found).len()), (1, 1));
     }
 
     #[test]

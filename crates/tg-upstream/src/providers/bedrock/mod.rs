@@ -4,7 +4,7 @@ mod invocations;
 mod profiles;
 mod surfaces;
 
-pub use invocations::{Invocations, Judgement, region_of};
+pub use invocations::{Invocations, Judgement, Said, region_of};
 pub use profiles::{Behind, Profile, Profiles, model_of};
 pub use surfaces::{Endpoint, MantleProject, Surface, SurfaceRule, Surfaces, mantle_url};
 
@@ -153,6 +153,10 @@ impl Provider for Bedrock {
 
     fn grouping(&self, road: Road, booked: &Attribution) -> Option<Grouping> {
         self.surfaces.grouping(road, booked)
+    }
+
+    fn reaches_by_mantle(&self, model: &str) -> bool {
+        self.surfaces.reach_by_mantle(model)
     }
 
     fn invocations(&self) -> Option<&Arc<Invocations>> {

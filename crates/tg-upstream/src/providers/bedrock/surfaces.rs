@@ -127,10 +127,10 @@ impl Surfaces {
         Self { rules, mantle, projects }
     }
 
-    /// How a call gets to its model. No surface is known to take the ARN of a profile in the model's place.
+    /// How a call gets to its model. No surface is known to take an ARN in the model's place, whatever it names.
     pub(super) fn way(&self, asked: &Asked<'_>) -> Way {
         let &Asked { operation, inbound, model, by_profile } = asked;
-        if by_profile || !matches!(operation, Operation::Chat | Operation::CountTokens) {
+        if by_profile || model.starts_with("arn:") || !matches!(operation, Operation::Chat | Operation::CountTokens) {
             return Way::Native;
         }
         let mut rules = self.rules.iter().filter(|rule| rule.is_for(model));
@@ -172,6 +172,11 @@ impl Surfaces {
             _ => "chat/completions",
         };
         join(base, &format!("{}/{end}", surface.path))
+    }
+
+    /// Whether calls for `model` may go to the mantle endpoint.
+    pub(super) fn reach_by_mantle(&self, model: &str) -> bool {
+        self.rules.iter().any(|rule| rule.endpoint == Endpoint::Mantle && rule.is_for(model))
     }
 
     /// The project of mantle to which a call counts: its project's entry before its team's.
@@ -248,6 +253,18 @@ mod tests {
             let asked = Asked { operation: Operation::Chat, inbound, model, by_profile: false };
             assert_eq!(shown(&asked), expected, "{inbound:?} {model}");
             assert_eq!(shown(&Asked { by_profile: true, ..asked }), "native", "{inbound:?} {model}");
+        }
+    }
+
+    #[test]
+    fn an_arn_never_goes_by_a_surface() {
+        let rules = vec![rule("*openai.*", &[Dialect::OpenaiChat], Endpoint::Runtime, true)];
+        let surfaces = Surfaces::new(rules, None, Vec::new());
+        let (operation, inbound, by_profile) = (Operation::Chat, Dialect::OpenaiChat, false);
+        let way = |model: &str| surfaces.way(&Asked { operation, inbound, model, by_profile });
+        assert!(matches!(way("us.openai.gpt-6"), Way::Surface(_)));
+        for kind in ["inference-profile/us.openai.gpt-6", "foundation-model/openai.gpt-6"] {
+            assert_eq!(way(&format!("arn:aws:bedrock:us-east-1:123456789012:{kind}")), Way::Native, "{kind}");
         }
     }
 
