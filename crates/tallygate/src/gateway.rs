@@ -220,6 +220,15 @@ fn sync_teams(directory: &Directory, loaded: &Loaded, clock: &dyn Clock) -> Resu
             tracing::warn!(limit = limit.name.as_str(), team, "a limit is for a team that does not exist");
         }
     }
+    for role in loaded.document.identity.aws.iter().flat_map(|aws| &aws.roles) {
+        if directory.team(role.team.as_str()).is_none() {
+            tracing::warn!(
+                arn = role.arn,
+                team = role.team.as_str(),
+                "a line of identity.aws.roles is for a team that does not exist: its callers are refused"
+            );
+        }
+    }
     Ok(())
 }
 
