@@ -3,6 +3,7 @@
 pub mod admission;
 mod aim;
 mod answer;
+mod complaint;
 mod deliver;
 pub mod flights;
 pub mod flow;

@@ -47,7 +47,7 @@ struct Draft {
     trace: TraceContext,
     /// The clock's reading when the head arrived.
     arrived: Duration,
-    /// Time spent waiting for the caller's body.
+    /// Time spent waiting for the caller's body, and for AWS to say who he is.
     waited: Duration,
     body_bytes: u64,
     price: PriceBasis,
@@ -184,10 +184,17 @@ impl Settlement {
         }
     }
 
+    /// Others were waited for this long before the body was read.
+    pub(crate) fn has_waited(&mut self, waited: Duration) {
+        if let Some(draft) = &mut self.0 {
+            draft.waited += waited;
+        }
+    }
+
     /// The body is here: how long it took, how large it is.
     pub(crate) fn body_read(&mut self, waited: Duration, bytes: usize) {
         if let Some(draft) = &mut self.0 {
-            draft.waited = waited;
+            draft.waited += waited;
             draft.body_bytes = bytes as u64;
         }
     }
