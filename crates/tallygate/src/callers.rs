@@ -35,6 +35,7 @@ fn rule(declared: &AwsRole) -> RoleRule {
         project: declared.project.as_ref().map(Name::shared),
         environment: declared.environment.as_ref().map(Name::shared),
         models: models.into(),
+        networks: declared.networks.iter().flatten().map(|network| network.get()).collect(),
     }
 }
 

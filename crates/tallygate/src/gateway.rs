@@ -19,10 +19,10 @@ use tg_net::resolve::Resolver;
 use tg_net::tls::{ServerTls, TrustedRoots};
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
+use tg_proxy::cost::Basis;
 use tg_proxy::living::{Counts, Living, Worker};
 use tg_proxy::looks::Looks;
 use tg_proxy::meter::{Meter, Queue, Running, Till};
-use tg_proxy::settle::Basis;
 use tg_proxy::snapshot::Snapshot;
 use tg_proxy::whois::Whois;
 use tg_store::directory::Directory;
@@ -220,6 +220,15 @@ fn sync_teams(directory: &Directory, loaded: &Loaded, clock: &dyn Clock) -> Resu
         let team = limit.scope.team.as_ref().filter(|team| team.is_exact()).map(|team| team.as_str());
         if let Some(team) = team.filter(|team| directory.team(team).is_none()) {
             tracing::warn!(limit = limit.name.as_str(), team, "a limit is for a team that does not exist");
+        }
+    }
+    for role in loaded.document.identity.aws.iter().flat_map(|aws| &aws.roles) {
+        if directory.team(role.team.as_str()).is_none() {
+            tracing::warn!(
+                arn = role.arn,
+                team = role.team.as_str(),
+                "a line of identity.aws.roles is for a team that does not exist: its callers are refused"
+            );
         }
     }
     Ok(())

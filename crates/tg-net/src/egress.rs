@@ -17,7 +17,9 @@ pub struct EgressPolicy {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EgressRefusal {
     /// The address is of a private network.
-    #[error("{0} is a private address; set allow_private on the provider to permit it")]
+    #[error(
+        "{0} is a private address; allow_private permits it: in the egress of a provider, in identity.aws for STS and issuers"
+    )]
     Private(IpAddr),
     /// The address is this machine.
     #[error("{0} is this machine; set allow_loopback on the provider to permit it")]

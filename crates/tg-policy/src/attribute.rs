@@ -65,10 +65,10 @@ fn project(named: &str, principal: &Principal, policy: &TeamPolicy) -> Result<Op
     let fallback = policy.unknown_project == UnknownProject::BookToDefault;
     match &principal.project {
         Some(bound) if **bound == *named || fallback => Ok(Some(bound.clone())),
-        Some(_) => Err(not_allowed("This API key is bound to another project; leave the project header out.")),
+        Some(_) => Err(not_allowed("This caller is bound to another project; leave the project header out.")),
         None if policy.projects.iter().any(|p| p == named) => Ok(Some(Arc::from(named))),
         None if fallback => Ok(policy.default_project.as_deref().map(Arc::from)),
-        None => Err(not_allowed("The team of this API key has no such project; ask your platform team to add it.")),
+        None => Err(not_allowed("The caller's team has no such project; ask your platform team to add it.")),
     }
 }
 

@@ -93,14 +93,15 @@ impl<'a> Caller<'a> {
     /// The caller that a proven identity is; the proof holds until `ends_at`.
     ///
     /// # Errors
-    /// `Class::Forbidden`: `identity_not_mapped`, `team_not_active`.
+    /// `Class::Forbidden`: `identity_not_mapped`, `network_not_allowed`, `team_not_active`.
     pub fn of_role(
         who: AwsPrincipal,
         ends_at: Timestamp,
+        from: IpAddr,
         trust: &'a Trust,
         directory: &Directory,
     ) -> Result<Self, Fault> {
-        let member = trust.roles.member(&who, directory)?;
+        let member = trust.roles.member(&who, from, directory)?;
         Ok(Self::Role(Box::new(RoleHolder { who, trust, ends_at, member })))
     }
 
@@ -139,7 +140,7 @@ impl RoleHolder<'_> {
             let message = "The proof of the caller's IAM identity expired while the request's body was on its way.";
             return Err(unauthenticated("expired_identity_proof", message));
         }
-        self.trust.roles.member(&self.who, door.directory)
+        self.trust.roles.member(&self.who, door.from, door.directory)
     }
 }
 

@@ -94,7 +94,7 @@ impl Routes {
     /// key or its team may not use it.
     pub fn choose(&self, model: &str, principal: &Principal, policy: &TeamPolicy) -> Result<Plan, Fault> {
         if !allowed(model, principal, policy) {
-            let message = format!("This API key may not use the model '{}'.", shown(model));
+            let message = format!("This caller may not use the model '{}'.", shown(model));
             return Err(Fault::new(Class::Forbidden, Origin::Caller, "model_not_allowed", message).at("model"));
         }
         let rule = self.rule(model).ok_or_else(|| {

@@ -78,7 +78,8 @@ async fn run(
     let living = &worker.living;
 
     // Who calls: before a byte of the body is buffered, so that strangers cost nothing.
-    let caller = whois::identify(worker, snapshot, &head, from).await.map_err(say)?;
+    let (caller, waited) = whois::identify(worker, snapshot, &head, from).await.map_err(say)?;
+    settlement.has_waited(waited);
     if let Some((principal, policy)) = caller.known() {
         settlement.book(attribute::by_key(principal, policy));
     }

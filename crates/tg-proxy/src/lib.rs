@@ -1,8 +1,10 @@
 //! The data plane: the flow of one call, from its head to its ledger row. Start reading at [`flow`].
 
-pub mod admission;
+mod admission;
 mod aim;
 mod answer;
+mod complaint;
+pub mod cost;
 mod deliver;
 pub mod flights;
 pub mod flow;
@@ -18,6 +20,6 @@ mod patient;
 mod prepare;
 mod recognise;
 mod send;
-pub mod settle;
+mod settle;
 pub mod snapshot;
 pub mod whois;

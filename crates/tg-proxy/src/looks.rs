@@ -1,7 +1,7 @@
 //! Whose asynchronous invocations are, as AWS says: each question asked once at a time, few at a time for each provider
 //! and for each key, and nobody waits for long. Fails closed: without an answer nothing is shown.
 
-use crate::flights::Flights;
+use crate::flights::{Bounds, Flights, Source};
 use crate::living::Worker;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::json;
@@ -27,8 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest wait for an answer: that for a turn, and what the control plane is given.
 const ANSWER: Duration = Duration::from_secs(26);
 
-/// Most questions of all keys and providers that are open.
-const OPEN_MAX: usize = 1_024;
+/// How many questions of all keys and providers may be open. Whose turn it is to ask is seen to for each key and for each
+/// provider.
+const BOUNDS: Bounds =
+    Bounds { open_max: 1_024, of_one_max: 1_024, asked_max: 1_024, reserved: (0, 0), patience: ANSWER };
 
 /// So many keys are kept before those that ask nothing any more are forgotten.
 const KEYS_KEPT: usize = 256;
@@ -42,7 +44,7 @@ pub struct Looks {
 
 impl Default for Looks {
     fn default() -> Self {
-        Self { questions: Flights::new(OPEN_MAX), keys: Mutex::default() }
+        Self { questions: Flights::new(BOUNDS), keys: Mutex::default() }
     }
 }
 
@@ -81,17 +83,15 @@ impl Looks {
         invocations: &Arc<Invocations>,
         arn: &str,
     ) -> Result<Said, Fault> {
-        let key = digest_of(&format!("{} {arn}", upstream.name));
-        let asking = || {
-            let (worker, upstream, invocations) = (Arc::clone(worker), Arc::clone(upstream), Arc::clone(invocations));
-            let arn = arn.to_owned();
-            async move {
-                let said = in_turn(&worker, &upstream, &invocations, &arn).await.map_err(Arc::new)?;
-                invocations.learn(&arn, said.clone(), worker.living.clock.monotonic());
-                Ok(said)
-            }
+        let key = digest_of(&[&upstream.name, arn]);
+        let (worker, upstream, invocations) = (Arc::clone(worker), Arc::clone(upstream), Arc::clone(invocations));
+        let arn = arn.to_owned();
+        let asking = || async move {
+            let said = in_turn(&worker, &upstream, &invocations, &arn).await.map_err(Arc::new)?;
+            invocations.learn(&arn, said.clone(), worker.living.clock.monotonic());
+            Ok(said)
         };
-        let answer = self.questions.join(key, ANSWER, asking).await.ok_or_else(busy)?;
+        let answer = self.questions.join(key, Source::Own, asking).await.map_err(|_hitch| busy())?;
         answer.map_err(|fault| again(&fault))
     }
 }

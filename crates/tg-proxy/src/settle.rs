@@ -1,6 +1,7 @@
 //! The debt of one call: from its head on, exactly one ledger row is owed, and paid also when the call is dropped.
 
 use crate::admission::Admission;
+use crate::cost::Basis;
 use crate::linger::Absence;
 use crate::living::Worker;
 use crate::outcome::{Counts, draining, may_be_billed};
@@ -19,7 +20,7 @@ use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
 use tg_kernel::peek::{Peek, Weight};
 use tg_kernel::principal::Attribution;
-use tg_kernel::record::{Asked, Attempt, Cost, Ending, Pricing, Record, Served, Timing};
+use tg_kernel::record::{Asked, Attempt, Cost, Ending, Record, Served, Timing};
 use tg_kernel::target::Target;
 use tg_kernel::trace::TraceContext;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
@@ -48,7 +49,7 @@ struct Draft {
     trace: TraceContext,
     /// The clock's reading when the head arrived.
     arrived: Duration,
-    /// Time spent waiting for the caller's body.
+    /// Time spent waiting for the caller's body, and for AWS to say who he is.
     waited: Duration,
     weight: Weight,
     price: PriceBasis,
@@ -185,10 +186,17 @@ impl Settlement {
         }
     }
 
+    /// Others were waited for this long before the body was read.
+    pub(crate) fn has_waited(&mut self, waited: Duration) {
+        if let Some(draft) = &mut self.0 {
+            draft.waited += waited;
+        }
+    }
+
     /// The body is here: how long it took, how much of it a model has to read.
     pub(crate) fn body_read(&mut self, waited: Duration, body: &[u8]) {
         if let Some(draft) = &mut self.0 {
-            draft.waited = waited;
+            draft.waited += waited;
             draft.weight = weigh(body);
         }
     }
@@ -426,56 +434,6 @@ impl Drop for Settlement {
             Closing { ending: Ending::ClientGone, status: STATUS_CLIENT_GONE, fault: None, counts }
         };
         draft.close(closing);
-    }
-}
-
-/// By what a finished call is priced: also for those that are found in the journal after a crash.
-pub struct Basis<'a> {
-    /// The provider's place in the catalogue; `None` where the provider is not known any more.
-    pub scope: Option<Cow<'a, PriceScope>>,
-    /// What to do without a price.
-    pub unknown: UnknownPrice,
-    /// The catalogue and the ceiling.
-    pub snapshot: &'a Snapshot,
-}
-
-impl<'a> Basis<'a> {
-    /// The basis of a call that was found in the journal: its provider's scope as configured now; policy does not
-    /// charge a ceiling in hindsight.
-    #[must_use]
-    pub fn of(record: &Record, snapshot: &'a Snapshot) -> Self {
-        let scope = record.served.as_ref().and_then(|served| {
-            let provider = snapshot.upstreams.get(&served.provider)?;
-            Some(Cow::Owned(provider.price_of(served.dialect, &served.model)))
-        });
-        Self { scope, unknown: UnknownPrice::AllowAndFlag, snapshot }
-    }
-
-    /// The cost of a record's counts at the price that was valid when the call began.
-    #[must_use]
-    pub fn cost(&self, record: &Record) -> Cost {
-        let price = |served| self.price(record.asked.operation, served, &record.usage, record.started_at);
-        record.served.as_ref().map_or_else(Cost::default, price)
-    }
-
-    fn price(&self, operation: Operation, served: &Served, usage: &Usage, began: Timestamp) -> Cost {
-        let unpriced = Cost { pricing: Pricing::Unpriced, ..Cost::default() };
-        // A rate of tokens, or a ceiling of them, would make it look free.
-        if !operation.is_billed_by_tokens() {
-            return unpriced;
-        }
-        let catalogue = &self.snapshot.catalogue;
-        let row = self.scope.as_ref().and_then(|scope| scope.find(catalogue, &served.model, began));
-        let known = row.map(|row| tg_catalog::price(&row, usage, served.tier));
-        match (known, self.unknown) {
-            (Some(cost), _) if cost.pricing != Pricing::Unpriced => cost,
-            (_, UnknownPrice::Ceiling) => {
-                let ceiling = self.snapshot.ceiling;
-                tg_catalog::ceiling_cost(usage, ceiling.input_rate, ceiling.output_rate)
-            }
-            (Some(unpriced), _) => unpriced,
-            (None, _) => unpriced,
-        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! Who stands behind a proof of an IAM identity: what is remembered, else what AWS says.
 //!
 //! What can be seen of a proof is judged first, by the configuration in force, on every call. Only then is anybody asked:
-//! each proof and each issuer by one question at a time, few at once, so that strangers cannot aim the gateway at AWS.
+//! each proof and each issuer by one question at a time, few at once, and no more of one source than its part, so that
+//! strangers can neither aim the gateway at AWS nor stand in everybody's way.
 //! Fails closed: without an answer the call is refused (`identity_unavailable`), and nothing is sent.
 
-use crate::flights::Flights;
+use crate::complaint::Complaint;
+use crate::flights::{Bounds, Flights, Source};
 use crate::living::Worker;
 use crate::snapshot::Snapshot;
 use http::StatusCode;
@@ -19,19 +21,21 @@ use tg_policy::iam::caller_identity::{SERVER_ID_HEADER, judge};
 use tg_policy::iam::keys::keys_address;
 use tg_policy::iam::memory::{Finding, digest_of};
 use tg_policy::iam::{
-    Asking, AwsPrincipal, Digest, Flaw, IdentityProof, KeySet, Keyring, Kind, Look, Memory, Presented, WebToken,
+    Asking, AwsPrincipal, Digest, Flaw, Hitch, IdentityProof, KeySet, Keyring, Kind, Look, Memory, Presented, Trust,
+    WebToken,
 };
 use tg_upstream::inquiry::{InquiryError, get};
-use tokio::sync::Semaphore;
 
 /// Longest that a call waits to hear whose it is.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// Most proofs about which a question is open. More than a fleet that starts at once has callers.
-const OPEN_MAX: usize = 1_024;
-/// Most questions to STS under way at a time; the others wait in line. STS answers hundreds in a second this way.
-const ASKING_MAX: usize = 16;
-/// Most issuers that are asked at a time; a configuration names no more.
-const ISSUERS_MAX: usize = 64;
+
+/// Questions to STS. A thousand open: more than a fleet that starts at once has callers. One source has an eighth: many
+/// callers may come by one proxy. Sixteen at a time, of which four are for who has proven himself of late: STS answers
+/// hundreds in a second this way.
+const PROOFS: Bounds = Bounds { open_max: 768, of_one_max: 128, asked_max: 12, reserved: (256, 4), patience: PATIENCE };
+
+/// Questions to issuers. A configuration names no more of them.
+const ISSUERS: Bounds = Bounds { open_max: 64, of_one_max: 64, asked_max: 64, reserved: (0, 0), patience: PATIENCE };
 
 /// What is known of callers' IAM identities, and what is being asked. One for each process.
 #[derive(Debug)]
@@ -40,7 +44,16 @@ pub struct Whois {
     keyring: Keyring,
     proofs: Flights<Digest, Finding>,
     issuers: Flights<Digest, ()>,
-    asking: Semaphore,
+    complaints: Complaints,
+}
+
+/// What the operator should know of, and what strangers can cause as often as they like.
+#[derive(Debug, Default)]
+struct Complaints {
+    sts: Complaint,
+    issuer: Complaint,
+    crowded: Complaint,
+    late: Complaint,
 }
 
 impl Default for Whois {
@@ -48,14 +61,14 @@ impl Default for Whois {
         Self {
             memory: Memory::default(),
             keyring: Keyring::default(),
-            proofs: Flights::new(OPEN_MAX),
-            issuers: Flights::new(ISSUERS_MAX),
-            asking: Semaphore::new(ASKING_MAX),
+            proofs: Flights::new(PROOFS),
+            issuers: Flights::new(ISSUERS),
+            complaints: Complaints::default(),
         }
     }
 }
 
-/// Establishes who calls, before a byte of the body is read.
+/// Establishes who calls, before a byte of the body is read. Also answers how long others were waited for.
 ///
 /// # Errors
 /// Those of [`authenticate::identify`]; for proofs of an IAM identity those of [`Flaw`], and those of
@@ -65,16 +78,18 @@ pub(crate) async fn identify<'a>(
     snapshot: &'a Snapshot,
     head: &'a Parts,
     from: IpAddr,
-) -> Result<Caller<'a>, Fault> {
+) -> Result<(Caller<'a>, Duration), Fault> {
     let living = &worker.living;
     let now = living.clock.now();
     let proof = match authenticate::identify(head, from, &living.directory, now)? {
-        Shown::Caller(caller) => return Ok(caller),
+        Shown::Caller(caller) => return Ok((caller, Duration::ZERO)),
         Shown::Proof(text) => Presented::read(text, &snapshot.trust, now)?,
     };
     let ends_at = proof.ends_at();
-    let who = find_out(worker, snapshot, proof).await?;
-    Caller::of_role(who, ends_at, &snapshot.trust, &living.directory)
+    let mut waited = Duration::ZERO;
+    let who = find_out(worker, snapshot, proof, from, &mut waited).await?;
+    let caller = Caller::of_role(who, ends_at, from, &snapshot.trust, &living.directory)?;
+    Ok((caller, waited))
 }
 
 /// Establishes who makes a request that has no body, signed or not.
@@ -87,63 +102,108 @@ pub(crate) async fn admit(
     head: &Parts,
     from: IpAddr,
 ) -> Result<Admitted, Fault> {
-    let caller = identify(worker, snapshot, head, from).await?;
+    let (caller, _) = identify(worker, snapshot, head, from).await?;
     let living = &worker.living;
     let door = Door { directory: &living.directory, replays: &living.replays, from, now: living.clock.now() };
     caller.confirm(&[], &door)
 }
 
-async fn find_out(worker: &Arc<Worker>, snapshot: &Snapshot, proof: Presented) -> Finding {
-    let (whois, digest) = (&worker.living.whois, proof.digest());
-    if let Some(finding) = whois.memory.find(&digest, worker.living.clock.monotonic()) {
+async fn find_out(
+    worker: &Arc<Worker>,
+    snapshot: &Snapshot,
+    proof: Presented,
+    from: IpAddr,
+    waited: &mut Duration,
+) -> Finding {
+    let (living, digest) = (&worker.living, proof.digest());
+    if let Some(finding) = living.whois.memory.find(&digest, living.clock.monotonic()) {
         return finding;
     }
-    match proof {
+    let proof = match proof {
         Presented::Token(token) => {
-            let finding = check(worker, snapshot, &token).await;
-            learn(worker, snapshot, digest, &finding);
-            finding
+            let finding = check(worker, snapshot, &token, waited).await;
+            learn(worker, &snapshot.trust, digest, &finding);
+            return finding;
         }
-        Presented::Proof(proof) => {
-            let asked = whois.proofs.join(digest, PATIENCE, || ask_sts(Arc::clone(worker), snapshot, proof)).await;
-            let finding = asked.unwrap_or(Err(Flaw::Unavailable(Kind::CallerIdentity)));
-            learn(worker, snapshot, digest, &finding);
-            finding
-        }
+        Presented::Proof(proof) => proof,
+    };
+    let began = living.clock.monotonic();
+    let id = proof.access_key_id();
+    let is_known = living.whois.memory.favours(id, began);
+    let source = if is_known { Source::Proven(digest_of(&[id])) } else { Source::of(from) };
+    let question =
+        Question { worker: Arc::clone(worker), trust: Arc::clone(&snapshot.trust), egress: snapshot.witnesses, proof };
+    let asked = living.whois.proofs.join(digest, source, || question.ask()).await;
+    *waited = living.clock.monotonic().saturating_sub(began);
+    asked.unwrap_or_else(|hitch| {
+        complain(worker, Kind::CallerIdentity, hitch);
+        Err(Flaw::Unavailable(Kind::CallerIdentity, hitch))
+    })
+}
+
+/// Says once in a while that callers are refused because they were too many. Whoever did not answer is told of where he
+/// was asked.
+fn complain(worker: &Worker, kind: Kind, hitch: Hitch) {
+    let complaints = &worker.living.whois.complaints;
+    let complaint = match hitch {
+        Hitch::Crowded => &complaints.crowded,
+        Hitch::TooLate => &complaints.late,
+        Hitch::NoAnswer | Hitch::Spent => return,
+    };
+    if let Some(times) = complaint.due(worker.living.clock.monotonic()) {
+        tracing::warn!(times, proof = kind.as_str(), why = %hitch, "callers are refused, as nobody was asked who they are");
     }
 }
 
-fn learn(worker: &Worker, snapshot: &Snapshot, digest: Digest, finding: &Finding) {
-    let has_team = finding.as_ref().is_ok_and(|who: &AwsPrincipal| snapshot.trust.roles.knows(who));
+fn learn(worker: &Worker, trust: &Trust, digest: Digest, finding: &Finding) {
+    let has_team = finding.as_ref().is_ok_and(|who: &AwsPrincipal| trust.roles.knows(who));
     worker.living.whois.memory.learn(digest, finding, has_team, worker.living.clock.monotonic());
 }
 
-/// Checks a token with the keys of its issuer; these are asked for where they are not known.
-async fn check(worker: &Arc<Worker>, snapshot: &Snapshot, token: &WebToken) -> Finding {
-    let living = &worker.living;
-    let look = |asking| living.whois.keyring.look(token.issuer(), token.key(), asking, living.clock.monotonic());
-    let mut known = look(Asking::Allowed);
-    if matches!(known, Look::Ask) {
-        let (issuer, egress) = (Arc::clone(token.issuer()), snapshot.witnesses);
-        let asked =
-            living.whois.issuers.join(digest_of(&issuer), PATIENCE, || ask_issuer(Arc::clone(worker), issuer, egress));
-        asked.await;
-        known = look(Asking::Done);
+/// Checks a token with the keys of its issuer. These are asked for where they are not known; where they are not known to
+/// be fresh, beside the call.
+async fn check(worker: &Arc<Worker>, snapshot: &Snapshot, token: &WebToken, waited: &mut Duration) -> Finding {
+    let (living, issuer) = (&worker.living, token.issuer());
+    let (whois, now) = (&living.whois, living.clock.monotonic());
+    let about = digest_of(&[issuer]);
+    let away = |hitch| Err(Flaw::Unavailable(Kind::WebIdentity, hitch));
+    let ask = {
+        let (worker, issuer, egress) = (Arc::clone(worker), Arc::clone(issuer), snapshot.witnesses);
+        move || ask_issuer(worker, issuer, egress)
+    };
+    match whois.keyring.look(issuer, token.key(), Asking::Allowed, now) {
+        Look::Keys(keys) => return token.verify(&keys),
+        Look::Stale(keys) => {
+            whois.issuers.begin(about, Source::Own, ask);
+            return token.verify(&keys);
+        }
+        Look::Absent | Look::Away => return away(Hitch::Spent),
+        Look::Ask => {}
     }
-    match known {
-        Look::Keys(keys) => token.verify(&keys),
+    let asked = whois.issuers.join(about, Source::Own, ask).await;
+    let later = living.clock.monotonic();
+    *waited = later.saturating_sub(now);
+    if let Err(hitch) = asked {
+        complain(worker, Kind::WebIdentity, hitch);
+        return away(hitch);
+    }
+    match whois.keyring.look(issuer, token.key(), Asking::Done, later) {
+        Look::Keys(keys) | Look::Stale(keys) => token.verify(&keys),
         Look::Absent => Err(Flaw::Signature),
-        Look::Ask | Look::Away => Err(Flaw::Unavailable(Kind::WebIdentity)),
+        Look::Ask | Look::Away => away(Hitch::NoAnswer),
     }
 }
 
 /// Asks an issuer where its keys are, and for them.
 async fn ask_issuer(worker: Arc<Worker>, issuer: Arc<str>, egress: EgressPolicy) {
     let answer = keys_of(&worker, &issuer, egress).await;
-    if let Err(why) = &answer {
-        tracing::warn!(%issuer, why, "an issuer of web-identity tokens does not tell its keys");
+    let (whois, now) = (&worker.living.whois, worker.living.clock.monotonic());
+    if let Err(why) = &answer
+        && let Some(times) = whois.complaints.issuer.due(now)
+    {
+        tracing::warn!(times, %issuer, why, "an issuer of web-identity tokens does not tell its keys");
     }
-    worker.living.whois.keyring.learn(&issuer, answer.ok(), worker.living.clock.monotonic());
+    whois.keyring.learn(&issuer, answer.ok(), now);
 }
 
 async fn keys_of(worker: &Worker, issuer: &str, egress: EgressPolicy) -> Result<KeySet, String> {
@@ -158,34 +218,49 @@ async fn keys_of(worker: &Worker, issuer: &str, egress: EgressPolicy) -> Result<
     KeySet::parse(&ask(&address).await?).ok_or_else(|| "its keys cannot be read".to_owned())
 }
 
-/// Asks STS what the caller has presigned. The question is the caller's own, down to its signature; we add but the header
+/// A question to STS: what the caller has presigned. It is the caller's own, down to its signature; we add but the header
 /// that it signed.
-fn ask_sts(
+struct Question {
     worker: Arc<Worker>,
-    snapshot: &Snapshot,
+    trust: Arc<Trust>,
+    egress: EgressPolicy,
     proof: IdentityProof,
-) -> impl Future<Output = Finding> + Send + 'static {
-    let (trust, egress) = (Arc::clone(&snapshot.trust), snapshot.witnesses);
-    async move {
-        let Some(wanted) = &trust.caller_identity else { return Err(Flaw::NotTaken(Kind::CallerIdentity)) };
-        let Ok(_turn) = worker.living.whois.asking.acquire().await else {
-            return Err(Flaw::Unavailable(Kind::CallerIdentity));
-        };
-        let headers = [(SERVER_ID_HEADER, wanted.server_id.as_str())];
-        match get(&worker.pools, egress, proof.url().expose(), &headers).await {
-            Ok((status, body)) => {
-                let finding = judge(status.as_u16(), &body);
-                if matches!(finding, Err(Flaw::Unavailable(_))) {
-                    tracing::warn!(%status, "STS does not say who a caller is");
-                }
-                finding
-            }
-            // Nobody could have asked it.
-            Err(InquiryError::Unaskable) => Err(Flaw::Refused),
-            Err(error) => {
-                tracing::warn!(%error, "STS could not be asked who a caller is");
-                Err(Flaw::Unavailable(Kind::CallerIdentity))
-            }
+}
+
+impl Question {
+    /// Asks it, and remembers what was found out before anybody can ask again.
+    async fn ask(self) -> Finding {
+        let (living, digest) = (&self.worker.living, self.proof.digest());
+        // Somebody may have heard since this was looked for.
+        if let Some(finding) = living.whois.memory.find(&digest, living.clock.monotonic()) {
+            return finding;
         }
+        let finding = self.find().await;
+        learn(&self.worker, &self.trust, digest, &finding);
+        if let Ok(who) = &finding
+            && self.trust.roles.knows(who)
+        {
+            living.whois.memory.favour(self.proof.access_key_id(), who, living.clock.monotonic());
+        }
+        finding
+    }
+
+    async fn find(&self) -> Finding {
+        let Some(wanted) = &self.trust.caller_identity else { return Err(Flaw::NotTaken(Kind::CallerIdentity)) };
+        let headers = [(SERVER_ID_HEADER, wanted.server_id.as_str())];
+        let why = match get(&self.worker.pools, self.egress, self.proof.url().expose(), &headers).await {
+            Ok((status, body)) => match judge(status.as_u16(), &body) {
+                Err(Flaw::Unavailable(..)) => format!("it answered with status {status}"),
+                finding => return finding,
+            },
+            // Nobody could have asked it.
+            Err(InquiryError::Unaskable) => return Err(Flaw::Refused),
+            Err(error) => error.to_string(),
+        };
+        let living = &self.worker.living;
+        if let Some(times) = living.whois.complaints.sts.due(living.clock.monotonic()) {
+            tracing::warn!(times, why, "STS does not say who callers are");
+        }
+        Err(Flaw::Unavailable(Kind::CallerIdentity, Hitch::NoAnswer))
     }
 }

@@ -1,138 +1,24 @@
 //! Callers known by their own IAM role: tokens and proofs as the real tools make them, against the gateway whole.
 
+use crate::booked::Written;
 use crate::process::{Process, prepared};
-use crate::speak::{CHAT, MANNERS, Manner, ask, each_dialect, error, hear};
-use crate::wire::{Answer, Call};
-use crate::world::{Setup, World, document, load, nobody, until};
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{
-    PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign,
+use crate::proofs::{
+    CALLS, GHOST, Presign, ROLES, SEARCH, SERVER_ID, WEB, call, chat, claims, code, identity, now, proof, proof_of,
+    seconds, session, setup, token, world,
 };
-use aws_sigv4::sign::v4::SigningParams;
+use crate::speak::{CHAT, MANNERS, Manner, ask, each_dialect, error, hear};
+use crate::wire::Call;
+use crate::world::{Setup, World, document, load, nobody, until};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tg_kernel::dialect::{Dialect, Family};
+use std::time::Duration;
+use tg_kernel::dialect::Family;
 use tg_kernel::record::Ending;
 use tg_sim::{AwsKey, TokenAlgorithm};
 use tg_store::ledger::{Dimension, ReportQuery};
 use tg_store::team::TeamState;
-
-const SERVER_ID: &str = "tallygate.example";
-const AUDIENCE: &str = "https://tallygate.example";
-const SEARCH: &str = "arn:aws:iam::123456789012:role/search-batch";
-const ROLES: &str = "\
-    { arn: 'arn:aws:iam::123456789012:role/search-*', team: red, project: alpha, environment: prod }, \
-    { arn: 'arn:aws:iam::123456789012:role/narrow', team: red, models: [on-openai] }, \
-    { arn: 'arn:aws:iam::123456789012:role/shop', team: shop }, \
-    { arn: 'arn:aws:iam::123456789012:role/shop-eu', team: shop, project: eu }, \
-    { arn: 'arn:aws:iam::123456789012:user/alice', team: red }";
-
-/// All but what RFC 3986 leaves as it is.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-
-const WEB: &str = "web_identity: { audience: 'https://tallygate.example', issuers: ['OIDC_URL'] }";
-const CALLS: &str = "caller_identity: { server_id: tallygate.example, sts_url: 'STS_URL' }";
-
-fn identity(roles: &str) -> String {
-    format!("{{ aws: {{ roles: [{roles}], {WEB}, {CALLS} }} }}")
-}
-
-fn setup() -> Setup {
-    Setup { identity: identity(ROLES), ..Setup::default() }
-}
-
-fn world() -> World {
-    World::with(setup())
-}
-
-/// A session of a role, by STS's account.
-fn session(world: &World, role: &str) -> AwsKey {
-    world.sim.sts.key_of(&format!("arn:aws:sts::123456789012:assumed-role/{role}/me@example.com"))
-}
-
-/// How a request is presigned, and for whom.
-struct Presign<'a> {
-    key: &'a AwsKey,
-    server_id: &'a str,
-    action: &'a str,
-    at: SystemTime,
-    lives: Duration,
-}
-
-impl<'a> Presign<'a> {
-    fn by(key: &'a AwsKey) -> Self {
-        let lives = Duration::from_secs(900);
-        Self { key, server_id: SERVER_ID, action: "GetCallerIdentity", at: now(), lives }
-    }
-
-    fn url(&self, sts: &str) -> String {
-        let AwsKey { access_key_id, secret_access_key, session_token } = self.key.clone();
-        let mut settings = SigningSettings::default();
-        settings.percent_encoding_mode = PercentEncodingMode::Double;
-        settings.signature_location = SignatureLocation::QueryParams;
-        settings.expires_in = Some(self.lives);
-        let identity = Credentials::from_keys(access_key_id, secret_access_key, session_token).into();
-        let params = SigningParams::builder().identity(&identity).region("us-east-1").name("sts");
-        let params = params.time(self.at).settings(settings).build().unwrap().into();
-        let url = format!("{sts}/?Action={}&Version=2011-06-15", self.action);
-        let headers = [("x-tallygate-server-id", self.server_id)];
-        let request = SignableRequest::new("GET", &url, headers.into_iter(), SignableBody::Bytes(b"")).unwrap();
-        let (_, query) = sign(request, &params).unwrap().into_parts().0.into_parts();
-        let encoded = |value: &str| utf8_percent_encode(value, RESERVED).to_string();
-        query.iter().fold(url, |url, (name, value)| format!("{url}&{name}={}", encoded(value)))
-    }
-
-    fn proof(&self, world: &World) -> String {
-        proof_of(&self.url(&world.sim.urls.sts))
-    }
-}
-
-fn proof_of(url: &str) -> String {
-    format!("tg-aws-v1.{}", URL_SAFE_NO_PAD.encode(url))
-}
-
-fn proof(world: &World, key: &AwsKey) -> String {
-    Presign::by(key).proof(world)
-}
-
-#[expect(clippy::disallowed_methods, reason = "a client has a clock of its own")]
-fn now() -> SystemTime {
-    SystemTime::now()
-}
-
-fn seconds() -> u64 {
-    now().duration_since(UNIX_EPOCH).unwrap().as_secs()
-}
-
-fn claims(role: &str) -> Value {
-    let second = seconds();
-    json!({
-        "aud": AUDIENCE, "sub": format!("arn:aws:iam::123456789012:role/teams/{role}"),
-        "iat": second, "exp": second + 300, "jti": format!("{role}-{second}"),
-        "https://sts.amazonaws.com/": {"aws_account": "123456789012", "org_id": "o-1"},
-    })
-}
-
-fn token(world: &World, algorithm: TokenAlgorithm, role: &str) -> String {
-    world.sim.oidc.mint(algorithm, &claims(role))
-}
-
-fn chat(model: &str) -> Call {
-    ask(Dialect::OpenaiChat, Manner::Plain, model, "hi")
-}
-
-fn call(world: &World, presented: &str) -> Answer {
-    chat("on-openai").bearer(presented).send(world.address)
-}
-
-/// The code of a refusal, or nothing.
-fn code(answer: &Answer) -> String {
-    answer.header("x-tallygate-error-code").to_owned()
-}
 
 #[test]
 fn a_role_calls_in_every_dialect_and_is_booked_by_its_arn() {
@@ -321,7 +207,7 @@ fn one_question_serves_all_who_wait_for_it_and_ends_with_the_proof() {
     let world = world();
     world.sim.sts.delay(Duration::from_millis(200));
     let key = session(&world, "search-batch");
-    let short = Presign { lives: Duration::from_secs(3), ..Presign::by(&key) }.proof(&world);
+    let short = Presign { lives: Duration::from_secs(6), ..Presign::by(&key) }.proof(&world);
     std::thread::scope(|scope| {
         for _ in 0..16 {
             scope.spawn(|| assert_eq!(call(&world, &short).status, 200));
@@ -352,6 +238,20 @@ fn keys_of_an_issuer_may_change() {
     }
     assert_eq!(oidc.asked(), 2, "keys that another speaks for are not fetched");
     assert_eq!(call(&world, &token(&world, TokenAlgorithm::Es384, "search-three")).status, 200, "known keys serve on");
+}
+
+#[test]
+fn who_could_not_be_asked_about_is_not_refused_for_good() {
+    let world = world();
+    let unknown = |number: u32| {
+        let header = json!({"alg": "ES384", "kid": format!("EC384_{}", 9 + number)}).to_string();
+        let rest = token(&world, TokenAlgorithm::Es384, "search-batch").split_once('.').unwrap().1.to_owned();
+        call(&world, &format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header))).status
+    };
+    // The issuer says four times in a minute that it has no such key; of the others nobody can say so.
+    assert_eq!([0, 1, 2, 3, 4, 5, 5].map(unknown), [401, 401, 401, 401, 503, 503, 503]);
+    assert_eq!(world.sim.oidc.asked(), 4);
+    assert_eq!(call(&world, &token(&world, TokenAlgorithm::Es384, "search-batch")).status, 200);
 }
 
 #[test]
@@ -426,8 +326,63 @@ fn a_change_of_the_mapping_or_of_a_team_counts_at_once() {
     assert_eq!(code(&call(&world, &shop)), "invalid_identity_proof");
     assert_eq!(booked(&presented), "red");
     assert_eq!(world.sim.sts.identified(), 1, "who it is was known all the time");
+    let renamed = CALLS.replace("tallygate.example", "other.example");
+    reload(format!("{{ aws: {{ roles: [{ROLES}], {renamed} }} }}"));
+    assert_eq!(code(&call(&world, &presented)), "invalid_identity_proof", "it was made for another name");
+    reload(identity(ROLES));
+    assert_eq!(booked(&presented), "red");
     let world = World::start();
     assert_eq!(code(&call(&world, &proof(&world, &session(&world, "search-batch")))), "invalid_identity_proof");
+}
+
+#[test]
+fn a_role_may_be_bound_to_networks() {
+    let line = |networks: &str| format!("{{ arn: '{SEARCH}', team: red, networks: [{networks}] }}");
+    for (networks, status) in [("10.0.0.0/8, '::1'", 403), ("10.0.0.0/8, 127.0.0.0/8", 200), ("127.0.0.1", 200)] {
+        let world = World::with(Setup { identity: identity(&line(networks)), ..Setup::default() });
+        for presented in
+            [proof(&world, &session(&world, "search-batch")), token(&world, TokenAlgorithm::Rs256, "search-batch")]
+        {
+            let answer = call(&world, &presented);
+            assert_eq!(answer.status, status, "{networks}: {}", answer.text());
+            let listed = Call::new("GET", "/v1/models").bearer(&presented).send(world.address);
+            assert_eq!(listed.status, status, "{}", listed.text());
+            if status == 403 {
+                assert_eq!(code(&answer), "network_not_allowed");
+                let row = world.row(&answer);
+                assert_eq!((&*row.attribution.key_id, row.ending), ("", Ending::Refused));
+            }
+        }
+    }
+}
+
+#[test]
+fn waiting_for_sts_is_no_overhead_of_the_gateway() {
+    let world = world();
+    world.sim.sts.delay(Duration::from_millis(400));
+    let answer = call(&world, &proof(&world, &session(&world, "search-batch")));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let timing = world.row(&answer).timing;
+    assert!(timing.total_us >= 400_000 && timing.overhead_us < 300_000, "{timing:?}");
+}
+
+#[test]
+fn what_is_not_asked_in_time_is_said_in_the_log() {
+    let (folder, sim) = prepared(&Setup { teams: String::new(), identity: identity(GHOST), ..Setup::default() });
+    let process = Process::start(folder.path());
+    until("the line of a team that does not exist is named", || {
+        process.log().contains("is for a team that does not exist: its callers are refused").then_some(())
+    });
+    sim.sts.refuse(true);
+    let key = sim.sts.key_of("arn:aws:sts::123456789012:assumed-role/ghost/me");
+    let presented = proof_of(&Presign::by(&key).url(&sim.urls.sts));
+    for _ in 0..5 {
+        let answer = chat("on-openai").bearer(&presented).send(process.address);
+        assert_eq!(code(&answer), "identity_unavailable");
+    }
+    let count = |text: &str| process.log().matches(text).count();
+    until("each call says why", || (count("AWS did not say whose a proof is") == 5).then_some(()));
+    assert_eq!(count("STS does not say who callers are"), 1, "{}", process.log());
 }
 
 #[test]
@@ -438,7 +393,7 @@ fn a_role_has_sessions_of_its_own_on_the_way_out() {
     let answer = chat("on-roles").bearer(&token(&world, TokenAlgorithm::Es384, "search-batch")).send(world.address);
     assert_eq!(answer.status, 200, "{}", answer.text());
     let session = world.row(&answer).served.unwrap().session.unwrap();
-    assert!(session.starts_with("tg-red.alpha.prod.arn_aws_iam__123456789012_"), "{session}");
+    assert!(session.starts_with("tg-red.alpha.prod.search-batch."), "{session}");
     assert_eq!(world.sim.sts.assumed()[0].session, &*session);
 }
 
@@ -480,7 +435,8 @@ fn the_command_line_prints_what_the_gateway_takes() {
 
 #[test]
 fn no_proof_is_ever_written_down() {
-    let (folder, sim) = prepared(&Setup { teams: String::new(), ..setup() });
+    let roles = ROLES.replacen("team: red, project: alpha, environment: prod", "team: default", 1);
+    let (folder, sim) = prepared(&Setup { teams: String::new(), identity: identity(&roles), ..setup() });
     let file = folder.path().join("tallygate.yaml");
     let text = std::fs::read_to_string(&file).unwrap() + "telemetry: { log: { level: trace } }\n";
     std::fs::write(&file, text).unwrap();
@@ -507,16 +463,17 @@ fn no_proof_is_ever_written_down() {
         secrets.extend([proof.clone(), proof[proof.len() - 24..].to_owned(), signature.to_owned()]);
     }
     secrets.extend(["identity+token".to_owned(), "identity%2Btoken".to_owned()]);
+    let shop = sim.oidc.mint(TokenAlgorithm::Rs256, &claims("shop"));
+    shown += &chat("on-openai").bearer(&shop).send(process.address).text();
+    secrets.push(shop);
     let lines = || process.log().lines().filter(|line| line.contains("req_")).count();
-    until("every call has its line in the log", || (lines() >= 30).then_some(()));
+    until("every call has its line in the log", || (lines() >= 31).then_some(()));
     let metrics = Call::new("GET", "/metrics").send(process.admin).text();
-    let bytes = |path: &str| String::from_utf8_lossy(&std::fs::read(folder.path().join(path)).unwrap()).into_owned();
-    let places = [
-        ("an answer", shown),
-        ("the log", process.log()),
-        ("the metrics", metrics),
-        ("the store", bytes("tallygate.db")),
-    ];
+    let written = Written::with(folder.path(), SEARCH);
+    for secret in &secrets {
+        assert_eq!(written.holds(secret), None, "{secret}");
+    }
+    let places = [("an answer", shown), ("the log", process.log()), ("the metrics", metrics)];
     for (place, text) in &places {
         for secret in &secrets {
             assert!(!text.contains(secret.as_str()), "{place} shows {secret}");

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::record::{Pricing, Record};
 use tg_kernel::usage::ServiceTier;
-use tg_proxy::settle::Basis;
+use tg_proxy::cost::Basis;
 use tg_sim::{Operation, Personality};
 use tg_store::key::NewKey;
 use tg_store::ledger::{Dimension, ReportQuery};

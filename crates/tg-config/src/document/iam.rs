@@ -1,6 +1,6 @@
 //! Callers known by their own IAM role.
 
-use crate::grammar::{BaseUrl, Name, Pattern};
+use crate::grammar::{BaseUrl, Name, Network, Pattern};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,11 @@ pub struct AwsRole {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub models: Option<Vec<Pattern>>,
+    /// Networks from which the role is accepted, as in `[10.20.0.0/16]`: the address is that of the connection. Absent:
+    /// any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub networks: Option<Vec<Network>>,
 }
 
 /// Which web-identity tokens are taken.
@@ -48,8 +53,8 @@ pub struct WebIdentity {
     /// The audience for which tokens must be made: this gateway's name, as in `https://tallygate.example`.
     #[schemars(length(min = 1, max = 1000))]
     pub audience: String,
-    /// The issuers that are believed: the issuer URLs of AWS accounts. Tokens of others are refused before anything is
-    /// fetched.
+    /// The issuers that are believed: the issuer URLs of AWS accounts, and nobody else's, since an issuer decides whose a
+    /// token is. Tokens of others are refused before anything is fetched.
     #[schemars(length(min = 1, max = 64))]
     pub issuers: Vec<BaseUrl>,
 }

@@ -3,12 +3,14 @@
 mod address;
 mod allowance;
 mod name;
+mod network;
 mod quantity;
 mod secret_ref;
 
 pub use address::{Address, BaseUrl, Host};
 pub use allowance::{Allowance, Dimension};
 pub use name::{Name, Pattern};
+pub use network::Network;
 pub use quantity::{Keepalive, Period, Ratio, Size, TokenPrice};
 pub use secret_ref::{HeaderText, SecretRef};
 
@@ -48,6 +50,7 @@ pub(crate) fn refusal(grammar: &str, text: &str) -> Option<Refused> {
         "base_url" => of::<BaseUrl>(text),
         "name" => of::<Name>(text),
         "pattern" => of::<Pattern>(text),
+        "network" => of::<Network>(text),
         "duration" => of::<Period>(text),
         "duration_or_off" => of::<Keepalive>(text),
         "size" => of::<Size>(text),

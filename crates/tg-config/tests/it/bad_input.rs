@@ -548,6 +548,7 @@ fn callers_known_by_their_role() {
     for good in [
         roles(ROLE),
         roles(&format!("{ROLE}, project: alpha, environment: prod, models: ['claude-*']")),
+        roles(&format!("{ROLE}, networks: [10.20.0.0/16, '2001:db8::/32', 192.0.2.7]")),
         roles("arn: 'arn:aws:iam::123456789012:role/a', team: of-the-store, project: any"),
         arn("arn:aws-us-gov:iam::123456789012:user/a*"),
         arn("arn:aws:iam::123456789012:*"),
@@ -558,6 +559,9 @@ fn callers_known_by_their_role() {
     }
     check(&aws(""), &[("identity.aws", "takes no proof")]);
     check(&aws(CALLS), &[("identity.aws.roles", "every caller is refused")]);
+    let network = roles(&format!("{ROLE}, networks: [10.0.0.0/8, 10.0.0.0/33]"));
+    check(&network, &[("identity.aws.roles[0].networks[1]", "`10.0.0.0/33` is not a network")]);
+    check(&roles(&format!("{ROLE}, networks: []")), &[("identity.aws.roles[0].networks", "1")]);
     for (text, part) in [
         ("*", "not the ARN"),
         ("*:role/search", "not the ARN"),

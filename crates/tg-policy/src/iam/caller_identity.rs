@@ -5,7 +5,7 @@
 //! signed. That header holds this gateway's name: a proof that was made for somebody else is of no use here, nor one of
 //! ours there.
 
-use super::flaw::{Flaw, Kind};
+use super::flaw::{Flaw, Hitch, Kind};
 use super::memory::{Digest, Finding, digest_of};
 use super::principal::AwsPrincipal;
 use crate::aws::signature::{SKEW_SECONDS_MAX, read_date};
@@ -63,6 +63,8 @@ pub struct Place {
 #[derive(Debug)]
 pub struct IdentityProof {
     url: Secret,
+    digest: Digest,
+    access_key_id: String,
     ends_at: Timestamp,
 }
 
@@ -82,8 +84,12 @@ impl IdentityProof {
         });
         let (place, query) =
             at.ok_or(Flaw::Foreign(Kind::CallerIdentity, "its address is none of STS allowed here"))?;
-        let ends_at = Parameters::read(query)?.check(place, now)?;
-        Ok(Self { url, ends_at })
+        let parameters = Parameters::read(query)?;
+        let ends_at = parameters.check(place, now)?;
+        let access_key_id = parameters.access_key_id().to_owned();
+        // What is known of a proof is known under the name with which it was asked about.
+        let digest = digest_of(&[&wanted.server_id, text]);
+        Ok(Self { url, digest, access_key_id, ends_at })
     }
 
     /// What is to be asked, with [`SERVER_ID_HEADER`] alone. Whoever has it can ask the same: it must not be shown.
@@ -100,8 +106,14 @@ impl IdentityProof {
 
     /// What it is remembered by.
     #[must_use]
-    pub fn digest(&self) -> Digest {
-        digest_of(self.url.expose())
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Whose proof it says to be: the id of the access key, which is no secret and proves nothing.
+    #[must_use]
+    pub fn access_key_id(&self) -> &str {
+        &self.access_key_id
     }
 }
 
@@ -147,6 +159,11 @@ impl<'a> Parameters<'a> {
         Ok(Self { demanded })
     }
 
+    fn access_key_id(&self) -> &str {
+        let [_, _, _, credential, ..] = &self.demanded;
+        credential.split('/').next().unwrap_or_default()
+    }
+
     /// From when on the proof is refused.
     fn check(&self, place: &Place, now: Timestamp) -> Result<Timestamp, Flaw> {
         for ((name, fixed), value) in DEMANDED.iter().zip(&self.demanded) {
@@ -170,7 +187,8 @@ impl<'a> Parameters<'a> {
         let is_number = (1..=6).contains(&expires.len()) && expires.bytes().all(|b| b.is_ascii_digit());
         let lives = expires.parse::<i64>().ok().filter(|lives| is_number && *lives > 0);
         let lives = lives.ok_or(malformed("its X-Amz-Expires is not a number of seconds"))?;
-        let ends = signed_at.seconds() + lives.min(SECONDS_MAX);
+        // A date ahead of ours lengthens nothing.
+        let ends = signed_at.seconds().min(now.seconds()) + lives.min(SECONDS_MAX);
         if now.seconds() >= ends {
             return Err(Flaw::Expired(Kind::CallerIdentity));
         }
@@ -223,6 +241,8 @@ fn decoded(text: &str) -> Option<Cow<'_, str>> {
     String::from_utf8(out).ok().map(Cow::Owned)
 }
 
+const AWAY: Flaw = Flaw::Unavailable(Kind::CallerIdentity, Hitch::NoAnswer);
+
 /// What an answer of STS says: whose proof it was, or that it was none.
 ///
 /// # Errors
@@ -232,13 +252,13 @@ pub fn judge(status: u16, body: &[u8]) -> Finding {
     let is_busy = || std::str::from_utf8(body).is_ok_and(|text| text.contains("Throttling"));
     match status {
         200 => {
-            let (account, arn) = named(body).ok_or(Flaw::Unavailable(Kind::CallerIdentity))?;
+            let (account, arn) = named(body).ok_or(AWAY)?;
             let principal = AwsPrincipal::of(&arn)?;
-            if account == principal.account() { Ok(principal) } else { Err(Flaw::Unavailable(Kind::CallerIdentity)) }
+            if account == principal.account() { Ok(principal) } else { Err(AWAY) }
         }
-        400 if is_busy() => Err(Flaw::Unavailable(Kind::CallerIdentity)),
+        400 if is_busy() => Err(AWAY),
         400 | 401 | 403 => Err(Flaw::Refused),
-        _ => Err(Flaw::Unavailable(Kind::CallerIdentity)),
+        _ => Err(AWAY),
     }
 }
 

@@ -16,7 +16,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    const fn as_str(self) -> &'static str {
+    /// What it is called.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::WebIdentity => "web-identity token",
             Self::CallerIdentity => "GetCallerIdentity proof",
@@ -69,14 +71,31 @@ pub enum Flaw {
     },
     /// Nobody could be asked whether it is true.
     #[error("The gateway cannot find out now whose {} this is. Try again in a moment.", .0.as_str())]
-    Unavailable(Kind),
+    Unavailable(Kind, Hitch),
+}
+
+/// Why nobody could be asked. For the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Hitch {
+    /// There was no answer, or none that can be read.
+    #[error("AWS did not say whose a proof is")]
+    NoAnswer,
+    /// As many questions are open as may be, of this caller's address or of all.
+    #[error("too many questions to AWS were open")]
+    Crowded,
+    /// It was not this one's turn in time.
+    #[error("no answer of AWS came in time")]
+    TooLate,
+    /// The issuer was asked too often of late.
+    #[error("the issuer was asked for keys too often of late")]
+    Spent,
 }
 
 impl Flaw {
     /// Whether it lies in the proof itself, so that the same proof will be refused again.
     #[must_use]
     pub const fn is_lasting(&self) -> bool {
-        !matches!(self, Self::Unavailable(_))
+        !matches!(self, Self::Unavailable(..))
     }
 }
 
@@ -93,8 +112,11 @@ impl From<Flaw> for Fault {
             Flaw::MappedToNothing { .. } => {
                 Self::new(Class::Forbidden, Origin::Gateway, "identity_not_mapped", message)
             }
-            Flaw::Unavailable(_) => Self::new(Class::Overloaded, Origin::Gateway, "identity_unavailable", message)
-                .retry(Retry::After(TRY_AGAIN)),
+            Flaw::Unavailable(_, hitch) => {
+                Self::new(Class::Overloaded, Origin::Gateway, "identity_unavailable", message)
+                    .retry(Retry::After(TRY_AGAIN))
+                    .caused_by(hitch)
+            }
         }
     }
 }

@@ -19,11 +19,13 @@ const ISSUERS_MAX: usize = 256;
 pub enum Look {
     /// The keys among which it is.
     Keys(Arc<KeySet>),
-    /// The issuer has no such key.
+    /// The same, known for so long that the issuer is to be asked again, beside the call.
+    Stale(Arc<KeySet>),
+    /// The issuer has no such key: it was asked since.
     Absent,
     /// The issuer is to be asked.
     Ask,
-    /// The issuer was asked a moment ago, and did not answer.
+    /// The issuer did not answer, or may not be asked again yet.
     Away,
 }
 
@@ -36,7 +38,7 @@ pub struct Keyring(Mutex<HashMap<Arc<str>, Held>>);
 pub enum Asking {
     /// If need be.
     Allowed,
-    /// What is known must do: somebody was asked just now.
+    /// What is known must do: the issuer was asked just now.
     Done,
 }
 
@@ -67,10 +69,11 @@ impl Keyring {
         match believed {
             Some((_, (keys, since))) if keys.has(key.0, key.1) => {
                 let is_fresh = now.saturating_sub(*since) < FRESH_FOR;
-                if is_fresh || !can_ask { Look::Keys(Arc::clone(keys)) } else { Look::Ask }
+                if is_fresh || !can_ask { Look::Keys(Arc::clone(keys)) } else { Look::Stale(Arc::clone(keys)) }
             }
             _ if can_ask => Look::Ask,
-            Some((asked, (_, since))) if *since == asked => Look::Absent,
+            // Only who was asked about this very token can have said that there is no such key.
+            Some((asked, (_, since))) if asking == Asking::Done && *since == asked => Look::Absent,
             _ => Look::Away,
         }
     }
@@ -113,6 +116,7 @@ mod tests {
             Duration::from_secs(second),
         ) {
             Look::Keys(_) => "keys",
+            Look::Stale(_) => "stale",
             Look::Absent => "absent",
             Look::Ask => "ask",
             Look::Away => "away",
@@ -128,8 +132,8 @@ mod tests {
         learn(Some(keys("b")), 2);
         assert_eq!((look("b", 2), after("a", 2)), ("keys", "absent"), "a key that was withdrawn is not believed");
         learn(Some(keys("b")), 3);
-        assert_eq!((look("x", 3), look("x", 59), look("x", 60)), ("absent", "absent", "ask"), "four times in a minute");
-        assert_eq!((look("b", 3602), look("b", 3603)), ("keys", "ask"), "an hour later they are asked for again");
+        assert_eq!((look("x", 3), look("x", 59), look("x", 60)), ("away", "away", "ask"), "four times in a minute");
+        assert_eq!((look("b", 3602), look("b", 3603)), ("keys", "stale"), "an hour later they are asked for again");
         learn(None, 3603);
         assert_eq!((after("b", 3603), after("x", 3603)), ("keys", "away"), "old keys do while the issuer is away");
         let day = 3 + 24 * 3600;

@@ -13,7 +13,7 @@ pub mod roles;
 pub mod web_identity;
 
 pub use caller_identity::{CallerIdentity, IdentityProof, Place};
-pub use flaw::{Flaw, Kind};
+pub use flaw::{Flaw, Hitch, Kind};
 pub use keyring::{Asking, Keyring, Look};
 pub use keys::KeySet;
 pub use memory::{Digest, Memory};

@@ -2,6 +2,8 @@
 
 use super::flaw::Flaw;
 use super::principal::AwsPrincipal;
+use ipnet::IpNet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::pattern;
@@ -22,6 +24,8 @@ pub struct RoleRule {
     pub environment: Option<Arc<str>>,
     /// Patterns of models; empty: those of the team.
     pub models: Arc<[String]>,
+    /// Networks from which it is accepted; empty: any.
+    pub networks: Vec<IpNet>,
 }
 
 /// The mapping: the first line that matches counts.
@@ -54,13 +58,18 @@ impl Roles {
         self.0.iter().find(|rule| pattern::matches(&rule.arn, who.arn()))
     }
 
-    /// The member that this is, with its team as it is now. Teams of the store come and go while the configuration stays.
+    /// The member that this is, calling from there, with its team as it is now. Teams of the store come and go while the
+    /// configuration stays.
     ///
     /// # Errors
-    /// `Class::Forbidden`: `identity_not_mapped` or `team_not_active`.
-    pub fn member(&self, who: &AwsPrincipal, directory: &Directory) -> Result<Member, Fault> {
+    /// `Class::Forbidden`: `identity_not_mapped`, `network_not_allowed` or `team_not_active`.
+    pub fn member(&self, who: &AwsPrincipal, from: IpAddr, directory: &Directory) -> Result<Member, Fault> {
         let arn = who.arn();
         let rule = self.find(who).ok_or_else(|| Flaw::Unmapped(arn.to_string()))?;
+        if !rule.networks.is_empty() && !rule.networks.iter().any(|network| network.contains(&from.to_canonical())) {
+            let message = "This role is not accepted from this address.";
+            return Err(Fault::new(Class::Forbidden, Origin::Caller, "network_not_allowed", message));
+        }
         let nothing = |what| Flaw::MappedToNothing { arn: arn.to_string(), what };
         let team = directory.team(&rule.team).ok_or_else(|| nothing("a team"))?;
         if team.state != TeamState::Active {

@@ -42,7 +42,7 @@ pub struct WebToken {
     key_id: String,
     issuer: Arc<str>,
     subject: String,
-    account: Option<String>,
+    aws: AwsClaims,
     ends_at: Timestamp,
 }
 
@@ -78,9 +78,12 @@ struct Claims {
     aws: Option<AwsClaims>,
 }
 
-#[derive(Deserialize)]
+/// What AWS says of whoever asked for the token. The subject may be somebody else: with `SubjectMode` it is whoever the
+/// session acts for, in the words of a third party.
+#[derive(Default, Deserialize)]
 struct AwsClaims {
     aws_account: Option<String>,
+    principal_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -135,7 +138,7 @@ impl WebToken {
             key_id,
             issuer: Arc::clone(issuer),
             subject: claims.sub,
-            account: claims.aws.and_then(|aws| aws.aws_account),
+            aws: claims.aws.unwrap_or_default(),
             ends_at,
         })
     }
@@ -161,7 +164,7 @@ impl WebToken {
     /// What it is remembered by.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        digest_of(self.text.expose())
+        digest_of(&[self.text.expose()])
     }
 
     /// Whose token it is, if its signature is right.
@@ -174,10 +177,25 @@ impl WebToken {
             return Err(Flaw::Signature);
         }
         let principal = AwsPrincipal::of(&self.subject)?;
-        if self.account.as_ref().is_some_and(|account| account != principal.account()) {
+        self.aws.check(&principal)?;
+        Ok(principal)
+    }
+}
+
+impl AwsClaims {
+    /// The subject must be who asked for the token.
+    fn check(&self, subject: &AwsPrincipal) -> Result<(), Flaw> {
+        if self.aws_account.is_none() && self.principal_id.is_none() {
+            return Err(malformed("it does not have the claims of AWS"));
+        }
+        if self.aws_account.as_ref().is_some_and(|account| account != subject.account()) {
             return Err(malformed("its subject is of another account than it says"));
         }
-        Ok(principal)
+        let is_another = |arn: &String| AwsPrincipal::of(arn).as_ref() != Ok(subject);
+        if self.principal_id.as_ref().is_some_and(is_another) {
+            return Err(malformed("its subject is not who asked AWS for it"));
+        }
+        Ok(())
     }
 }
 

@@ -39,7 +39,7 @@ pub struct Caller {
     pub project: Option<Arc<str>>,
     /// The environment.
     pub environment: Option<Arc<str>>,
-    /// The key's public id.
+    /// The key's public id; of a role that calls, its ARN.
     pub key_id: Option<Arc<str>>,
     /// The team's cost centre.
     pub cost_centre: Option<Arc<str>>,
@@ -79,8 +79,8 @@ impl Caller {
     }
 }
 
-/// `tg-` and the parts, without empty ones at the end. What STS would not take is replaced or cut; a digest of the parts
-/// is then added, so that no two callers share a name.
+/// `tg-` and the parts, without empty ones at the end. What STS would not take is replaced or cut, of a role's ARN only
+/// the name is shown; a digest of the parts is then added, so that no two callers share a name.
 fn session_name(parts: &[&str]) -> Arc<str> {
     let kept = parts.iter().rposition(|part| !part.is_empty()).map_or(0, |last| last + 1);
     let parts = &parts[..kept];
@@ -90,7 +90,9 @@ fn session_name(parts: &[&str]) -> Arc<str> {
         if number > 0 {
             name.push(BETWEEN);
         }
-        for character in part.chars() {
+        let shown = if part.starts_with("arn:") { part.rsplit('/').next().unwrap_or(part) } else { part };
+        ambiguous |= shown.len() != part.len();
+        for character in shown.chars() {
             let allowed = character.is_ascii_alphanumeric() || "_+=,@-".contains(character);
             ambiguous |= !allowed;
             name.push(if allowed { character } else { '_' });
@@ -143,6 +145,19 @@ mod tests {
             let found = caller(team, project, environment).seen_as(per).session_name();
             assert_eq!(&*found, name);
         }
+    }
+
+    #[test]
+    fn a_role_that_calls_is_shown_by_its_name() {
+        let named = |arn: &str| {
+            let caller = Caller { key_id: Some(arn.into()), ..caller("red", "alpha", "prod") };
+            caller.seen_as(Per::Key).session_name()
+        };
+        let role = named("arn:aws:iam::123456789012:role/search-batch");
+        assert!(role.starts_with("tg-red.alpha.prod.search-batch.") && role.len() == 41, "{role}");
+        assert_ne!(role, named("arn:aws:iam::999999999999:role/search-batch"), "the digest is of the whole");
+        assert_ne!(role, named("arn:aws:iam::123456789012:user/search-batch"));
+        assert_ne!(role, named("search-batch"));
     }
 
     #[test]

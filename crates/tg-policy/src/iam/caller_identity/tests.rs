@@ -158,6 +158,18 @@ fn a_proof_is_good_for_a_quarter_of_an_hour_at_most() {
     assert_eq!((at(&long, 899), at(&long, 900)), (Ok(()), expired.clone()));
     assert_eq!((at(&short, 59), at(&short, 60)), (Ok(()), expired));
     assert_eq!((at(&long, -SKEW_SECONDS_MAX), at(&long, -SKEW_SECONDS_MAX - 1)), (Ok(()), not_yet));
+    let early = Timestamp::from_seconds(now().seconds() - SKEW_SECONDS_MAX);
+    let found = IdentityProof::read(&proof(&long), &wanted(), early).unwrap();
+    assert_eq!(found.ends_at().seconds(), early.seconds() + SECONDS_MAX, "a date ahead lengthens nothing");
+}
+
+#[test]
+fn what_is_known_of_a_proof_is_known_under_one_name() {
+    let read = |wanted: &CallerIdentity| IdentityProof::read(&proof(&url()), wanted, now()).unwrap();
+    let other = CallerIdentity { server_id: "other.example".to_owned(), ..wanted() };
+    assert_eq!(read(&wanted()).digest(), read(&wanted()).digest());
+    assert_ne!(read(&wanted()).digest(), read(&other).digest());
+    assert_eq!(read(&wanted()).access_key_id(), "ASIAEXAMPLE000000001");
 }
 
 fn answer(arn: &str, account: &str) -> String {
@@ -176,7 +188,7 @@ fn the_answer_of_sts_names_the_caller() {
     assert_eq!(&**found.arn(), "arn:aws:iam::123456789012:role/search");
     let declared = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>{right}");
     assert!(judge(200, declared.as_bytes()).is_ok());
-    let away = Err(Flaw::Unavailable(Kind::CallerIdentity));
+    let away = Err(AWAY);
     let wrapped = right.replace("GetCallerIdentityResponse", "Other");
     let doubled = right.replace("<UserId>", "<Arn>arn:aws:iam::123456789012:role/x</Arn><UserId>");
     let elsewhere = right.replace("<UserId>AROA:me</UserId>", "<UserId><Arn>x</Arn></UserId>");

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 const ISSUER: &str = "https://abc.tokens.sts.global.api.aws";
 const AUDIENCE: &str = "https://tallygate.example";
+const AWS: &str = "https://sts.amazonaws.com/";
+const SESSION: &str = "arn:aws:sts::123456789012:assumed-role/search-batch/me";
 const NOW: i64 = 1_790_000_000;
 
 fn wanted() -> WebIdentity {
@@ -71,7 +73,8 @@ fn a_token_of_a_believed_issuer_is_its_roles() {
         (header(), claims()),
         (with(header(), "typ", Value::Null), with(claims(), "aud", json!(["x", AUDIENCE]))),
         (with(header(), "jku", json!("https://evil.example")), with(claims(), "nbf", json!(NOW))),
-        (header(), with(claims(), "https://sts.amazonaws.com/", Value::Null)),
+        (header(), with(claims(), AWS, json!({"principal_id": "arn:aws:iam::123456789012:role/teams/search-batch"}))),
+        (header(), with(claims(), AWS, json!({"principal_id": SESSION, "aws_account": "123456789012"}))),
     ] {
         let token = WebToken::read(&issuer.token(&header, &claims), &wanted(), at(NOW)).unwrap();
         let key = ("EC384_0", Algorithm::Es384);
@@ -103,8 +106,17 @@ fn what_cannot_be_told_from_a_forgery_is_refused() {
         assert_eq!(read(token).verify(&keys), Err(Flaw::Signature), "{token}");
     }
     let of = |claims: Value| read(&issuer.token(&header(), &claims)).verify(&keys);
-    let other_account = with(claims(), "https://sts.amazonaws.com/", json!({"aws_account": "999999999999"}));
-    assert!(matches!(of(other_account), Err(Flaw::Malformed(_, what)) if what.contains("account")));
+    for (aws, says) in [
+        (json!({"aws_account": "999999999999"}), "another account"),
+        (json!({"aws_account": "999999999999", "principal_id": SESSION}), "another account"),
+        (json!({"principal_id": SESSION.replace("search-batch", "other")}), "not who asked"),
+        (json!({"principal_id": "alice", "aws_account": "123456789012"}), "not who asked"),
+        (json!({"org_id": "o-1"}), "claims of AWS"),
+        (Value::Null, "claims of AWS"),
+    ] {
+        let found = of(with(claims(), AWS, aws.clone()));
+        assert!(matches!(&found, Err(Flaw::Malformed(_, what)) if what.contains(says)), "{aws}: {found:?}");
+    }
     let repository = with(claims(), "sub", json!("repo:org/name:ref:refs/heads/main"));
     assert!(matches!(of(repository), Err(Flaw::NoCaller(_))));
     let root = with(claims(), "sub", json!("arn:aws:iam::123456789012:root"));
