@@ -36,6 +36,4 @@ pub struct Peek {
     pub output_tokens_max: Option<u64>,
     /// Free pairs from body `metadata` / `requestMetadata` (only string values, at most 16).
     pub metadata: Vec<(String, String)>,
-    /// Size of the body in bytes: the base of input estimates.
-    pub body_bytes: u64,
 }

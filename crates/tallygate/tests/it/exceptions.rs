@@ -27,7 +27,7 @@ fn world(recorder: &Recorder, kind: &str) -> World {
 
 fn answering(status: u16, headers: &str, body: &str) -> Recorder {
     let head = format!(
-        "HTTP/1.1 {status} Why\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n",
+        "HTTP/1.1 {status} Why\r\ncontent-type: application/json\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n",
         body.len()
     );
     Recorder::answering(vec![[head.as_bytes(), body.as_bytes()].concat()])

@@ -3,7 +3,7 @@
 use crate::speak::{CHAT, Manner, ask, echo, hear, streamed};
 use crate::wire::{Call, Exchange};
 use crate::world::{DEADLINE, Setup, document, nobody, rows, until};
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -59,16 +59,19 @@ impl Drop for Running {
     }
 }
 
-/// The lines of a stream, as they come.
-fn kept(stream: impl Read + Send + 'static) -> Arc<Mutex<String>> {
-    let lines: Arc<Mutex<String>> = Arc::default();
-    let kept = Arc::clone(&lines);
+/// What comes from a stream. What was written at once is there at once: whoever sees the first line of a greeting sees the
+/// last one, too.
+fn kept(mut stream: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let text: Arc<Mutex<String>> = Arc::default();
+    let kept = Arc::clone(&text);
     std::thread::spawn(move || {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            kept.lock().unwrap().push_str(&(line + "\n"));
+        let (mut bytes, mut piece) = (Vec::new(), [0; 64 << 10]);
+        while let Ok(count @ 1..) = stream.read(&mut piece) {
+            bytes.extend_from_slice(&piece[..count]);
+            *kept.lock().unwrap() = String::from_utf8_lossy(&bytes).into_owned();
         }
     });
-    lines
+    text
 }
 
 /// A gateway as a process of its own. Killed when dropped.

@@ -36,7 +36,8 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Answers every request with these pieces, written one by one, and closes the connection.
+    /// Answers every request with these pieces, written one by one, and closes the connection. The head should say so, or
+    /// else the next request may be sent on it.
     pub(crate) fn answering(pieces: Vec<Vec<u8>>) -> Self {
         Self::until(pieces, false)
     }
@@ -64,7 +65,7 @@ impl Recorder {
     /// Answers with a whole body.
     pub(crate) fn whole(content_type: &str, headers: &str, body: &[u8]) -> Self {
         let head = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n{headers}\r\n",
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n{headers}\r\n",
             body.len()
         );
         Self::answering(vec![[head.as_bytes(), body].concat()])
@@ -88,7 +89,10 @@ impl Recorder {
 }
 
 fn streamed_head(content_type: &str) -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n").into_bytes()
+    format!(
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n"
+    )
+    .into_bytes()
 }
 
 fn chunk(piece: &[u8]) -> Vec<u8> {

@@ -52,8 +52,8 @@ pub struct Provider {
     #[schemars(length(max = 4096))]
     pub inference_profiles: Vec<InferenceProfile>,
     /// Only `bedrock`: folders of S3 in which, or beneath which, callers may have the output of asynchronous invocations
-    /// written: `s3://BUCKET` or `s3://BUCKET/PREFIX`, where `{team}` and `{project}` stand for the caller's. Absent:
-    /// there are no asynchronous invocations.
+    /// written: `s3://BUCKET` or `s3://BUCKET/PREFIX`, where `{team}` and `{project}` stand for the caller's, each in a
+    /// step of its own and `{project}` beneath `{team}`. Absent: there are no asynchronous invocations.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256))]
     pub async_output: Vec<String>,

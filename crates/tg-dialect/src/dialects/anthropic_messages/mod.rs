@@ -138,7 +138,6 @@ impl InboundDialect for AnthropicMessages {
             include_usage: false,
             output_tokens_max: members.u64("max_tokens")?,
             metadata: peek_metadata(members, "metadata")?,
-            body_bytes: members.body().len() as u64,
         })
     }
 

@@ -101,7 +101,6 @@ impl InboundDialect for BedrockConverse {
             include_usage: false,
             output_tokens_max: limit,
             metadata: peek_metadata(members, "requestMetadata")?,
-            body_bytes: members.body().len() as u64,
         })
     }
 

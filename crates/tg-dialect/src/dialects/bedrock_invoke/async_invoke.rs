@@ -50,7 +50,6 @@ pub(super) fn peek(members: &Members<'_>) -> Result<Peek, Fault> {
         include_usage: false,
         output_tokens_max: None,
         metadata: Vec::new(),
-        body_bytes: members.body().len() as u64,
     })
 }
 

@@ -126,7 +126,6 @@ impl InboundDialect for BedrockInvoke {
                 Some(_) => peek_metadata(members, "metadata")?,
                 None => Vec::new(),
             },
-            body_bytes: members.body().len() as u64,
         })
     }
 

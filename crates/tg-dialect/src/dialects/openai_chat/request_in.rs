@@ -40,7 +40,6 @@ pub(super) fn peek(members: &Members<'_>) -> Result<Peek, Fault> {
         include_usage,
         output_tokens_max: modern.or(members.u64("max_tokens")?),
         metadata,
-        body_bytes: members.body().len() as u64,
     })
 }
 

@@ -34,7 +34,7 @@ impl OpenaiEmbeddings {
         let Some(model) = members.string("model")? else {
             return Err(Fault::malformed_at("model", "Missing required parameter: 'model'."));
         };
-        Ok(Peek { model: model.into_owned(), body_bytes: members.body().len() as u64, ..Peek::default() })
+        Ok(Peek { model: model.into_owned(), ..Peek::default() })
     }
 
     /// Decodes a whole request.

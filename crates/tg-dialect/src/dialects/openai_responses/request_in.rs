@@ -36,7 +36,6 @@ pub(super) fn peek(members: &Members<'_>) -> Result<Peek, Fault> {
         include_usage: false,
         output_tokens_max: members.u64("max_output_tokens")?,
         metadata,
-        body_bytes: members.body().len() as u64,
     })
 }
 
