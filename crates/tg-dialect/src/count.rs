@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tg_kernel::chat::{ChatRequest, Content, Document, Part, Source};
 use tg_kernel::dialect::{Dialect, Family};
 use tg_kernel::fault::{Class, Fault, Origin};
+use tg_kernel::peek::{BYTES_PER_TOKEN, MEDIA_TOKENS};
 
 /// Reads a count request.
 ///
@@ -66,11 +67,8 @@ pub fn estimate(request: &ChatRequest) -> u64 {
     (tools.sum::<u64>() + turns.sum::<u64>()).div_ceil(BYTES_PER_TOKEN)
 }
 
-/// English prose and JSON have 3.5 to 4 bytes to a token.
-const BYTES_PER_TOKEN: u64 = 4;
-
-/// A middling picture, or page of a document, is about 1600 tokens with every vendor.
-const MEDIA_BYTES: u64 = 1_600 * BYTES_PER_TOKEN;
+/// A picture or a document, as if it were text.
+const MEDIA_BYTES: u64 = MEDIA_TOKENS * BYTES_PER_TOKEN;
 
 fn weight(part: &Part) -> u64 {
     match &part.content {

@@ -1,10 +1,10 @@
 //! What is known of a request without decoding its messages.
 
 /// Bytes of text that stand for one token where nobody counted. English prose and JSON have 3.5 to 4.
-const BYTES_PER_TOKEN: u64 = 4;
+pub const BYTES_PER_TOKEN: u64 = 4;
 
-/// Tokens that stand for one picture or document where nobody counted.
-const MEDIA_TOKENS: u64 = 1_600;
+/// Tokens that stand for one picture or document where nobody counted: a middling picture, or page, with every vendor.
+pub const MEDIA_TOKENS: u64 = 1_600;
 
 /// What there is of a body to be read by a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

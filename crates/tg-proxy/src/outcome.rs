@@ -3,13 +3,9 @@
 use tg_dialect::tap::Summary;
 use tg_kernel::chat::StopReason;
 use tg_kernel::fault::{Class, Fault, Origin};
-use tg_kernel::peek::Weight;
+use tg_kernel::peek::{BYTES_PER_TOKEN, Weight};
 use tg_kernel::record::Ending;
 use tg_kernel::usage::{Usage, UsageSource};
-
-/// Bytes of text that stand for one token where a provider did not report counts. English prose and JSON have 3.5 to 4;
-/// rows made with it are marked `estimated`.
-pub(crate) const BYTES_PER_TOKEN: u64 = 4;
 
 /// The counts to book for a call, and how far to trust them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

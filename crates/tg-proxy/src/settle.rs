@@ -232,10 +232,11 @@ impl Settlement {
 
     /// How the limits of the call stand, for the caller.
     pub(crate) fn standings(&self) -> Standings {
-        self.0.as_deref().map_or_else(Standings::default, |draft| Standings {
-            at: draft.worker.living.clock.now(),
-            of: draft.admission.standings().copied().collect(),
-        })
+        let draft = self.0.as_deref();
+        let of: Vec<Standing> = draft.map_or_else(Vec::new, |draft| draft.admission.standings().copied().collect());
+        // Without limits nobody asks for the time.
+        let at = draft.filter(|_| !of.is_empty()).map(|draft| draft.worker.living.clock.now());
+        Standings { at: at.unwrap_or_default(), of }
     }
 
     /// The call is about to leave for `target`: makes sure that it cannot be forgotten, whatever dies.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use tg_kernel::peek::Weight;
+use tg_kernel::peek::{MEDIA_TOKENS, Weight};
 use tg_kernel::usage::Usage;
 
 /// Bytes of a request for one token, before anything was learned: a little less than English has, so that the first calls
@@ -17,9 +17,6 @@ const TEXT_BYTES_MIN: u64 = 400;
 
 /// The least share of input that is taken not to come from a prompt cache: caches end.
 const FRESH_MIN: f64 = 0.05;
-
-/// Tokens for a picture or a document.
-const MEDIA_TOKENS: f64 = 1_600.0;
 
 /// Output tokens of a call, before anything was learned.
 const OUTPUT_TOKENS: u64 = 1_000;
@@ -114,7 +111,7 @@ impl Lesson {
     #[expect(clippy::cast_sign_loss, reason = "bytes are not negative")]
     fn input(&self, weight: Weight) -> u64 {
         let text = weight.text_bytes as f64 / self.bytes_per_token;
-        let all = text + weight.media as f64 * MEDIA_TOKENS;
+        let all = text + weight.media as f64 * MEDIA_TOKENS as f64;
         (all * self.fresh).ceil() as u64
     }
 
