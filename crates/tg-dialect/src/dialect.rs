@@ -1,5 +1,6 @@
 //! The seams: what every dialect can do for a caller ([`InboundDialect`]) and for a provider ([`UpstreamDialect`]).
 
+use crate::clamp::Clamped;
 use crate::loss::Encoded;
 use crate::tap::Tap;
 use bytes::{Bytes, BytesMut};
@@ -91,6 +92,14 @@ pub trait UpstreamDialect: Send + Sync {
     /// `Class::Unsupported` or `Class::Malformed` only where leaving the thing out would be absurd (an image for
     /// a dialect without images is a loss; a request without any turn is an error).
     fn encode_request(&self, request: &ChatRequest, model: &str) -> Result<Encoded, Fault>;
+
+    /// Lowers the bound on output tokens of a written request to `most` for all its answers together; a request that
+    /// has none gets one. `None` where it allows no more as it is.
+    ///
+    /// # Errors
+    /// `Class::Limited` where the request could not be sent with that (its reasoning budget, its many answers);
+    /// `Class::Unsupported` where it is not known how the model's requests are bounded.
+    fn clamp_output(&self, body: &[u8], model: &str, most: u64) -> Result<Option<Clamped>, Fault>;
 
     /// Reads a whole answer (status 2xx).
     ///

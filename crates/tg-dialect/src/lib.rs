@@ -4,8 +4,10 @@
 //! body once, [`splice`] changes named members and leaves every other byte alone, and a [`tap::Tap`] reads usage from the
 //! answer in passing. Only where dialects differ is the body decoded, and the answer transcoded event by event.
 
+pub mod clamp;
 mod conversation;
 pub mod count;
+pub mod cut;
 pub mod dialect;
 pub mod dialects;
 pub mod embedding;
@@ -13,6 +15,7 @@ pub mod framing;
 pub mod loss;
 mod media;
 mod provider_fault;
+mod reasoning;
 pub mod scan;
 pub mod splice;
 pub mod tap;

@@ -34,6 +34,12 @@ pub struct Peek {
     pub include_usage: bool,
     /// The caller's own bound on output tokens, where given.
     pub output_tokens_max: Option<u64>,
+    /// How many answers the caller wants (`n`), where it says so.
+    pub answers: Option<u64>,
+    /// Whether the caller asks the model to reason.
+    pub reasons: bool,
+    /// The caller's own bound on reasoning, where given: an answer must be allowed more than that.
+    pub reasoning_tokens_max: Option<u64>,
     /// Free pairs from body `metadata` / `requestMetadata` (only string values, at most 16).
     pub metadata: Vec<(String, String)>,
 }

@@ -170,6 +170,11 @@ impl FrameDecoder {
     pub fn is_torn(&self) -> bool {
         !self.held.is_empty()
     }
+
+    /// The stream ended: the bytes of a frame that is not whole.
+    pub fn rest(&mut self) -> Bytes {
+        self.held.split().freeze()
+    }
 }
 
 /// Shows whole frames of a passing stream without owning it: only a frame that is torn across chunks is copied.

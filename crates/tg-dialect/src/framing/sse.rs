@@ -118,7 +118,7 @@ impl FrameEnds {
     }
 
     /// Looks through `bytes` from `from`, and answers where the frame that is open there ends.
-    fn next(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
+    pub(crate) fn next(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
         let mut at = from;
         if self.after_cr && at < bytes.len() {
             self.after_cr = false;

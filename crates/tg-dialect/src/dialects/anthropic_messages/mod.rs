@@ -8,15 +8,18 @@ use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
 use tg_kernel::peek::Peek;
 
+use crate::clamp::{self, Clamped, Place};
 use crate::dialect::{
     FaultReply, InboundDialect, ReplyFacts, RequestFacts, StreamDecoder, StreamEncoder, UpstreamDialect,
 };
 use crate::loss::Encoded;
+use crate::reasoning;
 use crate::scan::Members;
 use crate::tap::{Summary, Tap};
 use crate::walk::Fields;
 
 pub(crate) mod blocks;
+pub(crate) mod closer;
 pub(crate) mod decode_request;
 pub(crate) mod decoder;
 pub(crate) mod encode_request;
@@ -132,11 +135,15 @@ impl InboundDialect for AnthropicMessages {
         let Some(model) = members.string("model")? else {
             return Err(Fault::malformed_at("model", "Missing required parameter: 'model'."));
         };
+        let reasoning = reasoning::asked(members);
         Ok(Peek {
             model: model.into_owned(),
             stream: members.bool("stream")?.unwrap_or(false),
             include_usage: false,
             output_tokens_max: members.u64("max_tokens")?,
+            answers: None,
+            reasons: reasoning.reasons,
+            reasoning_tokens_max: reasoning.tokens_max,
             metadata: peek_metadata(members, "metadata")?,
         })
     }
@@ -173,6 +180,13 @@ impl InboundDialect for AnthropicMessages {
 impl UpstreamDialect for AnthropicMessages {
     fn encode_request(&self, request: &ChatRequest, model: &str) -> Result<Encoded, Fault> {
         encode_request::encode(request, model)
+    }
+
+    fn clamp_output(&self, body: &[u8], _model: &str, most: u64) -> Result<Option<Clamped>, Fault> {
+        let members = Members::scan(body)?;
+        clamp::check_reasoning(&members, most)?;
+        let place = Place::Member("max_tokens");
+        clamp::lower(&members, &[place], Some(place), most)
     }
 
     fn decode_reply(&self, body: &[u8]) -> Result<ChatReply, Fault> {

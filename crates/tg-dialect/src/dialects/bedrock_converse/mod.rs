@@ -7,16 +7,19 @@ use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
 use tg_kernel::peek::Peek;
 
+use crate::clamp::{self, Clamped, Place};
 use crate::dialect::{
     FaultReply, InboundDialect, ReplyFacts, RequestFacts, StreamDecoder, StreamEncoder, UpstreamDialect,
 };
 use crate::dialects::anthropic_messages::peek_metadata;
 use crate::framing::eventstream;
 use crate::loss::Encoded;
+use crate::reasoning;
 use crate::scan::Members;
 use crate::tap::{Summary, Tap};
 use crate::walk::Fields;
 
+pub(crate) mod closer;
 mod count;
 mod decode_request;
 mod decoder;
@@ -95,11 +98,16 @@ impl InboundDialect for BedrockConverse {
             None => None,
             Some(config) => config.u64("maxTokens")?,
         };
+        let fields = members.object("additionalModelRequestFields").ok().flatten();
+        let reasoning = fields.map(|fields| reasoning::asked(&fields)).unwrap_or_default();
         Ok(Peek {
             model: path_model(facts)?,
             stream: facts.path_stream,
             include_usage: false,
             output_tokens_max: limit,
+            answers: None,
+            reasons: reasoning.reasons,
+            reasoning_tokens_max: reasoning.tokens_max,
             metadata: peek_metadata(members, "requestMetadata")?,
         })
     }
@@ -139,6 +147,15 @@ impl InboundDialect for BedrockConverse {
 impl UpstreamDialect for BedrockConverse {
     fn encode_request(&self, request: &ChatRequest, model: &str) -> Result<Encoded, Fault> {
         encode_request::encode(request, model)
+    }
+
+    fn clamp_output(&self, body: &[u8], _model: &str, most: u64) -> Result<Option<Clamped>, Fault> {
+        let members = Members::scan(body)?;
+        if let Some(fields) = members.object("additionalModelRequestFields")? {
+            clamp::check_reasoning(&fields, most)?;
+        }
+        let place = Place::In("inferenceConfig", "maxTokens");
+        clamp::lower(&members, &[place], Some(place), most)
     }
 
     fn decode_reply(&self, body: &[u8]) -> Result<ChatReply, Fault> {

@@ -44,13 +44,7 @@ const VALUE_CHARS_MAX: usize = 256;
 pub(super) fn peek(members: &Members<'_>) -> Result<Peek, Fault> {
     let model = members.string("modelId")?.filter(|model| !model.is_empty());
     let model = model.ok_or_else(|| Fault::malformed_at("modelId", "Missing required parameter: 'modelId'."))?;
-    Ok(Peek {
-        model: model.into_owned(),
-        stream: false,
-        include_usage: false,
-        output_tokens_max: None,
-        metadata: Vec::new(),
-    })
+    Ok(Peek { model: model.into_owned(), ..Peek::default() })
 }
 
 /// Where the output of an invocation goes: an S3 URI, unescaped. It has not been judged.

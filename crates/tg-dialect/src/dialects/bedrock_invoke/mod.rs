@@ -11,6 +11,7 @@ use tg_kernel::fault::{Class, Fault, Origin, Retry};
 use tg_kernel::ids::CallId;
 use tg_kernel::peek::Peek;
 
+use crate::clamp::Clamped;
 use crate::dialect::{
     FaultReply, InboundDialect, ReplyFacts, RequestFacts, StreamDecoder, StreamEncoder, UpstreamDialect,
 };
@@ -21,12 +22,15 @@ use crate::dialects::bedrock_converse::fault::{self, StreamOf};
 use crate::dialects::bedrock_converse::{ModelFamily, path_model};
 use crate::framing::eventstream;
 use crate::loss::Encoded;
+use crate::reasoning;
 use crate::scan::Members;
 use crate::tap::{Summary, Tap};
 use crate::walk::Fields;
 
 mod async_invoke;
+mod bounds;
 mod chunk;
+pub(crate) mod closer;
 mod embed;
 mod envelope;
 mod rewrap;
@@ -37,6 +41,8 @@ mod tests;
 mod usage;
 
 pub use async_invoke::{Owner, output_uri, start_body};
+pub(crate) use chunk::read as read_chunk;
+pub(crate) use closer::write_last;
 pub use embed::BedrockEmbeddings;
 pub use envelope::{BEDROCK_VERSION, MessagesRequest, fit_version, invoke_to_messages, messages_to_invoke};
 pub use rewrap::Rewrap;
@@ -89,38 +95,21 @@ fn decode(body: &[u8], model: &str, purpose: Purpose) -> Result<ChatRequest, Fau
     Ok(request)
 }
 
-/// The caller's bound on output tokens, under the name that its family gives it.
-fn output_limit(members: &Members<'_>) -> Result<Option<u64>, Fault> {
-    for name in ["max_tokens", "max_completion_tokens", "max_gen_len", "max_tokens_to_sample"] {
-        if let Some(limit) = members.u64(name)? {
-            return Ok(Some(limit));
-        }
-    }
-    for (object, names) in [
-        ("inferenceConfig", ["maxTokens", "max_new_tokens"].as_slice()),
-        ("textGenerationConfig", ["maxTokenCount"].as_slice()),
-    ] {
-        let Some(config) = members.object(object)? else { continue };
-        for name in names {
-            if let Some(limit) = config.u64(name)? {
-                return Ok(Some(limit));
-            }
-        }
-    }
-    Ok(None)
-}
-
 impl InboundDialect for BedrockInvoke {
     fn peek(&self, facts: &RequestFacts, members: &Members<'_>) -> Result<Peek, Fault> {
         // The path of StartAsyncInvoke names no model.
         if facts.path_model.is_none() {
             return async_invoke::peek(members);
         }
+        let reasoning = reasoning::asked(members);
         Ok(Peek {
             model: path_model(facts)?,
             stream: facts.path_stream,
             include_usage: false,
-            output_tokens_max: output_limit(members)?,
+            output_tokens_max: bounds::output_max(members)?,
+            answers: bounds::answers(members)?,
+            reasons: reasoning.reasons,
+            reasoning_tokens_max: reasoning.tokens_max,
             // Only Claude's bodies have such a member.
             metadata: match members.get("anthropic_version") {
                 Some(_) => peek_metadata(members, "metadata")?,
@@ -176,6 +165,10 @@ impl UpstreamDialect for BedrockInvoke {
         body.extend(members);
         encoded.body = Value::Object(body).to_string().into();
         Ok(encoded)
+    }
+
+    fn clamp_output(&self, body: &[u8], model: &str, most: u64) -> Result<Option<Clamped>, Fault> {
+        bounds::clamp(&Members::scan(body)?, model, most)
     }
 
     fn decode_reply(&self, body: &[u8]) -> Result<ChatReply, Fault> {

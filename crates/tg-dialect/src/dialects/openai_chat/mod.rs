@@ -1,5 +1,6 @@
 //! OpenAI Chat Completions, as callers and as providers speak it.
 
+pub(crate) mod closer;
 mod messages_in;
 mod messages_out;
 mod reply;
@@ -13,6 +14,7 @@ mod tests;
 mod thoughts;
 pub(crate) mod usage;
 
+use crate::clamp::{self, Clamped, Place};
 use crate::dialect::{
     FaultReply, InboundDialect, ReplyFacts, RequestFacts, StreamDecoder, StreamEncoder, UpstreamDialect,
 };
@@ -102,6 +104,23 @@ impl InboundDialect for OpenaiChat {
 impl UpstreamDialect for OpenaiChat {
     fn encode_request(&self, request: &ChatRequest, model: &str) -> Result<Encoded, Fault> {
         request_out::encode(*self, request, model)
+    }
+
+    fn clamp_output(&self, body: &[u8], _model: &str, most: u64) -> Result<Option<Clamped>, Fault> {
+        let members = Members::scan(body)?;
+        let each = most / members.u64("n")?.unwrap_or(1).max(1);
+        if each == 0 {
+            return Err(clamp::no_room(
+                "The caller's limits leave less room than a token for each of the answers asked for.",
+            ));
+        }
+        clamp::check_reasoning(&members, each)?;
+        let (older, newer) = (Place::Member("max_tokens"), Place::Member("max_completion_tokens"));
+        let absent = match self.output_limit {
+            OutputLimit::MaxCompletionTokens => newer,
+            OutputLimit::MaxTokens => older,
+        };
+        clamp::lower(&members, &[older, newer], Some(absent), each)
     }
 
     fn decode_reply(&self, body: &[u8]) -> Result<ChatReply, Fault> {

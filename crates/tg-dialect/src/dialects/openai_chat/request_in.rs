@@ -34,11 +34,15 @@ pub(super) fn peek(members: &Members<'_>) -> Result<Peek, Fault> {
         }
     }
     let modern = members.u64("max_completion_tokens")?;
+    let reasoning = crate::reasoning::asked(members);
     Ok(Peek {
         model: model.into_owned(),
         stream: members.bool("stream")?.unwrap_or(false),
         include_usage,
         output_tokens_max: modern.or(members.u64("max_tokens")?),
+        answers: members.u64("n")?,
+        reasons: reasoning.reasons,
+        reasoning_tokens_max: reasoning.tokens_max,
         metadata,
     })
 }

@@ -1,6 +1,7 @@
 //! OpenAI Responses: items in, items out, streamed as typed server-sent events.
 
 use super::openai_fault;
+use crate::clamp::{self, Clamped, Place};
 use crate::dialect::{
     FaultReply, InboundDialect, ReplyFacts, RequestFacts, StreamDecoder, StreamEncoder, UpstreamDialect,
 };
@@ -15,6 +16,7 @@ use tg_kernel::ids::CallId;
 use tg_kernel::peek::Peek;
 
 mod at_once;
+pub(crate) mod closer;
 mod items_in;
 mod items_out;
 mod media;
@@ -77,6 +79,11 @@ impl InboundDialect for OpenaiResponses {
 impl UpstreamDialect for OpenaiResponses {
     fn encode_request(&self, request: &ChatRequest, model: &str) -> Result<Encoded, Fault> {
         request_out::encode(request, model)
+    }
+
+    fn clamp_output(&self, body: &[u8], _model: &str, most: u64) -> Result<Option<Clamped>, Fault> {
+        let place = Place::Member("max_output_tokens");
+        clamp::lower(&Members::scan(body)?, &[place], Some(place), most)
     }
 
     fn decode_reply(&self, body: &[u8]) -> Result<ChatReply, Fault> {

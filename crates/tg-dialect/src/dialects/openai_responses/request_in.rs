@@ -30,11 +30,15 @@ pub(super) fn peek(members: &Members<'_>) -> Result<Peek, Fault> {
             }
         }
     }
+    let reasoning = crate::reasoning::asked(members);
     Ok(Peek {
         model: model.into_owned(),
         stream: members.bool("stream")?.unwrap_or(false),
         include_usage: false,
         output_tokens_max: members.u64("max_output_tokens")?,
+        answers: None,
+        reasons: reasoning.reasons,
+        reasoning_tokens_max: reasoning.tokens_max,
         metadata,
     })
 }

@@ -119,7 +119,7 @@ impl StreamEncoder for Encoder {
             Event::Start { id, .. } => self.start(id, out),
             Event::PartStart { index, kind } => self.part_start(*index, kind, out),
             Event::Delta { index, delta } => self.delta(*index, delta, out),
-            Event::PartStop { index } => self.part_stop(*index, out),
+            Event::PartStop { index } => self.part_stop(*index, Status::Completed, out),
             Event::Usage(counts) => self.usage.get_or_insert_default().replace(counts),
             Event::Tier(tier) => self.tier = Some(*tier),
             Event::Finish(stop) => self.stop = Some(stop.clone()),
@@ -271,12 +271,12 @@ impl Encoder {
         }
     }
 
-    fn part_stop(&mut self, index: u32, out: &mut BytesMut) {
+    fn part_stop(&mut self, index: u32, status: Status, out: &mut BytesMut) {
         match self.open.remove(&index) {
             None => {}
             Some(OpenPart::Text { content, text, kind }) => self.stop_text(content, &text, kind, out),
             Some(OpenPart::Reasoning { place, thought, shown }) => self.stop_reasoning(&place, &thought, shown, out),
-            Some(OpenPart::Call { place, call }) => self.stop_call(&place, call, out),
+            Some(OpenPart::Call { place, call }) => self.stop_call(&place, call, status, out),
         }
     }
 
@@ -314,8 +314,8 @@ impl Encoder {
         self.item_done(place, reply_out::reasoning_item(&place.id, thought), out);
     }
 
-    fn stop_call(&mut self, place: &Place, mut call: ToolUse, out: &mut BytesMut) {
-        if call.arguments.trim().is_empty() {
+    fn stop_call(&mut self, place: &Place, mut call: ToolUse, status: Status, out: &mut BytesMut) {
+        if status == Status::Completed && call.arguments.trim().is_empty() {
             // A tool without parameters: clients that collect the fragments shall find an object in them.
             let kind = "response.function_call_arguments.delta";
             self.frames.put(kind, &DeltaFrame::new(kind, &self.frames, place, "{}"), out);
@@ -325,7 +325,7 @@ impl Encoder {
             "item_id": place.id, "output_index": place.index, "name": call.name, "arguments": call.arguments,
         });
         self.frames.write("response.function_call_arguments.done", done, out);
-        self.item_done(place, reply_out::call_item(&place.id, Status::Completed, &call), out);
+        self.item_done(place, reply_out::call_item(&place.id, status, &call), out);
     }
 
     fn item_done(&mut self, place: &Place, item: Value, out: &mut BytesMut) {
@@ -352,10 +352,11 @@ impl Encoder {
 
     fn end(&mut self, out: &mut BytesMut) {
         self.start("", out);
-        while let Some((index, _)) = self.open.first_key_value() {
-            self.part_stop(*index, out);
-        }
         let status = Status::of_stop(&self.stop.take().unwrap_or_default(), self.refuses);
+        while let Some((index, _)) = self.open.first_key_value() {
+            // A call that is cut short is not one to be made.
+            self.part_stop(*index, status, out);
+        }
         self.close_message(status, out);
         let kind = match status {
             Status::Incomplete(_) => "response.incomplete",

@@ -1,0 +1,125 @@
+//! Ends of streams in the forms of the families that InvokeModel serves, and frames that cannot be read.
+
+use super::{Cutter, PART_TOKENS};
+use crate::dialect::{ReplyFacts, UpstreamDialect};
+use crate::dialects::bedrock_converse::padding::Padding;
+use crate::dialects::bedrock_invoke::BedrockInvoke;
+use crate::framing::eventstream::{self, FrameDecoder};
+use crate::framing::sse;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::{Bytes, BytesMut};
+use serde_json::{Value, json};
+use tg_kernel::chat::StopReason;
+use tg_kernel::clock::Timestamp;
+use tg_kernel::dialect::Dialect;
+use tg_kernel::ids::CallId;
+use tg_kernel::usage::Usage;
+
+fn facts() -> ReplyFacts {
+    let id = CallId::from_bytes([7; 16]);
+    ReplyFacts { id, model: "m".into(), created: Timestamp::from_seconds(1), include_usage: false }
+}
+
+fn chunks(inner: &[Value]) -> BytesMut {
+    let (mut padding, mut out) = (Padding::new(facts().id), BytesMut::new());
+    for inner in inner {
+        let payload = json!({ "bytes": STANDARD.encode(inner.to_string()), "p": padding.next() });
+        eventstream::write_event("chunk", payload.to_string().as_bytes(), &mut out);
+    }
+    out
+}
+
+fn inner(stream: &[u8]) -> Vec<Value> {
+    let mut frames = FrameDecoder::new();
+    frames.push(stream);
+    std::iter::from_fn(|| frames.next_frame().unwrap())
+        .map(|frame| serde_json::from_slice::<Value>(&frame.payload).unwrap())
+        .map(|payload| STANDARD.decode(payload["bytes"].as_str().unwrap()).unwrap())
+        .map(|inner| serde_json::from_slice(&inner).unwrap())
+        .collect()
+}
+
+#[test]
+fn each_family_has_its_own_last_chunk_and_bedrock_s_counts_in_it() {
+    let usage = Usage { input_tokens: 3, output_tokens: 2, ..Usage::default() };
+    for (chunk, tokens, place, word) in [
+        (json!({"generation": "Hi.", "prompt_token_count": 3, "stop_reason": null}), 19, "/stop_reason", "length"),
+        (json!({"outputText": "Hi.", "index": 0}), 19, "/completionReason", "LENGTH"),
+        (json!({"outputs": [{"text": "Hi.", "stop_reason": null}]}), 19, "/outputs/0/stop_reason", "length"),
+        (
+            json!({"id": "c", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "Hi."}}]}),
+            19,
+            "/choices/0/finish_reason",
+            "length",
+        ),
+        (json!({"generations": [{"text": "Hi."}]}), 19, "/generations/0/finish_reason", "MAX_TOKENS"),
+        (
+            json!({"event_type": "text-generation", "text": "Hi.", "is_finished": false}),
+            19,
+            "/finish_reason",
+            "MAX_TOKENS",
+        ),
+        (
+            json!({"contentBlockDelta": {"delta": {"text": "Hi."}, "contentBlockIndex": 0}}),
+            19,
+            "/messageStop/stopReason",
+            "max_tokens",
+        ),
+    ] {
+        let mut cutter = Cutter::new(Dialect::BedrockInvoke, Dialect::BedrockInvoke, &facts());
+        cutter.push(&chunks(std::slice::from_ref(&chunk)));
+        let piece = cutter.next_piece().unwrap().unwrap();
+        assert_eq!(piece.tokens, tokens, "{chunk}");
+        cutter.passed();
+        let mut end = BytesMut::new();
+        cutter.end(&usage, &mut end);
+        let last = inner(&end);
+        let found = last.iter().find_map(|chunk| chunk.pointer(place)?.as_str());
+        assert_eq!(found, Some(word), "{last:?}");
+        let metrics = &last.last().unwrap()["amazon-bedrock-invocationMetrics"];
+        assert_eq!((&metrics["inputTokenCount"], &metrics["outputTokenCount"]), (&json!(3), &json!(2)), "{last:?}");
+        let mut tap = BedrockInvoke.tap(false);
+        tap.pass(Bytes::from([&piece.bytes[..], &end[..]].concat()), &mut Vec::new());
+        tap.close(&mut Vec::new());
+        let summary = tap.summary();
+        assert!(summary.complete && !summary.failed, "{summary:?}");
+        assert_eq!((summary.stop, summary.usage.output_tokens), (Some(StopReason::MaxTokens), 2), "{last:?}");
+    }
+}
+
+#[test]
+fn a_whole_answer_that_is_repeated_is_not_counted_again() {
+    let mut cutter = Cutter::new(Dialect::BedrockInvoke, Dialect::BedrockInvoke, &facts());
+    let words = "word ".repeat(100);
+    cutter.push(&chunks(&[
+        json!({"event_type": "text-generation", "text": words, "is_finished": false}),
+        json!({"event_type": "stream-end", "is_finished": true, "finish_reason": "COMPLETE", "response": {"text": words}}),
+    ]));
+    let mut tokens = Vec::new();
+    while let Some(piece) = cutter.next_piece().unwrap() {
+        tokens.push(piece.tokens);
+        cutter.passed();
+    }
+    assert_eq!(tokens, [500 + PART_TOKENS, 0]);
+}
+
+#[test]
+fn what_cannot_be_read_counts_whole() {
+    let mut cutter = Cutter::new(Dialect::OpenaiChat, Dialect::OpenaiChat, &facts());
+    let large = vec![b'x'; sse::FRAME_BYTES_MAX];
+    cutter.push(b"data: ");
+    assert_eq!(cutter.next_piece().unwrap(), None);
+    cutter.push(&large);
+    let first = cutter.next_piece().unwrap().unwrap();
+    assert_eq!((first.tokens, first.bytes.len()), (first.bytes.len() as u64, large.len() + 6));
+    cutter.push(b"yy\n\ndata: {}\n\n: ping\n\nda");
+    let rest: Vec<u64> = std::iter::from_fn(|| cutter.next_piece().unwrap()).map(|piece| piece.tokens).collect();
+    assert_eq!((rest, &cutter.rest()[..]), (vec![4, 0, 0], &b"da"[..]));
+    let mut broken = chunks(&[json!({"generation": "Hi."})]);
+    let (at, whole) = (broken.len() - 1, broken.len() as u64);
+    broken[at] ^= 1;
+    let mut cutter = Cutter::new(Dialect::BedrockInvoke, Dialect::BedrockInvoke, &facts());
+    cutter.push(&broken);
+    assert_eq!(cutter.next_piece().unwrap().map(|piece| piece.tokens), Some(whole));
+}
