@@ -1,9 +1,9 @@
 //! From declared limits to compiled ones.
 
 use std::time::Duration;
-use tg_config::document::{self, LimitMode, LimitScope, Reserve};
+use tg_config::document::{self, LimitMode, LimitOutput, LimitScope, Reserve};
 use tg_config::grammar::{Allowance, Dimension, Pattern};
-use tg_policy::admit::{self, Bound, Limit, Limits, Measure, Mode, Rate, Scope, Size};
+use tg_policy::admit::{self, Bound, Limit, Limits, Measure, Mode, Rate, Scope, Shortage, Size};
 
 /// Compiles limits that have been checked.
 pub(crate) fn compile(declared: &[document::Limit]) -> Limits {
@@ -20,10 +20,23 @@ fn limit(declared: &document::Limit) -> Limit {
             Reserve::Usual => admit::Reserve::Usual,
             Reserve::Most => admit::Reserve::Most,
         },
+        shortage: shortage(declared),
         mode: match declared.mode {
             LimitMode::Enforce => Mode::Enforce,
             LimitMode::Observe => Mode::Observe,
         },
+    }
+}
+
+/// Fewest output tokens of an answer where the file says nothing: a few paragraphs.
+const OUTPUT_MIN: u32 = 256;
+
+fn shortage(declared: &document::Limit) -> Shortage {
+    let least = u64::from(declared.output_min.map_or(OUTPUT_MIN, std::num::NonZeroU32::get));
+    match declared.output {
+        LimitOutput::Refuse => Shortage::Refuse,
+        LimitOutput::Clamp => Shortage::Clamp { least },
+        LimitOutput::Cut => Shortage::Cut { least },
     }
 }
 

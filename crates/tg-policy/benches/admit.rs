@@ -6,7 +6,8 @@ use divan::{Bencher, black_box};
 use std::time::Duration;
 use tg_kernel::principal::Attribution;
 use tg_policy::admit::{
-    Bound, Counters, Dimension, Estimate, Facts, Limit, Limits, Measure, Mode, Rate, Reserve, Scope, Size, Used,
+    Bound, Counters, Dimension, Estimate, Facts, Limit, Limits, Measure, Mode, OutputFacts, Rate, Reserve, Scope,
+    Shortage, Size, Used,
 };
 
 fn main() {
@@ -23,6 +24,7 @@ fn limits(count: usize) -> Limits {
         each: vec![Dimension::Team, Dimension::Key],
         bounds: vec![bound(Measure::Requests), bound(Measure::Tokens)],
         reserve: Reserve::Usual,
+        shortage: Shortage::Refuse,
         mode: Mode::Enforce,
     }))
 }
@@ -32,7 +34,8 @@ fn reserve_and_settle(bencher: Bencher<'_, '_>, count: usize) {
     let (limits, counters) = (limits(count), Counters::default());
     let attribution = Attribution { team: "search".into(), key_id: "k7".into(), ..Attribution::default() };
     let estimate = Estimate { input: 1_000, output_usual: 500, output_most: 4_000 };
-    let facts = Facts { attribution: &attribution, model: "claude-haiku-4-5", provider: None, stream: true, estimate };
+    let (model, output) = ("claude-haiku-4-5", OutputFacts::default());
+    let facts = Facts { attribution: &attribution, model, provider: None, stream: true, estimate, output };
     let mut now = Duration::ZERO;
     bencher.bench_local(|| {
         now += Duration::from_micros(10);

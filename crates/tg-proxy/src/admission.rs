@@ -1,13 +1,14 @@
 //! What one call has taken of limits: of those on calls when it came, of those on providers with each try.
 
 use crate::living::Living;
+use crate::output;
 use crate::snapshot::Snapshot;
 use tg_kernel::dialect::Operation;
 use tg_kernel::fault::Fault;
 use tg_kernel::peek::{Peek, Weight};
 use tg_kernel::record::Record;
-use tg_kernel::usage::UsageSource;
-use tg_policy::admit::{Denied, Estimate, Facts, Hold, Standing, Used};
+use tg_kernel::usage::{Usage, UsageSource};
+use tg_policy::admit::{Denied, Estimate, Facts, Hold, OutputFacts, Standing, Used};
 use tg_policy::route::Plan;
 
 /// What a call has taken. Whoever drops it owes [`Admission::end`].
@@ -18,6 +19,7 @@ pub(crate) struct Admission {
     /// Whether the try for which `attempt` was taken has left.
     left: bool,
     estimate: Estimate,
+    output: OutputFacts,
     /// The bound that refused the call, or its last try.
     refused: Option<Standing>,
 }
@@ -38,7 +40,9 @@ impl Admission {
             return Ok(());
         }
         if snapshot.limits.count_tokens() {
-            self.estimate = estimate(snapshot, living, record, weight, (peek, plan));
+            let most = output::most(snapshot, living, (peek, plan));
+            self.estimate = estimate(living, record, weight, peek, most);
+            self.output = output::facts(snapshot, living, record, (peek, plan), most);
         }
         let facts = self.facts(record, None);
         let taken = snapshot.limits.admit_call(&facts, &living.limits, living.clock.monotonic());
@@ -90,7 +94,9 @@ impl Admission {
         living.limits.settle(self.call, Some(all), living.clock.monotonic());
         let counts_tokens = self.estimate != Estimate::default();
         if counts_tokens && record.usage_source == UsageSource::Reported {
-            living.lessons.learn(&record.attribution.team, &record.asked.model, weight, &record.usage);
+            let answers = self.output.further_answers.saturating_add(1);
+            let usage = Usage { output_tokens: record.usage.output_tokens / answers, ..record.usage };
+            living.lessons.learn(&record.attribution.team, &record.asked.model, weight, &usage);
         }
     }
 
@@ -99,11 +105,26 @@ impl Admission {
         self.refused.iter().chain(self.call.standings()).chain(self.attempt.standings())
     }
 
+    /// Output tokens that the call may make at most, all answers together, where its own bound is to be lowered.
+    pub(crate) fn output_bound(&self) -> Option<u64> {
+        [&self.call, &self.attempt].into_iter().filter_map(Hold::output_bound).min()
+    }
+
+    /// Output tokens that its stream may make before more must be taken; `None` where it goes on as long as it likes.
+    pub(crate) fn output_granted(&self) -> Option<u64> {
+        [&self.call, &self.attempt].into_iter().filter_map(Hold::output_granted).min()
+    }
+
+    /// Takes up to `wanted` more for the stream; answers how many.
+    pub(crate) fn extend(&mut self, living: &Living, wanted: u64) -> u64 {
+        living.limits.extend([&mut self.call, &mut self.attempt], wanted, living.clock.monotonic())
+    }
+
     fn facts<'a>(&self, record: &'a Record, provider: Option<&'a str>) -> Facts<'a> {
         // Only a chat is answered by a stream, whatever a count of tokens says of one.
         let stream = record.asked.stream && record.asked.operation == Operation::Chat;
-        let estimate = self.estimate;
-        Facts { attribution: &record.attribution, model: &record.asked.model, provider, stream, estimate }
+        let (estimate, output) = (self.estimate, self.output);
+        Facts { attribution: &record.attribution, model: &record.asked.model, provider, stream, estimate, output }
     }
 
     fn taken(&mut self, taken: Result<Hold, Denied>) -> Result<Hold, Fault> {
@@ -114,22 +135,11 @@ impl Admission {
     }
 }
 
-/// What the call may use: by what the team's calls for the model needed, and by the bound that the call or its first
-/// target's model has.
-fn estimate(
-    snapshot: &Snapshot,
-    living: &Living,
-    record: &Record,
-    weight: Weight,
-    (peek, plan): (&Peek, &Plan),
-) -> Estimate {
-    let of_model = plan.targets.first().and_then(|target| {
-        let upstream = snapshot.upstreams.get(&target.provider)?;
-        let row = upstream.price.find(&snapshot.catalogue, &target.model, living.clock.now())?;
-        row.limits().output_max.map(u64::from)
-    });
-    let output_max = peek.output_tokens_max.into_iter().chain(of_model).min();
+/// What the call may use: by what the team's calls for the model needed, and by the bound that the call or its targets'
+/// models have.
+fn estimate(living: &Living, record: &Record, weight: Weight, peek: &Peek, output_max: Option<u64>) -> Estimate {
     let learned = living.lessons.estimate(&record.attribution.team, &record.asked.model, weight, output_max);
+    let learned = learned.times(peek.answers.unwrap_or(1).max(1));
     match record.asked.operation {
         // Whatever a request says, a chat may use some of each.
         Operation::Chat => learned.at_least_one(),

@@ -28,6 +28,9 @@ pub const ERROR_CODE: HeaderName = HeaderName::from_static("x-tallygate-error-co
 /// What the target's dialect could not express; comma-separated.
 pub const LOSSES: HeaderName = HeaderName::from_static("x-tallygate-losses");
 
+/// The bound on output to which the request was lowered, as its limits had no room for more: `output_tokens=N`.
+pub const CLAMPED: HeaderName = HeaderName::from_static("x-tallygate-clamped");
+
 /// Longest value of the losses header, in bytes; the ledger has them all.
 const LOSSES_BYTES_MAX: usize = 1024;
 
@@ -121,6 +124,13 @@ fn short(span: Duration) -> String {
         (0, 0, seconds) => format!("{seconds}s"),
         (0, minutes, seconds) => format!("{minutes}m{seconds}s"),
         (hours, minutes, seconds) => format!("{hours}h{minutes}m{seconds}s"),
+    }
+}
+
+/// Adds the bound to which the output of each answer was lowered, if it was.
+pub(crate) fn put_clamped(headers: &mut HeaderMap, output_tokens: Option<u64>) {
+    if let Some(output_tokens) = output_tokens {
+        headers.insert(CLAMPED, text(format!("output_tokens={output_tokens}")));
     }
 }
 

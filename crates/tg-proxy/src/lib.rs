@@ -16,6 +16,7 @@ pub mod looks;
 pub mod meter;
 mod models;
 mod outcome;
+mod output;
 mod patient;
 mod prepare;
 mod recognise;

@@ -142,13 +142,14 @@ impl Trial<'_> {
         if self.must_estimate() {
             return self.estimated_count(settlement);
         }
-        let prepared = prepare(self.outgoing, self.aim, provider)?;
+        let mut prepared = prepare(self.outgoing, self.aim, provider)?;
         self.check_losses(&prepared)?;
         let price = provider.price_by(prepared.road);
         self.check_price(&price)?;
         let proof = self.proof(provider, settlement).await?;
         // Last: whoever waits for credentials takes no room from others, and what cannot leave takes none at all.
         settlement.admit_try(&self.aim.target.provider)?;
+        self.clamp(&mut prepared, settlement)?;
         let losses = prepared.losses.iter().map(ToString::to_string).collect();
         let leaving = Leaving {
             target: &self.aim.target,
@@ -202,6 +203,19 @@ impl Trial<'_> {
         let request = count::decode_request(caller, facts, self.outgoing.body)?;
         settlement.lost(vec![Loss::changed("input_tokens").to_string()]);
         Ok(Delivery::Own(caller, count::encode_reply(caller, count::estimate(&request))))
+    }
+
+    /// Lowers the request's bound on output to what the caller's limits have room for.
+    fn clamp(&self, prepared: &mut Prepared, settlement: &mut Settlement) -> Result<(), Fault> {
+        settlement.clamped_to(None);
+        let most = settlement.output_bound().filter(|_| self.outgoing.call.operation == Operation::Chat);
+        let Some(most) = most else { return Ok(()) };
+        let clamped = prepared.spoken.clamp_output(&prepared.body, &self.aim.target.model, most)?;
+        if let Some(clamped) = clamped {
+            prepared.body = clamped.body;
+            settlement.clamped_to(Some(clamped.output_tokens));
+        }
+        Ok(())
     }
 
     fn check_losses(&self, prepared: &Prepared) -> Result<(), Fault> {

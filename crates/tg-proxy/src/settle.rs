@@ -54,6 +54,8 @@ struct Draft {
     weight: Weight,
     price: PriceBasis,
     admission: Admission,
+    /// The bound on output to which the last try was lowered.
+    clamped: Option<u64>,
     /// What became of the try that the record's `served` names, once it has failed.
     failed: Option<Failed>,
     /// What holds if the caller leaves; `None` where the call then ends.
@@ -128,6 +130,7 @@ impl Settlement {
             weight: Weight::default(),
             price: PriceBasis { scope: None, unknown: UnknownPrice::AllowAndFlag },
             admission: Admission::default(),
+            clamped: None,
             failed: None,
             absence: Absence::of(&snapshot.streams),
             ticket: None,
@@ -228,6 +231,34 @@ impl Settlement {
         let Draft { snapshot, worker, record, admission, failed, .. } = &mut **draft;
         let earlier = failed.as_ref().map(|failed| Used::from(&failed.counts.usage));
         admission.begin_try((snapshot, &worker.living), record, provider, earlier)
+    }
+
+    /// Output tokens that the call may make at most, where its own bound is to be lowered.
+    pub(crate) fn output_bound(&self) -> Option<u64> {
+        self.0.as_deref().and_then(|draft| draft.admission.output_bound())
+    }
+
+    /// Output tokens that the call's stream may make before it must take [more](Self::extend_output).
+    pub(crate) fn output_granted(&self) -> Option<u64> {
+        self.0.as_deref().and_then(|draft| draft.admission.output_granted())
+    }
+
+    /// Takes up to `wanted` more output tokens for the stream; answers how many.
+    pub(crate) fn extend_output(&mut self, wanted: u64) -> u64 {
+        let Some(draft) = &mut self.0 else { return 0 };
+        draft.admission.extend(&draft.worker.living, wanted)
+    }
+
+    /// The bound of each answer was lowered to this for the try that is about to leave.
+    pub(crate) fn clamped_to(&mut self, output_tokens: Option<u64>) {
+        if let Some(draft) = &mut self.0 {
+            draft.clamped = output_tokens;
+        }
+    }
+
+    /// To which the bound of each answer was lowered.
+    pub(crate) fn clamped(&self) -> Option<u64> {
+        self.0.as_deref().and_then(|draft| draft.clamped)
     }
 
     /// How the limits of the call stand, for the caller.

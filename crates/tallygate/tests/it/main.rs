@@ -25,6 +25,7 @@ mod matrix;
 mod metadata;
 mod migration;
 mod operations;
+mod output;
 mod policies;
 mod process;
 mod profiles;

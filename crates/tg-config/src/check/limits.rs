@@ -1,10 +1,11 @@
 //! Limits: what they bound, and whether what they name is there.
 
 use super::Findings;
-use crate::document::{Document, Limit, Team};
-use crate::grammar::{Dimension, Name, Pattern};
+use crate::document::{Document, Limit, LimitOutput, Team};
+use crate::grammar::{Allowance, Dimension, Name, Pattern};
 use crate::nearest::propose;
 use crate::problem::{Path, Problem};
+use std::num::NonZeroU32;
 
 pub(super) fn check(document: &Document, found: &mut Findings) {
     let list = Path::root().member("limits");
@@ -34,9 +35,34 @@ fn bounds(limit: &Limit, path: &Path, found: &mut Findings) {
     if limit.burst.is_some() && !has_rate {
         found.add(path.member("burst"), "has no rate to be of", "remove it, or add a rate, as in `requests: 600/m`");
     }
+    output(limit, bounds_output, path, found);
     if limit.reserve != crate::document::Reserve::default() && !bounds_output {
         let hint = "remove it, or add `output_tokens` or `tokens`";
         found.add(path.member("reserve"), "has no output tokens to be of", hint);
+    }
+}
+
+/// Fewest output tokens that OpenAI takes as a bound (Responses).
+const OUTPUT_MIN: u32 = 16;
+
+fn output(limit: &Limit, bounds_output: bool, path: &Path, found: &mut Findings) {
+    let lowers = limit.output != LimitOutput::Refuse;
+    if lowers && !bounds_output {
+        let hint = "remove it, or add `output_tokens` or `tokens`";
+        found.add(path.member("output"), "has no output tokens to be of", hint);
+    }
+    let Some(least) = limit.output_min.map(NonZeroU32::get) else { return };
+    let path = path.member("output_min");
+    if !lowers {
+        found.add(path, "has no meaning where nothing is clamped or cut", "remove it, or add `output: clamp`");
+    } else if least < OUTPUT_MIN {
+        let message = format!("{least} is less than the {OUTPUT_MIN} output tokens that providers take as a bound");
+        found.add(path, message, format!("write {OUTPUT_MIN} or more, or remove it (256)"));
+    } else if let Some(amount) = [limit.output_tokens, limit.tokens].into_iter().flatten().map(Allowance::amount).min()
+        && u64::from(least) > amount
+    {
+        let message = format!("{least} is more than the limit ever lets through ({amount})");
+        found.add(path, message, "write less, or allow more");
     }
 }
 

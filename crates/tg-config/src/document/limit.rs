@@ -43,6 +43,13 @@ pub struct Limit {
     /// How many output tokens are reserved for a call before it is sent.
     #[serde(default)]
     pub reserve: Reserve,
+    /// What happens with a call that allows more output (`max_tokens`, else the model's own bound) than there is room for.
+    #[serde(default)]
+    pub output: LimitOutput,
+    /// Fewest output tokens for each answer that `clamp` and `cut` let a call go on with: at least 16, as providers take
+    /// no less. Absent: 256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_min: Option<NonZeroU32>,
     /// What happens with a call for which there is no room.
     #[serde(default)]
     pub mode: LimitMode,
@@ -91,6 +98,20 @@ pub enum Reserve {
     Usual,
     /// All that the call allows (`max_tokens`, else the model's own bound).
     Most,
+}
+
+/// What happens with a call that allows more output than a limit has room for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitOutput {
+    /// It is sent as it is if there is room for what `reserve` says, and refused otherwise.
+    #[default]
+    Refuse,
+    /// Its bound on output is lowered to what there is room for, before it is sent.
+    Clamp,
+    /// A stream takes more as it grows, and is ended (reason: length) where there is no more room. What does not stream,
+    /// or reasons out of sight, is clamped.
+    Cut,
 }
 
 /// What happens with a call for which there is no room.

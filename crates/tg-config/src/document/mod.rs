@@ -16,7 +16,7 @@ pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredent
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
 pub use iam::{AwsIdentity, AwsRole, CallerIdentity, WebIdentity, sts_url};
 pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
-pub use limit::{Limit, LimitMode, LimitScope, Reserve};
+pub use limit::{Limit, LimitMode, LimitOutput, LimitScope, Reserve};
 pub use listen::{Admin, Listen, Store, Tls};
 pub use pricing::{Ceiling, Pricing, UnknownPrice};
 pub use provider::{

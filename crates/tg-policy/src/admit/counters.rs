@@ -3,6 +3,7 @@
 use super::Used;
 use super::bucket::{Bucket, Rate};
 use super::limit::{Bound, Measure, Mode, Size, Standing};
+use super::output::{OutputAsk, OutputKind};
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher};
@@ -72,7 +73,16 @@ pub(super) struct Ask<'a> {
     pub(super) mode: Mode,
     pub(super) key: Key,
     pub(super) bound: Bound,
+    /// Besides output.
     pub(super) units: u64,
+    pub(super) output: OutputAsk,
+}
+
+impl Ask<'_> {
+    /// What is taken where the call makes so much output at most.
+    fn units_with(&self, output_most: u64) -> u64 {
+        self.units.saturating_add(self.output.wanted.min(output_most))
+    }
 }
 
 /// A bound that has no room for a call.
@@ -91,11 +101,42 @@ pub(super) struct Full {
 #[derive(Debug, Default)]
 #[must_use]
 pub struct Hold {
-    items: Vec<(Key, Measure, u64)>,
+    items: Vec<Taken>,
     standings: Vec<Standing>,
+    bound: Option<u64>,
+    granted: Option<u64>,
+}
+
+/// What was taken of one count.
+#[derive(Debug)]
+struct Taken {
+    key: Key,
+    measure: Measure,
+    units: u64,
+    /// More of it is taken as the call's output grows.
+    grows: bool,
 }
 
 impl Hold {
+    /// Output tokens that the call may make at most, where its own bound is to be lowered: all answers together.
+    #[must_use]
+    pub const fn output_bound(&self) -> Option<u64> {
+        self.bound
+    }
+
+    /// Output tokens that the call's stream may make before it must be [extended](Counters::extend); `None` where
+    /// nothing is taken step by step.
+    #[must_use]
+    pub const fn output_granted(&self) -> Option<u64> {
+        self.granted
+    }
+
+    /// With the bound, where there is one, no larger than `most`, and only if it says more than is so anyway.
+    pub(super) fn bounded(mut self, most: u64, binds: impl Fn(&u64) -> bool) -> Self {
+        self.bound = self.bound.map(|bound| bound.min(most)).filter(binds);
+        self
+    }
+
     /// What was left of each bound when the call was let through.
     #[must_use]
     pub fn standings(&self) -> &[Standing] {
@@ -151,6 +192,19 @@ impl Cell {
             Self::Bucket(bucket, _) => bucket.has(units),
             Self::Going { now, most } => now.saturating_add(units) <= *most,
         }
+    }
+
+    /// What is left.
+    fn room(&self) -> u64 {
+        match self {
+            Self::Bucket(bucket, _) => bucket.remaining(),
+            Self::Going { now, most } => most.saturating_sub(*now),
+        }
+    }
+
+    /// How many output tokens there is room for. A call that needs more than ever fits gets the fewest it can do with.
+    fn output_room(&self, ask: &Ask<'_>) -> u64 {
+        self.room().saturating_sub(ask.units).max(ask.output.least)
     }
 
     fn take(&mut self, units: u64) {
@@ -245,26 +299,57 @@ impl Counters {
     pub(super) fn reserve(&self, asks: &[Ask<'_>], now: Duration) -> Result<Hold, Full> {
         let mut table = self.lock();
         let places: Vec<Key> = asks.iter().map(|ask| table.place(ask, self, now)).collect();
-        let fulls: Vec<Option<Full>> = asks.iter().zip(&places).map(|(ask, key)| table.full(ask, *key)).collect();
+        let bound = table.output_bound(asks, &places);
+        let fulls: Vec<Option<Full>> =
+            asks.iter().zip(&places).map(|(ask, key)| table.full(ask, *key, bound)).collect();
         table.count_refusals(asks, &fulls);
         let enforced = asks.iter().zip(&fulls).filter(|(ask, _)| ask.mode == Mode::Enforce);
         // Of several, the one that opens last: then there is room in all.
         if let Some(full) = enforced.filter_map(|(_, full)| *full).max_by_key(|full| full.wait) {
             return Err(full);
         }
-        let mut hold = Hold { items: Vec::with_capacity(asks.len()), standings: Vec::with_capacity(asks.len()) };
+        let bound = bound.map(|(room, least)| room.max(least));
+        let fits = bound.unwrap_or(u64::MAX);
+        let mut hold = Hold { bound, items: Vec::with_capacity(asks.len()), ..Hold::default() };
         for ((ask, key), full) in asks.iter().zip(places).zip(fulls) {
             // A bound that only observes is not run into debt: it shall say what it would do if it were in force.
             let (None, Some(kept)) = (full, table.cells.get_mut(&key)) else { continue };
-            let units = kept.cell.needed(ask.units);
+            let grows = ask.output.kind == OutputKind::Stepwise && ask.mode == Mode::Enforce;
+            let output = if grows { fits.min(kept.cell.output_room(ask)) } else { fits };
+            let units = kept.cell.needed(ask.units_with(output));
             kept.cell.take(units);
             kept.holds = kept.holds.saturating_add(1);
-            hold.items.push((key, ask.bound.measure, units));
+            hold.items.push(Taken { key, measure: ask.bound.measure, units, grows });
+            if grows {
+                let granted = ask.output.wanted.min(output);
+                hold.granted = Some(hold.granted.map_or(granted, |least| least.min(granted)));
+            }
             if ask.mode == Mode::Enforce {
                 hold.standings.push(kept.cell.standing(ask.bound.measure));
             }
         }
         Ok(hold)
+    }
+
+    /// Takes up to `wanted` more output tokens for a stream that is held by `holds` together, of all that grows the same.
+    /// Answers how many: what is left where that is less, or none.
+    pub fn extend<'a>(&self, holds: impl IntoIterator<Item = &'a mut Hold>, wanted: u64, now: Duration) -> u64 {
+        let mut growing: Vec<&mut Taken> =
+            holds.into_iter().flat_map(|hold| &mut hold.items).filter(|taken| taken.grows).collect();
+        let mut table = self.lock();
+        let mut granted = if growing.is_empty() { 0 } else { wanted };
+        for taken in &growing {
+            let Some(kept) = table.cells.get_mut(&taken.key) else { continue };
+            let size = kept.cell.size();
+            kept.cell.look(size, now);
+            granted = granted.min(kept.cell.room());
+        }
+        for taken in &mut growing {
+            let Some(kept) = table.cells.get_mut(&taken.key) else { continue };
+            kept.cell.take(granted);
+            taken.units = taken.units.saturating_add(granted);
+        }
+        granted
     }
 
     /// Ends a hold: calls at a time are given back, and tokens set right by what was really used. `None`: nothing came of
@@ -274,7 +359,7 @@ impl Counters {
             return;
         }
         let mut table = self.lock();
-        for (key, measure, taken) in hold.items {
+        for Taken { key, measure, units: taken, .. } in hold.items {
             let Some(kept) = table.cells.get_mut(&key) else { continue };
             kept.holds = kept.holds.saturating_sub(1);
             let size = kept.cell.size();
@@ -370,13 +455,30 @@ impl Table {
         });
     }
 
-    fn full(&self, ask: &Ask<'_>, key: Key) -> Option<Full> {
+    /// How much output there is room for in all that bound it, and the fewest that it must be; `None` where nothing does.
+    fn output_bound(&self, asks: &[Ask<'_>], places: &[Key]) -> Option<(u64, u64)> {
+        let clamping = asks.iter().zip(places).filter(|(ask, _)| {
+            ask.output.kind == OutputKind::Clamped && ask.output.wanted > 0 && ask.mode == Mode::Enforce
+        });
+        let rooms =
+            clamping.filter_map(|(ask, key)| Some((self.cells.get(key)?.cell.output_room(ask), ask.output.least)));
+        rooms.reduce(|(room, least), (other, of_other)| (room.min(other), least.max(of_other)))
+    }
+
+    /// Whether a bound has no room for a call whose output is bounded so.
+    fn full(&self, ask: &Ask<'_>, key: Key, bound: Option<(u64, u64)>) -> Option<Full> {
         let cell = self.cells.get(&key)?.cell;
-        let needed = cell.needed(ask.units);
+        let (most, least) = bound.unwrap_or((u64::MAX, 0));
+        let units = match ask.output.kind {
+            OutputKind::Fixed => ask.units_with(most.max(least)),
+            OutputKind::Clamped => ask.units.saturating_add(least.max(ask.output.least)),
+            OutputKind::Stepwise => ask.units.saturating_add(ask.output.least),
+        };
+        let needed = cell.needed(units);
         let full = || Full {
             limit: ask.limit,
             size: ask.bound.size,
-            units: ask.units,
+            units,
             standing: cell.standing(ask.bound.measure),
             wait: cell.wait(needed),
         };

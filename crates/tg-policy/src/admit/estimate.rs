@@ -48,6 +48,14 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// The same, with so many times the output: of a call that wants several answers.
+    #[must_use]
+    pub fn times(self, answers: u64) -> Self {
+        let [output_usual, output_most] =
+            [self.output_usual, self.output_most].map(|tokens| tokens.saturating_mul(answers));
+        Self { output_usual, output_most, ..self }
+    }
+
     /// The same, with at least one token of each kind.
     #[must_use]
     pub fn at_least_one(self) -> Self {

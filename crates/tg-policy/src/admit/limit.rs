@@ -1,7 +1,8 @@
 //! Limits as configured: which calls each is for, what it counts apart, and how much it lets through.
 
 use super::counters::{Ask, Counters, Hold, Key};
-use super::{Denied, Estimate, Rate, denied};
+use super::output::OutputAsk;
+use super::{Denied, Estimate, OutputFacts, Rate, Shortage, denied};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -138,6 +139,8 @@ pub struct Limit {
     pub bounds: Vec<Bound>,
     /// How output is reserved.
     pub reserve: Reserve,
+    /// What happens where there is less room for output than a call allows.
+    pub shortage: Shortage,
     /// Whether it refuses.
     pub mode: Mode,
 }
@@ -155,6 +158,8 @@ pub struct Facts<'a> {
     pub stream: bool,
     /// What it may use.
     pub estimate: Estimate,
+    /// What else matters of its output.
+    pub output: OutputFacts,
 }
 
 /// How much of one bound was left when a call was let through.
@@ -231,16 +236,20 @@ fn reserve(limits: &[Limit], facts: &Facts<'_>, counters: &Counters, now: Durati
     let mut asks = Vec::new();
     for (number, limit) in limits.iter().enumerate().filter(|(_, limit)| limit.is_for(facts)) {
         for bound in &limit.bounds {
-            if let Some(units) = limit.units(bound.measure, facts) {
+            if let Some((units, output)) = limit.units(bound.measure, facts) {
                 let key = limit.key(bound.measure, facts, counters);
-                asks.push(Ask { limit: number, name: &limit.name, mode: limit.mode, key, bound: *bound, units });
+                let (name, mode) = (&limit.name, limit.mode);
+                asks.push(Ask { limit: number, name, mode, key, bound: *bound, units, output });
             }
         }
     }
     if asks.is_empty() {
         return Ok(Hold::default());
     }
-    counters.reserve(&asks, now).map_err(|full| denied(limits, &full))
+    let hold = counters.reserve(&asks, now).map_err(|full| denied(limits, &full))?;
+    // What is as large as the call's own bound, or its model's, need not be said.
+    let binds = |bound: &u64| !facts.output.is_bounded || *bound < facts.estimate.output_most;
+    Ok(hold.bounded(facts.estimate.output_most, binds))
 }
 
 impl Limit {
@@ -263,22 +272,23 @@ impl Limit {
             && tag.as_ref().is_none_or(|wanted| booked.tags.iter().any(|tag| pattern::matches(wanted, tag)))
     }
 
-    /// What a call takes of a measure; `None` where the measure does not count it.
-    fn units(&self, measure: Measure, facts: &Facts<'_>) -> Option<u64> {
+    /// What a call takes of a measure besides output, and of output; `None` where the measure does not count it.
+    fn units(&self, measure: Measure, facts: &Facts<'_>) -> Option<(u64, OutputAsk)> {
         let Estimate { input, output_usual, output_most } = facts.estimate;
-        let output = match self.reserve {
+        let wanted = match self.reserve {
             Reserve::Usual => output_usual,
             Reserve::Most => output_most,
         };
-        let tokens = match measure {
-            Measure::Requests | Measure::Calls => return Some(1),
-            Measure::Streams => return facts.stream.then_some(1),
-            Measure::InputTokens => input,
-            Measure::OutputTokens => output,
-            Measure::Tokens => input.saturating_add(output),
+        let output = OutputAsk::new(self.shortage, facts.output, wanted, output_most);
+        let (units, output) = match measure {
+            Measure::Requests | Measure::Calls => return Some((1, OutputAsk::NONE)),
+            Measure::Streams => return facts.stream.then_some((1, OutputAsk::NONE)),
+            Measure::InputTokens => (input, OutputAsk::NONE),
+            Measure::OutputTokens => (0, output),
+            Measure::Tokens => (input, output),
         };
         // Operations that use no tokens are not held up by who used many.
-        (tokens > 0).then_some(tokens)
+        (units > 0 || output.wanted > 0).then_some((units, output))
     }
 
     /// Which of a limit's counts a call is counted in. What a call does not have counts as one value of its own.

@@ -7,11 +7,13 @@ mod bucket;
 mod counters;
 mod estimate;
 mod limit;
+mod output;
 
 pub use bucket::Rate;
 pub use counters::{Counters, Hold};
 pub use estimate::{Estimate, Lessons};
 pub use limit::{Bound, Dimension, Facts, Limit, Limits, Measure, Mode, Reserve, Scope, Size, Standing};
+pub use output::{OutputFacts, Shortage};
 
 use crate::admit::counters::Full;
 use tg_kernel::fault::{Class, Fault, Origin, Retry};

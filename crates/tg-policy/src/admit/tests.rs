@@ -1,7 +1,8 @@
 //! Limits against what they promise: all or nothing, counted apart, given back, in words that help.
 
 use super::{
-    Bound, Counters, Dimension, Estimate, Facts, Hold, Limit, Limits, Measure, Mode, Rate, Reserve, Scope, Size, Used,
+    Bound, Counters, Dimension, Estimate, Facts, Hold, Limit, Limits, Measure, Mode, OutputFacts, Rate, Reserve, Scope,
+    Shortage, Size, Used,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ fn limit(name: &str, each: &[Dimension], bounds: &[(Measure, u64)]) -> Limit {
         each: each.to_vec(),
         bounds: bounds.iter().map(bound).collect(),
         reserve: Reserve::Usual,
+        shortage: Shortage::Refuse,
         mode: Mode::Enforce,
     }
 }
@@ -38,7 +40,7 @@ fn booked(team: &str, key: &str, tags: &[&str]) -> Attribution {
 
 fn facts(attribution: &Attribution) -> Facts<'_> {
     let estimate = Estimate { input: 100, output_usual: 50, output_most: 500 };
-    Facts { attribution, model: "m", provider: None, stream: false, estimate }
+    Facts { attribution, model: "m", provider: None, stream: false, estimate, output: OutputFacts::default() }
 }
 
 struct Bench {
@@ -333,6 +335,138 @@ proptest! {
                     level = (level + 2 * back).min(800);
                 }
             }
+        }
+    }
+}
+
+fn with_output(shortage: Shortage, reserve: Reserve, measure: Measure, amount: u64) -> Limit {
+    Limit { shortage, reserve, ..limit("l", &[], &[(measure, amount)]) }
+}
+
+fn asking<'a>(attribution: &'a Attribution, output: OutputFacts) -> Facts<'a> {
+    Facts { output, ..facts(attribution) }
+}
+
+#[test]
+fn a_call_that_allows_more_than_is_left_is_clamped_to_what_is_left_and_holds_no_more() {
+    let red = booked("red", "k", &[]);
+    let bounded = OutputFacts { is_bounded: true, ..OutputFacts::default() };
+    // The call needs 100 of input, and allows 500 of output.
+    for (measure, amount, reserve, bound, left) in [
+        (Measure::OutputTokens, 1_000, Reserve::Most, None, 500),
+        (Measure::OutputTokens, 300, Reserve::Most, Some(300), 0),
+        (Measure::OutputTokens, 300, Reserve::Usual, Some(300), 250),
+        (Measure::Tokens, 300, Reserve::Most, Some(200), 0),
+        (Measure::Tokens, 120, Reserve::Most, Some(20), 0),
+        (Measure::InputTokens, 300, Reserve::Most, None, 200),
+    ] {
+        let bench = Bench::of([with_output(Shortage::Clamp { least: 16 }, reserve, measure, amount)]);
+        let hold = bench.admit(&asking(&red, bounded), 0).unwrap();
+        assert_eq!((hold.output_bound(), hold.output_granted()), (bound, None), "{measure:?} {amount}");
+        assert_eq!(hold.standings()[0].remaining, left, "{measure:?} {amount} {reserve:?}");
+        bench.counters.settle(hold, None, Duration::ZERO);
+    }
+    let unknown = Bench::of([with_output(Shortage::Clamp { least: 16 }, Reserve::Most, Measure::OutputTokens, 10_000)]);
+    let hold = unknown.admit(&asking(&red, OutputFacts::default()), 0).unwrap();
+    assert_eq!(hold.output_bound(), Some(500), "what has no bound of its own gets the one that is reserved");
+    unknown.counters.settle(hold, None, Duration::ZERO);
+}
+
+#[test]
+fn less_output_than_is_of_use_is_refused_in_words_that_say_what_is_missing() {
+    let red = booked("red", "k", &[]);
+    for (output, needed) in [
+        (OutputFacts::default(), 200),
+        (OutputFacts { least: 150, ..OutputFacts::default() }, 250),
+        (OutputFacts { further_answers: 1, ..OutputFacts::default() }, 300),
+    ] {
+        let bench =
+            Bench::of([with_output(Shortage::Clamp { least: 100 }, Reserve::Most, Measure::Tokens, needed - 1), {
+                Limit { name: "large".into(), ..with_output(Shortage::Refuse, Reserve::Usual, Measure::Tokens, 9_000) }
+            }]);
+        // Once not whole, the limit is not let run into debt.
+        let hold = bench.admit(&Facts { estimate: Estimate { input: 1, ..Estimate::default() }, ..facts(&red) }, 0);
+        let fault = bench.admit(&asking(&red, output), 0).unwrap_err();
+        let words = format!("This call needs about {needed}, {} are left.", needed - 2);
+        assert!(fault.message.contains(&words), "{}", fault.message);
+        bench.counters.settle(hold.unwrap(), None, Duration::ZERO);
+    }
+    let strict = Limit {
+        name: "strict".into(),
+        ..with_output(Shortage::Clamp { least: 90 }, Reserve::Most, Measure::OutputTokens, 400)
+    };
+    let tight = with_output(Shortage::Clamp { least: 16 }, Reserve::Most, Measure::OutputTokens, 60);
+    let bench = Bench::of([strict, tight]);
+    let first = bench.admit(&asking(&red, OutputFacts { is_bounded: true, ..OutputFacts::default() }), 0);
+    assert_eq!(first.as_ref().unwrap().output_bound(), Some(90), "a full bucket gives what the strictest asks for");
+    assert!(bench.admit(&facts(&red), 0).is_err());
+    bench.counters.settle(first.unwrap(), None, Duration::ZERO);
+}
+
+#[test]
+fn a_stream_takes_more_step_by_step_until_nothing_is_left_and_all_comes_back() {
+    let red = booked("red", "k", &[]);
+    let streaming = OutputFacts { can_cut: true, ..OutputFacts::default() };
+    let cut = Shortage::Cut { least: 16 };
+    let bench = Bench::of([
+        with_output(cut, Reserve::Usual, Measure::Tokens, 400),
+        Limit { name: "o".into(), ..with_output(cut, Reserve::Usual, Measure::OutputTokens, 170) },
+    ]);
+    let mut one = bench.admit(&asking(&red, streaming), 0).unwrap();
+    assert_eq!((one.output_granted(), one.output_bound()), (Some(50), None));
+    let mut other = bench.admit(&asking(&red, streaming), 0).unwrap();
+    let extend = |hold: &mut Hold, wanted| bench.counters.extend([hold], wanted, Duration::ZERO);
+    assert_eq!(extend(&mut one, 50), 50);
+    assert_eq!(extend(&mut other, 100), 20, "what the tighter one has left");
+    assert_eq!(extend(&mut one, 1), 0);
+    bench.counters.settle(other, Some(Used { input: 100, output: 30 }), Duration::ZERO);
+    assert_eq!(extend(&mut one, 100), 40, "what the other did not use");
+    bench.counters.settle(one, Some(Used { input: 100, output: 140 }), Duration::ZERO);
+    let last = bench.admit(&asking(&red, streaming), 0).unwrap_err();
+    assert!(last.message.contains("This call needs about 116, 30 are left"), "{}", last.message);
+    // What does not show all that it makes is clamped, and holds all of it.
+    let bench = Bench::of([with_output(cut, Reserve::Usual, Measure::OutputTokens, 170)]);
+    let hold = bench.admit(&facts(&red), 0).unwrap();
+    assert_eq!((hold.output_bound(), hold.output_granted(), hold.standings()[0].remaining), (Some(170), None, 0));
+    bench.counters.settle(hold, None, Duration::ZERO);
+}
+
+#[test]
+fn a_limit_that_only_observes_bounds_no_output() {
+    let red = booked("red", "k", &[]);
+    for shortage in [Shortage::Clamp { least: 16 }, Shortage::Cut { least: 16 }] {
+        let watching =
+            Limit { mode: Mode::Observe, ..with_output(shortage, Reserve::Most, Measure::OutputTokens, 100) };
+        let bench = Bench::of([watching]);
+        let hold = bench.admit(&asking(&red, OutputFacts { can_cut: true, ..OutputFacts::default() }), 0).unwrap();
+        assert_eq!((hold.output_bound(), hold.output_granted()), (None, None));
+        bench.counters.settle(hold, None, Duration::ZERO);
+    }
+}
+
+proptest! {
+    /// Streams that are extended against one limit never hold, together, more than there is.
+    #[test]
+    fn streams_never_hold_more_than_there_is(
+        amount in 100u64..5_000,
+        steps in proptest::collection::vec((0usize..4, 1u64..600), 1..80),
+    ) {
+        let red = booked("red", "k", &[]);
+        let bench = Bench::of([with_output(Shortage::Cut { least: 16 }, Reserve::Usual, Measure::OutputTokens, amount)]);
+        let streaming = OutputFacts { can_cut: true, ..OutputFacts::default() };
+        let mut streams: Vec<(Hold, u64)> = (0..4)
+            .filter_map(|_| bench.admit(&asking(&red, streaming), 0).ok())
+            .map(|hold| { let granted = hold.output_granted().unwrap(); (hold, granted) })
+            .collect();
+        for (stream, wanted) in steps {
+            let count = streams.len();
+            if let Some((hold, held)) = streams.get_mut(stream % count.max(1)) {
+                *held += bench.counters.extend([hold], wanted, Duration::ZERO);
+            }
+            prop_assert!(streams.iter().map(|(_, held)| held).sum::<u64>() <= amount);
+        }
+        for (hold, held) in streams {
+            bench.counters.settle(hold, Some(Used { input: 0, output: held }), Duration::ZERO);
         }
     }
 }

@@ -6,8 +6,10 @@ use tg_dialect::dialect::{StreamDecoder, StreamEncoder};
 use tg_dialect::dialects::bedrock_invoke::Rewrap;
 use tg_dialect::tap::{Summary, Tap};
 use tg_dialect::tool_names::ToolNames;
+use tg_kernel::chat::{Stop, StopReason};
 use tg_kernel::event::Event;
 use tg_kernel::fault::Fault;
+use tg_kernel::usage::Usage;
 
 /// How a streamed answer travels. Chosen once, when the upstream's head arrives.
 pub(crate) enum Lane {
@@ -40,6 +42,11 @@ impl Relay {
         self.passed.drain(..).try_for_each(|piece| self.tail.pass(piece, out))?;
         self.told = self.tap.summary().failed;
         Ok(())
+    }
+
+    /// Ends a frame that has begun; false where its framing cannot.
+    pub(crate) fn break_off(&mut self, out: &mut Vec<Bytes>) -> bool {
+        self.tail.break_off(out)
     }
 
     /// What is held back goes on only if it is the rest of a whole answer, or an error that lacks no more than its
@@ -75,6 +82,36 @@ impl Transcode {
         Self { decoder, encoder, names, events: Vec::new(), buffer: BytesMut::new(), summary: Summary::default() }
     }
 
+    /// Takes the next bytes of the upstream and appends what becomes of their events, up to the first that `keep` does not
+    /// let pass. Answers whether it let all of them pass.
+    ///
+    /// # Errors
+    /// As [`Lane::pass`].
+    pub(crate) fn pass_while(
+        &mut self,
+        chunk: &[u8],
+        mut keep: impl FnMut(&Event) -> bool,
+        out: &mut Vec<Bytes>,
+    ) -> Result<bool, Fault> {
+        let read = self.decoder.decode(chunk, &mut self.events);
+        let kept = self.events.iter().position(|event| !keep(event));
+        self.events.truncate(kept.unwrap_or(self.events.len()));
+        self.encode_events(out);
+        if kept.is_some() {
+            return Ok(false);
+        }
+        self.summary.failed |= read.is_err();
+        read.map(|()| true)
+    }
+
+    /// Appends the end of an answer that has reached its length.
+    pub(crate) fn end_at_length(&mut self, usage: &Usage, out: &mut BytesMut) {
+        let stop = Stop { reason: StopReason::MaxTokens, ..Stop::default() };
+        for event in [Event::Usage((*usage).into()), Event::Finish(stop), Event::End] {
+            self.encoder.encode(&event, out);
+        }
+    }
+
     fn encode_events(&mut self, out: &mut Vec<Bytes>) {
         for event in &mut self.events {
             self.summary.observe(event);
@@ -98,12 +135,7 @@ impl Lane {
             Self::Relay(relay) => relay.pass(chunk, out)?,
             Self::Rewrap(rewrap) => rewritten(out, |buffer| rewrap.pass(&chunk, buffer))?,
             Self::Transcode(transcode) => {
-                let read = transcode.decoder.decode(&chunk, &mut transcode.events);
-                transcode.encode_events(out);
-                if let Err(fault) = read {
-                    transcode.summary.failed = true;
-                    return Err(fault);
-                }
+                transcode.pass_while(&chunk, |_| true, out)?;
             }
         }
         Ok(())

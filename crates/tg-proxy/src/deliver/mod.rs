@@ -1,11 +1,14 @@
 //! Handing an answer over: whole, as it comes, or a provider's refusal as it is.
 
+mod allowance;
+mod bounded;
 pub(crate) mod lane;
 mod plain;
 pub(crate) mod stream;
 mod tail;
 
 use crate::answer;
+use crate::deliver::bounded::Bounded;
 use crate::flow::fault_response;
 use crate::linger::Unheard;
 use crate::outcome::Counts;
@@ -20,6 +23,7 @@ use hyper::body::Incoming;
 use lane::{InboundEnd, Lane, Relay, Transcode, truncated};
 use std::time::Duration;
 use stream::{Parts, StreamBody};
+use tg_dialect::cut::Cutter;
 use tg_dialect::dialect::ReplyFacts;
 use tg_dialect::dialects::bedrock_invoke::Rewrap;
 use tg_dialect::dialects::inbound;
@@ -150,6 +154,7 @@ impl Pending {
                 answer::put_served(&mut headers, served, record.timing.overhead_us);
             }
         }
+        answer::put_clamped(&mut headers, settlement.clamped());
         answer::put_standings(&mut headers, self.caller.family(), &settlement.standings());
         headers
     }
@@ -197,9 +202,19 @@ impl Pending {
         respond(status, headers, OutBody::stream(self.into_body(lane, streams, settlement)))
     }
 
+    /// The bound of the stream, where its output is taken step by step.
+    fn bounded(&self, settlement: &Settlement) -> Option<Bounded> {
+        let granted = settlement.output_granted()?;
+        let transcoded = self.prepared.road.mode == Mode::Transcode;
+        let cutter = (!transcoded).then(|| Cutter::new(self.prepared.road.dialect, self.caller, &self.facts));
+        Some(Bounded::new(granted, cutter))
+    }
+
     /// The streamed answer itself.
     pub(crate) fn into_body(self: Box<Self>, lane: Lane, streams: Streams, settlement: Settlement) -> StreamBody {
+        let bounded = self.bounded(&settlement);
         StreamBody::new(Parts {
+            bounded,
             upstream: self.body,
             lane,
             end: InboundEnd { dialect: inbound(self.caller), id: self.facts.id },

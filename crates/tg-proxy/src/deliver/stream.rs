@@ -1,6 +1,7 @@
 //! A streamed answer on its way: polled by the connection, no task and no queue between provider and caller.
 
 use crate::answer;
+use crate::deliver::bounded::{Bounded, Passage};
 use crate::deliver::lane::{InboundEnd, Lane, truncated};
 use crate::outcome::{Counts, draining};
 use crate::settle::{Closing, Settlement};
@@ -14,6 +15,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tg_kernel::chat::StopReason;
 use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::record::{Cost, Ending};
 use tg_net::BoxError;
@@ -40,6 +42,7 @@ enum Last {
 struct Flow {
     upstream: Incoming,
     lane: Lane,
+    bounded: Option<Bounded>,
     end: InboundEnd,
     /// `None` once it is settled.
     settlement: Option<Settlement>,
@@ -67,10 +70,22 @@ enum Step {
     Stopped,
 }
 
+/// How an answer ended that did not fail.
+enum Ended {
+    Whole,
+    /// The gateway has to end it: its output may use no more.
+    Cut,
+}
+
+/// Booked for an answer that was ended at its length.
+const OUTPUT_CUT: &str = "output_cut";
+
 /// The parts of a streamed answer.
 pub(crate) struct Parts {
     pub(crate) upstream: Incoming,
     pub(crate) lane: Lane,
+    /// Where the output is taken step by step.
+    pub(super) bounded: Option<Bounded>,
     pub(crate) end: InboundEnd,
     pub(crate) settlement: Settlement,
     pub(crate) wants_trailers: bool,
@@ -89,6 +104,7 @@ impl StreamBody {
         let flow = Flow {
             upstream: parts.upstream,
             lane: parts.lane,
+            bounded: parts.bounded,
             end: parts.end,
             settlement: Some(parts.settlement),
             wants_trailers: parts.wants_trailers,
@@ -120,19 +136,21 @@ impl Flow {
     }
 
     /// Takes a step: what it brings goes to `out`. `None` while the answer goes on, else how it ended.
-    fn advance(&mut self, step: Step, out: &mut Vec<Bytes>) -> Option<Result<(), Fault>> {
+    fn advance(&mut self, step: Step, out: &mut Vec<Bytes>) -> Option<Result<Ended, Fault>> {
         match step {
             Step::Bytes(bytes) => {
-                if let Err(fault) = self.lane.pass(bytes, out) {
-                    return Some(Err(fault));
-                }
+                let passage = self.pass(bytes, out);
                 if let Some(settlement) = &mut self.settlement
                     && !out.is_empty()
                     && self.lane.summary().content_seen
                 {
                     settlement.first_token();
                 }
-                None
+                match passage {
+                    Ok(Passage::Open) => None,
+                    Ok(Passage::Cut) => Some(Ok(Ended::Cut)),
+                    Err(fault) => Some(Err(fault)),
+                }
             }
             Step::Silence => {
                 if !self.lane.is_inside() {
@@ -140,24 +158,50 @@ impl Flow {
                 }
                 None
             }
-            Step::Closed => Some(self.lane.close(out)),
+            Step::Closed => Some(self.close(out)),
             // The answer was whole; its provider only forgot to hang up, or did it rudely.
-            Step::TooLong | Step::Broken(_) | Step::Stopped if self.lane.summary().complete => {
-                Some(self.lane.close(out))
-            }
+            Step::TooLong | Step::Broken(_) | Step::Stopped if self.lane.summary().complete => Some(self.close(out)),
             Step::TooLong => Some(Err(idle_too_long())),
             Step::Stopped => Some(Err(draining())),
             Step::Broken(error) => Some(Err(truncated().caused_by(error))),
         }
     }
 
+    fn pass(&mut self, bytes: Bytes, out: &mut Vec<Bytes>) -> Result<Passage, Fault> {
+        match &mut self.bounded {
+            Some(bounded) => bounded.pass(bytes, &mut self.lane, self.settlement.as_mut(), out),
+            None => self.lane.pass(bytes, out).map(|()| Passage::Open),
+        }
+    }
+
+    fn close(&mut self, out: &mut Vec<Bytes>) -> Result<Ended, Fault> {
+        if let Some(bounded) = &mut self.bounded {
+            bounded.close(&mut self.lane, out)?;
+        }
+        self.lane.close(out).map(|()| Ended::Whole)
+    }
+
+    /// Ends an answer that may use no more: the provider is left with the flow.
+    fn cut(&mut self, out: &mut Vec<Bytes>) -> (bool, Option<Cost>) {
+        let (Some(bounded), Some(mut settlement)) = (&mut self.bounded, self.settlement.take()) else {
+            return (true, None);
+        };
+        let weight = settlement.weight();
+        let told = bounded.end(&mut self.lane, weight, &self.end, out);
+        let summary = self.lane.summary();
+        settlement.learned(Some(StopReason::MaxTokens), summary.tier);
+        let counts = bounded.counts(summary, weight);
+        let closing = Closing { ending: Ending::Truncated, status: 200, fault: Some(OUTPUT_CUT), counts };
+        (told, Some(settlement.close(closing)))
+    }
+
     /// Ends the flow: what is left to send goes to `out`, the call is settled.
-    fn finish(mut self, end: Result<(), Fault>, out: &mut Vec<Bytes>) -> Option<Last> {
-        let fault = end.err();
-        let told = fault.as_ref().is_none_or(|fault| self.lane.fault(fault, &self.end, out));
-        let cut = fault.is_some() || self.lane.summary().failed;
-        let ending = if cut { Ending::Truncated } else { Ending::Ok };
-        let cost = self.settle(ending, fault.map(|f| f.code).or(cut.then_some("upstream_error_event")));
+    fn finish(mut self, end: Result<Ended, Fault>, out: &mut Vec<Bytes>) -> Option<Last> {
+        let (told, cost) = match end {
+            Ok(Ended::Cut) => self.cut(out),
+            Ok(Ended::Whole) => self.conclude(None, out),
+            Err(fault) => self.conclude(Some(fault), out),
+        };
         if !told {
             return Some(Last::Break);
         }
@@ -167,11 +211,22 @@ impl Flow {
         Some(Last::Trailers(trailers))
     }
 
+    /// Settles an answer that has ended by itself, or failed. Answers whether the caller could be told of it.
+    fn conclude(&mut self, fault: Option<Fault>, out: &mut Vec<Bytes>) -> (bool, Option<Cost>) {
+        let told = fault.as_ref().is_none_or(|fault| self.lane.fault(fault, &self.end, out));
+        let cut = fault.is_some() || self.lane.summary().failed;
+        let ending = if cut { Ending::Truncated } else { Ending::Ok };
+        (told, self.settle(ending, fault.map(|f| f.code).or(cut.then_some("upstream_error_event"))))
+    }
+
     /// Settles with what was seen so far; only the first time counts.
     fn settle(&mut self, ending: Ending, fault: Option<&'static str>) -> Option<Cost> {
         let mut settlement = self.settlement.take()?;
         let summary = self.lane.summary();
-        let counts = Counts::of(summary, settlement.weight());
+        let mut counts = Counts::of(summary, settlement.weight());
+        if let Some(bounded) = &self.bounded {
+            counts = bounded.bound(counts, summary);
+        }
         settlement.learned(summary.stop, summary.tier);
         Some(settlement.close(Closing { ending, status: 200, fault, counts }))
     }
@@ -185,14 +240,14 @@ impl Flow {
                 match ready!(self.poll_step(cx)) {
                     Step::Bytes(bytes) if bytes.len() as u64 <= left => {
                         left -= bytes.len() as u64;
-                        if self.lane.pass(bytes, &mut sink).is_err() {
+                        if !matches!(self.pass(bytes, &mut sink), Ok(Passage::Open)) {
                             return Poll::Ready(());
                         }
                         sink.clear();
                     }
                     Step::Silence => {}
                     Step::Closed => {
-                        drop(self.lane.close(&mut sink));
+                        drop(self.close(&mut sink));
                         return Poll::Ready(());
                     }
                     Step::Bytes(_) | Step::TooLong | Step::Broken(_) | Step::Stopped => return Poll::Ready(()),

@@ -1,0 +1,137 @@
+//! A stream whose output is taken step by step: frames go on while there is room, then it is ended at its length.
+//!
+//! Steps are taken at once, from the memory of this process. A counter that stands elsewhere would be asked where
+//! [`Bounded::pass`] asks now; while its answer is awaited, nothing more of the upstream is read.
+
+use crate::deliver::allowance::Allowance;
+use crate::deliver::lane::{InboundEnd, Lane};
+use crate::outcome::Counts;
+use crate::settle::Settlement;
+use bytes::{Bytes, BytesMut};
+use tg_dialect::cut::{Cutter, weigh_event};
+use tg_dialect::tap::Summary;
+use tg_kernel::fault::Fault;
+use tg_kernel::peek::{BYTES_PER_TOKEN, Weight};
+use tg_kernel::usage::{Usage, UsageSource};
+
+/// How a stream goes on after some bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Passage {
+    Open,
+    /// There is no room for what comes next: it is to be ended.
+    Cut,
+}
+
+/// The bound of one stream.
+pub(super) struct Bounded {
+    allowance: Allowance,
+    /// Of streams that are not transcoded.
+    cutter: Option<Cutter>,
+    /// What the provider made that did not go on, as it was too much.
+    dropped: u64,
+}
+
+impl Bounded {
+    /// Of a stream for which so many output tokens are taken as it begins.
+    pub(super) fn new(granted: u64, cutter: Option<Cutter>) -> Self {
+        Self { allowance: Allowance::new(granted), cutter, dropped: 0 }
+    }
+
+    /// Takes the next bytes of the upstream and appends the caller's, as far as there is room.
+    ///
+    /// # Errors
+    /// As [`Lane::pass`].
+    pub(super) fn pass(
+        &mut self,
+        chunk: Bytes,
+        lane: &mut Lane,
+        settlement: Option<&mut Settlement>,
+        out: &mut Vec<Bytes>,
+    ) -> Result<Passage, Fault> {
+        let Self { allowance, cutter, dropped } = self;
+        let mut settlement = settlement;
+        let mut more = |wanted| settlement.as_deref_mut().map_or(0, |settlement| settlement.extend_output(wanted));
+        let mut spend = |tokens, allowance: &mut Allowance| {
+            let fits = allowance.spend(tokens, &mut more);
+            if !fits {
+                *dropped = tokens;
+            }
+            fits
+        };
+        if let Lane::Transcode(transcode) = lane {
+            let whole = transcode.pass_while(&chunk, |event| spend(weigh_event(event), allowance), out)?;
+            return Ok(if whole { Passage::Open } else { Passage::Cut });
+        }
+        let Some(cutter) = cutter else { return lane.pass(chunk, out).map(|()| Passage::Open) };
+        cutter.push(&chunk);
+        while let Some(piece) = cutter.next_piece()? {
+            if !spend(piece.tokens, allowance) {
+                return Ok(Passage::Cut);
+            }
+            cutter.passed();
+            lane.pass(piece.bytes, out)?;
+            // The provider's own counts hold where they are larger; once the answer is whole there is nothing to keep.
+            let summary = lane.summary();
+            let reported = summary.usage.output_tokens;
+            if summary.stop.is_none() && reported > allowance.used() && !spend(reported - allowance.used(), allowance) {
+                return Ok(Passage::Cut);
+            }
+        }
+        Ok(Passage::Open)
+    }
+
+    /// The upstream closed: what is left goes to the lane.
+    ///
+    /// # Errors
+    /// As [`Lane::pass`].
+    pub(super) fn close(&mut self, lane: &mut Lane, out: &mut Vec<Bytes>) -> Result<(), Fault> {
+        let rest = self.cutter.as_mut().map(Cutter::rest).unwrap_or_default();
+        if rest.is_empty() { Ok(()) } else { lane.pass(rest, out) }
+    }
+
+    /// Ends the stream at its length. False where the caller's framing cannot end what has begun.
+    pub(super) fn end(&mut self, lane: &mut Lane, weight: Weight, end: &InboundEnd, out: &mut Vec<Bytes>) -> bool {
+        let usage = self.usage(lane.summary(), weight);
+        let mut buffer = BytesMut::new();
+        if let Lane::Relay(relay) = lane
+            && !relay.break_off(out)
+        {
+            return false;
+        }
+        match (&mut *lane, &mut self.cutter) {
+            (Lane::Transcode(transcode), _) => transcode.end_at_length(&usage, &mut buffer),
+            (_, Some(cutter)) => cutter.end(&usage, &mut buffer),
+            (_, None) => end.dialect.encode_stream_fault(&crate::deliver::lane::truncated(), end.id, &mut buffer),
+        }
+        if !buffer.is_empty() {
+            out.push(buffer.freeze());
+        }
+        true
+    }
+
+    /// What is booked for a stream that was cut: what the provider reported, else an estimate, which is no more than was
+    /// taken.
+    pub(super) fn counts(&self, summary: &Summary, weight: Weight) -> Counts {
+        Counts { usage: self.usage(summary, weight), source: UsageSource::Estimated }
+    }
+
+    /// An estimate of any other end, which is no more than was taken either.
+    pub(super) fn bound(&self, counts: Counts, summary: &Summary) -> Counts {
+        if counts.source != UsageSource::Estimated {
+            return counts;
+        }
+        let estimated = counts.usage.output_tokens.min(self.allowance.granted());
+        let output_tokens = estimated.max(summary.usage.output_tokens);
+        Counts { usage: Usage { output_tokens, ..counts.usage }, ..counts }
+    }
+
+    fn usage(&self, summary: &Summary, weight: Weight) -> Usage {
+        let mut usage = summary.usage;
+        if usage.total_input_tokens() == 0 {
+            usage.input_tokens = weight.tokens();
+        }
+        let made = self.allowance.used().saturating_add(self.dropped).div_ceil(BYTES_PER_TOKEN);
+        usage.output_tokens = usage.output_tokens.max(made.min(self.allowance.granted()));
+        usage
+    }
+}

@@ -1,0 +1,54 @@
+//! What is known of a call's output before it is sent: its bound, and whether all of it can be seen in its stream.
+
+use crate::living::Living;
+use crate::snapshot::Snapshot;
+use std::sync::Arc;
+use tg_catalog::{Ability, Row};
+use tg_dialect::dialects::bedrock_converse::ModelFamily;
+use tg_kernel::dialect::Operation;
+use tg_kernel::peek::Peek;
+use tg_kernel::record::Record;
+use tg_kernel::target::Target;
+use tg_policy::admit::OutputFacts;
+use tg_policy::route::Plan;
+
+/// Most output tokens of one answer: the call's own bound, or that of the target's model which allows most; `None` where
+/// neither is known.
+pub(crate) fn most(snapshot: &Snapshot, living: &Living, (peek, plan): (&Peek, &Plan)) -> Option<u64> {
+    let of_model = |target: &Target| row(snapshot, living, target)?.limits().output_max.map(u64::from);
+    // Any of them may serve it: the largest counts, and one that is not known is larger than any.
+    let of_models = plan.targets.iter().map(of_model).try_fold(0, |most, bound| Some(bound?.max(most)));
+    peek.output_tokens_max.into_iter().chain(of_models.filter(|most| *most > 0)).min()
+}
+
+/// What limits want to know of it besides its size.
+pub(crate) fn facts(
+    snapshot: &Snapshot,
+    living: &Living,
+    record: &Record,
+    (peek, plan): (&Peek, &Plan),
+    most: Option<u64>,
+) -> OutputFacts {
+    let hidden = || {
+        plan.targets.iter().any(|target| reasons_out_of_sight(row(snapshot, living, target).as_deref(), target, peek))
+    };
+    OutputFacts {
+        is_bounded: most.is_some(),
+        can_cut: record.asked.operation == Operation::Chat && peek.stream && !hidden(),
+        least: peek.reasoning_tokens_max.map_or(0, |budget| budget.saturating_add(1)),
+        further_answers: peek.answers.unwrap_or(1).saturating_sub(1),
+    }
+}
+
+fn row(snapshot: &Snapshot, living: &Living, target: &Target) -> Option<Arc<Row>> {
+    let upstream = snapshot.upstreams.get(&target.provider)?;
+    upstream.price.find(&snapshot.catalogue, &target.model, living.clock.now())
+}
+
+/// Whether a model may make tokens that its stream does not show: vendors stream summaries of reasoning, or none of it.
+/// Claude reasons only where it is asked to; of other models that can, it is not known when they do.
+fn reasons_out_of_sight(row: Option<&Row>, target: &Target, peek: &Peek) -> bool {
+    let can = |ability| row.is_some_and(|row| row.can(ability));
+    let is_claude = target.model.starts_with("claude-") || ModelFamily::of(&target.model) == ModelFamily::Claude;
+    peek.reasons || can(Ability::AlwaysReasoning) || can(Ability::Reasoning) && !is_claude
+}
