@@ -159,6 +159,19 @@ mod tests {
     }
 
     #[test]
+    fn what_writes_no_text_has_no_bound() {
+        for (model, body) in [
+            ("amazon.titan-embed-text-v2:0", r#"{"inputText":"hi"}"#),
+            ("cohere.embed-multilingual-v3", r#"{"texts":["hi"]}"#),
+            ("amazon.nova-canvas-v1:0", r#"{"taskType":"TEXT_IMAGE"}"#),
+            ("stability.sd3-5-large-v1:0", r#"{"prompt":"a bicycle"}"#),
+            ("cohere.rerank-v3-5:0", r#"{"query":"hi","documents":[]}"#),
+        ] {
+            assert_eq!(BedrockInvoke.clamp_output(body.as_bytes(), model, 100).unwrap(), None, "{model}");
+        }
+    }
+
+    #[test]
     fn a_bound_that_would_break_the_request_is_refused() {
         let thinking = r#"{"max_tokens":9000,"thinking":{"type":"enabled","budget_tokens":2000}}"#;
         let fields = r#"{"additionalModelRequestFields":{"thinking":{"type":"enabled","budget_tokens":2000}}}"#;

@@ -19,7 +19,7 @@ pub enum Ending {
     Refused,
     /// The provider answered with an error, or could not be reached.
     ProviderError,
-    /// The answer was cut off, by the provider or by the gateway's end; the caller was told so.
+    /// The answer was cut off, by the provider, by a limit, or by the gateway's end; the caller was told so.
     Truncated,
     /// The caller left before the end.
     ClientGone,

@@ -327,11 +327,20 @@ async function old_auth(adapter, cell) {
   assert.equal(got.text, echo('Hi'));
 }
 
+/** Through a limit that has room for 600 output tokens each second, and ends streams that want more. */
+async function stream_cut(adapter, cell) {
+  adapter.model = `cut-${cell.provider}`;
+  const got = await adapter.ask([user('Go on [[sim: tokens=3000]]')], { stream: true });
+  assert.equal(got.finish, 'length');
+  assert.ok(got.text && got.text.length < 12000 && echo('Go on', 3000).startsWith(got.text), `text: ${got.text}`);
+  assert.ok(got.usage.output > 0 && got.usage.output < 3000, `output tokens: ${JSON.stringify(got.usage)}`);
+}
+
 const CHAT = {
   plain, stream, stream_torn, usage, system, multi_turn, tools, tools_parallel, tool_stream, tool_choice,
   tool_roundtrip, parameterless_tool, image, document, structured, thinking, thinking_stream, cache, stop_sequence,
   max_tokens, unknown_field, error_401, error_404_model, error_400, error_429, error_500, stream_error_mid,
-  stream_error_event, stream_truncated,
+  stream_error_event, stream_truncated, stream_cut,
 };
 const EMBED = { embeddings, error_401, error_404_model, error_400 };
 

@@ -246,6 +246,15 @@ def max_tokens(adapter, cell):
         same(got.usage["output"], 16, "output tokens")
 
 
+def stream_cut(adapter, cell):
+    """Through a limit that has room for 600 output tokens each second, and ends streams that want more."""
+    adapter.model = f"cut-{cell.get('provider')}"
+    got = adapter.ask([user("Go on [[sim: tokens=3000]]")], stream=True)
+    same(got.finish, "length", "finish")
+    truth(got.text and len(got.text) < 12000 and echo("Go on", 3000).startswith(got.text), f"text: {got.text!r}")
+    truth(0 < got.usage["output"] < 3000, f"output tokens: {got.usage}")
+
+
 def unknown_field(adapter, cell):
     same(adapter.ask([user("Hi")], extra={"x_probe": {"kept": True}}).text, echo("Hi"), "text")
 
@@ -368,7 +377,7 @@ CHAT = [
     plain, stream, stream_torn, usage, system, multi_turn, tools, tools_parallel, tool_stream, tool_choice,
     tool_roundtrip, parameterless_tool, image, document, structured, thinking, thinking_stream, cache, stop_sequence,
     max_tokens, unknown_field, error_401, error_404_model, error_400, error_429, error_500, stream_error_mid,
-    stream_error_event, stream_truncated,
+    stream_error_event, stream_truncated, stream_cut,
 ]
 BY_DIALECT = {
     "chat": [*CHAT, tool_choice_none, models],

@@ -76,6 +76,10 @@ const RATES: [Rates; 7] = [
     rates("openai_compatible", "local-embed", [7_057, 1, 7_057, 7_057, 7_057]),
 ];
 
+/// Of calls that a proof wants to be ended at their length.
+const LIMITS: &str = "limits:\n\
+    - { name: cut, for: { model: 'cut-*' }, each: [model], output_tokens: 600/s, output: cut, output_min: 16 }\n";
+
 const fn rates(provider: &'static str, model: &'static str, rates: [u64; 5]) -> Rates {
     let [input, output, cache_read, cache_write_5m, cache_write_1h] = rates;
     Rates { provider, model, input, output, cache_read, cache_write_5m, cache_write_1h }
@@ -237,6 +241,10 @@ fn document(sim: &Sim, prices: &Path) -> String {
         for model in [Some(offer.model), offer.embedding].into_iter().flatten() {
             text += &format!("- {{ name: '{model}', targets: [{{ provider: {} }}] }}\n", offer.provider);
         }
+        let Offer { provider, model, .. } = offer;
+        // What reasons out of sight is not cut but clamped.
+        let model = if provider == "openai" { "gpt-4.1" } else { model };
+        text += &format!("- {{ name: cut-{provider}, targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
     }
-    text
+    text + LIMITS
 }

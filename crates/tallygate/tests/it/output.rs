@@ -95,6 +95,14 @@ fn a_call_that_allows_less_than_is_left_is_sent_as_it_came() {
 }
 
 #[test]
+fn vectors_by_invoke_model_are_not_held_up_by_a_limit_that_clamps() {
+    let world = world("- { name: words, each: [key], output_tokens: 400/31d, output: clamp }\n");
+    let call = Call::post("/model/us.amazon.titan-embed-text-v2:0/invoke", json!({"inputText": "hi"}).to_string());
+    let (answer, _) = fresh(&world, &call.header("content-type", "application/json"));
+    assert_eq!((answer.status, answer.header("x-tallygate-clamped")), (200, ""), "{}", answer.text());
+}
+
+#[test]
 fn a_reasoning_budget_that_does_not_fit_is_refused_and_not_sent_broken() {
     let world = world("- { name: words, each: [key], output_tokens: 2k/31d, output: clamp }\n");
     let thinking = json!({"type": "enabled", "budget_tokens": 1500});
@@ -181,6 +189,35 @@ fn a_stream_for_which_nothing_is_left_ends_as_one_that_has_reached_its_length() 
     });
     let left = || world.sim.books.entries().iter().all(|entry| entry.output_emitted < 3_000).then_some(());
     until("every provider was left before its end", left);
+}
+
+#[test]
+fn a_stream_that_was_cut_or_left_leaves_no_phantom_refusal() {
+    let world = world("- { name: words, each: [key], output_tokens: 600/31d, output: cut }\n");
+    for leaves in [false, true] {
+        let key = world.issue(&world.new_key("red"));
+        let prompt = "[[sim: tokens=3000 delay=5ms]] much";
+        let call =
+            ask(Dialect::AnthropicMessages, Manner::Streamed, "on-anthropic", prompt).bearer(key.secret.expose());
+        let before = world.rows().len();
+        let mut running = call.open(world.address);
+        assert_eq!(running.status, 200);
+        running.piece();
+        if leaves {
+            drop(running);
+        } else {
+            running.whole();
+        }
+        let rows = until("its row", || Some(world.rows()).filter(|rows| rows.len() > before));
+        let row = rows.iter().max_by_key(|row| row.started_at).unwrap();
+        assert_eq!(row.ending, if leaves { Ending::ClientGone } else { Ending::Truncated });
+        let body = json!({"model": "on-anthropic", "max_tokens": 20,
+            "messages": [{"role": "user", "content": "[[sim: status=400]]"}]});
+        let probe = Call::post("/v1/messages", body.to_string()).header("anthropic-version", "2023-06-01");
+        let answer = probe.bearer(key.secret.expose()).send(world.address);
+        let left: u64 = answer.header("anthropic-ratelimit-output-tokens-remaining").parse().unwrap();
+        assert_eq!(left + 20 + row.usage.output_tokens, 600, "what was not used is back");
+    }
 }
 
 #[test]

@@ -31,6 +31,10 @@ const ABSENT: [(&str, Place); 10] = [
     ("moonshot", Place::Member("max_tokens")),
 ];
 
+/// Models that write no text: pictures, films, ranks. Vectors have a family of their own.
+const TEXTLESS: [&str; 7] =
+    ["amazon.nova-canvas", "amazon.nova-reel", "amazon.titan-image", "stability.", "luma.", "twelvelabs.", ".rerank-"];
+
 /// Under which names the families say how many answers they shall give.
 const ANSWERS: [&str; 3] = ["n", "num_generations", "numResults"];
 
@@ -56,6 +60,10 @@ pub(super) fn answers(members: &Members<'_>) -> Result<Option<u64>, Fault> {
 
 /// Lowers the bound of a body for `model`.
 pub(super) fn clamp(members: &Members<'_>, model: &str, most: u64) -> Result<Option<Clamped>, Fault> {
+    let family = family(model, members);
+    if family.is_embedding() || TEXTLESS.iter().any(|mark| model.contains(mark)) {
+        return Ok(None);
+    }
     let each = most / answers(members)?.unwrap_or(1).max(1);
     if each == 0 {
         return Err(clamp::no_room(
@@ -64,7 +72,7 @@ pub(super) fn clamp(members: &Members<'_>, model: &str, most: u64) -> Result<Opt
     }
     clamp::check_reasoning(members, each)?;
     let by_id = || ABSENT.iter().find(|(mark, _)| model.contains(mark)).map(|(_, place)| *place);
-    let absent = match family(model, members) {
+    let absent = match family {
         ModelFamily::Claude => Some(Place::Member("max_tokens")),
         ModelFamily::Nova => Some(Place::In("inferenceConfig", "maxTokens")),
         _ => by_id(),
