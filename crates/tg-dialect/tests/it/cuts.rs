@@ -206,4 +206,29 @@ proptest! {
             prop_assert_eq!(torn, cut(case.speaker, std::iter::once(&stream[..]), most), "{}", case.name);
         }
     }
+
+    #[test]
+    fn no_bytes_make_it_stumble(
+        at in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
+        share in 0_u64..100,
+    ) {
+        for (case, mut stream) in streams() {
+            for (place, byte) in &at {
+                let place = place.index(stream.len());
+                stream[place] = *byte;
+            }
+            let mut cutter = Cutter::new(case.speaker.dialect, case.speaker.dialect, &reply_facts());
+            cutter.push(&stream);
+            let (mut used, mut out) = (0, BytesMut::new());
+            while let Ok(Some(piece)) = cutter.next_piece() {
+                used += piece.tokens;
+                if used > stream.len() as u64 * share / 100 {
+                    break;
+                }
+                cutter.passed();
+            }
+            cutter.end(&USAGE, &mut out);
+            prop_assert!(!out.is_empty(), "{}", case.name);
+        }
+    }
 }

@@ -135,3 +135,63 @@ impl Bounded {
         usage
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Bounded, Passage};
+    use crate::deliver::lane::{InboundEnd, Lane, Relay};
+    use bytes::Bytes;
+    use serde_json::json;
+    use tg_dialect::cut::Cutter;
+    use tg_dialect::dialect::ReplyFacts;
+    use tg_dialect::dialects::{inbound, upstream};
+    use tg_kernel::clock::Timestamp;
+    use tg_kernel::dialect::Dialect;
+    use tg_kernel::ids::CallId;
+    use tg_kernel::peek::Weight;
+
+    const CHAT: Dialect = Dialect::OpenaiChat;
+
+    fn bounded(granted: u64) -> (Bounded, Lane, InboundEnd) {
+        let id = CallId::from_bytes([1; 16]);
+        let (model, created) = ("m".to_owned(), Timestamp::from_seconds(1));
+        let facts = ReplyFacts { id, model, created, include_usage: true };
+        let lane = Lane::Relay(Box::new(Relay::new(upstream(CHAT).tap(false), "text/event-stream")));
+        let end = InboundEnd { dialect: inbound(CHAT), id };
+        (Bounded::new(granted, Some(Cutter::new(CHAT, CHAT, &facts))), lane, end)
+    }
+
+    fn chunk(text: &str, counted: Option<u64>) -> Bytes {
+        let usage = counted.map(|tokens| json!({"prompt_tokens": 9, "completion_tokens": tokens}));
+        let choice = json!({"index": 0, "delta": {"content": text}, "finish_reason": null});
+        format!("data: {}\n\n", json!({"id": "c", "choices": [choice], "usage": usage})).into()
+    }
+
+    #[test]
+    fn running_counts_of_the_provider_hold_where_they_are_larger() {
+        let (mut bounded, mut lane, end) = bounded(100);
+        let mut out = Vec::new();
+        let mut pass = |bounded: &mut Bounded, lane: &mut Lane, counted| {
+            bounded.pass(chunk("ten bytes.", counted), lane, None, &mut out).unwrap()
+        };
+        assert_eq!(pass(&mut bounded, &mut lane, Some(40)), Passage::Open);
+        assert_eq!(pass(&mut bounded, &mut lane, None), Passage::Open);
+        assert_eq!(pass(&mut bounded, &mut lane, Some(101)), Passage::Cut);
+        let weight = Weight { text_bytes: 400, media: 0 };
+        let counts = bounded.counts(lane.summary(), weight);
+        assert_eq!((counts.usage.input_tokens, counts.usage.output_tokens), (9, 101), "what was reported is owed");
+        assert!(bounded.end(&mut lane, weight, &end, &mut out));
+        let text = String::from_utf8(out.concat()).unwrap();
+        assert!(text.contains(r#""finish_reason":"length""#) && text.ends_with("data: [DONE]\n\n"), "{text}");
+    }
+
+    #[test]
+    fn an_estimate_is_never_more_than_was_taken() {
+        let (mut bounded, mut lane, _) = bounded(30);
+        let mut out = Vec::new();
+        let large = chunk(&"x".repeat(1_000), None);
+        assert_eq!(bounded.pass(large, &mut lane, None, &mut out).unwrap(), Passage::Cut);
+        assert!(out.is_empty(), "what is too much does not go on");
+        assert_eq!(bounded.counts(lane.summary(), Weight::default()).usage.output_tokens, 30);
+    }
+}
