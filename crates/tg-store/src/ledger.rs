@@ -150,6 +150,8 @@ pub struct Figures {
     pub usage: Usage,
     /// What they cost.
     pub cost: Money,
+    /// What they would have cost at list price.
+    pub list_cost: Money,
     /// Calls of which some count was estimated.
     pub estimated_calls: u64,
     /// The cost of those.

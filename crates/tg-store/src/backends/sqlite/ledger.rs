@@ -1,5 +1,6 @@
 //! Rows of calls: one connection appends, others read.
 
+use super::sheets::Sheets;
 use super::{Database, Place, report, row};
 use crate::error::StoreError;
 use crate::ledger::{CallFilter, Report, ReportQuery};
@@ -13,29 +14,37 @@ pub(crate) struct CallWriter {
     connection: Connection,
     place: Place,
     insert: String,
+    sheets: Sheets,
 }
 
 impl CallWriter {
     pub(crate) fn open(database: &Database) -> Result<Self, StoreError> {
-        Ok(Self { connection: database.writer()?, place: database.place.clone(), insert: row::insert() })
+        let (connection, place) = (database.writer()?, database.place.clone());
+        Ok(Self { connection, place, insert: row::insert(), sheets: Sheets::default() })
     }
 
     pub(crate) fn append(&mut self, records: &[Record]) -> Result<usize, StoreError> {
-        append(&mut self.connection, &self.insert, records).map_err(|e| self.place.error(e))
+        let appended = self.try_append(records);
+        if appended.is_err() {
+            // Ids of a transaction that came to nothing are nobody's.
+            self.sheets = Sheets::default();
+        }
+        appended.map_err(|e| self.place.error(e))
     }
-}
 
-fn append(connection: &mut Connection, insert: &str, records: &[Record]) -> rusqlite::Result<usize> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut new = 0;
-    let mut statement = transaction.prepare_cached(insert)?;
-    for record in records {
-        row::bind(&mut statement, record)?;
-        new += statement.raw_execute()?;
+    fn try_append(&mut self, records: &[Record]) -> rusqlite::Result<usize> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut new = 0;
+        let mut statement = transaction.prepare_cached(&self.insert)?;
+        for record in records {
+            let rates_id = self.sheets.id(&transaction, record.cost.rates.as_ref())?;
+            row::bind(&mut statement, record, rates_id)?;
+            new += statement.raw_execute()?;
+        }
+        drop(statement);
+        transaction.commit()?;
+        Ok(new)
     }
-    drop(statement);
-    transaction.commit()?;
-    Ok(new)
 }
 
 /// A connection that only reads.
