@@ -1,7 +1,8 @@
 //! Rows of calls: one connection appends, others read.
 
 use super::sheets::Sheets;
-use super::{Database, Place, report, row};
+use super::{Database, Place, corrections, report, row};
+use crate::correction::Correction;
 use crate::error::StoreError;
 use crate::ledger::{CallFilter, Report, ReportQuery};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params_from_iter};
@@ -30,6 +31,21 @@ impl CallWriter {
             self.sheets = Sheets::default();
         }
         appended.map_err(|e| self.place.error(e))
+    }
+
+    pub(crate) fn correct(&mut self, corrections: &[Correction]) -> Result<usize, StoreError> {
+        // The ids that this batch may make are forgotten with it.
+        let mut sheets = Sheets::default();
+        let mut correct = || {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut new = 0;
+            for correction in corrections {
+                new += usize::from(corrections::append(&transaction, &mut sheets, correction)?);
+            }
+            transaction.commit()?;
+            Ok(new)
+        };
+        correct().map_err(|e| self.place.error(e))
     }
 
     fn try_append(&mut self, records: &[Record]) -> rusqlite::Result<usize> {
@@ -62,7 +78,29 @@ impl CallReader {
     pub(crate) fn report(&mut self, query: &ReportQuery) -> Result<Report, StoreError> {
         // One transaction, so that rows and totals speak of the same calls.
         let transaction = self.connection.transaction().map_err(|e| self.place.error(e))?;
-        report::run(&transaction, query).map_err(|e| self.place.error(e))
+        let mut found = report::run(&transaction, query).map_err(|e| self.place.error(e))?;
+        if !query.as_booked {
+            corrections::add_to(&transaction, query, &mut found).map_err(|e| self.place.error(e))?;
+        }
+        Ok(found)
+    }
+
+    pub(crate) fn corrections(&mut self, calls: &[CallId]) -> Result<Vec<Correction>, StoreError> {
+        let mut read = || {
+            let transaction = self.connection.transaction()?;
+            let mut found = Vec::new();
+            if corrections::made(&transaction)? > 0 {
+                for call in calls {
+                    found.append(&mut corrections::of(&transaction, *call)?);
+                }
+            }
+            Ok(found)
+        };
+        read().map_err(|e: rusqlite::Error| self.place.error(e))
+    }
+
+    pub(crate) fn corrections_made(&mut self) -> Result<u64, StoreError> {
+        corrections::made(&self.connection).map_err(|e| self.place.error(e))
     }
 
     pub(crate) fn calls(&mut self, filter: &CallFilter, limit: usize) -> Result<Vec<Record>, StoreError> {

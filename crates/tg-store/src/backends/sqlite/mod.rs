@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file for the directory and the ledger.
 
+mod corrections;
 mod directory;
 mod ledger;
 mod migrate;

@@ -39,7 +39,7 @@ const SUMS: &str = "count(*), \
         + coalesce(earlier_list_nanos, earlier_nanos) % 1000000000), 0)";
 
 /// What a dimension is in SQL. `tag.value` needs the tags joined in.
-const fn expression(dimension: Dimension) -> &'static str {
+pub(super) const fn expression(dimension: Dimension) -> &'static str {
     match dimension {
         Dimension::Team => "nullif(team, '')",
         Dimension::Project => "project",
@@ -173,7 +173,7 @@ fn groups_sql(by: &[Dimension], conditions: &Conditions) -> String {
     sql
 }
 
-fn label(row: &Row<'_>, column: usize, dimension: Dimension) -> rusqlite::Result<Option<String>> {
+pub(super) fn label(row: &Row<'_>, column: usize, dimension: Dimension) -> rusqlite::Result<Option<String>> {
     let (micros, length) = match dimension {
         Dimension::Day => (DAY_MICROS, "2026-11-24".len()),
         Dimension::Hour => (HOUR_MICROS, "2026-11-24T03".len()),
@@ -209,11 +209,12 @@ fn figures(row: &Row<'_>) -> rusqlite::Result<Figures> {
         ceiling_calls: count(16)?,
         unattributed_calls: count(17)?,
         unattributed_cost: money(18)?,
+        ..Figures::default()
     })
 }
 
 /// Money from whole dollars and the rest in nano-dollars.
-fn join(dollars: i64, rest: i64) -> Money {
+pub(super) fn join(dollars: i64, rest: i64) -> Money {
     let nanos = i128::from(dollars) * 1_000_000_000 + i128::from(rest);
     Money::from_nanos(i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX }))
 }
