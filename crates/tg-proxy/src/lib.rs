@@ -20,6 +20,7 @@ mod output;
 mod patient;
 mod prepare;
 mod recognise;
+pub mod rerate;
 mod send;
 mod settle;
 pub mod snapshot;

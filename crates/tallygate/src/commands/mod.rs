@@ -5,6 +5,7 @@ mod aws;
 mod certs;
 mod check;
 mod keys;
+mod prices;
 #[cfg(test)]
 mod reference;
 mod report;
@@ -38,6 +39,8 @@ enum Command {
     Demo(crate::demo::Demo),
     /// Show calls, tokens and cost from the ledger
     Report(report::Report),
+    /// Show prices, change your own, and correct what was booked
+    Prices(prices::Prices),
     /// Show and change teams
     Teams(teams::Teams),
     /// Make, show, rotate and revoke keys
@@ -67,6 +70,7 @@ impl Cli {
             Command::Check(check) => check.run(),
             Command::Demo(demo) => demo.run(),
             Command::Report(report) => report.run(),
+            Command::Prices(prices) => prices.run(),
             Command::Teams(teams) => teams.run(),
             Command::Keys(keys) => keys.run(),
             Command::Aws(aws) => aws.run(),

@@ -14,7 +14,7 @@ use tg_kernel::usage::{Usage, UsageSource};
 use tg_store::Store;
 
 /// `tallygate`, with nothing of the machine's own environment that could change what it does.
-fn tallygate(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn tallygate(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tallygate"));
     command.current_dir(folder).args(arguments).stdin(Stdio::null());
     for name in ["TALLYGATE_CONFIG", "TALLYGATE_ADMIN_TOKEN", "SSL_CERT_FILE"] {
@@ -28,14 +28,14 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// What a command prints, if it succeeds.
-fn good(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn good(folder: &Path, arguments: &[&str]) -> String {
     let Output { status, stdout, stderr } = tallygate(folder, arguments).output().unwrap();
     assert!(status.success(), "{arguments:?}: {}", text(&stderr));
     text(&stdout)
 }
 
 /// What a command complains about, if it fails with this status.
-fn bad(folder: &Path, arguments: &[&str], status: i32) -> String {
+pub(crate) fn bad(folder: &Path, arguments: &[&str], status: i32) -> String {
     let output = tallygate(folder, arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(status), "{arguments:?}: {}", text(&output.stdout));
     assert!(output.stdout.is_empty(), "{arguments:?}: {}", text(&output.stdout));
@@ -97,7 +97,7 @@ fn call(team: &str, project: Option<&str>, nanos: i64) -> Record {
         fault: None,
         usage: Usage { input_tokens: 1000, output_tokens: 200, ..Usage::default() },
         usage_source: UsageSource::Reported,
-        cost: Cost { amount: Money::from_nanos(nanos), pricing: Pricing::Priced, price: "v/row".into() },
+        cost: Cost::at_list(Money::from_nanos(nanos), Pricing::Priced, "v/row"),
         losses: Vec::new(),
         earlier: Vec::new(),
         timing: Timing::default(),

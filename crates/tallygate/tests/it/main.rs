@@ -27,6 +27,7 @@ mod migration;
 mod operations;
 mod output;
 mod policies;
+mod prices;
 mod process;
 mod profiles;
 mod proofs;
