@@ -49,6 +49,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
             output_rate: ceiling.output.picos_per_token(),
         }),
         limits: crate::limits::compile(&document.limits),
+        budgets: Arc::new(crate::budgets::compile(document)),
         bounds: Bounds {
             body_bytes_max: document.listen.body_bytes_max.as_usize(),
             body_idle: BODY_IDLE,

@@ -28,6 +28,9 @@ pub const ERROR_CODE: HeaderName = HeaderName::from_static("x-tallygate-error-co
 /// What the target's dialect could not express; comma-separated.
 pub const LOSSES: HeaderName = HeaderName::from_static("x-tallygate-losses");
 
+/// That the call went to a cheaper model: `budget=NAME`.
+pub const DOWNGRADED: HeaderName = HeaderName::from_static("x-tallygate-downgraded");
+
 /// Longest value of the losses header, in bytes; the ledger has them all.
 const LOSSES_BYTES_MAX: usize = 1024;
 
@@ -63,6 +66,9 @@ pub(crate) fn put_cost(headers: &mut HeaderMap, cost: &Cost) {
 /// Adds how the caller's limits stand, in the family's own words: those of the tightest bound of each kind. A provider's
 /// headers of the same names speak of the gateway's account, and go.
 pub(crate) fn put_standings(headers: &mut HeaderMap, family: Family, standings: &Standings) {
+    if let Some(budget) = &standings.downgraded {
+        headers.insert(DOWNGRADED, text(format!("budget={budget}")));
+    }
     if standings.of.is_empty() {
         return;
     }

@@ -22,4 +22,5 @@ mod recognise;
 mod send;
 mod settle;
 pub mod snapshot;
+mod spending;
 pub mod whois;

@@ -2,6 +2,7 @@
 
 mod address;
 mod allowance;
+mod money;
 mod name;
 mod network;
 mod quantity;
@@ -9,6 +10,7 @@ mod secret_ref;
 
 pub use address::{Address, BaseUrl, Host};
 pub use allowance::{Allowance, Dimension};
+pub use money::{Moment, Money, Percent, TimeZone};
 pub use name::{Name, Pattern};
 pub use network::Network;
 pub use quantity::{Keepalive, Period, Ratio, Size, TokenPrice};
@@ -46,6 +48,10 @@ pub(crate) fn refusal(grammar: &str, text: &str) -> Option<Refused> {
     match grammar {
         "allowance" => of::<Allowance>(text),
         "dimension" => of::<Dimension>(text),
+        "money" => of::<Money>(text),
+        "percent" => of::<Percent>(text),
+        "time_zone" => of::<TimeZone>(text),
+        "moment" => of::<Moment>(text),
         "address" => of::<Address>(text),
         "base_url" => of::<BaseUrl>(text),
         "name" => of::<Name>(text),

@@ -1,8 +1,8 @@
 //! Rows of calls: one connection appends, others read.
 
-use super::{Database, Place, report, row};
+use super::{Database, Place, report, row, spent};
 use crate::error::StoreError;
-use crate::ledger::{CallFilter, Report, ReportQuery};
+use crate::ledger::{CallFilter, Report, ReportQuery, SpentQuery, SpentRow};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params_from_iter};
 use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
@@ -54,6 +54,10 @@ impl CallReader {
         // One transaction, so that rows and totals speak of the same calls.
         let transaction = self.connection.transaction().map_err(|e| self.place.error(e))?;
         report::run(&transaction, query).map_err(|e| self.place.error(e))
+    }
+
+    pub(crate) fn spent(&mut self, query: &SpentQuery, each: &mut dyn FnMut(SpentRow)) -> Result<(), StoreError> {
+        spent::run(&self.connection, query, each).map_err(|e| self.place.error(e))
     }
 
     pub(crate) fn calls(&mut self, filter: &CallFilter, limit: usize) -> Result<Vec<Record>, StoreError> {

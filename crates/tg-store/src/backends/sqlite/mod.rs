@@ -5,6 +5,7 @@ mod ledger;
 mod migrate;
 mod report;
 mod row;
+mod spent;
 
 pub(crate) use directory::DirectoryTables;
 pub(crate) use ledger::{CallReader, CallWriter};

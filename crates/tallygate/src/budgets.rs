@@ -1,0 +1,70 @@
+//! From declared budgets to compiled ones.
+
+use crate::limits::dimension;
+use tg_config::document::{self, BudgetScope, BudgetWindow, Document};
+use tg_config::grammar::{Pattern, Percent, Period};
+use tg_kernel::calendar::{Unit, Zone};
+use tg_policy::admit::Scope;
+use tg_policy::admit::budget::{Budget, Budgets, OnExhausted, Window};
+
+/// Compiles the budgets of a document that has been checked.
+pub(crate) fn compile(document: &Document) -> Budgets {
+    Budgets::new(document.budgets.iter().map(|declared| budget(document, declared)).collect())
+}
+
+fn budget(document: &Document, declared: &document::Budget) -> Budget {
+    let zone = zone(document, declared);
+    Budget {
+        name: declared.name.shared(),
+        scope: scope(&declared.scope),
+        each: declared.each.iter().map(dimension).collect(),
+        amount: declared.amount.get(),
+        window: window(declared.window),
+        starts: declared.starts.as_ref().map(|starts| starts.at(&zone)),
+        zone,
+        warn_at: declared.warn_at.iter().copied().map(Percent::get).collect(),
+        on_exhausted: match &declared.on_exhausted {
+            document::OnExhausted::Refuse => OnExhausted::Refuse,
+            document::OnExhausted::AllowAndAlert => OnExhausted::AllowAndAlert,
+            document::OnExhausted::Downgrade(model) => OnExhausted::Downgrade(model.as_str().into()),
+        },
+    }
+}
+
+/// Its own, else that of the team that it names.
+fn zone(document: &Document, declared: &document::Budget) -> Zone {
+    let of_team = || {
+        let name = declared.scope.team.as_ref()?.as_str();
+        document.teams.iter().find(|team| team.name.as_str() == name)?.time_zone.as_ref()
+    };
+    declared.time_zone.as_ref().or_else(of_team).map(|zone| zone.zone().clone()).unwrap_or_default()
+}
+
+fn window(declared: BudgetWindow) -> Window {
+    match declared {
+        BudgetWindow::Day => Window::Calendar(Unit::Day),
+        BudgetWindow::Week => Window::Calendar(Unit::Week),
+        BudgetWindow::Month => Window::Calendar(Unit::Month),
+        BudgetWindow::Quarter => Window::Calendar(Unit::Quarter),
+        BudgetWindow::Year => Window::Calendar(Unit::Year),
+        BudgetWindow::Prepaid => Window::Prepaid,
+        BudgetWindow::Rolling(period) => Window::Rolling(hours(period)),
+    }
+}
+
+fn hours(period: Period) -> u32 {
+    u32::try_from(period.get().as_secs() / 3600).unwrap_or(u32::MAX)
+}
+
+fn scope(declared: &BudgetScope) -> Scope {
+    let text = |pattern: &Option<Pattern>| pattern.as_ref().map(|pattern| pattern.as_str().to_owned());
+    Scope {
+        team: text(&declared.team),
+        project: text(&declared.project),
+        environment: text(&declared.environment),
+        key: text(&declared.key),
+        model: text(&declared.model),
+        provider: None,
+        tag: text(&declared.tag),
+    }
+}
