@@ -1,11 +1,16 @@
-//! From declared budgets to compiled ones.
+//! Budgets: from declared to compiled ones, and from purses to what is shown of them.
 
 use crate::limits::dimension;
+use std::sync::Arc;
+use tg_admin::api::{self, BudgetPage};
 use tg_config::document::{self, BudgetScope, BudgetWindow, Document};
 use tg_config::grammar::{Pattern, Percent, Period};
 use tg_kernel::calendar::{Unit, Zone};
+use tg_kernel::clock::Timestamp;
 use tg_policy::admit::Scope;
-use tg_policy::admit::budget::{Budget, Budgets, OnExhausted, Window};
+use tg_policy::admit::budget::{Budget, Budgets, OnExhausted, PurseView, Purses, Window};
+use tg_store::StoreError;
+use tg_store::ledger::Ledger;
 
 /// Compiles the budgets of a document that has been checked.
 pub(crate) fn compile(document: &Document) -> Budgets {
@@ -67,4 +72,40 @@ fn scope(declared: &BudgetScope) -> Scope {
         provider: None,
         tag: text(&declared.tag),
     }
+}
+
+/// Purses as the admin interface answers them.
+pub(crate) fn page(purses: &[PurseView]) -> BudgetPage {
+    BudgetPage { budgets: purses.iter().map(shown).collect() }
+}
+
+fn shown(purse: &PurseView) -> api::Budget {
+    api::Budget {
+        name: purse.budget.to_string(),
+        of: purse.of.iter().cloned().collect(),
+        amount: purse.amount.into(),
+        spent: purse.spent.into(),
+        held: purse.held.into(),
+        left: purse.left().into(),
+        window: purse.window.clone(),
+        since: purse.since.into(),
+        resets_at: purse.resets_at.map(Into::into),
+        time_zone: purse.time_zone.clone(),
+        on_exhausted: match &purse.on_exhausted {
+            OnExhausted::Refuse => "refuse".to_owned(),
+            OnExhausted::Downgrade(model) => format!("downgrade: {model}"),
+            OnExhausted::AllowAndAlert => "allow_and_alert".to_owned(),
+        },
+    }
+}
+
+/// What is spent of the budgets of a document by the ledger alone: what calls hold is known to a running gateway.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn spent(document: &Document, ledger: &Ledger, now: Timestamp) -> Result<BudgetPage, StoreError> {
+    let purses = Purses::default();
+    purses.propose(Arc::new(compile(document)));
+    purses.load(now, |query, each| ledger.spent(query, each))?;
+    Ok(page(&purses.view(now)))
 }

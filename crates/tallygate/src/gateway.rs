@@ -229,6 +229,12 @@ fn sync_teams(directory: &Directory, loaded: &Loaded, clock: &dyn Clock) -> Resu
             tracing::warn!(limit = limit.name.as_str(), team, "a limit is for a team that does not exist");
         }
     }
+    for budget in &loaded.document.budgets {
+        let team = budget.scope.team.as_ref().filter(|team| team.is_exact()).map(|team| team.as_str());
+        if let Some(team) = team.filter(|team| directory.team(team).is_none()) {
+            tracing::warn!(budget = budget.name.as_str(), team, "a budget is for a team that does not exist");
+        }
+    }
     for role in loaded.document.identity.aws.iter().flat_map(|aws| &aws.roles) {
         if directory.team(role.team.as_str()).is_none() {
             tracing::warn!(

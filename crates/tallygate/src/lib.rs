@@ -9,6 +9,7 @@ mod demo;
 mod first_key;
 pub mod gateway;
 mod limits;
+pub mod notifier;
 mod paste;
 pub mod process;
 mod signals;

@@ -2,6 +2,7 @@
 
 use crate::admin::Admin;
 use crate::gateway::{Gateway, Surroundings};
+use crate::notifier::Notifier;
 use crate::paste::Reach;
 use crate::signals::{Signals, Wish};
 use crate::source::{Loaded, Source};
@@ -31,7 +32,9 @@ pub fn run(source: &Source, greet: impl FnOnce(String) -> Result<()>) -> Result<
         let mut signals = Signals::listen()?;
         let surroundings = Surroundings { roots: roots()? };
         let telemetry = Telemetry::start(&loaded, &surroundings.roots)?;
-        let gateway = Gateway::start(&loaded, &surroundings, telemetry.sinks())?;
+        let notifier = Notifier::start(&loaded, &surroundings.roots)?;
+        let sinks = telemetry.sinks().into_iter().chain([notifier.sink()]).collect();
+        let gateway = Gateway::start(&loaded, &surroundings, sinks)?;
         telemetry.watch(&gateway);
         let admin = admin::start(&loaded, &gateway, &telemetry)?;
         greet(greeting(&loaded, &gateway, source, admin.address)?)?;
@@ -39,9 +42,9 @@ pub fn run(source: &Source, greet: impl FnOnce(String) -> Result<()>) -> Result<
             tokio::select! {
                 wish = signals.next() => match wish {
                     Wish::End => break,
-                    Wish::Reload => reload(source, &gateway, &telemetry, &admin, &loaded.document),
+                    Wish::Reload => reload(source, &gateway, &telemetry, (&admin, &notifier), &loaded.document),
                 },
-                () = watch.changed() => reload(source, &gateway, &telemetry, &admin, &loaded.document),
+                () = watch.changed() => reload(source, &gateway, &telemetry, (&admin, &notifier), &loaded.document),
             }
         }
         tracing::info!("draining");
@@ -56,6 +59,9 @@ pub fn run(source: &Source, greet: impl FnOnce(String) -> Result<()>) -> Result<
         .await
         .context("the drain broke off")?;
         admin.stop().await;
+        if tokio::task::spawn_blocking(move || notifier.stop()).await.is_err() {
+            tracing::error!("the notifier did not end");
+        }
         telemetry.flush().await;
         tracing::info!(finished = drained.finished, cut = drained.cut, "drained");
         Ok(())
@@ -74,8 +80,15 @@ pub(crate) fn roots() -> Result<TrustedRoots> {
     }
 }
 
-fn reload(source: &Source, gateway: &Gateway, telemetry: &Telemetry, admin: &Admin, started: &Document) {
+fn reload(
+    source: &Source,
+    gateway: &Gateway,
+    telemetry: &Telemetry,
+    (admin, notifier): (&Admin, &Notifier),
+    started: &Document,
+) {
     let reloaded = source.load().and_then(|loaded| {
+        notifier.reload(&loaded)?;
         gateway.reload(&loaded)?;
         telemetry.reload(&loaded);
         admin.reload(&loaded);

@@ -2,6 +2,7 @@
 
 mod access;
 mod aws;
+mod budgets;
 mod certs;
 mod check;
 mod keys;
@@ -38,6 +39,8 @@ enum Command {
     Demo(crate::demo::Demo),
     /// Show calls, tokens and cost from the ledger
     Report(report::Report),
+    /// Show what is spent and left of budgets
+    Budgets(budgets::Budgets),
     /// Show and change teams
     Teams(teams::Teams),
     /// Make, show, rotate and revoke keys
@@ -67,6 +70,7 @@ impl Cli {
             Command::Check(check) => check.run(),
             Command::Demo(demo) => demo.run(),
             Command::Report(report) => report.run(),
+            Command::Budgets(budgets) => budgets.run(),
             Command::Teams(teams) => teams.run(),
             Command::Keys(keys) => keys.run(),
             Command::Aws(aws) => aws.run(),

@@ -21,8 +21,8 @@ pub(super) struct Purse {
     pub(super) until: Option<Timestamp>,
     pub(super) spent: Spent,
     pub(super) held: Money,
-    /// Of what somebody was told.
-    pub(super) told: BTreeSet<NoticeKind>,
+    /// Of what somebody was told, in which period: the window itself, or for a rolling one a time of its length.
+    pub(super) told: BTreeSet<(NoticeKind, i64)>,
 }
 
 impl Purse {

@@ -251,10 +251,14 @@ impl State {
     }
 
     fn tell(&mut self, kind: NoticeKind, budget: &Budget, ask: &PurseAsk, key: &str, at: Timestamp) {
-        let Some(purse) = self.purses.get_mut(key).filter(|purse| !purse.told.contains(&kind)) else { return };
-        purse.told.insert(kind);
+        let period = ask.hours.map_or(0, |hours| ask.hour.div_euclid(i64::from(hours.max(1))));
+        let new = |purse: &&mut Purse| !purse.told.contains(&(kind, period));
+        let Some(purse) = self.purses.get_mut(key).filter(new) else { return };
+        purse.told.retain(|(_, told)| period - told <= 1);
+        purse.told.insert((kind, period));
         self.figures.entry(Arc::clone(&budget.name)).or_default().notices += 1;
-        let ask = PurseAsk { key: key.to_owned(), ..ask.clone() };
+        let key = ask.hours.map_or_else(|| key.to_owned(), |_| format!("{key}@{period}"));
+        let ask = PurseAsk { key, ..ask.clone() };
         let notice = Notice::new(kind, budget, &ask, purse, at);
         if self.notices.len() < NOTICES_MAX {
             self.notices.push(notice);
