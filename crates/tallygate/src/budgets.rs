@@ -7,8 +7,10 @@ use tg_config::document::{self, BudgetScope, BudgetWindow, Document};
 use tg_config::grammar::{Pattern, Percent, Period};
 use tg_kernel::calendar::{Unit, Zone};
 use tg_kernel::clock::Timestamp;
+use tg_kernel::pattern;
 use tg_policy::admit::Scope;
 use tg_policy::admit::budget::{Budget, Budgets, OnExhausted, PurseView, Purses, Window};
+use tg_proxy::snapshot::Snapshot;
 use tg_store::StoreError;
 use tg_store::ledger::Ledger;
 
@@ -72,6 +74,34 @@ fn scope(declared: &BudgetScope) -> Scope {
         provider: None,
         tag: text(&declared.tag),
     }
+}
+
+/// What a writer of budgets may not expect: what nobody can price cannot be held up either, and so is refused.
+pub(crate) fn notes(document: &Document, snapshot: &Snapshot) -> Vec<String> {
+    let mut notes = Vec::new();
+    for model in document.models.iter().filter(|model| model.name.is_exact()) {
+        let policy = model.unknown_price.unwrap_or(document.pricing.unknown_price);
+        let name = model.name.as_str();
+        let bounds = |budget: &&Budget| {
+            budget.is_hard() && budget.scope.model.as_ref().is_none_or(|scope| pattern::matches(scope, name))
+        };
+        let Some(budget) = snapshot.budgets.list().iter().find(bounds) else { continue };
+        if policy != document::UnknownPrice::AllowAndFlag {
+            continue;
+        }
+        for target in &model.targets {
+            let served = target.model.as_deref().unwrap_or(name);
+            let Some(upstream) = snapshot.upstreams.get(target.provider.as_str()) else { continue };
+            if upstream.price.find(&snapshot.catalogue, served, Timestamp::from_micros(i64::MAX)).is_none() {
+                notes.push(format!(
+                    "budgets: no price is known for '{served}' at '{}', so calls for '{name}' that a budget bounds (as \
+                     '{}' may) are refused there; add the price, or set unknown_price: ceiling",
+                    target.provider, budget.name
+                ));
+            }
+        }
+    }
+    notes
 }
 
 /// Purses as the admin interface answers them.

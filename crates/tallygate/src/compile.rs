@@ -39,7 +39,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
         upstreams.insert(declared.name.shared(), Arc::new(upstream));
     }
     let Overridden { catalogue, jumps } = catalogue(document)?;
-    let notes = jumps.iter().map(|jump| format!("pricing.overrides: {jump}; is the unit right?")).collect();
+    let jumps = jumps.iter().map(|jump| format!("pricing.overrides: {jump}; is the unit right?"));
     let snapshot = Snapshot {
         upstreams,
         routes: routes(document),
@@ -59,6 +59,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
         trust: Arc::new(callers::trust(document)),
         witnesses: callers::witnesses(document),
     };
+    let notes = jumps.chain(crate::budgets::notes(document, &snapshot)).collect();
     Ok(Compiled { snapshot, notes })
 }
 

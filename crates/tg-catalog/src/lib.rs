@@ -15,6 +15,6 @@ pub use ability::{Abilities, Ability};
 pub use catalogue::{Catalogue, CatalogueError, Provenance};
 pub use name::undated;
 pub use overrides::{Overridden, OverrideProblem, PriceJump, parse_overrides};
-pub use price::{CostLine, CostLines, UnitKind, ceiling_cost, ceiling_estimate, cost_lines, price};
+pub use price::{CostLine, CostLines, UnitKind, ceiling_cost, ceiling_estimate, cost_lines, output_within, price};
 pub use row::{HIGHEST_RATE, Limits, ModelKind, RateSet, Rates, Row};
 pub use source::{Factor, RateSource, RowSource};

@@ -125,8 +125,23 @@ impl Spending {
             tag.worst(snapshot, self.bound, record)
         });
         let worst = worst.max().unwrap_or(Money::ZERO);
-        self.met = living.purses.reserve(record.id, &payer, record.started_at, worst)?;
-        Ok(())
+        let reserved = living.purses.reserve(record.id, &payer, record.started_at, worst);
+        self.met = *reserved.as_ref().unwrap_or(&false);
+        reserved.map(drop).map_err(|mut exhausted| {
+            exhausted.output_that_fits = self.output_within(exhausted.left, snapshot, record, plan);
+            exhausted
+        })
+    }
+
+    /// How many output tokens can be paid whichever of the targets serves; `None` where not one can.
+    fn output_within(&self, left: Money, snapshot: &Snapshot, record: &Record, plan: &Plan) -> Option<u64> {
+        let of_target = plan.targets.iter().filter_map(|target| {
+            let upstream = snapshot.upstreams.get(&target.provider)?;
+            let row = upstream.price.find(&snapshot.catalogue, &target.model, record.started_at)?;
+            let (input, _) = self.bound.tokens(Some(&row));
+            Some(tg_catalog::output_within(&row, ServiceTier::Default, input, left) / self.bound.answers.max(1))
+        });
+        of_target.min().filter(|tokens| *tokens > 0)
     }
 
     /// Makes sure that what is held is enough for a try, and for what `earlier` ones may be billed for.

@@ -280,7 +280,18 @@ fn several_answers_and_pictures_are_held_for() {
         let call = Call::post("/v1/chat/completions", body.to_string()).header("content-type", "application/json");
         world.send(&call)
     };
-    assert_eq!(code(&call(body(4))), (429, "budget_exhausted"), "four times 5000 at 2 USD a million");
+    let refused = call(body(4));
+    assert_eq!(code(&refused), (429, "budget_exhausted"), "four times 5000 at 2 USD a million");
+    let message = error(Dialect::OpenaiChat, &refused).1;
+    let fits: u64 = message.split("a bound of ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    let fitting = |output: u64| {
+        let mut body = body(4);
+        body["max_completion_tokens"] = json!(output);
+        call(body).status
+    };
+    assert_eq!(fitting(fits + 1), 429, "{message}");
+    assert_ne!(fitting(fits), 429, "it leaves, whatever the provider thinks of it: {message}");
+    settled(&world);
     let picture = json!([{"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]);
     let seen = json!({"model": "on-openai", "max_completion_tokens": 10,
         "messages": [{"role": "user", "content": picture}]});

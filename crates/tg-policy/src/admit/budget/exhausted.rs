@@ -17,6 +17,8 @@ pub struct Exhausted {
     pub left: Money,
     /// What the call can cost at most.
     pub worst: Money,
+    /// How many output tokens the call could have, as far as whoever asked has found out; none where not one fits.
+    pub output_that_fits: Option<u64>,
     /// The model by which the call may go on.
     pub downgrade: Option<Arc<str>>,
     message: String,
@@ -25,7 +27,11 @@ pub struct Exhausted {
 impl From<Exhausted> for Fault {
     /// `Class::OverBudget` (`budget_exhausted`), which no client takes for something to wait for.
     fn from(exhausted: Exhausted) -> Self {
-        Self::new(Class::OverBudget, Origin::Gateway, "budget_exhausted", exhausted.message)
+        let Exhausted { mut message, output_that_fits, .. } = exhausted;
+        if let Some(tokens) = output_that_fits {
+            message.push_str(&format!(" It would fit with a bound of {tokens} output tokens."));
+        }
+        Self::new(Class::OverBudget, Origin::Gateway, "budget_exhausted", message)
     }
 }
 
@@ -47,23 +53,29 @@ impl Exhausted {
             ),
             (None, None) => "It is prepaid, and is not filled up by itself.".to_owned(),
         };
-        let smaller = if left > Money::ZERO { " With a smaller bound on its output a call costs less." } else { "" };
         let message = format!(
             "The budget '{}'{whose} is exhausted: {amount} USD {window}, of which {left} USD are left, and this call can \
-             cost up to {worst} USD. {opens}{smaller}",
+             cost up to {worst} USD. {opens}",
             budget.name
         );
         let downgrade = match &budget.on_exhausted {
             OnExhausted::Downgrade(model) => Some(Arc::clone(model)),
             OnExhausted::Refuse | OnExhausted::AllowAndAlert => None,
         };
-        Self { budget: Arc::clone(&budget.name), left, worst, downgrade, message }
+        Self { budget: Arc::clone(&budget.name), left, worst, output_that_fits: None, downgrade, message }
     }
 
     pub(super) fn crowded(worst: Money) -> Self {
         let message = "More calls hold money than the gateway can keep apart. Its operator should look at the ledger, \
                        for which finished calls wait.";
-        Self { budget: Arc::from(""), left: Money::ZERO, worst, downgrade: None, message: message.to_owned() }
+        Self {
+            budget: Arc::from(""),
+            left: Money::ZERO,
+            worst,
+            output_that_fits: None,
+            downgrade: None,
+            message: message.to_owned(),
+        }
     }
 }
 

@@ -189,8 +189,7 @@ impl Purses {
             }
             let payer = Payer::from(record);
             for ask in budgets.asks(&payer, record.started_at, &[]) {
-                // Windows that were left behind are nobody's any more.
-                if state.floors.get(ask.budget).is_some_and(|floor| ask.hours.is_none() && ask.since < *floor) {
+                if state.is_left_behind(&ask) {
                     continue;
                 }
                 let key = state.place(&ask, &budgets, &payer);

@@ -108,13 +108,19 @@ impl State {
         }
         let mut holds = std::mem::take(&mut self.holds);
         for held in holds.values_mut() {
-            let asks = budgets.asks(&held.payer(), held.arrived, &self.floors);
+            let mut asks = budgets.asks(&held.payer(), held.arrived, &[]);
+            asks.retain(|ask| !self.is_left_behind(ask));
             held.keys = asks.iter().map(|ask| self.place(ask, &budgets, &held.payer())).collect();
             for key in &held.keys {
                 self.hold(key, held.amount);
             }
         }
         self.holds = holds;
+    }
+
+    /// Whether a window is nobody's any more.
+    pub(super) fn is_left_behind(&self, ask: &PurseAsk) -> bool {
+        ask.hours.is_none() && self.floors.get(ask.budget).is_some_and(|floor| ask.since < *floor)
     }
 
     /// Nothing is known of these budgets before their windows at `now`.

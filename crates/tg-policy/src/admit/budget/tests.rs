@@ -198,6 +198,21 @@ fn a_clock_that_goes_back_opens_no_window_again() {
 }
 
 #[test]
+fn what_a_call_of_a_window_left_behind_holds_weighs_on_no_later_one() {
+    let daily = |amount| Budget { window: Window::Calendar(Unit::Day), ..budget("b", amount) };
+    let purses = purses(vec![daily(100)], &Rows::default(), at(NOON));
+    let old = reserve(&purses, "red", at(NOON), 90).unwrap();
+    for day in ["2026-11-27T12:00:00Z", "2026-11-28T12:00:00Z"] {
+        spend(&purses, "red", at(day), 10);
+    }
+    purses.propose(Arc::new(Budgets::new(vec![daily(50)])));
+    assert_eq!(reserve(&purses, "red", at("2026-11-27T13:00:00Z"), 41).unwrap_err().left, money(40));
+    purses.settle(old, money(90));
+    purses.book(&[record(old, &of("red"), at(NOON), 90)]);
+    assert_eq!(reserve(&purses, "red", at("2026-11-27T13:00:00Z"), 41).unwrap_err().left, money(40));
+}
+
+#[test]
 fn a_rolling_window_gives_back_what_has_grown_old_and_nothing_before() {
     let rolling = Budget { window: Window::Rolling(24), ..budget("b", 100) };
     let purses = purses(vec![rolling], &Rows::default(), at(NOON));
