@@ -51,6 +51,10 @@ pub fn start(loaded: &Loaded, gateway: &Gateway, telemetry: &Telemetry) -> Resul
             let document = Arc::clone(&document);
             move || Value::clone(&document.load())
         }),
+        budgets: Arc::new({
+            let living = Arc::clone(&gateway.living);
+            move || crate::budgets::page(&living.purses.view(living.clock.now()))
+        }),
         token: declared.token.as_ref().and_then(|reference| loaded.secrets.get(reference)).cloned(),
     };
     let (drain, draining) = tg_net::drain::signal();

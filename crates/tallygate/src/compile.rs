@@ -40,7 +40,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
         upstreams.insert(declared.name.shared(), Arc::new(upstream));
     }
     let Overridden { catalogue, jumps } = catalogue(document)?;
-    let notes = jumps.iter().map(|jump| format!("pricing.overrides: {jump}; is the unit right?")).collect();
+    let jumps = jumps.iter().map(|jump| format!("pricing.overrides: {jump}; is the unit right?"));
     let snapshot = Snapshot {
         upstreams,
         routes: routes(document),
@@ -51,6 +51,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
             output_rate: ceiling.output.picos_per_token(),
         }),
         limits: crate::limits::compile(&document.limits),
+        budgets: Arc::new(crate::budgets::compile(document)),
         bounds: Bounds {
             body_bytes_max: document.listen.body_bytes_max.as_usize(),
             body_idle: BODY_IDLE,
@@ -60,6 +61,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
         trust: Arc::new(callers::trust(document)),
         witnesses: callers::witnesses(document),
     };
+    let notes = jumps.chain(crate::budgets::notes(document, &snapshot)).collect();
     Ok(Compiled { snapshot, notes })
 }
 

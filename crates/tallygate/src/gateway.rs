@@ -17,6 +17,7 @@ use tg_net::drain::{Drain, Drained, Draining};
 use tg_net::listener::{Bound, Listener, ListenerOptions};
 use tg_net::resolve::Resolver;
 use tg_net::tls::{ServerTls, TrustedRoots};
+use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_proxy::cost::Basis;
@@ -87,6 +88,10 @@ impl Gateway {
         let (journal, recovered) = Journal::open(document.store.journal_directory())?;
         let mut ledger = store.ledger_writer()?;
         settle_earlier(recovered, &mut ledger, &loaded.snapshot)?;
+        let sums = store.ledger()?;
+        let purses = Purses::default();
+        purses.propose(Arc::clone(&loaded.snapshot.budgets));
+        purses.load(clock.now(), |query, each| sums.spent(query, each)).context("what budgets have spent")?;
         let workers = worker_count(document);
         let tls = load_tls("listen", document.listen.tls.as_ref())?;
         let bound = tg_net::listener::bind(document.listen.address.get(), workers)
@@ -97,6 +102,7 @@ impl Gateway {
             directory,
             replays: Replays::default(),
             limits: Counters::default(),
+            purses,
             lessons: Lessons::default(),
             whois: Whois::default(),
             looks: Looks::default(),
@@ -105,7 +111,7 @@ impl Gateway {
             ready: AtomicBool::new(true),
         });
         let queues: Vec<Arc<Queue>> = (0..workers.get()).map(|_| Arc::default()).collect();
-        let meter = Meter { queues: queues.clone(), ledger, living: Arc::clone(&living), sinks }.start()?;
+        let meter = Meter { queues: queues.clone(), ledger, sums, living: Arc::clone(&living), sinks }.start()?;
         let keeper = Keeper::start(Arc::clone(&living), journal.clone())?;
         let (drain, draining) = tg_net::drain::signal();
         let address = bound.addr;
@@ -131,6 +137,7 @@ impl Gateway {
         if let Some((tls, renewal)) = self.tls.as_ref().zip(renewal) {
             tls.renew(renewal);
         }
+        self.living.purses.propose(Arc::clone(&loaded.snapshot.budgets));
         self.living.snapshot.store(Arc::clone(&loaded.snapshot));
         Ok(())
     }
@@ -220,6 +227,12 @@ fn sync_teams(directory: &Directory, loaded: &Loaded, clock: &dyn Clock) -> Resu
         let team = limit.scope.team.as_ref().filter(|team| team.is_exact()).map(|team| team.as_str());
         if let Some(team) = team.filter(|team| directory.team(team).is_none()) {
             tracing::warn!(limit = limit.name.as_str(), team, "a limit is for a team that does not exist");
+        }
+    }
+    for budget in &loaded.document.budgets {
+        let team = budget.scope.team.as_ref().filter(|team| team.is_exact()).map(|team| team.as_str());
+        if let Some(team) = team.filter(|team| directory.team(team).is_none()) {
+            tracing::warn!(budget = budget.name.as_str(), team, "a budget is for a team that does not exist");
         }
     }
     for role in loaded.document.identity.aws.iter().flat_map(|aws| &aws.roles) {

@@ -1,6 +1,7 @@
 //! The gateway put together: configuration to running process. The binary is a thin command line over this.
 
 pub mod admin;
+mod budgets;
 mod callers;
 pub mod commands;
 pub mod compile;
@@ -8,6 +9,7 @@ mod demo;
 mod first_key;
 pub mod gateway;
 mod limits;
+pub mod notifier;
 mod paste;
 mod pricing;
 pub mod process;

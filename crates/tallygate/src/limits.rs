@@ -53,7 +53,7 @@ fn scope(declared: &LimitScope) -> Scope {
     }
 }
 
-fn dimension(declared: &Dimension) -> admit::Dimension {
+pub(crate) fn dimension(declared: &Dimension) -> admit::Dimension {
     match declared {
         Dimension::Team => admit::Dimension::Team,
         Dimension::Project => admit::Dimension::Project,

@@ -2,6 +2,7 @@
 
 use crate::admin::Admin;
 use crate::gateway::{Gateway, Surroundings};
+use crate::notifier::Notifier;
 use crate::paste::Reach;
 use crate::signals::{Signals, Wish};
 use crate::source::{Loaded, Source};
@@ -33,7 +34,9 @@ pub fn run(source: &Source, greet: impl FnOnce(String) -> Result<()>) -> Result<
         let mut signals = Signals::listen()?;
         let surroundings = Surroundings { roots: roots()? };
         let telemetry = Telemetry::start(&loaded, &surroundings.roots)?;
-        let gateway = Gateway::start(&loaded, &surroundings, telemetry.sinks())?;
+        let notifier = Notifier::start(&loaded, &surroundings.roots)?;
+        let sinks = telemetry.sinks().into_iter().chain([notifier.sink()]).collect();
+        let gateway = Gateway::start(&loaded, &surroundings, sinks)?;
         telemetry.watch(&gateway);
         let admin = admin::start(&loaded, &gateway, &telemetry)?;
         greet(greeting(&loaded, &gateway, source, admin.address)?)?;
@@ -41,9 +44,9 @@ pub fn run(source: &Source, greet: impl FnOnce(String) -> Result<()>) -> Result<
             tokio::select! {
                 wish = signals.next() => match wish {
                     Wish::End => break,
-                    Wish::Reload => reload(source, (&gateway, &telemetry, &admin), &loaded.document, &mut watch),
+                    Wish::Reload => reload(source, (&gateway, &telemetry, &admin, &notifier), &loaded.document, &mut watch),
                 },
-                () = watch.changed() => reload(source, (&gateway, &telemetry, &admin), &loaded.document, &mut watch),
+                () = watch.changed() => reload(source, (&gateway, &telemetry, &admin, &notifier), &loaded.document, &mut watch),
             }
         }
         tracing::info!("draining");
@@ -58,6 +61,9 @@ pub fn run(source: &Source, greet: impl FnOnce(String) -> Result<()>) -> Result<
         .await
         .context("the drain broke off")?;
         admin.stop().await;
+        if tokio::task::spawn_blocking(move || notifier.stop()).await.is_err() {
+            tracing::error!("the notifier did not end");
+        }
         telemetry.flush().await;
         tracing::info!(finished = drained.finished, cut = drained.cut, "drained");
         Ok(())
@@ -78,11 +84,12 @@ pub(crate) fn roots() -> Result<TrustedRoots> {
 
 fn reload(
     source: &Source,
-    (gateway, telemetry, admin): (&Gateway, &Telemetry, &Admin),
+    (gateway, telemetry, admin, notifier): (&Gateway, &Telemetry, &Admin, &Notifier),
     started: &Document,
     watch: &mut Watch,
 ) {
     let reloaded = source.load().and_then(|loaded| {
+        notifier.reload(&loaded)?;
         gateway.reload(&loaded)?;
         telemetry.reload(&loaded);
         admin.reload(&loaded);

@@ -18,7 +18,7 @@ use tg_net::tasks::Task;
 use tg_net::tls::TrustedRoots;
 use tg_proxy::meter::{Queue, Sink};
 use tg_telemetry::log::{CallLog, Calls, Format};
-use tg_telemetry::metrics::{Known, Metrics, Naming, Reading, SeriesLimits};
+use tg_telemetry::metrics::{BudgetFigures, Known, Metrics, Naming, Reading, SeriesLimits};
 use tg_telemetry::traces::{Spans, TraceOptions};
 
 /// Spans that may wait for the collector: about 30 s of a busy gateway.
@@ -90,6 +90,11 @@ impl Telemetry {
         sum(Reading::MeterDropped, Queue::dropped);
         let living = Arc::clone(&gateway.living);
         self.metrics.set_limits(move || living.limits.figures());
+        let living = Arc::clone(&gateway.living);
+        self.metrics.set_budgets(move || {
+            let figures = living.purses.figures(living.clock.now());
+            figures.iter().map(budget_figures).collect()
+        });
         let (open, bytes) = (Arc::clone(gateway.journal()), Arc::clone(gateway.journal()));
         self.metrics.set_reading(Reading::JournalOpen, move || open.open());
         self.metrics.set_reading(Reading::JournalBytes, move || bytes.bytes());
@@ -140,6 +145,19 @@ impl Telemetry {
         {
             tracing::warn!("the trace collector did not take the last spans in time");
         }
+    }
+}
+
+fn budget_figures(figures: &tg_policy::admit::budget::BudgetFigures) -> BudgetFigures {
+    BudgetFigures {
+        budget: Arc::clone(&figures.budget),
+        amount: figures.amount,
+        spent: figures.spent,
+        held: figures.held,
+        fullest: figures.fullest,
+        refused: figures.refused,
+        notices: figures.notices,
+        crowded: figures.crowded,
     }
 }
 

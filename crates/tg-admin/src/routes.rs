@@ -26,6 +26,7 @@ pub(crate) enum Operation {
     Report,
     ListCalls,
     ShowCall,
+    ListBudgets,
     ShowConfig,
 }
 
@@ -217,6 +218,12 @@ fn ledger() -> Vec<Route> {
             Operation::ShowCall,
             "Shows one call.",
             Answer::Json(part::<api::Call>("Call")),
+        ),
+        get(
+            "/admin/v1/budgets",
+            Operation::ListBudgets,
+            "Lists what is spent, held and left of each budget, one entry for each value that it counts apart.",
+            Answer::Json(part::<api::BudgetPage>("BudgetPage")),
         ),
         get(
             "/admin/v1/config",

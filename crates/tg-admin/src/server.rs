@@ -1,7 +1,7 @@
 //! The admin listener: from a request to an answer. What blocks runs on threads of its own.
 
 use crate::access::Access;
-use crate::api::{Calls, NewKey, NewTeam, Policy, ReportRequest, Rotation};
+use crate::api::{BudgetPage, Calls, NewKey, NewTeam, Policy, ReportRequest, Rotation};
 use crate::control::Control;
 use crate::query::Parameters;
 use crate::refusal::{ErrorBody, Refusal};
@@ -62,6 +62,8 @@ pub struct Parts {
     pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
     /// The configuration in force, without secrets.
     pub document: Arc<dyn Fn() -> serde_json::Value + Send + Sync>,
+    /// What is spent and held of budgets.
+    pub budgets: Arc<dyn Fn() -> BudgetPage + Send + Sync>,
     /// What callers of `/admin/v1` present as bearer. Without it, only callers on this machine are answered, and no
     /// one where the listener is not on a loopback address.
     pub token: Option<Secret>,
@@ -91,6 +93,7 @@ struct Server {
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
     ready: Arc<dyn Fn() -> bool + Send + Sync>,
     document: Arc<dyn Fn() -> serde_json::Value + Send + Sync>,
+    budgets: Arc<dyn Fn() -> BudgetPage + Send + Sync>,
 }
 
 impl Server {
@@ -103,6 +106,7 @@ impl Server {
             metrics: parts.metrics,
             ready: parts.ready,
             document: parts.document,
+            budgets: parts.budgets,
         }
     }
 
@@ -187,6 +191,7 @@ impl Server {
                 self.work(move |control| control.calls(&wanted)).await
             }
             Operation::ShowCall => self.work(move |control| control.call(&argument)).await,
+            Operation::ListBudgets => json(StatusCode::OK, &(self.budgets)()),
             Operation::ShowConfig => json(StatusCode::OK, &(self.document)()),
         }
     }

@@ -18,7 +18,7 @@ pub use catalogue::{Catalogue, CatalogueError, Provenance};
 pub use history::{ListKind, Merged, RateChange, RowChange, Touched, changes, merge};
 pub use name::undated;
 pub use overrides::{Overridden, OverrideProblem, PriceJump, parse_overrides};
-pub use price::{CostLine, CostLines, ceiling_cost, ceiling_estimate, cost_lines, price};
+pub use price::{CostLine, CostLines, ceiling_cost, ceiling_estimate, cost_lines, output_within, price};
 pub use row::{HIGHEST_RATE, Limits, ModelKind, RateSet, Rates, Row};
 pub use source::{Factor, RateSource, RowSource};
 pub use terms::{Buyer, Discount, Paid, Terms};

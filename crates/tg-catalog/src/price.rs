@@ -179,3 +179,20 @@ pub fn ceiling_estimate(row: &Row, tier: ServiceTier, input_tokens: u64, max_out
     };
     Money::from_picos(worst(tier).max(worst(ServiceTier::Default)))
 }
+
+/// The most output tokens that a call with so much input can be sure to pay with `amount`, by [`ceiling_estimate`]; zero
+/// where its input alone costs more.
+#[must_use]
+pub fn output_within(row: &Row, tier: ServiceTier, input_tokens: u64, amount: Money) -> u64 {
+    let fits = |output: u64| ceiling_estimate(row, tier, input_tokens, output) <= amount;
+    let (mut least, mut most) = (0, OUTPUT_BELIEVED + 1);
+    // What fits is below `most`, and `least` fits or is zero.
+    while most - least > 1 {
+        let middle = least + (most - least) / 2;
+        if fits(middle) { least = middle } else { most = middle }
+    }
+    least
+}
+
+/// More output tokens than any call has.
+const OUTPUT_BELIEVED: u64 = 1 << 32;

@@ -81,6 +81,10 @@ fn references(document: &Document) -> Vec<(Path, &SecretRef)> {
     for (number, provider) in document.providers.iter().enumerate() {
         of_provider(provider, &Path::root().member("providers").element(number), &mut found);
     }
+    let webhooks = Path::root().member("notify").member("webhooks");
+    for (number, webhook) in document.notify.webhooks.iter().enumerate() {
+        found.extend(webhook.secret.iter().map(|secret| (webhooks.element(number).member("secret"), secret)));
+    }
     if let Some(otlp) = &document.telemetry.otlp {
         let path = Path::root().member("telemetry").member("otlp").member("headers");
         of_headers(&otlp.headers, &path, &mut found);

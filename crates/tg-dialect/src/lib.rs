@@ -4,6 +4,7 @@
 //! body once, [`splice`] changes named members and leaves every other byte alone, and a [`tap::Tap`] reads usage from the
 //! answer in passing. Only where dialects differ is the body decoded, and the answer transcoded event by event.
 
+pub mod bound;
 pub mod clamp;
 mod conversation;
 pub mod count;

@@ -2,6 +2,7 @@
 //!
 //! No I/O, no async runtime, no HTTP server, no wire format. See `ARCHITECTURE.md` for the floors.
 
+pub mod calendar;
 pub mod chat;
 pub mod clock;
 pub mod dialect;

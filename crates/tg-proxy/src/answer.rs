@@ -31,6 +31,9 @@ pub const LOSSES: HeaderName = HeaderName::from_static("x-tallygate-losses");
 /// The bound on output to which the request was lowered, as its limits had no room for more: `output_tokens=N`.
 pub const CLAMPED: HeaderName = HeaderName::from_static("x-tallygate-clamped");
 
+/// That the call went to a cheaper model: `budget=NAME`.
+pub const DOWNGRADED: HeaderName = HeaderName::from_static("x-tallygate-downgraded");
+
 /// Longest value of the losses header, in bytes; the ledger has them all.
 const LOSSES_BYTES_MAX: usize = 1024;
 
@@ -66,6 +69,9 @@ pub(crate) fn put_cost(headers: &mut HeaderMap, cost: &Cost) {
 /// Adds how the caller's limits stand, in the family's own words: those of the tightest bound of each kind. A provider's
 /// headers of the same names speak of the gateway's account, and go.
 pub(crate) fn put_standings(headers: &mut HeaderMap, family: Family, standings: &Standings) {
+    if let Some(budget) = &standings.downgraded {
+        headers.insert(DOWNGRADED, text(format!("budget={budget}")));
+    }
     if standings.of.is_empty() {
         return;
     }

@@ -12,6 +12,7 @@ use crate::recognise::{Head, Recognised, recognise};
 use crate::send;
 use crate::settle::{Closing, Settlement};
 use crate::snapshot::{Snapshot, Streams};
+use crate::spending;
 use crate::whois;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -104,6 +105,9 @@ async fn run(
 
     // Where to: an ordered list of targets that the caller may use.
     let plan = snapshot.routes.choose(&peek.model, principal, policy).map_err(say)?;
+
+    // Whether there is money: in every budget that the call meets, or in none. A budget may send it to a cheaper model.
+    let plan = spending::afford(settlement, snapshot, (&peek, &members), plan, (principal, policy)).map_err(say)?;
 
     // Whether there is room: all limits on calls together, or none. What was taken is set right when the call ends.
     settlement.admit(&peek, &plan).map_err(say)?;

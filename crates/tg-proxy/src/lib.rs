@@ -24,4 +24,5 @@ pub mod rerate;
 mod send;
 mod settle;
 pub mod snapshot;
+mod spending;
 pub mod whois;

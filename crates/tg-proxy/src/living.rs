@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use tg_kernel::clock::Clock;
 use tg_net::drain::Closing;
+use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_store::directory::Directory;
@@ -27,6 +28,8 @@ pub struct Living {
     pub replays: Replays,
     /// What calls have taken of limits.
     pub limits: Counters,
+    /// What calls have spent and hold of budgets.
+    pub purses: Purses,
     /// What calls of each model need.
     pub lessons: Lessons,
     /// What is known of callers' IAM identities.

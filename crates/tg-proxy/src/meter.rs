@@ -9,8 +9,9 @@ use std::time::Duration;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::record::Record;
 use tg_kernel::trace::TraceContext;
+use tg_policy::admit::budget::Notice;
 use tg_store::journal::{JournalError, OpenEntry, Ticket, WorkerJournal};
-use tg_store::ledger::LedgerWriter;
+use tg_store::ledger::{Ledger, LedgerWriter};
 
 /// How often finished calls are collected: what a report may lag behind, and what bounds the batches' number.
 const TICK: Duration = Duration::from_millis(50);
@@ -200,6 +201,9 @@ pub trait Sink: Send {
     /// Takes note of a call. Must not block.
     fn observe(&mut self, record: &Record, trace: &TraceContext);
 
+    /// Takes note of what somebody shall be told of a budget. Must not block.
+    fn notice(&mut self, _notice: &Notice) {}
+
     /// A batch is over.
     fn flush(&mut self) {}
 }
@@ -210,6 +214,8 @@ pub struct Meter {
     pub queues: Vec<Arc<Queue>>,
     /// The ledger.
     pub ledger: LedgerWriter,
+    /// The same, for what budgets have spent.
+    pub sums: Ledger,
     /// Counts of calls.
     pub living: Arc<Living>,
     /// Metrics, log, traces.
@@ -239,6 +245,7 @@ impl Meter {
         loop {
             let last = stop.load(Ordering::Acquire);
             let wrote = self.empty(&mut batch);
+            self.keep_budgets(&batch);
             if last {
                 let left = batch.records.len() as u64 + self.queues.iter().map(|queue| queue.depth()).sum::<u64>();
                 if left > 0 {
@@ -275,6 +282,7 @@ impl Meter {
             tracing::error!(%error, calls = batch.records.len(), "the ledger cannot be written; calls wait");
             return false;
         }
+        self.living.purses.book(&batch.records);
         for (record, mark) in batch.records.drain(..).zip(batch.marks.drain(..)) {
             if let Some(ticket) = mark.ticket {
                 ticket.confirm();
@@ -290,6 +298,28 @@ impl Meter {
             sink.flush();
         }
         true
+    }
+}
+
+impl Meter {
+    /// Reads what new budgets have spent, while no row is in doubt, and tells of notices.
+    fn keep_budgets(&mut self, batch: &Batch) {
+        let purses = &self.living.purses;
+        if purses.is_waiting() && batch.records.is_empty() {
+            let now = self.living.clock.now();
+            if let Err(error) = purses.load(now, |query, each| self.sums.spent(query, each)) {
+                tracing::error!(%error, "what new budgets have spent cannot be read; the old ones stay in force");
+            }
+        }
+        let (notices, lost) = purses.take_notices();
+        if lost > 0 {
+            tracing::warn!(lost, "notices of budgets were too many at once");
+        }
+        for notice in &notices {
+            for sink in &mut self.sinks {
+                sink.notice(notice);
+            }
+        }
     }
 }
 

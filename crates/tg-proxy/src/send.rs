@@ -9,6 +9,7 @@ use crate::prepare::{Prepared, prepare};
 use crate::recognise::Head;
 use crate::settle::{Leaving, Settlement};
 use crate::snapshot::Snapshot;
+use crate::spending::PriceTag;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -146,6 +147,8 @@ impl Trial<'_> {
         self.check_losses(&prepared)?;
         let price = provider.price_by(prepared.road);
         self.check_price(&price)?;
+        let (model, unknown) = (&self.aim.target.model, self.plan.unknown_price);
+        settlement.afford_try(&PriceTag { scope: &price, model, tier: prepared.tier, unknown })?;
         let proof = self.proof(provider, settlement).await?;
         // Last: whoever waits for credentials takes no room from others, and what cannot leave takes none at all.
         settlement.admit_try(&self.aim.target.provider)?;

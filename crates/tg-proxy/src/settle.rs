@@ -7,11 +7,13 @@ use crate::living::Worker;
 use crate::outcome::{Counts, draining, may_be_billed};
 use crate::recognise::Head;
 use crate::snapshot::Snapshot;
+use crate::spending::{PriceTag, Spending};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tg_dialect::dialects::bedrock_converse::ModelFamily;
+use tg_dialect::scan::Members;
 use tg_dialect::weight::weigh;
 use tg_kernel::chat::StopReason;
 use tg_kernel::clock::Timestamp;
@@ -23,8 +25,10 @@ use tg_kernel::principal::Attribution;
 use tg_kernel::record::{Asked, Attempt, Cost, Ending, Record, Served, Timing};
 use tg_kernel::target::Target;
 use tg_kernel::trace::TraceContext;
+use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
 use tg_net::drain::Ear;
+use tg_policy::admit::budget::Exhausted;
 use tg_policy::admit::{Standing, Used};
 use tg_policy::route::{Plan, UnknownPrice};
 use tg_store::journal::{OpenEntry, Ticket};
@@ -56,6 +60,7 @@ struct Draft {
     admission: Admission,
     /// The bound on output to which the last try was lowered.
     clamped: Option<u64>,
+    spending: Spending,
     /// What became of the try that the record's `served` names, once it has failed.
     failed: Option<Failed>,
     /// What holds if the caller leaves; `None` where the call then ends.
@@ -82,6 +87,8 @@ pub(crate) struct Standings {
     pub(crate) at: Timestamp,
     /// Each bound.
     pub(crate) of: Vec<Standing>,
+    /// The budget for whose sake the call goes to another model.
+    pub(crate) downgraded: Option<Arc<str>>,
 }
 
 /// How a call ended.
@@ -131,6 +138,7 @@ impl Settlement {
             price: PriceBasis { scope: None, unknown: UnknownPrice::AllowAndFlag },
             admission: Admission::default(),
             clamped: None,
+            spending: Spending::default(),
             failed: None,
             absence: Absence::of(&snapshot.streams),
             ticket: None,
@@ -222,6 +230,34 @@ impl Settlement {
         admission.begin((snapshot, &worker.living), record, *weight, (peek, plan))
     }
 
+    /// Holds what the call can cost in every budget that it meets, before anything else is taken.
+    ///
+    /// # Errors
+    /// When one of them has no money for it.
+    pub(crate) fn afford(&mut self, asked: (&Peek, &Members<'_>), plan: &Plan) -> Result<(), Box<Exhausted>> {
+        let Some(draft) = &mut self.0 else { return Ok(()) };
+        let Draft { snapshot, worker, record, spending, .. } = &mut **draft;
+        spending.begin((snapshot, &worker.living), record, asked, plan)
+    }
+
+    /// The call goes to another model for a budget's sake.
+    pub(crate) fn downgraded(&mut self, budget: Arc<str>) {
+        if let Some(draft) = &mut self.0 {
+            draft.spending.downgrade(budget);
+        }
+    }
+
+    /// Makes sure that what is held of budgets is enough for the next try.
+    ///
+    /// # Errors
+    /// See [`Spending::begin_try`].
+    pub(crate) fn afford_try(&mut self, tag: &PriceTag<'_>) -> Result<(), Fault> {
+        let Some(draft) = &mut self.0 else { return Ok(()) };
+        let earlier = draft.earlier().iter().fold(Money::ZERO, |sum, attempt| sum.plus(attempt.cost.amount));
+        let Draft { snapshot, worker, record, spending, .. } = &mut **draft;
+        spending.begin_try((snapshot, &worker.living), record, tag, earlier)
+    }
+
     /// Takes what the next try needs of the limits on providers.
     ///
     /// # Errors
@@ -267,7 +303,8 @@ impl Settlement {
         let of: Vec<Standing> = draft.map_or_else(Vec::new, |draft| draft.admission.standings().copied().collect());
         // Without limits nobody asks for the time.
         let at = draft.filter(|_| !of.is_empty()).map(|draft| draft.worker.living.clock.now());
-        Standings { at: at.unwrap_or_default(), of }
+        let downgraded = draft.and_then(|draft| draft.spending.downgraded().cloned());
+        Standings { at: at.unwrap_or_default(), of, downgraded }
     }
 
     /// The call is about to leave for `target`: makes sure that it cannot be forgotten, whatever dies.
@@ -429,12 +466,14 @@ impl Draft {
         self.record.ending = closing.ending;
         self.record.status = closing.status;
         self.record.fault = closing.fault.map(str::to_owned);
+        self.spending.cap(&mut closing.counts);
         self.record.usage = closing.counts.usage;
         self.record.usage_source = closing.counts.source;
         self.record.cost = self.cost(&closing.counts);
         self.record.timing.total_us = self.elapsed_us();
         let cost = self.record.total_cost();
         std::mem::take(&mut self.admission).end(&self.worker.living, &self.record, self.weight);
+        self.spending.end(&self.worker.living, &self.record, cost.amount);
         self.worker.living.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.worker.till.close(self.ticket, self.record, self.trace);
         cost

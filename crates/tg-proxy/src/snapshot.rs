@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub routes: Routes,
     /// How much callers may do.
     pub limits: tg_policy::admit::Limits,
+    /// How much their calls may cost. In force are those that the purses have taken over.
+    pub budgets: Arc<tg_policy::admit::budget::Budgets>,
     /// Prices and limits of models.
     pub catalogue: Arc<Catalogue>,
     /// What was negotiated on those prices.

@@ -4,9 +4,10 @@ use crate::backends::sqlite::{CallReader, CallWriter};
 use crate::correction::Correction;
 use crate::error::StoreError;
 use serde::{Deserialize, Serialize};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
+use tg_kernel::principal::Attribution;
 use tg_kernel::record::{Ending, Record};
 use tg_kernel::units::Money;
 use tg_kernel::usage::Usage;
@@ -206,6 +207,46 @@ pub struct CallFilter {
     pub filters: Vec<Filter>,
 }
 
+/// By what budgets sum what was spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names are those of a call's parts")]
+pub enum SpentBy {
+    Team,
+    Project,
+    Environment,
+    Key,
+    /// The model as the caller named it.
+    AskedModel,
+    /// All tags of a call together.
+    Tags,
+    /// The hour in UTC in which the call arrived.
+    Hour,
+}
+
+/// What was spent by calls of a time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SpentQuery {
+    /// From when on they arrived, inclusive.
+    pub since: Timestamp,
+    /// Until when they arrived, exclusive; `None`: without end.
+    pub until: Option<Timestamp>,
+    /// By what to sum; nothing means all together.
+    pub by: Vec<SpentBy>,
+}
+
+/// What calls that are alike cost together. What was not asked for is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpentRow {
+    /// To whom they are booked.
+    pub attribution: Attribution,
+    /// The model as their callers named it.
+    pub model: Arc<str>,
+    /// The hour in which they arrived.
+    pub hour: Option<Timestamp>,
+    /// What they cost, all tries included.
+    pub cost: Money,
+}
+
 /// Appends to the ledger. One per process, owned by the thread that meters.
 #[derive(Debug)]
 pub struct LedgerWriter {
@@ -254,6 +295,15 @@ impl Ledger {
     /// When the store fails.
     pub fn report(&self, query: &ReportQuery) -> Result<Report, StoreError> {
         self.reader().report(query)
+    }
+
+    /// Sums what was spent, and hands over each group that cost something, one after the other. Blocks for as long as the
+    /// store computes.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn spent(&self, query: &SpentQuery, each: &mut dyn FnMut(SpentRow)) -> Result<(), StoreError> {
+        self.reader().spent(query, each)
     }
 
     /// Lists calls, the latest first, at most `limit` and at most [`CALLS_MAX`].

@@ -9,6 +9,7 @@ pub mod error;
 pub mod journal;
 pub mod key;
 pub mod ledger;
+pub mod notices;
 pub mod seal;
 pub mod store;
 pub mod team;

@@ -4,6 +4,7 @@ use crate::backends::sqlite::{self, Database};
 use crate::directory::Directory;
 use crate::error::StoreError;
 use crate::ledger::{Ledger, LedgerWriter};
+use crate::notices::Notices;
 use crate::seal::SecretsKey;
 use std::path::Path;
 
@@ -53,6 +54,14 @@ impl Store {
     /// When the store cannot be written.
     pub fn ledger_writer(&self) -> Result<LedgerWriter, StoreError> {
         Ok(LedgerWriter::new(sqlite::CallWriter::open(&self.database)?))
+    }
+
+    /// Opens what somebody was told of budgets.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn notices(&self) -> Result<Notices, StoreError> {
+        Ok(Notices::new(sqlite::NoticeTable::open(&self.database)?))
     }
 
     /// Opens the ledger for reading. Readers never block the writer.

@@ -3,7 +3,7 @@
 mod cells;
 mod families;
 
-pub use crate::readings::Reading;
+pub use crate::readings::{BudgetFigures, Reading};
 
 use crate::readings::{Collected, Readings};
 use cells::Cells;
@@ -112,6 +112,11 @@ impl Metrics {
     /// at each scrape and must not block.
     pub fn set_limits(&self, source: impl Fn() -> Vec<(Arc<str>, u64, u64)> + Send + Sync + 'static) {
         self.readings.set_limits(Box::new(source));
+    }
+
+    /// Exposes how each budget stands; `source` is called at each scrape and must not block.
+    pub fn set_budgets(&self, source: impl Fn() -> Vec<BudgetFigures> + Send + Sync + 'static) {
+        self.readings.set_budgets(Box::new(source));
     }
 
     /// Everything in the OpenMetrics text format, with [`CONTENT_TYPE`].

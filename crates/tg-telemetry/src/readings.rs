@@ -1,6 +1,7 @@
 //! Figures that others keep and that are read only when someone looks: queue depths, calls in flight, capture rate.
 
 use crate::names::{
+    BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_REFUSALS, BUDGET_SPENT,
     CALLS_SENT, CAPTURE_RATE, CONNECTIONS, CORRECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_OPEN, Kind, LIMIT_CROWDED,
     LIMIT_REFUSALS, METER_DEFERRED, METER_DROPPED, METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED, label,
 };
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use tg_kernel::units::Money;
 
 /// What can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,10 +66,34 @@ type Source = Box<dyn Fn() -> u64 + Send + Sync>;
 /// Of each limit: its name, for how many calls it had no room, and how many it could not count apart.
 pub(crate) type OfLimits = Box<dyn Fn() -> Vec<(Arc<str>, u64, u64)> + Send + Sync>;
 
+/// How one budget stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BudgetFigures {
+    /// Its name.
+    pub budget: Arc<str>,
+    /// What may be spent in one window.
+    pub amount: Money,
+    /// What is spent.
+    pub spent: Money,
+    /// What is held.
+    pub held: Money,
+    /// What is spent of the value of which most is.
+    pub fullest: Money,
+    /// Calls for which it had no money.
+    pub refused: u64,
+    /// Notices.
+    pub notices: u64,
+    /// Calls that it could not count apart.
+    pub crowded: u64,
+}
+
+type OfBudgets = Box<dyn Fn() -> Vec<BudgetFigures> + Send + Sync>;
+
 #[derive(Default)]
 pub(crate) struct Readings {
     sources: RwLock<BTreeMap<Reading, Source>>,
     limits: RwLock<Option<OfLimits>>,
+    budgets: RwLock<Option<OfBudgets>>,
     /// Settled calls that had been sent in this run of the process.
     pub(crate) settled: AtomicU64,
 }
@@ -90,19 +116,55 @@ impl Readings {
             return Ok(());
         }
         let refused = figures.iter().map(|(limit, refused, _)| (&**limit, *refused));
-        by_limit(encoder, &LIMIT_REFUSALS, refused)?;
-        by_limit(encoder, &LIMIT_CROWDED, figures.iter().map(|(limit, _, crowded)| (&**limit, *crowded)))
+        counters(encoder, &LIMIT_REFUSALS, label::LIMIT, refused)?;
+        let crowded = figures.iter().map(|(limit, _, crowded)| (&**limit, *crowded));
+        counters(encoder, &LIMIT_CROWDED, label::LIMIT, crowded)
+    }
+
+    pub(crate) fn set_budgets(&self, source: OfBudgets) {
+        *self.budgets.write().unwrap_or_else(PoisonError::into_inner) = Some(source);
+    }
+
+    fn encode_budgets(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let source = self.budgets.read().unwrap_or_else(PoisonError::into_inner);
+        let figures = source.as_ref().map(|source| source()).unwrap_or_default();
+        if figures.is_empty() {
+            return Ok(());
+        }
+        let sums: [(&Metric, fn(&BudgetFigures) -> Money); 4] = [
+            (&BUDGET_AMOUNT, |of| of.amount),
+            (&BUDGET_SPENT, |of| of.spent),
+            (&BUDGET_HELD, |of| of.held),
+            (&BUDGET_FULLEST, |of| of.fullest),
+        ];
+        for (metric, sum) in sums {
+            let mut family = encoder.encode_descriptor(metric.name, &sentence(metric), None, MetricType::Gauge)?;
+            for of in &figures {
+                let value = ConstGauge::new(sum(of).nanos() as f64 / 1e9);
+                value.encode(family.encode_family(&[(label::BUDGET, &*of.budget)])?)?;
+            }
+        }
+        let counts: [(&Metric, fn(&BudgetFigures) -> u64); 3] = [
+            (&BUDGET_REFUSALS, |of| of.refused),
+            (&BUDGET_NOTICES, |of| of.notices),
+            (&BUDGET_CROWDED, |of| of.crowded),
+        ];
+        for (metric, count) in counts {
+            counters(encoder, metric, label::BUDGET, figures.iter().map(|of| (&*of.budget, count(of))))?;
+        }
+        Ok(())
     }
 }
 
-fn by_limit<'a>(
+fn counters<'a>(
     encoder: &mut DescriptorEncoder<'_>,
     metric: &Metric,
+    label: &'static str,
     counts: impl Iterator<Item = (&'a str, u64)>,
 ) -> Result<(), fmt::Error> {
     let mut family = encoder.encode_descriptor(metric.name, &sentence(metric), None, MetricType::Counter)?;
-    for (limit, count) in counts {
-        ConstCounter::new(count).encode(family.encode_family(&[(label::LIMIT, limit)])?)?;
+    for (name, count) in counts {
+        ConstCounter::new(count).encode(family.encode_family(&[(label, name)])?)?;
     }
     Ok(())
 }
@@ -136,7 +198,8 @@ impl Collector for Collected {
                 gauge(&mut encoder, &CAPTURE_RATE, rate)?;
             }
         }
-        self.0.encode_limits(&mut encoder)
+        self.0.encode_limits(&mut encoder)?;
+        self.0.encode_budgets(&mut encoder)
     }
 }
 

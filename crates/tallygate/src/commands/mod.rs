@@ -2,6 +2,7 @@
 
 mod access;
 mod aws;
+mod budgets;
 mod certs;
 mod check;
 mod keys;
@@ -39,6 +40,8 @@ enum Command {
     Demo(crate::demo::Demo),
     /// Show calls, tokens and cost from the ledger
     Report(report::Report),
+    /// Show what is spent and left of budgets
+    Budgets(budgets::Budgets),
     /// Show prices, change your own, and correct what was booked
     Prices(prices::Prices),
     /// Show and change teams
@@ -70,6 +73,7 @@ impl Cli {
             Command::Check(check) => check.run(),
             Command::Demo(demo) => demo.run(),
             Command::Report(report) => report.run(),
+            Command::Budgets(budgets) => budgets.run(),
             Command::Prices(prices) => prices.run(),
             Command::Teams(teams) => teams.run(),
             Command::Keys(keys) => keys.run(),

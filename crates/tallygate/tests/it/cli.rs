@@ -54,7 +54,9 @@ impl Serving {
             "listen: {{address: '127.0.0.1:0', workers: 1}}\n\
              admin: {{address: '127.0.0.1:0'{admin}}}\n\
              providers: [{{name: local, kind: openai_compatible, base_url: 'http://127.0.0.1:9/v1'}}]\n\
-             teams: [{{name: billing, projects: [invoices]}}]\n"
+             teams: [{{name: billing, projects: [invoices]}}]\n\
+             budgets: [{{name: cap, window: prepaid, starts: 2026-11-01, each: [team], amount: 5 USD}}, \
+                       {{name: all, amount: 7 USD}}]\n"
         );
         std::fs::write(folder.join("tallygate.yaml"), file).unwrap();
         let mut process = tallygate(folder, &["serve"])
@@ -143,6 +145,25 @@ fn store_and_running_gateway_answer_alike() {
     }
     // Without an option the configuration in this folder names the store.
     assert_eq!(good(at, &["teams", "list"]), good(at, &["teams", "list", "--store", "tallygate.db"]));
+}
+
+#[test]
+fn budgets_are_shown_by_the_store_and_by_a_running_gateway() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let store = Store::open(at.join("tallygate.db")).unwrap();
+    store.ledger_writer().unwrap().append(&[call("billing", None, 1_250_000_000)]).unwrap();
+    let serving = Serving::start(at, "");
+    let here = json(&good(at, &["budgets", "--json"]));
+    let there = json(&good(at, &["budgets", "--json", "--admin", &serving.admin]));
+    assert_eq!(here, there);
+    let [cap, all] = here["budgets"].as_array().unwrap().as_slice() else { panic!("{here}") };
+    assert_eq!((&cap["name"], &cap["of"]), (&"cap".into(), &serde_json::json!({"team": "billing"})));
+    assert_eq!((&cap["spent"]["usd"], &cap["left"]["nanos"]), (&"1.25".into(), &3_750_000_000i64.into()));
+    assert_eq!((&cap["resets_at"], &all["name"]), (&serde_json::Value::Null, &"all".into()));
+    let table = good(at, &["budgets"]);
+    let row: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row, ["cap", "billing", "prepaid", "-", "5.00", "1.25", "0.00", "3.75"], "{table}");
 }
 
 #[test]

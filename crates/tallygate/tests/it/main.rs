@@ -9,6 +9,7 @@ mod aws_profiles;
 mod bad_input;
 mod bedrock;
 mod booked;
+mod budgets;
 mod cli;
 mod credentials;
 mod disconnect;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tallygate::gateway::{Gateway, Surroundings};
+use tallygate::notifier::Notifier;
 use tallygate::source::Loaded;
 use tempfile::TempDir;
 use tg_config::secrets::resolve_secrets;
@@ -40,6 +41,9 @@ pub(crate) struct Setup {
     pub(crate) models: String,
     pub(crate) teams: String,
     pub(crate) limits: String,
+    pub(crate) budgets: String,
+    /// Webhooks for notices of budgets; then they are kept and told.
+    pub(crate) webhooks: String,
     pub(crate) sim: SimOptions,
     /// Longest silence of a caller within its body.
     pub(crate) body_idle: Duration,
@@ -58,6 +62,8 @@ impl Default for Setup {
             models: String::new(),
             teams: "- { name: red, projects: [alpha, beta], environments: [prod, dev] }\n".to_owned(),
             limits: String::new(),
+            budgets: String::new(),
+            webhooks: String::new(),
             sim: SimOptions::default(),
             body_idle: Duration::from_secs(60),
         }
@@ -79,7 +85,8 @@ pub(crate) fn secret(name: &str) -> Option<String> {
 /// The whole configuration. `on-X` is served by provider X; `dead` never answers.
 pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> String {
     let Setup { listen, identity, pricing, streams, timeouts, bedrock, providers, models, teams, limits, .. } = setup;
-    let limits = if limits.is_empty() { "  []\n" } else { limits };
+    let or_none = |list: &String| if list.is_empty() { "  []\n".to_owned() } else { list.clone() };
+    let (limits, budgets, webhooks) = (or_none(limits), or_none(&setup.budgets), or_none(&setup.webhooks));
     let (urls, folder) = (&sim.urls, folder.display());
     let identity = identity.replace("STS_URL", &urls.sts).replace("OIDC_URL", sim.oidc.issuer());
     let providers = providers.replace("BEDROCK_URL", &urls.bedrock).replace("STS_URL", &urls.sts);
@@ -125,7 +132,7 @@ pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> St
          - {{ name: 'gpt-*', targets: [{{ provider: openai }}] }}\n\
          - {{ name: 'us.*', targets: [{{ provider: bedrock }}] }}\n\
          - {{ name: 'arn:aws*', targets: [{{ provider: bedrock }}] }}\n\
-         teams:\n{teams}limits:\n{limits}"
+         teams:\n{teams}limits:\n{limits}budgets:\n{budgets}notify:\n webhooks:\n{webhooks}"
     );
     text
 }
@@ -158,6 +165,7 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 pub(crate) struct World {
     pub(crate) sim: Sim,
     pub(crate) gateway: Option<Gateway>,
+    notifier: Option<Notifier>,
     pub(crate) address: SocketAddr,
     pub(crate) config: String,
     /// A key of team `red`, project `alpha`, environment `prod`, where there is such a team.
@@ -177,10 +185,10 @@ impl World {
         let config = document(&setup, &sim, folder.path());
         let mut loaded = load(&config).unwrap_or_else(|e| panic!("{e:#}\n{config}"));
         Arc::get_mut(&mut loaded.snapshot).unwrap().bounds.body_idle = setup.body_idle;
-        let gateway = Gateway::start(&loaded, &Surroundings { roots: TrustedRoots::none() }, Vec::new()).unwrap();
+        let (gateway, notifier) = run(&loaded);
         let address = gateway.address;
         let store = folder.path().join("tallygate.db");
-        let mut world = Self { sim, gateway: Some(gateway), address, config, key: None, store, folder };
+        let mut world = Self { sim, gateway: Some(gateway), notifier, address, config, key: None, store, folder };
         if world.gateway().living.directory.team("red").is_some() {
             let new = NewKey {
                 project: Some("alpha".to_owned()),
@@ -246,7 +254,8 @@ impl World {
     pub(crate) fn restart(&mut self) {
         self.drain(DEADLINE);
         let loaded = load(&self.config).unwrap();
-        let gateway = Gateway::start(&loaded, &Surroundings { roots: TrustedRoots::none() }, Vec::new()).unwrap();
+        let (gateway, notifier) = run(&loaded);
+        self.notifier = notifier;
         self.address = gateway.address;
         self.gateway = Some(gateway);
     }
@@ -263,6 +272,9 @@ impl World {
             let _inside = runtime.enter();
             gateway.drain(limit);
         }
+        if let Some(notifier) = self.notifier.take() {
+            notifier.stop();
+        }
     }
 }
 
@@ -270,6 +282,15 @@ impl Drop for World {
     fn drop(&mut self) {
         self.drain(Duration::ZERO);
     }
+}
+
+/// A gateway, with a notifier where somebody is to be told.
+fn run(loaded: &Loaded) -> (Gateway, Option<Notifier>) {
+    let surroundings = Surroundings { roots: TrustedRoots::none() };
+    let told = !loaded.document.notify.webhooks.is_empty();
+    let notifier = told.then(|| Notifier::start(loaded, &surroundings.roots).unwrap());
+    let sinks = notifier.iter().map(Notifier::sink).collect();
+    (Gateway::start(loaded, &surroundings, sinks).unwrap(), notifier)
 }
 
 /// All rows of a store's ledger, oldest first.

@@ -1,6 +1,7 @@
 //! What travels over the admin interface: one type for each thing, the same for the server and for its callers.
 
 mod amount;
+mod budget;
 mod call;
 mod key;
 mod report;
@@ -8,6 +9,7 @@ mod team;
 pub mod time;
 
 pub use amount::{Amount, Usage};
+pub use budget::{Budget, BudgetPage};
 pub use call::{Asked, Attribution, Call, CallPage, Calls, Cost, Served, Timing};
 pub use key::{IssuedKey, Key, KeyKind, KeyPage, KeyState, NewKey, Rotation};
 pub(crate) use report::dimensions;

@@ -1,7 +1,7 @@
 //! Properties of pricing over the embedded rows: monotonic, additive, bounded by the estimate, never overflowing.
 
 use proptest::prelude::*;
-use tg_catalog::{Ability, Catalogue, ceiling_estimate, cost_lines, price};
+use tg_catalog::{Ability, Catalogue, ceiling_estimate, cost_lines, output_within, price};
 use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage};
 
@@ -67,6 +67,19 @@ proptest! {
         };
         *field = field.saturating_add(more);
         prop_assert!(price(row, &usage, tier).amount <= price(row, &larger, tier).amount, "{}", row.id());
+    }
+
+    #[test]
+    fn the_output_that_an_amount_pays_is_the_most_that_it_pays(
+        at in any::<prop::sample::Index>(), input in 0_u64..2_000_000, nanos in 0_i64..50_000_000_000, tier in tiers(),
+    ) {
+        let catalogue = Catalogue::embedded().unwrap();
+        let row = at.get(catalogue.rows());
+        let amount = Money::from_nanos(nanos);
+        let output = output_within(row, tier, input, amount);
+        let costs = |output| ceiling_estimate(row, tier, input, output);
+        prop_assert!(output == 0 || costs(output) <= amount, "{}", row.id());
+        prop_assert!(output == 1 << 32 || costs(output + 1) > amount, "{}", row.id());
     }
 
     #[test]

@@ -1,13 +1,18 @@
 //! Which addresses a document may name for a provider.
 
 use super::Findings;
-use crate::document::Provider;
+use crate::document::{Egress, Provider};
 use crate::grammar::{BaseUrl, Host};
 use crate::problem::Path;
 use std::net::IpAddr;
 
 /// Checks the address that stands at `path`.
 pub(super) fn check(provider: &Provider, url: &BaseUrl, path: &Path, found: &mut Findings) {
+    check_url(provider.egress, url, path, found);
+}
+
+/// Checks the address that stands at `path`, under what may be dialled beyond public addresses.
+pub(super) fn check_url(egress: Egress, url: &BaseUrl, path: &Path, found: &mut Findings) {
     let loopback = url.host().is_loopback();
     if let Host::Ip(ip) = url.host() {
         match reach(ip.to_canonical()) {
@@ -19,14 +24,14 @@ pub(super) fn check(provider: &Provider, url: &BaseUrl, path: &Path, found: &mut
                 );
                 return;
             }
-            Reach::Private if !provider.egress.allow_private => {
+            Reach::Private if !egress.allow_private => {
                 let hint = "set `egress: {allow_private: true}` if this is meant";
                 found.add(path.clone(), format!("{ip} is a private address"), hint);
             }
             Reach::Private | Reach::Loopback | Reach::Public => {}
         }
     }
-    if !url.is_https() && !loopback && !provider.egress.allow_http {
+    if !url.is_https() && !loopback && !egress.allow_http {
         found.add(
             path.clone(),
             "is not encrypted: prompts and credentials could be read on the way",

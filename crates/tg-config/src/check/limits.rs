@@ -66,10 +66,19 @@ fn output(limit: &Limit, bounds_output: bool, path: &Path, found: &mut Findings)
     }
 }
 
+/// What a limit or a budget names.
+pub(super) struct Named<'a> {
+    pub(super) team: Option<&'a Pattern>,
+    pub(super) project: Option<&'a Pattern>,
+    pub(super) environment: Option<&'a Pattern>,
+    pub(super) model: Option<&'a Pattern>,
+    pub(super) tag: Option<&'a Pattern>,
+    pub(super) each: &'a [Dimension],
+}
+
 /// A limit that names what is not there would do nothing, and its writer believe that it does.
-fn named(document: &Document, limit: &Limit, path: &Path, found: &mut Findings) {
-    let path_of = path;
-    let path = path.member("for");
+fn named(document: &Document, limit: &Limit, path_of: &Path, found: &mut Findings) {
+    let path = path_of.member("for");
     if let Some(provider) = &limit.scope.provider
         && !document.providers.iter().any(|declared| provider.matches(declared.name.as_str()))
     {
@@ -78,7 +87,22 @@ fn named(document: &Document, limit: &Limit, path: &Path, found: &mut Findings) 
         let problem = Problem::new(path.member("provider"), message, hint);
         found.add_resting_on(vec![Path::root().member("providers")], problem);
     }
-    if let Some(model) = limit.scope.model.as_ref().filter(|_| !document.models.is_empty())
+    let scope = &limit.scope;
+    let named = Named {
+        team: scope.team.as_ref(),
+        project: scope.project.as_ref(),
+        environment: scope.environment.as_ref(),
+        model: scope.model.as_ref(),
+        tag: scope.tag.as_ref(),
+        each: &limit.each,
+    };
+    check_named(document, &named, path_of, found);
+}
+
+/// Checks what `named` names, which stands at `path_of`.
+pub(super) fn check_named(document: &Document, named: &Named<'_>, path_of: &Path, found: &mut Findings) {
+    let path = path_of.member("for");
+    if let Some(model) = named.model.filter(|_| !document.models.is_empty())
         && !document.models.iter().any(|declared| declared.name.overlaps(model))
     {
         let message = format!("`{model}` is the name of no model in `models`");
@@ -86,15 +110,15 @@ fn named(document: &Document, limit: &Limit, path: &Path, found: &mut Findings) 
         found.add_resting_on(vec![Path::root().member("models")], problem);
     }
     // Of a team that the store owns, the file knows neither projects nor tags.
-    let team = limit.scope.team.as_ref().filter(|team| team.is_exact());
+    let team = named.team.filter(|team| team.is_exact());
     let team = team.and_then(|name| document.teams.iter().find(|team| team.name.as_str() == name.as_str()));
     if let Some(team) = team {
         let default = team.default_project.as_ref().or(document.identity.default_project.as_ref());
         let projects: Vec<&Name> = team.projects.iter().chain(default).collect();
-        of_team(team, "project", limit.scope.project.as_ref(), &projects, &path, found);
+        of_team(team, "project", named.project, &projects, &path, found);
         let environments: Vec<&Name> = team.environments.iter().collect();
-        of_team(team, "environment", limit.scope.environment.as_ref(), &environments, &path, found);
-        tags_kept(document, team, limit, path_of, found);
+        of_team(team, "environment", named.environment, &environments, &path, found);
+        tags_kept(document, team, named, path_of, found);
     }
 }
 
@@ -105,15 +129,14 @@ fn of_team(team: &Team, what: &str, named: Option<&Pattern>, has: &[&Name], path
     found.add_resting_on(vec![Path::root().member("teams")], Problem::new(path.member(what), message, hint));
 }
 
-/// Tags that the team's policy does not keep are not seen by limits either.
-fn tags_kept(document: &Document, team: &Team, limit: &Limit, path: &Path, found: &mut Findings) {
+/// Tags that the team's policy does not keep are not seen by limits and budgets either.
+fn tags_kept(document: &Document, team: &Team, named: &Named<'_>, path: &Path, found: &mut Findings) {
     let allowed = &team.tags.as_ref().unwrap_or(&document.identity.tags).allow;
-    let counted = limit.each.iter().enumerate().filter_map(|(number, each)| match each {
+    let counted = named.each.iter().enumerate().filter_map(|(number, each)| match each {
         Dimension::Tag(name) => Some((path.member("each").element(number), name.as_str())),
         _ => None,
     });
-    let stated = limit
-        .scope
+    let stated = named
         .tag
         .iter()
         .map(|tag| (path.member("for").member("tag"), tag.as_str().split('=').next().unwrap_or_default()));

@@ -1,6 +1,7 @@
 //! What a well-formed document may still have wrong: values that contradict each other, references to nothing.
 
 mod aws;
+mod budgets;
 mod discounts;
 mod egress;
 mod headers;
@@ -66,6 +67,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     teams::check(document, &mut found);
     iam::check(document, &mut found);
     limits::check(document, &mut found);
+    budgets::check(document, &mut found);
     if let Some(otlp) = &document.telemetry.otlp {
         let path = Path::root().member("telemetry").member("otlp").member("headers");
         headers::check(&otlp.headers, &path, &mut found);

@@ -1,7 +1,7 @@
 //! To whom calls are booked: teams, their projects, environments and tags.
 
 use super::iam::AwsIdentity;
-use crate::grammar::{Name, Pattern, SecretRef};
+use crate::grammar::{Name, Pattern, SecretRef, TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +81,9 @@ pub struct Team {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128))]
     pub cost_centre: Option<String>,
+    /// By which clock the windows of the team's budgets begin, where they do not say otherwise. Absent: UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<TimeZone>,
     /// Models that the team may use, by the names that callers write. Absent: all; `[]`: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]

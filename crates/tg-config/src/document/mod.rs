@@ -1,6 +1,7 @@
 //! The one configuration schema: what a file, and later the admin interface, declares.
 
 mod aws;
+mod budget;
 mod delivery;
 mod iam;
 mod identity;
@@ -13,6 +14,7 @@ mod surface;
 mod telemetry;
 
 pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredentials, SessionPer, partition_of};
+pub use budget::{Budget, BudgetScope, BudgetWindow, Notify, OnExhausted, Webhook};
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
 pub use iam::{AwsIdentity, AwsRole, CallerIdentity, WebIdentity, sts_url};
 pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
@@ -59,6 +61,11 @@ pub struct Document {
     /// How many requests and tokens, and how many calls at a time, for whom.
     #[schemars(length(max = 1024))]
     pub limits: Vec<Limit>,
+    /// How much money whose calls may cost.
+    #[schemars(length(max = 1024))]
+    pub budgets: Vec<Budget>,
+    /// Who is told when a share of a budget is spent, or when it is exhausted.
+    pub notify: Notify,
     /// How answers are streamed.
     pub streams: Streams,
     /// How the gateway stops.

@@ -3,6 +3,7 @@
 mod address;
 mod allowance;
 mod moment;
+mod money;
 mod name;
 mod network;
 mod percent;
@@ -12,6 +13,7 @@ mod secret_ref;
 pub use address::{Address, BaseUrl, Host};
 pub use allowance::{Allowance, Dimension};
 pub use moment::Moment;
+pub use money::{LocalMoment, Money, Share, TimeZone};
 pub use name::{Name, Pattern};
 pub use network::Network;
 pub use percent::Percent;
@@ -50,6 +52,10 @@ pub(crate) fn refusal(grammar: &str, text: &str) -> Option<Refused> {
     match grammar {
         "allowance" => of::<Allowance>(text),
         "dimension" => of::<Dimension>(text),
+        "money" => of::<Money>(text),
+        "share" => of::<Share>(text),
+        "time_zone" => of::<TimeZone>(text),
+        "local_moment" => of::<LocalMoment>(text),
         "address" => of::<Address>(text),
         "base_url" => of::<BaseUrl>(text),
         "name" => of::<Name>(text),

@@ -4,7 +4,7 @@ use tg_config::load::{from_file, from_text};
 use tg_config::problem::Problems;
 
 /// Stands before each text that is about something else, so that a provider is there.
-const OK: &str = "providers: [{name: a, kind: anthropic, api_key: env:K}]\n";
+pub(crate) const OK: &str = "providers: [{name: a, kind: anthropic, api_key: env:K}]\n";
 
 fn problems(text: &str) -> Problems {
     let problems = from_text("test.yaml", text).expect_err(text);
@@ -13,7 +13,7 @@ fn problems(text: &str) -> Problems {
 }
 
 /// Each problem as `path: part of what is shown`.
-fn check(text: &str, expected: &[(&str, &str)]) {
+pub(crate) fn check(text: &str, expected: &[(&str, &str)]) {
     let problems = problems(text);
     let paths: Vec<String> = problems.all.iter().map(|p| p.path.to_string()).collect();
     let wanted: Vec<&str> = expected.iter().map(|(path, _)| *path).collect();

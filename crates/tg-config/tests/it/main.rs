@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod bad_input;
+mod budgets;
 #[cfg(test)]
 mod environment;
 #[cfg(test)]

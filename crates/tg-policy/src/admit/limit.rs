@@ -79,7 +79,7 @@ pub enum Dimension {
 }
 
 impl Dimension {
-    fn noun(&self) -> String {
+    pub(super) fn noun(&self) -> String {
         match self {
             Self::Team => "team".to_owned(),
             Self::Project => "project".to_owned(),
@@ -104,6 +104,23 @@ pub struct Scope {
     pub provider: Option<String>,
     /// `name` or `name=value`, as tags stand in the ledger.
     pub tag: Option<String>,
+}
+
+impl Scope {
+    /// Whether it has such a call in it.
+    pub(super) fn holds(&self, booked: &Attribution, asked: &str, provider_of_try: Option<&str>) -> bool {
+        let Self { team, project, environment, key, model, provider, tag } = self;
+        let fits = |wanted: &Option<String>, found: Option<&str>| {
+            wanted.as_ref().is_none_or(|wanted| found.is_some_and(|found| pattern::matches(wanted, found)))
+        };
+        fits(team, Some(&booked.team))
+            && fits(project, booked.project.as_deref())
+            && fits(environment, booked.environment.as_deref())
+            && fits(key, Some(&booked.key_id))
+            && fits(model, Some(asked))
+            && fits(provider, provider_of_try)
+            && tag.as_ref().is_none_or(|wanted| booked.tags.iter().any(|tag| pattern::matches(wanted, tag)))
+    }
 }
 
 /// How many output tokens are reserved for a call whose answer is yet to come.
@@ -258,18 +275,7 @@ impl Limit {
     }
 
     fn is_for(&self, facts: &Facts<'_>) -> bool {
-        let Scope { team, project, environment, key, model, provider, tag } = &self.scope;
-        let booked = facts.attribution;
-        let fits = |wanted: &Option<String>, found: Option<&str>| {
-            wanted.as_ref().is_none_or(|wanted| found.is_some_and(|found| pattern::matches(wanted, found)))
-        };
-        fits(team, Some(&booked.team))
-            && fits(project, booked.project.as_deref())
-            && fits(environment, booked.environment.as_deref())
-            && fits(key, Some(&booked.key_id))
-            && fits(model, Some(facts.model))
-            && fits(provider, facts.provider)
-            && tag.as_ref().is_none_or(|wanted| booked.tags.iter().any(|tag| pattern::matches(wanted, tag)))
+        self.scope.holds(facts.attribution, facts.model, facts.provider)
     }
 
     /// What a call takes of a measure besides output, and of output; `None` where the measure does not count it.

@@ -4,6 +4,7 @@
 //! the difference to what the call really used goes back, or is owed, when it ends.
 
 mod bucket;
+pub mod budget;
 mod counters;
 mod estimate;
 mod limit;

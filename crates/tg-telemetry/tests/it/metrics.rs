@@ -3,7 +3,8 @@
 use crate::sample::{refused, served};
 use std::collections::HashMap;
 use tg_kernel::record::{Ending, Pricing};
-use tg_telemetry::metrics::{Known, Metrics, Naming, Reading, SeriesLimits};
+use tg_kernel::units::Money;
+use tg_telemetry::metrics::{BudgetFigures, Known, Metrics, Naming, Reading, SeriesLimits};
 use tg_telemetry::names::{Generation, METRICS};
 
 fn metrics(naming: Naming) -> Metrics {
@@ -25,6 +26,19 @@ fn value(text: &str, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
     let first = found.next();
     assert_eq!(found.next(), None, "more than one series of {name} with {labels:?}");
     first
+}
+
+#[test]
+fn budgets_stand_in_dollars_by_their_names() {
+    let metrics = metrics(Naming::New);
+    assert!(!metrics.render().contains("tallygate_budget"));
+    let (amount, spent, held) = (Money::from_nanos(500_000_000_000), Money::from_nanos(1_500_000_000), Money::ZERO);
+    let figures = BudgetFigures { budget: "cap".into(), amount, spent, held, refused: 3, ..BudgetFigures::default() };
+    metrics.set_budgets(move || vec![figures.clone()]);
+    let text = metrics.render();
+    for (name, expected) in [("amount_usd", 500.0), ("spent_usd", 1.5), ("held_usd", 0.0), ("refusals_total", 3.0)] {
+        assert_eq!(value(&text, &format!("tallygate_budget_{name}"), &[("budget", "cap")]), Some(expected), "{name}");
+    }
 }
 
 #[test]
@@ -147,6 +161,7 @@ fn every_name_of_the_list_can_be_exposed() {
         metrics.set_reading(reading, move || position as u64 + 2);
     }
     metrics.set_limits(|| vec![("few".into(), 1, 1)]);
+    metrics.set_budgets(|| vec![BudgetFigures { budget: "cap".into(), ..BudgetFigures::default() }]);
     let text = metrics.render();
     for metric in METRICS {
         assert!(text.contains(&format!("# TYPE {} ", metric.name)), "{}\n{text}", metric.name);

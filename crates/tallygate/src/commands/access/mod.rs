@@ -11,12 +11,12 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tg_admin::api::{
-    IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest, Rotation, Team, TeamPage,
+    BudgetPage, IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest, Rotation, Team, TeamPage,
 };
 use tg_admin::{Control, TeamAction};
 use tg_config::document::Document;
 use tg_config::secrets::resolve_secrets_key;
-use tg_kernel::clock::SystemClock;
+use tg_kernel::clock::{Clock as _, SystemClock};
 use tg_kernel::secret::Secret;
 use tg_store::{SecretsKey, Store};
 
@@ -79,6 +79,16 @@ impl AccessArgs {
                 open_store(named.as_ref().unwrap_or(&document.store.path), secrets_key, missing)
             }
         }
+    }
+
+    /// What is spent of budgets: as a running gateway says, else by the store's ledger and the budgets of the configuration.
+    pub(super) fn budgets(&self) -> Result<BudgetPage> {
+        if let Access::Gateway(remote) = self.open(MissingStore::Refuse)? {
+            return remote.get(&["budgets"], "");
+        }
+        let document = self.configured()?;
+        let store = Store::open(self.store.as_ref().unwrap_or(&document.store.path))?;
+        Ok(crate::budgets::spent(&document, &store.ledger()?, SystemClock::new().now())?)
     }
 
     fn configured(&self) -> Result<Document> {

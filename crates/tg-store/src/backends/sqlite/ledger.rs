@@ -1,10 +1,10 @@
 //! Rows of calls: one connection appends, others read.
 
 use super::sheets::Sheets;
-use super::{Database, Place, corrections, report, row};
+use super::{Database, Place, corrections, report, row, spent};
 use crate::correction::Correction;
 use crate::error::StoreError;
-use crate::ledger::{CallFilter, Report, ReportQuery};
+use crate::ledger::{CallFilter, Report, ReportQuery, SpentQuery, SpentRow};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params_from_iter};
 use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
@@ -101,6 +101,10 @@ impl CallReader {
 
     pub(crate) fn corrections_made(&mut self) -> Result<u64, StoreError> {
         corrections::made(&self.connection).map_err(|e| self.place.error(e))
+    }
+
+    pub(crate) fn spent(&mut self, query: &SpentQuery, each: &mut dyn FnMut(SpentRow)) -> Result<(), StoreError> {
+        spent::run(&self.connection, query, each).map_err(|e| self.place.error(e))
     }
 
     pub(crate) fn calls(&mut self, filter: &CallFilter, limit: usize) -> Result<Vec<Record>, StoreError> {

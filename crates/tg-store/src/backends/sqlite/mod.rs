@@ -4,12 +4,15 @@ mod corrections;
 mod directory;
 mod ledger;
 mod migrate;
+mod notices;
 mod report;
 mod row;
 mod sheets;
+mod spent;
 
 pub(crate) use directory::DirectoryTables;
 pub(crate) use ledger::{CallReader, CallWriter};
+pub(crate) use notices::NoticeTable;
 
 use crate::error::StoreError;
 use rusqlite::{Connection, ErrorCode, OpenFlags};

@@ -1,0 +1,141 @@
+//! Budgets: from declared to compiled ones, and from purses to what is shown of them.
+
+use crate::limits::dimension;
+use std::sync::Arc;
+use tg_admin::api::{self, BudgetPage};
+use tg_config::document::{self, BudgetScope, BudgetWindow, Document};
+use tg_config::grammar::{Pattern, Period, Share};
+use tg_kernel::calendar::{Unit, Zone};
+use tg_kernel::clock::Timestamp;
+use tg_kernel::pattern;
+use tg_policy::admit::Scope;
+use tg_policy::admit::budget::{Budget, Budgets, OnExhausted, PurseView, Purses, Window};
+use tg_proxy::snapshot::Snapshot;
+use tg_store::StoreError;
+use tg_store::ledger::Ledger;
+
+/// Compiles the budgets of a document that has been checked.
+pub(crate) fn compile(document: &Document) -> Budgets {
+    Budgets::new(document.budgets.iter().map(|declared| budget(document, declared)).collect())
+}
+
+fn budget(document: &Document, declared: &document::Budget) -> Budget {
+    let zone = zone(document, declared);
+    Budget {
+        name: declared.name.shared(),
+        scope: scope(&declared.scope),
+        each: declared.each.iter().map(dimension).collect(),
+        amount: declared.amount.get(),
+        window: window(declared.window),
+        starts: declared.starts.as_ref().map(|starts| starts.at(&zone)),
+        zone,
+        warn_at: declared.warn_at.iter().copied().map(Share::get).collect(),
+        on_exhausted: match &declared.on_exhausted {
+            document::OnExhausted::Refuse => OnExhausted::Refuse,
+            document::OnExhausted::AllowAndAlert => OnExhausted::AllowAndAlert,
+            document::OnExhausted::Downgrade(model) => OnExhausted::Downgrade(model.as_str().into()),
+        },
+    }
+}
+
+/// Its own, else that of the team that it names.
+fn zone(document: &Document, declared: &document::Budget) -> Zone {
+    let of_team = || {
+        let name = declared.scope.team.as_ref()?.as_str();
+        document.teams.iter().find(|team| team.name.as_str() == name)?.time_zone.as_ref()
+    };
+    declared.time_zone.as_ref().or_else(of_team).map(|zone| zone.zone().clone()).unwrap_or_default()
+}
+
+fn window(declared: BudgetWindow) -> Window {
+    match declared {
+        BudgetWindow::Day => Window::Calendar(Unit::Day),
+        BudgetWindow::Week => Window::Calendar(Unit::Week),
+        BudgetWindow::Month => Window::Calendar(Unit::Month),
+        BudgetWindow::Quarter => Window::Calendar(Unit::Quarter),
+        BudgetWindow::Year => Window::Calendar(Unit::Year),
+        BudgetWindow::Prepaid => Window::Prepaid,
+        BudgetWindow::Rolling(period) => Window::Rolling(hours(period)),
+    }
+}
+
+fn hours(period: Period) -> u32 {
+    u32::try_from(period.get().as_secs() / 3600).unwrap_or(u32::MAX)
+}
+
+fn scope(declared: &BudgetScope) -> Scope {
+    let text = |pattern: &Option<Pattern>| pattern.as_ref().map(|pattern| pattern.as_str().to_owned());
+    Scope {
+        team: text(&declared.team),
+        project: text(&declared.project),
+        environment: text(&declared.environment),
+        key: text(&declared.key),
+        model: text(&declared.model),
+        provider: None,
+        tag: text(&declared.tag),
+    }
+}
+
+/// What a writer of budgets may not expect: what nobody can price cannot be held up either, and so is refused.
+pub(crate) fn notes(document: &Document, snapshot: &Snapshot) -> Vec<String> {
+    let mut notes = Vec::new();
+    for model in document.models.iter().filter(|model| model.name.is_exact()) {
+        let policy = model.unknown_price.unwrap_or(document.pricing.unknown_price);
+        let name = model.name.as_str();
+        let bounds = |budget: &&Budget| {
+            budget.is_hard() && budget.scope.model.as_ref().is_none_or(|scope| pattern::matches(scope, name))
+        };
+        let Some(budget) = snapshot.budgets.list().iter().find(bounds) else { continue };
+        if policy != document::UnknownPrice::AllowAndFlag {
+            continue;
+        }
+        for target in &model.targets {
+            let served = target.model.as_deref().unwrap_or(name);
+            let Some(upstream) = snapshot.upstreams.get(target.provider.as_str()) else { continue };
+            if upstream.price.find(&snapshot.catalogue, served, Timestamp::from_micros(i64::MAX)).is_none() {
+                notes.push(format!(
+                    "budgets: no price is known for '{served}' at '{}', so calls for '{name}' that a budget bounds (as \
+                     '{}' may) are refused there; add the price, or set unknown_price: ceiling",
+                    target.provider, budget.name
+                ));
+            }
+        }
+    }
+    notes
+}
+
+/// Purses as the admin interface answers them.
+pub(crate) fn page(purses: &[PurseView]) -> BudgetPage {
+    BudgetPage { budgets: purses.iter().map(shown).collect() }
+}
+
+fn shown(purse: &PurseView) -> api::Budget {
+    api::Budget {
+        name: purse.budget.to_string(),
+        of: purse.of.iter().cloned().collect(),
+        amount: purse.amount.into(),
+        spent: purse.spent.into(),
+        held: purse.held.into(),
+        left: purse.left().into(),
+        window: purse.window.clone(),
+        since: purse.since.into(),
+        resets_at: purse.resets_at.map(Into::into),
+        time_zone: purse.time_zone.clone(),
+        on_exhausted: match &purse.on_exhausted {
+            OnExhausted::Refuse => "refuse".to_owned(),
+            OnExhausted::Downgrade(model) => format!("downgrade: {model}"),
+            OnExhausted::AllowAndAlert => "allow_and_alert".to_owned(),
+        },
+    }
+}
+
+/// What is spent of the budgets of a document by the ledger alone: what calls hold is known to a running gateway.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn spent(document: &Document, ledger: &Ledger, now: Timestamp) -> Result<BudgetPage, StoreError> {
+    let purses = Purses::default();
+    purses.propose(Arc::new(compile(document)));
+    purses.load(now, |query, each| ledger.spent(query, each))?;
+    Ok(page(&purses.view(now)))
+}

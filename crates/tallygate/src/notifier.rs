@@ -1,0 +1,300 @@
+//! Notices of budgets: to the log, to the store, which knows whether they were told before, and to webhooks.
+//!
+//! A thread of its own does it. Each notice is tried several times at each address, and again after a restart if it is no
+//! older than a day: so it comes at least once, unless an address fails all that time; a receiver knows doubles by their id.
+
+use crate::source::Loaded;
+use anyhow::{Context as _, Result};
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use hmac::{Hmac, Mac as _};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Request};
+use serde_json::{Map, Value, json};
+use sha2::Sha256;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+use tg_kernel::clock::{Clock, SystemClock, Timestamp};
+use tg_kernel::record::Record;
+use tg_kernel::secret::Secret;
+use tg_kernel::trace::TraceContext;
+use tg_net::client::{Client, ClientOptions};
+use tg_net::egress::EgressPolicy;
+use tg_net::resolve::Resolver;
+use tg_net::tls::TrustedRoots;
+use tg_policy::admit::budget::{Notice, NoticeKind};
+use tg_proxy::meter::Sink;
+use tg_store::notices::{Notices, Owed};
+use tg_store::store::Store;
+use tokio::sync::{Semaphore, mpsc};
+
+/// Most notices that wait to be kept. Beyond it they are only in the log.
+const WAITING_MAX: usize = 4_096;
+
+/// Most deliveries at a time; others wait their turn.
+const DELIVERIES_MAX: usize = 32;
+
+/// How often a notice is tried at an address.
+const TRIES_MAX: u32 = 6;
+
+/// The wait before the second try; it doubles with each.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Longest wait for an address to take a notice.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// How old a notice may be that is tried again after a restart.
+const OWED_FOR: Duration = Duration::from_secs(86_400);
+
+/// Longest wait for deliveries at the end.
+const END_MAX: Duration = Duration::from_secs(5);
+
+/// An address that is told.
+struct Hook {
+    url: String,
+    secret: Option<Secret>,
+    client: Client,
+}
+
+/// A running notifier.
+pub struct Notifier {
+    queue: mpsc::Sender<Notice>,
+    hooks: Arc<ArcSwap<Vec<Hook>>>,
+    roots: TrustedRoots,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Notifier {
+    /// Starts the notifier's thread.
+    ///
+    /// # Errors
+    /// When the store cannot be used, or the system gives no thread.
+    pub fn start(loaded: &Loaded, roots: &TrustedRoots) -> Result<Self> {
+        let notices = Store::open(&loaded.document.store.path)?.notices()?;
+        let hooks = Arc::new(ArcSwap::from_pointee(hooks(loaded, roots)?));
+        let (queue, waiting) = mpsc::channel(WAITING_MAX);
+        let post = Arc::new(Post { hooks: Arc::clone(&hooks), clock: SystemClock::new() });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let run = move || runtime.block_on(run(notices, post, waiting));
+        let thread = thread::Builder::new().name("notifier".to_owned()).spawn(run)?;
+        Ok(Self { queue, hooks, roots: roots.clone(), thread })
+    }
+
+    /// What the meter tells of notices.
+    #[must_use]
+    pub fn sink(&self) -> Box<dyn Sink> {
+        Box::new(Told(self.queue.clone()))
+    }
+
+    /// Takes over the addresses of a reload.
+    ///
+    /// # Errors
+    /// When one of them cannot be used; then the old ones stay.
+    pub fn reload(&self, loaded: &Loaded) -> Result<()> {
+        self.hooks.store(Arc::new(hooks(loaded, &self.roots)?));
+        Ok(())
+    }
+
+    /// Ends the thread: what waits is kept, and deliveries have a moment. Call it when the meter has ended.
+    pub fn stop(self) {
+        drop(self.queue);
+        if self.thread.join().is_err() {
+            tracing::error!("the notifier panicked");
+        }
+    }
+}
+
+fn hooks(loaded: &Loaded, roots: &TrustedRoots) -> Result<Vec<Hook>> {
+    let resolver = Resolver::new();
+    let declared = loaded.document.notify.webhooks.iter();
+    declared
+        .map(|hook| {
+            let loopback = hook.url.host().is_loopback();
+            let egress = EgressPolicy {
+                allow_http: hook.egress.allow_http || loopback,
+                allow_private: hook.egress.allow_private,
+                allow_loopback: loopback,
+            };
+            let client = Client::new(&ClientOptions { egress, ..ClientOptions::default() }, roots, &resolver)
+                .context("notify.webhooks")?;
+            let secret = hook.secret.as_ref().and_then(|reference| loaded.secrets.get(reference)).cloned();
+            Ok(Hook { url: hook.url.as_str().to_owned(), secret, client })
+        })
+        .collect()
+}
+
+struct Told(mpsc::Sender<Notice>);
+
+impl Sink for Told {
+    fn observe(&mut self, _record: &Record, _trace: &TraceContext) {}
+
+    fn notice(&mut self, notice: &Notice) {
+        if self.0.try_send(notice.clone()).is_err() {
+            tracing::warn!(budget = %notice.budget, kind = notice.kind.name(), "a notice could not be kept");
+        }
+    }
+}
+
+async fn run(notices: Notices, post: Arc<Post>, mut waiting: mpsc::Receiver<Notice>) {
+    let turns = Arc::new(Semaphore::new(DELIVERIES_MAX));
+    let (done, mut ended) = mpsc::channel::<Owed>(DELIVERIES_MAX);
+    let now = post.clock.now();
+    let earlier = notices.forget_old(now).and_then(|()| {
+        let since = i64::try_from(OWED_FOR.as_micros()).unwrap_or(i64::MAX);
+        notices.owed(Timestamp::from_micros(now.micros().saturating_sub(since)))
+    });
+    let mut owed: std::collections::VecDeque<Owed> = earlier
+        .unwrap_or_else(|error| {
+            tracing::error!(%error, "earlier notices of budgets cannot be read");
+            Vec::new()
+        })
+        .into();
+    loop {
+        tokio::select! {
+            turn = Arc::clone(&turns).acquire_owned(), if !owed.is_empty() => {
+                let (Ok(turn), Some(one)) = (turn, owed.pop_front()) else { break };
+                let (post, done) = (Arc::clone(&post), done.clone());
+                drop(tg_net::tasks::spawn("notice of a budget", async move {
+                    post.deliver(&one).await;
+                    drop(done.send(one).await);
+                    drop(turn);
+                }));
+            }
+            notice = waiting.recv() => match notice {
+                Some(notice) => owed.extend(keep(&notices, &notice)),
+                None => break,
+            },
+            one = ended.recv() => mark(&notices, &post, one),
+        }
+    }
+    drop(done);
+    let rest = async {
+        while let Some(one) = ended.recv().await {
+            mark(&notices, &post, Some(one));
+        }
+    };
+    // What is not delivered by then is owed at the next start.
+    drop(tokio::time::timeout(END_MAX, rest).await);
+}
+
+/// Notes a notice and says it in the log, unless it was said before.
+fn keep(notices: &Notices, notice: &Notice) -> Option<Owed> {
+    let body = shown(notice);
+    let owed = Owed { purse: notice.purse.clone(), kind: notice.kind.name(), notice: body.to_string() };
+    match notices.add(&owed, notice.at) {
+        Ok(false) => return None,
+        Ok(true) => {}
+        Err(error) => tracing::error!(%error, "a notice of a budget cannot be kept; it may be told twice"),
+    }
+    tracing::warn!(
+        budget = %notice.budget,
+        of = %body["of"],
+        kind = owed.kind,
+        amount_usd = %notice.amount,
+        spent_usd = %notice.spent,
+        "a budget is spent in part, or exhausted"
+    );
+    Some(owed)
+}
+
+fn mark(notices: &Notices, post: &Post, delivered: Option<Owed>) {
+    if let Some(owed) = delivered
+        && let Err(error) = notices.delivered(&owed, post.clock.now())
+    {
+        tracing::error!(%error, "that a notice was told cannot be kept; it may be told twice");
+    }
+}
+
+/// A notice as it is posted.
+fn shown(notice: &Notice) -> Value {
+    let (event, share) = match notice.kind {
+        NoticeKind::Spent(share) => ("budget.spent", Some(share)),
+        NoticeKind::Exhausted => ("budget.exhausted", None),
+    };
+    let of: Map<String, Value> = notice.of.iter().map(|(noun, value)| (noun.clone(), json!(value))).collect();
+    json!({
+        "id": format!("{}#{}", notice.purse, notice.kind.name()),
+        "event": event,
+        "budget": &*notice.budget,
+        "of": of,
+        "share_percent": share,
+        "amount_usd": notice.amount.to_string(),
+        "spent_usd": notice.spent.to_string(),
+        "held_usd": notice.held.to_string(),
+        "since": notice.since.to_string(),
+        "resets_at": notice.until.map(|until| until.to_string()),
+        "at": notice.at.to_string(),
+    })
+}
+
+/// Where notices go.
+struct Post {
+    hooks: Arc<ArcSwap<Vec<Hook>>>,
+    clock: SystemClock,
+}
+
+impl Post {
+    async fn deliver(&self, owed: &Owed) {
+        let hooks = self.hooks.load_full();
+        for hook in hooks.iter() {
+            let mut pause = PAUSE;
+            for number in 1..=TRIES_MAX {
+                let failed = match tokio::time::timeout(ANSWER_MAX, self.post(hook, owed)).await {
+                    Ok(Ok(())) => break,
+                    Ok(Err(error)) => error,
+                    Err(_) => "no answer in time".to_owned(),
+                };
+                tracing::warn!(
+                    url = hook.url,
+                    number,
+                    of = TRIES_MAX,
+                    error = failed,
+                    "a webhook did not take a notice"
+                );
+                if number < TRIES_MAX {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+            }
+        }
+    }
+
+    async fn post(&self, hook: &Hook, owed: &Owed) -> Result<(), String> {
+        let mut request = Request::new(Bytes::from(owed.notice.clone()).into());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = hook.url.parse().map_err(|_| "the address cannot be called".to_owned())?;
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(secret) = &hook.secret {
+            let signature = signature(secret, self.clock.now(), &owed.notice);
+            headers.insert("x-tallygate-signature", HeaderValue::try_from(signature).map_err(|e| e.to_string())?);
+        }
+        let answer = hook.client.send(request).await.map_err(|error| error.to_string())?;
+        if answer.status().is_success() { Ok(()) } else { Err(format!("it answers {}", answer.status())) }
+    }
+}
+
+/// `t=SECONDS,v1=HEX`: HMAC-SHA256 of the time of sending, a full stop and the body, so that an old notice cannot be sent
+/// again as if it were new.
+fn signature(secret: &Secret, at: Timestamp, body: &str) -> String {
+    let seconds = at.seconds();
+    // HMAC takes keys of any length.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()) else { return String::new() };
+    mac.update(format!("{seconds}.{body}").as_bytes());
+    format!("t={seconds},v1={}", hex::encode(mac.finalize().into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::signature;
+    use tg_kernel::clock::Timestamp;
+    use tg_kernel::secret::Secret;
+
+    #[test]
+    fn a_notice_is_signed_with_the_time_of_its_sending() {
+        // printf '1800000000.{}' | openssl dgst -sha256 -hmac key
+        let signed = signature(&Secret::new("key"), Timestamp::from_seconds(1_800_000_000), "{}");
+        assert_eq!(signed, "t=1800000000,v1=7321475872b03ff21bdc2dfd86ea2d99ec29c479fbe4a77aa6acf4509505493f");
+    }
+}

@@ -1,0 +1,101 @@
+//! One purse: what is spent and held of one amount.
+
+use super::NoticeKind;
+use std::collections::{BTreeMap, BTreeSet};
+use tg_kernel::clock::Timestamp;
+use tg_kernel::units::Money;
+
+/// Hours beyond those of a rolling window that are kept for a clock that goes back.
+const HOURS_KEPT: usize = 48;
+
+/// What one budget has for one combination of values, in one window.
+#[derive(Debug)]
+pub(super) struct Purse {
+    /// The budget's place in its list.
+    pub(super) budget: usize,
+    /// Whose it is: what the budget counts by, and the value.
+    pub(super) of: Vec<(String, String)>,
+    /// The first moment of its window; of a rolling one always the same.
+    pub(super) start: Timestamp,
+    /// When its window ends.
+    pub(super) until: Option<Timestamp>,
+    pub(super) spent: Spent,
+    pub(super) held: Money,
+    /// Of what somebody was told, in which period: the window itself, or for a rolling one a time of its length.
+    pub(super) told: BTreeSet<(NoticeKind, i64)>,
+}
+
+impl Purse {
+    /// What is left of `amount` in this hour; below zero where more was spent.
+    pub(super) fn left(&self, amount: Money, hour: i64) -> Money {
+        amount.minus(self.spent.sum(hour)).minus(self.held)
+    }
+
+    /// Whether a new one would be the same.
+    pub(super) fn is_empty(&self) -> bool {
+        self.held == Money::ZERO && self.spent.is_empty() && self.told.is_empty()
+    }
+}
+
+/// What is booked in the ledger.
+#[derive(Debug)]
+pub(super) enum Spent {
+    /// In one window.
+    Once(Money),
+    /// In each hour, of which this many before the present one count.
+    Hours(u32, BTreeMap<i64, Money>),
+}
+
+impl Spent {
+    pub(super) const fn new(hours: Option<u32>) -> Self {
+        match hours {
+            Some(hours) => Self::Hours(hours, BTreeMap::new()),
+            None => Self::Once(Money::ZERO),
+        }
+    }
+
+    /// What counts in this hour. Hours after it count as well: a clock that went back brings nothing back.
+    pub(super) fn sum(&self, hour: i64) -> Money {
+        match self {
+            Self::Once(sum) => *sum,
+            Self::Hours(hours, sums) => {
+                let oldest = hour.saturating_sub(i64::from(*hours));
+                sums.range(oldest..).fold(Money::ZERO, |sum, (_, one)| sum.plus(*one))
+            }
+        }
+    }
+
+    pub(super) fn add(&mut self, hour: i64, cost: Money) {
+        match self {
+            Self::Once(sum) => *sum = sum.plus(cost),
+            Self::Hours(hours, sums) => {
+                let one = sums.entry(hour).or_default();
+                *one = one.plus(cost);
+                // By number, not by age: a clock that is far ahead for a moment must not make the real hours forgotten.
+                if sums.len() > usize::try_from(*hours).unwrap_or(usize::MAX).saturating_add(HOURS_KEPT) {
+                    sums.pop_first();
+                }
+            }
+        }
+    }
+
+    /// The first hour from which on so much less counts that `needed` fits into `amount`. `None`: never by itself.
+    pub(super) fn opens(&self, hour: i64, room: Money, needed: Money) -> Option<i64> {
+        let Self::Hours(hours, sums) = self else { return None };
+        let mut room = room;
+        for (spent_in, sum) in sums.range(hour.saturating_sub(i64::from(*hours))..) {
+            room = room.plus(*sum);
+            if room >= needed {
+                return Some(spent_in.saturating_add(i64::from(*hours)).saturating_add(1));
+            }
+        }
+        None
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Once(sum) => *sum == Money::ZERO,
+            Self::Hours(_, sums) => sums.is_empty(),
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The purses of all budgets, in this process's memory: what is reserved, settled and booked.
+
+use super::exhausted::Exhausted;
+use super::load::Loaded;
+use super::notice::Notice;
+use super::table::{Held, State};
+use super::view::{self, BudgetFigures, PurseView};
+use super::{Budgets, Payer};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tg_kernel::clock::Timestamp;
+use tg_kernel::ids::CallId;
+use tg_kernel::record::Record;
+use tg_kernel::units::Money;
+use tg_store::ledger::{SpentQuery, SpentRow};
+
+/// Most calls that hold money at a time, those included whose rows wait for the ledger. Beyond it calls that meet a budget
+/// are refused.
+const HOLDS_MAX: usize = 1 << 20;
+
+/// The purses of all budgets. One for each process; it outlives reloads.
+#[derive(Debug, Default)]
+pub struct Purses {
+    state: Mutex<State>,
+    /// Whether there are budgets: without any, no call waits for the lock.
+    busy: AtomicBool,
+    waiting: AtomicBool,
+}
+
+impl Purses {
+    /// The budgets in force.
+    #[must_use]
+    pub fn budgets(&self) -> Arc<Budgets> {
+        Arc::clone(&self.lock().budgets)
+    }
+
+    /// Whether there is no budget.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        !self.busy.load(Ordering::Acquire)
+    }
+
+    /// Puts other budgets into force: at once where all that they count is known, as when only amounts changed; else when
+    /// [`Purses::load`] has read what is missing. Until then the old ones are in force.
+    pub fn propose(&self, budgets: Arc<Budgets>) {
+        let mut state = self.lock();
+        let is_known = (0..budgets.list().len()).all(|number| state.same(&budgets, number).is_some());
+        if is_known {
+            state.pending = None;
+            state.install(budgets, Vec::new());
+        } else {
+            state.pending = Some(budgets);
+        }
+        self.note(&state);
+    }
+
+    /// Whether budgets wait for [`Purses::load`].
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    /// Reads what waiting budgets have spent, and puts them into force. `read` hands over sums of the ledger's rows; no row
+    /// may be appended while it reads, or it would be counted twice or not at all.
+    ///
+    /// # Errors
+    /// What `read` fails with; then the budgets wait on.
+    pub fn load<E>(
+        &self,
+        now: Timestamp,
+        mut read: impl FnMut(&SpentQuery, &mut dyn FnMut(SpentRow)) -> Result<(), E>,
+    ) -> Result<(), E> {
+        loop {
+            let (budgets, missing) = {
+                let state = self.lock();
+                let Some(budgets) = state.pending.clone() else { return Ok(()) };
+                let missing: Vec<usize> =
+                    (0..budgets.list().len()).filter(|number| state.same(&budgets, *number).is_none()).collect();
+                (budgets, missing)
+            };
+            let mut queries: HashMap<SpentQuery, Vec<usize>> = HashMap::new();
+            for number in missing {
+                if let Some(query) = budgets.wanted(number, now) {
+                    queries.entry(query).or_default().push(number);
+                }
+            }
+            let mut loaded = Loaded::new(&budgets, now);
+            for (query, numbers) in &queries {
+                read(query, &mut |row| loaded.add(query, numbers, &row))?;
+            }
+            let sums = loaded.sums;
+            let mut state = self.lock();
+            // Others may have been proposed in the meantime.
+            if state.pending.as_ref().is_some_and(|pending| Arc::ptr_eq(pending, &budgets)) {
+                state.pending = None;
+                state.install(Arc::clone(&budgets), sums);
+                state.set_floors(&budgets, now, queries.values().flatten().copied());
+                state.tell_all(now);
+                self.note(&state);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Holds `worst` in every purse that the call meets, or in none. Answers whether it meets any.
+    ///
+    /// # Errors
+    /// When one of them has not so much left, and its budget does not let the call pass.
+    pub fn reserve(
+        &self,
+        id: CallId,
+        payer: &Payer<'_>,
+        arrived: Timestamp,
+        worst: Money,
+    ) -> Result<bool, Box<Exhausted>> {
+        let mut state = self.lock();
+        let budgets = Arc::clone(&state.budgets);
+        let asks = budgets.asks(payer, arrived, &state.floors);
+        if asks.is_empty() {
+            return Ok(false);
+        }
+        let keys: Vec<String> = asks.iter().map(|ask| state.place(ask, &budgets, payer)).collect();
+        state.check(&budgets, asks.iter().zip(&keys), (worst, worst), arrived)?;
+        if state.holds.len() >= HOLDS_MAX {
+            return Err(Box::new(Exhausted::crowded(worst)));
+        }
+        for key in &keys {
+            state.hold(key, worst);
+        }
+        let (attribution, model) = (payer.attribution.clone(), Arc::from(payer.model));
+        state.holds.insert(id, Held { attribution, model, arrived, amount: worst, keys });
+        Ok(true)
+    }
+
+    /// Raises what a call holds to `worst`, in every purse or in none; what is held already is never lowered.
+    ///
+    /// # Errors
+    /// When one of them has not so much left, and its budget does not let the call pass. What was held stays held.
+    pub fn raise(&self, id: CallId, worst: Money) -> Result<(), Box<Exhausted>> {
+        let mut state = self.lock();
+        let budgets = Arc::clone(&state.budgets);
+        let Some(held) = state.holds.get(&id).filter(|held| held.amount < worst) else { return Ok(()) };
+        let (more, keys, arrived) = (worst.minus(held.amount), held.keys.clone(), held.arrived);
+        let asks = budgets.asks(&held.payer(), arrived, &state.floors);
+        state.check(&budgets, asks.iter().zip(&keys), (more, worst), arrived)?;
+        for key in &keys {
+            state.hold(key, more);
+        }
+        if let Some(held) = state.holds.get_mut(&id) {
+            held.amount = worst;
+        }
+        Ok(())
+    }
+
+    /// A call has ended and cost so much: the difference to what it held comes back at once. The rest stays held until the
+    /// call is booked. A call that holds nothing, or is booked, changes nothing.
+    pub fn settle(&self, id: CallId, cost: Money) {
+        if self.is_idle() {
+            return;
+        }
+        let mut state = self.lock();
+        if cost == Money::ZERO {
+            state.release(id);
+            return;
+        }
+        let Some(held) = state.holds.get_mut(&id) else { return };
+        let change = cost.minus(held.amount);
+        held.amount = cost;
+        let keys = held.keys.clone();
+        for key in &keys {
+            state.hold(key, change);
+        }
+    }
+
+    /// These rows are in the ledger now, each for the first time: what their calls cost is spent, and held no more. Also
+    /// of calls that began before a budget was there.
+    pub fn book(&self, records: &[Record]) {
+        if self.is_idle() {
+            return;
+        }
+        let mut state = self.lock();
+        let budgets = Arc::clone(&state.budgets);
+        for record in records {
+            state.release(record.id);
+            let cost = record.total_cost().amount;
+            if cost == Money::ZERO {
+                continue;
+            }
+            let payer = Payer::from(record);
+            for ask in budgets.asks(&payer, record.started_at, &[]) {
+                if state.is_left_behind(&ask) {
+                    continue;
+                }
+                let key = state.place(&ask, &budgets, &payer);
+                if let Some(purse) = state.purses.get_mut(&key) {
+                    purse.spent.add(ask.hour, cost);
+                }
+                state.tell_spent(&budgets, &ask, &key, record.started_at);
+            }
+        }
+    }
+
+    /// Takes the notices that wait, and how many were lost since the last time because too many did.
+    #[must_use]
+    pub fn take_notices(&self) -> (Vec<Notice>, u64) {
+        if self.is_idle() {
+            return (Vec::new(), 0);
+        }
+        let mut state = self.lock();
+        (std::mem::take(&mut state.notices), std::mem::take(&mut state.lost_notices))
+    }
+
+    /// Every purse of the windows that are open at `now`, in the order of the configuration.
+    #[must_use]
+    pub fn view(&self, now: Timestamp) -> Vec<PurseView> {
+        let state = self.lock();
+        let mut all = view::of(&state.budgets, state.purses.values(), now);
+        all.sort_by(|one, other| (one.place, &one.of).cmp(&(other.place, &other.of)));
+        all
+    }
+
+    /// Sums over each budget's purses that are open at `now`, in the order of the configuration.
+    #[must_use]
+    pub fn figures(&self, now: Timestamp) -> Vec<BudgetFigures> {
+        let view = self.view(now);
+        let state = self.lock();
+        let budgets = state.budgets.list().iter();
+        budgets
+            .map(|budget| {
+                let counted = state.figures.get(&budget.name).copied().unwrap_or_default();
+                let mut figures = BudgetFigures {
+                    budget: Arc::clone(&budget.name),
+                    amount: budget.amount,
+                    refused: counted.refused,
+                    notices: counted.notices,
+                    crowded: counted.crowded,
+                    ..BudgetFigures::default()
+                };
+                view.iter().filter(|purse| purse.budget == budget.name).for_each(|purse| figures.add(purse));
+                figures
+            })
+            .collect()
+    }
+
+    fn note(&self, state: &State) {
+        self.busy.store(!state.budgets.is_empty(), Ordering::Release);
+        self.waiting.store(state.pending.is_some(), Ordering::Release);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Whole steps only: a panic in between leaves sums that are a little off, until the next start.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,297 @@
+//! What the purses of all budgets hold, and how budgets take each other's place. One whole step at a time, under a lock.
+
+use super::exhausted::Exhausted;
+use super::load::Sum;
+use super::notice::{Notice, NoticeKind};
+use super::purse::{Purse, Spent};
+use super::{Budget, Budgets, OnExhausted, Payer, PurseAsk};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use tg_kernel::clock::Timestamp;
+use tg_kernel::ids::CallId;
+use tg_kernel::principal::Attribution;
+use tg_kernel::units::Money;
+
+/// Most purses of one budget in one window. Beyond it, values that were not seen yet share one purse: they may spend no
+/// more together than one of them alone could.
+const PURSES_OF_BUDGET_MAX: usize = 1 << 15;
+
+/// Most notices that wait to be taken. Beyond it they are only counted.
+const NOTICES_MAX: usize = 4_096;
+
+/// Windows of one budget that are remembered: the present one, and the one before for a clock that goes back.
+const WINDOWS_KEPT: usize = 2;
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) budgets: Arc<Budgets>,
+    /// What is known of each budget.
+    known: Vec<Known>,
+    /// Each budget's earliest moment of which anything is known.
+    pub(super) floors: Vec<Timestamp>,
+    /// Budgets that are to be in force once their sums are loaded.
+    pub(super) pending: Option<Arc<Budgets>>,
+    pub(super) purses: HashMap<String, Purse>,
+    pub(super) holds: HashMap<CallId, Held>,
+    pub(super) notices: Vec<Notice>,
+    pub(super) lost_notices: u64,
+    pub(super) figures: HashMap<Arc<str>, Figures>,
+}
+
+/// What is known of a budget as a whole.
+#[derive(Debug, Default)]
+struct Known {
+    /// The starts of the windows that are remembered, the latest last.
+    windows: Vec<Timestamp>,
+    purses: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Figures {
+    pub(super) refused: u64,
+    pub(super) notices: u64,
+    pub(super) crowded: u64,
+}
+
+/// What a call holds.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) attribution: Attribution,
+    pub(super) model: Arc<str>,
+    pub(super) arrived: Timestamp,
+    pub(super) amount: Money,
+    /// The keys of the purses.
+    pub(super) keys: Vec<String>,
+}
+
+impl Held {
+    pub(super) fn payer(&self) -> Payer<'_> {
+        Payer { attribution: &self.attribution, model: &self.model }
+    }
+}
+
+impl State {
+    /// The place at which a budget stands now that counts the same as the one at `number` of others.
+    pub(super) fn same(&self, budgets: &Budgets, number: usize) -> Option<usize> {
+        let (wanted, digest) = (budgets.list().get(number)?, budgets.digest(number)?);
+        let place = self.budgets.list().iter().position(|budget| budget.name == wanted.name)?;
+        (self.budgets.digest(place) == Some(digest)).then_some(place)
+    }
+
+    /// Puts budgets into force: purses of those that count the same stay, `sums` are added, and what calls hold is held
+    /// where they meet the new ones.
+    pub(super) fn install(&mut self, budgets: Arc<Budgets>, sums: Vec<Sum>) {
+        let count = budgets.list().len();
+        let mut moved: HashMap<usize, usize> = HashMap::new();
+        let (mut known, mut floors) = (Vec::with_capacity(count), vec![Timestamp::from_micros(i64::MIN); count]);
+        for (number, floor) in floors.iter_mut().enumerate() {
+            let same = self.same(&budgets, number);
+            moved.extend(same.map(|old| (old, number)));
+            if let Some(old) = same.and_then(|old| self.floors.get(old)) {
+                *floor = *old;
+            }
+            known.push(same.and_then(|old| self.known.get_mut(old)).map(std::mem::take).unwrap_or_default());
+        }
+        self.purses.retain(|_, purse| {
+            purse.held = Money::ZERO;
+            let place = moved.get(&purse.budget).copied();
+            purse.budget = place.unwrap_or_default();
+            place.is_some()
+        });
+        (self.known, self.floors) = (known, floors);
+        self.budgets = Arc::clone(&budgets);
+        for (ask, of, sum) in sums {
+            let key = self.place_of(&ask, || of);
+            if let Some(purse) = self.purses.get_mut(&key) {
+                purse.spent.add(ask.hour, sum);
+            }
+        }
+        let mut holds = std::mem::take(&mut self.holds);
+        for held in holds.values_mut() {
+            let mut asks = budgets.asks(&held.payer(), held.arrived, &[]);
+            asks.retain(|ask| !self.is_left_behind(ask));
+            held.keys = asks.iter().map(|ask| self.place(ask, &budgets, &held.payer())).collect();
+            for key in &held.keys {
+                self.hold(key, held.amount);
+            }
+        }
+        self.holds = holds;
+    }
+
+    /// Whether a window is nobody's any more.
+    pub(super) fn is_left_behind(&self, ask: &PurseAsk) -> bool {
+        ask.hours.is_none() && self.floors.get(ask.budget).is_some_and(|floor| ask.since < *floor)
+    }
+
+    /// Nothing is known of these budgets before their windows at `now`.
+    pub(super) fn set_floors(&mut self, budgets: &Budgets, now: Timestamp, fresh: impl Iterator<Item = usize>) {
+        for number in fresh {
+            let budget = budgets.list().get(number).filter(|budget| budget.window.hours().is_none());
+            if let (Some(budget), Some(floor)) = (budget, self.floors.get_mut(number)) {
+                *floor = budget.since(now);
+            }
+        }
+    }
+
+    /// Makes sure that a purse is there, and answers under which key.
+    pub(super) fn place(&mut self, ask: &PurseAsk, budgets: &Budgets, payer: &Payer<'_>) -> String {
+        let values = || budgets.list().get(ask.budget).map(|budget| budget.values(payer)).unwrap_or_default();
+        self.place_of(ask, values)
+    }
+
+    fn place_of(&mut self, ask: &PurseAsk, values: impl FnOnce() -> Vec<(String, String)>) -> String {
+        if self.purses.contains_key(&ask.key) {
+            return ask.key.clone();
+        }
+        if self.purses.contains_key(&ask.together) {
+            self.crowded(ask);
+            return ask.together.clone();
+        }
+        self.roll(ask);
+        let (key, of) = if self.has_room(ask.budget) {
+            (ask.key.clone(), values())
+        } else {
+            self.crowded(ask);
+            (ask.together.clone(), values().into_iter().map(|(noun, _)| (noun, "*".to_owned())).collect())
+        };
+        let start = if ask.hours.is_some() { Timestamp::default() } else { ask.since };
+        let (spent, held) = (Spent::new(ask.hours), Money::ZERO);
+        let purse = Purse { budget: ask.budget, of, start, until: ask.until, spent, held, told: BTreeSet::new() };
+        self.purses.insert(key.clone(), purse);
+        if let Some(known) = self.known.get_mut(ask.budget) {
+            known.purses += 1;
+        }
+        key
+    }
+
+    fn crowded(&mut self, ask: &PurseAsk) {
+        if let Some(budget) = self.budgets.list().get(ask.budget) {
+            self.figures.entry(Arc::clone(&budget.name)).or_default().crowded += 1;
+        }
+    }
+
+    /// A window that was not seen before pushes the oldest out.
+    fn roll(&mut self, ask: &PurseAsk) {
+        let Some(known) = self.known.get_mut(ask.budget).filter(|_| ask.hours.is_none()) else { return };
+        if known.windows.contains(&ask.since) {
+            return;
+        }
+        known.windows.push(ask.since);
+        known.windows.sort_unstable();
+        if known.windows.len() <= WINDOWS_KEPT {
+            return;
+        }
+        known.windows.remove(0);
+        let Some(oldest) = known.windows.first().copied() else { return };
+        if let Some(floor) = self.floors.get_mut(ask.budget) {
+            *floor = oldest.max(*floor);
+        }
+        self.forget(ask.budget, |purse| purse.start < oldest);
+    }
+
+    fn has_room(&mut self, budget: usize) -> bool {
+        let fits = |state: &Self| state.known.get(budget).is_some_and(|known| known.purses < PURSES_OF_BUDGET_MAX);
+        fits(self) || {
+            self.forget(budget, Purse::is_empty);
+            fits(self)
+        }
+    }
+
+    fn forget(&mut self, budget: usize, which: impl Fn(&Purse) -> bool) {
+        let before = self.purses.len();
+        self.purses.retain(|_, purse| purse.budget != budget || !which(purse));
+        if let Some(known) = self.known.get_mut(budget) {
+            known.purses = known.purses.saturating_sub(before - self.purses.len());
+        }
+    }
+
+    pub(super) fn hold(&mut self, key: &str, more: Money) {
+        if let Some(purse) = self.purses.get_mut(key) {
+            purse.held = purse.held.plus(more);
+        }
+    }
+
+    pub(super) fn release(&mut self, id: CallId) {
+        let Some(held) = self.holds.remove(&id) else { return };
+        for key in &held.keys {
+            self.hold(key, Money::ZERO.minus(held.amount));
+        }
+    }
+
+    /// Whether `more` fits into each of these purses. Of several into which it does not, the one that refuses comes before
+    /// one that only wants another model, and then the one that opens last.
+    pub(super) fn check<'a>(
+        &mut self,
+        budgets: &Budgets,
+        asks: impl Iterator<Item = (&'a PurseAsk, &'a String)>,
+        (more, worst): (Money, Money),
+        at: Timestamp,
+    ) -> Result<(), Box<Exhausted>> {
+        let mut full: Vec<(&PurseAsk, &Budget, Money)> = Vec::new();
+        for (ask, key) in asks {
+            let (Some(purse), Some(budget)) = (self.purses.get(key), budgets.list().get(ask.budget)) else { continue };
+            let left = purse.left(budget.amount, ask.hour);
+            if left < more {
+                full.push((ask, budget, left));
+                self.figures.entry(Arc::clone(&budget.name)).or_default().refused += 1;
+                self.tell(NoticeKind::Exhausted, budget, ask, key, at);
+            }
+        }
+        let never = Timestamp::from_micros(i64::MAX);
+        let hard = full.into_iter().filter(|(ask, ..)| ask.hard);
+        let first = hard
+            .max_by_key(|(ask, budget, _)| (budget.on_exhausted == OnExhausted::Refuse, ask.until.unwrap_or(never)));
+        let Some((ask, budget, left)) = first else { return Ok(()) };
+        let purse = self.purses.get(&ask.key).or_else(|| self.purses.get(&ask.together));
+        Err(Box::new(Exhausted::new(budget, ask, purse, left.plus(worst).minus(more), worst)))
+    }
+
+    /// Tells of what is spent in a purse, as far as nobody was told yet.
+    pub(super) fn tell_spent(&mut self, budgets: &Budgets, ask: &PurseAsk, key: &str, at: Timestamp) {
+        let (Some(budget), Some(purse)) = (budgets.list().get(ask.budget), self.purses.get(key)) else { return };
+        let spent = i128::from(purse.spent.sum(ask.hour).nanos()) * 100;
+        let reached = |share: &&u16| spent >= i128::from(budget.amount.nanos()) * i128::from(**share);
+        for share in budget.warn_at.iter().filter(reached) {
+            self.tell(NoticeKind::Spent(*share), budget, ask, key, at);
+        }
+    }
+
+    fn tell(&mut self, kind: NoticeKind, budget: &Budget, ask: &PurseAsk, key: &str, at: Timestamp) {
+        let period = ask.hours.map_or(0, |hours| ask.hour.div_euclid(i64::from(hours.max(1))));
+        let new = |purse: &&mut Purse| !purse.told.contains(&(kind, period));
+        let Some(purse) = self.purses.get_mut(key).filter(new) else { return };
+        purse.told.retain(|(_, told)| period - told <= 1);
+        purse.told.insert((kind, period));
+        self.figures.entry(Arc::clone(&budget.name)).or_default().notices += 1;
+        let key = ask.hours.map_or_else(|| key.to_owned(), |_| format!("{key}@{period}"));
+        let ask = PurseAsk { key, ..ask.clone() };
+        let notice = Notice::new(kind, budget, &ask, purse, at);
+        if self.notices.len() < NOTICES_MAX {
+            self.notices.push(notice);
+        } else {
+            self.lost_notices += 1;
+        }
+    }
+
+    /// After a load: tells of what was reached before. Who keeps notices knows which were told already.
+    pub(super) fn tell_all(&mut self, now: Timestamp) {
+        let budgets = Arc::clone(&self.budgets);
+        let keys: Vec<String> = self.purses.keys().cloned().collect();
+        for key in keys {
+            let Some(purse) = self.purses.get(&key) else { continue };
+            let Some(budget) = budgets.list().get(purse.budget) else { continue };
+            let ask = PurseAsk {
+                budget: purse.budget,
+                key: key.clone(),
+                together: String::new(),
+                amount: budget.amount,
+                since: budget.since(now),
+                until: purse.until,
+                hours: budget.window.hours(),
+                hour: super::hour_of(now),
+                hard: budget.is_hard(),
+            };
+            self.tell_spent(&budgets, &ask, &key, now);
+        }
+    }
+}
