@@ -5,6 +5,7 @@
 mod directory;
 mod fixture;
 mod journal;
+mod journal_trouble;
 mod ledger;
 mod reports;
 mod store;
