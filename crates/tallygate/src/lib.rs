@@ -7,6 +7,7 @@ pub mod compile;
 mod demo;
 mod first_key;
 pub mod gateway;
+mod journal_keeper;
 mod limits;
 mod paste;
 pub mod process;

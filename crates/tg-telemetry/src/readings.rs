@@ -1,8 +1,9 @@
 //! Figures that others keep and that are read only when someone looks: queue depths, calls in flight, capture rate.
 
 use crate::names::{
-    CALLS_SENT, CAPTURE_RATE, CONNECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_OPEN, Kind, LIMIT_CROWDED, LIMIT_REFUSALS,
-    METER_DEFERRED, METER_DROPPED, METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED, label,
+    CALLS_SENT, CAPTURE_RATE, CONNECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE, JOURNAL_OPEN,
+    JOURNAL_UNWRITTEN, Kind, LIMIT_CROWDED, LIMIT_REFUSALS, METER_DEFERRED, METER_DROPPED, METER_QUEUE, Metric,
+    SPANS_DROPPED, SPANS_EXPORTED, label,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -33,6 +34,12 @@ pub enum Reading {
     JournalOpen,
     /// Size on disk of what this run keeps in the journal, in bytes.
     JournalBytes,
+    /// Finished calls that the journal alone has.
+    JournalLate,
+    /// Calls that were sent without an entry in the journal.
+    JournalUnwritten,
+    /// 1 while the journal cannot be written.
+    JournalFailing,
     /// Spans that the collector accepted.
     SpansExported,
     /// Spans that were dropped.
@@ -50,6 +57,9 @@ impl Reading {
             Self::MeterDropped => METER_DROPPED,
             Self::JournalOpen => JOURNAL_OPEN,
             Self::JournalBytes => JOURNAL_BYTES,
+            Self::JournalLate => JOURNAL_LATE,
+            Self::JournalUnwritten => JOURNAL_UNWRITTEN,
+            Self::JournalFailing => JOURNAL_FAILING,
             Self::SpansExported => SPANS_EXPORTED,
             Self::SpansDropped => SPANS_DROPPED,
         }

@@ -137,6 +137,9 @@ fn every_name_of_the_list_can_be_exposed() {
         Reading::MeterDropped,
         Reading::JournalOpen,
         Reading::JournalBytes,
+        Reading::JournalLate,
+        Reading::JournalUnwritten,
+        Reading::JournalFailing,
         Reading::SpansExported,
         Reading::SpansDropped,
     ]
