@@ -55,6 +55,9 @@ enum Chore {
         /// The longer run
         #[arg(long)]
         long: bool,
+        /// How often the gateway is killed (`kill` alone)
+        #[arg(long, conflicts_with = "long")]
+        times: Option<u32>,
     },
     /// Measure the gateway beside nginx and write docs/performance.md
     Bench(bench::Bench),
@@ -87,7 +90,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Docs => checks::docs(),
         Chore::Fuzz { seconds } => checks::fuzz(seconds),
         Chore::Prices { options } => prices::run(&options),
-        Chore::Prove { claim, long } => prove::run(claim, prove::Length::of(long)),
+        Chore::Prove { claim, long, times } => prove::run(claim, prove::Length::of(long), times),
         Chore::Bench(bench) => bench.run(),
         Chore::RealModel => real_model::run(),
         Chore::BenchPart { part } => part.run(),

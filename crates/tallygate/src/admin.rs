@@ -11,7 +11,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tg_config::document::Document;
+use tg_config::document::{Document, OnJournalFailure};
 use tg_net::drain::{Drain, Drained};
 use tg_net::tasks::{Task, spawn};
 use tg_net::tls::ServerTls;
@@ -40,13 +40,14 @@ pub fn start(loaded: &Loaded, gateway: &Gateway, telemetry: &Telemetry) -> Resul
     let bound = tg_net::listener::bind(declared.address.get(), NonZeroUsize::MIN)
         .with_context(|| format!("admin.address: cannot listen on {}", declared.address))?;
     let document = Arc::new(ArcSwap::from_pointee(shown(&loaded.document)?));
-    let living = Arc::clone(&gateway.living);
+    let (living, journal) = (Arc::clone(&gateway.living), Arc::clone(gateway.journal()));
+    let passes = loaded.document.store.on_journal_failure == OnJournalFailure::AllowAndAlert;
     let parts = tg_admin::Parts {
         directory: Arc::clone(&living.directory),
         ledger: Arc::new(gateway.store.ledger()?),
         clock: Arc::clone(&living.clock),
         metrics: telemetry.metrics_renderer(),
-        ready: Arc::new(move || living.ready.load(Ordering::Acquire)),
+        ready: Arc::new(move || living.ready.load(Ordering::Acquire) && (passes || !journal.is_failing())),
         document: Arc::new({
             let document = Arc::clone(&document);
             move || Value::clone(&document.load())

@@ -1,5 +1,6 @@
 //! A running gateway: stores, workers, meter and admin listener, started in order and ended in the reverse order.
 
+use crate::journal_keeper::JournalKeeper;
 use crate::source::Loaded;
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
-use tg_config::document::{Document, Tls};
+use tg_config::document::{Document, OnJournalFailure, Tls};
 use tg_kernel::clock::{Clock, SystemClock};
 use tg_kernel::usage::UsageSource;
 use tg_net::drain::{Drain, Drained, Draining};
@@ -23,7 +24,7 @@ use tg_policy::aws::Replays;
 use tg_proxy::cost::Basis;
 use tg_proxy::living::{Counts, Living, Worker};
 use tg_proxy::looks::Looks;
-use tg_proxy::meter::{Meter, Queue, Running, Till};
+use tg_proxy::meter::{Meter, OnFailure, Queue, Running, Till};
 use tg_proxy::snapshot::Snapshot;
 use tg_proxy::whois::Whois;
 use tg_store::directory::Directory;
@@ -37,9 +38,6 @@ const RECOVERY_BATCH: usize = 2_000;
 
 /// How often changes by another process (the command line) are looked for in the directory.
 const DIRECTORY_TICK: Duration = Duration::from_millis(250);
-
-/// Every how many directory ticks the journal is put on the disk: what a loss of power may take.
-const JOURNAL_TICKS: u32 = 4;
 
 /// What streams that outlast a drain have for their last word to reach the caller.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -61,6 +59,7 @@ pub struct Gateway {
     workers: Vec<thread::JoinHandle<Drained>>,
     meter: Running,
     keeper: Keeper,
+    journal_keeper: JournalKeeper,
 }
 
 /// Settings of a process rather than of a configuration.
@@ -86,6 +85,7 @@ impl Gateway {
         let directory = Arc::new(open_directory(&store, loaded)?);
         sync_teams(&directory, loaded, &*clock)?;
         let (journal, recovered) = Journal::open(document.store.journal_directory())?;
+        journal.set_bytes_max(document.store.journal_bytes_max.bytes());
         let mut ledger = store.ledger_writer()?;
         settle_earlier(recovered, &mut ledger, &loaded.snapshot)?;
         let sums = store.ledger()?;
@@ -111,18 +111,35 @@ impl Gateway {
             ready: AtomicBool::new(true),
         });
         let queues: Vec<Arc<Queue>> = (0..workers.get()).map(|_| Arc::default()).collect();
-        let meter = Meter { queues: queues.clone(), ledger, sums, living: Arc::clone(&living), sinks }.start()?;
-        let keeper = Keeper::start(Arc::clone(&living), journal.clone())?;
+        let (of_meter, known) = (journal.clone(), Arc::clone(&living));
+        let meter = Meter { queues: queues.clone(), journal: of_meter, ledger, sums, living: known, sinks }.start()?;
+        let keeper = Keeper::start(Arc::clone(&living))?;
+        let journal_keeper = JournalKeeper::start(journal.clone(), document.store.journal_sync.get())?;
         let (drain, draining) = tg_net::drain::signal();
         let address = bound.addr;
         let listener = Listener::new(
             ListenerOptions { header_timeout: document.listen.head_timeout.get(), ..ListenerOptions::default() },
             tls.clone(),
         );
-        let crew = Crew { living: &living, journal: &journal, queues: &queues, surroundings, listener: &listener };
+        let tills = Tills { journal: &journal, queues: &queues, on_failure: on_failure(document) };
+        let crew = Crew { living: &living, tills, surroundings, listener: &listener };
         let workers = crew.start(bound, &draining)?;
         let (store, journal) = (Arc::new(store), journal.figures());
-        Ok(Self { living, address, store, tls, drain, draining, listener, queues, journal, workers, meter, keeper })
+        Ok(Self {
+            living,
+            address,
+            store,
+            tls,
+            drain,
+            draining,
+            listener,
+            queues,
+            journal,
+            workers,
+            meter,
+            keeper,
+            journal_keeper,
+        })
     }
 
     /// Puts another configuration into force for the calls that begin from now on. Addresses, store, workers and
@@ -181,6 +198,7 @@ impl Gateway {
         }
         self.keeper.stop();
         self.meter.stop();
+        self.journal_keeper.stop();
         drained
     }
 }
@@ -274,21 +292,35 @@ fn settle_earlier(recovered: Recovered, ledger: &mut LedgerWriter, snapshot: &Sn
 /// What workers are made of.
 struct Crew<'a> {
     living: &'a Arc<Living>,
-    journal: &'a Journal,
-    queues: &'a [Arc<Queue>],
+    tills: Tills<'a>,
     surroundings: &'a Surroundings,
     listener: &'a Listener,
+}
+
+/// What their tills are made of.
+struct Tills<'a> {
+    journal: &'a Journal,
+    queues: &'a [Arc<Queue>],
+    on_failure: OnFailure,
+}
+
+/// What becomes of calls that the journal does not take.
+const fn on_failure(document: &Document) -> OnFailure {
+    match document.store.on_journal_failure {
+        OnJournalFailure::Refuse => OnFailure::Refuse,
+        OnJournalFailure::AllowAndAlert => OnFailure::Allow,
+    }
 }
 
 impl Crew<'_> {
     fn start(self, bound: Bound, draining: &Draining) -> Result<Vec<thread::JoinHandle<Drained>>> {
         let resolver = Resolver::new();
         let mut threads = Vec::new();
-        for (number, (socket, queue)) in (0u16..).zip(bound.sockets.into_iter().zip(self.queues)) {
+        for (number, (socket, queue)) in (0u16..).zip(bound.sockets.into_iter().zip(self.tills.queues)) {
             let worker = Arc::new(Worker {
                 living: Arc::clone(self.living),
                 pools: Arc::new(tg_upstream::pools::Pools::new(self.surroundings.roots.clone(), resolver.clone())),
-                till: Till::new(self.journal.worker(number), Arc::clone(queue)),
+                till: Till::new(self.tills.journal.worker(number), Arc::clone(queue), self.tills.on_failure),
                 closing: Arc::default(),
             });
             let (listener, draining) = (self.listener.clone(), draining.clone());
@@ -328,28 +360,21 @@ fn work(worker: &Arc<Worker>, listener: Listener, socket: std::net::TcpListener,
     })
 }
 
-/// The thread that looks after the stores: directory changes from outside, journal to the disk.
+/// The thread that looks after the directory: changes from outside.
 struct Keeper {
     thread: thread::JoinHandle<()>,
     stop: Arc<AtomicBool>,
 }
 
 impl Keeper {
-    fn start(living: Arc<Living>, journal: Journal) -> Result<Self> {
+    fn start(living: Arc<Living>) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&stop);
         let thread = thread::Builder::new().name("keeper".to_owned()).spawn(move || {
-            let mut tick = 0u32;
             while !seen.load(Ordering::Acquire) {
                 thread::park_timeout(DIRECTORY_TICK);
                 if let Err(error) = living.directory.refresh_if_changed() {
                     tracing::warn!(%error, "the directory cannot be read; keys stay as they were last seen");
-                }
-                tick = tick.wrapping_add(1);
-                if tick.is_multiple_of(JOURNAL_TICKS)
-                    && let Err(error) = journal.sync()
-                {
-                    tracing::error!(%error, "the journal cannot be put on the disk");
                 }
             }
         })?;

@@ -8,6 +8,7 @@ pub mod compile;
 mod demo;
 mod first_key;
 pub mod gateway;
+mod journal_keeper;
 mod limits;
 pub mod notifier;
 mod paste;

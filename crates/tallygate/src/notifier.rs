@@ -129,6 +129,8 @@ struct Told(mpsc::Sender<Notice>);
 impl Sink for Told {
     fn observe(&mut self, _record: &Record, _trace: &TraceContext) {}
 
+    fn observe_late(&mut self, _record: &Record) {}
+
     fn notice(&mut self, notice: &Notice) {
         if self.0.try_send(notice.clone()).is_err() {
             tracing::warn!(budget = %notice.budget, kind = notice.kind.name(), "a notice could not be kept");

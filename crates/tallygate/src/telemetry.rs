@@ -97,6 +97,10 @@ impl Telemetry {
         });
         let (open, bytes) = (Arc::clone(gateway.journal()), Arc::clone(gateway.journal()));
         self.metrics.set_reading(Reading::JournalOpen, move || open.open());
+        let [late, unwritten, failing] = std::array::from_fn(|_| Arc::clone(gateway.journal()));
+        self.metrics.set_reading(Reading::JournalLate, move || late.late());
+        self.metrics.set_reading(Reading::JournalUnwritten, move || unwritten.unwritten());
+        self.metrics.set_reading(Reading::JournalFailing, move || u64::from(failing.is_failing()));
         self.metrics.set_reading(Reading::JournalBytes, move || bytes.bytes());
         self.watch_corrections(gateway);
         if let Some(spans) = self.spans.clone() {
@@ -231,6 +235,10 @@ impl Sink for Measure {
     fn observe(&mut self, record: &Record, _trace: &TraceContext) {
         self.0.record(record);
     }
+
+    fn observe_late(&mut self, record: &Record) {
+        self.0.record(record);
+    }
 }
 
 struct Log(CallLog<Stderr>);
@@ -238,6 +246,10 @@ struct Log(CallLog<Stderr>);
 impl Sink for Log {
     fn observe(&mut self, record: &Record, _trace: &TraceContext) {
         // A log that cannot be written must not stop the meter, and there is no other place to say so.
+        drop(self.0.write(record));
+    }
+
+    fn observe_late(&mut self, record: &Record) {
         drop(self.0.write(record));
     }
 
@@ -258,6 +270,9 @@ impl Sink for Trace {
             self.spans.offer(record, trace, None);
         }
     }
+
+    /// Which trace the call belongs to is not known any more.
+    fn observe_late(&mut self, _record: &Record) {}
 }
 
 /// Where a random trace id stands between 0 and 1.

@@ -1,6 +1,7 @@
 //! From finished calls to ledger, metrics, log and traces: one thread, in batches, never on a call's path.
 
 use crate::living::Living;
+use returning::Returning;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +11,7 @@ use tg_kernel::clock::Timestamp;
 use tg_kernel::record::Record;
 use tg_kernel::trace::TraceContext;
 use tg_policy::admit::budget::Notice;
-use tg_store::journal::{JournalError, OpenEntry, Ticket, WorkerJournal};
+use tg_store::journal::{Journal, JournalError, Late, OpenEntry, Ticket, WorkerJournal};
 use tg_store::ledger::{Ledger, LedgerWriter};
 
 /// How often finished calls are collected: what a report may lag behind, and what bounds the batches' number.
@@ -19,8 +20,8 @@ const TICK: Duration = Duration::from_millis(50);
 /// How often writing to a ledger that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Most finished calls that wait for the meter, per worker. Beyond it calls stay in the journal alone, and reach the
-/// ledger at the next start: about 50 MB at 800 bytes each.
+/// Most finished calls that wait for the meter, per worker: about 50 MB at 800 bytes each. Beyond it calls wait in the
+/// journal alone, from where the meter brings them into the ledger when that can be written again.
 const WAITING_MAX: usize = 65_536;
 
 /// Most calls that wait without having been sent, per worker. Beyond it they are counted and forgotten: nobody is owed
@@ -30,6 +31,12 @@ const UNSENT_MAX: usize = 4_096;
 /// Most rows of a minute for callers whom nobody knows, per worker: enough to see that somebody tries, and what; beyond
 /// it they are counted and forgotten, or else whoever finds the address could fill the disk.
 const STRANGERS_MAX: u32 = 100;
+
+/// How long the end of the process waits for calls that are in the journal alone. The next start brings in what is left.
+const LAST_CALLS_MAX: Duration = Duration::from_secs(5);
+
+/// By how many minutes the clock may go back without strangers getting another minute's rows.
+const STRANGERS_CLOCK_BACK: i64 = 60;
 
 /// Most rows in one transaction, and most that the meter holds beside the queues: while the ledger fails, the rest
 /// waits where it is counted.
@@ -77,7 +84,8 @@ struct Strangers {
 impl Strangers {
     fn admit(&mut self, at: Timestamp) -> bool {
         let minute = at.micros().div_euclid(60_000_000);
-        if minute != self.minute {
+        // A clock that goes back a little makes no new minute.
+        if minute > self.minute || minute < self.minute - STRANGERS_CLOCK_BACK {
             *self = Self { minute, booked: 0 };
         }
         self.booked = self.booked.saturating_add(1);
@@ -101,16 +109,25 @@ impl Queue {
         admitted
     }
 
-    /// A sent call that finds the queue full keeps its place in the journal: its ticket is dropped unconfirmed.
-    fn push(&self, settled: Settled) {
+    /// Takes a call in. One that was sent and finds the queue full is answered back.
+    fn push(&self, settled: Settled) -> Option<Settled> {
         let mut waiting = self.waiting();
         match settled.left {
             Left::Never => waiting.unsent.push_back(settled),
             Left::Sent if waiting.sent.len() < WAITING_MAX => waiting.sent.push_back(settled),
-            Left::Sent => {
-                self.deferred.fetch_add(1, Ordering::Relaxed);
-            }
+            Left::Sent => return Some(settled),
         }
+        None
+    }
+
+    /// Takes a sent call in although the queue is full: nothing else knows its end.
+    fn crowd(&self, settled: Settled) {
+        self.waiting().sent.push_back(settled);
+    }
+
+    /// Whether a call that the journal does not know would find room at its end.
+    fn has_room(&self) -> bool {
+        self.waiting().sent.len() < WAITING_MAX
     }
 
     /// Moves the oldest into the batch, as far as it has room: first those that were sent.
@@ -136,7 +153,7 @@ impl Queue {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Sent calls that found the queue full: in the journal, and not in the ledger before the next start.
+    /// Sent calls that found the queue full since the start: the journal alone has, or had, their ends.
     #[must_use]
     pub fn deferred(&self) -> u64 {
         self.deferred.load(Ordering::Relaxed)
@@ -147,29 +164,66 @@ impl Queue {
 pub struct Till {
     journal: WorkerJournal,
     queue: Arc<Queue>,
+    on_failure: OnFailure,
+}
+
+/// What becomes of a call that the journal does not take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// It is refused: nothing is sent that a crash could forget.
+    #[default]
+    Refuse,
+    /// It is sent, and waits in memory for the ledger; while that cannot be written either, calls are refused once as
+    /// many wait as may.
+    Allow,
 }
 
 impl Till {
     /// A till of one worker.
     #[must_use]
-    pub const fn new(journal: WorkerJournal, queue: Arc<Queue>) -> Self {
-        Self { journal, queue }
+    pub const fn new(journal: WorkerJournal, queue: Arc<Queue>, on_failure: OnFailure) -> Self {
+        Self { journal, queue, on_failure }
+    }
+
+    /// Whether calls can be taken as far as the journal is concerned.
+    pub(crate) fn takes_calls(&self) -> bool {
+        self.on_failure == OnFailure::Allow || !self.journal.figures().is_failing()
     }
 
     /// Notes that a call is about to leave.
     ///
     /// # Errors
-    /// When the journal cannot be written.
+    /// When the journal cannot be written, and calls may not go without it.
     pub(crate) fn open(&self, entry: &OpenEntry) -> Result<Ticket, JournalError> {
-        self.journal.begin(entry)
+        self.journal.begin(entry).or_else(|error| {
+            self.note_failure(&error);
+            if self.may_go_without() { Ok(self.journal.begin_unwritten()) } else { Err(error) }
+        })
     }
 
     /// Notes that a call is about to leave for another target.
     ///
     /// # Errors
-    /// When the journal cannot be written.
+    /// When the journal cannot be written, and calls may not go without it.
     pub(crate) fn open_again(&self, ticket: &mut Ticket, entry: &OpenEntry) -> Result<(), JournalError> {
-        self.journal.begin_again(ticket, entry)
+        self.journal.begin_again(ticket, entry).or_else(|error| {
+            self.note_failure(&error);
+            if self.may_go_without() { Ok(()) } else { Err(error) }
+        })
+    }
+
+    fn may_go_without(&self) -> bool {
+        self.on_failure == OnFailure::Allow && self.queue.has_room()
+    }
+
+    /// Says once that the journal cannot be written; that it can be again is found out by whoever looks after it. An
+    /// entry that is too large is a failure of its call alone.
+    fn note_failure(&self, error: &JournalError) {
+        if matches!(error, JournalError::TooLarge { .. }) {
+            tracing::error!(%error, "a call cannot be journalled");
+        } else if self.journal.figures().note_failing(true) {
+            tracing::error!(%error, policy = ?self.on_failure, "the journal cannot be written");
+        }
     }
 
     /// Notes the end of a call, and queues it. Of a call that never left, the end is all that the journal gets, as far
@@ -190,9 +244,23 @@ impl Till {
             },
         };
         if let Err(error) = noted {
-            tracing::error!(id = %record.id, %error, "the end of a call could not be journalled");
+            self.note_failure(&error);
         }
-        self.queue.push(Settled { record, trace, left, ticket });
+        if let Some(settled) = self.queue.push(Settled { record, trace, left, ticket }) {
+            self.defer(settled);
+        }
+    }
+
+    /// Leaves a call in the journal alone. One whose end the journal does not have waits in memory nevertheless: as
+    /// none is sent without the journal when the queue is full, such calls are no more than were under way when it failed.
+    fn defer(&self, mut settled: Settled) {
+        match settled.ticket.take().map(|ticket| self.journal.defer(ticket)) {
+            Some(Ok(())) => {
+                self.queue.deferred.fetch_add(1, Ordering::Relaxed);
+            }
+            Some(Err(ticket)) => self.queue.crowd(Settled { ticket: Some(ticket), ..settled }),
+            None => self.queue.crowd(settled),
+        }
     }
 }
 
@@ -200,6 +268,9 @@ impl Till {
 pub trait Sink: Send {
     /// Takes note of a call. Must not block.
     fn observe(&mut self, record: &Record, trace: &TraceContext);
+
+    /// Takes note of a call that was in the journal alone, which does not keep its trace. Must not block.
+    fn observe_late(&mut self, record: &Record);
 
     /// Takes note of what somebody shall be told of a budget. Must not block.
     fn notice(&mut self, _notice: &Notice) {}
@@ -212,6 +283,8 @@ pub trait Sink: Send {
 pub struct Meter {
     /// The queues of all workers.
     pub queues: Vec<Arc<Queue>>,
+    /// Where calls are that found no room in the queues.
+    pub journal: Journal,
     /// The ledger.
     pub ledger: LedgerWriter,
     /// The same, for what budgets have spent.
@@ -241,34 +314,50 @@ impl Meter {
     }
 
     fn run(mut self, stop: &AtomicBool) {
-        let mut batch = Batch::default();
+        let (mut batch, mut late) = (Batch::default(), None);
         loop {
             let last = stop.load(Ordering::Acquire);
-            let wrote = self.empty(&mut batch);
+            let mut progress = self.empty(&mut batch).then(|| self.bring_in(&mut late));
             self.keep_budgets(&batch);
             if last {
-                let left = batch.records.len() as u64 + self.queues.iter().map(|queue| queue.depth()).sum::<u64>();
+                let end = self.living.clock.monotonic() + LAST_CALLS_MAX;
+                while progress == Progress::More && self.living.clock.monotonic() < end {
+                    progress = self.bring_in(&mut late);
+                }
+                let waiting = batch.records.len() as u64 + self.queues.iter().map(|queue| queue.depth()).sum::<u64>();
+                let left = waiting + self.journal.figures().late();
                 if left > 0 {
                     tracing::error!(calls = left, "left in the journal for the next start");
                 }
                 return;
             }
-            thread::park_timeout(if wrote { TICK } else { RETRY });
+            match progress {
+                Progress::More => {}
+                Progress::Done => thread::park_timeout(TICK),
+                Progress::Failed => thread::park_timeout(RETRY),
+            }
         }
     }
 
-    /// Writes down what waits, batch by batch. False when the ledger failed: what was taken by then stays in the batch.
-    fn empty(&mut self, batch: &mut Batch) -> bool {
+    /// Brings a batch of those calls into the ledger that the journal alone has.
+    fn bring_in(&mut self, late: &mut Option<Late>) -> Progress {
+        let settled = &self.living.counts.settled;
+        let (journal, purses) = (&self.journal, &self.living.purses);
+        Returning { journal, ledger: &mut self.ledger, sinks: &mut self.sinks, settled, purses }.bring_in(late)
+    }
+
+    /// Writes down what waits, batch by batch. Where the ledger fails, what was taken by then stays in the batch.
+    fn empty(&mut self, batch: &mut Batch) -> Progress {
         loop {
             for queue in &self.queues {
                 queue.take(batch);
             }
             let full = batch.room() == 0;
             if !self.write(batch) {
-                return false;
+                return Progress::Failed;
             }
             if !full {
-                return true;
+                return Progress::Done;
             }
         }
     }
@@ -323,6 +412,24 @@ impl Meter {
     }
 }
 
+/// How far a round of the meter came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// All is written.
+    Done,
+    /// Some is written, and there may be more.
+    More,
+    /// The ledger cannot be written.
+    Failed,
+}
+
+impl Progress {
+    /// What two steps come to; the second is not to be tried where the first has failed.
+    fn then(self, next: impl FnOnce() -> Self) -> Self {
+        if self == Self::Failed { self } else { next() }
+    }
+}
+
 /// Finished calls that are being written: rows apart from what goes with them, as the ledger takes a slice of rows.
 #[derive(Default)]
 struct Batch {
@@ -360,6 +467,8 @@ impl Running {
         }
     }
 }
+
+mod returning;
 
 #[cfg(test)]
 mod tests;

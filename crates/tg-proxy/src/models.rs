@@ -108,6 +108,9 @@ pub(crate) fn probe(worker: &Worker, probe: &Recognised) -> Response<OutBody> {
     let ready = worker.living.ready.load(Ordering::Acquire);
     let (status, text) = match probe {
         Recognised::Ready if !ready => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+        Recognised::Ready if !worker.till.takes_calls() => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the journal cannot be written\n")
+        }
         Recognised::Ready => (StatusCode::OK, "ready\n"),
         _ => (StatusCode::OK, "ok\n"),
     };

@@ -1,11 +1,16 @@
 //! How a call ended, as the step that saw the end tells it to the settlement.
 
+use std::time::Duration;
 use tg_dialect::tap::Summary;
 use tg_kernel::chat::StopReason;
-use tg_kernel::fault::{Class, Fault, Origin};
+use tg_kernel::fault::{Class, Fault, Origin, Retry};
 use tg_kernel::peek::{BYTES_PER_TOKEN, Weight};
 use tg_kernel::record::Ending;
 use tg_kernel::usage::{Usage, UsageSource};
+use tg_store::journal::JournalError;
+
+/// When it is worth asking again whether calls can be written down: an operator has to free space or mend a disk.
+const JOURNAL_WAIT: Duration = Duration::from_secs(5);
 
 /// The counts to book for a call, and how far to trust them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +69,18 @@ pub(crate) const fn ending_of(sent: bool) -> Ending {
 pub(crate) fn draining() -> Fault {
     let message = "The gateway is being stopped, and the answer took too long to wait for. Send the call again.";
     Fault::new(Class::Overloaded, Origin::Gateway, "gateway_draining", message)
+}
+
+/// The call cannot be written down, so it is not sent.
+pub(crate) fn unbookable(error: JournalError) -> Fault {
+    // The entry of this very call is at fault, and would be the next time.
+    if matches!(error, JournalError::TooLarge { .. }) {
+        return Fault::internal(error);
+    }
+    let message = "The gateway cannot write down what is spent at the moment, and sends no call that it could not book. \
+                   Nothing was sent. Try again later.";
+    let fault = Fault::new(Class::Overloaded, Origin::Store, "journal_unavailable", message);
+    fault.retry(Retry::After(JOURNAL_WAIT)).caused_by(error)
 }
 
 /// Whether a provider may bill a call that ended with this fault: it took the request, and did not say no.

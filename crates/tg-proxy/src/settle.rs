@@ -4,7 +4,7 @@ use crate::admission::Admission;
 use crate::cost::Basis;
 use crate::linger::Absence;
 use crate::living::Worker;
-use crate::outcome::{Counts, draining, may_be_billed};
+use crate::outcome::{Counts, draining, may_be_billed, unbookable};
 use crate::recognise::Head;
 use crate::snapshot::Snapshot;
 use crate::spending::{PriceTag, Spending};
@@ -310,7 +310,7 @@ impl Settlement {
     /// The call is about to leave for `target`: makes sure that it cannot be forgotten, whatever dies.
     ///
     /// # Errors
-    /// `Class::Internal` when the journal cannot be written: then the call must not be sent.
+    /// `Class::Overloaded` when the journal cannot be written: then the call must not be sent.
     pub(crate) fn leaves(&mut self, leaving: Leaving<'_>) -> Result<(), Fault> {
         self.0.as_mut().map_or(Ok(()), |draft| draft.leave(leaving))
     }
@@ -411,9 +411,9 @@ impl Draft {
             earlier,
         };
         if let Some(ticket) = &mut self.ticket {
-            self.worker.till.open_again(ticket, &entry).map_err(Fault::internal)?;
+            self.worker.till.open_again(ticket, &entry).map_err(unbookable)?;
         } else {
-            self.ticket = Some(self.worker.till.open(&entry).map_err(Fault::internal)?);
+            self.ticket = Some(self.worker.till.open(&entry).map_err(unbookable)?);
             self.worker.living.counts.sent.fetch_add(1, Ordering::Relaxed);
         }
         let OpenEntry { provider, model, profile, dialect, tier, session, earlier, .. } = entry;

@@ -60,6 +60,44 @@ fn journal_of_one_call(bencher: Bencher<'_, '_>) {
     });
 }
 
+/// A call that finds no room in memory, and comes back from the journal.
+#[divan::bench]
+fn journal_of_one_late_call(bencher: Bencher<'_, '_>) {
+    let dir = TempDir::new().unwrap();
+    let (journal, _) = Journal::open(dir.path().join("journal")).unwrap();
+    let worker = journal.worker(0);
+    let ended = record();
+    let open = opening(&ended);
+    bencher.bench_local(|| {
+        let mut ticket = worker.begin(black_box(&open)).unwrap();
+        worker.end(&mut ticket, black_box(&ended)).unwrap();
+        worker.defer(ticket).unwrap();
+        let mut late = journal.take_late().unwrap();
+        let part = late.read(1);
+        late.advance(&part);
+        late.confirm();
+        part
+    });
+}
+
+/// What a sync takes after this many calls: never on a call's path, but it is how often the disk is asked.
+#[divan::bench(args = [1, 100, 1000])]
+fn journal_sync_after(bencher: Bencher<'_, '_>, calls: usize) {
+    let dir = TempDir::new().unwrap();
+    let (journal, _) = Journal::open(dir.path().join("journal")).unwrap();
+    let worker = journal.worker(0);
+    let ended = record();
+    let open = opening(&ended);
+    let write = || {
+        for _ in 0..calls {
+            let mut ticket = worker.begin(&open).unwrap();
+            worker.end(&mut ticket, &ended).unwrap();
+            ticket.confirm();
+        }
+    };
+    bencher.with_inputs(write).bench_local_values(|()| journal.sync().unwrap());
+}
+
 #[divan::bench]
 fn directory_find(bencher: Bencher<'_, '_>) {
     let (_dir, store) = store();

@@ -6,19 +6,24 @@
 //! ledger has every call of which it holds an entry.
 
 mod entry;
+mod figures;
+mod late;
 mod recovery;
 mod segment;
 
 pub use entry::OpenEntry;
+pub use figures::Figures;
+pub use late::{Late, Part};
 pub use recovery::{Found, Recovered, Tally};
 
 use entry::Kind;
+use late::Shelf;
 use segment::Segment;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tg_kernel::record::Record;
 
@@ -29,6 +34,10 @@ pub const ENTRY_BYTES_MAX: usize = 1 << 20;
 
 /// The file that the process which uses the folder holds locked.
 const LOCK_FILE: &str = "lock";
+/// The file with which it is tried whether the folder can be written again.
+const PROBE_FILE: &str = "probe";
+/// Room that must be there before calls are taken again after a failure.
+const PROBE_BYTES: usize = 64 << 10;
 
 /// Why the journal could not be opened or written.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +64,26 @@ pub enum JournalError {
     #[error("{path}: no space left for the journal; free some on that volume")]
     Full {
         /// The file or folder.
+        path: String,
+    },
+    /// What waits for the ledger takes all the room that it may have.
+    #[error(
+        "{path}: {bytes_max} bytes of calls wait for the ledger, which is all that `store.journal_bytes_max` allows; \
+         mend what keeps the ledger from being written"
+    )]
+    Bound {
+        /// The folder.
+        path: String,
+        /// The bound.
+        bytes_max: u64,
+    },
+    /// The folder was removed, moved or replaced while it was in use.
+    #[error(
+        "{path}: the journal's folder is not there any more; calls would not survive this process. Put a folder there and \
+         start Tallygate anew"
+    )]
+    Gone {
+        /// The folder.
         path: String,
     },
     /// An entry is larger than [`ENTRY_BYTES_MAX`].
@@ -85,27 +114,6 @@ impl JournalError {
     }
 }
 
-/// How full this run's part of the journal is. Costs two additions for each entry.
-#[derive(Debug, Default)]
-pub struct Figures {
-    open: AtomicU64,
-    bytes: AtomicU64,
-}
-
-impl Figures {
-    /// Calls that have an entry and are not in the ledger, those included whose ticket was dropped.
-    #[must_use]
-    pub fn open(&self) -> u64 {
-        self.open.load(Ordering::Relaxed)
-    }
-
-    /// Size of the segments on the disk, in bytes.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
-    }
-}
-
 /// What all workers share.
 #[derive(Debug)]
 struct Shared {
@@ -119,11 +127,34 @@ struct Shared {
     /// True when a file was made since the folder itself was synced.
     grown: AtomicBool,
     figures: Arc<Figures>,
+    /// Finished calls that only the journal has.
+    late: Shelf,
     /// Held locked for as long as anyone writes.
-    _lock: File,
+    lock: File,
 }
 
 impl Shared {
+    /// Whether a call may begin as far as the folder and its bound are concerned.
+    fn may_begin(&self) -> Result<(), JournalError> {
+        if self.figures.gone.load(Ordering::Relaxed) {
+            return Err(JournalError::Gone { path: self.dir.display().to_string() });
+        }
+        if self.figures.is_full() {
+            let bytes_max = self.figures.waiting_max.load(Ordering::Relaxed);
+            return Err(JournalError::Bound { path: self.dir.display().to_string(), bytes_max });
+        }
+        Ok(())
+    }
+
+    /// Files of a removed folder can be written on and on, and are gone with the process.
+    fn look_for_folder(&self) -> Result<(), JournalError> {
+        let held = self.lock.metadata().map(|held| (held.dev(), held.ino()));
+        let there = fs::metadata(self.dir.join(LOCK_FILE)).map(|there| (there.dev(), there.ino()));
+        let gone = held.ok() != there.ok();
+        self.figures.gone.store(gone, Ordering::Relaxed);
+        if gone { Err(JournalError::Gone { path: self.dir.display().to_string() }) } else { Ok(()) }
+    }
+
     fn live(&self) -> MutexGuard<'_, Vec<Weak<Segment>>> {
         // A list of weak handles: every state of it is sound.
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
@@ -156,7 +187,8 @@ impl Journal {
             live: Mutex::default(),
             grown: AtomicBool::new(false),
             figures: Arc::default(),
-            _lock: lock,
+            late: Shelf::default(),
+            lock,
         };
         Ok((Self { shared: Arc::new(shared) }, recovered))
     }
@@ -175,11 +207,38 @@ impl Journal {
         Arc::clone(&self.shared.figures)
     }
 
-    /// Puts on the disk what was written since the last call. Blocks on the disk, never the workers.
+    /// How much the segments may take that wait for the ledger; beyond it no call may begin. Each worker's current
+    /// segment comes on top. Without this, the disk is the bound.
+    pub fn set_bytes_max(&self, bytes: u64) {
+        self.shared.figures.waiting_max.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Takes finished calls that only the journal has, those of one segment: see [`WorkerJournal::defer`]. Whoever drops
+    /// them unconfirmed leaves them for the next start.
+    #[must_use]
+    pub fn take_late(&self) -> Option<Late> {
+        self.shared.late.take()
+    }
+
+    /// Tries, after a failure, whether calls could be written again. Blocks on the disk.
     ///
     /// # Errors
-    /// When the disk fails.
+    /// What still stands in the way.
+    pub fn probe(&self) -> Result<(), JournalError> {
+        self.shared.may_begin()?;
+        let path = self.shared.dir.join(PROBE_FILE);
+        let written = fs::write(&path, [0; PROBE_BYTES]);
+        let deleted = delete(&path);
+        written.and(deleted).map_err(|e| JournalError::io(&path, "trying to write the journal", e))
+    }
+
+    /// Puts on the disk what was written since the last call, and looks whether the folder is still there. Blocks on the
+    /// disk, never the workers.
+    ///
+    /// # Errors
+    /// When the disk fails, or the folder is gone.
     pub fn sync(&self) -> Result<(), JournalError> {
+        self.shared.look_for_folder()?;
         let mut live = Vec::new();
         self.shared.live().retain(|segment| segment.upgrade().map(|s| live.push(s)).is_some());
         for segment in live {
@@ -230,7 +289,8 @@ struct Current {
 #[must_use]
 pub struct Ticket {
     opened: Option<Arc<Segment>>,
-    ended: Option<Arc<Segment>>,
+    /// And where in it.
+    ended: Option<(Arc<Segment>, u32)>,
     figures: Arc<Figures>,
 }
 
@@ -239,7 +299,7 @@ impl Ticket {
     /// calls, so call it where a file may be deleted.
     pub fn confirm(self) {
         self.figures.open.fetch_sub(1, Ordering::Relaxed);
-        for segment in [self.opened, self.ended].into_iter().flatten() {
+        for segment in [self.opened, self.ended.map(|(segment, _)| segment)].into_iter().flatten() {
             segment.release();
         }
     }
@@ -251,8 +311,37 @@ impl WorkerJournal {
     /// # Errors
     /// When it could not be written; the call should then be refused.
     pub fn begin(&self, entry: &OpenEntry) -> Result<Ticket, JournalError> {
-        let opened = self.write(Kind::Open, |buffer| entry.encode(buffer))?;
+        self.shared.may_begin()?;
+        let (opened, _) = self.write(Kind::Open, |buffer| entry.encode(buffer))?;
         Ok(self.ticket(Some(opened), None))
+    }
+
+    /// A ticket for a call that leaves although the journal cannot be written: nothing stands for it after a crash until
+    /// its end is written.
+    pub fn begin_unwritten(&self) -> Ticket {
+        self.shared.figures.unwritten.fetch_add(1, Ordering::Relaxed);
+        self.ticket(None, None)
+    }
+
+    /// Finds no room in memory for a finished call: its end is read back from the journal later
+    /// ([`Journal::take_late`]).
+    ///
+    /// # Errors
+    /// The ticket, where the journal does not have the call's end.
+    pub fn defer(&self, mut ticket: Ticket) -> Result<(), Ticket> {
+        match ticket.ended.take() {
+            None => Err(ticket),
+            Some(end) => {
+                self.shared.late.put(ticket.opened, end, &self.shared.figures);
+                Ok(())
+            }
+        }
+    }
+
+    /// What can be seen of the journal.
+    #[must_use]
+    pub fn figures(&self) -> &Figures {
+        &self.shared.figures
     }
 
     /// Writes that a call, whose earlier try failed, is about to leave for another provider. The entry stands for the
@@ -261,7 +350,8 @@ impl WorkerJournal {
     /// # Errors
     /// When it could not be written; the call should then not leave again. The ticket still stands for what was there.
     pub fn begin_again(&self, ticket: &mut Ticket, entry: &OpenEntry) -> Result<(), JournalError> {
-        let opened = self.write(Kind::Open, |buffer| entry.encode(buffer))?;
+        self.shared.may_begin()?;
+        let (opened, _) = self.write(Kind::Open, |buffer| entry.encode(buffer))?;
         if let Some(before) = ticket.opened.replace(opened) {
             before.release();
         }
@@ -274,7 +364,7 @@ impl WorkerJournal {
     /// When it could not be written. The record is still good, and the ticket still stands for the call's opening.
     pub fn end(&self, ticket: &mut Ticket, record: &Record) -> Result<(), JournalError> {
         let ended = self.write(Kind::End, |buffer| entry::encode_record(record, buffer))?;
-        if let Some(earlier) = ticket.ended.replace(ended) {
+        if let Some((earlier, _)) = ticket.ended.replace(ended) {
             earlier.release();
         }
         Ok(())
@@ -285,18 +375,19 @@ impl WorkerJournal {
     /// # Errors
     /// When it could not be written.
     pub fn note(&self, record: &Record) -> Result<Ticket, JournalError> {
+        self.shared.may_begin()?;
         let ended = self.write(Kind::End, |buffer| entry::encode_record(record, buffer))?;
         Ok(self.ticket(None, Some(ended)))
     }
 
-    fn ticket(&self, opened: Option<Arc<Segment>>, ended: Option<Arc<Segment>>) -> Ticket {
+    fn ticket(&self, opened: Option<Arc<Segment>>, ended: Option<(Arc<Segment>, u32)>) -> Ticket {
         let figures = Arc::clone(&self.shared.figures);
         figures.open.fetch_add(1, Ordering::Relaxed);
         Ticket { opened, ended, figures }
     }
 
-    /// Writes one entry, and answers the segment that holds it, held once.
-    fn write(&self, kind: Kind, encode: impl FnOnce(&mut Vec<u8>)) -> Result<Arc<Segment>, JournalError> {
+    /// Writes one entry, and answers the segment that holds it, held once, and where in it.
+    fn write(&self, kind: Kind, encode: impl FnOnce(&mut Vec<u8>)) -> Result<(Arc<Segment>, u32), JournalError> {
         // A panic in between leaves the offset where it was: the next entry overwrites the torn one.
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let Current { segment, offset, buffer } = &mut *current;
@@ -307,7 +398,7 @@ impl WorkerJournal {
             Some(open) if fits => segment.insert(open),
             full => {
                 if let Some(full) = full {
-                    full.release();
+                    full.retire();
                 }
                 let made = self.make_segment()?;
                 *offset = segment::HEADER_BYTES;
@@ -315,9 +406,11 @@ impl WorkerJournal {
             }
         };
         target.write(buffer, *offset)?;
+        // A segment is far smaller than what a u32 can count.
+        let at = u32::try_from(*offset).unwrap_or(u32::MAX);
         *offset += length;
         target.hold();
-        Ok(target.clone())
+        Ok((target.clone(), at))
     }
 
     fn make_segment(&self) -> Result<Arc<Segment>, JournalError> {
@@ -335,7 +428,7 @@ impl Drop for WorkerJournal {
     fn drop(&mut self) {
         let current = self.current.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(segment) = current.segment.take() {
-            segment.release();
+            segment.retire();
         }
     }
 }

@@ -381,7 +381,7 @@ pub const METER_DEFERRED: Metric = own(
     "tallygate_meter_deferred_calls",
     Kind::Counter,
     "calls",
-    "Finished calls that found the meter's queue full: they are in the journal, and reach the ledger at the next start",
+    "Finished calls that found the meter's queue full: they wait in the journal alone, and are brought into the ledger from there",
     &[],
 );
 /// Calls without a row.
@@ -411,6 +411,25 @@ pub const CORRECTIONS: Metric = own(
     "Corrections of booked calls that were ever made in this store, as it is when somebody looks",
     &[],
 );
+/// Calls that the journal alone has.
+pub const JOURNAL_LATE: Metric = own(
+    "tallygate_journal_late_calls",
+    Kind::Gauge,
+    "calls",
+    "Finished calls that wait in the journal alone for the ledger",
+    &[],
+);
+/// Calls that the journal does not know.
+pub const JOURNAL_UNWRITTEN: Metric = own(
+    "tallygate_journal_unwritten_calls",
+    Kind::Counter,
+    "calls",
+    "Calls that were sent although the journal could not be written (`on_journal_failure: allow_and_alert`)",
+    &[],
+);
+/// Whether the journal can be written.
+pub const JOURNAL_FAILING: Metric =
+    own("tallygate_journal_failing", Kind::Gauge, "boolean", "1 while the journal cannot be written, else 0", &[]);
 /// Spans delivered.
 pub const SPANS_EXPORTED: Metric =
     own("tallygate_spans_exported", Kind::Counter, "spans", "Spans that the trace collector accepted", &[]);
@@ -451,6 +470,9 @@ pub const METRICS: &[Metric] = &[
     JOURNAL_OPEN,
     JOURNAL_BYTES,
     CORRECTIONS,
+    JOURNAL_LATE,
+    JOURNAL_UNWRITTEN,
+    JOURNAL_FAILING,
     SPANS_EXPORTED,
     SPANS_DROPPED,
     REQUEST_DURATION,

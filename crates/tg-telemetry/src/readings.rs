@@ -2,8 +2,9 @@
 
 use crate::names::{
     BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_REFUSALS, BUDGET_SPENT,
-    CALLS_SENT, CAPTURE_RATE, CONNECTIONS, CORRECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_OPEN, Kind, LIMIT_CROWDED,
-    LIMIT_REFUSALS, METER_DEFERRED, METER_DROPPED, METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED, label,
+    CALLS_SENT, CAPTURE_RATE, CONNECTIONS, CORRECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE,
+    JOURNAL_OPEN, JOURNAL_UNWRITTEN, Kind, LIMIT_CROWDED, LIMIT_REFUSALS, METER_DEFERRED, METER_DROPPED, METER_QUEUE,
+    Metric, SPANS_DROPPED, SPANS_EXPORTED, label,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -37,6 +38,12 @@ pub enum Reading {
     JournalBytes,
     /// Corrections that were ever made in the store.
     Corrections,
+    /// Finished calls that the journal alone has.
+    JournalLate,
+    /// Calls that were sent without an entry in the journal.
+    JournalUnwritten,
+    /// 1 while the journal cannot be written.
+    JournalFailing,
     /// Spans that the collector accepted.
     SpansExported,
     /// Spans that were dropped.
@@ -55,6 +62,9 @@ impl Reading {
             Self::JournalOpen => JOURNAL_OPEN,
             Self::JournalBytes => JOURNAL_BYTES,
             Self::Corrections => CORRECTIONS,
+            Self::JournalLate => JOURNAL_LATE,
+            Self::JournalUnwritten => JOURNAL_UNWRITTEN,
+            Self::JournalFailing => JOURNAL_FAILING,
             Self::SpansExported => SPANS_EXPORTED,
             Self::SpansDropped => SPANS_DROPPED,
         }

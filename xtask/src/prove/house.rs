@@ -8,10 +8,18 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tg_sim::{Counts, Sim, SimOptions};
+use tg_sim::{Counts, Sim, SimOptions, Urls};
 
 /// How long the ledger may take to have every row of the calls that have ended.
 const SETTLED_MAX: Duration = Duration::from_secs(20);
+
+/// What the configuration's secrets refer to.
+pub const ENVIRONMENT: [(&str, &str); 4] = [
+    ("PROOF_KEY", tg_sim::DEFAULT_KEY),
+    ("PROOF_KEY_ID", tg_sim::DEFAULT_ACCESS_KEY_ID),
+    ("PROOF_SECRET", tg_sim::DEFAULT_SECRET_ACCESS_KEY),
+    ("PROOF_SECRETS_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
+];
 
 /// Most calls on a page of the admin interface.
 const PAGE: usize = 1000;
@@ -99,6 +107,16 @@ pub fn cost(model: &str, counts: &Counts) -> Option<i128> {
     Some((picos + 500).div_euclid(1000))
 }
 
+/// Writes the price file into this folder, and answers where it is.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn prices(folder: &Path) -> Result<PathBuf> {
+    let prices = folder.join("proof.json");
+    std::fs::write(&prices, price_file().to_string())?;
+    Ok(prices)
+}
+
 fn price_file() -> Value {
     let row = |rates: &Rates| {
         json!({ "provider": rates.provider, "id": rates.model, "rates": [{
@@ -138,9 +156,7 @@ impl House {
     pub fn with(program: &Path, options: SimOptions) -> Result<Self> {
         let sim = Sim::start(options)?;
         let folder = tempfile::Builder::new().prefix("tallygate-prices-").tempdir()?;
-        let prices = folder.path().join("proof.json");
-        std::fs::write(&prices, price_file().to_string())?;
-        let document = document(&sim, &prices);
+        let document = document(&sim.urls, &prices(folder.path())?);
         let gateway = gateway(program, &document, "")?;
         Ok(Self { sim, gateway, document, program: program.to_owned(), _folder: folder })
     }
@@ -174,20 +190,7 @@ impl House {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let calls = format!("{}/admin/v1/calls?limit={PAGE}", self.gateway.admin());
-        let mut rows = Vec::new();
-        let mut next = None;
-        loop {
-            let page = next.as_ref().map_or_else(String::new, |before| format!("&before={before}"));
-            let mut answer = client.get(&format!("{calls}{page}")).await?;
-            if let Some(Value::Array(page)) = answer.get_mut("calls").map(Value::take) {
-                rows.extend(page);
-            }
-            match answer["next"].as_str() {
-                Some(before) => next = Some(before.to_owned()),
-                None => return Ok(rows),
-            }
-        }
+        all_rows(client, self.gateway.admin()).await
     }
 
     /// Waits until no call is open at the providers.
@@ -204,18 +207,33 @@ impl House {
     }
 }
 
-fn gateway(program: &Path, document: &str, listen: &str) -> Result<Gateway> {
-    let environment = [
-        ("PROOF_KEY", tg_sim::DEFAULT_KEY),
-        ("PROOF_KEY_ID", tg_sim::DEFAULT_ACCESS_KEY_ID),
-        ("PROOF_SECRET", tg_sim::DEFAULT_SECRET_ACCESS_KEY),
-        ("PROOF_SECRETS_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
-    ];
-    Gateway::start(&Recipe { program, document, listen, environment: &environment, core: None })
+/// All rows of a ledger, in no particular order.
+///
+/// # Errors
+/// When the admin interface fails.
+pub async fn all_rows(client: &Client, admin: &str) -> Result<Vec<Value>> {
+    let calls = format!("{admin}/admin/v1/calls?limit={PAGE}");
+    let mut rows = Vec::new();
+    let mut next = None;
+    loop {
+        let page = next.as_ref().map_or_else(String::new, |before| format!("&before={before}"));
+        let mut answer = client.get(&format!("{calls}{page}")).await?;
+        if let Some(Value::Array(page)) = answer.get_mut("calls").map(Value::take) {
+            rows.extend(page);
+        }
+        match answer["next"].as_str() {
+            Some(before) => next = Some(before.to_owned()),
+            None => return Ok(rows),
+        }
+    }
 }
 
-fn document(sim: &Sim, prices: &Path) -> String {
-    let urls = &sim.urls;
+fn gateway(program: &Path, document: &str, listen: &str) -> Result<Gateway> {
+    Gateway::start(&Recipe { program, document, listen, environment: &ENVIRONMENT, core: None })
+}
+
+/// The configuration before providers at these addresses.
+pub fn document(urls: &Urls, prices: &Path) -> String {
     let mut text = format!(
         "providers:\n\
          - {{ name: bedrock, kind: bedrock, region: us-east-1, base_url: '{}', control_url: '{}', mantle_url: '{}', \

@@ -263,7 +263,7 @@ fn report(findings: &mut Findings, house: &House, rows: &[Value]) -> Result<()> 
     Ok(())
 }
 
-fn counts(row: &Value) -> Counts {
+pub(super) fn counts(row: &Value) -> Counts {
     let count = |name: &str| row["usage"][name].as_u64().unwrap_or_default();
     Counts {
         input: count("input_tokens"),
@@ -275,6 +275,6 @@ fn counts(row: &Value) -> Counts {
     }
 }
 
-fn nanos(row: &Value) -> i128 {
+pub(super) fn nanos(row: &Value) -> i128 {
     row["cost"]["nanos"].as_i64().map_or(0, i128::from)
 }

@@ -3,6 +3,7 @@
 mod bedrock;
 mod findings;
 mod house;
+mod kill;
 mod ledger;
 mod matrix;
 mod sdks;
@@ -13,6 +14,7 @@ use crate::suite::Tally;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use std::future::Future;
+use std::path::PathBuf;
 
 /// A claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -25,11 +27,13 @@ pub enum Claim {
     Streams,
     /// AWS's clients are served and verified as by AWS, and what is sent on is signed, named and booked right
     Bedrock,
+    /// The gateway is killed under load, while callers, providers and store die too: no call is lost, none doubled
+    Kill,
 }
 
 impl Claim {
     /// Every claim, in the order in which the suite proves them.
-    pub const ALL: [Self; 4] = [Self::Matrix, Self::Ledger, Self::Streams, Self::Bedrock];
+    pub const ALL: [Self; 5] = [Self::Matrix, Self::Ledger, Self::Streams, Self::Bedrock, Self::Kill];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
@@ -38,6 +42,7 @@ impl Claim {
             Self::Ledger => "ledger",
             Self::Streams => "streams",
             Self::Bedrock => "bedrock",
+            Self::Kill => "kill",
         }
     }
 }
@@ -70,8 +75,12 @@ impl Length {
 ///
 /// # Errors
 /// When it cannot be run, or does not hold.
-pub fn run(claim: Claim, length: Length) -> Result<()> {
-    let tally = tally(claim, length)?;
+pub fn run(claim: Claim, length: Length, times: Option<u32>) -> Result<()> {
+    let tally = match (claim, times) {
+        (Claim::Kill, Some(times)) => kill::prove(&prepare()?, times)?,
+        (_, Some(_)) => bail!("--times is for `kill` alone"),
+        (_, None) => tally(claim, length)?,
+    };
     if tally.failed > 0 {
         bail!("{}: {} of {} do not hold", claim.name(), tally.failed, tally.failed + tally.passed);
     }
@@ -83,14 +92,21 @@ pub fn run(claim: Claim, length: Length) -> Result<()> {
 /// # Errors
 /// When it cannot be run.
 pub fn tally(claim: Claim, length: Length) -> Result<Tally> {
-    let program = running::build("tallygate", Profile::Quick)?;
-    running::raise_open_files()?;
+    let program = prepare()?;
     match claim {
         Claim::Matrix => matrix::prove(&program, length),
         Claim::Ledger => block_on(ledger::prove(&program, length)),
         Claim::Streams => block_on(streams::prove(&program, length)),
         Claim::Bedrock => bedrock::prove(&program, length),
+        Claim::Kill => kill::prove(&program, length.pick(25, 200)),
     }
+}
+
+/// Builds the gateway, and makes room for many connections.
+fn prepare() -> Result<PathBuf> {
+    let program = running::build("tallygate", Profile::Quick)?;
+    running::raise_open_files()?;
+    Ok(program)
 }
 
 /// Runs a future on this thread.

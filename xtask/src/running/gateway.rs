@@ -73,35 +73,55 @@ impl Gateway {
     /// # Errors
     /// When it does not greet; says what it said instead.
     pub fn start(recipe: &Recipe<'_>) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("tallygate-proof-").tempdir()?;
+        Self::start_within(recipe, &std::env::temp_dir())
+    }
+
+    /// Starts a gateway as [`Gateway::start`] does, with its folder in this one.
+    ///
+    /// # Errors
+    /// When it does not greet; says what it said instead.
+    pub fn start_within(recipe: &Recipe<'_>, parent: &Path) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("tallygate-proof-").tempdir_in(parent)?;
         let config = folder.path().join("tallygate.yaml");
         let mut text = format!("listen: {{ address: '127.0.0.1:0'{} }}\n", recipe.listen);
         text += "admin: { address: '127.0.0.1:0' }\n";
         text += &format!("store: {{ path: '{}' }}\n", folder.path().join("store.db").display());
         text += recipe.document;
         fs::write(&config, text)?;
-        let mut command = match recipe.core {
-            None => sheltered(recipe.program, [""; 0]),
-            Some(core) => {
-                let mut taskset = sheltered("taskset", ["--cpu-list", &core.to_string()]);
-                taskset.arg(recipe.program);
-                taskset
-            }
-        };
-        command.args(["serve", "--config"]).arg(&config).current_dir(folder.path());
-        command.envs(recipe.environment.iter().copied());
-        let log = File::create(folder.path().join("stderr.log"))?;
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
-        let child = command.spawn().with_context(|| format!("cannot run {}", recipe.program.display()))?;
+        let child = spawn(recipe, folder.path())?;
         let mut gateway = Self { child, folder, greeting: Greeting::default() };
         gateway.greet()?;
         Ok(gateway)
     }
 
+    /// Ends it at once, as a crash does.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Starts it again after [`Gateway::kill`], with its own store and key: when this returns, it takes calls, at other
+    /// addresses.
+    ///
+    /// # Errors
+    /// When it does not greet; says what it said instead.
+    pub fn revive(&mut self, recipe: &Recipe<'_>) -> Result<()> {
+        // An attempt before this one may have failed.
+        drop(self.child.kill());
+        drop(self.child.wait());
+        (self.greeting.base, self.greeting.admin) = (None, None);
+        self.child = spawn(recipe, self.folder.path())?;
+        self.greet()
+    }
+
     /// Reads the greeting; what comes after it goes to a file, so that the pipe never fills.
     fn greet(&mut self) -> Result<()> {
         let output = self.child.stdout.take().context("no output")?;
-        let mut log = File::create(self.folder.path().join("stdout.log"))?;
+        let mut log = append(&self.folder.path().join("stdout.log"))?;
         let (tell, told) = mpsc::channel();
         thread::Builder::new().name("gateway-output".to_owned()).spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
@@ -177,6 +197,27 @@ impl Gateway {
         }
         bail!("the gateway did not end within {END_MAX:?} of SIGTERM\n{}", self.log())
     }
+}
+
+/// Runs the program with the configuration in this folder.
+fn spawn(recipe: &Recipe<'_>, folder: &Path) -> Result<Child> {
+    let mut command = match recipe.core {
+        None => sheltered(recipe.program, [""; 0]),
+        Some(core) => {
+            let mut taskset = sheltered("taskset", ["--cpu-list", &core.to_string()]);
+            taskset.arg(recipe.program);
+            taskset
+        }
+    };
+    command.args(["serve", "--config"]).arg(folder.join("tallygate.yaml")).current_dir(folder);
+    command.envs(recipe.environment.iter().copied());
+    let log = append(&folder.join("stderr.log"))?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+    command.spawn().with_context(|| format!("cannot run {}", recipe.program.display()))
+}
+
+fn append(path: &Path) -> std::io::Result<File> {
+    File::options().create(true).append(true).open(path)
 }
 
 impl Drop for Gateway {

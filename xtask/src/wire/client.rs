@@ -99,6 +99,18 @@ impl Client {
         self.json(url, Request::get(url).body(Full::default())?).await
     }
 
+    /// Gets a page of text beneath this client's base.
+    ///
+    /// # Errors
+    /// When the answer is no success.
+    pub async fn text(&self, path: &str) -> Result<String> {
+        let url = format!("{}{path}", self.base);
+        let response =
+            self.http.request(Request::get(&url).body(Full::default())?).await.with_context(|| url.clone())?;
+        anyhow::ensure!(response.status().is_success(), "{url}: {}", response.status());
+        Ok(String::from_utf8_lossy(&response.into_body().collect().await?.to_bytes()).into_owned())
+    }
+
     /// Posts JSON to an absolute address, and gets JSON.
     ///
     /// # Errors

@@ -30,6 +30,7 @@ fn pieces(world: &World, dialect: Dialect, model: &str) -> usize {
     std::iter::from_fn(|| exchange.piece()).count()
 }
 
+/// Field report A 4: what a partial stream used is booked, wherever it was cut.
 #[test]
 fn a_caller_who_leaves_after_any_event_leaves_exactly_one_row() {
     let world = World::start();

@@ -21,6 +21,7 @@ mod figures;
 mod hostile;
 mod iam;
 mod identity;
+mod journal;
 mod limits;
 mod matrix;
 mod metadata;

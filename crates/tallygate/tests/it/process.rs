@@ -143,7 +143,7 @@ impl Process {
         self.running.ended()
     }
 
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.running.child.kill().unwrap();
         self.running.child.wait().unwrap();
     }

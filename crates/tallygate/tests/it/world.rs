@@ -27,6 +27,8 @@ pub(crate) const HAIKU: &str = "us.anthropic.claude-haiku-4-5-20251001-v1:0";
 pub(crate) struct Setup {
     /// Members of `listen` beside address and workers.
     pub(crate) listen: String,
+    /// Members of `store` beside the path, each with a comma before it.
+    pub(crate) store: String,
     /// Members of `identity`. `STS_URL` and `OIDC_URL` stand for where these are simulated.
     pub(crate) identity: String,
     pub(crate) pricing: String,
@@ -53,6 +55,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             listen: String::new(),
+            store: String::new(),
             identity: "{}".to_owned(),
             pricing: "{}".to_owned(),
             streams: "{}".to_owned(),
@@ -84,7 +87,9 @@ pub(crate) fn secret(name: &str) -> Option<String> {
 
 /// The whole configuration. `on-X` is served by provider X; `dead` never answers.
 pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> String {
-    let Setup { listen, identity, pricing, streams, timeouts, bedrock, providers, models, teams, limits, .. } = setup;
+    let Setup {
+        listen, store, identity, pricing, streams, timeouts, bedrock, providers, models, teams, limits, ..
+    } = setup;
     let or_none = |list: &String| if list.is_empty() { "  []\n".to_owned() } else { list.clone() };
     let (limits, budgets, webhooks) = (or_none(limits), or_none(&setup.budgets), or_none(&setup.webhooks));
     let (urls, folder) = (&sim.urls, folder.display());
@@ -94,7 +99,7 @@ pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> St
     let mut text = format!(
         "listen: {{ address: '127.0.0.1:0', workers: 1{listen} }}\n\
          admin: {{ address: '127.0.0.1:0' }}\n\
-         store: {{ path: '{folder}/tallygate.db' }}\n\
+         store: {{ path: '{folder}/tallygate.db'{store} }}\n\
          identity: {identity}\n\
          pricing: {pricing}\n\
          streams: {streams}\n\

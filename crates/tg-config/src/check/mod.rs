@@ -16,6 +16,7 @@ use crate::document::{Document, UnknownPrice};
 use crate::grammar::Name;
 use crate::problem::{Path, Problem};
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// Everything that is wrong with a document that did not come from a text. What the loader returns has been checked.
 #[must_use]
@@ -116,6 +117,17 @@ fn store(document: &Document, found: &mut Findings) {
     }
     if document.store.journal.as_ref().is_some_and(|journal| *journal == document.store.path) {
         found.add(path.member("journal"), "is the path of the store", "write the path of a directory of its own");
+    }
+    let (bytes_max, sync) = (document.store.journal_bytes_max, document.store.journal_sync);
+    if bytes_max.bytes() < 16 << 20 {
+        found.add(
+            path.member("journal_bytes_max"),
+            format!("{bytes_max} is less than 16 MiB"),
+            "write at least `16 MiB`",
+        );
+    }
+    if sync.get() > Duration::from_secs(60) {
+        found.add(path.member("journal_sync"), format!("{sync} is longer than a minute"), "write at most `1m`");
     }
 }
 

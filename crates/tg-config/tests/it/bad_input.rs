@@ -447,6 +447,9 @@ fn contradictions() {
         ("listen: {address: '0.0.0.0:8081'}", "admin.address", "port 8081"),
         ("store: {path: ''}", "store.path", "is empty"),
         ("store: {path: x, journal: x}", "store.journal", "is the path of the store"),
+        ("store: {journal_bytes_max: 1 MiB}", "store.journal_bytes_max", "1 MiB is less than 16 MiB; write at least"),
+        ("store: {journal_sync: 2m}", "store.journal_sync", "2m is longer than a minute; write at most `1m`"),
+        ("store: {on_journal_failure: allow}", "store.on_journal_failure", "known: `refuse`, `allow_and_alert`"),
         ("pricing: {unknown_price: ceiling}", "pricing.unknown_price", "there is no `pricing.ceiling`"),
         (
             "models: [{name: m, unknown_price: ceiling, targets: [{provider: a}]}]",

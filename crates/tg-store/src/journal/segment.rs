@@ -1,7 +1,8 @@
 //! One file of the journal: a header and frames, each found again by its mark and believed by its checksum.
 
 use super::entry::Kind;
-use super::{ENTRY_BYTES_MAX, Figures, JournalError};
+use super::figures::Figures;
+use super::{ENTRY_BYTES_MAX, JournalError};
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -85,19 +86,44 @@ pub(super) struct Segment {
     dirty: AtomicBool,
     /// What was written here.
     bytes: AtomicU64,
+    /// True when nothing is written here any more.
+    is_full: AtomicBool,
     figures: Arc<Figures>,
 }
 
 impl Segment {
     /// Makes the file. Held once: by the worker.
     pub(super) fn create(path: PathBuf, figures: Arc<Figures>) -> Result<Self, JournalError> {
-        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let made = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
         let file = made.map_err(|e| JournalError::io(&path, "making a journal segment", e))?;
         let (holds, dirty) = (AtomicU64::new(1), AtomicBool::new(false));
-        let segment = Self { path, file, holds, dirty, bytes: AtomicU64::new(0), figures };
+        let (bytes, is_full) = (AtomicU64::new(0), AtomicBool::new(false));
+        let segment = Self { path, file, holds, dirty, bytes, is_full, figures };
         // A full disk takes the file and not its header: the next try makes another.
         segment.write(&HEADER, 0).inspect_err(|_| drop(super::delete(&segment.path)))?;
         Ok(segment)
+    }
+
+    /// The entry that was written at this place: its kind and its payload. `None` when it is not there as it was written.
+    pub(super) fn read(&self, offset: u64) -> Option<(u8, Vec<u8>)> {
+        let mut bytes = vec![0; FRAME_HEAD];
+        self.file.read_exact_at(&mut bytes, offset).ok()?;
+        let length = usize::try_from(u32::from_le_bytes(bytes.get(8..12)?.try_into().ok()?)).ok()?;
+        if length > ENTRY_BYTES_MAX {
+            return None;
+        }
+        bytes.resize(FRAME_HEAD + length, 0);
+        self.file.read_exact_at(&mut bytes[FRAME_HEAD..], offset + FRAME_HEAD as u64).ok()?;
+        let kind = whole(&bytes)?.0;
+        bytes.drain(..FRAME_HEAD);
+        Some((kind, bytes))
+    }
+
+    /// Nothing is written here any more: gives the worker's hold back.
+    pub(super) fn retire(&self) {
+        self.is_full.store(true, Ordering::Release);
+        self.figures.waiting.fetch_add(self.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.release();
     }
 
     pub(super) fn write(&self, bytes: &[u8], offset: u64) -> Result<(), JournalError> {
@@ -128,7 +154,11 @@ impl Segment {
         if self.holds.fetch_sub(1, Ordering::AcqRel) == 1 {
             // A file that stays is read at the next start, and the ledger ignores what it has already.
             if super::delete(&self.path).is_ok() {
-                self.figures.bytes.fetch_sub(self.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+                let bytes = self.bytes.load(Ordering::Relaxed);
+                self.figures.bytes.fetch_sub(bytes, Ordering::Relaxed);
+                if self.is_full.load(Ordering::Acquire) {
+                    self.figures.waiting.fetch_sub(bytes, Ordering::Relaxed);
+                }
             }
         }
     }

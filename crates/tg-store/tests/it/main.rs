@@ -7,6 +7,7 @@ mod corrections;
 mod directory;
 mod fixture;
 mod journal;
+mod journal_trouble;
 mod ledger;
 mod reports;
 mod store;

@@ -152,6 +152,9 @@ fn every_name_of_the_list_can_be_exposed() {
         Reading::JournalOpen,
         Reading::JournalBytes,
         Reading::Corrections,
+        Reading::JournalLate,
+        Reading::JournalUnwritten,
+        Reading::JournalFailing,
         Reading::SpansExported,
         Reading::SpansDropped,
     ]
