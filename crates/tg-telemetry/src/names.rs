@@ -84,6 +84,11 @@ pub mod label {
     /// The kind of token.
     pub const KIND: &str = "kind";
 }
+mod budgets;
+
+pub use budgets::{
+    BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_REFUSALS, BUDGET_SPENT,
+};
 use label as l;
 
 const GEN_AI: Labels = &[l::GEN_AI_OPERATION, l::GEN_AI_PROVIDER, l::GEN_AI_MODEL];
@@ -307,62 +312,6 @@ pub const LIMIT_REFUSALS: Metric = own(
     "",
     "Calls for which a limit had no room: refused, or under `mode: observe` let pass all the same",
     &[l::LIMIT],
-);
-/// What may be spent.
-pub const BUDGET_AMOUNT: Metric = own(
-    "tallygate_budget_amount_usd",
-    Kind::Gauge,
-    "",
-    "What may be spent of a budget in one window, for each value that it counts apart",
-    &[l::BUDGET],
-);
-/// What is spent.
-pub const BUDGET_SPENT: Metric = own(
-    "tallygate_budget_spent_usd",
-    Kind::Gauge,
-    "",
-    "What is booked in the open window of a budget, of all values that it counts apart together",
-    &[l::BUDGET],
-);
-/// What is held.
-pub const BUDGET_HELD: Metric = own(
-    "tallygate_budget_held_usd",
-    Kind::Gauge,
-    "",
-    "What a budget holds for calls that are under way or whose row is yet to be written",
-    &[l::BUDGET],
-);
-/// What is spent of the fullest purse.
-pub const BUDGET_FULLEST: Metric = own(
-    "tallygate_budget_fullest_usd",
-    Kind::Gauge,
-    "",
-    "What is booked in the open window of a budget for the value of which most is",
-    &[l::BUDGET],
-);
-/// Calls without money.
-pub const BUDGET_REFUSALS: Metric = own(
-    "tallygate_budget_refusals",
-    Kind::Counter,
-    "",
-    "Calls for which a budget had no money: refused, sent to a cheaper model, or let pass by `allow_and_alert`",
-    &[l::BUDGET],
-);
-/// Notices.
-pub const BUDGET_NOTICES: Metric = own(
-    "tallygate_budget_notices",
-    Kind::Counter,
-    "",
-    "Notices that a share of a budget is spent or that it is exhausted; after a start also those told before it",
-    &[l::BUDGET],
-);
-/// Calls that budgets could not count apart.
-pub const BUDGET_CROWDED: Metric = own(
-    "tallygate_budget_crowded",
-    Kind::Counter,
-    "",
-    "Times that a budget took a call from what it has for all further values together, as there were too many",
-    &[l::BUDGET],
 );
 /// Calls sent to a provider.
 pub const CALLS_SENT: Metric =

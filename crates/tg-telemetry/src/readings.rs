@@ -97,6 +97,9 @@ pub struct BudgetFigures {
     pub crowded: u64,
 }
 
+/// A metric of each budget, and where it stands.
+type OfBudget<T> = (&'static Metric, fn(&BudgetFigures) -> T);
+
 type OfBudgets = Box<dyn Fn() -> Vec<BudgetFigures> + Send + Sync>;
 
 #[derive(Default)]
@@ -141,7 +144,7 @@ impl Readings {
         if figures.is_empty() {
             return Ok(());
         }
-        let sums: [(&Metric, fn(&BudgetFigures) -> Money); 4] = [
+        let sums: [OfBudget<Money>; 4] = [
             (&BUDGET_AMOUNT, |of| of.amount),
             (&BUDGET_SPENT, |of| of.spent),
             (&BUDGET_HELD, |of| of.held),
@@ -154,7 +157,7 @@ impl Readings {
                 value.encode(family.encode_family(&[(label::BUDGET, &*of.budget)])?)?;
             }
         }
-        let counts: [(&Metric, fn(&BudgetFigures) -> u64); 3] = [
+        let counts: [OfBudget<u64>; 3] = [
             (&BUDGET_REFUSALS, |of| of.refused),
             (&BUDGET_NOTICES, |of| of.notices),
             (&BUDGET_CROWDED, |of| of.crowded),

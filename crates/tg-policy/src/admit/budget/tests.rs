@@ -101,8 +101,8 @@ fn spend(purses: &Purses, team: &str, now: Timestamp, cost: i64) {
     purses.book(&[record(id, &of(team), now, cost)]);
 }
 
-fn message(refused: Box<Exhausted>) -> String {
-    tg_kernel::fault::Fault::from(*refused).message.to_string()
+fn message(refused: Exhausted) -> String {
+    tg_kernel::fault::Fault::from(refused).message.to_string()
 }
 
 const NOON: &str = "2026-11-26T12:00:00Z";
@@ -169,7 +169,7 @@ fn a_window_rolls_over_at_midnight_in_its_zone_and_not_at_midnight_in_utc() {
     spend(&purses, "red", at("2026-10-24T22:00:00Z"), 60);
     spend(&purses, "red", at("2026-10-25T22:59:59Z"), 40);
     let refused = reserve(&purses, "red", at("2026-10-25T22:59:59Z"), 1).unwrap_err();
-    assert!(message(refused).contains("opens again on 2026-10-26 00:00 Europe/Berlin"));
+    assert!(message(*refused).contains("opens again on 2026-10-26 00:00 Europe/Berlin"));
     spend(&purses, "red", at("2026-10-25T23:00:00Z"), 100);
     // The day of 23 hours.
     spend(&purses, "red", at("2027-03-27T23:00:00Z"), 100);
@@ -219,7 +219,7 @@ fn a_rolling_window_gives_back_what_has_grown_old_and_nothing_before() {
     spend(&purses, "red", at("2026-11-26T12:59:59Z"), 70);
     spend(&purses, "red", at("2026-11-26T20:00:00Z"), 30);
     let refused = reserve(&purses, "red", at("2026-11-27T12:59:59Z"), 50).unwrap_err();
-    assert!(message(refused).contains("room for such a call on 2026-11-27 13:00 UTC"));
+    assert!(message(*refused).contains("room for such a call on 2026-11-27 13:00 UTC"));
     reserve(&purses, "red", at("2026-11-27T13:00:00Z"), 70).unwrap();
     assert!(reserve(&purses, "red", at("2026-11-26T21:00:00Z"), 1).is_err(), "nor does a clock that goes back");
 }
@@ -235,7 +235,7 @@ fn prepaid_money_counts_from_its_start_and_never_fills_up_by_itself() {
     let purses = purses(vec![prepaid], &old, at(NOON));
     let refused = reserve(&purses, "red", at("2029-11-26T12:00:00Z"), 41).unwrap_err();
     assert_eq!(refused.left, money(40));
-    assert!(message(refused).contains("prepaid, and is not filled up by itself"));
+    assert!(message(*refused).contains("prepaid, and is not filled up by itself"));
     let before = reserve(&purses, "red", at("2026-11-19T00:00:00Z"), 1_000);
     assert!(before.is_ok(), "what comes before is not bounded");
 }
@@ -333,7 +333,7 @@ fn values_beyond_the_most_that_are_counted_apart_share_one_purse() {
     spend(&purses, "one", at(NOON), 6);
     let refused = reserve(&purses, "other", at(NOON), 5).unwrap_err();
     assert_eq!(refused.left, money(4));
-    assert!(message(refused).contains("of team '*'"));
+    assert!(message(*refused).contains("of team '*'"));
     assert_eq!(reserve(&purses, "t7", at(NOON), 10).unwrap_err().left, money(9), "those that were there keep theirs");
     let figures = &purses.figures(at(NOON))[0];
     assert_eq!((figures.purses, figures.spent), ((1 << 15) + 1, money((1 << 15) + 6)));
