@@ -1,9 +1,10 @@
 //! What outlives a call: the directory of teams and keys, the ledger of calls, and the journal that survives a crash.
 //!
-//! `directory`, `ledger` and `journal` are what the rest of Tallygate knows; `backends` holds how each is kept.
+//! `directory`, `ledger`, `journal` and `counters` are what the rest of Tallygate knows; `backends` holds how each is kept.
 
 mod backends;
 pub mod correction;
+pub mod counters;
 pub mod directory;
 pub mod error;
 pub mod journal;
@@ -14,6 +15,7 @@ pub mod seal;
 pub mod store;
 pub mod team;
 
+pub use backends::redis as shared;
 pub use correction::{Correction, CorrectionReason};
 pub use directory::{Directory, DirectoryError, Grant, KeyRefusal};
 pub use error::StoreError;

@@ -3,6 +3,7 @@
 use crate::fixture::at;
 use crate::{Bed, on_every_store};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 use tg_kernel::secret::Secret;
 use tg_store::{
@@ -259,7 +260,7 @@ fn the_file_owns_what_it_declares() {
         assert_eq!(refusal(&directory, &key, 3), Some(KeyRefusal::TeamNotActive));
 
         let report = directory.sync_declared(&[declared("ads", &["b"]), declared("search", &["a"])], at(4)).unwrap();
-        assert_eq!(&*report.changed, &["search".into()]);
+        assert_eq!(&*report.changed, &[Arc::<str>::from("search")]);
         assert_eq!(refusal(&directory, &key, 4), None, "declared again, its keys work again");
 
         directory.sync_declared(&[declared("ads", &["b"])], at(5)).unwrap();
@@ -276,7 +277,7 @@ fn where_file_and_store_claim_one_team_the_file_wins_and_nothing_is_lost() {
         directory.create_team("search", policy(&["ours"]), at(0)).unwrap();
         let key = issue(&directory, "search");
         let report = directory.sync_declared(&[declared("search", &["theirs"])], at(1)).unwrap();
-        assert_eq!(&*report.taken_over, &["search".into()]);
+        assert_eq!(&*report.taken_over, &[Arc::<str>::from("search")]);
         let team = bed.open().directory().unwrap().team("search").unwrap();
         assert_eq!(
             (team.owner, &team.policy, &team.displaced),

@@ -1,0 +1,45 @@
+-- Sets right what a call holds by what it used, once.
+--
+-- KEYS[3]: the call's record; KEYS[4..]: what it held.
+-- ARGV[2..]: six of each: kind and what the kind needs.
+-- Answers 1, or 0 where there was nothing to settle: the call is settled already, or holds nothing. Of one that holds
+-- nothing it is remembered that it has ended: what it asked for may still be under way.
+
+local record = KEYS[3]
+local known = redis.call('HMGET', record, 'i', 'z', 'b')
+local incarnation = known[1]
+if known[2] then return 0 end
+if not incarnation then
+  redis.call('HSET', record, 'z', '1')
+  redis.call('PEXPIRE', record, whole(known[3] and BOOKED_LIFE or SETTLED_LIFE))
+  return 0
+end
+local life = SETTLED_LIFE
+local now_holding = {'z', '1'}
+for place = 4, #KEYS do
+  local key, first = KEYS[place], 2 + (place - 4) * 6
+  local kind = ARGV[first]
+  local function argument(which) return ARGV[first + which] end
+  if kind == 'b' then
+    give(key, tonumber(argument(1)), tonumber(argument(2)), tonumber(argument(3)), tonumber(argument(4)))
+  elseif kind == 'g' then
+    -- Where the incarnation was given up, its count is gone, and with it what this call held of it.
+    if argument(1) ~= '0' and redis.call('HEXISTS', key, incarnation) == 1 then
+      local left = redis.call('HINCRBY', key, incarnation, '-' .. argument(1))
+      if left <= 0 then redis.call('HDEL', key, incarnation) end
+    end
+  elseif not known[3] then
+    local field = 'p:' .. key
+    local kept = redis.call('HGET', record, field)
+    local becomes = kept and hold_becomes(key, incarnation, kept, argument(1))
+    if becomes then
+      now_holding[#now_holding + 1] = field
+      now_holding[#now_holding + 1] = becomes
+      life = CALL_LIFE
+    end
+  end
+end
+if known[3] then life = BOOKED_LIFE end
+redis.call('HSET', record, unpack(now_holding))
+redis.call('PEXPIRE', record, whole(life))
+return 1

@@ -1,0 +1,431 @@
+//! Counters in Redis or Valkey: every call's asks in one step at the server, settlements behind its back.
+//!
+//! A [`SharedCounters`] is one for a process, a [`SharedLink`] one for each thread. `reserve` and `extend` are waited for,
+//! one round trip each; `settle` and `book` only put down what is to be said, which [`SharedCounters::drive`] says in
+//! batches and, after an outage, in order. Every step is idempotent by the call's id: an answer that is lost changes
+//! nothing.
+//!
+//! All keys are in one slot (`{tag}:…`), so that a cluster takes a call's asks in one step, too. All have a life: what a
+//! process holds is dropped when it has not been heard of for 30 s (calls at a time) or 10 min (money); buckets fill by
+//! themselves. Time is the server's. A purse remembers at which run of the server it was filled: after a restart or a
+//! failover, which may have lost the last moments, it is filled from the ledger anew.
+
+mod breaker;
+mod drive;
+mod incarnation;
+mod lease;
+mod link;
+mod outbox;
+mod place;
+mod script;
+mod wire;
+
+pub use link::Patience;
+pub use place::{BadPlace, Login, Place};
+
+use crate::counters::{ASKS_MAX, Ask, Away, BadAsks, CounterKey, Hold, HoldId, Item, Kind, Reason, Reserved, Standing};
+use incarnation::Incarnations;
+use lease::Leases;
+use link::Link;
+use outbox::{Entry, Outbox};
+use script::{Invocation, Script, Speech};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tg_kernel::clock::Clock;
+use tg_kernel::ids::CallId;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use wire::{Answer, Look};
+
+/// How counters are kept and asked.
+#[derive(Clone)]
+pub struct Options {
+    /// Where.
+    pub place: Place,
+    /// What keeps all keys together, and apart from those of others: `{tag}:…`. Braces are dropped.
+    pub tag: String,
+    /// How long is waited.
+    pub patience: Patience,
+    /// Another clock than the server's, which all replicas must then have: for tests.
+    pub clock: Option<Arc<dyn Clock>>,
+}
+
+impl Options {
+    /// The usual ones for a place.
+    #[must_use]
+    pub fn new(place: Place) -> Self {
+        Self { place, tag: "tallygate".to_owned(), patience: Patience::default(), clock: None }
+    }
+}
+
+/// Shared counters, as one process sees them.
+#[derive(Clone)]
+pub struct SharedCounters(Arc<Shared>);
+
+struct Shared {
+    place: Arc<Place>,
+    speech: Arc<Speech>,
+    patience: Patience,
+    incarnations: Mutex<Incarnations>,
+    outbox: Mutex<Outbox>,
+    /// Held by who says what is in the outbox: what was heard is taken from its front.
+    turn: tokio::sync::Mutex<()>,
+    /// Rings when something is put into the outbox.
+    bell: Notify,
+    leases: Mutex<Leases>,
+    /// Processes that live, as the server counted them last; zero: it was never asked.
+    replicas: AtomicU32,
+    born: Instant,
+}
+
+/// What is seen of shared counters from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// Processes that count together, this one included; zero before the first beat.
+    pub replicas: u32,
+    /// Settlements and bookings that wait to be heard.
+    pub waiting: usize,
+    /// Those that were given up, as too many waited.
+    pub lost: u64,
+    /// Those that the server answered with an error of its own: keys that another program has changed, or a server that
+    /// is none of those that are supported.
+    pub refused: u64,
+}
+
+/// One thread's connection to shared counters.
+pub struct SharedLink {
+    shared: Arc<Shared>,
+    link: Link,
+}
+
+/// Whether a purse was filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seeding {
+    /// It is filled.
+    Done,
+    /// The sum must be made again, for this mark: the purse was lost or asked for anew in the meantime.
+    Again(u64),
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Whole steps only.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl SharedCounters {
+    /// Asks nobody yet. Whoever makes one owes [`SharedCounters::drive`].
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let tag = options.tag.replace(['{', '}'], "");
+        Self(Arc::new(Shared {
+            place: Arc::new(options.place),
+            speech: Arc::new(Speech { tag, clock: options.clock, born: Instant::now() }),
+            patience: options.patience,
+            incarnations: Mutex::new(Incarnations::new()),
+            outbox: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+            bell: Notify::new(),
+            leases: Mutex::default(),
+            replicas: AtomicU32::new(0),
+            born: Instant::now(),
+        }))
+    }
+
+    /// A connection of its own, for one thread. Whoever makes one owes [`SharedLink::keep`].
+    #[must_use]
+    pub fn link(&self) -> SharedLink {
+        let shared = Arc::clone(&self.0);
+        let link = Link::new(Arc::clone(&shared.place), Arc::clone(&shared.speech), shared.patience);
+        SharedLink { shared, link }
+    }
+
+    /// Ends what a call has taken: `used` says how much of the ask at a place was used, given what was taken. Of a bucket
+    /// the rest comes back, or what is missing is owed; of a gauge all comes back; of a purse so much stays held until it
+    /// is booked. Waits for nothing.
+    pub fn settle(&self, hold: Hold, mut used: impl FnMut(usize, u64) -> u64) {
+        let Hold { id, items, shared, .. } = hold;
+        let all: Vec<(Item, u64)> = items
+            .into_iter()
+            .map(|item| {
+                let used = used(item.ask, item.taken);
+                (item, used)
+            })
+            .collect();
+        self.0.give_leased(all.iter().filter(|(item, _)| item.leased));
+        if shared {
+            let settled = all.iter().filter(|(item, _)| !item.leased).map(|(item, used)| (item, *used));
+            self.0.push(wire::settle(&id, settled), None, Vec::new());
+        }
+    }
+
+    /// What a call cost is spent of these purses: its row was just appended to the ledger. What it held of any purse ends.
+    /// Also for calls that held nothing. Waits for nothing.
+    pub fn book(&self, call: CallId, nanos: u64, purses: &[CounterKey]) {
+        let purses: Vec<String> = purses.iter().map(wire::purse).collect();
+        let mut keys = vec![wire::record(&HoldId::of(call))];
+        keys.extend(purses.iter().cloned());
+        let invocation = Invocation { script: Script::Book, keys, arguments: vec![nanos.to_string()] };
+        self.0.push(invocation, Some(self.0.speech.elapsed()), purses);
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let outbox = lock(&self.0.outbox);
+        let replicas = self.0.replicas.load(Ordering::Relaxed);
+        Figures { replicas, waiting: outbox.len(), lost: outbox.lost(), refused: outbox.refused() }
+    }
+}
+
+impl Shared {
+    fn push(&self, invocation: Invocation, appended: Option<Duration>, purses: Vec<String>) {
+        lock(&self.outbox).push(Entry { invocation, appended, purses });
+        self.bell.notify_one();
+    }
+
+    fn give_leased<'a>(&self, items: impl Iterator<Item = &'a (Item, u64)>) {
+        let mut items = items.peekable();
+        if items.peek().is_none() {
+            return;
+        }
+        let (mut leases, now) = (lock(&self.leases), self.born.elapsed());
+        for (item, used) in items {
+            if let Kind::Bucket(rate) = item.kind {
+                leases.give(&item.key, rate, wire::back(item.taken, *used), now);
+            }
+        }
+    }
+
+    /// Says that this process lives; under another name if it was thought dead.
+    async fn beat(&self, link: &Link, how: &str) -> Result<(), Away> {
+        let mut how = how;
+        for _ in 0..2 {
+            let (current, earlier) = {
+                let mut names = lock(&self.incarnations);
+                (names.current(), names.earlier())
+            };
+            let mut arguments = vec![(*current).to_owned(), how.to_owned()];
+            arguments.extend(earlier.iter().map(|name| (**name).to_owned()));
+            let invocation = Invocation { script: Script::Beat, keys: Vec::new(), arguments };
+            let redis::Value::Array(said) = link.run(&invocation).await? else { return Ok(()) };
+            let numbers: Vec<i128> = said.iter().filter_map(wire::number).collect();
+            if let [_, replicas] = numbers[..] {
+                self.replicas.store(u32::try_from(replicas).unwrap_or(u32::MAX), Ordering::Relaxed);
+            }
+            if numbers.first() != Some(&0) || how == "leave" {
+                return Ok(());
+            }
+            lock(&self.incarnations).renew(&current);
+            how = "new";
+        }
+        Ok(())
+    }
+}
+
+impl SharedLink {
+    /// Takes all that is asked for, or nothing, in at most one round trip (two where this process was not heard of for
+    /// half a minute). The same id twice takes once.
+    ///
+    /// # Errors
+    /// When no answer comes in time; whatever was taken nevertheless is given back as soon as the server can be told.
+    pub async fn reserve(&self, id: HoldId, asks: &[Ask]) -> Result<Reserved, Away> {
+        self.check(asks)?;
+        let leased = self.had_from_leases(asks);
+        let remote: Vec<&Ask> = asks.iter().zip(&leased).filter(|(_, had)| had.is_none()).map(|(ask, _)| ask).collect();
+        if remote.is_empty() {
+            let standings = leased.into_iter().flatten().collect::<Vec<_>>();
+            let items = asks.iter().enumerate().map(|(place, ask)| item(place, ask, true)).collect();
+            return Ok(Reserved::Held(Hold::new(id, items, false, standings)));
+        }
+        match self.ask(&id, 0, &remote).await {
+            Ok(Answer::Taken(looks)) => Ok(Reserved::Held(self.held(id, asks, &leased, &looks))),
+            other => {
+                self.undo_leases(asks, &leased);
+                Ok(match other? {
+                    Answer::Full(looks) => Reserved::Full(stand(asks, &leased, &looks)),
+                    Answer::Unseeded(purses) => Reserved::Unseeded(purses),
+                    _ => Reserved::Ended,
+                })
+            }
+        }
+    }
+
+    /// Takes more for a call that goes on, all or nothing. The asks are of counts that the call holds, or of others, which
+    /// are settled by their place after the first ones. Leases are not used.
+    ///
+    /// # Errors
+    /// As [`SharedLink::reserve`]; the hold stays as it was, though the server may hold more until it is settled.
+    pub async fn extend(&self, hold: &mut Hold, asks: &[Ask]) -> Result<Extended, Away> {
+        self.check(asks)?;
+        let all: Vec<&Ask> = asks.iter().collect();
+        // What was had from leases alone is not known to the server, where a first ask makes it known.
+        let number = if hold.shared { hold.extensions.saturating_add(1) } else { 0 };
+        // An ask whose answer is lost may have been heard: its number is not used again.
+        hold.extensions = number;
+        hold.shared = true;
+        let looks = match self.ask(&hold.id, number, &all).await? {
+            Answer::Taken(looks) => looks,
+            Answer::Full(looks) => {
+                return Ok(Extended::Full(stand(asks, &vec![None; asks.len()], &looks)));
+            }
+            Answer::Unseeded(purses) => return Ok(Extended::Unseeded(purses)),
+            Answer::Gone | Answer::Ended => return Ok(Extended::Ended),
+        };
+        let mut next = hold.items.iter().map(|item| item.ask + 1).max().unwrap_or(0);
+        for (ask, look) in asks.iter().zip(&looks).filter(|(_, look)| !look.full) {
+            self.keep_ahead(ask, *look);
+            match hold.items.iter_mut().find(|item| item.key == ask.key && !item.leased) {
+                Some(item) => item.taken = item.taken.saturating_add(ask.needed()),
+                None => {
+                    hold.items.push(item(next, ask, false));
+                    next += 1;
+                }
+            }
+        }
+        hold.stands(stand(asks, &vec![None; asks.len()], &looks));
+        Ok(Extended::Held)
+    }
+
+    /// Fills a purse with what the ledger says was spent, for a mark that [`Reserved::Unseeded`] named. The sum must have
+    /// been begun after the mark was heard. What was booked since is added; a booking that the sum has, too, is counted
+    /// twice rather than not at all.
+    ///
+    /// # Errors
+    /// When no answer comes in time.
+    pub async fn seed(&self, purse: &CounterKey, mark: u64, spent: u64, keep: Duration) -> Result<Seeding, Away> {
+        let keep = crate::counters::Purse { cap: 0, keep }.keep_millis();
+        let arguments = vec![mark.to_string(), spent.to_string(), keep.to_string()];
+        let invocation = Invocation { script: Script::Seed, keys: vec![wire::purse(purse)], arguments };
+        let said = self.link.run(&invocation).await?;
+        let redis::Value::Array(said) = said else { return Err(self.strange()) };
+        match said.iter().filter_map(wire::number).collect::<Vec<_>>()[..] {
+            [1] => Ok(Seeding::Done),
+            [0, mark] => Ok(Seeding::Again(u64::try_from(mark).unwrap_or(0))),
+            _ => Err(self.strange()),
+        }
+    }
+
+    /// Whether the server failed several times in a row and is not asked for a moment.
+    #[must_use]
+    pub fn rests(&self) -> bool {
+        self.link.rests()
+    }
+
+    fn check(&self, asks: &[Ask]) -> Result<(), Away> {
+        let bad = |bad: BadAsks| Away { place: self.shared.place.shown(), reason: Reason::Asks(bad) };
+        if asks.len() > ASKS_MAX {
+            return Err(bad(BadAsks::TooMany(asks.len())));
+        }
+        let twice = asks.iter().enumerate().find(|(place, ask)| asks.iter().take(*place).any(|one| one.key == ask.key));
+        twice.map_or(Ok(()), |(_, ask)| Err(bad(BadAsks::Twice(ask.key.clone()))))
+    }
+
+    fn strange(&self) -> Away {
+        let reason = Reason::Server("something that is no answer; is another program using these keys?".to_owned());
+        Away { place: self.shared.place.shown(), reason }
+    }
+
+    /// Asks the server; under another name if it thought this process dead.
+    async fn ask(&self, id: &HoldId, extension: u32, asks: &[&Ask]) -> Result<Answer, Away> {
+        let mut incarnation = lock(&self.shared.incarnations).current();
+        for last in [false, true] {
+            let said = self.link.run(&wire::reserve(id, &incarnation, extension, asks)).await;
+            let said = said.inspect_err(|away| self.give_up(id, extension, asks, &away.reason))?;
+            match wire::answer(said, asks).ok_or_else(|| self.strange())? {
+                Answer::Gone if !last => {
+                    incarnation = lock(&self.shared.incarnations).renew(&incarnation);
+                    self.shared.beat(&self.link, "new").await?;
+                }
+                answer => return Ok(answer),
+            }
+        }
+        Ok(Answer::Gone)
+    }
+
+    /// Whatever came of asks without an answer is to be undone; if the server hears them only later, it takes nothing.
+    fn give_up(&self, id: &HoldId, extension: u32, asks: &[&Ask], reason: &Reason) {
+        // Never sent; or part of a call that will be settled.
+        if *reason == Reason::Resting || extension > 0 {
+            return;
+        }
+        let items: Vec<Item> = asks.iter().enumerate().map(|(place, ask)| item(place, ask, false)).collect();
+        self.shared.push(wire::settle(id, items.iter().map(|item| (item, 0))), None, Vec::new());
+    }
+
+    /// What leases have of these asks.
+    fn had_from_leases(&self, asks: &[Ask]) -> Vec<Option<Standing>> {
+        if asks.iter().all(|ask| ask.lease == 0) {
+            return vec![None; asks.len()];
+        }
+        let mut leases = lock(&self.shared.leases);
+        let had = asks.iter().map(|ask| match ask.kind {
+            Kind::Bucket(rate) if ask.lease > 0 => leases.take(&ask.key, rate, ask.needed()),
+            _ => None,
+        });
+        had.collect()
+    }
+
+    fn undo_leases(&self, asks: &[Ask], leased: &[Option<Standing>]) {
+        let had = asks.iter().zip(leased).filter(|(_, had)| had.is_some());
+        let items: Vec<(Item, u64)> = had.map(|(ask, _)| (item(0, ask, true), 0)).collect();
+        self.shared.give_leased(items.iter());
+    }
+
+    fn held(&self, id: HoldId, asks: &[Ask], leased: &[Option<Standing>], looks: &[Look]) -> Hold {
+        let mut items = Vec::with_capacity(asks.len());
+        let mut remote = looks.iter();
+        for (place, (ask, had)) in asks.iter().zip(leased).enumerate() {
+            if had.is_some() {
+                items.push(item(place, ask, true));
+            } else if let Some(look) = remote.next().filter(|look| !look.full) {
+                self.keep_ahead(ask, *look);
+                items.push(item(place, ask, false));
+            }
+        }
+        Hold::new(id, items, true, stand(asks, leased, looks))
+    }
+
+    /// Keeps what was taken ahead with an ask.
+    fn keep_ahead(&self, ask: &Ask, look: Look) {
+        if let Kind::Bucket(rate) = ask.kind
+            && look.extra > 0
+        {
+            let now = self.shared.born.elapsed();
+            let kept = lock(&self.shared.leases).keep(&ask.key, rate, look.extra, wire::level(look), now);
+            if !kept {
+                let units = i64::try_from(look.extra).unwrap_or(0);
+                self.shared.push(wire::give(&ask.key, rate, units), None, Vec::new());
+            }
+        }
+    }
+}
+
+/// How an extension ends.
+#[derive(Debug)]
+#[must_use]
+pub enum Extended {
+    /// All was taken.
+    Held,
+    /// Nothing was: how each count stands.
+    Full(Vec<Standing>),
+    /// Nothing was: these purses must be filled first.
+    Unseeded(Vec<crate::counters::Unseeded>),
+    /// Nothing was: what the call held was given up, or is settled.
+    Ended,
+}
+
+fn item(place: usize, ask: &Ask, leased: bool) -> Item {
+    Item { ask: place, key: ask.key.clone(), kind: ask.kind, taken: ask.needed(), leased }
+}
+
+/// How each count stands, in the order of the asks.
+fn stand(asks: &[Ask], leased: &[Option<Standing>], looks: &[Look]) -> Vec<Standing> {
+    let mut remote = looks.iter();
+    let stand =
+        |(ask, had): (&Ask, &Option<Standing>)| had.or_else(|| remote.next().map(|look| wire::standing(ask, *look)));
+    asks.iter().zip(leased).filter_map(stand).collect()
+}
+
+#[cfg(test)]
+mod tests;
