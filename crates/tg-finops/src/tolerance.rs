@@ -6,8 +6,7 @@ use crate::decimal::Decimal;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tolerance {
     percent: Decimal,
-    /// Dollars that do not matter however large a part they are: bills round each of their lines.
-    pub ignored: Decimal,
+    pub(crate) ignored: Decimal,
 }
 
 /// A cent.
@@ -26,6 +25,12 @@ impl Tolerance {
             }
             _ => Err("write a percentage from 0% to 100%, as in 1%".to_owned()),
         }
+    }
+
+    /// The same, but for dollars that do not matter however large a part they are: bills round each of their lines.
+    #[must_use]
+    pub const fn ignoring(self, dollars: Decimal) -> Self {
+        Self { ignored: dollars, ..self }
     }
 
     /// Whether two costs agree. The reference is the provider's.

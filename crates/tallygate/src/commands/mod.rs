@@ -5,6 +5,7 @@ mod aws;
 mod certs;
 mod check;
 mod keys;
+mod reconcile;
 #[cfg(test)]
 mod reference;
 mod report;
@@ -38,6 +39,8 @@ enum Command {
     Demo(crate::demo::Demo),
     /// Show calls, tokens and cost from the ledger
     Report(report::Report),
+    /// Compare the ledger with AWS's bill or with Bedrock's invocation logs
+    Reconcile(Box<reconcile::Reconcile>),
     /// Show and change teams
     Teams(teams::Teams),
     /// Make, show, rotate and revoke keys
@@ -67,6 +70,7 @@ impl Cli {
             Command::Check(check) => check.run(),
             Command::Demo(demo) => demo.run(),
             Command::Report(report) => report.run(),
+            Command::Reconcile(reconcile) => return reconcile.run(),
             Command::Teams(teams) => teams.run(),
             Command::Keys(keys) => keys.run(),
             Command::Aws(aws) => aws.run(),

@@ -1,0 +1,6 @@
+//! What bills and logs say is read exactly, and what cannot be read is said clearly.
+
+mod bills;
+mod comparisons;
+mod files;
+mod logs;
