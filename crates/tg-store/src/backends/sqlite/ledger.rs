@@ -1,6 +1,8 @@
 //! Rows of calls: one connection appends, others read.
 
-use super::{Database, Place, report, row};
+use super::sheets::Sheets;
+use super::{Database, Place, corrections, report, row};
+use crate::correction::Correction;
 use crate::error::StoreError;
 use crate::ledger::{CallFilter, Report, ReportQuery};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params_from_iter};
@@ -13,29 +15,52 @@ pub(crate) struct CallWriter {
     connection: Connection,
     place: Place,
     insert: String,
+    sheets: Sheets,
 }
 
 impl CallWriter {
     pub(crate) fn open(database: &Database) -> Result<Self, StoreError> {
-        Ok(Self { connection: database.writer()?, place: database.place.clone(), insert: row::insert() })
+        let (connection, place) = (database.writer()?, database.place.clone());
+        Ok(Self { connection, place, insert: row::insert(), sheets: Sheets::default() })
     }
 
     pub(crate) fn append(&mut self, records: &[Record]) -> Result<usize, StoreError> {
-        append(&mut self.connection, &self.insert, records).map_err(|e| self.place.error(e))
+        let appended = self.try_append(records);
+        if appended.is_err() {
+            // Ids of a transaction that came to nothing are nobody's.
+            self.sheets = Sheets::default();
+        }
+        appended.map_err(|e| self.place.error(e))
     }
-}
 
-fn append(connection: &mut Connection, insert: &str, records: &[Record]) -> rusqlite::Result<usize> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut new = 0;
-    let mut statement = transaction.prepare_cached(insert)?;
-    for record in records {
-        row::bind(&mut statement, record)?;
-        new += statement.raw_execute()?;
+    pub(crate) fn correct(&mut self, corrections: &[Correction]) -> Result<usize, StoreError> {
+        // The ids that this batch may make are forgotten with it.
+        let mut sheets = Sheets::default();
+        let mut correct = || {
+            let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut new = 0;
+            for correction in corrections {
+                new += usize::from(corrections::append(&transaction, &mut sheets, correction)?);
+            }
+            transaction.commit()?;
+            Ok(new)
+        };
+        correct().map_err(|e| self.place.error(e))
     }
-    drop(statement);
-    transaction.commit()?;
-    Ok(new)
+
+    fn try_append(&mut self, records: &[Record]) -> rusqlite::Result<usize> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut new = 0;
+        let mut statement = transaction.prepare_cached(&self.insert)?;
+        for record in records {
+            let rates_id = self.sheets.id(&transaction, record.cost.rates.as_ref())?;
+            row::bind(&mut statement, record, rates_id)?;
+            new += statement.raw_execute()?;
+        }
+        drop(statement);
+        transaction.commit()?;
+        Ok(new)
+    }
 }
 
 /// A connection that only reads.
@@ -53,7 +78,29 @@ impl CallReader {
     pub(crate) fn report(&mut self, query: &ReportQuery) -> Result<Report, StoreError> {
         // One transaction, so that rows and totals speak of the same calls.
         let transaction = self.connection.transaction().map_err(|e| self.place.error(e))?;
-        report::run(&transaction, query).map_err(|e| self.place.error(e))
+        let mut found = report::run(&transaction, query).map_err(|e| self.place.error(e))?;
+        if !query.as_booked {
+            corrections::add_to(&transaction, query, &mut found).map_err(|e| self.place.error(e))?;
+        }
+        Ok(found)
+    }
+
+    pub(crate) fn corrections(&mut self, calls: &[CallId]) -> Result<Vec<Correction>, StoreError> {
+        let mut read = || {
+            let transaction = self.connection.transaction()?;
+            let mut found = Vec::new();
+            if corrections::made(&transaction)? > 0 {
+                for call in calls {
+                    found.append(&mut corrections::of(&transaction, *call)?);
+                }
+            }
+            Ok(found)
+        };
+        read().map_err(|e: rusqlite::Error| self.place.error(e))
+    }
+
+    pub(crate) fn corrections_made(&mut self) -> Result<u64, StoreError> {
+        corrections::made(&self.connection).map_err(|e| self.place.error(e))
     }
 
     pub(crate) fn calls(&mut self, filter: &CallFilter, limit: usize) -> Result<Vec<Record>, StoreError> {

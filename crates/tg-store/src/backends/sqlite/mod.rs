@@ -1,10 +1,12 @@
 //! The embedded store: one SQLite file for the directory and the ledger.
 
+mod corrections;
 mod directory;
 mod ledger;
 mod migrate;
 mod report;
 mod row;
+mod sheets;
 
 pub(crate) use directory::DirectoryTables;
 pub(crate) use ledger::{CallReader, CallWriter};

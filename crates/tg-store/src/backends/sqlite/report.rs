@@ -12,7 +12,7 @@ const HOUR_MICROS: i64 = 3_600_000_000;
 const DAY_MICROS: i64 = 24 * HOUR_MICROS;
 
 /// How many columns `SUMS` has.
-const SUM_COUNT: usize = 20;
+const SUM_COUNT: usize = 22;
 
 /// The sums of [`Figures`], in the order in which `figures` reads them. Money is summed as whole dollars and rest: the
 /// engine's sum fails beyond 64 bits, and a failing report is worse than a saturated one. What earlier tries may have
@@ -32,10 +32,14 @@ const SUMS: &str = "count(*), \
     coalesce(sum(cost_nanos / 1000000000 + earlier_nanos / 1000000000) \
         FILTER (WHERE team = '' OR project IS NULL), 0), \
     coalesce(sum(cost_nanos % 1000000000 + earlier_nanos % 1000000000) \
-        FILTER (WHERE team = '' OR project IS NULL), 0)";
+        FILTER (WHERE team = '' OR project IS NULL), 0), \
+    coalesce(sum(coalesce(list_nanos, cost_nanos) / 1000000000 \
+        + coalesce(earlier_list_nanos, earlier_nanos) / 1000000000), 0), \
+    coalesce(sum(coalesce(list_nanos, cost_nanos) % 1000000000 \
+        + coalesce(earlier_list_nanos, earlier_nanos) % 1000000000), 0)";
 
 /// What a dimension is in SQL. `tag.value` needs the tags joined in.
-const fn expression(dimension: Dimension) -> &'static str {
+pub(super) const fn expression(dimension: Dimension) -> &'static str {
     match dimension {
         Dimension::Team => "nullif(team, '')",
         Dimension::Project => "project",
@@ -169,7 +173,7 @@ fn groups_sql(by: &[Dimension], conditions: &Conditions) -> String {
     sql
 }
 
-fn label(row: &Row<'_>, column: usize, dimension: Dimension) -> rusqlite::Result<Option<String>> {
+pub(super) fn label(row: &Row<'_>, column: usize, dimension: Dimension) -> rusqlite::Result<Option<String>> {
     let (micros, length) = match dimension {
         Dimension::Day => (DAY_MICROS, "2026-11-24".len()),
         Dimension::Hour => (HOUR_MICROS, "2026-11-24T03".len()),
@@ -198,17 +202,19 @@ fn figures(row: &Row<'_>) -> rusqlite::Result<Figures> {
             images: count(9)?,
         },
         cost: money(10)?,
+        list_cost: money(20)?,
         estimated_calls: count(12)?,
         estimated_cost: money(13)?,
         unpriced_calls: count(15)?,
         ceiling_calls: count(16)?,
         unattributed_calls: count(17)?,
         unattributed_cost: money(18)?,
+        ..Figures::default()
     })
 }
 
 /// Money from whole dollars and the rest in nano-dollars.
-fn join(dollars: i64, rest: i64) -> Money {
+pub(super) fn join(dollars: i64, rest: i64) -> Money {
     let nanos = i128::from(dollars) * 1_000_000_000 + i128::from(rest);
     Money::from_nanos(i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX }))
 }
@@ -226,6 +232,7 @@ fn add(total: &mut Figures, part: &Figures) {
     sum.audio_output_tokens += usage.audio_output_tokens;
     sum.images += usage.images;
     total.cost = total.cost.plus(part.cost);
+    total.list_cost = total.list_cost.plus(part.list_cost);
     total.estimated_calls += part.estimated_calls;
     total.estimated_cost = total.estimated_cost.plus(part.estimated_cost);
     total.unpriced_calls += part.unpriced_calls;
