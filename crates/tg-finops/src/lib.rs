@@ -6,9 +6,12 @@ pub mod books;
 pub mod compare;
 pub mod decimal;
 mod files;
+pub mod focus;
+pub mod forecast;
 mod input;
 pub mod invocations;
 pub mod model_name;
+pub mod showback;
 pub mod tolerance;
 
 pub use input::BadInput;

@@ -186,7 +186,7 @@ impl Reconcile {
             team_tag: self.team_tag.clone(),
         };
         let ours = |since, until| -> Result<LedgerSide> {
-            let query = ReportQuery { by: REPORT_BY.to_vec(), since, until, filters: Vec::new() };
+            let query = ReportQuery { by: REPORT_BY.to_vec(), since, until, ..ReportQuery::default() };
             let report = ledger.report(&query)?;
             if report.cut {
                 bail!("the ledger has too many groups for one comparison; name a shorter time by --since and --until");

@@ -17,6 +17,7 @@ mod exceptions;
 mod fallback;
 mod fidelity;
 mod figures;
+mod finops;
 mod hostile;
 mod iam;
 mod identity;

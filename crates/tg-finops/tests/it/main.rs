@@ -3,4 +3,7 @@
 mod bills;
 mod comparisons;
 mod files;
+mod focus;
 mod logs;
+mod rows;
+mod showback;
