@@ -15,6 +15,9 @@ pub const REPORT_BY: [Dimension; 6] =
 /// Most kinds of line that are listed by name; more are only counted.
 const NAMED_MAX: usize = 1000;
 
+/// Most teams, profiles and sessions of a bill that are told apart; the cost of more is shown as of no team.
+const PAYERS_MAX: usize = 200_000;
+
 /// A day in UTC (`2026-11-24`) and a model's signature.
 pub type CellKey = (String, String);
 
@@ -123,12 +126,30 @@ impl LedgerSide {
         side
     }
 
-    /// The team that alone used a session's name or a profile.
-    fn team_of(&self, line: &BillLine) -> Option<&str> {
-        let session = line.principal.contains(":assumed-role/").then(|| line.principal.rsplit('/').next()).flatten();
-        let named = [self.profiles.get(&line.resource), self.sessions.get(session.unwrap_or_default())];
-        named.into_iter().flatten().find(|teams| teams.len() == 1)?.first().map(String::as_str)
+    /// The team of a line: the one that the bill tells, or that alone used the line's profile or session.
+    pub(crate) fn team_of<'a>(&'a self, payer: &'a Payer) -> Option<&'a str> {
+        match payer {
+            Payer::Team(team) => Some(team),
+            Payer::Caller { profile, session } => {
+                let named = [self.profiles.get(profile), self.sessions.get(session)];
+                named.into_iter().flatten().find(|teams| teams.len() == 1)?.first().map(String::as_str)
+            }
+        }
     }
+}
+
+/// Who pays for a line, as far as the bill tells.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Payer {
+    /// By a tag.
+    Team(String),
+    /// By whom it was called, and as what; empty where the bill does not tell.
+    Caller {
+        /// The inference profile's ARN.
+        profile: String,
+        /// The name of the role's session.
+        session: String,
+    },
 }
 
 /// What of a bill is compared.
@@ -149,8 +170,7 @@ pub struct BillScope {
 pub struct BillSide {
     pub(crate) cells: BTreeMap<CellKey, Side>,
     pub(crate) names: BTreeMap<String, String>,
-    /// By team, where the bill tells; the empty name holds the rest.
-    pub(crate) teams: BTreeMap<Option<String>, Decimal>,
+    pub(crate) payers: BTreeMap<Payer, Decimal>,
     /// Usage that is not tokens of a model, by usage type.
     pub(crate) unmetered: BTreeMap<String, Decimal>,
     /// Taxes, credits and fees, by kind of line.
@@ -164,8 +184,8 @@ const USED: [&str; 3] = ["Usage", "DiscountedUsage", "SavingsPlanCoveredUsage"];
 const DISCOUNTS: [&str; 4] = ["EdpDiscount", "PrivateRateDiscount", "BundledDiscount", "SavingsPlanNegation"];
 
 impl BillSide {
-    /// Adds a line, if it is in the scope. The ledger's side knows whose sessions and profiles are whose.
-    pub fn take(&mut self, line: &BillLine, scope: &BillScope, ledger: &LedgerSide) {
+    /// Adds a line, if it is in the scope.
+    pub fn take(&mut self, line: &BillLine, scope: &BillScope) {
         if scope.since.is_some_and(|since| line.start < since) || scope.until.is_some_and(|until| line.start >= until) {
             return;
         }
@@ -191,8 +211,11 @@ impl BillSide {
         if used {
             cell.count(metered.kind, metered.tokens.unwrap_or_default());
         }
-        let team = scope.team(line).or_else(|| ledger.team_of(line)).map(str::to_owned);
-        *self.teams.entry(team).or_default() += line.cost;
+        let mut payer = scope.payer(line);
+        if self.payers.len() >= PAYERS_MAX && !self.payers.contains_key(&payer) {
+            payer = Payer::Caller { profile: String::new(), session: String::new() };
+        }
+        *self.payers.entry(payer).or_default() += line.cost;
     }
 
     /// The first and the last day of which a line was taken.
@@ -206,6 +229,14 @@ impl BillScope {
     fn signature(&self, model: &str) -> String {
         let named = self.same_models.iter().find(|(on_bill, _)| on_bill == model);
         signature(named.map_or(model, |(_, in_ledger)| in_ledger))
+    }
+
+    fn payer(&self, line: &BillLine) -> Payer {
+        if let Some(team) = self.team(line) {
+            return Payer::Team(team.to_owned());
+        }
+        let session = line.principal.contains(":assumed-role/").then(|| line.principal.rsplit('/').next()).flatten();
+        Payer::Caller { profile: line.resource.clone(), session: session.unwrap_or_default().to_owned() }
     }
 
     fn team<'a>(&self, line: &'a BillLine) -> Option<&'a str> {

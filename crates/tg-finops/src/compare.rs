@@ -157,19 +157,21 @@ fn cell(key: &CellKey, ledger: &LedgerSide, bill: &BillSide, tolerance: &Toleran
 
 /// The teams, and what the bill has of none.
 fn teams(ledger: &LedgerSide, bill: &BillSide, tolerance: &Tolerance) -> (Vec<TeamCell>, Decimal) {
-    let not_told = bill.teams.get(&None).copied().unwrap_or_default();
-    let told: BTreeMap<&String, Decimal> =
-        bill.teams.iter().filter_map(|(team, cost)| Some((team.as_ref()?, *cost))).collect();
+    let mut not_told = Decimal::ZERO;
+    let mut told: BTreeMap<&str, Decimal> = BTreeMap::new();
+    for (payer, cost) in &bill.payers {
+        *ledger.team_of(payer).map_or(&mut not_told, |team| told.entry(team).or_default()) += *cost;
+    }
     if told.is_empty() {
         return (Vec::new(), not_told);
     }
     let all_told = not_told.abs() <= tolerance.ignored;
-    let names: BTreeSet<&String> = ledger.teams.keys().chain(told.keys().copied()).collect();
+    let names: BTreeSet<&str> = ledger.teams.keys().map(String::as_str).chain(told.keys().copied()).collect();
     let cells = names.into_iter().map(|team| {
         let ours = ledger.teams.get(team).copied().unwrap_or_default();
         let theirs = told.get(team).copied().unwrap_or_default();
         let agrees = all_told.then(|| tolerance.costs_agree(ours, theirs));
-        TeamCell { team: team.clone(), ledger: ours, bill: theirs, agrees }
+        TeamCell { team: team.to_owned(), ledger: ours, bill: theirs, agrees }
     });
     (cells.collect(), not_told)
 }

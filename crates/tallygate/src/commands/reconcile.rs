@@ -185,25 +185,20 @@ impl Reconcile {
             same_models: self.same_models.clone(),
             team_tag: self.team_tag.clone(),
         };
-        let ours = |since, until| -> Result<LedgerSide> {
-            let query = ReportQuery { by: REPORT_BY.to_vec(), since, until, ..ReportQuery::default() };
-            let report = ledger.report(&query)?;
-            if report.cut {
-                bail!("the ledger has too many groups for one comparison; name a shorter time by --since and --until");
-            }
-            Ok(LedgerSide::of(&report, providers))
-        };
-        // Whose session is whose is read from the whole ledger: a bill's lines may be of any day.
-        let all = ours(self.since, self.until)?;
         let mut theirs = BillSide::default();
-        bill::read(path, &mut |line| theirs.take(&line, &scope, &all))?;
+        bill::read(path, &mut |line| theirs.take(&line, &scope))?;
         let Some((first, last)) = theirs.days() else {
             bail!("{}: no line of it is usage of Amazon Bedrock in the time that is compared", path.display());
         };
         let day = |text: &str| Timestamp::parse(&format!("{text}T00:00:00Z"));
         let since = self.since.or_else(|| day(first));
         let until = self.until.or_else(|| Some(Timestamp::from_micros(day(last)?.micros() + DAY_MICROS)));
-        Ok(compare(&ours(since, until)?, &theirs, tolerance))
+        let query = ReportQuery { by: REPORT_BY.to_vec(), since, until, ..ReportQuery::default() };
+        let report = ledger.report(&query)?;
+        if report.cut {
+            bail!("the ledger has too many groups for one comparison; name a shorter time by --since and --until");
+        }
+        Ok(compare(&LedgerSide::of(&report, providers), &theirs, tolerance))
     }
 
     fn with_logs(

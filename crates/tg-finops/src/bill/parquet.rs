@@ -8,12 +8,19 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::{Field, Map, Row};
 use parquet::schema::types::Type;
 use std::fs::File;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 use tg_kernel::clock::Timestamp;
 
 /// Reads a whole file.
 pub(super) fn read(path: &Path, file: File, each: Each<'_>) -> Result<(), BadInput> {
+    // The reader checks much of what it reads, and panics at some of the rest; what was taken until then is given up.
+    let whole = std::panic::catch_unwind(AssertUnwindSafe(|| rows(path, file, each)));
+    whole.unwrap_or_else(|_| Err(BadInput::of(path, "its data are broken; copy the file again")))
+}
+
+fn rows(path: &Path, file: File, each: Each<'_>) -> Result<(), BadInput> {
     let reader = SerializedFileReader::new(file).map_err(|error| broken(path, &error))?;
     let schema = reader.metadata().file_metadata().schema();
     check(path, schema.get_fields().iter().map(|field| field.name()))?;

@@ -144,3 +144,21 @@ fn a_record_has_a_longest_length() {
     let path = written(&folder, "long.csv", [csv(&[], &[]).as_bytes(), &[b'"'], &vec![b'x'; 3 << 20]].concat());
     assert!(refusal(&path).contains("longer than 1048576 bytes"), "{}", refusal(&path));
 }
+
+#[test]
+fn broken_bytes_never_break_the_program() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("export.parquet");
+    parquet(&path, &lines());
+    let whole = fs::read(&path).unwrap();
+    let mut state = 7_u64;
+    for _ in 0..2000 {
+        // A plain generator, so that every run breaks the same bytes.
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mut bytes = whole.clone();
+        let at = usize::try_from(state >> 33).unwrap() % bytes.len();
+        bytes[at] = u8::try_from(state >> 24 & 0xff).unwrap();
+        fs::write(&path, bytes).unwrap();
+        drop(bill::read(&path, &mut |_| {}));
+    }
+}

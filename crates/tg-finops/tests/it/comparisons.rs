@@ -53,7 +53,7 @@ fn compared(rows: Vec<ReportRow>, lines: &[BillLine], scope: &BillScope, toleran
     let ledger = LedgerSide::of(&report, &BTreeSet::from(["bedrock".to_owned()]));
     let mut bill = BillSide::default();
     for line in lines {
-        bill.take(line, scope, &ledger);
+        bill.take(line, scope);
     }
     compare(&ledger, &bill, &Tolerance::parse(tolerance).unwrap().ignoring(Decimal::ZERO))
 }
