@@ -1,7 +1,7 @@
 //! A user's own rows over those of a catalogue: read, checked, and merged by date.
 
 use crate::catalogue::{Catalogue, Provenance};
-use crate::row::{Rates, Row, rate_sets};
+use crate::row::{ALWAYS, Rates, Row, rate_sets};
 use crate::source::{RateSource, RowSource};
 use serde::Deserialize;
 use serde_json::Value;
@@ -108,8 +108,8 @@ fn wrong_rates(row: usize, value: &Value) -> Vec<OverrideProblem> {
 impl Catalogue {
     /// This catalogue with `rows` over it. `label` names the file in versions and in every cost that it priced.
     ///
-    /// A row replaces those of the same provider and id that hold from its own date on; earlier ones stay, for calls
-    /// before that date. What a row leaves out (rates, limits, abilities, factors) it takes from the row it replaces,
+    /// A row replaces those of the same provider and id that hold from its own date on, until its end if it has one;
+    /// earlier ones stay, for calls before that date, and hold again after its end. What a row leaves out (rates, limits, abilities, factors) it takes from the row it replaces,
     /// or from the one it names in `like` (of the catalogue, or earlier in `rows`).
     ///
     /// # Errors
@@ -138,13 +138,18 @@ impl Catalogue {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let mut since: HashMap<(&str, &str), Timestamp> = HashMap::new();
-        for row in &new {
-            let from = since.entry((row.provider(), row.id())).or_insert(row.valid_from);
-            *from = row.valid_from.min(*from);
+        let problems = overlaps(&new);
+        if !problems.is_empty() {
+            return Err(problems);
         }
-        let replaced = |old: &Row| since.get(&(old.provider(), old.id())).is_some_and(|from| *from <= old.valid_from);
-        let kept = self.rows().iter().filter(|row| !replaced(row)).map(Arc::clone);
+        let mut over: HashMap<(&str, &str), Vec<&Arc<Row>>> = HashMap::new();
+        for row in &new {
+            over.entry((row.provider(), row.id())).or_default().push(row);
+        }
+        let kept = self.rows().iter().filter_map(|row| match over.get(&(row.provider(), row.id())) {
+            Some(over) => beneath(row, over),
+            None => Some(Arc::clone(row)),
+        });
         let merged = kept.chain(new.iter().map(Arc::clone)).collect();
         let mut sources = self.sources().to_vec();
         let (version, sha256, licence) = (String::new(), String::new(), String::new());
@@ -202,6 +207,49 @@ impl Row {
         self.limits.cache_min = self.limits.cache_min.or(template.limits.cache_min);
         self.retires = self.retires.or(template.retires);
     }
+}
+
+/// What is left of a catalogue's row beneath these overrides of the same id: nothing where one replaces it for good, and
+/// a row that begins when the override ends where one replaces its beginning.
+fn beneath(row: &Arc<Row>, over: &[&Arc<Row>]) -> Option<Arc<Row>> {
+    let mut from = row.valid_from;
+    let covers = |from: Timestamp| {
+        over.iter().find(|o| o.valid_from <= from && o.valid_to.is_none_or(|to| from < to)).map(|o| o.valid_to)
+    };
+    // Each turn takes the beginning past the end of one more override.
+    while let Some(end) = covers(from) {
+        from = end?;
+    }
+    Some(if from == row.valid_from { Arc::clone(row) } else { Arc::new(Row { valid_from: from, ..Row::clone(row) }) })
+}
+
+/// Rows of the same id of which nobody can say when each holds: they begin together, or the later one outlasts the
+/// earlier one's end. A row within the time of another is a passing price, and fine.
+fn overlaps(rows: &[Arc<Row>]) -> Vec<OverrideProblem> {
+    let mut order: Vec<(usize, &Arc<Row>)> = rows.iter().enumerate().collect();
+    order.sort_by_key(|(at, row)| (row.provider(), row.id(), row.valid_from, *at));
+    let mut problems = Vec::new();
+    for same in order.chunk_by(|(_, a), (_, b)| a.provider() == b.provider() && a.id() == b.id()) {
+        for (number, (second, row)) in same.iter().enumerate() {
+            let clash = same[..number].iter().find_map(|(first, earlier)| Some((first, clash(earlier, row)?)));
+            if let Some((first, when)) = clash {
+                let reason =
+                    format!("{when} rows[{first}] of the same `id`; let one end (`valid_to`) when the other begins");
+                problems.push(OverrideProblem { path: format!("rows[{second}]"), reason });
+            }
+        }
+    }
+    problems
+}
+
+/// How a row gets into the way of one that begins earlier, or with it.
+fn clash(earlier: &Row, row: &Row) -> Option<String> {
+    if earlier.valid_from == row.valid_from {
+        let begins = if row.valid_from == ALWAYS { "always".to_owned() } else { format!("from {} on", row.valid_from) };
+        return Some(format!("holds {begins}, as does"));
+    }
+    let end = earlier.valid_to.filter(|end| *end > row.valid_from && row.valid_to.is_none_or(|to| to > *end))?;
+    Some(format!("holds from {} on, beyond {end}, the end of", row.valid_from))
 }
 
 type RateOf = fn(&Rates) -> u32;

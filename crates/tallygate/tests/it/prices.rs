@@ -1,0 +1,187 @@
+//! Prices as history, from a call to its correction: what was booked is never restated.
+
+use crate::cli::{bad, good, tallygate};
+use crate::speak::{Manner, ask};
+use crate::world::{Setup, World, document, load};
+use std::path::Path;
+use tempfile::TempDir;
+use tg_kernel::dialect::Dialect;
+use tg_kernel::rates::RateSheet;
+use tg_kernel::record::{Cost, Pricing, Record};
+use tg_kernel::usage::Usage;
+use tg_store::{ReportQuery, Store};
+
+const DOUBLE: &str = r#"rows: [{provider: openai, id: gpt-5-mini, rates: [{in: 500000, out: 4000000}]}]"#;
+
+/// A gateway whose prices are in a file of this folder.
+fn world(folder: &TempDir, prices: &str, pricing: &str) -> (World, Setup) {
+    let path = folder.path().join("prices.yaml");
+    std::fs::write(&path, prices).unwrap();
+    let pricing = format!("{{ overrides: '{}'{pricing} }}", path.display());
+    let setup = || Setup { pricing: pricing.clone(), ..Setup::default() };
+    (World::with(setup()), setup())
+}
+
+fn call(world: &World) -> Record {
+    let answer = world.send(&ask(Dialect::OpenaiChat, Manner::Plain, "on-openai", "hi"));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    world.row(&answer)
+}
+
+#[test]
+fn a_price_change_restates_no_history() {
+    let folder = TempDir::new().unwrap();
+    let (world, setup) = world(&folder, DOUBLE, "");
+    let before = call(&world);
+    let ledger = Store::open(world.folder.path().join("tallygate.db")).unwrap().ledger().unwrap();
+    let report = ledger.report(&ReportQuery::default()).unwrap();
+    let dearer = DOUBLE.replace("500000", "900000");
+    std::fs::write(folder.path().join("prices.yaml"), dearer).unwrap();
+    world.gateway().reload(&load(&document(&setup, &world.sim, world.folder.path())).unwrap()).unwrap();
+    assert_eq!(ledger.get(before.id).unwrap(), Some(before.clone()));
+    assert_eq!(ledger.report(&ReportQuery::default()).unwrap(), report);
+    let after = call(&world);
+    assert_eq!(after.usage, before.usage);
+    assert!(after.cost.amount > before.cost.amount);
+    assert_eq!(ledger.get(before.id).unwrap(), Some(before));
+}
+
+#[test]
+fn a_row_keeps_its_unit_prices_and_a_discount_is_told_in_it() {
+    let folder = TempDir::new().unwrap();
+    let discounts = ", discounts: [{ name: deal, provider: openai, percent: '12.5%' }]";
+    let (world, _) = world(&folder, DOUBLE, discounts);
+    let row = call(&world);
+    let sheet = RateSheet::parse(row.cost.rates.as_deref().unwrap()).unwrap();
+    assert_eq!((sheet.contracted(&row.usage), sheet.list(&row.usage)), (row.cost.amount, row.cost.list));
+    let expected = i64::try_from(row.usage.input_tokens * 500 + row.usage.output_tokens * 4000).unwrap();
+    assert_eq!((row.cost.list.nanos(), row.cost.amount.nanos()), (expected, (expected * 7 + 7) / 8));
+    assert!(row.cost.price.ends_with("/openai/gpt-5-mini%deal"), "{}", row.cost.price);
+    let ledger = Store::open(world.folder.path().join("tallygate.db")).unwrap().ledger().unwrap();
+    let totals = ledger.report(&ReportQuery::default()).unwrap().totals;
+    assert_eq!((totals.list_cost, totals.cost), (row.cost.list, row.cost.amount));
+}
+
+/// A folder with a configuration, a file of prices and a ledger with these calls.
+fn bench(prices: Option<&str>, calls: &[Record]) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let config = "providers: [{name: openai, kind: openai, api_key: env:NOT_SET_ANYWHERE}]\n\
+                  pricing: {overrides: prices.yaml}\nstore: {path: tallygate.db}\n";
+    std::fs::write(folder.path().join("tallygate.yaml"), config).unwrap();
+    if let Some(prices) = prices {
+        std::fs::write(folder.path().join("prices.yaml"), prices).unwrap();
+    }
+    let store = Store::open(folder.path().join("tallygate.db")).unwrap();
+    store.ledger_writer().unwrap().append(calls).unwrap();
+    folder
+}
+
+/// A call of a minute ago that was booked with this cost.
+fn booked(model: &str, cost: Cost) -> Record {
+    let world = World::start();
+    let row = call(&world);
+    let mut served = row.served.clone().unwrap();
+    served.model = model.into();
+    let usage = Usage { input_tokens: 1000, output_tokens: 100, ..Usage::default() };
+    Record { id: tg_kernel::ids::CallId::fresh(), served: Some(served), usage, cost, ..row }
+}
+
+fn unpriced(model: &str) -> Record {
+    booked(model, Cost { pricing: Pricing::Unpriced, ..Cost::default() })
+}
+
+fn totals(folder: &Path, as_booked: bool) -> tg_store::Figures {
+    let ledger = Store::open(folder.join("tallygate.db")).unwrap().ledger().unwrap();
+    ledger.report(&ReportQuery { as_booked, ..ReportQuery::default() }).unwrap().totals
+}
+
+#[test]
+fn a_price_that_becomes_known_late_is_added_once_and_edits_nothing() {
+    let call = unpriced("house-model");
+    let folder = bench(Some("rows: []"), std::slice::from_ref(&call));
+    let at = folder.path();
+    let nothing = good(at, &["prices", "rerate", "--since", "1d"]);
+    assert!(nothing.contains("0 corrections") && nothing.contains("1 used something that has no price"), "{nothing}");
+    std::fs::write(
+        at.join("prices.yaml"),
+        "rows: [{provider: openai, id: house-model, rates: [{in: 1000000, out: 2000000}]}]",
+    )
+    .unwrap();
+    let dry = good(at, &["prices", "rerate", "--since", "1d", "--dry-run"]);
+    assert!(dry.contains("price known") && dry.contains("0.0012") && dry.contains("dry run"), "{dry}");
+    assert_eq!(totals(at, false).corrected_calls, 0);
+    let made = good(at, &["prices", "rerate", "--since", "1d"]);
+    assert!(made.contains("1 corrections of 0.0012 USD in all, of which 1 made"), "{made}");
+    let again = good(at, &["prices", "rerate", "--since", "1d"]);
+    assert!(again.contains("0 corrections of 0.00 USD in all, of which 0 made; 1 calls stand"), "{again}");
+
+    let (corrected, as_booked) = (totals(at, false), totals(at, true));
+    assert_eq!((corrected.cost.nanos(), corrected.unpriced_calls, corrected.corrected_calls), (1_200_000, 0, 1));
+    assert_eq!((as_booked.cost.nanos(), as_booked.unpriced_calls, as_booked.corrected_calls), (0, 1, 0));
+    let ledger = Store::open(at.join("tallygate.db")).unwrap().ledger().unwrap();
+    assert_eq!(ledger.get(call.id).unwrap().as_ref(), Some(&call));
+    assert!(good(at, &["report"]).contains("corrected     1 call after they were booked, 0.0012 USD in all"));
+    assert!(!good(at, &["report", "--as-booked"]).contains("corrected"));
+    let later = bad(at, &["prices", "rerate", "--since", "1h", "--until", "2h"], 1);
+    assert!(later.contains("--until is not after --since"), "{later}");
+}
+
+#[test]
+fn a_list_is_shown_before_it_is_applied_and_history_is_kept() {
+    let cost = Cost::at_list(tg_kernel::units::Money::from_nanos(1), Pricing::Priced, "old/openai/house-model");
+    let old = "rows: [{provider: openai, id: house-model, rates: [{in: 1000000, out: 2000000}]}]";
+    let folder = bench(Some(old), &[booked("house-model", cost)]);
+    let at = folder.path();
+    let list = "rows:\n- {provider: openai, id: house-model, rates: [{in: 1500000, out: 2000000}]}\n";
+    std::fs::write(at.join("new.yaml"), list).unwrap();
+    let shown = good(at, &["prices", "diff", "new.yaml", "--from", "2026-01-01"]);
+    for part in ["+50.0 %", "2026-01-01T00:00:00Z", "red", "0.0012", "0.0017", "0.0005"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert_eq!(std::fs::read_to_string(at.join("prices.yaml")).unwrap(), old);
+    let done = good(at, &["prices", "apply", "new.yaml", "--from", "2026-01-01"]);
+    assert!(done.contains("wrote prices.yaml; prices.yaml.before is the file that was there"), "{done}");
+    let written = std::fs::read_to_string(at.join("prices.yaml")).unwrap();
+    assert!(written.contains(r#""valid_to":"2026-01-01T00:00:00Z""#), "{written}");
+    let again = good(at, &["prices", "apply", "new.yaml", "--from", "2026-02-01"]);
+    assert!(again.contains("nothing changes"), "{again}");
+    let then = good(at, &["prices", "show", "house-model", "--at", "2025-12-31"]);
+    let now = good(at, &["prices", "show", "house-model"]);
+    assert!(then.contains("1.00") && now.contains("1.50"), "{then}\n{now}");
+    let own = good(at, &["prices", "list", "--own"]);
+    assert_eq!(own.matches("house-model").count(), 2, "{own}");
+}
+
+#[test]
+fn a_slip_of_the_unit_and_an_end_are_not_applied_unseen() {
+    let folder = bench(None, &[]);
+    let at = folder.path();
+    let row = |id: &str, rate: u32| format!("- {{provider: openai, id: {id}, rates: [{{in: {rate}, out: {rate}}}]}}\n");
+    std::fs::write(at.join("one.yaml"), format!("rows:\n{}{}", row("a", 100), row("b", 100))).unwrap();
+    std::fs::write(at.join("prices.yaml"), "rows: []").unwrap();
+    good(at, &["prices", "apply", "one.yaml", "--from", "2026-01-01"]);
+    std::fs::write(at.join("two.yaml"), format!("rows:\n{}", row("a", 1001))).unwrap();
+    let before = std::fs::read_to_string(at.join("prices.yaml")).unwrap();
+    let output = tallygate(at, &["prices", "apply", "two.yaml", "--whole"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let refused = String::from_utf8(output.stderr).unwrap();
+    for part in ["--reviewed", "openai/a: `input` changes more than tenfold", "openai/b: your own price ends"] {
+        assert!(refused.contains(part), "{part}: {refused}");
+    }
+    assert_eq!(std::fs::read_to_string(at.join("prices.yaml")).unwrap(), before);
+    good(at, &["prices", "apply", "two.yaml", "--whole", "--reviewed"]);
+    let missing = bad(at, &["prices", "show", "b"], 1);
+    assert!(missing.contains("no provider of the configuration has a price for 'b'"), "{missing}");
+    for (list, part) in [
+        (
+            "rows: [{provider: openai, id: x, rates: [{in: 1, out: 1}], valid_from: 2026-02-02, valid_to: 2026-02-01}]",
+            "not after",
+        ),
+        ("rows: [{provider: openai, id: x, price: 1}]", "unknown field `price`"),
+        ("rows: 3", "must be a list of rows"),
+    ] {
+        std::fs::write(at.join("wrong.yaml"), list).unwrap();
+        let refused = bad(at, &["prices", "diff", "wrong.yaml"], 1);
+        assert!(refused.contains(part), "{list}: {refused}");
+    }
+}
