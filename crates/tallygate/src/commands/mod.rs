@@ -41,6 +41,8 @@ enum Command {
     /// Show calls, tokens and cost from the ledger
     Report(report::Report),
     /// Compare the ledger with AWS's bill or with Bedrock's invocation logs
+    ///
+    /// Ends with 0 if they agree, 1 if they differ by more than the tolerance, 2 if they could not be compared.
     Reconcile(Box<reconcile::Reconcile>),
     /// Show prices, change your own, and correct what was booked
     Prices(prices::Prices),

@@ -23,8 +23,7 @@ use tg_store::ledger::{CALLS_MAX, CallFilter, Dimension, Ledger, ReportQuery};
 
 const DAY_MICROS: i64 = 86_400_000_000;
 
-/// Compares the ledger with AWS's bill, or with Bedrock's model invocation logs. Ends with 0 if they agree, 1 if they
-/// differ by more than the tolerance, 2 if they could not be compared.
+/// What is compared with what, and how closely.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("other_side").required(true)))]
 pub(crate) struct Reconcile {

@@ -21,7 +21,7 @@ pub const SLACK: Duration = Duration::from_secs(3600);
 const EXAMPLES_MAX: usize = 3;
 
 /// The provider's id of a request. Bedrock's are UUIDs, which need no memory beside themselves.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum RequestKey {
     Uuid(Uuid),
     Text(Box<str>),
@@ -350,9 +350,12 @@ impl Matching {
     }
 }
 
+/// The first calls of an identity.
+type Examples<'a> = Vec<(Timestamp, &'a RequestKey)>;
+
 /// Entries that no row has, by identity, and how many are of known ones.
 fn around(entries: &HashMap<RequestKey, Kept>, names: &Names, known: &[String]) -> (Vec<Around>, u64) {
-    let mut found: BTreeMap<u32, (Around, Vec<(Timestamp, &RequestKey)>)> = BTreeMap::new();
+    let mut found: BTreeMap<u32, (Around, Examples<'_>)> = BTreeMap::new();
     let mut known_calls = 0;
     for (key, kept) in entries.iter().filter(|(_, kept)| !kept.matched) {
         let identity = names.text(kept.identity);
@@ -360,7 +363,8 @@ fn around(entries: &HashMap<RequestKey, Kept>, names: &Names, known: &[String]) 
             known_calls += 1;
             continue;
         }
-        let (sums, first_ones) = found.entry(kept.identity).or_insert_with(|| (nobody(identity, kept.at), Vec::new()));
+        let (sums, examples) =
+            found.entry(kept.identity).or_insert_with(|| (nobody(identity, kept.at), Examples::new()));
         sums.calls += 1;
         sums.failed_calls += u64::from(kept.failed);
         sums.tokens.add(&kept.counts);
@@ -370,12 +374,13 @@ fn around(entries: &HashMap<RequestKey, Kept>, names: &Names, known: &[String]) 
         if !sums.models.iter().any(|known| known == model) {
             sums.models.push(model.to_owned());
         }
-        first_ones.push((kept.at, key));
+        examples.push((kept.at, key));
+        examples.sort_unstable();
+        examples.truncate(EXAMPLES_MAX);
     }
-    let all = found.into_values().map(|(mut sums, mut first_ones)| {
+    let all = found.into_values().map(|(mut sums, examples)| {
         sums.models.sort();
-        first_ones.sort_by_key(|(at, key)| (*at, key.to_string()));
-        sums.examples = first_ones.iter().take(EXAMPLES_MAX).map(|(_, key)| key.to_string()).collect();
+        sums.examples = examples.into_iter().map(|(_, key)| key.to_string()).collect();
         sums
     });
     let mut all: Vec<Around> = all.collect();
