@@ -345,6 +345,14 @@ pub const JOURNAL_OPEN: Metric = own(
 /// Size of the journal.
 pub const JOURNAL_BYTES: Metric =
     own("tallygate_journal_bytes", Kind::Gauge, "bytes", "Size on disk of what this run keeps in the journal", &[]);
+/// Corrections in the ledger.
+pub const CORRECTIONS: Metric = own(
+    "tallygate_ledger_corrections",
+    Kind::Counter,
+    "corrections",
+    "Corrections of booked calls that were ever made in this store, as it is when somebody looks",
+    &[],
+);
 /// Spans delivered.
 pub const SPANS_EXPORTED: Metric =
     own("tallygate_spans_exported", Kind::Counter, "spans", "Spans that the trace collector accepted", &[]);
@@ -377,6 +385,7 @@ pub const METRICS: &[Metric] = &[
     METER_DROPPED,
     JOURNAL_OPEN,
     JOURNAL_BYTES,
+    CORRECTIONS,
     SPANS_EXPORTED,
     SPANS_DROPPED,
     REQUEST_DURATION,

@@ -1,8 +1,8 @@
 //! Figures that others keep and that are read only when someone looks: queue depths, calls in flight, capture rate.
 
 use crate::names::{
-    CALLS_SENT, CAPTURE_RATE, CONNECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_OPEN, Kind, LIMIT_CROWDED, LIMIT_REFUSALS,
-    METER_DEFERRED, METER_DROPPED, METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED, label,
+    CALLS_SENT, CAPTURE_RATE, CONNECTIONS, CORRECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_OPEN, Kind, LIMIT_CROWDED,
+    LIMIT_REFUSALS, METER_DEFERRED, METER_DROPPED, METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED, label,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -33,6 +33,8 @@ pub enum Reading {
     JournalOpen,
     /// Size on disk of what this run keeps in the journal, in bytes.
     JournalBytes,
+    /// Corrections that were ever made in the store.
+    Corrections,
     /// Spans that the collector accepted.
     SpansExported,
     /// Spans that were dropped.
@@ -50,6 +52,7 @@ impl Reading {
             Self::MeterDropped => METER_DROPPED,
             Self::JournalOpen => JOURNAL_OPEN,
             Self::JournalBytes => JOURNAL_BYTES,
+            Self::Corrections => CORRECTIONS,
             Self::SpansExported => SPANS_EXPORTED,
             Self::SpansDropped => SPANS_DROPPED,
         }

@@ -1,15 +1,23 @@
 //! Prices as history, from a call to its correction: what was booked is never restated.
 
 use crate::cli::{bad, good, tallygate};
-use crate::speak::{Manner, ask};
+use crate::speak::{CHAT, MANNERS, Manner, ask};
+use crate::wire::Call;
 use crate::world::{Setup, World, document, load};
+use proptest::prelude::*;
 use std::path::Path;
+use std::sync::Arc;
 use tempfile::TempDir;
-use tg_kernel::dialect::Dialect;
-use tg_kernel::rates::RateSheet;
-use tg_kernel::record::{Cost, Pricing, Record};
-use tg_kernel::usage::Usage;
-use tg_store::{ReportQuery, Store};
+use tg_kernel::clock::Timestamp;
+use tg_kernel::dialect::{Dialect, Operation};
+use tg_kernel::principal::Attribution;
+use tg_kernel::rates::{RateSheet, UnitKind};
+use tg_kernel::record::{Asked, Attempt, Cost, Pricing, Record, Served};
+use tg_kernel::usage::{ServiceTier, Usage};
+use tg_proxy::cost::Basis;
+use tg_proxy::rerate::{Rerated, rerate};
+use tg_proxy::snapshot::Snapshot;
+use tg_store::{OpenEntry, ReportQuery, Store};
 
 const DOUBLE: &str = r#"rows: [{provider: openai, id: gpt-5-mini, rates: [{in: 500000, out: 4000000}]}]"#;
 
@@ -183,5 +191,232 @@ fn a_slip_of_the_unit_and_an_end_are_not_applied_unseen() {
         std::fs::write(at.join("wrong.yaml"), list).unwrap();
         let refused = bad(at, &["prices", "diff", "wrong.yaml"], 1);
         assert!(refused.contains(part), "{list}: {refused}");
+    }
+}
+
+/// A configuration whose prices and discounts are these, compiled.
+fn snapshot(folder: &Path, number: usize, prices: &str, discounts: &str) -> Arc<Snapshot> {
+    let path = folder.join(format!("{number}.yaml"));
+    std::fs::write(&path, prices).unwrap();
+    let text = format!(
+        "providers: [{{name: openai, kind: openai, api_key: env:SIM_KEY}}]\n\
+         pricing: {{overrides: '{}', discounts: [{discounts}]}}\n",
+        path.display()
+    );
+    load(&text).unwrap().snapshot
+}
+
+/// Prices, one after the other, as they came to be known: of models `m0` to `m2`, of which some have none at times.
+fn any_prices() -> impl Strategy<Value = Vec<(Vec<Option<(u32, u32)>>, u32)>> {
+    let rates = prop::option::weighted(0.8, (0..9_000_000_u32, 0..9_000_000_u32));
+    prop::collection::vec((prop::collection::vec(rates, 3), 0..4_u32), 1..4)
+}
+
+fn written(rates: &[Option<(u32, u32)>]) -> String {
+    let row = |(model, rates): (usize, &Option<(u32, u32)>)| {
+        let (input, output) = (*rates)?;
+        Some(format!("{{provider: openai, id: m{model}, rates: [{{in: {input}, out: {output}}}]}}"))
+    };
+    format!("rows: [{}]", rates.iter().enumerate().filter_map(row).collect::<Vec<_>>().join(", "))
+}
+
+/// What a try costs by these rates, computed without the catalogue.
+fn reference(usage: &Usage, (input, output): (u32, u32), off_eighths: u32) -> i64 {
+    let paid = |rate: u32| (u128::from(rate) * u128::from(8 - off_eighths)).div_ceil(8);
+    let picos = u128::from(usage.input_tokens) * paid(input) + u128::from(usage.output_tokens) * paid(output);
+    i64::try_from((picos + 500) / 1000).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_ledger_and_its_corrections_are_the_calls_priced_anew(
+        calls in prop::collection::vec((0..3_usize, 0..5_000_u64, 1..5_000_u64, prop::option::of((0..3_usize, 1..5_000_u64))), 1..12),
+        prices in any_prices(),
+    ) {
+        let folder = TempDir::new().unwrap();
+        let at = folder.path();
+        let known: Vec<Arc<Snapshot>> = prices.iter().enumerate().map(|(number, (rates, off))| {
+            let off = if *off == 0 { String::new() } else { format!("{{name: d, provider: openai, percent: {}%}}", f64::from(*off) * 12.5) };
+            snapshot(at, number, &written(rates), &off)
+        }).collect();
+        let now = Timestamp::from_seconds(1_800_000_000);
+        // Booked by the first prices.
+        let records: Vec<Record> = calls.iter().map(|call| plain(*call, &known[0])).collect();
+        let store = Store::open(at.join("store.db")).unwrap();
+        let (mut writer, ledger) = (store.ledger_writer().unwrap(), store.ledger().unwrap());
+        writer.append(&records).unwrap();
+        for snapshot in &known {
+            for _ in 0..2 {
+                for record in &records {
+                    let made = ledger.corrections(&[record.id]).unwrap();
+                    if let Rerated::Corrected(correction) = rerate(record, &made, snapshot, now) {
+                        writer.correct(&[correction]).unwrap();
+                    }
+                }
+            }
+            for record in &records {
+                let made = ledger.corrections(&[record.id]).unwrap();
+                prop_assert!(!matches!(rerate(record, &made, snapshot, now), Rerated::Corrected(_)), "a second run corrects");
+            }
+        }
+        let expected: i64 = calls.iter().zip(&records).map(|(call, record)| expected(*call, record, &prices)).sum();
+        let report = ledger.report(&ReportQuery::default()).unwrap();
+        prop_assert_eq!(report.totals.cost.nanos(), expected);
+        let booked: i64 = records.iter().map(|record| record.total_cost().amount.nanos()).sum();
+        prop_assert_eq!(booked + report.totals.corrections.nanos(), expected);
+        let unpriced = report.totals.unpriced_calls;
+        prop_assert!(unpriced <= calls.len() as u64);
+    }
+}
+
+/// A call of a model with these counts, after a try of another one that may have used input.
+type Drawn = (usize, u64, u64, Option<(usize, u64)>);
+
+fn plain((model, input_tokens, output_tokens, earlier): Drawn, snapshot: &Snapshot) -> Record {
+    let served = |model: usize| Served {
+        provider: "openai".into(),
+        model: format!("m{model}").into(),
+        profile: None,
+        dialect: Dialect::OpenaiChat,
+        request_id: None,
+        session: None,
+        tier: ServiceTier::Default,
+        attempts: 1,
+        stop: None,
+    };
+    let entry = OpenEntry {
+        id: tg_kernel::ids::CallId::fresh(),
+        started_at: Timestamp::from_seconds(1_790_000_000),
+        attribution: Attribution { team: "red".into(), ..Attribution::default() },
+        asked: Asked { dialect: Dialect::OpenaiChat, operation: Operation::Chat, model: "m".into(), stream: false },
+        provider: "openai".into(),
+        model: format!("m{model}").into(),
+        profile: None,
+        dialect: Dialect::OpenaiChat,
+        tier: ServiceTier::Default,
+        session: None,
+        estimated: Usage { input_tokens, output_tokens, ..Usage::default() },
+        earlier: Vec::new(),
+    };
+    let mut record = entry.into_interrupted(Cost::default());
+    record.earlier = earlier
+        .into_iter()
+        .map(|(model, input_tokens)| {
+            let usage = Usage { input_tokens, ..Usage::default() };
+            let tried = Record { served: Some(served(model)), usage, ..record.clone() };
+            Attempt {
+                served: served(model),
+                fault: "unavailable".into(),
+                usage,
+                cost: Basis::of(&tried, snapshot).cost(&tried),
+            }
+        })
+        .collect();
+    record.cost = Basis::of(&record, snapshot).cost(&record);
+    record
+}
+
+/// What the call costs in the end: by the last prices that had one for all that it used, as far as it was corrected.
+fn expected(
+    (model, input_tokens, output_tokens, earlier): Drawn,
+    record: &Record,
+    prices: &[(Vec<Option<(u32, u32)>>, u32)],
+) -> i64 {
+    let usage = Usage { input_tokens, output_tokens, ..Usage::default() };
+    let before = earlier.map(|(model, input_tokens)| (model, Usage { input_tokens, ..Usage::default() }));
+    let mut sum = record.total_cost().amount.nanos();
+    let mut corrected = false;
+    for (rates, off) in prices {
+        let last = rates[model].map(|rates| reference(&usage, rates, *off));
+        let earlier = before.map(|(model, usage)| rates[model].map(|rates| reference(&usage, rates, *off)));
+        let booked = |cost: &Cost| cost.amount.nanos();
+        let all_known = last.is_some() && earlier.is_none_or(|cost| cost.is_some());
+        if corrected && !all_known || last.is_none() && earlier.is_none() {
+            continue;
+        }
+        let tried = earlier.map_or(0, |cost| cost.unwrap_or_else(|| booked(&record.earlier[0].cost)));
+        let new = last.unwrap_or_else(|| booked(&record.cost)) + tried;
+        let is_known_now = |cost: &Cost, now: Option<i64>| cost.pricing == Pricing::Unpriced && now.is_some();
+        let becomes_known =
+            is_known_now(&record.cost, last) || earlier.is_some_and(|now| is_known_now(&record.earlier[0].cost, now));
+        corrected |= new != sum || becomes_known;
+        sum = new;
+    }
+    sum
+}
+
+#[test]
+fn cached_tokens_are_neither_billed_twice_nor_free() {
+    let world = World::start();
+    let text = "a rule that stays the same for every call. ".repeat(200);
+    for (number, model) in ["on-anthropic", "on-bedrock"].into_iter().enumerate() {
+        for manner in MANNERS {
+            let system = serde_json::json!([{
+                "type": "text",
+                "text": format!("{number} {manner:?} {text}"),
+                "cache_control": {"type": "ephemeral"},
+            }]);
+            let body = serde_json::json!({
+                "model": model, "max_tokens": 100, "system": system, "stream": manner == Manner::Streamed,
+                "messages": [{"role": "user", "content": "hi"}],
+            });
+            let call = || {
+                let call = Call::post("/v1/messages", body.to_string()).header("anthropic-version", "2023-06-01");
+                let answer = world.send(&call);
+                assert_eq!(answer.status, 200, "{}", answer.text());
+                world.row(&answer)
+            };
+            let (first, second) = (call(), call());
+            let cached = first.usage.cache_write_5m_tokens;
+            assert!(cached >= 512 && first.usage.cache_read_tokens == 0, "{model} {manner:?} {:?}", first.usage);
+            let read = (second.usage.cache_read_tokens, second.usage.cache_write_5m_tokens);
+            assert_eq!(read, (cached, 0), "{model} {manner:?}");
+            for row in [&first, &second] {
+                let sent = world.entry(row).billed;
+                let booked = &row.usage;
+                assert_eq!(
+                    (booked.input_tokens, booked.cache_read_tokens, booked.cache_write_5m_tokens, booked.output_tokens),
+                    (sent.input, sent.cache_read, sent.cache_write_5m, sent.output),
+                    "{model} {manner:?}"
+                );
+                // Each token once, at the rate of its kind.
+                let sheet = RateSheet::parse(row.cost.rates.as_deref().unwrap()).unwrap();
+                let rate = |kind| u128::from(sheet.get(kind).unwrap().list);
+                let picos = u128::from(sent.input) * rate(UnitKind::Input)
+                    + u128::from(sent.cache_read) * rate(UnitKind::CacheRead)
+                    + u128::from(sent.cache_write_5m) * rate(UnitKind::CacheWrite5m)
+                    + u128::from(sent.output) * rate(UnitKind::Output);
+                assert_eq!(u128::try_from(row.cost.amount.nanos()).unwrap(), (picos + 500) / 1000);
+                assert!(rate(UnitKind::CacheRead) < rate(UnitKind::Input) && rate(UnitKind::CacheRead) > 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_streamed_call_is_not_booked_at_nothing_and_a_profile_has_its_own_price() {
+    let world = World::start();
+    for dialect in CHAT {
+        for model in ["on-bedrock", "on-anthropic", "on-openai"] {
+            if dialect == Dialect::BedrockInvoke && model == "on-openai" {
+                continue;
+            }
+            let answer = world.send(&ask(dialect, Manner::Streamed, model, "hi"));
+            assert_eq!(answer.status, 200, "{dialect:?} {model}: {}", answer.text());
+            let row = world.row(&answer);
+            assert!(row.usage.input_tokens > 0 && row.usage.output_tokens > 0, "{dialect:?} {model}");
+            assert_eq!(row.cost.pricing, Pricing::Priced, "{dialect:?} {model}");
+            let sheet = RateSheet::parse(row.cost.rates.as_deref().unwrap()).unwrap();
+            assert!(row.cost.amount.nanos() > 0 && row.cost.amount == sheet.contracted(&row.usage));
+            // The cross-Region profile costs a tenth more than the model itself.
+            let input = sheet.get(UnitKind::Input).unwrap().list;
+            match model {
+                "on-bedrock" => assert_eq!(input, 1_100_000, "{dialect:?}"),
+                "on-anthropic" => assert_eq!(input, 1_000_000, "{dialect:?}"),
+                _ => {}
+            }
+        }
     }
 }

@@ -137,6 +137,7 @@ fn every_name_of_the_list_can_be_exposed() {
         Reading::MeterDropped,
         Reading::JournalOpen,
         Reading::JournalBytes,
+        Reading::Corrections,
         Reading::SpansExported,
         Reading::SpansDropped,
     ]
