@@ -121,6 +121,19 @@ fn tokens(sums: &TokenSums) -> String {
     all.iter().fold(0_u64, |sum, count| sum.saturating_add(*count)).to_string()
 }
 
+/// What only the ledger has.
+fn overlooked(text: &mut String, outcome: &Outcome) {
+    if outcome.overlooked.is_empty() {
+        return;
+    }
+    let mut table = Listing::new(&["day", "model", "calls not in the log", "usd", "for example"]);
+    for row in &outcome.overlooked {
+        let cells = [row.calls.to_string(), row.cost.to_string(), row.examples.join(" ")];
+        table.row([row.day.clone(), row.model.clone()].into_iter().chain(cells));
+    }
+    let _ = write!(text, "{}\n\n", table.finish());
+}
+
 /// The ledger against invocation logs.
 pub(super) fn logs(outcome: &Outcome) -> String {
     let mut text = String::new();
@@ -149,14 +162,7 @@ pub(super) fn logs(outcome: &Outcome) -> String {
         }
         let _ = write!(text, "{}\n\n", table.finish());
     }
-    if !outcome.overlooked.is_empty() {
-        let mut table = Listing::new(&["day", "model", "calls not in the log", "usd", "for example"]);
-        for row in &outcome.overlooked {
-            let cells = [row.calls.to_string(), row.cost.to_string(), row.examples.join(" ")];
-            table.row([row.day.clone(), row.model.clone()].into_iter().chain(cells));
-        }
-        let _ = write!(text, "{}\n\n", table.finish());
-    }
+    overlooked(&mut text, outcome);
     let mut table =
         Listing::new(&["day", "model", "result", "calls", "differing", "estimated", "ledger tokens", "log tokens"]);
     for cell in &outcome.counts {
