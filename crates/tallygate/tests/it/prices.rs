@@ -206,8 +206,11 @@ fn snapshot(folder: &Path, number: usize, prices: &str, discounts: &str) -> Arc<
     load(&text).unwrap().snapshot
 }
 
+/// Of each model the rates of input and output, if there are any, and a discount in eighths.
+type Known = (Vec<Option<(u32, u32)>>, u32);
+
 /// Prices, one after the other, as they came to be known: of models `m0` to `m2`, of which some have none at times.
-fn any_prices() -> impl Strategy<Value = Vec<(Vec<Option<(u32, u32)>>, u32)>> {
+fn any_prices() -> impl Strategy<Value = Vec<Known>> {
     let rates = prop::option::weighted(0.8, (0..9_000_000_u32, 0..9_000_000_u32));
     prop::collection::vec((prop::collection::vec(rates, 3), 0..4_u32), 1..4)
 }
@@ -319,11 +322,7 @@ fn plain((model, input_tokens, output_tokens, earlier): Drawn, snapshot: &Snapsh
 }
 
 /// What the call costs in the end: by the last prices that had one for all that it used, as far as it was corrected.
-fn expected(
-    (model, input_tokens, output_tokens, earlier): Drawn,
-    record: &Record,
-    prices: &[(Vec<Option<(u32, u32)>>, u32)],
-) -> i64 {
+fn expected((model, input_tokens, output_tokens, earlier): Drawn, record: &Record, prices: &[Known]) -> i64 {
     let usage = Usage { input_tokens, output_tokens, ..Usage::default() };
     let before = earlier.map(|(model, input_tokens)| (model, Usage { input_tokens, ..Usage::default() }));
     let mut sum = record.total_cost().amount.nanos();
@@ -374,7 +373,7 @@ fn cached_tokens_are_neither_billed_twice_nor_free() {
             let read = (second.usage.cache_read_tokens, second.usage.cache_write_5m_tokens);
             assert_eq!(read, (cached, 0), "{model} {manner:?}");
             for row in [&first, &second] {
-                let sent = world.entry(row).billed;
+                let sent = world.entry(row).counts;
                 let booked = &row.usage;
                 assert_eq!(
                     (booked.input_tokens, booked.cache_read_tokens, booked.cache_write_5m_tokens, booked.output_tokens),
