@@ -18,6 +18,7 @@ mod exceptions;
 mod fallback;
 mod fidelity;
 mod figures;
+mod finops;
 mod hostile;
 mod iam;
 mod identity;

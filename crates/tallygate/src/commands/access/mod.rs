@@ -6,6 +6,7 @@ use crate::source::{Source, read_secrets_key};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use remote::Remote;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,11 @@ use tg_admin::api::{
     BudgetPage, IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest, Rotation, Team, TeamPage,
 };
 use tg_admin::{Control, TeamAction};
-use tg_config::document::Document;
+use tg_config::document::{Document, Provider, ProviderKind};
 use tg_config::secrets::resolve_secrets_key;
 use tg_kernel::clock::{Clock as _, SystemClock};
 use tg_kernel::secret::Secret;
+use tg_store::ledger::Ledger;
 use tg_store::{SecretsKey, Store};
 
 /// The variable that holds the token of a running gateway's admin interface.
@@ -91,6 +93,29 @@ impl AccessArgs {
         Ok(crate::budgets::spent(&document, &store.ledger()?, SystemClock::new().now())?)
     }
 
+    /// Opens the ledger of the store itself: for what reads more of it than travels.
+    pub(super) fn ledger(&self, missing: MissingStore) -> Result<Ledger> {
+        if self.admin.is_some() {
+            bail!("--admin: this command reads the ledger itself; name its store by --config or --store");
+        }
+        let path = match &self.store {
+            Some(path) => path.clone(),
+            None => self.configured()?.store.path,
+        };
+        refuse_missing(&path, missing)?;
+        Ok(Store::open(&path)?.ledger()?)
+    }
+
+    /// The providers of kind `bedrock` in the configuration; none where a store is named without one.
+    pub(super) fn bedrock_providers(&self) -> Result<BTreeSet<String>> {
+        if self.store.is_some() && self.config.is_none() {
+            return Ok(BTreeSet::new());
+        }
+        let of_bedrock = |provider: &Provider| provider.kind == ProviderKind::Bedrock;
+        let document = self.configured()?;
+        Ok(document.providers.iter().filter(|p| of_bedrock(p)).map(|p| p.name.to_string()).collect())
+    }
+
     fn configured(&self) -> Result<Document> {
         match Source::choose(self.config.clone()) {
             Source::File(path) => Ok(tg_config::load::from_file(&path)?),
@@ -115,13 +140,18 @@ impl AccessArgs {
     }
 }
 
-fn open_store(path: &Path, secrets_key: Option<SecretsKey>, missing: MissingStore) -> Result<Access> {
+fn refuse_missing(path: &Path, missing: MissingStore) -> Result<()> {
     if missing == MissingStore::Refuse && !path.exists() {
         bail!(
             "there is no store at {}; start the gateway once, or name the place by --store, --config or --admin",
             path.display()
         );
     }
+    Ok(())
+}
+
+fn open_store(path: &Path, secrets_key: Option<SecretsKey>, missing: MissingStore) -> Result<Access> {
+    refuse_missing(path, missing)?;
     let store = Store::open(path)?;
     let (directory, ledger) = (Arc::new(store.directory_with(secrets_key)?), Arc::new(store.ledger()?));
     Ok(Access::Store(Control::new(directory, ledger, Arc::new(SystemClock::new()))))
