@@ -1,6 +1,6 @@
 //! The seam to the ledger: rows are appended in batches, never edited, and read back as calls or as reports.
 
-use crate::backends::sqlite::{CallReader, CallWriter};
+use crate::backends::{CallReader, CallWriter};
 use crate::error::StoreError;
 use serde::{Deserialize, Serialize};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -12,6 +12,7 @@ pub mod seal;
 pub mod store;
 pub mod team;
 
+pub use backends::postgres::{Encryption, Postgres};
 pub use directory::{Directory, DirectoryError, Grant, KeyRefusal};
 pub use error::StoreError;
 pub use journal::{Found, Journal, JournalError, OpenEntry, Recovered, Tally, Ticket, WorkerJournal};

@@ -3,7 +3,7 @@
 mod directory;
 mod ledger;
 mod migrate;
-mod report;
+pub(in crate::backends) mod report;
 mod row;
 
 pub(crate) use directory::DirectoryTables;

@@ -208,12 +208,12 @@ fn figures(row: &Row<'_>) -> rusqlite::Result<Figures> {
 }
 
 /// Money from whole dollars and the rest in nano-dollars.
-fn join(dollars: i64, rest: i64) -> Money {
+pub(in crate::backends) fn join(dollars: i64, rest: i64) -> Money {
     let nanos = i128::from(dollars) * 1_000_000_000 + i128::from(rest);
     Money::from_nanos(i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX }))
 }
 
-fn add(total: &mut Figures, part: &Figures) {
+pub(in crate::backends) fn add(total: &mut Figures, part: &Figures) {
     total.calls += part.calls;
     let (sum, usage) = (&mut total.usage, &part.usage);
     sum.input_tokens += usage.input_tokens;
