@@ -1,5 +1,6 @@
 //! A running gateway: stores, workers, meter and admin listener, started in order and ended in the reverse order.
 
+use crate::place;
 use crate::source::Loaded;
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
@@ -37,8 +38,8 @@ const RECOVERY_BATCH: usize = 2_000;
 /// How often changes by another process (the command line) are looked for in the directory.
 const DIRECTORY_TICK: Duration = Duration::from_millis(250);
 
-/// Every how many directory ticks the journal is put on the disk: what a loss of power may take.
-const JOURNAL_TICKS: u32 = 4;
+/// How often the journal is put on the disk: what a loss of power may take.
+const JOURNAL_TICK: Duration = Duration::from_secs(1);
 
 /// What streams that outlast a drain have for their last word to reach the caller.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -81,7 +82,8 @@ impl Gateway {
     ) -> Result<Self> {
         let document = &loaded.document;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let store = Store::open(&document.store.path)?;
+        let password = document.store.password.as_ref().and_then(|reference| loaded.secrets.get(reference));
+        let store = place::open(&document.store, password, || Ok(surroundings.roots.clone()))?;
         let directory = Arc::new(open_directory(&store, loaded)?);
         sync_teams(&directory, loaded, &*clock)?;
         let (journal, recovered) = Journal::open(document.store.journal_directory())?;
@@ -315,39 +317,55 @@ fn work(worker: &Arc<Worker>, listener: Listener, socket: std::net::TcpListener,
     })
 }
 
-/// The thread that looks after the stores: directory changes from outside, journal to the disk.
+/// The threads that look after the stores: one for directory changes from outside, and one that puts the journal on the
+/// disk and must never wait for a database.
 struct Keeper {
-    thread: thread::JoinHandle<()>,
+    threads: Vec<thread::JoinHandle<()>>,
     stop: Arc<AtomicBool>,
 }
 
 impl Keeper {
     fn start(living: Arc<Living>, journal: Journal) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&stop);
-        let thread = thread::Builder::new().name("keeper".to_owned()).spawn(move || {
-            let mut tick = 0u32;
-            while !seen.load(Ordering::Acquire) {
-                thread::park_timeout(DIRECTORY_TICK);
-                if let Err(error) = living.directory.refresh_if_changed() {
-                    tracing::warn!(%error, "the directory cannot be read; keys stay as they were last seen");
-                }
-                tick = tick.wrapping_add(1);
-                if tick.is_multiple_of(JOURNAL_TICKS)
-                    && let Err(error) = journal.sync()
-                {
-                    tracing::error!(%error, "the journal cannot be put on the disk");
-                }
+        let follow = move || {
+            if let Err(error) = living.directory.refresh_if_changed() {
+                tracing::warn!(%error, "the directory cannot be read; keys stay as they were last seen");
             }
-        })?;
-        Ok(Self { thread, stop })
+        };
+        let keep = move || {
+            if let Err(error) = journal.sync() {
+                tracing::error!(%error, "the journal cannot be put on the disk");
+            }
+        };
+        let threads =
+            vec![every("directory", DIRECTORY_TICK, &stop, follow)?, every("keeper", JOURNAL_TICK, &stop, keep)?];
+        Ok(Self { threads, stop })
     }
 
     fn stop(self) {
         self.stop.store(true, Ordering::Release);
-        self.thread.thread().unpark();
-        if self.thread.join().is_err() {
-            tracing::error!("the keeper panicked");
+        for thread in self.threads {
+            thread.thread().unpark();
+            if thread.join().is_err() {
+                tracing::error!("a keeper of the stores panicked");
+            }
         }
     }
+}
+
+/// Starts a thread that does this again and again, with a pause before each time.
+fn every(
+    name: &str,
+    pause: Duration,
+    stop: &Arc<AtomicBool>,
+    mut work: impl FnMut() + Send + 'static,
+) -> Result<thread::JoinHandle<()>> {
+    let seen = Arc::clone(stop);
+    let run = move || {
+        while !seen.load(Ordering::Acquire) {
+            thread::park_timeout(pause);
+            work();
+        }
+    };
+    Ok(thread::Builder::new().name(name.to_owned()).spawn(run)?)
 }

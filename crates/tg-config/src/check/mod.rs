@@ -7,6 +7,7 @@ mod iam;
 mod limits;
 mod providers;
 mod routes;
+mod store;
 mod surfaces;
 mod teams;
 
@@ -57,7 +58,7 @@ impl Findings {
 pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     let mut found = Findings::default();
     listeners(document, &mut found);
-    store(document, &mut found);
+    store::check(document, &mut found);
     providers::check(document, &mut found);
     routes::check(document, &mut found);
     pricing(document, &mut found);
@@ -102,16 +103,6 @@ fn listeners(document: &Document, found: &mut Findings) {
             format!("{} is more than 1 GiB", document.listen.body_bytes_max),
             "write at most `1 GiB`",
         );
-    }
-}
-
-fn store(document: &Document, found: &mut Findings) {
-    let path = Path::root().member("store");
-    if document.store.path.as_os_str().is_empty() {
-        found.add(path.member("path"), "is empty", "write the path of a file, as in `tallygate.db`");
-    }
-    if document.store.journal.as_ref().is_some_and(|journal| *journal == document.store.path) {
-        found.add(path.member("journal"), "is the path of the store", "write the path of a directory of its own");
     }
 }
 

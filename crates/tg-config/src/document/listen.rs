@@ -1,4 +1,4 @@
-//! The listeners and the store.
+//! The listeners.
 
 use crate::grammar::{Address, Period, SecretRef, Size};
 use schemars::JsonSchema;
@@ -65,34 +65,5 @@ pub struct Admin {
 impl Default for Admin {
     fn default() -> Self {
         Self { address: Address::loopback(8081), token: None, tls: None }
-    }
-}
-
-/// Where keys, teams and the ledger are kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Store {
-    /// The SQLite file; made when it is not there.
-    pub path: PathBuf,
-    /// The directory of the journal, which keeps calls until the ledger has them. Absent: beside `path`, with
-    /// `.journal` added to its name.
-    pub journal: Option<PathBuf>,
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Self { path: PathBuf::from("tallygate.db"), journal: None }
-    }
-}
-
-impl Store {
-    /// The directory of the journal, stated or by default.
-    #[must_use]
-    pub fn journal_directory(&self) -> PathBuf {
-        self.journal.clone().unwrap_or_else(|| {
-            let mut name = self.path.clone().into_os_string();
-            name.push(".journal");
-            PathBuf::from(name)
-        })
     }
 }

@@ -9,6 +9,7 @@ mod listen;
 mod pricing;
 mod provider;
 mod route;
+mod store;
 mod surface;
 mod telemetry;
 
@@ -17,12 +18,13 @@ pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
 pub use iam::{AwsIdentity, AwsRole, CallerIdentity, WebIdentity, sts_url};
 pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
 pub use limit::{Limit, LimitMode, LimitScope, Reserve};
-pub use listen::{Admin, Listen, Store, Tls};
+pub use listen::{Admin, Listen, Tls};
 pub use pricing::{Ceiling, Pricing, UnknownPrice};
 pub use provider::{
     AuthScheme, Egress, InferenceProfile, OutputLimitMember, Provider, ProviderKind, Quirks, RequestMetadata, Timeouts,
 };
 pub use route::{Model, ModelTarget, OnLoss};
+pub use store::{Store, StoreTls, StoreTlsMode};
 pub use surface::{Endpoint, MantleProject, OpenaiPath, Surface, SurfaceDialect};
 pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
 

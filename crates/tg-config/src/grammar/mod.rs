@@ -6,6 +6,7 @@ mod name;
 mod network;
 mod quantity;
 mod secret_ref;
+mod store_url;
 
 pub use address::{Address, BaseUrl, Host};
 pub use allowance::{Allowance, Dimension};
@@ -13,6 +14,7 @@ pub use name::{Name, Pattern};
 pub use network::Network;
 pub use quantity::{Keepalive, Period, Ratio, Size, TokenPrice};
 pub use secret_ref::{HeaderText, SecretRef};
+pub use store_url::StoreUrl;
 
 /// Why a text is not in a grammar, and how to mend it. Never holds what may be a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +58,7 @@ pub(crate) fn refusal(grammar: &str, text: &str) -> Option<Refused> {
         "size" => of::<Size>(text),
         "token_price" => of::<TokenPrice>(text),
         "secret" => of::<SecretRef>(text),
+        "store_url" => of::<StoreUrl>(text),
         "header" => of::<HeaderText>(text),
         _ => None,
     }

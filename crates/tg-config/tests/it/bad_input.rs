@@ -401,6 +401,13 @@ fn contradictions() {
         ("listen: {address: '0.0.0.0:8081'}", "admin.address", "port 8081"),
         ("store: {path: ''}", "store.path", "is empty"),
         ("store: {path: x, journal: x}", "store.journal", "is the path of the store"),
+        ("store: {path: x, url: 'postgres://t@h/t'}", "store.path", "there is one store"),
+        ("store: {path: x, password: env:P}", "store.password", "has no meaning for a SQLite file; add `url`"),
+        ("store: {tls: {mode: require}}", "store.tls", "has no meaning for a SQLite file"),
+        ("store: {url: 'postgres://t@h/t', tls: {mode: require, ca: x}}", "store.tls.ca", "write `mode: verify-full`"),
+        ("store: {url: 'postgres://t@h/t', tls: {mode: verify-ca}}", "store.tls.mode", "known: `off`, `require`"),
+        ("store: {url: 'postgres://t:hunter2@h/t'}", "store.url", "set `store.password` to a reference"),
+        ("store: {url: 'sqlite://x'}", "store.url", "does not begin with `postgres://`"),
         ("pricing: {unknown_price: ceiling}", "pricing.unknown_price", "there is no `pricing.ceiling`"),
         (
             "models: [{name: m, unknown_price: ceiling, targets: [{provider: a}]}]",

@@ -2,26 +2,31 @@
 
 mod remote;
 
+use crate::place;
 use crate::source::{Source, read_secrets_key};
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
 use remote::Remote;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tg_admin::api::{
     IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest, Rotation, Team, TeamPage,
 };
 use tg_admin::{Control, TeamAction};
-use tg_config::document::Document;
-use tg_config::secrets::resolve_secrets_key;
+use tg_config::document::{Document, Store as Declared};
+use tg_config::environment::store_from_environment;
+use tg_config::grammar::{Period, SecretRef};
+use tg_config::secrets::{StoreSecrets, resolve_store_secrets};
 use tg_kernel::clock::SystemClock;
 use tg_kernel::secret::Secret;
-use tg_store::{SecretsKey, Store};
 
 /// The variable that holds the token of a running gateway's admin interface.
 const TOKEN_VARIABLE: &str = "TALLYGATE_ADMIN_TOKEN";
+
+/// The variable that holds the password of a database that is named on the command line.
+const PASSWORD_VARIABLE: &str = "TALLYGATE_STORE_PASSWORD";
 
 /// Nobody's token is longer; a larger file is another file.
 const TOKEN_BYTES_MAX: u64 = 64 * 1024;
@@ -30,13 +35,14 @@ const TOKEN_BYTES_MAX: u64 = 64 * 1024;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where to work")]
 pub(super) struct AccessArgs {
-    /// Work on the store that this configuration file names [default: tallygate.yaml if it exists, else
-    /// tallygate.db]
+    /// Work on the store that this configuration file names [default: tallygate.yaml if it exists, else the
+    /// database of TALLYGATE_STORE_URL, else tallygate.db]
     #[arg(long, short, value_name = "FILE", env = "TALLYGATE_CONFIG", global = true)]
     config: Option<PathBuf>,
-    /// Work on this store
-    #[arg(long, value_name = "FILE", global = true)]
-    store: Option<PathBuf>,
+    /// Work on this store: a file, or a database as in postgres://tallygate@db.example.com/tallygate. Its password is
+    /// read from the variable TALLYGATE_STORE_PASSWORD, if it is set
+    #[arg(long, value_name = "FILE|URL", global = true)]
+    store: Option<String>,
     /// Work on a running gateway, by its admin interface, as in http://127.0.0.1:8081. Its token is read from the
     /// variable TALLYGATE_ADMIN_TOKEN
     #[arg(long, value_name = "URL", global = true)]
@@ -71,12 +77,17 @@ impl AccessArgs {
             (Some(admin), None) => Ok(Access::Gateway(Box::new(Remote::new(admin, self.token()?)?))),
             (None, _) if self.token_file.is_some() => bail!("--token-file is for a running gateway; add --admin URL"),
             // A store that is named beside a configuration is that configuration's, elsewhere.
-            (None, Some(path)) if self.config.is_none() => open_store(path, None, missing),
+            (None, Some(named)) if self.config.is_none() => {
+                let mut document = Document::default();
+                move_store(&mut document.store, named)?;
+                open_store(&document, missing)
+            }
             (None, named) => {
-                let document = self.configured()?;
-                let secret = resolve_secrets_key(&document, &|name| std::env::var(name).ok())?;
-                let secrets_key = secret.as_ref().map(read_secrets_key).transpose()?;
-                open_store(named.as_ref().unwrap_or(&document.store.path), secrets_key, missing)
+                let mut document = self.configured()?;
+                if let Some(named) = named {
+                    move_store(&mut document.store, named)?;
+                }
+                open_store(&document, missing)
             }
         }
     }
@@ -84,7 +95,10 @@ impl AccessArgs {
     fn configured(&self) -> Result<Document> {
         match Source::choose(self.config.clone()) {
             Source::File(path) => Ok(tg_config::load::from_file(&path)?),
-            Source::Environment => Ok(Document::default()),
+            Source::Environment => {
+                let store = store_from_environment(&environment)?.unwrap_or_default();
+                Ok(Document { store, ..Document::default() })
+            }
         }
     }
 
@@ -105,14 +119,36 @@ impl AccessArgs {
     }
 }
 
-fn open_store(path: &Path, secrets_key: Option<SecretsKey>, missing: MissingStore) -> Result<Access> {
-    if missing == MissingStore::Refuse && !path.exists() {
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Puts the store that is named on the command line in the place of the declared one.
+fn move_store(store: &mut Declared, named: &str) -> Result<()> {
+    if named.starts_with("postgres://") || named.starts_with("postgresql://") {
+        store.url = Some(named.parse().map_err(|refused| anyhow!("--store: {refused}"))?);
+        store.path = None;
+        let given = environment(PASSWORD_VARIABLE).filter(|password| !password.is_empty());
+        store.password = given.map(|_| SecretRef::Env(PASSWORD_VARIABLE.to_owned())).or(store.password.take());
+    } else {
+        *store = Declared { path: Some(PathBuf::from(named)), ..Declared::default() };
+    }
+    Ok(())
+}
+
+fn open_store(document: &Document, missing: MissingStore) -> Result<Access> {
+    let declared = &document.store;
+    if missing == MissingStore::Refuse && declared.url.is_none() && !declared.path().exists() {
         bail!(
             "there is no store at {}; start the gateway once, or name the place by --store, --config or --admin",
-            path.display()
+            declared.path().display()
         );
     }
-    let store = Store::open(path)?;
+    let StoreSecrets { secrets_key, password } = resolve_store_secrets(document, &environment)?;
+    let secrets_key = secrets_key.as_ref().map(read_secrets_key).transpose()?;
+    // Somebody waits at a terminal.
+    let declared = Declared { start_wait: Period::seconds(0), ..declared.clone() };
+    let store = place::open(&declared, password.as_ref(), crate::process::roots)?;
     let (directory, ledger) = (Arc::new(store.directory_with(secrets_key)?), Arc::new(store.ledger()?));
     Ok(Access::Store(Control::new(directory, ledger, Arc::new(SystemClock::new()))))
 }
