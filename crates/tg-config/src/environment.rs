@@ -108,9 +108,9 @@ pub fn store_from_environment(lookup: &dyn Fn(&str) -> Option<String>) -> Result
 
 fn store_of(value: &dyn Fn(&str) -> Option<String>) -> Result<Option<Store>, Problem> {
     let Some(text) = value(STORE_URL) else { return Ok(None) };
-    let url = text.parse().map_err(|Refused { message, hint }| {
-        Problem::new(Path::root().member(STORE_URL), message, hint)
-    })?;
+    let url = text
+        .parse()
+        .map_err(|Refused { message, hint }| Problem::new(Path::root().member(STORE_URL), message, hint))?;
     let password = value(STORE_PASSWORD).map(|_| env(STORE_PASSWORD));
     Ok(Some(Store { url: Some(url), password, ..Store::default() }))
 }

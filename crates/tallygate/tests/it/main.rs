@@ -26,6 +26,9 @@ mod metadata;
 mod migration;
 mod operations;
 mod policies;
+#[expect(dead_code, reason = "what only the tests of the store need")]
+#[path = "../../../tg-store/tests/postgres/server.rs"]
+mod postgres;
 mod process;
 mod profiles;
 mod proofs;
@@ -34,6 +37,7 @@ mod recorder;
 mod refusals;
 mod reload;
 mod secrecy;
+mod shared_store;
 mod signed;
 mod speak;
 mod stream_ends;

@@ -53,7 +53,8 @@ impl FromStr for StoreUrl {
 
     // A URL may carry a password by mistake, so no message repeats it.
     fn from_str(text: &str) -> Result<Self, Refused> {
-        let refused = |what: &str| Refused::new(what, "write as in `postgres://tallygate@db.example.com:5432/tallygate`");
+        let refused =
+            |what: &str| Refused::new(what, "write as in `postgres://tallygate@db.example.com:5432/tallygate`");
         let rest = text
             .strip_prefix("postgres://")
             .or_else(|| text.strip_prefix("postgresql://"))
@@ -120,7 +121,8 @@ mod tests {
 
     #[test]
     fn an_address_is_read_with_its_parts() {
-        let url: StoreUrl = "postgresql://tg%40acme@db-1.example.com,[fd00::1]:6432,10.0.0.1/gate%2Dway".parse().unwrap();
+        let url: StoreUrl =
+            "postgresql://tg%40acme@db-1.example.com,[fd00::1]:6432,10.0.0.1/gate%2Dway".parse().unwrap();
         let hosts: Vec<String> = url.hosts().iter().map(|(host, port)| format!("{host} {port}")).collect();
         assert_eq!(hosts, ["db-1.example.com 5432", "fd00::1 6432", "10.0.0.1 5432"]);
         assert_eq!((url.user(), url.database(), url.is_loopback()), ("tg@acme", "gate-way", false));
