@@ -130,6 +130,13 @@ pub struct Report {
     pub totals: Figures,
     /// Calls by ending, endings without calls left out.
     pub endings: Vec<(Ending, u64)>,
+    /// Rows before this moment were deleted, and the report would have needed some: parts of hours are counted as whole
+    /// hours, and of hours with very many combinations only team and ending are known. `None`: exact.
+    #[serde(default)]
+    pub coarse_until: Option<Timestamp>,
+    /// Nothing before this moment is kept, and the period begins before it. `None`: all of it is kept.
+    #[serde(default)]
+    pub gone_until: Option<Timestamp>,
 }
 
 /// One group of a report.

@@ -8,6 +8,7 @@ pub mod error;
 pub mod journal;
 pub mod key;
 pub mod ledger;
+mod rollup;
 pub mod seal;
 pub mod store;
 pub mod team;

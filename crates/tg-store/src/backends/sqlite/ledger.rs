@@ -1,8 +1,10 @@
 //! Rows of calls: one connection appends, others read.
 
+use super::rollup::{Roller, State};
 use super::{Database, Place, report, row};
 use crate::error::StoreError;
 use crate::ledger::{CallFilter, Report, ReportQuery};
+use crate::rollup;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params_from_iter};
 use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
@@ -13,29 +15,40 @@ pub(crate) struct CallWriter {
     connection: Connection,
     place: Place,
     insert: String,
+    roller: Roller,
 }
 
 impl CallWriter {
     pub(crate) fn open(database: &Database) -> Result<Self, StoreError> {
-        Ok(Self { connection: database.writer()?, place: database.place.clone(), insert: row::insert() })
+        let (connection, place) = (database.writer()?, database.place.clone());
+        Ok(Self { connection, place, insert: row::insert(), roller: Roller::new() })
     }
 
     pub(crate) fn append(&mut self, records: &[Record]) -> Result<usize, StoreError> {
-        append(&mut self.connection, &self.insert, records).map_err(|e| self.place.error(e))
+        self.try_append(records).map_err(|e| {
+            self.roller.forget();
+            self.place.error(e)
+        })
     }
-}
 
-fn append(connection: &mut Connection, insert: &str, records: &[Record]) -> rusqlite::Result<usize> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut new = 0;
-    let mut statement = transaction.prepare_cached(insert)?;
-    for record in records {
-        row::bind(&mut statement, record)?;
-        new += statement.raw_execute()?;
+    fn try_append(&mut self, records: &[Record]) -> rusqlite::Result<usize> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut new = Vec::with_capacity(records.len());
+        let mut statement = transaction.prepare_cached(&self.insert)?;
+        for record in records {
+            row::bind(&mut statement, record)?;
+            if statement.raw_execute()? > 0 {
+                new.push(record);
+            }
+        }
+        drop(statement);
+        let state = State::read(&transaction)?;
+        // Earlier ones will be summed with the rest of their time.
+        let rolled = new.iter().filter(|record| record.started_at.micros() >= state.rolled_since);
+        self.roller.write(&transaction, &state, rolled.map(|record| (*record, rollup::sums(record))))?;
+        transaction.commit()?;
+        Ok(new.len())
     }
-    drop(statement);
-    transaction.commit()?;
-    Ok(new)
 }
 
 /// A connection that only reads.

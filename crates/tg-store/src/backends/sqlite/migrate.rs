@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0002_session.sql"),
     include_str!("migrations/0003_access_keys.sql"),
     include_str!("migrations/0004_profile.sql"),
+    include_str!("migrations/0006_rollups.sql"),
 ];
 
 /// Runs the steps that the file has not seen, all or none of them.

@@ -4,6 +4,7 @@ mod directory;
 mod ledger;
 mod migrate;
 mod report;
+mod rollup;
 mod row;
 
 pub(crate) use directory::DirectoryTables;
