@@ -44,6 +44,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
         upstreams,
         routes: routes(document),
         catalogue,
+        terms: Arc::default(),
         ceiling: document.pricing.ceiling.map_or_else(Ceiling::default, |ceiling| Ceiling {
             input_rate: ceiling.input.picos_per_token(),
             output_rate: ceiling.output.picos_per_token(),

@@ -32,7 +32,7 @@ impl ModelKind {
 }
 
 /// Rates in pico-dollars per token, which is micro-dollars per million tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rates {
     /// Input.
     pub input: u32,

@@ -1,9 +1,10 @@
 //! The seam to the ledger: rows are appended in batches, never edited, and read back as calls or as reports.
 
-use crate::backends::sqlite::{CallReader, CallWriter};
+use crate::backends::sqlite::{CallReader, CallWriter, UpkeepWriter};
 use crate::error::StoreError;
 use serde::{Deserialize, Serialize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::{Ending, Record};
@@ -157,6 +158,8 @@ pub struct Figures {
     pub usage: Usage,
     /// What they cost.
     pub cost: Money,
+    /// What they would have cost at list price.
+    pub list_cost: Money,
     /// Calls of which some count was estimated.
     pub estimated_calls: u64,
     /// The cost of those.
@@ -226,6 +229,88 @@ impl LedgerWriter {
     }
 }
 
+/// How much the ledger holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LedgerSize {
+    /// Rows: one for each call.
+    pub rows: u64,
+    /// When the call of the oldest row arrived.
+    pub oldest_row: Option<Timestamp>,
+    /// Sums by the hour and by the day.
+    pub rollups: u64,
+    /// Combinations of team, key, model and the rest that sums are kept for.
+    pub series: u64,
+    /// The oldest hour that has sums.
+    pub oldest_rollup: Option<Timestamp>,
+    /// Rows from there on are in the sums, earlier ones are being added; `None`: all are.
+    pub rolled_up_since: Option<Timestamp>,
+    /// Size of the store in bytes, directory included.
+    pub bytes: u64,
+    /// The part of it that deletions left free, to be used again.
+    pub free_bytes: u64,
+}
+
+/// How long things are kept. `None`: for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Rows.
+    pub calls: Option<Duration>,
+    /// Sums. Not shorter than rows are kept, or sums of rows that are still there are gone.
+    pub rollups: Option<Duration>,
+}
+
+/// What one step of the upkeep did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// This many rows came into the sums.
+    RolledUp(usize),
+    /// This many rows were deleted.
+    DeletedRows(usize),
+    /// This many sums, or combinations without sums, were deleted.
+    DeletedRollups(usize),
+    /// There is nothing to do now.
+    Nothing,
+}
+
+/// Looks after the ledger in pieces of a few milliseconds: rows of an older version come into the sums, and what is older
+/// than the policy allows is deleted. Rows go only by whole days, and only when all rows are in the sums.
+#[derive(Debug)]
+pub struct Upkeep {
+    ledger: UpkeepWriter,
+}
+
+impl Upkeep {
+    pub(crate) const fn new(ledger: UpkeepWriter) -> Self {
+        Self { ledger }
+    }
+
+    /// Does one piece. The metering cannot write meanwhile: leave it some time before the next.
+    ///
+    /// # Errors
+    /// When the store fails; nothing of the piece was then done.
+    pub fn step(&mut self, retention: &Retention, now: Timestamp) -> Result<Piece, StoreError> {
+        let before = |kept: Duration| {
+            Timestamp::from_micros(now.micros().saturating_sub(i64::try_from(kept.as_micros()).unwrap_or(i64::MAX)))
+        };
+        let mut piece = self.ledger.roll_up()?;
+        if let (Piece::Nothing, Some(kept)) = (piece, retention.calls) {
+            piece = self.ledger.delete_rows(before(kept))?;
+        }
+        if let (Piece::Nothing, Some(kept)) = (piece, retention.rollups) {
+            piece = self.ledger.delete_rollups(before(kept))?;
+        }
+        Ok(piece)
+    }
+
+    /// The store's size in bytes, and when the call of the oldest row arrived.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn glance(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+        self.ledger.glance()
+    }
+}
+
 /// Reads the ledger. Safe to share; one read runs at a time.
 #[derive(Debug)]
 pub struct Ledger {
@@ -259,6 +344,14 @@ impl Ledger {
     /// When the store fails.
     pub fn get(&self, id: CallId) -> Result<Option<Record>, StoreError> {
         self.reader().get(id)
+    }
+
+    /// How much the ledger holds. Blocks while rows are counted.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn size(&self) -> Result<LedgerSize, StoreError> {
+        self.reader().size()
     }
 
     fn reader(&self) -> MutexGuard<'_, CallReader> {

@@ -3,7 +3,7 @@
 use crate::backends::sqlite::{self, Database};
 use crate::directory::Directory;
 use crate::error::StoreError;
-use crate::ledger::{Ledger, LedgerWriter};
+use crate::ledger::{Ledger, LedgerWriter, Upkeep};
 use crate::seal::SecretsKey;
 use std::path::Path;
 
@@ -53,6 +53,14 @@ impl Store {
     /// When the store cannot be written.
     pub fn ledger_writer(&self) -> Result<LedgerWriter, StoreError> {
         Ok(LedgerWriter::new(sqlite::CallWriter::open(&self.database)?))
+    }
+
+    /// Opens the ledger for looking after it.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn upkeep(&self) -> Result<Upkeep, StoreError> {
+        Ok(Upkeep::new(sqlite::UpkeepWriter::open(&self.database)?))
     }
 
     /// Opens the ledger for reading. Readers never block the writer.

@@ -6,9 +6,11 @@ use super::{Amount, Time, Usage};
 use crate::query::{Parameters, read_filters};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
 use tg_kernel::principal;
+use tg_kernel::rates::{RateSheet, UnitKind};
 use tg_kernel::record::{self, Record};
 use tg_store::ledger::{CallFilter, Filter};
 
@@ -185,10 +187,23 @@ pub struct Cost {
     /// The amount.
     #[serde(flatten)]
     pub amount: Amount,
+    /// What it would have been at list price.
+    pub list: Amount,
     /// Whether it could be computed: `nothing`, `priced`, `ceiling` or `unpriced`.
     pub pricing: String,
     /// Version of the price catalogue and the row that priced it; null where none did.
     pub price: Option<String>,
+    /// The price of one unit of each kind. Null where there were no prices, and in rows from before they were kept.
+    pub rates: Option<BTreeMap<String, UnitPrice>>,
+}
+
+/// The price of one unit, in pico-dollars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnitPrice {
+    /// As the catalogue has it.
+    pub list: u64,
+    /// As it is charged.
+    pub contracted: u64,
 }
 
 /// How long things took, in microseconds.
@@ -261,7 +276,18 @@ impl From<&record::Attempt> for Attempt {
 
 impl From<&record::Cost> for Cost {
     fn from(cost: &record::Cost) -> Self {
-        Self { amount: cost.amount.into(), pricing: cost.pricing.as_str().to_owned(), price: known(&cost.price) }
+        let sheet = cost.rates.as_deref().and_then(RateSheet::parse);
+        let price = |sheet: &RateSheet, kind: UnitKind| {
+            let price = sheet.get(kind)?;
+            Some((kind.as_str().to_owned(), UnitPrice { list: price.list, contracted: price.contracted }))
+        };
+        Self {
+            amount: cost.amount.into(),
+            list: cost.list.into(),
+            pricing: cost.pricing.as_str().to_owned(),
+            price: known(&cost.price),
+            rates: sheet.map(|sheet| UnitKind::ALL.into_iter().filter_map(|kind| price(&sheet, kind)).collect()),
+        }
     }
 }
 

@@ -162,6 +162,8 @@ pub struct Figures {
     pub usage: Usage,
     /// What they cost.
     pub cost: Amount,
+    /// What they would have cost at list price, without negotiated discounts.
+    pub list_cost: Amount,
     /// Those of which some count was estimated.
     pub estimated: Part,
     /// Those booked to no team or to no project.
@@ -189,6 +191,7 @@ impl From<&ledger::Figures> for Figures {
             calls: figures.calls,
             usage: figures.usage.into(),
             cost: figures.cost.into(),
+            list_cost: figures.list_cost.into(),
             estimated: Part {
                 calls: figures.estimated_calls,
                 cost: figures.estimated_cost.into(),

@@ -23,7 +23,7 @@ pub(crate) const DAY_MICROS: i64 = 24 * HOUR_MICROS;
 pub(crate) const DOLLAR: i64 = 1_000_000_000;
 
 /// The summed columns, in the order of [`Sums`].
-pub(crate) const SUM_COLUMNS: [&str; 17] = [
+pub(crate) const SUM_COLUMNS: [&str; 19] = [
     "calls",
     "input_tokens",
     "cache_read_tokens",
@@ -36,6 +36,8 @@ pub(crate) const SUM_COLUMNS: [&str; 17] = [
     "images",
     "cost_dollars",
     "cost_rest",
+    "list_dollars",
+    "list_rest",
     "estimated_calls",
     "estimated_dollars",
     "estimated_rest",
@@ -46,11 +48,26 @@ pub(crate) const SUM_COLUMNS: [&str; 17] = [
 /// Sums in the order of [`SUM_COLUMNS`].
 pub(crate) type Sums = [i64; SUM_COLUMNS.len()];
 
-/// What one call adds.
-pub(crate) fn sums(record: &Record) -> Sums {
+/// Something that is added to the sums of a call.
+pub(crate) struct Addend<'a> {
+    pub(crate) record: &'a Record,
+    /// The id of its unit prices in the store.
+    pub(crate) rates_id: Option<i64>,
+    pub(crate) sums: Sums,
+}
+
+impl<'a> Addend<'a> {
+    /// The call itself.
+    pub(crate) fn of(record: &'a Record, rates_id: Option<i64>) -> Self {
+        Self { record, rates_id, sums: sums(record) }
+    }
+}
+
+fn sums(record: &Record) -> Sums {
     let count = |count: u64| i64::try_from(count.min(COUNT_MAX)).unwrap_or(i64::MAX);
     let (usage, own, earlier) = (&record.usage, record.cost.amount.nanos(), record.earlier_cost());
     let tries = earlier.amount.nanos();
+    let (own_list, tries_list) = (record.cost.list.nanos(), earlier.list.nanos());
     let is_estimated = record.usage_source == UsageSource::Estimated;
     let guessed = if is_estimated { own } else { 0 };
     let has = |pricing| i64::from(record.cost.pricing == pricing || earlier.pricing == pricing);
@@ -67,6 +84,8 @@ pub(crate) fn sums(record: &Record) -> Sums {
         count(usage.images),
         own / DOLLAR + tries / DOLLAR,
         own % DOLLAR + tries % DOLLAR,
+        own_list / DOLLAR + tries_list / DOLLAR,
+        own_list % DOLLAR + tries_list % DOLLAR,
         i64::from(is_estimated || earlier.pricing != Pricing::Nothing),
         guessed / DOLLAR + tries / DOLLAR,
         guessed % DOLLAR + tries % DOLLAR,
@@ -152,8 +171,16 @@ impl Level {
 /// One combination in a batch, and a call that has it.
 pub(crate) struct Line<'a> {
     pub(crate) record: &'a Record,
+    pub(crate) rates_id: Option<i64>,
     pub(crate) level: Level,
     pub(crate) digest: Digest,
+}
+
+impl<'a> Line<'a> {
+    /// The combination.
+    pub(crate) fn series(&self) -> Series<'a> {
+        Series::of(self.record, self.rates_id, self.level)
+    }
 }
 
 /// What some calls add to the sums, each combination once.
@@ -166,27 +193,28 @@ pub(crate) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Adds this much to every sum that the call belongs to.
-    pub(crate) fn add(&mut self, record: &'a Record, sums: &Sums) {
+    /// Adds to every sum that the call belongs to.
+    pub(crate) fn add(&mut self, addend: &Addend<'a>) {
         for level in [Level::Plain, Level::Detail] {
-            let line = self.line(record, level);
+            let line = self.line(addend, level);
             for grain in [level.hours(), level.days()] {
-                let start = record.started_at.micros().div_euclid(grain.micros());
+                let start = addend.record.started_at.micros().div_euclid(grain.micros());
                 let cell = self.cells.entry((grain, start, line)).or_insert([0; SUM_COLUMNS.len()]);
-                add(cell, sums);
+                add(cell, &addend.sums);
             }
         }
     }
 
-    fn line(&mut self, record: &'a Record, level: Level) -> usize {
+    fn line(&mut self, addend: &Addend<'a>, level: Level) -> usize {
+        let (record, rates_id) = (addend.record, addend.rates_id);
         self.key.clear();
-        Series::of(record, level).write_key(&mut self.key);
+        Series::of(record, rates_id, level).write_key(&mut self.key);
         if let Some(number) = self.numbers.get(self.key.as_slice()) {
             return *number;
         }
         let number = self.lines.len();
         self.numbers.insert(self.key.as_slice().into(), number);
-        self.lines.push(Line { record, level, digest: Digest::of(&self.key) });
+        self.lines.push(Line { record, rates_id, level, digest: Digest::of(&self.key) });
         number
     }
 
@@ -200,7 +228,7 @@ impl<'a> Batch<'a> {
 }
 
 /// Adds to sums; they stop at their bounds.
-pub(crate) fn add(sums: &mut Sums, part: &Sums) {
+fn add(sums: &mut Sums, part: &Sums) {
     for (sum, part) in sums.iter_mut().zip(part) {
         *sum = sum.saturating_add(*part);
     }

@@ -28,18 +28,20 @@ pub(crate) struct Series<'a> {
     pub(crate) is_attributed: bool,
     pub(crate) team: &'a str,
     pub(crate) ending: &'static str,
+    pub(crate) rates_id: Option<i64>,
     /// In the order of [`SERIES_COLUMNS`]; all absent in a folded one.
     pub(crate) values: [Option<Cow<'a, str>>; SERIES_COLUMNS.len()],
 }
 
 impl<'a> Series<'a> {
     /// The combination that this call has.
-    pub(crate) fn of(record: &'a Record, level: Level) -> Self {
+    pub(crate) fn of(record: &'a Record, rates_id: Option<i64>, level: Level) -> Self {
         let (booked, asked, served) = (&record.attribution, &record.asked, record.served.as_ref());
         let is_detail = level == Level::Detail;
         let session = served.and_then(|s| s.session.as_deref()).filter(|_| is_detail);
         let tags = (is_detail && !booked.tags.is_empty()).then(|| list(&booked.tags));
         Self {
+            rates_id,
             values: [
                 Some(booked.key_id.as_ref().into()),
                 booked.project.as_deref().map(Cow::from),
@@ -65,6 +67,7 @@ impl<'a> Series<'a> {
             is_attributed: !record.attribution.team.is_empty() && record.attribution.project.is_some(),
             team: &record.attribution.team,
             ending: record.ending.as_str(),
+            rates_id: None,
             values: Default::default(),
         }
     }
@@ -72,6 +75,7 @@ impl<'a> Series<'a> {
     /// Appends bytes that only this combination has.
     pub(crate) fn write_key(&self, to: &mut Vec<u8>) {
         to.push(u8::from(self.is_attributed));
+        to.extend_from_slice(&self.rates_id.unwrap_or(-1).to_le_bytes());
         for value in [Some(self.team), Some(self.ending)].into_iter().chain(self.values.iter().map(Option::as_deref)) {
             match value {
                 None => to.push(0),

@@ -2,7 +2,7 @@
 
 use tg_admin::api::{Figures, Report};
 
-const FIGURES: [&str; 18] = [
+const FIGURES: [&str; 20] = [
     "calls",
     "input_tokens",
     "cache_read_tokens",
@@ -15,6 +15,8 @@ const FIGURES: [&str; 18] = [
     "images",
     "cost_usd",
     "cost_nanos",
+    "list_cost_usd",
+    "list_cost_nanos",
     "estimated_calls",
     "estimated_cost_usd",
     "unattributed_calls",
@@ -68,6 +70,8 @@ fn figures(figures: &Figures) -> impl Iterator<Item = String> {
         usage.images.to_string(),
         figures.cost.usd.clone(),
         figures.cost.nanos.to_string(),
+        figures.list_cost.usd.clone(),
+        figures.list_cost.nanos.to_string(),
         figures.estimated.calls.to_string(),
         figures.estimated.cost.usd.clone(),
         figures.unattributed.calls.to_string(),

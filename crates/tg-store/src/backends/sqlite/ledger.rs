@@ -1,10 +1,11 @@
 //! Rows of calls: one connection appends, others read.
 
 use super::rollup::{Roller, State};
-use super::{Database, Place, report, row};
+use super::sheets::Sheets;
+use super::{Database, Place, report, row, upkeep};
 use crate::error::StoreError;
-use crate::ledger::{CallFilter, Report, ReportQuery};
-use crate::rollup;
+use crate::ledger::{CallFilter, LedgerSize, Report, ReportQuery};
+use crate::rollup::Addend;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params_from_iter};
 use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
@@ -15,39 +16,47 @@ pub(crate) struct CallWriter {
     connection: Connection,
     place: Place,
     insert: String,
+    sheets: Sheets,
     roller: Roller,
 }
 
 impl CallWriter {
     pub(crate) fn open(database: &Database) -> Result<Self, StoreError> {
         let (connection, place) = (database.writer()?, database.place.clone());
-        Ok(Self { connection, place, insert: row::insert(), roller: Roller::new() })
+        Ok(Self { connection, place, insert: row::insert(), sheets: Sheets::default(), roller: Roller::new() })
     }
 
     pub(crate) fn append(&mut self, records: &[Record]) -> Result<usize, StoreError> {
-        self.try_append(records).map_err(|e| {
+        let appended = self.try_append(records);
+        if appended.is_err() {
+            // Ids of a transaction that came to nothing are nobody's.
+            self.sheets = Sheets::default();
             self.roller.forget();
-            self.place.error(e)
-        })
+        }
+        appended.map_err(|e| self.place.error(e))
     }
 
     fn try_append(&mut self, records: &[Record]) -> rusqlite::Result<usize> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut new = Vec::with_capacity(records.len());
+        let state = State::read(&transaction)?;
+        let (mut new, mut addends) = (0, Vec::with_capacity(records.len()));
         let mut statement = transaction.prepare_cached(&self.insert)?;
         for record in records {
-            row::bind(&mut statement, record)?;
-            if statement.raw_execute()? > 0 {
-                new.push(record);
+            let rates_id = self.sheets.id(&transaction, record.cost.rates.as_ref())?;
+            row::bind(&mut statement, record, rates_id)?;
+            if statement.raw_execute()? == 0 {
+                continue;
+            }
+            new += 1;
+            // Earlier ones will be summed with the rest of their time.
+            if record.started_at.micros() >= state.rolled_since {
+                addends.push(Addend::of(record, rates_id));
             }
         }
         drop(statement);
-        let state = State::read(&transaction)?;
-        // Earlier ones will be summed with the rest of their time.
-        let rolled = new.iter().filter(|record| record.started_at.micros() >= state.rolled_since);
-        self.roller.write(&transaction, &state, rolled.map(|record| (*record, rollup::sums(record))))?;
+        self.roller.write(&transaction, &state, &addends)?;
         transaction.commit()?;
-        Ok(new.len())
+        Ok(new)
     }
 }
 
@@ -69,18 +78,13 @@ impl CallReader {
         report::run(&transaction, query).map_err(|e| self.place.error(e))
     }
 
+    pub(crate) fn size(&mut self) -> Result<LedgerSize, StoreError> {
+        let transaction = self.connection.transaction().map_err(|e| self.place.error(e))?;
+        upkeep::size(&transaction).map_err(|e| self.place.error(e))
+    }
+
     pub(crate) fn calls(&mut self, filter: &CallFilter, limit: usize) -> Result<Vec<Record>, StoreError> {
-        let mut conditions = report::Conditions::of(filter.since, filter.until, &filter.filters);
-        if let Some(before) = filter.before {
-            conditions.push("id < ?", *before.as_bytes());
-        }
-        let sql = format!("SELECT {} FROM calls{} ORDER BY id DESC LIMIT {limit}", row::columns(), conditions.sql());
-        let read = || {
-            let mut statement = self.connection.prepare_cached(&sql)?;
-            let rows = statement.query_map(params_from_iter(conditions.values()), row::read)?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
-        };
-        read().map_err(|e| self.place.error(e))
+        list(&self.connection, filter, limit).map_err(|e| self.place.error(e))
     }
 
     pub(crate) fn get(&mut self, id: CallId) -> Result<Option<Record>, StoreError> {
@@ -88,4 +92,30 @@ impl CallReader {
         let read = || self.connection.prepare_cached(&sql)?.query_row([id.as_bytes()], row::read).optional();
         read().map_err(|e| self.place.error(e))
     }
+}
+
+fn list(connection: &Connection, filter: &CallFilter, limit: usize) -> rusqlite::Result<Vec<Record>> {
+    let (sql, conditions) = listing(connection, filter, limit)?;
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(conditions.values()), row::read)?;
+    rows.collect()
+}
+
+/// The statement of a listing, in the order of the indexes by time and by team: a page is read, not sorted.
+fn listing(
+    connection: &Connection,
+    filter: &CallFilter,
+    limit: usize,
+) -> rusqlite::Result<(String, report::Conditions)> {
+    let mut conditions = report::Conditions::of(filter.since, filter.until, &filter.filters);
+    if let Some(before) = filter.before {
+        let sql = "SELECT started_at FROM calls WHERE id = ?";
+        let found = connection.prepare_cached(sql)?.query_row([before.as_bytes()], |row| row.get(0)).optional()?;
+        // A call that is not there, or not any more, is known by the time in its id.
+        let at: i64 = found.unwrap_or_else(|| before.made_at().micros());
+        conditions.before(at, *before.as_bytes());
+    }
+    let (columns, conditions_sql) = (row::columns(), conditions.sql());
+    let sql = format!("SELECT {columns} FROM calls{conditions_sql} ORDER BY started_at DESC, id DESC LIMIT {limit}");
+    Ok((sql, conditions))
 }

@@ -6,9 +6,12 @@ mod migrate;
 mod report;
 mod rollup;
 mod row;
+mod sheets;
+mod upkeep;
 
 pub(crate) use directory::DirectoryTables;
 pub(crate) use ledger::{CallReader, CallWriter};
+pub(crate) use upkeep::UpkeepWriter;
 
 use crate::error::StoreError;
 use rusqlite::{Connection, ErrorCode, OpenFlags};

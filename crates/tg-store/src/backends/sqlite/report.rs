@@ -12,7 +12,7 @@ use tg_kernel::units::Money;
 use tg_kernel::usage::Usage;
 
 /// How many columns `SUMS` has.
-const SUM_COUNT: usize = 20;
+const SUM_COUNT: usize = 22;
 
 /// The sums of [`Figures`], in the order in which `figures` reads them, over the columns of `part`: calls and sums of
 /// calls alike. Money is summed as whole dollars and rest: the engine's sum fails beyond 64 bits, and a failing report is
@@ -24,7 +24,8 @@ const SUMS: &str = "sum(calls), \
     sum(unpriced_calls), sum(ceiling_calls), \
     coalesce(sum(calls) FILTER (WHERE NOT is_attributed), 0), \
     coalesce(sum(cost_dollars) FILTER (WHERE NOT is_attributed), 0), \
-    coalesce(sum(cost_rest) FILTER (WHERE NOT is_attributed), 0)";
+    coalesce(sum(cost_rest) FILTER (WHERE NOT is_attributed), 0), \
+    sum(list_dollars), sum(list_rest)";
 
 /// A row of `calls` as a sum of one call, column by column as in `SUM_COLUMNS`. What earlier tries may have cost is part
 /// of a call's cost, and always an estimate.
@@ -38,6 +39,10 @@ const ONE_CALL: &str = "1 AS calls, \
     iif(usage_source = 'estimated', cost_nanos, 0) % 1000000000 + earlier_nanos % 1000000000 AS estimated_rest, \
     (pricing = 'unpriced' OR coalesce(earlier_pricing, '') = 'unpriced') AS unpriced_calls, \
     (pricing = 'ceiling' OR coalesce(earlier_pricing, '') = 'ceiling') AS ceiling_calls, \
+    coalesce(list_nanos, cost_nanos) / 1000000000 \
+        + coalesce(earlier_list_nanos, earlier_nanos) / 1000000000 AS list_dollars, \
+    coalesce(list_nanos, cost_nanos) % 1000000000 \
+        + coalesce(earlier_list_nanos, earlier_nanos) % 1000000000 AS list_rest, \
     (team <> '' AND project IS NOT NULL) AS is_attributed";
 
 /// What a dimension is in SQL, over a call or a series. `tag.value` needs the tags joined in, `hour` is that of the call
@@ -82,10 +87,18 @@ impl Conditions {
         conditions
     }
 
-    /// Adds a condition; its one question mark stands for the value.
+    /// Adds a condition; its question mark stands for the value.
     pub(super) fn push(&mut self, part: &str, value: impl ToSql + 'static) {
         self.values.push(Box::new(value));
         self.parts.push(part.replace('?', &format!("?{}", self.values.len())).into());
+    }
+
+    /// Keeps what a listing has after this call.
+    pub(super) fn before(&mut self, started_at: i64, id: [u8; 16]) {
+        let number = self.values.len();
+        self.values.push(Box::new(started_at));
+        self.values.push(Box::new(id));
+        self.parts.push(format!("(started_at, id) < (?{}, ?{})", number + 1, number + 2).into());
     }
 
     fn filter(&mut self, filter: &Filter) {
@@ -102,6 +115,9 @@ impl Conditions {
                 // What is no day or hour matches no call.
                 None => self.parts.push("0".into()),
             },
+            // Written so that an index serves them.
+            (Dimension::Team, Some(team)) if !team.is_empty() => self.push("team = ?", team.clone()),
+            (Dimension::Team, None) => self.parts.push("team = ''".into()),
             (other, None) => self.parts.push(format!("{} IS NULL", expression(other)).into()),
             (other, Some(value)) => self.push(&format!("{} = ?", expression(other)), value.clone()),
         }
@@ -134,7 +150,8 @@ pub(super) fn run(connection: &Connection, query: &ReportQuery) -> rusqlite::Res
         report.rows.truncate(ROWS_MAX);
     }
     report.coarse_until = is_coarse.then(|| Timestamp::from_micros(state.rows_since));
-    report.gone_until = (since < state.rollups_since).then(|| Timestamp::from_micros(state.rollups_since));
+    let is_gone = state.rollups_since > since.max(0);
+    report.gone_until = is_gone.then(|| Timestamp::from_micros(state.rollups_since));
     Ok(report)
 }
 
@@ -326,6 +343,7 @@ fn figures(row: &Row<'_>) -> rusqlite::Result<Figures> {
             images: count(9)?,
         },
         cost: money(10)?,
+        list_cost: money(20)?,
         estimated_calls: count(12)?,
         estimated_cost: money(13)?,
         unpriced_calls: count(15)?,
@@ -354,6 +372,7 @@ fn add(total: &mut Figures, part: &Figures) {
     sum.audio_output_tokens += usage.audio_output_tokens;
     sum.images += usage.images;
     total.cost = total.cost.plus(part.cost);
+    total.list_cost = total.list_cost.plus(part.list_cost);
     total.estimated_calls += part.estimated_calls;
     total.estimated_cost = total.estimated_cost.plus(part.estimated_cost);
     total.unpriced_calls += part.unpriced_calls;

@@ -1,6 +1,6 @@
 //! Sums beside the rows, written in the transaction of whoever adds rows.
 
-use crate::rollup::{self, Batch, Digest, Grain, Line, SERIES_COLUMNS, SUM_COLUMNS, Series, Sums};
+use crate::rollup::{Addend, Batch, DAY_MICROS, Digest, Grain, Line, SERIES_COLUMNS, SUM_COLUMNS, Series, Sums};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use std::collections::HashMap;
 use tg_kernel::record::Record;
@@ -63,9 +63,9 @@ impl Roller {
                 adds.join(", "),
             ),
             series: format!(
-                "INSERT INTO rollup_series (digest, is_attributed, last_day, team, ending, {}) VALUES ({})",
+                "INSERT INTO rollup_series (digest, is_attributed, last_day, team, ending, rates_id, {}) VALUES ({})",
                 SERIES_COLUMNS.join(", "),
-                marks(SERIES_COLUMNS.len() + 5),
+                marks(SERIES_COLUMNS.len() + 6),
             ),
         }
     }
@@ -75,18 +75,13 @@ impl Roller {
         self.ids.clear();
     }
 
-    /// Adds these calls, each with what it adds, to all sums that they belong to.
-    pub(super) fn write<'a>(
-        &mut self,
-        within: &Connection,
-        state: &State,
-        calls: impl Iterator<Item = (&'a Record, Sums)>,
-    ) -> rusqlite::Result<()> {
+    /// Adds to all sums that these calls belong to.
+    pub(super) fn write(&mut self, within: &Connection, state: &State, addends: &[Addend<'_>]) -> rusqlite::Result<()> {
         if self.generation != state.generation || self.ids.len() > REMEMBERED_MAX {
             (self.generation, self.ids) = (state.generation, HashMap::new());
         }
         let mut batch = Batch::default();
-        calls.for_each(|(record, sums)| batch.add(record, &sums));
+        addends.iter().for_each(|addend| batch.add(addend));
         let (lines, cells) = batch.finish();
         let mut spans = Spans::default();
         for ((grain, start, line), sums) in cells {
@@ -110,14 +105,14 @@ impl Roller {
         {
             return Ok(());
         }
-        let day = line.record.started_at.micros().div_euclid(rollup::DAY_MICROS);
+        let day = line.record.started_at.micros().div_euclid(DAY_MICROS);
         let span = spans.at(within, place)?;
         span.is_changed = true;
         let id = if span.cells < place.0.cells_max() {
             span.cells += 1;
             match found {
                 Some(id) => id,
-                None => self.create(within, line.digest, &Series::of(line.record, line.level), day)?,
+                None => self.create(within, line.digest, &line.series(), day)?,
             }
         } else {
             span.is_folded = true;
@@ -158,9 +153,9 @@ impl Roller {
         day: i64,
     ) -> rusqlite::Result<i64> {
         let mut statement = within.prepare_cached(&self.series)?;
-        let mut values: Vec<&dyn ToSql> = Vec::with_capacity(SERIES_COLUMNS.len() + 5);
+        let mut values: Vec<&dyn ToSql> = Vec::with_capacity(SERIES_COLUMNS.len() + 6);
         let (name, ending) = (digest.bytes(), series.ending);
-        values.extend([&name as &dyn ToSql, &series.is_attributed, &day, &series.team, &ending]);
+        values.extend([&name as &dyn ToSql, &series.is_attributed, &day, &series.team, &ending, &series.rates_id]);
         values.extend(series.values.iter().map(|value| value as &dyn ToSql));
         let id = statement.insert(values.as_slice())?;
         self.ids.insert(digest, id);

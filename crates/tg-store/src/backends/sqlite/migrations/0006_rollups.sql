@@ -20,6 +20,7 @@ CREATE TABLE rollup_series (
   session TEXT,
   tier TEXT,
   price TEXT,
+  rates_id INTEGER,                  -- the unit prices, in rate_sheets
   tags TEXT                          -- JSON list
 ) STRICT;
 
@@ -40,6 +41,8 @@ CREATE TABLE rollups (
   images INTEGER NOT NULL,
   cost_dollars INTEGER NOT NULL,     -- with what earlier tries may have cost
   cost_rest INTEGER NOT NULL,
+  list_dollars INTEGER NOT NULL,     -- the same at list price
+  list_rest INTEGER NOT NULL,
   estimated_calls INTEGER NOT NULL,
   estimated_dollars INTEGER NOT NULL,
   estimated_rest INTEGER NOT NULL,
