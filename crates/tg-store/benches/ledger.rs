@@ -198,8 +198,14 @@ fn listings(store: &Store) {
     list("first 100 calls of an early day", CallFilter { since: early.0, until: early.1, ..CallFilter::default() });
     let both = CallFilter { since: early.0, until: early.1, filters: team, ..CallFilter::default() };
     list("first 100 calls of a team on an early day", both);
-    list("calls of a team that has none", CallFilter { filters: of(Dimension::Team, "nobody"), ..CallFilter::default() });
-    list("first 100 calls of a key", CallFilter { filters: of(Dimension::Key, "Kq3x9ZbV0042"), ..CallFilter::default() });
+    list(
+        "calls of a team that has none",
+        CallFilter { filters: of(Dimension::Team, "nobody"), ..CallFilter::default() },
+    );
+    list(
+        "first 100 calls of a key",
+        CallFilter { filters: of(Dimension::Key, "Kq3x9ZbV0042"), ..CallFilter::default() },
+    );
 }
 
 /// Deletes ten days, and sums the rest anew as after a migration, a tenth of it.

@@ -181,6 +181,29 @@ impl Figures {
         share(self.estimated_cost, self.cost)
     }
 
+    /// Adds the figures of other calls.
+    pub fn add(&mut self, part: &Self) {
+        self.calls += part.calls;
+        let (sum, usage) = (&mut self.usage, &part.usage);
+        sum.input_tokens += usage.input_tokens;
+        sum.cache_read_tokens += usage.cache_read_tokens;
+        sum.cache_write_5m_tokens += usage.cache_write_5m_tokens;
+        sum.cache_write_1h_tokens += usage.cache_write_1h_tokens;
+        sum.output_tokens += usage.output_tokens;
+        sum.reasoning_tokens += usage.reasoning_tokens;
+        sum.audio_input_tokens += usage.audio_input_tokens;
+        sum.audio_output_tokens += usage.audio_output_tokens;
+        sum.images += usage.images;
+        self.cost = self.cost.plus(part.cost);
+        self.list_cost = self.list_cost.plus(part.list_cost);
+        self.estimated_calls += part.estimated_calls;
+        self.estimated_cost = self.estimated_cost.plus(part.estimated_cost);
+        self.unpriced_calls += part.unpriced_calls;
+        self.ceiling_calls += part.ceiling_calls;
+        self.unattributed_calls += part.unattributed_calls;
+        self.unattributed_cost = self.unattributed_cost.plus(part.unattributed_cost);
+    }
+
     /// The part of the cost that is booked to no team or to no project: 0 to 1.
     #[must_use]
     pub fn unattributed_share(&self) -> f64 {

@@ -17,7 +17,9 @@ pub use directory::{Directory, DirectoryError, Grant, KeyRefusal};
 pub use error::StoreError;
 pub use journal::{Found, Journal, JournalError, OpenEntry, Recovered, Tally, Ticket, WorkerJournal};
 pub use key::{IssuedKey, KeyKind, KeyRecord, NewKey};
-pub use ledger::{CallFilter, Dimension, Figures, Filter, Ledger, LedgerSize, LedgerWriter, Report, ReportQuery, ReportRow};
+pub use ledger::{
+    CallFilter, Dimension, Figures, Filter, Ledger, LedgerSize, LedgerWriter, Report, ReportQuery, ReportRow,
+};
 pub use seal::{BadSecretsKey, SecretsKey};
 pub use store::Store;
 pub use team::{

@@ -228,7 +228,7 @@ impl<'a> Batch<'a> {
 }
 
 /// Adds to sums; they stop at their bounds.
-fn add(sums: &mut Sums, part: &Sums) {
+pub(crate) fn add(sums: &mut Sums, part: &Sums) {
     for (sum, part) in sums.iter_mut().zip(part) {
         *sum = sum.saturating_add(*part);
     }

@@ -1,5 +1,6 @@
 //! Rows of calls: one connection appends, others read.
 
+use super::conditions::Conditions;
 use super::rollup::{Roller, State};
 use super::sheets::Sheets;
 use super::{Database, Place, report, row, upkeep};
@@ -9,6 +10,9 @@ use crate::rollup::Addend;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params_from_iter};
 use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
+
+/// Pages that the appending connection may keep in memory: those of the current day's sums.
+const CACHE_KIB: i64 = 8 * 1024;
 
 /// The connection that appends.
 #[derive(Debug)]
@@ -23,6 +27,8 @@ pub(crate) struct CallWriter {
 impl CallWriter {
     pub(crate) fn open(database: &Database) -> Result<Self, StoreError> {
         let (connection, place) = (database.writer()?, database.place.clone());
+        let cached = connection.pragma_update(None, "cache_size", -CACHE_KIB);
+        cached.map_err(|e| place.error(e))?;
         Ok(Self { connection, place, insert: row::insert(), sheets: Sheets::default(), roller: Roller::new() })
     }
 
@@ -102,12 +108,8 @@ fn list(connection: &Connection, filter: &CallFilter, limit: usize) -> rusqlite:
 }
 
 /// The statement of a listing, in the order of the indexes by time and by team: a page is read, not sorted.
-fn listing(
-    connection: &Connection,
-    filter: &CallFilter,
-    limit: usize,
-) -> rusqlite::Result<(String, report::Conditions)> {
-    let mut conditions = report::Conditions::of(filter.since, filter.until, &filter.filters);
+fn listing(connection: &Connection, filter: &CallFilter, limit: usize) -> rusqlite::Result<(String, Conditions)> {
+    let mut conditions = Conditions::of(filter.since, filter.until, &filter.filters);
     if let Some(before) = filter.before {
         let sql = "SELECT started_at FROM calls WHERE id = ?";
         let found = connection.prepare_cached(sql)?.query_row([before.as_bytes()], |row| row.get(0)).optional()?;

@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file for the directory and the ledger.
 
+mod conditions;
 mod directory;
 mod ledger;
 mod migrate;
@@ -7,6 +8,7 @@ mod report;
 mod rollup;
 mod row;
 mod sheets;
+mod tally;
 mod upkeep;
 
 pub(crate) use directory::DirectoryTables;

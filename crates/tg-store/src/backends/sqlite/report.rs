@@ -1,136 +1,39 @@
-//! Reports over calls, computed by the engine.
+//! Reports: from which sums and rows they come, and the engine's own way to compute them.
 
+use super::conditions::{Conditions, expression, span};
 use super::rollup::State;
-use crate::ledger::{Dimension, Figures, Filter, ROWS_MAX, Report, ReportQuery, ReportRow};
-use crate::rollup::{DAY_MICROS, Grain, HOUR_MICROS, Known, Level, Plan, SUM_COLUMNS, Wanted};
-use rusqlite::{Connection, Row, ToSql, params_from_iter};
-use std::borrow::Cow;
+use super::tally::{TOTAL_COUNT, Tally, Total, figures, label};
+use crate::ledger::{Dimension, Filter, ROWS_MAX, Report, ReportQuery, ReportRow};
+use crate::rollup::{Grain, HOUR_MICROS, Known, Level, Plan, SUM_COLUMNS, Wanted};
+use rusqlite::{Connection, Row, params_from_iter};
 use std::collections::BTreeSet;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::record::Ending;
-use tg_kernel::units::Money;
-use tg_kernel::usage::Usage;
 
-/// How many columns `SUMS` has.
-const SUM_COUNT: usize = 22;
+/// What is summed of `part`, in the order of [`Total`].
+fn sums() -> String {
+    let sums: Vec<String> = SUM_COLUMNS.iter().map(|column| format!("sum({column})")).collect();
+    let apart = |column| format!("coalesce(sum({column}) FILTER (WHERE NOT is_attributed), 0)");
+    format!("{}, {}", sums.join(", "), ["calls", "cost_dollars", "cost_rest"].map(apart).join(", "))
+}
 
-/// The sums of [`Figures`], in the order in which `figures` reads them, over the columns of `part`: calls and sums of
-/// calls alike. Money is summed as whole dollars and rest: the engine's sum fails beyond 64 bits, and a failing report is
-/// worse than a saturated one.
-const SUMS: &str = "sum(calls), \
-    sum(input_tokens), sum(cache_read_tokens), sum(cache_write_5m_tokens), sum(cache_write_1h_tokens), \
-    sum(output_tokens), sum(reasoning_tokens), sum(audio_input_tokens), sum(audio_output_tokens), sum(images), \
-    sum(cost_dollars), sum(cost_rest), sum(estimated_calls), sum(estimated_dollars), sum(estimated_rest), \
-    sum(unpriced_calls), sum(ceiling_calls), \
-    coalesce(sum(calls) FILTER (WHERE NOT is_attributed), 0), \
-    coalesce(sum(cost_dollars) FILTER (WHERE NOT is_attributed), 0), \
-    coalesce(sum(cost_rest) FILTER (WHERE NOT is_attributed), 0), \
-    sum(list_dollars), sum(list_rest)";
-
-/// A row of `calls` as a sum of one call, column by column as in `SUM_COLUMNS`. What earlier tries may have cost is part
-/// of a call's cost, and always an estimate.
+/// A row of `calls` as sums of one call, in the order of [`SUM_COLUMNS`]. What earlier tries may have cost is part of a
+/// call's cost, and always an estimate.
 const ONE_CALL: &str = "1 AS calls, \
     input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, \
     output_tokens, reasoning_tokens, audio_input_tokens, audio_output_tokens, images, \
     cost_nanos / 1000000000 + earlier_nanos / 1000000000 AS cost_dollars, \
     cost_nanos % 1000000000 + earlier_nanos % 1000000000 AS cost_rest, \
+    coalesce(list_nanos, cost_nanos) / 1000000000 \
+        + coalesce(earlier_list_nanos, earlier_nanos) / 1000000000 AS list_dollars, \
+    coalesce(list_nanos, cost_nanos) % 1000000000 \
+        + coalesce(earlier_list_nanos, earlier_nanos) % 1000000000 AS list_rest, \
     (usage_source = 'estimated' OR earlier_pricing IS NOT NULL) AS estimated_calls, \
     iif(usage_source = 'estimated', cost_nanos, 0) / 1000000000 + earlier_nanos / 1000000000 AS estimated_dollars, \
     iif(usage_source = 'estimated', cost_nanos, 0) % 1000000000 + earlier_nanos % 1000000000 AS estimated_rest, \
     (pricing = 'unpriced' OR coalesce(earlier_pricing, '') = 'unpriced') AS unpriced_calls, \
     (pricing = 'ceiling' OR coalesce(earlier_pricing, '') = 'ceiling') AS ceiling_calls, \
-    coalesce(list_nanos, cost_nanos) / 1000000000 \
-        + coalesce(earlier_list_nanos, earlier_nanos) / 1000000000 AS list_dollars, \
-    coalesce(list_nanos, cost_nanos) % 1000000000 \
-        + coalesce(earlier_list_nanos, earlier_nanos) % 1000000000 AS list_rest, \
     (team <> '' AND project IS NOT NULL) AS is_attributed";
-
-/// What a dimension is in SQL, over a call or a series. `tag.value` needs the tags joined in, `hour` is that of the call
-/// or sum.
-const fn expression(dimension: Dimension) -> &'static str {
-    match dimension {
-        Dimension::Team => "nullif(team, '')",
-        Dimension::Project => "project",
-        Dimension::Environment => "environment",
-        Dimension::Model => "coalesce(model, asked_model)",
-        Dimension::Profile => "profile",
-        Dimension::Key => "nullif(key_id, '')",
-        Dimension::Provider => "provider",
-        Dimension::AwsSession => "session",
-        Dimension::Dialect => "dialect",
-        Dimension::Ending => "ending",
-        Dimension::Tag => "tag.value",
-        Dimension::Day => "hour / 24",
-        Dimension::Hour => "hour",
-    }
-}
-
-/// The part of a statement after `WHERE`, with its values. They are numbered, so that it may stand there twice.
-#[derive(Default)]
-pub(super) struct Conditions {
-    parts: Vec<Cow<'static, str>>,
-    values: Vec<Box<dyn ToSql>>,
-}
-
-impl Conditions {
-    pub(super) fn of(since: Option<Timestamp>, until: Option<Timestamp>, filters: &[Filter]) -> Self {
-        let mut conditions = Self::default();
-        if let Some(since) = since {
-            conditions.push("started_at >= ?", since.micros());
-        }
-        if let Some(until) = until {
-            conditions.push("started_at < ?", until.micros());
-        }
-        for filter in filters {
-            conditions.filter(filter);
-        }
-        conditions
-    }
-
-    /// Adds a condition; its question mark stands for the value.
-    pub(super) fn push(&mut self, part: &str, value: impl ToSql + 'static) {
-        self.values.push(Box::new(value));
-        self.parts.push(part.replace('?', &format!("?{}", self.values.len())).into());
-    }
-
-    /// Keeps what a listing has after this call.
-    pub(super) fn before(&mut self, started_at: i64, id: [u8; 16]) {
-        let number = self.values.len();
-        self.values.push(Box::new(started_at));
-        self.values.push(Box::new(id));
-        self.parts.push(format!("(started_at, id) < (?{}, ?{})", number + 1, number + 2).into());
-    }
-
-    fn filter(&mut self, filter: &Filter) {
-        match (filter.dimension, &filter.value) {
-            (Dimension::Tag, None) => self.parts.push("tags IS NULL".into()),
-            (Dimension::Tag, Some(tag)) => {
-                self.push("EXISTS (SELECT 1 FROM json_each(tags) AS wanted WHERE wanted.value = ?)", tag.clone())
-            }
-            (Dimension::Day | Dimension::Hour, _) => match span(filter).flatten() {
-                Some((from, to)) => {
-                    self.push("started_at >= ?", from);
-                    self.push("started_at < ?", to);
-                }
-                // What is no day or hour matches no call.
-                None => self.parts.push("0".into()),
-            },
-            // Written so that an index serves them.
-            (Dimension::Team, Some(team)) if !team.is_empty() => self.push("team = ?", team.clone()),
-            (Dimension::Team, None) => self.parts.push("team = ''".into()),
-            (other, None) => self.parts.push(format!("{} IS NULL", expression(other)).into()),
-            (other, Some(value)) => self.push(&format!("{} = ?", expression(other)), value.clone()),
-        }
-    }
-
-    pub(super) fn sql(&self) -> String {
-        if self.parts.is_empty() { String::new() } else { format!(" WHERE {}", self.parts.join(" AND ")) }
-    }
-
-    pub(super) fn values(&self) -> impl Iterator<Item = &dyn ToSql> {
-        self.values.iter().map(|v| &**v)
-    }
-}
 
 /// The report that the query asks for. Run it within a transaction, so that its statements speak of the same calls.
 pub(super) fn run(connection: &Connection, query: &ReportQuery) -> rusqlite::Result<Report> {
@@ -138,12 +41,16 @@ pub(super) fn run(connection: &Connection, query: &ReportQuery) -> rusqlite::Res
     let Some((since, until)) = period(query) else { return Ok(report) };
     let state = State::read(connection)?;
     let known = Known { rolled_since: state.rolled_since, rows_since: state.rows_since, folded: folded(connection)? };
-    let source = |by| Source::of(query, by, (since, until), &known);
-    let totals = source(&[]);
-    totals.totals(connection, &mut report)?;
-    let mut is_coarse = totals.plan.is_coarse;
+    let endings = Source::of(query, &[Dimension::Ending], (since, until), &known);
+    for row in endings.groups(connection)? {
+        let ending = row.group.first().and_then(Option::as_deref).and_then(Ending::parse);
+        report.endings.extend(ending.map(|ending| (ending, row.figures.calls)));
+        report.totals.add(&row.figures);
+    }
+    report.endings.sort_unstable();
+    let mut is_coarse = endings.plan.is_coarse;
     if !query.by.is_empty() {
-        let groups = source(&query.by);
+        let groups = Source::of(query, &query.by, (since, until), &known);
         is_coarse |= groups.plan.is_coarse;
         report.rows = groups.groups(connection)?;
         report.cut = report.rows.len() > ROWS_MAX;
@@ -168,17 +75,6 @@ fn period(query: &ReportQuery) -> Option<(i64, i64)> {
     (since < until).then_some((since, until))
 }
 
-/// The day or the hour that a filter names, if it is one on time: what is not one is no span.
-fn span(filter: &Filter) -> Option<Option<(i64, i64)>> {
-    let (rest, micros) = match filter.dimension {
-        Dimension::Day => ("T00:00:00Z", DAY_MICROS),
-        Dimension::Hour => (":00:00Z", HOUR_MICROS),
-        _ => return None,
-    };
-    let start = filter.value.as_deref().and_then(|value| Timestamp::parse(&format!("{value}{rest}")));
-    Some(start.map(|start| (start.micros(), start.micros().saturating_add(micros))))
-}
-
 /// The hours and days in which some calls are known by team and ending alone.
 fn folded(connection: &Connection) -> rusqlite::Result<BTreeSet<(Grain, i64)>> {
     let mut statement = connection.prepare_cached("SELECT grain, start FROM rollup_spans WHERE is_folded = 1")?;
@@ -186,11 +82,18 @@ fn folded(connection: &Connection) -> rusqlite::Result<BTreeSet<(Grain, i64)>> {
     rows.filter_map(|row| row.map(|(grain, start)| grain.map(|grain| (grain, start))).transpose()).collect()
 }
 
-/// What one statement sums: `part`, which is calls and sums of calls, each call once.
-struct Source<'a> {
-    by: &'a [Dimension],
-    conditions: Conditions,
-    plan: Plan,
+/// What one table of a report sums: calls and sums of calls, each call once.
+pub(super) struct Source<'a> {
+    pub(super) by: &'a [Dimension],
+    pub(super) conditions: Conditions,
+    pub(super) plan: Plan,
+}
+
+/// Which halves of its source a statement reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Half {
+    Rows,
+    Both,
 }
 
 impl<'a> Source<'a> {
@@ -211,79 +114,71 @@ impl<'a> Source<'a> {
         Self { by, conditions, plan: Plan::of(wanted, known) }
     }
 
-    /// The statement's beginning, which says what `part` is.
-    fn part(&self) -> String {
-        let needs = |wanted: &[Dimension]| self.by.iter().any(|by| wanted.contains(by));
-        let mut columns = String::from("ending");
-        for (number, dimension) in self.by.iter().enumerate() {
-            match dimension {
-                Dimension::Tag | Dimension::Day | Dimension::Hour => {}
-                other => columns.push_str(&format!(", {} AS by_{number}", expression(*other))),
+    /// The groups in their order, and one more than fits if there are more.
+    fn groups(&self, connection: &Connection) -> rusqlite::Result<Vec<ReportRow>> {
+        match self.tally(connection)? {
+            Some(tally) => Ok(tally.finish(self.by, ROWS_MAX + 1)),
+            None => self.by_engine(connection),
+        }
+    }
+
+    /// Sums in memory, which takes a third of the engine's time; `None` where there are too many groups for that.
+    fn tally(&self, connection: &Connection) -> rusqlite::Result<Option<Tally>> {
+        let mut tally = Tally::default();
+        if !tally.add_cells(connection, self)? {
+            return Ok(None);
+        }
+        if !self.plan.rows.is_empty() {
+            let sql = self.groups_sql(Half::Rows);
+            let mut statement = connection.prepare(&sql)?;
+            let mut rows = statement.query(params_from_iter(self.conditions.values()))?;
+            while let Some(row) = rows.next()? {
+                if !tally.add(self.labels(row)?, &total(row)?) {
+                    return Ok(None);
+                }
             }
         }
-        if needs(&[Dimension::Tag]) {
-            columns.push_str(", tags");
-        }
-        let timed = needs(&[Dimension::Day, Dimension::Hour]);
-        let hour = |sql: &'static str| if timed { sql } else { "" };
-        let plan = &self.plan;
-        let cells = plan.cells.iter().map(|(grain, from, to)| {
-            format!("({}, {from}, {to}, {})", grain.number(), grain.micros() / HOUR_MICROS)
-        });
-        let rows = plan.rows.iter().map(|(from, to)| format!("({from}, {to})"));
-        let mut parts = Vec::new();
-        let mut tables = Vec::new();
-        if !plan.cells.is_empty() {
-            tables.push(values("cell_spans (grain, since, until, hours)", cells));
-            parts.push(format!(
-                "SELECT {columns}{}, {}, is_attributed FROM cell_spans CROSS JOIN rollups ON \
-                 rollups.grain = cell_spans.grain AND rollups.start >= cell_spans.since \
-                 AND rollups.start < cell_spans.until \
-                 CROSS JOIN rollup_series ON rollup_series.id = rollups.series{}",
-                hour(", start * hours AS hour"),
-                SUM_COLUMNS.join(", "),
-                self.conditions.sql(),
-            ));
-        }
-        if !plan.rows.is_empty() {
-            tables.push(values("row_spans (since, until)", rows));
-            parts.push(format!(
-                "SELECT {columns}{}, {ONE_CALL} FROM row_spans CROSS JOIN calls ON \
-                 started_at >= row_spans.since AND started_at < row_spans.until{}",
-                hour(", started_at / 3600000000 AS hour"),
-                self.conditions.sql(),
-            ));
-        }
-        format!("WITH {}, part AS ({}) ", tables.join(", "), parts.join(" UNION ALL "))
+        Ok(Some(tally))
     }
 
-    /// Reads the totals, and how the calls ended.
-    fn totals(&self, connection: &Connection, report: &mut Report) -> rusqlite::Result<()> {
-        let sql = format!("{}SELECT {SUMS}, ending FROM part GROUP BY ending", self.part());
+    /// Lets the engine sum and sort everything, on the disk if need be.
+    pub(super) fn by_engine(&self, connection: &Connection) -> rusqlite::Result<Vec<ReportRow>> {
+        if self.plan.cells.is_empty() && self.plan.rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut sql = self.groups_sql(Half::Both);
+        if !matches!(self.by.first(), Some(Dimension::Day | Dimension::Hour)) {
+            sql.push_str(
+                " ORDER BY sum(cost_dollars) + sum(cost_rest) / 1000000000 DESC, sum(cost_rest) % 1000000000 DESC, ",
+            );
+        } else {
+            sql.push_str(" ORDER BY ");
+        }
+        sql.push_str(&format!("{} LIMIT {}", self.positions(), ROWS_MAX + 1));
         let mut statement = connection.prepare(&sql)?;
-        let mut rows = statement.query(params_from_iter(self.conditions.values()))?;
-        while let Some(row) = rows.next()? {
-            let sums = figures(row)?;
-            let ending = row.get_ref(SUM_COUNT)?.as_str()?;
-            report.endings.extend(Ending::parse(ending).map(|e| (e, sums.calls)));
-            add(&mut report.totals, &sums);
-        }
-        report.endings.sort_unstable();
-        Ok(())
-    }
-
-    /// The rows, and one more than fits if there are more.
-    fn groups(&self, connection: &Connection) -> rusqlite::Result<Vec<ReportRow>> {
-        let mut statement = connection.prepare(&self.groups_sql())?;
         let rows = statement.query_map(params_from_iter(self.conditions.values()), |row| {
-            let group = self.by.iter().enumerate().map(|(i, by)| label(row, SUM_COUNT + i, *by));
-            Ok(ReportRow { group: group.collect::<rusqlite::Result<_>>()?, figures: figures(row)? })
+            Ok(ReportRow { group: self.labels(row)?, figures: figures(&total(row)?) })
         })?;
         rows.collect()
     }
 
-    fn groups_sql(&self) -> String {
-        let mut sql = format!("{}SELECT {SUMS}", self.part());
+    /// The group of a row.
+    fn labels(&self, row: &Row<'_>) -> rusqlite::Result<Vec<Option<String>>> {
+        let labels = self.by.iter().enumerate().map(|(number, by)| match by {
+            Dimension::Day | Dimension::Hour => Ok(Some(label(*by, row.get(TOTAL_COUNT + number)?))),
+            _ => row.get(TOTAL_COUNT + number),
+        });
+        labels.collect()
+    }
+
+    /// The columns of the groups, as `GROUP BY` and `ORDER BY` name them.
+    fn positions(&self) -> String {
+        let positions: Vec<String> = (1..=self.by.len()).map(|number| (TOTAL_COUNT + number).to_string()).collect();
+        positions.join(", ")
+    }
+
+    fn groups_sql(&self, half: Half) -> String {
+        let mut sql = format!("{}SELECT {}", self.part(half), sums());
         for (number, dimension) in self.by.iter().enumerate() {
             match dimension {
                 Dimension::Tag | Dimension::Day | Dimension::Hour => {
@@ -296,16 +191,53 @@ impl<'a> Source<'a> {
         if self.by.contains(&Dimension::Tag) {
             sql.push_str(" LEFT JOIN json_each(part.tags) AS tag");
         }
-        let positions: Vec<String> = (0..self.by.len()).map(|i| (SUM_COUNT + 1 + i).to_string()).collect();
-        let positions = positions.join(", ");
-        let by_time = matches!(self.by.first(), Some(Dimension::Day | Dimension::Hour));
-        let dearest = if by_time {
-            ""
-        } else {
-            "sum(cost_dollars) + sum(cost_rest) / 1000000000 DESC, sum(cost_rest) % 1000000000 DESC, "
-        };
-        sql.push_str(&format!(" GROUP BY {positions} ORDER BY {dearest}{positions} LIMIT {}", ROWS_MAX + 1));
+        sql.push_str(&format!(" GROUP BY {}", self.positions()));
         sql
+    }
+
+    /// The statement's beginning, which says what `part` is.
+    fn part(&self, half: Half) -> String {
+        let plan = &self.plan;
+        let (mut tables, mut parts) = (Vec::new(), Vec::new());
+        if half == Half::Both && !plan.cells.is_empty() {
+            let cells = plan.cells.iter().map(|(grain, from, to)| {
+                format!("({}, {from}, {to}, {})", grain.number(), grain.micros() / HOUR_MICROS)
+            });
+            tables.push(values("cell_spans (grain, since, until, hours)", cells));
+            parts.push(format!(
+                "SELECT {}, {}, is_attributed FROM cell_spans CROSS JOIN rollups ON \
+                 rollups.grain = cell_spans.grain AND rollups.start >= cell_spans.since \
+                 AND rollups.start < cell_spans.until \
+                 CROSS JOIN rollup_series ON rollup_series.id = rollups.series{}",
+                self.columns("start * hours"),
+                SUM_COLUMNS.join(", "),
+                self.conditions.sql(),
+            ));
+        }
+        if !plan.rows.is_empty() {
+            let rows = plan.rows.iter().map(|(from, to)| format!("({from}, {to})"));
+            tables.push(values("row_spans (since, until)", rows));
+            parts.push(format!(
+                "SELECT {}, {ONE_CALL} FROM row_spans CROSS JOIN calls ON \
+                 started_at >= row_spans.since AND started_at < row_spans.until{}",
+                self.columns("started_at / 3600000000"),
+                self.conditions.sql(),
+            ));
+        }
+        format!("WITH {}, part AS ({}) ", tables.join(", "), parts.join(" UNION ALL "))
+    }
+
+    /// What the groups need of a call or a series; `hour` says when that was.
+    fn columns(&self, hour: &str) -> String {
+        let mut columns = vec![format!("{hour} AS hour")];
+        for (number, dimension) in self.by.iter().enumerate() {
+            match dimension {
+                Dimension::Tag => columns.push("tags".to_owned()),
+                Dimension::Day | Dimension::Hour => {}
+                other => columns.push(format!("{} AS by_{number}", expression(*other))),
+            }
+        }
+        columns.join(", ")
     }
 }
 
@@ -314,69 +246,10 @@ fn values(head: &str, rows: impl Iterator<Item = String>) -> String {
     format!("{head} AS (VALUES {})", rows.collect::<Vec<_>>().join(", "))
 }
 
-fn label(row: &Row<'_>, column: usize, dimension: Dimension) -> rusqlite::Result<Option<String>> {
-    let (micros, length) = match dimension {
-        Dimension::Day => (DAY_MICROS, "2026-11-24".len()),
-        Dimension::Hour => (HOUR_MICROS, "2026-11-24T03".len()),
-        _ => return row.get(column),
-    };
-    let start = Timestamp::from_micros(row.get::<_, i64>(column)?.saturating_mul(micros));
-    let mut text = start.to_string();
-    text.truncate(length);
-    Ok(Some(text))
-}
-
-fn figures(row: &Row<'_>) -> rusqlite::Result<Figures> {
-    let count = |column: usize| -> rusqlite::Result<u64> { Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0)) };
-    let money = |column: usize| -> rusqlite::Result<Money> { Ok(join(row.get(column)?, row.get(column + 1)?)) };
-    Ok(Figures {
-        calls: count(0)?,
-        usage: Usage {
-            input_tokens: count(1)?,
-            cache_read_tokens: count(2)?,
-            cache_write_5m_tokens: count(3)?,
-            cache_write_1h_tokens: count(4)?,
-            output_tokens: count(5)?,
-            reasoning_tokens: count(6)?,
-            audio_input_tokens: count(7)?,
-            audio_output_tokens: count(8)?,
-            images: count(9)?,
-        },
-        cost: money(10)?,
-        list_cost: money(20)?,
-        estimated_calls: count(12)?,
-        estimated_cost: money(13)?,
-        unpriced_calls: count(15)?,
-        ceiling_calls: count(16)?,
-        unattributed_calls: count(17)?,
-        unattributed_cost: money(18)?,
-    })
-}
-
-/// Money from whole dollars and the rest in nano-dollars.
-fn join(dollars: i64, rest: i64) -> Money {
-    let nanos = i128::from(dollars) * 1_000_000_000 + i128::from(rest);
-    Money::from_nanos(i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX }))
-}
-
-fn add(total: &mut Figures, part: &Figures) {
-    total.calls += part.calls;
-    let (sum, usage) = (&mut total.usage, &part.usage);
-    sum.input_tokens += usage.input_tokens;
-    sum.cache_read_tokens += usage.cache_read_tokens;
-    sum.cache_write_5m_tokens += usage.cache_write_5m_tokens;
-    sum.cache_write_1h_tokens += usage.cache_write_1h_tokens;
-    sum.output_tokens += usage.output_tokens;
-    sum.reasoning_tokens += usage.reasoning_tokens;
-    sum.audio_input_tokens += usage.audio_input_tokens;
-    sum.audio_output_tokens += usage.audio_output_tokens;
-    sum.images += usage.images;
-    total.cost = total.cost.plus(part.cost);
-    total.list_cost = total.list_cost.plus(part.list_cost);
-    total.estimated_calls += part.estimated_calls;
-    total.estimated_cost = total.estimated_cost.plus(part.estimated_cost);
-    total.unpriced_calls += part.unpriced_calls;
-    total.ceiling_calls += part.ceiling_calls;
-    total.unattributed_calls += part.unattributed_calls;
-    total.unattributed_cost = total.unattributed_cost.plus(part.unattributed_cost);
+fn total(row: &Row<'_>) -> rusqlite::Result<Total> {
+    let mut total = [0; TOTAL_COUNT];
+    for (column, sum) in total.iter_mut().enumerate() {
+        *sum = row.get(column)?;
+    }
+    Ok(total)
 }

@@ -1,15 +1,18 @@
 //! Sums beside the rows, written in the transaction of whoever adds rows.
 
-use crate::rollup::{Addend, Batch, DAY_MICROS, Digest, Grain, Line, SERIES_COLUMNS, SUM_COLUMNS, Series, Sums};
+use crate::rollup::{Addend, Batch, DAY_MICROS, Digest, Grain, Line, SERIES_COLUMNS, SUM_COLUMNS, Series, Sums, add};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet, hash_map};
 use tg_kernel::record::Record;
 
 /// Most series whose ids are remembered. Beyond it they are looked up again: about 4 MB.
 const REMEMBERED_MAX: usize = 65_536;
 
+/// Most sums that are remembered to be there: about 4 MB.
+const CELLS_MAX: usize = 131_072;
+
 /// Where a count stops, so that no sum leaves the engine's 64 bits, whatever a provider reports.
-const CELL_MAX: i64 = 1 << 62;
+const SUM_MAX: i64 = 1 << 62;
 
 /// What the store says about its sums.
 #[derive(Clone, Copy, Debug)]
@@ -37,31 +40,34 @@ impl State {
     }
 }
 
-/// Writes sums, and remembers which series are there. Whatever it remembers is void when a transaction fails.
+/// A sum's place in the store, but for the series.
+type Place = (Grain, i64);
+
+/// Writes sums, and remembers which series and sums are there. What it remembers is void when a transaction fails.
 #[derive(Debug)]
 pub(super) struct Roller {
     ids: HashMap<Digest, i64>,
+    cells: HashSet<(Place, i64)>,
     generation: i64,
+    insert: String,
     update: String,
-    upsert: String,
     series: String,
 }
 
 impl Roller {
     pub(super) fn new() -> Self {
         let marks = |count: usize| vec!["?"; count].join(", ");
-        let sets = SUM_COLUMNS.map(|column| format!("{column} = min({column}, {CELL_MAX}) + ?"));
-        let adds = SUM_COLUMNS.map(|column| format!("{column} = min(rollups.{column}, {CELL_MAX}) + excluded.{column}"));
+        let sets = SUM_COLUMNS.map(|column| format!("{column} = min({column}, {SUM_MAX}) + ?"));
         Self {
             ids: HashMap::new(),
+            cells: HashSet::new(),
             generation: 0,
-            update: format!("UPDATE rollups SET {} WHERE grain = ? AND start = ? AND series = ?", sets.join(", ")),
-            upsert: format!(
-                "INSERT INTO rollups ({}, grain, start, series) VALUES ({}) ON CONFLICT DO UPDATE SET {}",
+            insert: format!(
+                "INSERT OR IGNORE INTO rollups ({}, grain, start, series) VALUES ({})",
                 SUM_COLUMNS.join(", "),
                 marks(SUM_COLUMNS.len() + 3),
-                adds.join(", "),
             ),
+            update: format!("UPDATE rollups SET {} WHERE grain = ? AND start = ? AND series = ?", sets.join(", ")),
             series: format!(
                 "INSERT INTO rollup_series (digest, is_attributed, last_day, team, ending, rates_id, {}) VALUES ({})",
                 SERIES_COLUMNS.join(", "),
@@ -73,63 +79,93 @@ impl Roller {
     /// Forgets what a failed transaction may have taken back.
     pub(super) fn forget(&mut self) {
         self.ids.clear();
+        self.cells.clear();
     }
 
     /// Adds to all sums that these calls belong to.
     pub(super) fn write(&mut self, within: &Connection, state: &State, addends: &[Addend<'_>]) -> rusqlite::Result<()> {
-        if self.generation != state.generation || self.ids.len() > REMEMBERED_MAX {
-            (self.generation, self.ids) = (state.generation, HashMap::new());
+        if self.generation != state.generation || self.ids.len() > REMEMBERED_MAX || self.cells.len() > CELLS_MAX {
+            self.forget();
+            self.generation = state.generation;
         }
         let mut batch = Batch::default();
         addends.iter().for_each(|addend| batch.add(addend));
         let (lines, cells) = batch.finish();
         let mut spans = Spans::default();
+        let mut folded: BTreeMap<(Place, i64), Sums> = BTreeMap::new();
         for ((grain, start, line), sums) in cells {
             let Some(line) = lines.get(line) else { continue };
-            self.cell(within, &mut spans, (grain, start), line, &sums)?;
+            if !self.cell(within, &mut spans, (grain, start), line, &sums)? {
+                let id = self.folded(within, line.record)?;
+                add(folded.entry(((grain, start), id)).or_insert([0; SUM_COLUMNS.len()]), &sums);
+            }
+        }
+        for ((place, id), sums) in folded {
+            self.put(within, place, id, &sums)?;
         }
         spans.write(within)
     }
 
+    /// Adds to one sum. False when it is not there and there are too many others.
     fn cell(
         &mut self,
         within: &Connection,
         spans: &mut Spans,
-        place: (Grain, i64),
+        place: Place,
         line: &Line<'_>,
         sums: &Sums,
-    ) -> rusqlite::Result<()> {
+    ) -> rusqlite::Result<bool> {
         let found = self.find(within, line.digest)?;
-        if let Some(id) = found
+        if let Some(id) = found.filter(|id| self.cells.contains(&(place, *id)))
             && execute(within, &self.update, sums, place, id)? > 0
         {
-            return Ok(());
+            return Ok(true);
         }
-        let day = line.record.started_at.micros().div_euclid(DAY_MICROS);
         let span = spans.at(within, place)?;
-        span.is_changed = true;
-        let id = if span.cells < place.0.cells_max() {
-            span.cells += 1;
-            match found {
-                Some(id) => id,
-                None => self.create(within, line.digest, &line.series(), day)?,
+        if span.cells >= place.0.cells_max() {
+            if let Some(id) = found
+                && execute(within, &self.update, sums, place, id)? > 0
+            {
+                self.cells.insert((place, id));
+                return Ok(true);
             }
-        } else {
-            span.is_folded = true;
-            self.folded(within, line.record, day)?
+            (span.is_folded, span.is_changed) = (true, true);
+            return Ok(false);
+        }
+        let id = match found {
+            Some(id) => id,
+            None => self.create(within, line.digest, &line.series(), day(line.record))?,
         };
-        execute(within, &self.upsert, sums, place, id)?;
-        let seen = "UPDATE rollup_series SET last_day = ? WHERE id = ? AND last_day < ?";
-        within.prepare_cached(seen)?.execute(params![day, id, day]).map(drop)
+        if self.put(within, place, id, sums)? {
+            span.cells += 1;
+            span.is_changed = true;
+            if place.0.micros() == DAY_MICROS {
+                let seen = "UPDATE rollup_series SET last_day = ?1 WHERE id = ?2 AND last_day < ?1";
+                within.prepare_cached(seen)?.execute([place.1, id])?;
+            }
+        }
+        Ok(true)
     }
 
-    fn folded(&mut self, within: &Connection, record: &Record, day: i64) -> rusqlite::Result<i64> {
+    /// Adds to the sum in this place. True when it was not there.
+    fn put(&mut self, within: &Connection, place: Place, id: i64, sums: &Sums) -> rusqlite::Result<bool> {
+        let is_new = execute(within, &self.insert, sums, place, id)? > 0;
+        if !is_new {
+            execute(within, &self.update, sums, place, id)?;
+        }
+        self.cells.insert((place, id));
+        Ok(is_new)
+    }
+
+    /// The series of the calls of this team that ended so, whatever else they were. It is never deleted: the number of
+    /// them is small.
+    fn folded(&mut self, within: &Connection, record: &Record) -> rusqlite::Result<i64> {
         let (series, mut key) = (Series::folded(record), Vec::new());
         series.write_key(&mut key);
         let digest = Digest::of(&key);
         match self.find(within, digest)? {
             Some(id) => Ok(id),
-            None => self.create(within, digest, &series, day),
+            None => self.create(within, digest, &series, i64::MAX),
         }
     }
 
@@ -145,13 +181,7 @@ impl Roller {
         Ok(found)
     }
 
-    fn create(
-        &mut self,
-        within: &Connection,
-        digest: Digest,
-        series: &Series<'_>,
-        day: i64,
-    ) -> rusqlite::Result<i64> {
+    fn create(&mut self, within: &Connection, digest: Digest, series: &Series<'_>, day: i64) -> rusqlite::Result<i64> {
         let mut statement = within.prepare_cached(&self.series)?;
         let mut values: Vec<&dyn ToSql> = Vec::with_capacity(SERIES_COLUMNS.len() + 6);
         let (name, ending) = (digest.bytes(), series.ending);
@@ -164,12 +194,17 @@ impl Roller {
 }
 
 /// Runs one of the two statements that take sums and the cell's place.
-fn execute(within: &Connection, sql: &str, sums: &Sums, place: (Grain, i64), id: i64) -> rusqlite::Result<usize> {
+fn execute(within: &Connection, sql: &str, sums: &Sums, place: Place, id: i64) -> rusqlite::Result<usize> {
     let mut statement = within.prepare_cached(sql)?;
     for (index, value) in sums.iter().chain(&[place.0.number(), place.1, id]).enumerate() {
         statement.raw_bind_parameter(index + 1, value)?;
     }
     statement.raw_execute()
+}
+
+/// Days since 1970.
+fn day(record: &Record) -> i64 {
+    record.started_at.micros().div_euclid(DAY_MICROS)
 }
 
 /// How full an hour or a day is.
@@ -181,13 +216,13 @@ struct Span {
 
 /// The hours and days that a batch touches.
 #[derive(Default)]
-struct Spans(HashMap<(Grain, i64), Span>);
+struct Spans(HashMap<Place, Span>);
 
 impl Spans {
-    fn at(&mut self, within: &Connection, place: (Grain, i64)) -> rusqlite::Result<&mut Span> {
+    fn at(&mut self, within: &Connection, place: Place) -> rusqlite::Result<&mut Span> {
         match self.0.entry(place) {
-            std::collections::hash_map::Entry::Occupied(known) => Ok(known.into_mut()),
-            std::collections::hash_map::Entry::Vacant(new) => {
+            hash_map::Entry::Occupied(known) => Ok(known.into_mut()),
+            hash_map::Entry::Vacant(new) => {
                 let sql = "SELECT cells, is_folded FROM rollup_spans WHERE grain = ? AND start = ?";
                 let mut statement = within.prepare_cached(sql)?;
                 let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));

@@ -60,11 +60,7 @@ fn folded_spans_are_read_finer_unless_team_and_ending_suffice() {
 
 #[test]
 fn where_rows_are_gone_hours_are_counted_whole_and_the_plan_says_so() {
-    let known = Known {
-        rows_since: hour(48),
-        folded: [(Grain::PlainHours, DAY * 24 + 4)].into(),
-        ..Known::default()
-    };
+    let known = Known { rows_since: hour(48), folded: [(Grain::PlainHours, DAY * 24 + 4)].into(), ..Known::default() };
     let plan = Plan::of(wanted(hour(2) + 1, hour(6) - 1), &known);
     let first = DAY * 24;
     assert_eq!(plan, Plan { cells: vec![(Grain::PlainHours, first + 2, first + 6)], rows: vec![], is_coarse: true });
