@@ -9,6 +9,7 @@ mod first_key;
 pub mod gateway;
 mod limits;
 mod paste;
+mod pricing;
 pub mod process;
 mod signals;
 mod signing;

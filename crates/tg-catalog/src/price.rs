@@ -2,6 +2,7 @@
 
 use crate::ability::Ability;
 use crate::row::{RateSet, Rates, Row};
+use crate::terms::Discount;
 use std::sync::Arc;
 use tg_kernel::rates::{RateSheet, UnitKind, UnitPrice};
 use tg_kernel::record::{Cost, Pricing};
@@ -115,8 +116,8 @@ fn is_nothing(usage: &Usage) -> bool {
     usage.total_tokens() == 0 && usage.images == 0
 }
 
-/// `VERSION/PROVIDER/ID[~SCOPE][@TIER][>THRESHOLD][%DISCOUNT]`.
-pub(crate) fn label(row: &Row, tier: ServiceTier, above: u32, discount: Option<&str>) -> String {
+/// `VERSION/PROVIDER/ID[~SCOPE][@TIER][>THRESHOLD][%[committed:]DISCOUNT]`.
+pub(crate) fn label(row: &Row, tier: ServiceTier, above: u32, discount: Option<&Discount>) -> String {
     use std::fmt::Write as _;
     let mut text = String::with_capacity(row.version.len() + row.provider.len() + row.id.len() + 24);
     for part in [&row.version, "/", &row.provider, "/", &row.id] {
@@ -135,8 +136,8 @@ pub(crate) fn label(row: &Row, tier: ServiceTier, above: u32, discount: Option<&
         let _ = write!(text, ">{above}");
     }
     if let Some(discount) = discount {
-        text.push('%');
-        text.push_str(discount);
+        text.push_str(if discount.committed { "%committed:" } else { "%" });
+        text.push_str(&discount.name);
     }
     text
 }

@@ -25,6 +25,8 @@ pub struct Discount {
     pub model: String,
     /// What is paid.
     pub paid: Paid,
+    /// Whether the use was committed to and is paid for elsewhere.
+    pub committed: bool,
     /// From when on calls begin, inclusive.
     pub from: Timestamp,
     /// Until when calls begin, exclusive.
@@ -119,8 +121,7 @@ impl Terms {
             Some(UnitPrice { list, contracted: discount.map_or(list, |discount| discount.contracted(kind, list)) })
         });
         by_sheet(&sheet, usage, || {
-            let name = discount.map(|discount| &*discount.name);
-            (label(row, set.tier, set.above, name).into(), self.written(&sheet, (set.rates, at)))
+            (label(row, set.tier, set.above, discount).into(), self.written(&sheet, (set.rates, at)))
         })
     }
 

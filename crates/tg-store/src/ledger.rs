@@ -1,6 +1,7 @@
 //! The seam to the ledger: rows are appended in batches, never edited, and read back as calls or as reports.
 
 use crate::backends::sqlite::{CallReader, CallWriter, UpkeepWriter};
+use crate::correction::Correction;
 use crate::error::StoreError;
 use serde::{Deserialize, Serialize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -118,6 +119,8 @@ pub struct ReportQuery {
     pub until: Option<Timestamp>,
     /// Which calls; all filters must hold.
     pub filters: Vec<Filter>,
+    /// Leaves corrections out: costs as they were booked. Else a correction counts where its call does.
+    pub as_booked: bool,
 }
 
 /// A report: rows, and totals over every call that the filters keep (each call counted once).
@@ -172,6 +175,10 @@ pub struct Figures {
     pub unattributed_calls: u64,
     /// The cost of those.
     pub unattributed_cost: Money,
+    /// Calls that were corrected afterwards.
+    pub corrected_calls: u64,
+    /// What their corrections add to the cost; it is part of `cost`.
+    pub corrections: Money,
 }
 
 impl Figures {
@@ -249,6 +256,15 @@ impl LedgerWriter {
     /// When the store fails; no row of the batch was then appended.
     pub fn append(&mut self, records: &[Record]) -> Result<usize, StoreError> {
         if records.is_empty() { Ok(0) } else { self.calls.append(records) }
+    }
+
+    /// Appends these corrections in one transaction and answers how many were new: the one way by which a call's cost
+    /// changes after it was booked. A correction is left out whose call has no row, or has one of this number already.
+    ///
+    /// # Errors
+    /// When the store fails; no correction of the batch was then appended.
+    pub fn correct(&mut self, corrections: &[Correction]) -> Result<usize, StoreError> {
+        if corrections.is_empty() { Ok(0) } else { self.calls.correct(corrections) }
     }
 }
 
@@ -375,6 +391,22 @@ impl Ledger {
     /// When the store fails.
     pub fn size(&self) -> Result<LedgerSize, StoreError> {
         self.reader().size()
+    }
+
+    /// The corrections of these calls: call by call in the order given, those of one call in theirs.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn corrections(&self, calls: &[CallId]) -> Result<Vec<Correction>, StoreError> {
+        self.reader().corrections(calls)
+    }
+
+    /// How many corrections were ever made.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn corrections_made(&self) -> Result<u64, StoreError> {
+        self.reader().corrections_made()
     }
 
     fn reader(&self) -> MutexGuard<'_, CallReader> {

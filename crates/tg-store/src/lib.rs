@@ -3,6 +3,7 @@
 //! `directory`, `ledger` and `journal` are what the rest of Tallygate knows; `backends` holds how each is kept.
 
 mod backends;
+pub mod correction;
 pub mod directory;
 pub mod error;
 pub mod journal;
@@ -13,6 +14,7 @@ pub mod seal;
 pub mod store;
 pub mod team;
 
+pub use correction::{Correction, CorrectionReason};
 pub use directory::{Directory, DirectoryError, Grant, KeyRefusal};
 pub use error::StoreError;
 pub use journal::{Found, Journal, JournalError, OpenEntry, Recovered, Tally, Ticket, WorkerJournal};

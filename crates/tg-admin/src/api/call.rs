@@ -108,12 +108,34 @@ pub struct Call {
     pub usage: Usage,
     /// How far to trust the counts: `none`, `reported` or `estimated`.
     pub usage_source: String,
-    /// What it cost, without what earlier tries may have cost.
+    /// What it cost, without what earlier tries may have cost, as it was booked.
     pub cost: Cost,
+    /// What was corrected since, over all tries: to be added to the cost.
+    #[serde(default)]
+    pub corrections: Vec<Correction>,
     /// What the target's dialect could not express.
     pub losses: Vec<String>,
     /// How long things took.
     pub timing: Timing,
+}
+
+/// What re-rating adds to the cost of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Correction {
+    /// When it was made.
+    pub made_at: Time,
+    /// `price_changed`, or `price_known` where there was no price before.
+    pub reason: String,
+    /// The price before; null where there was none.
+    pub old_price: Option<String>,
+    /// The price now.
+    pub new_price: Option<String>,
+    /// What is charged more (or less).
+    pub delta: Amount,
+    /// How much more (or less) it would have cost at list price.
+    pub list_delta: Amount,
+    /// Whether the cost of the whole call is known now: `priced`, `ceiling` or `unpriced`.
+    pub pricing: String,
 }
 
 /// A try that failed before another target was tried.
@@ -241,12 +263,27 @@ impl From<&Record> for Call {
             usage: record.usage.into(),
             usage_source: record.usage_source.as_str().to_owned(),
             cost: Cost::from(&record.cost),
+            corrections: Vec::new(),
             losses: record.losses.clone(),
             timing: Timing {
                 total_us: record.timing.total_us,
                 first_token_us: record.timing.first_token_us,
                 overhead_us: record.timing.overhead_us,
             },
+        }
+    }
+}
+
+impl From<&tg_store::Correction> for Correction {
+    fn from(correction: &tg_store::Correction) -> Self {
+        Self {
+            made_at: correction.made_at.into(),
+            reason: correction.reason.as_str().to_owned(),
+            old_price: known(&correction.old_price),
+            new_price: known(&correction.new_price),
+            delta: correction.delta.into(),
+            list_delta: correction.list_delta.into(),
+            pricing: correction.pricing.as_str().to_owned(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod series;
 pub(crate) use plan::{Known, Plan, Wanted};
 pub(crate) use series::{Digest, SERIES_COLUMNS, Series};
 
+use crate::correction::Correction;
 use crate::ledger::COUNT_MAX;
 use std::collections::HashMap;
 use tg_kernel::record::{Pricing, Record};
@@ -22,8 +23,8 @@ pub(crate) const DAY_MICROS: i64 = 24 * HOUR_MICROS;
 /// Nano-dollars in a dollar: money is summed as whole dollars and rest, as engines fail beyond 64 bits.
 pub(crate) const DOLLAR: i64 = 1_000_000_000;
 
-/// The summed columns, in the order of [`Sums`].
-pub(crate) const SUM_COLUMNS: [&str; 19] = [
+/// The summed columns, in the order of [`Sums`]: first what was booked, then what corrections change of it.
+pub(crate) const SUM_COLUMNS: [&str; 28] = [
     "calls",
     "input_tokens",
     "cache_read_tokens",
@@ -43,7 +44,19 @@ pub(crate) const SUM_COLUMNS: [&str; 19] = [
     "estimated_rest",
     "unpriced_calls",
     "ceiling_calls",
+    "corrected_calls",
+    "delta_dollars",
+    "delta_rest",
+    "list_delta_dollars",
+    "list_delta_rest",
+    "estimated_delta_dollars",
+    "estimated_delta_rest",
+    "unpriced_delta",
+    "ceiling_delta",
 ];
+
+/// How many of them are booked: the rest is corrections.
+pub(crate) const BOOKED: usize = 19;
 
 /// Sums in the order of [`SUM_COLUMNS`].
 pub(crate) type Sums = [i64; SUM_COLUMNS.len()];
@@ -59,11 +72,20 @@ pub(crate) struct Addend<'a> {
 impl<'a> Addend<'a> {
     /// The call itself.
     pub(crate) fn of(record: &'a Record, rates_id: Option<i64>) -> Self {
-        Self { record, rates_id, sums: sums(record) }
+        let mut sums = [0; SUM_COLUMNS.len()];
+        sums.iter_mut().zip(booked(record)).for_each(|(sum, part)| *sum = part);
+        Self { record, rates_id, sums }
+    }
+
+    /// A correction of the call.
+    pub(crate) fn correcting(record: &'a Record, rates_id: Option<i64>, correction: &Correction) -> Self {
+        let mut sums = [0; SUM_COLUMNS.len()];
+        sums.iter_mut().skip(BOOKED).zip(corrected(record, correction)).for_each(|(sum, part)| *sum = part);
+        Self { record, rates_id, sums }
     }
 }
 
-fn sums(record: &Record) -> Sums {
+fn booked(record: &Record) -> [i64; BOOKED] {
     let count = |count: u64| i64::try_from(count.min(COUNT_MAX)).unwrap_or(i64::MAX);
     let (usage, own, earlier) = (&record.usage, record.cost.amount.nanos(), record.earlier_cost());
     let tries = earlier.amount.nanos();
@@ -91,6 +113,23 @@ fn sums(record: &Record) -> Sums {
         guessed % DOLLAR + tries % DOLLAR,
         has(Pricing::Unpriced),
         has(Pricing::Ceiling),
+    ]
+}
+
+fn corrected(record: &Record, correction: &Correction) -> [i64; SUM_COLUMNS.len() - BOOKED] {
+    let (delta, list) = (correction.delta.nanos(), correction.list_delta.nanos());
+    let is_estimated = record.usage_source == UsageSource::Estimated;
+    let estimated = if is_estimated { delta } else { correction.earlier_delta.nanos() };
+    [
+        i64::from(correction.number == 1),
+        delta / DOLLAR,
+        delta % DOLLAR,
+        list / DOLLAR,
+        list % DOLLAR,
+        estimated / DOLLAR,
+        estimated % DOLLAR,
+        correction.unpriced_delta.into(),
+        correction.ceiling_delta.into(),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use tg_admin::api::{Figures, Report};
 
-const FIGURES: [&str; 20] = [
+const FIGURES: [&str; 22] = [
     "calls",
     "input_tokens",
     "cache_read_tokens",
@@ -23,6 +23,8 @@ const FIGURES: [&str; 20] = [
     "unattributed_cost_usd",
     "unpriced_calls",
     "ceiling_calls",
+    "corrected_calls",
+    "corrections_usd",
 ];
 
 /// The rows, or the totals where nothing is grouped. The last line has its CR but not its LF, which whoever prints it
@@ -78,6 +80,8 @@ fn figures(figures: &Figures) -> impl Iterator<Item = String> {
         figures.unattributed.cost.usd.clone(),
         figures.unpriced_calls.to_string(),
         figures.ceiling_calls.to_string(),
+        figures.corrected_calls.to_string(),
+        figures.corrections.usd.clone(),
     ]
     .into_iter()
 }

@@ -122,6 +122,10 @@ fn notes(text: &mut String, report: &Report) {
     if totals.ceiling_calls > 0 {
         let _ = write!(text, "\nceiling       {} charged by the stated ceiling", calls(totals.ceiling_calls));
     }
+    if totals.corrected_calls > 0 {
+        let (corrected, usd) = (calls(totals.corrected_calls), &totals.corrections.usd);
+        let _ = write!(text, "\ncorrected     {corrected} after they were booked, {usd} USD in all");
+    }
     let mut endings: Vec<(&String, &u64)> = report.endings.iter().collect();
     endings.sort_by_key(|(name, _)| Ending::ALL.iter().position(|ending| ending.as_str() == *name));
     let endings: Vec<String> = endings.into_iter().map(|(name, calls)| format!("{name} {}", grouped(*calls))).collect();

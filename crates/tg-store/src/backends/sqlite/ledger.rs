@@ -3,7 +3,8 @@
 use super::conditions::Conditions;
 use super::rollup::{Roller, State};
 use super::sheets::Sheets;
-use super::{Database, Place, report, row, upkeep};
+use super::{Database, Place, corrections, report, row, upkeep};
+use crate::correction::Correction;
 use crate::error::StoreError;
 use crate::ledger::{CallFilter, LedgerSize, Report, ReportQuery};
 use crate::rollup::Addend;
@@ -40,6 +41,32 @@ impl CallWriter {
             self.roller.forget();
         }
         appended.map_err(|e| self.place.error(e))
+    }
+
+    pub(crate) fn correct(&mut self, corrections: &[Correction]) -> Result<usize, StoreError> {
+        // The ids that this batch may make are forgotten with it.
+        let corrected = self.try_correct(&mut Sheets::default(), corrections);
+        if corrected.is_err() {
+            self.roller.forget();
+        }
+        corrected.map_err(|e| self.place.error(e))
+    }
+
+    fn try_correct(&mut self, sheets: &mut Sheets, corrections: &[Correction]) -> rusqlite::Result<usize> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut new = Vec::new();
+        for correction in corrections {
+            if corrections::append(&transaction, sheets, correction)? {
+                let call = row::with_rates(&transaction, "id = ?", [correction.call.as_bytes()])?;
+                new.extend(call.into_iter().map(|call| (call, correction)));
+            }
+        }
+        let state = State::read(&transaction)?;
+        let rolled = new.iter().filter(|((call, _), _)| call.started_at.micros() >= state.rolled_since);
+        let addends: Vec<Addend<'_>> = rolled.map(|((call, id), c)| Addend::correcting(call, *id, c)).collect();
+        self.roller.write(&transaction, &state, &addends)?;
+        transaction.commit()?;
+        Ok(new.len())
     }
 
     fn try_append(&mut self, records: &[Record]) -> rusqlite::Result<usize> {
@@ -82,6 +109,24 @@ impl CallReader {
         // One transaction, so that rows and totals speak of the same calls.
         let transaction = self.connection.transaction().map_err(|e| self.place.error(e))?;
         report::run(&transaction, query).map_err(|e| self.place.error(e))
+    }
+
+    pub(crate) fn corrections(&mut self, calls: &[CallId]) -> Result<Vec<Correction>, StoreError> {
+        let mut read = || {
+            let transaction = self.connection.transaction()?;
+            let mut found = Vec::new();
+            if corrections::made(&transaction)? > 0 {
+                for call in calls {
+                    found.append(&mut corrections::of(&transaction, *call)?);
+                }
+            }
+            Ok(found)
+        };
+        read().map_err(|e: rusqlite::Error| self.place.error(e))
+    }
+
+    pub(crate) fn corrections_made(&mut self) -> Result<u64, StoreError> {
+        corrections::made(&self.connection).map_err(|e| self.place.error(e))
     }
 
     pub(crate) fn size(&mut self) -> Result<LedgerSize, StoreError> {

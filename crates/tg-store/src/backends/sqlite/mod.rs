@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file for the directory and the ledger.
 
 mod conditions;
+mod corrections;
 mod directory;
 mod ledger;
 mod migrate;

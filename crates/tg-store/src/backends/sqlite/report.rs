@@ -1,10 +1,11 @@
 //! Reports: from which sums and rows they come, and the engine's own way to compute them.
 
 use super::conditions::{Conditions, expression, span};
+use super::corrections;
 use super::rollup::State;
 use super::tally::{TOTAL_COUNT, Tally, Total, figures, label};
 use crate::ledger::{Dimension, Filter, ROWS_MAX, Report, ReportQuery, ReportRow};
-use crate::rollup::{Grain, HOUR_MICROS, Known, Level, Plan, SUM_COLUMNS, Wanted};
+use crate::rollup::{BOOKED, Grain, HOUR_MICROS, Known, Level, Plan, SUM_COLUMNS, Wanted};
 use rusqlite::{Connection, Row, params_from_iter};
 use std::collections::BTreeSet;
 use tg_kernel::clock::Timestamp;
@@ -14,10 +15,14 @@ use tg_kernel::record::Ending;
 fn sums() -> String {
     let sums: Vec<String> = SUM_COLUMNS.iter().map(|column| format!("sum({column})")).collect();
     let apart = |column| format!("coalesce(sum({column}) FILTER (WHERE NOT is_attributed), 0)");
-    format!("{}, {}", sums.join(", "), ["calls", "cost_dollars", "cost_rest"].map(apart).join(", "))
+    format!(
+        "{}, {}",
+        sums.join(", "),
+        ["calls", "cost_dollars", "cost_rest", "delta_dollars", "delta_rest"].map(apart).join(", ")
+    )
 }
 
-/// A row of `calls` as sums of one call, in the order of [`SUM_COLUMNS`]. What earlier tries may have cost is part of a
+/// A row of `calls` as sums of one call, in the order of [`SUM_COLUMNS`], without its corrections. What earlier tries may have cost is part of a
 /// call's cost, and always an estimate.
 const ONE_CALL: &str = "1 AS calls, \
     input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, \
@@ -33,7 +38,17 @@ const ONE_CALL: &str = "1 AS calls, \
     iif(usage_source = 'estimated', cost_nanos, 0) % 1000000000 + earlier_nanos % 1000000000 AS estimated_rest, \
     (pricing = 'unpriced' OR coalesce(earlier_pricing, '') = 'unpriced') AS unpriced_calls, \
     (pricing = 'ceiling' OR coalesce(earlier_pricing, '') = 'ceiling') AS ceiling_calls, \
+    0 AS corrected_calls, 0 AS delta_dollars, 0 AS delta_rest, 0 AS list_delta_dollars, 0 AS list_delta_rest, \
+    0 AS estimated_delta_dollars, 0 AS estimated_delta_rest, 0 AS unpriced_delta, 0 AS ceiling_delta, \
     (team <> '' AND project IS NOT NULL) AS is_attributed";
+
+/// A row of `corrections` beside its call as sums of no call, in the same order.
+const ONE_CORRECTION: &str = "0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+    number = 1, delta_nanos / 1000000000, delta_nanos % 1000000000, \
+    list_delta_nanos / 1000000000, list_delta_nanos % 1000000000, \
+    iif(usage_source = 'estimated', delta_nanos, earlier_delta_nanos) / 1000000000, \
+    iif(usage_source = 'estimated', delta_nanos, earlier_delta_nanos) % 1000000000, \
+    unpriced_delta, ceiling_delta, (team <> '' AND project IS NOT NULL)";
 
 /// The report that the query asks for. Run it within a transaction, so that its statements speak of the same calls.
 pub(super) fn run(connection: &Connection, query: &ReportQuery) -> rusqlite::Result<Report> {
@@ -41,7 +56,9 @@ pub(super) fn run(connection: &Connection, query: &ReportQuery) -> rusqlite::Res
     let Some((since, until)) = period(query) else { return Ok(report) };
     let state = State::read(connection)?;
     let known = Known { rolled_since: state.rolled_since, rows_since: state.rows_since, folded: folded(connection)? };
-    let endings = Source::of(query, &[Dimension::Ending], (since, until), &known);
+    let is_corrected = !query.as_booked && corrections::made(connection)? > 0;
+    let source = |by| Source { is_corrected, ..Source::of(query, by, (since, until), &known) };
+    let endings = source(&[Dimension::Ending]);
     for row in endings.groups(connection)? {
         let ending = row.group.first().and_then(Option::as_deref).and_then(Ending::parse);
         report.endings.extend(ending.map(|ending| (ending, row.figures.calls)));
@@ -50,7 +67,7 @@ pub(super) fn run(connection: &Connection, query: &ReportQuery) -> rusqlite::Res
     report.endings.sort_unstable();
     let mut is_coarse = endings.plan.is_coarse;
     if !query.by.is_empty() {
-        let groups = Source::of(query, &query.by, (since, until), &known);
+        let groups = source(&query.by);
         is_coarse |= groups.plan.is_coarse;
         report.rows = groups.groups(connection)?;
         report.cut = report.rows.len() > ROWS_MAX;
@@ -87,6 +104,8 @@ pub(super) struct Source<'a> {
     pub(super) by: &'a [Dimension],
     pub(super) conditions: Conditions,
     pub(super) plan: Plan,
+    /// Whether corrections are added.
+    pub(super) is_corrected: bool,
 }
 
 /// Which halves of its source a statement reads.
@@ -111,7 +130,7 @@ impl<'a> Source<'a> {
         };
         let mut conditions = Conditions::default();
         filters.into_iter().for_each(|filter| conditions.filter(filter));
-        Self { by, conditions, plan: Plan::of(wanted, known) }
+        Self { by, conditions, plan: Plan::of(wanted, known), is_corrected: false }
     }
 
     /// The groups in their order, and one more than fits if there are more.
@@ -149,7 +168,8 @@ impl<'a> Source<'a> {
         let mut sql = self.groups_sql(Half::Both);
         if !matches!(self.by.first(), Some(Dimension::Day | Dimension::Hour)) {
             sql.push_str(
-                " ORDER BY sum(cost_dollars) + sum(cost_rest) / 1000000000 DESC, sum(cost_rest) % 1000000000 DESC, ",
+                " ORDER BY sum(cost_dollars + delta_dollars) + sum(cost_rest + delta_rest) / 1000000000 DESC, \
+                 sum(cost_rest + delta_rest) % 1000000000 DESC, ",
             );
         } else {
             sql.push_str(" ORDER BY ");
@@ -210,21 +230,29 @@ impl<'a> Source<'a> {
                  AND rollups.start < cell_spans.until \
                  CROSS JOIN rollup_series ON rollup_series.id = rollups.series{}",
                 self.columns("start * hours"),
-                SUM_COLUMNS.join(", "),
+                self.sum_columns(),
                 self.conditions.sql(),
             ));
         }
         if !plan.rows.is_empty() {
             let rows = plan.rows.iter().map(|(from, to)| format!("({from}, {to})"));
             tables.push(values("row_spans (since, until)", rows));
-            parts.push(format!(
-                "SELECT {}, {ONE_CALL} FROM row_spans CROSS JOIN calls ON \
-                 started_at >= row_spans.since AND started_at < row_spans.until{}",
-                self.columns("started_at / 3600000000"),
-                self.conditions.sql(),
-            ));
+            let (columns, conditions) = (self.columns("started_at / 3600000000"), self.conditions.sql());
+            let calls = "row_spans CROSS JOIN calls ON started_at >= row_spans.since AND started_at < row_spans.until";
+            parts.push(format!("SELECT {columns}, {ONE_CALL} FROM {calls}{conditions}"));
+            if self.is_corrected {
+                let beside = "CROSS JOIN corrections ON corrections.call_id = calls.id";
+                parts.push(format!("SELECT {columns}, {ONE_CORRECTION} FROM {calls} {beside}{conditions}"));
+            }
         }
         format!("WITH {}, part AS ({}) ", tables.join(", "), parts.join(" UNION ALL "))
+    }
+
+    /// The columns of the sums; those of corrections read zero where none are added.
+    fn sum_columns(&self) -> String {
+        let (booked, corrections) = SUM_COLUMNS.split_at(BOOKED);
+        let zeros = vec!["0"; corrections.len()];
+        [booked, if self.is_corrected { corrections } else { &zeros }].concat().join(", ")
     }
 
     /// What the groups need of a call or a series; `hour` says when that was.

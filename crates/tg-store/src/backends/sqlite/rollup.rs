@@ -1,6 +1,8 @@
 //! Sums beside the rows, written in the transaction of whoever adds rows.
 
-use crate::rollup::{Addend, Batch, DAY_MICROS, Digest, Grain, Line, SERIES_COLUMNS, SUM_COLUMNS, Series, Sums, add};
+use crate::rollup::{
+    Addend, BOOKED, Batch, DAY_MICROS, Digest, Grain, Line, SERIES_COLUMNS, SUM_COLUMNS, Series, Sums, add,
+};
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use std::collections::{BTreeMap, HashMap, HashSet, hash_map};
 use tg_kernel::record::Record;
@@ -50,7 +52,8 @@ pub(super) struct Roller {
     cells: HashSet<(Place, i64)>,
     generation: i64,
     insert: String,
-    update: String,
+    /// Adds all sums, and those that were booked alone: there are seldom others.
+    update: [String; 2],
     series: String,
 }
 
@@ -58,6 +61,9 @@ impl Roller {
     pub(super) fn new() -> Self {
         let marks = |count: usize| vec!["?"; count].join(", ");
         let sets = SUM_COLUMNS.map(|column| format!("{column} = min({column}, {SUM_MAX}) + ?"));
+        let update = |sets: &[String]| {
+            format!("UPDATE rollups SET {} WHERE grain = ? AND start = ? AND series = ?", sets.join(", "))
+        };
         Self {
             ids: HashMap::new(),
             cells: HashSet::new(),
@@ -67,7 +73,7 @@ impl Roller {
                 SUM_COLUMNS.join(", "),
                 marks(SUM_COLUMNS.len() + 3),
             ),
-            update: format!("UPDATE rollups SET {} WHERE grain = ? AND start = ? AND series = ?", sets.join(", ")),
+            update: [update(&sets), update(&sets[..BOOKED])],
             series: format!(
                 "INSERT INTO rollup_series (digest, is_attributed, last_day, team, ending, rates_id, {}) VALUES ({})",
                 SERIES_COLUMNS.join(", "),
@@ -117,14 +123,14 @@ impl Roller {
     ) -> rusqlite::Result<bool> {
         let found = self.find(within, line.digest)?;
         if let Some(id) = found.filter(|id| self.cells.contains(&(place, *id)))
-            && execute(within, &self.update, sums, place, id)? > 0
+            && self.add(within, place, id, sums)? > 0
         {
             return Ok(true);
         }
         let span = spans.at(within, place)?;
         if span.cells >= place.0.cells_max() {
             if let Some(id) = found
-                && execute(within, &self.update, sums, place, id)? > 0
+                && self.add(within, place, id, sums)? > 0
             {
                 self.cells.insert((place, id));
                 return Ok(true);
@@ -147,11 +153,21 @@ impl Roller {
         Ok(true)
     }
 
+    /// Adds to the sum in this place, if it is there: answers how many are.
+    fn add(&self, within: &Connection, place: Place, id: i64, sums: &Sums) -> rusqlite::Result<usize> {
+        let (booked, corrections) = sums.split_at(BOOKED);
+        let [all, of_booked] = &self.update;
+        match corrections.iter().all(|sum| *sum == 0) {
+            true => execute(within, of_booked, booked, place, id),
+            false => execute(within, all, sums, place, id),
+        }
+    }
+
     /// Adds to the sum in this place. True when it was not there.
     fn put(&mut self, within: &Connection, place: Place, id: i64, sums: &Sums) -> rusqlite::Result<bool> {
         let is_new = execute(within, &self.insert, sums, place, id)? > 0;
         if !is_new {
-            execute(within, &self.update, sums, place, id)?;
+            self.add(within, place, id, sums)?;
         }
         self.cells.insert((place, id));
         Ok(is_new)
@@ -193,8 +209,8 @@ impl Roller {
     }
 }
 
-/// Runs one of the two statements that take sums and the cell's place.
-fn execute(within: &Connection, sql: &str, sums: &Sums, place: Place, id: i64) -> rusqlite::Result<usize> {
+/// Runs one of the statements that take sums and the cell's place.
+fn execute(within: &Connection, sql: &str, sums: &[i64], place: Place, id: i64) -> rusqlite::Result<usize> {
     let mut statement = within.prepare_cached(sql)?;
     for (index, value) in sums.iter().chain(&[place.0.number(), place.1, id]).enumerate() {
         statement.raw_bind_parameter(index + 1, value)?;

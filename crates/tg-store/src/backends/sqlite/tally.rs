@@ -3,7 +3,7 @@
 use super::conditions::expression;
 use super::report::Source;
 use crate::ledger::{Dimension, Figures, ReportRow};
-use crate::rollup::{DAY_MICROS, DOLLAR, HOUR_MICROS, SUM_COLUMNS, Sums};
+use crate::rollup::{BOOKED, DAY_MICROS, DOLLAR, HOUR_MICROS, SUM_COLUMNS, Sums};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql, params};
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -14,8 +14,8 @@ use tg_kernel::usage::Usage;
 /// Most groups in memory: about 100 MB. Beyond it the engine sums.
 const GROUPS_MAX: usize = 250_000;
 
-/// The columns of [`SUM_COLUMNS`], then calls, whole dollars and rest of what is booked to no team or to no project.
-pub(super) const TOTAL_COUNT: usize = SUM_COLUMNS.len() + 3;
+/// The columns of [`SUM_COLUMNS`], then calls, cost and corrections of what is booked to no team or to no project.
+pub(super) const TOTAL_COUNT: usize = SUM_COLUMNS.len() + 5;
 
 /// Sums of one group.
 pub(super) type Total = [i64; TOTAL_COUNT];
@@ -93,9 +93,10 @@ impl Tally {
     pub(super) fn add_cells(&mut self, connection: &Connection, source: &Source<'_>) -> rusqlite::Result<bool> {
         let (mut kinds, mut sums) = (Kinds::default(), HashMap::<(usize, i64), Sums>::new());
         let mut series = connection.prepare_cached(&kind_sql(source))?;
+        let columns = if source.is_corrected { SUM_COLUMNS.len() } else { BOOKED };
         let sql = format!(
             "SELECT series, start, {} FROM rollups WHERE grain = ? AND start >= ? AND start < ?",
-            SUM_COLUMNS.join(", ")
+            SUM_COLUMNS[..columns].join(", ")
         );
         let mut statement = connection.prepare_cached(&sql)?;
         let is_hourly = source.by.contains(&Dimension::Hour);
@@ -107,7 +108,7 @@ impl Tally {
                 let Some(kind) = kinds.number(&mut series, source, row.get(0)?)? else { continue };
                 let micros = if is_timed { row.get::<_, i64>(1)?.saturating_mul(grain.micros()) } else { 0 };
                 let sum = sums.entry((kind, micros.div_euclid(span))).or_insert([0; SUM_COLUMNS.len()]);
-                for (column, sum) in sum.iter_mut().enumerate() {
+                for (column, sum) in sum.iter_mut().enumerate().take(columns) {
                     *sum = sum.saturating_add(row.get_ref(column + 2)?.as_i64()?);
                 }
                 if sums.len() > GROUPS_MAX {
@@ -173,9 +174,8 @@ fn total(sums: &Sums, is_attributed: bool) -> Total {
     let mut total = [0; TOTAL_COUNT];
     total.iter_mut().zip(sums).for_each(|(to, sum)| *to = *sum);
     if !is_attributed {
-        let [calls, _, _, _, _, _, _, _, _, _, dollars, rest, ..] = *sums;
-        let [.., calls_apart, dollars_apart, rest_apart] = &mut total;
-        (*calls_apart, *dollars_apart, *rest_apart) = (calls, dollars, rest);
+        let mut apart = [0, 10, 11, DELTA, DELTA + 1].into_iter().map(|column| sums.get(column).copied().unwrap_or(0));
+        total.iter_mut().skip(SUM_COLUMNS.len()).for_each(|to| *to = apart.next().unwrap_or(0));
     }
     total
 }
@@ -198,6 +198,8 @@ pub(super) fn figures(total: &Total) -> Figures {
         Some([dollars, rest]) => join(*dollars, *rest),
         _ => Money::default(),
     };
+    let changed = |count: u64, column: usize| count.saturating_add_signed(total.get(column).copied().unwrap_or(0));
+    let corrections = money(DELTA);
     Figures {
         calls: count(0),
         usage: Usage {
@@ -211,16 +213,24 @@ pub(super) fn figures(total: &Total) -> Figures {
             audio_output_tokens: count(8),
             images: count(9),
         },
-        cost: money(10),
-        list_cost: money(12),
+        cost: money(10).plus(corrections),
+        list_cost: money(12).plus(money(DELTA + 2)),
         estimated_calls: count(14),
-        estimated_cost: money(15),
-        unpriced_calls: count(17),
-        ceiling_calls: count(18),
-        unattributed_calls: count(19),
-        unattributed_cost: money(20),
+        estimated_cost: money(15).plus(money(DELTA + 4)),
+        unpriced_calls: changed(count(17), DELTA + 6),
+        ceiling_calls: changed(count(18), DELTA + 7),
+        unattributed_calls: count(APART),
+        unattributed_cost: money(APART + 1).plus(money(APART + 3)),
+        corrected_calls: count(BOOKED),
+        corrections,
     }
 }
+
+/// Where the money of corrections begins in a total.
+const DELTA: usize = BOOKED + 1;
+
+/// Where it has what is booked to no team or to no project.
+const APART: usize = SUM_COLUMNS.len();
 
 /// Money from whole dollars and the rest in nano-dollars.
 fn join(dollars: i64, rest: i64) -> Money {

@@ -1,13 +1,12 @@
 //! Work on the ledger that is done in small pieces beside the metering: old rows into sums, and deletion by policy.
 
 use super::rollup::{Roller, State};
-use super::{Database, Place, row};
+use super::{Database, Place, corrections, row};
 use crate::error::StoreError;
 use crate::ledger::{LedgerSize, Piece};
 use crate::rollup::{Addend, DAY_MICROS, Grain, HOUR_MICROS};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use tg_kernel::clock::Timestamp;
-use tg_kernel::record::Record;
 
 /// Rows, or sums, of one piece: what bounds how long the metering waits for it.
 const PIECE: i64 = 500;
@@ -41,8 +40,15 @@ impl UpkeepWriter {
         let transaction = immediate(&mut self.connection)?;
         let state = State::read(&transaction)?;
         let since = piece_start(&transaction, state.rolled_since)?;
-        let rows = rows(&transaction, since, state.rolled_since)?;
-        let addends: Vec<Addend<'_>> = rows.iter().map(|(record, rates_id)| Addend::of(record, *rates_id)).collect();
+        let span = "started_at >= ? AND started_at < ?";
+        let rows = row::with_rates(&transaction, span, [since, state.rolled_since])?;
+        let mut addends: Vec<Addend<'_>> = rows.iter().map(|(call, rates_id)| Addend::of(call, *rates_id)).collect();
+        if corrections::made(&transaction)? > 0 {
+            for (call, rates_id) in &rows {
+                let corrections = corrections::of(&transaction, call.id)?;
+                addends.extend(corrections.iter().map(|c| Addend::correcting(call, *rates_id, c)));
+            }
+        }
         self.roller.write(&transaction, &state, &addends)?;
         transaction.execute("UPDATE rollup_state SET rolled_since = ?", [since])?;
         transaction.commit()?;
@@ -148,15 +154,6 @@ fn piece_start(connection: &Connection, until: i64) -> rusqlite::Result<i64> {
         ORDER BY started_at DESC LIMIT 1 OFFSET ?";
     let start = connection.prepare_cached(sql)?.query_row([until, PIECE - 1], |row| row.get(0)).optional()?;
     Ok(start.unwrap_or(0))
-}
-
-/// Rows of a span of time, and the ids of their unit prices.
-fn rows(connection: &Connection, since: i64, until: i64) -> rusqlite::Result<Vec<(Record, Option<i64>)>> {
-    let columns = row::columns();
-    let sql = format!("SELECT {columns}, rates_id FROM calls WHERE started_at >= ? AND started_at < ?");
-    let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map([since, until], |row| Ok((row::read(row)?, row.get("rates_id")?)))?;
-    rows.collect()
 }
 
 /// How large everything is. Counts rows one by one: about a second for ten million.

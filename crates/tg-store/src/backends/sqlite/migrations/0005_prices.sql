@@ -11,18 +11,22 @@ ALTER TABLE calls ADD COLUMN list_nanos INTEGER;
 ALTER TABLE calls ADD COLUMN earlier_list_nanos INTEGER;
 ALTER TABLE calls ADD COLUMN rates_id INTEGER;
 
--- What re-rating found: the difference that a price known later makes to a call. Rows are added, never edited.
+-- What re-rating found: the difference that a price known later makes to a call. Rows are added, never edited; a call's
+-- cost is that of its row plus its corrections.
 CREATE TABLE corrections (
-  id BLOB PRIMARY KEY NOT NULL,      -- ordered by time
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   call_id BLOB NOT NULL,
+  number INTEGER NOT NULL,           -- of the corrections of this call, from 1 on
   made_at INTEGER NOT NULL,
   reason TEXT NOT NULL,
   old_price TEXT NOT NULL,
   new_price TEXT NOT NULL,
-  old_pricing TEXT NOT NULL,         -- how certain the whole call's cost was, and is now
-  new_pricing TEXT NOT NULL,
+  pricing TEXT NOT NULL,             -- whether the cost of the whole call is known now
   delta_nanos INTEGER NOT NULL,
+  earlier_delta_nanos INTEGER NOT NULL, -- the part of it that is of tries before the last one
   list_delta_nanos INTEGER NOT NULL,
-  rates_id INTEGER
-) STRICT, WITHOUT ROWID;
-CREATE INDEX corrections_by_call ON corrections (call_id);
+  unpriced_delta INTEGER NOT NULL,   -- -1: the call is unpriced no more
+  ceiling_delta INTEGER NOT NULL,
+  rates_id INTEGER,
+  UNIQUE (call_id, number)
+) STRICT;

@@ -48,6 +48,15 @@ CREATE TABLE rollups (
   estimated_rest INTEGER NOT NULL,
   unpriced_calls INTEGER NOT NULL,
   ceiling_calls INTEGER NOT NULL,
+  corrected_calls INTEGER NOT NULL DEFAULT 0, -- corrections, apart from what was booked
+  delta_dollars INTEGER NOT NULL DEFAULT 0,
+  delta_rest INTEGER NOT NULL DEFAULT 0,
+  list_delta_dollars INTEGER NOT NULL DEFAULT 0,
+  list_delta_rest INTEGER NOT NULL DEFAULT 0,
+  estimated_delta_dollars INTEGER NOT NULL DEFAULT 0,
+  estimated_delta_rest INTEGER NOT NULL DEFAULT 0,
+  unpriced_delta INTEGER NOT NULL DEFAULT 0,
+  ceiling_delta INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (grain, start, series)
 ) STRICT, WITHOUT ROWID;
 
