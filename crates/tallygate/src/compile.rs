@@ -1,5 +1,6 @@
 //! From the declared configuration to the compiled one: documents to providers, routes and policies.
 
+use crate::pricing::discount;
 use crate::{callers, signing};
 use anyhow::{Context as _, Result};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -8,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tg_admin::api::Policy;
-use tg_catalog::{Catalogue, Overridden, OverrideProblem};
+use tg_catalog::{Catalogue, Overridden, OverrideProblem, Terms};
 use tg_config::document::{self, AuthScheme, Document, ProviderKind, RequestMetadata, SurfaceDialect};
 use tg_config::grammar::{Keepalive, Name};
 use tg_config::secrets::Secrets;
@@ -44,6 +45,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
         upstreams,
         routes: routes(document),
         catalogue,
+        terms: Arc::new(Terms::new(document.pricing.discounts.iter().map(discount).collect())),
         ceiling: document.pricing.ceiling.map_or_else(Ceiling::default, |ceiling| Ceiling {
             input_rate: ceiling.input.picos_per_token(),
             output_rate: ceiling.output.picos_per_token(),

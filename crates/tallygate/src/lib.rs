@@ -10,6 +10,7 @@ pub mod gateway;
 mod limits;
 mod paste;
 pub mod place;
+mod pricing;
 pub mod process;
 mod signals;
 mod signing;

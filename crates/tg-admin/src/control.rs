@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tg_kernel::clock::Clock;
 use tg_kernel::ids::CallId;
+use tg_kernel::record::Record;
 use tg_store::{Directory, Ledger, TeamState};
 
 /// The stores and the verbs on them. Every verb may block for as long as the store works.
@@ -172,7 +173,21 @@ impl Control {
         let filter = wanted.resolve(self.clock.now()).map_err(Refusal::invalid)?;
         let records = self.ledger.calls(&filter, wanted.limit)?;
         let next = records.last().filter(|_| records.len() == wanted.limit).map(|record| record.id.to_string());
-        Ok(CallPage { calls: records.iter().map(Call::from).collect(), next })
+        Ok(CallPage { calls: self.corrected(&records)?, next })
+    }
+
+    /// Calls as they travel, with their corrections.
+    fn corrected(&self, records: &[Record]) -> Result<Vec<Call>, Refusal> {
+        let ids: Vec<CallId> = records.iter().map(|record| record.id).collect();
+        let mut made = self.ledger.corrections(&ids)?.into_iter().peekable();
+        let calls = records.iter().map(|record| {
+            let mut call = Call::from(record);
+            while let Some(correction) = made.next_if(|correction| correction.call == record.id) {
+                call.corrections.push((&correction).into());
+            }
+            call
+        });
+        Ok(calls.collect())
     }
 
     /// One call, by its request id.
@@ -184,7 +199,8 @@ impl Control {
             Some(id) => self.ledger.get(id)?,
             None => None,
         };
-        found.as_ref().map(Call::from).ok_or_else(|| {
+        let found = self.corrected(found.as_slice())?.pop();
+        found.ok_or_else(|| {
             let message = "there is no call with this request id; a call is here once it has ended";
             Refusal::new(StatusCode::NOT_FOUND, "call_not_found", message)
         })

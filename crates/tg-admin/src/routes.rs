@@ -82,6 +82,8 @@ const BY: (&str, &str) = (
     "By what to group, separated by commas: team, project, environment, model, profile, key, provider, aws_session, \
      dialect, ending, tag, day, hour. Absent: totals only.",
 );
+const AS_BOOKED: (&str, &str) =
+    ("as_booked", "`true`: costs as they were booked, without later corrections. Absent: corrected.");
 const LIMIT: (&str, &str) = ("limit", "How many at most: 1 to 1000. Absent: 100.");
 const BEFORE: (&str, &str) = ("before", "Only calls before this request id: the `next` of the previous page.");
 
@@ -193,7 +195,7 @@ fn keys() -> Vec<Route> {
 fn ledger() -> Vec<Route> {
     vec![
         Route {
-            query: &[BY, SINCE, UNTIL, FILTER],
+            query: &[BY, SINCE, UNTIL, FILTER, AS_BOOKED],
             ..get(
                 "/admin/v1/report",
                 Operation::Report,

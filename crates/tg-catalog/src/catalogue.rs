@@ -157,7 +157,8 @@ impl<'a> Lookup<'a> {
         let first = usize::try_from(*self.ids.get(id)?).ok()?;
         let same =
             self.rows[first..].iter().take_while(|row| row.id == id && row.provider == self.rows[first].provider);
-        same.take_while(|row| row.valid_from <= self.at).last()
+        let begun = same.take_while(|row| row.valid_from <= self.at);
+        begun.filter(|row| row.valid_to.is_none_or(|to| self.at < to)).last()
     }
 
     /// The row of this id in one of the scopes, else the row of this id with the factors of the scopes it knows.

@@ -10,11 +10,14 @@ mod overrides;
 mod price;
 mod row;
 mod source;
+mod terms;
 
 pub use ability::{Abilities, Ability};
 pub use catalogue::{Catalogue, CatalogueError, Provenance};
 pub use name::undated;
 pub use overrides::{Overridden, OverrideProblem, PriceJump, parse_overrides};
-pub use price::{CostLine, CostLines, UnitKind, ceiling_cost, ceiling_estimate, cost_lines, price};
+pub use price::{CostLine, CostLines, ceiling_cost, ceiling_estimate, cost_lines, price};
 pub use row::{HIGHEST_RATE, Limits, ModelKind, RateSet, Rates, Row};
 pub use source::{Factor, RateSource, RowSource};
+pub use terms::{Buyer, Discount, Paid, Terms};
+pub use tg_kernel::rates::{RateSheet, UnitKind, UnitPrice};

@@ -1,7 +1,7 @@
 //! A user's own rows over those of a catalogue: read, checked, and merged by date.
 
 use crate::catalogue::{Catalogue, Provenance};
-use crate::row::{Rates, Row, rate_sets};
+use crate::row::{ALWAYS, Rates, Row, rate_sets};
 use crate::source::{RateSource, RowSource};
 use serde::Deserialize;
 use serde_json::Value;
@@ -108,8 +108,8 @@ fn wrong_rates(row: usize, value: &Value) -> Vec<OverrideProblem> {
 impl Catalogue {
     /// This catalogue with `rows` over it. `label` names the file in versions and in every cost that it priced.
     ///
-    /// A row replaces those of the same provider and id that hold from its own date on; earlier ones stay, for calls
-    /// before that date. What a row leaves out (rates, limits, abilities, factors) it takes from the row it replaces,
+    /// A row replaces those of the same provider and id that hold from its own date on, until its end if it has one;
+    /// earlier ones stay, for calls before that date, and hold again after its end. What a row leaves out (rates, limits, abilities, factors) it takes from the row it replaces,
     /// or from the one it names in `like` (of the catalogue, or earlier in `rows`).
     ///
     /// # Errors
@@ -138,13 +138,18 @@ impl Catalogue {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let mut since: HashMap<(&str, &str), Timestamp> = HashMap::new();
-        for row in &new {
-            let from = since.entry((row.provider(), row.id())).or_insert(row.valid_from);
-            *from = row.valid_from.min(*from);
+        let problems = overlaps(&new);
+        if !problems.is_empty() {
+            return Err(problems);
         }
-        let replaced = |old: &Row| since.get(&(old.provider(), old.id())).is_some_and(|from| *from <= old.valid_from);
-        let kept = self.rows().iter().filter(|row| !replaced(row)).map(Arc::clone);
+        let mut over: HashMap<(&str, &str), Vec<&Arc<Row>>> = HashMap::new();
+        for row in &new {
+            over.entry((row.provider(), row.id())).or_default().push(row);
+        }
+        let kept = self.rows().iter().filter_map(|row| match over.get(&(row.provider(), row.id())) {
+            Some(over) => beneath(row, over),
+            None => Some(Arc::clone(row)),
+        });
         let merged = kept.chain(new.iter().map(Arc::clone)).collect();
         let mut sources = self.sources().to_vec();
         let (version, sha256, licence) = (String::new(), String::new(), String::new());
@@ -202,6 +207,45 @@ impl Row {
         self.limits.cache_min = self.limits.cache_min.or(template.limits.cache_min);
         self.retires = self.retires.or(template.retires);
     }
+}
+
+/// What is left of a catalogue's row beneath these overrides of the same id: nothing where one replaces it for good, and
+/// a row that begins when the override ends where one replaces its beginning.
+fn beneath(row: &Arc<Row>, over: &[&Arc<Row>]) -> Option<Arc<Row>> {
+    let mut from = row.valid_from;
+    let covers = |from: Timestamp| {
+        over.iter().find(|o| o.valid_from <= from && o.valid_to.is_none_or(|to| from < to)).map(|o| o.valid_to)
+    };
+    // Each turn takes the beginning past the end of one more override.
+    while let Some(end) = covers(from) {
+        from = end?;
+    }
+    Some(if from == row.valid_from { Arc::clone(row) } else { Arc::new(Row { valid_from: from, ..Row::clone(row) }) })
+}
+
+/// Rows of the same id that hold at the same time, though each says for itself when it does.
+fn overlaps(rows: &[Arc<Row>]) -> Vec<OverrideProblem> {
+    let mut order: Vec<(usize, &Arc<Row>)> = rows.iter().enumerate().collect();
+    order.sort_by_key(|(at, row)| (row.provider(), row.id(), row.valid_from, *at));
+    let same_id = |a: &Row, b: &Row| a.provider() == b.provider() && a.id() == b.id();
+    let pairs = order.windows(2).filter_map(|pair| match pair {
+        [(first, a), (second, b)] if same_id(a, b) => Some((*first, a, *second, b)),
+        _ => None,
+    });
+    let overlap = pairs.filter_map(|(first, a, second, b)| {
+        let begins = if b.valid_from == ALWAYS { "always".to_owned() } else { format!("from {} on", b.valid_from) };
+        let reason = match a.valid_to {
+            _ if a.valid_from == b.valid_from => {
+                format!("holds {begins}, as rows[{first}] of the same `id` does; remove one, or give one another `valid_from`")
+            }
+            Some(to) if to > b.valid_from => format!(
+                "holds {begins}, and rows[{first}] of the same `id` until {to}; let one end when the other begins"
+            ),
+            _ => return None,
+        };
+        Some(OverrideProblem { path: format!("rows[{second}]"), reason })
+    });
+    overlap.collect()
 }
 
 type RateOf = fn(&Rates) -> u32;

@@ -1,51 +1,13 @@
 //! From counts to money: exact pico-dollars per kind of unit, one rounding at the end.
 
 use crate::ability::Ability;
-use crate::row::{RateSet, Row};
+use crate::row::{RateSet, Rates, Row};
+use crate::terms::Discount;
+use std::sync::Arc;
+use tg_kernel::rates::{RateSheet, UnitKind, UnitPrice};
 use tg_kernel::record::{Cost, Pricing};
 use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage};
-
-/// What a line of a cost counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum UnitKind {
-    /// Input tokens outside any cache.
-    Input,
-    /// Input tokens read from a prompt cache.
-    CacheRead,
-    /// Input tokens written to a five-minute cache.
-    CacheWrite5m,
-    /// Input tokens written to a one-hour cache.
-    CacheWrite1h,
-    /// Audio input tokens.
-    AudioInput,
-    /// Output tokens that were not reasoning.
-    Output,
-    /// Output tokens that were reasoning.
-    Reasoning,
-    /// Audio output tokens.
-    AudioOutput,
-    /// Images made.
-    Image,
-}
-
-impl UnitKind {
-    /// The name in stores and reports.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Input => "input",
-            Self::CacheRead => "cache_read",
-            Self::CacheWrite5m => "cache_write_5m",
-            Self::CacheWrite1h => "cache_write_1h",
-            Self::AudioInput => "audio_input",
-            Self::Output => "output",
-            Self::Reasoning => "reasoning",
-            Self::AudioOutput => "audio_output",
-            Self::Image => "image",
-        }
-    }
-}
 
 /// One line of a cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,50 +53,71 @@ impl CostLines {
     }
 }
 
-/// The cost of these counts at this row, line by line. `tier` is the one at which the call was served.
+impl Rates {
+    /// Pico-dollars for one unit of a kind; `None` where there is no price.
+    #[must_use]
+    pub fn of(&self, kind: UnitKind) -> Option<u64> {
+        let tokens = match kind {
+            UnitKind::Input => self.input,
+            UnitKind::CacheRead => self.cache_read,
+            UnitKind::CacheWrite5m => self.cache_write_5m,
+            UnitKind::CacheWrite1h => self.cache_write_1h,
+            UnitKind::AudioInput => self.audio_input,
+            UnitKind::Output => self.output,
+            UnitKind::Reasoning => self.reasoning,
+            UnitKind::AudioOutput => self.audio_output,
+            UnitKind::Image => return self.image,
+        };
+        Some(u64::from(tokens))
+    }
+
+    /// These rates as list prices that are charged as they are.
+    #[must_use]
+    pub fn sheet(&self) -> RateSheet {
+        RateSheet::of(|kind| self.of(kind).map(|rate| UnitPrice { list: rate, contracted: rate }))
+    }
+}
+
+/// The cost of these counts at this row, line by line, at list price. `tier` is the one at which the call was served.
 #[must_use]
 pub fn cost_lines(row: &Row, usage: &Usage, tier: ServiceTier) -> CostLines {
     let RateSet { tier, above, rates } = *row.rates(tier, usage.total_input_tokens());
-    let reasoning = usage.reasoning_tokens.min(usage.output_tokens);
-    let line = |kind, units, rate: u32| CostLine { kind, units, rate: Some(u64::from(rate)) };
-    let lines = [
-        line(UnitKind::Input, usage.input_tokens, rates.input),
-        line(UnitKind::CacheRead, usage.cache_read_tokens, rates.cache_read),
-        line(UnitKind::CacheWrite5m, usage.cache_write_5m_tokens, rates.cache_write_5m),
-        line(UnitKind::CacheWrite1h, usage.cache_write_1h_tokens, rates.cache_write_1h),
-        line(UnitKind::AudioInput, usage.audio_input_tokens, rates.audio_input),
-        line(UnitKind::Output, usage.output_tokens - reasoning, rates.output),
-        line(UnitKind::Reasoning, reasoning, rates.reasoning),
-        line(UnitKind::AudioOutput, usage.audio_output_tokens, rates.audio_output),
-        CostLine { kind: UnitKind::Image, units: usage.images, rate: rates.image },
-    ];
+    let lines = UnitKind::ALL.map(|kind| CostLine { kind, units: kind.units(usage), rate: rates.of(kind) });
     CostLines { lines, tier, above }
 }
 
-/// The cost of these counts at this row. `tier` is the one at which the call was served.
+/// The cost of these counts at this row, at list price. `tier` is the one at which the call was served.
 ///
 /// Nothing used is [`Pricing::Nothing`]; an image used with a row that has no price for images is
-/// [`Pricing::Unpriced`] with amount zero. Amounts beyond the range of [`Money`] saturate.
+/// [`Pricing::Unpriced`] with amount zero. Amounts beyond the range of [`Money`] saturate. The text of the unit prices is
+/// made anew; calls share theirs, see [`crate::Terms::price`].
 #[must_use]
 pub fn price(row: &Row, usage: &Usage, tier: ServiceTier) -> Cost {
+    let set = row.rates(tier, usage.total_input_tokens());
+    let sheet = set.rates.sheet();
+    by_sheet(&sheet, usage, || (label(row, set.tier, set.above, None).into(), sheet.to_text().into()))
+}
+
+/// The cost of these counts by these unit prices, which are named and written only where they are needed.
+pub(crate) fn by_sheet(sheet: &RateSheet, usage: &Usage, written: impl FnOnce() -> (Arc<str>, Arc<str>)) -> Cost {
     if is_nothing(usage) {
         return Cost::default();
     }
-    let lines = cost_lines(row, usage, tier);
-    let complete = lines.is_complete();
-    Cost {
-        amount: if complete { Money::from_picos(lines.picos()) } else { Money::ZERO },
-        pricing: if complete { Pricing::Priced } else { Pricing::Unpriced },
-        price: label(row, lines.tier, lines.above).into(),
+    let (price, rates) = written();
+    let rates = Some(rates);
+    if !sheet.covers(usage) {
+        return Cost { pricing: Pricing::Unpriced, price, rates, ..Cost::default() };
     }
+    let (amount, list) = (sheet.contracted(usage), sheet.list(usage));
+    Cost { amount, list, pricing: Pricing::Priced, price, rates }
 }
 
 fn is_nothing(usage: &Usage) -> bool {
     usage.total_tokens() == 0 && usage.images == 0
 }
 
-/// `VERSION/PROVIDER/ID[~SCOPE][@TIER][>THRESHOLD]`.
-fn label(row: &Row, tier: ServiceTier, above: u32) -> String {
+/// `VERSION/PROVIDER/ID[~SCOPE][@TIER][>THRESHOLD][%[committed:]DISCOUNT]`.
+pub(crate) fn label(row: &Row, tier: ServiceTier, above: u32, discount: Option<&Discount>) -> String {
     use std::fmt::Write as _;
     let mut text = String::with_capacity(row.version.len() + row.provider.len() + row.id.len() + 24);
     for part in [&row.version, "/", &row.provider, "/", &row.id] {
@@ -152,6 +135,10 @@ fn label(row: &Row, tier: ServiceTier, above: u32) -> String {
         // Writing to a `String` cannot fail.
         let _ = write!(text, ">{above}");
     }
+    if let Some(discount) = discount {
+        text.push_str(if discount.committed { "%committed:" } else { "%" });
+        text.push_str(&discount.name);
+    }
     text
 }
 
@@ -162,9 +149,16 @@ pub fn ceiling_cost(usage: &Usage, input_rate: u64, output_rate: u64) -> Cost {
     if is_nothing(usage) {
         return Cost::default();
     }
-    let output = usage.output_tokens.saturating_add(usage.audio_output_tokens);
-    let picos = product(usage.total_input_tokens(), input_rate).saturating_add(product(output, output_rate));
-    Cost { amount: Money::from_picos(picos.min(i128::MAX / 2)), pricing: Pricing::Ceiling, price: "ceiling".into() }
+    let sheet = RateSheet::of(|kind| {
+        let rate = match kind {
+            UnitKind::Image => return None,
+            UnitKind::Output | UnitKind::Reasoning | UnitKind::AudioOutput => output_rate,
+            _ => input_rate,
+        };
+        Some(UnitPrice { list: rate, contracted: rate })
+    });
+    let rates = Some(sheet.to_text().into());
+    Cost { rates, ..Cost::at_list(sheet.contracted(usage), Pricing::Ceiling, "ceiling") }
 }
 
 fn product(units: u64, rate: u64) -> i128 {

@@ -32,7 +32,7 @@ impl ModelKind {
 }
 
 /// Rates in pico-dollars per token, which is micro-dollars per million tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rates {
     /// Input.
     pub input: u32,
@@ -93,6 +93,7 @@ pub struct Row {
     pub(crate) abilities: Abilities,
     pub(crate) kind: ModelKind,
     pub(crate) valid_from: Timestamp,
+    pub(crate) valid_to: Option<Timestamp>,
     pub(crate) retires: Option<Timestamp>,
 }
 
@@ -149,6 +150,12 @@ impl Row {
     #[must_use]
     pub const fn valid_from(&self) -> Timestamp {
         self.valid_from
+    }
+
+    /// Until when the row holds, exclusive; `None`: until a later row of the same id does.
+    #[must_use]
+    pub const fn valid_to(&self) -> Option<Timestamp> {
+        self.valid_to
     }
 
     /// When the provider means to switch the model off.
@@ -217,6 +224,11 @@ impl Row {
                 return Err(format!("`scopes.{scope}` must be [numerator, denominator], above zero and at most ten"));
             }
         }
+        let valid_from = date("valid_from", source.valid_from)?.unwrap_or(ALWAYS);
+        let valid_to = date("valid_to", source.valid_to)?;
+        if let Some(to) = valid_to.filter(|to| *to <= valid_from) {
+            return Err(format!("`valid_to` ({to}) is not after `valid_from` ({valid_from})"));
+        }
         Ok(Self {
             sets,
             version,
@@ -227,7 +239,8 @@ impl Row {
             limits: Limits { context: source.context, output_max: source.output_max, cache_min: source.cache_min },
             abilities: source.abilities.unwrap_or_default().into_iter().collect(),
             kind: source.kind,
-            valid_from: date("valid_from", source.valid_from)?.unwrap_or(ALWAYS),
+            valid_from,
+            valid_to,
             retires: date("retires", source.retires)?,
         })
     }

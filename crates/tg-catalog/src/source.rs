@@ -47,6 +47,10 @@ pub struct RowSource<'a> {
     /// From when the row holds (`2026-11-23` or RFC 3339); always, if left out.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub valid_from: Option<Cow<'a, str>>,
+    /// Overrides only: until when the row holds, exclusive, written as `valid_from`. What held before it holds again then;
+    /// without it a row holds until a later one does.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub valid_to: Option<Cow<'a, str>>,
     /// When the provider means to switch the model off.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub retires: Option<Cow<'a, str>>,
@@ -102,6 +106,7 @@ impl RowSource<'_> {
             like: self.like.map(own),
             scopes: self.scopes.into_iter().map(|(name, factor)| (own(name), factor)).collect(),
             valid_from: self.valid_from.map(own),
+            valid_to: self.valid_to.map(own),
             retires: self.retires.map(own),
             kind: self.kind,
             rates: self.rates,

@@ -12,6 +12,7 @@ pub mod ids;
 pub mod pattern;
 pub mod peek;
 pub mod principal;
+pub mod rates;
 pub mod record;
 pub mod secret;
 pub mod target;

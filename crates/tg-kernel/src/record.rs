@@ -88,13 +88,37 @@ impl Pricing {
 
 /// What a call cost, and by which price.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "WrittenCost")]
 pub struct Cost {
-    /// The amount.
+    /// The amount: what is charged, after negotiated discounts.
     pub amount: Money,
+    /// What it would have been at list price.
+    pub list: Money,
     /// Whether it could be computed.
     pub pricing: Pricing,
     /// Version of the price catalogue and the row that priced it (`2026-11-23/anthropic.claude-opus-5-5/us`); empty if none.
     pub price: Arc<str>,
+    /// The unit prices ([`crate::rates::RateSheet::to_text`]), shared by all calls of the same price; `None` where there
+    /// were none, and in rows from before they were kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rates: Option<Arc<str>>,
+}
+
+/// A cost as it is kept in JSON, also by versions that knew no list prices: theirs was the amount.
+#[derive(Deserialize)]
+struct WrittenCost {
+    amount: Money,
+    list: Option<Money>,
+    pricing: Pricing,
+    price: Arc<str>,
+    rates: Option<Arc<str>>,
+}
+
+impl From<WrittenCost> for Cost {
+    fn from(written: WrittenCost) -> Self {
+        let WrittenCost { amount, list, pricing, price, rates } = written;
+        Self { amount, list: list.unwrap_or(amount), pricing, price, rates }
+    }
 }
 
 impl Pricing {
@@ -110,11 +134,18 @@ impl Pricing {
 }
 
 impl Cost {
-    /// The sum, as certain as the less certain part. The price named is that of `self`.
+    /// An amount at list price, without unit prices.
+    #[must_use]
+    pub fn at_list(amount: Money, pricing: Pricing, price: impl Into<Arc<str>>) -> Self {
+        Self { amount, list: amount, pricing, price: price.into(), rates: None }
+    }
+
+    /// The sum, as certain as the less certain part. The price named is that of `self`, as are the unit prices.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
         let pricing = if other.pricing.doubt() > self.pricing.doubt() { other.pricing } else { self.pricing };
-        Self { amount: self.amount.plus(other.amount), pricing, price: Arc::clone(&self.price) }
+        let (amount, list) = (self.amount.plus(other.amount), self.list.plus(other.list));
+        Self { amount, list, pricing, price: Arc::clone(&self.price), rates: self.rates.clone() }
     }
 }
 
@@ -235,9 +266,17 @@ mod tests {
     use super::{Cost, Money, Pricing};
 
     #[test]
+    fn a_cost_from_before_list_prices_were_kept_is_at_list_price() {
+        let read = |text: &str| serde_json::from_str::<Cost>(text).unwrap();
+        let old = read(r#"{"amount":5,"pricing":"priced","price":"v/x"}"#);
+        assert_eq!(old, Cost::at_list(Money::from_nanos(5), Pricing::Priced, "v/x"));
+        let new = Cost { list: Money::from_nanos(7), rates: Some(r#"{"input":1}"#.into()), ..old };
+        assert_eq!(read(&serde_json::to_string(&new).unwrap()), new);
+    }
+
+    #[test]
     fn a_sum_is_as_certain_as_its_less_certain_part() {
-        let cost =
-            |nanos, pricing, price: &str| Cost { amount: Money::from_nanos(nanos), pricing, price: price.into() };
+        let cost = |nanos, pricing, price: &str| Cost::at_list(Money::from_nanos(nanos), pricing, price);
         for (own, other, sum) in [
             (Pricing::Nothing, Pricing::Nothing, Pricing::Nothing),
             (Pricing::Nothing, Pricing::Priced, Pricing::Priced),

@@ -33,6 +33,12 @@ impl Money {
         self.0
     }
 
+    /// The difference, saturating at the ends of the range.
+    #[must_use]
+    pub const fn minus(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
     /// The sum, saturating at the ends of the range.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {

@@ -2,6 +2,7 @@
 
 use crate::snapshot::Snapshot;
 use std::borrow::Cow;
+use tg_catalog::Buyer;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::Operation;
 use tg_kernel::record::{Cost, Pricing, Record, Served};
@@ -46,7 +47,8 @@ impl<'a> Basis<'a> {
         }
         let catalogue = &self.snapshot.catalogue;
         let row = self.scope.as_ref().and_then(|scope| scope.find(catalogue, &served.model, began));
-        let known = row.map(|row| tg_catalog::price(&row, usage, served.tier));
+        let buyer = Buyer { provider: &served.provider, model: &served.model, began };
+        let known = row.map(|row| self.snapshot.terms.price(&row, usage, served.tier, buyer));
         match (known, self.unknown) {
             (Some(cost), _) if cost.pricing != Pricing::Unpriced => cost,
             (_, UnknownPrice::Ceiling) => {

@@ -19,6 +19,7 @@ mod outcome;
 mod patient;
 mod prepare;
 mod recognise;
+pub mod rerate;
 mod send;
 mod settle;
 pub mod snapshot;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tg_catalog::Catalogue;
+use tg_catalog::{Catalogue, Terms};
 use tg_kernel::principal::Attribution;
 use tg_net::egress::EgressPolicy;
 use tg_policy::iam::Trust;
@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub limits: tg_policy::admit::Limits,
     /// Prices and limits of models.
     pub catalogue: Arc<Catalogue>,
+    /// What was negotiated on those prices.
+    pub terms: Arc<Terms>,
     /// What calls without a known price are charged under `unknown_price: ceiling`.
     pub ceiling: Ceiling,
     /// Bounds on requests.

@@ -1,9 +1,11 @@
 //! The seam to the ledger: rows are appended in batches, never edited, and read back as calls or as reports.
 
-use crate::backends::{CallReader, CallWriter};
+use crate::backends::{CallReader, CallWriter, UpkeepWriter};
+use crate::correction::Correction;
 use crate::error::StoreError;
 use serde::{Deserialize, Serialize};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::{Ending, Record};
@@ -117,6 +119,8 @@ pub struct ReportQuery {
     pub until: Option<Timestamp>,
     /// Which calls; all filters must hold.
     pub filters: Vec<Filter>,
+    /// Leaves corrections out: costs as they were booked. Else a correction counts where its call does.
+    pub as_booked: bool,
 }
 
 /// A report: rows, and totals over every call that the filters keep (each call counted once).
@@ -130,6 +134,13 @@ pub struct Report {
     pub totals: Figures,
     /// Calls by ending, endings without calls left out.
     pub endings: Vec<(Ending, u64)>,
+    /// Rows before this moment were deleted, and the report would have needed some: parts of hours are counted as whole
+    /// hours, and of hours with very many combinations only team and ending are known. `None`: exact.
+    #[serde(default)]
+    pub coarse_until: Option<Timestamp>,
+    /// Nothing before this moment is kept, and the period begins before it. `None`: all of it is kept.
+    #[serde(default)]
+    pub gone_until: Option<Timestamp>,
 }
 
 /// One group of a report.
@@ -150,6 +161,8 @@ pub struct Figures {
     pub usage: Usage,
     /// What they cost.
     pub cost: Money,
+    /// What they would have cost at list price.
+    pub list_cost: Money,
     /// Calls of which some count was estimated.
     pub estimated_calls: u64,
     /// The cost of those.
@@ -162,6 +175,10 @@ pub struct Figures {
     pub unattributed_calls: u64,
     /// The cost of those.
     pub unattributed_cost: Money,
+    /// Calls that were corrected afterwards.
+    pub corrected_calls: u64,
+    /// What their corrections add to the cost; it is part of `cost`.
+    pub corrections: Money,
 }
 
 impl Figures {
@@ -169,6 +186,29 @@ impl Figures {
     #[must_use]
     pub fn estimated_share(&self) -> f64 {
         share(self.estimated_cost, self.cost)
+    }
+
+    /// Adds the figures of other calls.
+    pub fn add(&mut self, part: &Self) {
+        self.calls += part.calls;
+        let (sum, usage) = (&mut self.usage, &part.usage);
+        sum.input_tokens += usage.input_tokens;
+        sum.cache_read_tokens += usage.cache_read_tokens;
+        sum.cache_write_5m_tokens += usage.cache_write_5m_tokens;
+        sum.cache_write_1h_tokens += usage.cache_write_1h_tokens;
+        sum.output_tokens += usage.output_tokens;
+        sum.reasoning_tokens += usage.reasoning_tokens;
+        sum.audio_input_tokens += usage.audio_input_tokens;
+        sum.audio_output_tokens += usage.audio_output_tokens;
+        sum.images += usage.images;
+        self.cost = self.cost.plus(part.cost);
+        self.list_cost = self.list_cost.plus(part.list_cost);
+        self.estimated_calls += part.estimated_calls;
+        self.estimated_cost = self.estimated_cost.plus(part.estimated_cost);
+        self.unpriced_calls += part.unpriced_calls;
+        self.ceiling_calls += part.ceiling_calls;
+        self.unattributed_calls += part.unattributed_calls;
+        self.unattributed_cost = self.unattributed_cost.plus(part.unattributed_cost);
     }
 
     /// The part of the cost that is booked to no team or to no project: 0 to 1.
@@ -217,6 +257,97 @@ impl LedgerWriter {
     pub fn append(&mut self, records: &[Record]) -> Result<usize, StoreError> {
         if records.is_empty() { Ok(0) } else { self.calls.append(records) }
     }
+
+    /// Appends these corrections in one transaction and answers how many were new: the one way by which a call's cost
+    /// changes after it was booked. A correction is left out whose call has no row, or has one of this number already.
+    ///
+    /// # Errors
+    /// When the store fails; no correction of the batch was then appended.
+    pub fn correct(&mut self, corrections: &[Correction]) -> Result<usize, StoreError> {
+        if corrections.is_empty() { Ok(0) } else { self.calls.correct(corrections) }
+    }
+}
+
+/// How much the ledger holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LedgerSize {
+    /// Rows: one for each call.
+    pub rows: u64,
+    /// When the call of the oldest row arrived.
+    pub oldest_row: Option<Timestamp>,
+    /// Sums by the hour and by the day.
+    pub rollups: u64,
+    /// Combinations of team, key, model and the rest that sums are kept for.
+    pub series: u64,
+    /// The oldest hour that has sums.
+    pub oldest_rollup: Option<Timestamp>,
+    /// Rows from there on are in the sums, earlier ones are being added; `None`: all are.
+    pub rolled_up_since: Option<Timestamp>,
+    /// Size of the store in bytes, directory included.
+    pub bytes: u64,
+    /// The part of it that deletions left free, to be used again.
+    pub free_bytes: u64,
+}
+
+/// How long things are kept. `None`: for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Rows.
+    pub calls: Option<Duration>,
+    /// Sums. Not shorter than rows are kept, or sums of rows that are still there are gone.
+    pub rollups: Option<Duration>,
+}
+
+/// What one step of the upkeep did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// This many rows came into the sums.
+    RolledUp(usize),
+    /// This many rows were deleted.
+    DeletedRows(usize),
+    /// This many sums, or combinations without sums, were deleted.
+    DeletedRollups(usize),
+    /// There is nothing to do now.
+    Nothing,
+}
+
+/// Looks after the ledger in pieces of a few milliseconds: rows of an older version come into the sums, and what is older
+/// than the policy allows is deleted. Rows go only by whole days, and only when all rows are in the sums.
+#[derive(Debug)]
+pub struct Upkeep {
+    ledger: UpkeepWriter,
+}
+
+impl Upkeep {
+    pub(crate) const fn new(ledger: UpkeepWriter) -> Self {
+        Self { ledger }
+    }
+
+    /// Does one piece. The metering cannot write meanwhile: leave it some time before the next.
+    ///
+    /// # Errors
+    /// When the store fails; nothing of the piece was then done.
+    pub fn step(&mut self, retention: &Retention, now: Timestamp) -> Result<Piece, StoreError> {
+        let before = |kept: Duration| {
+            Timestamp::from_micros(now.micros().saturating_sub(i64::try_from(kept.as_micros()).unwrap_or(i64::MAX)))
+        };
+        let mut piece = self.ledger.roll_up()?;
+        if let (Piece::Nothing, Some(kept)) = (piece, retention.calls) {
+            piece = self.ledger.delete_rows(before(kept))?;
+        }
+        if let (Piece::Nothing, Some(kept)) = (piece, retention.rollups) {
+            piece = self.ledger.delete_rollups(before(kept))?;
+        }
+        Ok(piece)
+    }
+
+    /// The store's size in bytes, and when the call of the oldest row arrived.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn glance(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+        self.ledger.glance()
+    }
 }
 
 /// Reads the ledger. Safe to share; one read runs at a time.
@@ -252,6 +383,30 @@ impl Ledger {
     /// When the store fails.
     pub fn get(&self, id: CallId) -> Result<Option<Record>, StoreError> {
         self.reader().get(id)
+    }
+
+    /// How much the ledger holds. Blocks while rows are counted.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn size(&self) -> Result<LedgerSize, StoreError> {
+        self.reader().size()
+    }
+
+    /// The corrections of these calls: call by call in the order given, those of one call in theirs.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn corrections(&self, calls: &[CallId]) -> Result<Vec<Correction>, StoreError> {
+        self.reader().corrections(calls)
+    }
+
+    /// How many corrections were ever made.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn corrections_made(&self) -> Result<u64, StoreError> {
+        self.reader().corrections_made()
     }
 
     fn reader(&self) -> MutexGuard<'_, CallReader> {

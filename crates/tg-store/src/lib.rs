@@ -3,21 +3,26 @@
 //! `directory`, `ledger` and `journal` are what the rest of Tallygate knows; `backends` holds how each is kept.
 
 mod backends;
+pub mod correction;
 pub mod directory;
 pub mod error;
 pub mod journal;
 pub mod key;
 pub mod ledger;
+mod rollup;
 pub mod seal;
 pub mod store;
 pub mod team;
 
 pub use backends::postgres::{Encryption, Postgres};
+pub use correction::{Correction, CorrectionReason};
 pub use directory::{Directory, DirectoryError, Grant, KeyRefusal};
 pub use error::StoreError;
 pub use journal::{Found, Journal, JournalError, OpenEntry, Recovered, Tally, Ticket, WorkerJournal};
 pub use key::{IssuedKey, KeyKind, KeyRecord, NewKey};
-pub use ledger::{CallFilter, Dimension, Figures, Filter, Ledger, LedgerWriter, Report, ReportQuery, ReportRow};
+pub use ledger::{
+    CallFilter, Dimension, Figures, Filter, Ledger, LedgerSize, LedgerWriter, Report, ReportQuery, ReportRow,
+};
 pub use seal::{BadSecretsKey, SecretsKey};
 pub use store::Store;
 pub use team::{

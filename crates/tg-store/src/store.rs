@@ -2,10 +2,10 @@
 
 use crate::backends::postgres::{Postgres, Server};
 use crate::backends::sqlite::Database;
-use crate::backends::{CallReader, CallWriter, DirectoryTables, Engine};
+use crate::backends::{CallReader, CallWriter, DirectoryTables, Engine, UpkeepWriter};
 use crate::directory::Directory;
 use crate::error::StoreError;
-use crate::ledger::{Ledger, LedgerWriter};
+use crate::ledger::{Ledger, LedgerWriter, Upkeep};
 use crate::seal::SecretsKey;
 use std::path::Path;
 
@@ -64,6 +64,14 @@ impl Store {
     /// When the store cannot be written.
     pub fn ledger_writer(&self) -> Result<LedgerWriter, StoreError> {
         Ok(LedgerWriter::new(CallWriter::open(&self.engine)?))
+    }
+
+    /// Opens the ledger for looking after it.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn upkeep(&self) -> Result<Upkeep, StoreError> {
+        Ok(Upkeep::new(UpkeepWriter::open(&self.engine)?))
     }
 
     /// Opens the ledger for reading. Readers never block the writer.

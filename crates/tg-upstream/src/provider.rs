@@ -177,6 +177,17 @@ impl Upstream {
         let road = self.provider.road(&asked).filter(|road| road.dialect == dialect);
         road.map_or_else(|| self.price.clone(), |road| self.price_by(road))
     }
+
+    /// The same for a call that was priced before, under this name: among the models of the seller that the name names.
+    #[must_use]
+    pub fn price_named(&self, dialect: Dialect, model: &str, price: &str) -> PriceScope {
+        let sellers = [MANTLE_VENDOR, &self.price.vendor];
+        let named = sellers.into_iter().filter_map(|seller| Some((price.rfind(&format!("/{seller}/"))?, seller)));
+        match named.max() {
+            Some((_, seller)) => PriceScope { vendor: Arc::from(seller), region: self.price.region.clone() },
+            None => self.price_of(dialect, model),
+        }
+    }
 }
 
 /// Where a provider's prices stand in the catalogue.

@@ -30,6 +30,9 @@ pub(crate) struct Report {
     /// repeated; all must hold
     #[arg(long = "filter", value_name = "DIMENSION=VALUE", value_parser = filter)]
     filters: Vec<Filter>,
+    /// Costs as they were booked, without later corrections (`tallygate prices rerate`)
+    #[arg(long)]
+    as_booked: bool,
     /// How to show it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -66,8 +69,8 @@ fn filter(text: &str) -> Result<Filter, String> {
 impl Report {
     pub(super) fn run(self) -> Result<()> {
         let access = self.access.open(MissingStore::Refuse)?;
-        let Self { by, since, until, filters, format, .. } = self;
-        let report = access.report(&ReportRequest { by, since, until, filters })?;
+        let Self { by, since, until, filters, as_booked, format, .. } = self;
+        let report = access.report(&ReportRequest { by, since, until, filters, as_booked })?;
         match format {
             Format::Table => say(table::write(&report)),
             Format::Json => say(pretty(&report)?),

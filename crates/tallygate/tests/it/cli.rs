@@ -97,7 +97,7 @@ fn call(team: &str, project: Option<&str>, nanos: i64) -> Record {
         fault: None,
         usage: Usage { input_tokens: 1000, output_tokens: 200, ..Usage::default() },
         usage_source: UsageSource::Reported,
-        cost: Cost { amount: Money::from_nanos(nanos), pricing: Pricing::Priced, price: "v/row".into() },
+        cost: Cost::at_list(Money::from_nanos(nanos), Pricing::Priced, "v/row"),
         losses: Vec::new(),
         earlier: Vec::new(),
         timing: Timing::default(),

@@ -6,9 +6,11 @@ use super::{Amount, Time, Usage};
 use crate::query::{Parameters, read_filters};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
 use tg_kernel::principal;
+use tg_kernel::rates::{RateSheet, UnitKind};
 use tg_kernel::record::{self, Record};
 use tg_store::ledger::{CallFilter, Filter};
 
@@ -106,12 +108,34 @@ pub struct Call {
     pub usage: Usage,
     /// How far to trust the counts: `none`, `reported` or `estimated`.
     pub usage_source: String,
-    /// What it cost, without what earlier tries may have cost.
+    /// What it cost, without what earlier tries may have cost, as it was booked.
     pub cost: Cost,
+    /// What was corrected since, over all tries: to be added to the cost.
+    #[serde(default)]
+    pub corrections: Vec<Correction>,
     /// What the target's dialect could not express.
     pub losses: Vec<String>,
     /// How long things took.
     pub timing: Timing,
+}
+
+/// What re-rating adds to the cost of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Correction {
+    /// When it was made.
+    pub made_at: Time,
+    /// `price_changed`, or `price_known` where there was no price before.
+    pub reason: String,
+    /// The price before; null where there was none.
+    pub old_price: Option<String>,
+    /// The price now.
+    pub new_price: Option<String>,
+    /// What is charged more (or less).
+    pub delta: Amount,
+    /// How much more (or less) it would have cost at list price.
+    pub list_delta: Amount,
+    /// Whether the cost of the whole call is known now: `priced`, `ceiling` or `unpriced`.
+    pub pricing: String,
 }
 
 /// A try that failed before another target was tried.
@@ -185,10 +209,23 @@ pub struct Cost {
     /// The amount.
     #[serde(flatten)]
     pub amount: Amount,
+    /// What it would have been at list price.
+    pub list: Amount,
     /// Whether it could be computed: `nothing`, `priced`, `ceiling` or `unpriced`.
     pub pricing: String,
     /// Version of the price catalogue and the row that priced it; null where none did.
     pub price: Option<String>,
+    /// The price of one unit of each kind. Null where there were no prices, and in rows from before they were kept.
+    pub rates: Option<BTreeMap<String, UnitPrice>>,
+}
+
+/// The price of one unit, in pico-dollars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnitPrice {
+    /// As the catalogue has it.
+    pub list: u64,
+    /// As it is charged.
+    pub contracted: u64,
 }
 
 /// How long things took, in microseconds.
@@ -226,12 +263,27 @@ impl From<&Record> for Call {
             usage: record.usage.into(),
             usage_source: record.usage_source.as_str().to_owned(),
             cost: Cost::from(&record.cost),
+            corrections: Vec::new(),
             losses: record.losses.clone(),
             timing: Timing {
                 total_us: record.timing.total_us,
                 first_token_us: record.timing.first_token_us,
                 overhead_us: record.timing.overhead_us,
             },
+        }
+    }
+}
+
+impl From<&tg_store::Correction> for Correction {
+    fn from(correction: &tg_store::Correction) -> Self {
+        Self {
+            made_at: correction.made_at.into(),
+            reason: correction.reason.as_str().to_owned(),
+            old_price: known(&correction.old_price),
+            new_price: known(&correction.new_price),
+            delta: correction.delta.into(),
+            list_delta: correction.list_delta.into(),
+            pricing: correction.pricing.as_str().to_owned(),
         }
     }
 }
@@ -261,7 +313,18 @@ impl From<&record::Attempt> for Attempt {
 
 impl From<&record::Cost> for Cost {
     fn from(cost: &record::Cost) -> Self {
-        Self { amount: cost.amount.into(), pricing: cost.pricing.as_str().to_owned(), price: known(&cost.price) }
+        let sheet = cost.rates.as_deref().and_then(RateSheet::parse);
+        let price = |sheet: &RateSheet, kind: UnitKind| {
+            let price = sheet.get(kind)?;
+            Some((kind.as_str().to_owned(), UnitPrice { list: price.list, contracted: price.contracted }))
+        };
+        Self {
+            amount: cost.amount.into(),
+            list: cost.list.into(),
+            pricing: cost.pricing.as_str().to_owned(),
+            price: known(&cost.price),
+            rates: sheet.map(|sheet| UnitKind::ALL.into_iter().filter_map(|kind| price(&sheet, kind)).collect()),
+        }
     }
 }
 

@@ -23,6 +23,8 @@ pub struct ReportRequest {
     pub until: Option<String>,
     /// Which calls; all must hold.
     pub filters: Vec<Filter>,
+    /// Costs as they were booked, without later corrections.
+    pub as_booked: bool,
 }
 
 impl ReportRequest {
@@ -31,7 +33,7 @@ impl ReportRequest {
     /// # Errors
     /// Everything that is wrong.
     pub fn from_query(query: &str) -> Result<Self, Vec<String>> {
-        let mut parameters = Parameters::read(query, &["by", "since", "until", "filter"]);
+        let mut parameters = Parameters::read(query, &["by", "since", "until", "filter", "as_booked"]);
         let mut request = Self::default();
         for name in parameters.list("by") {
             match Dimension::parse(&name) {
@@ -42,6 +44,10 @@ impl ReportRequest {
         request.filters = read_filters(&mut parameters);
         request.since = parameters.one("since");
         request.until = parameters.one("until");
+        let as_booked = parameters.parsed("as_booked", |text| {
+            text.parse::<bool>().map_err(|_| format!("{} is neither `true` nor `false`", quoted(text)))
+        });
+        request.as_booked = as_booked.unwrap_or_default();
         parameters.finish(request)
     }
 
@@ -56,6 +62,7 @@ impl ReportRequest {
         for filter in &self.filters {
             query.add("filter", Some(&filter_text(filter)));
         }
+        query.add("as_booked", self.as_booked.then_some("true"));
         query.finish()
     }
 
@@ -78,7 +85,7 @@ impl ReportRequest {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(ReportQuery { by: self.by.clone(), since, until, filters: self.filters.clone() })
+        Ok(ReportQuery { by: self.by.clone(), since, until, filters: self.filters.clone(), as_booked: self.as_booked })
     }
 }
 
@@ -162,6 +169,8 @@ pub struct Figures {
     pub usage: Usage,
     /// What they cost.
     pub cost: Amount,
+    /// What they would have cost at list price, without negotiated discounts.
+    pub list_cost: Amount,
     /// Those of which some count was estimated.
     pub estimated: Part,
     /// Those booked to no team or to no project.
@@ -170,6 +179,10 @@ pub struct Figures {
     pub unpriced_calls: u64,
     /// Calls charged by the stated ceiling because there was no price.
     pub ceiling_calls: u64,
+    /// Calls whose cost was corrected after they were booked.
+    pub corrected_calls: u64,
+    /// What their corrections add to the cost; it is part of `cost`.
+    pub corrections: Amount,
 }
 
 /// A part of the calls.
@@ -189,6 +202,7 @@ impl From<&ledger::Figures> for Figures {
             calls: figures.calls,
             usage: figures.usage.into(),
             cost: figures.cost.into(),
+            list_cost: figures.list_cost.into(),
             estimated: Part {
                 calls: figures.estimated_calls,
                 cost: figures.estimated_cost.into(),
@@ -201,6 +215,8 @@ impl From<&ledger::Figures> for Figures {
             },
             unpriced_calls: figures.unpriced_calls,
             ceiling_calls: figures.ceiling_calls,
+            corrected_calls: figures.corrected_calls,
+            corrections: figures.corrections.into(),
         }
     }
 }
@@ -246,6 +262,7 @@ mod tests {
                 filter(Dimension::Tag, Some("run:1=2")),
                 filter(Dimension::Project, None),
             ],
+            as_booked: true,
         };
         assert_eq!(ReportRequest::from_query(&request.to_query()), Ok(request));
         assert_eq!(ReportRequest::from_query(""), Ok(ReportRequest::default()));

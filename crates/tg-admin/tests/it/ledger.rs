@@ -44,7 +44,7 @@ fn record(team: &str, project: Option<&str>, nanos: i64, ending: Ending) -> Reco
         fault: None,
         usage: Usage { input_tokens: 1000, output_tokens: 200, ..Usage::default() },
         usage_source: UsageSource::Reported,
-        cost: Cost { amount: Money::from_nanos(nanos), pricing: Pricing::Priced, price: "v/row".into() },
+        cost: Cost::at_list(Money::from_nanos(nanos), Pricing::Priced, "v/row"),
         losses: Vec::new(),
         earlier: Vec::new(),
         timing: Timing { total_us: 5, first_token_us: Some(3), overhead_us: 1 },

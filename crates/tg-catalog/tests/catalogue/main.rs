@@ -1,11 +1,13 @@
 //! The catalogue from outside: costs against a table, lookups, overrides, properties of the embedded data.
 
 #[cfg(test)]
+mod discounts;
 mod embedded;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod golden;
+mod history;
 #[cfg(test)]
 mod lookup;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a well-formed document may still have wrong: values that contradict each other, references to nothing.
 
 mod aws;
+mod discounts;
 mod egress;
 mod headers;
 mod iam;
@@ -62,6 +63,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     providers::check(document, &mut found);
     routes::check(document, &mut found);
     pricing(document, &mut found);
+    discounts::check(document, &mut found);
     teams::check(document, &mut found);
     iam::check(document, &mut found);
     limits::check(document, &mut found);

@@ -19,7 +19,7 @@ pub use iam::{AwsIdentity, AwsRole, CallerIdentity, WebIdentity, sts_url};
 pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
 pub use limit::{Limit, LimitMode, LimitScope, Reserve};
 pub use listen::{Admin, Listen, Tls};
-pub use pricing::{Ceiling, Pricing, UnknownPrice};
+pub use pricing::{Ceiling, Discount, DiscountRates, DiscountTerms, Pricing, UnknownPrice};
 pub use provider::{
     AuthScheme, Egress, InferenceProfile, OutputLimitMember, Provider, ProviderKind, Quirks, RequestMetadata, Timeouts,
 };

@@ -2,16 +2,20 @@
 
 mod address;
 mod allowance;
+mod moment;
 mod name;
 mod network;
+mod percent;
 mod quantity;
 mod secret_ref;
 mod store_url;
 
 pub use address::{Address, BaseUrl, Host};
 pub use allowance::{Allowance, Dimension};
+pub use moment::Moment;
 pub use name::{Name, Pattern};
 pub use network::Network;
+pub use percent::Percent;
 pub use quantity::{Keepalive, Period, Ratio, Size, TokenPrice};
 pub use secret_ref::{HeaderText, SecretRef};
 pub use store_url::StoreUrl;
@@ -52,6 +56,8 @@ pub(crate) fn refusal(grammar: &str, text: &str) -> Option<Refused> {
         "base_url" => of::<BaseUrl>(text),
         "name" => of::<Name>(text),
         "pattern" => of::<Pattern>(text),
+        "moment" => of::<Moment>(text),
+        "percent" => of::<Percent>(text),
         "network" => of::<Network>(text),
         "duration" => of::<Period>(text),
         "duration_or_off" => of::<Keepalive>(text),

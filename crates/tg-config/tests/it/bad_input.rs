@@ -64,6 +64,44 @@ fn files_that_cannot_be_read() {
 }
 
 #[test]
+fn discounts_that_are_none_or_hold_twice() {
+    let path = "pricing.discounts[0]";
+    let member = |name: &str| format!("{path}.{name}");
+    for (list, at, part) in [
+        ("{name: d, provider: a}", path.to_owned(), "takes nothing off"),
+        ("{name: d, provider: a, rates: {}}", path.to_owned(), "takes nothing off"),
+        ("{name: d, provider: a, percent: 8%, rates: {input: 1.00 USD per 1M tokens}}", path.to_owned(), "has both"),
+        ("{name: d, provider: a, percent: 101%}", member("percent"), "is more than all of it"),
+        ("{name: d, provider: a, percent: 100.0001%}", member("percent"), "is more than all of it"),
+        ("{name: d, provider: a, percent: 0%}", member("percent"), "is nothing"),
+        ("{name: d, provider: a, percent: -5%}", member("percent"), "percentage"),
+        ("{name: d, provider: a, percent: '5'}", member("percent"), "12.5%"),
+        ("{name: d, provider: a, percent: 5%, from: soon}", member("from"), "2026-12-01"),
+        ("{name: d, provider: a, percent: 5%, from: 2026-13-01}", member("from"), "is not a point in time"),
+        ("{name: d, provider: a, percent: 5%, until: '2026-12-01T00:00:00'}", member("until"), "with its offset"),
+        ("{name: d, provider: a, percent: 5%, from: 2026-12-01, until: 2026-12-01}", member("until"), "is not after"),
+        ("{name: d, provider: b, percent: 5%}", member("provider"), "`b` is the name of no provider"),
+        ("{name: d, provider: a, percent: 5%, terms: reserved}", member("terms"), "committed"),
+        (
+            "{name: d, provider: a, percent: 5%, until: 2026-12-02}, {name: e, provider: a, percent: 9%, from: 2026-12-01}",
+            "pricing.discounts[1]".to_owned(),
+            "holds for the same calls as `d`",
+        ),
+        (
+            "{name: d, provider: a, percent: 5%, model: x}, {name: d, provider: a, percent: 9%}",
+            "pricing.discounts[1].name".to_owned(),
+            "already the name",
+        ),
+    ] {
+        check(&format!("{OK}pricing: {{discounts: [{list}]}}\n"), &[(&at, part)]);
+    }
+    let fine = "{name: d, provider: a, percent: 5%, until: 2026-12-01}, {name: e, provider: a, percent: 12.5 %, from: \
+                2026-12-01}, {name: f, provider: '*', model: claude-*, rates: {output: 9.00 USD per 1M tokens}}";
+    let read = from_text("test.yaml", &format!("{OK}pricing: {{discounts: [{fine}]}}\n")).unwrap();
+    assert_eq!(read.pricing.discounts[1].percent.map(|percent| percent.to_string()).as_deref(), Some("12.5%"));
+}
+
+#[test]
 fn limits_that_would_do_nothing() {
     let limits = |list: &str| {
         format!(

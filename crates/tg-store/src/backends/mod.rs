@@ -3,9 +3,11 @@
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
 
+use crate::correction::Correction;
 use crate::directory::{Change, Contents, DirectoryError};
 use crate::error::StoreError;
-use crate::ledger::{CallFilter, Report, ReportQuery};
+use crate::ledger::{CallFilter, LedgerSize, Piece, Report, ReportQuery};
+use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
 
@@ -89,6 +91,13 @@ impl CallWriter {
             Self::Postgres(calls) => calls.append(records),
         }
     }
+
+    pub(crate) fn correct(&mut self, corrections: &[Correction]) -> Result<usize, StoreError> {
+        match self {
+            Self::Sqlite(calls) => calls.correct(corrections),
+            Self::Postgres(calls) => calls.correct(corrections),
+        }
+    }
 }
 
 /// What reads rows of calls.
@@ -124,6 +133,75 @@ impl CallReader {
         match self {
             Self::Sqlite(calls) => calls.get(id),
             Self::Postgres(calls) => calls.get(id),
+        }
+    }
+
+    pub(crate) fn corrections(&mut self, calls: &[CallId]) -> Result<Vec<Correction>, StoreError> {
+        match self {
+            Self::Sqlite(reader) => reader.corrections(calls),
+            Self::Postgres(reader) => reader.corrections(calls),
+        }
+    }
+
+    pub(crate) fn corrections_made(&mut self) -> Result<u64, StoreError> {
+        match self {
+            Self::Sqlite(calls) => calls.corrections_made(),
+            Self::Postgres(calls) => calls.corrections_made(),
+        }
+    }
+
+    pub(crate) fn size(&mut self) -> Result<LedgerSize, StoreError> {
+        match self {
+            Self::Sqlite(calls) => calls.size(),
+            Self::Postgres(calls) => calls.size(),
+        }
+    }
+}
+
+/// What looks after rows and sums.
+#[derive(Debug)]
+pub(crate) enum UpkeepWriter {
+    Sqlite(sqlite::UpkeepWriter),
+    Postgres(postgres::UpkeepWriter),
+}
+
+impl UpkeepWriter {
+    pub(crate) fn open(engine: &Engine) -> Result<Self, StoreError> {
+        Ok(match engine {
+            Engine::Sqlite(database) => Self::Sqlite(sqlite::UpkeepWriter::open(database)?),
+            Engine::Postgres(server) => Self::Postgres(postgres::UpkeepWriter::open(server)?),
+        })
+    }
+
+    /// Sums the latest rows that are in no sums yet. In PostgreSQL there never are any.
+    pub(crate) fn roll_up(&mut self) -> Result<Piece, StoreError> {
+        match self {
+            Self::Sqlite(ledger) => ledger.roll_up(),
+            Self::Postgres(_) => Ok(Piece::Nothing),
+        }
+    }
+
+    /// Deletes rows of the days before this moment, as far as they are in the sums.
+    pub(crate) fn delete_rows(&mut self, before: Timestamp) -> Result<Piece, StoreError> {
+        match self {
+            Self::Sqlite(ledger) => ledger.delete_rows(before),
+            Self::Postgres(ledger) => ledger.delete_rows(before),
+        }
+    }
+
+    /// Deletes sums of the days before this moment, and then the series that no sum has any more.
+    pub(crate) fn delete_rollups(&mut self, before: Timestamp) -> Result<Piece, StoreError> {
+        match self {
+            Self::Sqlite(ledger) => ledger.delete_rollups(before),
+            Self::Postgres(ledger) => ledger.delete_rollups(before),
+        }
+    }
+
+    /// The size in bytes, and when the oldest row's call arrived: cheap enough to be asked each minute.
+    pub(crate) fn glance(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+        match self {
+            Self::Sqlite(ledger) => ledger.glance(),
+            Self::Postgres(ledger) => ledger.glance(),
         }
     }
 }

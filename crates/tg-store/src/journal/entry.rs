@@ -239,6 +239,8 @@ impl Writer<'_> {
         self.signed(cost.amount.nanos());
         self.text(cost.pricing.as_str());
         self.text(&cost.price);
+        self.signed(cost.list.nanos());
+        self.maybe(cost.rates.as_deref());
     }
 
     fn attempts(&mut self, attempts: &[Attempt]) {
@@ -364,11 +366,13 @@ impl<'a> Reader<'a> {
     }
 
     fn cost(&mut self) -> Option<Cost> {
-        Some(Cost {
-            amount: Money::from_nanos(self.signed()?),
-            pricing: self.name(Pricing::parse)?,
-            price: self.shared()?,
-        })
+        let amount = Money::from_nanos(self.signed()?);
+        let cost = Cost::at_list(amount, self.name(Pricing::parse)?, self.shared()?);
+        // Formats 1 and 2 knew list prices only.
+        if self.format < 3 {
+            return Some(cost);
+        }
+        Some(Cost { list: Money::from_nanos(self.signed()?), rates: self.maybe()?, ..cost })
     }
 
     fn attempts(&mut self) -> Option<Vec<Attempt>> {

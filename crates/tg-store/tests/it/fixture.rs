@@ -44,8 +44,10 @@ pub(crate) fn record() -> Record {
         usage_source: UsageSource::Reported,
         cost: Cost {
             amount: Money::from_nanos(6_000_001),
+            list: Money::from_nanos(7_000_001),
             pricing: Pricing::Priced,
             price: "2026-11-23/anthropic.claude-sonnet-4-5/eu".into(),
+            rates: Some(r#"{"input":[3500000,3000000],"output":15000000}"#.into()),
         },
         losses: Vec::new(),
         earlier: Vec::new(),
@@ -94,6 +96,6 @@ pub(crate) fn attempt(nanos: i64, pricing: Pricing) -> Attempt {
         served: Served { provider: "openai".into(), model: "gpt-5-mini".into(), profile: None, stop: None, ..served() },
         fault: "first_byte_timeout".to_owned(),
         usage: Usage { input_tokens: 990, ..Usage::default() },
-        cost: Cost { amount: Money::from_nanos(nanos), pricing, price: "2026-11-23/openai/gpt-5-mini".into() },
+        cost: Cost::at_list(Money::from_nanos(nanos), pricing, "2026-11-23/openai/gpt-5-mini"),
     }
 }

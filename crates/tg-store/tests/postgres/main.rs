@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod away;
+#[path = "../it/corrections.rs"]
+mod corrections;
 #[path = "../it/directory.rs"]
 mod directory;
 #[expect(dead_code, reason = "what only the journal's tests need")]

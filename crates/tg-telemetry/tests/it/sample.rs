@@ -47,7 +47,7 @@ pub fn served() -> Record {
             images: 1,
         },
         usage_source: UsageSource::Reported,
-        cost: Cost { amount: Money::from_nanos(1_250_000), pricing: Pricing::Priced, price: "2026/x".into() },
+        cost: Cost::at_list(Money::from_nanos(1_250_000), Pricing::Priced, "2026/x"),
         losses: vec!["seed".into(), "logprobs".into()],
         earlier: Vec::new(),
         timing: Timing { total_us: 1_500_000, first_token_us: Some(300_000), overhead_us: 42 },

@@ -2,7 +2,7 @@
 
 use tg_admin::api::{Figures, Report};
 
-const FIGURES: [&str; 18] = [
+const FIGURES: [&str; 22] = [
     "calls",
     "input_tokens",
     "cache_read_tokens",
@@ -15,12 +15,16 @@ const FIGURES: [&str; 18] = [
     "images",
     "cost_usd",
     "cost_nanos",
+    "list_cost_usd",
+    "list_cost_nanos",
     "estimated_calls",
     "estimated_cost_usd",
     "unattributed_calls",
     "unattributed_cost_usd",
     "unpriced_calls",
     "ceiling_calls",
+    "corrected_calls",
+    "corrections_usd",
 ];
 
 /// The rows, or the totals where nothing is grouped. The last line has its CR but not its LF, which whoever prints it
@@ -68,12 +72,16 @@ fn figures(figures: &Figures) -> impl Iterator<Item = String> {
         usage.images.to_string(),
         figures.cost.usd.clone(),
         figures.cost.nanos.to_string(),
+        figures.list_cost.usd.clone(),
+        figures.list_cost.nanos.to_string(),
         figures.estimated.calls.to_string(),
         figures.estimated.cost.usd.clone(),
         figures.unattributed.calls.to_string(),
         figures.unattributed.cost.usd.clone(),
         figures.unpriced_calls.to_string(),
         figures.ceiling_calls.to_string(),
+        figures.corrected_calls.to_string(),
+        figures.corrections.usd.clone(),
     ]
     .into_iter()
 }

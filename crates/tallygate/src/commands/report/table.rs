@@ -31,21 +31,21 @@ fn is_shown((name, count): &Count, totals: &Usage) -> bool {
 /// The whole table, with totals and what to know about them.
 pub(super) fn write(report: &Report) -> String {
     let counts: Vec<Count> = COUNTS.into_iter().filter(|count| is_shown(count, &report.totals.usage)).collect();
-    let figures = report.rows.iter().map(|row| &row.figures).chain([&report.totals]);
-    let decimals = figures.map(|f| decimals(f.cost.money())).max().unwrap_or(2);
+    let money = Columns::of(report);
 
     let dimensions: Vec<&str> = report.by.iter().map(|dimension| dimension.as_str()).collect();
     let headings = dimensions.iter().copied().chain(["calls"]).chain(counts.iter().map(|(name, _)| *name));
-    let mut listing = Listing::new(&headings.chain(["cost usd"]).collect::<Vec<_>>());
+    let headings = headings.chain(money.at_list.map(|_| "list usd")).chain(["cost usd"]);
+    let mut listing = Listing::new(&headings.collect::<Vec<_>>());
     for row in &report.rows {
         let value = |name: &&str| row.group.get(*name).cloned().flatten().unwrap_or_else(|| "(none)".to_owned());
-        listing.row(dimensions.iter().map(value).chain(cells(&row.figures, &counts, decimals)));
+        listing.row(dimensions.iter().map(value).chain(cells(&row.figures, &counts, &money)));
     }
     if !dimensions.is_empty() {
         let label = (0..dimensions.len()).map(|n| if n == 0 { "TOTAL".to_owned() } else { String::new() });
-        listing.row(label.chain(cells(&report.totals, &counts, decimals)));
+        listing.row(label.chain(cells(&report.totals, &counts, &money)));
     } else {
-        listing.row(cells(&report.totals, &counts, decimals));
+        listing.row(cells(&report.totals, &counts, &money));
     }
     listing.right_from(dimensions.len());
     let mut text = listing.finish();
@@ -53,9 +53,30 @@ pub(super) fn write(report: &Report) -> String {
     text
 }
 
-fn cells<'a>(figures: &'a Figures, counts: &'a [Count], decimals: usize) -> impl Iterator<Item = String> + 'a {
+/// How the columns of money are written: with how many decimals, so that points stand under points.
+struct Columns {
+    cost: usize,
+    /// `None`: not shown, as list prices are what was charged.
+    at_list: Option<usize>,
+}
+
+impl Columns {
+    fn of(report: &Report) -> Self {
+        let figures = || report.rows.iter().map(|row| &row.figures).chain([&report.totals]);
+        let widest = |of: fn(&Figures) -> Money| figures().map(|f| decimals(of(f))).max().unwrap_or(2);
+        let differs = figures().any(|f| f.list_cost != f.cost);
+        Self { cost: widest(|f| f.cost.money()), at_list: differs.then(|| widest(|f| f.list_cost.money())) }
+    }
+}
+
+fn cells<'a>(figures: &'a Figures, counts: &'a [Count], columns: &'a Columns) -> impl Iterator<Item = String> + 'a {
     let counted = counts.iter().map(|(_, count)| grouped(count(&figures.usage)));
-    [grouped(figures.calls)].into_iter().chain(counted).chain([money(figures.cost.money(), decimals)])
+    let at_list = columns.at_list.map(|decimals| money(figures.list_cost.money(), decimals));
+    [grouped(figures.calls)]
+        .into_iter()
+        .chain(counted)
+        .chain(at_list)
+        .chain([money(figures.cost.money(), columns.cost)])
 }
 
 /// How many decimals the exact amount needs, at least two.
@@ -100,6 +121,10 @@ fn notes(text: &mut String, report: &Report) {
     }
     if totals.ceiling_calls > 0 {
         let _ = write!(text, "\nceiling       {} charged by the stated ceiling", calls(totals.ceiling_calls));
+    }
+    if totals.corrected_calls > 0 {
+        let (corrected, usd) = (calls(totals.corrected_calls), &totals.corrections.usd);
+        let _ = write!(text, "\ncorrected     {corrected} after they were booked, {usd} USD in all");
     }
     let mut endings: Vec<(&String, &u64)> = report.endings.iter().collect();
     endings.sort_by_key(|(name, _)| Ending::ALL.iter().position(|ending| ending.as_str() == *name));

@@ -46,7 +46,8 @@ fn bad_values_are_told_with_what_to_write() {
 
 fn figures(calls: u64, nanos: i64) -> Figures {
     let usage = Usage { input_tokens: 1_234_567 * calls, output_tokens: 20, cache_read_tokens: 5, ..Usage::default() };
-    Figures { calls, usage, cost: Money::from_nanos(nanos), ..Figures::default() }
+    let cost = Money::from_nanos(nanos);
+    Figures { calls, usage, cost, list_cost: cost, ..Figures::default() }
 }
 
 fn report(by: &[Dimension], groups: &[Option<&str>]) -> api::Report {
@@ -96,6 +97,18 @@ fn totals_alone_and_nothing_at_all_have_a_table_too() {
     assert!(nothing.contains("endings       no calls"), "{nothing}");
     let tags = table::write(&report(&[Dimension::Tag], &[Some("a")]));
     assert!(tags.contains("counts it once") || tags.contains("count it once"), "{tags}");
+}
+
+#[test]
+fn list_prices_are_shown_where_something_else_was_charged() {
+    let mut report = report(&[Dimension::Team], &[Some("search")]);
+    assert!(!table::write(&report).contains("LIST USD"));
+    report.rows[0].figures.list_cost = Money::from_nanos(8_000_000).into();
+    let text = table::write(&report);
+    let lines: Vec<Vec<&str>> = text.lines().take(2).map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0][lines[0].len() - 4..], ["LIST", "USD", "COST", "USD"], "{text}");
+    assert_eq!(lines[1][lines[1].len() - 2..], ["0.008", "0.006000001"], "{text}");
+    assert!(csv::write(&report).contains(",0.006000001,6000001,0.008,8000000,"));
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl DirectoryTables {
             return Ok(false);
         }
         // Moved only when the answer is there: a failure is tried again at once.
-        let generation = self.session.run(async |client| generation(client, "").await)?;
+        let generation = self.session.run(async |client| Ok(generation(client, "").await?))?;
         if generation != self.generation {
             return Ok(true);
         }
@@ -71,7 +71,7 @@ impl DirectoryTables {
         let rows = self.session.run(async |client| {
             client.batch_execute("BEGIN").await?;
             // Whoever edits at the same time waits here.
-            Rows::read(client, " FOR UPDATE").await
+            Ok(Rows::read(client, " FOR UPDATE").await?)
         })?;
         let decided = rows.contents(&self.place).map_err(DirectoryError::from).and_then(|mut contents| {
             let (changes, value) = decide(&mut contents)?;
@@ -82,13 +82,13 @@ impl DirectoryTables {
         match decided {
             Ok((contents, written, value)) => {
                 let generation = if written.is_empty() { rows.generation } else { rows.generation + 1 };
-                self.session.go_on(async |client| write(client, &written, generation).await)?;
+                self.session.go_on(async |client| Ok(write(client, &written, generation).await?))?;
                 self.generation = generation;
                 Ok((contents, value))
             }
             Err(refused) => {
                 // If this fails, the connection is given up, and the transaction with it.
-                self.session.go_on(async |client| client.batch_execute("ROLLBACK").await).ok();
+                self.session.go_on(async |client| Ok(client.batch_execute("ROLLBACK").await?)).ok();
                 Err(refused)
             }
         }

@@ -31,7 +31,7 @@ struct Version {
 /// Runs the steps that the database has not seen, all or none of them.
 pub(super) fn run(session: &mut Session, place: &Place) -> Result<(), StoreError> {
     let known = i32::try_from(STEPS.len()).unwrap_or(i32::MAX);
-    let version = session.run(async |client| migrate(client, known).await)?;
+    let version = session.run(async |client| Ok(migrate(client, known).await?))?;
     if version.works_from > known {
         let (found, known) = (i64::from(version.found), i64::from(known));
         return Err(StoreError::NewerSchema { place: place.0.clone(), found, known });

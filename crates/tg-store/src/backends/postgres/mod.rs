@@ -1,17 +1,23 @@
 //! The shared store: one PostgreSQL database for the directory and the ledger of many gateways.
 
 mod address;
+mod conditions;
+mod corrections;
 mod directory;
 mod ledger;
 mod migrate;
 mod report;
+mod rollup;
 mod row;
 mod session;
+mod sheets;
 mod tls;
+mod upkeep;
 
 pub use address::{Encryption, Postgres};
 pub(crate) use directory::DirectoryTables;
 pub(crate) use ledger::{CallReader, CallWriter};
+pub(crate) use upkeep::UpkeepWriter;
 
 use crate::error::StoreError;
 use session::Session;

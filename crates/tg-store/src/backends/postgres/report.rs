@@ -1,248 +1,228 @@
-//! Reports over calls, computed by the engine.
+//! Reports: from which sums and rows they come, and the engine's own way to compute them.
 
-use super::row::storable;
-use crate::backends::sqlite::report::{add, join};
-use crate::ledger::{Dimension, Figures, Filter, ROWS_MAX, Report, ReportQuery, ReportRow};
+use super::conditions::{Conditions, expression};
+use super::corrections;
+use crate::backends::sqlite::report::{period, wanted};
+use crate::backends::sqlite::tally::{TOTAL_COUNT, Total, figures, label};
+use crate::ledger::{Dimension, ROWS_MAX, Report, ReportQuery, ReportRow};
+use crate::rollup::{BOOKED, Grain, HOUR_MICROS, Known, Plan, SUM_COLUMNS};
+use std::collections::BTreeSet;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::record::Ending;
-use tg_kernel::units::Money;
-use tg_kernel::usage::Usage;
-use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, Row};
 
-const HOUR_MICROS: i64 = 3_600_000_000;
-const DAY_MICROS: i64 = 24 * HOUR_MICROS;
-
-/// How many columns the sums have.
-const SUM_COUNT: usize = 20;
-
-/// The sums of [`Figures`], in the order in which `figures` reads them. Money is summed as whole dollars and rest, so
-/// that each sum fits into 64 bits.
+/// What is summed of `part`, in the order of [`Total`]. The engine's sums of whole numbers are wider than 64 bits.
 fn sums() -> String {
-    let sum = |of: &str, which: &str| format!("coalesce(sum({of}){which}, 0)::bigint");
-    let count = |which: &str| format!("count(*){which}");
-    let money = |own: &str, which: &str| {
-        let part = |op: &str| sum(&format!("{own} {op} 1000000000 + earlier_nanos {op} 1000000000"), which);
-        format!("{}, {}", part("/"), part("%"))
-    };
-    let tokens = [
-        "input_tokens",
-        "cache_read_tokens",
-        "cache_write_5m_tokens",
-        "cache_write_1h_tokens",
-        "output_tokens",
-        "reasoning_tokens",
-        "audio_input_tokens",
-        "audio_output_tokens",
-        "images",
-    ];
-    let unattributed = " FILTER (WHERE team = '' OR project IS NULL)";
-    let mut all = vec![count("")];
-    all.extend(tokens.map(|column| sum(column, "")));
-    all.push(money("cost_nanos", ""));
-    all.push(count(" FILTER (WHERE usage_source = 'estimated' OR earlier_pricing IS NOT NULL)"));
-    all.push(money("(CASE WHEN usage_source = 'estimated' THEN cost_nanos ELSE 0 END)", ""));
-    all.push(count(" FILTER (WHERE pricing = 'unpriced' OR earlier_pricing = 'unpriced')"));
-    all.push(count(" FILTER (WHERE pricing = 'ceiling' OR earlier_pricing = 'ceiling')"));
-    all.push(count(unattributed));
-    all.push(money("cost_nanos", unattributed));
-    all.join(", ")
+    let bounded = |sum: String| format!("least({sum}, {})::bigint", i64::MAX);
+    let sums = SUM_COLUMNS.iter().map(|column| bounded(format!("sum({column})")));
+    let apart = ["calls", "cost_dollars", "cost_rest", "delta_dollars", "delta_rest"].into_iter();
+    let apart =
+        apart.map(|column| bounded(format!("coalesce(sum({column}) FILTER (WHERE NOT is_attributed), 0)")));
+    sums.chain(apart).collect::<Vec<_>>().join(", ")
 }
 
-/// What a dimension is in SQL. `tag.value` needs the tags joined in.
-const fn expression(dimension: Dimension) -> &'static str {
-    match dimension {
-        Dimension::Team => "nullif(team, '')",
-        Dimension::Project => "project",
-        Dimension::Environment => "environment",
-        Dimension::Model => "coalesce(model, asked_model)",
-        Dimension::Profile => "profile",
-        Dimension::Key => "nullif(key_id, '')",
-        Dimension::Provider => "provider",
-        Dimension::AwsSession => "session",
-        Dimension::Dialect => "dialect",
-        Dimension::Ending => "ending",
-        Dimension::Tag => "tag.value",
-        Dimension::Day => "started_at / 86400000000",
-        Dimension::Hour => "started_at / 3600000000",
+/// A row of `calls` as sums of one call, in the order of [`SUM_COLUMNS`], without its corrections. What earlier tries
+/// may have cost is part of a call's cost, and always an estimate.
+const ONE_CALL: &str = "1 AS calls, \
+    input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, \
+    output_tokens, reasoning_tokens, audio_input_tokens, audio_output_tokens, images, \
+    cost_nanos / 1000000000 + earlier_nanos / 1000000000 AS cost_dollars, \
+    cost_nanos % 1000000000 + earlier_nanos % 1000000000 AS cost_rest, \
+    list_nanos / 1000000000 + earlier_list_nanos / 1000000000 AS list_dollars, \
+    list_nanos % 1000000000 + earlier_list_nanos % 1000000000 AS list_rest, \
+    (usage_source = 'estimated' OR earlier_pricing IS NOT NULL)::int AS estimated_calls, \
+    (CASE WHEN usage_source = 'estimated' THEN cost_nanos ELSE 0 END) / 1000000000 \
+        + earlier_nanos / 1000000000 AS estimated_dollars, \
+    (CASE WHEN usage_source = 'estimated' THEN cost_nanos ELSE 0 END) % 1000000000 \
+        + earlier_nanos % 1000000000 AS estimated_rest, \
+    (pricing = 'unpriced' OR coalesce(earlier_pricing, '') = 'unpriced')::int AS unpriced_calls, \
+    (pricing = 'ceiling' OR coalesce(earlier_pricing, '') = 'ceiling')::int AS ceiling_calls, \
+    0 AS corrected_calls, 0 AS delta_dollars, 0 AS delta_rest, 0 AS list_delta_dollars, 0 AS list_delta_rest, \
+    0 AS estimated_delta_dollars, 0 AS estimated_delta_rest, 0 AS unpriced_delta, 0 AS ceiling_delta, \
+    (team <> '' AND project IS NOT NULL) AS is_attributed";
+
+/// A row of `corrections` beside its call as sums of no call, in the same order.
+const ONE_CORRECTION: &str = "0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+    (number = 1)::int, delta_nanos / 1000000000, delta_nanos % 1000000000, \
+    list_delta_nanos / 1000000000, list_delta_nanos % 1000000000, \
+    (CASE WHEN usage_source = 'estimated' THEN delta_nanos ELSE earlier_delta_nanos END) / 1000000000, \
+    (CASE WHEN usage_source = 'estimated' THEN delta_nanos ELSE earlier_delta_nanos END) % 1000000000, \
+    unpriced_delta, ceiling_delta, (team <> '' AND project IS NOT NULL)";
+
+/// The report that the query asks for. Run it within a transaction, so that its statements speak of the same calls.
+pub(super) async fn run(client: &Client, query: &ReportQuery) -> Result<Report, Error> {
+    let mut report = Report::default();
+    let Some((since, until)) = period(query) else { return Ok(report) };
+    let state = client.query_typed_one("SELECT rows_since, rollups_since FROM ledger_state", &[]).await?;
+    let (rows_since, rollups_since): (i64, i64) = (state.try_get(0)?, state.try_get(1)?);
+    // All rows were added to the sums when they were appended.
+    let known = Known { rolled_since: 0, rows_since, folded: folded(client).await? };
+    let is_corrected = !query.as_booked && corrections::made(client).await? > 0;
+    let source = |by| Source::of(query, by, (since, until), &known, is_corrected);
+    let endings = source(&[Dimension::Ending]);
+    for row in endings.groups(client).await? {
+        let ending = row.group.first().and_then(Option::as_deref).and_then(Ending::parse);
+        report.endings.extend(ending.map(|ending| (ending, row.figures.calls)));
+        report.totals.add(&row.figures);
     }
+    report.endings.sort_unstable();
+    let mut is_coarse = endings.plan.is_coarse;
+    if !query.by.is_empty() {
+        let groups = source(&query.by);
+        is_coarse |= groups.plan.is_coarse;
+        report.rows = groups.groups(client).await?;
+        report.cut = report.rows.len() > ROWS_MAX;
+        report.rows.truncate(ROWS_MAX);
+    }
+    report.coarse_until = is_coarse.then(|| Timestamp::from_micros(rows_since));
+    report.gone_until = (rollups_since > since.max(0)).then(|| Timestamp::from_micros(rollups_since));
+    Ok(report)
 }
 
-/// The part of a statement after `WHERE`, with its values.
-pub(super) struct Conditions {
-    parts: Vec<String>,
-    values: Vec<(Box<dyn ToSql + Send + Sync>, Type)>,
+/// The hours and days in which some calls are known by team and ending alone.
+async fn folded(client: &Client) -> Result<BTreeSet<(Grain, i64)>, Error> {
+    let mut folded = BTreeSet::new();
+    for row in client.query_typed("SELECT grain, start FROM rollup_spans WHERE is_folded", &[]).await? {
+        let start = row.try_get(1)?;
+        folded.extend(Grain::from_number(row.try_get(0)?).map(|grain| (grain, start)));
+    }
+    Ok(folded)
 }
 
-impl Conditions {
-    pub(super) fn of(since: Option<Timestamp>, until: Option<Timestamp>, filters: &[Filter]) -> Self {
-        let mut conditions = Self { parts: Vec::new(), values: Vec::new() };
-        if let Some(since) = since {
-            conditions.time(">=", since);
-        }
-        if let Some(until) = until {
-            conditions.time("<", until);
-        }
-        for filter in filters {
-            conditions.filter(filter);
-        }
-        conditions
+/// What one table of a report sums: calls and sums of calls, each call once.
+struct Source<'a> {
+    by: &'a [Dimension],
+    conditions: Conditions,
+    plan: Plan,
+    /// Whether corrections are added.
+    is_corrected: bool,
+}
+
+impl<'a> Source<'a> {
+    fn of(
+        query: &ReportQuery,
+        by: &'a [Dimension],
+        period: (i64, i64),
+        known: &Known,
+        is_corrected: bool,
+    ) -> Self {
+        let (wanted, filters) = wanted(query, by, period);
+        let mut conditions = Conditions::default();
+        filters.into_iter().for_each(|filter| conditions.filter(filter));
+        Self { by, conditions, plan: Plan::of(wanted, known), is_corrected }
     }
 
-    /// Adds a condition that `part` writes around the mark of its value.
-    pub(super) fn push(
-        &mut self,
-        part: impl FnOnce(&str) -> String,
-        value: impl ToSql + Send + Sync + 'static,
-        of: Type,
-    ) {
-        self.values.push((Box::new(value), of));
-        self.parts.push(part(&format!("${}", self.values.len())));
+    /// The groups in their order, and one more than fits if there are more.
+    async fn groups(&self, client: &Client) -> Result<Vec<ReportRow>, Error> {
+        if self.plan.cells.is_empty() && self.plan.rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = client.query_typed(&self.sql(), &self.conditions.values()).await?;
+        rows.iter().map(|row| Ok(ReportRow { group: self.labels(row)?, figures: figures(&total(row)?) })).collect()
     }
 
-    fn time(&mut self, operator: &str, at: Timestamp) {
-        self.push(|mark| format!("started_at {operator} {mark}"), at.micros(), Type::INT8);
+    fn labels(&self, row: &Row) -> Result<Vec<Option<String>>, Error> {
+        let labels = self.by.iter().enumerate().map(|(number, by)| match by {
+            Dimension::Day | Dimension::Hour => Ok(Some(label(*by, row.try_get(TOTAL_COUNT + number)?))),
+            _ => row.try_get(TOTAL_COUNT + number),
+        });
+        labels.collect()
     }
 
-    fn filter(&mut self, filter: &Filter) {
-        match (filter.dimension, &filter.value) {
-            (Dimension::Tag, None) => self.parts.push("tags IS NULL".to_owned()),
-            (Dimension::Tag, Some(tag)) => {
-                let part = |mark: &str| {
-                    format!(
-                        "EXISTS (SELECT 1 FROM json_array_elements_text(tags::json) AS w(value) WHERE value = {mark})"
-                    )
-                };
-                self.push(part, storable(tag), Type::TEXT);
+    fn sql(&self) -> String {
+        let mut sql = format!("{}SELECT {}", self.part(), sums());
+        for (number, dimension) in self.by.iter().enumerate() {
+            match dimension {
+                Dimension::Tag | Dimension::Day | Dimension::Hour => {
+                    sql.push_str(&format!(", {}", expression(*dimension)));
+                }
+                _ => sql.push_str(&format!(", by_{number}")),
             }
-            (Dimension::Day, value) => self.span(value.as_deref(), "T00:00:00Z", DAY_MICROS),
-            (Dimension::Hour, value) => self.span(value.as_deref(), ":00:00Z", HOUR_MICROS),
-            (other, None) => self.parts.push(format!("{} IS NULL", expression(other))),
-            (other, Some(value)) => {
-                self.push(|mark| format!("{} = {mark}", expression(other)), storable(value), Type::TEXT);
+        }
+        sql.push_str(" FROM part");
+        if self.by.contains(&Dimension::Tag) {
+            sql.push_str(" LEFT JOIN LATERAL json_array_elements_text(part.tags::json) AS tag (value) ON true");
+        }
+        let positions: Vec<String> = (1..=self.by.len()).map(|number| (TOTAL_COUNT + number).to_string()).collect();
+        sql.push_str(&format!(" GROUP BY {} ORDER BY ", positions.join(", ")));
+        if !matches!(self.by.first(), Some(Dimension::Day | Dimension::Hour)) {
+            sql.push_str("sum(cost_dollars + delta_dollars) * 1000000000 + sum(cost_rest + delta_rest) DESC, ");
+        }
+        let ordered: Vec<String> = positions.iter().map(|position| format!("{position} NULLS FIRST")).collect();
+        sql.push_str(&format!("{} LIMIT {}", ordered.join(", "), ROWS_MAX + 1));
+        sql
+    }
+
+    /// The statement's beginning, which says what `part` is.
+    fn part(&self) -> String {
+        let (plan, conditions) = (&self.plan, self.conditions.sql());
+        let (mut tables, mut parts) = (Vec::new(), Vec::new());
+        if !plan.cells.is_empty() {
+            let cells = plan.cells.iter().map(|(grain, from, to)| {
+                format!("({}, {}, {}, {})", big(grain.number()), big(*from), big(*to), big(grain.micros() / HOUR_MICROS))
+            });
+            tables.push(values("cell_spans (grain, since, until, hours)", cells));
+            parts.push(format!(
+                "SELECT {}, {}, is_attributed FROM cell_spans JOIN rollups ON \
+                 rollups.grain = cell_spans.grain AND rollups.start >= cell_spans.since \
+                 AND rollups.start < cell_spans.until \
+                 JOIN rollup_series ON rollup_series.id = rollups.series{conditions}",
+                self.columns("start * hours"),
+                self.sum_columns(),
+            ));
+        }
+        if !plan.rows.is_empty() {
+            let rows = plan.rows.iter().map(|(from, to)| format!("({}, {})", big(*from), big(*to)));
+            tables.push(values("row_spans (since, until)", rows));
+            let columns = self.columns("started_at / 3600000000");
+            let calls = "row_spans JOIN calls ON started_at >= row_spans.since AND started_at < row_spans.until";
+            parts.push(format!("SELECT {columns}, {ONE_CALL} FROM {calls}{conditions}"));
+            if self.is_corrected {
+                // Of a correction's columns only those that have the same name as a call's need to be kept apart.
+                let beside = "JOIN (SELECT call_id, number, delta_nanos, earlier_delta_nanos, list_delta_nanos, \
+                              unpriced_delta, ceiling_delta FROM corrections) AS one ON one.call_id = calls.id";
+                parts.push(format!("SELECT {columns}, {ONE_CORRECTION} FROM {calls} {beside}{conditions}"));
             }
         }
+        format!("WITH {}, part AS ({}) ", tables.join(", "), parts.join(" UNION ALL "))
     }
 
-    /// A day or an hour, as the range that an index can serve. What is not one matches no call.
-    fn span(&mut self, value: Option<&str>, rest: &str, micros: i64) {
-        match value.and_then(|v| Timestamp::parse(&format!("{v}{rest}"))) {
-            Some(start) => {
-                self.time(">=", start);
-                self.time("<", Timestamp::from_micros(start.micros().saturating_add(micros)));
+    /// The columns of the sums; those of corrections read zero where none are added.
+    fn sum_columns(&self) -> String {
+        let (booked, corrections) = SUM_COLUMNS.split_at(BOOKED);
+        let read = |column: &&str| if self.is_corrected { (*column).to_owned() } else { format!("0 AS {column}") };
+        let booked = booked.iter().map(|column| (*column).to_owned());
+        booked.chain(corrections.iter().map(read)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What the groups need of a call or a series; `hour` says when that was.
+    fn columns(&self, hour: &str) -> String {
+        let mut columns = vec![format!("{hour} AS hour")];
+        for (number, dimension) in self.by.iter().enumerate() {
+            match dimension {
+                Dimension::Tag => columns.push("tags".to_owned()),
+                Dimension::Day | Dimension::Hour => {}
+                other => columns.push(format!("{} AS by_{number}", expression(*other))),
             }
-            None => self.parts.push("false".to_owned()),
         }
-    }
-
-    pub(super) fn sql(&self) -> String {
-        if self.parts.is_empty() { String::new() } else { format!(" WHERE {}", self.parts.join(" AND ")) }
-    }
-
-    pub(super) fn values(&self) -> Vec<(&(dyn ToSql + Sync), Type)> {
-        self.values.iter().map(|(value, of)| (&**value as &(dyn ToSql + Sync), of.clone())).collect()
+        columns.join(", ")
     }
 }
 
-/// What the engine answers: sums by ending, and by group where the query has groups.
-pub(super) struct Answers {
-    endings: Vec<Row>,
-    groups: Vec<Row>,
+/// A whole number as the type that all columns have.
+fn big(number: i64) -> String {
+    format!("'{number}'::bigint")
 }
 
-/// Asks for what the query wants.
-pub(super) async fn ask(client: &Client, query: &ReportQuery) -> Result<Answers, Error> {
-    let conditions = Conditions::of(query.since, query.until, &query.filters);
-    let sql = format!("SELECT {}, ending FROM calls{} GROUP BY ending", sums(), conditions.sql());
-    let endings = client.query_typed(&sql, &conditions.values()).await?;
-    let groups = if query.by.is_empty() {
-        Vec::new()
-    } else {
-        client.query_typed(&groups_sql(&query.by, &conditions), &conditions.values()).await?
-    };
-    Ok(Answers { endings, groups })
+/// A table of whole numbers within a statement.
+fn values(head: &str, rows: impl Iterator<Item = String>) -> String {
+    format!("{head} AS (VALUES {})", rows.collect::<Vec<_>>().join(", "))
 }
 
-impl Answers {
-    pub(super) fn report(&self, query: &ReportQuery) -> Result<Report, Error> {
-        let mut report = Report::default();
-        for row in &self.endings {
-            let sums = figures(row)?;
-            let ending: &str = row.try_get(SUM_COUNT)?;
-            report.endings.extend(Ending::parse(ending).map(|e| (e, sums.calls)));
-            add(&mut report.totals, &sums);
-        }
-        report.endings.sort_unstable();
-        report.cut = self.groups.len() > ROWS_MAX;
-        for row in self.groups.iter().take(ROWS_MAX) {
-            let group = query.by.iter().enumerate().map(|(i, by)| label(row, SUM_COUNT + i, *by));
-            report.rows.push(ReportRow { group: group.collect::<Result<_, _>>()?, figures: figures(row)? });
-        }
-        Ok(report)
+fn total(row: &Row) -> Result<Total, Error> {
+    let mut total = [0; TOTAL_COUNT];
+    for (column, sum) in total.iter_mut().enumerate() {
+        *sum = row.try_get(column)?;
     }
-}
-
-/// The rows, and one more than fits if there are more.
-fn groups_sql(by: &[Dimension], conditions: &Conditions) -> String {
-    let mut sql = format!("SELECT {}", sums());
-    for dimension in by {
-        sql.push_str(", ");
-        sql.push_str(expression(*dimension));
-    }
-    sql.push_str(" FROM calls");
-    if by.contains(&Dimension::Tag) {
-        sql.push_str(" LEFT JOIN LATERAL json_array_elements_text(calls.tags::json) AS tag(value) ON true");
-    }
-    sql.push_str(&conditions.sql());
-    let positions: Vec<String> = (0..by.len()).map(|i| (SUM_COUNT + 1 + i).to_string()).collect();
-    let by_time = matches!(by.first(), Some(Dimension::Day | Dimension::Hour));
-    let dearest = if by_time {
-        ""
-    } else {
-        "sum(cost_nanos / 1000000000 + earlier_nanos / 1000000000) DESC, \
-         sum(cost_nanos % 1000000000 + earlier_nanos % 1000000000) DESC, "
-    };
-    let grouped = positions.join(", ");
-    let ordered: Vec<String> = positions.iter().map(|position| format!("{position} NULLS FIRST")).collect();
-    let ordered = ordered.join(", ");
-    sql.push_str(&format!(" GROUP BY {grouped} ORDER BY {dearest}{ordered} LIMIT {}", ROWS_MAX + 1));
-    sql
-}
-
-fn label(row: &Row, column: usize, dimension: Dimension) -> Result<Option<String>, Error> {
-    let (micros, length) = match dimension {
-        Dimension::Day => (DAY_MICROS, "2026-11-24".len()),
-        Dimension::Hour => (HOUR_MICROS, "2026-11-24T03".len()),
-        _ => return row.try_get(column),
-    };
-    let start = Timestamp::from_micros(row.try_get::<_, i64>(column)?.saturating_mul(micros));
-    let mut text = start.to_string();
-    text.truncate(length);
-    Ok(Some(text))
-}
-
-fn figures(row: &Row) -> Result<Figures, Error> {
-    let count = |column: usize| Ok::<u64, Error>(u64::try_from(row.try_get::<_, i64>(column)?).unwrap_or(0));
-    let money = |column: usize| Ok::<Money, Error>(join(row.try_get(column)?, row.try_get(column + 1)?));
-    Ok(Figures {
-        calls: count(0)?,
-        usage: Usage {
-            input_tokens: count(1)?,
-            cache_read_tokens: count(2)?,
-            cache_write_5m_tokens: count(3)?,
-            cache_write_1h_tokens: count(4)?,
-            output_tokens: count(5)?,
-            reasoning_tokens: count(6)?,
-            audio_input_tokens: count(7)?,
-            audio_output_tokens: count(8)?,
-            images: count(9)?,
-        },
-        cost: money(10)?,
-        estimated_calls: count(12)?,
-        estimated_cost: money(13)?,
-        unpriced_calls: count(15)?,
-        ceiling_calls: count(16)?,
-        unattributed_calls: count(17)?,
-        unattributed_cost: money(18)?,
-    })
+    Ok(total)
 }

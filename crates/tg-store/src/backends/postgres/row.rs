@@ -15,14 +15,20 @@ use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
 use tokio_postgres::Row;
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The columns that this binary writes. An older one that does not know a column leaves it to its default.
 pub(super) const COLUMNS: &str = "id, started_at, key_id, team, project, environment, tags, dialect, operation, \
     asked_model, stream, provider, model, profile, served_dialect, request_id, session, tier, attempts, stop, ending, \
     status, fault, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, \
-    reasoning_tokens, audio_input_tokens, audio_output_tokens, images, usage_source, cost_nanos, pricing, price, \
-    losses, earlier, earlier_nanos, earlier_pricing, total_us, first_token_us, overhead_us";
+    reasoning_tokens, audio_input_tokens, audio_output_tokens, images, usage_source, cost_nanos, list_nanos, pricing, \
+    price, rates_id, losses, earlier, earlier_nanos, earlier_list_nanos, earlier_pricing, total_us, first_token_us, \
+    overhead_us";
+
+/// What to select for [`read`].
+pub(super) fn selected() -> String {
+    format!("{COLUMNS}, (SELECT text FROM rate_sheets WHERE rate_sheets.id = calls.rates_id) AS rates")
+}
 
 /// Values by the names of their columns.
 struct Writer(Map<String, Value>);
@@ -53,15 +59,20 @@ pub(super) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-/// The row of a call, by column.
-pub(super) fn write(record: &Record) -> serde_json::Result<Value> {
-    let mut to = Writer(Map::new());
-    let mut id = String::from("\\x");
-    for byte in record.id.as_bytes() {
+/// Bytes as the engine reads them from a text.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::from("\\x");
+    for byte in bytes {
         // Writing to a String cannot fail.
-        write!(id, "{byte:02x}").ok();
+        write!(text, "{byte:02x}").ok();
     }
-    to.put("id", id);
+    text
+}
+
+/// The row of a call, by column, whose unit prices are in the row of `rate_sheets` with this id.
+pub(super) fn write(record: &Record, rates_id: Option<i64>) -> serde_json::Result<Value> {
+    let mut to = Writer(Map::new());
+    to.put("id", hex(record.id.as_bytes()));
     to.put("started_at", record.started_at.micros());
     to.text("key_id", Some(&record.attribution.key_id));
     to.text("team", Some(&record.attribution.team));
@@ -80,6 +91,8 @@ pub(super) fn write(record: &Record) -> serde_json::Result<Value> {
     write_usage(&mut to, &record.usage);
     to.text("usage_source", Some(record.usage_source.as_str()));
     to.put("cost_nanos", record.cost.amount.nanos());
+    to.put("list_nanos", record.cost.list.nanos());
+    to.put("rates_id", rates_id);
     to.text("pricing", Some(record.cost.pricing.as_str()));
     to.text("price", Some(&record.cost.price));
     to.list("losses", &record.losses)?;
@@ -107,6 +120,7 @@ fn write_earlier(to: &mut Writer, record: &Record) -> serde_json::Result<()> {
     let cost = record.earlier_cost();
     to.list("earlier", &record.earlier)?;
     to.put("earlier_nanos", cost.amount.nanos());
+    to.put("earlier_list_nanos", cost.list.nanos());
     to.text("earlier_pricing", (cost.pricing != Pricing::Nothing).then(|| cost.pricing.as_str()));
     Ok(())
 }
@@ -124,18 +138,18 @@ fn write_usage(to: &mut Writer, usage: &Usage) {
 }
 
 /// Reads values by the names of their columns.
-struct Reader<'r>(&'r Row);
+pub(super) struct Reader<'r>(pub(super) &'r Row);
 
 impl<'r> Reader<'r> {
-    fn text<T: From<&'r str>>(&self, column: &str) -> Result<T, BoxError> {
+    pub(super) fn text<T: From<&'r str>>(&self, column: &str) -> Result<T, BoxError> {
         Ok(self.0.try_get::<_, &'r str>(column)?.into())
     }
 
-    fn optional<T: From<&'r str>>(&self, column: &str) -> Result<Option<T>, BoxError> {
+    pub(super) fn optional<T: From<&'r str>>(&self, column: &str) -> Result<Option<T>, BoxError> {
         Ok(self.0.try_get::<_, Option<&'r str>>(column)?.map(T::from))
     }
 
-    fn whole<T: TryFrom<i64, Error: Into<BoxError>>>(&self, column: &str) -> Result<T, BoxError> {
+    pub(super) fn whole<T: TryFrom<i64, Error: Into<BoxError>>>(&self, column: &str) -> Result<T, BoxError> {
         T::try_from(self.0.try_get(column)?).map_err(Into::into)
     }
 
@@ -143,7 +157,7 @@ impl<'r> Reader<'r> {
         Ok(u64::try_from(self.0.try_get::<_, i64>(column)?).unwrap_or(0))
     }
 
-    fn name<T>(&self, column: &str, parse: fn(&str) -> Option<T>) -> Result<T, BoxError> {
+    pub(super) fn name<T>(&self, column: &str, parse: fn(&str) -> Option<T>) -> Result<T, BoxError> {
         let text: &str = self.0.try_get(column)?;
         parse(text).ok_or_else(|| format!("column {column} holds '{text}', which this binary does not know").into())
     }
@@ -154,7 +168,7 @@ impl<'r> Reader<'r> {
     }
 }
 
-/// The record in a row that selects [`COLUMNS`].
+/// The record in a row that selects [`selected`].
 pub(super) fn read(row: &Row) -> Result<Record, BoxError> {
     let from = Reader(row);
     let id: &[u8] = row.try_get("id")?;
@@ -209,8 +223,10 @@ fn read_served(from: &Reader<'_>) -> Result<Option<Served>, BoxError> {
 fn read_cost(from: &Reader<'_>) -> Result<Cost, BoxError> {
     Ok(Cost {
         amount: Money::from_nanos(from.whole("cost_nanos")?),
+        list: Money::from_nanos(from.whole("list_nanos")?),
         pricing: from.name("pricing", Pricing::parse)?,
         price: from.text("price")?,
+        rates: from.optional("rates")?,
     })
 }
 

@@ -68,9 +68,13 @@ struct Rest {
 }
 
 /// Why work did not come to its end.
-enum Failure {
+pub(super) enum Failure {
+    /// The server refused it, or the connection broke.
     Server(Error),
+    /// There is no connection.
     Connecting(String),
+    /// What the store holds cannot be read.
+    Corrupt(String),
 }
 
 impl From<Error> for Failure {
@@ -111,7 +115,7 @@ impl Session {
     /// to do twice. After any failure the connection is given up, and with it what the work had begun.
     pub(super) fn run<T: Send>(
         &mut self,
-        work: impl AsyncFn(&Client) -> Result<T, Error> + Send + Sync,
+        work: impl AsyncFn(&Client) -> Result<T, Failure> + Send + Sync,
     ) -> Result<T, StoreError> {
         if self.link.is_none()
             && let Some(rest) = self.rest.as_ref().filter(|rest| Instant::now() < rest.until)
@@ -136,13 +140,13 @@ impl Session {
     /// Goes on with work on the connection that the work before left: a transaction that is open there.
     pub(super) fn go_on<T: Send>(
         &mut self,
-        work: impl AsyncFn(&Client) -> Result<T, Error> + Send + Sync,
+        work: impl AsyncFn(&Client) -> Result<T, Failure> + Send + Sync,
     ) -> Result<T, StoreError> {
         self.bounded(async |session| {
             let lost = || Failure::Connecting("the connection was lost in the middle of an edit".to_owned());
             let Session { link, notified, .. } = session;
             let Link { client, connection } = link.as_mut().ok_or_else(lost)?;
-            Ok(driven(connection, notified, work(client)).await?)
+            driven(connection, notified, work(client)).await
         })
     }
 
@@ -153,7 +157,8 @@ impl Session {
             let Session { link, notified, .. } = session;
             let Some(Link { connection, .. }) = link else { return Ok(false) };
             // The runtime must sleep once to see what has arrived.
-            Ok(driven(connection, notified, async { Ok(sleep(GLANCE).await) }).await.map(|()| true)?)
+            let glance = async { Ok::<(), Failure>(sleep(GLANCE).await) };
+            driven(connection, notified, glance).await.map(|()| true)
         });
         std::mem::take(&mut self.notified) || !matches!(seen, Ok(true))
     }
@@ -176,13 +181,14 @@ impl Session {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(Failure::Server(error))) => self.place.error(error),
             Ok(Err(Failure::Connecting(reason))) => self.place.away(reason),
+            Ok(Err(Failure::Corrupt(detail))) => self.place.corrupt(detail),
             Err(_) => self.place.away(format!("no answer within {} seconds", limit.as_secs())),
         };
         self.link = None;
         Err(error)
     }
 
-    async fn attempt<T>(&mut self, work: &impl AsyncFn(&Client) -> Result<T, Error>) -> Result<T, Failure> {
+    async fn attempt<T>(&mut self, work: &impl AsyncFn(&Client) -> Result<T, Failure>) -> Result<T, Failure> {
         if self.link.is_none() {
             self.connect().await?;
         }
@@ -190,7 +196,7 @@ impl Session {
         let Some(Link { client, connection }) = link else {
             return Err(Failure::Connecting("the connection was lost".to_owned()));
         };
-        Ok(driven(connection, notified, work(client)).await?)
+        driven(connection, notified, work(client)).await
     }
 
     async fn connect(&mut self) -> Result<(), Failure> {
@@ -213,7 +219,7 @@ impl Session {
         }
         self.rest = resting(match &last {
             Failure::Server(error) => chain(error),
-            Failure::Connecting(reason) => reason.clone(),
+            Failure::Connecting(reason) | Failure::Corrupt(reason) => reason.clone(),
         });
         Err(last)
     }
@@ -241,11 +247,11 @@ fn on_thread_that_may_block<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 }
 
 /// Waits for the work while the connection moves its messages; notes notifications in passing.
-async fn driven<T>(
+async fn driven<T, E: From<Error>>(
     connection: &mut Connection<TcpStream, Encrypted>,
     notified: &mut bool,
-    work: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     let mut work = pin!(work);
     poll_fn(|cx| {
         let ended = loop {
@@ -257,7 +263,7 @@ async fn driven<T>(
             }
         };
         match (work.as_mut().poll(cx), ended) {
-            (Poll::Pending, Some(error)) => Poll::Ready(Err(error)),
+            (Poll::Pending, Some(error)) => Poll::Ready(Err(error.into())),
             (polled, _) => polled,
         }
     })

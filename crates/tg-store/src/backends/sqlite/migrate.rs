@@ -13,6 +13,8 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0002_session.sql"),
     include_str!("migrations/0003_access_keys.sql"),
     include_str!("migrations/0004_profile.sql"),
+    include_str!("migrations/0005_prices.sql"),
+    include_str!("migrations/0006_rollups.sql"),
 ];
 
 /// Runs the steps that the file has not seen, all or none of them.
@@ -31,6 +33,17 @@ pub(super) fn run(connection: &mut Connection, place: &Place) -> Result<(), Stor
     transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(sql)?;
     transaction.pragma_update(None, "user_version", i64::try_from(known).unwrap_or(i64::MAX)).map_err(sql)?;
     transaction.commit().map_err(sql)
+}
+
+/// A file as an older version left it: after these steps, with what the statement adds.
+#[cfg(test)]
+pub(super) fn make_old(connection: &Connection, steps: u8, adding: &str) {
+    for step in &STEPS[..usize::from(steps)] {
+        connection.execute_batch(step).unwrap();
+    }
+    connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+    connection.pragma_update(None, "user_version", steps).unwrap();
+    connection.execute_batch(adding).unwrap();
 }
 
 /// How many steps the file has seen.

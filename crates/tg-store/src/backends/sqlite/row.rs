@@ -2,7 +2,7 @@
 
 use crate::ledger::COUNT_MAX;
 use rusqlite::types::Type;
-use rusqlite::{Row, Statement, ToSql};
+use rusqlite::{Connection, Row, Statement, ToSql};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
 
 /// The columns, in the order in which `bind` and `read` take them.
-const COLUMNS: [&str; 43] = [
+const COLUMNS: [&str; 46] = [
     "id",
     "started_at",
     "key_id",
@@ -50,24 +50,35 @@ const COLUMNS: [&str; 43] = [
     "images",
     "usage_source",
     "cost_nanos",
+    "list_nanos",
     "pricing",
     "price",
+    RATES,
     "losses",
     "earlier",
     "earlier_nanos",
+    "earlier_list_nanos",
     "earlier_pricing",
     "total_us",
     "first_token_us",
     "overhead_us",
 ];
 
+/// Names the unit prices, whose text stands apart.
+const RATES: &str = "rates_id";
+
+/// What to select for [`read`].
 pub(super) fn columns() -> String {
-    COLUMNS.join(", ")
+    let select = |column: &&'static str| match *column {
+        RATES => "(SELECT text FROM rate_sheets WHERE rate_sheets.id = calls.rates_id)",
+        other => other,
+    };
+    COLUMNS.iter().map(select).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn insert() -> String {
     let marks = vec!["?"; COLUMNS.len()].join(", ");
-    format!("INSERT OR IGNORE INTO calls ({}) VALUES ({marks})", columns())
+    format!("INSERT OR IGNORE INTO calls ({}) VALUES ({marks})", COLUMNS.join(", "))
 }
 
 /// Binds values one after the other.
@@ -96,7 +107,8 @@ impl Binder<'_, '_> {
     }
 }
 
-pub(super) fn bind(statement: &mut Statement<'_>, record: &Record) -> rusqlite::Result<()> {
+/// Binds a record, whose unit prices are in the row of `rate_sheets` with this id.
+pub(super) fn bind(statement: &mut Statement<'_>, record: &Record, rates_id: Option<i64>) -> rusqlite::Result<()> {
     let mut to = Binder { statement, next: 0 };
     to.put(record.id.as_bytes())?;
     to.put(record.started_at.micros())?;
@@ -116,8 +128,10 @@ pub(super) fn bind(statement: &mut Statement<'_>, record: &Record) -> rusqlite::
     bind_usage(&mut to, &record.usage)?;
     to.put(record.usage_source.as_str())?;
     to.put(record.cost.amount.nanos())?;
+    to.put(record.cost.list.nanos())?;
     to.put(record.cost.pricing.as_str())?;
     to.put(&*record.cost.price)?;
+    to.put(rates_id)?;
     to.list(&record.losses)?;
     bind_earlier(&mut to, record)?;
     to.count(record.timing.total_us)?;
@@ -145,6 +159,7 @@ fn bind_earlier(to: &mut Binder<'_, '_>, record: &Record) -> rusqlite::Result<()
     let cost = record.earlier_cost();
     to.list(&record.earlier)?;
     to.put(cost.amount.nanos())?;
+    to.put(cost.list.nanos())?;
     to.put((cost.pricing != Pricing::Nothing).then(|| cost.pricing.as_str()))
 }
 
@@ -233,11 +248,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
         fault: from.take()?,
         usage: read_usage(&mut from)?,
         usage_source: from.name(UsageSource::parse)?,
-        cost: Cost {
-            amount: Money::from_nanos(from.take()?),
-            pricing: from.name(Pricing::parse)?,
-            price: from.take()?,
-        },
+        cost: read_cost(&mut from)?,
         losses: from.list()?,
         earlier: read_earlier(&mut from)?,
         timing: Timing {
@@ -266,10 +277,22 @@ fn read_served(from: &mut Reader<'_, '_>) -> rusqlite::Result<Option<Served>> {
     }))
 }
 
-/// The sum beside the tries follows from them.
+/// Rows from before list prices were kept are at list price.
+fn read_cost(from: &mut Reader<'_, '_>) -> rusqlite::Result<Cost> {
+    let amount = Money::from_nanos(from.take()?);
+    Ok(Cost {
+        amount,
+        list: from.take::<Option<i64>>()?.map_or(amount, Money::from_nanos),
+        pricing: from.name(Pricing::parse)?,
+        price: from.take()?,
+        rates: from.take()?,
+    })
+}
+
+/// The sums beside the tries follow from them.
 fn read_earlier(from: &mut Reader<'_, '_>) -> rusqlite::Result<Vec<Attempt>> {
     let earlier = from.list()?;
-    from.next += 2;
+    from.next += 3;
     Ok(earlier)
 }
 
@@ -285,4 +308,16 @@ fn read_usage(from: &mut Reader<'_, '_>) -> rusqlite::Result<Usage> {
         audio_output_tokens: from.count()?,
         images: from.count()?,
     })
+}
+
+/// The calls for which the condition holds, and the ids of their unit prices.
+pub(super) fn with_rates(
+    connection: &Connection,
+    condition: &str,
+    values: impl rusqlite::Params,
+) -> rusqlite::Result<Vec<(Record, Option<i64>)>> {
+    let sql = format!("SELECT {}, rates_id FROM calls WHERE {condition}", columns());
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(values, |row| Ok((read(row)?, row.get(COLUMNS.len())?)))?;
+    rows.collect()
 }

@@ -1,9 +1,61 @@
 //! What the engine and the system report, in our words.
 
-use super::Place;
+use super::{CallReader, CallWriter, Database, Place, migrate};
 use crate::error::StoreError;
-use rusqlite::ffi;
+use crate::ledger::{CallFilter, ReportQuery};
+use rusqlite::{Connection, ffi};
 use std::io::ErrorKind;
+use tempfile::TempDir;
+use tg_kernel::record::{Cost, Record};
+use tg_kernel::units::Money;
+
+/// A call as the fourth schema kept it: 5 000 nano-dollars.
+const OLD_CALL: &str = "INSERT INTO calls (id, started_at, key_id, team, dialect, operation, asked_model, stream, \
+    ending, status, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, \
+    reasoning_tokens, audio_input_tokens, audio_output_tokens, images, usage_source, cost_nanos, pricing, price, \
+    earlier_nanos, total_us, overhead_us) VALUES (randomblob(16), 1, 'k', 't', 'openai_chat', 'chat', 'm', 0, 'ok', \
+    200, 1, 0, 0, 0, 0, 0, 0, 0, 0, 'reported', 5000, 'priced', 'v/x', 0, 1, 1)";
+
+#[test]
+fn rows_from_before_list_prices_were_kept_are_at_list_price() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store.db");
+    migrate::make_old(&Connection::open(&path).unwrap(), 4, OLD_CALL);
+    let mut reader = CallReader::open(&Database::open(&path).unwrap()).unwrap();
+    let totals = reader.report(&ReportQuery::default()).unwrap().totals;
+    assert_eq!((totals.cost.nanos(), totals.list_cost.nanos()), (5000, 5000));
+    let calls = reader.calls(&CallFilter::default(), 10).unwrap();
+    assert_eq!((calls[0].cost.list.nanos(), &calls[0].cost.rates), (5000, &None));
+}
+
+fn priced(old: &Record, rates: &str) -> Record {
+    let cost = Cost { list: Money::from_nanos(7), rates: Some(rates.into()), ..old.cost.clone() };
+    Record { id: tg_kernel::ids::CallId::fresh(), cost, ..old.clone() }
+}
+
+#[test]
+fn a_text_of_unit_prices_is_stored_once_and_found_again_after_a_failed_batch() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store.db");
+    let raw = Connection::open(&path).unwrap();
+    migrate::make_old(&raw, 4, OLD_CALL);
+    let database = Database::open(&path).unwrap();
+    let (mut writer, mut reader) = (CallWriter::open(&database).unwrap(), CallReader::open(&database).unwrap());
+    let old = reader.calls(&CallFilter::default(), 1).unwrap().remove(0);
+    raw.execute_batch("CREATE TRIGGER full BEFORE INSERT ON calls BEGIN SELECT raise(ABORT, 'no'); END").unwrap();
+    let (a, b) = (priced(&old, r#"{"input":1}"#), priced(&old, r#"{"input":2}"#));
+    writer.append(std::slice::from_ref(&a)).unwrap_err();
+    raw.execute_batch("DROP TRIGGER full").unwrap();
+    // Other texts take the numbers of those that were never committed.
+    let again = priced(&old, r#"{"input":1}"#);
+    writer.append(&[b.clone(), a.clone()]).unwrap();
+    writer.append(std::slice::from_ref(&again)).unwrap();
+    for record in [a, b, again] {
+        assert_eq!(reader.get(record.id).unwrap(), Some(record));
+    }
+    let stored: i64 = raw.query_row("SELECT count(*) FROM rate_sheets", [], |row| row.get(0)).unwrap();
+    assert_eq!(stored, 2);
+}
 
 #[test]
 fn failures_of_the_engine_are_told_apart() {

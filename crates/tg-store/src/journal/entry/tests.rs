@@ -63,7 +63,9 @@ fn served(text: &str, number: u64) -> Served {
 }
 
 fn cost(text: &str, number: u64) -> Cost {
-    Cost { amount: Money::from_nanos(-(number as i64 / 2)), pricing: Pricing::Ceiling, price: text.into() }
+    let amount = Money::from_nanos(-(number as i64 / 2));
+    let rates = number.is_multiple_of(3).then(|| text.into());
+    Cost { list: Money::from_nanos(number as i64), rates, ..Cost::at_list(amount, Pricing::Ceiling, text) }
 }
 
 fn record(text: &str, number: u64) -> Record {
@@ -125,9 +127,26 @@ proptest! {
     }
 }
 
+/// Takes out of an entry what the third format added to its one cost: the list price and the flag of unit prices.
+fn without_list_price(bytes: &mut Vec<u8>) {
+    let price = bytes.windows(10).position(|part| part == b"\x07ceiling\x01x").unwrap() + 10;
+    bytes.drain(price..price + 9);
+}
+
+#[test]
+fn entries_of_the_second_format_are_at_list_price() {
+    let mut end = Record { earlier: Vec::new(), ..record("x", 4) };
+    let mut bytes = Vec::new();
+    encode_record(&end, &mut bytes);
+    without_list_price(&mut bytes);
+    end.cost.list = end.cost.amount;
+    assert_eq!(decode_record(&bytes, 2), Some(end));
+}
+
 #[test]
 fn entries_of_the_first_format_are_read() {
     let (mut open, mut end) = (open_entry("x", 6), Record { earlier: Vec::new(), ..record("x", 4) });
+    end.cost.list = end.cost.amount;
     open.profile = None;
     end.served.as_mut().unwrap().profile = None;
     let (mut bytes, mut first) = (Vec::new(), Vec::new());
@@ -141,6 +160,7 @@ fn entries_of_the_first_format_are_read() {
     assert_eq!(OpenEntry::decode(&first, 1), Some(open));
     bytes.clear();
     encode_record(&end, &mut bytes);
+    without_list_price(&mut bytes);
     let dialect = bytes.windows(17).position(|part| part == b"\x10openai_responses").unwrap();
     bytes.remove(dialect - 1);
     let request_id = bytes.windows(17).position(|part| part == b"\x10openai_responses").unwrap() + 17 + 3;
