@@ -16,8 +16,7 @@ fn sums() -> String {
     let bounded = |sum: String| format!("least({sum}, {})::bigint", i64::MAX);
     let sums = SUM_COLUMNS.iter().map(|column| bounded(format!("sum({column})")));
     let apart = ["calls", "cost_dollars", "cost_rest", "delta_dollars", "delta_rest"].into_iter();
-    let apart =
-        apart.map(|column| bounded(format!("coalesce(sum({column}) FILTER (WHERE NOT is_attributed), 0)")));
+    let apart = apart.map(|column| bounded(format!("coalesce(sum({column}) FILTER (WHERE NOT is_attributed), 0)")));
     sums.chain(apart).collect::<Vec<_>>().join(", ")
 }
 
@@ -99,13 +98,7 @@ struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn of(
-        query: &ReportQuery,
-        by: &'a [Dimension],
-        period: (i64, i64),
-        known: &Known,
-        is_corrected: bool,
-    ) -> Self {
+    fn of(query: &ReportQuery, by: &'a [Dimension], period: (i64, i64), known: &Known, is_corrected: bool) -> Self {
         let (wanted, filters) = wanted(query, by, period);
         let mut conditions = Conditions::default();
         filters.into_iter().for_each(|filter| conditions.filter(filter));
@@ -159,7 +152,13 @@ impl<'a> Source<'a> {
         let (mut tables, mut parts) = (Vec::new(), Vec::new());
         if !plan.cells.is_empty() {
             let cells = plan.cells.iter().map(|(grain, from, to)| {
-                format!("({}, {}, {}, {})", big(grain.number()), big(*from), big(*to), big(grain.micros() / HOUR_MICROS))
+                format!(
+                    "({}, {}, {}, {})",
+                    big(grain.number()),
+                    big(*from),
+                    big(*to),
+                    big(grain.micros() / HOUR_MICROS)
+                )
             });
             tables.push(values("cell_spans (grain, since, until, hours)", cells));
             parts.push(format!(
