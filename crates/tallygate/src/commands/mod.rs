@@ -10,6 +10,7 @@ mod reference;
 mod report;
 mod schema;
 mod serve;
+mod store;
 mod table;
 mod teams;
 pub(crate) mod terminal;
@@ -38,6 +39,8 @@ enum Command {
     Demo(crate::demo::Demo),
     /// Show calls, tokens and cost from the ledger
     Report(report::Report),
+    /// Show how much the store holds
+    Store(store::Store),
     /// Show and change teams
     Teams(teams::Teams),
     /// Make, show, rotate and revoke keys
@@ -67,6 +70,7 @@ impl Cli {
             Command::Check(check) => check.run(),
             Command::Demo(demo) => demo.run(),
             Command::Report(report) => report.run(),
+            Command::Store(store) => store.run(),
             Command::Teams(teams) => teams.run(),
             Command::Keys(keys) => keys.run(),
             Command::Aws(aws) => aws.run(),

@@ -7,6 +7,7 @@ mod headers;
 mod iam;
 mod limits;
 mod providers;
+mod retention;
 mod routes;
 mod surfaces;
 mod teams;
@@ -59,6 +60,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     let mut found = Findings::default();
     listeners(document, &mut found);
     store(document, &mut found);
+    retention::check(document, &mut found);
     providers::check(document, &mut found);
     routes::check(document, &mut found);
     pricing(document, &mut found);

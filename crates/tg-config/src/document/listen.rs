@@ -1,5 +1,6 @@
 //! The listeners and the store.
 
+use super::Retention;
 use crate::grammar::{Address, Period, SecretRef, Size};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -77,11 +78,13 @@ pub struct Store {
     /// The directory of the journal, which keeps calls until the ledger has them. Absent: beside `path`, with
     /// `.journal` added to its name.
     pub journal: Option<PathBuf>,
+    /// How long calls and their sums are kept.
+    pub retention: Retention,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { path: PathBuf::from("tallygate.db"), journal: None }
+        Self { path: PathBuf::from("tallygate.db"), journal: None, retention: Retention::default() }
     }
 }
 

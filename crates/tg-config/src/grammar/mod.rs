@@ -1,6 +1,7 @@
 //! How single values are written in the file: each is a type that reads and writes its own text.
 
 mod address;
+mod age;
 mod allowance;
 mod moment;
 mod name;
@@ -10,6 +11,7 @@ mod quantity;
 mod secret_ref;
 
 pub use address::{Address, BaseUrl, Host};
+pub use age::Age;
 pub use allowance::{Allowance, Dimension};
 pub use moment::Moment;
 pub use name::{Name, Pattern};
@@ -51,6 +53,7 @@ pub(crate) fn refusal(grammar: &str, text: &str) -> Option<Refused> {
         "allowance" => of::<Allowance>(text),
         "dimension" => of::<Dimension>(text),
         "address" => of::<Address>(text),
+        "age" => of::<Age>(text),
         "base_url" => of::<BaseUrl>(text),
         "name" => of::<Name>(text),
         "pattern" => of::<Pattern>(text),

@@ -11,7 +11,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tg_admin::api::{
-    IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest, Rotation, Team, TeamPage,
+    IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest, Rotation, StoreSize, Team, TeamPage,
 };
 use tg_admin::{Control, TeamAction};
 use tg_config::document::Document;
@@ -188,6 +188,13 @@ impl Access {
         match self {
             Self::Store(control) => Ok(control.revoke_key(id)?),
             Self::Gateway(remote) => remote.post(&["keys", id, "revoke"], &()),
+        }
+    }
+
+    pub(super) fn store(&self) -> Result<StoreSize> {
+        match self {
+            Self::Store(control) => Ok(control.store()?),
+            Self::Gateway(remote) => remote.get(&["store"], ""),
         }
     }
 
