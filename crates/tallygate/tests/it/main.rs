@@ -33,6 +33,7 @@ mod properties;
 mod recorder;
 mod refusals;
 mod reload;
+mod retention;
 mod secrecy;
 mod signed;
 mod speak;

@@ -439,6 +439,9 @@ fn contradictions() {
         ("listen: {address: '0.0.0.0:8081'}", "admin.address", "port 8081"),
         ("store: {path: ''}", "store.path", "is empty"),
         ("store: {path: x, journal: x}", "store.journal", "is the path of the store"),
+        ("store: {retention: {rollups: 7y}}", "store.retention.rollups", "sums of calls that are kept for ever"),
+        ("store: {retention: {calls: 400d, rollups: 1y}}", "store.retention.rollups", "is shorter than `calls` (400d)"),
+        ("store: {retention: {calls: 12h}}", "store.retention.calls", "is not an age in days or years"),
         ("pricing: {unknown_price: ceiling}", "pricing.unknown_price", "there is no `pricing.ceiling`"),
         (
             "models: [{name: m, unknown_price: ceiling, targets: [{provider: a}]}]",

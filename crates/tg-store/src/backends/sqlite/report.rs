@@ -282,3 +282,13 @@ fn total(row: &Row<'_>) -> rusqlite::Result<Total> {
     }
     Ok(total)
 }
+
+/// The groups as they are summed in memory, and as the engine sums them.
+#[cfg(test)]
+pub(super) fn both_ways(
+    connection: &Connection,
+    query: &ReportQuery,
+) -> rusqlite::Result<(Vec<ReportRow>, Vec<ReportRow>)> {
+    let source = Source::of(query, &query.by, (i64::MIN, i64::MAX), &Known::default());
+    Ok((source.groups(connection)?, source.by_engine(connection)?))
+}
