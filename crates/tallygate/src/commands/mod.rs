@@ -5,6 +5,7 @@ mod aws;
 mod certs;
 mod check;
 mod keys;
+mod prices;
 #[cfg(test)]
 mod reference;
 mod report;
@@ -41,6 +42,8 @@ enum Command {
     Report(report::Report),
     /// Show how much the store holds
     Store(store::Store),
+    /// Show prices, change your own, and correct what was booked
+    Prices(prices::Prices),
     /// Show and change teams
     Teams(teams::Teams),
     /// Make, show, rotate and revoke keys
@@ -71,6 +74,7 @@ impl Cli {
             Command::Demo(demo) => demo.run(),
             Command::Report(report) => report.run(),
             Command::Store(store) => store.run(),
+            Command::Prices(prices) => prices.run(),
             Command::Teams(teams) => teams.run(),
             Command::Keys(keys) => keys.run(),
             Command::Aws(aws) => aws.run(),

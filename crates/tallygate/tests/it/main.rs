@@ -26,6 +26,7 @@ mod metadata;
 mod migration;
 mod operations;
 mod policies;
+mod prices;
 mod process;
 mod profiles;
 mod proofs;

@@ -11,7 +11,7 @@ use tg_store::{ReportQuery, Store};
 #[test]
 fn a_gateway_deletes_calls_beyond_their_age_and_keeps_their_sums() {
     let mut world = World::start();
-    world.send(&world.keyed(&ask(Dialect::OpenaiChat, "on-openai", Manner::Plain)));
+    world.send(&world.keyed(&ask(Dialect::OpenaiChat, Manner::Plain, "on-openai", "hello")));
     let young = until("the row", || world.rows().pop());
     world.restart();
     let old = |days: i64| Record {
