@@ -2,6 +2,7 @@
 
 use crate::place;
 use crate::source::Loaded;
+use crate::upkeep;
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
 use std::convert::Infallible;
@@ -61,6 +62,7 @@ pub struct Gateway {
     workers: Vec<thread::JoinHandle<Drained>>,
     meter: Running,
     keeper: Keeper,
+    upkeep: upkeep::Running,
 }
 
 /// Settings of a process rather than of a configuration.
@@ -109,6 +111,8 @@ impl Gateway {
         let queues: Vec<Arc<Queue>> = (0..workers.get()).map(|_| Arc::default()).collect();
         let meter = Meter { queues: queues.clone(), ledger, living: Arc::clone(&living), sinks }.start()?;
         let keeper = Keeper::start(Arc::clone(&living), journal.clone())?;
+        // After the journal's calls are in the ledger: a row must not be deleted while it may come again.
+        let upkeep = upkeep::Running::start(&store, document.store.retention, Arc::clone(&living.clock))?;
         let (drain, draining) = tg_net::drain::signal();
         let address = bound.addr;
         let listener = Listener::new(
@@ -118,7 +122,21 @@ impl Gateway {
         let crew = Crew { living: &living, journal: &journal, queues: &queues, surroundings, listener: &listener };
         let workers = crew.start(bound, &draining)?;
         let (store, journal) = (Arc::new(store), journal.figures());
-        Ok(Self { living, address, store, tls, drain, draining, listener, queues, journal, workers, meter, keeper })
+        Ok(Self {
+            living,
+            address,
+            store,
+            tls,
+            drain,
+            draining,
+            listener,
+            queues,
+            journal,
+            workers,
+            meter,
+            keeper,
+            upkeep,
+        })
     }
 
     /// Puts another configuration into force for the calls that begin from now on. Addresses, store, workers and
@@ -155,6 +173,12 @@ impl Gateway {
         &self.journal
     }
 
+    /// How large the store is, and what was deleted from it.
+    #[must_use]
+    pub const fn upkeep(&self) -> &Arc<upkeep::Figures> {
+        self.upkeep.figures()
+    }
+
     /// The receiving end of the drain, for other listeners of the process.
     #[must_use]
     pub fn draining(&self) -> Draining {
@@ -174,6 +198,7 @@ impl Gateway {
                 Err(_) => tracing::error!("a worker panicked"),
             }
         }
+        self.upkeep.stop();
         self.keeper.stop();
         self.meter.stop();
         drained

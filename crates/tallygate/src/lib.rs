@@ -16,3 +16,4 @@ mod signals;
 mod signing;
 pub mod source;
 pub mod telemetry;
+pub mod upkeep;

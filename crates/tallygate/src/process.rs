@@ -9,6 +9,7 @@ use crate::telemetry::Telemetry;
 use crate::{admin, first_key};
 use anyhow::{Context as _, Result};
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tg_config::document::{Document, Listen};
@@ -25,6 +26,7 @@ pub fn run(source: &Source, greet: impl FnOnce(String) -> Result<()>) -> Result<
     // Before the file is read: a change in between is then seen as one.
     let mut watch = Watch::new(source);
     let loaded = source.load()?;
+    watch.prices(&loaded.document);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         // Signals first: one that comes during the start must not be lost.
@@ -39,9 +41,9 @@ pub fn run(source: &Source, greet: impl FnOnce(String) -> Result<()>) -> Result<
             tokio::select! {
                 wish = signals.next() => match wish {
                     Wish::End => break,
-                    Wish::Reload => reload(source, &gateway, &telemetry, &admin, &loaded.document),
+                    Wish::Reload => reload(source, (&gateway, &telemetry, &admin), &loaded.document, &mut watch),
                 },
-                () = watch.changed() => reload(source, &gateway, &telemetry, &admin, &loaded.document),
+                () = watch.changed() => reload(source, (&gateway, &telemetry, &admin), &loaded.document, &mut watch),
             }
         }
         tracing::info!("draining");
@@ -74,7 +76,12 @@ pub(crate) fn roots() -> Result<TrustedRoots> {
     }
 }
 
-fn reload(source: &Source, gateway: &Gateway, telemetry: &Telemetry, admin: &Admin, started: &Document) {
+fn reload(
+    source: &Source,
+    (gateway, telemetry, admin): (&Gateway, &Telemetry, &Admin),
+    started: &Document,
+    watch: &mut Watch,
+) {
     let reloaded = source.load().and_then(|loaded| {
         gateway.reload(&loaded)?;
         telemetry.reload(&loaded);
@@ -84,6 +91,7 @@ fn reload(source: &Source, gateway: &Gateway, telemetry: &Telemetry, admin: &Adm
     match reloaded {
         Ok(loaded) => {
             tracing::info!("the configuration was reloaded");
+            watch.prices(&loaded.document);
             for note in &loaded.notes {
                 tracing::warn!("{note}");
             }
@@ -138,26 +146,55 @@ fn greeting(loaded: &Loaded, gateway: &Gateway, source: &Source, admin: std::net
     Ok(text)
 }
 
+/// The files of the configuration, as they were seen last.
 struct Watch {
-    source: Source,
-    seen: Option<Vec<u8>>,
+    document: Option<Seen>,
+    /// That of `pricing.overrides`.
+    prices: Option<Seen>,
+}
+
+struct Seen {
+    path: Arc<Path>,
+    bytes: Option<Vec<u8>>,
+}
+
+impl Seen {
+    fn of(path: &Path) -> Self {
+        Self { path: Arc::from(path), bytes: std::fs::read(path).ok() }
+    }
+
+    /// Whether the file holds something else than it did. One that cannot be read has not changed.
+    fn changes(&mut self) -> bool {
+        let now = std::fs::read(&self.path).ok();
+        let changes = now.is_some() && now != self.bytes;
+        if changes {
+            self.bytes = now;
+        }
+        changes
+    }
 }
 
 impl Watch {
     fn new(source: &Source) -> Self {
-        let seen = source.file().and_then(|path| std::fs::read(path).ok());
-        Self { source: source.clone(), seen }
+        Self { document: source.file().map(Seen::of), prices: None }
     }
 
-    /// Waits until the file holds something else than it did. A file that cannot be read has not changed.
+    /// The prices of this document are looked at from now on.
+    fn prices(&mut self, document: &Document) {
+        let path = document.pricing.overrides.as_deref();
+        if self.prices.as_ref().map(|seen| &*seen.path) != path {
+            self.prices = path.map(Seen::of);
+        }
+    }
+
+    /// Waits until one of the files holds something else than it did.
     async fn changed(&mut self) {
-        let Some(path) = self.source.file().map(Arc::from) else { return std::future::pending().await };
-        let path: Arc<std::path::Path> = path;
         loop {
             tokio::time::sleep(FILE_TICK).await;
-            let now = std::fs::read(&path).ok();
-            if now.is_some() && now != self.seen {
-                self.seen = now;
+            let [document, prices] = [&mut self.document, &mut self.prices];
+            // Both are looked at: one reload is for both.
+            let changes = [document, prices].map(|file| file.as_mut().is_some_and(Seen::changes));
+            if changes.contains(&true) {
                 return;
             }
         }

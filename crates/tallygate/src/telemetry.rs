@@ -93,6 +93,14 @@ impl Telemetry {
         let (open, bytes) = (Arc::clone(gateway.journal()), Arc::clone(gateway.journal()));
         self.metrics.set_reading(Reading::JournalOpen, move || open.open());
         self.metrics.set_reading(Reading::JournalBytes, move || bytes.bytes());
+        let upkept = |reading, read: fn(&crate::upkeep::Figures) -> u64| {
+            let figures = Arc::clone(gateway.upkeep());
+            self.metrics.set_reading(reading, move || read(&figures));
+        };
+        upkept(Reading::StoreBytes, crate::upkeep::Figures::bytes);
+        upkept(Reading::LedgerOldest, crate::upkeep::Figures::oldest);
+        upkept(Reading::LedgerDeletedRows, crate::upkeep::Figures::deleted_rows);
+        upkept(Reading::LedgerDeletedRollups, crate::upkeep::Figures::deleted_rollups);
         if let Some(spans) = self.spans.clone() {
             let exported = spans.clone();
             self.metrics.set_reading(Reading::SpansExported, move || exported.exported());

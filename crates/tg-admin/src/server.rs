@@ -187,6 +187,7 @@ impl Server {
                 self.work(move |control| control.calls(&wanted)).await
             }
             Operation::ShowCall => self.work(move |control| control.call(&argument)).await,
+            Operation::ShowStore => self.work(Control::store).await,
             Operation::ShowConfig => json(StatusCode::OK, &(self.document)()),
         }
     }

@@ -223,29 +223,33 @@ fn beneath(row: &Arc<Row>, over: &[&Arc<Row>]) -> Option<Arc<Row>> {
     Some(if from == row.valid_from { Arc::clone(row) } else { Arc::new(Row { valid_from: from, ..Row::clone(row) }) })
 }
 
-/// Rows of the same id that hold at the same time, though each says for itself when it does.
+/// Rows of the same id of which nobody can say when each holds: they begin together, or the later one outlasts the
+/// earlier one's end. A row within the time of another is a passing price, and fine.
 fn overlaps(rows: &[Arc<Row>]) -> Vec<OverrideProblem> {
     let mut order: Vec<(usize, &Arc<Row>)> = rows.iter().enumerate().collect();
     order.sort_by_key(|(at, row)| (row.provider(), row.id(), row.valid_from, *at));
-    let same_id = |a: &Row, b: &Row| a.provider() == b.provider() && a.id() == b.id();
-    let pairs = order.windows(2).filter_map(|pair| match pair {
-        [(first, a), (second, b)] if same_id(a, b) => Some((*first, a, *second, b)),
-        _ => None,
-    });
-    let overlap = pairs.filter_map(|(first, a, second, b)| {
-        let begins = if b.valid_from == ALWAYS { "always".to_owned() } else { format!("from {} on", b.valid_from) };
-        let reason = match a.valid_to {
-            _ if a.valid_from == b.valid_from => {
-                format!("holds {begins}, as rows[{first}] of the same `id` does; remove one, or give one another `valid_from`")
+    let mut problems = Vec::new();
+    for same in order.chunk_by(|(_, a), (_, b)| a.provider() == b.provider() && a.id() == b.id()) {
+        for (number, (second, row)) in same.iter().enumerate() {
+            let clash = same[..number].iter().find_map(|(first, earlier)| Some((first, clash(earlier, row)?)));
+            if let Some((first, when)) = clash {
+                let reason =
+                    format!("{when} rows[{first}] of the same `id`; let one end (`valid_to`) when the other begins");
+                problems.push(OverrideProblem { path: format!("rows[{second}]"), reason });
             }
-            Some(to) if to > b.valid_from => format!(
-                "holds {begins}, and rows[{first}] of the same `id` until {to}; let one end when the other begins"
-            ),
-            _ => return None,
-        };
-        Some(OverrideProblem { path: format!("rows[{second}]"), reason })
-    });
-    overlap.collect()
+        }
+    }
+    problems
+}
+
+/// How a row gets into the way of one that begins earlier, or with it.
+fn clash(earlier: &Row, row: &Row) -> Option<String> {
+    if earlier.valid_from == row.valid_from {
+        let begins = if row.valid_from == ALWAYS { "always".to_owned() } else { format!("from {} on", row.valid_from) };
+        return Some(format!("holds {begins}, as does"));
+    }
+    let end = earlier.valid_to.filter(|end| *end > row.valid_from && row.valid_to.is_none_or(|to| to > *end))?;
+    Some(format!("holds from {} on, beyond {end}, the end of", row.valid_from))
 }
 
 type RateOf = fn(&Rates) -> u32;

@@ -249,7 +249,7 @@ impl Row {
 /// Before every call.
 pub(crate) const ALWAYS: Timestamp = Timestamp::from_micros(i64::MIN);
 
-fn date(field: &str, text: Option<Cow<'static, str>>) -> Result<Option<Timestamp>, String> {
+pub(crate) fn date(field: &str, text: Option<Cow<'static, str>>) -> Result<Option<Timestamp>, String> {
     let Some(text) = text else { return Ok(None) };
     let parsed =
         if text.len() == 10 { Timestamp::parse(&format!("{text}T00:00:00Z")) } else { Timestamp::parse(&text) };

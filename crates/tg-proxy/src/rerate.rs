@@ -88,6 +88,21 @@ pub fn rerate(record: &Record, made: &[Correction], snapshot: &Snapshot, now: Ti
     }
 }
 
+/// What a call would be charged by `snapshot`, over all tries; `None` where its last try used something that has no price
+/// there. What an earlier try cost stays as it was booked where it has none.
+#[must_use]
+pub fn cost_by(record: &Record, snapshot: &Snapshot) -> Option<Money> {
+    let last = match &record.served {
+        Some(served) => price(record, served, &record.usage, &record.cost, snapshot)?,
+        None => record.cost.clone(),
+    };
+    let earlier = record.earlier.iter().map(|attempt| {
+        let priced = price(record, &attempt.served, &attempt.usage, &attempt.cost, snapshot);
+        priced.map_or(attempt.cost.amount, |cost| cost.amount)
+    });
+    Some(earlier.fold(last.amount, Money::plus))
+}
+
 /// What is missing to make the call's cost the wanted one; its new price and its time are not filled in.
 fn difference(record: &Record, (booked, wanted): (Sum, Sum), made: &[Correction]) -> Option<Correction> {
     let so_far = |first: Money, of: fn(&Correction) -> Money| made.iter().map(of).fold(first, Money::plus);

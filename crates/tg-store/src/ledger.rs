@@ -209,6 +209,8 @@ impl Figures {
         self.ceiling_calls += part.ceiling_calls;
         self.unattributed_calls += part.unattributed_calls;
         self.unattributed_cost = self.unattributed_cost.plus(part.unattributed_cost);
+        self.corrected_calls += part.corrected_calls;
+        self.corrections = self.corrections.plus(part.corrections);
     }
 
     /// The part of the cost that is booked to no team or to no project: 0 to 1.

@@ -1,8 +1,9 @@
 //! Figures that others keep and that are read only when someone looks: queue depths, calls in flight, capture rate.
 
 use crate::names::{
-    CALLS_SENT, CAPTURE_RATE, CONNECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_OPEN, Kind, LIMIT_CROWDED, LIMIT_REFUSALS,
-    METER_DEFERRED, METER_DROPPED, METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED, label,
+    CALLS_SENT, CAPTURE_RATE, CONNECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_OPEN, Kind, LEDGER_DELETED_ROLLUPS,
+    LEDGER_DELETED_ROWS, LEDGER_OLDEST, LIMIT_CROWDED, LIMIT_REFUSALS, METER_DEFERRED, METER_DROPPED, METER_QUEUE,
+    Metric, SPANS_DROPPED, SPANS_EXPORTED, STORE_BYTES, label,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -33,6 +34,14 @@ pub enum Reading {
     JournalOpen,
     /// Size on disk of what this run keeps in the journal, in bytes.
     JournalBytes,
+    /// Size of the store in bytes.
+    StoreBytes,
+    /// When the call of the ledger's oldest row arrived, in seconds since 1970.
+    LedgerOldest,
+    /// Rows of the ledger that were deleted by policy.
+    LedgerDeletedRows,
+    /// Sums of the ledger that were deleted by policy.
+    LedgerDeletedRollups,
     /// Spans that the collector accepted.
     SpansExported,
     /// Spans that were dropped.
@@ -50,6 +59,10 @@ impl Reading {
             Self::MeterDropped => METER_DROPPED,
             Self::JournalOpen => JOURNAL_OPEN,
             Self::JournalBytes => JOURNAL_BYTES,
+            Self::StoreBytes => STORE_BYTES,
+            Self::LedgerOldest => LEDGER_OLDEST,
+            Self::LedgerDeletedRows => LEDGER_DELETED_ROWS,
+            Self::LedgerDeletedRollups => LEDGER_DELETED_ROLLUPS,
             Self::SpansExported => SPANS_EXPORTED,
             Self::SpansDropped => SPANS_DROPPED,
         }

@@ -5,11 +5,13 @@ mod aws;
 mod certs;
 mod check;
 mod keys;
+mod prices;
 #[cfg(test)]
 mod reference;
 mod report;
 mod schema;
 mod serve;
+mod store;
 mod table;
 mod teams;
 pub(crate) mod terminal;
@@ -38,6 +40,10 @@ enum Command {
     Demo(crate::demo::Demo),
     /// Show calls, tokens and cost from the ledger
     Report(report::Report),
+    /// Show how much the store holds
+    Store(store::Store),
+    /// Show prices, change your own, and correct what was booked
+    Prices(prices::Prices),
     /// Show and change teams
     Teams(teams::Teams),
     /// Make, show, rotate and revoke keys
@@ -67,6 +73,8 @@ impl Cli {
             Command::Check(check) => check.run(),
             Command::Demo(demo) => demo.run(),
             Command::Report(report) => report.run(),
+            Command::Store(store) => store.run(),
+            Command::Prices(prices) => prices.run(),
             Command::Teams(teams) => teams.run(),
             Command::Keys(keys) => keys.run(),
             Command::Aws(aws) => aws.run(),

@@ -14,7 +14,7 @@ use tg_kernel::usage::{Usage, UsageSource};
 use tg_store::Store;
 
 /// `tallygate`, with nothing of the machine's own environment that could change what it does.
-fn tallygate(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn tallygate(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tallygate"));
     command.current_dir(folder).args(arguments).stdin(Stdio::null());
     for name in ["TALLYGATE_CONFIG", "TALLYGATE_ADMIN_TOKEN", "SSL_CERT_FILE"] {
@@ -28,14 +28,14 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// What a command prints, if it succeeds.
-fn good(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn good(folder: &Path, arguments: &[&str]) -> String {
     let Output { status, stdout, stderr } = tallygate(folder, arguments).output().unwrap();
     assert!(status.success(), "{arguments:?}: {}", text(&stderr));
     text(&stdout)
 }
 
 /// What a command complains about, if it fails with this status.
-fn bad(folder: &Path, arguments: &[&str], status: i32) -> String {
+pub(crate) fn bad(folder: &Path, arguments: &[&str], status: i32) -> String {
     let output = tallygate(folder, arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(status), "{arguments:?}: {}", text(&output.stdout));
     assert!(output.stdout.is_empty(), "{arguments:?}: {}", text(&output.stdout));
@@ -136,7 +136,9 @@ fn store_and_running_gateway_answer_alike() {
         let missing = bad(at, &[&["keys", "show", "none"][..], &there].concat(), 1);
         assert!(missing.contains("no key with the id 'none'"), "{missing}");
     }
-    for question in [&["teams", "list"][..], &["keys", "list"], &["teams", "show", "one"], &["report"]] {
+    for question in
+        [&["teams", "list"][..], &["keys", "list"], &["teams", "show", "one"], &["report"], &["store", "stats"]]
+    {
         let (here, there) = (good(at, &[question, &store].concat()), good(at, &[question, &gateway].concat()));
         assert_eq!(here, there, "{question:?}");
         assert!(!here.contains("sk-tg-"), "{here}");

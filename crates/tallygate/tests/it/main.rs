@@ -29,6 +29,7 @@ mod policies;
 #[expect(dead_code, reason = "what only the tests of the store need")]
 #[path = "../../../tg-store/tests/postgres/server.rs"]
 mod postgres;
+mod prices;
 mod process;
 mod profiles;
 mod proofs;
@@ -36,6 +37,7 @@ mod properties;
 mod recorder;
 mod refusals;
 mod reload;
+mod retention;
 mod secrecy;
 mod shared_store;
 mod signed;

@@ -87,7 +87,7 @@ fn a_clock_that_is_put_back_moves_no_price() {
 #[test]
 fn rows_that_hold_at_the_same_time_are_refused_with_their_places() {
     for (rows, place, reason) in [
-        (json!([row("x", 1, None, None), row("x", 2, None, None)]), "rows[1]", "holds always, as rows[0]"),
+        (json!([row("x", 1, None, None), row("x", 2, None, None)]), "rows[1]", "holds always, as does rows[0]"),
         (
             json!([row("x", 1, Some("2026-01-01"), None), row("x", 2, Some("2026-01-01T00:00:00Z"), None)]),
             "rows[1]",
@@ -96,7 +96,16 @@ fn rows_that_hold_at_the_same_time_are_refused_with_their_places() {
         (
             json!([row("x", 1, Some("2026-02-01"), None), row("x", 2, Some("2026-01-01"), Some("2026-02-02"))]),
             "rows[0]",
-            "rows[1] of the same `id` until 2026-02-02T00:00:00Z",
+            "beyond 2026-02-02T00:00:00Z, the end of rows[1]",
+        ),
+        (
+            json!([
+                row("x", 1, Some("2026-01-01"), Some("2026-12-01")),
+                row("x", 2, Some("2026-02-01"), Some("2026-03-01")),
+                row("x", 3, Some("2026-04-01"), None),
+            ]),
+            "rows[2]",
+            "the end of rows[0]",
         ),
         (json!([row("x", 1, Some("2026-02-01"), Some("2026-02-01"))]), "rows[0]", "is not after `valid_from`"),
         (json!([row("x", 1, Some("2026-02-02"), Some("2026-02-01"))]), "rows[0]", "is not after `valid_from`"),
@@ -110,6 +119,8 @@ fn rows_that_hold_at_the_same_time_are_refused_with_their_places() {
         row("x", 1, None, Some("2026-02-01")),
         row("x", 2, Some("2026-02-01"), None),
         row("y", 3, None, None),
+        row("z", 1, Some("2026-01-01"), Some("2026-06-01")),
+        row("z", 2, Some("2026-02-01"), Some("2026-03-01")),
         {"provider": "groq", "id": "x", "rates": [{"in": 1, "out": 1}]},
     ]);
     apply(fine).unwrap();

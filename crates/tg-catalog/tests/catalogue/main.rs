@@ -9,6 +9,8 @@ mod fixture;
 mod golden;
 mod history;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod lookup;
 #[cfg(test)]
 mod overrides;

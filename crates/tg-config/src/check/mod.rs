@@ -7,6 +7,7 @@ mod headers;
 mod iam;
 mod limits;
 mod providers;
+mod retention;
 mod routes;
 mod store;
 mod surfaces;
@@ -60,6 +61,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     let mut found = Findings::default();
     listeners(document, &mut found);
     store::check(document, &mut found);
+    retention::check(document, &mut found);
     providers::check(document, &mut found);
     routes::check(document, &mut found);
     pricing(document, &mut found);

@@ -8,6 +8,7 @@ mod limit;
 mod listen;
 mod pricing;
 mod provider;
+mod retention;
 mod route;
 mod store;
 mod surface;
@@ -23,6 +24,7 @@ pub use pricing::{Ceiling, Discount, DiscountRates, DiscountTerms, Pricing, Unkn
 pub use provider::{
     AuthScheme, Egress, InferenceProfile, OutputLimitMember, Provider, ProviderKind, Quirks, RequestMetadata, Timeouts,
 };
+pub use retention::Retention;
 pub use route::{Model, ModelTarget, OnLoss};
 pub use store::{Store, StoreTls, StoreTlsMode};
 pub use surface::{Endpoint, MantleProject, OpenaiPath, Surface, SurfaceDialect};

@@ -1,5 +1,6 @@
 //! Where teams, keys and the ledger are kept.
 
+use super::Retention;
 use crate::grammar::{Period, SecretRef, StoreUrl};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,8 @@ pub struct Store {
     /// The directory of the journal, which keeps calls until the ledger has them: on this machine, of this gateway
     /// alone. Absent: beside `path`, with `.journal` added to its name; with `url`: `tallygate.journal`.
     pub journal: Option<PathBuf>,
+    /// How long calls and their sums are kept.
+    pub retention: Retention,
 }
 
 /// How the connection to a PostgreSQL database is kept private.
@@ -61,6 +64,7 @@ impl Default for Store {
             tls: StoreTls::default(),
             start_wait: Period::seconds(30),
             journal: None,
+            retention: Retention::default(),
         }
     }
 }

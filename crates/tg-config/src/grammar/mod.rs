@@ -1,6 +1,7 @@
 //! How single values are written in the file: each is a type that reads and writes its own text.
 
 mod address;
+mod age;
 mod allowance;
 mod moment;
 mod name;
@@ -11,6 +12,7 @@ mod secret_ref;
 mod store_url;
 
 pub use address::{Address, BaseUrl, Host};
+pub use age::Age;
 pub use allowance::{Allowance, Dimension};
 pub use moment::Moment;
 pub use name::{Name, Pattern};
@@ -53,6 +55,7 @@ pub(crate) fn refusal(grammar: &str, text: &str) -> Option<Refused> {
         "allowance" => of::<Allowance>(text),
         "dimension" => of::<Dimension>(text),
         "address" => of::<Address>(text),
+        "age" => of::<Age>(text),
         "base_url" => of::<BaseUrl>(text),
         "name" => of::<Name>(text),
         "pattern" => of::<Pattern>(text),

@@ -446,6 +446,9 @@ fn contradictions() {
         ("store: {url: 'postgres://t@h/t', tls: {mode: verify-ca}}", "store.tls.mode", "known: `off`, `require`"),
         ("store: {url: 'postgres://t:hunter2@h/t'}", "store.url", "set `store.password` to a reference"),
         ("store: {url: 'sqlite://x'}", "store.url", "does not begin with `postgres://`"),
+        ("store: {retention: {rollups: 7y}}", "store.retention.rollups", "sums of calls that are kept for ever"),
+        ("store: {retention: {calls: 400d, rollups: 1y}}", "store.retention.rollups", "is shorter than `calls` (400d)"),
+        ("store: {retention: {calls: 12h}}", "store.retention.calls", "is not an age in days or years"),
         ("pricing: {unknown_price: ceiling}", "pricing.unknown_price", "there is no `pricing.ceiling`"),
         (
             "models: [{name: m, unknown_price: ceiling, targets: [{provider: a}]}]",

@@ -35,6 +35,7 @@ fn defaults_are_those_of_the_reference() {
         assert_eq!(written.pointer(pointer).and_then(|v| v.as_str()), Some(expected), "{pointer}");
     }
     assert_eq!(document.store.path().to_str(), Some("tallygate.db"));
+    assert_eq!(document.store.retention, tg_config::document::Retention::default());
     assert_eq!(document.store.journal_directory().to_str(), Some("tallygate.db.journal"));
 }
 

@@ -8,6 +8,8 @@ mod fixture;
 mod journal;
 mod ledger;
 mod reports;
+mod retention;
+mod rollups;
 mod store;
 
 use tempfile::TempDir;

@@ -17,6 +17,8 @@ mod fixture;
 mod ledger;
 #[path = "../it/reports.rs"]
 mod reports;
+#[path = "../it/retention.rs"]
+mod retention;
 mod server;
 mod tls;
 

@@ -4,7 +4,7 @@ mod remote;
 
 use crate::place;
 use crate::source::{Source, read_secrets_key};
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use remote::Remote;
 use std::fs::File;
@@ -12,21 +12,16 @@ use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tg_admin::api::{
-    IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest, Rotation, Team, TeamPage,
+    IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest, Rotation, StoreSize, Team, TeamPage,
 };
 use tg_admin::{Control, TeamAction};
-use tg_config::document::{Document, Store as Declared};
+use tg_config::document::Document;
 use tg_config::environment::store_from_environment;
-use tg_config::grammar::{Period, SecretRef};
-use tg_config::secrets::{StoreSecrets, resolve_store_secrets};
 use tg_kernel::clock::SystemClock;
 use tg_kernel::secret::Secret;
 
 /// The variable that holds the token of a running gateway's admin interface.
 const TOKEN_VARIABLE: &str = "TALLYGATE_ADMIN_TOKEN";
-
-/// The variable that holds the password of a database that is named on the command line.
-const PASSWORD_VARIABLE: &str = "TALLYGATE_STORE_PASSWORD";
 
 /// Nobody's token is longer; a larger file is another file.
 const TOKEN_BYTES_MAX: u64 = 64 * 1024;
@@ -79,13 +74,13 @@ impl AccessArgs {
             // A store that is named beside a configuration is that configuration's, elsewhere.
             (None, Some(named)) if self.config.is_none() => {
                 let mut document = Document::default();
-                move_store(&mut document.store, named)?;
+                place::name_another(&mut document.store, named)?;
                 open_store(&document, missing)
             }
             (None, named) => {
                 let mut document = self.configured()?;
                 if let Some(named) = named {
-                    move_store(&mut document.store, named)?;
+                    place::name_another(&mut document.store, named)?;
                 }
                 open_store(&document, missing)
             }
@@ -123,19 +118,6 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Puts the store that is named on the command line in the place of the declared one.
-fn move_store(store: &mut Declared, named: &str) -> Result<()> {
-    if named.starts_with("postgres://") || named.starts_with("postgresql://") {
-        store.url = Some(named.parse().map_err(|refused| anyhow!("--store: {refused}"))?);
-        store.path = None;
-        let given = environment(PASSWORD_VARIABLE).filter(|password| !password.is_empty());
-        store.password = given.map(|_| SecretRef::Env(PASSWORD_VARIABLE.to_owned())).or(store.password.take());
-    } else {
-        *store = Declared { path: Some(PathBuf::from(named)), ..Declared::default() };
-    }
-    Ok(())
-}
-
 fn open_store(document: &Document, missing: MissingStore) -> Result<Access> {
     let declared = &document.store;
     if missing == MissingStore::Refuse && declared.url.is_none() && !declared.path().exists() {
@@ -144,11 +126,8 @@ fn open_store(document: &Document, missing: MissingStore) -> Result<Access> {
             declared.path().display()
         );
     }
-    let StoreSecrets { secrets_key, password } = resolve_store_secrets(document, &environment)?;
+    let (store, secrets_key) = place::open_at_a_terminal(document)?;
     let secrets_key = secrets_key.as_ref().map(read_secrets_key).transpose()?;
-    // Somebody waits at a terminal.
-    let declared = Declared { start_wait: Period::seconds(0), ..declared.clone() };
-    let store = place::open(&declared, password.as_ref(), crate::process::roots)?;
     let (directory, ledger) = (Arc::new(store.directory_with(secrets_key)?), Arc::new(store.ledger()?));
     Ok(Access::Store(Control::new(directory, ledger, Arc::new(SystemClock::new()))))
 }
@@ -224,6 +203,13 @@ impl Access {
         match self {
             Self::Store(control) => Ok(control.revoke_key(id)?),
             Self::Gateway(remote) => remote.post(&["keys", id, "revoke"], &()),
+        }
+    }
+
+    pub(super) fn store(&self) -> Result<StoreSize> {
+        match self {
+            Self::Store(control) => Ok(control.store()?),
+            Self::Gateway(remote) => remote.get(&["store"], ""),
         }
     }
 

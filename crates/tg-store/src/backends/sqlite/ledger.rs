@@ -153,7 +153,11 @@ fn list(connection: &Connection, filter: &CallFilter, limit: usize) -> rusqlite:
 }
 
 /// The statement of a listing, in the order of the indexes by time and by team: a page is read, not sorted.
-fn listing(connection: &Connection, filter: &CallFilter, limit: usize) -> rusqlite::Result<(String, Conditions)> {
+pub(super) fn listing(
+    connection: &Connection,
+    filter: &CallFilter,
+    limit: usize,
+) -> rusqlite::Result<(String, Conditions)> {
     let mut conditions = Conditions::of(filter.since, filter.until, &filter.filters);
     if let Some(before) = filter.before {
         let sql = "SELECT started_at FROM calls WHERE id = ?";

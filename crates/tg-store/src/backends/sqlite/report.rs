@@ -261,8 +261,9 @@ impl<'a> Source<'a> {
     /// The columns of the sums; those of corrections read zero where none are added.
     fn sum_columns(&self) -> String {
         let (booked, corrections) = SUM_COLUMNS.split_at(BOOKED);
-        let zeros = vec!["0"; corrections.len()];
-        [booked, if self.is_corrected { corrections } else { &zeros }].concat().join(", ")
+        let correction = |name: &&str| if self.is_corrected { (*name).to_owned() } else { format!("0 AS {name}") };
+        let booked = booked.iter().map(|name| (*name).to_owned());
+        booked.chain(corrections.iter().map(correction)).collect::<Vec<_>>().join(", ")
     }
 
     /// What the groups need of a call or a series; `hour` says when that was.
@@ -290,4 +291,14 @@ fn total(row: &Row<'_>) -> rusqlite::Result<Total> {
         *sum = row.get(column)?;
     }
     Ok(total)
+}
+
+/// The groups as they are summed in memory, and as the engine sums them.
+#[cfg(test)]
+pub(super) fn both_ways(
+    connection: &Connection,
+    query: &ReportQuery,
+) -> rusqlite::Result<(Vec<ReportRow>, Vec<ReportRow>)> {
+    let source = Source::of(query, &query.by, (i64::MIN, i64::MAX), &Known::default());
+    Ok((source.groups(connection)?, source.by_engine(connection)?))
 }

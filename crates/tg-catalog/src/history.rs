@@ -1,0 +1,254 @@
+//! The history of a user's own prices: how a new list goes over the rows that are there, and what it changes from when.
+
+use crate::catalogue::Catalogue;
+use crate::overrides::OverrideProblem;
+use crate::row::{ALWAYS, RateSet, Row, date};
+use crate::source::RowSource;
+use std::borrow::Cow;
+use std::sync::Arc;
+use tg_kernel::clock::Timestamp;
+use tg_kernel::rates::UnitKind;
+use tg_kernel::usage::ServiceTier;
+
+/// The factor from which on a change of a rate should be looked at by a human: a slip of the unit looks so.
+const JUMP: u64 = 10;
+
+/// What a new list says of models that it does not name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListKind {
+    /// Nothing: their rows stay.
+    Partial,
+    /// That they have no price of one's own any more: their rows end.
+    Whole,
+}
+
+/// Rows with their history, and which of them a new list touches.
+#[derive(Debug)]
+pub struct Merged {
+    /// All rows, for the file.
+    pub rows: Vec<RowSource<'static>>,
+    /// Where and from when on something may change.
+    pub touched: Vec<Touched>,
+}
+
+/// A model whose price may change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Touched {
+    /// Its seller.
+    pub provider: String,
+    /// Its id.
+    pub id: String,
+    /// From when on.
+    pub from: Timestamp,
+    /// Until when; `None`: from then on.
+    pub to: Option<Timestamp>,
+    /// Whether its own price ends, rather than changes.
+    pub ends: bool,
+}
+
+/// When a row holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Span {
+    from: Timestamp,
+    to: Option<Timestamp>,
+}
+
+impl Span {
+    fn of(row: &RowSource<'_>) -> Result<Self, String> {
+        let read = |field, text: &Option<Cow<'_, str>>| date(field, text.as_deref().map(|t| t.to_owned().into()));
+        let from = read("valid_from", &row.valid_from)?.unwrap_or(ALWAYS);
+        Ok(Self { from, to: read("valid_to", &row.valid_to)? })
+    }
+
+    fn write(self, row: &mut RowSource<'static>) {
+        row.valid_from = (self.from != ALWAYS).then(|| self.from.to_string().into());
+        row.valid_to = self.to.map(|to| to.to_string().into());
+    }
+}
+
+/// Puts a new list over the rows that are there, and forgets nothing: a row that is followed gets an end. Rows of the list
+/// without `valid_from` hold from `from` on. A row that begins when another one began takes its place.
+///
+/// # Errors
+/// Every row whose dates cannot be read, with its place in the list that it comes from.
+pub fn merge(
+    present: Vec<RowSource<'static>>,
+    list: Vec<RowSource<'static>>,
+    from: Timestamp,
+    kind: ListKind,
+) -> Result<Merged, Vec<OverrideProblem>> {
+    let mut problems = Vec::new();
+    let mut spanned = |rows: Vec<RowSource<'static>>| {
+        let read = rows.into_iter().enumerate().filter_map(|(at, mut row)| {
+            row.provider = crate::name::provider(&row.provider).to_owned().into();
+            let span = Span::of(&row).map_err(|reason| OverrideProblem { path: format!("rows[{at}]"), reason });
+            span.map_err(|problem| problems.push(problem)).ok().map(|span| (span, row))
+        });
+        read.collect::<Vec<_>>()
+    };
+    let (mut rows, list) = (spanned(present), spanned(list));
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let mut touched = Vec::new();
+    if kind == ListKind::Whole {
+        touched.extend(end_unnamed(&mut rows, &list, from));
+    }
+    for (mut span, row) in list {
+        if row.valid_from.is_none() {
+            span.from = from;
+        }
+        // What is in force already, letter for letter, begins nothing.
+        if in_force(&rows, &row, span.from).is_some_and(|(there, old)| there.to == span.to && is_same_price(old, &row))
+        {
+            continue;
+        }
+        rows = rows.into_iter().flat_map(|(other, there)| give_way(other, there, span, &row)).collect();
+        let (provider, id) = (row.provider.to_string(), row.id.to_string());
+        touched.push(Touched { provider, id, from: span.from, to: span.to, ends: false });
+        rows.push((span, row));
+    }
+    let rows = rows.into_iter().map(|(span, mut row)| {
+        span.write(&mut row);
+        row
+    });
+    Ok(Merged { rows: rows.collect(), touched })
+}
+
+fn is_same_model(a: &RowSource<'_>, b: &RowSource<'_>) -> bool {
+    a.provider == b.provider && a.id == b.id
+}
+
+/// The row of the same model that holds at a time.
+fn in_force<'a>(
+    rows: &'a [(Span, RowSource<'static>)],
+    of: &RowSource<'_>,
+    at: Timestamp,
+) -> Option<&'a (Span, RowSource<'static>)> {
+    let same = rows.iter().filter(|(_, row)| is_same_model(row, of));
+    same.filter(|(span, _)| span.from <= at && span.to.is_none_or(|to| at < to)).max_by_key(|(span, _)| span.from)
+}
+
+fn is_same_price(a: &RowSource<'_>, b: &RowSource<'_>) -> bool {
+    let undated = |row: &RowSource<'_>| RowSource { valid_from: None, valid_to: None, ..row.clone() }.into_owned();
+    undated(a) == undated(b)
+}
+
+/// What is left of a row beside a new one of the same model: its part before, its part after, or both.
+fn give_way(
+    there: Span,
+    row: RowSource<'static>,
+    new: Span,
+    by: &RowSource<'static>,
+) -> Vec<(Span, RowSource<'static>)> {
+    let is_past = there.to.is_some_and(|to| to <= new.from);
+    let is_later = new.to.is_some_and(|to| to <= there.from) || (new.to.is_none() && there.from > new.from);
+    // One without an end holds again by itself when a passing one ends.
+    let outlasts = there.to.is_none() && there.from < new.from && new.to.is_some();
+    if !is_same_model(&row, by) || is_past || is_later || outlasts {
+        return vec![(there, row)];
+    }
+    let before = (there.from < new.from).then_some(Span { from: there.from, to: Some(new.from) });
+    let after = new.to.filter(|end| there.to.is_none_or(|to| to > *end)).map(|end| Span { from: end, to: there.to });
+    before.into_iter().chain(after).map(|span| (span, row.clone())).collect()
+}
+
+/// Ends the rows of models that the list does not name.
+fn end_unnamed(
+    rows: &mut Vec<(Span, RowSource<'static>)>,
+    list: &[(Span, RowSource<'static>)],
+    from: Timestamp,
+) -> Vec<Touched> {
+    let mut touched = Vec::new();
+    rows.retain_mut(|(span, row)| {
+        let is_named = list.iter().any(|(_, named)| is_same_model(named, row));
+        if is_named || span.to.is_some_and(|to| to <= from) {
+            return true;
+        }
+        let (provider, id) = (row.provider.to_string(), row.id.to_string());
+        touched.push(Touched { provider, id, from: span.from.max(from), to: span.to, ends: true });
+        let has_begun = span.from < from;
+        span.to = Some(from);
+        has_begun
+    });
+    touched
+}
+
+/// A rate that changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateChange {
+    /// At which service tier.
+    pub tier: ServiceTier,
+    /// For calls with more than this many input tokens.
+    pub above: u32,
+    /// Of what.
+    pub kind: UnitKind,
+    /// Pico-dollars for one unit before; `None`: there was no price.
+    pub before: Option<u64>,
+    /// Now; `None`: there is no price any more.
+    pub after: Option<u64>,
+}
+
+impl RateChange {
+    /// Whether it becomes more than ten times as much, or less than a tenth.
+    #[must_use]
+    pub const fn is_jump(&self) -> bool {
+        match (self.before, self.after) {
+            (Some(a), Some(b)) => a > b.saturating_mul(JUMP) || b > a.saturating_mul(JUMP),
+            _ => false,
+        }
+    }
+}
+
+/// A model whose price changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowChange {
+    /// Which, from when on.
+    pub of: Touched,
+    /// The rates that differ; empty where only other facts of the row do.
+    pub rates: Vec<RateChange>,
+}
+
+impl RowChange {
+    /// Whether a human should have looked at it: a rate jumps, or there is no price (of one's own) any more.
+    #[must_use]
+    pub fn needs_review(&self) -> bool {
+        self.of.ends || self.rates.iter().any(|rate| rate.is_jump() || rate.after.is_none())
+    }
+}
+
+/// What differs between two catalogues at the moments at which something may change.
+#[must_use]
+pub fn changes(before: &Catalogue, after: &Catalogue, touched: &[Touched]) -> Vec<RowChange> {
+    let mut touched = touched.to_vec();
+    touched.sort();
+    touched.dedup();
+    let compared = touched.into_iter().map(|of| {
+        let find = |catalogue: &Catalogue| catalogue.find(&of.provider, &of.id, of.from);
+        let rates = rate_changes(find(before), find(after));
+        RowChange { of, rates }
+    });
+    compared.collect()
+}
+
+fn rate_changes(before: Option<Arc<Row>>, after: Option<Arc<Row>>) -> Vec<RateChange> {
+    let sets = |row: &Option<Arc<Row>>| row.as_ref().map_or_else(Vec::new, |row| row.rate_sets().to_vec());
+    let mut keys: Vec<(ServiceTier, u32)> =
+        [sets(&before), sets(&after)].concat().iter().map(|set: &RateSet| (set.tier, set.above)).collect();
+    keys.sort_by_key(|(tier, above)| (*tier as u8, *above));
+    keys.dedup();
+    // A call just above the threshold, at that tier: also where the one row does not tell it apart.
+    let rate = |row: &Option<Arc<Row>>, (tier, above): (ServiceTier, u32), kind| {
+        row.as_ref()?.rates(tier, u64::from(above).saturating_add(1)).rates.of(kind)
+    };
+    let of = |key: (ServiceTier, u32)| {
+        UnitKind::ALL.into_iter().map(move |kind| (key, kind)).map(|(key, kind)| RateChange {
+            tier: key.0,
+            above: key.1,
+            kind,
+            before: rate(&before, key, kind),
+            after: rate(&after, key, kind),
+        })
+    };
+    keys.into_iter().flat_map(of).filter(|change| change.before != change.after).collect()
+}

@@ -1,0 +1,138 @@
+//! New lists over present rows: nothing is forgotten, and what changes is told with its time.
+
+use serde_json::{Value, json};
+use tg_catalog::{Catalogue, ListKind, Merged, RowSource, Touched, UnitKind, changes, merge, parse_overrides};
+use tg_kernel::clock::Timestamp;
+
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap_or_else(|| panic!("{text}"))
+}
+
+fn rows(value: Value) -> Vec<RowSource<'static>> {
+    parse_overrides(&value).unwrap()
+}
+
+const NOW: &str = "2026-06-01T00:00:00Z";
+
+fn merged(present: Value, list: Value, kind: ListKind) -> Merged {
+    merge(rows(present), rows(list), at(NOW), kind).unwrap()
+}
+
+/// `id rate from to`, in the order of the file.
+fn shown(merged: &Merged) -> Vec<String> {
+    let day = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().map_or("-".to_owned(), |t| t[..10].to_owned());
+    let line = |row: &RowSource<'_>| {
+        let rate = row.rates[0].input.unwrap();
+        format!("{} {rate} {} {}", row.id, day(&row.valid_from), day(&row.valid_to))
+    };
+    merged.rows.iter().map(line).collect()
+}
+
+fn row(id: &str, rate: u32, from: &str, to: &str) -> Value {
+    let mut row = json!({"provider": "openai", "id": id, "rates": [{"in": rate, "out": rate}]});
+    if from != "-" {
+        row["valid_from"] = json!(from);
+    }
+    if to != "-" {
+        row["valid_to"] = json!(to);
+    }
+    row
+}
+
+#[test]
+fn a_new_price_ends_the_old_one_and_forgets_none() {
+    for (present, new, expected) in [
+        (row("x", 1, "-", "-"), row("x", 2, "-", "-"), &["x 1 - 2026-06-01", "x 2 2026-06-01 -"][..]),
+        (row("x", 1, "2026-01-01", "-"), row("y", 2, "-", "-"), &["x 1 2026-01-01 -", "y 2 2026-06-01 -"]),
+        // A price for a while: what has no end holds again afterwards.
+        (row("x", 1, "-", "-"), row("x", 2, "-", "2026-07-01"), &["x 1 - -", "x 2 2026-06-01 2026-07-01"]),
+        (
+            row("x", 1, "2026-01-01", "2027-01-01"),
+            row("x", 2, "-", "2026-07-01"),
+            &["x 1 2026-01-01 2026-06-01", "x 1 2026-07-01 2027-01-01", "x 2 2026-06-01 2026-07-01"],
+        ),
+        (
+            row("x", 1, "2026-01-01", "2027-01-01"),
+            row("x", 2, "-", "-"),
+            &["x 1 2026-01-01 2026-06-01", "x 2 2026-06-01 -"],
+        ),
+        // One that is over stays, and so does one that is still to come.
+        (
+            row("x", 1, "2026-01-01", "2026-02-01"),
+            row("x", 2, "-", "-"),
+            &["x 1 2026-01-01 2026-02-01", "x 2 2026-06-01 -"],
+        ),
+        (row("x", 1, "2026-09-01", "-"), row("x", 2, "-", "-"), &["x 1 2026-09-01 -", "x 2 2026-06-01 -"]),
+        // The same beginning: the new one stands in its place.
+        (row("x", 1, "2026-09-01", "-"), row("x", 2, "2026-09-01", "-"), &["x 2 2026-09-01 -"]),
+    ] {
+        let done = merged(json!([present]), json!([new]), ListKind::Partial);
+        assert_eq!(shown(&done), expected);
+        Catalogue::embedded().unwrap().with_overrides("t", done.rows).unwrap();
+    }
+}
+
+#[test]
+fn the_same_list_twice_changes_nothing() {
+    let list = json!([row("x", 2, "-", "-"), row("y", 3, "2026-01-01", "-"), row("z", 3, "2026-01-01", "2027-01-01")]);
+    let once = merged(json!([row("x", 1, "-", "-")]), list.clone(), ListKind::Whole);
+    let later = at("2026-08-01T00:00:00Z");
+    let twice = merge(once.rows.clone(), rows(list), later, ListKind::Whole).unwrap();
+    assert_eq!((twice.rows, twice.touched), (once.rows, Vec::new()));
+}
+
+#[test]
+fn the_price_of_long_ago_is_a_change_where_another_holds_now() {
+    let present = json!([row("x", 1, "-", "-"), row("x", 2, "2026-03-01", "-")]);
+    let done = merged(present, json!([row("x", 1, "-", "-")]), ListKind::Partial);
+    assert_eq!(shown(&done), ["x 1 - 2026-06-01", "x 2 2026-03-01 2026-06-01", "x 1 2026-06-01 -"]);
+    let catalogue = Catalogue::embedded().unwrap().with_overrides("t", done.rows).unwrap().catalogue;
+    let rate = |when| catalogue.find("openai", "x", at(when)).unwrap().rate_sets()[0].rates.input;
+    let times = ["2026-02-28T00:00:00Z", "2026-03-01T00:00:00Z", "2026-05-31T00:00:00Z", "2026-06-01T00:00:00Z"];
+    assert_eq!(times.map(rate), [1, 2, 2, 1]);
+    let none = merge(done_rows(), Vec::new(), at("2026-08-01T00:00:00Z"), ListKind::Whole).unwrap();
+    Catalogue::embedded().unwrap().with_overrides("t", none.rows).unwrap();
+}
+
+/// An open price, a passing one within it, and one that follows.
+fn done_rows() -> Vec<RowSource<'static>> {
+    rows(json!([row("x", 1, "-", "-"), row("x", 2, "2026-03-01", "2026-04-01"), row("x", 3, "2026-05-01", "-")]))
+}
+
+#[test]
+fn a_whole_list_ends_what_it_lacks() {
+    let present = json!([row("x", 1, "-", "-"), row("gone", 1, "-", "-"), row("planned", 1, "2026-09-01", "-")]);
+    let done = merged(present, json!([row("x", 1, "-", "-")]), ListKind::Whole);
+    assert_eq!(shown(&done), ["x 1 - -", "gone 1 - 2026-06-01"]);
+    let ended: Vec<(&str, bool)> = done.touched.iter().map(|t| (&*t.id, t.ends)).collect();
+    assert_eq!(ended, [("gone", true), ("planned", true)]);
+    assert_eq!(done.touched[0].from, at(NOW));
+}
+
+#[test]
+fn dates_that_cannot_be_read_are_told_with_their_place() {
+    let wrong = rows(json!([row("x", 1, "soon", "-"), row("y", 1, "-", "later")]));
+    let problems = merge(Vec::new(), wrong, at(NOW), ListKind::Partial).unwrap_err();
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert!(told.len() == 2 && told[0].starts_with("rows[0]: `valid_from`"), "{told:?}");
+}
+
+#[test]
+fn changes_name_every_rate_and_what_should_be_looked_at() {
+    let embedded = Catalogue::embedded().unwrap();
+    let catalogue = |value: Value| embedded.with_overrides("t", rows(value)).unwrap().catalogue;
+    let before = catalogue(json!([row("a", 10, "-", "-"), row("b", 10, "-", "-"), row("c", 10, "-", "-")]));
+    let after = catalogue(json!([
+        {"provider": "openai", "id": "a", "rates": [{"in": 10, "out": 100}, {"above": 5, "in": 20, "out": 100}]},
+        row("b", 101, "-", "-"),
+    ]));
+    let touched = |id: &str| Touched { provider: "openai".into(), id: id.into(), from: at(NOW), to: None, ends: false };
+    let found = changes(&before, &after, &[touched("c"), touched("b"), touched("a"), touched("a")]);
+    let review: Vec<(&str, bool)> = found.iter().map(|change| (&*change.of.id, change.needs_review())).collect();
+    assert_eq!(review, [("a", false), ("b", true), ("c", true)]);
+    let of = |kind, above| found[0].rates.iter().find(|rate| rate.kind == kind && rate.above == above);
+    assert_eq!(of(UnitKind::Input, 0), None);
+    assert_eq!(of(UnitKind::Output, 0).map(|r| (r.before, r.after)), Some((Some(10), Some(100))));
+    assert_eq!(of(UnitKind::Input, 5).map(|r| (r.before, r.after)), Some((Some(10), Some(20))));
+    assert!(found[2].rates.iter().all(|rate| rate.after.is_none()));
+}
