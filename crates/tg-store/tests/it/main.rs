@@ -25,6 +25,9 @@ impl Bed {
     fn open(&self) -> Store {
         (self.open)(&self.folder)
     }
+
+    /// What the engine does by itself when it finds the time: nothing here.
+    fn tidy(&self) {}
 }
 
 /// Every backend. The tests of directory and ledger run on each.

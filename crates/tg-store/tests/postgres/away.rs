@@ -205,6 +205,44 @@ fn rows_of_every_replica_are_there_once() {
     assert_eq!(new, 300);
 }
 
+#[test]
+fn sums_are_exact_and_bounded_while_replicas_add_to_them_at_once() {
+    let server = PostgresServer::shared();
+    let database = server.database();
+    let (replicas, batches, batch) = (4_usize, 10, 200);
+    std::thread::scope(|scope| {
+        for replica in 0..replicas {
+            let mut writer = Store::connect(address(server, &database)).unwrap().ledger_writer().unwrap();
+            scope.spawn(move || {
+                for number in 0..batches {
+                    let call = |n| {
+                        let mut call = record();
+                        // More combinations in one hour than are kept apart.
+                        call.attribution.tags = vec![format!("user={replica}.{number}.{n}")];
+                        call
+                    };
+                    let calls: Vec<Record> = (0..batch).map(call).collect();
+                    assert_eq!(writer.append(&calls).unwrap(), batch);
+                }
+            });
+        }
+    });
+    let all = replicas * batches * batch;
+    let ledger = Store::connect(address(server, &database)).unwrap().ledger().unwrap();
+    for by in [Dimension::Team, Dimension::Tag] {
+        let report = ledger.report(&ReportQuery { by: vec![by], ..ReportQuery::default() }).unwrap();
+        let sum: u64 = report.rows.iter().map(|row| row.figures.calls).sum();
+        assert_eq!((report.totals.calls, sum), (all as u64, all as u64), "{by:?}");
+        assert_eq!(report.totals.cost.nanos(), 6_000_001 * all as i64);
+        let groups = if by == Dimension::Tag { all } else { 1 };
+        assert_eq!(report.rows.len(), groups, "{by:?}");
+    }
+    let cells: usize =
+        server.sql(&database, "SELECT max(cells) FROM tallygate.rollup_spans WHERE grain = 2").parse().unwrap();
+    // Each of those who come at the same moment may fill the last places.
+    assert!((5_000..=5_000 + replicas * batch).contains(&cells), "{cells}");
+}
+
 /// Lets the server fail as many appends as `times` says, with this SQLSTATE, and then do its work.
 fn failing(server: &PostgresServer, database: &str, sqlstate: &str, times: u32) {
     server.sql(

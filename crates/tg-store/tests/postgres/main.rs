@@ -38,6 +38,11 @@ impl Bed {
     fn open(&self) -> Store {
         (self.open)(&self.folder)
     }
+
+    /// What the engine does by itself when it finds the time.
+    fn tidy(&self) {
+        PostgresServer::shared().sql(&database(&self.folder).database, "VACUUM");
+    }
 }
 
 /// The backend. The tests of directory and ledger run on it.

@@ -6,7 +6,6 @@ use super::row::{hex, storable};
 use crate::rollup::{Addend, Batch, DAY_MICROS, Digest, Grain, Line, SERIES_COLUMNS, SUM_COLUMNS, Series, Sums, add};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use tg_kernel::record::Record;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 
@@ -125,7 +124,7 @@ fn allot(
         let is_there = there.contains(&(place, line.digest));
         let (digest, series) = if is_there || span.cells < grain.cells_max() {
             span.cells += i64::from(!is_there);
-            allotted.note_day(line.digest, line.record);
+            allotted.note_day(line.digest, place);
             (line.digest, line.series())
         } else {
             if !span.is_folded {
@@ -145,8 +144,8 @@ fn allot(
 }
 
 impl Allotted {
-    fn note_day(&mut self, digest: Digest, record: &Record) {
-        let day = record.started_at.micros().div_euclid(DAY_MICROS);
+    fn note_day(&mut self, digest: Digest, (grain, start): Place) {
+        let day = start.saturating_mul(grain.micros()).div_euclid(DAY_MICROS);
         self.days.entry(digest).and_modify(|last| *last = day.max(*last)).or_insert(day);
     }
 }
