@@ -178,8 +178,8 @@ impl Grain {
     /// thirty times that of a day.
     pub(crate) const fn cells_max(self) -> i64 {
         match self {
-            Self::PlainHours | Self::DetailHours => 5_000,
-            Self::PlainDays => 20_000,
+            Self::PlainHours => 5_000,
+            Self::PlainDays | Self::DetailHours => 20_000,
             Self::DetailDays => 50_000,
         }
     }

@@ -197,17 +197,17 @@ fn crowd(file: &File, times: usize) {
 #[test]
 fn a_tag_per_user_does_not_blow_the_sums_up_and_reports_stay_exact() {
     let file = File::new();
-    crowd(&file, 6);
+    crowd(&file, 21);
     let size = file.store.ledger().unwrap().size().unwrap();
     // One plain hour and day, the detailed hour at its bound with one folded sum, and the detailed day.
-    assert_eq!(size.rollups, 2 + 5001 + 6000);
+    assert_eq!(size.rollups, 2 + 20_001 + 21_000);
     for query in [by(&[Dimension::Tag]), by(&[Dimension::Tag, Dimension::Hour]), by(&[Dimension::Team])] {
         assert_eq!(file.report(&query), file.from_rows(&query));
     }
     // What arrives again in a full hour finds its place, and what is new is folded with the others.
     crowd(&file, 1);
-    assert_eq!(file.store.ledger().unwrap().size().unwrap().rollups, 2 + 5001 + 6000);
-    assert_eq!(file.report(&by(&[Dimension::Tag])).totals.calls, 7000);
+    assert_eq!(file.store.ledger().unwrap().size().unwrap().rollups, 2 + 20_001 + 21_000);
+    assert_eq!(file.report(&by(&[Dimension::Tag])).totals.calls, 22_000);
 }
 
 #[test]

@@ -137,6 +137,10 @@ fn every_name_of_the_list_can_be_exposed() {
         Reading::MeterDropped,
         Reading::JournalOpen,
         Reading::JournalBytes,
+        Reading::StoreBytes,
+        Reading::LedgerOldest,
+        Reading::LedgerDeletedRows,
+        Reading::LedgerDeletedRollups,
         Reading::SpansExported,
         Reading::SpansDropped,
     ]

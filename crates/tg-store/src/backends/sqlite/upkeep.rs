@@ -11,6 +11,9 @@ use tg_kernel::clock::Timestamp;
 /// Rows, or sums, of one piece: what bounds how long the metering waits for it.
 const PIECE: i64 = 500;
 
+/// Pages after which its changes are moved into the file: few, as whoever moves them holds the metering up.
+const CHECKPOINT_PAGES: i64 = 256;
+
 /// The connection that does it.
 #[derive(Debug)]
 pub(crate) struct UpkeepWriter {
@@ -21,7 +24,10 @@ pub(crate) struct UpkeepWriter {
 
 impl UpkeepWriter {
     pub(crate) fn open(database: &Database) -> Result<Self, StoreError> {
-        Ok(Self { connection: database.writer()?, place: database.place.clone(), roller: Roller::new() })
+        let (connection, place) = (database.writer()?, database.place.clone());
+        let set = connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES);
+        set.map_err(|e| place.error(e))?;
+        Ok(Self { connection, place, roller: Roller::new() })
     }
 
     /// Sums the latest rows that are in no sums yet.
