@@ -44,7 +44,7 @@ pub(super) struct Session {
     /// What is said first on every connection.
     greeting: String,
     runtime: Option<Runtime>,
-    link: Option<Link>,
+    link: Option<Box<Link>>,
     rest: Option<Rest>,
     notified: bool,
 }
@@ -145,7 +145,7 @@ impl Session {
         self.bounded(async |session| {
             let lost = || Failure::Connecting("the connection was lost in the middle of an edit".to_owned());
             let Session { link, notified, .. } = session;
-            let Link { client, connection } = link.as_mut().ok_or_else(lost)?;
+            let Link { client, connection } = link.as_deref_mut().ok_or_else(lost)?;
             driven(connection, notified, work(client)).await
         })
     }
@@ -155,9 +155,12 @@ impl Session {
     pub(super) fn was_notified(&mut self) -> bool {
         let seen = self.bounded(async |session| {
             let Session { link, notified, .. } = session;
-            let Some(Link { connection, .. }) = link else { return Ok(false) };
+            let Some(Link { connection, .. }) = link.as_deref_mut() else { return Ok(false) };
             // The runtime must sleep once to see what has arrived.
-            let glance = async { Ok::<(), Failure>(sleep(GLANCE).await) };
+            let glance = async {
+                sleep(GLANCE).await;
+                Ok::<(), Failure>(())
+            };
             driven(connection, notified, glance).await.map(|()| true)
         });
         std::mem::take(&mut self.notified) || !matches!(seen, Ok(true))
@@ -193,7 +196,7 @@ impl Session {
             self.connect().await?;
         }
         let Session { link, notified, .. } = self;
-        let Some(Link { client, connection }) = link else {
+        let Some(Link { client, connection }) = link.as_deref_mut() else {
             return Err(Failure::Connecting("the connection was lost".to_owned()));
         };
         driven(connection, notified, work(client)).await
@@ -210,7 +213,7 @@ impl Session {
             last = match dialled {
                 Ok(Ok(link)) => {
                     // What was sent while there was no connection is lost.
-                    (self.link, self.rest, self.notified) = (Some(link), None, true);
+                    (self.link, self.rest, self.notified) = (Some(Box::new(link)), None, true);
                     return Ok(());
                 }
                 Ok(Err(failure)) => failure,
