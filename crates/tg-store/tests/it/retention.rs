@@ -117,7 +117,7 @@ fn sums_go_by_their_own_policy_and_the_report_says_so() {
     });
 }
 
-/// field.md H 22.
+/// Complaint H 22.
 #[test]
 fn log_tables_do_not_grow_without_bound() {
     on_every_store(|bed| {
