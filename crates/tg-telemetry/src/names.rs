@@ -372,6 +372,14 @@ pub const LEDGER_DELETED_ROLLUPS: Metric = own(
     "Sums by hour and day that `store.retention.rollups` has had deleted since start",
     &[],
 );
+/// Corrections in the ledger.
+pub const CORRECTIONS: Metric = own(
+    "tallygate_ledger_corrections",
+    Kind::Counter,
+    "corrections",
+    "Corrections of booked calls that were ever made in this store, as it is when somebody looks",
+    &[],
+);
 /// Spans delivered.
 pub const SPANS_EXPORTED: Metric =
     own("tallygate_spans_exported", Kind::Counter, "spans", "Spans that the trace collector accepted", &[]);
@@ -408,6 +416,7 @@ pub const METRICS: &[Metric] = &[
     LEDGER_OLDEST,
     LEDGER_DELETED_ROWS,
     LEDGER_DELETED_ROLLUPS,
+    CORRECTIONS,
     SPANS_EXPORTED,
     SPANS_DROPPED,
     REQUEST_DURATION,

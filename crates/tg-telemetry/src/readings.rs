@@ -1,9 +1,9 @@
 //! Figures that others keep and that are read only when someone looks: queue depths, calls in flight, capture rate.
 
 use crate::names::{
-    CALLS_SENT, CAPTURE_RATE, CONNECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_OPEN, Kind, LEDGER_DELETED_ROLLUPS,
-    LEDGER_DELETED_ROWS, LEDGER_OLDEST, LIMIT_CROWDED, LIMIT_REFUSALS, METER_DEFERRED, METER_DROPPED, METER_QUEUE,
-    Metric, SPANS_DROPPED, SPANS_EXPORTED, STORE_BYTES, label,
+    CALLS_SENT, CAPTURE_RATE, CONNECTIONS, CORRECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_OPEN, Kind,
+    LEDGER_DELETED_ROLLUPS, LEDGER_DELETED_ROWS, LEDGER_OLDEST, LIMIT_CROWDED, LIMIT_REFUSALS, METER_DEFERRED,
+    METER_DROPPED, METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED, STORE_BYTES, label,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -42,6 +42,8 @@ pub enum Reading {
     LedgerDeletedRows,
     /// Sums of the ledger that were deleted by policy.
     LedgerDeletedRollups,
+    /// Corrections that were ever made in the store.
+    Corrections,
     /// Spans that the collector accepted.
     SpansExported,
     /// Spans that were dropped.
@@ -63,6 +65,7 @@ impl Reading {
             Self::LedgerOldest => LEDGER_OLDEST,
             Self::LedgerDeletedRows => LEDGER_DELETED_ROWS,
             Self::LedgerDeletedRollups => LEDGER_DELETED_ROLLUPS,
+            Self::Corrections => CORRECTIONS,
             Self::SpansExported => SPANS_EXPORTED,
             Self::SpansDropped => SPANS_DROPPED,
         }

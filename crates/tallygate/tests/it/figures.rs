@@ -34,6 +34,7 @@ fn the_figures_of_a_running_gateway_are_fed() {
         ("tallygate_meter_dropped_refusals_total", 0.0),
         ("tallygate_journal_open_entries", 1.0),
         ("tallygate_journal_bytes", 100.0),
+        ("tallygate_ledger_corrections_total", 0.0),
         ("tallygate_calls_sent_total", 1.0),
         ("tallygate_calls_in_flight", 1.0),
         ("tallygate_capture_rate", 0.0),

@@ -1,7 +1,8 @@
 //! Prices as history, from a call to its correction: what was booked is never restated.
 
 use crate::cli::{bad, good, tallygate};
-use crate::speak::{Manner, ask};
+use crate::speak::{CHAT, MANNERS, Manner, ask};
+use crate::wire::Call;
 use crate::world::{Setup, World, document, load};
 use proptest::prelude::*;
 use std::path::Path;
@@ -10,7 +11,7 @@ use tempfile::TempDir;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::principal::Attribution;
-use tg_kernel::rates::RateSheet;
+use tg_kernel::rates::{RateSheet, UnitKind};
 use tg_kernel::record::{Asked, Attempt, Cost, Pricing, Record, Served};
 use tg_kernel::usage::{ServiceTier, Usage};
 use tg_proxy::cost::Basis;
@@ -205,8 +206,11 @@ fn snapshot(folder: &Path, number: usize, prices: &str, discounts: &str) -> Arc<
     load(&text).unwrap().snapshot
 }
 
+/// Of each model the rates of input and output, if there are any, and a discount in eighths.
+type Known = (Vec<Option<(u32, u32)>>, u32);
+
 /// Prices, one after the other, as they came to be known: of models `m0` to `m2`, of which some have none at times.
-fn any_prices() -> impl Strategy<Value = Vec<(Vec<Option<(u32, u32)>>, u32)>> {
+fn any_prices() -> impl Strategy<Value = Vec<Known>> {
     let rates = prop::option::weighted(0.8, (0..9_000_000_u32, 0..9_000_000_u32));
     prop::collection::vec((prop::collection::vec(rates, 3), 0..4_u32), 1..4)
 }
@@ -318,11 +322,7 @@ fn plain((model, input_tokens, output_tokens, earlier): Drawn, snapshot: &Snapsh
 }
 
 /// What the call costs in the end: by the last prices that had one for all that it used, as far as it was corrected.
-fn expected(
-    (model, input_tokens, output_tokens, earlier): Drawn,
-    record: &Record,
-    prices: &[(Vec<Option<(u32, u32)>>, u32)],
-) -> i64 {
+fn expected((model, input_tokens, output_tokens, earlier): Drawn, record: &Record, prices: &[Known]) -> i64 {
     let usage = Usage { input_tokens, output_tokens, ..Usage::default() };
     let before = earlier.map(|(model, input_tokens)| (model, Usage { input_tokens, ..Usage::default() }));
     let mut sum = record.total_cost().amount.nanos();
@@ -344,4 +344,78 @@ fn expected(
         sum = new;
     }
     sum
+}
+
+#[test]
+fn cached_tokens_are_neither_billed_twice_nor_free() {
+    let world = World::start();
+    let text = "a rule that stays the same for every call. ".repeat(200);
+    for (number, model) in ["on-anthropic", "on-bedrock"].into_iter().enumerate() {
+        for manner in MANNERS {
+            let system = serde_json::json!([{
+                "type": "text",
+                "text": format!("{number} {manner:?} {text}"),
+                "cache_control": {"type": "ephemeral"},
+            }]);
+            let body = serde_json::json!({
+                "model": model, "max_tokens": 100, "system": system, "stream": manner == Manner::Streamed,
+                "messages": [{"role": "user", "content": "hi"}],
+            });
+            let call = || {
+                let call = Call::post("/v1/messages", body.to_string()).header("anthropic-version", "2023-06-01");
+                let answer = world.send(&call);
+                assert_eq!(answer.status, 200, "{}", answer.text());
+                world.row(&answer)
+            };
+            let (first, second) = (call(), call());
+            let cached = first.usage.cache_write_5m_tokens;
+            assert!(cached >= 512 && first.usage.cache_read_tokens == 0, "{model} {manner:?} {:?}", first.usage);
+            let read = (second.usage.cache_read_tokens, second.usage.cache_write_5m_tokens);
+            assert_eq!(read, (cached, 0), "{model} {manner:?}");
+            for row in [&first, &second] {
+                let sent = world.entry(row).counts;
+                let booked = &row.usage;
+                assert_eq!(
+                    (booked.input_tokens, booked.cache_read_tokens, booked.cache_write_5m_tokens, booked.output_tokens),
+                    (sent.input, sent.cache_read, sent.cache_write_5m, sent.output),
+                    "{model} {manner:?}"
+                );
+                // Each token once, at the rate of its kind.
+                let sheet = RateSheet::parse(row.cost.rates.as_deref().unwrap()).unwrap();
+                let rate = |kind| u128::from(sheet.get(kind).unwrap().list);
+                let picos = u128::from(sent.input) * rate(UnitKind::Input)
+                    + u128::from(sent.cache_read) * rate(UnitKind::CacheRead)
+                    + u128::from(sent.cache_write_5m) * rate(UnitKind::CacheWrite5m)
+                    + u128::from(sent.output) * rate(UnitKind::Output);
+                assert_eq!(u128::try_from(row.cost.amount.nanos()).unwrap(), (picos + 500) / 1000);
+                assert!(rate(UnitKind::CacheRead) < rate(UnitKind::Input) && rate(UnitKind::CacheRead) > 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_streamed_call_is_not_booked_at_nothing_and_a_profile_has_its_own_price() {
+    let world = World::start();
+    for dialect in CHAT {
+        for model in ["on-bedrock", "on-anthropic", "on-openai"] {
+            if dialect == Dialect::BedrockInvoke && model == "on-openai" {
+                continue;
+            }
+            let answer = world.send(&ask(dialect, Manner::Streamed, model, "hi"));
+            assert_eq!(answer.status, 200, "{dialect:?} {model}: {}", answer.text());
+            let row = world.row(&answer);
+            assert!(row.usage.input_tokens > 0 && row.usage.output_tokens > 0, "{dialect:?} {model}");
+            assert_eq!(row.cost.pricing, Pricing::Priced, "{dialect:?} {model}");
+            let sheet = RateSheet::parse(row.cost.rates.as_deref().unwrap()).unwrap();
+            assert!(row.cost.amount.nanos() > 0 && row.cost.amount == sheet.contracted(&row.usage));
+            // The cross-Region profile costs a tenth more than the model itself.
+            let input = sheet.get(UnitKind::Input).unwrap().list;
+            match model {
+                "on-bedrock" => assert_eq!(input, 1_100_000, "{dialect:?}"),
+                "on-anthropic" => assert_eq!(input, 1_000_000, "{dialect:?}"),
+                _ => {}
+            }
+        }
+    }
 }

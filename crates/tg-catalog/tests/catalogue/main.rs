@@ -1,12 +1,14 @@
-//! The catalogue from outside: costs against a table, lookups, overrides, properties of the embedded data.
+//! The catalogue from outside: costs against a table, lookups, overrides and their history, discounts, properties.
 
 #[cfg(test)]
 mod discounts;
+#[cfg(test)]
 mod embedded;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod lists;

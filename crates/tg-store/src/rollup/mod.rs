@@ -223,12 +223,15 @@ impl<'a> Line<'a> {
     }
 }
 
+/// One sum in a batch: the grain, the hour or day as it counts, and the number of the line.
+pub(crate) type Cell = (Grain, i64, usize);
+
 /// What some calls add to the sums, each combination once.
 #[derive(Default)]
 pub(crate) struct Batch<'a> {
     numbers: HashMap<Box<[u8]>, usize>,
     lines: Vec<Line<'a>>,
-    cells: HashMap<(Grain, i64, usize), Sums>,
+    cells: HashMap<Cell, Sums>,
     key: Vec<u8>,
 }
 
@@ -260,7 +263,7 @@ impl<'a> Batch<'a> {
 
     /// The combinations and the sums, in the order in which engines keep them: grain and start, then the place of the
     /// combination among the lines.
-    pub(crate) fn finish(self) -> (Vec<Line<'a>>, Vec<((Grain, i64, usize), Sums)>) {
+    pub(crate) fn finish(self) -> (Vec<Line<'a>>, Vec<(Cell, Sums)>) {
         let mut cells: Vec<_> = self.cells.into_iter().collect();
         cells.sort_unstable_by_key(|(place, _)| *place);
         (self.lines, cells)

@@ -3,9 +3,10 @@
 use crate::fixture::{at, record};
 use crate::on_every_store;
 use std::time::Duration;
-use tg_kernel::record::Record;
+use tg_kernel::record::{Pricing, Record};
+use tg_kernel::units::Money;
 use tg_store::ledger::{Piece, Retention, Upkeep};
-use tg_store::{CallFilter, Dimension, Report, ReportQuery, Store};
+use tg_store::{CallFilter, Correction, CorrectionReason, Dimension, Report, ReportQuery, Store};
 
 const DAY: i64 = 86_400;
 
@@ -45,11 +46,30 @@ fn by(by: &[Dimension]) -> ReportQuery {
     ReportQuery { by: by.to_vec(), ..ReportQuery::default() }
 }
 
+fn correction(call: &Record) -> Correction {
+    Correction {
+        call: call.id,
+        number: 1,
+        made_at: at(0),
+        reason: CorrectionReason::PriceChanged,
+        old_price: "a".into(),
+        new_price: "b".into(),
+        pricing: Pricing::Priced,
+        delta: Money::from_nanos(77),
+        earlier_delta: Money::ZERO,
+        list_delta: Money::ZERO,
+        unpriced_delta: 0,
+        ceiling_delta: 0,
+        rates: None,
+    }
+}
+
 #[test]
 fn rows_are_deleted_by_whole_days_and_their_sums_stay() {
     on_every_store(|bed| {
         let store = bed.open();
         let calls = fill(&store, 10);
+        store.ledger_writer().unwrap().correct(&[correction(&calls[0])]).unwrap();
         let queries = [by(&[Dimension::Day, Dimension::Model]), by(&[Dimension::Hour]), by(&[Dimension::Tag])];
         let before: Vec<Report> = queries.iter().map(|query| report(&store, query)).collect();
         let keep = Retention { calls: Some(days(3)), rollups: None };
@@ -60,6 +80,7 @@ fn rows_are_deleted_by_whole_days_and_their_sums_stay() {
         let left = store.ledger().unwrap().calls(&CallFilter::default(), 10_000).unwrap();
         assert_eq!(left.len(), calls.len() - old);
         for (query, before) in queries.iter().zip(before) {
+            assert_eq!(before.totals.corrections.nanos(), 77);
             assert_eq!(report(&store, query), before);
         }
     });
@@ -117,7 +138,7 @@ fn sums_go_by_their_own_policy_and_the_report_says_so() {
     });
 }
 
-/// field.md H 22.
+/// Complaint H 22.
 #[test]
 fn log_tables_do_not_grow_without_bound() {
     on_every_store(|bed| {

@@ -36,7 +36,7 @@ impl File {
     }
 
     /// The report as the rows have it.
-    fn from_rows(&self, query: &ReportQuery) -> Report {
+    fn by_rows(&self, query: &ReportQuery) -> Report {
         let rolled: i64 = Connection::open(&self.path)
             .unwrap()
             .query_row("SELECT rolled_since FROM rollup_state", [], |row| row.get(0))
@@ -159,7 +159,7 @@ proptest! {
         let again: Vec<Correction> = calls.iter().step_by(2).map(|call| correction(call, 2, 77)).collect();
         writer.correct(&again).unwrap();
         for query in &queries {
-            prop_assert_eq!(file.report(query), file.from_rows(query));
+            prop_assert_eq!(file.report(query), file.by_rows(query));
         }
         let mut upkeep = file.store.upkeep().unwrap();
         while upkeep.step(&Retention::default(), at(0)).unwrap() != Piece::Nothing {}
@@ -172,7 +172,7 @@ proptest! {
             file.sql(&format!("UPDATE rollup_spans SET is_folded = 1 WHERE grain = {grain} AND start = {start}"));
         }
         for query in &queries {
-            prop_assert_eq!(file.report(query), file.from_rows(query));
+            prop_assert_eq!(file.report(query), file.by_rows(query));
         }
     }
 }
@@ -202,7 +202,7 @@ fn a_tag_per_user_does_not_blow_the_sums_up_and_reports_stay_exact() {
     // One plain hour and day, the detailed hour at its bound with one folded sum, and the detailed day.
     assert_eq!(size.rollups, 2 + 20_001 + 21_000);
     for query in [by(&[Dimension::Tag]), by(&[Dimension::Tag, Dimension::Hour]), by(&[Dimension::Team])] {
-        assert_eq!(file.report(&query), file.from_rows(&query));
+        assert_eq!(file.report(&query), file.by_rows(&query));
     }
     // What arrives again in a full hour finds its place, and what is new is folded with the others.
     crowd(&file, 1);
@@ -230,6 +230,7 @@ fn more_groups_than_fit_in_memory_are_summed_by_the_engine() {
     assert_eq!(report.rows[0].group, [Some("2027-01-15T08".to_owned()), Some("user=u0".to_owned())]);
 }
 
+/// Complaint A 5: spend rows that are lost, or late in reports.
 #[test]
 fn a_batch_that_failed_leaves_nothing_in_the_sums() {
     let file = File::new();
@@ -240,7 +241,7 @@ fn a_batch_that_failed_leaves_nothing_in_the_sums() {
     assert_eq!(file.report(&by(&[])).totals.calls, 0);
     file.sql("DROP TRIGGER full");
     assert_eq!(writer.append(&calls).unwrap(), 2);
-    assert_eq!(file.report(&by(&[Dimension::Team])), file.from_rows(&by(&[Dimension::Team])));
+    assert_eq!(file.report(&by(&[Dimension::Team])), file.by_rows(&by(&[Dimension::Team])));
 }
 
 #[test]

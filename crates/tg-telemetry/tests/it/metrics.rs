@@ -141,6 +141,7 @@ fn every_name_of_the_list_can_be_exposed() {
         Reading::LedgerOldest,
         Reading::LedgerDeletedRows,
         Reading::LedgerDeletedRollups,
+        Reading::Corrections,
         Reading::SpansExported,
         Reading::SpansDropped,
     ]

@@ -46,8 +46,9 @@ pub(super) fn of(connection: &Connection, call: CallId) -> rusqlite::Result<Vec<
 
 /// How many were ever made.
 pub(super) fn made(connection: &Connection) -> rusqlite::Result<u64> {
-    let last: Option<i64> =
-        connection.prepare_cached("SELECT max(id) FROM corrections")?.query_row([], |row| row.get(0))?;
+    // Those that retention deleted are in the sums still.
+    let sql = "SELECT max(seq) FROM sqlite_sequence WHERE name = 'corrections'";
+    let last: Option<i64> = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
     Ok(last.and_then(|last| u64::try_from(last).ok()).unwrap_or(0))
 }
 

@@ -88,7 +88,7 @@ fn plan(connection: &Connection, filter: &CallFilter) -> String {
     steps.unwrap().collect::<Result<Vec<_>, _>>().unwrap().join("; ")
 }
 
-/// field.md H 24.
+/// Complaint H 24: pages of big logs that take a minute.
 #[test]
 fn a_page_of_calls_is_not_slow_in_a_big_ledger() {
     let folder = TempDir::new().unwrap();
