@@ -13,6 +13,7 @@ mod reference;
 mod report;
 mod schema;
 mod serve;
+mod store;
 mod table;
 mod teams;
 pub(crate) mod terminal;
@@ -47,6 +48,8 @@ enum Command {
     ///
     /// Ends with 0 if they agree, 1 if they differ by more than the tolerance, 2 if they could not be compared.
     Reconcile(Box<reconcile::Reconcile>),
+    /// Show how much the store holds
+    Store(store::Store),
     /// Show prices, change your own, and correct what was booked
     Prices(prices::Prices),
     /// Show and change teams
@@ -80,6 +83,7 @@ impl Cli {
             Command::Report(report) => report.run(),
             Command::Budgets(budgets) => budgets.run(),
             Command::Reconcile(reconcile) => return reconcile.run(),
+            Command::Store(store) => store.run(),
             Command::Prices(prices) => prices.run(),
             Command::Teams(teams) => teams.run(),
             Command::Keys(keys) => keys.run(),
