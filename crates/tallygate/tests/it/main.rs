@@ -35,6 +35,7 @@ mod process;
 mod profiles;
 mod proofs;
 mod properties;
+mod purses;
 mod recorder;
 mod refusals;
 mod reload;
