@@ -18,6 +18,7 @@ mod load;
 mod notice;
 mod purse;
 mod purses;
+mod shared;
 mod table;
 mod view;
 mod window;
@@ -25,9 +26,11 @@ mod window;
 pub use exhausted::Exhausted;
 pub use notice::{Notice, NoticeKind};
 pub use purses::Purses;
+pub use shared::{PurseShares, SharedPurse};
 pub use view::{BudgetFigures, PurseView};
 pub use window::Window;
 
+use super::WhenAway;
 use super::limit::{Dimension, Scope};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
@@ -72,6 +75,8 @@ pub struct Budget {
     pub warn_at: Vec<u16>,
     /// What happens with a call for which there is no money.
     pub on_exhausted: OnExhausted,
+    /// What happens while the purses that replicas share are away.
+    pub when_away: WhenAway,
 }
 
 impl Budget {
