@@ -3,7 +3,7 @@
 use std::time::Duration;
 use tg_config::document::{self, LimitMode, LimitOutput, LimitScope, Reserve};
 use tg_config::grammar::{Allowance, Dimension, Pattern};
-use tg_policy::admit::{self, Bound, Limit, Limits, Measure, Mode, Rate, Scope, Shortage, Size};
+use tg_policy::admit::{self, Bound, Limit, Limits, Measure, Mode, Rate, Scope, Shortage, Size, WhenAway};
 
 /// Compiles limits that have been checked.
 pub(crate) fn compile(declared: &[document::Limit]) -> Limits {
@@ -25,6 +25,7 @@ fn limit(declared: &document::Limit) -> Limit {
             LimitMode::Enforce => Mode::Enforce,
             LimitMode::Observe => Mode::Observe,
         },
+        when_away: when_away(declared.when_away.unwrap_or(document::WhenAway::FailOpenLocal)),
     }
 }
 
@@ -37,6 +38,14 @@ fn shortage(declared: &document::Limit) -> Shortage {
         LimitOutput::Refuse => Shortage::Refuse,
         LimitOutput::Clamp => Shortage::Clamp { least },
         LimitOutput::Cut => Shortage::Cut { least },
+    }
+}
+
+pub(crate) const fn when_away(declared: document::WhenAway) -> WhenAway {
+    match declared {
+        document::WhenAway::FailOpenLocal => WhenAway::FailOpenLocal,
+        document::WhenAway::FailClosed => WhenAway::FailClosed,
+        document::WhenAway::Shadow => WhenAway::Shadow,
     }
 }
 
