@@ -188,10 +188,13 @@ impl<'a> SharedAsks<'a> {
         Ok(lowered)
     }
 
-    /// Lowers what is asked for to so many output tokens, as another count has no room for more.
-    pub fn bound_to(&mut self, output_tokens: u64) {
-        for one in &mut self.list {
-            one.output = one.output.min(output_tokens);
+    /// Counts for which limits that only observe a call has no room that was let through.
+    pub fn note(&self, standings: &[counters::Standing], counters: &Counters) {
+        if standings.iter().any(|of| of.full) {
+            let fulls: Vec<Option<Full>> =
+                self.list.iter().zip(standings).map(|(one, of)| one.full(of, None).filter(|_| of.full)).collect();
+            let asks: Vec<&Ask<'_>> = self.list.iter().map(|one| &one.ask).collect();
+            counters.note_refusals(&asks, &fulls);
         }
     }
 

@@ -28,7 +28,7 @@ mod window;
 pub use exhausted::Exhausted;
 pub use notice::{Notice, NoticeKind};
 pub use purses::Purses;
-pub use shared::{PurseShares, SharedPurse};
+pub use shared::{PurseShares, SharedPurse, least_left};
 pub use view::{BudgetFigures, PurseView};
 pub use want::{Bounds, Held, Want};
 pub use window::Window;

@@ -5,7 +5,8 @@
 
 use super::load::Loaded;
 use super::purses::Purses;
-use super::{Budgets, Payer, PurseAsk, hour_of};
+use super::want::{Terms, Want};
+use super::{Budgets, Exhausted, Payer, PurseAsk, hour_of};
 use crate::admit::WhenAway;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -115,6 +116,48 @@ impl Purses {
         all
     }
 
+    /// What a call asks of these purses first, and whether more may be held as it streams.
+    #[must_use]
+    pub fn first_ask(&self, purses: &[SharedPurse], want: &Want<'_>) -> (Money, bool) {
+        let met = purses.iter().filter_map(|purse| purse.budgets.list().get(purse.ask.budget));
+        let Terms { wanted, stepwise, .. } = Terms::new(want, met);
+        (wanted, stepwise)
+    }
+
+    /// How much a call that holds `held` can hold of what it wants, as these purses had so much left (`None`: as far as is
+    /// known here) when they had no room for it, and whether more may be held as it streams. See [`Purses::reserve`].
+    ///
+    /// # Errors
+    /// When one of them has not so much left, and its budget does not let the call pass.
+    pub fn fit(
+        &self,
+        purses: &[SharedPurse],
+        lefts: &[Option<Money>],
+        want: &Want<'_>,
+        (held, at): (Money, Timestamp),
+    ) -> Result<(Money, bool), Box<Exhausted>> {
+        let mut state = self.lock();
+        let Some(budgets) = purses.first().map(|purse| Arc::clone(&purse.budgets)) else {
+            return Ok((want.most, false));
+        };
+        // The two hours of a rolling budget are one purse here.
+        let mut met: Vec<(PurseAsk, String, Option<Money>)> = Vec::with_capacity(purses.len());
+        for (purse, left) in purses.iter().zip(lefts) {
+            match met.iter_mut().find(|(_, key, _)| *key == purse.mirrored) {
+                Some((_, _, least)) => *least = least.iter().chain(left).min().copied(),
+                None => met.push((purse.ask.clone(), purse.mirrored.clone(), *left)),
+            }
+        }
+        let mut pairs = Vec::with_capacity(met.len());
+        for (ask, key, left) in met {
+            if let (Some(purse), Some(left)) = (state.purses.get_mut(&key), left) {
+                purse.held = ask.amount.minus(purse.spent.sum(ask.hour)).minus(left);
+            }
+            pairs.push((ask, key));
+        }
+        state.fit(&budgets, &pairs, want, held, at)
+    }
+
     /// The shared purses in which a call counts whose row is in the ledger.
     #[must_use]
     pub fn booked(&self, record: &Record, now: Timestamp) -> Vec<CounterKey> {
@@ -211,15 +254,16 @@ impl Purses {
 }
 
 impl SharedPurse {
-    /// What must be summed of the ledger for it.
+    /// What must be summed of the ledger for it, and of which budgets.
     #[must_use]
-    pub fn summed_by(&self) -> Option<SpentQuery> {
-        self.budgets.wanted(self.ask.budget, self.at)
+    pub fn summed_by(&self) -> Option<(SpentQuery, usize)> {
+        let query = self.budgets.wanted(self.ask.budget, self.at)?;
+        Some((query, Arc::as_ptr(&self.budgets).addr()))
     }
 }
 
 impl Purses {
-    /// What is spent of each of these purses, all of which this query sums. `read` hands over the sums of the ledger's rows.
+    /// What is spent of each of these purses, all of which are [summed](SharedPurse::summed_by) by the same. `read` hands over the sums of the ledger's rows.
     ///
     /// # Errors
     /// What `read` fails with.
@@ -254,6 +298,12 @@ impl Purses {
     }
 }
 
+/// What is left in the purse that has the least, of those that hold a call up; `None` where none does.
+#[must_use]
+pub fn least_left(purses: &[SharedPurse], lefts: &[Money]) -> Option<Money> {
+    purses.iter().zip(lefts).filter(|(purse, _)| purse.ask.hard).map(|(_, left)| *left).min()
+}
+
 /// What this replica lets through of its share of budgets while their purses are away.
 #[derive(Debug, Default)]
 pub struct PurseShares(Mutex<HashMap<CounterKey, (Money, Option<Timestamp>)>>);
@@ -262,13 +312,13 @@ impl PurseShares {
     /// Holds so much of one of `replicas` shares of each of these purses, or of none.
     ///
     /// # Errors
-    /// Those that have less left, and how much.
-    pub fn reserve<'a>(
+    /// How much each of them has left, where that is too little in one of them.
+    pub fn reserve(
         &self,
-        purses: &[&'a SharedPurse],
+        purses: &[&SharedPurse],
         money: Money,
         (replicas, now): (u32, Timestamp),
-    ) -> Result<(), Vec<(&'a SharedPurse, Money)>> {
+    ) -> Result<(), Vec<Option<Money>>> {
         let mut shares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if shares.len().saturating_add(purses.len()) > SHARES_MAX {
             shares.retain(|_, (_, until)| until.is_none_or(|until| now < until));
@@ -280,10 +330,8 @@ impl PurseShares {
             if crowded && used == Money::ZERO { Money::ZERO } else { share.minus(used) }
         };
         let lefts: Vec<Money> = purses.iter().map(|purse| left(purse)).collect();
-        let full: Vec<(&SharedPurse, Money)> =
-            purses.iter().zip(&lefts).filter(|(_, left)| **left < money).map(|(purse, left)| (*purse, *left)).collect();
-        if full.iter().any(|(purse, _)| purse.ask.hard) {
-            return Err(full);
+        if lefts.iter().any(|left| *left < money) {
+            return Err(lefts.into_iter().map(Some).collect());
         }
         for purse in purses {
             let until = if purse.ask.hours.is_some() { Some(now.after(KEEP_OF_HOUR)) } else { purse.ask.until };
