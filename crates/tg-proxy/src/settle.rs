@@ -9,10 +9,10 @@ use crate::cost::Basis;
 use crate::linger::Absence;
 use crate::living::Worker;
 use crate::outcome::{Counts, draining, may_be_billed, unbookable};
+use crate::quote::PriceTag;
 use crate::recognise::Head;
 use crate::shared::Instead;
 use crate::snapshot::Snapshot;
-use crate::quote::PriceTag;
 use crate::spending::Spending;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -286,7 +286,8 @@ impl Settlement {
     /// Output tokens that the call's stream may make before it must take [more](Self::extend_output).
     pub(crate) fn output_granted(&mut self) -> Option<u64> {
         let draft = self.0.as_deref_mut()?;
-        let granted = [draft.admission.output_granted(), draft.spending.output_granted()].into_iter().flatten().min()?;
+        let granted =
+            [draft.admission.output_granted(), draft.spending.output_granted()].into_iter().flatten().min()?;
         draft.spending.grants(granted);
         Some(granted)
     }

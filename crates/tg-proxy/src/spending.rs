@@ -20,9 +20,9 @@ use tg_kernel::ids::CallId;
 use tg_kernel::peek::{Peek, Weight};
 use tg_kernel::principal::Principal;
 use tg_kernel::record::Record;
+use tg_kernel::target::Target;
 use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
-use tg_kernel::target::Target;
 use tg_policy::admit::budget::{Bounds, Exhausted, Held, Payer, SharedPurse, Want};
 use tg_policy::route::Plan;
 use tg_store::team::TeamPolicy;
@@ -118,9 +118,8 @@ impl Spending {
             return Ok(());
         };
         let payer = Payer::from(record);
-        let reserved = self.want(&quotes, Money::ZERO, |want| {
-            living.purses.reserve(record.id, &payer, record.started_at, want)
-        });
+        let reserved =
+            self.want(&quotes, Money::ZERO, |want| living.purses.reserve(record.id, &payer, record.started_at, want));
         self.held = reserved.as_ref().copied().unwrap_or_default();
         self.met = self.held.met;
         reserved.map(drop).map_err(|exhausted| self.with_what_fits(exhausted, &quotes))
@@ -184,9 +183,8 @@ impl Spending {
     /// Asks for what is wanted at the dearest of `quotes`, beside what `earlier` tries may be billed for.
     fn want<T>(&self, quotes: &[Quote], earlier: Money, ask: impl FnOnce(&Want<'_>) -> T) -> T {
         let answers = self.bound.answers.max(1);
-        let dearest = |cost: &dyn Fn(&Quote) -> Money| {
-            earlier.plus(quotes.iter().map(cost).max().unwrap_or(Money::ZERO))
-        };
+        let dearest =
+            |cost: &dyn Fn(&Quote) -> Money| earlier.plus(quotes.iter().map(cost).max().unwrap_or(Money::ZERO));
         let with_output = |tokens: u64| {
             let tokens = tokens.max(self.least).saturating_mul(answers);
             dearest(&|quote| quote.with_output(tokens))
@@ -211,8 +209,7 @@ impl Spending {
         earlier: Money,
     ) -> Result<(), Fault> {
         let Some(quote) = self.quote_of_try(snapshot, record, tag)? else { return Ok(()) };
-        let raised =
-            self.want(std::slice::from_ref(&quote), earlier, |want| living.purses.raise(record.id, want));
+        let raised = self.want(std::slice::from_ref(&quote), earlier, |want| living.purses.raise(record.id, want));
         self.held = raised.map_err(|exhausted| Fault::from(*exhausted))?;
         self.trying = Some(Trying { quote, earlier });
         Ok(())

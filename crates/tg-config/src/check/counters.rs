@@ -25,7 +25,11 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
 
 fn declared(counters: &SharedCounters, path: &Path, found: &mut Findings) {
     if counters.user.is_some() && counters.password.is_none() {
-        found.add(path.member("user"), "stands there without a `password`", "add it, as a reference, or remove the user");
+        found.add(
+            path.member("user"),
+            "stands there without a `password`",
+            "add it, as a reference, or remove the user",
+        );
     }
     let sentinel = counters.sentinel_user.is_some() || counters.sentinel_password.is_some();
     if sentinel && !counters.url.has_sentinels() {

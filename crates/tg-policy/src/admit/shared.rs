@@ -167,8 +167,7 @@ impl<'a> SharedAsks<'a> {
         let rooms = clamping.map(|(one, of)| (one.room(of.remaining), one.ask.output.least));
         let bound = rooms.reduce(|(room, least), (other, of_other)| (room.min(other), least.max(of_other)));
         let bound = bound.map(|(room, least)| room.max(least));
-        let fulls: Vec<Option<Full>> =
-            self.list.iter().zip(standings).map(|(one, of)| one.full(of, bound)).collect();
+        let fulls: Vec<Option<Full>> = self.list.iter().zip(standings).map(|(one, of)| one.full(of, bound)).collect();
         if fulls.iter().any(Option::is_some) {
             let asks: Vec<&Ask<'_>> = self.list.iter().map(|one| &one.ask).collect();
             counters.note_refusals(&asks, &fulls);
@@ -328,9 +327,7 @@ fn of_replica(limit: &Limit, replicas: u32) -> Limit {
     let replicas = u64::from(replicas.max(1));
     let share = |units: u64| (units / replicas).max(1);
     let size = |size: Size| match size {
-        Size::Rate(rate) => {
-            Size::Rate(super::Rate { amount: share(rate.amount), burst: share(rate.burst), ..rate })
-        }
+        Size::Rate(rate) => Size::Rate(super::Rate { amount: share(rate.amount), burst: share(rate.burst), ..rate }),
         Size::AtMost(most) => Size::AtMost(if most == 0 { 0 } else { share(most) }),
     };
     let bounds = limit.bounds.iter().map(|bound| Bound { size: size(bound.size), ..*bound }).collect();

@@ -91,8 +91,7 @@ impl Admission {
                     let instead = shared.instead(&Absence::Away(away), limits.when_away());
                     self.decided(instead.map_err(|fault| fault.retry(Retry::Elsewhere))?);
                     let now = living.clock.monotonic();
-                    let taken =
-                        snapshot.limits.admit_try_share(&facts, &living.limits, now, shared.replicas());
+                    let taken = snapshot.limits.admit_try_share(&facts, &living.limits, now, shared.replicas());
                     self.attempt = self.taken(taken)?;
                     return Ok(());
                 }

@@ -209,7 +209,13 @@ impl Together<'_> {
             let first = part.purses_at();
             let has = |place: usize| part.hold().taken(first + place).is_some();
             let asked: Vec<usize> = (0..tab.purses.len()).filter(|place| has(*place)).collect();
-            let asks: Vec<Ask> = tab.purses.iter().enumerate().filter(|(place, _)| asked.contains(place)).map(|(_, purse)| purse.wants(more)).collect();
+            let asks: Vec<Ask> = tab
+                .purses
+                .iter()
+                .enumerate()
+                .filter(|(place, _)| asked.contains(place))
+                .map(|(_, purse)| purse.wants(more))
+                .collect();
             let absence = match self.link.extend(part.hold_mut(), &asks).await {
                 Ok(Extended::Held) => {
                     self.spending.raised(tab, held);
@@ -226,12 +232,10 @@ impl Together<'_> {
                     held = self.spending.fit(self.living, &tab, &all, self.record.started_at)?;
                     continue;
                 }
-                Ok(Extended::Unseeded(unseeded)) => {
-                    match self.shared.fill(&self.link, &tab.purses, unseeded).await {
-                        Ok(()) => continue,
-                        Err(absence) => absence,
-                    }
-                }
+                Ok(Extended::Unseeded(unseeded)) => match self.shared.fill(&self.link, &tab.purses, unseeded).await {
+                    Ok(()) => continue,
+                    Err(absence) => absence,
+                },
                 // What it held was given up: nobody answers for more.
                 Ok(Extended::Ended) => Absence::Unsummed,
                 Err(away) => Absence::Away(away),

@@ -114,8 +114,7 @@ impl Shared {
     pub fn figures(&self) -> (Figures, Decisions) {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let Tally { local, shadow, refused, unknown } = &self.tally;
-        let decisions =
-            Decisions { local: of(local), shadow: of(shadow), refused: of(refused), unknown: of(unknown) };
+        let decisions = Decisions { local: of(local), shadow: of(shadow), refused: of(refused), unknown: of(unknown) };
         (self.counters.figures(), decisions)
     }
 
@@ -173,7 +172,10 @@ impl Shared {
         for Unseeded { key, mark } in unseeded {
             let Some(purse) = purses.iter().find(|purse| purse.key == key).cloned() else { continue };
             let (shared, link) = (Arc::clone(self), Arc::clone(link));
-            waits.push(tg_net::tasks::spawn("sum of a budget", async move { shared.fill_one(&link, purse, mark).await }));
+            waits.push(tg_net::tasks::spawn(
+                "sum of a budget",
+                async move { shared.fill_one(&link, purse, mark).await },
+            ));
         }
         let all = futures_util::future::join_all(waits);
         let done = tokio::time::timeout(self.settings.sum_timeout, all).await.map_err(|_| Absence::Unsummed)?;

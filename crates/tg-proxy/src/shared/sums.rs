@@ -112,7 +112,9 @@ fn answer(all: Vec<Wanted>, living: &Living, ledger: &Ledger) {
                     let _ = wanted.sum.send(sum);
                 }
             }
-            Err(error) => tracing::error!(%error, "what budgets have spent cannot be summed; their calls are not known"),
+            Err(error) => {
+                tracing::error!(%error, "what budgets have spent cannot be summed; their calls are not known")
+            }
         }
     }
 }

@@ -70,7 +70,15 @@ impl Exhausted {
             OnExhausted::Downgrade(model) => Some(Arc::clone(model)),
             OnExhausted::Refuse | OnExhausted::AllowAndAlert => None,
         };
-        Self { budget: Arc::clone(&budget.name), left, worst, output_that_fits: None, downgrade, is_crowded: false, message }
+        Self {
+            budget: Arc::clone(&budget.name),
+            left,
+            worst,
+            output_that_fits: None,
+            downgrade,
+            is_crowded: false,
+            message,
+        }
     }
 
     pub(super) fn crowded(worst: Money) -> Self {
