@@ -14,7 +14,7 @@ use std::time::Duration;
 use tg_kernel::units::Money;
 use tg_net::tasks::Task;
 use tg_policy::admit::budget::least_left;
-use tg_policy::admit::{SharedPart, WhenAway};
+use tg_policy::admit::WhenAway;
 use tg_store::counters::{Ask, Standing};
 use tg_store::shared::{Extended, Extending, Extension, SharedLink};
 use tokio::time::Instant;
@@ -55,7 +55,7 @@ impl Settlement {
     pub(crate) fn ask_output(&mut self, wanted: u64) {
         let Some(draft) = self.0.as_deref_mut().filter(|draft| draft.growth.is_none()) else { return };
         let held = [draft.admission.held(), draft.admission.held_by_try()].into_iter().flatten();
-        let most = held.map(SharedPart::growth_max).min().unwrap_or(u64::MAX);
+        let most = held.map(|part| part.growth_max()).min().unwrap_or(u64::MAX);
         let growth = Growth {
             wanted,
             got: wanted.min(most),
