@@ -180,7 +180,7 @@ async fn run(mut notices: Notices, post: Arc<Post>, mut waiting: mpsc::Receiver<
                     if owed.len() < WAITING_MAX {
                         owed.extend(kept);
                     } else if kept.is_some() {
-                        tracing::warn!(budget = %notice.budget, "too many notices wait for webhooks; it comes after a restart");
+                        tracing::warn!(budget = %notice.budget, "too many notices wait; this one comes after a restart");
                     }
                 }
                 None => break,

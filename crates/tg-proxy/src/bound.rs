@@ -77,8 +77,8 @@ impl Bound {
         self.embeds || self.of_family.is_some() && by_model()
     }
 
-    /// The dearest tier at which a call may be served that asks for `tier`. Where the request does not say, OpenAI, Azure and
-    /// Google go by what is set for a project, which may be priority; Bedrock never does by itself.
+    /// The dearest tier at which a call may be served that asks for `tier`. Where the request does not say, OpenAI, Azure
+    /// and Google go by what is set for a project, which may be priority; Bedrock never does by itself.
     pub(crate) fn tier(&self, row: &Row, tier: ServiceTier) -> ServiceTier {
         let chooses = matches!(row.provider(), "openai" | "azure" | "azure_ai" | "gemini" | "anthropic");
         if self.is_tier_open && chooses && tier == ServiceTier::Default { ServiceTier::Priority } else { tier }

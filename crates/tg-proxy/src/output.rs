@@ -40,8 +40,8 @@ pub(crate) fn facts(
     }
 }
 
-/// Whether all that a call makes can be seen for certain, at each of its targets: of money nothing is left to chance, so that
-/// a model of which the catalogue does not say whether it reasons is taken for one that does.
+/// Whether all that a call makes can be seen for certain, at each of its targets: of money nothing is left to chance, so
+/// that a model of which the catalogue does not say whether it reasons is taken for one that does.
 pub(crate) fn is_seen(snapshot: &Snapshot, living: &Living, plan: &Plan) -> bool {
     plan.targets.iter().all(|target| {
         let is_known = || row(snapshot, living, target).is_some_and(|row| row.abilities() != Abilities::default());

@@ -73,8 +73,8 @@ impl OutputBounds {
         Ok(Self { found, is_claudes: is_claudes(members) })
     }
 
-    /// The bound of each answer of `model`, under a name that its family gives it; the largest where the body has several, or
-    /// where nobody knows the family.
+    /// The bound of each answer of `model`, under a name that its family gives it; the largest where the body has several,
+    /// or where nobody knows the family.
     #[must_use]
     pub fn at(&self, model: &str) -> Option<u64> {
         let places = places(family_of(model, self.is_claudes), model).unwrap_or(&PLACES);

@@ -121,8 +121,8 @@ impl State {
     }
 
     /// The key of the purse that a call comes out of which arrived with this ask: the one of `own` that holds for it, also
-    /// where a clock that went back had it come out of a later window than its own. `None` where the window was left behind,
-    /// and nobody goes on in it.
+    /// where a clock that went back had it come out of a later window than its own. `None` where the window was left
+    /// behind, and nobody goes on in it.
     pub(super) fn purse_for(
         &mut self,
         ask: &PurseAsk,
