@@ -31,7 +31,7 @@ use tg_proxy::snapshot::Snapshot;
 use tg_proxy::whois::Whois;
 use tg_store::directory::Directory;
 use tg_store::journal::{Figures, Found, Journal, Recovered, Tally};
-use tg_store::ledger::LedgerWriter;
+use tg_store::ledger::{LedgerWriter, Past};
 use tg_store::store::Store;
 use tg_upstream::aws::Wallet;
 
@@ -281,6 +281,7 @@ fn sync_teams(directory: &Directory, loaded: &Loaded, clock: &dyn Clock) -> Resu
 
 /// Puts into the ledger what an earlier run left in its journal.
 fn settle_earlier(recovered: Recovered, ledger: &mut LedgerWriter, snapshot: &Snapshot) -> Result<Tally> {
+    let mut past = Past::default();
     let tally = recovered.settle(RECOVERY_BATCH, |found| {
         let records = match found {
             Found::Ended(records) => records,
@@ -294,9 +295,18 @@ fn settle_earlier(recovered: Recovered, ledger: &mut LedgerWriter, snapshot: &Sn
                 })
                 .collect(),
         };
-        ledger.append(&records).map(drop).map_err(anyhow::Error::from)
+        let part = ledger.append_found(records)?;
+        past = Past { calls: past.calls + part.calls, cost: past.cost.plus(part.cost) };
+        Ok::<(), anyhow::Error>(())
     })?;
     recovered.discard()?;
+    if past.calls > 0 {
+        tracing::warn!(
+            calls = past.calls,
+            cost_nanos = past.cost.nanos(),
+            "calls in the journal are older than the rows that `store.retention` keeps; they are not booked again"
+        );
+    }
     if tally != Tally::default() {
         tracing::warn!(?tally, "an earlier run left calls in its journal; they are in the ledger now");
     }
