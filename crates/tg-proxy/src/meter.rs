@@ -196,7 +196,7 @@ impl Till {
     /// # Errors
     /// When the journal cannot be written, and calls may not go without it.
     pub(crate) fn open(&self, entry: &OpenEntry) -> Result<Ticket, JournalError> {
-        self.journal.begin(entry).or_else(|error| {
+        self.survives().and_then(|()| self.journal.begin(entry)).or_else(|error| {
             self.note_failure(&error);
             if self.may_go_without() { Ok(self.journal.begin_unwritten()) } else { Err(error) }
         })
@@ -207,10 +207,16 @@ impl Till {
     /// # Errors
     /// When the journal cannot be written, and calls may not go without it.
     pub(crate) fn open_again(&self, ticket: &mut Ticket, entry: &OpenEntry) -> Result<(), JournalError> {
-        self.journal.begin_again(ticket, entry).or_else(|error| {
+        self.survives().and_then(|()| self.journal.begin_again(ticket, entry)).or_else(|error| {
             self.note_failure(&error);
             if self.may_go_without() { Ok(()) } else { Err(error) }
         })
+    }
+
+    /// A disk that takes no sync refuses calls where the journal is to be relied upon; else what is written is better than
+    /// nothing.
+    fn survives(&self) -> Result<(), JournalError> {
+        if self.on_failure == OnFailure::Refuse { self.journal.survives() } else { Ok(()) }
     }
 
     fn may_go_without(&self) -> bool {
