@@ -31,7 +31,7 @@ use tg_proxy::snapshot::Snapshot;
 use tg_proxy::whois::Whois;
 use tg_store::directory::Directory;
 use tg_store::journal::{Figures, Found, Journal, Recovered, Tally};
-use tg_store::ledger::LedgerWriter;
+use tg_store::ledger::{Ledger, LedgerWriter};
 use tg_store::store::Store;
 use tg_upstream::aws::Wallet;
 
@@ -93,9 +93,7 @@ impl Gateway {
         let mut ledger = store.ledger_writer()?;
         settle_earlier(recovered, &mut ledger, &loaded.snapshot)?;
         let sums = store.ledger()?;
-        let purses = Purses::default();
-        purses.propose(Arc::clone(&loaded.snapshot.budgets));
-        purses.load(clock.now(), |query, each| sums.spent(query, each)).context("what budgets have spent")?;
+        let purses = filled(&loaded.snapshot, &sums, &*clock)?;
         let workers = worker_count(document);
         let tls = load_tls("listen", document.listen.tls.as_ref())?;
         let bound = tg_net::listener::bind(document.listen.address.get(), workers)
@@ -123,10 +121,7 @@ impl Gateway {
         let upkeep = upkeep::Running::start(&store, document.store.retention, Arc::clone(&living.clock))?;
         let (drain, draining) = tg_net::drain::signal();
         let address = bound.addr;
-        let listener = Listener::new(
-            ListenerOptions { header_timeout: document.listen.head_timeout.get(), ..ListenerOptions::default() },
-            tls.clone(),
-        );
+        let listener = listener(document, tls.clone());
         let tills = Tills { journal: &journal, queues: &queues, on_failure: on_failure(document) };
         let crew = Crew { living: &living, tills, surroundings, listener: &listener };
         let workers = crew.start(bound, &draining)?;
@@ -225,6 +220,19 @@ fn worker_count(document: &Document) -> NonZeroUsize {
         .map(NonZeroUsize::from)
         .or_else(|| thread::available_parallelism().ok())
         .unwrap_or(NonZeroUsize::MIN)
+}
+
+/// The purses of the configuration's budgets, with what the ledger says is spent.
+fn filled(snapshot: &Snapshot, sums: &Ledger, clock: &dyn Clock) -> Result<Purses> {
+    let purses = Purses::default();
+    purses.propose(Arc::clone(&snapshot.budgets));
+    purses.load(clock.now(), |query, each| sums.spent(query, each)).context("what budgets have spent")?;
+    Ok(purses)
+}
+
+fn listener(document: &Document, tls: Option<ServerTls>) -> Listener {
+    let header_timeout = document.listen.head_timeout.get();
+    Listener::new(ListenerOptions { header_timeout, ..ListenerOptions::default() }, tls)
 }
 
 /// Reads the certificate of a listener, named as in the configuration.
