@@ -1,6 +1,10 @@
 //! The debt of one call: from its head on, exactly one ledger row is owed, and paid also when the call is dropped.
 
 mod draft;
+mod growth;
+mod shared;
+
+pub(crate) use shared::NoRoom;
 
 use crate::admission::Admission;
 use crate::linger::Absence;
@@ -8,8 +12,10 @@ use crate::living::Worker;
 use crate::outcome::{Counts, draining, may_be_billed};
 use crate::quote::PriceTag;
 use crate::recognise::Head;
+use crate::shared::Instead;
 use crate::snapshot::Snapshot;
 use crate::spending::Spending;
+use growth::Growth;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -61,6 +67,8 @@ struct Draft {
     /// The bound on output to which the last try was lowered.
     clamped: Option<u64>,
     spending: Spending,
+    /// More output that is asked for its stream, where replicas count together.
+    growth: Option<Growth>,
     /// What became of the try that the record's `served` names, once it has failed.
     failed: Option<Failed>,
     /// What holds if the caller leaves; `None` where the call then ends.
@@ -89,6 +97,8 @@ pub(crate) struct Standings {
     pub(crate) of: Vec<Standing>,
     /// The budget for whose sake the call goes to another model.
     pub(crate) downgraded: Option<Arc<str>>,
+    /// By what the call was decided where shared counts were away.
+    pub(crate) instead: Option<Instead>,
 }
 
 /// How a call ended.
@@ -139,6 +149,7 @@ impl Settlement {
             admission: Admission::default(),
             clamped: None,
             spending: Spending::default(),
+            growth: None,
             failed: None,
             absence: Absence::of(&snapshot.streams),
             ticket: None,
@@ -314,7 +325,8 @@ impl Settlement {
         // Without limits nobody asks for the time.
         let at = draft.filter(|_| !of.is_empty()).map(|draft| draft.worker.living.clock.now());
         let downgraded = draft.and_then(|draft| draft.spending.downgraded().cloned());
-        Standings { at: at.unwrap_or_default(), of, downgraded }
+        let instead = draft.and_then(|draft| draft.admission.instead());
+        Standings { at: at.unwrap_or_default(), of, downgraded, instead }
     }
 
     /// The call is about to leave for `target`: makes sure that it cannot be forgotten, whatever dies.
