@@ -180,6 +180,7 @@ fn budget_figures(figures: &tg_policy::admit::budget::BudgetFigures) -> BudgetFi
         spent: figures.spent,
         held: figures.held,
         fullest: figures.fullest,
+        overdrawn: figures.overdrawn,
         refused: figures.refused,
         notices: figures.notices,
         crowded: figures.crowded,

@@ -21,7 +21,7 @@ use tg_kernel::principal::Principal;
 use tg_kernel::record::Record;
 use tg_kernel::target::Target;
 use tg_kernel::units::Money;
-use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
+use tg_kernel::usage::{ServiceTier, Usage};
 use tg_policy::admit::budget::{Bounds, Exhausted, Held, Payer, SharedPurse, Want};
 use tg_policy::route::Plan;
 use tg_store::team::TeamPolicy;
@@ -226,19 +226,14 @@ impl Spending {
         self.trying.as_ref().filter(|_| self.hard && self.bounds != Bounds::Not)?.room(self.held.amount)
     }
 
-    /// Of what was only estimated, no more is owed than was held for.
+    /// Of what was only estimated, no more is owed than was held for. What was reported is owed as it was.
     pub(crate) fn cap(&self, counts: &mut Counts) {
-        if !self.met || counts.source != UsageSource::Estimated {
+        if !self.met {
             return;
         }
         let of_call = self.bound.output.map(|output| output.saturating_mul(self.bound.answers.max(1)));
         let of_try = self.trying.as_ref().map(|trying| self.room().unwrap_or(trying.quote.most));
-        if let Some(most) = of_call.into_iter().chain(of_try).min() {
-            counts.usage.output_tokens = counts.usage.output_tokens.min(most);
-        }
-        if let Some(trying) = &self.trying {
-            counts.usage.input_tokens = counts.usage.input_tokens.min(trying.quote.input);
-        }
+        counts.cap(self.trying.as_ref().map(|trying| trying.quote.input), of_call.into_iter().chain(of_try).min());
     }
 
     /// Whether its usual output is of interest: then something is learned from the call.
@@ -258,6 +253,23 @@ impl Spending {
             Some(shared) => shared.shares.change(&self.local, self.held.amount, cost),
             None if self.met => living.purses.settle(record.id, cost),
             None => {}
+        }
+        self.tell_excess(living, record, cost);
+    }
+
+    /// A hard budget holds the most that a call can cost. Where a provider reports more, that is booked, and said.
+    fn tell_excess(&self, living: &Living, record: &Record, cost: Money) {
+        let held = self.held.amount;
+        if !self.met || !self.hard || cost <= held {
+            return;
+        }
+        if let Some(times) = living.counts.excess.due(living.clock.monotonic()) {
+            let (id, held_usd, cost_usd) = (record.id, held, cost);
+            let (team, model) = (&*record.attribution.team, &*record.asked.model);
+            tracing::warn!(
+                %id, team, model, %held_usd, %cost_usd, times,
+                "a provider reports more for a call than budgets held for it; it is booked as reported"
+            );
         }
     }
 

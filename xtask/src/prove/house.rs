@@ -88,6 +88,9 @@ const RATES: [Rates; 7] = [
 const LIMITS: &str = "limits:\n\
     - { name: cut, for: { model: 'cut-*' }, each: [model], output_tokens: 600/s, output: cut, output_min: 16 }\n";
 
+/// Of calls that a proof wants to be refused for want of money.
+const BUDGETS: &str = "budgets:\n- { name: broke, for: { model: 'broke-*' }, amount: 0.000001 USD }\n";
+
 const fn rates(provider: &'static str, model: &'static str, rates: [u64; 5]) -> Rates {
     let [input, output, cache_read, cache_write_5m, cache_write_1h] = rates;
     Rates { provider, model, input, output, cache_read, cache_write_5m, cache_write_1h }
@@ -260,9 +263,11 @@ pub fn document(urls: &Urls, prices: &Path) -> String {
             text += &format!("- {{ name: '{model}', targets: [{{ provider: {} }}] }}\n", offer.provider);
         }
         let Offer { provider, model, .. } = offer;
+        text +=
+            &format!("- {{ name: 'broke-{provider}-*', targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
         // What reasons out of sight is not cut but clamped.
         let model = if provider == "openai" { "gpt-4.1" } else { model };
         text += &format!("- {{ name: cut-{provider}, targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
     }
-    text + LIMITS
+    text + LIMITS + BUDGETS
 }

@@ -62,7 +62,8 @@ pub(crate) fn code(answer: &Answer) -> (u16, &str) {
     (answer.status, answer.header("x-tallygate-error-code"))
 }
 
-/// field.md §14 B 9: retry storms, because an exhausted budget looks like a passing limit.
+/// field.md §14 B 9: retry storms, because an exhausted budget looks like a passing limit. With the official clients:
+/// `budget_refused` of `cargo xtask prove matrix`.
 #[test]
 fn an_exhausted_budget_is_said_in_every_dialect_in_words_that_no_client_repeats() {
     let world = world("- { name: broke, for: { team: red }, amount: 0.000001 USD }\n");

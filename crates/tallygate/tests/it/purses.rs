@@ -113,6 +113,23 @@ fn a_stream_for_which_no_money_is_left_ends_as_one_that_has_reached_its_length()
     }
 }
 
+/// Money is conserved: what the provider says of a stream is booked, also where it was cut and nothing is left for it.
+#[test]
+fn what_a_provider_reports_of_a_cut_stream_is_booked_as_reported_and_the_excess_is_told() {
+    let world = world("- { name: cap, amount: 0.0080 USD, output: cut, reserve: usual }\n");
+    // 600 000 tokens of input from a cache, of which the request has nothing: 0.06 USD.
+    let call = streamed("on-anthropic", "[[sim: tokens=9000 delay=1ms cache_read=600000]] much");
+    let (answer, row) = fresh(&world, &call);
+    assert_eq!((row.ending, row.fault.as_deref()), (Ending::Truncated, Some("output_cut")), "{}", answer.text());
+    assert_eq!(row.usage.cache_read_tokens, 600_000);
+    let spent = settled(&world);
+    assert!(spent > Money::from_nanos(60_000_000) && spent == booked(&world), "{spent}");
+    let living = &world.gateway().living;
+    let figures = living.purses.figures(living.clock.now());
+    assert_eq!(figures[0].overdrawn, spent.minus(Money::from_nanos(8_000_000)));
+    assert_eq!(code(&fresh(&world, &streamed("on-anthropic", "hi")).0), (429, "budget_exhausted"));
+}
+
 #[test]
 fn what_reasons_out_of_sight_is_clamped_where_others_are_cut() {
     let world = world("- { name: cap, amount: 0.0050 USD, output: cut, reserve: usual }\n");

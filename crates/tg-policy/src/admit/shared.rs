@@ -242,7 +242,6 @@ pub struct SharedPart {
 
 impl SharedPart {
     /// The hold.
-    #[must_use]
     pub const fn hold(&self) -> &counters::Hold {
         &self.hold
     }

@@ -167,7 +167,7 @@ impl Bounded {
     /// What is booked for a stream that was cut: what the provider reported, else an estimate, which is no more than was
     /// taken.
     pub(super) fn counts(&self, summary: &Summary, weight: Weight) -> Counts {
-        Counts { usage: self.usage(summary, weight), source: UsageSource::Estimated }
+        Counts { usage: self.usage(summary, weight), source: UsageSource::Estimated, reported: summary.usage }
     }
 
     /// An estimate of any other end, which is no more than was taken either.
