@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tg_sim::{Counts, Sim, SimOptions, Urls};
 
 /// How long the ledger may take to have every row of the calls that have ended.
-const SETTLED_MAX: Duration = Duration::from_secs(20);
+pub const SETTLED_MAX: Duration = Duration::from_secs(20);
 
 /// What the configuration's secrets refer to.
 pub const ENVIRONMENT: [(&str, &str); 4] = [

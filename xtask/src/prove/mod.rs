@@ -6,6 +6,7 @@ mod house;
 mod kill;
 mod ledger;
 mod matrix;
+mod overshoot;
 mod sdks;
 mod streams;
 
@@ -29,11 +30,13 @@ pub enum Claim {
     Bedrock,
     /// The gateway is killed under load, while callers, providers and store die too: no call is lost, none doubled
     Kill,
+    /// Many streams at once spend no more than a budget has, over one gateway and several; and all of it can be used
+    Overshoot,
 }
 
 impl Claim {
     /// Every claim, in the order in which the suite proves them.
-    pub const ALL: [Self; 5] = [Self::Matrix, Self::Ledger, Self::Streams, Self::Bedrock, Self::Kill];
+    pub const ALL: [Self; 6] = [Self::Matrix, Self::Ledger, Self::Streams, Self::Bedrock, Self::Kill, Self::Overshoot];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
@@ -43,6 +46,7 @@ impl Claim {
             Self::Streams => "streams",
             Self::Bedrock => "bedrock",
             Self::Kill => "kill",
+            Self::Overshoot => "overshoot",
         }
     }
 }
@@ -99,6 +103,7 @@ pub fn tally(claim: Claim, length: Length) -> Result<Tally> {
         Claim::Streams => block_on(streams::prove(&program, length)),
         Claim::Bedrock => bedrock::prove(&program, length),
         Claim::Kill => kill::prove(&program, length.pick(25, 200)),
+        Claim::Overshoot => block_on(overshoot::prove(&program, length)),
     }
 }
 

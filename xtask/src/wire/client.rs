@@ -14,6 +14,9 @@ use serde_json::Value;
 /// The header that names a call.
 pub const REQUEST_ID: &str = "x-tallygate-request-id";
 
+/// The header that says what is wrong, in a word of the gateway's own.
+const ERROR_CODE: &str = "x-tallygate-error-code";
+
 /// Makes calls to one gateway with one key.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -29,6 +32,8 @@ pub struct Heard {
     pub status: u16,
     /// The gateway's id of the call.
     pub id: Option<String>,
+    /// The gateway's own word for what is wrong.
+    pub code: Option<String>,
     /// The text of the answer.
     pub text: String,
     /// Whether a stream said that it is complete; true for a plain answer with JSON.
@@ -42,6 +47,8 @@ pub struct Hearing {
     pub status: u16,
     /// The gateway's id of the call.
     pub id: Option<String>,
+    /// The gateway's own word for what is wrong.
+    pub code: Option<String>,
     body: Incoming,
     frames: Frames,
     waiting: std::collections::VecDeque<Event>,
@@ -71,13 +78,13 @@ impl Client {
             return self.stream(ask).await?.rest(ask).await;
         }
         let response = self.http.request(ask.request(&self.base, &self.key)?).await?;
-        let (status, id) = (response.status().as_u16(), id_of(&response));
+        let (status, id, code) = (response.status().as_u16(), id_of(&response), code_of(&response));
         let Ok(body) = response.into_body().collect().await else {
-            return Ok(Heard { status, id, text: String::new(), complete: false });
+            return Ok(Heard { status, id, code, text: String::new(), complete: false });
         };
         let answer: Result<Value, _> = serde_json::from_slice(&body.to_bytes());
         let text = answer.as_ref().map(|answer| ask.dialect.text_of_answer(answer)).unwrap_or_default();
-        Ok(Heard { status, id, text, complete: answer.is_ok() })
+        Ok(Heard { status, id, code, text, complete: answer.is_ok() })
     }
 
     /// Begins a stream.
@@ -87,8 +94,9 @@ impl Client {
     pub async fn stream(&self, ask: &Ask) -> Result<Hearing> {
         let response = self.http.request(ask.request(&self.base, &self.key)?).await?;
         let frames = Frames::new(ask.dialect.framing());
-        let (status, id) = (response.status().as_u16(), id_of(&response));
-        Ok(Hearing { status, id, body: response.into_body(), frames, waiting: std::collections::VecDeque::new() })
+        let (status, id, code) = (response.status().as_u16(), id_of(&response), code_of(&response));
+        let waiting = std::collections::VecDeque::new();
+        Ok(Hearing { status, id, code, body: response.into_body(), frames, waiting })
     }
 
     /// Gets JSON from an absolute address.
@@ -148,10 +156,19 @@ impl Hearing {
             text += &ask.dialect.text_of_event(&event);
             complete |= ask.dialect.is_end(&event);
         }
-        Ok(Heard { status: self.status, id: self.id.clone(), text, complete: complete && !self.frames.is_torn() })
+        let complete = complete && !self.frames.is_torn();
+        Ok(Heard { status: self.status, id: self.id.clone(), code: self.code.clone(), text, complete })
     }
 }
 
 fn id_of<B>(response: &http::Response<B>) -> Option<String> {
-    response.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).map(str::to_owned)
+    header(response, REQUEST_ID)
+}
+
+fn code_of<B>(response: &http::Response<B>) -> Option<String> {
+    header(response, ERROR_CODE)
+}
+
+fn header<B>(response: &http::Response<B>, name: &str) -> Option<String> {
+    response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }

@@ -3,7 +3,7 @@
 
 mod books;
 mod callers;
-mod dice;
+pub(super) mod dice;
 mod doors;
 mod store;
 

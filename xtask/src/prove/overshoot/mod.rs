@@ -1,0 +1,128 @@
+//! How far a budget is overspent by many streams at once, for each way of keeping it: the overshoot table.
+
+mod bill;
+mod crowd;
+mod mode;
+mod town;
+
+use super::Length;
+use super::findings::Findings;
+use super::kill::dice::Dice;
+use crate::suite::Tally;
+use crate::table::Table;
+use crate::terminal::say;
+use anyhow::Result;
+use crowd::{Crowd, Outcome};
+use mode::Mode;
+use std::path::Path;
+use town::Town;
+
+/// Callers who stream at once.
+const STREAMS: usize = 128;
+
+/// What the budget has: some forty times what the dearest call can cost.
+const CAP_NANOS: i128 = 450_000_000;
+
+/// How much of a budget must be of use, in hundredths of a percent.
+const USED_MIN: i128 = 97_00;
+
+/// Proves the claim.
+///
+/// # Errors
+/// When it cannot be run.
+pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
+    let mut dice = Dice::fresh();
+    say(format_args!("chance begins with {:016x}", dice.seed()));
+    let mut findings = Findings::new();
+    let head = ["budget", "replicas", "let through", "refused", "spent, USD", "of the cap", "overspent", "seconds"];
+    let mut table = Table::new(head);
+    for replicas in length.pick(&[1][..], &[1][..]) {
+        for mode in [Mode::CountAfter, Mode::Most] {
+            let ran = Ran::once(program, mode, *replicas, &mut dice).await?;
+            table.row(ran.cells());
+            ran.judge(&mut findings);
+        }
+    }
+    say(format_args!("{STREAMS} streams at once, a budget of {} USD:", usd(CAP_NANOS)));
+    say(&table);
+    Ok(findings.show())
+}
+
+/// One run.
+struct Ran {
+    mode: Mode,
+    replicas: usize,
+    outcome: Outcome,
+    /// What the providers would bill, in nano-dollars.
+    billed: i128,
+    /// What the ledger has, in nano-dollars.
+    booked: i128,
+    /// What the budget still holds, in nano-dollars.
+    held: i128,
+    /// Providers' entries that are not as the ledger has them.
+    flaws: Vec<String>,
+    entries: usize,
+}
+
+impl Ran {
+    async fn once(program: &Path, mode: Mode, replicas: usize, dice: &mut Dice) -> Result<Self> {
+        let town = Town::build(program, mode, replicas)?;
+        let outcome = Crowd::run(mode, &town.places(), dice).await?;
+        let rest = town.rest().await?;
+        let entries = town.sim.books.entries();
+        let flaws = rest.flaws(&entries);
+        town.end()?;
+        let (billed, booked, held) = (bill::of(&entries), rest.booked(), rest.held);
+        Ok(Self { mode, replicas, outcome, billed, booked, held, flaws, entries: entries.len() })
+    }
+
+    /// Hundredths of a percent of the cap.
+    fn share(&self) -> i128 {
+        self.billed * 100_00 / CAP_NANOS
+    }
+
+    fn cells(&self) -> [String; 8] {
+        let share = self.share();
+        [
+            self.mode.name().to_owned(),
+            self.replicas.to_string(),
+            self.outcome.calls.to_string(),
+            self.outcome.refused.to_string(),
+            usd(self.billed),
+            percent(share),
+            percent(share - 100_00),
+            format!("{:.1}", self.outcome.took.as_secs_f64()),
+        ]
+    }
+
+    fn judge(&self, findings: &mut Findings) {
+        let of = format!("{}, {} replicas", self.mode.name(), self.replicas);
+        let over = self.billed - CAP_NANOS;
+        if self.mode.is_hard() {
+            findings.note(format_args!("{of}: nothing is spent beyond the cap"), format_args!("{over} nano-USD"), {
+                over <= 0 && self.booked <= CAP_NANOS
+            });
+            let seen = percent(self.share());
+            findings.note(format_args!("{of}: the budget is of use"), seen, self.share() >= USED_MIN);
+            findings.note(format_args!("{of}: nothing is held in the end"), self.held, self.held == 0);
+        } else {
+            findings.note(format_args!("{of}: overspends"), format_args!("{over} nano-USD"), over > 0);
+        }
+        findings.none(format_args!("{of}: rows say what the providers counted"), self.entries, &self.flaws);
+        let odd = &self.outcome.odd;
+        let calls = usize::try_from(self.outcome.calls).unwrap_or_default();
+        findings.none(format_args!("{of}: calls are served or refused"), calls, odd);
+    }
+}
+
+/// Dollars to a thousandth of a cent.
+fn usd(nanos: i128) -> String {
+    let (sign, nanos) = (if nanos < 0 { "-" } else { "" }, nanos.abs());
+    format!("{sign}{}.{:05}", nanos / 1_000_000_000, nanos % 1_000_000_000 / 10_000)
+}
+
+/// Hundredths of a percent, as a percentage.
+fn percent(share: i128) -> String {
+    let sign = if share < 0 { "-" } else { "" };
+    format!("{sign}{}.{:02} %", share.abs() / 100, share.abs() % 100)
+}
