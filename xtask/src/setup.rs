@@ -47,7 +47,23 @@ pub fn everything() -> Result<()> {
     venv("venv", "requirements.txt")?;
     venv("aws", "requirements-aws.txt")?;
     debian(&["redis-server", "--version"], &["redis-server"])?;
+    postgres()?;
     node_sdks()
+}
+
+/// PostgreSQL's server. The tests start servers of their own, so that of the distribution is not started.
+fn postgres() -> Result<()> {
+    let probe = "command -v postgres || ls /usr/lib/postgresql/*/bin/postgres";
+    if works("sh", ["-c", probe]) {
+        return Ok(());
+    }
+    // Debian's package asks this file before it makes a cluster.
+    fs::create_dir_all("/etc/postgresql-common").context("are you root?")?;
+    let settings = Path::new("/etc/postgresql-common/createcluster.conf");
+    if !settings.exists() {
+        fs::write(settings, "create_main_cluster = false\n")?;
+    }
+    debian(&["sh", "-c", probe], &["postgresql"])
 }
 
 /// Debian packages that provide the program `probe` runs; installed only when it does not run.

@@ -19,6 +19,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("tg-upstream", &["tg-kernel", "tg-catalog", "tg-dialect", "tg-net"]),
     ("tg-policy", &["tg-kernel", "tg-store"]),
     ("tg-admin", &["tg-kernel", "tg-config", "tg-net", "tg-store"]),
+    ("tg-finops", &["tg-kernel", "tg-store"]),
     ("tg-proxy", &["tg-kernel", "tg-dialect", "tg-catalog", "tg-net", "tg-store", "tg-policy", "tg-upstream"]),
 ];
 

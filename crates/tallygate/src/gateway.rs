@@ -1,7 +1,9 @@
 //! A running gateway: stores, workers, meter and admin listener, started in order and ended in the reverse order.
 
 use crate::journal_keeper::JournalKeeper;
+use crate::place;
 use crate::source::Loaded;
+use crate::upkeep;
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
 use std::convert::Infallible;
@@ -60,6 +62,7 @@ pub struct Gateway {
     meter: Running,
     keeper: Keeper,
     journal_keeper: JournalKeeper,
+    upkeep: upkeep::Running,
 }
 
 /// Settings of a process rather than of a configuration.
@@ -81,7 +84,8 @@ impl Gateway {
     ) -> Result<Self> {
         let document = &loaded.document;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-        let store = Store::open(&document.store.path)?;
+        let password = document.store.password.as_ref().and_then(|reference| loaded.secrets.get(reference));
+        let store = place::open(&document.store, password, || Ok(surroundings.roots.clone()))?;
         let directory = Arc::new(open_directory(&store, loaded)?);
         sync_teams(&directory, loaded, &*clock)?;
         let (journal, recovered) = Journal::open(document.store.journal_directory())?;
@@ -115,6 +119,8 @@ impl Gateway {
         let meter = Meter { queues: queues.clone(), journal: of_meter, ledger, sums, living: known, sinks }.start()?;
         let keeper = Keeper::start(Arc::clone(&living))?;
         let journal_keeper = JournalKeeper::start(journal.clone(), document.store.journal_sync.get())?;
+        // After the journal's calls are in the ledger: a row must not be deleted while it may come again.
+        let upkeep = upkeep::Running::start(&store, document.store.retention, Arc::clone(&living.clock))?;
         let (drain, draining) = tg_net::drain::signal();
         let address = bound.addr;
         let listener = Listener::new(
@@ -139,6 +145,7 @@ impl Gateway {
             meter,
             keeper,
             journal_keeper,
+            upkeep,
         })
     }
 
@@ -177,6 +184,12 @@ impl Gateway {
         &self.journal
     }
 
+    /// How large the store is, and what was deleted from it.
+    #[must_use]
+    pub const fn upkeep(&self) -> &Arc<upkeep::Figures> {
+        self.upkeep.figures()
+    }
+
     /// The receiving end of the drain, for other listeners of the process.
     #[must_use]
     pub fn draining(&self) -> Draining {
@@ -196,6 +209,7 @@ impl Gateway {
                 Err(_) => tracing::error!("a worker panicked"),
             }
         }
+        self.upkeep.stop();
         self.keeper.stop();
         self.meter.stop();
         self.journal_keeper.stop();
@@ -369,15 +383,19 @@ struct Keeper {
 impl Keeper {
     fn start(living: Arc<Living>) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
+        let follow = move || {
+            if let Err(error) = living.directory.refresh_if_changed() {
+                tracing::warn!(%error, "the directory cannot be read; keys stay as they were last seen");
+            }
+        };
         let seen = Arc::clone(&stop);
-        let thread = thread::Builder::new().name("keeper".to_owned()).spawn(move || {
+        let run = move || {
             while !seen.load(Ordering::Acquire) {
                 thread::park_timeout(DIRECTORY_TICK);
-                if let Err(error) = living.directory.refresh_if_changed() {
-                    tracing::warn!(%error, "the directory cannot be read; keys stay as they were last seen");
-                }
+                follow();
             }
-        })?;
+        };
+        let thread = thread::Builder::new().name("directory".to_owned()).spawn(run)?;
         Ok(Self { thread, stop })
     }
 
@@ -385,7 +403,7 @@ impl Keeper {
         self.stop.store(true, Ordering::Release);
         self.thread.thread().unpark();
         if self.thread.join().is_err() {
-            tracing::error!("the keeper panicked");
+            tracing::error!("the keeper of the directory panicked");
         }
     }
 }

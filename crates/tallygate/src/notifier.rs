@@ -3,6 +3,7 @@
 //! A thread of its own does it. Each notice is tried several times at each address, and again after a restart if it is no
 //! older than a day: so it comes at least once, unless an address fails all that time; a receiver knows doubles by their id.
 
+use crate::place;
 use crate::source::Loaded;
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
@@ -26,7 +27,6 @@ use tg_net::tls::TrustedRoots;
 use tg_policy::admit::budget::{Notice, NoticeKind};
 use tg_proxy::meter::Sink;
 use tg_store::notices::{Notices, Owed};
-use tg_store::store::Store;
 use tokio::sync::{Semaphore, mpsc};
 
 /// Most notices that wait to be kept. Beyond it they are only in the log.
@@ -71,7 +71,9 @@ impl Notifier {
     /// # Errors
     /// When the store cannot be used, or the system gives no thread.
     pub fn start(loaded: &Loaded, roots: &TrustedRoots) -> Result<Self> {
-        let notices = Store::open(&loaded.document.store.path)?.notices()?;
+        let declared = &loaded.document.store;
+        let password = declared.password.as_ref().and_then(|reference| loaded.secrets.get(reference));
+        let notices = place::open(declared, password, || Ok(roots.clone()))?.notices()?;
         let hooks = Arc::new(ArcSwap::from_pointee(hooks(loaded, roots)?));
         let (queue, waiting) = mpsc::channel(WAITING_MAX);
         let post = Arc::new(Post { hooks: Arc::clone(&hooks), clock: SystemClock::new() });
@@ -138,7 +140,7 @@ impl Sink for Told {
     }
 }
 
-async fn run(notices: Notices, post: Arc<Post>, mut waiting: mpsc::Receiver<Notice>) {
+async fn run(mut notices: Notices, post: Arc<Post>, mut waiting: mpsc::Receiver<Notice>) {
     let turns = Arc::new(Semaphore::new(DELIVERIES_MAX));
     let (done, mut ended) = mpsc::channel::<Owed>(DELIVERIES_MAX);
     let now = post.clock.now();
@@ -164,16 +166,16 @@ async fn run(notices: Notices, post: Arc<Post>, mut waiting: mpsc::Receiver<Noti
                 }));
             }
             notice = waiting.recv() => match notice {
-                Some(notice) => owed.extend(keep(&notices, &notice)),
+                Some(notice) => owed.extend(keep(&mut notices, &notice)),
                 None => break,
             },
-            one = ended.recv() => mark(&notices, &post, one),
+            one = ended.recv() => mark(&mut notices, &post, one),
         }
     }
     drop(done);
     let rest = async {
         while let Some(one) = ended.recv().await {
-            mark(&notices, &post, Some(one));
+            mark(&mut notices, &post, Some(one));
         }
     };
     // What is not delivered by then is owed at the next start.
@@ -181,7 +183,7 @@ async fn run(notices: Notices, post: Arc<Post>, mut waiting: mpsc::Receiver<Noti
 }
 
 /// Notes a notice and says it in the log, unless it was said before.
-fn keep(notices: &Notices, notice: &Notice) -> Option<Owed> {
+fn keep(notices: &mut Notices, notice: &Notice) -> Option<Owed> {
     let body = shown(notice);
     let owed = Owed { purse: notice.purse.clone(), kind: notice.kind.name(), notice: body.to_string() };
     match notices.add(&owed, notice.at) {
@@ -200,7 +202,7 @@ fn keep(notices: &Notices, notice: &Notice) -> Option<Owed> {
     Some(owed)
 }
 
-fn mark(notices: &Notices, post: &Post, delivered: Option<Owed>) {
+fn mark(notices: &mut Notices, post: &Post, delivered: Option<Owed>) {
     if let Some(owed) = delivered
         && let Err(error) = notices.delivered(&owed, post.clock.now())
     {

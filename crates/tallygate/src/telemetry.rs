@@ -102,6 +102,14 @@ impl Telemetry {
         self.metrics.set_reading(Reading::JournalUnwritten, move || unwritten.unwritten());
         self.metrics.set_reading(Reading::JournalFailing, move || u64::from(failing.is_failing()));
         self.metrics.set_reading(Reading::JournalBytes, move || bytes.bytes());
+        let upkept = |reading, read: fn(&crate::upkeep::Figures) -> u64| {
+            let figures = Arc::clone(gateway.upkeep());
+            self.metrics.set_reading(reading, move || read(&figures));
+        };
+        upkept(Reading::StoreBytes, crate::upkeep::Figures::bytes);
+        upkept(Reading::LedgerOldest, crate::upkeep::Figures::oldest);
+        upkept(Reading::LedgerDeletedRows, crate::upkeep::Figures::deleted_rows);
+        upkept(Reading::LedgerDeletedRollups, crate::upkeep::Figures::deleted_rollups);
         self.watch_corrections(gateway);
         if let Some(spans) = self.spans.clone() {
             let exported = spans.clone();

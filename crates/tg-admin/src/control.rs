@@ -1,8 +1,8 @@
 //! What can be done to teams and keys, and what can be asked of the ledger: the same verbs for every way in.
 
 use crate::api::{
-    Call, CallPage, Calls, IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest, Rotation, Team,
-    TeamPage,
+    Call, CallPage, Calls, IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest, Rotation,
+    StoreSize, Team, TeamPage,
 };
 use crate::refusal::Refusal;
 use http::StatusCode;
@@ -163,6 +163,14 @@ impl Control {
     pub fn report(&self, request: &ReportRequest) -> Result<Report, Refusal> {
         let query = request.resolve(self.clock.now()).map_err(Refusal::invalid)?;
         Ok(Report::of(&query, &self.ledger.report(&query)?))
+    }
+
+    /// How much the store holds.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn store(&self) -> Result<StoreSize, Refusal> {
+        Ok(self.ledger.size()?.into())
     }
 
     /// Lists calls.

@@ -192,6 +192,7 @@ impl Server {
             }
             Operation::ShowCall => self.work(move |control| control.call(&argument)).await,
             Operation::ListBudgets => json(StatusCode::OK, &(self.budgets)()),
+            Operation::ShowStore => self.work(Control::store).await,
             Operation::ShowConfig => json(StatusCode::OK, &(self.document)()),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::check::check;
 use crate::document::{
-    ChainWord, Credentials, Document, Egress, KeyCredentials, Provider, ProviderKind, Quirks, Timeouts,
+    ChainWord, Credentials, Document, Egress, KeyCredentials, Provider, ProviderKind, Quirks, Store, Timeouts,
 };
 use crate::grammar::{BaseUrl, Name, Refused, SecretRef};
 use crate::problem::{Path, Problem, Problems};
@@ -80,11 +80,13 @@ pub fn from_environment(lookup: &dyn Fn(&str) -> Option<String>) -> Result<FromE
     search.vendor(ProviderKind::Openai, "OPENAI_API_KEY", "OPENAI_BASE_URL");
     search.bedrock();
     search.compatible();
+    let store = search.store();
     let Search { providers, found, notes, mut problems, .. } = search;
     if providers.is_empty() && problems.is_empty() {
         return Err(EnvironmentError::NothingFound { notes });
     }
     let mut document = Document { models: usual_models(&providers), providers, ..Document::default() };
+    document.store = store.unwrap_or_default();
     document.admin.token = lookup(ADMIN_TOKEN).filter(|v| !v.is_empty()).map(|_| env(ADMIN_TOKEN));
     if problems.is_empty() {
         problems = check(&document);
@@ -95,7 +97,27 @@ pub fn from_environment(lookup: &dyn Fn(&str) -> Option<String>) -> Result<FromE
     Ok(FromEnvironment { document, found, notes })
 }
 
+/// The store that the variables name: for a start, and for commands, without a file.
+///
+/// # Errors
+/// When the address cannot be right.
+pub fn store_from_environment(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<Store>, Problems> {
+    let value = |name: &str| lookup(name).filter(|value| !value.is_empty());
+    store_of(&value).map_err(|problem| Problems { origin: "environment".to_owned(), all: vec![problem] })
+}
+
+fn store_of(value: &dyn Fn(&str) -> Option<String>) -> Result<Option<Store>, Problem> {
+    let Some(text) = value(STORE_URL) else { return Ok(None) };
+    let url = text
+        .parse()
+        .map_err(|Refused { message, hint }| Problem::new(Path::root().member(STORE_URL), message, hint))?;
+    let password = value(STORE_PASSWORD).map(|_| env(STORE_PASSWORD));
+    Ok(Some(Store { url: Some(url), password, ..Store::default() }))
+}
+
 const ADMIN_TOKEN: &str = "TALLYGATE_ADMIN_TOKEN";
+const STORE_URL: &str = "TALLYGATE_STORE_URL";
+const STORE_PASSWORD: &str = "TALLYGATE_STORE_PASSWORD";
 const COMPATIBLE_URL: &str = "TALLYGATE_OPENAI_COMPATIBLE_URL";
 const COMPATIBLE_KEY: &str = "TALLYGATE_OPENAI_COMPATIBLE_API_KEY";
 const BEARER: &str = "AWS_BEARER_TOKEN_BEDROCK";
@@ -139,6 +161,10 @@ impl Search<'_> {
                 self.problems.push(Problem::new(Path::root().member(variable), message, hint));
             })
             .ok()
+    }
+
+    fn store(&mut self) -> Option<Store> {
+        store_of(&|name| self.value(name)).map_err(|problem| self.problems.push(problem)).ok().flatten()
     }
 
     fn add(&mut self, provider: Provider, variables: Vec<&'static str>) {

@@ -53,19 +53,36 @@ pub fn resolve_secrets(document: &Document, environment: &dyn Fn(&str) -> Option
     if all.is_empty() { Ok(secrets) } else { Err(Problems { origin: "secrets".to_owned(), all }) }
 }
 
-/// Reads the key with which secrets in the store are encrypted, and nothing else: for who works on the store alone.
+/// What who works on the store alone needs, and nothing else.
+#[derive(Clone, Debug, Default)]
+pub struct StoreSecrets {
+    /// What secrets in the store are encrypted with, as `identity.secrets_key` refers to it.
+    pub secrets_key: Option<Secret>,
+    /// The password of the store's user.
+    pub password: Option<Secret>,
+}
+
+/// Reads the secrets of the store alone.
 ///
 /// # Errors
-/// When its reference leads to nothing, or to what cannot be a credential.
-pub fn resolve_secrets_key(
+/// When a reference leads to nothing, or to what cannot be a credential.
+pub fn resolve_store_secrets(
     document: &Document,
     environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<Secret>, Problems> {
-    let Some((path, reference)) = of_secrets_key(document) else { return Ok(None) };
-    read(reference, environment).map(Some).map_err(|(message, hint)| Problems {
-        origin: "secrets".to_owned(),
-        all: vec![Problem::new(path, message, hint)],
-    })
+) -> Result<StoreSecrets, Problems> {
+    let mut all = Vec::new();
+    let mut one = |found: Option<(Path, &SecretRef)>| {
+        let (path, reference) = found?;
+        read(reference, environment).map_err(|(message, hint)| all.push(Problem::new(path, message, hint))).ok()
+    };
+    let secrets =
+        StoreSecrets { secrets_key: one(of_secrets_key(document)), password: one(of_store_password(document)) };
+    if all.is_empty() { Ok(secrets) } else { Err(Problems { origin: "secrets".to_owned(), all }) }
+}
+
+fn of_store_password(document: &Document) -> Option<(Path, &SecretRef)> {
+    let reference = document.store.password.as_ref()?;
+    Some((Path::root().member("store").member("password"), reference))
 }
 
 fn of_secrets_key(document: &Document) -> Option<(Path, &SecretRef)> {
@@ -78,6 +95,7 @@ fn references(document: &Document) -> Vec<(Path, &SecretRef)> {
     if let Some(token) = &document.admin.token {
         found.push((Path::root().member("admin").member("token"), token));
     }
+    found.extend(of_store_password(document));
     for (number, provider) in document.providers.iter().enumerate() {
         of_provider(provider, &Path::root().member("providers").element(number), &mut found);
     }

@@ -1,5 +1,6 @@
 //! Identifiers: the id of a call, time-ordered so that stores append rather than scatter.
 
+use crate::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use uuid::Uuid;
@@ -28,6 +29,14 @@ impl CallId {
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(Uuid::from_bytes(bytes))
+    }
+
+    /// When it was made, to the millisecond; the beginning of 1970 for an id of another kind.
+    #[must_use]
+    pub fn made_at(&self) -> Timestamp {
+        let (seconds, nanos) = self.0.get_timestamp().map_or((0, 0), |at| at.to_unix());
+        let seconds = i64::try_from(seconds).unwrap_or(0);
+        Timestamp::from_micros(seconds.saturating_mul(1_000_000).saturating_add(i64::from(nanos / 1000)))
     }
 
     /// Reads what `Display` writes. `None` when it is anything else.

@@ -193,7 +193,11 @@ impl TrustedRoots {
         Self { store: Arc::new(RootCertStore::empty()) }
     }
 
-    pub(crate) fn client_config(&self) -> Result<ClientConfig, TlsError> {
+    /// Settings of a client that trusts these.
+    ///
+    /// # Errors
+    /// When the cryptography offers no protocol that is safe.
+    pub fn client_config(&self) -> Result<ClientConfig, TlsError> {
         Ok(ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_root_certificates(Arc::clone(&self.store))

@@ -3,7 +3,7 @@
 //! A backend keeps rows and nothing else: it loads all of them, applies an edit in one transaction, and tells when
 //! another process has changed them. What an edit means is decided here, in `team` and in `key`, once for all backends.
 
-use crate::backends::sqlite::DirectoryTables;
+use crate::backends::DirectoryTables;
 use crate::error::StoreError;
 use crate::key::{self, IssuedKey, KeyDigest, KeyRecord, NewKey, Proof, StoredKey};
 use crate::seal::SecretsKey;

@@ -12,8 +12,19 @@ pub enum StoreError {
         /// The store's path or address.
         place: Arc<str>,
     },
-    /// The file or its folder cannot be written.
-    #[error("{place}: read-only; make the file and its folder writable for this user, or name another store")]
+    /// The server cannot be reached, or does not answer in time.
+    #[error("{place}: away: {detail}; nothing is lost, and the next attempt may succeed when it is back")]
+    Away {
+        /// The store's path or address.
+        place: Arc<str>,
+        /// What was met.
+        detail: String,
+    },
+    /// The file or its folder, or the database, cannot be written.
+    #[error(
+        "{place}: read-only; make the file and its folder (or the database) writable for this user, or name another \
+         store"
+    )]
     ReadOnly {
         /// The store's path or address.
         place: Arc<str>,

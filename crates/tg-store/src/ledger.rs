@@ -1,10 +1,11 @@
 //! The seam to the ledger: rows are appended in batches, never edited, and read back as calls or as reports.
 
-use crate::backends::sqlite::{CallReader, CallWriter};
+use crate::backends::{CallReader, CallWriter, UpkeepWriter};
 use crate::correction::Correction;
 use crate::error::StoreError;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
 use tg_kernel::principal::Attribution;
@@ -134,6 +135,13 @@ pub struct Report {
     pub totals: Figures,
     /// Calls by ending, endings without calls left out.
     pub endings: Vec<(Ending, u64)>,
+    /// Rows before this moment were deleted, and the report would have needed some: parts of hours are counted as whole
+    /// hours, and of hours with very many combinations only team and ending are known. `None`: exact.
+    #[serde(default)]
+    pub coarse_until: Option<Timestamp>,
+    /// Nothing before this moment is kept, and the period begins before it. `None`: all of it is kept.
+    #[serde(default)]
+    pub gone_until: Option<Timestamp>,
 }
 
 /// One group of a report.
@@ -179,6 +187,31 @@ impl Figures {
     #[must_use]
     pub fn estimated_share(&self) -> f64 {
         share(self.estimated_cost, self.cost)
+    }
+
+    /// Adds the figures of other calls.
+    pub fn add(&mut self, part: &Self) {
+        self.calls += part.calls;
+        let (sum, usage) = (&mut self.usage, &part.usage);
+        sum.input_tokens += usage.input_tokens;
+        sum.cache_read_tokens += usage.cache_read_tokens;
+        sum.cache_write_5m_tokens += usage.cache_write_5m_tokens;
+        sum.cache_write_1h_tokens += usage.cache_write_1h_tokens;
+        sum.output_tokens += usage.output_tokens;
+        sum.reasoning_tokens += usage.reasoning_tokens;
+        sum.audio_input_tokens += usage.audio_input_tokens;
+        sum.audio_output_tokens += usage.audio_output_tokens;
+        sum.images += usage.images;
+        self.cost = self.cost.plus(part.cost);
+        self.list_cost = self.list_cost.plus(part.list_cost);
+        self.estimated_calls += part.estimated_calls;
+        self.estimated_cost = self.estimated_cost.plus(part.estimated_cost);
+        self.unpriced_calls += part.unpriced_calls;
+        self.ceiling_calls += part.ceiling_calls;
+        self.unattributed_calls += part.unattributed_calls;
+        self.unattributed_cost = self.unattributed_cost.plus(part.unattributed_cost);
+        self.corrected_calls += part.corrected_calls;
+        self.corrections = self.corrections.plus(part.corrections);
     }
 
     /// The part of the cost that is booked to no team or to no project: 0 to 1.
@@ -278,6 +311,88 @@ impl LedgerWriter {
     }
 }
 
+/// How much the ledger holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LedgerSize {
+    /// Rows: one for each call.
+    pub rows: u64,
+    /// When the call of the oldest row arrived.
+    pub oldest_row: Option<Timestamp>,
+    /// Sums by the hour and by the day.
+    pub rollups: u64,
+    /// Combinations of team, key, model and the rest that sums are kept for.
+    pub series: u64,
+    /// The oldest hour that has sums.
+    pub oldest_rollup: Option<Timestamp>,
+    /// Rows from there on are in the sums, earlier ones are being added; `None`: all are.
+    pub rolled_up_since: Option<Timestamp>,
+    /// Size of the store in bytes, directory included.
+    pub bytes: u64,
+    /// The part of it that deletions left free, to be used again.
+    pub free_bytes: u64,
+}
+
+/// How long things are kept. `None`: for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Rows.
+    pub calls: Option<Duration>,
+    /// Sums. Not shorter than rows are kept, or sums of rows that are still there are gone.
+    pub rollups: Option<Duration>,
+}
+
+/// What one step of the upkeep did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// This many rows came into the sums.
+    RolledUp(usize),
+    /// This many rows were deleted.
+    DeletedRows(usize),
+    /// This many sums, or combinations without sums, were deleted.
+    DeletedRollups(usize),
+    /// There is nothing to do now.
+    Nothing,
+}
+
+/// Looks after the ledger in pieces of a few milliseconds: rows of an older version come into the sums, and what is older
+/// than the policy allows is deleted. Rows go only by whole days, and only when all rows are in the sums.
+#[derive(Debug)]
+pub struct Upkeep {
+    ledger: UpkeepWriter,
+}
+
+impl Upkeep {
+    pub(crate) const fn new(ledger: UpkeepWriter) -> Self {
+        Self { ledger }
+    }
+
+    /// Does one piece. The metering cannot write meanwhile: leave it some time before the next.
+    ///
+    /// # Errors
+    /// When the store fails; nothing of the piece was then done.
+    pub fn step(&mut self, retention: &Retention, now: Timestamp) -> Result<Piece, StoreError> {
+        let before = |kept: Duration| {
+            Timestamp::from_micros(now.micros().saturating_sub(i64::try_from(kept.as_micros()).unwrap_or(i64::MAX)))
+        };
+        let mut piece = self.ledger.roll_up()?;
+        if let (Piece::Nothing, Some(kept)) = (piece, retention.calls) {
+            piece = self.ledger.delete_rows(before(kept))?;
+        }
+        if let (Piece::Nothing, Some(kept)) = (piece, retention.rollups) {
+            piece = self.ledger.delete_rollups(before(kept))?;
+        }
+        Ok(piece)
+    }
+
+    /// The store's size in bytes, and when the call of the oldest row arrived.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn glance(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+        self.ledger.glance()
+    }
+}
+
 /// Reads the ledger. Safe to share; one read runs at a time.
 #[derive(Debug)]
 pub struct Ledger {
@@ -320,6 +435,14 @@ impl Ledger {
     /// When the store fails.
     pub fn get(&self, id: CallId) -> Result<Option<Record>, StoreError> {
         self.reader().get(id)
+    }
+
+    /// How much the ledger holds. Blocks while rows are counted.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn size(&self) -> Result<LedgerSize, StoreError> {
+        self.reader().size()
     }
 
     /// The corrections of these calls: call by call in the order given, those of one call in theirs.

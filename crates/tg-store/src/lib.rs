@@ -11,17 +11,21 @@ pub mod journal;
 pub mod key;
 pub mod ledger;
 pub mod notices;
+mod rollup;
 pub mod seal;
 pub mod store;
 pub mod team;
 
+pub use backends::postgres::{Encryption, Postgres};
 pub use backends::redis as shared;
 pub use correction::{Correction, CorrectionReason};
 pub use directory::{Directory, DirectoryError, Grant, KeyRefusal};
 pub use error::StoreError;
 pub use journal::{Found, Journal, JournalError, OpenEntry, Recovered, Tally, Ticket, WorkerJournal};
 pub use key::{IssuedKey, KeyKind, KeyRecord, NewKey};
-pub use ledger::{CallFilter, Dimension, Figures, Filter, Ledger, LedgerWriter, Report, ReportQuery, ReportRow};
+pub use ledger::{
+    CallFilter, Dimension, Figures, Filter, Ledger, LedgerSize, LedgerWriter, Report, ReportQuery, ReportRow,
+};
 pub use seal::{BadSecretsKey, SecretsKey};
 pub use store::Store;
 pub use team::{

@@ -1,6 +1,6 @@
 //! The seam to what somebody was told of budgets: each notice once, also over restarts.
 
-use crate::backends::sqlite::NoticeTable;
+use crate::backends::NoticeTable;
 use crate::error::StoreError;
 use std::time::Duration;
 use tg_kernel::clock::Timestamp;
@@ -37,7 +37,7 @@ impl Notices {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn add(&self, owed: &Owed, at: Timestamp) -> Result<bool, StoreError> {
+    pub fn add(&mut self, owed: &Owed, at: Timestamp) -> Result<bool, StoreError> {
         self.table.add(owed, at)
     }
 
@@ -45,7 +45,7 @@ impl Notices {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn delivered(&self, owed: &Owed, at: Timestamp) -> Result<(), StoreError> {
+    pub fn delivered(&mut self, owed: &Owed, at: Timestamp) -> Result<(), StoreError> {
         self.table.delivered(&owed.purse, &owed.kind, at)
     }
 
@@ -53,7 +53,7 @@ impl Notices {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn owed(&self, since: Timestamp) -> Result<Vec<Owed>, StoreError> {
+    pub fn owed(&mut self, since: Timestamp) -> Result<Vec<Owed>, StoreError> {
         self.table.owed(since, OWED_MAX)
     }
 
@@ -61,7 +61,7 @@ impl Notices {
     ///
     /// # Errors
     /// When the store fails.
-    pub fn forget_old(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub fn forget_old(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let kept = i64::try_from(KEPT.as_micros()).unwrap_or(i64::MAX);
         self.table.forget(Timestamp::from_micros(now.micros().saturating_sub(kept)))
     }

@@ -1,9 +1,11 @@
-//! Opening a store: from a path to its directory and its ledger.
+//! Opening a store: from a path or an address to its directory and its ledger.
 
-use crate::backends::sqlite::{self, Database};
+use crate::backends::postgres::{Postgres, Server};
+use crate::backends::sqlite::Database;
+use crate::backends::{CallReader, CallWriter, DirectoryTables, Engine, NoticeTable, UpkeepWriter};
 use crate::directory::Directory;
 use crate::error::StoreError;
-use crate::ledger::{Ledger, LedgerWriter};
+use crate::ledger::{Ledger, LedgerWriter, Upkeep};
 use crate::notices::Notices;
 use crate::seal::SecretsKey;
 use std::path::Path;
@@ -11,7 +13,7 @@ use std::path::Path;
 /// A store that exists and has this binary's schema. Holds no connection: each part opens its own.
 #[derive(Clone, Debug)]
 pub struct Store {
-    database: Database,
+    engine: Engine,
 }
 
 impl Store {
@@ -21,13 +23,22 @@ impl Store {
     /// # Errors
     /// See [`StoreError`]: each kind says how to mend it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Ok(Self { database: Database::open(path.as_ref())? })
+        Ok(Self { engine: Engine::Sqlite(Database::open(path.as_ref())?) })
+    }
+
+    /// Opens the store in this PostgreSQL database and brings its schema up to date. Waits for a server that is away
+    /// as long as the address says; blocks meanwhile.
+    ///
+    /// # Errors
+    /// When the server stays away, refuses the role, or holds what is no store of this binary.
+    pub fn connect(address: Postgres) -> Result<Self, StoreError> {
+        Ok(Self { engine: Engine::Postgres(Server::open(address)?) })
     }
 
     /// Where the store is, for messages.
     #[must_use]
     pub fn place(&self) -> &str {
-        self.database.place()
+        self.engine.place()
     }
 
     /// Opens the teams and keys, and reads them into memory. Without the operator's secrets key, see
@@ -45,7 +56,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn directory_with(&self, secrets_key: Option<SecretsKey>) -> Result<Directory, StoreError> {
-        Directory::new(sqlite::DirectoryTables::open(&self.database)?, secrets_key)
+        Directory::new(DirectoryTables::open(&self.engine)?, secrets_key)
     }
 
     /// Opens the ledger for appending. One writer is meant to exist per process, owned by the metering thread.
@@ -53,7 +64,15 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub fn ledger_writer(&self) -> Result<LedgerWriter, StoreError> {
-        Ok(LedgerWriter::new(sqlite::CallWriter::open(&self.database)?))
+        Ok(LedgerWriter::new(CallWriter::open(&self.engine)?))
+    }
+
+    /// Opens the ledger for looking after it.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn upkeep(&self) -> Result<Upkeep, StoreError> {
+        Ok(Upkeep::new(UpkeepWriter::open(&self.engine)?))
     }
 
     /// Opens what somebody was told of budgets.
@@ -61,7 +80,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be written.
     pub fn notices(&self) -> Result<Notices, StoreError> {
-        Ok(Notices::new(sqlite::NoticeTable::open(&self.database)?))
+        Ok(Notices::new(NoticeTable::open(&self.engine)?))
     }
 
     /// Opens the ledger for reading. Readers never block the writer.
@@ -69,6 +88,6 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn ledger(&self) -> Result<Ledger, StoreError> {
-        Ok(Ledger::new(sqlite::CallReader::open(&self.database)?))
+        Ok(Ledger::new(CallReader::open(&self.engine)?))
     }
 }

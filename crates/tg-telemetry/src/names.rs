@@ -352,6 +352,33 @@ pub const JOURNAL_OPEN: Metric = own(
 /// Size of the journal.
 pub const JOURNAL_BYTES: Metric =
     own("tallygate_journal_bytes", Kind::Gauge, "bytes", "Size on disk of what this run keeps in the journal", &[]);
+/// Size of the store.
+pub const STORE_BYTES: Metric =
+    own("tallygate_store_bytes", Kind::Gauge, "bytes", "Size of the store, without what is still in its log", &[]);
+/// Age of the ledger.
+pub const LEDGER_OLDEST: Metric = own(
+    "tallygate_ledger_oldest_row_timestamp_seconds",
+    Kind::Gauge,
+    "",
+    "When the call of the oldest row arrived, in seconds since 1970; 0 where there is no row",
+    &[],
+);
+/// Rows deleted.
+pub const LEDGER_DELETED_ROWS: Metric = own(
+    "tallygate_ledger_deleted_rows",
+    Kind::Counter,
+    "rows",
+    "Rows that `store.retention.calls` has had deleted since start",
+    &[],
+);
+/// Sums deleted.
+pub const LEDGER_DELETED_ROLLUPS: Metric = own(
+    "tallygate_ledger_deleted_rollups",
+    Kind::Counter,
+    "sums",
+    "Sums by hour and day that `store.retention.rollups` has had deleted since start",
+    &[],
+);
 /// Corrections in the ledger.
 pub const CORRECTIONS: Metric = own(
     "tallygate_ledger_corrections",
@@ -418,6 +445,10 @@ pub const METRICS: &[Metric] = &[
     METER_DROPPED,
     JOURNAL_OPEN,
     JOURNAL_BYTES,
+    STORE_BYTES,
+    LEDGER_OLDEST,
+    LEDGER_DELETED_ROWS,
+    LEDGER_DELETED_ROLLUPS,
     CORRECTIONS,
     JOURNAL_LATE,
     JOURNAL_UNWRITTEN,

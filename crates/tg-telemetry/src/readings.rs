@@ -3,8 +3,9 @@
 use crate::names::{
     BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_REFUSALS, BUDGET_SPENT,
     CALLS_SENT, CAPTURE_RATE, CONNECTIONS, CORRECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE,
-    JOURNAL_OPEN, JOURNAL_UNWRITTEN, Kind, LIMIT_CROWDED, LIMIT_REFUSALS, METER_DEFERRED, METER_DROPPED, METER_QUEUE,
-    Metric, SPANS_DROPPED, SPANS_EXPORTED, label,
+    JOURNAL_OPEN, JOURNAL_UNWRITTEN, Kind, LEDGER_DELETED_ROLLUPS, LEDGER_DELETED_ROWS, LEDGER_OLDEST, LIMIT_CROWDED,
+    LIMIT_REFUSALS, METER_DEFERRED, METER_DROPPED, METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED, STORE_BYTES,
+    label,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -36,6 +37,14 @@ pub enum Reading {
     JournalOpen,
     /// Size on disk of what this run keeps in the journal, in bytes.
     JournalBytes,
+    /// Size of the store in bytes.
+    StoreBytes,
+    /// When the call of the ledger's oldest row arrived, in seconds since 1970.
+    LedgerOldest,
+    /// Rows of the ledger that were deleted by policy.
+    LedgerDeletedRows,
+    /// Sums of the ledger that were deleted by policy.
+    LedgerDeletedRollups,
     /// Corrections that were ever made in the store.
     Corrections,
     /// Finished calls that the journal alone has.
@@ -61,6 +70,10 @@ impl Reading {
             Self::MeterDropped => METER_DROPPED,
             Self::JournalOpen => JOURNAL_OPEN,
             Self::JournalBytes => JOURNAL_BYTES,
+            Self::StoreBytes => STORE_BYTES,
+            Self::LedgerOldest => LEDGER_OLDEST,
+            Self::LedgerDeletedRows => LEDGER_DELETED_ROWS,
+            Self::LedgerDeletedRollups => LEDGER_DELETED_ROLLUPS,
             Self::Corrections => CORRECTIONS,
             Self::JournalLate => JOURNAL_LATE,
             Self::JournalUnwritten => JOURNAL_UNWRITTEN,

@@ -3,7 +3,8 @@
 use super::Length;
 use super::findings::Findings;
 use super::house::{House, OFFERS, Offer, cost};
-use crate::shell::sheltered;
+use crate::setup;
+use crate::shell::{root, sheltered};
 use crate::suite::Tally;
 use crate::table::Table;
 use crate::terminal::say;
@@ -260,6 +261,28 @@ fn report(findings: &mut Findings, house: &House, rows: &[Value]) -> Result<()> 
     let sum: i128 = rows.iter().map(nanos).sum();
     let seen = format!("{said:?} and {sum} nano-USD");
     findings.note("`tallygate report` adds up to the rows", seen, said == Some(sum));
+    focus(findings, house, rows)
+}
+
+/// The export for cost tools, as Arrow reads it, against the rows.
+fn focus(findings: &mut Findings, house: &House, rows: &[Value]) -> Result<()> {
+    let program = std::fs::read_link(format!("/proc/{}/exe", house.gateway.pid()))?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("focus.parquet");
+    let mut command = sheltered(program, ["report", "--format", "focus-parquet", "--store"]);
+    let exported = command.arg(house.gateway.store()).arg("--output").arg(&file).output()?;
+    let mut read = sheltered(setup::python(), ["tests/sdk/python/focus.py"]);
+    let read = read.arg(&file).current_dir(root()).output()?;
+    let said: Value = serde_json::from_slice(&read.stdout).unwrap_or_default();
+    let billed = said["billed_picos"].as_str().unwrap_or_default().to_owned();
+    let sum: i128 = rows.iter().map(nanos).sum::<i128>() * 1000;
+    let seen = format!(
+        "{billed} and {sum} pico-USD in {} rows{}{}",
+        said["rows"],
+        String::from_utf8_lossy(&exported.stderr),
+        String::from_utf8_lossy(&read.stderr)
+    );
+    findings.note("the FOCUS export adds up to the rows, as Arrow reads it", seen, billed == sum.to_string());
     Ok(())
 }
 

@@ -7,11 +7,13 @@ mod certs;
 mod check;
 mod keys;
 mod prices;
+mod reconcile;
 #[cfg(test)]
 mod reference;
 mod report;
 mod schema;
 mod serve;
+mod store;
 mod table;
 mod teams;
 pub(crate) mod terminal;
@@ -42,6 +44,12 @@ enum Command {
     Report(report::Report),
     /// Show what is spent and left of budgets
     Budgets(budgets::Budgets),
+    /// Compare the ledger with AWS's bill or with Bedrock's invocation logs
+    ///
+    /// Ends with 0 if they agree, 1 if they differ by more than the tolerance, 2 if they could not be compared.
+    Reconcile(Box<reconcile::Reconcile>),
+    /// Show how much the store holds
+    Store(store::Store),
     /// Show prices, change your own, and correct what was booked
     Prices(prices::Prices),
     /// Show and change teams
@@ -74,6 +82,8 @@ impl Cli {
             Command::Demo(demo) => demo.run(),
             Command::Report(report) => report.run(),
             Command::Budgets(budgets) => budgets.run(),
+            Command::Reconcile(reconcile) => return reconcile.run(),
+            Command::Store(store) => store.run(),
             Command::Prices(prices) => prices.run(),
             Command::Teams(teams) => teams.run(),
             Command::Keys(keys) => keys.run(),

@@ -7,6 +7,7 @@ mod plan;
 mod rerate;
 
 use crate::compile;
+use crate::place;
 use crate::source::Source;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
@@ -51,15 +52,14 @@ struct Place {
     #[arg(long, short, value_name = "FILE", env = "TALLYGATE_CONFIG", global = true)]
     config: Option<PathBuf>,
     /// The ledger is in this store, not in that of the configuration
-    #[arg(long, value_name = "FILE", global = true)]
-    store: Option<PathBuf>,
+    #[arg(long, value_name = "FILE|URL", global = true)]
+    store: Option<String>,
 }
 
 /// What is configured, without a gateway.
 struct Bench {
     document: Document,
     snapshot: Snapshot,
-    store: PathBuf,
     now: Timestamp,
 }
 
@@ -78,10 +78,12 @@ impl Prices {
 
 impl Place {
     fn open(&self) -> Result<Bench> {
-        let document = Source::choose(self.config.clone()).document()?;
+        let mut document = Source::choose(self.config.clone()).document()?;
         let snapshot = compiled(&document)?;
-        let store = self.store.clone().unwrap_or_else(|| document.store.path.clone());
-        Ok(Bench { document, snapshot, store, now: SystemClock::new().now() })
+        if let Some(named) = &self.store {
+            place::name_another(&mut document.store, named)?;
+        }
+        Ok(Bench { document, snapshot, now: SystemClock::new().now() })
     }
 }
 
@@ -92,12 +94,18 @@ fn compiled(document: &Document) -> Result<Snapshot> {
 }
 
 impl Bench {
+    /// Whether there may be a ledger: a file must be there, a database is asked.
+    fn has_ledger(&self) -> bool {
+        self.document.store.url.is_some() || self.document.store.path().exists()
+    }
+
     /// The ledger's store.
     fn ledger(&self) -> Result<Store> {
-        if !self.store.exists() {
-            bail!("there is no store at {}; name its place by --store or --config", self.store.display());
+        if !self.has_ledger() {
+            let path = self.document.store.path().display();
+            bail!("there is no store at {path}; name its place by --store or --config");
         }
-        Ok(Store::open(&self.store)?)
+        Ok(place::open_at_a_terminal(&self.document)?.0)
     }
 
     /// The file of the user's own prices.

@@ -1,16 +1,22 @@
 //! `tallygate report`
 
 mod csv;
+mod focus;
+mod split;
 mod table;
 
 use super::access::{AccessArgs, MissingStore};
 use super::table::pretty;
 use super::terminal::say;
-use anyhow::Result;
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
+use std::path::{Path, PathBuf};
 use tg_admin::api::{ReportRequest, time};
 use tg_kernel::clock::{Clock as _, SystemClock};
-use tg_store::ledger::{Dimension, Filter, Ledger, ReportQuery};
+use tg_kernel::ids::CallId;
+use tg_kernel::record::Record;
+use tg_store::correction::Correction;
+use tg_store::ledger::{CALLS_MAX, CallFilter, Dimension, Filter, Ledger, ReportQuery};
 
 /// Sums calls, tokens and cost over the ledger, exactly.
 #[derive(Debug, Args)]
@@ -36,6 +42,18 @@ pub(crate) struct Report {
     /// How to show it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+    /// Write to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The BillingAccountId of every row in FOCUS form [default: the provider's name in the configuration]
+    #[arg(long, value_name = "ID")]
+    billing_account: Option<String>,
+    /// Split the cost of each group by the value of a tag, as in `tag:feature`: calls carry it as `feature=search`
+    #[arg(long, value_name = "tag:NAME", value_parser = split::tag)]
+    split_shared: Option<String>,
+    /// What becomes of the cost of calls without the tag
+    #[arg(long, value_enum, default_value_t = split::Untagged::Unallocated, requires = "split_shared")]
+    untagged: split::Untagged,
     #[command(flatten)]
     access: AccessArgs,
 }
@@ -49,6 +67,10 @@ enum Format {
     Json,
     /// Rows for a spreadsheet (RFC 4180), without totals
     Csv,
+    /// FOCUS 1.2 and 1.3 rows as CSV, for cost tools
+    Focus,
+    /// FOCUS 1.2 and 1.3 rows as Parquet; with --output
+    FocusParquet,
 }
 
 fn dimension(text: &str) -> Result<Dimension, String> {
@@ -68,14 +90,71 @@ fn filter(text: &str) -> Result<Filter, String> {
 
 impl Report {
     pub(super) fn run(self) -> Result<()> {
-        let access = self.access.open(MissingStore::Refuse)?;
-        let Self { by, since, until, filters, as_booked, format, .. } = self;
-        let report = access.report(&ReportRequest { by, since, until, filters, as_booked })?;
-        match format {
-            Format::Table => say(table::write(&report)),
-            Format::Json => say(pretty(&report)?),
-            Format::Csv => say(csv::write(&report)),
+        let in_focus = matches!(self.format, Format::Focus | Format::FocusParquet);
+        if self.billing_account.is_some() && !in_focus {
+            bail!("--billing-account is for --format focus and focus-parquet");
         }
+        match (&self.split_shared, in_focus) {
+            (Some(_), true) => bail!("--split-shared makes rows of its own; leave --format focus out"),
+            (Some(tag), false) => self.split(tag),
+            (None, true) => self.focus(),
+            (None, false) => self.sums(),
+        }
+    }
+
+    fn sums(self) -> Result<()> {
+        let access = self.access.open(MissingStore::Refuse)?;
+        let Self { by, since, until, filters, as_booked, format, output, .. } = self;
+        let report = access.report(&ReportRequest { by, since, until, filters, as_booked })?;
+        let text = match format {
+            Format::Json => pretty(&report)?,
+            Format::Csv => csv::write(&report),
+            _ => table::write(&report),
+        };
+        put(output.as_deref(), text)
+    }
+
+    /// Which calls are meant, for what reads them one by one.
+    fn calls(&self) -> Result<CallFilter> {
+        let request = ReportRequest {
+            by: self.by.clone(),
+            since: self.since.clone(),
+            until: self.until.clone(),
+            filters: self.filters.clone(),
+            as_booked: self.as_booked,
+        };
+        let query = request.resolve(SystemClock::new().now()).map_err(|problems| anyhow!(problems.join("; ")))?;
+        Ok(CallFilter { since: query.since, until: query.until, filters: query.filters, before: None })
+    }
+
+    /// Gives each call that is meant to `take`, the latest first, with its corrections unless those are not wanted.
+    fn each(&self, take: &mut dyn FnMut(&Record, &[Correction]) -> Result<()>) -> Result<()> {
+        let ledger = self.access.ledger(MissingStore::Refuse)?;
+        let mut filter = self.calls()?;
+        loop {
+            let page = ledger.calls(&filter, CALLS_MAX)?;
+            let ids: Vec<CallId> = page.iter().map(|record| record.id).collect();
+            let corrections = if self.as_booked { Vec::new() } else { ledger.corrections(&ids)? };
+            let mut rest = corrections.as_slice();
+            for record in &page {
+                let own = rest.iter().take_while(|correction| correction.call == record.id).count();
+                let (of_call, others) = rest.split_at(own);
+                take(record, of_call)?;
+                rest = others;
+            }
+            match page.last() {
+                Some(record) if page.len() == CALLS_MAX => filter.before = Some(record.id),
+                _ => return Ok(()),
+            }
+        }
+    }
+}
+
+/// Writes a text to a file, or to standard output.
+fn put(output: Option<&Path>, text: String) -> Result<()> {
+    match output {
+        Some(path) => std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display())),
+        None => say(text),
     }
 }
 

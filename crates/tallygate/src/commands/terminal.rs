@@ -15,6 +15,11 @@ pub(crate) fn say(text: impl std::fmt::Display) -> Result<()> {
     }
 }
 
+/// Standard output, for what is too long to be held.
+pub(crate) fn output() -> impl std::io::Write {
+    std::io::BufWriter::new(std::io::stdout().lock())
+}
+
 /// Writes an error and its causes to standard error.
 pub(crate) fn complain(error: &anyhow::Error) {
     // There is nowhere left to say that standard error is gone.

@@ -138,7 +138,9 @@ fn store_and_running_gateway_answer_alike() {
         let missing = bad(at, &[&["keys", "show", "none"][..], &there].concat(), 1);
         assert!(missing.contains("no key with the id 'none'"), "{missing}");
     }
-    for question in [&["teams", "list"][..], &["keys", "list"], &["teams", "show", "one"], &["report"]] {
+    for question in
+        [&["teams", "list"][..], &["keys", "list"], &["teams", "show", "one"], &["report"], &["store", "stats"]]
+    {
         let (here, there) = (good(at, &[question, &store].concat()), good(at, &[question, &gateway].concat()));
         assert_eq!(here, there, "{question:?}");
         assert!(!here.contains("sk-tg-"), "{here}");

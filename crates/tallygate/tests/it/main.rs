@@ -18,6 +18,7 @@ mod exceptions;
 mod fallback;
 mod fidelity;
 mod figures;
+mod finops;
 mod hostile;
 mod iam;
 mod identity;
@@ -29,6 +30,9 @@ mod migration;
 mod operations;
 mod output;
 mod policies;
+#[expect(dead_code, reason = "what only the tests of the store need")]
+#[path = "../../../tg-store/tests/postgres/server.rs"]
+mod postgres;
 mod prices;
 mod process;
 mod profiles;
@@ -37,7 +41,9 @@ mod properties;
 mod recorder;
 mod refusals;
 mod reload;
+mod retention;
 mod secrecy;
+mod shared_store;
 mod signed;
 mod speak;
 mod stream_ends;

@@ -5,6 +5,7 @@ mod budget;
 mod call;
 mod key;
 mod report;
+mod store;
 mod team;
 pub mod time;
 
@@ -14,5 +15,6 @@ pub use call::{Asked, Attribution, Call, CallPage, Calls, Cost, Served, Timing};
 pub use key::{IssuedKey, Key, KeyKind, KeyPage, KeyState, NewKey, Rotation};
 pub(crate) use report::dimensions;
 pub use report::{Figures, Part, Report, ReportRequest, Row};
+pub use store::StoreSize;
 pub use team::{NewTeam, Policy, Tags, Team, TeamPage};
 pub use time::Time;

@@ -148,6 +148,13 @@ pub struct Report {
     pub totals: Figures,
     /// Calls by ending; endings without calls are left out.
     pub endings: BTreeMap<String, u64>,
+    /// Rows before this moment were deleted by policy, and this report would have needed some: parts of hours are counted
+    /// as whole hours, and of hours with very many combinations only team and ending are known. Null: exact.
+    #[serde(default)]
+    pub coarse_until: Option<Time>,
+    /// Nothing before this moment is kept, and the period begins before it. Null: all of it is kept.
+    #[serde(default)]
+    pub gone_until: Option<Time>,
 }
 
 /// One group of a report.
@@ -239,6 +246,8 @@ impl Report {
                 .collect(),
             cut: report.cut,
             totals: Figures::from(&report.totals),
+            coarse_until: report.coarse_until.map(Time),
+            gone_until: report.gone_until.map(Time),
             endings: report.endings.iter().map(|(ending, calls)| (ending.as_str().to_owned(), *calls)).collect(),
         }
     }

@@ -8,7 +8,9 @@ mod headers;
 mod iam;
 mod limits;
 mod providers;
+mod retention;
 mod routes;
+mod store;
 mod surfaces;
 mod teams;
 
@@ -16,7 +18,6 @@ use crate::document::{Document, UnknownPrice};
 use crate::grammar::Name;
 use crate::problem::{Path, Problem};
 use std::collections::HashMap;
-use std::time::Duration;
 
 /// Everything that is wrong with a document that did not come from a text. What the loader returns has been checked.
 #[must_use]
@@ -60,7 +61,8 @@ impl Findings {
 pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     let mut found = Findings::default();
     listeners(document, &mut found);
-    store(document, &mut found);
+    store::check(document, &mut found);
+    retention::check(document, &mut found);
     providers::check(document, &mut found);
     routes::check(document, &mut found);
     pricing(document, &mut found);
@@ -107,27 +109,6 @@ fn listeners(document: &Document, found: &mut Findings) {
             format!("{} is more than 1 GiB", document.listen.body_bytes_max),
             "write at most `1 GiB`",
         );
-    }
-}
-
-fn store(document: &Document, found: &mut Findings) {
-    let path = Path::root().member("store");
-    if document.store.path.as_os_str().is_empty() {
-        found.add(path.member("path"), "is empty", "write the path of a file, as in `tallygate.db`");
-    }
-    if document.store.journal.as_ref().is_some_and(|journal| *journal == document.store.path) {
-        found.add(path.member("journal"), "is the path of the store", "write the path of a directory of its own");
-    }
-    let (bytes_max, sync) = (document.store.journal_bytes_max, document.store.journal_sync);
-    if bytes_max.bytes() < 16 << 20 {
-        found.add(
-            path.member("journal_bytes_max"),
-            format!("{bytes_max} is less than 16 MiB"),
-            "write at least `16 MiB`",
-        );
-    }
-    if sync.get() > Duration::from_secs(60) {
-        found.add(path.member("journal_sync"), format!("{sync} is longer than a minute"), "write at most `1m`");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The listeners and the store.
+//! The listeners.
 
 use crate::grammar::{Address, Period, SecretRef, Size};
 use schemars::JsonSchema;
@@ -65,62 +65,5 @@ pub struct Admin {
 impl Default for Admin {
     fn default() -> Self {
         Self { address: Address::loopback(8081), token: None, tls: None }
-    }
-}
-
-/// Where keys, teams and the ledger are kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Store {
-    /// The SQLite file; made when it is not there.
-    pub path: PathBuf,
-    /// The directory of the journal, which keeps calls until the ledger has them. Absent: beside `path`, with
-    /// `.journal` added to its name.
-    pub journal: Option<PathBuf>,
-    /// How much the journal may take on the disk while calls wait for the ledger; up to 8 MiB for each worker come on
-    /// top. At least 16 MiB.
-    pub journal_bytes_max: Size,
-    /// How often the journal is put on the disk: what a loss of power may take of the calls under way. At most 1 minute.
-    pub journal_sync: Period,
-    /// What becomes of calls while the journal cannot be written: `journal_bytes_max` is reached, the disk is full or
-    /// fails, the folder is gone.
-    pub on_journal_failure: OnJournalFailure,
-}
-
-/// What becomes of calls while the journal cannot be written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OnJournalFailure {
-    /// They are refused with 503, and readiness says so: no call is sent that a crash could forget.
-    #[default]
-    Refuse,
-    /// They are sent, and wait in memory for the ledger: if the process dies before the ledger has them, they are
-    /// forgotten. Said in the log, counted in `tallygate_journal_unwritten_calls_total`. Once 65 536 for each worker wait,
-    /// calls are refused.
-    AllowAndAlert,
-}
-
-impl Default for Store {
-    fn default() -> Self {
-        Self {
-            path: PathBuf::from("tallygate.db"),
-            journal: None,
-            // An hour of more than a thousand calls a second.
-            journal_bytes_max: Size::mebibytes(4096),
-            journal_sync: Period::seconds(1),
-            on_journal_failure: OnJournalFailure::Refuse,
-        }
-    }
-}
-
-impl Store {
-    /// The directory of the journal, stated or by default.
-    #[must_use]
-    pub fn journal_directory(&self) -> PathBuf {
-        self.journal.clone().unwrap_or_else(|| {
-            let mut name = self.path.clone().into_os_string();
-            name.push(".journal");
-            PathBuf::from(name)
-        })
     }
 }

@@ -9,7 +9,9 @@ mod limit;
 mod listen;
 mod pricing;
 mod provider;
+mod retention;
 mod route;
+mod store;
 mod surface;
 mod telemetry;
 
@@ -19,12 +21,14 @@ pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
 pub use iam::{AwsIdentity, AwsRole, CallerIdentity, WebIdentity, sts_url};
 pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
 pub use limit::{Limit, LimitMode, LimitOutput, LimitScope, Reserve};
-pub use listen::{Admin, Listen, OnJournalFailure, Store, Tls};
+pub use listen::{Admin, Listen, Tls};
 pub use pricing::{Ceiling, Discount, DiscountRates, DiscountTerms, Pricing, UnknownPrice};
 pub use provider::{
     AuthScheme, Egress, InferenceProfile, OutputLimitMember, Provider, ProviderKind, Quirks, RequestMetadata, Timeouts,
 };
+pub use retention::Retention;
 pub use route::{Model, ModelTarget, OnLoss};
+pub use store::{OnJournalFailure, Store, StoreTls, StoreTlsMode};
 pub use surface::{Endpoint, MantleProject, OpenaiPath, Surface, SurfaceDialect};
 pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
 

@@ -78,6 +78,15 @@ impl Host {
     }
 }
 
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => f.write_str(name),
+            Self::Ip(ip) => ip.fmt(f),
+        }
+    }
+}
+
 impl BaseUrl {
     /// The URL, without `/` at its end.
     #[must_use]
@@ -121,6 +130,11 @@ impl FromStr for BaseUrl {
 }
 
 fn host_of(authority: &str) -> Option<Host> {
+    host_and_port(authority).map(|(host, _)| host)
+}
+
+/// A host with the port that may stand behind it.
+pub(super) fn host_and_port(authority: &str) -> Option<(Host, Option<u16>)> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {
             let (ip, tail) = rest.split_once(']')?;
@@ -133,9 +147,12 @@ fn host_of(authority: &str) -> Option<Host> {
             (named_host(name)?, port)
         }
     };
-    let port_is_good =
-        port.is_none_or(|p| p.bytes().all(|b| b.is_ascii_digit()) && p.parse::<u16>().is_ok_and(|n| n > 0));
-    port_is_good.then_some(host)
+    let read = |port: &str| port.bytes().all(|b| b.is_ascii_digit()).then(|| port.parse().ok()).flatten();
+    match port.map(read) {
+        None => Some((host, None)),
+        Some(Some(port)) if port > 0 => Some((host, Some(port))),
+        Some(_) => None,
+    }
 }
 
 fn named_host(name: &str) -> Option<Host> {

@@ -1,6 +1,7 @@
 //! How single values are written in the file: each is a type that reads and writes its own text.
 
 mod address;
+mod age;
 mod allowance;
 mod moment;
 mod money;
@@ -9,8 +10,10 @@ mod network;
 mod percent;
 mod quantity;
 mod secret_ref;
+mod store_url;
 
 pub use address::{Address, BaseUrl, Host};
+pub use age::Age;
 pub use allowance::{Allowance, Dimension};
 pub use moment::Moment;
 pub use money::{LocalMoment, Money, Share, TimeZone};
@@ -19,6 +22,7 @@ pub use network::Network;
 pub use percent::Percent;
 pub use quantity::{Keepalive, Period, Ratio, Size, TokenPrice};
 pub use secret_ref::{HeaderText, SecretRef};
+pub use store_url::StoreUrl;
 
 /// Why a text is not in a grammar, and how to mend it. Never holds what may be a credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +61,7 @@ pub(crate) fn refusal(grammar: &str, text: &str) -> Option<Refused> {
         "time_zone" => of::<TimeZone>(text),
         "local_moment" => of::<LocalMoment>(text),
         "address" => of::<Address>(text),
+        "age" => of::<Age>(text),
         "base_url" => of::<BaseUrl>(text),
         "name" => of::<Name>(text),
         "pattern" => of::<Pattern>(text),
@@ -68,6 +73,7 @@ pub(crate) fn refusal(grammar: &str, text: &str) -> Option<Refused> {
         "size" => of::<Size>(text),
         "token_price" => of::<TokenPrice>(text),
         "secret" => of::<SecretRef>(text),
+        "store_url" => of::<StoreUrl>(text),
         "header" => of::<HeaderText>(text),
         _ => None,
     }

@@ -40,6 +40,22 @@ fn everything_is_found_and_no_secret_is_kept() {
 }
 
 #[test]
+fn a_shared_store_is_named_by_its_address_and_a_reference_to_its_password() {
+    let variables = |url: &'static str| {
+        from_environment(&move |name| match name {
+            "TALLYGATE_STORE_URL" => Some(url.to_owned()),
+            "ANTHROPIC_API_KEY" | "TALLYGATE_STORE_PASSWORD" => Some("hunter2".to_owned()),
+            _ => None,
+        })
+    };
+    let store = variables("postgres://t@db.example.com/t").unwrap().document.store;
+    assert_eq!(store.url.as_ref().unwrap().user(), "t");
+    assert_eq!(store.password, Some("env:TALLYGATE_STORE_PASSWORD".parse().unwrap()));
+    let refused = variables("postgres://t:hunter2@db.example.com/t").unwrap_err().to_string();
+    assert!(refused.contains("TALLYGATE_STORE_URL") && !refused.contains("hunter2"), "{refused}");
+}
+
+#[test]
 fn a_bedrock_key_goes_before_credentials() {
     let found = from_environment(&lookup(&[
         ("AWS_BEARER_TOKEN_BEDROCK", "k"),

@@ -1,7 +1,7 @@
 //! What a good file means.
 
 use proptest::prelude::*;
-use tg_config::document::{Document, OnDisconnect, ProviderKind};
+use tg_config::document::{Document, OnDisconnect, ProviderKind, StoreTlsMode};
 use tg_config::load::{from_text, value_from_file};
 use tg_config::presets::{PRESETS, preset};
 
@@ -20,7 +20,7 @@ fn defaults_are_those_of_the_reference() {
         ("/listen/body_bytes_max", "32 MiB"),
         ("/listen/head_timeout", "30s"),
         ("/admin/address", "127.0.0.1:8081"),
-        ("/store/path", "tallygate.db"),
+        ("/store/start_wait", "30s"),
         ("/pricing/unknown_price", "allow_and_flag"),
         ("/identity/unknown_project", "refuse"),
         ("/streams/keepalive", "15s"),
@@ -34,7 +34,25 @@ fn defaults_are_those_of_the_reference() {
     ] {
         assert_eq!(written.pointer(pointer).and_then(|v| v.as_str()), Some(expected), "{pointer}");
     }
+    assert_eq!(document.store.path().to_str(), Some("tallygate.db"));
+    assert_eq!(document.store.retention, tg_config::document::Retention::default());
     assert_eq!(document.store.journal_directory().to_str(), Some("tallygate.db.journal"));
+}
+
+#[test]
+fn a_shared_store_is_reached_privately_unless_it_is_on_this_machine() {
+    for (store, mode) in [
+        ("{url: 'postgres://t@db.example.com/t', password: env:P}", StoreTlsMode::VerifyFull),
+        ("{url: 'postgres://t@127.0.0.1/t'}", StoreTlsMode::Off),
+        ("{url: 'postgres://t@127.0.0.1,db.example.com/t'}", StoreTlsMode::VerifyFull),
+        ("{url: 'postgres://t@localhost/t', tls: {mode: verify-full, ca: ca.pem}}", StoreTlsMode::VerifyFull),
+        ("{url: 'postgres://t@10.0.0.1/t', tls: {mode: require}}", StoreTlsMode::Require),
+        ("{url: 'postgres://t@10.0.0.1/t', tls: {mode: off}}", StoreTlsMode::Off),
+    ] {
+        let document = load(&format!("{KEY}\nstore: {store}\n"));
+        assert_eq!(document.store.tls_mode(), mode, "{store}");
+        assert_eq!(document.store.journal_directory().to_str(), Some("tallygate.journal"));
+    }
 }
 
 #[test]

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 use tg_config::grammar::{
-    Address, Allowance, BaseUrl, Dimension, HeaderText, Keepalive, Name, Pattern, Period, Refused, SecretRef, Size,
-    TokenPrice,
+    Address, Age, Allowance, BaseUrl, Dimension, HeaderText, Keepalive, Name, Pattern, Period, Refused, SecretRef,
+    Size, TokenPrice,
 };
 
 fn check<T: FromStr<Err = Refused> + Display + Debug>(good: &[(&str, &str)], bad: &[&str]) {
@@ -24,6 +24,10 @@ fn durations() {
     check::<Period>(
         &[("30s", "30s"), ("60s", "1m"), ("1500ms", "1500ms"), ("24h", "1d"), ("365d", "365d")],
         &["", "30", "s", "0s", "-1s", "1.5s", "30 s", "366d", "99999999999999999999s", "1w", "30S", "１s"],
+    );
+    check::<Age>(
+        &[("1d", "1d"), ("400d", "400d"), ("730d", "2y"), ("7y", "7y"), ("100y", "100y")],
+        &["", "0d", "7", "12h", "101y", "36501d", "-1d", "1.5y", "99999999999999999999d"],
     );
     check::<Keepalive>(&[("off", "off"), ("15s", "15s")], &["on", "", "0s", "never"]);
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use tg_config::load::from_text;
-use tg_config::secrets::{resolve_secrets, resolve_secrets_key};
+use tg_config::secrets::{resolve_secrets, resolve_store_secrets};
 
 #[test]
 fn all_are_read_or_all_problems_told() {
@@ -60,13 +60,20 @@ fn who_works_on_the_store_alone_needs_no_other_secret() {
     let text = |reference: &str| {
         format!(
             "identity: {{secrets_key: '{reference}'}}\n\
+             store: {{url: 'postgres://t@h/t', password: env:PASSWORD}}\n\
              providers: [{{name: a, kind: anthropic, api_key: env:ABSENT}}]\n"
         )
     };
-    let environment = |name: &str| (name == "SECRETS_KEY").then(|| "k3y".to_owned());
-    let resolve = |text: &str| resolve_secrets_key(&from_text("test", text).unwrap(), &environment);
-    assert_eq!(resolve(&text("env:SECRETS_KEY")).unwrap().unwrap().expose(), "k3y");
-    assert_eq!(resolve("providers: [{name: a, kind: anthropic, api_key: env:ABSENT}]").unwrap(), None);
+    let environment = |name: &str| match name {
+        "SECRETS_KEY" => Some("k3y".to_owned()),
+        "PASSWORD" => Some("pa55".to_owned()),
+        _ => None,
+    };
+    let resolve = |text: &str| resolve_store_secrets(&from_text("test", text).unwrap(), &environment);
+    let both = resolve(&text("env:SECRETS_KEY")).unwrap();
+    assert_eq!((both.secrets_key.unwrap().expose(), both.password.unwrap().expose()), ("k3y", "pa55"));
+    let none = resolve("providers: [{name: a, kind: anthropic, api_key: env:ABSENT}]").unwrap();
+    assert!(none.secrets_key.is_none() && none.password.is_none());
     let problems = resolve(&text("env:OTHER")).unwrap_err();
     assert_eq!(problems.all[0].path.to_string(), "identity.secrets_key");
     let all = resolve_secrets(&from_text("test", &text("env:OTHER")).unwrap(), &environment).unwrap_err();

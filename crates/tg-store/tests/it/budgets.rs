@@ -57,7 +57,7 @@ fn what_was_spent_is_summed_by_what_is_asked_for_and_nothing_else() {
 #[test]
 fn a_notice_is_new_once_and_owed_until_it_is_delivered() {
     on_every_store(|bed| {
-        let (one, other) = (bed.open().notices().unwrap(), bed.open().notices().unwrap());
+        let (mut one, mut other) = (bed.open().notices().unwrap(), bed.open().notices().unwrap());
         let notice = |kind: &str| Owed { purse: "p@1".to_owned(), kind: kind.to_owned(), notice: "{}".to_owned() };
         assert!(one.add(&notice("80%"), at(0)).unwrap());
         assert!(!other.add(&notice("80%"), at(1)).unwrap(), "another process told it");

@@ -10,6 +10,8 @@ mod journal;
 mod journal_trouble;
 mod ledger;
 mod reports;
+mod retention;
+mod rollups;
 mod store;
 
 use tempfile::TempDir;
@@ -25,6 +27,9 @@ impl Bed {
     fn open(&self) -> Store {
         (self.open)(&self.folder)
     }
+
+    /// What the engine does by itself when it finds the time: nothing here.
+    fn tidy(&self) {}
 }
 
 /// Every backend. The tests of directory and ledger run on each.

@@ -96,6 +96,7 @@ fn a_damaged_store_is_reported_as_such() {
     let from = 4096 * 3;
     bytes[from..].fill(0xAB);
     fs::write(&path, bytes).unwrap();
-    let damaged = Store::open(&path).unwrap().ledger().unwrap().report(&Default::default()).unwrap_err();
+    let report = |path| Store::open(path)?.ledger()?.report(&Default::default());
+    let damaged = report(&path).unwrap_err();
     assert!(matches!(damaged, StoreError::Corrupt { .. }), "{damaged}");
 }

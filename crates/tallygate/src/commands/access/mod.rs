@@ -2,23 +2,26 @@
 
 mod remote;
 
+use crate::place;
 use crate::source::{Source, read_secrets_key};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use remote::Remote;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tg_admin::api::{
-    BudgetPage, IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest, Rotation, Team, TeamPage,
+    BudgetPage, IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest, Rotation, StoreSize, Team,
+    TeamPage,
 };
 use tg_admin::{Control, TeamAction};
-use tg_config::document::Document;
-use tg_config::secrets::resolve_secrets_key;
+use tg_config::document::{Document, Provider, ProviderKind};
+use tg_config::environment::store_from_environment;
 use tg_kernel::clock::{Clock as _, SystemClock};
 use tg_kernel::secret::Secret;
-use tg_store::{SecretsKey, Store};
+use tg_store::ledger::Ledger;
 
 /// The variable that holds the token of a running gateway's admin interface.
 const TOKEN_VARIABLE: &str = "TALLYGATE_ADMIN_TOKEN";
@@ -30,13 +33,14 @@ const TOKEN_BYTES_MAX: u64 = 64 * 1024;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where to work")]
 pub(super) struct AccessArgs {
-    /// Work on the store that this configuration file names [default: tallygate.yaml if it exists, else
-    /// tallygate.db]
+    /// Work on the store that this configuration file names [default: tallygate.yaml if it exists, else the
+    /// database of TALLYGATE_STORE_URL, else tallygate.db]
     #[arg(long, short, value_name = "FILE", env = "TALLYGATE_CONFIG", global = true)]
     config: Option<PathBuf>,
-    /// Work on this store
-    #[arg(long, value_name = "FILE", global = true)]
-    store: Option<PathBuf>,
+    /// Work on this store: a file, or a database as in postgres://tallygate@db.example.com/tallygate. Its password is
+    /// read from the variable TALLYGATE_STORE_PASSWORD, if it is set
+    #[arg(long, value_name = "FILE|URL", global = true)]
+    store: Option<String>,
     /// Work on a running gateway, by its admin interface, as in http://127.0.0.1:8081. Its token is read from the
     /// variable TALLYGATE_ADMIN_TOKEN
     #[arg(long, value_name = "URL", global = true)]
@@ -70,14 +74,7 @@ impl AccessArgs {
             (Some(_), Some(_)) => bail!("--admin and --store name two places to work on; keep one"),
             (Some(admin), None) => Ok(Access::Gateway(Box::new(Remote::new(admin, self.token()?)?))),
             (None, _) if self.token_file.is_some() => bail!("--token-file is for a running gateway; add --admin URL"),
-            // A store that is named beside a configuration is that configuration's, elsewhere.
-            (None, Some(path)) if self.config.is_none() => open_store(path, None, missing),
-            (None, named) => {
-                let document = self.configured()?;
-                let secret = resolve_secrets_key(&document, &|name| std::env::var(name).ok())?;
-                let secrets_key = secret.as_ref().map(read_secrets_key).transpose()?;
-                open_store(named.as_ref().unwrap_or(&document.store.path), secrets_key, missing)
-            }
+            (None, _) => open_store(&self.named()?, missing),
         }
     }
 
@@ -86,15 +83,51 @@ impl AccessArgs {
         if let Access::Gateway(remote) = self.open(MissingStore::Refuse)? {
             return remote.get(&["budgets"], "");
         }
-        let document = self.configured()?;
-        let store = Store::open(self.store.as_ref().unwrap_or(&document.store.path))?;
+        let mut document = self.configured()?;
+        if let Some(named) = &self.store {
+            place::name_another(&mut document.store, named)?;
+        }
+        let (store, _) = place::open_at_a_terminal(&document)?;
         Ok(crate::budgets::spent(&document, &store.ledger()?, SystemClock::new().now())?)
+    }
+
+    /// Opens the ledger of the store itself: for what reads more of it than travels.
+    pub(super) fn ledger(&self, missing: MissingStore) -> Result<Ledger> {
+        if self.admin.is_some() {
+            bail!("--admin: this command reads the ledger itself; name its store by --config or --store");
+        }
+        let document = self.named()?;
+        refuse_missing(&document, missing)?;
+        let (store, _) = place::open_at_a_terminal(&document)?;
+        Ok(store.ledger()?)
+    }
+
+    /// The providers of kind `bedrock` in the configuration; none where a store is named without one.
+    pub(super) fn bedrock_providers(&self) -> Result<BTreeSet<String>> {
+        if self.store.is_some() && self.config.is_none() {
+            return Ok(BTreeSet::new());
+        }
+        let of_bedrock = |provider: &Provider| provider.kind == ProviderKind::Bedrock;
+        let document = self.configured()?;
+        Ok(document.providers.iter().filter(|p| of_bedrock(p)).map(|p| p.name.to_string()).collect())
+    }
+
+    /// The configuration, with the store that is named in the place of its own. Without a configuration that is named, too,
+    /// a store stands for itself.
+    fn named(&self) -> Result<Document> {
+        let Some(named) = &self.store else { return self.configured() };
+        let mut document = if self.config.is_none() { Document::default() } else { self.configured()? };
+        place::name_another(&mut document.store, named)?;
+        Ok(document)
     }
 
     fn configured(&self) -> Result<Document> {
         match Source::choose(self.config.clone()) {
             Source::File(path) => Ok(tg_config::load::from_file(&path)?),
-            Source::Environment => Ok(Document::default()),
+            Source::Environment => {
+                let store = store_from_environment(&environment)?.unwrap_or_default();
+                Ok(Document { store, ..Document::default() })
+            }
         }
     }
 
@@ -115,14 +148,25 @@ impl AccessArgs {
     }
 }
 
-fn open_store(path: &Path, secrets_key: Option<SecretsKey>, missing: MissingStore) -> Result<Access> {
-    if missing == MissingStore::Refuse && !path.exists() {
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn refuse_missing(document: &Document, missing: MissingStore) -> Result<()> {
+    let declared = &document.store;
+    if missing == MissingStore::Refuse && declared.url.is_none() && !declared.path().exists() {
         bail!(
             "there is no store at {}; start the gateway once, or name the place by --store, --config or --admin",
-            path.display()
+            declared.path().display()
         );
     }
-    let store = Store::open(path)?;
+    Ok(())
+}
+
+fn open_store(document: &Document, missing: MissingStore) -> Result<Access> {
+    refuse_missing(document, missing)?;
+    let (store, secrets_key) = place::open_at_a_terminal(document)?;
+    let secrets_key = secrets_key.as_ref().map(read_secrets_key).transpose()?;
     let (directory, ledger) = (Arc::new(store.directory_with(secrets_key)?), Arc::new(store.ledger()?));
     Ok(Access::Store(Control::new(directory, ledger, Arc::new(SystemClock::new()))))
 }
@@ -198,6 +242,13 @@ impl Access {
         match self {
             Self::Store(control) => Ok(control.revoke_key(id)?),
             Self::Gateway(remote) => remote.post(&["keys", id, "revoke"], &()),
+        }
+    }
+
+    pub(super) fn store(&self) -> Result<StoreSize> {
+        match self {
+            Self::Store(control) => Ok(control.store()?),
+            Self::Gateway(remote) => remote.get(&["store"], ""),
         }
     }
 

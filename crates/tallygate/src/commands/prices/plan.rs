@@ -72,7 +72,7 @@ impl ListArgs {
         };
         let (before, after) = (over(present.rows.clone())?, over(merged.rows.clone())?);
         let changes = tg_catalog::changes(&before, &after, &merged.touched);
-        let effect = if merged.touched.is_empty() || !bench.store.exists() {
+        let effect = if merged.touched.is_empty() || !bench.has_ledger() {
             None
         } else {
             let would = over(effect::as_if(&merged, bench.now))?;
@@ -136,7 +136,10 @@ impl Plan {
         say("\nUSD for a million units at list price")?;
         match &self.effect {
             Some(effect) => say(format_args!("\n{effect}")),
-            None => say(format_args!("\nthere is no ledger at {}: its cost cannot be compared", bench.store.display())),
+            None => say(format_args!(
+                "\nthere is no ledger at {}: its cost cannot be compared",
+                bench.document.store.path().display()
+            )),
         }
     }
 

@@ -43,14 +43,14 @@ pub(super) fn write(report: &Report) -> String {
     lines.join("\n")
 }
 
-fn line(cells: impl Iterator<Item = String>) -> String {
+pub(super) fn line(cells: impl Iterator<Item = String>) -> String {
     let cells: Vec<String> = cells.collect();
     cells.join(",") + "\r"
 }
 
 /// A text as a cell. Spreadsheets take what begins with these characters for a formula, and callers name models and
 /// tags, so such a text is marked as text first.
-fn text(value: Option<&str>) -> String {
+pub(super) fn text(value: Option<&str>) -> String {
     let value = value.unwrap_or_default();
     let marked =
         if value.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{value}") } else { value.to_owned() };

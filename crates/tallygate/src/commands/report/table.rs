@@ -134,6 +134,16 @@ fn notes(text: &mut String, report: &Report) {
     if report.by.contains(&Dimension::Tag) {
         text.push_str("\na call with several tags is in several rows; the totals count it once");
     }
+    if let Some(until) = report.coarse_until {
+        let _ = write!(
+            text,
+            "\nrows before {until} are gone: parts of hours count as whole hours there, and in hours with \
+            very many combinations only team and ending are known"
+        );
+    }
+    if let Some(until) = report.gone_until {
+        let _ = write!(text, "\nnothing before {until} is kept");
+    }
     if report.cut {
         text.push_str("\nthere are more rows than a report holds: the cheapest are left out, the totals are whole");
     }

@@ -66,6 +66,7 @@ fn report(by: &[Dimension], groups: &[Option<&str>]) -> api::Report {
         cut: false,
         totals,
         endings: vec![(Ending::Ok, 1), (Ending::ClientGone, 1)],
+        ..ledger::Report::default()
     };
     api::Report::of(&ReportQuery { by: by.to_vec(), ..ReportQuery::default() }, &found)
 }

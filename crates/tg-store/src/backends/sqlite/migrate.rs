@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0003_access_keys.sql"),
     include_str!("migrations/0004_profile.sql"),
     include_str!("migrations/0005_prices.sql"),
+    include_str!("migrations/0006_rollups.sql"),
     include_str!("migrations/0007_budget_notices.sql"),
 ];
 

@@ -1,18 +1,23 @@
 //! The embedded store: one SQLite file for the directory and the ledger.
 
+pub(in crate::backends) mod conditions;
 mod corrections;
 mod directory;
 mod ledger;
 mod migrate;
 mod notices;
-mod report;
+pub(in crate::backends) mod report;
+mod rollup;
 mod row;
 mod sheets;
 mod spent;
+pub(in crate::backends) mod tally;
+mod upkeep;
 
 pub(crate) use directory::DirectoryTables;
 pub(crate) use ledger::{CallReader, CallWriter};
 pub(crate) use notices::NoticeTable;
+pub(crate) use upkeep::UpkeepWriter;
 
 use crate::error::StoreError;
 use rusqlite::{Connection, ErrorCode, OpenFlags};

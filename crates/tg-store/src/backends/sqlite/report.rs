@@ -1,242 +1,304 @@
-//! Reports over calls, computed by the engine.
+//! Reports: from which sums and rows they come, and the engine's own way to compute them.
 
-use crate::ledger::{Dimension, Figures, Filter, ROWS_MAX, Report, ReportQuery, ReportRow};
-use rusqlite::{Connection, Row, ToSql, params_from_iter};
-use std::borrow::Cow;
+use super::conditions::{Conditions, expression, span};
+use super::corrections;
+use super::rollup::State;
+use super::tally::{TOTAL_COUNT, Tally, Total, figures, label};
+use crate::ledger::{Dimension, Filter, ROWS_MAX, Report, ReportQuery, ReportRow};
+use crate::rollup::{BOOKED, Grain, HOUR_MICROS, Known, Level, Plan, SUM_COLUMNS, Wanted};
+use rusqlite::{Connection, Row, params_from_iter};
+use std::collections::BTreeSet;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::record::Ending;
-use tg_kernel::units::Money;
-use tg_kernel::usage::Usage;
 
-const HOUR_MICROS: i64 = 3_600_000_000;
-const DAY_MICROS: i64 = 24 * HOUR_MICROS;
-
-/// How many columns `SUMS` has.
-const SUM_COUNT: usize = 22;
-
-/// The sums of [`Figures`], in the order in which `figures` reads them. Money is summed as whole dollars and rest: the
-/// engine's sum fails beyond 64 bits, and a failing report is worse than a saturated one. What earlier tries may have
-/// cost is part of a call's cost, and always an estimate.
-const SUMS: &str = "count(*), \
-    coalesce(sum(input_tokens), 0), coalesce(sum(cache_read_tokens), 0), coalesce(sum(cache_write_5m_tokens), 0), \
-    coalesce(sum(cache_write_1h_tokens), 0), coalesce(sum(output_tokens), 0), coalesce(sum(reasoning_tokens), 0), \
-    coalesce(sum(audio_input_tokens), 0), coalesce(sum(audio_output_tokens), 0), coalesce(sum(images), 0), \
-    coalesce(sum(cost_nanos / 1000000000 + earlier_nanos / 1000000000), 0), \
-    coalesce(sum(cost_nanos % 1000000000 + earlier_nanos % 1000000000), 0), \
-    count(*) FILTER (WHERE usage_source = 'estimated' OR earlier_pricing IS NOT NULL), \
-    coalesce(sum(iif(usage_source = 'estimated', cost_nanos, 0) / 1000000000 + earlier_nanos / 1000000000), 0), \
-    coalesce(sum(iif(usage_source = 'estimated', cost_nanos, 0) % 1000000000 + earlier_nanos % 1000000000), 0), \
-    count(*) FILTER (WHERE pricing = 'unpriced' OR earlier_pricing = 'unpriced'), \
-    count(*) FILTER (WHERE pricing = 'ceiling' OR earlier_pricing = 'ceiling'), \
-    count(*) FILTER (WHERE team = '' OR project IS NULL), \
-    coalesce(sum(cost_nanos / 1000000000 + earlier_nanos / 1000000000) \
-        FILTER (WHERE team = '' OR project IS NULL), 0), \
-    coalesce(sum(cost_nanos % 1000000000 + earlier_nanos % 1000000000) \
-        FILTER (WHERE team = '' OR project IS NULL), 0), \
-    coalesce(sum(coalesce(list_nanos, cost_nanos) / 1000000000 \
-        + coalesce(earlier_list_nanos, earlier_nanos) / 1000000000), 0), \
-    coalesce(sum(coalesce(list_nanos, cost_nanos) % 1000000000 \
-        + coalesce(earlier_list_nanos, earlier_nanos) % 1000000000), 0)";
-
-/// What a dimension is in SQL. `tag.value` needs the tags joined in.
-pub(super) const fn expression(dimension: Dimension) -> &'static str {
-    match dimension {
-        Dimension::Team => "nullif(team, '')",
-        Dimension::Project => "project",
-        Dimension::Environment => "environment",
-        Dimension::Model => "coalesce(model, asked_model)",
-        Dimension::Profile => "profile",
-        Dimension::Key => "nullif(key_id, '')",
-        Dimension::Provider => "provider",
-        Dimension::AwsSession => "session",
-        Dimension::Dialect => "dialect",
-        Dimension::Ending => "ending",
-        Dimension::Tag => "tag.value",
-        Dimension::Day => "started_at / 86400000000",
-        Dimension::Hour => "started_at / 3600000000",
-    }
+/// What is summed of `part`, in the order of [`Total`].
+fn sums() -> String {
+    let sums: Vec<String> = SUM_COLUMNS.iter().map(|column| format!("sum({column})")).collect();
+    let apart = |column| format!("coalesce(sum({column}) FILTER (WHERE NOT is_attributed), 0)");
+    format!(
+        "{}, {}",
+        sums.join(", "),
+        ["calls", "cost_dollars", "cost_rest", "delta_dollars", "delta_rest"].map(apart).join(", ")
+    )
 }
 
-/// The part of a statement after `WHERE`, with its values.
-pub(super) struct Conditions {
-    parts: Vec<Cow<'static, str>>,
-    values: Vec<Box<dyn ToSql>>,
-}
+/// A row of `calls` as sums of one call, in the order of [`SUM_COLUMNS`], without its corrections. What earlier tries may have cost is part of a
+/// call's cost, and always an estimate.
+const ONE_CALL: &str = "1 AS calls, \
+    input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, \
+    output_tokens, reasoning_tokens, audio_input_tokens, audio_output_tokens, images, \
+    cost_nanos / 1000000000 + earlier_nanos / 1000000000 AS cost_dollars, \
+    cost_nanos % 1000000000 + earlier_nanos % 1000000000 AS cost_rest, \
+    coalesce(list_nanos, cost_nanos) / 1000000000 \
+        + coalesce(earlier_list_nanos, earlier_nanos) / 1000000000 AS list_dollars, \
+    coalesce(list_nanos, cost_nanos) % 1000000000 \
+        + coalesce(earlier_list_nanos, earlier_nanos) % 1000000000 AS list_rest, \
+    (usage_source = 'estimated' OR earlier_pricing IS NOT NULL) AS estimated_calls, \
+    iif(usage_source = 'estimated', cost_nanos, 0) / 1000000000 + earlier_nanos / 1000000000 AS estimated_dollars, \
+    iif(usage_source = 'estimated', cost_nanos, 0) % 1000000000 + earlier_nanos % 1000000000 AS estimated_rest, \
+    (pricing = 'unpriced' OR coalesce(earlier_pricing, '') = 'unpriced') AS unpriced_calls, \
+    (pricing = 'ceiling' OR coalesce(earlier_pricing, '') = 'ceiling') AS ceiling_calls, \
+    0 AS corrected_calls, 0 AS delta_dollars, 0 AS delta_rest, 0 AS list_delta_dollars, 0 AS list_delta_rest, \
+    0 AS estimated_delta_dollars, 0 AS estimated_delta_rest, 0 AS unpriced_delta, 0 AS ceiling_delta, \
+    (team <> '' AND project IS NOT NULL) AS is_attributed";
 
-impl Conditions {
-    pub(super) fn of(since: Option<Timestamp>, until: Option<Timestamp>, filters: &[Filter]) -> Self {
-        let mut conditions = Self { parts: Vec::new(), values: Vec::new() };
-        if let Some(since) = since {
-            conditions.push("started_at >= ?", since.micros());
-        }
-        if let Some(until) = until {
-            conditions.push("started_at < ?", until.micros());
-        }
-        for filter in filters {
-            conditions.filter(filter);
-        }
-        conditions
-    }
+/// A row of `corrections` beside its call as sums of no call, in the same order.
+const ONE_CORRECTION: &str = "0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+    number = 1, delta_nanos / 1000000000, delta_nanos % 1000000000, \
+    list_delta_nanos / 1000000000, list_delta_nanos % 1000000000, \
+    iif(usage_source = 'estimated', delta_nanos, earlier_delta_nanos) / 1000000000, \
+    iif(usage_source = 'estimated', delta_nanos, earlier_delta_nanos) % 1000000000, \
+    unpriced_delta, ceiling_delta, (team <> '' AND project IS NOT NULL)";
 
-    pub(super) fn push(&mut self, part: impl Into<Cow<'static, str>>, value: impl ToSql + 'static) {
-        self.parts.push(part.into());
-        self.values.push(Box::new(value));
-    }
-
-    fn filter(&mut self, filter: &Filter) {
-        match (filter.dimension, &filter.value) {
-            (Dimension::Tag, None) => self.parts.push("tags IS NULL".into()),
-            (Dimension::Tag, Some(tag)) => {
-                self.push("EXISTS (SELECT 1 FROM json_each(calls.tags) AS wanted WHERE wanted.value = ?)", tag.clone())
-            }
-            (Dimension::Day, value) => self.span(value.as_deref(), "T00:00:00Z", DAY_MICROS),
-            (Dimension::Hour, value) => self.span(value.as_deref(), ":00:00Z", HOUR_MICROS),
-            (other, None) => self.parts.push(format!("{} IS NULL", expression(other)).into()),
-            (other, Some(value)) => self.push(format!("{} = ?", expression(other)), value.clone()),
-        }
-    }
-
-    /// A day or an hour, as the range that an index can serve. What is not one matches no call.
-    fn span(&mut self, value: Option<&str>, rest: &str, micros: i64) {
-        match value.and_then(|v| Timestamp::parse(&format!("{v}{rest}"))) {
-            Some(start) => {
-                self.push("started_at >= ?", start.micros());
-                self.push("started_at < ?", start.micros().saturating_add(micros));
-            }
-            None => self.parts.push("0".into()),
-        }
-    }
-
-    pub(super) fn sql(&self) -> String {
-        if self.parts.is_empty() { String::new() } else { format!(" WHERE {}", self.parts.join(" AND ")) }
-    }
-
-    pub(super) fn values(&self) -> impl Iterator<Item = &dyn ToSql> {
-        self.values.iter().map(|v| &**v)
-    }
-}
-
-/// The report that the query asks for.
+/// The report that the query asks for. Run it within a transaction, so that its statements speak of the same calls.
 pub(super) fn run(connection: &Connection, query: &ReportQuery) -> rusqlite::Result<Report> {
-    let conditions = Conditions::of(query.since, query.until, &query.filters);
     let mut report = Report::default();
-    let sql = format!("SELECT {SUMS}, ending FROM calls{} GROUP BY ending", conditions.sql());
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(conditions.values()))?;
-    while let Some(row) = rows.next()? {
-        let sums = figures(row)?;
-        let ending = row.get_ref(SUM_COUNT)?.as_str()?;
-        report.endings.extend(Ending::parse(ending).map(|e| (e, sums.calls)));
-        add(&mut report.totals, &sums);
+    let Some((since, until)) = period(query) else { return Ok(report) };
+    let state = State::read(connection)?;
+    let known = Known { rolled_since: state.rolled_since, rows_since: state.rows_since, folded: folded(connection)? };
+    let is_corrected = !query.as_booked && corrections::made(connection)? > 0;
+    let source = |by| Source { is_corrected, ..Source::of(query, by, (since, until), &known) };
+    let endings = source(&[Dimension::Ending]);
+    for row in endings.groups(connection)? {
+        let ending = row.group.first().and_then(Option::as_deref).and_then(Ending::parse);
+        report.endings.extend(ending.map(|ending| (ending, row.figures.calls)));
+        report.totals.add(&row.figures);
     }
     report.endings.sort_unstable();
+    let mut is_coarse = endings.plan.is_coarse;
     if !query.by.is_empty() {
-        report.rows = groups(connection, query, &conditions)?;
+        let groups = source(&query.by);
+        is_coarse |= groups.plan.is_coarse;
+        report.rows = groups.groups(connection)?;
         report.cut = report.rows.len() > ROWS_MAX;
         report.rows.truncate(ROWS_MAX);
     }
+    report.coarse_until = is_coarse.then(|| Timestamp::from_micros(state.rows_since));
+    let is_gone = state.rollups_since > since.max(0);
+    report.gone_until = is_gone.then(|| Timestamp::from_micros(state.rollups_since));
     Ok(report)
 }
 
-/// The rows, and one more than fits if there are more.
-fn groups(connection: &Connection, query: &ReportQuery, conditions: &Conditions) -> rusqlite::Result<Vec<ReportRow>> {
-    let sql = groups_sql(&query.by, conditions);
-    let mut statement = connection.prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(conditions.values()), |row| {
-        let group = query.by.iter().enumerate().map(|(i, by)| label(row, SUM_COUNT + i, *by));
-        Ok(ReportRow { group: group.collect::<rusqlite::Result<_>>()?, figures: figures(row)? })
-    })?;
-    rows.collect()
-}
-
-fn groups_sql(by: &[Dimension], conditions: &Conditions) -> String {
-    let mut sql = format!("SELECT {SUMS}");
-    for dimension in by {
-        sql.push_str(", ");
-        sql.push_str(expression(*dimension));
+/// From when to when, in microseconds, as the query and its filters on time say together; `None` where no moment is left.
+pub(in crate::backends) fn period(query: &ReportQuery) -> Option<(i64, i64)> {
+    let mut since = query.since.map_or(i64::MIN, Timestamp::micros);
+    let mut until = query.until.map_or(i64::MAX, Timestamp::micros);
+    for filter in &query.filters {
+        if let Some(span) = span(filter) {
+            let (from, to) = span?;
+            (since, until) = (since.max(from), until.min(to));
+        }
     }
-    sql.push_str(" FROM calls");
-    if by.contains(&Dimension::Tag) {
-        sql.push_str(" LEFT JOIN json_each(calls.tags) AS tag");
+    (since < until).then_some((since, until))
+}
+
+/// What one table of a report needs, and the filters that are not on time.
+pub(in crate::backends) fn wanted<'a>(
+    query: &'a ReportQuery,
+    by: &[Dimension],
+    (since, until): (i64, i64),
+) -> (Wanted, Vec<&'a Filter>) {
+    let filters: Vec<&Filter> = query.filters.iter().filter(|filter| span(filter).is_none()).collect();
+    let dimensions = || by.iter().copied().chain(filters.iter().map(|filter| filter.dimension));
+    let is_detailed = dimensions().any(|d| matches!(d, Dimension::Tag | Dimension::AwsSession));
+    let is_known = |d| matches!(d, Dimension::Team | Dimension::Ending | Dimension::Day | Dimension::Hour);
+    let wanted = Wanted {
+        since,
+        until,
+        level: if is_detailed { Level::Detail } else { Level::Plain },
+        is_hourly: by.contains(&Dimension::Hour),
+        is_particular: !dimensions().all(is_known),
+    };
+    (wanted, filters)
+}
+
+/// The hours and days in which some calls are known by team and ending alone.
+fn folded(connection: &Connection) -> rusqlite::Result<BTreeSet<(Grain, i64)>> {
+    let mut statement = connection.prepare_cached("SELECT grain, start FROM rollup_spans WHERE is_folded = 1")?;
+    let rows = statement.query_map([], |row| Ok((Grain::from_number(row.get(0)?), row.get(1)?)))?;
+    rows.filter_map(|row| row.map(|(grain, start)| grain.map(|grain| (grain, start))).transpose()).collect()
+}
+
+/// What one table of a report sums: calls and sums of calls, each call once.
+pub(super) struct Source<'a> {
+    pub(super) by: &'a [Dimension],
+    pub(super) conditions: Conditions,
+    pub(super) plan: Plan,
+    /// Whether corrections are added.
+    pub(super) is_corrected: bool,
+}
+
+/// Which halves of its source a statement reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Half {
+    Rows,
+    Both,
+}
+
+impl<'a> Source<'a> {
+    fn of(query: &ReportQuery, by: &'a [Dimension], (since, until): (i64, i64), known: &Known) -> Self {
+        let (wanted, filters) = wanted(query, by, (since, until));
+        let mut conditions = Conditions::default();
+        filters.into_iter().for_each(|filter| conditions.filter(filter));
+        Self { by, conditions, plan: Plan::of(wanted, known), is_corrected: false }
     }
-    sql.push_str(&conditions.sql());
-    let positions: Vec<String> = (0..by.len()).map(|i| (SUM_COUNT + 1 + i).to_string()).collect();
-    let positions = positions.join(", ");
-    let by_time = matches!(by.first(), Some(Dimension::Day | Dimension::Hour));
-    let dearest = if by_time {
-        ""
-    } else {
-        "sum(cost_nanos / 1000000000 + earlier_nanos / 1000000000) DESC, \
-         sum(cost_nanos % 1000000000 + earlier_nanos % 1000000000) DESC, "
-    };
-    sql.push_str(&format!(" GROUP BY {positions} ORDER BY {dearest}{positions} LIMIT {}", ROWS_MAX + 1));
-    sql
+
+    /// The groups in their order, and one more than fits if there are more.
+    fn groups(&self, connection: &Connection) -> rusqlite::Result<Vec<ReportRow>> {
+        match self.tally(connection)? {
+            Some(tally) => Ok(tally.finish(self.by, ROWS_MAX + 1)),
+            None => self.by_engine(connection),
+        }
+    }
+
+    /// Sums in memory, which takes a third of the engine's time; `None` where there are too many groups for that.
+    fn tally(&self, connection: &Connection) -> rusqlite::Result<Option<Tally>> {
+        let mut tally = Tally::default();
+        if !tally.add_cells(connection, self)? {
+            return Ok(None);
+        }
+        if !self.plan.rows.is_empty() {
+            let sql = self.groups_sql(Half::Rows);
+            let mut statement = connection.prepare(&sql)?;
+            let mut rows = statement.query(params_from_iter(self.conditions.values()))?;
+            while let Some(row) = rows.next()? {
+                if !tally.add(self.labels(row)?, &total(row)?) {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(tally))
+    }
+
+    /// Lets the engine sum and sort everything, on the disk if need be.
+    pub(super) fn by_engine(&self, connection: &Connection) -> rusqlite::Result<Vec<ReportRow>> {
+        if self.plan.cells.is_empty() && self.plan.rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut sql = self.groups_sql(Half::Both);
+        if !matches!(self.by.first(), Some(Dimension::Day | Dimension::Hour)) {
+            sql.push_str(
+                " ORDER BY sum(cost_dollars + delta_dollars) + sum(cost_rest + delta_rest) / 1000000000 DESC, \
+                 sum(cost_rest + delta_rest) % 1000000000 DESC, ",
+            );
+        } else {
+            sql.push_str(" ORDER BY ");
+        }
+        sql.push_str(&format!("{} LIMIT {}", self.positions(), ROWS_MAX + 1));
+        let mut statement = connection.prepare(&sql)?;
+        let rows = statement.query_map(params_from_iter(self.conditions.values()), |row| {
+            Ok(ReportRow { group: self.labels(row)?, figures: figures(&total(row)?) })
+        })?;
+        rows.collect()
+    }
+
+    /// The group of a row.
+    fn labels(&self, row: &Row<'_>) -> rusqlite::Result<Vec<Option<String>>> {
+        let labels = self.by.iter().enumerate().map(|(number, by)| match by {
+            Dimension::Day | Dimension::Hour => Ok(Some(label(*by, row.get(TOTAL_COUNT + number)?))),
+            _ => row.get(TOTAL_COUNT + number),
+        });
+        labels.collect()
+    }
+
+    /// The columns of the groups, as `GROUP BY` and `ORDER BY` name them.
+    fn positions(&self) -> String {
+        let positions: Vec<String> = (1..=self.by.len()).map(|number| (TOTAL_COUNT + number).to_string()).collect();
+        positions.join(", ")
+    }
+
+    fn groups_sql(&self, half: Half) -> String {
+        let mut sql = format!("{}SELECT {}", self.part(half), sums());
+        for (number, dimension) in self.by.iter().enumerate() {
+            match dimension {
+                Dimension::Tag | Dimension::Day | Dimension::Hour => {
+                    sql.push_str(&format!(", {}", expression(*dimension)));
+                }
+                _ => sql.push_str(&format!(", by_{number}")),
+            }
+        }
+        sql.push_str(" FROM part");
+        if self.by.contains(&Dimension::Tag) {
+            sql.push_str(" LEFT JOIN json_each(part.tags) AS tag");
+        }
+        sql.push_str(&format!(" GROUP BY {}", self.positions()));
+        sql
+    }
+
+    /// The statement's beginning, which says what `part` is.
+    fn part(&self, half: Half) -> String {
+        let plan = &self.plan;
+        let (mut tables, mut parts) = (Vec::new(), Vec::new());
+        if half == Half::Both && !plan.cells.is_empty() {
+            let cells = plan.cells.iter().map(|(grain, from, to)| {
+                format!("({}, {from}, {to}, {})", grain.number(), grain.micros() / HOUR_MICROS)
+            });
+            tables.push(values("cell_spans (grain, since, until, hours)", cells));
+            parts.push(format!(
+                "SELECT {}, {}, is_attributed FROM cell_spans CROSS JOIN rollups ON \
+                 rollups.grain = cell_spans.grain AND rollups.start >= cell_spans.since \
+                 AND rollups.start < cell_spans.until \
+                 CROSS JOIN rollup_series ON rollup_series.id = rollups.series{}",
+                self.columns("start * hours"),
+                self.sum_columns(),
+                self.conditions.sql(),
+            ));
+        }
+        if !plan.rows.is_empty() {
+            let rows = plan.rows.iter().map(|(from, to)| format!("({from}, {to})"));
+            tables.push(values("row_spans (since, until)", rows));
+            let (columns, conditions) = (self.columns("started_at / 3600000000"), self.conditions.sql());
+            let calls = "row_spans CROSS JOIN calls ON started_at >= row_spans.since AND started_at < row_spans.until";
+            parts.push(format!("SELECT {columns}, {ONE_CALL} FROM {calls}{conditions}"));
+            if self.is_corrected {
+                let beside = "CROSS JOIN corrections ON corrections.call_id = calls.id";
+                parts.push(format!("SELECT {columns}, {ONE_CORRECTION} FROM {calls} {beside}{conditions}"));
+            }
+        }
+        format!("WITH {}, part AS ({}) ", tables.join(", "), parts.join(" UNION ALL "))
+    }
+
+    /// The columns of the sums; those of corrections read zero where none are added.
+    fn sum_columns(&self) -> String {
+        let (booked, corrections) = SUM_COLUMNS.split_at(BOOKED);
+        let correction = |name: &&str| if self.is_corrected { (*name).to_owned() } else { format!("0 AS {name}") };
+        let booked = booked.iter().map(|name| (*name).to_owned());
+        booked.chain(corrections.iter().map(correction)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What the groups need of a call or a series; `hour` says when that was.
+    fn columns(&self, hour: &str) -> String {
+        let mut columns = vec![format!("{hour} AS hour")];
+        for (number, dimension) in self.by.iter().enumerate() {
+            match dimension {
+                Dimension::Tag => columns.push("tags".to_owned()),
+                Dimension::Day | Dimension::Hour => {}
+                other => columns.push(format!("{} AS by_{number}", expression(*other))),
+            }
+        }
+        columns.join(", ")
+    }
 }
 
-pub(super) fn label(row: &Row<'_>, column: usize, dimension: Dimension) -> rusqlite::Result<Option<String>> {
-    let (micros, length) = match dimension {
-        Dimension::Day => (DAY_MICROS, "2026-11-24".len()),
-        Dimension::Hour => (HOUR_MICROS, "2026-11-24T03".len()),
-        _ => return row.get(column),
-    };
-    let start = Timestamp::from_micros(row.get::<_, i64>(column)?.saturating_mul(micros));
-    let mut text = start.to_string();
-    text.truncate(length);
-    Ok(Some(text))
+/// A table of whole numbers within a statement.
+fn values(head: &str, rows: impl Iterator<Item = String>) -> String {
+    format!("{head} AS (VALUES {})", rows.collect::<Vec<_>>().join(", "))
 }
 
-fn figures(row: &Row<'_>) -> rusqlite::Result<Figures> {
-    let count = |column: usize| -> rusqlite::Result<u64> { Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0)) };
-    let money = |column: usize| -> rusqlite::Result<Money> { Ok(join(row.get(column)?, row.get(column + 1)?)) };
-    Ok(Figures {
-        calls: count(0)?,
-        usage: Usage {
-            input_tokens: count(1)?,
-            cache_read_tokens: count(2)?,
-            cache_write_5m_tokens: count(3)?,
-            cache_write_1h_tokens: count(4)?,
-            output_tokens: count(5)?,
-            reasoning_tokens: count(6)?,
-            audio_input_tokens: count(7)?,
-            audio_output_tokens: count(8)?,
-            images: count(9)?,
-        },
-        cost: money(10)?,
-        list_cost: money(20)?,
-        estimated_calls: count(12)?,
-        estimated_cost: money(13)?,
-        unpriced_calls: count(15)?,
-        ceiling_calls: count(16)?,
-        unattributed_calls: count(17)?,
-        unattributed_cost: money(18)?,
-        ..Figures::default()
-    })
+fn total(row: &Row<'_>) -> rusqlite::Result<Total> {
+    let mut total = [0; TOTAL_COUNT];
+    for (column, sum) in total.iter_mut().enumerate() {
+        *sum = row.get(column)?;
+    }
+    Ok(total)
 }
 
-/// Money from whole dollars and the rest in nano-dollars.
-pub(super) fn join(dollars: i64, rest: i64) -> Money {
-    let nanos = i128::from(dollars) * 1_000_000_000 + i128::from(rest);
-    Money::from_nanos(i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX }))
-}
-
-fn add(total: &mut Figures, part: &Figures) {
-    total.calls += part.calls;
-    let (sum, usage) = (&mut total.usage, &part.usage);
-    sum.input_tokens += usage.input_tokens;
-    sum.cache_read_tokens += usage.cache_read_tokens;
-    sum.cache_write_5m_tokens += usage.cache_write_5m_tokens;
-    sum.cache_write_1h_tokens += usage.cache_write_1h_tokens;
-    sum.output_tokens += usage.output_tokens;
-    sum.reasoning_tokens += usage.reasoning_tokens;
-    sum.audio_input_tokens += usage.audio_input_tokens;
-    sum.audio_output_tokens += usage.audio_output_tokens;
-    sum.images += usage.images;
-    total.cost = total.cost.plus(part.cost);
-    total.list_cost = total.list_cost.plus(part.list_cost);
-    total.estimated_calls += part.estimated_calls;
-    total.estimated_cost = total.estimated_cost.plus(part.estimated_cost);
-    total.unpriced_calls += part.unpriced_calls;
-    total.ceiling_calls += part.ceiling_calls;
-    total.unattributed_calls += part.unattributed_calls;
-    total.unattributed_cost = total.unattributed_cost.plus(part.unattributed_cost);
+/// The groups as they are summed in memory, and as the engine sums them.
+#[cfg(test)]
+pub(super) fn both_ways(
+    connection: &Connection,
+    query: &ReportQuery,
+) -> rusqlite::Result<(Vec<ReportRow>, Vec<ReportRow>)> {
+    let source = Source::of(query, &query.by, (i64::MIN, i64::MAX), &Known::default());
+    Ok((source.groups(connection)?, source.by_engine(connection)?))
 }

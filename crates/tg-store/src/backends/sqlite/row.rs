@@ -2,7 +2,7 @@
 
 use crate::ledger::COUNT_MAX;
 use rusqlite::types::Type;
-use rusqlite::{Row, Statement, ToSql};
+use rusqlite::{Connection, Row, Statement, ToSql};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -308,4 +308,16 @@ fn read_usage(from: &mut Reader<'_, '_>) -> rusqlite::Result<Usage> {
         audio_output_tokens: from.count()?,
         images: from.count()?,
     })
+}
+
+/// The calls for which the condition holds, and the ids of their unit prices.
+pub(super) fn with_rates(
+    connection: &Connection,
+    condition: &str,
+    values: impl rusqlite::Params,
+) -> rusqlite::Result<Vec<(Record, Option<i64>)>> {
+    let sql = format!("SELECT {}, rates_id FROM calls WHERE {condition}", columns());
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(values, |row| Ok((read(row)?, row.get(COLUMNS.len())?)))?;
+    rows.collect()
 }

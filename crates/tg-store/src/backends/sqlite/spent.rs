@@ -50,7 +50,7 @@ fn read(row: &Row<'_>, by: &[SpentBy]) -> rusqlite::Result<SpentRow> {
         attribution: Attribution::default(),
         model: Arc::from(""),
         hour: None,
-        cost: super::report::join(row.get(0)?, row.get(1)?),
+        cost: super::tally::join(row.get(0)?, row.get(1)?),
     };
     for (column, by) in (2..).zip(by) {
         let booked = &mut spent.attribution;

@@ -1,8 +1,8 @@
 //! What the engine and the system report, in our words.
 
-use super::{CallReader, CallWriter, Database, Place, migrate};
+use super::{CallReader, CallWriter, Database, Place, ledger, migrate, report};
 use crate::error::StoreError;
-use crate::ledger::{CallFilter, ReportQuery};
+use crate::ledger::{CallFilter, Dimension, Filter, ReportQuery};
 use rusqlite::{Connection, ffi};
 use std::io::ErrorKind;
 use tempfile::TempDir;
@@ -78,4 +78,64 @@ fn failures_of_the_system_are_told_apart() {
     assert!(matches!(kind(ErrorKind::ReadOnlyFilesystem), StoreError::ReadOnly { .. }));
     let refused = kind(ErrorKind::PermissionDenied).to_string();
     assert_eq!(refused, "the store: creating the file: permission denied");
+}
+
+/// How the engine goes about it.
+fn plan(connection: &Connection, filter: &CallFilter) -> String {
+    let (sql, conditions) = ledger::listing(connection, filter, 100).unwrap();
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let steps = statement.query_map(rusqlite::params_from_iter(conditions.values()), |row| row.get::<_, String>(3));
+    steps.unwrap().collect::<Result<Vec<_>, _>>().unwrap().join("; ")
+}
+
+/// Complaint H 24: pages of big logs that take a minute.
+#[test]
+fn a_page_of_calls_is_not_slow_in_a_big_ledger() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store.db");
+    let database = Database::open(&path).unwrap();
+    let connection = database.reader().unwrap();
+    let all = CallFilter::default();
+    let (since, until) =
+        (Some(tg_kernel::clock::Timestamp::from_seconds(1)), Some(tg_kernel::clock::Timestamp::from_seconds(9)));
+    let of_team = vec![Filter { dimension: Dimension::Team, value: Some("search".to_owned()) }];
+    let of_nobody = vec![Filter { dimension: Dimension::Team, value: None }];
+    for (filter, index) in [
+        (all.clone(), "calls_by_time"),
+        (CallFilter { before: Some(tg_kernel::ids::CallId::fresh()), ..all.clone() }, "calls_by_time"),
+        (CallFilter { since, until, ..all.clone() }, "calls_by_time"),
+        (CallFilter { filters: of_team.clone(), ..all.clone() }, "calls_by_team"),
+        (CallFilter { filters: of_nobody, ..all.clone() }, "calls_by_team"),
+        (CallFilter { since, until, filters: of_team, ..all }, "calls_by_team"),
+    ] {
+        let plan = plan(&connection, &filter);
+        assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{filter:?}: {plan}");
+    }
+}
+
+#[test]
+fn groups_summed_in_memory_are_those_that_the_engine_sums() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store.db");
+    migrate::make_old(&Connection::open(&path).unwrap(), 4, OLD_CALL);
+    let database = Database::open(&path).unwrap();
+    let (mut writer, mut reader) = (CallWriter::open(&database).unwrap(), CallReader::open(&database).unwrap());
+    let old = reader.calls(&CallFilter::default(), 1).unwrap().remove(0);
+    let call = |number: i64| {
+        let mut call = priced(&old, r#"{"input":1}"#);
+        call.started_at = tg_kernel::clock::Timestamp::from_seconds(number * 7_777);
+        call.attribution.team = ["a", "b", ""][(number % 3) as usize].into();
+        call.attribution.project = (number % 2 == 0).then(|| "p".into());
+        call.attribution.tags = (0..number % 4).map(|tag| format!("t{tag}")).collect();
+        call.cost.amount = Money::from_nanos(number * 400_000_000 - 3_000_000_000);
+        call
+    };
+    writer.append(&(0..40).map(call).collect::<Vec<_>>()).unwrap();
+    let connection = database.reader().unwrap();
+    use Dimension::{Day, Ending, Hour, Project, Tag, Team};
+    for by in [&[Team][..], &[Tag], &[Project, Tag], &[Day, Team], &[Tag, Hour], &[Hour, Day, Ending]] {
+        let query = ReportQuery { by: by.to_vec(), ..ReportQuery::default() };
+        let (in_memory, by_engine) = report::both_ways(&connection, &query).unwrap();
+        assert_eq!(in_memory, by_engine, "{by:?}");
+    }
 }

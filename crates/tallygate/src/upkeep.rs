@@ -1,0 +1,124 @@
+//! The thread that looks after the ledger: sums of old rows, deletion by policy, and what metrics tell of the store.
+
+use anyhow::Result;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+use tg_config::document;
+use tg_kernel::clock::Clock;
+use tg_store::ledger::{Piece, Retention, Upkeep};
+use tg_store::store::Store;
+
+/// Between two pieces: several times what one takes, so that the metering finds the store free.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How often it looks whether there is something to do.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// What is told of the store.
+#[derive(Debug, Default)]
+pub struct Figures {
+    bytes: AtomicU64,
+    oldest: AtomicI64,
+    deleted_rows: AtomicU64,
+    deleted_rollups: AtomicU64,
+}
+
+impl Figures {
+    /// The size of the store in bytes, as it was at most a minute ago.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// When the call of the oldest row arrived, in seconds since 1970, as it was at most a minute ago; 0 where there is
+    /// none.
+    #[must_use]
+    pub fn oldest(&self) -> u64 {
+        u64::try_from(self.oldest.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    /// Rows that were deleted by policy since the start.
+    #[must_use]
+    pub fn deleted_rows(&self) -> u64 {
+        self.deleted_rows.load(Ordering::Relaxed)
+    }
+
+    /// Sums that were deleted by policy since the start.
+    #[must_use]
+    pub fn deleted_rollups(&self) -> u64 {
+        self.deleted_rollups.load(Ordering::Relaxed)
+    }
+}
+
+/// A running upkeep.
+pub(crate) struct Running {
+    thread: thread::JoinHandle<()>,
+    stop: Arc<AtomicBool>,
+    figures: Arc<Figures>,
+}
+
+impl Running {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the store cannot be opened, or the system gives no thread.
+    pub(crate) fn start(store: &Store, declared: document::Retention, clock: Arc<dyn Clock>) -> Result<Self> {
+        let mut upkeep = store.upkeep()?;
+        let retention =
+            Retention { calls: declared.calls.map(|age| age.get()), rollups: declared.rollups.map(|age| age.get()) };
+        let (stop, figures) = (Arc::new(AtomicBool::new(false)), Arc::new(Figures::default()));
+        look(&upkeep, &figures);
+        let (seen, told) = (Arc::clone(&stop), Arc::clone(&figures));
+        let thread = thread::Builder::new().name("upkeep".to_owned()).spawn(move || {
+            while !seen.load(Ordering::Acquire) {
+                thread::park_timeout(work(&mut upkeep, &retention, &*clock, &told));
+            }
+        })?;
+        Ok(Self { thread, stop, figures })
+    }
+
+    pub(crate) const fn figures(&self) -> &Arc<Figures> {
+        &self.figures
+    }
+
+    pub(crate) fn stop(self) {
+        self.stop.store(true, Ordering::Release);
+        self.thread.thread().unpark();
+        if self.thread.join().is_err() {
+            tracing::error!("the upkeep of the ledger panicked");
+        }
+    }
+}
+
+/// Does one piece; answers how long to wait before the next.
+fn work(upkeep: &mut Upkeep, retention: &Retention, clock: &dyn Clock, figures: &Figures) -> Duration {
+    let add = |counter: &AtomicU64, count: usize| counter.fetch_add(count as u64, Ordering::Relaxed);
+    match upkeep.step(retention, clock.now()) {
+        Ok(Piece::RolledUp(_)) => PAUSE,
+        Ok(Piece::DeletedRows(count)) => {
+            add(&figures.deleted_rows, count);
+            PAUSE
+        }
+        Ok(Piece::DeletedRollups(count)) => {
+            add(&figures.deleted_rollups, count);
+            PAUSE
+        }
+        Ok(Piece::Nothing) => {
+            look(upkeep, figures);
+            IDLE
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the ledger cannot be looked after; it is tried again");
+            IDLE
+        }
+    }
+}
+
+fn look(upkeep: &Upkeep, figures: &Figures) {
+    if let Ok((bytes, oldest)) = upkeep.glance() {
+        figures.bytes.store(bytes, Ordering::Relaxed);
+        figures.oldest.store(oldest.map_or(0, |oldest| oldest.seconds()), Ordering::Relaxed);
+    }
+}

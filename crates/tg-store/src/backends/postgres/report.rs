@@ -1,0 +1,227 @@
+//! Reports: from which sums and rows they come, and the engine's own way to compute them.
+
+use super::conditions::{Conditions, expression};
+use super::corrections;
+use crate::backends::sqlite::report::{period, wanted};
+use crate::backends::sqlite::tally::{TOTAL_COUNT, Total, figures, label};
+use crate::ledger::{Dimension, ROWS_MAX, Report, ReportQuery, ReportRow};
+use crate::rollup::{BOOKED, Grain, HOUR_MICROS, Known, Plan, SUM_COLUMNS};
+use std::collections::BTreeSet;
+use tg_kernel::clock::Timestamp;
+use tg_kernel::record::Ending;
+use tokio_postgres::{Client, Error, Row};
+
+/// What is summed of `part`, in the order of [`Total`]. The engine's sums of whole numbers are wider than 64 bits.
+fn sums() -> String {
+    let bounded = |sum: String| format!("least({sum}, {})::bigint", i64::MAX);
+    let sums = SUM_COLUMNS.iter().map(|column| bounded(format!("sum({column})")));
+    let apart = ["calls", "cost_dollars", "cost_rest", "delta_dollars", "delta_rest"].into_iter();
+    let apart = apart.map(|column| bounded(format!("coalesce(sum({column}) FILTER (WHERE NOT is_attributed), 0)")));
+    sums.chain(apart).collect::<Vec<_>>().join(", ")
+}
+
+/// A row of `calls` as sums of one call, in the order of [`SUM_COLUMNS`], without its corrections. What earlier tries
+/// may have cost is part of a call's cost, and always an estimate.
+const ONE_CALL: &str = "1 AS calls, \
+    input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, \
+    output_tokens, reasoning_tokens, audio_input_tokens, audio_output_tokens, images, \
+    cost_nanos / 1000000000 + earlier_nanos / 1000000000 AS cost_dollars, \
+    cost_nanos % 1000000000 + earlier_nanos % 1000000000 AS cost_rest, \
+    list_nanos / 1000000000 + earlier_list_nanos / 1000000000 AS list_dollars, \
+    list_nanos % 1000000000 + earlier_list_nanos % 1000000000 AS list_rest, \
+    (usage_source = 'estimated' OR earlier_pricing IS NOT NULL)::int AS estimated_calls, \
+    (CASE WHEN usage_source = 'estimated' THEN cost_nanos ELSE 0 END) / 1000000000 \
+        + earlier_nanos / 1000000000 AS estimated_dollars, \
+    (CASE WHEN usage_source = 'estimated' THEN cost_nanos ELSE 0 END) % 1000000000 \
+        + earlier_nanos % 1000000000 AS estimated_rest, \
+    (pricing = 'unpriced' OR coalesce(earlier_pricing, '') = 'unpriced')::int AS unpriced_calls, \
+    (pricing = 'ceiling' OR coalesce(earlier_pricing, '') = 'ceiling')::int AS ceiling_calls, \
+    0 AS corrected_calls, 0 AS delta_dollars, 0 AS delta_rest, 0 AS list_delta_dollars, 0 AS list_delta_rest, \
+    0 AS estimated_delta_dollars, 0 AS estimated_delta_rest, 0 AS unpriced_delta, 0 AS ceiling_delta, \
+    (team <> '' AND project IS NOT NULL) AS is_attributed";
+
+/// A row of `corrections` beside its call as sums of no call, in the same order.
+const ONE_CORRECTION: &str = "0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+    (number = 1)::int, delta_nanos / 1000000000, delta_nanos % 1000000000, \
+    list_delta_nanos / 1000000000, list_delta_nanos % 1000000000, \
+    (CASE WHEN usage_source = 'estimated' THEN delta_nanos ELSE earlier_delta_nanos END) / 1000000000, \
+    (CASE WHEN usage_source = 'estimated' THEN delta_nanos ELSE earlier_delta_nanos END) % 1000000000, \
+    unpriced_delta, ceiling_delta, (team <> '' AND project IS NOT NULL)";
+
+/// The report that the query asks for. Run it within a transaction, so that its statements speak of the same calls.
+pub(super) async fn run(client: &Client, query: &ReportQuery) -> Result<Report, Error> {
+    let mut report = Report::default();
+    let Some((since, until)) = period(query) else { return Ok(report) };
+    let state = client.query_typed_one("SELECT rows_since, rollups_since FROM ledger_state", &[]).await?;
+    let (rows_since, rollups_since): (i64, i64) = (state.try_get(0)?, state.try_get(1)?);
+    // All rows were added to the sums when they were appended.
+    let known = Known { rolled_since: 0, rows_since, folded: folded(client).await? };
+    let is_corrected = !query.as_booked && corrections::made(client).await? > 0;
+    let source = |by| Source::of(query, by, (since, until), &known, is_corrected);
+    let endings = source(&[Dimension::Ending]);
+    for row in endings.groups(client).await? {
+        let ending = row.group.first().and_then(Option::as_deref).and_then(Ending::parse);
+        report.endings.extend(ending.map(|ending| (ending, row.figures.calls)));
+        report.totals.add(&row.figures);
+    }
+    report.endings.sort_unstable();
+    let mut is_coarse = endings.plan.is_coarse;
+    if !query.by.is_empty() {
+        let groups = source(&query.by);
+        is_coarse |= groups.plan.is_coarse;
+        report.rows = groups.groups(client).await?;
+        report.cut = report.rows.len() > ROWS_MAX;
+        report.rows.truncate(ROWS_MAX);
+    }
+    report.coarse_until = is_coarse.then(|| Timestamp::from_micros(rows_since));
+    report.gone_until = (rollups_since > since.max(0)).then(|| Timestamp::from_micros(rollups_since));
+    Ok(report)
+}
+
+/// The hours and days in which some calls are known by team and ending alone.
+async fn folded(client: &Client) -> Result<BTreeSet<(Grain, i64)>, Error> {
+    let mut folded = BTreeSet::new();
+    for row in client.query_typed("SELECT grain, start FROM rollup_spans WHERE is_folded", &[]).await? {
+        let start = row.try_get(1)?;
+        folded.extend(Grain::from_number(row.try_get(0)?).map(|grain| (grain, start)));
+    }
+    Ok(folded)
+}
+
+/// What one table of a report sums: calls and sums of calls, each call once.
+struct Source<'a> {
+    by: &'a [Dimension],
+    conditions: Conditions,
+    plan: Plan,
+    /// Whether corrections are added.
+    is_corrected: bool,
+}
+
+impl<'a> Source<'a> {
+    fn of(query: &ReportQuery, by: &'a [Dimension], period: (i64, i64), known: &Known, is_corrected: bool) -> Self {
+        let (wanted, filters) = wanted(query, by, period);
+        let mut conditions = Conditions::default();
+        filters.into_iter().for_each(|filter| conditions.filter(filter));
+        Self { by, conditions, plan: Plan::of(wanted, known), is_corrected }
+    }
+
+    /// The groups in their order, and one more than fits if there are more.
+    async fn groups(&self, client: &Client) -> Result<Vec<ReportRow>, Error> {
+        if self.plan.cells.is_empty() && self.plan.rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = client.query_typed(&self.sql(), &self.conditions.values()).await?;
+        rows.iter().map(|row| Ok(ReportRow { group: self.labels(row)?, figures: figures(&total(row)?) })).collect()
+    }
+
+    fn labels(&self, row: &Row) -> Result<Vec<Option<String>>, Error> {
+        let labels = self.by.iter().enumerate().map(|(number, by)| match by {
+            Dimension::Day | Dimension::Hour => Ok(Some(label(*by, row.try_get(TOTAL_COUNT + number)?))),
+            _ => row.try_get(TOTAL_COUNT + number),
+        });
+        labels.collect()
+    }
+
+    fn sql(&self) -> String {
+        let mut sql = format!("{}SELECT {}", self.part(), sums());
+        for (number, dimension) in self.by.iter().enumerate() {
+            match dimension {
+                Dimension::Tag | Dimension::Day | Dimension::Hour => {
+                    sql.push_str(&format!(", {}", expression(*dimension)));
+                }
+                _ => sql.push_str(&format!(", by_{number}")),
+            }
+        }
+        sql.push_str(" FROM part");
+        if self.by.contains(&Dimension::Tag) {
+            sql.push_str(" LEFT JOIN LATERAL json_array_elements_text(part.tags::json) AS tag (value) ON true");
+        }
+        let positions: Vec<String> = (1..=self.by.len()).map(|number| (TOTAL_COUNT + number).to_string()).collect();
+        sql.push_str(&format!(" GROUP BY {} ORDER BY ", positions.join(", ")));
+        if !matches!(self.by.first(), Some(Dimension::Day | Dimension::Hour)) {
+            sql.push_str("sum(cost_dollars + delta_dollars) * 1000000000 + sum(cost_rest + delta_rest) DESC, ");
+        }
+        let ordered: Vec<String> = positions.iter().map(|position| format!("{position} NULLS FIRST")).collect();
+        sql.push_str(&format!("{} LIMIT {}", ordered.join(", "), ROWS_MAX + 1));
+        sql
+    }
+
+    /// The statement's beginning, which says what `part` is.
+    fn part(&self) -> String {
+        let (plan, conditions) = (&self.plan, self.conditions.sql());
+        let (mut tables, mut parts) = (Vec::new(), Vec::new());
+        if !plan.cells.is_empty() {
+            let cells = plan.cells.iter().map(|(grain, from, to)| {
+                format!(
+                    "({}, {}, {}, {})",
+                    big(grain.number()),
+                    big(*from),
+                    big(*to),
+                    big(grain.micros() / HOUR_MICROS)
+                )
+            });
+            tables.push(values("cell_spans (grain, since, until, hours)", cells));
+            parts.push(format!(
+                "SELECT {}, {}, is_attributed FROM cell_spans JOIN rollups ON \
+                 rollups.grain = cell_spans.grain AND rollups.start >= cell_spans.since \
+                 AND rollups.start < cell_spans.until \
+                 JOIN rollup_series ON rollup_series.id = rollups.series{conditions}",
+                self.columns("start * hours"),
+                self.sum_columns(),
+            ));
+        }
+        if !plan.rows.is_empty() {
+            let rows = plan.rows.iter().map(|(from, to)| format!("({}, {})", big(*from), big(*to)));
+            tables.push(values("row_spans (since, until)", rows));
+            let columns = self.columns("started_at / 3600000000");
+            let calls = "row_spans JOIN calls ON started_at >= row_spans.since AND started_at < row_spans.until";
+            parts.push(format!("SELECT {columns}, {ONE_CALL} FROM {calls}{conditions}"));
+            if self.is_corrected {
+                // Of a correction's columns only those that have the same name as a call's need to be kept apart.
+                let beside = "JOIN (SELECT call_id, number, delta_nanos, earlier_delta_nanos, list_delta_nanos, \
+                              unpriced_delta, ceiling_delta FROM corrections) AS one ON one.call_id = calls.id";
+                parts.push(format!("SELECT {columns}, {ONE_CORRECTION} FROM {calls} {beside}{conditions}"));
+            }
+        }
+        format!("WITH {}, part AS ({}) ", tables.join(", "), parts.join(" UNION ALL "))
+    }
+
+    /// The columns of the sums; those of corrections read zero where none are added.
+    fn sum_columns(&self) -> String {
+        let (booked, corrections) = SUM_COLUMNS.split_at(BOOKED);
+        let read = |column: &&str| if self.is_corrected { (*column).to_owned() } else { format!("0 AS {column}") };
+        let booked = booked.iter().map(|column| (*column).to_owned());
+        booked.chain(corrections.iter().map(read)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What the groups need of a call or a series; `hour` says when that was.
+    fn columns(&self, hour: &str) -> String {
+        let mut columns = vec![format!("{hour} AS hour")];
+        for (number, dimension) in self.by.iter().enumerate() {
+            match dimension {
+                Dimension::Tag => columns.push("tags".to_owned()),
+                Dimension::Day | Dimension::Hour => {}
+                other => columns.push(format!("{} AS by_{number}", expression(*other))),
+            }
+        }
+        columns.join(", ")
+    }
+}
+
+/// A whole number as the type that all columns have.
+fn big(number: i64) -> String {
+    format!("'{number}'::bigint")
+}
+
+/// A table of whole numbers within a statement.
+fn values(head: &str, rows: impl Iterator<Item = String>) -> String {
+    format!("{head} AS (VALUES {})", rows.collect::<Vec<_>>().join(", "))
+}
+
+fn total(row: &Row) -> Result<Total, Error> {
+    let mut total = [0; TOTAL_COUNT];
+    for (column, sum) in total.iter_mut().enumerate() {
+        *sum = row.try_get(column)?;
+    }
+    Ok(total)
+}

@@ -1,0 +1,105 @@
+//! What a dimension and a filter are in SQL.
+
+use crate::ledger::{Dimension, Filter};
+use crate::rollup::{DAY_MICROS, HOUR_MICROS};
+use rusqlite::ToSql;
+use std::borrow::Cow;
+use tg_kernel::clock::Timestamp;
+
+/// What a dimension is in SQL, over a call or a series. `tag.value` needs the tags joined in, `hour` is that of the call
+/// or sum.
+pub(in crate::backends) const fn expression(dimension: Dimension) -> &'static str {
+    match dimension {
+        Dimension::Team => "nullif(team, '')",
+        Dimension::Project => "project",
+        Dimension::Environment => "environment",
+        Dimension::Model => "coalesce(model, asked_model)",
+        Dimension::Profile => "profile",
+        Dimension::Key => "nullif(key_id, '')",
+        Dimension::Provider => "provider",
+        Dimension::AwsSession => "session",
+        Dimension::Dialect => "dialect",
+        Dimension::Ending => "ending",
+        Dimension::Tag => "tag.value",
+        Dimension::Day => "hour / 24",
+        Dimension::Hour => "hour",
+    }
+}
+
+/// The part of a statement after `WHERE`, with its values. They are numbered, so that it may stand there twice.
+#[derive(Default)]
+pub(super) struct Conditions {
+    parts: Vec<Cow<'static, str>>,
+    values: Vec<Box<dyn ToSql>>,
+}
+
+impl Conditions {
+    pub(super) fn of(since: Option<Timestamp>, until: Option<Timestamp>, filters: &[Filter]) -> Self {
+        let mut conditions = Self::default();
+        if let Some(since) = since {
+            conditions.push("started_at >= ?", since.micros());
+        }
+        if let Some(until) = until {
+            conditions.push("started_at < ?", until.micros());
+        }
+        for filter in filters {
+            conditions.filter(filter);
+        }
+        conditions
+    }
+
+    /// Adds a condition; its question mark stands for the value.
+    pub(super) fn push(&mut self, part: &str, value: impl ToSql + 'static) {
+        self.values.push(Box::new(value));
+        self.parts.push(part.replace('?', &format!("?{}", self.values.len())).into());
+    }
+
+    /// Keeps what a listing has after this call.
+    pub(super) fn before(&mut self, started_at: i64, id: [u8; 16]) {
+        let number = self.values.len();
+        self.values.push(Box::new(started_at));
+        self.values.push(Box::new(id));
+        self.parts.push(format!("(started_at, id) < (?{}, ?{})", number + 1, number + 2).into());
+    }
+
+    pub(super) fn filter(&mut self, filter: &Filter) {
+        match (filter.dimension, &filter.value) {
+            (Dimension::Tag, None) => self.parts.push("tags IS NULL".into()),
+            (Dimension::Tag, Some(tag)) => {
+                self.push("EXISTS (SELECT 1 FROM json_each(tags) AS wanted WHERE wanted.value = ?)", tag.clone())
+            }
+            (Dimension::Day | Dimension::Hour, _) => match span(filter).flatten() {
+                Some((from, to)) => {
+                    self.push("started_at >= ?", from);
+                    self.push("started_at < ?", to);
+                }
+                // What is no day or hour matches no call.
+                None => self.parts.push("0".into()),
+            },
+            // Written so that an index serves them.
+            (Dimension::Team, Some(team)) if !team.is_empty() => self.push("team = ?", team.clone()),
+            (Dimension::Team, None) => self.parts.push("team = ''".into()),
+            (other, None) => self.parts.push(format!("{} IS NULL", expression(other)).into()),
+            (other, Some(value)) => self.push(&format!("{} = ?", expression(other)), value.clone()),
+        }
+    }
+
+    pub(super) fn sql(&self) -> String {
+        if self.parts.is_empty() { String::new() } else { format!(" WHERE {}", self.parts.join(" AND ")) }
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &dyn ToSql> {
+        self.values.iter().map(|v| &**v)
+    }
+}
+
+/// The day or the hour that a filter names, if it is one on time: what is not one is no span.
+pub(in crate::backends) fn span(filter: &Filter) -> Option<Option<(i64, i64)>> {
+    let (rest, micros) = match filter.dimension {
+        Dimension::Day => ("T00:00:00Z", DAY_MICROS),
+        Dimension::Hour => (":00:00Z", HOUR_MICROS),
+        _ => return None,
+    };
+    let start = filter.value.as_deref().and_then(|value| Timestamp::parse(&format!("{value}{rest}")));
+    Some(start.map(|start| (start.micros(), start.micros().saturating_add(micros))))
+}

@@ -1,0 +1,239 @@
+//! Sums by group in memory: over the sums of the store, read in their order and once.
+
+use super::conditions::expression;
+use super::report::Source;
+use crate::ledger::{Dimension, Figures, ReportRow};
+use crate::rollup::{BOOKED, DAY_MICROS, DOLLAR, HOUR_MICROS, SUM_COLUMNS, Sums};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql, params};
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use tg_kernel::clock::Timestamp;
+use tg_kernel::units::Money;
+use tg_kernel::usage::Usage;
+
+/// Most groups in memory: about 100 MB. Beyond it the engine sums.
+const GROUPS_MAX: usize = 250_000;
+
+/// The columns of [`SUM_COLUMNS`], then calls, cost and corrections of what is booked to no team or to no project.
+pub(in crate::backends) const TOTAL_COUNT: usize = SUM_COLUMNS.len() + 5;
+
+/// Sums of one group.
+pub(in crate::backends) type Total = [i64; TOTAL_COUNT];
+
+/// A group's values.
+type Labels = Vec<Option<String>>;
+
+/// Groups and their sums.
+#[derive(Default)]
+pub(super) struct Tally {
+    groups: HashMap<Labels, Total>,
+}
+
+/// What the series of one kind have in common: all that the groups ask for but the time, tags not yet told apart.
+#[derive(PartialEq, Eq, Hash)]
+struct Kind {
+    labels: Labels,
+    tags: Option<String>,
+    is_attributed: bool,
+}
+
+/// The kinds of the series that were met.
+#[derive(Default)]
+struct Kinds {
+    /// By the series' id; `None` where the filters leave it out.
+    of: HashMap<i64, Option<usize>>,
+    numbers: HashMap<Kind, usize>,
+}
+
+impl Kinds {
+    /// The number of the kind of a series.
+    fn number(
+        &mut self,
+        statement: &mut CachedStatement<'_>,
+        source: &Source<'_>,
+        id: i64,
+    ) -> rusqlite::Result<Option<usize>> {
+        if let Some(known) = self.of.get(&id) {
+            return Ok(*known);
+        }
+        let values: Vec<&dyn ToSql> = source.conditions.values().chain([&id as &dyn ToSql]).collect();
+        let read = |row: &rusqlite::Row<'_>| {
+            let labels = (2..2 + source.by.len()).map(|column| row.get(column));
+            Ok(Kind { is_attributed: row.get(0)?, tags: row.get(1)?, labels: labels.collect::<rusqlite::Result<_>>()? })
+        };
+        let kind = statement.query_row(values.as_slice(), read).optional()?;
+        let next = self.numbers.len();
+        let number = kind.map(|kind| *self.numbers.entry(kind).or_insert(next));
+        self.of.insert(id, number);
+        Ok(number)
+    }
+}
+
+/// Which part of a series' row the groups need. Tags and times are told apart afterwards.
+fn kind_sql(source: &Source<'_>) -> String {
+    let tags = if source.by.contains(&Dimension::Tag) { "tags" } else { "NULL" };
+    let mut columns = format!("is_attributed, {tags}");
+    for dimension in source.by {
+        columns.push_str(match dimension {
+            Dimension::Tag | Dimension::Day | Dimension::Hour => ", NULL",
+            _ => ", ",
+        });
+        if !matches!(dimension, Dimension::Tag | Dimension::Day | Dimension::Hour) {
+            columns.push_str(expression(*dimension));
+        }
+    }
+    let conditions = source.conditions.sql();
+    let joined = if conditions.is_empty() { " WHERE" } else { " AND" };
+    let number = source.conditions.values().count() + 1;
+    format!("SELECT {columns} FROM rollup_series{conditions}{joined} id = ?{number}")
+}
+
+impl Tally {
+    /// Adds the sums of the source's plan. False when there are too many groups; then nothing of it counts.
+    pub(super) fn add_cells(&mut self, connection: &Connection, source: &Source<'_>) -> rusqlite::Result<bool> {
+        let (mut kinds, mut sums) = (Kinds::default(), HashMap::<(usize, i64), Sums>::new());
+        let mut series = connection.prepare_cached(&kind_sql(source))?;
+        let columns = if source.is_corrected { SUM_COLUMNS.len() } else { BOOKED };
+        let sql = format!(
+            "SELECT series, start, {} FROM rollups WHERE grain = ? AND start >= ? AND start < ?",
+            SUM_COLUMNS[..columns].join(", ")
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
+        let is_hourly = source.by.contains(&Dimension::Hour);
+        let is_timed = is_hourly || source.by.contains(&Dimension::Day);
+        for (grain, from, to) in &source.plan.cells {
+            let span = if is_hourly { HOUR_MICROS } else { DAY_MICROS };
+            let mut rows = statement.query(params![grain.number(), from, to])?;
+            while let Some(row) = rows.next()? {
+                let Some(kind) = kinds.number(&mut series, source, row.get(0)?)? else { continue };
+                let micros = if is_timed { row.get::<_, i64>(1)?.saturating_mul(grain.micros()) } else { 0 };
+                let sum = sums.entry((kind, micros.div_euclid(span))).or_insert([0; SUM_COLUMNS.len()]);
+                for (column, sum) in sum.iter_mut().enumerate().take(columns) {
+                    *sum = sum.saturating_add(row.get_ref(column + 2)?.as_i64()?);
+                }
+                if sums.len() > GROUPS_MAX {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(self.add_kinds(kinds, sums, source.by))
+    }
+
+    fn add_kinds(&mut self, kinds: Kinds, sums: HashMap<(usize, i64), Sums>, by: &[Dimension]) -> bool {
+        let mut of: Vec<(usize, Kind)> = kinds.numbers.into_iter().map(|(kind, number)| (number, kind)).collect();
+        of.sort_unstable_by_key(|(number, _)| *number);
+        sums.into_iter().all(|((kind, time), sums)| {
+            let Some((_, kind)) = of.get(kind) else { return true };
+            let mut labels = kind.labels.clone();
+            for (label, dimension) in labels.iter_mut().zip(by) {
+                match dimension {
+                    Dimension::Day if !by.contains(&Dimension::Hour) => *label = Some(self::label(*dimension, time)),
+                    Dimension::Day => *label = Some(self::label(*dimension, time.div_euclid(24))),
+                    Dimension::Hour => *label = Some(self::label(*dimension, time)),
+                    _ => {}
+                }
+            }
+            let total = total(&sums, kind.is_attributed);
+            let Some(place) = by.iter().position(|by| *by == Dimension::Tag) else { return self.add(labels, &total) };
+            tags(kind.tags.as_deref()).into_iter().all(|tag| {
+                let mut labels = labels.clone();
+                labels.get_mut(place).into_iter().for_each(|label| label.clone_from(&tag));
+                self.add(labels, &total)
+            })
+        })
+    }
+
+    /// Adds to a group. False when there are too many.
+    pub(super) fn add(&mut self, labels: Labels, total: &Total) -> bool {
+        let sums = self.groups.entry(labels).or_insert([0; TOTAL_COUNT]);
+        sums.iter_mut().zip(total).for_each(|(sum, part)| *sum = sum.saturating_add(*part));
+        self.groups.len() <= GROUPS_MAX
+    }
+
+    /// The groups, at most so many: by time where that comes first, else the dearest first.
+    pub(super) fn finish(self, by: &[Dimension], limit: usize) -> Vec<ReportRow> {
+        let rows = self.groups.into_iter().map(|(group, total)| ReportRow { group, figures: figures(&total) });
+        let mut rows: Vec<ReportRow> = rows.collect();
+        let by_time = matches!(by.first(), Some(Dimension::Day | Dimension::Hour));
+        let dearest = |a: &ReportRow, b: &ReportRow| {
+            if by_time { Ordering::Equal } else { b.figures.cost.cmp(&a.figures.cost) }
+        };
+        rows.sort_unstable_by(|a, b| dearest(a, b).then_with(|| a.group.cmp(&b.group)));
+        rows.truncate(limit);
+        rows
+    }
+}
+
+/// The tags of a JSON list; none is one absent tag.
+fn tags(list: Option<&str>) -> Vec<Option<String>> {
+    let tags: Vec<String> = list.and_then(|list| serde_json::from_str(list).ok()).unwrap_or_default();
+    if tags.is_empty() { vec![None] } else { tags.into_iter().map(Some).collect() }
+}
+
+fn total(sums: &Sums, is_attributed: bool) -> Total {
+    let mut total = [0; TOTAL_COUNT];
+    total.iter_mut().zip(sums).for_each(|(to, sum)| *to = *sum);
+    if !is_attributed {
+        let mut apart = [0, 10, 11, DELTA, DELTA + 1].into_iter().map(|column| sums.get(column).copied().unwrap_or(0));
+        total.iter_mut().skip(SUM_COLUMNS.len()).for_each(|to| *to = apart.next().unwrap_or(0));
+    }
+    total
+}
+
+/// The name of a day or an hour, counted since 1970.
+pub(in crate::backends) fn label(dimension: Dimension, number: i64) -> String {
+    let (micros, length) = match dimension {
+        Dimension::Hour => (HOUR_MICROS, "2026-11-24T03".len()),
+        _ => (DAY_MICROS, "2026-11-24".len()),
+    };
+    let mut text = Timestamp::from_micros(number.saturating_mul(micros)).to_string();
+    text.truncate(length);
+    text
+}
+
+/// The figures of a group.
+pub(in crate::backends) fn figures(total: &Total) -> Figures {
+    let count = |column: usize| total.get(column).map_or(0, |sum| u64::try_from(*sum).unwrap_or(0));
+    let money = |column: usize| match total.get(column..column + 2) {
+        Some([dollars, rest]) => join(*dollars, *rest),
+        _ => Money::default(),
+    };
+    let changed = |count: u64, column: usize| count.saturating_add_signed(total.get(column).copied().unwrap_or(0));
+    let corrections = money(DELTA);
+    Figures {
+        calls: count(0),
+        usage: Usage {
+            input_tokens: count(1),
+            cache_read_tokens: count(2),
+            cache_write_5m_tokens: count(3),
+            cache_write_1h_tokens: count(4),
+            output_tokens: count(5),
+            reasoning_tokens: count(6),
+            audio_input_tokens: count(7),
+            audio_output_tokens: count(8),
+            images: count(9),
+        },
+        cost: money(10).plus(corrections),
+        list_cost: money(12).plus(money(DELTA + 2)),
+        estimated_calls: count(14),
+        estimated_cost: money(15).plus(money(DELTA + 4)),
+        unpriced_calls: changed(count(17), DELTA + 6),
+        ceiling_calls: changed(count(18), DELTA + 7),
+        unattributed_calls: count(APART),
+        unattributed_cost: money(APART + 1).plus(money(APART + 3)),
+        corrected_calls: count(BOOKED),
+        corrections,
+    }
+}
+
+/// Where the money of corrections begins in a total.
+const DELTA: usize = BOOKED + 1;
+
+/// Where it has what is booked to no team or to no project.
+const APART: usize = SUM_COLUMNS.len();
+
+/// Money from whole dollars and the rest in nano-dollars.
+pub(super) fn join(dollars: i64, rest: i64) -> Money {
+    let nanos = i128::from(dollars) * i128::from(DOLLAR) + i128::from(rest);
+    Money::from_nanos(i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX }))
+}

@@ -1,0 +1,82 @@
+//! What every store must do, tried on a real PostgreSQL, and what only a server can do.
+//!
+//! The suite is that of `tests/it`. It runs in a process of its own: servers are children, and a child that is being
+//! started holds, for a moment, the locks of every journal that is open then.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod away;
+#[path = "../it/budgets.rs"]
+mod budgets;
+#[path = "../it/corrections.rs"]
+mod corrections;
+#[path = "../it/directory.rs"]
+mod directory;
+#[expect(dead_code, reason = "what only the journal's tests need")]
+#[path = "../it/fixture.rs"]
+mod fixture;
+#[path = "../it/ledger.rs"]
+mod ledger;
+#[path = "../it/reports.rs"]
+mod reports;
+#[path = "../it/retention.rs"]
+mod retention;
+mod server;
+mod tls;
+
+use server::PostgresServer;
+use std::time::Duration;
+use tempfile::TempDir;
+use tg_kernel::secret::Secret;
+use tg_store::{Encryption, Postgres, Store};
+
+/// A fresh store, and a way to open the same one again as another process would.
+struct Bed {
+    folder: TempDir,
+    open: fn(&TempDir) -> Store,
+}
+
+impl Bed {
+    fn open(&self) -> Store {
+        (self.open)(&self.folder)
+    }
+
+    /// What the engine does by itself when it finds the time.
+    fn tidy(&self) {
+        PostgresServer::shared().sql(&database(&self.folder).database, "VACUUM");
+    }
+}
+
+/// The backend. The tests of directory and ledger run on it.
+const BACKENDS: &[fn(&TempDir) -> Store] = &[|folder| Store::connect(database(folder)).unwrap()];
+
+/// Runs a test on a fresh store of every backend.
+fn on_every_store(test: impl Fn(&Bed)) {
+    for open in BACKENDS {
+        test(&Bed { folder: TempDir::new().unwrap(), open: *open });
+    }
+}
+
+/// The database that belongs to a folder, made when it is first asked for.
+fn database(folder: &TempDir) -> Postgres {
+    let (server, noted) = (PostgresServer::shared(), folder.path().join("database"));
+    let name = std::fs::read_to_string(&noted).unwrap_or_else(|_| {
+        let name = server.database();
+        std::fs::write(&noted, &name).unwrap();
+        name
+    });
+    address(server, &name)
+}
+
+/// The way to a database of a server.
+fn address(server: &PostgresServer, database: &str) -> Postgres {
+    Postgres {
+        hosts: vec![("127.0.0.1".to_owned(), server.port)],
+        database: database.to_owned(),
+        user: server::USER.to_owned(),
+        password: Some(Secret::new(server::PASSWORD)),
+        encryption: Encryption::Off,
+        may_dial: |_| Ok(()),
+        start_wait: Duration::ZERO,
+    }
+}
