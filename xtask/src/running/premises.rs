@@ -22,7 +22,11 @@ while read -r verb what; do
     mounted) mounts="$what $mounts" ;;
   esac
 done
-for pid in $pids; do kill -CONT "$pid" $(pgrep -P "$pid"); kill -QUIT "$pid"; done 2>/dev/null
+for pid in $pids; do
+  read -r children <"/proc/$pid/task/$pid/children"
+  kill -CONT "$pid" $children
+  kill -QUIT "$pid"
+done 2>/dev/null
 for pid in $pids; do
   for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" 2>/dev/null || break; sleep 0.2; done
   kill -KILL "$pid" 2>/dev/null

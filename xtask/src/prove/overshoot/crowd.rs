@@ -4,9 +4,11 @@ use super::mode::Mode;
 use super::{CAP_NANOS, STREAMS};
 use crate::prove::kill::dice::Dice;
 use crate::wire::Client;
+use crate::wire::client::{ERROR_CODE, word};
 use crate::wire::dialect::{Ask, Delivery, Dialect};
 use anyhow::{Context as _, Result};
 use futures_util::future::try_join_all;
+use http::HeaderMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -193,7 +195,7 @@ impl Case {
     async fn hear(&self, client: &Client) -> Result<(u16, Option<String>)> {
         let Some(events) = self.leaves_after else {
             let heard = client.call(&self.ask).await?;
-            return Ok((heard.status, heard.code));
+            return Ok((heard.status, code(&heard.headers)));
         };
         let mut hearing = client.stream(&self.ask).await?;
         for _ in 0..events {
@@ -201,6 +203,10 @@ impl Case {
                 break;
             }
         }
-        Ok((hearing.status, hearing.code.clone()))
+        Ok((hearing.status, code(&hearing.headers)))
     }
+}
+
+fn code(headers: &HeaderMap) -> Option<String> {
+    word(headers, ERROR_CODE).map(str::to_owned)
 }

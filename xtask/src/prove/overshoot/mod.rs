@@ -8,14 +8,15 @@ mod town;
 use super::Length;
 use super::findings::Findings;
 use super::kill::dice::Dice;
+use crate::running::Premises;
 use crate::suite::Tally;
 use crate::table::Table;
 use crate::terminal::say;
 use anyhow::Result;
 use crowd::{Crowd, Outcome};
-use mode::Mode;
+use mode::{Ground, Mode};
 use std::path::Path;
-use town::Town;
+use town::{Servers, Town};
 
 /// Callers who stream at once.
 const STREAMS: usize = 128;
@@ -25,6 +26,12 @@ const CAP_NANOS: i128 = 450_000_000;
 
 /// How much of a budget must be of use, in hundredths of a percent.
 const USED_MIN: i128 = 97_00;
+
+/// Where budgets are kept.
+const GROUNDS: [Ground; 4] = [Ground::Alone, Ground::Shared(3), Ground::Shared(1), Ground::Shared(5)];
+
+/// How many of them are for the short form.
+const SHORT: usize = 2;
 
 /// Proves the claim.
 ///
@@ -36,12 +43,15 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
     let mut findings = Findings::new();
     let head = ["budget", "replicas", "let through", "refused", "spent, USD", "of the cap", "overspent", "seconds"];
     let mut table = Table::new(head);
-    for replicas in length.pick(&[1][..], &[1][..]) {
-        for mode in [Mode::CountAfter, Mode::Most] {
-            let ran = Ran::once(program, mode, *replicas, &mut dice).await?;
-            table.row(ran.cells());
-            ran.judge(&mut findings);
-        }
+    let premises = Premises::take()?;
+    let servers = Servers::start(&premises)?;
+    let grounds = length.pick(&GROUNDS[..SHORT], &GROUNDS[..]);
+    let runs = grounds.iter().flat_map(|ground| Mode::ALL.map(|mode| (*ground, mode)));
+    for (number, (ground, mode)) in runs.enumerate() {
+        let town = Town::build(program, mode, ground, &servers, number)?;
+        let ran = Ran::through(town, mode, ground, &mut dice).await?;
+        table.row(ran.cells());
+        ran.judge(&mut findings);
     }
     say(format_args!("{STREAMS} streams at once, a budget of {} USD:", usd(CAP_NANOS)));
     say(&table);
@@ -51,7 +61,7 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
 /// One run.
 struct Ran {
     mode: Mode,
-    replicas: usize,
+    ground: Ground,
     outcome: Outcome,
     /// What the providers would bill, in nano-dollars.
     billed: i128,
@@ -65,15 +75,14 @@ struct Ran {
 }
 
 impl Ran {
-    async fn once(program: &Path, mode: Mode, replicas: usize, dice: &mut Dice) -> Result<Self> {
-        let town = Town::build(program, mode, replicas)?;
+    async fn through(town: Town, mode: Mode, ground: Ground, dice: &mut Dice) -> Result<Self> {
         let outcome = Crowd::run(mode, &town.places(), dice).await?;
         let rest = town.rest().await?;
         let entries = town.sim.books.entries();
         let flaws = rest.flaws(&entries);
         town.end()?;
         let (billed, booked, held) = (bill::of(&entries), rest.booked(), rest.held);
-        Ok(Self { mode, replicas, outcome, billed, booked, held, flaws, entries: entries.len() })
+        Ok(Self { mode, ground, outcome, billed, booked, held, flaws, entries: entries.len() })
     }
 
     /// Hundredths of a percent of the cap.
@@ -85,7 +94,7 @@ impl Ran {
         let share = self.share();
         [
             self.mode.name().to_owned(),
-            self.replicas.to_string(),
+            self.ground.to_string(),
             self.outcome.calls.to_string(),
             self.outcome.refused.to_string(),
             usd(self.billed),
@@ -96,7 +105,7 @@ impl Ran {
     }
 
     fn judge(&self, findings: &mut Findings) {
-        let of = format!("{}, {} replicas", self.mode.name(), self.replicas);
+        let of = format!("{}, {}", self.mode.name(), self.ground);
         let over = self.billed - CAP_NANOS;
         if self.mode.is_hard() {
             findings.note(format_args!("{of}: nothing is spent beyond the cap"), format_args!("{over} nano-USD"), {

@@ -1,4 +1,24 @@
-//! The ways of keeping a budget that are compared.
+//! The ways of keeping a budget that are compared, and where it is kept.
+
+use std::fmt;
+
+/// Where a budget is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ground {
+    /// In the memory of one gateway, beside a ledger in SQLite.
+    Alone,
+    /// In Redis, for so many gateways, beside a ledger in PostgreSQL.
+    Shared(usize),
+}
+
+impl fmt::Display for Ground {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alone => f.write_str("1 (memory, SQLite)"),
+            Self::Shared(replicas) => write!(f, "{replicas} (Redis, PostgreSQL)"),
+        }
+    }
+}
 
 /// A way of keeping a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,52 +2,83 @@
 
 use super::CAP_NANOS;
 use super::crowd::Place;
-use super::mode::Mode;
+use super::mode::{Ground, Mode};
 use crate::prove::house::{ENVIRONMENT, SETTLED_MAX, all_rows, cost, document, prices};
 use crate::prove::ledger::{counts, nanos};
-use crate::running::Gateway;
-use crate::running::gateway::Recipe;
+use crate::running::gateway::{Recipe, Shelf};
+use crate::running::postgres::{Postgres, USER};
+use crate::running::redis::Redis;
+use crate::running::{Gateway, Premises};
 use crate::wire::Client;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 use tg_sim::{Ending, Entry, Sim, SimOptions};
 
+/// The servers that gateways share.
+#[derive(Debug)]
+pub struct Servers<'a> {
+    premises: &'a Premises,
+    postgres: Postgres<'a>,
+    redis: Redis<'a>,
+}
+
+impl<'a> Servers<'a> {
+    /// Starts both.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub fn start(premises: &'a Premises) -> Result<Self> {
+        Ok(Self { premises, postgres: Postgres::start(premises)?, redis: Redis::start(premises)? })
+    }
+}
+
 /// One run's world.
+#[derive(Debug)]
 pub struct Town {
     /// The providers.
     pub sim: Sim,
     gateways: Vec<Gateway>,
-    _folder: TempDir,
 }
 
 impl Town {
-    /// Starts everything: a budget that is kept in this way, over so many gateways.
+    /// Starts everything: a budget that is kept in this way, by gateways on this ground. `number` tells runs apart.
     ///
     /// # Errors
     /// When something does not start.
-    pub fn build(program: &Path, mode: Mode, replicas: usize) -> Result<Self> {
+    pub fn build(program: &Path, mode: Mode, ground: Ground, servers: &Servers<'_>, number: usize) -> Result<Self> {
         let sim = Sim::start(SimOptions::default())?;
-        let folder = tempfile::Builder::new().prefix("tallygate-overshoot-").tempdir()?;
-        let mut text = document(&sim.urls, &prices(folder.path())?);
+        let folder = servers.premises.folder();
+        let mut text = document(&sim.urls, &prices(folder)?);
         let cap = format!("{}.{:09}", CAP_NANOS / 1_000_000_000, CAP_NANOS % 1_000_000_000);
         text += &format!("budgets:\n- {{ name: cap, amount: {cap} USD, warn_at: [], {} }}\n", mode.members());
+        if let Ground::Shared(replicas) = ground {
+            let port = servers.redis.port();
+            text += &format!(
+                "counters: {{ url: 'redis://127.0.0.1:{port}', tag: run-{number}, replicas: {replicas} }}\n"
+            );
+        }
         let recipe = Recipe { program, document: &text, listen: "", environment: &ENVIRONMENT, core: None };
-        anyhow::ensure!(replicas == 1, "later");
-        let gateways = vec![Gateway::start_within(&recipe, folder.path())?];
-        Ok(Self { sim, gateways, _folder: folder })
+        let gateways = match ground {
+            Ground::Alone => vec![Gateway::start_within(&recipe, folder)?],
+            Ground::Shared(replicas) => {
+                let database = format!("run_{number}");
+                servers.postgres.database(&database)?;
+                let members = format!("url: 'postgres://{USER}@127.0.0.1:{}/{database}'", servers.postgres.port());
+                beside_each_other(&recipe, folder, &members, replicas)?
+            }
+        };
+        Ok(Self { sim, gateways })
     }
 
     /// Where the gateways are.
     pub fn places(&self) -> Vec<Place> {
-        let key = self.gateways.first().map(Gateway::key).unwrap_or_default();
         let place = |gateway: &Gateway| Place {
             base: gateway.base().to_owned(),
             admin: gateway.admin().to_owned(),
-            key: key.to_owned(),
+            key: gateway.key().to_owned(),
         };
         self.gateways.iter().map(place).collect()
     }
@@ -79,6 +110,17 @@ impl Town {
     pub fn end(self) -> Result<()> {
         self.gateways.into_iter().try_for_each(Gateway::end)
     }
+}
+
+/// Gateways on one store.
+fn beside_each_other(recipe: &Recipe<'_>, folder: &Path, members: &str, count: usize) -> Result<Vec<Gateway>> {
+    let mut gateways: Vec<Gateway> = Vec::new();
+    for _ in 0..count {
+        let key = gateways.first().map(Gateway::key);
+        let gateway = Gateway::start_on(recipe, folder, &Shelf::Shared { members, key })?;
+        gateways.push(gateway);
+    }
+    Ok(gateways)
 }
 
 async fn held_at(place: &Place) -> Result<i128> {
