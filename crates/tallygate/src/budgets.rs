@@ -1,6 +1,6 @@
 //! Budgets: from declared to compiled ones, and from purses to what is shown of them.
 
-use crate::limits::dimension;
+use crate::limits::{dimension, reserve, shortage};
 use std::sync::Arc;
 use tg_admin::api::{self, BudgetPage};
 use tg_config::document::{self, BudgetScope, BudgetWindow, Document};
@@ -35,6 +35,8 @@ fn budget(document: &Document, declared: &document::Budget) -> Budget {
             document::OnExhausted::AllowAndAlert => OnExhausted::AllowAndAlert,
             document::OnExhausted::Downgrade(model) => OnExhausted::Downgrade(model.as_str().into()),
         },
+        shortage: shortage(declared.output, declared.output_min),
+        reserve: reserve(declared.reserve),
     }
 }
 

@@ -1,5 +1,6 @@
 //! From declared limits to compiled ones.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 use tg_config::document::{self, LimitMode, LimitOutput, LimitScope, Reserve};
 use tg_config::grammar::{Allowance, Dimension, Pattern};
@@ -16,11 +17,8 @@ fn limit(declared: &document::Limit) -> Limit {
         scope: scope(&declared.scope),
         each: declared.each.iter().map(dimension).collect(),
         bounds: bounds(declared),
-        reserve: match declared.reserve {
-            Reserve::Usual => admit::Reserve::Usual,
-            Reserve::Most => admit::Reserve::Most,
-        },
-        shortage: shortage(declared),
+        reserve: reserve(declared.reserve),
+        shortage: shortage(declared.output, declared.output_min),
         mode: match declared.mode {
             LimitMode::Enforce => Mode::Enforce,
             LimitMode::Observe => Mode::Observe,
@@ -31,9 +29,16 @@ fn limit(declared: &document::Limit) -> Limit {
 /// Fewest output tokens of an answer where the file says nothing: a few paragraphs.
 const OUTPUT_MIN: u32 = 256;
 
-fn shortage(declared: &document::Limit) -> Shortage {
-    let least = u64::from(declared.output_min.map_or(OUTPUT_MIN, std::num::NonZeroU32::get));
-    match declared.output {
+pub(crate) const fn reserve(declared: Reserve) -> admit::Reserve {
+    match declared {
+        Reserve::Usual => admit::Reserve::Usual,
+        Reserve::Most => admit::Reserve::Most,
+    }
+}
+
+pub(crate) fn shortage(declared: LimitOutput, least: Option<NonZeroU32>) -> Shortage {
+    let least = u64::from(least.map_or(OUTPUT_MIN, NonZeroU32::get));
+    match declared {
         LimitOutput::Refuse => Shortage::Refuse,
         LimitOutput::Clamp => Shortage::Clamp { least },
         LimitOutput::Cut => Shortage::Cut { least },

@@ -2,6 +2,7 @@
 
 use crate::scan::Members;
 use memchr::memmem;
+use tg_kernel::fault::Fault;
 
 /// Tokens that a provider may add to what stands in a request: its template, and what it tells a model of tools.
 pub const TOKENS_ADDED_MAX: u64 = 2_000;
@@ -55,11 +56,12 @@ pub fn input_tokens_max(body: &[u8]) -> Option<u64> {
     (!more).then(|| (body.len() as u64).saturating_add(TOKENS_ADDED_MAX))
 }
 
-/// How many answers are asked for at once; at least one.
-#[must_use]
-pub fn answers(members: &Members<'_>) -> u64 {
-    let asked = COPIES.iter().filter_map(|name| members.u64(name).ok().flatten());
-    asked.max().unwrap_or(1).max(1)
+/// How many answers are asked for at once, where the request says so: the most that any of its members does.
+///
+/// # Errors
+/// `Class::Malformed` for one that is no number.
+pub(crate) fn answers(members: &Members<'_>) -> Result<Option<u64>, Fault> {
+    COPIES.iter().try_fold(None, |most, name| Ok(most.max(members.u64(name)?)))
 }
 
 #[cfg(test)]
@@ -94,9 +96,9 @@ mod tests {
     #[test]
     fn several_answers_are_several() {
         for (body, wanted) in
-            [("{}", 1), (r#"{"n":3}"#, 3), (r#"{"n":0}"#, 1), (r#"{"num_generations":2,"n":null}"#, 2)]
+            [("{}", None), (r#"{"n":3}"#, Some(3)), (r#"{"num_generations":2,"n":null,"best_of":1}"#, Some(2))]
         {
-            assert_eq!(answers(&Members::scan(body.as_bytes()).unwrap()), wanted, "{body}");
+            assert_eq!(answers(&Members::scan(body.as_bytes()).unwrap()).unwrap(), wanted, "{body}");
         }
     }
 }

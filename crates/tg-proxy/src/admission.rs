@@ -91,13 +91,18 @@ impl Admission {
         for attempt in &record.earlier {
             all += Used::from(&attempt.usage);
         }
-        living.limits.settle(self.call, Some(all), living.clock.monotonic());
-        let counts_tokens = self.estimate != Estimate::default();
-        if counts_tokens && record.usage_source == UsageSource::Reported {
+        let call = std::mem::take(&mut self.call);
+        living.limits.settle(call, Some(all), living.clock.monotonic());
+        if self.learns() && record.usage_source == UsageSource::Reported {
             let answers = self.output.further_answers.saturating_add(1);
             let usage = Usage { output_tokens: record.usage.output_tokens / answers, ..record.usage };
             living.lessons.learn(&record.attribution.team, &record.asked.model, weight, &usage);
         }
+    }
+
+    /// Whether it counts tokens: then something is learned from the call.
+    pub(crate) fn learns(&self) -> bool {
+        self.estimate != Estimate::default()
     }
 
     /// How each bound stood when the call was let through, or the one that refused it.

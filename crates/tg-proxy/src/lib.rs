@@ -19,6 +19,7 @@ mod outcome;
 mod output;
 mod patient;
 mod prepare;
+mod quote;
 mod recognise;
 pub mod rerate;
 mod send;

@@ -5,9 +5,10 @@ use crate::cost::Basis;
 use crate::linger::Absence;
 use crate::living::Worker;
 use crate::outcome::{Counts, draining, may_be_billed, unbookable};
+use crate::quote::PriceTag;
 use crate::recognise::Head;
 use crate::snapshot::Snapshot;
-use crate::spending::{PriceTag, Spending};
+use crate::spending::Spending;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -236,8 +237,8 @@ impl Settlement {
     /// When one of them has no money for it.
     pub(crate) fn afford(&mut self, asked: (&Peek, &Members<'_>), plan: &Plan) -> Result<(), Box<Exhausted>> {
         let Some(draft) = &mut self.0 else { return Ok(()) };
-        let Draft { snapshot, worker, record, spending, .. } = &mut **draft;
-        spending.begin((snapshot, &worker.living), record, asked, plan)
+        let Draft { snapshot, worker, record, spending, weight, .. } = &mut **draft;
+        spending.begin((snapshot, &worker.living), record, (asked.0, asked.1, *weight), plan)
     }
 
     /// The call goes to another model for a budget's sake.
@@ -271,18 +272,28 @@ impl Settlement {
 
     /// Output tokens that the call may make at most, where its own bound is to be lowered.
     pub(crate) fn output_bound(&self) -> Option<u64> {
-        self.0.as_deref().and_then(|draft| draft.admission.output_bound())
+        let draft = self.0.as_deref()?;
+        [draft.admission.output_bound(), draft.spending.output_bound()].into_iter().flatten().min()
     }
 
     /// Output tokens that the call's stream may make before it must take [more](Self::extend_output).
-    pub(crate) fn output_granted(&self) -> Option<u64> {
-        self.0.as_deref().and_then(|draft| draft.admission.output_granted())
+    pub(crate) fn output_granted(&mut self) -> Option<u64> {
+        let draft = self.0.as_deref_mut()?;
+        let granted =
+            [draft.admission.output_granted(), draft.spending.output_granted()].into_iter().flatten().min()?;
+        draft.spending.grants(granted);
+        Some(granted)
     }
 
     /// Takes up to `wanted` more output tokens for the stream; answers how many.
     pub(crate) fn extend_output(&mut self, wanted: u64) -> u64 {
         let Some(draft) = &mut self.0 else { return 0 };
-        draft.admission.extend(&draft.worker.living, wanted)
+        let Draft { worker, record, admission, spending, .. } = &mut **draft;
+        let of_limits = match admission.output_granted() {
+            Some(_) => admission.extend(&worker.living, wanted),
+            None => wanted,
+        };
+        spending.extend(&worker.living, record.id, of_limits)
     }
 
     /// The bound of each answer was lowered to this for the try that is about to leave.
@@ -472,11 +483,21 @@ impl Draft {
         self.record.cost = self.cost(&closing.counts);
         self.record.timing.total_us = self.elapsed_us();
         let cost = self.record.total_cost();
+        self.learn();
         std::mem::take(&mut self.admission).end(&self.worker.living, &self.record, self.weight);
         self.spending.end(&self.worker.living, &self.record, cost.amount);
         self.worker.living.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.worker.till.close(self.ticket, self.record, self.trace);
         cost
+    }
+
+    /// Budgets that hold what is usual learn as limits do, where those do not.
+    fn learn(&self) {
+        let Record { attribution, asked, usage, usage_source, .. } = &self.record;
+        if self.spending.learns() && !self.admission.learns() && *usage_source == UsageSource::Reported {
+            let usage = self.spending.of_one_answer(usage);
+            self.worker.living.lessons.learn(&attribution.team, &asked.model, self.weight, &usage);
+        }
     }
 
     /// What these counts of the last try cost.

@@ -2,6 +2,8 @@
 
 use crate::living::Living;
 use crate::outcome::Counts;
+use crate::output;
+use crate::quote::{PriceTag, Quote};
 use crate::settle::Settlement;
 use crate::snapshot::Snapshot;
 use std::sync::Arc;
@@ -10,15 +12,15 @@ use tg_dialect::bound;
 use tg_dialect::scan::Members;
 use tg_kernel::dialect::Operation;
 use tg_kernel::fault::{Class, Fault, Origin, Retry};
-use tg_kernel::peek::Peek;
+use tg_kernel::ids::CallId;
+use tg_kernel::peek::{Peek, Weight};
 use tg_kernel::principal::Principal;
 use tg_kernel::record::Record;
 use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
-use tg_policy::admit::budget::{Exhausted, Payer};
-use tg_policy::route::{Plan, UnknownPrice};
+use tg_policy::admit::budget::{Bounds, Exhausted, Held, Payer, Want};
+use tg_policy::route::Plan;
 use tg_store::team::TeamPolicy;
-use tg_upstream::provider::PriceScope;
 
 /// Most tokens that a model can read whose context is not known, or not believed: no model that is sold has more.
 const CONTEXT_MAX: u64 = 2_000_000;
@@ -30,6 +32,15 @@ pub(crate) struct Spending {
     met: bool,
     hard: bool,
     bound: Bound,
+    /// How its output can be bounded, the fewest output tokens of an answer with which it can be sent, and what is usual.
+    bounds: Bounds,
+    least: u64,
+    usual: u64,
+    held: Held,
+    /// The try that is to be made, or was made last, where its price is known.
+    trying: Option<Trying>,
+    /// Output tokens that its stream may make yet without asking.
+    granted: u64,
     /// The budget for whose sake it goes to another model.
     downgraded: Option<Arc<str>>,
 }
@@ -51,11 +62,11 @@ impl Bound {
         if operation == Operation::Embeddings {
             return Self { input, output: Some(0), answers: 1 };
         }
-        Self { input, output: peek.output_tokens_max, answers: bound::answers(members) }
+        Self { input, output: peek.output_tokens_max, answers: peek.answers.unwrap_or(1).max(1) }
     }
 
     /// Input and output tokens at a model of which this is known.
-    fn tokens(&self, row: Option<&Row>) -> (u64, u64) {
+    pub(crate) fn tokens(&self, row: Option<&Row>) -> (u64, u64) {
         let limits = row.map(Row::limits).unwrap_or_default();
         let context = limits.context.map(u64::from).filter(|context| {
             // A price for longer input shows that there is longer input.
@@ -68,36 +79,23 @@ impl Bound {
     }
 }
 
-/// By what a try would be priced.
-pub(crate) struct PriceTag<'a> {
-    pub(crate) scope: &'a PriceScope,
-    pub(crate) model: &'a str,
-    pub(crate) tier: ServiceTier,
-    pub(crate) unknown: UnknownPrice,
+/// What was found out about a try: what it costs, and what earlier ones may be billed for.
+struct Trying {
+    quote: Quote,
+    earlier: Money,
 }
 
-impl PriceTag<'_> {
-    /// The most that a call can cost; `None` where its price is not known.
-    fn worst(&self, snapshot: &Snapshot, bound: Bound, record: &Record) -> Option<Money> {
-        if !record.asked.operation.is_billed_by_tokens() {
-            return None;
-        }
-        let row = self.scope.find(&snapshot.catalogue, self.model, record.started_at);
-        let (input_tokens, output_tokens) = bound.tokens(row.as_deref());
-        match (row, self.unknown) {
-            (Some(row), _) => Some(tg_catalog::ceiling_estimate(&row, self.tier, input_tokens, output_tokens)),
-            (None, UnknownPrice::Ceiling) => {
-                let usage = Usage { input_tokens, output_tokens, ..Usage::default() };
-                let ceiling = snapshot.ceiling;
-                Some(tg_catalog::ceiling_cost(&usage, ceiling.input_rate, ceiling.output_rate).amount)
-            }
-            (None, UnknownPrice::Deny | UnknownPrice::AllowAndFlag) => None,
-        }
+impl Trying {
+    /// Output tokens that can be paid with `held`; `None`: all that the call allows.
+    fn room(&self, held: Money) -> Option<u64> {
+        let left = held.minus(self.earlier);
+        (left < self.quote.worst()).then(|| self.quote.output_within(left))
     }
 }
 
 impl Spending {
-    /// Holds what the call can cost at the dearest of its targets, in every budget that it meets.
+    /// Holds what the call can cost at the dearest of its targets, in every budget that it meets; or, where they bound its
+    /// output, what is left.
     ///
     /// # Errors
     /// When one of them has no money for it. Then it holds nothing.
@@ -105,7 +103,7 @@ impl Spending {
         &mut self,
         (snapshot, living): (&Snapshot, &Living),
         record: &Record,
-        (peek, members): (&Peek, &Members<'_>),
+        (peek, members, weight): (&Peek, &Members<'_>, Weight),
         plan: &Plan,
     ) -> Result<(), Box<Exhausted>> {
         // Nobody bills a count of tokens.
@@ -118,30 +116,63 @@ impl Spending {
             return Ok(());
         }
         self.bound = Bound::of(record.asked.operation, members, peek);
-        let worst = plan.targets.iter().filter_map(|target| {
-            let upstream = snapshot.upstreams.get(&target.provider)?;
-            let (scope, tier) = (&upstream.price, ServiceTier::Default);
-            let tag = PriceTag { scope, model: &target.model, tier, unknown: plan.unknown_price };
-            tag.worst(snapshot, self.bound, record)
-        });
-        let worst = worst.max().unwrap_or(Money::ZERO);
-        let reserved = living.purses.reserve(record.id, &payer, record.started_at, worst);
-        self.met = *reserved.as_ref().unwrap_or(&false);
+        self.bend((snapshot, living), record, (peek, weight), plan);
+        let quotes: Vec<Quote> = plan
+            .targets
+            .iter()
+            .filter_map(|target| {
+                let upstream = snapshot.upstreams.get(&target.provider)?;
+                let (scope, tier) = (&upstream.price, ServiceTier::Default);
+                let tag = PriceTag { scope, model: &target.model, tier, unknown: plan.unknown_price };
+                tag.quote(snapshot, self.bound, record)
+            })
+            .collect();
+        let reserved =
+            self.want(&quotes, Money::ZERO, |want| living.purses.reserve(record.id, &payer, record.started_at, want));
+        self.held = reserved.as_ref().copied().unwrap_or_default();
+        self.met = self.held.met;
         reserved.map(drop).map_err(|mut exhausted| {
-            exhausted.output_that_fits = self.output_within(exhausted.left, snapshot, record, plan);
+            let fits = quotes.iter().map(|quote| quote.output_within(exhausted.left) / self.bound.answers.max(1));
+            exhausted.output_that_fits = fits.min().filter(|tokens| *tokens > 0);
             exhausted
         })
     }
 
-    /// How many output tokens can be paid whichever of the targets serves; `None` where not one can.
-    fn output_within(&self, left: Money, snapshot: &Snapshot, record: &Record, plan: &Plan) -> Option<u64> {
-        let of_target = plan.targets.iter().filter_map(|target| {
-            let upstream = snapshot.upstreams.get(&target.provider)?;
-            let row = upstream.price.find(&snapshot.catalogue, &target.model, record.started_at)?;
-            let (input, _) = self.bound.tokens(Some(&row));
-            Some(tg_catalog::output_within(&row, ServiceTier::Default, input, left) / self.bound.answers.max(1))
-        });
-        of_target.min().filter(|tokens| *tokens > 0)
+    /// How the call's output can be bounded, and what is usual of it.
+    fn bend(
+        &mut self,
+        (snapshot, living): (&Snapshot, &Living),
+        record: &Record,
+        (peek, weight): (&Peek, Weight),
+        plan: &Plan,
+    ) {
+        if record.asked.operation != Operation::Chat {
+            return;
+        }
+        let most = output::most(snapshot, living, (peek, plan));
+        let facts = output::facts(snapshot, living, record, (peek, plan), most);
+        self.least = facts.least;
+        self.bounds = if facts.can_cut { Bounds::Midway } else { Bounds::Before };
+        if facts.can_cut {
+            let learned = living.lessons.estimate(&record.attribution.team, &record.asked.model, weight, most);
+            self.usual = learned.output_usual.max(1);
+        }
+    }
+
+    /// Asks for what is wanted at the dearest of `quotes`, beside what `earlier` tries may be billed for.
+    fn want<T>(&self, quotes: &[Quote], earlier: Money, ask: impl FnOnce(&Want<'_>) -> T) -> T {
+        let answers = self.bound.answers.max(1);
+        let dearest =
+            |cost: &dyn Fn(&Quote) -> Money| earlier.plus(quotes.iter().map(cost).max().unwrap_or(Money::ZERO));
+        let with_output = |tokens: u64| {
+            let tokens = tokens.max(self.least).saturating_mul(answers);
+            dearest(&|quote| quote.with_output(tokens))
+        };
+        let usual = match self.bounds {
+            Bounds::Midway => with_output(self.usual),
+            Bounds::Not | Bounds::Before => dearest(&Quote::worst),
+        };
+        ask(&Want { most: dearest(&Quote::worst), usual, with_output: &with_output, bounds: self.bounds })
     }
 
     /// Makes sure that what is held is enough for a try, and for what `earlier` ones may be billed for.
@@ -150,27 +181,81 @@ impl Spending {
     /// `Class::OverBudget` when a budget has no money for it, `Class::Forbidden` (`price_unknown`) when nobody knows what
     /// it can cost.
     pub(crate) fn begin_try(
-        &self,
+        &mut self,
         (snapshot, living): (&Snapshot, &Living),
         record: &Record,
         tag: &PriceTag<'_>,
         earlier: Money,
     ) -> Result<(), Fault> {
+        self.trying = None;
         if !self.met {
             return Ok(());
         }
-        let Some(worst) = tag.worst(snapshot, self.bound, record) else {
+        let Some(quote) = tag.quote(snapshot, self.bound, record) else {
             return if self.hard { Err(price_unknown()) } else { Ok(()) };
         };
-        living.purses.raise(record.id, earlier.plus(worst)).map_err(|exhausted| (*exhausted).into())
+        let raised = self.want(std::slice::from_ref(&quote), earlier, |want| living.purses.raise(record.id, want));
+        self.held = raised.map_err(|exhausted| Fault::from(*exhausted))?;
+        self.trying = Some(Trying { quote, earlier });
+        Ok(())
     }
 
-    /// Of what was only estimated, no more is owed than the call allowed.
+    /// Output tokens that the call may make at most, all answers together, where its own bound is to be lowered.
+    pub(crate) fn output_bound(&self) -> Option<u64> {
+        self.room().filter(|_| !self.held.stepwise)
+    }
+
+    /// Output tokens that its stream may make before more must be held; `None` where all that it allows is.
+    pub(crate) fn output_granted(&self) -> Option<u64> {
+        self.room().filter(|_| self.held.stepwise)
+    }
+
+    /// Its stream begins with so many output tokens.
+    pub(crate) fn grants(&mut self, output_tokens: u64) {
+        self.granted = output_tokens;
+    }
+
+    /// Holds what `wanted` more output tokens of the stream cost, as far as there is money; answers how many.
+    pub(crate) fn extend(&mut self, living: &Living, id: CallId, wanted: u64) -> u64 {
+        let Some(trying) = self.trying.as_ref().filter(|_| self.met && self.held.stepwise) else { return wanted };
+        let level = self.granted.saturating_add(wanted);
+        if trying.room(self.held.amount).is_some_and(|room| room < level) {
+            let needed = trying.earlier.plus(trying.quote.with_output(level));
+            self.held.amount = living.purses.extend(id, needed);
+        }
+        let room = trying.room(self.held.amount).unwrap_or(u64::MAX);
+        let got = wanted.min(room.saturating_sub(self.granted));
+        self.granted = self.granted.saturating_add(got);
+        got
+    }
+
+    fn room(&self) -> Option<u64> {
+        self.trying.as_ref().filter(|_| self.hard && self.bounds != Bounds::Not)?.room(self.held.amount)
+    }
+
+    /// Of what was only estimated, no more is owed than was held for.
     pub(crate) fn cap(&self, counts: &mut Counts) {
-        if let Some(output) = self.bound.output.filter(|_| self.met && counts.source == UsageSource::Estimated) {
-            let most = output.saturating_mul(self.bound.answers.max(1));
+        if !self.met || counts.source != UsageSource::Estimated {
+            return;
+        }
+        let of_call = self.bound.output.map(|output| output.saturating_mul(self.bound.answers.max(1)));
+        let of_try = self.trying.as_ref().map(|trying| self.room().unwrap_or(trying.quote.most));
+        if let Some(most) = of_call.into_iter().chain(of_try).min() {
             counts.usage.output_tokens = counts.usage.output_tokens.min(most);
         }
+        if let Some(trying) = &self.trying {
+            counts.usage.input_tokens = counts.usage.input_tokens.min(trying.quote.input);
+        }
+    }
+
+    /// Whether its usual output is of interest: then something is learned from the call.
+    pub(crate) const fn learns(&self) -> bool {
+        self.met && self.held.stepwise
+    }
+
+    /// What one of several answers has used.
+    pub(crate) fn of_one_answer(&self, usage: &Usage) -> Usage {
+        Usage { output_tokens: usage.output_tokens / self.bound.answers.max(1), ..*usage }
     }
 
     /// The call has ended, and cost so much.

@@ -12,7 +12,7 @@ use tg_kernel::record::{Ending, Pricing};
 use tg_kernel::units::Money;
 use tg_policy::admit::budget::PurseView;
 
-fn setup(budgets: &str) -> Setup {
+pub(crate) fn setup(budgets: &str) -> Setup {
     Setup {
         budgets: budgets.to_owned(),
         teams: "- { name: red, projects: [alpha, beta], environments: [prod, dev], time_zone: Europe/Berlin }\n\
@@ -22,7 +22,7 @@ fn setup(budgets: &str) -> Setup {
     }
 }
 
-fn world(budgets: &str) -> World {
+pub(crate) fn world(budgets: &str) -> World {
     World::with(setup(budgets))
 }
 
@@ -35,30 +35,30 @@ fn model(dialect: Dialect) -> &'static str {
 }
 
 /// A chat of OpenAI's dialect with a bound on its output.
-fn bounded(model: &str, output: u64, prompt: &str) -> Call {
+pub(crate) fn bounded(model: &str, output: u64, prompt: &str) -> Call {
     let body =
         json!({"model": model, "max_completion_tokens": output, "messages": [{"role": "user", "content": prompt}]});
     Call::post("/v1/chat/completions", body.to_string()).header("content-type", "application/json")
 }
 
-fn purses(world: &World) -> Vec<PurseView> {
+pub(crate) fn purses(world: &World) -> Vec<PurseView> {
     let living = &world.gateway().living;
     living.purses.view(living.clock.now())
 }
 
 /// What is spent and held of the only purse, once nothing is under way any more.
-fn settled(world: &World) -> Money {
+pub(crate) fn settled(world: &World) -> Money {
     until("nothing is held", || {
         let purses = purses(world);
         (purses.len() == 1 && purses[0].held == Money::ZERO).then(|| purses[0].spent)
     })
 }
 
-fn booked(world: &World) -> Money {
+pub(crate) fn booked(world: &World) -> Money {
     world.rows().iter().fold(Money::ZERO, |sum, row| sum.plus(row.total_cost().amount))
 }
 
-fn code(answer: &Answer) -> (u16, &str) {
+pub(crate) fn code(answer: &Answer) -> (u16, &str) {
     (answer.status, answer.header("x-tallygate-error-code"))
 }
 

@@ -38,6 +38,7 @@ mod process;
 mod profiles;
 mod proofs;
 mod properties;
+mod purses;
 mod recorder;
 mod refusals;
 mod reload;

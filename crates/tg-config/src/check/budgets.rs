@@ -1,8 +1,8 @@
 //! Budgets: whether their windows can be, whether what they name is there, and whether they fit into each other.
 
-use super::limits::{Named, check_named};
+use super::limits::{Named, check_named, output_min};
 use super::{Findings, egress};
-use crate::document::{Budget, BudgetScope, BudgetWindow, Document, OnExhausted};
+use crate::document::{Budget, BudgetScope, BudgetWindow, Document, LimitOutput, OnExhausted, Reserve};
 use crate::grammar::{Dimension, Pattern};
 use crate::problem::{Path, Problem};
 use std::time::Duration;
@@ -18,6 +18,7 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
         window(budget, &path, found);
         each(budget, &path, found);
         warnings(budget, &path, found);
+        output(budget, &path, found);
         check_named(document, &named(budget), &path, found);
         downgrade(document, budget, &path, found);
         within_parents(document, budget, &path, found);
@@ -66,6 +67,18 @@ fn warnings(budget: &Budget, path: &Path, found: &mut Findings) {
             found.add(path.element(index), "stands there twice", "remove one of the two");
         }
     }
+}
+
+fn output(budget: &Budget, path: &Path, found: &mut Findings) {
+    if budget.output != LimitOutput::Refuse && budget.on_exhausted == OnExhausted::AllowAndAlert {
+        let hint = "remove one of the two";
+        found.add(path.member("output"), "has no meaning where calls go on without money", hint);
+    }
+    if budget.reserve == Reserve::Usual && budget.output != LimitOutput::Cut {
+        let hint = "write `most` or remove it, or add `output: cut`";
+        found.add(path.member("reserve"), "`usual` is too little where nothing is cut", hint);
+    }
+    output_min(budget.output, budget.output_min, path, found);
 }
 
 fn named(budget: &Budget) -> Named<'_> {

@@ -51,19 +51,34 @@ fn output(limit: &Limit, bounds_output: bool, path: &Path, found: &mut Findings)
         let hint = "remove it, or add `output_tokens` or `tokens`";
         found.add(path.member("output"), "has no output tokens to be of", hint);
     }
-    let Some(least) = limit.output_min.map(NonZeroU32::get) else { return };
-    let path = path.member("output_min");
-    if !lowers {
-        found.add(path, "has no meaning where nothing is clamped or cut", "remove it, or add `output: clamp`");
-    } else if least < OUTPUT_MIN {
-        let message = format!("{least} is less than the {OUTPUT_MIN} output tokens that providers take as a bound");
-        found.add(path, message, format!("write {OUTPUT_MIN} or more, or remove it (256)"));
-    } else if let Some(amount) = [limit.output_tokens, limit.tokens].into_iter().flatten().map(Allowance::amount).min()
+    let Some(least) = output_min(limit.output, limit.output_min, path, found) else { return };
+    if let Some(amount) = [limit.output_tokens, limit.tokens].into_iter().flatten().map(Allowance::amount).min()
         && u64::from(least) > amount
     {
         let message = format!("{least} is more than the limit ever lets through ({amount})");
-        found.add(path, message, "write less, or allow more");
+        found.add(path.member("output_min"), message, "write less, or allow more");
     }
+}
+
+/// Fewest output tokens, where they stand there and are nothing to complain of.
+pub(super) fn output_min(
+    output: LimitOutput,
+    least: Option<NonZeroU32>,
+    path: &Path,
+    found: &mut Findings,
+) -> Option<u32> {
+    let least = least?.get();
+    let path = path.member("output_min");
+    if output == LimitOutput::Refuse {
+        found.add(path, "has no meaning where nothing is clamped or cut", "remove it, or add `output: clamp`");
+        return None;
+    }
+    if least < OUTPUT_MIN {
+        let message = format!("{least} is less than the {OUTPUT_MIN} output tokens that providers take as a bound");
+        found.add(path, message, format!("write {OUTPUT_MIN} or more, or remove it (256)"));
+        return None;
+    }
+    Some(least)
 }
 
 /// What a limit or a budget names.

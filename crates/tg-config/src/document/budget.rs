@@ -1,9 +1,10 @@
 //! Budgets: how much money whose calls may cost, and who is told.
 
-use super::Egress;
+use super::{Egress, LimitOutput, Reserve};
 use crate::grammar::{BaseUrl, Dimension, LocalMoment, Money, Name, Pattern, Period, SecretRef, Share, TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU32;
 
 /// A budget in money. All budgets that a call meets are taken from together or not at all, together with its limits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +39,21 @@ pub struct Budget {
     /// What happens with a call for which there is no money.
     #[serde(default)]
     pub on_exhausted: OnExhausted,
+    /// What happens with a call that allows more output (`max_tokens`, else the model's own bound) than there is money for.
+    #[serde(default)]
+    pub output: LimitOutput,
+    /// Fewest output tokens for each answer that `clamp` and `cut` let a call go on with: at least 16, as providers take
+    /// no less. Absent: 256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_min: Option<NonZeroU32>,
+    /// How much output money is held for before a stream is sent that can be cut: `usual` only with `output: cut`. For
+    /// all other calls it is `most`.
+    #[serde(default = "default_reserve")]
+    pub reserve: Reserve,
+}
+
+const fn default_reserve() -> Reserve {
+    Reserve::Most
 }
 
 fn default_warn_at() -> Vec<Share> {

@@ -100,7 +100,7 @@ pub enum Reserve {
     Most,
 }
 
-/// What happens with a call that allows more output than a limit has room for.
+/// What happens with a call that allows more output than a limit has room for, or a budget money.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitOutput {

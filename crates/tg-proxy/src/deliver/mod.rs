@@ -203,7 +203,7 @@ impl Pending {
     }
 
     /// The bound of the stream, where its output is taken step by step.
-    fn bounded(&self, settlement: &Settlement) -> Option<Bounded> {
+    fn bounded(&self, settlement: &mut Settlement) -> Option<Bounded> {
         let granted = settlement.output_granted()?;
         let transcoded = self.prepared.road.mode == Mode::Transcode;
         let cutter = (!transcoded).then(|| Cutter::new(self.prepared.road.dialect, self.caller, &self.facts));
@@ -211,8 +211,8 @@ impl Pending {
     }
 
     /// The streamed answer itself.
-    pub(crate) fn into_body(self: Box<Self>, lane: Lane, streams: Streams, settlement: Settlement) -> StreamBody {
-        let bounded = self.bounded(&settlement);
+    pub(crate) fn into_body(self: Box<Self>, lane: Lane, streams: Streams, mut settlement: Settlement) -> StreamBody {
+        let bounded = self.bounded(&mut settlement);
         StreamBody::new(Parts {
             bounded,
             upstream: self.body,

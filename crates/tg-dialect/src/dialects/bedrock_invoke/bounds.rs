@@ -1,6 +1,7 @@
 //! Where the bodies of the model families bound their output.
 
 use super::family;
+use crate::bound::answers;
 use crate::clamp::{self, Clamped, Place};
 use crate::dialects::bedrock_converse::ModelFamily;
 use crate::scan::Members;
@@ -35,24 +36,11 @@ const ABSENT: [(&str, Place); 10] = [
 const TEXTLESS: [&str; 7] =
     ["amazon.nova-canvas", "amazon.nova-reel", "amazon.titan-image", "stability.", "luma.", "twelvelabs.", ".rerank-"];
 
-/// Under which names the families say how many answers they shall give.
-const ANSWERS: [&str; 3] = ["n", "num_generations", "numResults"];
-
 /// The caller's bound on output tokens, under the name that its family gives it.
 pub(super) fn output_max(members: &Members<'_>) -> Result<Option<u64>, Fault> {
     for place in PLACES {
         if let Some(bound) = place.read(members)? {
             return Ok(Some(bound));
-        }
-    }
-    Ok(None)
-}
-
-/// How many answers the caller wants.
-pub(super) fn answers(members: &Members<'_>) -> Result<Option<u64>, Fault> {
-    for name in ANSWERS {
-        if let Some(answers) = members.u64(name)? {
-            return Ok(Some(answers));
         }
     }
     Ok(None)

@@ -11,6 +11,7 @@ use tg_kernel::fault::{Class, Fault, Origin, Retry};
 use tg_kernel::ids::CallId;
 use tg_kernel::peek::Peek;
 
+use crate::bound;
 use crate::clamp::Clamped;
 use crate::dialect::{
     FaultReply, InboundDialect, ReplyFacts, RequestFacts, StreamDecoder, StreamEncoder, UpstreamDialect,
@@ -107,7 +108,7 @@ impl InboundDialect for BedrockInvoke {
             stream: facts.path_stream,
             include_usage: false,
             output_tokens_max: bounds::output_max(members)?,
-            answers: bounds::answers(members)?,
+            answers: bound::answers(members)?,
             reasons: reasoning.reasons,
             reasoning_tokens_max: reasoning.tokens_max,
             // Only Claude's bodies have such a member.

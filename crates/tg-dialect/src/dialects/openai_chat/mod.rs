@@ -14,6 +14,7 @@ mod tests;
 mod thoughts;
 pub(crate) mod usage;
 
+use crate::bound;
 use crate::clamp::{self, Clamped, Place};
 use crate::dialect::{
     FaultReply, InboundDialect, ReplyFacts, RequestFacts, StreamDecoder, StreamEncoder, UpstreamDialect,
@@ -108,7 +109,7 @@ impl UpstreamDialect for OpenaiChat {
 
     fn clamp_output(&self, body: &[u8], _model: &str, most: u64) -> Result<Option<Clamped>, Fault> {
         let members = Members::scan(body)?;
-        let each = most / members.u64("n")?.unwrap_or(1).max(1);
+        let each = most / bound::answers(&members)?.unwrap_or(1).max(1);
         if each == 0 {
             return Err(clamp::no_room(
                 "The caller's limits leave less room than a token for each of the answers asked for.",

@@ -40,7 +40,7 @@ pub(super) fn peek(members: &Members<'_>) -> Result<Peek, Fault> {
         stream: members.bool("stream")?.unwrap_or(false),
         include_usage,
         output_tokens_max: modern.or(members.u64("max_tokens")?),
-        answers: members.u64("n")?,
+        answers: crate::bound::answers(members)?,
         reasons: reasoning.reasons,
         reasoning_tokens_max: reasoning.tokens_max,
         metadata,

@@ -4,6 +4,7 @@
 use super::purse::Purse;
 use super::window::start_of_hour;
 use super::{Budget, OnExhausted, PurseAsk};
+use crate::admit::Shortage;
 use std::sync::Arc;
 use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::units::Money;
@@ -21,13 +22,19 @@ pub struct Exhausted {
     pub output_that_fits: Option<u64>,
     /// The model by which the call may go on.
     pub downgrade: Option<Arc<str>>,
+    /// It is not for want of money: more calls hold some than can be kept apart.
+    is_crowded: bool,
     message: String,
 }
 
 impl From<Exhausted> for Fault {
-    /// `Class::OverBudget` (`budget_exhausted`), which no client takes for something to wait for.
+    /// `Class::OverBudget` (`budget_exhausted`), which no client takes for something to wait for; `Class::Overloaded`
+    /// (`holds_crowded`) where there is money, and only the gateway is at its end.
     fn from(exhausted: Exhausted) -> Self {
-        let Exhausted { mut message, output_that_fits, .. } = exhausted;
+        let Exhausted { mut message, output_that_fits, is_crowded, .. } = exhausted;
+        if is_crowded {
+            return Self::new(Class::Overloaded, Origin::Gateway, "holds_crowded", message);
+        }
         if let Some(tokens) = output_that_fits {
             message.push_str(&format!(" It would fit with a bound of {tokens} output tokens."));
         }
@@ -53,16 +60,25 @@ impl Exhausted {
             ),
             (None, None) => "It is prepaid, and is not filled up by itself.".to_owned(),
         };
+        let needs = if budget.shortage == Shortage::Refuse { "can cost up to" } else { "needs" };
         let message = format!(
-            "The budget '{}'{whose} is exhausted: {amount} USD {window}, of which {left} USD are left, and this call can \
-             cost up to {worst} USD. {opens}",
+            "The budget '{}'{whose} is exhausted: {amount} USD {window}, of which {left} USD are left, and this call {needs} \
+             {worst} USD. {opens}",
             budget.name
         );
         let downgrade = match &budget.on_exhausted {
             OnExhausted::Downgrade(model) => Some(Arc::clone(model)),
             OnExhausted::Refuse | OnExhausted::AllowAndAlert => None,
         };
-        Self { budget: Arc::clone(&budget.name), left, worst, output_that_fits: None, downgrade, message }
+        Self {
+            budget: Arc::clone(&budget.name),
+            left,
+            worst,
+            output_that_fits: None,
+            downgrade,
+            is_crowded: false,
+            message,
+        }
     }
 
     pub(super) fn crowded(worst: Money) -> Self {
@@ -74,6 +90,7 @@ impl Exhausted {
             worst,
             output_that_fits: None,
             downgrade: None,
+            is_crowded: true,
             message: message.to_owned(),
         }
     }

@@ -9,7 +9,7 @@
 //! Which purses a call meets is decided by [`Budgets::asks`], from facts alone. [`Purses`] is the engine that answers in
 //! one process. A shared engine takes the same asks: the keys of purses are plain text that every process makes alike, and
 //! that has all in it on which a sum depends, so that a changed budget is another purse. It needs the verbs of [`Purses`]
-//! (reserve, raise, settle, book, each idempotent by the call's id) and, for a purse that it has not, the sum of the ledger's
+//! (reserve, raise, extend, settle, book, each idempotent by the call's id) and, for a purse that it has not, the sum of the ledger's
 //! rows since [`PurseAsk::since`], as [`Purses::load`] takes it. A rolling purse is one sum for each hour of
 //! [`PurseAsk::hour`]; those older than [`PurseAsk::hours`] before now do not count.
 
@@ -18,17 +18,21 @@ mod load;
 mod notice;
 mod purse;
 mod purses;
+mod room;
 mod table;
 mod view;
+mod want;
 mod window;
 
 pub use exhausted::Exhausted;
 pub use notice::{Notice, NoticeKind};
 pub use purses::Purses;
 pub use view::{BudgetFigures, PurseView};
+pub use want::{Bounds, Held, Want};
 pub use window::Window;
 
-use super::limit::{Dimension, Scope};
+use super::limit::{Dimension, Reserve, Scope};
+use super::output::Shortage;
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -72,6 +76,10 @@ pub struct Budget {
     pub warn_at: Vec<u16>,
     /// What happens with a call for which there is no money.
     pub on_exhausted: OnExhausted,
+    /// What happens with a call that can cost more than is left, if its output can be bounded.
+    pub shortage: Shortage,
+    /// How much is held for a stream that can be cut; for all others, the most that they can cost.
+    pub reserve: Reserve,
 }
 
 impl Budget {

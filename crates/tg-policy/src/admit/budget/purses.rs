@@ -3,9 +3,10 @@
 use super::exhausted::Exhausted;
 use super::load::Loaded;
 use super::notice::Notice;
-use super::table::{Held, State};
+use super::table::{Holding, State};
 use super::view::{self, BudgetFigures, PurseView};
-use super::{Budgets, Payer};
+use super::want::{Held, Want};
+use super::{Budgets, Payer, PurseAsk};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -103,7 +104,8 @@ impl Purses {
         }
     }
 
-    /// Holds `worst` in every purse that the call meets, or in none. Answers whether it meets any.
+    /// Holds what a call wants in every purse that it meets, or in none: less only where all that have not so much left
+    /// bound its output, and not less than they let it go on with.
     ///
     /// # Errors
     /// When one of them has not so much left, and its budget does not let the call pass.
@@ -112,45 +114,66 @@ impl Purses {
         id: CallId,
         payer: &Payer<'_>,
         arrived: Timestamp,
-        worst: Money,
-    ) -> Result<bool, Box<Exhausted>> {
+        want: &Want<'_>,
+    ) -> Result<Held, Box<Exhausted>> {
         let mut state = self.lock();
         let budgets = Arc::clone(&state.budgets);
         let asks = budgets.asks(payer, arrived, &state.floors);
         if asks.is_empty() {
-            return Ok(false);
+            return Ok(Held::default());
         }
         let keys: Vec<String> = asks.iter().map(|ask| state.place(ask, &budgets, payer)).collect();
-        state.check(&budgets, asks.iter().zip(&keys), (worst, worst), arrived)?;
+        let purses: Vec<(PurseAsk, String)> = asks.into_iter().zip(keys).collect();
+        let (amount, stepwise) = state.fit(&budgets, &purses, want, Money::ZERO, arrived)?;
         if state.holds.len() >= HOLDS_MAX {
-            return Err(Box::new(Exhausted::crowded(worst)));
+            return Err(Box::new(Exhausted::crowded(amount)));
         }
+        let keys: Vec<String> = purses.into_iter().map(|(_, key)| key).collect();
         for key in &keys {
-            state.hold(key, worst);
+            state.hold(key, amount);
         }
         let (attribution, model) = (payer.attribution.clone(), Arc::from(payer.model));
-        state.holds.insert(id, Held { attribution, model, arrived, amount: worst, keys });
-        Ok(true)
+        state.holds.insert(id, Holding { attribution, model, arrived, amount, keys });
+        Ok(Held { met: true, amount, stepwise })
     }
 
-    /// Raises what a call holds to `worst`, in every purse or in none; what is held already is never lowered.
+    /// Raises what a call holds to what it wants now, in every purse or in none; what is held already is never lowered. A
+    /// call that holds nothing gets nothing.
     ///
     /// # Errors
-    /// When one of them has not so much left, and its budget does not let the call pass. What was held stays held.
-    pub fn raise(&self, id: CallId, worst: Money) -> Result<(), Box<Exhausted>> {
+    /// As [`Purses::reserve`]. What was held stays held.
+    pub fn raise(&self, id: CallId, want: &Want<'_>) -> Result<Held, Box<Exhausted>> {
         let mut state = self.lock();
         let budgets = Arc::clone(&state.budgets);
-        let Some(held) = state.holds.get(&id).filter(|held| held.amount < worst) else { return Ok(()) };
-        let (more, keys, arrived) = (worst.minus(held.amount), held.keys.clone(), held.arrived);
-        let asks = budgets.asks(&held.payer(), arrived, &state.floors);
-        state.check(&budgets, asks.iter().zip(&keys), (more, worst), arrived)?;
-        for key in &keys {
-            state.hold(key, more);
+        let Some((arrived, held)) = state.holds.get(&id).map(|holding| (holding.arrived, holding.amount)) else {
+            return Ok(Held::default());
+        };
+        let purses = state.purses_of(id, &budgets);
+        let (amount, stepwise) = state.fit(&budgets, &purses, want, held, arrived)?;
+        state.hold_more(id, amount.minus(held));
+        Ok(Held { met: true, amount, stepwise })
+    }
+
+    /// Raises what a stream holds to `amount`, as far as there is room in every purse. Answers what it holds then.
+    pub fn extend(&self, id: CallId, amount: Money) -> Money {
+        let mut state = self.lock();
+        let budgets = Arc::clone(&state.budgets);
+        let Some((arrived, held)) = state.holds.get(&id).map(|holding| (holding.arrived, holding.amount)) else {
+            return Money::ZERO;
+        };
+        if held >= amount {
+            return held;
         }
-        if let Some(held) = state.holds.get_mut(&id) {
-            held.amount = worst;
+        let purses = state.purses_of(id, &budgets);
+        let room = state.room(&budgets, &purses, |ask, _| ask.hard).unwrap_or(amount);
+        let more = amount.minus(held).min(room).max(Money::ZERO);
+        if more == Money::ZERO {
+            let least = Money::from_nanos(1);
+            // Only to be told and counted: nothing is refused that has begun.
+            drop(state.check(&budgets, &purses, |_, _| least, held, arrived));
         }
-        Ok(())
+        state.hold_more(id, more);
+        held.plus(more)
     }
 
     /// A call has ended and cost so much: the difference to what it held comes back at once. The rest stays held until the
@@ -189,7 +212,8 @@ impl Purses {
             }
             let payer = Payer::from(record);
             for ask in budgets.asks(&payer, record.started_at, &[]) {
-                if state.is_left_behind(&ask) {
+                // Of a window that was left behind, what its last calls cost counts for those that still go on in it.
+                if state.is_left_behind(&ask) && !state.has_purse(&ask) {
                     continue;
                 }
                 let key = state.place(&ask, &budgets, &payer);

@@ -1,10 +1,9 @@
 //! What the purses of all budgets hold, and how budgets take each other's place. One whole step at a time, under a lock.
 
-use super::exhausted::Exhausted;
 use super::load::Sum;
 use super::notice::{Notice, NoticeKind};
 use super::purse::{Purse, Spent};
-use super::{Budget, Budgets, OnExhausted, Payer, PurseAsk};
+use super::{Budget, Budgets, Payer, PurseAsk};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tg_kernel::clock::Timestamp;
@@ -32,7 +31,7 @@ pub(super) struct State {
     /// Budgets that are to be in force once their sums are loaded.
     pub(super) pending: Option<Arc<Budgets>>,
     pub(super) purses: HashMap<String, Purse>,
-    pub(super) holds: HashMap<CallId, Held>,
+    pub(super) holds: HashMap<CallId, Holding>,
     pub(super) notices: Vec<Notice>,
     pub(super) lost_notices: u64,
     pub(super) figures: HashMap<Arc<str>, Figures>,
@@ -55,7 +54,7 @@ pub(super) struct Figures {
 
 /// What a call holds.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct Holding {
     pub(super) attribution: Attribution,
     pub(super) model: Arc<str>,
     pub(super) arrived: Timestamp,
@@ -64,7 +63,7 @@ pub(super) struct Held {
     pub(super) keys: Vec<String>,
 }
 
-impl Held {
+impl Holding {
     pub(super) fn payer(&self) -> Payer<'_> {
         Payer { attribution: &self.attribution, model: &self.model }
     }
@@ -109,7 +108,7 @@ impl State {
         let mut holds = std::mem::take(&mut self.holds);
         for held in holds.values_mut() {
             let mut asks = budgets.asks(&held.payer(), held.arrived, &[]);
-            asks.retain(|ask| !self.is_left_behind(ask));
+            asks.retain(|ask| !self.is_left_behind(ask) || self.has_purse(ask));
             held.keys = asks.iter().map(|ask| self.place(ask, &budgets, &held.payer())).collect();
             for key in &held.keys {
                 self.hold(key, held.amount);
@@ -121,6 +120,11 @@ impl State {
     /// Whether a window is nobody's any more.
     pub(super) fn is_left_behind(&self, ask: &PurseAsk) -> bool {
         ask.hours.is_none() && self.floors.get(ask.budget).is_some_and(|floor| ask.since < *floor)
+    }
+
+    /// Whether the purse of an ask is there.
+    pub(super) fn has_purse(&self, ask: &PurseAsk) -> bool {
+        self.purses.contains_key(&ask.key) || self.purses.contains_key(&ask.together)
     }
 
     /// Nothing is known of these budgets before their windows at `now`.
@@ -186,7 +190,8 @@ impl State {
         if let Some(floor) = self.floors.get_mut(ask.budget) {
             *floor = oldest.max(*floor);
         }
-        self.forget(ask.budget, |purse| purse.start < oldest);
+        // What calls still hold of a window that is left behind bounds them to their end.
+        self.forget(ask.budget, |purse| purse.start < oldest && purse.held == Money::ZERO);
     }
 
     fn has_room(&mut self, budget: usize) -> bool {
@@ -218,34 +223,6 @@ impl State {
         }
     }
 
-    /// Whether `more` fits into each of these purses. Of several into which it does not, the one that refuses comes before
-    /// one that only wants another model, and then the one that opens last.
-    pub(super) fn check<'a>(
-        &mut self,
-        budgets: &Budgets,
-        asks: impl Iterator<Item = (&'a PurseAsk, &'a String)>,
-        (more, worst): (Money, Money),
-        at: Timestamp,
-    ) -> Result<(), Box<Exhausted>> {
-        let mut full: Vec<(&PurseAsk, &Budget, Money)> = Vec::new();
-        for (ask, key) in asks {
-            let (Some(purse), Some(budget)) = (self.purses.get(key), budgets.list().get(ask.budget)) else { continue };
-            let left = purse.left(budget.amount, ask.hour);
-            if left < more {
-                full.push((ask, budget, left));
-                self.figures.entry(Arc::clone(&budget.name)).or_default().refused += 1;
-                self.tell(NoticeKind::Exhausted, budget, ask, key, at);
-            }
-        }
-        let never = Timestamp::from_micros(i64::MAX);
-        let hard = full.into_iter().filter(|(ask, ..)| ask.hard);
-        let first = hard
-            .max_by_key(|(ask, budget, _)| (budget.on_exhausted == OnExhausted::Refuse, ask.until.unwrap_or(never)));
-        let Some((ask, budget, left)) = first else { return Ok(()) };
-        let purse = self.purses.get(&ask.key).or_else(|| self.purses.get(&ask.together));
-        Err(Box::new(Exhausted::new(budget, ask, purse, left.plus(worst).minus(more), worst)))
-    }
-
     /// Tells of what is spent in a purse, as far as nobody was told yet.
     pub(super) fn tell_spent(&mut self, budgets: &Budgets, ask: &PurseAsk, key: &str, at: Timestamp) {
         let (Some(budget), Some(purse)) = (budgets.list().get(ask.budget), self.purses.get(key)) else { return };
@@ -256,7 +233,7 @@ impl State {
         }
     }
 
-    fn tell(&mut self, kind: NoticeKind, budget: &Budget, ask: &PurseAsk, key: &str, at: Timestamp) {
+    pub(super) fn tell(&mut self, kind: NoticeKind, budget: &Budget, ask: &PurseAsk, key: &str, at: Timestamp) {
         let period = ask.hours.map_or(0, |hours| ask.hour.div_euclid(i64::from(hours.max(1))));
         let new = |purse: &&mut Purse| !purse.told.contains(&(kind, period));
         let Some(purse) = self.purses.get_mut(key).filter(new) else { return };

@@ -7,6 +7,7 @@ use tg_kernel::record::{Asked, Cost, Ending, Pricing, Timing};
 use tg_kernel::usage::{Usage, UsageSource};
 use tg_store::ledger::SpentRow;
 
+mod bounds;
 mod model;
 
 pub(super) const HOUR: i64 = 3_600;
@@ -30,6 +31,8 @@ pub(super) fn budget(name: &str, amount: i64) -> Budget {
         starts: None,
         warn_at: vec![50, 80, 100],
         on_exhausted: OnExhausted::Refuse,
+        shortage: Shortage::Refuse,
+        reserve: Reserve::Most,
     }
 }
 
@@ -91,7 +94,7 @@ pub(super) fn purses(budgets: Vec<Budget>, rows: &Rows, now: Timestamp) -> Purse
 /// Reserves for team `team`, model `m`.
 pub(super) fn reserve(purses: &Purses, team: &str, now: Timestamp, worst: i64) -> Result<CallId, Box<Exhausted>> {
     let (id, booked) = (CallId::fresh(), of(team));
-    purses.reserve(id, &Payer { attribution: &booked, model: "m" }, now, money(worst)).map(|_| id)
+    purses.reserve(id, &Payer { attribution: &booked, model: "m" }, now, &Want::fixed(money(worst))).map(|_| id)
 }
 
 /// A whole call.
@@ -276,10 +279,10 @@ fn a_budget_that_comes_with_a_reload_counts_what_was_spent_and_what_is_under_way
 fn a_hold_is_raised_for_a_dearer_try_or_stays_as_it_was() {
     let purses = purses(vec![budget("b", 100)], &Rows::default(), at(NOON));
     let id = reserve(&purses, "red", at(NOON), 40).unwrap();
-    purses.raise(id, money(70)).unwrap();
-    purses.raise(id, money(50)).unwrap();
+    purses.raise(id, &Want::fixed(money(70))).unwrap();
+    purses.raise(id, &Want::fixed(money(50))).unwrap();
     assert_eq!(purses.view(at(NOON))[0].held, money(70));
-    let refused = purses.raise(id, money(101)).unwrap_err();
+    let refused = purses.raise(id, &Want::fixed(money(101))).unwrap_err();
     assert_eq!((refused.left, refused.worst), (money(100), money(101)));
     assert_eq!(purses.view(at(NOON))[0].held, money(70));
 }

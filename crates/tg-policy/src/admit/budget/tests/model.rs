@@ -1,7 +1,7 @@
 //! Any order of calls, ends, bookings, reloads and restarts, held against a plain reference.
 
 use super::{NOON, Rows, at, budget, money, of, record};
-use crate::admit::budget::{Budget, Budgets, Payer, Purses, Scope, Window};
+use crate::admit::budget::{Budget, Budgets, Payer, Purses, Scope, Want, Window};
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,7 +106,7 @@ fn take(purses: &Purses, reference: &mut Reference, step: &Step, clock: &ManualC
             let team = if team { "red" } else { "blue" };
             let fits = reference.fits(team, now, worst);
             let (id, booked) = (CallId::fresh(), of(team));
-            let got = purses.reserve(id, &Payer { attribution: &booked, model: "m" }, now, money(worst));
+            let got = purses.reserve(id, &Payer { attribution: &booked, model: "m" }, now, &Want::fixed(money(worst)));
             prop_assert_eq!(got.is_ok(), fits, "{:?}", got);
             if fits {
                 reference.calls.push(Call { id, team, arrived: now, held: worst, settled: false });
@@ -117,7 +117,7 @@ fn take(purses: &Purses, reference: &mut Reference, step: &Step, clock: &ManualC
             let young = |call: &Call| !call.settled && now.since(call.arrived) < Duration::from_secs(86_400);
             let Some(found) = reference.calls.get(call).cloned().filter(young) else { return Ok(()) };
             let fits = worst <= found.held || reference.fits(found.team, found.arrived, worst - found.held);
-            prop_assert_eq!(purses.raise(found.id, money(worst)).is_ok(), fits);
+            prop_assert_eq!(purses.raise(found.id, &Want::fixed(money(worst))).is_ok(), fits);
             if fits && let Some(call) = reference.calls.get_mut(call) {
                 call.held = call.held.max(worst);
             }
