@@ -264,5 +264,9 @@ pub fn document(urls: &Urls, prices: &Path) -> String {
         let model = if provider == "openai" { "gpt-4.1" } else { model };
         text += &format!("- {{ name: cut-{provider}, targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
     }
+    // Of budgets and of proofs of decisions.
+    for name in ["cap-*", "probe-*"] {
+        text += &format!("- {{ name: '{name}', targets: [{{ provider: anthropic, model: claude-haiku-4-5 }}] }}\n");
+    }
     text + LIMITS
 }

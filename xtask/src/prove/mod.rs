@@ -8,6 +8,7 @@ mod ledger;
 mod matrix;
 mod overshoot;
 mod sdks;
+mod stores;
 mod streams;
 
 use crate::running::{self, Profile};
@@ -32,6 +33,8 @@ pub enum Claim {
     Kill,
     /// Many streams at once spend no more than a budget has, over one gateway and several; and all of it can be used
     Overshoot,
+    /// PostgreSQL and Redis fail in every way, under load: each limit does what it says, and nothing is lost
+    Stores,
 }
 
 impl Claim {
@@ -47,6 +50,7 @@ impl Claim {
             Self::Bedrock => "bedrock",
             Self::Kill => "kill",
             Self::Overshoot => "overshoot",
+            Self::Stores => "stores",
         }
     }
 }
@@ -104,6 +108,7 @@ pub fn tally(claim: Claim, length: Length) -> Result<Tally> {
         Claim::Bedrock => bedrock::prove(&program, length),
         Claim::Kill => kill::prove(&program, length.pick(25, 200)),
         Claim::Overshoot => block_on(overshoot::prove(&program, length)),
+        Claim::Stores => stores::prove(&program, length),
     }
 }
 

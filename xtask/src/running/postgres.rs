@@ -133,6 +133,19 @@ impl<'a> Postgres<'a> {
     }
 }
 
+impl Postgres<'_> {
+    /// Makes a table space in an empty folder.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn table_space(&self, name: &str, folder: &Path) -> Result<()> {
+        if is_root() {
+            succeed(Command::new("chown").arg("postgres").arg(folder))?;
+        }
+        self.sql("postgres", &format!("CREATE TABLESPACE {name} LOCATION '{}'", folder.display())).map(drop)
+    }
+}
+
 impl Drop for Postgres<'_> {
     fn drop(&mut self) {
         // What cannot be ended here is ended by the warden.

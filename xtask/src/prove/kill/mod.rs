@@ -1,8 +1,8 @@
 //! The gateway is killed at random moments, under load, while callers, providers and the store's other users die as
 //! well: the ledger has every call that a provider saw, once.
 
-mod books;
-mod callers;
+pub(super) mod books;
+pub(super) mod callers;
 pub(super) mod dice;
 mod doors;
 mod store;
@@ -211,7 +211,7 @@ impl Killer<'_> {
 }
 
 /// As many calls as the limit lets through at once are let through: nothing is held for calls that are over.
-async fn holds(findings: &mut Findings, client: &Client) -> Result<()> {
+pub(super) async fn holds(findings: &mut Findings, client: &Client) -> Result<()> {
     let ask = Ask {
         dialect: Dialect::Chat,
         model: "gpt-5-mini".to_owned(),
@@ -233,7 +233,7 @@ async fn holds(findings: &mut Findings, client: &Client) -> Result<()> {
 }
 
 /// Everything comes to rest: nothing under way, nothing waiting, nothing in the journal.
-async fn rest(findings: &mut Findings, gateway: &Gateway, sim: &Sim) -> Result<()> {
+pub(super) async fn rest(findings: &mut Findings, gateway: &Gateway, sim: &Sim) -> Result<()> {
     let client = Client::new(gateway.admin(), gateway.key());
     let limit = Instant::now() + SETTLED_MAX;
     let names = [

@@ -1,6 +1,6 @@
 //! How far a budget is overspent by many streams at once, for each way of keeping it: the overshoot table.
 
-mod bill;
+pub(super) mod bill;
 mod crowd;
 mod mode;
 mod town;

@@ -138,7 +138,10 @@ fn sections(to_redis: &Passage) -> String {
         "budgets:\n- {{ name: cap, for: {{ model: 'cap-*' }}, each: [model], amount: {CAP} USD, warn_at: [], \
          output: cut, output_min: 16, reserve: usual }}\n"
     );
-    text + &format!("counters: {{ url: 'redis://127.0.0.1:{}', replicas: {GATEWAYS}, timeout: 300ms }}\n", to_redis.port())
+    text + &format!(
+        "counters: {{ url: 'redis://127.0.0.1:{}', replicas: {GATEWAYS}, timeout: 300ms }}\n",
+        to_redis.port()
+    )
 }
 
 fn filler(disk: &Path) -> PathBuf {
