@@ -176,8 +176,8 @@ impl Case {
         let fate = dice.below(20);
         let script = match fate {
             0 => "status=500".to_owned(),
-            1 => format!("tokens={tokens} chunk=4 delay=5ms die_after={}", dice.below(80)),
-            _ => format!("tokens={tokens} chunk=4 delay=5ms"),
+            1 => format!("tokens={tokens} chunk=4 delay=2ms die_after={}", dice.below(80)),
+            _ => format!("tokens={tokens} chunk=4 delay=2ms"),
         };
         let words = "What is this about? ".repeat(1 + usize::try_from(dice.below(40)).unwrap_or_default());
         let ask = Ask {

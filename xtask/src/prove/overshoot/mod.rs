@@ -31,7 +31,7 @@ const USED_MIN: i128 = 97_00;
 const GROUNDS: [Ground; 4] = [Ground::Alone, Ground::Shared(3), Ground::Shared(1), Ground::Shared(5)];
 
 /// How many of them are for the short form.
-const SHORT: usize = 2;
+const SHORT: usize = 1;
 
 /// Proves the claim.
 ///
@@ -41,7 +41,8 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
     let mut dice = Dice::fresh();
     say(format_args!("chance begins with {:016x}", dice.seed()));
     let mut findings = Findings::new();
-    let head = ["budget", "replicas", "let through", "refused", "spent, USD", "of the cap", "overspent", "seconds"];
+    let head =
+        ["budget", "replicas", "let through", "refused", "billed, USD", "booked, USD", "of the cap", "overspent"];
     let mut table = Table::new(head);
     let premises = Premises::take()?;
     let servers = Servers::start(&premises)?;
@@ -85,43 +86,47 @@ impl Ran {
         Ok(Self { mode, ground, outcome, billed, booked, held, flaws, entries: entries.len() })
     }
 
-    /// Hundredths of a percent of the cap.
-    fn share(&self) -> i128 {
-        self.billed * 100_00 / CAP_NANOS
+    /// What was spent, by whom more is said, in nano-dollars.
+    fn spent(&self) -> i128 {
+        self.billed.max(self.booked)
     }
 
     fn cells(&self) -> [String; 8] {
-        let share = self.share();
+        let share = share(self.spent());
         [
             self.mode.name().to_owned(),
             self.ground.to_string(),
             self.outcome.calls.to_string(),
             self.outcome.refused.to_string(),
             usd(self.billed),
+            usd(self.booked),
             percent(share),
             percent(share - 100_00),
-            format!("{:.1}", self.outcome.took.as_secs_f64()),
         ]
     }
 
     fn judge(&self, findings: &mut Findings) {
         let of = format!("{}, {}", self.mode.name(), self.ground);
-        let over = self.billed - CAP_NANOS;
+        let over = self.spent() - CAP_NANOS;
+        let seen = format!("{over} nano-USD in {:.1} s", self.outcome.took.as_secs_f64());
         if self.mode.is_hard() {
-            findings.note(format_args!("{of}: nothing is spent beyond the cap"), format_args!("{over} nano-USD"), {
-                over <= 0 && self.booked <= CAP_NANOS
-            });
-            let seen = percent(self.share());
-            findings.note(format_args!("{of}: the budget is of use"), seen, self.share() >= USED_MIN);
+            findings.note(format_args!("{of}: nothing is spent beyond the cap"), seen, over <= 0);
+            let used = share(self.booked);
+            findings.note(format_args!("{of}: the budget is of use"), percent(used), used >= USED_MIN);
             findings.note(format_args!("{of}: nothing is held in the end"), self.held, self.held == 0);
         } else {
-            findings.note(format_args!("{of}: overspends"), format_args!("{over} nano-USD"), over > 0);
+            findings.note(format_args!("{of}: overspends"), seen, over > 0);
         }
         findings.none(format_args!("{of}: rows say what the providers counted"), self.entries, &self.flaws);
         let odd = &self.outcome.odd;
         let calls = usize::try_from(self.outcome.calls).unwrap_or_default();
         findings.none(format_args!("{of}: calls are served or refused"), calls, odd);
     }
+}
+
+/// Hundredths of a percent of the cap.
+const fn share(nanos: i128) -> i128 {
+    nanos * 100_00 / CAP_NANOS
 }
 
 /// Dollars to a thousandth of a cent.
