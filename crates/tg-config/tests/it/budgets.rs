@@ -40,6 +40,13 @@ fn budgets_that_would_do_nothing_or_cannot_be() {
         ("{name: b, amount: 1 USD, for: {model: fastt}}", &[("budgets[0].for.model", "no model")]),
         ("{name: b, amount: 1 USD, for: {team: red, project: y}}", &[("budgets[0].for.project", "has no project")]),
         ("{name: b, amount: 1 USD, for: {team: red, tag: a=1}}", &[("budgets[0].for.tag", "without `a`")]),
+        ("{name: b, amount: 1 USD, reserve: usual, output: clamp}", &[("budgets[0].reserve", "nothing is cut")]),
+        ("{name: b, amount: 1 USD, output_min: 20}", &[("budgets[0].output_min", "nothing is clamped or cut")]),
+        ("{name: b, amount: 1 USD, output: cut, output_min: 9}", &[("budgets[0].output_min", "16 output tokens")]),
+        (
+            "{name: b, amount: 1 USD, output: cut, on_exhausted: allow_and_alert}",
+            &[("budgets[0].output", "without money")],
+        ),
         ("{name: b, amount: 1 USD, on_exhausted: stop}", &[("budgets[0].on_exhausted", "is not one of the words")]),
         (
             "{name: b, amount: 1 USD, on_exhausted: {downgrade: slow}}",
