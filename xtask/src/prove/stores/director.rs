@@ -50,6 +50,14 @@ pub struct Revocation {
     pub refused_after: Option<Duration>,
 }
 
+/// What was seen while a trouble lasted.
+#[derive(Debug, Default)]
+struct Watched {
+    probes: usize,
+    flaws: Vec<String>,
+    slowest: Duration,
+}
+
 /// Plays scenes.
 #[derive(Debug)]
 pub struct Director<'a, 'b> {
@@ -79,25 +87,38 @@ impl<'a, 'b> Director<'a, 'b> {
         let key = (scene.server == Server::Postgres).then(|| block_on(self.new_key())).transpose()?;
         thread::sleep(BEFORE);
         self.stage.bring(scene)?;
-        let begun = Instant::now();
-        let said = key.as_ref().map(|key| block_on(self.revoke(&key.id))).transpose()?;
-        let (mut probes, mut flaws, mut slowest) = (0, Vec::new(), Duration::ZERO);
-        while begun.elapsed() < self.lasts {
-            for (gateway, manner, seen) in block_on(self.look())? {
-                probes += 1;
-                slowest = slowest.max(seen.took);
-                if begun.elapsed() > GRACE && !seen.is(manner.expected(scene.counts_alone(gateway))) {
-                    flaws.push(format!("{scene}, gateway {gateway}, {manner:?}: {seen:?}"));
+        let (seen, said) = block_on(async {
+            let revoking = async {
+                match &key {
+                    Some(key) => self.revoke(&key.id).await.map(Some),
+                    None => Ok(None),
                 }
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
+            };
+            futures_util::future::try_join(self.watch(scene), revoking).await
+        })?;
         self.stage.mend(scene)?;
         let mended = Instant::now();
         let revocation = key.zip(said).map(|(key, said)| self.revocation(scene, &key, said, mended)).transpose()?;
         let recovered = self.recovered(mended)?;
         self.budget.send_replace(None);
+        let Watched { probes, flaws, slowest } = seen;
         Ok(Played { scene, model, probes, flaws, slowest, recovered, revocation })
+    }
+
+    /// Asks again and again while it lasts.
+    async fn watch(&self, scene: Scene) -> Result<Watched> {
+        let (begun, mut watched) = (Instant::now(), Watched::default());
+        while begun.elapsed() < self.lasts {
+            for (gateway, manner, seen) in self.look().await? {
+                watched.probes += 1;
+                watched.slowest = watched.slowest.max(seen.took);
+                if begun.elapsed() > GRACE && !seen.is(manner.expected(scene.counts_alone(gateway))) {
+                    watched.flaws.push(format!("{scene}, gateway {gateway}, {manner:?}: {seen:?}"));
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(watched)
     }
 
     fn client(&self, gateway: usize) -> Result<(Client, String)> {
@@ -154,7 +175,9 @@ impl<'a, 'b> Director<'a, 'b> {
     async fn revoke(&self, id: &str) -> Result<Option<String>> {
         let (client, admin) = self.client(0)?;
         let done = client.post(&format!("{admin}/keys/{id}/revoke"), &json!({})).await;
-        Ok(done.err().map(|error| format!("{error:#}")))
+        // What stands behind the address is what was said.
+        let said = |text: String| text.split_once("/revoke: ").map_or(text.clone(), |(_, said)| said.to_owned());
+        Ok(done.err().map(|error| said(format!("{error:#}"))))
     }
 
     /// Sees to it that the key is revoked at the first gateway, and waits until the other refuses it.

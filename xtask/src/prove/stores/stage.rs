@@ -89,7 +89,12 @@ impl<'a> Stage<'a> {
                 (0..GATEWAYS).for_each(|gateway| self.set_passage(server, gateway, State::Slow(delay)));
                 Ok(())
             }
-            (Server::Postgres, Trouble::Full) => fill(self.disk.as_deref().context("no disk")?),
+            (Server::Postgres, Trouble::Full) => {
+                fill(self.disk.as_deref().context("no disk")?)?;
+                let more = self.postgres.sql(DATABASE, "CREATE TABLE more AS SELECT generate_series(1, 100000)");
+                anyhow::ensure!(more.is_err(), "there is room yet");
+                Ok(())
+            }
             (Server::Redis, Trouble::Full) => self.redis.bound_memory(1),
             (Server::Postgres, Trouble::Replaced) => {
                 self.postgres.crash()?;

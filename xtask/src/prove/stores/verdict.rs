@@ -47,7 +47,7 @@ pub fn scenes(findings: &mut Findings, played: &[Played]) {
         let soon = recovered.is_some_and(|after| after < TOGETHER_WITHIN);
         findings.note(format_args!("{scene}: all is well again"), format_args!("{} ms", millis(*recovered)), soon);
         if let Some(revocation) = revocation {
-            let said = revocation.meanwhile.chars().take(60).collect::<String>();
+            let said = revocation.meanwhile.chars().take(70).collect::<String>();
             findings.note(format_args!("{scene}: a key is revoked, or it is said why not"), said, revocation.as_stated);
             let soon = revocation.refused_after.is_some_and(|after| after < REVOKED_WITHIN);
             let seen = format!("{} ms", millis(revocation.refused_after));
