@@ -18,6 +18,11 @@ use clap::ValueEnum;
 use std::future::Future;
 use std::path::PathBuf;
 
+pub use kill::Engine;
+
+/// How often the gateway is killed, in the short form and in the long one.
+const KILLS: [u32; 2] = [25, 200];
+
 /// A claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Claim {
@@ -83,11 +88,14 @@ impl Length {
 ///
 /// # Errors
 /// When it cannot be run, or does not hold.
-pub fn run(claim: Claim, length: Length, times: Option<u32>) -> Result<()> {
-    let tally = match (claim, times) {
-        (Claim::Kill, Some(times)) => kill::prove(&prepare()?, times)?,
-        (_, Some(_)) => bail!("--times is for `kill` alone"),
-        (_, None) => tally(claim, length)?,
+pub fn run(claim: Claim, length: Length, times: Option<u32>, store: Option<Engine>) -> Result<()> {
+    let tally = match (claim, times, store) {
+        (_, None, None) => tally(claim, length)?,
+        (Claim::Kill, times, store) => {
+            let times = times.unwrap_or_else(|| length.pick(KILLS[0], KILLS[1]));
+            kill::prove(&prepare()?, times, store.unwrap_or_default())?
+        }
+        _ => bail!("--times and --store are for `kill` alone"),
     };
     if tally.failed > 0 {
         bail!("{}: {} of {} do not hold", claim.name(), tally.failed, tally.failed + tally.passed);
@@ -106,7 +114,7 @@ pub fn tally(claim: Claim, length: Length) -> Result<Tally> {
         Claim::Ledger => block_on(ledger::prove(&program, length)),
         Claim::Streams => block_on(streams::prove(&program, length)),
         Claim::Bedrock => bedrock::prove(&program, length),
-        Claim::Kill => kill::prove(&program, length.pick(25, 200)),
+        Claim::Kill => kill::prove(&program, length.pick(KILLS[0], KILLS[1]), Engine::default()),
         Claim::Overshoot => block_on(overshoot::prove(&program, length)),
         Claim::Stores => stores::prove(&program, length),
     }

@@ -4,11 +4,8 @@ use super::CAP_NANOS;
 use super::director::Played;
 use crate::prove::findings::Findings;
 use crate::prove::overshoot::bill;
-use crate::running::Gateway;
 use crate::table::Table;
 use crate::terminal::say;
-use crate::wire::Client;
-use anyhow::Result;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -74,16 +71,4 @@ pub fn caps(findings: &mut Findings, played: &[Played], entries: &[Entry], rows:
         let holds = booked > 0 && booked <= CAP_NANOS && billed <= CAP_NANOS;
         findings.note(format_args!("{scene}: the budget is not overspent"), seen, holds);
     }
-}
-
-/// No budget holds anything for calls that are over.
-pub async fn nothing_held(findings: &mut Findings, gateways: &[Gateway]) -> Result<()> {
-    for (number, gateway) in gateways.iter().enumerate() {
-        let client = Client::new(gateway.base(), gateway.key());
-        let page = client.get(&format!("{}/admin/v1/budgets", gateway.admin())).await?;
-        let purses = page["budgets"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let held: i64 = purses.iter().filter_map(|purse| purse.pointer("/held/nanos")?.as_i64()).sum();
-        findings.note(format_args!("budgets hold nothing in the end (gateway {number})"), held, held == 0);
-    }
-    Ok(())
 }
