@@ -2,6 +2,7 @@
 
 use crate::looks::Looks;
 use crate::meter::Till;
+use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::whois::Whois;
 use arc_swap::ArcSwap;
@@ -13,6 +14,7 @@ use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_store::directory::Directory;
+use tg_store::shared::SharedLink;
 use tg_upstream::aws::Wallet;
 use tg_upstream::pools::Pools;
 
@@ -28,8 +30,10 @@ pub struct Living {
     pub replays: Replays,
     /// What calls have taken of limits.
     pub limits: Counters,
-    /// What calls have spent and hold of budgets.
+    /// What calls have spent and hold of budgets; where replicas share them, what is known of that here.
     pub purses: Purses,
+    /// Limits and budgets that are counted with other replicas; `None`: this process counts alone.
+    pub shared: Option<Arc<Shared>>,
     /// What calls of each model need.
     pub lessons: Lessons,
     /// What is known of callers' IAM identities.
@@ -61,6 +65,8 @@ pub struct Worker {
     pub living: Arc<Living>,
     /// Connections to providers.
     pub pools: Arc<Pools>,
+    /// The connection to counts that replicas share.
+    pub link: Option<Arc<SharedLink>>,
     /// Where finished calls go.
     pub till: Till,
     /// Tells what still runs that its time is up.

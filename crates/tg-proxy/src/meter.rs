@@ -341,9 +341,9 @@ impl Meter {
 
     /// Brings a batch of those calls into the ledger that the journal alone has.
     fn bring_in(&mut self, late: &mut Option<Late>) -> Progress {
-        let settled = &self.living.counts.settled;
-        let (journal, purses) = (&self.journal, &self.living.purses);
-        Returning { journal, ledger: &mut self.ledger, sinks: &mut self.sinks, settled, purses }.bring_in(late)
+        let (journal, living) = (&self.journal, &self.living);
+        let (settled, book) = (&living.counts.settled, &|records: &[Record]| living.book(records));
+        Returning { journal, ledger: &mut self.ledger, sinks: &mut self.sinks, settled, book }.bring_in(late)
     }
 
     /// Writes down what waits, batch by batch. Where the ledger fails, what was taken by then stays in the batch.
@@ -371,7 +371,7 @@ impl Meter {
             tracing::error!(%error, calls = batch.records.len(), "the ledger cannot be written; calls wait");
             return false;
         }
-        self.living.purses.book(&batch.records);
+        self.living.book(&batch.records);
         for (record, mark) in batch.records.drain(..).zip(batch.marks.drain(..)) {
             if let Some(ticket) = mark.ticket {
                 ticket.confirm();

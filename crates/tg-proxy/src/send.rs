@@ -8,6 +8,7 @@ use crate::prepare::asynchronous::stays;
 use crate::prepare::{Prepared, prepare};
 use crate::quote::PriceTag;
 use crate::recognise::Head;
+use crate::room;
 use crate::settle::{Leaving, Settlement};
 use crate::snapshot::Snapshot;
 use bytes::Bytes;
@@ -148,10 +149,10 @@ impl Trial<'_> {
         let price = provider.price_by(prepared.road);
         self.check_price(&price)?;
         let (model, unknown) = (&self.aim.target.model, self.plan.unknown_price);
-        settlement.afford_try(&PriceTag { scope: &price, model, tier: prepared.tier, unknown })?;
+        room::afford_try(settlement, &PriceTag { scope: &price, model, tier: prepared.tier, unknown }).await?;
         let proof = self.proof(provider, settlement).await?;
         // Last: whoever waits for credentials takes no room from others, and what cannot leave takes none at all.
-        settlement.admit_try(&self.aim.target.provider)?;
+        room::admit_try(settlement, &self.aim.target.provider).await?;
         self.clamp(&mut prepared, settlement)?;
         let losses = prepared.losses.iter().map(ToString::to_string).collect();
         let leaving = Leaving {

@@ -1,5 +1,9 @@
 //! The debt of one call: from its head on, exactly one ledger row is owed, and paid also when the call is dropped.
 
+mod shared;
+
+pub(crate) use shared::NoRoom;
+
 use crate::admission::Admission;
 use crate::cost::Basis;
 use crate::linger::Absence;
@@ -7,6 +11,7 @@ use crate::living::Worker;
 use crate::outcome::{Counts, draining, may_be_billed, unbookable};
 use crate::quote::PriceTag;
 use crate::recognise::Head;
+use crate::shared::Instead;
 use crate::snapshot::Snapshot;
 use crate::spending::Spending;
 use std::borrow::Cow;
@@ -90,6 +95,8 @@ pub(crate) struct Standings {
     pub(crate) of: Vec<Standing>,
     /// The budget for whose sake the call goes to another model.
     pub(crate) downgraded: Option<Arc<str>>,
+    /// By what the call was decided where shared counts were away.
+    pub(crate) instead: Option<Instead>,
 }
 
 /// How a call ended.
@@ -315,7 +322,8 @@ impl Settlement {
         // Without limits nobody asks for the time.
         let at = draft.filter(|_| !of.is_empty()).map(|draft| draft.worker.living.clock.now());
         let downgraded = draft.and_then(|draft| draft.spending.downgraded().cloned());
-        Standings { at: at.unwrap_or_default(), of, downgraded }
+        let instead = draft.and_then(|draft| draft.admission.instead());
+        Standings { at: at.unwrap_or_default(), of, downgraded, instead }
     }
 
     /// The call is about to leave for `target`: makes sure that it cannot be forgotten, whatever dies.

@@ -1,5 +1,9 @@
 //! What a call can cost at most, and what it holds of budgets: when it came, and again with each try.
 
+mod shared;
+
+pub(crate) use shared::Tab;
+
 use crate::living::Living;
 use crate::outcome::Counts;
 use crate::output;
@@ -16,9 +20,10 @@ use tg_kernel::ids::CallId;
 use tg_kernel::peek::{Peek, Weight};
 use tg_kernel::principal::Principal;
 use tg_kernel::record::Record;
+use tg_kernel::target::Target;
 use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
-use tg_policy::admit::budget::{Bounds, Exhausted, Held, Payer, Want};
+use tg_policy::admit::budget::{Bounds, Exhausted, Held, Payer, SharedPurse, Want};
 use tg_policy::route::Plan;
 use tg_store::team::TeamPolicy;
 
@@ -41,6 +46,9 @@ pub(crate) struct Spending {
     trying: Option<Trying>,
     /// Output tokens that its stream may make yet without asking.
     granted: u64,
+    /// The purses that it holds of and that are kept elsewhere; or while those are away, of which it has local shares.
+    purses: Vec<SharedPurse>,
+    local: Vec<SharedPurse>,
     /// The budget for whose sake it goes to another model.
     downgraded: Option<Arc<str>>,
 }
@@ -106,36 +114,49 @@ impl Spending {
         (peek, members, weight): (&Peek, &Members<'_>, Weight),
         plan: &Plan,
     ) -> Result<(), Box<Exhausted>> {
-        // Nobody bills a count of tokens.
-        if living.purses.is_idle() || record.asked.operation == Operation::CountTokens {
+        let Some(quotes) = self.quotes((snapshot, living), record, (peek, members, weight), plan) else {
             return Ok(());
-        }
+        };
         let payer = Payer::from(record);
-        (self.met, self.hard) = living.purses.budgets().meets(&payer, record.started_at);
-        if !self.met {
-            return Ok(());
-        }
-        self.bound = Bound::of(record.asked.operation, members, peek);
-        self.bend((snapshot, living), record, (peek, weight), plan);
-        let quotes: Vec<Quote> = plan
-            .targets
-            .iter()
-            .filter_map(|target| {
-                let upstream = snapshot.upstreams.get(&target.provider)?;
-                let (scope, tier) = (&upstream.price, ServiceTier::Default);
-                let tag = PriceTag { scope, model: &target.model, tier, unknown: plan.unknown_price };
-                tag.quote(snapshot, self.bound, record)
-            })
-            .collect();
         let reserved =
             self.want(&quotes, Money::ZERO, |want| living.purses.reserve(record.id, &payer, record.started_at, want));
         self.held = reserved.as_ref().copied().unwrap_or_default();
         self.met = self.held.met;
-        reserved.map(drop).map_err(|mut exhausted| {
-            let fits = quotes.iter().map(|quote| quote.output_within(exhausted.left) / self.bound.answers.max(1));
-            exhausted.output_that_fits = fits.min().filter(|tokens| *tokens > 0);
-            exhausted
-        })
+        reserved.map(drop).map_err(|exhausted| self.with_what_fits(exhausted, &quotes))
+    }
+
+    /// What would fit instead, for the refusal.
+    fn with_what_fits(&self, mut exhausted: Box<Exhausted>, quotes: &[Quote]) -> Box<Exhausted> {
+        let fits = quotes.iter().map(|quote| quote.output_within(exhausted.left) / self.bound.answers.max(1));
+        exhausted.output_that_fits = fits.min().filter(|tokens| *tokens > 0);
+        exhausted
+    }
+
+    /// What the call can cost at each of its targets; `None` where it meets no budget.
+    fn quotes(
+        &mut self,
+        (snapshot, living): (&Snapshot, &Living),
+        record: &Record,
+        (peek, members, weight): (&Peek, &Members<'_>, Weight),
+        plan: &Plan,
+    ) -> Option<Vec<Quote>> {
+        // Nobody bills a count of tokens.
+        if living.purses.is_idle() || record.asked.operation == Operation::CountTokens {
+            return None;
+        }
+        (self.met, self.hard) = living.purses.budgets().meets(&Payer::from(record), record.started_at);
+        if !self.met {
+            return None;
+        }
+        self.bound = Bound::of(record.asked.operation, members, peek);
+        self.bend((snapshot, living), record, (peek, weight), plan);
+        let quote = |target: &Target| {
+            let upstream = snapshot.upstreams.get(&target.provider)?;
+            let (scope, tier) = (&upstream.price, ServiceTier::Default);
+            let tag = PriceTag { scope, model: &target.model, tier, unknown: plan.unknown_price };
+            tag.quote(snapshot, self.bound, record)
+        };
+        Some(plan.targets.iter().filter_map(quote).collect())
     }
 
     /// How the call's output can be bounded, and what is usual of it.
@@ -187,17 +208,26 @@ impl Spending {
         tag: &PriceTag<'_>,
         earlier: Money,
     ) -> Result<(), Fault> {
-        self.trying = None;
-        if !self.met {
-            return Ok(());
-        }
-        let Some(quote) = tag.quote(snapshot, self.bound, record) else {
-            return if self.hard { Err(price_unknown()) } else { Ok(()) };
-        };
+        let Some(quote) = self.quote_of_try(snapshot, record, tag)? else { return Ok(()) };
         let raised = self.want(std::slice::from_ref(&quote), earlier, |want| living.purses.raise(record.id, want));
         self.held = raised.map_err(|exhausted| Fault::from(*exhausted))?;
         self.trying = Some(Trying { quote, earlier });
         Ok(())
+    }
+
+    /// What the next try can cost; `None` where that does not matter.
+    fn quote_of_try(
+        &mut self,
+        snapshot: &Snapshot,
+        record: &Record,
+        tag: &PriceTag<'_>,
+    ) -> Result<Option<Quote>, Fault> {
+        self.trying = None;
+        if !self.met {
+            return Ok(None);
+        }
+        let quote = tag.quote(snapshot, self.bound, record);
+        if quote.is_none() && self.hard { Err(price_unknown()) } else { Ok(quote) }
     }
 
     /// Output tokens that the call may make at most, all answers together, where its own bound is to be lowered.
@@ -260,8 +290,11 @@ impl Spending {
 
     /// The call has ended, and cost so much.
     pub(crate) fn end(&self, living: &Living, record: &Record, cost: Money) {
-        if self.met {
-            living.purses.settle(record.id, cost);
+        match &living.shared {
+            // What is held of shared purses ends with what is held of limits.
+            Some(shared) => shared.shares.change(&self.local, self.held.amount, cost),
+            None if self.met => living.purses.settle(record.id, cost),
+            None => {}
         }
     }
 

@@ -79,6 +79,14 @@ impl Spent {
         }
     }
 
+    /// Forgets it all, to be told anew.
+    pub(super) fn clear(&mut self) {
+        match self {
+            Self::Once(sum) => *sum = Money::ZERO,
+            Self::Hours(_, sums) => sums.clear(),
+        }
+    }
+
     /// The first hour from which on so much less counts that `needed` fits into `amount`. `None`: never by itself.
     pub(super) fn opens(&self, hour: i64, room: Money, needed: Money) -> Option<i64> {
         let Self::Hours(hours, sums) = self else { return None };

@@ -267,12 +267,12 @@ impl Purses {
             .collect()
     }
 
-    fn note(&self, state: &State) {
+    pub(super) fn note(&self, state: &State) {
         self.busy.store(!state.budgets.is_empty(), Ordering::Release);
         self.waiting.store(state.pending.is_some(), Ordering::Release);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // Whole steps only: a panic in between leaves sums that are a little off, until the next start.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

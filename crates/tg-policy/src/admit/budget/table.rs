@@ -143,7 +143,7 @@ impl State {
         self.place_of(ask, values)
     }
 
-    fn place_of(&mut self, ask: &PurseAsk, values: impl FnOnce() -> Vec<(String, String)>) -> String {
+    pub(super) fn place_of(&mut self, ask: &PurseAsk, values: impl FnOnce() -> Vec<(String, String)>) -> String {
         if self.purses.contains_key(&ask.key) {
             return ask.key.clone();
         }

@@ -31,6 +31,7 @@ pub(super) fn budget(name: &str, amount: i64) -> Budget {
         starts: None,
         warn_at: vec![50, 80, 100],
         on_exhausted: OnExhausted::Refuse,
+        when_away: WhenAway::FailClosed,
         shortage: Shortage::Refuse,
         reserve: Reserve::Most,
     }

@@ -85,7 +85,8 @@ impl SharedCounters {
     fn patient_link(&self) -> Link {
         let Patience { connect, command } = self.0.patience;
         let command = (command * PATIENCE_FACTOR).max(connect);
-        Link::new(Arc::clone(&self.0.place), Arc::clone(&self.0.speech), Patience { connect, command })
+        let tally = Arc::clone(&self.0.tally);
+        Link::new(Arc::clone(&self.0.place), Arc::clone(&self.0.speech), Patience { connect, command }, tally)
     }
 
     /// Says all that waits, in batches.

@@ -18,10 +18,12 @@ mod link;
 mod outbox;
 mod place;
 mod script;
+mod tally;
 mod wire;
 
 pub use link::Patience;
 pub use place::{BadPlace, Login, Place};
+pub use tally::Figures as TallyFigures;
 
 use crate::counters::{ASKS_MAX, Ask, Away, BadAsks, CounterKey, Hold, HoldId, Item, Kind, Reason, Reserved, Standing};
 use incarnation::Incarnations;
@@ -32,6 +34,7 @@ use script::{Invocation, Script, Speech};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tally::Tally;
 use tg_kernel::clock::Clock;
 use tg_kernel::ids::CallId;
 use tokio::sync::Notify;
@@ -76,6 +79,7 @@ struct Shared {
     leases: Mutex<Leases>,
     /// Processes that live, as the server counted them last; zero: it was never asked.
     replicas: AtomicU32,
+    tally: Arc<Tally>,
     born: Instant,
 }
 
@@ -91,6 +95,8 @@ pub struct Figures {
     /// Those that the server answered with an error of its own: keys that another program has changed, or a server that
     /// is none of those that are supported.
     pub refused: u64,
+    /// What became of what was asked.
+    pub tally: TallyFigures,
 }
 
 /// One thread's connection to shared counters.
@@ -128,6 +134,7 @@ impl SharedCounters {
             bell: Notify::new(),
             leases: Mutex::default(),
             replicas: AtomicU32::new(0),
+            tally: Arc::default(),
             born: Instant::now(),
         }))
     }
@@ -136,7 +143,8 @@ impl SharedCounters {
     #[must_use]
     pub fn link(&self) -> SharedLink {
         let shared = Arc::clone(&self.0);
-        let link = Link::new(Arc::clone(&shared.place), Arc::clone(&shared.speech), shared.patience);
+        let tally = Arc::clone(&shared.tally);
+        let link = Link::new(Arc::clone(&shared.place), Arc::clone(&shared.speech), shared.patience, tally);
         SharedLink { shared, link }
     }
 
@@ -169,12 +177,19 @@ impl SharedCounters {
         self.0.push(invocation, Some(self.0.speech.elapsed()), purses);
     }
 
+    /// These purses may lack bookings: once all that waits is said, they are filled from the ledger anew. Waits for nothing.
+    pub fn mistrust(&self, purses: &[CounterKey]) {
+        lock(&self.0.outbox).put_spoiled(purses.iter().map(wire::purse).collect());
+        self.0.bell.notify_one();
+    }
+
     /// How it stands.
     #[must_use]
     pub fn figures(&self) -> Figures {
         let outbox = lock(&self.0.outbox);
         let replicas = self.0.replicas.load(Ordering::Relaxed);
-        Figures { replicas, waiting: outbox.len(), lost: outbox.lost(), refused: outbox.refused() }
+        let tally = self.0.tally.read();
+        Figures { replicas, waiting: outbox.len(), lost: outbox.lost(), refused: outbox.refused(), tally }
     }
 }
 
@@ -257,14 +272,30 @@ impl SharedLink {
     /// # Errors
     /// As [`SharedLink::reserve`]; the hold stays as it was, though the server may hold more until it is settled.
     pub async fn extend(&self, hold: &mut Hold, asks: &[Ask]) -> Result<Extended, Away> {
-        self.check(asks)?;
+        let extension = Extension::of(hold, asks.to_vec());
+        let answer = self.ask_for(&extension).await;
+        self.extended(hold, &extension, answer)
+    }
+
+    /// Asks for an extension, of a hold that need not be at hand meanwhile. What comes of it is for [`Self::extended`].
+    pub async fn ask_for(&self, extension: &Extension) -> Extending {
+        let Extension { id, number, asks } = extension;
         let all: Vec<&Ask> = asks.iter().collect();
-        // What was had from leases alone is not known to the server, where a first ask makes it known.
-        let number = if hold.shared { hold.extensions.saturating_add(1) } else { 0 };
-        // An ask whose answer is lost may have been heard: its number is not used again.
-        hold.extensions = number;
-        hold.shared = true;
-        let looks = match self.ask(&hold.id, number, &all).await? {
+        let said = match self.check(asks) {
+            Ok(()) => self.ask(id, *number, &all).await,
+            Err(away) => Err(away),
+        };
+        Extending(said)
+    }
+
+    /// Adds to a hold what came of asking for more. A hold that is settled before this is heard of owes nothing more: of
+    /// purses its settlement says what stays held, and buckets fill by themselves.
+    ///
+    /// # Errors
+    /// As [`SharedLink::extend`].
+    pub fn extended(&self, hold: &mut Hold, extension: &Extension, said: Extending) -> Result<Extended, Away> {
+        let asks = &extension.asks;
+        let looks = match said.0? {
             Answer::Taken(looks) => looks,
             Answer::Full(looks) => {
                 return Ok(Extended::Full(stand(asks, &vec![None; asks.len()], &looks)));
@@ -400,6 +431,37 @@ impl SharedLink {
         }
     }
 }
+
+/// More that is asked for a hold.
+#[derive(Clone, Debug)]
+pub struct Extension {
+    id: HoldId,
+    number: u32,
+    asks: Vec<Ask>,
+}
+
+impl Extension {
+    /// Of this hold, which remembers that it was asked for.
+    #[must_use]
+    pub fn of(hold: &mut Hold, asks: Vec<Ask>) -> Self {
+        // What was had from leases alone is not known to the server, where a first ask makes it known.
+        let number = if hold.shared { hold.extensions.saturating_add(1) } else { 0 };
+        // An ask whose answer is lost may have been heard: its number is not used again.
+        hold.extensions = number;
+        hold.shared = true;
+        Self { id: hold.id.clone(), number, asks }
+    }
+
+    /// What is asked for.
+    #[must_use]
+    pub fn asks(&self) -> &[Ask] {
+        &self.asks
+    }
+}
+
+/// What the server said to an extension.
+#[derive(Debug)]
+pub struct Extending(Result<Answer, Away>);
 
 /// How an extension ends.
 #[derive(Debug)]
