@@ -31,7 +31,7 @@ const USED_MIN: i128 = 97_00;
 const GROUNDS: [Ground; 4] = [Ground::Alone, Ground::Shared(3), Ground::Shared(1), Ground::Shared(5)];
 
 /// How many of them are for the short form.
-const SHORT: usize = 1;
+const SHORT: usize = 2;
 
 /// Proves the claim.
 ///

@@ -56,8 +56,9 @@ impl Town {
         text += &format!("budgets:\n- {{ name: cap, amount: {cap} USD, warn_at: [], {} }}\n", mode.members());
         if let Ground::Shared(replicas) = ground {
             let port = servers.redis.port();
-            text +=
-                &format!("counters: {{ url: 'redis://127.0.0.1:{port}', tag: run-{number}, replicas: {replicas}, timeout: 1s }}\n");
+            text += &format!(
+                "counters: {{ url: 'redis://127.0.0.1:{port}', tag: run-{number}, replicas: {replicas}, timeout: 1s }}\n"
+            );
         }
         let recipe = Recipe { program, document: &text, listen: "", environment: &ENVIRONMENT, core: None };
         let gateways = match ground {
