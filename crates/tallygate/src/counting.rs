@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
-use tg_config::document::SharedCounters as Declared;
+use tg_config::document::{Document, SharedCounters as Declared};
 use tg_config::grammar::SecretRef;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::secret::Secret;
@@ -25,6 +25,16 @@ const FINISH_MAX: Duration = Duration::from_secs(2);
 pub(crate) struct Prepared {
     pub(crate) shared: Arc<Shared>,
     waiting: Waiting,
+}
+
+/// What a writer of shared budgets may not expect: what is spent of them is summed from the store, which must be shared, too.
+pub(crate) fn note(document: &Document) -> Option<String> {
+    let is_alone = document.store.url.is_none() && !document.budgets.is_empty();
+    document.counters.as_ref().filter(|_| is_alone).map(|_| {
+        "counters: budgets are counted together with other gateways, and what is spent of them is summed from a SQLite file: \
+         that holds only for gateways on this machine that use the same file; others need a store with a `url`"
+            .to_owned()
+    })
 }
 
 /// Reads the configuration; asks nobody yet. `None` where each gateway counts alone.

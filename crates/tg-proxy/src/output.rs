@@ -34,8 +34,7 @@ pub(crate) fn facts(
     };
     OutputFacts {
         is_bounded: most.is_some(),
-        // From counts that stand elsewhere nothing is taken step by step.
-        can_cut: living.shared.is_none() && record.asked.operation == Operation::Chat && peek.stream && !hidden(),
+        can_cut: record.asked.operation == Operation::Chat && peek.stream && !hidden(),
         least: peek.reasoning_tokens_max.map_or(0, |budget| budget.saturating_add(1)),
         further_answers: peek.answers.unwrap_or(1).saturating_sub(1),
     }

@@ -1,5 +1,6 @@
 //! The debt of one call: from its head on, exactly one ledger row is owed, and paid also when the call is dropped.
 
+mod growth;
 mod shared;
 
 pub(crate) use shared::NoRoom;
@@ -14,6 +15,7 @@ use crate::recognise::Head;
 use crate::shared::Instead;
 use crate::snapshot::Snapshot;
 use crate::spending::Spending;
+use growth::Growth;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -67,6 +69,8 @@ struct Draft {
     /// The bound on output to which the last try was lowered.
     clamped: Option<u64>,
     spending: Spending,
+    /// More output that is asked for its stream, where replicas count together.
+    growth: Option<Growth>,
     /// What became of the try that the record's `served` names, once it has failed.
     failed: Option<Failed>,
     /// What holds if the caller leaves; `None` where the call then ends.
@@ -147,6 +151,7 @@ impl Settlement {
             admission: Admission::default(),
             clamped: None,
             spending: Spending::default(),
+            growth: None,
             failed: None,
             absence: Absence::of(&snapshot.streams),
             ticket: None,

@@ -1,5 +1,9 @@
 //! Figures that others keep and that are read only when someone looks: queue depths, calls in flight, capture rate.
 
+mod counters;
+
+pub use counters::CountersReading;
+
 use crate::names::{
     BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_REFUSALS, BUDGET_SPENT,
     CALLS_SENT, CAPTURE_RATE, CONNECTIONS, CORRECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE,
@@ -57,6 +61,8 @@ pub enum Reading {
     SpansExported,
     /// Spans that were dropped.
     SpansDropped,
+    /// Of counters that gateways share.
+    Counters(CountersReading),
 }
 
 impl Reading {
@@ -80,6 +86,7 @@ impl Reading {
             Self::JournalFailing => JOURNAL_FAILING,
             Self::SpansExported => SPANS_EXPORTED,
             Self::SpansDropped => SPANS_DROPPED,
+            Self::Counters(of) => of.metric(),
         }
     }
 }

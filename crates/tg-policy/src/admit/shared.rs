@@ -206,9 +206,10 @@ impl<'a> SharedAsks<'a> {
         let bound = clamping.map(|(one, of)| of.remaining.saturating_add(one.output).max(one.ask.output.least)).min();
         let growing = self.list.iter().filter(|one| one.grows());
         let granted = growing.clone().map(|one| one.output).min();
+        let away = growing.clone().filter_map(|one| Some(self.limits.get(one.ask.limit)?.when_away)).max();
         let grow = growing.map(|one| one.shared(0)).collect();
         let measures = self.list.iter().map(|one| one.ask.bound.measure).collect();
-        let part = SharedPart { hold, measures, grow };
+        let part = SharedPart { hold, measures, grow, away };
         bounded(Hold::elsewhere(part, standings_of_call, bound, granted), &self.facts)
     }
 }
@@ -221,6 +222,8 @@ pub struct SharedPart {
     measures: Vec<Measure>,
     /// Of what more is taken as the call's output grows.
     grow: Vec<counters::Ask>,
+    /// What happens to that while the counts are away.
+    away: Option<WhenAway>,
 }
 
 impl SharedPart {
@@ -239,6 +242,12 @@ impl SharedPart {
     #[must_use]
     pub fn growth(&self, wanted: u64) -> Vec<counters::Ask> {
         self.grow.iter().map(|ask| counters::Ask { units: wanted, ..ask.clone() }).collect()
+    }
+
+    /// What happens to that while the counts are away; `None` where nothing grows.
+    #[must_use]
+    pub const fn growth_when_away(&self) -> Option<WhenAway> {
+        self.away
     }
 
     /// The place at which the purses begin.

@@ -55,6 +55,16 @@ impl Admission {
         self.call.shared_mut()
     }
 
+    /// Whether more is taken in this process's memory as its output grows.
+    pub(crate) fn grows_here(&self) -> bool {
+        self.call.grows_here() || self.attempt.grows_here()
+    }
+
+    /// What its last try holds of them.
+    pub(crate) fn held_by_try(&mut self) -> Option<&mut SharedPart> {
+        self.attempt.shared_mut()
+    }
+
     /// As [`Admission::begin_try`], where replicas count together.
     ///
     /// # Errors

@@ -166,6 +166,31 @@ impl Spending {
         self.local.clear();
     }
 
+    /// The purses that it holds of, and how much more it must hold of them for `wanted` more output tokens of its stream.
+    pub(crate) fn growth(&self, wanted: u64) -> (&[SharedPurse], Money) {
+        let trying = self.trying.as_ref().filter(|_| self.held.stepwise && !self.is_apart());
+        let Some(trying) = trying else { return (&self.purses, Money::ZERO) };
+        let level = self.granted.saturating_add(wanted);
+        if trying.room(self.held.amount).is_none_or(|room| room >= level) {
+            return (&self.purses, Money::ZERO);
+        }
+        let needed = trying.earlier.plus(trying.quote.with_output(level));
+        (&self.purses, needed.minus(self.held.amount).max(Money::ZERO))
+    }
+
+    /// Of `wanted` more output tokens, for how many there is money where so much is left beside what is held.
+    pub(crate) fn within(&self, wanted: u64, left: Money) -> u64 {
+        let trying = self.trying.as_ref().filter(|_| self.held.stepwise);
+        let room = trying.and_then(|trying| trying.room(self.held.amount.plus(left.max(Money::ZERO))));
+        room.map_or(wanted, |room| wanted.min(room.saturating_sub(self.granted)))
+    }
+
+    /// So much more is held, and the stream may make so many more output tokens.
+    pub(crate) fn grew(&mut self, more: Money, output_tokens: u64) {
+        self.held.amount = self.held.amount.plus(more);
+        self.granted = self.granted.saturating_add(output_tokens);
+    }
+
     /// Whether what is held is of this process's shares, or of nothing, as the purses were away when the call came.
     pub(crate) const fn is_apart(&self) -> bool {
         self.purses.is_empty()
