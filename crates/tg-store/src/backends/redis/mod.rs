@@ -10,6 +10,7 @@
 //! themselves. Time is the server's. A purse remembers at which run of the server it was filled: after a restart or a
 //! failover, which may have lost the last moments, it is filled from the ledger anew.
 
+mod asking;
 mod breaker;
 mod drive;
 mod incarnation;
@@ -26,6 +27,7 @@ pub use place::{BadPlace, Login, Place};
 pub use tally::Figures as TallyFigures;
 
 use crate::counters::{ASKS_MAX, Ask, Away, BadAsks, CounterKey, Hold, HoldId, Item, Kind, Reason, Reserved, Standing};
+use asking::Asking;
 use incarnation::Incarnations;
 use lease::Leases;
 use link::Link;
@@ -361,7 +363,9 @@ impl SharedLink {
     async fn ask(&self, id: &HoldId, extension: u32, asks: &[&Ask]) -> Result<Answer, Away> {
         let mut incarnation = lock(&self.shared.incarnations).current();
         for last in [false, true] {
+            let asking = Asking::of(|| self.give_up(id, extension, asks, &Reason::Late));
             let said = self.link.run(&wire::reserve(id, &incarnation, extension, asks)).await;
+            asking.is_heard();
             let said = said.inspect_err(|away| self.give_up(id, extension, asks, &away.reason))?;
             match wire::answer(said, asks).ok_or_else(|| self.strange())? {
                 Answer::Gone if !last => {
