@@ -118,12 +118,26 @@ impl Limits {
     }
 }
 
+/// How much of the output that a call wants can be had of a count at once, where what is had bounds it: of a rate no more
+/// than the burst.
+fn had_at_once(ask: &Ask<'_>) -> u64 {
+    let output = &ask.output;
+    let bends = ask.mode == Mode::Enforce && !matches!(output.kind, OutputKind::Fixed);
+    match ask.bound.size {
+        Size::Rate(rate) if bends => {
+            let room = rate.burst.saturating_sub(ask.units).max(output.least);
+            output.wanted.min(room)
+        }
+        _ => output.wanted,
+    }
+}
+
 impl<'a> SharedAsks<'a> {
     fn new(limits: &'a [Limit], facts: &Facts<'a>, counters: &Counters, now: Duration) -> Self {
         let asks = asks(limits, facts, counters, |limit| Some(&*limit.bounds));
         let crowded = if asks.is_empty() { Vec::new() } else { counters.crowded(&asks, now) };
         let one = |(ask, crowded): (Ask<'a>, bool)| {
-            let (measure, output) = (ask.bound.measure, ask.output.wanted);
+            let (measure, output) = (ask.bound.measure, had_at_once(&ask));
             let mut parts = vec!["limit", ask.name, measure.as_str()];
             if let Some(limit) = limits.get(ask.limit).filter(|_| !crowded) {
                 limit.values(facts, &mut |part| parts.push(part));
@@ -242,6 +256,16 @@ impl SharedPart {
     #[must_use]
     pub fn growth(&self, wanted: u64) -> Vec<counters::Ask> {
         self.grow.iter().map(|ask| counters::Ask { units: wanted, ..ask.clone() }).collect()
+    }
+
+    /// How much of that can be had at once: no more than the smallest burst.
+    #[must_use]
+    pub fn growth_max(&self) -> u64 {
+        let bursts = self.grow.iter().filter_map(|ask| match ask.kind {
+            Kind::Bucket(rate) => Some(rate.burst()),
+            Kind::Gauge(_) | Kind::Purse(_) => None,
+        });
+        bursts.min().unwrap_or(u64::MAX)
     }
 
     /// What happens to that while the counts are away; `None` where nothing grows.

@@ -166,17 +166,20 @@ fn at_its_bound_the_journal_takes_no_new_call_and_every_end() {
 }
 
 /// A worker's own segment is no part of the bound: or else idle ones could refuse calls for ever.
+/// No entry of a whole call is smaller.
+const ENTRY_BYTES_MIN: u64 = 300;
+
 #[test]
 fn a_bound_that_is_smaller_than_a_segment_refuses_nothing_while_the_ledger_keeps_up() {
     let dir = TempDir::new().unwrap();
     let (journal, _) = Journal::open(dir.path()).unwrap();
     journal.set_bytes_max(1);
     let workers: Vec<_> = (0..3).map(|number| journal.worker(number)).collect();
-    for _ in 0..3 {
-        for worker in &workers {
-            fill(worker, &journal.figures(), SEGMENT_BYTES_MAX / 2).into_iter().for_each(Ticket::confirm);
-        }
+    // More than two segments of each worker, one call after the other.
+    for _ in 0..2 * SEGMENT_BYTES_MAX / ENTRY_BYTES_MIN {
+        workers.iter().for_each(|worker| worker.note(&record()).unwrap().confirm());
     }
+    assert!(journal.figures().bytes() <= 3 * SEGMENT_BYTES_MAX, "full segments are gone");
 }
 
 #[test]
@@ -253,7 +256,8 @@ fn when_the_clock_goes_back_rows_stay_unique_in_order_and_in_their_own_hours() {
     let ledger = store.ledger().unwrap();
     let mut rows = ledger.calls(&CallFilter::default(), 10).unwrap();
     rows.reverse();
-    assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), ids);
+    // Listed by the time of their arrival.
+    assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [2, 3, 0, 1].map(|number| ids[number]));
     let within = CallFilter { since: Some(at(-3_600)), until: Some(at(0)), ..CallFilter::default() };
     let within: Vec<CallId> = ledger.calls(&within, 10).unwrap().iter().map(|row| row.id).collect();
     assert_eq!(within, [ids[3], ids[2]]);

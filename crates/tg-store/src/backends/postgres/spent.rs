@@ -30,7 +30,7 @@ pub(super) async fn run(client: &Client, query: &SpentQuery) -> Result<Vec<Spent
     let groups = if columns.is_empty() { String::new() } else { format!(" GROUP BY {}", positions.join(", ")) };
     // The engine's sums of whole numbers are wider than 64 bits.
     let sql = format!(
-        "SELECT coalesce(least(sum(cost_nanos::numeric + earlier_nanos), {})::bigint, 0){shown} \
+        "SELECT least(coalesce(sum(cost_nanos::numeric + earlier_nanos), 0), {})::bigint{shown} \
          FROM calls WHERE started_at >= $1 AND started_at < $2{groups}",
         i64::MAX
     );

@@ -238,6 +238,25 @@ impl Shared {
     }
 }
 
+/// A question whose asker may leave before the answer is here. What the server takes for it nobody would give back.
+struct Unheard<'a> {
+    link: &'a SharedLink,
+    id: &'a HoldId,
+    remote: &'a [&'a Ask],
+    asks: &'a [Ask],
+    leased: &'a [Option<Standing>],
+    is_open: bool,
+}
+
+impl Drop for Unheard<'_> {
+    fn drop(&mut self) {
+        if self.is_open {
+            self.link.give_up(self.id, 0, self.remote, &Reason::Late);
+            self.link.undo_leases(self.asks, self.leased);
+        }
+    }
+}
+
 impl SharedLink {
     /// Takes all that is asked for, or nothing, in at most one round trip (two where this process was not heard of for
     /// half a minute). The same id twice takes once.
@@ -253,7 +272,11 @@ impl SharedLink {
             let items = asks.iter().enumerate().map(|(place, ask)| item(place, ask, true)).collect();
             return Ok(Reserved::Held(Hold::new(id, items, false, standings)));
         }
-        match self.ask(&id, 0, &remote).await {
+        let mut unheard = Unheard { link: self, id: &id, remote: &remote, asks, leased: &leased, is_open: true };
+        let said = self.ask(&id, 0, &remote).await;
+        unheard.is_open = false;
+        drop(unheard);
+        match said {
             Ok(Answer::Taken(looks)) => Ok(Reserved::Held(self.held(id, asks, &leased, &looks))),
             other => {
                 self.undo_leases(asks, &leased);

@@ -119,7 +119,7 @@ async fn a_node_that_dies_is_replaced_by_its_replica() {
     let replica = through(&nodes, owner);
     replica.seed("p", 0).await;
     assert!(replica.passes(&asks()).await);
-    assert_eq!(nodes[owner].number("WAIT 1 5000"), 1);
+    nodes[owner].is_followed_by(&nodes[3]);
     nodes[owner].kill();
     let Reserved::Unseeded(_) = answer(&replica, &asks()).await else { panic!("it may lack the last moments") };
     replica.seed("p", 0).await;
@@ -144,7 +144,7 @@ async fn sentinels_name_the_server_before_and_after_a_failover() {
     let replica = Replica::of(Options { place: Place::parse(&url).unwrap(), ..options(&first) });
     replica.seed("p", 0).await;
     assert!(replica.passes(&asks()).await);
-    assert_eq!(first.number("WAIT 1 5000"), 1);
+    first.is_followed_by(&second);
     first.kill();
     let Reserved::Unseeded(_) = answer(&replica, &asks()).await else { panic!("it may lack the last moments") };
     replica.seed("p", 0).await;

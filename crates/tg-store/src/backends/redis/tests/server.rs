@@ -99,6 +99,16 @@ impl Server {
         redis::from_redis_value(self.says(words).unwrap()).unwrap()
     }
 
+    /// Waits until a replica has all that was written so far. (`WAIT` knows only what its own connection wrote.)
+    pub(super) fn is_followed_by(&self, replica: &Self) {
+        let offset = |server: &Self, name: &str| -> Option<u64> {
+            let info = server.text("INFO replication");
+            info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.trim().parse().ok())
+        };
+        let written = offset(self, "master_repl_offset").unwrap();
+        until("the replica has it all", || offset(replica, "slave_repl_offset").is_some_and(|at| at >= written));
+    }
+
     pub(super) fn number(&self, words: &str) -> i64 {
         redis::from_redis_value(self.says(words).unwrap()).unwrap()
     }
