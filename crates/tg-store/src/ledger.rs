@@ -469,6 +469,16 @@ impl Ledger {
         self.reader().size()
     }
 
+    /// From when on there are rows: retention has deleted the earlier ones, of which only sums are left, or nothing. `None`:
+    /// none was deleted.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn rows_since(&self) -> Result<Option<Timestamp>, StoreError> {
+        let since = self.reader().rows_since()?;
+        Ok((since > 0).then(|| Timestamp::from_micros(since)))
+    }
+
     /// The corrections of these calls: call by call in the order given, those of one call in theirs.
     ///
     /// # Errors

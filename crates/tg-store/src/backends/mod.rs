@@ -159,6 +159,13 @@ impl CallReader {
         }
     }
 
+    pub(crate) fn rows_since(&mut self) -> Result<i64, StoreError> {
+        match self {
+            Self::Sqlite(calls) => calls.rows_since(),
+            Self::Postgres(calls) => calls.rows_since(),
+        }
+    }
+
     pub(crate) fn corrections_made(&mut self) -> Result<u64, StoreError> {
         match self {
             Self::Sqlite(calls) => calls.corrections_made(),

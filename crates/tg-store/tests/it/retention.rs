@@ -76,7 +76,9 @@ fn rows_are_deleted_by_whole_days_and_their_sums_stay() {
         let queries = [by(&[Dimension::Day, Dimension::Model]), by(&[Dimension::Hour]), by(&[Dimension::Tag])];
         let before: Vec<Report> = queries.iter().map(|query| report(&store, query)).collect();
         let keep = Retention { calls: Some(days(3)), rollups: None };
+        assert_eq!(store.ledger().unwrap().rows_since().unwrap(), None);
         let (deleted, _) = work(&mut store.upkeep().unwrap(), keep, 10 * DAY);
+        assert_eq!(store.ledger().unwrap().rows_since().unwrap(), Some(at(MIDNIGHT + 6 * DAY)));
         // Three days before is eight in the morning: that day stays whole.
         let old = calls.iter().filter(|call| call.started_at < at(MIDNIGHT + 6 * DAY)).count();
         assert_eq!(deleted, old);

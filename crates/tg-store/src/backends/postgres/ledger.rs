@@ -107,6 +107,12 @@ impl CallReader {
         rows.iter().map(|row| corrections::read(row).map_err(corrupt)).collect()
     }
 
+    /// Rows before, in microseconds since 1970, were deleted.
+    pub(crate) fn rows_since(&mut self) -> Result<i64, StoreError> {
+        let read = "SELECT rows_since FROM ledger_state";
+        self.session.run(async |client| Ok(client.query_typed_one(read, &[]).await?.try_get(0)?))
+    }
+
     pub(crate) fn corrections_made(&mut self) -> Result<u64, StoreError> {
         let made = self.session.run(async |client| Ok(corrections::made(client).await?))?;
         Ok(u64::try_from(made).unwrap_or(0))

@@ -132,6 +132,12 @@ impl CallReader {
         read().map_err(|e: rusqlite::Error| self.place.error(e))
     }
 
+    /// Rows before, in microseconds since 1970, were deleted.
+    pub(crate) fn rows_since(&mut self) -> Result<i64, StoreError> {
+        let state = super::rollup::State::read(&self.connection).map_err(|e| self.place.error(e))?;
+        Ok(state.rows_since)
+    }
+
     pub(crate) fn corrections_made(&mut self) -> Result<u64, StoreError> {
         corrections::made(&self.connection).map_err(|e| self.place.error(e))
     }
