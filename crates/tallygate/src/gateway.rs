@@ -252,7 +252,7 @@ fn fill(
         }
     })?;
     match counting {
-        Some(counting) => counting.look(&purses, sums, clock.now(), tally != Tally::default())?,
+        Some(counting) => counting.look(&purses, sums, clock.now())?,
         None => {
             let load = purses.load(clock.now(), |query, each| sums.spent(query, each));
             load.context("what budgets have spent")?;
