@@ -246,7 +246,7 @@ fn fill(
         Some(_) => purses.adopt(budgets),
         None => purses.propose(budgets),
     }
-    let tally = settle_earlier(recovered, ledger, &loaded.snapshot, |records| {
+    settle_earlier(recovered, ledger, &loaded.snapshot, |records| {
         if let Some(counting) = counting {
             counting.shared.book(records, &purses, clock.now());
         }
