@@ -33,7 +33,7 @@ use tg_proxy::snapshot::Snapshot;
 use tg_proxy::whois::Whois;
 use tg_store::directory::Directory;
 use tg_store::journal::{Figures, Found, Journal, Recovered, Tally};
-use tg_store::ledger::LedgerWriter;
+use tg_store::ledger::{Ledger, LedgerWriter, Past};
 use tg_store::store::Store;
 use tg_upstream::aws::Wallet;
 
@@ -94,24 +94,8 @@ impl Gateway {
         let (journal, recovered) = Journal::open(document.store.journal_directory())?;
         journal.set_bytes_max(document.store.journal_bytes_max.bytes());
         let mut ledger = store.ledger_writer()?;
-        let (sums, purses, counting) = (store.ledger()?, Purses::default(), counting::prepare(loaded)?);
-        let shared = counting.as_ref().map(|counting| Arc::clone(&counting.shared));
-        match &shared {
-            Some(_) => purses.adopt(Arc::clone(&loaded.snapshot.budgets)),
-            None => purses.propose(Arc::clone(&loaded.snapshot.budgets)),
-        }
-        let tally = settle_earlier(recovered, &mut ledger, &loaded.snapshot, |records| {
-            if let Some(shared) = &shared {
-                shared.book(records, &purses, clock.now());
-            }
-        })?;
-        match &counting {
-            Some(counting) => counting.look(&purses, &sums, clock.now(), tally != Tally::default())?,
-            None => {
-                let load = purses.load(clock.now(), |query, each| sums.spent(query, each));
-                load.context("what budgets have spent")?;
-            }
-        }
+        let (sums, counting) = (store.ledger()?, counting::prepare(loaded)?);
+        let purses = fill(loaded, recovered, (&mut ledger, &sums), counting.as_ref(), &*clock)?;
         let workers = worker_count(document);
         let tls = load_tls("listen", document.listen.tls.as_ref())?;
         let bound = tg_net::listener::bind(document.listen.address.get(), workers)
@@ -123,7 +107,7 @@ impl Gateway {
             replays: Replays::default(),
             limits: Counters::default(),
             purses,
-            shared,
+            shared: counting.as_ref().map(|counting| Arc::clone(&counting.shared)),
             lessons: Lessons::default(),
             whois: Whois::default(),
             looks: Looks::default(),
@@ -140,11 +124,7 @@ impl Gateway {
         // After the journal's calls are in the ledger: a row must not be deleted while it may come again.
         let upkeep = upkeep::Running::start(&store, document.store.retention, Arc::clone(&living.clock))?;
         let (drain, draining) = tg_net::drain::signal();
-        let address = bound.addr;
-        let listener = Listener::new(
-            ListenerOptions { header_timeout: document.listen.head_timeout.get(), ..ListenerOptions::default() },
-            tls.clone(),
-        );
+        let (address, listener) = (bound.addr, listener(document, tls.clone()));
         let tills = Tills { journal: &journal, queues: &queues, on_failure: on_failure(document) };
         let crew = Crew { living: &living, tills, surroundings, listener: &listener };
         let workers = crew.start(bound, &draining)?;
@@ -252,6 +232,40 @@ fn worker_count(document: &Document) -> NonZeroUsize {
         .unwrap_or(NonZeroUsize::MIN)
 }
 
+/// Settles what an earlier run left in its journal, and makes the purses of the configuration's budgets with what is spent
+/// of them.
+fn fill(
+    loaded: &Loaded,
+    recovered: Recovered,
+    (ledger, sums): (&mut LedgerWriter, &Ledger),
+    counting: Option<&counting::Prepared>,
+    clock: &dyn Clock,
+) -> Result<Purses> {
+    let (purses, budgets) = (Purses::default(), Arc::clone(&loaded.snapshot.budgets));
+    match counting {
+        Some(_) => purses.adopt(budgets),
+        None => purses.propose(budgets),
+    }
+    let tally = settle_earlier(recovered, ledger, &loaded.snapshot, |records| {
+        if let Some(counting) = counting {
+            counting.shared.book(records, &purses, clock.now());
+        }
+    })?;
+    match counting {
+        Some(counting) => counting.look(&purses, sums, clock.now(), tally != Tally::default())?,
+        None => {
+            let load = purses.load(clock.now(), |query, each| sums.spent(query, each));
+            load.context("what budgets have spent")?;
+        }
+    }
+    Ok(purses)
+}
+
+fn listener(document: &Document, tls: Option<ServerTls>) -> Listener {
+    let header_timeout = document.listen.head_timeout.get();
+    Listener::new(ListenerOptions { header_timeout, ..ListenerOptions::default() }, tls)
+}
+
 /// Reads the certificate of a listener, named as in the configuration.
 ///
 /// # Errors
@@ -311,6 +325,7 @@ fn settle_earlier(
     snapshot: &Snapshot,
     book: impl Fn(&[Record]),
 ) -> Result<Tally> {
+    let mut past = Past::default();
     let tally = recovered.settle(RECOVERY_BATCH, |found| {
         let records = match found {
             Found::Ended(records) => records,
@@ -324,11 +339,19 @@ fn settle_earlier(
                 })
                 .collect(),
         };
-        ledger.append(&records)?;
+        let part = ledger.append_found(records.clone())?;
+        past = Past { calls: past.calls + part.calls, cost: past.cost.plus(part.cost) };
         book(&records);
         Ok::<_, anyhow::Error>(())
     })?;
     recovered.discard()?;
+    if past.calls > 0 {
+        tracing::warn!(
+            calls = past.calls,
+            cost_nanos = past.cost.nanos(),
+            "calls in the journal are older than the rows that `store.retention` keeps; they are not booked again"
+        );
+    }
     if tally != Tally::default() {
         tracing::warn!(?tally, "an earlier run left calls in its journal; they are in the ledger now");
     }

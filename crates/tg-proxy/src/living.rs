@@ -1,5 +1,6 @@
 //! What outlives a reload: stores, connections, counters. One `Living` per process, one `Worker` per core.
 
+use crate::complaint::Complaint;
 use crate::looks::Looks;
 use crate::meter::Till;
 use crate::shared::Shared;
@@ -57,6 +58,8 @@ pub struct Counts {
     pub sent: AtomicU64,
     /// Calls that left for a provider and are in the ledger.
     pub settled: AtomicU64,
+    /// Calls that cost more than budgets held for them.
+    pub(crate) excess: Complaint,
 }
 
 /// What one core has for itself.

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tg_sim::{Counts, Sim, SimOptions, Urls};
 
 /// How long the ledger may take to have every row of the calls that have ended.
-const SETTLED_MAX: Duration = Duration::from_secs(20);
+pub const SETTLED_MAX: Duration = Duration::from_secs(20);
 
 /// What the configuration's secrets refer to.
 pub const ENVIRONMENT: [(&str, &str); 4] = [
@@ -88,6 +88,9 @@ const RATES: [Rates; 7] = [
 const LIMITS: &str = "limits:\n\
     - { name: cut, for: { model: 'cut-*' }, each: [model], output_tokens: 600/s, output: cut, output_min: 16 }\n";
 
+/// Of calls that a proof wants to be refused for want of money.
+const BUDGETS: &str = "budgets:\n- { name: broke, for: { model: 'broke-*' }, amount: 0.000001 USD }\n";
+
 const fn rates(provider: &'static str, model: &'static str, rates: [u64; 5]) -> Rates {
     let [input, output, cache_read, cache_write_5m, cache_write_1h] = rates;
     Rates { provider, model, input, output, cache_read, cache_write_5m, cache_write_1h }
@@ -156,7 +159,7 @@ impl House {
     pub fn with(program: &Path, options: SimOptions) -> Result<Self> {
         let sim = Sim::start(options)?;
         let folder = tempfile::Builder::new().prefix("tallygate-prices-").tempdir()?;
-        let document = document(&sim.urls, &prices(folder.path())?);
+        let document = document(&sim.urls, &prices(folder.path())?) + BUDGETS;
         let gateway = gateway(program, &document, "")?;
         Ok(Self { sim, gateway, document, program: program.to_owned(), _folder: folder })
     }
@@ -260,9 +263,15 @@ pub fn document(urls: &Urls, prices: &Path) -> String {
             text += &format!("- {{ name: '{model}', targets: [{{ provider: {} }}] }}\n", offer.provider);
         }
         let Offer { provider, model, .. } = offer;
+        text +=
+            &format!("- {{ name: 'broke-{provider}-*', targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
         // What reasons out of sight is not cut but clamped.
         let model = if provider == "openai" { "gpt-4.1" } else { model };
         text += &format!("- {{ name: cut-{provider}, targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
+    }
+    // Of budgets and of proofs of decisions.
+    for name in ["cap-*", "probe-*"] {
+        text += &format!("- {{ name: '{name}', targets: [{{ provider: anthropic, model: claude-haiku-4-5 }}] }}\n");
     }
     text + LIMITS
 }

@@ -83,5 +83,5 @@ fn run(folder: &TempDir, port: u16) -> Child {
         .current_dir(folder.path())
         .stdout(log)
         .spawn()
-        .expect("`redis-server` is in PATH (Debian: the package redis-server; `cargo xtask test` installs it)")
+        .unwrap_or_else(|e| panic!("redis-server (Debian's package of that name; `cargo xtask test` installs it): {e}"))
 }
