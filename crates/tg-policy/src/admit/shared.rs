@@ -76,22 +76,23 @@ impl One<'_> {
         };
         let units = self.ask.units.saturating_add(output.min(self.output));
         let needed = units.min(of.limit);
-        let (full, wait) = if units >= self.units() { (of.full, of.wait) } else { (of.remaining < needed, None) };
+        let full = if units >= self.units() { of.full } else { of.remaining < needed };
         full.then(|| Full {
             limit: self.ask.limit,
             size: self.ask.bound.size,
             units,
             standing: self.standing(of),
-            wait: wait.or_else(|| self.wait(needed, of.remaining)),
+            wait: self.wait(needed, of),
         })
     }
 
-    /// How long until there is so much.
-    fn wait(&self, needed: u64, left: u64) -> Option<Duration> {
-        let Size::Rate(rate) = self.ask.bound.size else { return None };
-        let nanos = u128::from(needed.saturating_sub(left)) * rate.period.as_nanos();
-        let nanos = nanos.div_ceil(u128::from(rate.amount.max(1)));
-        Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+    /// How long until there is so much: what is still owed is known to the count alone, which has said how long it takes
+    /// for all that was asked for.
+    fn wait(&self, needed: u64, of: &counters::Standing) -> Option<Duration> {
+        let (Size::Rate(rate), Some(wait)) = (self.ask.bound.size, of.wait) else { return None };
+        let fewer = self.units().min(of.limit).saturating_sub(needed);
+        let nanos = u128::from(fewer) * rate.period.as_nanos() / u128::from(rate.amount.max(1));
+        Some(wait.saturating_sub(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))))
     }
 }
 
