@@ -91,11 +91,12 @@ impl Prepared {
         let sums = self.waiting.start(Arc::clone(living), ledger)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let stop = Arc::new(Notify::new());
-        let (seen, shared) = (Arc::clone(&stop), self.shared);
+        let (seen, shared, living) = (Arc::clone(&stop), self.shared, Arc::clone(living));
         let run = move || {
             runtime.block_on(async {
                 tokio::select! {
                     () = shared.counters.drive() => {}
+                    () = shared.watch(&living) => {}
                     () = seen.notified() => {}
                 }
                 if let Err(away) = shared.counters.finish(FINISH_MAX).await {

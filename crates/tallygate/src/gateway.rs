@@ -33,7 +33,7 @@ use tg_proxy::snapshot::Snapshot;
 use tg_proxy::whois::Whois;
 use tg_store::directory::Directory;
 use tg_store::journal::{Figures, Found, Journal, Recovered, Tally};
-use tg_store::ledger::{Ledger, LedgerWriter};
+use tg_store::ledger::{Ledger, LedgerWriter, Past};
 use tg_store::store::Store;
 use tg_upstream::aws::Wallet;
 
@@ -325,6 +325,7 @@ fn settle_earlier(
     snapshot: &Snapshot,
     book: impl Fn(&[Record]),
 ) -> Result<Tally> {
+    let mut past = Past::default();
     let tally = recovered.settle(RECOVERY_BATCH, |found| {
         let records = match found {
             Found::Ended(records) => records,
@@ -338,11 +339,19 @@ fn settle_earlier(
                 })
                 .collect(),
         };
-        ledger.append(&records)?;
+        let part = ledger.append_found(records.clone())?;
+        past = Past { calls: past.calls + part.calls, cost: past.cost.plus(part.cost) };
         book(&records);
         Ok::<_, anyhow::Error>(())
     })?;
     recovered.discard()?;
+    if past.calls > 0 {
+        tracing::warn!(
+            calls = past.calls,
+            cost_nanos = past.cost.nanos(),
+            "calls in the journal are older than the rows that `store.retention` keeps; they are not booked again"
+        );
+    }
     if tally != Tally::default() {
         tracing::warn!(?tally, "an earlier run left calls in its journal; they are in the ledger now");
     }

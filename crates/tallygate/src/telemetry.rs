@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use std::collections::HashMap;
 use std::io::Stderr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tg_config::document::{Document, GenAiNames, LogFormat, LogLevel};
 use tg_kernel::record::Record;
@@ -112,7 +112,8 @@ impl Telemetry {
         upkept(Reading::LedgerOldest, crate::upkeep::Figures::oldest);
         upkept(Reading::LedgerDeletedRows, crate::upkeep::Figures::deleted_rows);
         upkept(Reading::LedgerDeletedRollups, crate::upkeep::Figures::deleted_rollups);
-        self.watch_corrections(gateway);
+        // Corrections are made by other processes too: whoever looks after the store asks it. A reading asks nobody.
+        upkept(Reading::Corrections, crate::upkeep::Figures::corrections);
         self.watch_counters(gateway);
         if let Some(spans) = self.spans.clone() {
             let exported = spans.clone();
@@ -144,22 +145,6 @@ impl Telemetry {
         set(CountersReading::Waiting, |of, _| of.waiting as u64);
         set(CountersReading::Lost, |of, _| of.lost);
         set(CountersReading::Replicas, |of, _| u64::from(of.replicas));
-    }
-
-    /// Corrections are made by other processes too, so the store is asked; while it does not answer, what it said last
-    /// stands.
-    fn watch_corrections(&self, gateway: &Gateway) {
-        let ledger = match gateway.store.ledger() {
-            Ok(ledger) => ledger,
-            Err(error) => return tracing::warn!(%error, "corrections are not counted in the metrics"),
-        };
-        let last = AtomicU64::new(0);
-        self.metrics.set_reading(Reading::Corrections, move || {
-            if let Ok(made) = ledger.corrections_made() {
-                last.store(made, Ordering::Relaxed);
-            }
-            last.load(Ordering::Relaxed)
-        });
     }
 
     /// Takes over what a reload made known.

@@ -3,6 +3,7 @@
 mod admission;
 mod aim;
 mod answer;
+mod bound;
 mod complaint;
 pub mod cost;
 mod deliver;

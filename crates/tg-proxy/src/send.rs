@@ -80,7 +80,8 @@ pub(crate) async fn send(
         let end = attempt_at(target, worker, snapshot, outgoing, plan, settlement).await;
         let may_be_mended = match &end {
             Ok(Delivery::Refused(refusal)) => may_be_mended(outgoing, &refusal.fault),
-            Err(fault) => may_be_mended(outgoing, fault),
+            // What is too dear here may fit elsewhere, and hides nothing of what another target has said.
+            Err(fault) => may_be_mended(outgoing, fault) || is_too_dear(fault),
             Ok(_) => false,
         };
         // For a caller who has left nothing more is begun.
@@ -112,6 +113,11 @@ fn is_sooner(one: &Result<Delivery, Fault>, other: &Result<Delivery, Fault>) -> 
 /// Whether another target may do what this one did not.
 fn may_be_mended(outgoing: &Outgoing<'_>, fault: &Fault) -> bool {
     fault.retry != Retry::Never && !(outgoing.call.operation == Operation::AsyncInvoke && stays(outgoing, fault))
+}
+
+/// Whether a budget has no money for a target that was not asked: a provider's own fault is of another class or origin.
+fn is_too_dear(fault: &Fault) -> bool {
+    fault.class == Class::OverBudget && fault.origin == Origin::Gateway
 }
 
 /// One target, with what its model comes to in this call.

@@ -4,6 +4,7 @@ mod shared;
 
 pub(crate) use shared::Tab;
 
+use crate::bound::Bound;
 use crate::living::Living;
 use crate::outcome::Counts;
 use crate::output;
@@ -11,8 +12,6 @@ use crate::quote::{PriceTag, Quote};
 use crate::settle::Settlement;
 use crate::snapshot::Snapshot;
 use std::sync::Arc;
-use tg_catalog::Row;
-use tg_dialect::bound;
 use tg_dialect::scan::Members;
 use tg_kernel::dialect::Operation;
 use tg_kernel::fault::{Class, Fault, Origin, Retry};
@@ -26,9 +25,6 @@ use tg_kernel::usage::{ServiceTier, Usage};
 use tg_policy::admit::budget::{Bounds, Exhausted, Held, Payer, SharedPurse, Want};
 use tg_policy::route::Plan;
 use tg_store::team::TeamPolicy;
-
-/// Most tokens that a model can read whose context is not known, or not believed: no model that is sold has more.
-const CONTEXT_MAX: u64 = 2_000_000;
 
 /// What a call holds of budgets. Its settlement owes [`Spending::end`].
 #[derive(Default)]
@@ -51,40 +47,6 @@ pub(crate) struct Spending {
     local: Vec<SharedPurse>,
     /// The budget for whose sake it goes to another model.
     downgraded: Option<Arc<str>>,
-}
-
-/// How much a call can use at most, apart from its model.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Bound {
-    /// Input tokens; `None`: as many as the model can read.
-    input: Option<u64>,
-    /// Output tokens of one answer; `None`: as many as the model can write.
-    output: Option<u64>,
-    /// Answers that are asked for.
-    answers: u64,
-}
-
-impl Bound {
-    pub(crate) fn of(operation: Operation, members: &Members<'_>, peek: &Peek) -> Self {
-        let input = bound::input_tokens_max(members.body());
-        if operation == Operation::Embeddings {
-            return Self { input, output: Some(0), answers: 1 };
-        }
-        Self { input, output: peek.output_tokens_max, answers: peek.answers.unwrap_or(1).max(1) }
-    }
-
-    /// Input and output tokens at a model of which this is known.
-    pub(crate) fn tokens(&self, row: Option<&Row>) -> (u64, u64) {
-        let limits = row.map(Row::limits).unwrap_or_default();
-        let context = limits.context.map(u64::from).filter(|context| {
-            // A price for longer input shows that there is longer input.
-            row.is_some_and(|row| row.rate_sets().iter().all(|set| u64::from(set.above) < *context))
-        });
-        let readable = context.unwrap_or(CONTEXT_MAX);
-        let input = self.input.map_or(readable, |input| input.min(readable));
-        let output = self.output.or(limits.output_max.map(u64::from)).unwrap_or(readable);
-        (input, output.saturating_mul(self.answers.max(1)))
-    }
 }
 
 /// What was found out about a try: what it costs, and what earlier ones may be billed for.
@@ -148,7 +110,7 @@ impl Spending {
         if !self.met {
             return None;
         }
-        self.bound = Bound::of(record.asked.operation, members, peek);
+        self.bound = Bound::of(&record.asked, members, peek);
         self.bend((snapshot, living), record, (peek, weight), plan);
         let quote = |target: &Target| {
             let upstream = snapshot.upstreams.get(&target.provider)?;
@@ -173,8 +135,9 @@ impl Spending {
         let most = output::most(snapshot, living, (peek, plan));
         let facts = output::facts(snapshot, living, record, (peek, plan), most);
         self.least = facts.least;
-        self.bounds = if facts.can_cut { Bounds::Midway } else { Bounds::Before };
-        if facts.can_cut {
+        let can_cut = facts.can_cut && output::is_seen(snapshot, living, plan);
+        self.bounds = if can_cut { Bounds::Midway } else { Bounds::Before };
+        if can_cut {
             let learned = living.lessons.estimate(&record.attribution.team, &record.asked.model, weight, most);
             self.usual = learned.output_usual.max(1);
         }

@@ -1,5 +1,9 @@
 //! The seam to the ledger: rows are appended in batches, never edited, and read back as calls or as reports.
 
+mod seen;
+
+pub use seen::{Glance, Past};
+
 use crate::backends::{CallReader, CallWriter, UpkeepWriter};
 use crate::correction::Correction;
 use crate::error::StoreError;
@@ -301,6 +305,26 @@ impl LedgerWriter {
         if records.is_empty() { Ok(0) } else { self.calls.append(records) }
     }
 
+    /// Appends calls that a journal had of an earlier run, but for those from before the rows that are kept: the policy has
+    /// deleted their days, so that nobody can tell whether they are in the sums already.
+    ///
+    /// # Errors
+    /// As [`LedgerWriter::append`].
+    pub fn append_found(&mut self, mut records: Vec<Record>) -> Result<Past, StoreError> {
+        let since = self.calls.rows_since()?;
+        let mut past = Past::default();
+        records.retain(|record| {
+            let is_kept = record.started_at >= since;
+            if !is_kept {
+                past.calls += 1;
+                past.cost = past.cost.plus(record.cost.amount);
+            }
+            is_kept
+        });
+        self.append(&records)?;
+        Ok(past)
+    }
+
     /// Appends these corrections in one transaction and answers how many were new: the one way by which a call's cost
     /// changes after it was booked. A correction is left out whose call has no row, or has one of this number already.
     ///
@@ -384,11 +408,11 @@ impl Upkeep {
         Ok(piece)
     }
 
-    /// The store's size in bytes, and when the call of the oldest row arrived.
+    /// What is cheap enough to be looked at each minute.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn glance(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+    pub fn glance(&self) -> Result<Glance, StoreError> {
         self.ledger.glance()
     }
 }
@@ -443,6 +467,16 @@ impl Ledger {
     /// When the store fails.
     pub fn size(&self) -> Result<LedgerSize, StoreError> {
         self.reader().size()
+    }
+
+    /// From when on there are rows: retention has deleted the earlier ones, of which only sums are left, or nothing. `None`:
+    /// none was deleted.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn rows_since(&self) -> Result<Option<Timestamp>, StoreError> {
+        let since = self.reader().rows_since()?;
+        Ok((since > 0).then(|| Timestamp::from_micros(since)))
     }
 
     /// The corrections of these calls: call by call in the order given, those of one call in theirs.

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tg_sim::{Counts, Sim, SimOptions, Urls};
 
 /// How long the ledger may take to have every row of the calls that have ended.
-const SETTLED_MAX: Duration = Duration::from_secs(20);
+pub const SETTLED_MAX: Duration = Duration::from_secs(20);
 
 /// What the configuration's secrets refer to.
 pub const ENVIRONMENT: [(&str, &str); 4] = [
@@ -159,7 +159,7 @@ impl House {
     pub fn with(program: &Path, options: SimOptions) -> Result<Self> {
         let sim = Sim::start(options)?;
         let folder = tempfile::Builder::new().prefix("tallygate-prices-").tempdir()?;
-        let document = document(&sim.urls, &prices(folder.path())?);
+        let document = document(&sim.urls, &prices(folder.path())?) + BUDGETS;
         let gateway = gateway(program, &document, "")?;
         Ok(Self { sim, gateway, document, program: program.to_owned(), _folder: folder })
     }
@@ -269,5 +269,9 @@ pub fn document(urls: &Urls, prices: &Path) -> String {
         let model = if provider == "openai" { "gpt-4.1" } else { model };
         text += &format!("- {{ name: cut-{provider}, targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
     }
-    text + LIMITS + BUDGETS
+    // Of budgets and of proofs of decisions.
+    for name in ["cap-*", "probe-*"] {
+        text += &format!("- {{ name: '{name}', targets: [{{ provider: anthropic, model: claude-haiku-4-5 }}] }}\n");
+    }
+    text + LIMITS
 }

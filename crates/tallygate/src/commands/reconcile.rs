@@ -197,6 +197,12 @@ impl Reconcile {
         if report.cut {
             bail!("the ledger has too many groups for one comparison; name a shorter time by --since and --until");
         }
+        if let Some(kept) = report.gone_until.or(report.coarse_until) {
+            bail!(
+                "retention has deleted what the ledger knew from before {kept} of days that are compared, or keeps it without \
+                 models and providers; name later days by --since"
+            );
+        }
         Ok(compare(&LedgerSide::of(&report, providers), &theirs, tolerance))
     }
 
@@ -207,11 +213,17 @@ impl Reconcile {
         providers: &BTreeSet<String>,
         tolerance: &Tolerance,
     ) -> Result<Outcome> {
-        let mut matching = Matching::new(self.since, self.until);
+        let mut matching = Matching::new(providers.clone(), self.since, self.until);
         invocations::read(path, &mut |heard| matching.hear(&heard))?;
         let Some((first, last)) = matching.span() else {
             bail!("{}: no entry of it is of the time that is compared", path.display());
         };
+        if let Some(kept) = ledger.rows_since()?.filter(|kept| first < *kept) {
+            bail!(
+                "the log begins at {first}, and retention has deleted the ledger's rows from before {kept}: its calls would \
+                 be said to go round the gateway; name a later time by --since, as in --since {kept}"
+            );
+        }
         let slack = i64::try_from(SLACK.as_micros()).unwrap_or_default();
         let mut filter = CallFilter {
             since: Some(Timestamp::from_micros(first.micros() - slack)),
@@ -220,13 +232,7 @@ impl Reconcile {
         };
         loop {
             let page = ledger.calls(&filter, CALLS_MAX)?;
-            for record in &page {
-                let to = |name: &str| providers.contains(name);
-                let sent = record.served.as_ref().is_some_and(|served| to(&served.provider));
-                if sent || record.earlier.iter().any(|earlier| to(&earlier.served.provider)) {
-                    matching.row(record);
-                }
-            }
+            page.iter().for_each(|record| matching.row(record));
             match page.last() {
                 Some(record) if page.len() == CALLS_MAX => filter.before = Some(record.id),
                 _ => return Ok(matching.finish(&self.known_identities, tolerance)),

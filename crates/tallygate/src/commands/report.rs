@@ -7,7 +7,7 @@ mod table;
 
 use super::access::{AccessArgs, MissingStore};
 use super::table::pretty;
-use super::terminal::say;
+use super::terminal::{say, warn};
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -131,6 +131,18 @@ impl Report {
     fn each(&self, take: &mut dyn FnMut(&Record, &[Correction]) -> Result<()>) -> Result<()> {
         let ledger = self.access.ledger(MissingStore::Refuse)?;
         let mut filter = self.calls()?;
+        if let Some(kept) = ledger.rows_since()? {
+            match filter.since {
+                Some(since) if since < kept => bail!(
+                    "--since {since}: retention has deleted the rows from before {kept}, and this is made of rows; name a \
+                     later time, as in --since {kept} (`report` by itself has sums of what was deleted)"
+                ),
+                Some(_) => {}
+                None => warn(format_args!(
+                    "retention has deleted the rows from before {kept}: what was spent until then is missing here"
+                )),
+            }
+        }
         loop {
             let page = ledger.calls(&filter, CALLS_MAX)?;
             let ids: Vec<CallId> = page.iter().map(|record| record.id).collect();

@@ -20,6 +20,12 @@ pub(crate) fn output() -> impl std::io::Write {
     std::io::BufWriter::new(std::io::stdout().lock())
 }
 
+/// Writes what the reader of the output must know to standard error.
+pub(crate) fn warn(text: impl std::fmt::Display) {
+    // There is nowhere left to say that standard error is gone.
+    drop(writeln!(std::io::stderr().lock(), "warning: {text}"));
+}
+
 /// Writes an error and its causes to standard error.
 pub(crate) fn complain(error: &anyhow::Error) {
     // There is nowhere left to say that standard error is gone.

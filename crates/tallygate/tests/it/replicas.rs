@@ -274,7 +274,7 @@ fn a_server_that_stops_answering_delays_no_call_for_long_and_its_return_leaks_no
 
 #[test]
 fn a_gateway_that_starts_again_goes_on_counting_where_it_was() {
-    let limits = "- { name: few, requests: 3/h }\n";
+    let limits = "- { name: few, for: { model: on-openai }, requests: 3/h }\n";
     let mut fleet = Fleet::start(2, &with(limits, "- { name: cap, amount: 1 USD }\n"), "");
     assert_eq!(fleet.send(0, &hi()).header("x-ratelimit-remaining-requests"), "2");
     fleet.stop(0);
@@ -288,6 +288,15 @@ fn a_gateway_that_starts_again_goes_on_counting_where_it_was() {
         "one was taken, and two are the burst"
     );
     fleet.settle();
+    let slow = streamed("gpt-4.1", "[[sim: tokens=80 delay=50ms]] slow");
+    std::thread::scope(|scope| {
+        let going = scope.spawn(|| fleet.send(0, &slow).status);
+        until("what is held by one is shown by the other", || {
+            let living = &fleet.gateway(1).living;
+            living.purses.view(living.clock.now()).iter().any(|view| view.held > Money::ZERO).then_some(())
+        });
+        assert_eq!(going.join().unwrap(), 200);
+    });
     let gateway = fleet.gateway(1);
     until("what is spent by all is shown by each", || {
         let views = gateway.living.purses.view(gateway.living.clock.now());

@@ -82,8 +82,9 @@ pub struct Charge {
     pub list: Decimal,
     /// What of `cost` rests on estimated counts.
     pub estimated: Decimal,
-    /// Calls that had no price: their cost reads zero and is not known.
-    pub unpriced_calls: u64,
+    /// Calls that had no price: their cost reads zero and is not known. Each is in one of its charges only; a correction
+    /// that found the price takes it back.
+    pub unpriced_calls: i64,
 }
 
 impl Charge {
@@ -110,14 +111,21 @@ struct Billed<'a> {
 
 /// The charges of a call with all its tries.
 pub(super) fn of_record(record: &Record, hour: i64, add: Add<'_>) {
+    // As reports count: a call once, however many of its tries and kinds of units had no price.
+    let mut is_told = false;
+    let mut add = |key: ChargeKey, charge: &Charge| {
+        let unpriced_calls = if is_told { 0 } else { charge.unpriced_calls };
+        is_told |= unpriced_calls > 0;
+        add(key, &Charge { unpriced_calls, ..*charge });
+    };
     for earlier in &record.earlier {
         let billed = Billed { served: &earlier.served, usage: &earlier.usage, cost: &earlier.cost, estimated: true };
-        of_try(&record.attribution, &billed, hour, add);
+        of_try(&record.attribution, &billed, hour, &mut add);
     }
     if let Some(served) = &record.served {
         let estimated = record.usage_source == UsageSource::Estimated;
         let billed = Billed { served, usage: &record.usage, cost: &record.cost, estimated };
-        of_try(&record.attribution, &billed, hour, add);
+        of_try(&record.attribution, &billed, hour, &mut add);
     }
 }
 
@@ -164,7 +172,7 @@ fn whole(billed: &Billed<'_>) -> Charge {
         cost,
         list: billed.cost.list.into(),
         estimated: if billed.estimated { cost } else { Decimal::ZERO },
-        unpriced_calls: u64::from(billed.cost.pricing == Pricing::Unpriced),
+        unpriced_calls: i64::from(billed.cost.pricing == Pricing::Unpriced),
     }
 }
 
@@ -186,7 +194,7 @@ fn lines(sheet: &RateSheet, billed: &Billed<'_>) -> Option<Vec<(UnitKind, Charge
             cost: amount(price.contracted),
             list: amount(price.list),
             estimated: Decimal::ZERO,
-            unpriced_calls: u64::from(unpriced),
+            unpriced_calls: i64::from(unpriced),
         };
         lines.push((kind, charge));
     }
@@ -216,12 +224,15 @@ pub(super) fn of_correction(record: &Record, correction: &Correction, hour: i64,
     let Some(served) = record.served.as_ref().or_else(|| record.earlier.last().map(|earlier| &earlier.served)) else {
         return;
     };
+    // As reports count: all of it where the counts of the last try are estimates, else what is of tries before it.
+    let is_estimated = record.usage_source == UsageSource::Estimated;
     let key = ChargeKey { kind: Kind::Correction, ..key(&record.attribution, served, &correction.new_price, hour) };
     let charge = Charge {
         calls: 1,
         cost: correction.delta.into(),
         list: correction.list_delta.into(),
-        estimated: correction.earlier_delta.into(),
+        estimated: if is_estimated { correction.delta } else { correction.earlier_delta }.into(),
+        unpriced_calls: correction.unpriced_delta.into(),
         ..Charge::default()
     };
     add(key, &charge);

@@ -39,8 +39,8 @@ pub enum Value<'a> {
     Decimal(Decimal),
     /// A time.
     Time(Timestamp),
-    /// A whole number.
-    Count(u64),
+    /// A whole number; less than none where a correction takes back.
+    Count(i64),
 }
 
 impl<'a> From<Option<Cow<'a, str>>> for Value<'a> {
@@ -199,10 +199,11 @@ fn price_details<'a>(row: &Row<'a>) -> Value<'a> {
     let price = &*row.key.price;
     if !price.is_empty() {
         details.insert("x_PriceBookVersion".into(), version(price).into());
-        if let Some((_, above)) = price.split_once('>') {
+        let of = seller::taken_apart(price).1;
+        if let Some((_, above)) = of.split_once('>') {
             details.insert("x_ContextTier".into(), format!(">{}", above.split('%').next().unwrap_or(above)).into());
         }
-        if let Some((_, discount)) = price.split_once('%') {
+        if let Some((_, discount)) = of.split_once('%') {
             details.insert("x_Discount".into(), discount.into());
         }
     }
@@ -210,7 +211,7 @@ fn price_details<'a>(row: &Row<'a>) -> Value<'a> {
 }
 
 fn version(price: &str) -> &str {
-    price.split('/').next().unwrap_or_default()
+    seller::taken_apart(price).0
 }
 
 /// `team=…` and so on, and the tags of the call, each a key.
@@ -320,7 +321,7 @@ pub static COLUMNS: [Column; 58] = [
     may("SubAccountName", Text, |row| optional(Some(&row.key.team))),
     may("SubAccountType", Text, |row| if row.key.team.is_empty() { Value::Null } else { fixed("Team") }),
     must("Tags", Object, tags),
-    must("x_RequestCount", Count, |row| Value::Count(row.charge.calls)),
+    must("x_RequestCount", Count, |row| Value::Count(i64::try_from(row.charge.calls).unwrap_or(i64::MAX))),
     must("x_TokenType", Text, |row| fixed(token_type(row))),
     must("x_ServiceTier", Text, |row| fixed(row.key.tier)),
     may("x_Project", Text, |row| optional(row.key.project.as_deref())),

@@ -123,7 +123,7 @@ fn write(to: &mut SerializedColumnWriter<'_>, column: &Column, rows: &[Row<'_>])
             let numbers: Vec<i64> = there
                 .filter_map(|value| match value {
                     Value::Time(at) => Some(at.micros()),
-                    Value::Count(count) => Some(i64::try_from(count).unwrap_or(i64::MAX)),
+                    Value::Count(count) => Some(count),
                     _ => None,
                 })
                 .collect();

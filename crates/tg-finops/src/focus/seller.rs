@@ -17,7 +17,7 @@ const fn seller(service: &'static str, name: &'static str) -> Seller<'static> {
 
 /// The seller behind a price (`VERSION/PROVIDER/ID…`); the provider's own name where there is none.
 pub(super) fn of<'a>(price: &'a str, provider: &'a str) -> Seller<'a> {
-    match price.split('/').nth(1).unwrap_or_default() {
+    match taken_apart(price).1.split('/').next().unwrap_or_default() {
         "bedrock" | "bedrock_mantle" => seller("Amazon Bedrock", "AWS"),
         "anthropic" => seller("Claude API", "Anthropic"),
         "openai" => seller("OpenAI API", "OpenAI"),
@@ -28,6 +28,17 @@ pub(super) fn of<'a>(price: &'a str, provider: &'a str) -> Seller<'a> {
         "deepseek" => seller("DeepSeek API", "DeepSeek"),
         "xai" => seller("xAI API", "xAI"),
         _ => Seller { service: provider, name: provider, host: provider },
+    }
+}
+
+/// A price's version, and what it names: `VERSION/PROVIDER/ID…`. Rows that earlier versions of the gateway booked may
+/// have the whole path of an override file as their version.
+pub(super) fn taken_apart(price: &str) -> (&str, &str) {
+    const FILES: [&str; 3] = [".yaml/", ".yml/", ".json/"];
+    let end = FILES.iter().filter_map(|end| Some(price.find(end)? + end.len() - 1)).min();
+    match end.or_else(|| price.find('/')) {
+        Some(end) => (&price[..end], &price[end + 1..]),
+        None => (price, ""),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::decimal::Decimal;
 use crate::model_name::plain;
 use crate::tolerance::Tolerance;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::pattern::matches;
@@ -17,6 +17,8 @@ use uuid::Uuid;
 
 /// How far apart the two clocks of one call may be: rows are sought this much beyond the log's ends.
 pub const SLACK: Duration = Duration::from_secs(3600);
+/// Most tries without a request id that are kept: as many as there can be entries.
+const LOST_MAX: usize = super::ENTRIES_MAX;
 /// Most request ids that are shown of one finding.
 const EXAMPLES_MAX: usize = 3;
 
@@ -188,6 +190,9 @@ pub struct Outcome {
     pub around: Vec<Around>,
     /// Those of identities that are known to call by themselves.
     pub known_calls: u64,
+    /// Those that are probably the gateway's own: by an identity that made calls which both have, near the time of a try
+    /// of the same model whose request id was lost. One such try stands for one call.
+    pub probably_ours: u64,
     /// Calls that are in the ledger and not in the log.
     pub overlooked: Vec<Overlooked>,
     /// Rows that used something and have no request id of the provider, so that nobody can look for them.
@@ -205,6 +210,7 @@ fn as_text<S: serde::Serializer>(value: &impl std::fmt::Display, to: S) -> Resul
 /// Logged calls, and which of them the ledger has.
 #[derive(Debug, Default)]
 pub struct Matching {
+    providers: BTreeSet<String>,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
     entries: HashMap<RequestKey, Kept>,
@@ -212,16 +218,19 @@ pub struct Matching {
     span: Option<(Timestamp, Timestamp)>,
     doubled: u64,
     nameless: u64,
+    /// Tries that used something and have no request id, by model and time.
+    lost: BTreeMap<String, Vec<Timestamp>>,
+    lost_tries: usize,
     matched: u64,
     counts: BTreeMap<(String, String), Differing>,
     overlooked: BTreeMap<(String, String), Overlooked>,
 }
 
 impl Matching {
-    /// A comparison of calls from `since`, inclusive, until `until`, exclusive.
+    /// A comparison of calls from `since`, inclusive, until `until`, exclusive, to the providers whose calls are logged.
     #[must_use]
-    pub fn new(since: Option<Timestamp>, until: Option<Timestamp>) -> Self {
-        Self { since, until, ..Self::default() }
+    pub fn new(providers: BTreeSet<String>, since: Option<Timestamp>, until: Option<Timestamp>) -> Self {
+        Self { providers, since, until, ..Self::default() }
     }
 
     /// Takes an entry of the log.
@@ -257,16 +266,39 @@ impl Matching {
         self.span
     }
 
-    /// Takes a row of the ledger that went to a provider whose calls are logged.
+    /// Takes a row of the ledger. Of its tries those count that went to a provider whose calls are logged: a call that
+    /// was answered elsewhere in the end is not missing from the log.
     pub fn row(&mut self, record: &Record) {
         for earlier in &record.earlier {
-            self.mark(&earlier.served);
+            match earlier.served.request_id {
+                _ if !self.is_logged(&earlier.served) => {}
+                Some(_) => {
+                    self.mark(&earlier.served);
+                }
+                None if earlier.usage.total_tokens() > 0 => self.lose(record, &earlier.served),
+                None => {}
+            }
         }
-        let Some(served) = &record.served else { return };
+        let Some(served) = record.served.as_ref().filter(|served| self.is_logged(served)) else { return };
         match self.mark(served) {
             Some(log) => self.both(record, served, log),
             None if record.usage_source != UsageSource::None => self.missed(record, served),
             None => {}
+        }
+    }
+
+    fn is_logged(&self, served: &Served) -> bool {
+        self.providers.contains(&*served.provider)
+    }
+
+    /// Keeps a try for which nobody can look by its request id.
+    fn lose(&mut self, record: &Record, served: &Served) {
+        if self.lost_tries < LOST_MAX {
+            self.lost_tries += 1;
+            // The log names what was called: the profile, where there was one.
+            let profile = served.profile.as_deref().map(plain).filter(|name| self.names.numbers.contains_key(*name));
+            let model = profile.unwrap_or_else(|| plain(&served.model)).to_owned();
+            self.lost.entry(model).or_default().push(record.started_at);
         }
     }
 
@@ -302,6 +334,7 @@ impl Matching {
     fn missed(&mut self, record: &Record, served: &Served) {
         if served.request_id.is_none() {
             self.nameless += 1;
+            self.lose(record, served);
             return;
         }
         // Near its ends the log may have a call on the other side.
@@ -325,7 +358,8 @@ impl Matching {
 
     /// What came of it. `known` are identities of whom it is known that they call by themselves.
     #[must_use]
-    pub fn finish(self, known: &[String], tolerance: &Tolerance) -> Outcome {
+    pub fn finish(mut self, known: &[String], tolerance: &Tolerance) -> Outcome {
+        let probably_ours = self.offset();
         let (around, known_calls) = around(&self.entries, &self.names, known);
         let mut counts: Vec<Differing> = self.counts.into_values().collect();
         for cell in &mut counts {
@@ -342,11 +376,40 @@ impl Matching {
             matched_calls: self.matched,
             around,
             known_calls,
+            probably_ours,
             overlooked,
             nameless_rows: self.nameless,
             doubled_entries: self.doubled,
             counts,
         }
+    }
+}
+
+impl Matching {
+    /// Gives each try without a request id to an entry that nothing matched, is of the same model and near it in time,
+    /// and whose caller made calls that both sides have. Answers how many.
+    fn offset(&mut self) -> u64 {
+        let ours: BTreeSet<u32> = self.entries.values().filter(|kept| kept.matched).map(|kept| kept.identity).collect();
+        let mut open: BTreeMap<u32, Vec<&mut Kept>> = BTreeMap::new();
+        for kept in self.entries.values_mut().filter(|kept| !kept.matched && ours.contains(&kept.identity)) {
+            open.entry(kept.model).or_default().push(kept);
+        }
+        let mut offset = 0;
+        for (model, mut entries) in open {
+            let Some(tries) = self.lost.get_mut(self.names.text(model)) else { continue };
+            tries.sort_unstable();
+            entries.sort_unstable_by_key(|kept| kept.at);
+            let mut tries = tries.iter().peekable();
+            for kept in entries {
+                // What is too early for this entry is too early for all later ones.
+                while tries.next_if(|at| at.after(SLACK) < kept.at).is_some() {}
+                if tries.next_if(|at| **at <= kept.at.after(SLACK)).is_some() {
+                    kept.matched = true;
+                    offset += 1;
+                }
+            }
+        }
+        offset
     }
 }
 

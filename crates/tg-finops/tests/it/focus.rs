@@ -9,7 +9,7 @@ use tg_finops::decimal::Decimal;
 use tg_finops::focus::{Account, COLUMNS, Charge, ChargeKey, CsvWriter, Export, Kind, ParquetWriter, Shape};
 use tg_kernel::clock::Timestamp;
 use tg_kernel::record::Record;
-use tg_kernel::usage::Usage;
+use tg_kernel::usage::{Usage, UsageSource};
 use tg_store::correction::Correction;
 
 /// A row as text, by column; nothing where it has no value.
@@ -94,7 +94,7 @@ fn check(row: &Cells) {
                 assert!(cell.len() == 20 && cell.ends_with('Z') && Timestamp::parse(cell).is_some(), "{cell}")
             }
             Shape::Json => assert!(serde_json::from_str::<serde_json::Map<_, _>>(cell).is_ok(), "{cell}"),
-            Shape::Count => assert!(cell.parse::<u64>().is_ok(), "{cell}"),
+            Shape::Count => assert!(cell.parse::<i64>().is_ok(), "{cell}"),
             Shape::Text => assert_eq!(cell.trim(), cell),
         }
     }
@@ -185,6 +185,48 @@ fn calls_of_one_hour_and_price_are_one_row() {
     later.started_at = Timestamp::parse("2026-11-24T04:00:00Z").unwrap();
     let rows = exported(&[(later, vec![]), (call.clone(), vec![]), (call, vec![])]);
     assert_eq!(rows.iter().map(|(_, charge)| charge.calls).collect::<Vec<_>>(), [2, 1]);
+}
+
+#[test]
+fn a_price_of_a_file_of_ones_own_names_its_seller_and_version() {
+    let usage = Usage { input_tokens: 1, output_tokens: 1, ..Usage::default() };
+    let mut call = record();
+    (call.usage, call.cost) = (usage, cost(&sheet(3_000_000), &usage));
+    for (price, version) in [
+        ("prices.yaml-0123456789ab/bedrock/x>200000%deal", "prices.yaml-0123456789ab"),
+        // As it was booked before files were named without their folders.
+        ("/etc/tallygate/100%>/prices.yaml/bedrock/x>200000%deal", "/etc/tallygate/100%>/prices.yaml"),
+    ] {
+        call.cost.price = price.into();
+        for row in csv(&exported(&[(call.clone(), vec![])])) {
+            check(&row);
+            assert_eq!((&*row["ProviderName"], &*row["x_PriceBookVersion"]), ("AWS", version));
+            let details: serde_json::Value = serde_json::from_str(&row["SkuPriceDetails"]).unwrap();
+            let told =
+                ["x_PriceBookVersion", "x_ContextTier", "x_Discount"].map(|name| details[name].as_str().unwrap());
+            assert_eq!(told, [version, ">200000", "deal"]);
+        }
+    }
+}
+
+#[test]
+fn corrections_count_as_they_do_in_a_report() {
+    let usage = Usage { input_tokens: 1, output_tokens: 1, images: 1, ..Usage::default() };
+    let mut call = record();
+    // Images have no price in it.
+    (call.usage, call.cost) = (usage, cost(&sheet(3_000_000), &usage));
+    call.usage_source = UsageSource::Estimated;
+    let known = Correction { unpriced_delta: -1, ..correction(&call, 1, 7_000) };
+    let sums = |rows: &[(Record, Vec<Correction>)]| {
+        let rows = csv(&exported(rows));
+        let unpriced = rows.iter().map(|row| row["x_UnpricedRequestCount"].parse::<i64>().unwrap()).sum::<i64>();
+        (unpriced, sum(&rows, "x_EstimatedCost"))
+    };
+    assert_eq!(sums(&[(call.clone(), vec![])]), (1, 0));
+    assert_eq!(sums(&[(call.clone(), vec![known.clone()])]), (0, 7_000_000));
+    call.usage_source = UsageSource::Reported;
+    let known = Correction { earlier_delta: tg_kernel::units::Money::from_nanos(2_000), ..known };
+    assert_eq!(sums(&[(call, vec![known])]), (0, 2_000_000));
 }
 
 #[test]

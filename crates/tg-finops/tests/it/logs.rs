@@ -74,7 +74,7 @@ fn row(number: u64, input: u64, output: u64) -> Record {
 }
 
 fn outcome(log: &Path, rows: &[Record], known: &[&str]) -> Outcome {
-    let mut matching = Matching::new(None, None);
+    let mut matching = Matching::new(["bedrock".to_owned()].into(), None, None);
     invocations::read(log, &mut |heard| matching.hear(&heard)).unwrap();
     rows.iter().for_each(|row| matching.row(row));
     let known: Vec<String> = known.iter().map(|&text| text.to_owned()).collect();
@@ -157,6 +157,61 @@ fn earlier_tries_have_entries_of_their_own() {
     let found = outcome(folder.path(), &[retried], &[]);
     assert!(found.agrees, "{found:?}");
     assert_eq!(found.matched_calls, 2);
+}
+
+#[test]
+fn a_call_that_was_answered_elsewhere_is_not_missing_from_the_log() {
+    let log: String = [1, 3, 5].iter().map(|n| entry(*n, GATEWAY, 10, 5)).collect();
+    let folder = delivered(&[("a.json", log.into_bytes())]);
+    let mut failed_over = row(4, 10, 5);
+    failed_over.served.as_mut().unwrap().provider = "anthropic".into();
+    failed_over.earlier.push(Attempt {
+        served: served(3),
+        fault: "provider_timeout".into(),
+        usage: Usage::default(),
+        cost: Cost::default(),
+    });
+    let mut elsewhere = row(2, 10, 5);
+    elsewhere.served.as_mut().unwrap().provider = "anthropic".into();
+    let found = outcome(folder.path(), &[row(1, 10, 5), failed_over, elsewhere, row(5, 10, 5)], &[]);
+    assert!(found.agrees && found.overlooked.is_empty(), "{found:?}");
+    assert_eq!((found.matched_calls, found.counts[0].calls), (3, 2));
+}
+
+#[test]
+fn a_call_whose_request_id_was_lost_does_not_accuse_the_gateway() {
+    let log: String = (1..=6).map(|n| entry(n, GATEWAY, 10, 5)).collect();
+    let folder = delivered(&[("a.json", log.into_bytes())]);
+    let nameless = |number: u64| {
+        let mut row = row(number, 10, 5);
+        row.served.as_mut().unwrap().request_id = None;
+        row
+    };
+    // A try that timed out may be logged as well.
+    let mut retried = row(3, 10, 5);
+    retried.earlier.push(Attempt {
+        served: Served { request_id: None, ..served(0) },
+        fault: "provider_timeout".into(),
+        usage: Usage { input_tokens: 10, ..Usage::default() },
+        cost: Cost::default(),
+    });
+    let rows = [row(1, 10, 5), nameless(2), retried, row(5, 10, 5), row(6, 10, 5)];
+    let found = outcome(folder.path(), &rows, &[]);
+    assert!(found.agrees && found.around.is_empty(), "{found:?}");
+    assert_eq!((found.matched_calls, found.probably_ours, found.nameless_rows), (4, 2, 1));
+    // One lost id stands for one call, and for none of another model or of somebody else.
+    let found = outcome(folder.path(), &[row(1, 10, 5), nameless(2)], &[]);
+    assert_eq!((found.probably_ours, found.around[0].calls), (1, 4));
+    let mut other = nameless(2);
+    other.served.as_mut().unwrap().model = "amazon.nova-lite-v1:0".into();
+    let mut late = nameless(2);
+    late.started_at = Timestamp::parse("2026-11-24T05:30:00Z").unwrap();
+    let found = outcome(folder.path(), &[row(1, 10, 5), other, late], &[]);
+    assert_eq!((found.agrees, found.probably_ours, found.around[0].calls), (false, 0, 5));
+    let script = entry(1, GATEWAY, 10, 5) + &entry(2, "arn:aws:iam::123456789012:user/somebody", 10, 5);
+    let folder = delivered(&[("a.json", script.into_bytes())]);
+    let found = outcome(folder.path(), &[row(1, 10, 5), nameless(2)], &[]);
+    assert_eq!((found.agrees, found.probably_ours, found.around[0].calls), (false, 0, 1));
 }
 
 #[test]

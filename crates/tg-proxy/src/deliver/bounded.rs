@@ -107,8 +107,14 @@ impl Bounded {
         };
         if let Lane::Transcode(transcode) = lane {
             let whole = transcode.pass_while(&chunk, |event| spend(weigh_event(event), allowance), out)?;
+            let summary = lane.summary();
+            let reported = summary.usage.output_tokens;
+            let is_kept = whole
+                && (summary.stop.is_some()
+                    || reported <= allowance.used()
+                    || spend(reported - allowance.used(), allowance));
             weighs(elsewhere, weighed, taken_in);
-            return Ok(if whole { Passage::Open } else { Passage::Cut });
+            return Ok(if is_kept { Passage::Open } else { Passage::Cut });
         }
         let Some(cutter) = cutter else { return lane.pass(chunk, out).map(|()| Passage::Open) };
         cutter.push(&chunk);

@@ -13,8 +13,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tg_kernel::units::Money;
 use tg_net::tasks::Task;
-use tg_policy::admit::budget::least_left;
 use tg_policy::admit::WhenAway;
+use tg_policy::admit::budget::least_left;
 use tg_store::counters::{Ask, Standing};
 use tg_store::shared::{Extended, Extending, Extension, SharedLink};
 use tokio::time::Instant;
@@ -54,8 +54,9 @@ impl Settlement {
     /// Asks for `wanted` more output tokens for the stream, unless some are asked for already.
     pub(crate) fn ask_output(&mut self, wanted: u64) {
         let Some(draft) = self.0.as_deref_mut().filter(|draft| draft.growth.is_none()) else { return };
-        let held = [draft.admission.held(), draft.admission.held_by_try()].into_iter().flatten();
-        let most = held.map(|part| part.growth_max()).min().unwrap_or(u64::MAX);
+        let of_call = draft.admission.held().map(|part| part.growth_max());
+        let of_try = draft.admission.held_by_try().map(|part| part.growth_max());
+        let most = of_call.into_iter().chain(of_try).min().unwrap_or(u64::MAX);
         let growth = Growth {
             wanted,
             got: wanted.min(most),

@@ -16,11 +16,14 @@ use tg_kernel::record::Record;
 use tg_kernel::units::Money;
 use tg_policy::admit::WhenAway;
 use tg_policy::admit::budget::{PurseShares, Purses, SharedPurse};
-use tg_store::counters::{Away, Standing, Unseeded};
+use tg_store::counters::{Away, CounterKey, Standing, Unseeded};
 use tg_store::shared::{Figures, Seeding, SharedCounters, SharedLink};
 
 /// When a caller is asked to come again while counters, or what is spent of budgets, are away.
 const COME_AGAIN: Duration = Duration::from_secs(1);
+
+/// How often it is looked at what is held.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How often what a purse has spent is summed again for one call, as it was lost in the meantime.
 const SUMS_MAX: usize = 5;
@@ -145,6 +148,24 @@ impl Shared {
         };
         count.fetch_add(1, Ordering::Relaxed);
         Ok(Some(instead))
+    }
+
+    /// Looks from time to time at what is held of the purses that are known here, for those who want to see it; for as long
+    /// as it is polled.
+    pub async fn watch(&self, living: &Living) {
+        let link = self.counters.link();
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let (names, keys): (Vec<String>, Vec<CounterKey>) =
+                living.purses.open(living.clock.now()).into_iter().unzip();
+            // While they are away, what was seen last is shown.
+            if let Ok(held) = link.held_of(&keys).await {
+                let money =
+                    |nanos: Option<u64>| Money::from_nanos(i64::try_from(nanos.unwrap_or(0)).unwrap_or(i64::MAX));
+                let held: Vec<(String, Money)> = names.into_iter().zip(held.into_iter().map(money)).collect();
+                living.purses.holds(&held);
+            }
+        }
     }
 
     /// These rows are in the ledger now: what their calls cost is spent of budgets. Waits for nothing.

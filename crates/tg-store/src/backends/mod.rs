@@ -7,7 +7,7 @@ pub(crate) mod sqlite;
 use crate::correction::Correction;
 use crate::directory::{Change, Contents, DirectoryError};
 use crate::error::StoreError;
-use crate::ledger::{CallFilter, LedgerSize, Piece, Report, ReportQuery, SpentQuery, SpentRow};
+use crate::ledger::{CallFilter, Glance, LedgerSize, Piece, Report, ReportQuery, SpentQuery, SpentRow};
 use crate::notices::Owed;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
@@ -94,6 +94,13 @@ impl CallWriter {
         }
     }
 
+    pub(crate) fn rows_since(&mut self) -> Result<Timestamp, StoreError> {
+        match self {
+            Self::Sqlite(calls) => calls.rows_since(),
+            Self::Postgres(calls) => calls.rows_since(),
+        }
+    }
+
     pub(crate) fn correct(&mut self, corrections: &[Correction]) -> Result<usize, StoreError> {
         match self {
             Self::Sqlite(calls) => calls.correct(corrections),
@@ -152,6 +159,13 @@ impl CallReader {
         }
     }
 
+    pub(crate) fn rows_since(&mut self) -> Result<i64, StoreError> {
+        match self {
+            Self::Sqlite(calls) => calls.rows_since(),
+            Self::Postgres(calls) => calls.rows_since(),
+        }
+    }
+
     pub(crate) fn corrections_made(&mut self) -> Result<u64, StoreError> {
         match self {
             Self::Sqlite(calls) => calls.corrections_made(),
@@ -206,8 +220,7 @@ impl UpkeepWriter {
         }
     }
 
-    /// The size in bytes, and when the oldest row's call arrived: cheap enough to be asked each minute.
-    pub(crate) fn glance(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+    pub(crate) fn glance(&self) -> Result<Glance, StoreError> {
         match self {
             Self::Sqlite(ledger) => ledger.glance(),
             Self::Postgres(ledger) => ledger.glance(),

@@ -34,6 +34,23 @@ pub enum CountersReading {
 }
 
 impl CountersReading {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Away,
+        Self::AwaySeconds,
+        Self::RoundTrips,
+        Self::Late,
+        Self::Failed,
+        Self::Resting,
+        Self::Local,
+        Self::Shadow,
+        Self::Refused,
+        Self::Unknown,
+        Self::Waiting,
+        Self::Lost,
+        Self::Replicas,
+    ];
+
     pub(super) const fn metric(self) -> Metric {
         match self {
             Self::Away => names::COUNTERS_AWAY,

@@ -4,7 +4,7 @@ use crate::sample::{refused, served};
 use std::collections::HashMap;
 use tg_kernel::record::{Ending, Pricing};
 use tg_kernel::units::Money;
-use tg_telemetry::metrics::{BudgetFigures, Known, Metrics, Naming, Reading, SeriesLimits};
+use tg_telemetry::metrics::{BudgetFigures, CountersReading, Known, Metrics, Naming, Reading, SeriesLimits};
 use tg_telemetry::names::{Generation, METRICS};
 
 fn metrics(naming: Naming) -> Metrics {
@@ -171,6 +171,7 @@ fn every_name_of_the_list_can_be_exposed() {
         Reading::SpansDropped,
     ]
     .into_iter()
+    .chain(CountersReading::ALL.map(Reading::Counters))
     .enumerate()
     {
         metrics.set_reading(reading, move || position as u64 + 2);

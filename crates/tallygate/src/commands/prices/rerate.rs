@@ -3,7 +3,7 @@
 use super::effect::each_call;
 use super::{Bench, past};
 use crate::commands::table::Listing;
-use crate::commands::terminal::say;
+use crate::commands::terminal::{say, warn};
 use anyhow::Result;
 use clap::Args;
 use std::collections::{BTreeMap, HashMap};
@@ -48,6 +48,11 @@ impl Rerate {
         }
         let store = bench.ledger()?;
         let ledger = store.ledger()?;
+        if let Some(kept) = ledger.rows_since()?.filter(|kept| self.since < *kept) {
+            warn(format_args!(
+                "retention has deleted the rows from before {kept}: calls until then stay as they were booked"
+            ));
+        }
         let mut writer = if self.dry_run { None } else { Some(store.ledger_writer()?) };
         let mut found = Found::default();
         each_call(&ledger, Some(self.since), self.until, |page| {

@@ -76,7 +76,12 @@ pub(super) fn logs(outcome: &Outcome, now: Timestamp) -> String {
     let overlooked: u64 = outcome.overlooked.iter().map(|row| row.calls).sum();
     let differing: u64 = outcome.counts.iter().map(|cell| cell.differing_calls).sum();
     gauges.family("tallygate_reconcile_calls", "Calls by where they were found.");
-    for (found, calls) in [("both", outcome.matched_calls), ("log_only", around), ("ledger_only", overlooked)] {
+    for (found, calls) in [
+        ("both", outcome.matched_calls),
+        ("log_only", around),
+        ("probably_ours", outcome.probably_ours),
+        ("ledger_only", overlooked),
+    ] {
         gauges.value("tallygate_reconcile_calls", &[("found", found)], calls);
     }
     let help = "Calls that are in both with other counts.";

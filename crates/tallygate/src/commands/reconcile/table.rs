@@ -182,12 +182,14 @@ pub(super) fn logs(outcome: &Outcome) -> String {
     let overlooked: u64 = outcome.overlooked.iter().map(|row| row.calls).sum();
     let _ = write!(
         text,
-        "{}\n\n{}: {} calls in both, {around} in the log only ({} more of known identities), {overlooked} in the ledger \
+        "{}\n\n{}: {} calls in both, {around} in the log only ({} more of known identities, {} \
+         probably of the gateway itself), {overlooked} in the ledger \
          only, {} rows without a request id, {} entries doubled",
         table.finish(),
         verdict(outcome.agrees),
         outcome.matched_calls,
         outcome.known_calls,
+        outcome.probably_ours,
         outcome.nameless_rows,
         outcome.doubled_entries,
     );

@@ -8,6 +8,7 @@ use tg_kernel::usage::{Usage, UsageSource};
 use tg_store::ledger::SpentRow;
 
 mod bounds;
+mod lasting;
 mod model;
 
 pub(super) const HOUR: i64 = 3_600;

@@ -10,6 +10,7 @@
 //! themselves. Time is the server's. A purse remembers at which run of the server it was filled: after a restart or a
 //! failover, which may have lost the last moments, it is filled from the ledger anew.
 
+mod asking;
 mod breaker;
 mod drive;
 mod incarnation;
@@ -26,6 +27,7 @@ pub use place::{BadPlace, Login, Place};
 pub use tally::Figures as TallyFigures;
 
 use crate::counters::{ASKS_MAX, Ask, Away, BadAsks, CounterKey, Hold, HoldId, Item, Kind, Reason, Reserved, Standing};
+use asking::Asking;
 use incarnation::Incarnations;
 use lease::Leases;
 use link::Link;
@@ -238,25 +240,6 @@ impl Shared {
     }
 }
 
-/// A question whose asker may leave before the answer is here. What the server takes for it nobody would give back.
-struct Unheard<'a> {
-    link: &'a SharedLink,
-    id: &'a HoldId,
-    remote: &'a [&'a Ask],
-    asks: &'a [Ask],
-    leased: &'a [Option<Standing>],
-    is_open: bool,
-}
-
-impl Drop for Unheard<'_> {
-    fn drop(&mut self) {
-        if self.is_open {
-            self.link.give_up(self.id, 0, self.remote, &Reason::Late);
-            self.link.undo_leases(self.asks, self.leased);
-        }
-    }
-}
-
 impl SharedLink {
     /// Takes all that is asked for, or nothing, in at most one round trip (two where this process was not heard of for
     /// half a minute). The same id twice takes once.
@@ -272,10 +255,9 @@ impl SharedLink {
             let items = asks.iter().enumerate().map(|(place, ask)| item(place, ask, true)).collect();
             return Ok(Reserved::Held(Hold::new(id, items, false, standings)));
         }
-        let mut unheard = Unheard { link: self, id: &id, remote: &remote, asks, leased: &leased, is_open: true };
+        let leaving = Asking::of(|| self.undo_leases(asks, &leased));
         let said = self.ask(&id, 0, &remote).await;
-        unheard.is_open = false;
-        drop(unheard);
+        leaving.is_heard();
         match said {
             Ok(Answer::Taken(looks)) => Ok(Reserved::Held(self.held(id, asks, &leased, &looks))),
             other => {
@@ -384,7 +366,9 @@ impl SharedLink {
     async fn ask(&self, id: &HoldId, extension: u32, asks: &[&Ask]) -> Result<Answer, Away> {
         let mut incarnation = lock(&self.shared.incarnations).current();
         for last in [false, true] {
+            let asking = Asking::of(|| self.give_up(id, extension, asks, &Reason::Late));
             let said = self.link.run(&wire::reserve(id, &incarnation, extension, asks)).await;
+            asking.is_heard();
             let said = said.inspect_err(|away| self.give_up(id, extension, asks, &away.reason))?;
             match wire::answer(said, asks).ok_or_else(|| self.strange())? {
                 Answer::Gone if !last => {

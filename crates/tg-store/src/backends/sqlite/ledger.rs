@@ -9,6 +9,7 @@ use crate::error::StoreError;
 use crate::ledger::{CallFilter, LedgerSize, Report, ReportQuery, SpentQuery, SpentRow};
 use crate::rollup::Addend;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params_from_iter};
+use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
 
@@ -41,6 +42,12 @@ impl CallWriter {
             self.roller.forget();
         }
         appended.map_err(|e| self.place.error(e))
+    }
+
+    /// What is older was deleted by policy.
+    pub(crate) fn rows_since(&mut self) -> Result<Timestamp, StoreError> {
+        let state = State::read(&self.connection).map_err(|e| self.place.error(e))?;
+        Ok(Timestamp::from_micros(state.rows_since))
     }
 
     pub(crate) fn correct(&mut self, corrections: &[Correction]) -> Result<usize, StoreError> {
@@ -123,6 +130,12 @@ impl CallReader {
             Ok(found)
         };
         read().map_err(|e: rusqlite::Error| self.place.error(e))
+    }
+
+    /// Rows before, in microseconds since 1970, were deleted.
+    pub(crate) fn rows_since(&mut self) -> Result<i64, StoreError> {
+        let state = super::rollup::State::read(&self.connection).map_err(|e| self.place.error(e))?;
+        Ok(state.rows_since)
     }
 
     pub(crate) fn corrections_made(&mut self) -> Result<u64, StoreError> {
