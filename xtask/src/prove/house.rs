@@ -159,7 +159,7 @@ impl House {
     pub fn with(program: &Path, options: SimOptions) -> Result<Self> {
         let sim = Sim::start(options)?;
         let folder = tempfile::Builder::new().prefix("tallygate-prices-").tempdir()?;
-        let document = document(&sim.urls, &prices(folder.path())?) + BUDGETS;
+        let document = document(&sim.urls, &prices(folder.path())?);
         let gateway = gateway(program, &document, "")?;
         Ok(Self { sim, gateway, document, program: program.to_owned(), _folder: folder })
     }
@@ -237,6 +237,12 @@ fn gateway(program: &Path, document: &str, listen: &str) -> Result<Gateway> {
 
 /// The configuration before providers at these addresses.
 pub fn document(urls: &Urls, prices: &Path) -> String {
+    document_with(urls, prices, "", "")
+}
+
+/// The configuration before providers at these addresses, with further elements of `limits` and `budgets`, each on a line
+/// of its own.
+pub fn document_with(urls: &Urls, prices: &Path, limits: &str, budgets: &str) -> String {
     let mut text = format!(
         "providers:\n\
          - {{ name: bedrock, kind: bedrock, region: us-east-1, base_url: '{}', control_url: '{}', mantle_url: '{}', \
@@ -269,9 +275,9 @@ pub fn document(urls: &Urls, prices: &Path) -> String {
         let model = if provider == "openai" { "gpt-4.1" } else { model };
         text += &format!("- {{ name: cut-{provider}, targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
     }
-    // Of budgets and of proofs of decisions.
+    // Of proofs of budgets, and of what is decided while stores are away.
     for name in ["cap-*", "probe-*"] {
         text += &format!("- {{ name: '{name}', targets: [{{ provider: anthropic, model: claude-haiku-4-5 }}] }}\n");
     }
-    text + LIMITS
+    text + LIMITS + limits + BUDGETS + budgets
 }

@@ -10,7 +10,7 @@ mod store;
 
 use super::block_on;
 use super::findings::Findings;
-use super::house::{ENVIRONMENT, all_rows, document, prices};
+use super::house::{ENVIRONMENT, all_rows, document_with, prices};
 use crate::running::gateway::Recipe;
 use crate::running::{Gateway, Premises};
 use crate::suite::Tally;
@@ -25,6 +25,7 @@ use dice::Dice;
 use doors::Doors;
 use futures_util::future::join_all;
 use ground::Ground;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
@@ -44,7 +45,7 @@ const CALLERS: u64 = 16;
 const CONCURRENT: usize = 64;
 
 /// A budget that every call meets, and none exhausts.
-const BUDGET: &str = "budgets:\n- { name: all, amount: 1000k USD, warn_at: [] }\n";
+const BUDGET: &str = "- { name: all, amount: 1000k USD, warn_at: [] }\n";
 
 /// How long a gateway may take to come back while its store is locked or its disk full.
 const REVIVAL_MAX: Duration = Duration::from_secs(90);
@@ -74,8 +75,8 @@ pub fn prove(program: &Path, times: u32, engine: Engine) -> Result<Tally> {
     let doors = Doors::before(&sim.urls)?;
     let premises = Premises::take()?;
     let mut ground = Ground::lay(engine, &premises)?;
-    let mut text = document(&doors.urls, &prices(premises.folder())?);
-    text += &format!("- {{ name: proof, concurrent: {CONCURRENT} }}\n{BUDGET}{}", ground.section());
+    let limit = format!("- {{ name: proof, concurrent: {CONCURRENT} }}\n");
+    let text = document_with(&doors.urls, &prices(premises.folder())?, &limit, BUDGET) + &ground.section();
     let recipe = Recipe { program, document: &text, listen: "", environment: &ENVIRONMENT, core: None };
     let gateway = ground.start(&recipe)?;
     let (place, seen) = watch::channel(None);
@@ -206,13 +207,26 @@ impl Killer<'_> {
             let client = Client::new(self.gateway.base(), self.gateway.key());
             for entry in seen {
                 let id = entry.gateway_request_id.as_deref().unwrap_or_default();
-                let row = client.get(&format!("{}/admin/v1/calls/{id}", self.gateway.admin())).await;
+                let row = booked(&client, &format!("{}/admin/v1/calls/{id}", self.gateway.admin())).await;
                 self.flaws.extend(row.err().map(|error| format!("kill {}: {id}: {error:#}", self.done.kills)));
             }
             Ok(())
         })?;
         self.checked += seen.len();
         Ok(())
+    }
+}
+
+/// The row of a call. While the store is away, nobody can say whether it is there.
+async fn booked(client: &Client, url: &str) -> Result<Value> {
+    let limit = Instant::now() + REVIVAL_MAX;
+    loop {
+        match client.get(url).await {
+            Err(error) if format!("{error:#}").contains("store_failed") && Instant::now() < limit => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            answer => return answer,
+        }
     }
 }
 

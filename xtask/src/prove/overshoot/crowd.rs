@@ -148,7 +148,8 @@ impl Crowd {
 /// What the gateway says is booked, in nano-dollars.
 async fn spent(client: &Client, place: &Place) -> Result<i128> {
     let page = client.get(&format!("{}/admin/v1/budgets", place.admin)).await?;
-    let nanos = page.pointer("/budgets/0/spent/nanos");
+    let purses = page["budgets"].as_array().context("no budgets")?;
+    let nanos = purses.iter().find(|purse| purse["name"] == "cap").and_then(|purse| purse.pointer("/spent/nanos"));
     // A purse of which nothing was ever held is not there.
     Ok(nanos.and_then(serde_json::Value::as_i64).map_or(0, i128::from))
 }

@@ -3,7 +3,7 @@
 use super::CAP_NANOS;
 use super::crowd::Place;
 use super::mode::{Ground, Mode};
-use crate::prove::house::{ENVIRONMENT, SETTLED_MAX, all_rows, cost, document, prices};
+use crate::prove::house::{ENVIRONMENT, SETTLED_MAX, all_rows, cost, document_with, prices};
 use crate::prove::ledger::{counts, nanos};
 use crate::running::gateway::{Recipe, Shelf};
 use crate::running::postgres::{Postgres, USER};
@@ -51,9 +51,9 @@ impl Town {
     pub fn build(program: &Path, mode: Mode, ground: Ground, servers: &Servers<'_>, number: usize) -> Result<Self> {
         let sim = Sim::start(SimOptions::default())?;
         let folder = servers.premises.folder();
-        let mut text = document(&sim.urls, &prices(folder)?);
         let cap = format!("{}.{:09}", CAP_NANOS / 1_000_000_000, CAP_NANOS % 1_000_000_000);
-        text += &format!("budgets:\n- {{ name: cap, amount: {cap} USD, warn_at: [], {} }}\n", mode.members());
+        let budget = format!("- {{ name: cap, amount: {cap} USD, warn_at: [], {} }}\n", mode.members());
+        let mut text = document_with(&sim.urls, &prices(folder)?, "", &budget);
         if let Ground::Shared(replicas) = ground {
             let port = servers.redis.port();
             text += &format!(

@@ -44,10 +44,10 @@ const SPENDERS: u64 = 6;
 const CONCURRENT: usize = 64;
 
 /// What a scene's budget has, in dollars.
-const CAP: &str = "0.200000000";
+const CAP: &str = "0.040000000";
 
 /// The same in nano-dollars.
-const CAP_NANOS: i128 = 200_000_000;
+const CAP_NANOS: i128 = 40_000_000;
 
 /// How long a trouble lasts, in the short form and in the long one.
 const LASTS: [Duration; 2] = [Duration::from_millis(2_500), Duration::from_secs(12)];

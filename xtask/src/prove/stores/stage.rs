@@ -2,7 +2,7 @@
 
 use super::trouble::{LONELY, Scene, Server, Trouble};
 use super::{CAP, CONCURRENT};
-use crate::prove::house::{ENVIRONMENT, document, prices};
+use crate::prove::house::{ENVIRONMENT, document_with, prices};
 use crate::running::gateway::{Recipe, Shelf};
 use crate::running::passage::{Passage, State};
 use crate::running::postgres::{Postgres, USER};
@@ -56,7 +56,7 @@ impl<'a> Stage<'a> {
         for _ in 0..GATEWAYS {
             let ways = (Passage::to(postgres.port())?, Passage::to(redis.port())?);
             let members = format!("url: 'postgres://{USER}@127.0.0.1:{}/{DATABASE}'", ways.0.port());
-            let text = document(urls, &prices) + &sections(&ways.1);
+            let text = text(urls, &prices, &ways.1);
             let recipe = Recipe { program, document: &text, listen: "", environment: &ENVIRONMENT, core: None };
             let shelf = Shelf::Shared { members: &members, key: gateways.first().map(Gateway::key) };
             let gateway = Gateway::start_on(&recipe, premises.folder(), &shelf)?;
@@ -133,20 +133,21 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// What stands in the configuration beside that of the house, where Redis is at this passage's end.
-fn sections(to_redis: &Passage) -> String {
-    let mut text = format!("- {{ name: proof, concurrent: {CONCURRENT} }}\n");
+/// The configuration of a gateway for which Redis is at this passage's end.
+fn text(urls: &Urls, prices: &Path, to_redis: &Passage) -> String {
+    let mut limits = format!("- {{ name: proof, concurrent: {CONCURRENT} }}\n");
     for (name, when_away) in super::probe::Manner::ALL.map(|manner| (manner.model(), manner.when_away())) {
-        text += &format!("- {{ name: {name}, for: {{ model: {name} }}, requests: 1M/m, when_away: {when_away} }}\n");
+        limits += &format!("- {{ name: {name}, for: {{ model: {name} }}, requests: 1M/m, when_away: {when_away} }}\n");
     }
-    text += &format!(
-        "budgets:\n- {{ name: cap, for: {{ model: 'cap-*' }}, each: [model], amount: {CAP} USD, warn_at: [], \
-         output: cut, output_min: 16, reserve: usual }}\n"
+    let budget = format!(
+        "- {{ name: cap, for: {{ model: 'cap-*' }}, each: [model], amount: {CAP} USD, warn_at: [], output: cut, \
+         output_min: 16, reserve: usual }}\n"
     );
-    text + &format!(
-        "counters: {{ url: 'redis://127.0.0.1:{}', replicas: {GATEWAYS}, timeout: 300ms }}\n",
-        to_redis.port()
-    )
+    document_with(urls, prices, &limits, &budget)
+        + &format!(
+            "counters: {{ url: 'redis://127.0.0.1:{}', replicas: {GATEWAYS}, timeout: 300ms }}\n",
+            to_redis.port()
+        )
 }
 
 fn filler(disk: &Path) -> PathBuf {
