@@ -1,6 +1,6 @@
 //! The same calls in memory and at a real `redis-server`, step by step, by proptest: limits and budgets mean the same.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use proptest::prelude::*;
 use std::io::{Read as _, Write as _};
@@ -186,7 +186,8 @@ fn rounded(standing: Standing) -> Standing {
 }
 
 impl Bench {
-    async fn new(server: &Server) -> Self {
+    /// On a runtime.
+    fn new(server: &Server) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1_800_000_000)));
         let place = Place::parse(&format!("redis://127.0.0.1:{}", server.port)).unwrap();
         let patience = Patience { connect: Duration::from_secs(10), command: Duration::from_secs(10) };
@@ -323,7 +324,7 @@ fn record(id: CallId, booked: &Attribution, arrived: Timestamp, cost: Money) -> 
 }
 
 async fn run(server: &Server, steps: Vec<Step>) {
-    let mut bench = Bench::new(server).await;
+    let mut bench = Bench::new(server);
     for step in steps {
         match step {
             Step::Wait(millis) => bench.clock.advance(Duration::from_millis(millis)),
