@@ -71,15 +71,14 @@ fn place(declared: &Declared, password: Option<Secret>, sentinel: Option<Secret>
 }
 
 impl Prepared {
-    /// Looks at what is spent. After a crash the purses may lack bookings that were not heard: they are summed anew.
+    /// Looks at what is spent. The last run may have ended before all that it booked was heard, by a crash or while the
+    /// counters were away: its purses are summed anew.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub(crate) fn look(&self, purses: &Purses, ledger: &Ledger, now: Timestamp, crashed: bool) -> Result<()> {
+    pub(crate) fn look(&self, purses: &Purses, ledger: &Ledger, now: Timestamp) -> Result<()> {
         let spent = purses.mirror(now, |query, each| ledger.spent(query, each)).context("what budgets have spent")?;
-        if crashed {
-            self.shared.counters.mistrust(&spent);
-        }
+        self.shared.counters.mistrust(&spent);
         Ok(())
     }
 

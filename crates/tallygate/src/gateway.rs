@@ -246,13 +246,13 @@ fn fill(
         Some(_) => purses.adopt(budgets),
         None => purses.propose(budgets),
     }
-    let tally = settle_earlier(recovered, ledger, &loaded.snapshot, |records| {
+    settle_earlier(recovered, ledger, &loaded.snapshot, |records| {
         if let Some(counting) = counting {
             counting.shared.book(records, &purses, clock.now());
         }
     })?;
     match counting {
-        Some(counting) => counting.look(&purses, sums, clock.now(), tally != Tally::default())?,
+        Some(counting) => counting.look(&purses, sums, clock.now())?,
         None => {
             let load = purses.load(clock.now(), |query, each| sums.spent(query, each));
             load.context("what budgets have spent")?;

@@ -1,18 +1,19 @@
 //! The seam to the ledger: rows are appended in batches, never edited, and read back as calls or as reports.
 
 mod seen;
+mod spent;
 
 pub use seen::{Glance, Past};
+pub use spent::{SpentBy, SpentQuery, SpentRow};
 
 use crate::backends::{CallReader, CallWriter, UpkeepWriter};
 use crate::correction::Correction;
 use crate::error::StoreError;
 use serde::{Deserialize, Serialize};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
-use tg_kernel::principal::Attribution;
 use tg_kernel::record::{Ending, Record};
 use tg_kernel::units::Money;
 use tg_kernel::usage::Usage;
@@ -242,46 +243,6 @@ pub struct CallFilter {
     pub before: Option<CallId>,
     /// All must hold.
     pub filters: Vec<Filter>,
-}
-
-/// By what budgets sum what was spent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names are those of a call's parts")]
-pub enum SpentBy {
-    Team,
-    Project,
-    Environment,
-    Key,
-    /// The model as the caller named it.
-    AskedModel,
-    /// All tags of a call together.
-    Tags,
-    /// The hour in UTC in which the call arrived.
-    Hour,
-}
-
-/// What was spent by calls of a time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct SpentQuery {
-    /// From when on they arrived, inclusive.
-    pub since: Timestamp,
-    /// Until when they arrived, exclusive; `None`: without end.
-    pub until: Option<Timestamp>,
-    /// By what to sum; nothing means all together.
-    pub by: Vec<SpentBy>,
-}
-
-/// What calls that are alike cost together. What was not asked for is empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpentRow {
-    /// To whom they are booked.
-    pub attribution: Attribution,
-    /// The model as their callers named it.
-    pub model: Arc<str>,
-    /// The hour in which they arrived.
-    pub hour: Option<Timestamp>,
-    /// What they cost, all tries included.
-    pub cost: Money,
 }
 
 /// Appends to the ledger. One per process, owned by the thread that meters.

@@ -101,7 +101,7 @@ impl Ran {
             usd(self.billed),
             usd(self.booked),
             percent(share),
-            percent(share - 100_00),
+            percent(share - 10_000),
         ]
     }
 
@@ -126,7 +126,7 @@ impl Ran {
 
 /// Hundredths of a percent of the cap.
 const fn share(nanos: i128) -> i128 {
-    nanos * 100_00 / CAP_NANOS
+    nanos * 10_000 / CAP_NANOS
 }
 
 /// Dollars to a thousandth of a cent.

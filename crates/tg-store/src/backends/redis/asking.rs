@@ -10,7 +10,7 @@ impl<F: FnOnce()> Asking<F> {
     }
 
     /// The answer was heard: there is nothing to do.
-    pub(super) fn is_heard(mut self) {
+    pub(super) fn answered(mut self) {
         self.0 = None;
     }
 }

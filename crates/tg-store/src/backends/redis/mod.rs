@@ -257,7 +257,7 @@ impl SharedLink {
         }
         let leaving = Asking::of(|| self.undo_leases(asks, &leased));
         let said = self.ask(&id, 0, &remote).await;
-        leaving.is_heard();
+        leaving.answered();
         match said {
             Ok(Answer::Taken(looks)) => Ok(Reserved::Held(self.held(id, asks, &leased, &looks))),
             other => {
@@ -368,7 +368,7 @@ impl SharedLink {
         for last in [false, true] {
             let asking = Asking::of(|| self.give_up(id, extension, asks, &Reason::Late));
             let said = self.link.run(&wire::reserve(id, &incarnation, extension, asks)).await;
-            asking.is_heard();
+            asking.answered();
             let said = said.inspect_err(|away| self.give_up(id, extension, asks, &away.reason))?;
             match wire::answer(said, asks).ok_or_else(|| self.strange())? {
                 Answer::Gone if !last => {
