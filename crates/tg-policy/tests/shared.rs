@@ -186,7 +186,6 @@ fn rounded(standing: Standing) -> Standing {
 }
 
 impl Bench {
-    /// On a runtime.
     fn new(server: &Server) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1_800_000_000)));
         let place = Place::parse(&format!("redis://127.0.0.1:{}", server.port)).unwrap();
