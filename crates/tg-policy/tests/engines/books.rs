@@ -12,7 +12,7 @@ use tg_store::{Encryption, Ledger, LedgerWriter, Postgres, Store};
 /// See the module.
 pub(crate) enum Books {
     List(RefCell<Vec<Record>>),
-    Store(RefCell<LedgerWriter>, Box<Ledger>),
+    Store(Box<(RefCell<LedgerWriter>, Ledger)>),
 }
 
 impl Books {
@@ -21,13 +21,13 @@ impl Books {
     }
 
     pub(crate) fn of(store: &Store) -> Self {
-        Self::Store(RefCell::new(store.ledger_writer().unwrap()), Box::new(store.ledger().unwrap()))
+        Self::Store(Box::new((RefCell::new(store.ledger_writer().unwrap()), store.ledger().unwrap())))
     }
 
     pub(crate) fn append(&self, rows: &[Record]) {
         match self {
             Self::List(list) => list.borrow_mut().extend(rows.iter().cloned()),
-            Self::Store(writer, _) => assert_eq!(writer.borrow_mut().append(rows).unwrap(), rows.len()),
+            Self::Store(both) => assert_eq!(both.0.borrow_mut().append(rows).unwrap(), rows.len()),
         }
     }
 
@@ -46,7 +46,7 @@ impl Books {
                 }
                 Ok(())
             }
-            Self::Store(_, ledger) => ledger.spent(query, each).map_err(|error| error.to_string()),
+            Self::Store(both) => both.1.spent(query, each).map_err(|error| error.to_string()),
         }
     }
 }

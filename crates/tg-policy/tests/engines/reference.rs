@@ -226,7 +226,11 @@ impl Reference {
 
     /// The row of the call at this place of those that have ended.
     pub(crate) fn ended(&self, which: usize) -> Option<Record> {
-        self.calls.iter().filter(|call| call.has_ended && call.died.is_none()).nth(which).map(|call| row(call, call.held))
+        self.calls
+            .iter()
+            .filter(|call| call.has_ended && call.died.is_none())
+            .nth(which)
+            .map(|call| row(call, call.held))
     }
 
     /// The rows of all calls that are not in the ledger: what was under way may have cost half of what it held.
