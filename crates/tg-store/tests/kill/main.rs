@@ -12,15 +12,12 @@ use tempfile::TempDir;
 use tg_kernel::ids::CallId;
 use tg_store::{Found, Journal, JournalError};
 
-/// Tells the re-executed test binary where to write before it is killed.
+/// Tells the re-executed test that it is the child, and where to write before it is killed.
 const CHILD_DIR: &str = "TG_STORE_TEST_JOURNAL";
 
-/// Not a test: what the killed process of the next test runs.
-#[test]
-#[ignore = "run by killed_processes_lose_nothing, in a process of its own"]
-fn child_writes_until_it_is_killed() {
-    let Some(dir) = std::env::var_os(CHILD_DIR) else { return };
-    let (journal, _left) = Journal::open(Path::new(&dir)).unwrap();
+/// What the killed process runs: it writes for as long as it lives.
+fn write_until_killed(dir: &Path) {
+    let (journal, _left) = Journal::open(dir).unwrap();
     let worker = journal.worker(0);
     for n in 0_u64.. {
         let ended = record();
@@ -35,11 +32,14 @@ fn child_writes_until_it_is_killed() {
 
 #[test]
 fn killed_processes_lose_nothing() {
+    if let Some(dir) = std::env::var_os(CHILD_DIR) {
+        return write_until_killed(Path::new(&dir));
+    }
     let dir = TempDir::new().unwrap();
     let (mut begun, mut ended) = (BTreeSet::new(), BTreeSet::new());
     for lines in [1, 2, 50, 1000] {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child_writes_until_it_is_killed", "--ignored", "--nocapture"])
+            .args(["--exact", "killed_processes_lose_nothing", "--nocapture"])
             .env(CHILD_DIR, dir.path())
             .stdout(Stdio::piped())
             .spawn()
