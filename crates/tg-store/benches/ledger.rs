@@ -4,18 +4,19 @@
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 #![expect(clippy::print_stdout, reason = "this is how it tells what it measured")]
 
+#[expect(dead_code, reason = "what only the journal's tests need")]
+#[path = "../tests/it/fixture.rs"]
+mod fixture;
+
+use fixture::{at, record};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use tempfile::TempDir;
 use tg_kernel::clock::Timestamp;
-use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
-use tg_kernel::principal::Attribution;
-use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Served, Timing};
-use tg_kernel::units::Money;
-use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
+use tg_kernel::record::{Ending, Record};
 use tg_store::ledger::{Piece, Retention};
 use tg_store::{CallFilter, Dimension, Filter, ReportQuery, Store};
 
@@ -65,8 +66,10 @@ fn mixed(number: u64) -> u64 {
 impl World {
     fn new(users: u64) -> Self {
         let names = |count: u64, name: fn(u64) -> String| (0..count).map(|n| Arc::from(name(n))).collect();
+        let mut template = record();
+        template.served.iter_mut().for_each(|served| served.profile = None);
         Self {
-            template: record(),
+            template,
             users: (0..users).map(|n| format!("user=u{n}")).collect(),
             teams: names(20, |n| format!("team-{n}")),
             keys: names(100, |n| format!("Kq3x9ZbV{n:04}")),
@@ -236,63 +239,4 @@ fn run(what: &str, mut step: impl FnMut() -> Piece) {
         longest = longest.max(begin.elapsed().as_secs_f64() * 1e3);
     }
     println!("{what}: {done} in {:.1} s, the longest piece {longest:.1} ms", start.elapsed().as_secs_f64());
-}
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_seconds(1_800_000_000 + seconds)
-}
-
-fn text(s: &str) -> Option<Arc<str>> {
-    Some(Arc::from(s))
-}
-
-/// A call that went well; the world changes what differs.
-fn record() -> Record {
-    Record {
-        id: CallId::fresh(),
-        started_at: at(0),
-        attribution: Attribution {
-            key_id: "Kq3x9ZbV1mWc".into(),
-            team: "search".into(),
-            project: text("ranking"),
-            environment: text("production"),
-            tags: Vec::new(),
-        },
-        asked: Asked {
-            dialect: Dialect::OpenaiChat,
-            operation: Operation::Chat,
-            model: "claude-sonnet-4-5".into(),
-            stream: true,
-        },
-        served: Some(served()),
-        ending: Ending::Ok,
-        status: 200,
-        fault: None,
-        usage: Usage { input_tokens: 1000, output_tokens: 200, reasoning_tokens: 50, ..Usage::default() },
-        usage_source: UsageSource::Reported,
-        cost: Cost {
-            amount: Money::from_nanos(6_000_001),
-            list: Money::from_nanos(7_000_001),
-            pricing: Pricing::Priced,
-            price: "2026-11-23/anthropic.claude-sonnet-4-5/eu".into(),
-            rates: Some(r#"{"input":[3500000,3000000],"output":15000000}"#.into()),
-        },
-        losses: Vec::new(),
-        earlier: Vec::new(),
-        timing: Timing { total_us: 1_200_000, first_token_us: Some(300_000), overhead_us: 90 },
-    }
-}
-
-fn served() -> Served {
-    Served {
-        provider: "bedrock-eu".into(),
-        model: "eu.anthropic.claude-sonnet-4-5-20250929-v1:0".into(),
-        profile: None,
-        dialect: Dialect::BedrockConverse,
-        request_id: Some("0f6b3a52-51b5-4c0e-9c1e-6d2f0a4d1f11".to_owned()),
-        session: Some("tg-search.ranking".into()),
-        tier: ServiceTier::Default,
-        attempts: 1,
-        stop: Some("end_turn".to_owned()),
-    }
 }
