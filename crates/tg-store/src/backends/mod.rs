@@ -2,6 +2,7 @@
 
 pub(crate) mod postgres;
 pub mod redis;
+mod sql;
 pub(crate) mod sqlite;
 
 use crate::correction::Correction;

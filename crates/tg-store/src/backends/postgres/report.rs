@@ -1,11 +1,10 @@
 //! Reports: from which sums and rows they come, and the engine's own way to compute them.
 
-use super::conditions::{Conditions, expression};
+use super::conditions::Conditions;
 use super::corrections;
-use crate::backends::sqlite::report::{period, wanted};
-use crate::backends::sqlite::tally::{TOTAL_COUNT, Total, figures, label};
+use crate::backends::sql::{columns, grouped, sum_columns, values};
 use crate::ledger::{Dimension, ROWS_MAX, Report, ReportQuery, ReportRow};
-use crate::rollup::{BOOKED, Grain, HOUR_MICROS, Known, Plan, SUM_COLUMNS};
+use crate::rollup::{Grain, HOUR_MICROS, Known, Plan, SUM_COLUMNS, TOTAL_COUNT, Total, figures, label, period, wanted};
 use std::collections::BTreeSet;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::record::Ending;
@@ -125,12 +124,11 @@ impl<'a> Source<'a> {
     fn sql(&self) -> String {
         let mut sql = format!("{}SELECT {}", self.part(), sums());
         for (number, dimension) in self.by.iter().enumerate() {
-            match dimension {
-                Dimension::Tag | Dimension::Day | Dimension::Hour => {
-                    sql.push_str(&format!(", {}", expression(*dimension)));
-                }
-                _ => sql.push_str(&format!(", by_{number}")),
-            }
+            sql.push_str(&match dimension {
+                // The engine's own order is the database's, which may be a language's.
+                Dimension::Tag => ", tag.value COLLATE \"C\"".to_owned(),
+                other => grouped(number, *other),
+            });
         }
         sql.push_str(" FROM part");
         if self.by.contains(&Dimension::Tag) {
@@ -166,14 +164,14 @@ impl<'a> Source<'a> {
                  rollups.grain = cell_spans.grain AND rollups.start >= cell_spans.since \
                  AND rollups.start < cell_spans.until \
                  JOIN rollup_series ON rollup_series.id = rollups.series{conditions}",
-                self.columns("start * hours"),
-                self.sum_columns(),
+                columns(self.by, "start * hours"),
+                sum_columns(self.is_corrected),
             ));
         }
         if !plan.rows.is_empty() {
             let rows = plan.rows.iter().map(|(from, to)| format!("({}, {})", big(*from), big(*to)));
             tables.push(values("row_spans (since, until)", rows));
-            let columns = self.columns("started_at / 3600000000");
+            let columns = columns(self.by, "started_at / 3600000000");
             let calls = "row_spans JOIN calls ON started_at >= row_spans.since AND started_at < row_spans.until";
             parts.push(format!("SELECT {columns}, {ONE_CALL} FROM {calls}{conditions}"));
             if self.is_corrected {
@@ -185,37 +183,11 @@ impl<'a> Source<'a> {
         }
         format!("WITH {}, part AS ({}) ", tables.join(", "), parts.join(" UNION ALL "))
     }
-
-    /// The columns of the sums; those of corrections read zero where none are added.
-    fn sum_columns(&self) -> String {
-        let (booked, corrections) = SUM_COLUMNS.split_at(BOOKED);
-        let read = |column: &&str| if self.is_corrected { (*column).to_owned() } else { format!("0 AS {column}") };
-        let booked = booked.iter().map(|column| (*column).to_owned());
-        booked.chain(corrections.iter().map(read)).collect::<Vec<_>>().join(", ")
-    }
-
-    /// What the groups need of a call or a series; `hour` says when that was.
-    fn columns(&self, hour: &str) -> String {
-        let mut columns = vec![format!("{hour} AS hour")];
-        for (number, dimension) in self.by.iter().enumerate() {
-            match dimension {
-                Dimension::Tag => columns.push("tags".to_owned()),
-                Dimension::Day | Dimension::Hour => {}
-                other => columns.push(format!("{} AS by_{number}", expression(*other))),
-            }
-        }
-        columns.join(", ")
-    }
 }
 
 /// A whole number as the type that all columns have.
 fn big(number: i64) -> String {
     format!("'{number}'::bigint")
-}
-
-/// A table of whole numbers within a statement.
-fn values(head: &str, rows: impl Iterator<Item = String>) -> String {
-    format!("{head} AS (VALUES {})", rows.collect::<Vec<_>>().join(", "))
 }
 
 fn total(row: &Row) -> Result<Total, Error> {

@@ -6,7 +6,7 @@ use super::session::{STATEMENT_MAX, Session};
 use super::{Server, corrections};
 use crate::error::StoreError;
 use crate::ledger::{Glance, LedgerSize, Piece};
-use crate::rollup::{DAY_MICROS, Grain, HOUR_MICROS};
+use crate::rollup::{DAY_MICROS, Grain, HOUR_MICROS, whole_days};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tg_kernel::clock::Timestamp;
 use tokio_postgres::types::Type;
@@ -131,11 +131,6 @@ async fn delete_series(client: &Client, before: i64) -> Result<usize, Error> {
     let sql = "DELETE FROM rollup_series WHERE id = ANY($1) AND last_day < $2";
     let deleted = client.execute_typed(sql, &[(&ids, Type::INT8_ARRAY), (&before, Type::INT8)]).await?;
     end(client, deleted).await
-}
-
-/// The last midnight in UTC that is not after this.
-fn whole_days(moment: Timestamp) -> i64 {
-    moment.micros() - moment.micros().rem_euclid(DAY_MICROS)
 }
 
 /// All that Tallygate keeps, indexes included.

@@ -1,6 +1,7 @@
 //! What was spent, summed by what budgets count by.
 
 use crate::ledger::{SpentBy, SpentQuery, SpentRow};
+use crate::rollup::join;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use std::sync::Arc;
@@ -50,7 +51,7 @@ fn read(row: &Row<'_>, by: &[SpentBy]) -> rusqlite::Result<SpentRow> {
         attribution: Attribution::default(),
         model: Arc::from(""),
         hour: None,
-        cost: super::tally::join(row.get(0)?, row.get(1)?),
+        cost: join(row.get(0)?, row.get(1)?),
     };
     for (column, by) in (2..).zip(by) {
         let booked = &mut spent.attribution;
