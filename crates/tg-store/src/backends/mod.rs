@@ -2,6 +2,7 @@
 
 pub(crate) mod postgres;
 pub mod redis;
+mod spent;
 mod sql;
 pub(crate) mod sqlite;
 

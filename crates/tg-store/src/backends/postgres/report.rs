@@ -51,10 +51,7 @@ const ONE_CORRECTION: &str = "0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 pub(super) async fn run(client: &Client, query: &ReportQuery) -> Result<Report, Error> {
     let mut report = Report::default();
     let Some((since, until)) = period(query) else { return Ok(report) };
-    let state = client.query_typed_one("SELECT rows_since, rollups_since FROM ledger_state", &[]).await?;
-    let (rows_since, rollups_since): (i64, i64) = (state.try_get(0)?, state.try_get(1)?);
-    // All rows were added to the sums when they were appended.
-    let known = Known { rolled_since: 0, rows_since, folded: folded(client).await? };
+    let (known, rollups_since) = known(client).await?;
     let is_corrected = !query.as_booked && corrections::made(client).await? > 0;
     let source = |by| Source::of(query, by, (since, until), &known, is_corrected);
     let endings = source(&[Dimension::Ending]);
@@ -72,9 +69,17 @@ pub(super) async fn run(client: &Client, query: &ReportQuery) -> Result<Report, 
         report.cut = report.rows.len() > ROWS_MAX;
         report.rows.truncate(ROWS_MAX);
     }
-    report.coarse_until = is_coarse.then(|| Timestamp::from_micros(rows_since));
+    report.coarse_until = is_coarse.then(|| Timestamp::from_micros(known.rows_since));
     report.gone_until = (rollups_since > since.max(0)).then(|| Timestamp::from_micros(rollups_since));
     Ok(report)
+}
+
+/// What the store says about itself, for plans; and before which moment sums were deleted.
+pub(super) async fn known(client: &Client) -> Result<(Known, i64), Error> {
+    let state = client.query_typed_one("SELECT rows_since, rollups_since FROM ledger_state", &[]).await?;
+    // All rows were added to the sums when they were appended.
+    let known = Known { rolled_since: 0, rows_since: state.try_get(0)?, folded: folded(client).await? };
+    Ok((known, state.try_get(1)?))
 }
 
 /// The hours and days in which some calls are known by team and ending alone.
@@ -186,7 +191,7 @@ impl<'a> Source<'a> {
 }
 
 /// A whole number as the type that all columns have.
-fn big(number: i64) -> String {
+pub(super) fn big(number: i64) -> String {
     format!("'{number}'::bigint")
 }
 

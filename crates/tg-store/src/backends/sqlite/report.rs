@@ -55,8 +55,7 @@ const ONE_CORRECTION: &str = "0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 pub(super) fn run(connection: &Connection, query: &ReportQuery) -> rusqlite::Result<Report> {
     let mut report = Report::default();
     let Some((since, until)) = period(query) else { return Ok(report) };
-    let state = State::read(connection)?;
-    let known = Known { rolled_since: state.rolled_since, rows_since: state.rows_since, folded: folded(connection)? };
+    let (known, state) = (known(connection)?, State::read(connection)?);
     let is_corrected = !query.as_booked && corrections::made(connection)? > 0;
     let source = |by| Source { is_corrected, ..Source::of(query, by, (since, until), &known) };
     let endings = source(&[Dimension::Ending]);
@@ -78,6 +77,12 @@ pub(super) fn run(connection: &Connection, query: &ReportQuery) -> rusqlite::Res
     let is_gone = state.rollups_since > since.max(0);
     report.gone_until = is_gone.then(|| Timestamp::from_micros(state.rollups_since));
     Ok(report)
+}
+
+/// What the store says about itself, for plans.
+pub(super) fn known(connection: &Connection) -> rusqlite::Result<Known> {
+    let State { rolled_since, rows_since, .. } = State::read(connection)?;
+    Ok(Known { rolled_since, rows_since, folded: folded(connection)? })
 }
 
 /// The hours and days in which some calls are known by team and ending alone.
