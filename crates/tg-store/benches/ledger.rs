@@ -17,7 +17,8 @@ use tempfile::TempDir;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::{Ending, Record};
-use tg_store::ledger::{Piece, Retention};
+use tg_kernel::units::Money;
+use tg_store::ledger::{Piece, Retention, SpentBy, SpentQuery, SpentRow};
 use tg_store::{CallFilter, Dimension, Filter, ReportQuery, Store};
 
 /// Days over which the calls are spread.
@@ -45,6 +46,7 @@ fn main() {
     sizes(&path);
     reports(&store);
     listings(&store);
+    spending(&store, &path);
     upkeep(&store, &path, rows);
 }
 
@@ -208,6 +210,31 @@ fn listings(store: &Store) {
         "first 100 calls of a key",
         CallFilter { filters: of(Dimension::Key, "Kq3x9ZbV0042"), ..CallFilter::default() },
     );
+}
+
+/// What budgets ask for at a start: of a month, from sums and, as it was, from rows.
+fn spending(store: &Store, path: &Path) {
+    use SpentBy::{Hour, Project, Tags, Team};
+    let ledger = store.ledger().unwrap();
+    let raw = Connection::open(path).unwrap();
+    let rolled_since = |moment: i64| raw.execute("UPDATE rollup_state SET rolled_since = ?", [moment]).unwrap();
+    // A zone in which midnight is at half past an hour of UTC.
+    let since = at(86_400 / 2 + 1_800);
+    for by in [&[][..], &[Team], &[Team, Project], &[Team, Hour], &[Team, Tags]] {
+        let query = SpentQuery { since, until: None, by: by.to_vec() };
+        let sum = |how: &str| {
+            timed(&format!("spent by {by:?} from {how}"), || {
+                let (mut groups, mut cost) = (0, Money::ZERO);
+                let mut add = |row: SpentRow| (groups, cost) = (groups + 1, cost.plus(row.cost));
+                ledger.spent(&query, &mut add).unwrap();
+                (groups, cost)
+            })
+        };
+        let from_sums = sum("sums");
+        rolled_since(1 << 60);
+        assert_eq!(sum("rows"), from_sums);
+        rolled_since(0);
+    }
 }
 
 /// Deletes ten days, and sums the rest anew as after a migration, a tenth of it.

@@ -363,6 +363,23 @@ fn of_several_hosts_one_that_answers_is_used() {
     assert!(store.place().contains(&format!("127.0.0.1:{closed},127.0.0.1:{}", server.port)), "{}", store.place());
 }
 
+/// Each of them takes connections and never says a word, as a paused machine or a firewall does.
+#[test]
+fn silent_hosts_do_not_hide_the_one_that_answers_behind_them() {
+    let silent: Vec<TcpListener> = (0..4).map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap()).collect();
+    let server = PostgresServer::shared();
+    let mut several = address(server, &server.database());
+    let hosts = silent.iter().map(|silent| ("127.0.0.1".to_owned(), silent.local_addr().unwrap().port()));
+    several.hosts.splice(0..0, hosts);
+    let begun = Instant::now();
+    let store = Store::connect(several).unwrap();
+    let directory = store.directory().unwrap();
+    directory.create_team("search", TeamPolicy::default(), at(0)).unwrap();
+    assert_eq!(store.ledger_writer().unwrap().append(&[record()]).unwrap(), 1);
+    // Four connections were made, each of them before the limit of one.
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+}
+
 #[test]
 fn a_newer_schema_is_used_if_it_was_only_expanded_and_refused_otherwise() {
     let server = PostgresServer::shared();
