@@ -1,6 +1,7 @@
 //! What a server does that a file does not: being away, being slow, being shared.
 
 use crate::address;
+use crate::corrections::correction;
 use crate::fixture::{at, record, text};
 use crate::server::{PASSWORD, PostgresServer};
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tg_kernel::record::Record;
 use tg_kernel::secret::Secret;
+use tg_store::ledger::{Piece, Retention};
 use tg_store::{
     CallFilter, DeclaredTeam, Dimension, Directory, DirectoryError, Filter, IssuedKey, KeyRefusal, NewKey, ReportQuery,
     Store, StoreError, TeamPolicy,
@@ -241,6 +243,49 @@ fn sums_are_exact_and_bounded_while_replicas_add_to_them_at_once() {
         server.sql(&database, "SELECT max(cells) FROM tallygate.rollup_spans WHERE grain = 2").parse().unwrap();
     // Each of those who come at the same moment may fill the last places.
     assert!((20_000..=20_000 + replicas * batch).contains(&cells), "{cells}");
+}
+
+/// Whoever comes second waits for the other: a call that is being corrected is deleted with its correction, and one that is
+/// being deleted is not corrected any more.
+#[test]
+fn retention_leaves_no_correction_without_its_call() {
+    let server = PostgresServer::shared();
+    for slow in ["INSERT ON tallygate.corrections", "DELETE ON tallygate.calls"] {
+        let database = server.database();
+        let store = Store::connect(address(server, &database)).unwrap();
+        let (mut writer, mut upkeep) = (store.ledger_writer().unwrap(), store.upkeep().unwrap());
+        let call = record();
+        writer.append(std::slice::from_ref(&call)).unwrap();
+        server.sql(
+            &database,
+            &format!(
+                "CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 PERFORM pg_sleep(1); RETURN coalesce(NEW, OLD); END $$; \
+                 CREATE TRIGGER wait BEFORE {slow} FOR EACH ROW EXECUTE FUNCTION public.wait()"
+            ),
+        );
+        let correct = || assert!(writer.correct(&[correction(&call, 1, 5)]).unwrap() <= 1);
+        let keep = Retention { calls: Some(Duration::ZERO), rollups: None };
+        let delete = || assert_eq!(upkeep.step(&keep, at(9 * 86_400)).unwrap(), Piece::DeletedRows(1));
+        let sleeping = || {
+            let sql = format!(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND wait_event = 'PgSleep'"
+            );
+            (server.sql(&database, &sql) == "1").then_some(())
+        };
+        let (first, second): (Box<dyn FnOnce() + Send>, Box<dyn FnOnce() + Send>) = if slow.starts_with("INSERT") {
+            (Box::new(correct), Box::new(delete))
+        } else {
+            (Box::new(delete), Box::new(correct))
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(first);
+            until(sleeping);
+            second();
+        });
+        let left = "SELECT (SELECT count(*) FROM tallygate.calls), (SELECT count(*) FROM tallygate.corrections)";
+        assert_eq!(server.sql(&database, left), "0|0", "{slow}");
+    }
 }
 
 /// Lets the server fail as many appends as `times` says, with this SQLSTATE, and then do its work.

@@ -86,9 +86,12 @@ async fn delete_rows(client: &Client, before: i64) -> Result<usize, Error> {
     }
     let limits = [(&before as &(dyn tokio_postgres::types::ToSql + Sync), Type::INT8), (&PIECE, Type::INT8)];
     let wanted = "SELECT id FROM calls WHERE started_at < $1 ORDER BY started_at, id LIMIT $2";
-    let corrections = format!("DELETE FROM corrections WHERE call_id IN ({wanted})");
-    client.execute_typed(&corrections, &limits).await?;
-    let deleted = client.execute_typed(&format!("DELETE FROM calls WHERE id IN ({wanted})"), &limits).await?;
+    let rows = client.query_typed(&format!("DELETE FROM calls WHERE id IN ({wanted}) RETURNING id"), &limits).await?;
+    let ids = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<Vec<u8>>, _>>()?;
+    // Afterwards, so that those are seen which somebody added while this waited for their calls.
+    let corrections = "DELETE FROM corrections WHERE call_id = ANY($1)";
+    client.execute_typed(corrections, &[(&ids, Type::BYTEA_ARRAY)]).await?;
+    let deleted = u64::try_from(ids.len()).unwrap_or(u64::MAX);
     if deleted > 0 {
         let state = format!("UPDATE ledger_state SET rows_since = greatest(rows_since, {before})");
         client.batch_execute(&state).await?;
