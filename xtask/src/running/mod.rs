@@ -1,8 +1,10 @@
 //! The real gateway as a child process: built, configured, started, read from, ended.
 
+mod disk;
 pub mod gateway;
 pub mod passage;
 pub mod postgres;
+#[path = "../../../crates/tg-store/tests/servers/premises.rs"]
 pub mod premises;
 pub mod process;
 pub mod redis;
@@ -53,4 +55,25 @@ pub fn raise_open_files() -> Result<()> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).context("open files")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Premises;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn whatever_is_left_is_cleared() {
+        let premises = Premises::take().unwrap();
+        let folder = premises.folder().to_owned();
+        std::fs::write(folder.join("file"), "left").unwrap();
+        let mut left = Command::new("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap();
+        premises.came(left.id()).unwrap();
+        let pid = left.id().to_string();
+        assert!(Command::new("kill").args(["-STOP", &pid]).status().unwrap().success());
+        let waiter = std::thread::spawn(move || left.wait().unwrap());
+        drop(premises);
+        assert!(!waiter.join().unwrap().success());
+        assert!(!folder.exists());
+    }
 }

@@ -2,12 +2,16 @@
 
 #[path = "../it/fixture.rs"]
 mod fixture;
+#[expect(dead_code, reason = "what only the tests of Redis need")]
+#[path = "../servers/redis.rs"]
+mod redis;
 
 use fixture::{opening, record};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tg_kernel::ids::CallId;
 use tg_store::{Found, Journal, JournalError};
@@ -27,6 +31,41 @@ fn write_until_killed(dir: &Path) {
             worker.end(&mut ticket, &ended).unwrap();
             println!("\nended {}", ended.id);
         }
+    }
+}
+
+/// Tells the re-executed test that it is the child.
+const CHILD_SERVES: &str = "TG_STORE_TEST_SERVES";
+
+/// What stands in a static is never dropped, and a killed process drops nothing.
+#[test]
+fn servers_of_a_killed_test_end_with_it_and_leave_no_folder() {
+    if std::env::var_os(CHILD_SERVES).is_some() {
+        let server = redis::Redis::start();
+        println!("\nserver {} {}", server.pid(), server.folder().display());
+        loop {
+            std::thread::park();
+        }
+    }
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "servers_of_a_killed_test_end_with_it_and_leave_no_folder", "--nocapture"])
+        .env(CHILD_SERVES, "")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let told = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let told = told.filter_map(|line| line.strip_prefix("server ").map(str::to_owned)).next().unwrap();
+    let (pid, folder) = told.split_once(' ').unwrap();
+    let (stat, folder) = (Path::new("/proc").join(pid).join("stat"), Path::new(folder));
+    // One that has ended may wait for somebody who asks how.
+    let runs = || std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
+    assert!(runs() && folder.exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let begun = Instant::now();
+    while runs() || folder.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{told} is still there");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
