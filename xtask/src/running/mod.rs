@@ -8,6 +8,7 @@ pub mod postgres;
 pub mod premises;
 pub mod process;
 pub mod redis;
+pub mod server;
 mod signal;
 
 pub use gateway::Gateway;
@@ -60,6 +61,8 @@ pub fn raise_open_files() -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::Premises;
+    use super::postgres::Postgres;
+    use super::redis::Redis;
     use std::process::{Command, Stdio};
 
     #[test]
@@ -75,5 +78,23 @@ mod tests {
         drop(premises);
         assert!(!waiter.join().unwrap().success());
         assert!(!folder.exists());
+    }
+
+    #[test]
+    fn servers_are_silent_crash_and_come_again() {
+        let premises = Premises::take().unwrap();
+        let (mut postgres, mut redis) = (Postgres::start(&premises).unwrap(), Redis::start(&premises).unwrap());
+        postgres.database("kept").unwrap();
+        postgres.pause().unwrap();
+        redis.pause().unwrap();
+        postgres.resume().unwrap();
+        redis.resume().unwrap();
+        postgres.crash().unwrap();
+        redis.crash().unwrap();
+        assert!(postgres.sql("kept", "SELECT 1").is_err() && redis.bound_memory(0).is_err());
+        postgres.resume().unwrap();
+        redis.resume().unwrap();
+        assert_eq!(postgres.sql("kept", "SELECT 1").unwrap(), "1");
+        redis.bound_memory(0).unwrap();
     }
 }
