@@ -6,8 +6,12 @@
 #[path = "../../tg-store/tests/servers/redis.rs"]
 mod redis;
 
+#[path = "../src/admit/budget/tests/rows.rs"]
+mod rows;
+
 use proptest::prelude::*;
 use redis::Redis;
+use rows::record;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tg_kernel::calendar::{Unit, Zone};
@@ -250,7 +254,7 @@ impl Bench {
         let nanos = u64::try_from(cost.nanos()).unwrap();
         let (hold, of) = shared.take_shared().unwrap().ended(Some(used), nanos);
         self.counters.settle(hold, of);
-        let record = record(id, &booked, arrived, cost);
+        let record = record(id, &booked, arrived, cost.nanos());
         self.memory.1.settle(id, cost);
         self.memory.1.book(std::slice::from_ref(&record));
         let model = Arc::from("m");
@@ -259,31 +263,6 @@ impl Bench {
             self.counters.book(id, nanos, &self.mirror.1.booked(&record, self.clock.now()));
         }
         self.say().await;
-    }
-}
-
-fn record(id: CallId, booked: &Attribution, arrived: Timestamp, cost: Money) -> tg_kernel::record::Record {
-    use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Timing};
-    Record {
-        id,
-        started_at: arrived,
-        attribution: booked.clone(),
-        asked: Asked {
-            dialect: tg_kernel::dialect::Dialect::OpenaiChat,
-            operation: tg_kernel::dialect::Operation::Chat,
-            model: "m".into(),
-            stream: false,
-        },
-        served: None,
-        ending: Ending::Ok,
-        status: 200,
-        fault: None,
-        usage: tg_kernel::usage::Usage::default(),
-        usage_source: tg_kernel::usage::UsageSource::Reported,
-        cost: Cost { amount: cost, pricing: Pricing::Priced, ..Cost::default() },
-        losses: Vec::new(),
-        earlier: Vec::new(),
-        timing: Timing::default(),
     }
 }
 
