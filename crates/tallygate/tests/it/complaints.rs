@@ -15,8 +15,11 @@ fn no_endpoint_goes_round_an_exhausted_budget() {
     let models = "- { name: vectors, targets: [{ provider: openai, model: text-embedding-3-small }] }\n\
                   - { name: titan, targets: [{ provider: bedrock, model: 'amazon.titan-embed-text-v2:0' }] }\n\
                   - { name: film, targets: [{ provider: bedrock, model: 'amazon.nova-reel-v1:1' }] }\n";
-    let world =
-        World::with(Setup { models: models.to_owned(), ..setup("- { name: broke, amount: 0.000000001 USD }\n") });
+    let world = World::with(Setup {
+        models: models.to_owned(),
+        bedrock: ", async_output: ['s3://films']".to_owned(),
+        ..setup("- { name: broke, amount: 0.000000001 USD }\n")
+    });
     let mut calls: Vec<Call> = Vec::new();
     for dialect in CHAT {
         let model = match dialect.family() {

@@ -42,6 +42,8 @@ mod proofs;
 mod properties;
 mod purses;
 mod recorder;
+#[expect(dead_code, reason = "what only the tests of the store need")]
+#[path = "../../../tg-store/tests/servers/redis.rs"]
 mod redis;
 mod refusals;
 mod reload;

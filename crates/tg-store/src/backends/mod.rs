@@ -2,6 +2,8 @@
 
 pub(crate) mod postgres;
 pub mod redis;
+mod spent;
+mod sql;
 pub(crate) mod sqlite;
 
 use crate::correction::Correction;

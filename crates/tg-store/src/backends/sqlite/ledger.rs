@@ -143,7 +143,8 @@ impl CallReader {
     }
 
     pub(crate) fn spent(&mut self, query: &SpentQuery, each: &mut dyn FnMut(SpentRow)) -> Result<(), StoreError> {
-        spent::run(&self.connection, query, each).map_err(|e| self.place.error(e))
+        let transaction = self.connection.transaction().map_err(|e| self.place.error(e))?;
+        spent::run(&transaction, query, each).map_err(|e| self.place.error(e))
     }
 
     pub(crate) fn size(&mut self) -> Result<LedgerSize, StoreError> {
