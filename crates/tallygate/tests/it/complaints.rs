@@ -9,7 +9,7 @@ use serde_json::json;
 use tg_kernel::dialect::{Dialect, Family};
 use tg_kernel::units::Money;
 
-/// Complaint 3: endpoints beside chat that pass budgets by.
+/// docs/complaints.md, 3: endpoints beside chat that pass budgets by.
 #[test]
 fn no_endpoint_goes_round_an_exhausted_budget() {
     let models = "- { name: vectors, targets: [{ provider: openai, model: text-embedding-3-small }] }\n\
@@ -47,7 +47,7 @@ fn no_endpoint_goes_round_an_exhausted_budget() {
     assert!(world.sim.books.entries().is_empty(), "none has left");
 }
 
-/// Complaint 9: departments that cannot share an amount.
+/// docs/complaints.md, 9: departments that cannot share an amount.
 #[test]
 fn two_departments_share_one_amount_a_day_and_a_third_has_its_own() {
     let world = World::with(Setup {
@@ -71,7 +71,7 @@ fn two_departments_share_one_amount_a_day_and_a_third_has_its_own() {
     assert_eq!(send(&lab).status, 200);
 }
 
-/// Complaint 6: tokens of a stream that a limit counts twice, or not at all, and calls that were broken off and are not in it.
+/// docs/complaints.md, 6: tokens of a stream that a limit counts twice, or not at all, and calls that were broken off and are not in it.
 #[test]
 fn a_limit_counts_a_stream_once_whether_it_is_heard_to_its_end_or_left() {
     let world =
@@ -105,7 +105,7 @@ fn a_limit_counts_a_stream_once_whether_it_is_heard_to_its_end_or_left() {
     assert_eq!(world.finish().iter().filter(|row| row.cost.amount == Money::ZERO).count(), 0);
 }
 
-/// Complaint 9: a budget error that looks as if one should wait a second and try again.
+/// docs/complaints.md, 9: a budget error that looks as if one should wait a second and try again.
 #[test]
 fn prepaid_money_that_is_spent_is_said_to_be_so_and_comes_back_at_no_time() {
     let world = world("- { name: card, amount: 0.0060 USD, window: prepaid, starts: 2020-01-01T00:00:00Z }\n");

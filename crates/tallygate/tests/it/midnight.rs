@@ -59,7 +59,7 @@ fn spent(world: &World) -> Money {
     purses(world)[0].spent
 }
 
-/// field.md §14 B 7: budget resets that do not fire, or at the wrong time.
+/// docs/complaints.md, 7: budget resets that do not fire, or at the wrong time.
 #[test]
 fn a_day_begins_at_midnight_of_the_budget_s_zone_and_not_before_or_after() {
     let clock = Moved::at("2026-11-26T18:00:00Z");

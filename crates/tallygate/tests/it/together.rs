@@ -143,7 +143,7 @@ fn two_gateways_have_one_limit_one_ledger_and_one_directory_and_one_may_start_ag
     }
 }
 
-/// field.md §14 B 8: a budget for each model that every replica spends anew.
+/// docs/complaints.md, 8: a budget for each model that every replica spends anew.
 #[test]
 fn a_budget_for_each_model_is_one_over_both_gateways_and_survives_that_redis_forgets() {
     let mut pair = Pair::start("", "- { name: models, each: [model], amount: 0.02 USD, warn_at: [] }\n");
