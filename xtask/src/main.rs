@@ -58,6 +58,9 @@ enum Chore {
         /// How often the gateway is killed (`kill` alone)
         #[arg(long, conflicts_with = "long")]
         times: Option<u32>,
+        /// On which store the gateway stands that is killed (`kill` alone)
+        #[arg(long)]
+        store: Option<prove::Engine>,
     },
     /// Measure the gateway beside nginx and write docs/performance.md
     Bench(bench::Bench),
@@ -90,7 +93,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Docs => checks::docs(),
         Chore::Fuzz { seconds } => checks::fuzz(seconds),
         Chore::Prices { options } => prices::run(&options),
-        Chore::Prove { claim, long, times } => prove::run(claim, prove::Length::of(long), times),
+        Chore::Prove { claim, long, times, store } => prove::run(claim, prove::Length::of(long), times, store),
         Chore::Bench(bench) => bench.run(),
         Chore::RealModel => real_model::run(),
         Chore::BenchPart { part } => part.run(),

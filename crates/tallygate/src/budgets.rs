@@ -1,6 +1,6 @@
 //! Budgets: from declared to compiled ones, and from purses to what is shown of them.
 
-use crate::limits::{dimension, reserve, shortage};
+use crate::limits::{dimension, reserve, shortage, when_away};
 use std::sync::Arc;
 use tg_admin::api::{self, BudgetPage};
 use tg_config::document::{self, BudgetScope, BudgetWindow, Document};
@@ -35,6 +35,7 @@ fn budget(document: &Document, declared: &document::Budget) -> Budget {
             document::OnExhausted::AllowAndAlert => OnExhausted::AllowAndAlert,
             document::OnExhausted::Downgrade(model) => OnExhausted::Downgrade(model.as_str().into()),
         },
+        when_away: when_away(declared.when_away.unwrap_or(document::WhenAway::FailClosed)),
         shortage: shortage(declared.output, declared.output_min),
         reserve: reserve(declared.reserve),
     }

@@ -63,7 +63,11 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
         trust: Arc::new(callers::trust(document)),
         witnesses: callers::witnesses(document),
     };
-    let notes = jumps.chain(strange).chain(crate::budgets::notes(document, &snapshot)).collect();
+    let notes = jumps
+        .chain(strange)
+        .chain(crate::budgets::notes(document, &snapshot))
+        .chain(crate::counting::note(document))
+        .collect();
     Ok(Compiled { snapshot, notes })
 }
 

@@ -1,5 +1,6 @@
 //! A running gateway: stores, workers, meter and admin listener, started in order and ended in the reverse order.
 
+use crate::counting;
 use crate::journal_keeper::JournalKeeper;
 use crate::place;
 use crate::source::Loaded;
@@ -15,6 +16,7 @@ use std::thread;
 use std::time::Duration;
 use tg_config::document::{Document, OnJournalFailure, Tls};
 use tg_kernel::clock::{Clock, SystemClock};
+use tg_kernel::record::Record;
 use tg_kernel::usage::UsageSource;
 use tg_net::drain::{Drain, Drained, Draining};
 use tg_net::listener::{Bound, Listener, ListenerOptions};
@@ -31,7 +33,7 @@ use tg_proxy::snapshot::Snapshot;
 use tg_proxy::whois::Whois;
 use tg_store::directory::Directory;
 use tg_store::journal::{Figures, Found, Journal, Recovered, Tally};
-use tg_store::ledger::LedgerWriter;
+use tg_store::ledger::{Ledger, LedgerWriter, Past};
 use tg_store::store::Store;
 use tg_upstream::aws::Wallet;
 
@@ -63,6 +65,7 @@ pub struct Gateway {
     keeper: Keeper,
     journal_keeper: JournalKeeper,
     upkeep: upkeep::Running,
+    counting: Option<counting::Running>,
 }
 
 /// Settings of a process rather than of a configuration.
@@ -91,11 +94,8 @@ impl Gateway {
         let (journal, recovered) = Journal::open(document.store.journal_directory())?;
         journal.set_bytes_max(document.store.journal_bytes_max.bytes());
         let mut ledger = store.ledger_writer()?;
-        settle_earlier(recovered, &mut ledger, &loaded.snapshot)?;
-        let sums = store.ledger()?;
-        let purses = Purses::default();
-        purses.propose(Arc::clone(&loaded.snapshot.budgets));
-        purses.load(clock.now(), |query, each| sums.spent(query, each)).context("what budgets have spent")?;
+        let (sums, counting) = (store.ledger()?, counting::prepare(loaded)?);
+        let purses = fill(loaded, recovered, (&mut ledger, &sums), counting.as_ref(), &*clock)?;
         let workers = worker_count(document);
         let tls = load_tls("listen", document.listen.tls.as_ref())?;
         let bound = tg_net::listener::bind(document.listen.address.get(), workers)
@@ -107,6 +107,7 @@ impl Gateway {
             replays: Replays::default(),
             limits: Counters::default(),
             purses,
+            shared: counting.as_ref().map(|counting| Arc::clone(&counting.shared)),
             lessons: Lessons::default(),
             whois: Whois::default(),
             looks: Looks::default(),
@@ -117,16 +118,13 @@ impl Gateway {
         let queues: Vec<Arc<Queue>> = (0..workers.get()).map(|_| Arc::default()).collect();
         let (of_meter, known) = (journal.clone(), Arc::clone(&living));
         let meter = Meter { queues: queues.clone(), journal: of_meter, ledger, sums, living: known, sinks }.start()?;
+        let counting = counting.map(|counting| counting.start(&living, store.ledger()?)).transpose()?;
         let keeper = Keeper::start(Arc::clone(&living))?;
         let journal_keeper = JournalKeeper::start(journal.clone(), document.store.journal_sync.get())?;
         // After the journal's calls are in the ledger: a row must not be deleted while it may come again.
         let upkeep = upkeep::Running::start(&store, document.store.retention, Arc::clone(&living.clock))?;
         let (drain, draining) = tg_net::drain::signal();
-        let address = bound.addr;
-        let listener = Listener::new(
-            ListenerOptions { header_timeout: document.listen.head_timeout.get(), ..ListenerOptions::default() },
-            tls.clone(),
-        );
+        let (address, listener) = (bound.addr, listener(document, tls.clone()));
         let tills = Tills { journal: &journal, queues: &queues, on_failure: on_failure(document) };
         let crew = Crew { living: &living, tills, surroundings, listener: &listener };
         let workers = crew.start(bound, &draining)?;
@@ -146,6 +144,7 @@ impl Gateway {
             keeper,
             journal_keeper,
             upkeep,
+            counting,
         })
     }
 
@@ -161,7 +160,10 @@ impl Gateway {
         if let Some((tls, renewal)) = self.tls.as_ref().zip(renewal) {
             tls.renew(renewal);
         }
-        self.living.purses.propose(Arc::clone(&loaded.snapshot.budgets));
+        match &self.living.shared {
+            Some(_) => self.living.purses.adopt(Arc::clone(&loaded.snapshot.budgets)),
+            None => self.living.purses.propose(Arc::clone(&loaded.snapshot.budgets)),
+        }
         self.living.snapshot.store(Arc::clone(&loaded.snapshot));
         Ok(())
     }
@@ -212,6 +214,9 @@ impl Gateway {
         self.upkeep.stop();
         self.keeper.stop();
         self.meter.stop();
+        if let Some(counting) = self.counting {
+            counting.stop();
+        }
         self.journal_keeper.stop();
         drained
     }
@@ -225,6 +230,40 @@ fn worker_count(document: &Document) -> NonZeroUsize {
         .map(NonZeroUsize::from)
         .or_else(|| thread::available_parallelism().ok())
         .unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Settles what an earlier run left in its journal, and makes the purses of the configuration's budgets with what is spent
+/// of them.
+fn fill(
+    loaded: &Loaded,
+    recovered: Recovered,
+    (ledger, sums): (&mut LedgerWriter, &Ledger),
+    counting: Option<&counting::Prepared>,
+    clock: &dyn Clock,
+) -> Result<Purses> {
+    let (purses, budgets) = (Purses::default(), Arc::clone(&loaded.snapshot.budgets));
+    match counting {
+        Some(_) => purses.adopt(budgets),
+        None => purses.propose(budgets),
+    }
+    settle_earlier(recovered, ledger, &loaded.snapshot, |records| {
+        if let Some(counting) = counting {
+            counting.shared.book(records, &purses, clock.now());
+        }
+    })?;
+    match counting {
+        Some(counting) => counting.look(&purses, sums, clock.now())?,
+        None => {
+            let load = purses.load(clock.now(), |query, each| sums.spent(query, each));
+            load.context("what budgets have spent")?;
+        }
+    }
+    Ok(purses)
+}
+
+fn listener(document: &Document, tls: Option<ServerTls>) -> Listener {
+    let header_timeout = document.listen.head_timeout.get();
+    Listener::new(ListenerOptions { header_timeout, ..ListenerOptions::default() }, tls)
 }
 
 /// Reads the certificate of a listener, named as in the configuration.
@@ -280,7 +319,13 @@ fn sync_teams(directory: &Directory, loaded: &Loaded, clock: &dyn Clock) -> Resu
 }
 
 /// Puts into the ledger what an earlier run left in its journal.
-fn settle_earlier(recovered: Recovered, ledger: &mut LedgerWriter, snapshot: &Snapshot) -> Result<Tally> {
+fn settle_earlier(
+    recovered: Recovered,
+    ledger: &mut LedgerWriter,
+    snapshot: &Snapshot,
+    book: impl Fn(&[Record]),
+) -> Result<Tally> {
+    let mut past = Past::default();
     let tally = recovered.settle(RECOVERY_BATCH, |found| {
         let records = match found {
             Found::Ended(records) => records,
@@ -294,9 +339,19 @@ fn settle_earlier(recovered: Recovered, ledger: &mut LedgerWriter, snapshot: &Sn
                 })
                 .collect(),
         };
-        ledger.append(&records).map(drop).map_err(anyhow::Error::from)
+        let part = ledger.append_found(records.clone())?;
+        past = Past { calls: past.calls + part.calls, cost: past.cost.plus(part.cost) };
+        book(&records);
+        Ok::<_, anyhow::Error>(())
     })?;
     recovered.discard()?;
+    if past.calls > 0 {
+        tracing::warn!(
+            calls = past.calls,
+            cost_nanos = past.cost.nanos(),
+            "calls in the journal are older than the rows that `store.retention` keeps; they are not booked again"
+        );
+    }
     if tally != Tally::default() {
         tracing::warn!(?tally, "an earlier run left calls in its journal; they are in the ledger now");
     }
@@ -333,6 +388,7 @@ impl Crew<'_> {
         for (number, (socket, queue)) in (0u16..).zip(bound.sockets.into_iter().zip(self.tills.queues)) {
             let worker = Arc::new(Worker {
                 living: Arc::clone(self.living),
+                link: self.living.shared.as_ref().map(|shared| Arc::new(shared.counters.link())),
                 pools: Arc::new(tg_upstream::pools::Pools::new(self.surroundings.roots.clone(), resolver.clone())),
                 till: Till::new(self.tills.journal.worker(number), Arc::clone(queue), self.tills.on_failure),
                 closing: Arc::default(),
@@ -356,6 +412,9 @@ fn work(worker: &Arc<Worker>, listener: Listener, socket: std::net::TcpListener,
         }
     };
     let _inside = runtime.enter();
+    if let Some(link) = worker.link.clone() {
+        drop(tg_net::tasks::spawn("counters", async move { link.keep().await }));
+    }
     let (closing, mut begun) = (Arc::clone(&worker.closing), draining.clone());
     drop(tg_net::tasks::spawn("closing", async move {
         tokio::time::sleep_until(begun.begun().await - LAST_WORD).await;

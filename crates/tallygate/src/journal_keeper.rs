@@ -9,6 +9,10 @@ use tg_store::journal::Journal;
 /// How often it is tried whether a journal that could not be written can be again.
 const PROBE_TICK: Duration = Duration::from_secs(1);
 
+/// How old the segment may be that a worker writes: what the ledger has of it must be gone long before the ledger's rows
+/// may be deleted by policy.
+const SEGMENT_AGE_MAX: Duration = Duration::from_secs(3600);
+
 /// A running keeper of the journal. It waits for nobody but the disk: not for the store, whose locks may be held for long.
 pub struct JournalKeeper {
     thread: thread::JoinHandle<()>,
@@ -61,6 +65,7 @@ impl Round {
             }
         }
         self.synced = synced.is_ok();
+        self.journal.renew(SEGMENT_AGE_MAX);
         if !self.synced || !figures.is_failing() || self.probed.elapsed() < PROBE_TICK {
             return;
         }

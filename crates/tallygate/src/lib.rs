@@ -5,6 +5,7 @@ mod budgets;
 mod callers;
 pub mod commands;
 pub mod compile;
+mod counting;
 mod demo;
 mod first_key;
 pub mod gateway;

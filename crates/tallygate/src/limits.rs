@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 use tg_config::document::{self, LimitMode, LimitOutput, LimitScope, Reserve};
 use tg_config::grammar::{Allowance, Dimension, Pattern};
-use tg_policy::admit::{self, Bound, Limit, Limits, Measure, Mode, Rate, Scope, Shortage, Size};
+use tg_policy::admit::{self, Bound, Limit, Limits, Measure, Mode, Rate, Scope, Shortage, Size, WhenAway};
 
 /// Compiles limits that have been checked.
 pub(crate) fn compile(declared: &[document::Limit]) -> Limits {
@@ -23,6 +23,7 @@ fn limit(declared: &document::Limit) -> Limit {
             LimitMode::Enforce => Mode::Enforce,
             LimitMode::Observe => Mode::Observe,
         },
+        when_away: when_away(declared.when_away.unwrap_or(document::WhenAway::FailOpenLocal)),
     }
 }
 
@@ -42,6 +43,14 @@ pub(crate) fn shortage(declared: LimitOutput, least: Option<NonZeroU32>) -> Shor
         LimitOutput::Refuse => Shortage::Refuse,
         LimitOutput::Clamp => Shortage::Clamp { least },
         LimitOutput::Cut => Shortage::Cut { least },
+    }
+}
+
+pub(crate) const fn when_away(declared: document::WhenAway) -> WhenAway {
+    match declared {
+        document::WhenAway::FailOpenLocal => WhenAway::FailOpenLocal,
+        document::WhenAway::FailClosed => WhenAway::FailClosed,
+        document::WhenAway::Shadow => WhenAway::Shadow,
     }
 }
 

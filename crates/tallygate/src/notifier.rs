@@ -29,7 +29,8 @@ use tg_proxy::meter::Sink;
 use tg_store::notices::{Notices, Owed};
 use tokio::sync::{Semaphore, mpsc};
 
-/// Most notices that wait to be kept. Beyond it they are only in the log.
+/// Most notices that wait to be kept, and most that wait for an address. Beyond the one they are only in the log, beyond the
+/// other they are told after a restart.
 const WAITING_MAX: usize = 4_096;
 
 /// Most deliveries at a time; others wait their turn.
@@ -52,7 +53,10 @@ const END_MAX: Duration = Duration::from_secs(5);
 
 /// An address that is told.
 struct Hook {
+    /// Whole: what stands in its path may be a secret, and is never shown.
     url: String,
+    /// What of it is shown: where it stands in the file, and its host.
+    shown: String,
     secret: Option<Secret>,
     client: Client,
 }
@@ -111,7 +115,8 @@ fn hooks(loaded: &Loaded, roots: &TrustedRoots) -> Result<Vec<Hook>> {
     let resolver = Resolver::new();
     let declared = loaded.document.notify.webhooks.iter();
     declared
-        .map(|hook| {
+        .enumerate()
+        .map(|(number, hook)| {
             let loopback = hook.url.host().is_loopback();
             let egress = EgressPolicy {
                 allow_http: hook.egress.allow_http || loopback,
@@ -121,7 +126,8 @@ fn hooks(loaded: &Loaded, roots: &TrustedRoots) -> Result<Vec<Hook>> {
             let client = Client::new(&ClientOptions { egress, ..ClientOptions::default() }, roots, &resolver)
                 .context("notify.webhooks")?;
             let secret = hook.secret.as_ref().and_then(|reference| loaded.secrets.get(reference)).cloned();
-            Ok(Hook { url: hook.url.as_str().to_owned(), secret, client })
+            let shown = format!("notify.webhooks[{number}] at {}", hook.url.host());
+            Ok(Hook { url: hook.url.as_str().to_owned(), shown, secret, client })
         })
         .collect()
 }
@@ -154,19 +160,29 @@ async fn run(mut notices: Notices, post: Arc<Post>, mut waiting: mpsc::Receiver<
             Vec::new()
         })
         .into();
+    // The rest is told after the next start.
+    owed.truncate(WAITING_MAX);
     loop {
         tokio::select! {
             turn = Arc::clone(&turns).acquire_owned(), if !owed.is_empty() => {
                 let (Ok(turn), Some(one)) = (turn, owed.pop_front()) else { break };
                 let (post, done) = (Arc::clone(&post), done.clone());
                 drop(tg_net::tasks::spawn("notice of a budget", async move {
-                    post.deliver(&one).await;
-                    drop(done.send(one).await);
+                    if post.deliver(&one).await {
+                        drop(done.send(one).await);
+                    }
                     drop(turn);
                 }));
             }
             notice = waiting.recv() => match notice {
-                Some(notice) => owed.extend(keep(&mut notices, &notice)),
+                Some(notice) => {
+                    let kept = keep(&mut notices, &notice);
+                    if owed.len() < WAITING_MAX {
+                        owed.extend(kept);
+                    } else if kept.is_some() {
+                        tracing::warn!(budget = %notice.budget, "too many notices wait; this one comes after a restart");
+                    }
+                }
                 None => break,
             },
             one = ended.recv() => mark(&mut notices, &post, one),
@@ -239,18 +255,23 @@ struct Post {
 }
 
 impl Post {
-    async fn deliver(&self, owed: &Owed) {
+    /// Whether each address has taken it.
+    async fn deliver(&self, owed: &Owed) -> bool {
         let hooks = self.hooks.load_full();
+        let mut taken = 0;
         for hook in hooks.iter() {
             let mut pause = PAUSE;
             for number in 1..=TRIES_MAX {
                 let failed = match tokio::time::timeout(ANSWER_MAX, self.post(hook, owed)).await {
-                    Ok(Ok(())) => break,
+                    Ok(Ok(())) => {
+                        taken += 1;
+                        break;
+                    }
                     Ok(Err(error)) => error,
                     Err(_) => "no answer in time".to_owned(),
                 };
                 tracing::warn!(
-                    url = hook.url,
+                    webhook = hook.shown,
                     number,
                     of = TRIES_MAX,
                     error = failed,
@@ -262,6 +283,7 @@ impl Post {
                 }
             }
         }
+        taken == hooks.len()
     }
 
     async fn post(&self, hook: &Hook, owed: &Owed) -> Result<(), String> {

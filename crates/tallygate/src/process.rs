@@ -121,6 +121,7 @@ fn needs_restart(started: &Document, now: &Document) -> Vec<&'static str> {
         ("listen", listen(started) != listen(now)),
         ("admin", started.admin != now.admin),
         ("store", started.store != now.store),
+        ("counters", started.counters != now.counters),
         ("drain", started.drain != now.drain),
         ("identity.secrets_key", started.identity.secrets_key != now.identity.secrets_key),
         ("telemetry", started.telemetry != now.telemetry),

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use std::collections::HashMap;
 use std::io::Stderr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tg_config::document::{Document, GenAiNames, LogFormat, LogLevel};
 use tg_kernel::record::Record;
@@ -17,8 +17,10 @@ use tg_net::resolve::Resolver;
 use tg_net::tasks::Task;
 use tg_net::tls::TrustedRoots;
 use tg_proxy::meter::{Queue, Sink};
+use tg_proxy::shared::Decisions;
+use tg_store::shared::Figures;
 use tg_telemetry::log::{CallLog, Calls, Format};
-use tg_telemetry::metrics::{BudgetFigures, Known, Metrics, Naming, Reading, SeriesLimits};
+use tg_telemetry::metrics::{BudgetFigures, CountersReading, Known, Metrics, Naming, Reading, SeriesLimits};
 use tg_telemetry::traces::{Spans, TraceOptions};
 
 /// Spans that may wait for the collector: about 30 s of a busy gateway.
@@ -110,7 +112,9 @@ impl Telemetry {
         upkept(Reading::LedgerOldest, crate::upkeep::Figures::oldest);
         upkept(Reading::LedgerDeletedRows, crate::upkeep::Figures::deleted_rows);
         upkept(Reading::LedgerDeletedRollups, crate::upkeep::Figures::deleted_rollups);
-        self.watch_corrections(gateway);
+        // Corrections are made by other processes too: whoever looks after the store asks it. A reading asks nobody.
+        upkept(Reading::Corrections, crate::upkeep::Figures::corrections);
+        self.watch_counters(gateway);
         if let Some(spans) = self.spans.clone() {
             let exported = spans.clone();
             self.metrics.set_reading(Reading::SpansExported, move || exported.exported());
@@ -118,20 +122,29 @@ impl Telemetry {
         }
     }
 
-    /// Corrections are made by other processes too, so the store is asked; while it does not answer, what it said last
-    /// stands.
-    fn watch_corrections(&self, gateway: &Gateway) {
-        let ledger = match gateway.store.ledger() {
-            Ok(ledger) => ledger,
-            Err(error) => return tracing::warn!(%error, "corrections are not counted in the metrics"),
+    /// What is seen of counters that gateways share, where they do.
+    fn watch_counters(&self, gateway: &Gateway) {
+        let Some(shared) = &gateway.living.shared else { return };
+        let set = |reading, read: fn(&Figures, &Decisions) -> u64| {
+            let shared = Arc::clone(shared);
+            self.metrics.set_reading(Reading::Counters(reading), move || {
+                let (figures, decisions) = shared.figures();
+                read(&figures, &decisions)
+            });
         };
-        let last = AtomicU64::new(0);
-        self.metrics.set_reading(Reading::Corrections, move || {
-            if let Ok(made) = ledger.corrections_made() {
-                last.store(made, Ordering::Relaxed);
-            }
-            last.load(Ordering::Relaxed)
-        });
+        set(CountersReading::Away, |of, _| u64::from(of.tally.is_away));
+        set(CountersReading::AwaySeconds, |of, _| of.tally.away.as_secs());
+        set(CountersReading::RoundTrips, |of, _| of.tally.round_trips);
+        set(CountersReading::Late, |of, _| of.tally.late);
+        set(CountersReading::Failed, |of, _| of.tally.failed);
+        set(CountersReading::Resting, |of, _| of.tally.resting);
+        set(CountersReading::Local, |_, of| of.local);
+        set(CountersReading::Shadow, |_, of| of.shadow);
+        set(CountersReading::Refused, |_, of| of.refused);
+        set(CountersReading::Unknown, |_, of| of.unknown);
+        set(CountersReading::Waiting, |of, _| of.waiting as u64);
+        set(CountersReading::Lost, |of, _| of.lost);
+        set(CountersReading::Replicas, |of, _| u64::from(of.replicas));
     }
 
     /// Takes over what a reload made known.
@@ -167,6 +180,7 @@ fn budget_figures(figures: &tg_policy::admit::budget::BudgetFigures) -> BudgetFi
         spent: figures.spent,
         held: figures.held,
         fullest: figures.fullest,
+        overdrawn: figures.overdrawn,
         refused: figures.refused,
         notices: figures.notices,
         crowded: figures.crowded,

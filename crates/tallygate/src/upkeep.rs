@@ -21,6 +21,7 @@ const IDLE: Duration = Duration::from_secs(60);
 pub struct Figures {
     bytes: AtomicU64,
     oldest: AtomicI64,
+    corrections: AtomicU64,
     deleted_rows: AtomicU64,
     deleted_rollups: AtomicU64,
 }
@@ -37,6 +38,12 @@ impl Figures {
     #[must_use]
     pub fn oldest(&self) -> u64 {
         u64::try_from(self.oldest.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    /// Corrections that were ever made, by whatever process, as it was at most a minute ago.
+    #[must_use]
+    pub fn corrections(&self) -> u64 {
+        self.corrections.load(Ordering::Relaxed)
     }
 
     /// Rows that were deleted by policy since the start.
@@ -117,8 +124,9 @@ fn work(upkeep: &mut Upkeep, retention: &Retention, clock: &dyn Clock, figures: 
 }
 
 fn look(upkeep: &Upkeep, figures: &Figures) {
-    if let Ok((bytes, oldest)) = upkeep.glance() {
-        figures.bytes.store(bytes, Ordering::Relaxed);
-        figures.oldest.store(oldest.map_or(0, |oldest| oldest.seconds()), Ordering::Relaxed);
+    if let Ok(seen) = upkeep.glance() {
+        figures.bytes.store(seen.bytes, Ordering::Relaxed);
+        figures.oldest.store(seen.oldest_row.map_or(0, |oldest| oldest.seconds()), Ordering::Relaxed);
+        figures.corrections.store(seen.corrections, Ordering::Relaxed);
     }
 }

@@ -96,6 +96,11 @@ fn references(document: &Document) -> Vec<(Path, &SecretRef)> {
         found.push((Path::root().member("admin").member("token"), token));
     }
     found.extend(of_store_password(document));
+    if let Some(counters) = &document.counters {
+        let path = Path::root().member("counters");
+        let both = [("password", &counters.password), ("sentinel_password", &counters.sentinel_password)];
+        found.extend(both.into_iter().filter_map(|(member, secret)| Some((path.member(member), secret.as_ref()?))));
+    }
     for (number, provider) in document.providers.iter().enumerate() {
         of_provider(provider, &Path::root().member("providers").element(number), &mut found);
     }

@@ -2,6 +2,7 @@
 
 use crate::scan::Members;
 use memchr::memmem;
+use serde::de::IgnoredAny;
 use tg_kernel::fault::Fault;
 
 /// Tokens that a provider may add to what stands in a request: its template, and what it tells a model of tools.
@@ -56,6 +57,27 @@ pub fn input_tokens_max(body: &[u8]) -> Option<u64> {
     (!more).then(|| (body.len() as u64).saturating_add(TOKENS_ADDED_MAX))
 }
 
+/// The members that hold several inputs of which each is read for itself, by dialect and family of models.
+const INPUTS: [&str; 4] = ["input", "inputs", "texts", "images"];
+
+/// How many inputs a request for vectors has, each of which may be as long as its model can read.
+#[must_use]
+pub fn inputs(members: &Members<'_>) -> u64 {
+    let lists = INPUTS.iter().filter_map(|name| members.get(name));
+    let counts =
+        lists.filter_map(|list| serde_json::from_slice::<Vec<IgnoredAny>>(list).ok()).map(|list| list.len() as u64);
+    counts.sum::<u64>().max(1)
+}
+
+/// How many pictures a request to a model that makes pictures asks for.
+#[must_use]
+pub fn pictures(members: &Members<'_>) -> u64 {
+    let config = members.object("imageGenerationConfig").ok().flatten();
+    let of_config = config.and_then(|config| config.u64("numberOfImages").ok().flatten());
+    let several = ["samples", "n"].iter().filter_map(|name| members.u64(name).ok().flatten());
+    several.chain(of_config).max().unwrap_or(1).max(1)
+}
+
 /// How many answers are asked for at once, where the request says so: the most that any of its members does.
 ///
 /// # Errors
@@ -66,7 +88,7 @@ pub(crate) fn answers(members: &Members<'_>) -> Result<Option<u64>, Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::{TOKENS_ADDED_MAX, answers, input_tokens_max};
+    use super::{TOKENS_ADDED_MAX, answers, input_tokens_max, inputs, pictures};
     use crate::scan::Members;
     use serde_json::json;
 
@@ -90,6 +112,20 @@ mod tests {
             r#"{"input":[{"file_i\u0064":"file-1"}]}"#.to_owned(),
         ] {
             assert_eq!(input_tokens_max(more.as_bytes()), None, "{more}");
+        }
+    }
+
+    #[test]
+    fn several_inputs_and_pictures_are_several() {
+        for (body, of_inputs, of_pictures) in [
+            (r#"{"input":"hi"}"#, 1, 1),
+            (r#"{"input":["a","b","c"]}"#, 3, 1),
+            (r#"{"texts":["a"],"images":["b","c"]}"#, 3, 1),
+            (r#"{"imageGenerationConfig":{"numberOfImages":4}}"#, 1, 4),
+            (r#"{"samples":3}"#, 1, 3),
+        ] {
+            let members = Members::scan(body.as_bytes()).unwrap();
+            assert_eq!((inputs(&members), pictures(&members)), (of_inputs, of_pictures), "{body}");
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tg_kernel::principal::Attribution;
 use tg_policy::admit::{
     Bound, Counters, Dimension, Estimate, Facts, Limit, Limits, Measure, Mode, OutputFacts, Rate, Reserve, Scope,
-    Shortage, Size, Used,
+    Shortage, Size, Used, WhenAway,
 };
 
 fn main() {
@@ -26,6 +26,7 @@ fn limits(count: usize) -> Limits {
         reserve: Reserve::Usual,
         shortage: Shortage::Refuse,
         mode: Mode::Enforce,
+        when_away: WhenAway::FailOpenLocal,
     }))
 }
 

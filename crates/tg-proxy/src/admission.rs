@@ -1,7 +1,12 @@
 //! What one call has taken of limits: of those on calls when it came, of those on providers with each try.
 
+mod shared;
+
+pub(crate) use shared::{ROUNDS_MAX, busy};
+
 use crate::living::Living;
 use crate::output;
+use crate::shared::Instead;
 use crate::snapshot::Snapshot;
 use tg_kernel::dialect::Operation;
 use tg_kernel::fault::Fault;
@@ -22,6 +27,10 @@ pub(crate) struct Admission {
     output: OutputFacts,
     /// The bound that refused the call, or its last try.
     refused: Option<Standing>,
+    /// Tries for which something was asked of shared counts.
+    tries: u16,
+    /// By what it was decided where shared counts were away.
+    instead: Option<Instead>,
 }
 
 impl Admission {
@@ -39,15 +48,26 @@ impl Admission {
         if snapshot.limits.is_empty() {
             return Ok(());
         }
+        self.weigh((snapshot, living), record, weight, (peek, plan));
+        let facts = self.facts(record, None);
+        let taken = snapshot.limits.admit_call(&facts, &living.limits, living.clock.monotonic());
+        self.call = self.taken(taken)?;
+        Ok(())
+    }
+
+    /// Finds out what limits want to know of the call.
+    fn weigh(
+        &mut self,
+        (snapshot, living): (&Snapshot, &Living),
+        record: &Record,
+        weight: Weight,
+        (peek, plan): (&Peek, &Plan),
+    ) {
         if snapshot.limits.count_tokens() {
             let most = output::most(snapshot, living, (peek, plan));
             self.estimate = estimate(living, record, weight, peek, most);
             self.output = output::facts(snapshot, living, record, (peek, plan), most);
         }
-        let facts = self.facts(record, None);
-        let taken = snapshot.limits.admit_call(&facts, &living.limits, living.clock.monotonic());
-        self.call = self.taken(taken)?;
-        Ok(())
     }
 
     /// Takes what a try at `provider` needs of the limits on providers; what an earlier try took goes back, but for what
@@ -80,19 +100,19 @@ impl Admission {
 
     fn end_try(&mut self, living: &Living, used: Option<Used>) {
         let used = used.filter(|_| std::mem::take(&mut self.left));
-        living.limits.settle(std::mem::take(&mut self.attempt), used, living.clock.monotonic());
+        settle(living, std::mem::take(&mut self.attempt), used, 0);
     }
 
     /// Sets everything right by what the call has used: the last try's is in `record`, as is that of earlier ones.
     pub(crate) fn end(mut self, living: &Living, record: &Record, weight: Weight) {
+        let cost = u64::try_from(record.total_cost().amount.nanos()).unwrap_or(0);
         let last = Used::from(&record.usage);
         self.end_try(living, Some(last));
         let mut all = last;
         for attempt in &record.earlier {
             all += Used::from(&attempt.usage);
         }
-        let call = std::mem::take(&mut self.call);
-        living.limits.settle(call, Some(all), living.clock.monotonic());
+        settle(living, std::mem::take(&mut self.call), Some(all), cost);
         if self.learns() && record.usage_source == UsageSource::Reported {
             let answers = self.output.further_answers.saturating_add(1);
             let usage = Usage { output_tokens: record.usage.output_tokens / answers, ..record.usage };
@@ -138,6 +158,15 @@ impl Admission {
             denied.into()
         })
     }
+}
+
+/// Ends a hold, here or where it is kept.
+fn settle(living: &Living, mut hold: Hold, used: Option<Used>, nanos: u64) {
+    if let Some((part, shared)) = hold.take_shared().zip(living.shared.as_ref()) {
+        let (hold, of) = part.ended(used, nanos);
+        shared.counters.settle(hold, of);
+    }
+    living.limits.settle(hold, used, living.clock.monotonic());
 }
 
 /// What the call may use: by what the team's calls for the model needed, and by the bound that the call or its targets'

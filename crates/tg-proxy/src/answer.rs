@@ -34,6 +34,9 @@ pub const CLAMPED: HeaderName = HeaderName::from_static("x-tallygate-clamped");
 /// That the call went to a cheaper model: `budget=NAME`.
 pub const DOWNGRADED: HeaderName = HeaderName::from_static("x-tallygate-downgraded");
 
+/// That the counts which replicas share were away, and by what the call was decided instead: `local`, `shadow`.
+pub const COUNTERS: HeaderName = HeaderName::from_static("x-tallygate-counters");
+
 /// Longest value of the losses header, in bytes; the ledger has them all.
 const LOSSES_BYTES_MAX: usize = 1024;
 
@@ -71,6 +74,9 @@ pub(crate) fn put_cost(headers: &mut HeaderMap, cost: &Cost) {
 pub(crate) fn put_standings(headers: &mut HeaderMap, family: Family, standings: &Standings) {
     if let Some(budget) = &standings.downgraded {
         headers.insert(DOWNGRADED, text(format!("budget={budget}")));
+    }
+    if let Some(instead) = standings.instead {
+        headers.insert(COUNTERS, HeaderValue::from_static(instead.as_str()));
     }
     if standings.of.is_empty() {
         return;

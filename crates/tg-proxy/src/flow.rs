@@ -9,10 +9,10 @@ use crate::models;
 use crate::outcome::ending_of;
 use crate::patient;
 use crate::recognise::{Head, Recognised, recognise};
+use crate::room;
 use crate::send;
 use crate::settle::{Closing, Settlement};
 use crate::snapshot::{Snapshot, Streams};
-use crate::spending;
 use crate::whois;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -106,11 +106,9 @@ async fn run(
     // Where to: an ordered list of targets that the caller may use.
     let plan = snapshot.routes.choose(&peek.model, principal, policy).map_err(say)?;
 
-    // Whether there is money: in every budget that the call meets, or in none. A budget may send it to a cheaper model.
-    let plan = spending::afford(settlement, snapshot, (&peek, &members), plan, (principal, policy)).map_err(say)?;
-
-    // Whether there is room: all limits on calls together, or none. What was taken is set right when the call ends.
-    settlement.admit(&peek, &plan).map_err(say)?;
+    // Whether there is money and room: of all budgets and limits on calls together, or of none. A budget may send it to a
+    // cheaper model. What was taken is set right when the call ends.
+    let plan = room::take(settlement, snapshot, (&peek, &members), plan, (principal, policy)).await.map_err(say)?;
 
     // Out and back: the first target that answers. From here on the call is in the journal. A caller of a stream may be
     // kept company while the provider thinks; then the rest happens behind an answer that has begun.

@@ -3,6 +3,7 @@
 mod admission;
 mod aim;
 mod answer;
+mod bound;
 mod complaint;
 pub mod cost;
 mod deliver;
@@ -22,8 +23,10 @@ mod prepare;
 mod quote;
 mod recognise;
 pub mod rerate;
+mod room;
 mod send;
 mod settle;
+pub mod shared;
 pub mod snapshot;
 mod spending;
 pub mod whois;

@@ -1,7 +1,9 @@
 //! What outlives a reload: stores, connections, counters. One `Living` per process, one `Worker` per core.
 
+use crate::complaint::Complaint;
 use crate::looks::Looks;
 use crate::meter::Till;
+use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::whois::Whois;
 use arc_swap::ArcSwap;
@@ -13,6 +15,7 @@ use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_store::directory::Directory;
+use tg_store::shared::SharedLink;
 use tg_upstream::aws::Wallet;
 use tg_upstream::pools::Pools;
 
@@ -28,8 +31,10 @@ pub struct Living {
     pub replays: Replays,
     /// What calls have taken of limits.
     pub limits: Counters,
-    /// What calls have spent and hold of budgets.
+    /// What calls have spent and hold of budgets; where replicas share them, what is known of that here.
     pub purses: Purses,
+    /// Limits and budgets that are counted with other replicas; `None`: this process counts alone.
+    pub shared: Option<Arc<Shared>>,
     /// What calls of each model need.
     pub lessons: Lessons,
     /// What is known of callers' IAM identities.
@@ -53,6 +58,8 @@ pub struct Counts {
     pub sent: AtomicU64,
     /// Calls that left for a provider and are in the ledger.
     pub settled: AtomicU64,
+    /// Calls that cost more than budgets held for them.
+    pub(crate) excess: Complaint,
 }
 
 /// What one core has for itself.
@@ -61,6 +68,8 @@ pub struct Worker {
     pub living: Arc<Living>,
     /// Connections to providers.
     pub pools: Arc<Pools>,
+    /// The connection to counts that replicas share.
+    pub link: Option<Arc<SharedLink>>,
     /// Where finished calls go.
     pub till: Till,
     /// Tells what still runs that its time is up.

@@ -1,6 +1,7 @@
 //! From finished calls to ledger, metrics, log and traces: one thread, in batches, never on a call's path.
 
 use crate::living::Living;
+use load::Load;
 use returning::Returning;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -195,7 +196,7 @@ impl Till {
     /// # Errors
     /// When the journal cannot be written, and calls may not go without it.
     pub(crate) fn open(&self, entry: &OpenEntry) -> Result<Ticket, JournalError> {
-        self.journal.begin(entry).or_else(|error| {
+        self.survives().and_then(|()| self.journal.begin(entry)).or_else(|error| {
             self.note_failure(&error);
             if self.may_go_without() { Ok(self.journal.begin_unwritten()) } else { Err(error) }
         })
@@ -206,10 +207,16 @@ impl Till {
     /// # Errors
     /// When the journal cannot be written, and calls may not go without it.
     pub(crate) fn open_again(&self, ticket: &mut Ticket, entry: &OpenEntry) -> Result<(), JournalError> {
-        self.journal.begin_again(ticket, entry).or_else(|error| {
+        self.survives().and_then(|()| self.journal.begin_again(ticket, entry)).or_else(|error| {
             self.note_failure(&error);
             if self.may_go_without() { Ok(()) } else { Err(error) }
         })
+    }
+
+    /// A disk that takes no sync refuses calls where the journal is to be relied upon; else what is written is better than
+    /// nothing.
+    fn survives(&self) -> Result<(), JournalError> {
+        if self.on_failure == OnFailure::Refuse { self.journal.survives() } else { Ok(()) }
     }
 
     fn may_go_without(&self) -> bool {
@@ -315,10 +322,13 @@ impl Meter {
 
     fn run(mut self, stop: &AtomicBool) {
         let (mut batch, mut late) = (Batch::default(), None);
+        let mut load = Load::default();
         loop {
             let last = stop.load(Ordering::Acquire);
             let mut progress = self.empty(&mut batch).then(|| self.bring_in(&mut late));
-            self.keep_budgets(&batch);
+            // Rows that could not be written may be in the ledger all the same: no sums are read until that is known.
+            let is_sure = progress != Progress::Failed && batch.records.is_empty();
+            self.keep_budgets(is_sure, &mut load);
             if last {
                 let end = self.living.clock.monotonic() + LAST_CALLS_MAX;
                 while progress == Progress::More && self.living.clock.monotonic() < end {
@@ -341,9 +351,9 @@ impl Meter {
 
     /// Brings a batch of those calls into the ledger that the journal alone has.
     fn bring_in(&mut self, late: &mut Option<Late>) -> Progress {
-        let settled = &self.living.counts.settled;
-        let (journal, purses) = (&self.journal, &self.living.purses);
-        Returning { journal, ledger: &mut self.ledger, sinks: &mut self.sinks, settled, purses }.bring_in(late)
+        let (journal, living) = (&self.journal, &self.living);
+        let (settled, book) = (&living.counts.settled, &|records: &[Record]| living.book(records));
+        Returning { journal, ledger: &mut self.ledger, sinks: &mut self.sinks, settled, book }.bring_in(late)
     }
 
     /// Writes down what waits, batch by batch. Where the ledger fails, what was taken by then stays in the batch.
@@ -371,7 +381,7 @@ impl Meter {
             tracing::error!(%error, calls = batch.records.len(), "the ledger cannot be written; calls wait");
             return false;
         }
-        self.living.purses.book(&batch.records);
+        self.living.book(&batch.records);
         for (record, mark) in batch.records.drain(..).zip(batch.marks.drain(..)) {
             if let Some(ticket) = mark.ticket {
                 ticket.confirm();
@@ -391,14 +401,14 @@ impl Meter {
 }
 
 impl Meter {
-    /// Reads what new budgets have spent, while no row is in doubt, and tells of notices.
-    fn keep_budgets(&mut self, batch: &Batch) {
+    /// Reads what new budgets have spent, if no row is in doubt, and tells of notices.
+    fn keep_budgets(&mut self, is_sure: bool, load: &mut Load) {
         let purses = &self.living.purses;
-        if purses.is_waiting() && batch.records.is_empty() {
+        let elapsed = self.living.clock.monotonic();
+        if is_sure && purses.is_waiting() && load.is_due(elapsed) {
             let now = self.living.clock.now();
-            if let Err(error) = purses.load(now, |query, each| self.sums.spent(query, each)) {
-                tracing::error!(%error, "what new budgets have spent cannot be read; the old ones stay in force");
-            }
+            let loaded = purses.load(now, |query, each| self.sums.spent(query, each));
+            load.note(loaded.map_err(|error| error.to_string()), elapsed);
         }
         let (notices, lost) = purses.take_notices();
         if lost > 0 {
@@ -468,6 +478,7 @@ impl Running {
     }
 }
 
+mod load;
 mod returning;
 
 #[cfg(test)]

@@ -17,29 +17,30 @@ const JOURNAL_WAIT: Duration = Duration::from_secs(5);
 pub(crate) struct Counts {
     pub(crate) usage: Usage,
     pub(crate) source: UsageSource,
+    /// What of it the provider itself has said, also where that was not its last word: it is owed in any case.
+    pub(crate) reported: Usage,
 }
+
+const NOTHING: Usage = Usage {
+    input_tokens: 0,
+    cache_read_tokens: 0,
+    cache_write_5m_tokens: 0,
+    cache_write_1h_tokens: 0,
+    output_tokens: 0,
+    reasoning_tokens: 0,
+    audio_input_tokens: 0,
+    audio_output_tokens: 0,
+    images: 0,
+};
 
 impl Counts {
     /// Nothing was used.
-    pub(crate) const NONE: Self = Self {
-        usage: Usage {
-            input_tokens: 0,
-            cache_read_tokens: 0,
-            cache_write_5m_tokens: 0,
-            cache_write_1h_tokens: 0,
-            output_tokens: 0,
-            reasoning_tokens: 0,
-            audio_input_tokens: 0,
-            audio_output_tokens: 0,
-            images: 0,
-        },
-        source: UsageSource::None,
-    };
+    pub(crate) const NONE: Self = Self { usage: NOTHING, source: UsageSource::None, reported: NOTHING };
 
     /// The provider took the request and was never heard of again: it may bill the input.
     pub(crate) fn input_only(weight: Weight) -> Self {
         let usage = Usage { input_tokens: weight.tokens(), ..Usage::default() };
-        Self { usage, source: UsageSource::Estimated }
+        Self { usage, source: UsageSource::Estimated, reported: NOTHING }
     }
 
     /// What a summary says; where it is silent, an estimate from the bytes that went in and came out. A report of
@@ -49,14 +50,28 @@ impl Counts {
         // What a guardrail wrote in the model's place costs no tokens.
         let guarded = summary.stop == Some(StopReason::Guardrail);
         if summary.usage_final && (!empty || guarded) {
-            return Self { usage: summary.usage, source: UsageSource::Reported };
+            return Self { usage: summary.usage, source: UsageSource::Reported, reported: summary.usage };
         }
         let mut usage = summary.usage;
         if usage.total_input_tokens() == 0 {
             usage.input_tokens = weight.tokens();
         }
         usage.output_tokens = usage.output_tokens.max(summary.content_bytes.div_ceil(BYTES_PER_TOKEN));
-        Self { usage, source: UsageSource::Estimated }
+        Self { usage, source: UsageSource::Estimated, reported: summary.usage }
+    }
+
+    /// Lowers what was only estimated to what the call can have used at most; what was reported stays.
+    pub(crate) fn cap(&mut self, input_max: Option<u64>, output_max: Option<u64>) {
+        if self.source != UsageSource::Estimated {
+            return;
+        }
+        let Usage { input_tokens, output_tokens, .. } = &mut self.usage;
+        for (count, most, reported) in [
+            (input_tokens, input_max, self.reported.input_tokens),
+            (output_tokens, output_max, self.reported.output_tokens),
+        ] {
+            *count = most.map_or(*count, |most| (*count).min(most.max(reported)));
+        }
     }
 }
 
@@ -101,7 +116,28 @@ mod tests {
     fn final_counts_are_taken_as_they_are() {
         let usage = Usage { input_tokens: 1, ..Usage::default() };
         let summary = Summary { usage, usage_final: true, usage_seen: true, content_bytes: 999, ..Summary::default() };
-        assert_eq!(Counts::of(&summary, text(4_000)), Counts { usage, source: UsageSource::Reported });
+        assert_eq!(Counts::of(&summary, text(4_000)), Counts { usage, source: UsageSource::Reported, reported: usage });
+    }
+
+    #[test]
+    fn estimates_are_capped_and_reports_never() {
+        let usage = Usage { input_tokens: 900, output_tokens: 70, ..Usage::default() };
+        let cut = Summary { usage, content_bytes: 4_000, ..Summary::default() };
+        for (summary, source, left) in [
+            (cut.clone(), UsageSource::Estimated, (900, 100)),
+            (Summary { usage: Usage::default(), ..cut.clone() }, UsageSource::Estimated, (500, 100)),
+            (
+                Summary { usage: Usage { output_tokens: 3_000, ..usage }, ..cut.clone() },
+                UsageSource::Estimated,
+                (900, 3_000),
+            ),
+            (Summary { usage_final: true, ..cut }, UsageSource::Reported, (900, 70)),
+        ] {
+            let mut counts = Counts::of(&summary, text(40_000));
+            counts.cap(Some(500), Some(100));
+            assert_eq!((counts.usage.input_tokens, counts.usage.output_tokens), left, "{summary:?}");
+            assert_eq!(counts.source, source);
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::living::Living;
 use crate::snapshot::Snapshot;
 use std::sync::Arc;
-use tg_catalog::{Ability, Row};
+use tg_catalog::{Abilities, Ability, Row};
 use tg_dialect::dialects::bedrock_converse::ModelFamily;
 use tg_kernel::dialect::Operation;
 use tg_kernel::peek::Peek;
@@ -40,6 +40,15 @@ pub(crate) fn facts(
     }
 }
 
+/// Whether all that a call makes can be seen for certain, at each of its targets: of money nothing is left to chance, so
+/// that a model of which the catalogue does not say whether it reasons is taken for one that does.
+pub(crate) fn is_seen(snapshot: &Snapshot, living: &Living, plan: &Plan) -> bool {
+    plan.targets.iter().all(|target| {
+        let is_known = || row(snapshot, living, target).is_some_and(|row| row.abilities() != Abilities::default());
+        is_claude(target) || is_known()
+    })
+}
+
 fn row(snapshot: &Snapshot, living: &Living, target: &Target) -> Option<Arc<Row>> {
     let upstream = snapshot.upstreams.get(&target.provider)?;
     upstream.price.find(&snapshot.catalogue, &target.model, living.clock.now())
@@ -49,6 +58,9 @@ fn row(snapshot: &Snapshot, living: &Living, target: &Target) -> Option<Arc<Row>
 /// Claude reasons only where it is asked to; of other models that can, it is not known when they do.
 fn reasons_out_of_sight(row: Option<&Row>, target: &Target, peek: &Peek) -> bool {
     let can = |ability| row.is_some_and(|row| row.can(ability));
-    let is_claude = target.model.starts_with("claude-") || ModelFamily::of(&target.model) == ModelFamily::Claude;
-    peek.reasons || can(Ability::AlwaysReasoning) || can(Ability::Reasoning) && !is_claude
+    peek.reasons || can(Ability::AlwaysReasoning) || can(Ability::Reasoning) && !is_claude(target)
+}
+
+fn is_claude(target: &Target) -> bool {
+    target.model.starts_with("claude-") || ModelFamily::of(&target.model) == ModelFamily::Claude
 }

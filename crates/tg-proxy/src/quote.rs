@@ -1,7 +1,7 @@
 //! What a call costs at one target by how much output it makes, where every doubt is decided against it.
 
+use crate::bound::Bound;
 use crate::snapshot::{Ceiling, Snapshot};
-use crate::spending::Bound;
 use std::sync::Arc;
 use tg_catalog::Row;
 use tg_kernel::record::Record;
@@ -25,6 +25,8 @@ pub(crate) struct Quote {
     pub(crate) input: u64,
     /// Most output tokens of all answers together.
     pub(crate) most: u64,
+    /// What is owed beside tokens.
+    pictures: Money,
 }
 
 enum Tariff {
@@ -39,13 +41,17 @@ impl PriceTag<'_> {
             return None;
         }
         let row = self.scope.find(&snapshot.catalogue, self.model, record.started_at);
-        let (input, most) = bound.tokens(row.as_deref());
+        let (input, most) = bound.tokens(row.as_deref(), self.model);
+        let pictures = row.as_deref().map_or(Money::ZERO, |row| bound.pictures(row));
         let tariff = match (row, self.unknown) {
-            (Some(row), _) => Tariff::Listed(row, self.tier),
+            (Some(row), _) => {
+                let tier = bound.tier(&row, self.tier);
+                Tariff::Listed(row, tier)
+            }
             (None, UnknownPrice::Ceiling) => Tariff::Ceiling(snapshot.ceiling),
             (None, UnknownPrice::Deny | UnknownPrice::AllowAndFlag) => return None,
         };
-        Some(Quote { tariff, input, most })
+        Some(Quote { tariff, input, most, pictures })
     }
 }
 
@@ -58,17 +64,19 @@ impl Quote {
     /// With so many output tokens, all answers together, as far as the call allows so many.
     pub(crate) fn with_output(&self, output: u64) -> Money {
         let (input_tokens, output_tokens) = (self.input, output.min(self.most));
-        match &self.tariff {
+        let of_tokens = match &self.tariff {
             Tariff::Listed(row, tier) => tg_catalog::ceiling_estimate(row, *tier, input_tokens, output_tokens),
             Tariff::Ceiling(ceiling) => {
                 let usage = Usage { input_tokens, output_tokens, ..Usage::default() };
                 tg_catalog::ceiling_cost(&usage, ceiling.input_rate, ceiling.output_rate).amount
             }
-        }
+        };
+        of_tokens.plus(self.pictures)
     }
 
     /// How many output tokens are paid with `amount` in any case; zero where not even the input is.
     pub(crate) fn output_within(&self, amount: Money) -> u64 {
+        let amount = amount.minus(self.pictures);
         match &self.tariff {
             Tariff::Listed(row, tier) => tg_catalog::output_within(row, *tier, self.input, amount),
             Tariff::Ceiling(ceiling) => {

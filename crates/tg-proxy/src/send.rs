@@ -8,6 +8,7 @@ use crate::prepare::asynchronous::stays;
 use crate::prepare::{Prepared, prepare};
 use crate::quote::PriceTag;
 use crate::recognise::Head;
+use crate::room;
 use crate::settle::{Leaving, Settlement};
 use crate::snapshot::Snapshot;
 use bytes::Bytes;
@@ -79,7 +80,8 @@ pub(crate) async fn send(
         let end = attempt_at(target, worker, snapshot, outgoing, plan, settlement).await;
         let may_be_mended = match &end {
             Ok(Delivery::Refused(refusal)) => may_be_mended(outgoing, &refusal.fault),
-            Err(fault) => may_be_mended(outgoing, fault),
+            // What is too dear here may fit elsewhere, and hides nothing of what another target has said.
+            Err(fault) => may_be_mended(outgoing, fault) || is_too_dear(fault),
             Ok(_) => false,
         };
         // For a caller who has left nothing more is begun.
@@ -111,6 +113,11 @@ fn is_sooner(one: &Result<Delivery, Fault>, other: &Result<Delivery, Fault>) -> 
 /// Whether another target may do what this one did not.
 fn may_be_mended(outgoing: &Outgoing<'_>, fault: &Fault) -> bool {
     fault.retry != Retry::Never && !(outgoing.call.operation == Operation::AsyncInvoke && stays(outgoing, fault))
+}
+
+/// Whether a budget has no money for a target that was not asked: a provider's own fault is of another class or origin.
+fn is_too_dear(fault: &Fault) -> bool {
+    fault.class == Class::OverBudget && fault.origin == Origin::Gateway
 }
 
 /// One target, with what its model comes to in this call.
@@ -148,10 +155,10 @@ impl Trial<'_> {
         let price = provider.price_by(prepared.road);
         self.check_price(&price)?;
         let (model, unknown) = (&self.aim.target.model, self.plan.unknown_price);
-        settlement.afford_try(&PriceTag { scope: &price, model, tier: prepared.tier, unknown })?;
+        room::afford_try(settlement, &PriceTag { scope: &price, model, tier: prepared.tier, unknown }).await?;
         let proof = self.proof(provider, settlement).await?;
         // Last: whoever waits for credentials takes no room from others, and what cannot leave takes none at all.
-        settlement.admit_try(&self.aim.target.provider)?;
+        room::admit_try(settlement, &self.aim.target.provider).await?;
         self.clamp(&mut prepared, settlement)?;
         let losses = prepared.losses.iter().map(ToString::to_string).collect();
         let leaving = Leaving {

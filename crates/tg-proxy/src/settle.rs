@@ -1,29 +1,34 @@
 //! The debt of one call: from its head on, exactly one ledger row is owed, and paid also when the call is dropped.
 
+mod draft;
+mod growth;
+mod shared;
+
+pub(crate) use shared::NoRoom;
+
 use crate::admission::Admission;
-use crate::cost::Basis;
 use crate::linger::Absence;
 use crate::living::Worker;
-use crate::outcome::{Counts, draining, may_be_billed, unbookable};
+use crate::outcome::{Counts, draining, may_be_billed};
 use crate::quote::PriceTag;
 use crate::recognise::Head;
+use crate::shared::Instead;
 use crate::snapshot::Snapshot;
 use crate::spending::Spending;
-use std::borrow::Cow;
+use growth::Growth;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tg_dialect::dialects::bedrock_converse::ModelFamily;
 use tg_dialect::scan::Members;
 use tg_dialect::weight::weigh;
 use tg_kernel::chat::StopReason;
 use tg_kernel::clock::Timestamp;
-use tg_kernel::dialect::{Dialect, Operation};
+use tg_kernel::dialect::Dialect;
 use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
 use tg_kernel::peek::{Peek, Weight};
 use tg_kernel::principal::Attribution;
-use tg_kernel::record::{Asked, Attempt, Cost, Ending, Record, Served, Timing};
+use tg_kernel::record::{Asked, Cost, Ending, Record, Timing};
 use tg_kernel::target::Target;
 use tg_kernel::trace::TraceContext;
 use tg_kernel::units::Money;
@@ -32,7 +37,7 @@ use tg_net::drain::Ear;
 use tg_policy::admit::budget::Exhausted;
 use tg_policy::admit::{Standing, Used};
 use tg_policy::route::{Plan, UnknownPrice};
-use tg_store::journal::{OpenEntry, Ticket};
+use tg_store::journal::Ticket;
 use tg_upstream::provider::PriceScope;
 
 /// Longest model name kept in a record, in bytes.
@@ -62,6 +67,8 @@ struct Draft {
     /// The bound on output to which the last try was lowered.
     clamped: Option<u64>,
     spending: Spending,
+    /// More output that is asked for its stream, where replicas count together.
+    growth: Option<Growth>,
     /// What became of the try that the record's `served` names, once it has failed.
     failed: Option<Failed>,
     /// What holds if the caller leaves; `None` where the call then ends.
@@ -90,6 +97,8 @@ pub(crate) struct Standings {
     pub(crate) of: Vec<Standing>,
     /// The budget for whose sake the call goes to another model.
     pub(crate) downgraded: Option<Arc<str>>,
+    /// By what the call was decided where shared counts were away.
+    pub(crate) instead: Option<Instead>,
 }
 
 /// How a call ended.
@@ -140,6 +149,7 @@ impl Settlement {
             admission: Admission::default(),
             clamped: None,
             spending: Spending::default(),
+            growth: None,
             failed: None,
             absence: Absence::of(&snapshot.streams),
             ticket: None,
@@ -315,7 +325,8 @@ impl Settlement {
         // Without limits nobody asks for the time.
         let at = draft.filter(|_| !of.is_empty()).map(|draft| draft.worker.living.clock.now());
         let downgraded = draft.and_then(|draft| draft.spending.downgraded().cloned());
-        Standings { at: at.unwrap_or_default(), of, downgraded }
+        let instead = draft.and_then(|draft| draft.admission.instead());
+        Standings { at: at.unwrap_or_default(), of, downgraded, instead }
     }
 
     /// The call is about to leave for `target`: makes sure that it cannot be forgotten, whatever dies.
@@ -391,129 +402,6 @@ pub(crate) struct Leaving<'a> {
     pub(crate) unknown_price: UnknownPrice,
 }
 
-impl Draft {
-    fn elapsed_us(&self) -> u64 {
-        micros(self.worker.living.clock.monotonic().saturating_sub(self.arrived))
-    }
-
-    /// Writes the open entry, which a further try of the same call replaces: after a crash the row names the target
-    /// that was tried last. What is not in the journal is not in the record either.
-    fn leave(&mut self, leaving: Leaving<'_>) -> Result<(), Fault> {
-        self.record.timing.overhead_us = self.elapsed_us().saturating_sub(micros(self.waited));
-        // One path of Bedrock for all operations: only the model tells them apart.
-        let embeds = leaving.dialect == Dialect::BedrockInvoke && ModelFamily::of(&leaving.target.model).is_embedding();
-        if embeds && self.record.asked.operation == Operation::Chat {
-            self.record.asked.operation = Operation::Embeddings;
-        }
-        let earlier = self.earlier();
-        let attempts = self.record.served.as_ref().map_or(0, |served| served.attempts).saturating_add(1);
-        let entry = OpenEntry {
-            id: self.record.id,
-            started_at: self.record.started_at,
-            attribution: self.record.attribution.clone(),
-            asked: self.record.asked.clone(),
-            provider: leaving.target.provider.clone(),
-            model: leaving.target.model.clone(),
-            profile: leaving.profile,
-            dialect: leaving.dialect,
-            tier: leaving.tier,
-            session: leaving.session,
-            estimated: self.unanswered().usage,
-            earlier,
-        };
-        if let Some(ticket) = &mut self.ticket {
-            self.worker.till.open_again(ticket, &entry).map_err(unbookable)?;
-        } else {
-            self.ticket = Some(self.worker.till.open(&entry).map_err(unbookable)?);
-            self.worker.living.counts.sent.fetch_add(1, Ordering::Relaxed);
-        }
-        let OpenEntry { provider, model, profile, dialect, tier, session, earlier, .. } = entry;
-        let (request_id, stop) = (None, None);
-        let served = Served { provider, model, profile, dialect, request_id, session, tier, attempts, stop };
-        self.record.served = Some(served);
-        self.record.earlier = earlier;
-        self.record.losses = leaving.losses;
-        self.price = PriceBasis { scope: Some(leaving.price), unknown: leaving.unknown_price };
-        self.failed = None;
-        self.admission.leaves();
-        Ok(())
-    }
-
-    /// The tries so far, the last one included, which has failed.
-    fn earlier(&self) -> Vec<Attempt> {
-        let mut earlier = self.record.earlier.clone();
-        if let (Some(served), Some(failed)) = (&self.record.served, &self.failed) {
-            let cost = self.cost(&failed.counts);
-            let (served, usage) = (served.clone(), failed.counts.usage);
-            earlier.push(Attempt { served, fault: failed.code.to_owned(), usage, cost });
-        }
-        earlier
-    }
-
-    fn owed(&self) -> Counts {
-        match (&self.failed, &self.ticket) {
-            (Some(failed), _) => failed.counts,
-            (None, Some(_)) => self.unanswered(),
-            (None, None) => Counts::NONE,
-        }
-    }
-
-    /// What is owed for a try whose answer nobody has heard. What is not billed by tokens owes none, and is not free.
-    fn unanswered(&self) -> Counts {
-        if self.record.asked.operation.is_billed_by_tokens() {
-            return Counts::input_only(self.weight);
-        }
-        Counts { source: UsageSource::Estimated, ..Counts::NONE }
-    }
-
-    fn is_unheard(&self) -> bool {
-        self.absence.as_ref().is_some_and(|absence| absence.has_begun())
-    }
-
-    fn close(mut self: Box<Self>, mut closing: Closing) -> Cost {
-        if self.is_unheard() {
-            closing = Closing { ending: Ending::ClientGone, status: STATUS_CLIENT_GONE, fault: None, ..closing };
-        }
-        self.record.ending = closing.ending;
-        self.record.status = closing.status;
-        self.record.fault = closing.fault.map(str::to_owned);
-        self.spending.cap(&mut closing.counts);
-        self.record.usage = closing.counts.usage;
-        self.record.usage_source = closing.counts.source;
-        self.record.cost = self.cost(&closing.counts);
-        self.record.timing.total_us = self.elapsed_us();
-        let cost = self.record.total_cost();
-        self.learn();
-        std::mem::take(&mut self.admission).end(&self.worker.living, &self.record, self.weight);
-        self.spending.end(&self.worker.living, &self.record, cost.amount);
-        self.worker.living.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
-        self.worker.till.close(self.ticket, self.record, self.trace);
-        cost
-    }
-
-    /// Budgets that hold what is usual learn as limits do, where those do not.
-    fn learn(&self) {
-        let Record { attribution, asked, usage, usage_source, .. } = &self.record;
-        if self.spending.learns() && !self.admission.learns() && *usage_source == UsageSource::Reported {
-            let usage = self.spending.of_one_answer(usage);
-            self.worker.living.lessons.learn(&attribution.team, &asked.model, self.weight, &usage);
-        }
-    }
-
-    /// What these counts of the last try cost.
-    fn cost(&self, counts: &Counts) -> Cost {
-        let Some(served) = self.record.served.as_ref().filter(|_| counts.source != UsageSource::None) else {
-            return Cost::default();
-        };
-        let basis = Basis {
-            scope: self.price.scope.as_ref().map(Cow::Borrowed),
-            unknown: self.price.unknown,
-            snapshot: &self.snapshot,
-        };
-        basis.price(self.record.asked.operation, served, &counts.usage, self.record.started_at)
-    }
-}
-
 impl Drop for Settlement {
     /// The caller left while nobody held an answer, before sending or while waiting for the provider; or it was cut, as
     /// the gateway ends.
@@ -527,8 +415,4 @@ impl Drop for Settlement {
         };
         draft.close(closing);
     }
-}
-
-fn micros(span: Duration) -> u64 {
-    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }

@@ -1,5 +1,10 @@
 //! What a call can cost at most, and what it holds of budgets: when it came, and again with each try.
 
+mod shared;
+
+pub(crate) use shared::Tab;
+
+use crate::bound::Bound;
 use crate::living::Living;
 use crate::outcome::Counts;
 use crate::output;
@@ -7,8 +12,6 @@ use crate::quote::{PriceTag, Quote};
 use crate::settle::Settlement;
 use crate::snapshot::Snapshot;
 use std::sync::Arc;
-use tg_catalog::Row;
-use tg_dialect::bound;
 use tg_dialect::scan::Members;
 use tg_kernel::dialect::Operation;
 use tg_kernel::fault::{Class, Fault, Origin, Retry};
@@ -16,14 +19,12 @@ use tg_kernel::ids::CallId;
 use tg_kernel::peek::{Peek, Weight};
 use tg_kernel::principal::Principal;
 use tg_kernel::record::Record;
+use tg_kernel::target::Target;
 use tg_kernel::units::Money;
-use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
-use tg_policy::admit::budget::{Bounds, Exhausted, Held, Payer, Want};
+use tg_kernel::usage::{ServiceTier, Usage};
+use tg_policy::admit::budget::{Bounds, Exhausted, Held, Payer, SharedPurse, Want};
 use tg_policy::route::Plan;
 use tg_store::team::TeamPolicy;
-
-/// Most tokens that a model can read whose context is not known, or not believed: no model that is sold has more.
-const CONTEXT_MAX: u64 = 2_000_000;
 
 /// What a call holds of budgets. Its settlement owes [`Spending::end`].
 #[derive(Default)]
@@ -41,42 +42,11 @@ pub(crate) struct Spending {
     trying: Option<Trying>,
     /// Output tokens that its stream may make yet without asking.
     granted: u64,
+    /// The purses that it holds of and that are kept elsewhere; or while those are away, of which it has local shares.
+    purses: Vec<SharedPurse>,
+    local: Vec<SharedPurse>,
     /// The budget for whose sake it goes to another model.
     downgraded: Option<Arc<str>>,
-}
-
-/// How much a call can use at most, apart from its model.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Bound {
-    /// Input tokens; `None`: as many as the model can read.
-    input: Option<u64>,
-    /// Output tokens of one answer; `None`: as many as the model can write.
-    output: Option<u64>,
-    /// Answers that are asked for.
-    answers: u64,
-}
-
-impl Bound {
-    pub(crate) fn of(operation: Operation, members: &Members<'_>, peek: &Peek) -> Self {
-        let input = bound::input_tokens_max(members.body());
-        if operation == Operation::Embeddings {
-            return Self { input, output: Some(0), answers: 1 };
-        }
-        Self { input, output: peek.output_tokens_max, answers: peek.answers.unwrap_or(1).max(1) }
-    }
-
-    /// Input and output tokens at a model of which this is known.
-    pub(crate) fn tokens(&self, row: Option<&Row>) -> (u64, u64) {
-        let limits = row.map(Row::limits).unwrap_or_default();
-        let context = limits.context.map(u64::from).filter(|context| {
-            // A price for longer input shows that there is longer input.
-            row.is_some_and(|row| row.rate_sets().iter().all(|set| u64::from(set.above) < *context))
-        });
-        let readable = context.unwrap_or(CONTEXT_MAX);
-        let input = self.input.map_or(readable, |input| input.min(readable));
-        let output = self.output.or(limits.output_max.map(u64::from)).unwrap_or(readable);
-        (input, output.saturating_mul(self.answers.max(1)))
-    }
 }
 
 /// What was found out about a try: what it costs, and what earlier ones may be billed for.
@@ -106,36 +76,49 @@ impl Spending {
         (peek, members, weight): (&Peek, &Members<'_>, Weight),
         plan: &Plan,
     ) -> Result<(), Box<Exhausted>> {
-        // Nobody bills a count of tokens.
-        if living.purses.is_idle() || record.asked.operation == Operation::CountTokens {
+        let Some(quotes) = self.quotes((snapshot, living), record, (peek, members, weight), plan) else {
             return Ok(());
-        }
+        };
         let payer = Payer::from(record);
-        (self.met, self.hard) = living.purses.budgets().meets(&payer, record.started_at);
-        if !self.met {
-            return Ok(());
-        }
-        self.bound = Bound::of(record.asked.operation, members, peek);
-        self.bend((snapshot, living), record, (peek, weight), plan);
-        let quotes: Vec<Quote> = plan
-            .targets
-            .iter()
-            .filter_map(|target| {
-                let upstream = snapshot.upstreams.get(&target.provider)?;
-                let (scope, tier) = (&upstream.price, ServiceTier::Default);
-                let tag = PriceTag { scope, model: &target.model, tier, unknown: plan.unknown_price };
-                tag.quote(snapshot, self.bound, record)
-            })
-            .collect();
         let reserved =
             self.want(&quotes, Money::ZERO, |want| living.purses.reserve(record.id, &payer, record.started_at, want));
         self.held = reserved.as_ref().copied().unwrap_or_default();
         self.met = self.held.met;
-        reserved.map(drop).map_err(|mut exhausted| {
-            let fits = quotes.iter().map(|quote| quote.output_within(exhausted.left) / self.bound.answers.max(1));
-            exhausted.output_that_fits = fits.min().filter(|tokens| *tokens > 0);
-            exhausted
-        })
+        reserved.map(drop).map_err(|exhausted| self.with_what_fits(exhausted, &quotes))
+    }
+
+    /// What would fit instead, for the refusal.
+    fn with_what_fits(&self, mut exhausted: Box<Exhausted>, quotes: &[Quote]) -> Box<Exhausted> {
+        let fits = quotes.iter().map(|quote| quote.output_within(exhausted.left) / self.bound.answers.max(1));
+        exhausted.output_that_fits = fits.min().filter(|tokens| *tokens > 0);
+        exhausted
+    }
+
+    /// What the call can cost at each of its targets; `None` where it meets no budget.
+    fn quotes(
+        &mut self,
+        (snapshot, living): (&Snapshot, &Living),
+        record: &Record,
+        (peek, members, weight): (&Peek, &Members<'_>, Weight),
+        plan: &Plan,
+    ) -> Option<Vec<Quote>> {
+        // Nobody bills a count of tokens.
+        if living.purses.is_idle() || record.asked.operation == Operation::CountTokens {
+            return None;
+        }
+        (self.met, self.hard) = living.purses.budgets().meets(&Payer::from(record), record.started_at);
+        if !self.met {
+            return None;
+        }
+        self.bound = Bound::of(&record.asked, members, peek);
+        self.bend((snapshot, living), record, (peek, weight), plan);
+        let quote = |target: &Target| {
+            let upstream = snapshot.upstreams.get(&target.provider)?;
+            let (scope, tier) = (&upstream.price, ServiceTier::Default);
+            let tag = PriceTag { scope, model: &target.model, tier, unknown: plan.unknown_price };
+            tag.quote(snapshot, self.bound, record)
+        };
+        Some(plan.targets.iter().filter_map(quote).collect())
     }
 
     /// How the call's output can be bounded, and what is usual of it.
@@ -152,8 +135,9 @@ impl Spending {
         let most = output::most(snapshot, living, (peek, plan));
         let facts = output::facts(snapshot, living, record, (peek, plan), most);
         self.least = facts.least;
-        self.bounds = if facts.can_cut { Bounds::Midway } else { Bounds::Before };
-        if facts.can_cut {
+        let can_cut = facts.can_cut && output::is_seen(snapshot, living, plan);
+        self.bounds = if can_cut { Bounds::Midway } else { Bounds::Before };
+        if can_cut {
             let learned = living.lessons.estimate(&record.attribution.team, &record.asked.model, weight, most);
             self.usual = learned.output_usual.max(1);
         }
@@ -187,17 +171,26 @@ impl Spending {
         tag: &PriceTag<'_>,
         earlier: Money,
     ) -> Result<(), Fault> {
-        self.trying = None;
-        if !self.met {
-            return Ok(());
-        }
-        let Some(quote) = tag.quote(snapshot, self.bound, record) else {
-            return if self.hard { Err(price_unknown()) } else { Ok(()) };
-        };
+        let Some(quote) = self.quote_of_try(snapshot, record, tag)? else { return Ok(()) };
         let raised = self.want(std::slice::from_ref(&quote), earlier, |want| living.purses.raise(record.id, want));
         self.held = raised.map_err(|exhausted| Fault::from(*exhausted))?;
         self.trying = Some(Trying { quote, earlier });
         Ok(())
+    }
+
+    /// What the next try can cost; `None` where that does not matter.
+    fn quote_of_try(
+        &mut self,
+        snapshot: &Snapshot,
+        record: &Record,
+        tag: &PriceTag<'_>,
+    ) -> Result<Option<Quote>, Fault> {
+        self.trying = None;
+        if !self.met {
+            return Ok(None);
+        }
+        let quote = tag.quote(snapshot, self.bound, record);
+        if quote.is_none() && self.hard { Err(price_unknown()) } else { Ok(quote) }
     }
 
     /// Output tokens that the call may make at most, all answers together, where its own bound is to be lowered.
@@ -233,19 +226,14 @@ impl Spending {
         self.trying.as_ref().filter(|_| self.hard && self.bounds != Bounds::Not)?.room(self.held.amount)
     }
 
-    /// Of what was only estimated, no more is owed than was held for.
+    /// Of what was only estimated, no more is owed than was held for. What was reported is owed as it was.
     pub(crate) fn cap(&self, counts: &mut Counts) {
-        if !self.met || counts.source != UsageSource::Estimated {
+        if !self.met {
             return;
         }
         let of_call = self.bound.output.map(|output| output.saturating_mul(self.bound.answers.max(1)));
         let of_try = self.trying.as_ref().map(|trying| self.room().unwrap_or(trying.quote.most));
-        if let Some(most) = of_call.into_iter().chain(of_try).min() {
-            counts.usage.output_tokens = counts.usage.output_tokens.min(most);
-        }
-        if let Some(trying) = &self.trying {
-            counts.usage.input_tokens = counts.usage.input_tokens.min(trying.quote.input);
-        }
+        counts.cap(self.trying.as_ref().map(|trying| trying.quote.input), of_call.into_iter().chain(of_try).min());
     }
 
     /// Whether its usual output is of interest: then something is learned from the call.
@@ -260,8 +248,28 @@ impl Spending {
 
     /// The call has ended, and cost so much.
     pub(crate) fn end(&self, living: &Living, record: &Record, cost: Money) {
-        if self.met {
-            living.purses.settle(record.id, cost);
+        match &living.shared {
+            // What is held of shared purses ends with what is held of limits.
+            Some(shared) => shared.shares.change(&self.local, self.held.amount, cost),
+            None if self.met => living.purses.settle(record.id, cost),
+            None => {}
+        }
+        self.tell_excess(living, record, cost);
+    }
+
+    /// A hard budget holds the most that a call can cost. Where a provider reports more, that is booked, and said.
+    fn tell_excess(&self, living: &Living, record: &Record, cost: Money) {
+        let held = self.held.amount;
+        if !self.met || !self.hard || cost <= held {
+            return;
+        }
+        if let Some(times) = living.counts.excess.due(living.clock.monotonic()) {
+            let (id, held_usd, cost_usd) = (record.id, held, cost);
+            let (team, model) = (&*record.attribution.team, &*record.asked.model);
+            tracing::warn!(
+                %id, team, model, %held_usd, %cost_usd, times,
+                "a provider reports more for a call than budgets held for it; it is booked as reported"
+            );
         }
     }
 

@@ -25,6 +25,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 use tg_kernel::record::Record;
 
 /// Size beyond which a segment is not written further.
@@ -86,6 +87,14 @@ pub enum JournalError {
         /// The folder.
         path: String,
     },
+    /// What was written did not get onto the disk.
+    #[error(
+        "{path}: the disk did not take what was written; calls would not survive a loss of power. Look at that disk"
+    )]
+    Unsynced {
+        /// The folder.
+        path: String,
+    },
     /// An entry is larger than [`ENTRY_BYTES_MAX`].
     #[error("an entry of {bytes} bytes is larger than the journal's limit of {ENTRY_BYTES_MAX}")]
     TooLarge {
@@ -124,6 +133,8 @@ struct Shared {
     next: AtomicU32,
     /// Segments that may need a sync.
     live: Mutex<Vec<Weak<Segment>>>,
+    /// Where workers write now.
+    workers: Mutex<Vec<Weak<Mutex<Current>>>>,
     /// True when a file was made since the folder itself was synced.
     grown: AtomicBool,
     figures: Arc<Figures>,
@@ -185,6 +196,7 @@ impl Journal {
             run,
             next: AtomicU32::new(0),
             live: Mutex::default(),
+            workers: Mutex::default(),
             grown: AtomicBool::new(false),
             figures: Arc::default(),
             late: Shelf::default(),
@@ -198,7 +210,9 @@ impl Journal {
     pub fn worker(&self, number: u16) -> WorkerJournal {
         let shared = self.shared.clone();
         let buffer = Vec::with_capacity(1024);
-        WorkerJournal { shared, number, current: Mutex::new(Current { segment: None, offset: 0, buffer }) }
+        let current = Arc::new(Mutex::new(Current { segment: None, offset: 0, buffer }));
+        shared.workers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&current));
+        WorkerJournal { shared, number, current }
     }
 
     /// How full the journal is. What is answered follows the journal, and does not keep it open.
@@ -227,28 +241,58 @@ impl Journal {
     pub fn probe(&self) -> Result<(), JournalError> {
         self.shared.may_begin()?;
         let path = self.shared.dir.join(PROBE_FILE);
-        let written = fs::write(&path, [0; PROBE_BYTES]);
+        let written = File::create(&path).and_then(|mut file| {
+            file.write_all(&[0; PROBE_BYTES])?;
+            file.sync_all()
+        });
         let deleted = delete(&path);
-        written.and(deleted).map_err(|e| JournalError::io(&path, "trying to write the journal", e))
+        written.and(deleted).map_err(|e| JournalError::io(&path, "trying to write the journal", e))?;
+        self.shared.figures.unsynced.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Lets workers begin a new segment where theirs is at least this old, or did not get onto the disk. What the ledger
+    /// has of the old one goes with it: no entry of a call that is in the ledger stays much longer than that beside those of
+    /// calls that are not. Deletes files, and workers wait for none of it.
+    pub fn renew(&self, age: Duration) {
+        let mut workers = Vec::new();
+        let all = &mut *self.shared.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|worker| worker.upgrade().map(|worker| workers.push(worker)).is_some());
+        for worker in workers {
+            let mut current = worker.lock().unwrap_or_else(PoisonError::into_inner);
+            let old = current.segment.take_if(|segment| segment.is_failed() || segment.age() >= age);
+            drop(current);
+            if let Some(old) = old {
+                old.retire();
+            }
+        }
     }
 
     /// Puts on the disk what was written since the last call, and looks whether the folder is still there. Blocks on the
-    /// disk, never the workers.
+    /// disk, never the workers. A segment that the disk refused is not tried again, as the system may have dropped what it
+    /// could not write and would then call it done: see [`Journal::renew`].
     ///
     /// # Errors
-    /// When the disk fails, or the folder is gone.
+    /// When the disk fails, or the folder is gone: the first failure, after all segments were tried. From a failure of the
+    /// disk until [`Journal::probe`] succeeds, [`WorkerJournal::survives`] fails.
     pub fn sync(&self) -> Result<(), JournalError> {
         self.shared.look_for_folder()?;
         let mut live = Vec::new();
         self.shared.live().retain(|segment| segment.upgrade().map(|s| live.push(s)).is_some());
+        let mut first = Ok(());
         for segment in live {
-            segment.sync()?;
+            first = first.and(segment.sync());
         }
         if self.shared.grown.swap(false, Ordering::AcqRel) {
             let synced = File::open(&self.shared.dir).and_then(|dir| dir.sync_all());
-            synced.map_err(|e| JournalError::io(&self.shared.dir, "syncing the journal's folder", e))?;
+            self.shared.grown.fetch_or(synced.is_err(), Ordering::AcqRel);
+            first =
+                first.and(synced.map_err(|e| JournalError::io(&self.shared.dir, "syncing the journal's folder", e)));
         }
-        Ok(())
+        if first.is_err() {
+            self.shared.figures.unsynced.store(true, Ordering::Relaxed);
+        }
+        first
     }
 }
 
@@ -272,7 +316,7 @@ fn take_lock(dir: &Path) -> Result<File, JournalError> {
 pub struct WorkerJournal {
     shared: Arc<Shared>,
     number: u16,
-    current: Mutex<Current>,
+    current: Arc<Mutex<Current>>,
 }
 
 /// Where the worker writes now.
@@ -336,6 +380,17 @@ impl WorkerJournal {
                 Ok(())
             }
         }
+    }
+
+    /// Whether what is written now would survive a loss of power.
+    ///
+    /// # Errors
+    /// When the disk has refused, and it was not found out since that it takes things again.
+    pub fn survives(&self) -> Result<(), JournalError> {
+        if self.shared.figures.unsynced.load(Ordering::Relaxed) {
+            return Err(JournalError::Unsynced { path: self.shared.dir.display().to_string() });
+        }
+        Ok(())
     }
 
     /// What can be seen of the journal.
@@ -426,8 +481,8 @@ impl WorkerJournal {
 
 impl Drop for WorkerJournal {
     fn drop(&mut self) {
-        let current = self.current.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let Some(segment) = current.segment.take() {
+        let segment = self.current.lock().unwrap_or_else(PoisonError::into_inner).segment.take();
+        if let Some(segment) = segment {
             segment.retire();
         }
     }
@@ -440,3 +495,6 @@ fn delete(path: &Path) -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

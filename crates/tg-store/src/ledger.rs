@@ -1,14 +1,19 @@
 //! The seam to the ledger: rows are appended in batches, never edited, and read back as calls or as reports.
 
+mod seen;
+mod spent;
+
+pub use seen::{Glance, Past};
+pub use spent::{SpentBy, SpentQuery, SpentRow};
+
 use crate::backends::{CallReader, CallWriter, UpkeepWriter};
 use crate::correction::Correction;
 use crate::error::StoreError;
 use serde::{Deserialize, Serialize};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
-use tg_kernel::principal::Attribution;
 use tg_kernel::record::{Ending, Record};
 use tg_kernel::units::Money;
 use tg_kernel::usage::Usage;
@@ -240,46 +245,6 @@ pub struct CallFilter {
     pub filters: Vec<Filter>,
 }
 
-/// By what budgets sum what was spent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names are those of a call's parts")]
-pub enum SpentBy {
-    Team,
-    Project,
-    Environment,
-    Key,
-    /// The model as the caller named it.
-    AskedModel,
-    /// All tags of a call together.
-    Tags,
-    /// The hour in UTC in which the call arrived.
-    Hour,
-}
-
-/// What was spent by calls of a time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct SpentQuery {
-    /// From when on they arrived, inclusive.
-    pub since: Timestamp,
-    /// Until when they arrived, exclusive; `None`: without end.
-    pub until: Option<Timestamp>,
-    /// By what to sum; nothing means all together.
-    pub by: Vec<SpentBy>,
-}
-
-/// What calls that are alike cost together. What was not asked for is empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpentRow {
-    /// To whom they are booked.
-    pub attribution: Attribution,
-    /// The model as their callers named it.
-    pub model: Arc<str>,
-    /// The hour in which they arrived.
-    pub hour: Option<Timestamp>,
-    /// What they cost, all tries included.
-    pub cost: Money,
-}
-
 /// Appends to the ledger. One per process, owned by the thread that meters.
 #[derive(Debug)]
 pub struct LedgerWriter {
@@ -299,6 +264,26 @@ impl LedgerWriter {
     /// When the store fails; no row of the batch was then appended.
     pub fn append(&mut self, records: &[Record]) -> Result<usize, StoreError> {
         if records.is_empty() { Ok(0) } else { self.calls.append(records) }
+    }
+
+    /// Appends calls that a journal had of an earlier run, but for those from before the rows that are kept: the policy has
+    /// deleted their days, so that nobody can tell whether they are in the sums already.
+    ///
+    /// # Errors
+    /// As [`LedgerWriter::append`].
+    pub fn append_found(&mut self, mut records: Vec<Record>) -> Result<Past, StoreError> {
+        let since = self.calls.rows_since()?;
+        let mut past = Past::default();
+        records.retain(|record| {
+            let is_kept = record.started_at >= since;
+            if !is_kept {
+                past.calls += 1;
+                past.cost = past.cost.plus(record.cost.amount);
+            }
+            is_kept
+        });
+        self.append(&records)?;
+        Ok(past)
     }
 
     /// Appends these corrections in one transaction and answers how many were new: the one way by which a call's cost
@@ -384,11 +369,11 @@ impl Upkeep {
         Ok(piece)
     }
 
-    /// The store's size in bytes, and when the call of the oldest row arrived.
+    /// What is cheap enough to be looked at each minute.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn glance(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+    pub fn glance(&self) -> Result<Glance, StoreError> {
         self.ledger.glance()
     }
 }

@@ -3,7 +3,7 @@
 mod cells;
 mod families;
 
-pub use crate::readings::{BudgetFigures, Reading};
+pub use crate::readings::{BudgetFigures, CountersReading, Reading};
 
 use crate::readings::{Collected, Readings};
 use cells::Cells;

@@ -85,10 +85,23 @@ pub mod label {
     pub const KIND: &str = "kind";
 }
 mod budgets;
+mod counters;
+mod ledger;
 
 pub use budgets::{
-    BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_REFUSALS, BUDGET_SPENT,
+    BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_OVERDRAWN, BUDGET_REFUSALS,
+    BUDGET_SPENT,
 };
+pub use counters::{
+    COUNTERS_AWAY, COUNTERS_AWAY_SECONDS, COUNTERS_FAILED, COUNTERS_LATE, COUNTERS_LOCAL, COUNTERS_LOST,
+    COUNTERS_REFUSED, COUNTERS_REPLICAS, COUNTERS_RESTING, COUNTERS_ROUND_TRIPS, COUNTERS_SHADOW, COUNTERS_UNKNOWN,
+    COUNTERS_WAITING,
+};
+pub use ledger::{
+    CORRECTIONS, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE, JOURNAL_OPEN, JOURNAL_UNWRITTEN, LEDGER_DELETED_ROLLUPS,
+    LEDGER_DELETED_ROWS, LEDGER_OLDEST, STORE_BYTES,
+};
+
 use label as l;
 
 const GEN_AI: Labels = &[l::GEN_AI_OPERATION, l::GEN_AI_PROVIDER, l::GEN_AI_MODEL];
@@ -341,71 +354,6 @@ pub const METER_DROPPED: Metric = own(
     "Refused calls without a row, as too many waited or too many came from strangers: never one that was sent",
     &[],
 );
-/// Open entries of the journal.
-pub const JOURNAL_OPEN: Metric = own(
-    "tallygate_journal_open_entries",
-    Kind::Gauge,
-    "calls",
-    "Calls in the journal that are not in the ledger yet",
-    &[],
-);
-/// Size of the journal.
-pub const JOURNAL_BYTES: Metric =
-    own("tallygate_journal_bytes", Kind::Gauge, "bytes", "Size on disk of what this run keeps in the journal", &[]);
-/// Size of the store.
-pub const STORE_BYTES: Metric =
-    own("tallygate_store_bytes", Kind::Gauge, "bytes", "Size of the store, without what is still in its log", &[]);
-/// Age of the ledger.
-pub const LEDGER_OLDEST: Metric = own(
-    "tallygate_ledger_oldest_row_timestamp_seconds",
-    Kind::Gauge,
-    "",
-    "When the call of the oldest row arrived, in seconds since 1970; 0 where there is no row",
-    &[],
-);
-/// Rows deleted.
-pub const LEDGER_DELETED_ROWS: Metric = own(
-    "tallygate_ledger_deleted_rows",
-    Kind::Counter,
-    "rows",
-    "Rows that `store.retention.calls` has had deleted since start",
-    &[],
-);
-/// Sums deleted.
-pub const LEDGER_DELETED_ROLLUPS: Metric = own(
-    "tallygate_ledger_deleted_rollups",
-    Kind::Counter,
-    "sums",
-    "Sums by hour and day that `store.retention.rollups` has had deleted since start",
-    &[],
-);
-/// Corrections in the ledger.
-pub const CORRECTIONS: Metric = own(
-    "tallygate_ledger_corrections",
-    Kind::Counter,
-    "corrections",
-    "Corrections of booked calls that were ever made in this store, as it is when somebody looks",
-    &[],
-);
-/// Calls that the journal alone has.
-pub const JOURNAL_LATE: Metric = own(
-    "tallygate_journal_late_calls",
-    Kind::Gauge,
-    "calls",
-    "Finished calls that wait in the journal alone for the ledger",
-    &[],
-);
-/// Calls that the journal does not know.
-pub const JOURNAL_UNWRITTEN: Metric = own(
-    "tallygate_journal_unwritten_calls",
-    Kind::Counter,
-    "calls",
-    "Calls that were sent although the journal could not be written (`on_journal_failure: allow_and_alert`)",
-    &[],
-);
-/// Whether the journal can be written.
-pub const JOURNAL_FAILING: Metric =
-    own("tallygate_journal_failing", Kind::Gauge, "boolean", "1 while the journal cannot be written, else 0", &[]);
 /// Spans delivered.
 pub const SPANS_EXPORTED: Metric =
     own("tallygate_spans_exported", Kind::Counter, "spans", "Spans that the trace collector accepted", &[]);
@@ -435,9 +383,23 @@ pub const METRICS: &[Metric] = &[
     BUDGET_SPENT,
     BUDGET_HELD,
     BUDGET_FULLEST,
+    BUDGET_OVERDRAWN,
     BUDGET_REFUSALS,
     BUDGET_NOTICES,
     BUDGET_CROWDED,
+    COUNTERS_AWAY,
+    COUNTERS_AWAY_SECONDS,
+    COUNTERS_ROUND_TRIPS,
+    COUNTERS_LATE,
+    COUNTERS_FAILED,
+    COUNTERS_RESTING,
+    COUNTERS_LOCAL,
+    COUNTERS_SHADOW,
+    COUNTERS_REFUSED,
+    COUNTERS_UNKNOWN,
+    COUNTERS_WAITING,
+    COUNTERS_LOST,
+    COUNTERS_REPLICAS,
     IN_FLIGHT,
     CONNECTIONS,
     METER_QUEUE,

@@ -1,11 +1,15 @@
 //! Figures that others keep and that are read only when someone looks: queue depths, calls in flight, capture rate.
 
+mod counters;
+
+pub use counters::CountersReading;
+
 use crate::names::{
-    BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_REFUSALS, BUDGET_SPENT,
-    CALLS_SENT, CAPTURE_RATE, CONNECTIONS, CORRECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE,
-    JOURNAL_OPEN, JOURNAL_UNWRITTEN, Kind, LEDGER_DELETED_ROLLUPS, LEDGER_DELETED_ROWS, LEDGER_OLDEST, LIMIT_CROWDED,
-    LIMIT_REFUSALS, METER_DEFERRED, METER_DROPPED, METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED, STORE_BYTES,
-    label,
+    BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_OVERDRAWN, BUDGET_REFUSALS,
+    BUDGET_SPENT, CALLS_SENT, CAPTURE_RATE, CONNECTIONS, CORRECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_FAILING,
+    JOURNAL_LATE, JOURNAL_OPEN, JOURNAL_UNWRITTEN, Kind, LEDGER_DELETED_ROLLUPS, LEDGER_DELETED_ROWS, LEDGER_OLDEST,
+    LIMIT_CROWDED, LIMIT_REFUSALS, METER_DEFERRED, METER_DROPPED, METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED,
+    STORE_BYTES, label,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -57,6 +61,8 @@ pub enum Reading {
     SpansExported,
     /// Spans that were dropped.
     SpansDropped,
+    /// Of counters that gateways share.
+    Counters(CountersReading),
 }
 
 impl Reading {
@@ -80,6 +86,7 @@ impl Reading {
             Self::JournalFailing => JOURNAL_FAILING,
             Self::SpansExported => SPANS_EXPORTED,
             Self::SpansDropped => SPANS_DROPPED,
+            Self::Counters(of) => of.metric(),
         }
     }
 }
@@ -102,6 +109,8 @@ pub struct BudgetFigures {
     pub held: Money,
     /// What is spent of the value of which most is.
     pub fullest: Money,
+    /// By how much what is spent and held passes the amount.
+    pub overdrawn: Money,
     /// Calls for which it had no money.
     pub refused: u64,
     /// Notices.
@@ -157,11 +166,12 @@ impl Readings {
         if figures.is_empty() {
             return Ok(());
         }
-        let sums: [OfBudget<Money>; 4] = [
+        let sums: [OfBudget<Money>; 5] = [
             (&BUDGET_AMOUNT, |of| of.amount),
             (&BUDGET_SPENT, |of| of.spent),
             (&BUDGET_HELD, |of| of.held),
             (&BUDGET_FULLEST, |of| of.fullest),
+            (&BUDGET_OVERDRAWN, |of| of.overdrawn),
         ];
         for (metric, sum) in sums {
             let mut family = encoder.encode_descriptor(metric.name, &sentence(metric), None, MetricType::Gauge)?;

@@ -8,6 +8,7 @@ const ERRORS = {
   model: [Anthropic.NotFoundError, Anthropic.PermissionDeniedError],
   invalid: [Anthropic.BadRequestError],
   limited: [Anthropic.RateLimitError],
+  spent: [Anthropic.APIError],
   failed: [Anthropic.InternalServerError],
   stream: [Anthropic.APIError],
   any: [Error],
@@ -86,8 +87,8 @@ export class Messages {
   marksCache = true;
   tellsStop = true;
 
-  constructor(plan, cell, { key, model } = {}) {
-    Object.assign(this, { plan, cell, key: key ?? cell.key ?? plan.key, model: model ?? cell.model });
+  constructor(plan, cell, { key, model, maxRetries = 0 } = {}) {
+    Object.assign(this, { plan, cell, key: key ?? cell.key ?? plan.key, model: model ?? cell.model, maxRetries });
     this.client = this.connect();
   }
 
@@ -96,7 +97,7 @@ export class Messages {
   }
 
   connect(headers) {
-    const options = { baseURL: this.baseURL, apiKey: this.key, maxRetries: 0, timeout: 20_000 };
+    const options = { baseURL: this.baseURL, apiKey: this.key, maxRetries: this.maxRetries, timeout: 20_000 };
     return new Anthropic({ ...options, defaultHeaders: headers });
   }
 
@@ -115,7 +116,17 @@ export class Messages {
     return old;
   }
 
+  // With the SDK's own number of retries.
+  withRetries() {
+    return new this.constructor(this.plan, this.cell, { key: this.key, model: this.model, maxRetries: null });
+  }
+
+  isSpent(error) {
+    return error.status === 402 && error.error?.error?.type === 'billing_error';
+  }
+
   isError(error, kind) {
+    if (kind === 'spent' && !this.isSpent(error)) return false;
     return ERRORS[kind].some((type) => error instanceof type);
   }
 
@@ -149,7 +160,8 @@ export class Messages {
 export class BedrockMessages extends Messages {
   connect() {
     const aws = this.plan.aws ?? {};
-    const options = { baseURL: this.baseURL, awsRegion: aws.region ?? 'us-east-1', maxRetries: 0, timeout: 20_000 };
+    const options = { baseURL: this.baseURL, awsRegion: aws.region ?? 'us-east-1', timeout: 20_000 };
+    options.maxRetries = this.maxRetries;
     if (aws.auth === 'sigv4') {
       options.awsAccessKey = this.key === 'wrong-key' ? 'AKIDWRONG' : aws.access_key_id;
       options.awsSecretKey = aws.secret_access_key;
@@ -157,6 +169,12 @@ export class BedrockMessages extends Messages {
       options.apiKey = this.key;
     }
     return new AnthropicBedrock(options);
+  }
+
+  isSpent(error) {
+    // This SDK does not read the names of Bedrock's exceptions.
+    const named = error.headers?.get('x-amzn-errortype') ?? '';
+    return error instanceof Anthropic.BadRequestError && named.startsWith('ServiceQuotaExceededException');
   }
 
   isError(error, kind) {

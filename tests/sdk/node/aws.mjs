@@ -24,6 +24,7 @@ const NAMES = {
   model: ['ResourceNotFoundException', 'ValidationException', 'AccessDeniedException'],
   invalid: ['ValidationException'],
   limited: ['ThrottlingException'],
+  spent: ['ServiceQuotaExceededException'],
   failed: ['InternalServerException', 'ServiceUnavailableException', 'ModelErrorException'],
 };
 const STREAM_ERRORS = [
@@ -40,13 +41,13 @@ class Base {
   marksCache = true;
   tellsStop = true;
 
-  constructor(plan, cell, { key, model } = {}) {
+  constructor(plan, cell, { key, model, maxAttempts = 1 } = {}) {
     Object.assign(this, { plan, cell, key: key ?? cell.key ?? plan.key, model: model ?? cell.model });
     const aws = plan.aws ?? {};
     const options = {
       endpoint: cell.base_url ?? plan.base_url,
       region: aws.region ?? 'us-east-1',
-      maxAttempts: 1,
+      maxAttempts,
     };
     if (aws.auth === 'sigv4') {
       const accessKeyId = this.key === 'wrong-key' ? 'AKIDWRONG' : aws.access_key_id;
@@ -64,6 +65,11 @@ class Base {
 
   withModel(model) {
     return new this.constructor(this.plan, this.cell, { key: this.key, model });
+  }
+
+  // With the SDK's own number of attempts.
+  withRetries() {
+    return new this.constructor(this.plan, this.cell, { key: this.key, model: this.model, maxAttempts: null });
   }
 
   isError(error, kind) {

@@ -237,6 +237,7 @@ async function raises(adapter, kind, act) {
   }
   assert.ok(raised, `no error was raised; wanted ${kind}`);
   assert.ok(adapter.isError(raised, kind), `${raised.constructor?.name} ${raised.name}: ${raised.message}`);
+  return raised;
 }
 
 const error_401 = (adapter) => raises(adapter, 'unauthenticated', () => adapter.withKey('wrong-key').ask([user('Hi')], {}));
@@ -336,11 +337,24 @@ async function stream_cut(adapter, cell) {
   assert.ok(got.usage.output > 0 && got.usage.output < 3000, `output tokens: ${JSON.stringify(got.usage)}`);
 }
 
+/**
+ * A budget that has no money, met by an SDK that repeats calls as it does by itself: it must not, and its error says when
+ * there is money again. The gateway of the proofs has the budget, and its ledger one row for each of the calls.
+ */
+async function budget_refused(adapter, cell) {
+  const patient = adapter.withRetries();
+  patient.model = `broke-${cell.provider}-${cell.sdk}-${cell.dialect}`;
+  for (const stream of BOTH) {
+    const error = await raises(patient, 'spent', () => patient.ask([user('Hi')], { stream }));
+    assert.match(error.message, /exhausted.*It opens again on \d{4}-\d\d-01 00:00 UTC/);
+  }
+}
+
 const CHAT = {
   plain, stream, stream_torn, usage, system, multi_turn, tools, tools_parallel, tool_stream, tool_choice,
   tool_roundtrip, parameterless_tool, image, document, structured, thinking, thinking_stream, cache, stop_sequence,
   max_tokens, unknown_field, error_401, error_404_model, error_400, error_429, error_500, stream_error_mid,
-  stream_error_event, stream_truncated, stream_cut,
+  stream_error_event, stream_truncated, stream_cut, budget_refused,
 };
 const EMBED = { embeddings, error_401, error_404_model, error_400 };
 

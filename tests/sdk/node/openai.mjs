@@ -8,6 +8,7 @@ const ERRORS = {
   model: [OpenAI.NotFoundError, OpenAI.PermissionDeniedError],
   invalid: [OpenAI.BadRequestError],
   limited: [OpenAI.RateLimitError],
+  spent: [OpenAI.RateLimitError],
   failed: [OpenAI.InternalServerError],
   stream: [OpenAI.APIError],
   any: [Error],
@@ -22,10 +23,10 @@ class Base {
   marksCache = false;
   tellsStop = false;
 
-  constructor(plan, cell, { key, model } = {}) {
+  constructor(plan, cell, { key, model, maxRetries = 0 } = {}) {
     Object.assign(this, { plan, cell, key: key ?? cell.key ?? plan.key, model: model ?? cell.model });
     const base = cell.base_url ?? plan.base_url;
-    this.client = new OpenAI({ baseURL: `${base}/v1`, apiKey: this.key, maxRetries: 0, timeout: 20_000 });
+    this.client = new OpenAI({ baseURL: `${base}/v1`, apiKey: this.key, maxRetries, timeout: 20_000 });
   }
 
   withKey(key) {
@@ -36,7 +37,13 @@ class Base {
     return new this.constructor(this.plan, this.cell, { key: this.key, model });
   }
 
+  // With the SDK's own number of retries.
+  withRetries() {
+    return new this.constructor(this.plan, this.cell, { key: this.key, model: this.model, maxRetries: null });
+  }
+
   isError(error, kind) {
+    if (kind === 'spent' && error.type !== 'insufficient_quota') return false;
     return ERRORS[kind].some((type) => error instanceof type);
   }
 

@@ -12,6 +12,7 @@ ERRORS = {
     "model": (anthropic.NotFoundError, anthropic.PermissionDeniedError),
     "invalid": (anthropic.BadRequestError,),
     "limited": (anthropic.RateLimitError,),
+    "spent": (anthropic.APIStatusError,),
     "failed": (anthropic.InternalServerError,),
     "stream": (anthropic.APIError,),
     "any": (Exception,),
@@ -56,8 +57,20 @@ class Messages:
         old.client = self.client.with_options(default_headers={**OLD_HEADERS, "x-api-key": self.key})
         return old
 
+    def with_retries(self):
+        """With the SDK's own number of retries."""
+        patient = type(self)(self.plan, self.cell, key=self.key, model=self.model)
+        patient.client = self.client.with_options(max_retries=anthropic.DEFAULT_MAX_RETRIES)
+        return patient
+
     def is_error(self, error, kind):
+        if kind == "spent" and isinstance(error, anthropic.APIStatusError):
+            return self.is_spent(error)
         return isinstance(error, ERRORS[kind])
+
+    @staticmethod
+    def is_spent(error):
+        return error.status_code == 402 and error.body["error"]["type"] == "billing_error"
 
     def models(self):
         return [model.id for model in self.client.models.list()]
@@ -168,6 +181,12 @@ class BedrockMessages(Messages):
         else:
             options["api_key"] = self.key
         return connect(anthropic.AnthropicBedrock, **options)
+
+    @staticmethod
+    def is_spent(error):
+        # This SDK does not read the names of Bedrock's exceptions.
+        named = error.response.headers.get("x-amzn-errortype", "")
+        return isinstance(error, anthropic.BadRequestError) and named.startswith("ServiceQuotaExceededException")
 
     def is_error(self, error, kind):
         if kind == "unauthenticated" and isinstance(error, anthropic.PermissionDeniedError):

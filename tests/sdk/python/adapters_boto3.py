@@ -15,9 +15,10 @@ CODES = {
     "model": ("ResourceNotFoundException", "ValidationException", "AccessDeniedException"),
     "invalid": ("ValidationException",),
     "limited": ("ThrottlingException",),
+    "spent": ("ServiceQuotaExceededException",),
     "failed": ("InternalServerException", "ServiceUnavailableException", "ModelErrorException"),
 }
-# Clients by endpoint and key: making one takes longer than most cells.
+# Clients by endpoint, key and whether they repeat calls: making one takes longer than most cells.
 CLIENTS = {}
 # A model that answers later: the talking models of cells do not.
 REEL = "amazon.nova-reel-v1:1"
@@ -30,6 +31,7 @@ class Base:
     shows_thinking = True
     marks_cache = True
     tells_stop = True
+    retries = {"total_max_attempts": 1}
 
     def __init__(self, plan, cell, key=None, model=None):
         self.plan, self.cell = plan, cell
@@ -45,22 +47,29 @@ class Base:
         if not signed:
             # A bearer goes only over TLS: boto3 refuses it on http. The variable is read when a call is made.
             os.environ["AWS_BEARER_TOKEN_BEDROCK"] = self.key
-        if (endpoint, self.key) not in CLIENTS:
+        if (endpoint, self.key, not self.retries) not in CLIENTS:
             options = {"region_name": aws.get("region", "us-east-1"), "endpoint_url": endpoint}
             if signed:
                 options["aws_access_key_id"] = "AKIDWRONG" if self.key == "wrong-key" else aws["access_key_id"]
                 options["aws_secret_access_key"] = aws["secret_access_key"]
             if endpoint.startswith("https:"):
                 options["verify"] = self.plan.get("ca") or None
-            config = Config(retries={"total_max_attempts": 1}, read_timeout=20)
-            CLIENTS[endpoint, self.key] = boto3.session.Session().client("bedrock-runtime", config=config, **options)
-        return CLIENTS[endpoint, self.key]
+            config = Config(retries=self.retries, read_timeout=20)
+            client = boto3.session.Session().client("bedrock-runtime", config=config, **options)
+            CLIENTS[endpoint, self.key, not self.retries] = client
+        return CLIENTS[endpoint, self.key, not self.retries]
 
     def with_key(self, key):
         return type(self)(self.plan, self.cell, key=key, model=self.model)
 
     def with_model(self, model):
         return type(self)(self.plan, self.cell, key=self.key, model=model)
+
+    def with_retries(self):
+        """With the SDK's own number of retries."""
+        patient = type(self)(self.plan, self.cell, key=self.key, model=self.model)
+        patient.retries = None
+        return patient
 
     def is_error(self, error, kind):
         if kind == "any":

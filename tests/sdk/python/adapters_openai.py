@@ -12,6 +12,7 @@ ERRORS = {
     "model": (openai.NotFoundError, openai.PermissionDeniedError),
     "invalid": (openai.BadRequestError,),
     "limited": (openai.RateLimitError,),
+    "spent": (openai.RateLimitError,),
     "failed": (openai.InternalServerError,),
     "stream": (openai.APIError,),
     "any": (Exception,),
@@ -41,7 +42,15 @@ class Base:
     def with_model(self, model):
         return type(self)(self.plan, self.cell, key=self.key, model=model)
 
+    def with_retries(self):
+        """With the SDK's own number of retries."""
+        patient = type(self)(self.plan, self.cell, key=self.key, model=self.model)
+        patient.client = self.client.with_options(max_retries=openai.DEFAULT_MAX_RETRIES)
+        return patient
+
     def is_error(self, error, kind):
+        if kind == "spent" and getattr(error, "type", None) != "insufficient_quota":
+            return False
         return isinstance(error, ERRORS[kind])
 
     def models(self):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import uuid
 
 PNG = bytes.fromhex(
@@ -255,6 +256,16 @@ def stream_cut(adapter, cell):
     truth(0 < got.usage["output"] < 3000, f"output tokens: {got.usage}")
 
 
+def budget_refused(adapter, cell):
+    """A budget that has no money, met by an SDK that repeats calls as it does by itself: it must not, and its error says
+    when there is money again. The gateway of the proofs has the budget, and its ledger one row for each of the calls."""
+    patient = adapter.with_retries()
+    patient.model = f"broke-{cell.get('provider')}-{cell['sdk']}-{cell['dialect']}"
+    for streamed in (False, True):
+        error = raises(patient, "spent", lambda: patient.ask([user("Hi")], stream=streamed))
+        truth(re.search(r"exhausted.*It opens again on \d{4}-\d\d-01 00:00 UTC", str(error)), f"message: {error}")
+
+
 def unknown_field(adapter, cell):
     same(adapter.ask([user("Hi")], extra={"x_probe": {"kept": True}}).text, echo("Hi"), "text")
 
@@ -377,7 +388,7 @@ CHAT = [
     plain, stream, stream_torn, usage, system, multi_turn, tools, tools_parallel, tool_stream, tool_choice,
     tool_roundtrip, parameterless_tool, image, document, structured, thinking, thinking_stream, cache, stop_sequence,
     max_tokens, unknown_field, error_401, error_404_model, error_400, error_429, error_500, stream_error_mid,
-    stream_error_event, stream_truncated, stream_cut,
+    stream_error_event, stream_truncated, stream_cut, budget_refused,
 ]
 BY_DIALECT = {
     "chat": [*CHAT, tool_choice_none, models],

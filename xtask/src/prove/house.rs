@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tg_sim::{Counts, Sim, SimOptions, Urls};
 
 /// How long the ledger may take to have every row of the calls that have ended.
-const SETTLED_MAX: Duration = Duration::from_secs(20);
+pub const SETTLED_MAX: Duration = Duration::from_secs(20);
 
 /// What the configuration's secrets refer to.
 pub const ENVIRONMENT: [(&str, &str); 4] = [
@@ -87,6 +87,9 @@ const RATES: [Rates; 7] = [
 /// Of calls that a proof wants to be ended at their length.
 const LIMITS: &str = "limits:\n\
     - { name: cut, for: { model: 'cut-*' }, each: [model], output_tokens: 600/s, output: cut, output_min: 16 }\n";
+
+/// Of calls that a proof wants to be refused for want of money.
+const BUDGETS: &str = "budgets:\n- { name: broke, for: { model: 'broke-*' }, amount: 0.000001 USD }\n";
 
 const fn rates(provider: &'static str, model: &'static str, rates: [u64; 5]) -> Rates {
     let [input, output, cache_read, cache_write_5m, cache_write_1h] = rates;
@@ -234,6 +237,12 @@ fn gateway(program: &Path, document: &str, listen: &str) -> Result<Gateway> {
 
 /// The configuration before providers at these addresses.
 pub fn document(urls: &Urls, prices: &Path) -> String {
+    document_with(urls, prices, "", "")
+}
+
+/// The configuration before providers at these addresses, with further elements of `limits` and `budgets`, each on a line
+/// of its own.
+pub fn document_with(urls: &Urls, prices: &Path, limits: &str, budgets: &str) -> String {
     let mut text = format!(
         "providers:\n\
          - {{ name: bedrock, kind: bedrock, region: us-east-1, base_url: '{}', control_url: '{}', mantle_url: '{}', \
@@ -260,9 +269,15 @@ pub fn document(urls: &Urls, prices: &Path) -> String {
             text += &format!("- {{ name: '{model}', targets: [{{ provider: {} }}] }}\n", offer.provider);
         }
         let Offer { provider, model, .. } = offer;
+        text +=
+            &format!("- {{ name: 'broke-{provider}-*', targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
         // What reasons out of sight is not cut but clamped.
         let model = if provider == "openai" { "gpt-4.1" } else { model };
         text += &format!("- {{ name: cut-{provider}, targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
     }
-    text + LIMITS
+    // Of proofs of budgets, and of what is decided while stores are away.
+    for name in ["cap-*", "probe-*"] {
+        text += &format!("- {{ name: '{name}', targets: [{{ provider: anthropic, model: claude-haiku-4-5 }}] }}\n");
+    }
+    text + LIMITS + limits + BUDGETS + budgets
 }

@@ -1,8 +1,10 @@
 //! Every official SDK × dialect × feature × provider, through the real gateway on plain and on TLS connections.
 
-use super::Length;
+mod repeats;
+
 use super::house::{House, OFFERS, Offer};
 use super::sdks::{Certs, Sdks};
+use super::{Length, block_on};
 use crate::running::Gateway;
 use crate::setup;
 use crate::suite::Tally;
@@ -106,6 +108,7 @@ pub fn prove(program: &Path, _: Length) -> Result<Tally> {
             results.insert(place(&line)?, Some(line));
         }
     }
+    block_on(repeats::weigh(&mut results, &[&house.gateway, &tls]))?;
     let tally = show(results);
     tls.end()?;
     house.gateway.end()?;

@@ -6,7 +6,9 @@ mod house;
 mod kill;
 mod ledger;
 mod matrix;
+mod overshoot;
 mod sdks;
+mod stores;
 mod streams;
 
 use crate::running::{self, Profile};
@@ -15,6 +17,11 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use std::future::Future;
 use std::path::PathBuf;
+
+pub use kill::Engine;
+
+/// How often the gateway is killed, in the short form and in the long one.
+const KILLS: [u32; 2] = [25, 200];
 
 /// A claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -29,11 +36,15 @@ pub enum Claim {
     Bedrock,
     /// The gateway is killed under load, while callers, providers and store die too: no call is lost, none doubled
     Kill,
+    /// Many streams at once spend no more than a budget has, over one gateway and several; and all of it can be used
+    Overshoot,
+    /// PostgreSQL and Redis fail in every way, under load: each limit does what it says, and nothing is lost
+    Stores,
 }
 
 impl Claim {
     /// Every claim, in the order in which the suite proves them.
-    pub const ALL: [Self; 5] = [Self::Matrix, Self::Ledger, Self::Streams, Self::Bedrock, Self::Kill];
+    pub const ALL: [Self; 6] = [Self::Matrix, Self::Ledger, Self::Streams, Self::Bedrock, Self::Kill, Self::Overshoot];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
@@ -43,6 +54,8 @@ impl Claim {
             Self::Streams => "streams",
             Self::Bedrock => "bedrock",
             Self::Kill => "kill",
+            Self::Overshoot => "overshoot",
+            Self::Stores => "stores",
         }
     }
 }
@@ -75,11 +88,14 @@ impl Length {
 ///
 /// # Errors
 /// When it cannot be run, or does not hold.
-pub fn run(claim: Claim, length: Length, times: Option<u32>) -> Result<()> {
-    let tally = match (claim, times) {
-        (Claim::Kill, Some(times)) => kill::prove(&prepare()?, times)?,
-        (_, Some(_)) => bail!("--times is for `kill` alone"),
-        (_, None) => tally(claim, length)?,
+pub fn run(claim: Claim, length: Length, times: Option<u32>, store: Option<Engine>) -> Result<()> {
+    let tally = match (claim, times, store) {
+        (_, None, None) => tally(claim, length)?,
+        (Claim::Kill, times, store) => {
+            let times = times.unwrap_or_else(|| length.pick(KILLS[0], KILLS[1]));
+            kill::prove(&prepare()?, times, store.unwrap_or_default())?
+        }
+        _ => bail!("--times and --store are for `kill` alone"),
     };
     if tally.failed > 0 {
         bail!("{}: {} of {} do not hold", claim.name(), tally.failed, tally.failed + tally.passed);
@@ -98,7 +114,9 @@ pub fn tally(claim: Claim, length: Length) -> Result<Tally> {
         Claim::Ledger => block_on(ledger::prove(&program, length)),
         Claim::Streams => block_on(streams::prove(&program, length)),
         Claim::Bedrock => bedrock::prove(&program, length),
-        Claim::Kill => kill::prove(&program, length.pick(25, 200)),
+        Claim::Kill => kill::prove(&program, length.pick(KILLS[0], KILLS[1]), Engine::default()),
+        Claim::Overshoot => block_on(overshoot::prove(&program, length)),
+        Claim::Stores => stores::prove(&program, length),
     }
 }
 

@@ -34,6 +34,38 @@ pub struct Recipe<'a> {
     pub core: Option<usize>,
 }
 
+/// On which store a gateway works. Its journal is in its own folder in any case.
+#[derive(Clone, Copy, Debug)]
+pub enum Shelf<'a> {
+    /// A file of its own, empty at first.
+    Own,
+    /// One that others may have as well.
+    Shared {
+        /// The members of `store`, without the journal.
+        members: &'a str,
+        /// A key that it has already; absent where it is empty.
+        key: Option<&'a str>,
+    },
+}
+
+impl Shelf<'_> {
+    fn section(&self, folder: &Path) -> String {
+        match self {
+            Self::Own => format!("store: {{ path: '{}' }}\n", folder.join("store.db").display()),
+            Self::Shared { members, .. } => {
+                format!("store: {{ {members}, journal: '{}' }}\n", folder.join("journal").display())
+            }
+        }
+    }
+
+    fn key(&self) -> Option<String> {
+        match self {
+            Self::Shared { key, .. } => key.map(str::to_owned),
+            Self::Own => None,
+        }
+    }
+}
+
 /// A running gateway. It is killed when this is dropped.
 #[derive(Debug)]
 pub struct Gateway {
@@ -81,15 +113,23 @@ impl Gateway {
     /// # Errors
     /// When it does not greet; says what it said instead.
     pub fn start_within(recipe: &Recipe<'_>, parent: &Path) -> Result<Self> {
+        Self::start_on(recipe, parent, &Shelf::Own)
+    }
+
+    /// Starts a gateway as [`Gateway::start_within`] does, on this store.
+    ///
+    /// # Errors
+    /// When it does not greet; says what it said instead.
+    pub fn start_on(recipe: &Recipe<'_>, parent: &Path, shelf: &Shelf<'_>) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("tallygate-proof-").tempdir_in(parent)?;
         let config = folder.path().join("tallygate.yaml");
         let mut text = format!("listen: {{ address: '127.0.0.1:0'{} }}\n", recipe.listen);
         text += "admin: { address: '127.0.0.1:0' }\n";
-        text += &format!("store: {{ path: '{}' }}\n", folder.path().join("store.db").display());
+        text += &shelf.section(folder.path());
         text += recipe.document;
         fs::write(&config, text)?;
         let child = spawn(recipe, folder.path())?;
-        let mut gateway = Self { child, folder, greeting: Greeting::default() };
+        let mut gateway = Self { child, folder, greeting: Greeting { key: shelf.key(), ..Greeting::default() } };
         gateway.greet()?;
         Ok(gateway)
     }

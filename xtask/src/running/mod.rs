@@ -1,9 +1,15 @@
 //! The real gateway as a child process: built, configured, started, read from, ended.
 
 pub mod gateway;
+pub mod passage;
+pub mod postgres;
+pub mod premises;
 pub mod process;
+pub mod redis;
+mod signal;
 
 pub use gateway::Gateway;
+pub use premises::Premises;
 
 use crate::shell::{root, run};
 use anyhow::{Context as _, Result};

@@ -4,7 +4,7 @@ use super::dialect::{Ask, Delivery};
 use super::frames::{Event, Frames};
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderMap, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -13,6 +13,9 @@ use serde_json::Value;
 
 /// The header that names a call.
 pub const REQUEST_ID: &str = "x-tallygate-request-id";
+
+/// The header that says what is wrong, in a word of the gateway's own.
+pub const ERROR_CODE: &str = "x-tallygate-error-code";
 
 /// Makes calls to one gateway with one key.
 #[derive(Clone, Debug)]
@@ -29,6 +32,8 @@ pub struct Heard {
     pub status: u16,
     /// The gateway's id of the call.
     pub id: Option<String>,
+    /// The headers of the answer.
+    pub headers: HeaderMap,
     /// The text of the answer.
     pub text: String,
     /// Whether a stream said that it is complete; true for a plain answer with JSON.
@@ -42,6 +47,8 @@ pub struct Hearing {
     pub status: u16,
     /// The gateway's id of the call.
     pub id: Option<String>,
+    /// The headers of the answer.
+    pub headers: HeaderMap,
     body: Incoming,
     frames: Frames,
     waiting: std::collections::VecDeque<Event>,
@@ -71,13 +78,14 @@ impl Client {
             return self.stream(ask).await?.rest(ask).await;
         }
         let response = self.http.request(ask.request(&self.base, &self.key)?).await?;
-        let (status, id) = (response.status().as_u16(), id_of(&response));
-        let Ok(body) = response.into_body().collect().await else {
-            return Ok(Heard { status, id, text: String::new(), complete: false });
+        let (head, body) = response.into_parts();
+        let (status, id, headers) = (head.status.as_u16(), id_of(&head.headers), head.headers);
+        let Ok(body) = body.collect().await else {
+            return Ok(Heard { status, id, headers, text: String::new(), complete: false });
         };
         let answer: Result<Value, _> = serde_json::from_slice(&body.to_bytes());
         let text = answer.as_ref().map(|answer| ask.dialect.text_of_answer(answer)).unwrap_or_default();
-        Ok(Heard { status, id, text, complete: answer.is_ok() })
+        Ok(Heard { status, id, headers, text, complete: answer.is_ok() })
     }
 
     /// Begins a stream.
@@ -87,8 +95,9 @@ impl Client {
     pub async fn stream(&self, ask: &Ask) -> Result<Hearing> {
         let response = self.http.request(ask.request(&self.base, &self.key)?).await?;
         let frames = Frames::new(ask.dialect.framing());
-        let (status, id) = (response.status().as_u16(), id_of(&response));
-        Ok(Hearing { status, id, body: response.into_body(), frames, waiting: std::collections::VecDeque::new() })
+        let (head, body) = response.into_parts();
+        let (status, id, headers) = (head.status.as_u16(), id_of(&head.headers), head.headers);
+        Ok(Hearing { status, id, headers, body, frames, waiting: std::collections::VecDeque::new() })
     }
 
     /// Gets JSON from an absolute address.
@@ -148,10 +157,16 @@ impl Hearing {
             text += &ask.dialect.text_of_event(&event);
             complete |= ask.dialect.is_end(&event);
         }
-        Ok(Heard { status: self.status, id: self.id.clone(), text, complete: complete && !self.frames.is_torn() })
+        let complete = complete && !self.frames.is_torn();
+        Ok(Heard { status: self.status, id: self.id, headers: self.headers, text, complete })
     }
 }
 
-fn id_of<B>(response: &http::Response<B>) -> Option<String> {
-    response.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok()).map(str::to_owned)
+fn id_of(headers: &HeaderMap) -> Option<String> {
+    word(headers, REQUEST_ID).map(str::to_owned)
+}
+
+/// The value of a header that is text.
+pub fn word<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }

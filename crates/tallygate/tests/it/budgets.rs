@@ -34,10 +34,14 @@ fn model(dialect: Dialect) -> &'static str {
     }
 }
 
-/// A chat of OpenAI's dialect with a bound on its output.
+/// A chat of OpenAI's dialect with a bound on its output, at a tier that no provider chooses.
 pub(crate) fn bounded(model: &str, output: u64, prompt: &str) -> Call {
-    let body =
-        json!({"model": model, "max_completion_tokens": output, "messages": [{"role": "user", "content": prompt}]});
+    let mut body = json!({"model": model, "max_completion_tokens": output,
+        "messages": [{"role": "user", "content": prompt}]});
+    // A server of one's own knows no tiers.
+    if model != "on-local" {
+        body["service_tier"] = "default".into();
+    }
     Call::post("/v1/chat/completions", body.to_string()).header("content-type", "application/json")
 }
 
@@ -62,7 +66,8 @@ pub(crate) fn code(answer: &Answer) -> (u16, &str) {
     (answer.status, answer.header("x-tallygate-error-code"))
 }
 
-/// field.md §14 B 9: retry storms, because an exhausted budget looks like a passing limit.
+/// field.md §14 B 9: retry storms, because an exhausted budget looks like a passing limit. With the official clients:
+/// `budget_refused` of `cargo xtask prove matrix`.
 #[test]
 fn an_exhausted_budget_is_said_in_every_dialect_in_words_that_no_client_repeats() {
     let world = world("- { name: broke, for: { team: red }, amount: 0.000001 USD }\n");
@@ -139,6 +144,7 @@ fn what_a_call_did_not_use_comes_back_however_it_ends() {
     let slow = bounded("on-openai", 2_000, "[[sim: tokens=40 delay=20ms]] slow");
     for leave in [false, true] {
         let body = json!({"model": "on-openai", "stream": true, "max_completion_tokens": 2_000,
+            "service_tier": "default",
             "messages": [{"role": "user", "content": "[[sim: tokens=40 delay=20ms]] slow"}]});
         let call = Call::post("/v1/chat/completions", body.to_string()).header("content-type", "application/json");
         let mut running = world.keyed(&call).open(world.address);
@@ -262,6 +268,43 @@ fn tries_at_several_targets_are_paid_for_together_or_not_made() {
 }
 
 #[test]
+fn a_target_that_is_too_dear_for_what_is_left_is_passed_over_and_hides_no_fault_of_another() {
+    let prompt = format!("[[sim: hang_before_head]] {}", "word ".repeat(2_000));
+    let body = json!({"model": "either", "max_completion_tokens": 1_000, "service_tier": "default",
+        "messages": [{"role": "user", "content": prompt}]})
+    .to_string();
+    // What the dearest can cost, and a little more: less than that beside the input of a try before it.
+    let nanos = (body.len() + 2_000) * 250 + 1_000 * 2_000 + 60_000;
+    let world = World::with(Setup {
+        models: "- { name: either, targets: [{ provider: openai, model: gpt-5-nano }, \
+                 { provider: openai, model: gpt-5-mini }, { provider: openai, model: gpt-4.1-nano }] }\n"
+            .to_owned(),
+        timeouts: "{ first_byte: 300ms }".to_owned(),
+        ..setup(&format!("- {{ name: cap, amount: 0.{nanos:09} USD }}\n"))
+    });
+    let answer = world.send(&Call::post("/v1/chat/completions", body).header("content-type", "application/json"));
+    assert_eq!(code(&answer).1, "first_byte_timeout", "it hears of the provider: {}", answer.text());
+    let row = world.row(&answer);
+    let asked = row.earlier.iter().map(|attempt| &attempt.served).chain(&row.served).map(|served| &*served.model);
+    assert_eq!(asked.collect::<Vec<_>>(), ["gpt-5-nano", "gpt-4.1-nano"]);
+}
+
+#[test]
+fn a_call_whose_tier_the_provider_may_choose_is_held_at_the_dearest() {
+    let world = world("- { name: cap, amount: 0.0060 USD }\n");
+    let body = |tier: &str| {
+        json!({"model": "on-openai", "max_completion_tokens": 2_000, "service_tier": tier,
+            "messages": [{"role": "user", "content": "hi"}]})
+    };
+    let send = |tier: &str| {
+        let call = Call::post("/v1/chat/completions", body(tier).to_string());
+        world.send(&call.header("content-type", "application/json"))
+    };
+    assert_eq!(code(&send("auto")), (429, "budget_exhausted"), "it may come back as priority");
+    assert_eq!(send("default").status, 200);
+}
+
+#[test]
 fn a_count_of_tokens_costs_nothing_and_is_not_held_up() {
     let world = world("- { name: broke, amount: 0.000001 USD }\n");
     let count = json!({"model": "on-anthropic", "messages": [{"role": "user", "content": "hi"}]}).to_string();
@@ -273,7 +316,7 @@ fn a_count_of_tokens_costs_nothing_and_is_not_held_up() {
 fn several_answers_and_pictures_are_held_for() {
     let world = world("- { name: cap, amount: 0.0300 USD }\n");
     let body = |n: u64| {
-        json!({"model": "on-openai", "n": n, "max_completion_tokens": 5_000,
+        json!({"model": "on-openai", "n": n, "max_completion_tokens": 5_000, "service_tier": "default",
         "messages": [{"role": "user", "content": "hi"}]})
     };
     let call = |body: serde_json::Value| {
@@ -293,7 +336,7 @@ fn several_answers_and_pictures_are_held_for() {
     assert_ne!(fitting(fits), 429, "it leaves, whatever the provider thinks of it: {message}");
     settled(&world);
     let picture = json!([{"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]);
-    let seen = json!({"model": "on-openai", "max_completion_tokens": 10,
+    let seen = json!({"model": "on-openai", "max_completion_tokens": 10, "service_tier": "default",
         "messages": [{"role": "user", "content": picture}]});
     assert_eq!(code(&call(seen)), (429, "budget_exhausted"), "as much as the model can read");
     assert_eq!(call(body(1)).status, 200);

@@ -290,7 +290,7 @@ impl Drop for World {
 }
 
 /// A gateway, with a notifier where somebody is to be told.
-fn run(loaded: &Loaded) -> (Gateway, Option<Notifier>) {
+pub(crate) fn run(loaded: &Loaded) -> (Gateway, Option<Notifier>) {
     let surroundings = Surroundings { roots: TrustedRoots::none() };
     let told = !loaded.document.notify.webhooks.is_empty();
     let notifier = told.then(|| Notifier::start(loaded, &surroundings.roots).unwrap());

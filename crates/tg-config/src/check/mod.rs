@@ -2,6 +2,7 @@
 
 mod aws;
 mod budgets;
+mod counters;
 mod discounts;
 mod egress;
 mod headers;
@@ -71,6 +72,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     iam::check(document, &mut found);
     limits::check(document, &mut found);
     budgets::check(document, &mut found);
+    counters::check(document, &mut found);
     if let Some(otlp) = &document.telemetry.otlp {
         let path = Path::root().member("telemetry").member("otlp").member("headers");
         headers::check(&otlp.headers, &path, &mut found);

@@ -1,6 +1,6 @@
 //! Budgets: how much money whose calls may cost, and who is told.
 
-use super::{Egress, LimitOutput, Reserve};
+use super::{Egress, LimitOutput, Reserve, WhenAway};
 use crate::grammar::{BaseUrl, Dimension, LocalMoment, Money, Name, Pattern, Period, SecretRef, Share, TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,9 @@ pub struct Budget {
     /// What happens with a call for which there is no money.
     #[serde(default)]
     pub on_exhausted: OnExhausted,
+    /// What happens to its calls while the `counters` that many gateways share are away. Absent: `fail_closed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when_away: Option<WhenAway>,
     /// What happens with a call that allows more output (`max_tokens`, else the model's own bound) than there is money for.
     #[serde(default)]
     pub output: LimitOutput,

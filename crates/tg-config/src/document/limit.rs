@@ -1,5 +1,6 @@
 //! Limits: how many requests and tokens, and how many calls at a time, for whom.
 
+use super::WhenAway;
 use crate::grammar::{Allowance, Dimension, Name, Pattern, Period};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,9 @@ pub struct Limit {
     /// What happens with a call for which there is no room.
     #[serde(default)]
     pub mode: LimitMode,
+    /// What happens to its calls while the `counters` that many gateways share are away. Absent: `fail_open_local`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when_away: Option<WhenAway>,
 }
 
 /// For which calls a limit is. What is absent does not matter.

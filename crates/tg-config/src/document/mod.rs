@@ -2,6 +2,7 @@
 
 mod aws;
 mod budget;
+mod counters;
 mod delivery;
 mod iam;
 mod identity;
@@ -17,6 +18,7 @@ mod telemetry;
 
 pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredentials, SessionPer, partition_of};
 pub use budget::{Budget, BudgetScope, BudgetWindow, Notify, OnExhausted, Webhook};
+pub use counters::{SharedCounters, WhenAway};
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
 pub use iam::{AwsIdentity, AwsRole, CallerIdentity, WebIdentity, sts_url};
 pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
@@ -68,6 +70,8 @@ pub struct Document {
     /// How much money whose calls may cost.
     #[schemars(length(max = 1024))]
     pub budgets: Vec<Budget>,
+    /// Where many gateways count limits and budgets together: a Redis or Valkey. Absent: each counts in its memory.
+    pub counters: Option<SharedCounters>,
     /// Who is told when a share of a budget is spent, or when it is exhausted.
     pub notify: Notify,
     /// How answers are streamed.

@@ -3,6 +3,7 @@
 mod address;
 mod age;
 mod allowance;
+mod counters_url;
 mod moment;
 mod money;
 mod name;
@@ -15,6 +16,7 @@ mod store_url;
 pub use address::{Address, BaseUrl, Host};
 pub use age::Age;
 pub use allowance::{Allowance, Dimension};
+pub use counters_url::CountersUrl;
 pub use moment::Moment;
 pub use money::{LocalMoment, Money, Share, TimeZone};
 pub use name::{Name, Pattern};
@@ -74,6 +76,7 @@ pub(crate) fn refusal(grammar: &str, text: &str) -> Option<Refused> {
         "token_price" => of::<TokenPrice>(text),
         "secret" => of::<SecretRef>(text),
         "store_url" => of::<StoreUrl>(text),
+        "counters_url" => of::<CountersUrl>(text),
         "header" => of::<HeaderText>(text),
         _ => None,
     }

@@ -4,6 +4,8 @@
 mod bad_input;
 mod budgets;
 #[cfg(test)]
+mod counters;
+#[cfg(test)]
 mod environment;
 #[cfg(test)]
 mod generated;

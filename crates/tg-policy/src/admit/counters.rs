@@ -1,12 +1,19 @@
 //! What has been taken of every limit, in this process's memory.
 
+mod census;
+mod key;
+
+pub(super) use key::Key;
+
 use super::Used;
 use super::bucket::{Bucket, Rate};
 use super::limit::{Bound, Measure, Mode, Size, Standing};
 use super::output::{OutputAsk, OutputKind};
+use super::shared::SharedPart;
+use key::{AsItIs, KeyMaker};
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,49 +28,6 @@ const CELLS_OF_LIMIT_MIN: usize = 1 << 10;
 
 /// How often counts that say nothing any more are looked for while there is no room. Each look goes over all of them.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
-
-/// Which count: a limit, what it counts, and for whom. As good as unique: 128 bits under a secret of the process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key(u128);
-
-/// A key that is being made.
-pub(super) struct KeyMaker([std::hash::DefaultHasher; 2]);
-
-impl KeyMaker {
-    pub(super) fn add(&mut self, part: &str) {
-        for hasher in &mut self.0 {
-            // Lengths keep parts apart.
-            hasher.write_usize(part.len());
-            hasher.write(part.as_bytes());
-        }
-    }
-
-    pub(super) fn finish(self) -> Key {
-        let [one, other] = self.0.map(|hasher| u128::from(hasher.finish()));
-        Key(one << 64 | other)
-    }
-}
-
-/// A key is a hash already.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0 << 8 ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u128(&mut self, key: u128) {
-        let [_, _, _, _, _, _, _, _, low @ ..] = key.to_be_bytes();
-        self.0 = u64::from_be_bytes(low);
-    }
-}
 
 /// What a call wants of one bound.
 pub(super) struct Ask<'a> {
@@ -105,6 +69,8 @@ pub struct Hold {
     standings: Vec<Standing>,
     bound: Option<u64>,
     granted: Option<u64>,
+    /// What was taken of counts that replicas share.
+    pub(super) shared: Option<SharedPart>,
 }
 
 /// What was taken of one count.
@@ -118,6 +84,16 @@ struct Taken {
 }
 
 impl Hold {
+    /// Of counts that are kept elsewhere.
+    pub(super) fn elsewhere(
+        part: SharedPart,
+        standings: Vec<Standing>,
+        bound: Option<u64>,
+        granted: Option<u64>,
+    ) -> Self {
+        Self { items: Vec::new(), standings, bound, granted, shared: Some(part) }
+    }
+
     /// Output tokens that the call may make at most, where its own bound is to be lowered: all answers together.
     #[must_use]
     pub const fn output_bound(&self) -> Option<u64> {
@@ -302,7 +278,7 @@ impl Counters {
         let bound = table.output_bound(asks, &places);
         let fulls: Vec<Option<Full>> =
             asks.iter().zip(&places).map(|(ask, key)| table.full(ask, *key, bound)).collect();
-        table.count_refusals(asks, &fulls);
+        table.count_refusals(asks.iter(), &fulls);
         let enforced = asks.iter().zip(&fulls).filter(|(ask, _)| ask.mode == Mode::Enforce);
         // Of several, the one that opens last: then there is room in all.
         if let Some(full) = enforced.filter_map(|(_, full)| *full).max_by_key(|full| full.wait) {
@@ -486,9 +462,9 @@ impl Table {
     }
 
     /// A limit that has no room for a call counts it once, however many of its bounds are full.
-    fn count_refusals(&mut self, asks: &[Ask<'_>], fulls: &[Option<Full>]) {
+    fn count_refusals<'a>(&mut self, asks: impl Iterator<Item = &'a Ask<'a>>, fulls: &[Option<Full>]) {
         let mut last = None;
-        for (ask, _) in asks.iter().zip(fulls).filter(|(_, full)| full.is_some()) {
+        for (ask, _) in asks.zip(fulls).filter(|(_, full)| full.is_some()) {
             if last.replace(ask.limit) != Some(ask.limit) {
                 self.limits.entry(Arc::clone(ask.name)).or_default().refused += 1;
             }

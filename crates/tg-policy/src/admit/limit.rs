@@ -2,7 +2,7 @@
 
 use super::counters::{Ask, Counters, Hold, Key};
 use super::output::OutputAsk;
-use super::{Denied, Estimate, OutputFacts, Rate, Shortage, denied};
+use super::{Denied, Estimate, OutputFacts, Rate, Shortage, WhenAway, denied};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +27,18 @@ pub enum Measure {
 }
 
 impl Measure {
+    /// Its name in the keys of shared counts.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::InputTokens => "input_tokens",
+            Self::OutputTokens => "output_tokens",
+            Self::Tokens => "tokens",
+            Self::Calls => "calls",
+            Self::Streams => "streams",
+        }
+    }
+
     /// So many of them, in words.
     fn counted(self, number: u64) -> String {
         let (one, more, tail) = match self {
@@ -160,6 +172,8 @@ pub struct Limit {
     pub shortage: Shortage,
     /// Whether it refuses.
     pub mode: Mode,
+    /// What happens while the counts that replicas share are away.
+    pub when_away: WhenAway,
 }
 
 /// What limits want to know of a call.
@@ -204,8 +218,8 @@ impl Standing {
 /// The limits of a configuration: those of calls, and those of tries at a provider, which are looked at for each try.
 #[derive(Debug, Default)]
 pub struct Limits {
-    calls: Vec<Limit>,
-    tries: Vec<Limit>,
+    pub(super) calls: Vec<Limit>,
+    pub(super) tries: Vec<Limit>,
     count_tokens: bool,
 }
 
@@ -250,9 +264,30 @@ impl Limits {
 }
 
 fn reserve(limits: &[Limit], facts: &Facts<'_>, counters: &Counters, now: Duration) -> Result<Hold, Denied> {
+    let asks = asks(limits, facts, counters, |limit| Some(&*limit.bounds));
+    if asks.is_empty() {
+        return Ok(Hold::default());
+    }
+    let hold = counters.reserve(&asks, now).map_err(|full| denied(limits, &full))?;
+    Ok(bounded(hold, facts))
+}
+
+/// What is as large as the call's own bound, or its model's, need not be said.
+pub(super) fn bounded(hold: Hold, facts: &Facts<'_>) -> Hold {
+    let binds = |bound: &u64| !facts.output.is_bounded || *bound < facts.estimate.output_most;
+    hold.bounded(facts.estimate.output_most, binds)
+}
+
+/// What a call wants of these limits, of those bounds of each that are answered.
+pub(super) fn asks<'a>(
+    limits: &'a [Limit],
+    facts: &Facts<'_>,
+    counters: &Counters,
+    bounds: impl Fn(&'a Limit) -> Option<&'a [Bound]>,
+) -> Vec<Ask<'a>> {
     let mut asks = Vec::new();
     for (number, limit) in limits.iter().enumerate().filter(|(_, limit)| limit.is_for(facts)) {
-        for bound in &limit.bounds {
+        for bound in bounds(limit).unwrap_or_default() {
             if let Some((units, output)) = limit.units(bound.measure, facts) {
                 let key = limit.key(bound.measure, facts, counters);
                 let (name, mode) = (&limit.name, limit.mode);
@@ -260,13 +295,7 @@ fn reserve(limits: &[Limit], facts: &Facts<'_>, counters: &Counters, now: Durati
             }
         }
     }
-    if asks.is_empty() {
-        return Ok(Hold::default());
-    }
-    let hold = counters.reserve(&asks, now).map_err(|full| denied(limits, &full))?;
-    // What is as large as the call's own bound, or its model's, need not be said.
-    let binds = |bound: &u64| !facts.output.is_bounded || *bound < facts.estimate.output_most;
-    Ok(hold.bounded(facts.estimate.output_most, binds))
+    asks
 }
 
 impl Limit {
@@ -297,34 +326,39 @@ impl Limit {
         (units > 0 || output.wanted > 0).then_some((units, output))
     }
 
-    /// Which of a limit's counts a call is counted in. What a call does not have counts as one value of its own.
+    /// Which of a limit's counts a call is counted in.
     fn key(&self, measure: Measure, facts: &Facts<'_>, counters: &Counters) -> Key {
-        let booked = facts.attribution;
         let mut key = counters.key(&self.name, measure);
+        self.values(facts, &mut |part| key.add(part));
+        key.finish()
+    }
+
+    /// The values of a call by which it is counted. What it does not have counts as one value of its own.
+    pub(super) fn values<'f>(&self, facts: &Facts<'f>, add: &mut impl FnMut(&'f str)) {
+        let booked = facts.attribution;
+        let absent = "";
         for dimension in &self.each {
-            let absent = "";
             match dimension {
-                Dimension::Team => key.add(&booked.team),
+                Dimension::Team => add(&booked.team),
                 // Teams have projects, environments and tags of the same name.
                 Dimension::Project => {
-                    key.add(&booked.team);
-                    key.add(booked.project.as_deref().unwrap_or(absent));
+                    add(&booked.team);
+                    add(booked.project.as_deref().unwrap_or(absent));
                 }
                 Dimension::Environment => {
-                    key.add(&booked.team);
-                    key.add(booked.environment.as_deref().unwrap_or(absent));
+                    add(&booked.team);
+                    add(booked.environment.as_deref().unwrap_or(absent));
                 }
-                Dimension::Key => key.add(&booked.key_id),
-                Dimension::Model => key.add(facts.model),
-                Dimension::Provider => key.add(facts.provider.unwrap_or(absent)),
+                Dimension::Key => add(&booked.key_id),
+                Dimension::Model => add(facts.model),
+                Dimension::Provider => add(facts.provider.unwrap_or(absent)),
                 Dimension::Tag(name) => {
-                    key.add(&booked.team);
+                    add(&booked.team);
                     let value = booked.tags.iter().find_map(|tag| tag.strip_prefix(name.as_str())?.strip_prefix('='));
-                    key.add(value.unwrap_or(absent));
+                    add(value.unwrap_or(absent));
                 }
             }
         }
-        key.finish()
     }
 
     /// `600 requests in 60 s for each key of team 'search'`.

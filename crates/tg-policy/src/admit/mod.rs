@@ -9,12 +9,16 @@ mod counters;
 mod estimate;
 mod limit;
 mod output;
+mod shared;
+mod when_away;
 
 pub use bucket::Rate;
 pub use counters::{Counters, Hold};
 pub use estimate::{Estimate, Lessons};
 pub use limit::{Bound, Dimension, Facts, Limit, Limits, Measure, Mode, Reserve, Scope, Size, Standing};
 pub use output::{OutputFacts, Shortage};
+pub use shared::{SharedAsks, SharedPart};
+pub use when_away::WhenAway;
 
 use crate::admit::counters::Full;
 use tg_kernel::fault::{Class, Fault, Origin, Retry};

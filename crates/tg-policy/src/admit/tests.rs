@@ -2,7 +2,7 @@
 
 use super::{
     Bound, Counters, Dimension, Estimate, Facts, Hold, Limit, Limits, Measure, Mode, OutputFacts, Rate, Reserve, Scope,
-    Shortage, Size, Used,
+    Shortage, Size, Used, WhenAway,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -26,6 +26,7 @@ fn limit(name: &str, each: &[Dimension], bounds: &[(Measure, u64)]) -> Limit {
         reserve: Reserve::Usual,
         shortage: Shortage::Refuse,
         mode: Mode::Enforce,
+        when_away: WhenAway::FailOpenLocal,
     }
 }
 

@@ -39,6 +39,41 @@ impl Allowance {
         true
     }
 
+    /// Uses so many more tokens, if they are there. Asks for nothing.
+    pub(super) fn spend_own(&mut self, tokens: u64) -> bool {
+        let used = self.used.saturating_add(tokens);
+        if used <= self.granted {
+            self.used = used;
+        }
+        used <= self.granted
+    }
+
+    /// Whether less than so many are there.
+    pub(super) const fn lacks(&self, needed: u64) -> bool {
+        self.granted - self.used < needed
+    }
+
+    /// Whether what was granted last was less than what was asked for.
+    pub(super) const fn is_short(&self) -> bool {
+        self.is_short
+    }
+
+    /// How many to ask for now, so that `needed` are there, and some ahead; `None` where that can wait.
+    pub(super) fn wants(&self, needed: u64) -> Option<u64> {
+        let left = self.granted - self.used;
+        if left < needed {
+            return Some((needed - left).max(self.next_step()));
+        }
+        (self.used > 0 && !self.is_short && left <= self.step / 2).then(|| self.next_step())
+    }
+
+    /// So many of those that were asked for were granted.
+    pub(super) fn grant(&mut self, got: u64, wanted: u64) {
+        let got = got.min(wanted);
+        self.granted = self.granted.saturating_add(got);
+        (self.step, self.is_short) = (got, got < wanted);
+    }
+
     /// What was taken in all.
     pub(super) const fn granted(&self) -> u64 {
         self.granted
@@ -54,9 +89,8 @@ impl Allowance {
     }
 
     fn extend(&mut self, wanted: u64, more: &mut impl FnMut(u64) -> u64) {
-        let got = more(wanted).min(wanted);
-        self.granted = self.granted.saturating_add(got);
-        (self.step, self.is_short) = (got, got < wanted);
+        let got = more(wanted);
+        self.grant(got, wanted);
     }
 }
 
@@ -75,6 +109,18 @@ mod tests {
         assert!((0..50_000).all(|_| allowance.spend(1, &mut more)));
         assert_eq!(asked[..4], [100, 200, 400, 800]);
         assert!(asked.len() < 16 && asked.iter().all(|step| *step <= STEP_MAX), "{asked:?}");
+    }
+
+    #[test]
+    fn what_is_asked_for_elsewhere_is_asked_for_ahead_and_used_only_when_it_is_there() {
+        let mut allowance = Allowance::new(100);
+        assert_eq!(allowance.wants(60), None);
+        assert!((0..50).all(|_| allowance.spend_own(1)));
+        assert_eq!((allowance.wants(0), allowance.wants(60)), (Some(100), Some(100)));
+        assert!(allowance.lacks(51) && !allowance.lacks(50) && !allowance.spend_own(51));
+        allowance.grant(20, 100);
+        assert_eq!((allowance.wants(70), allowance.wants(71)), (None, Some(120)));
+        assert!(allowance.is_short() && allowance.spend_own(70) && !allowance.spend_own(1));
     }
 
     #[test]

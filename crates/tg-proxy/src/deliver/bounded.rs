@@ -1,18 +1,20 @@
 //! A stream whose output is taken step by step: frames go on while there is room, then it is ended at its length.
 //!
-//! Steps are taken at once, from the memory of this process. A counter that stands elsewhere would be asked where
-//! [`Bounded::pass`] asks now; while its answer is awaited, nothing more of the upstream is read.
+//! Steps are taken at once, from the memory of this process. Where counts stand elsewhere, they are asked ahead of time; only
+//! where what comes next may need more than there is, the answer is awaited first, and nothing more of the upstream is read.
 
 use crate::deliver::allowance::Allowance;
 use crate::deliver::lane::{InboundEnd, Lane};
 use crate::outcome::Counts;
 use crate::settle::Settlement;
 use bytes::{Bytes, BytesMut};
+use std::time::Duration;
 use tg_dialect::cut::{Cutter, weigh_event};
 use tg_dialect::tap::Summary;
 use tg_kernel::fault::Fault;
 use tg_kernel::peek::{BYTES_PER_TOKEN, Weight};
 use tg_kernel::usage::{Usage, UsageSource};
+use tokio::time::Instant;
 
 /// How a stream goes on after some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +31,50 @@ pub(super) struct Bounded {
     cutter: Option<Cutter>,
     /// What the provider made that did not go on, as it was too much.
     dropped: u64,
+    /// Where more is asked for elsewhere.
+    elsewhere: Option<Elsewhere>,
 }
+
+/// What is asked for elsewhere.
+#[derive(Default)]
+struct Elsewhere {
+    /// Most bytes that were taken in and not weighed yet.
+    unweighed: u64,
+    /// When less was granted than was asked for.
+    short_at: Option<Instant>,
+}
+
+/// How long is waited until more is asked for again, after less was granted than was asked for.
+const AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 impl Bounded {
     /// Of a stream for which so many output tokens are taken as it begins.
     pub(super) fn new(granted: u64, cutter: Option<Cutter>) -> Self {
-        Self { allowance: Allowance::new(granted), cutter, dropped: 0 }
+        Self { allowance: Allowance::new(granted), cutter, dropped: 0, elsewhere: None }
+    }
+
+    /// With more asked for elsewhere, by who polls the stream.
+    pub(super) fn elsewhere(self) -> Self {
+        Self { elsewhere: Some(Elsewhere::default()), ..self }
+    }
+
+    /// How many output tokens to ask for elsewhere, before so many bytes are taken in, and whether they must be waited for.
+    pub(super) fn wants(&self, bytes: usize) -> Option<(u64, bool)> {
+        let elsewhere = self.elsewhere.as_ref()?;
+        let needed = if bytes == 0 { 0 } else { elsewhere.unweighed.saturating_add(bytes as u64) };
+        let lacks = self.allowance.lacks(needed);
+        if self.allowance.is_short() && elsewhere.short_at.is_some_and(|at| at.elapsed() < AGAIN_AFTER) {
+            return None;
+        }
+        self.allowance.wants(needed).map(|wanted| (wanted, lacks))
+    }
+
+    /// So many of those that were asked for were granted.
+    pub(super) fn grant(&mut self, got: u64, wanted: u64) {
+        self.allowance.grant(got, wanted);
+        if let Some(elsewhere) = &mut self.elsewhere {
+            elsewhere.short_at = (got < wanted).then(Instant::now);
+        }
     }
 
     /// Takes the next bytes of the upstream and appends the caller's, as far as there is room.
@@ -48,11 +88,18 @@ impl Bounded {
         settlement: Option<&mut Settlement>,
         out: &mut Vec<Bytes>,
     ) -> Result<Passage, Fault> {
-        let Self { allowance, cutter, dropped } = self;
+        let Self { allowance, cutter, dropped, elsewhere } = self;
+        let mut weighed = false;
+        let is_elsewhere = elsewhere.is_some();
+        let taken_in = chunk.len() as u64;
+        if let Some(elsewhere) = elsewhere {
+            elsewhere.unweighed = elsewhere.unweighed.saturating_add(taken_in);
+        }
         let mut settlement = settlement;
         let mut more = |wanted| settlement.as_deref_mut().map_or(0, |settlement| settlement.extend_output(wanted));
         let mut spend = |tokens, allowance: &mut Allowance| {
-            let fits = allowance.spend(tokens, &mut more);
+            weighed = true;
+            let fits = if is_elsewhere { allowance.spend_own(tokens) } else { allowance.spend(tokens, &mut more) };
             if !fits {
                 *dropped = tokens;
             }
@@ -60,7 +107,14 @@ impl Bounded {
         };
         if let Lane::Transcode(transcode) = lane {
             let whole = transcode.pass_while(&chunk, |event| spend(weigh_event(event), allowance), out)?;
-            return Ok(if whole { Passage::Open } else { Passage::Cut });
+            let summary = lane.summary();
+            let reported = summary.usage.output_tokens;
+            let is_kept = whole
+                && (summary.stop.is_some()
+                    || reported <= allowance.used()
+                    || spend(reported - allowance.used(), allowance));
+            weighs(elsewhere, weighed, taken_in);
+            return Ok(if is_kept { Passage::Open } else { Passage::Cut });
         }
         let Some(cutter) = cutter else { return lane.pass(chunk, out).map(|()| Passage::Open) };
         cutter.push(&chunk);
@@ -77,6 +131,7 @@ impl Bounded {
                 return Ok(Passage::Cut);
             }
         }
+        weighs(elsewhere, weighed, taken_in);
         Ok(Passage::Open)
     }
 
@@ -112,7 +167,7 @@ impl Bounded {
     /// What is booked for a stream that was cut: what the provider reported, else an estimate, which is no more than was
     /// taken.
     pub(super) fn counts(&self, summary: &Summary, weight: Weight) -> Counts {
-        Counts { usage: self.usage(summary, weight), source: UsageSource::Estimated }
+        Counts { usage: self.usage(summary, weight), source: UsageSource::Estimated, reported: summary.usage }
     }
 
     /// An estimate of any other end, which is no more than was taken either.
@@ -133,6 +188,13 @@ impl Bounded {
         let made = self.allowance.used().saturating_add(self.dropped).div_ceil(BYTES_PER_TOKEN);
         usage.output_tokens = usage.output_tokens.max(made.min(self.allowance.granted()));
         usage
+    }
+}
+
+/// Of what was taken in, no more is unweighed than came last, where anything was weighed.
+fn weighs(elsewhere: &mut Option<Elsewhere>, weighed: bool, taken_in: u64) {
+    if let Some(elsewhere) = elsewhere.as_mut().filter(|_| weighed) {
+        elsewhere.unweighed = taken_in;
     }
 }
 

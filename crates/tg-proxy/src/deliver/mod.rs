@@ -207,7 +207,8 @@ impl Pending {
         let granted = settlement.output_granted()?;
         let transcoded = self.prepared.road.mode == Mode::Transcode;
         let cutter = (!transcoded).then(|| Cutter::new(self.prepared.road.dialect, self.caller, &self.facts));
-        Some(Bounded::new(granted, cutter))
+        let bounded = Bounded::new(granted, cutter);
+        Some(if settlement.shares_counts() { bounded.elsewhere() } else { bounded })
     }
 
     /// The streamed answer itself.

@@ -49,6 +49,8 @@ struct Flow {
     wants_trailers: bool,
     timer: Timer,
     ear: Option<Ear>,
+    /// What came and may need more output tokens than there are, which are asked for.
+    held_back: Option<Bytes>,
 }
 
 /// Watches the silence of the upstream. Armed only while there is nothing to send.
@@ -110,6 +112,7 @@ impl StreamBody {
             wants_trailers: parts.wants_trailers,
             timer,
             ear,
+            held_back: None,
         };
         Self { flow: Some(Box::new(flow)), ready: VecDeque::new(), last: None }
     }
@@ -120,11 +123,27 @@ impl Flow {
         if self.ear.as_mut().is_some_and(|ear| ear.poll(cx).is_ready()) {
             return Poll::Ready(Step::Stopped);
         }
+        // What was asked for ahead is taken in when it comes; only what must not go on without it waits.
+        let growing = self.poll_growth(cx);
+        if self.held_back.is_some() {
+            ready!(growing);
+            let bytes = self.held_back.as_ref().map_or(0, Bytes::len);
+            if self.must_wait(bytes) {
+                ready!(self.poll_growth(cx));
+            }
+            if let Some(bytes) = self.held_back.take() {
+                return Poll::Ready(Step::Bytes(bytes));
+            }
+        }
         loop {
             match Pin::new(&mut self.upstream).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     self.timer.last = Instant::now();
                     if let Ok(bytes) = frame.into_data() {
+                        if self.must_wait(bytes.len()) && self.poll_growth(cx).is_pending() {
+                            self.held_back = Some(bytes);
+                            return Poll::Pending;
+                        }
                         return Poll::Ready(Step::Bytes(bytes));
                     }
                 }
@@ -140,6 +159,8 @@ impl Flow {
         match step {
             Step::Bytes(bytes) => {
                 let passage = self.pass(bytes, out);
+                // Ahead of time: nobody waits for it yet.
+                self.must_wait(0);
                 if let Some(settlement) = &mut self.settlement
                     && !out.is_empty()
                     && self.lane.summary().content_seen
@@ -172,6 +193,24 @@ impl Flow {
             Some(bounded) => bounded.pass(bytes, &mut self.lane, self.settlement.as_mut(), out),
             None => self.lane.pass(bytes, out).map(|()| Passage::Open),
         }
+    }
+
+    /// Takes in what was granted of what was asked for; pending while that is awaited.
+    fn poll_growth(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let (Some(bounded), Some(settlement)) = (&mut self.bounded, &mut self.settlement)
+            && let Some((got, wanted)) = ready!(settlement.poll_output(cx))
+        {
+            bounded.grant(got, wanted);
+        }
+        Poll::Ready(())
+    }
+
+    /// Asks for more output tokens where so many bytes may need them, or soon will. Whether they cannot go on without.
+    fn must_wait(&mut self, bytes: usize) -> bool {
+        let (Some(bounded), Some(settlement)) = (&self.bounded, &mut self.settlement) else { return false };
+        let Some((wanted, must_wait)) = bounded.wants(bytes) else { return false };
+        settlement.ask_output(wanted);
+        must_wait
     }
 
     fn close(&mut self, out: &mut Vec<Bytes>) -> Result<Ended, Fault> {

@@ -2,7 +2,7 @@
 
 use super::{BATCH_MAX, Progress, Sink};
 use std::sync::atomic::{AtomicU64, Ordering};
-use tg_policy::admit::budget::Purses;
+use tg_kernel::record::Record;
 use tg_store::journal::{Journal, Late};
 use tg_store::ledger::LedgerWriter;
 
@@ -13,8 +13,8 @@ pub(super) struct Returning<'a> {
     pub(super) sinks: &'a mut [Box<dyn Sink>],
     /// Calls that were sent and are in the ledger.
     pub(super) settled: &'a AtomicU64,
-    /// What the calls cost is spent of these.
-    pub(super) purses: &'a Purses,
+    /// Has what the calls cost be spent of budgets.
+    pub(super) book: &'a dyn Fn(&[Record]),
 }
 
 impl Returning<'_> {
@@ -35,7 +35,7 @@ impl Returning<'_> {
             tracing::error!(calls = part.unreadable, "finished calls cannot be read back; the next start tries again");
         }
         found.advance(&part);
-        self.purses.book(&part.records);
+        (self.book)(&part.records);
         self.settled.fetch_add(part.records.len() as u64, Ordering::Relaxed);
         for sink in self.sinks {
             part.records.iter().for_each(|record| sink.observe_late(record));

@@ -7,7 +7,7 @@ pub(crate) mod sqlite;
 use crate::correction::Correction;
 use crate::directory::{Change, Contents, DirectoryError};
 use crate::error::StoreError;
-use crate::ledger::{CallFilter, LedgerSize, Piece, Report, ReportQuery, SpentQuery, SpentRow};
+use crate::ledger::{CallFilter, Glance, LedgerSize, Piece, Report, ReportQuery, SpentQuery, SpentRow};
 use crate::notices::Owed;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
@@ -91,6 +91,13 @@ impl CallWriter {
         match self {
             Self::Sqlite(calls) => calls.append(records),
             Self::Postgres(calls) => calls.append(records),
+        }
+    }
+
+    pub(crate) fn rows_since(&mut self) -> Result<Timestamp, StoreError> {
+        match self {
+            Self::Sqlite(calls) => calls.rows_since(),
+            Self::Postgres(calls) => calls.rows_since(),
         }
     }
 
@@ -213,8 +220,7 @@ impl UpkeepWriter {
         }
     }
 
-    /// The size in bytes, and when the oldest row's call arrived: cheap enough to be asked each minute.
-    pub(crate) fn glance(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+    pub(crate) fn glance(&self) -> Result<Glance, StoreError> {
         match self {
             Self::Sqlite(ledger) => ledger.glance(),
             Self::Postgres(ledger) => ledger.glance(),

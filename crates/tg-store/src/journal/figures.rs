@@ -13,6 +13,8 @@ pub struct Figures {
     pub(super) late: AtomicU64,
     pub(super) unwritten: AtomicU64,
     pub(super) failing: AtomicBool,
+    /// True from a failure of the disk until it was found to take things again.
+    pub(super) unsynced: AtomicBool,
     /// True when the folder is not there any more: what is written does not survive the process.
     pub(super) gone: AtomicBool,
 }
@@ -27,6 +29,7 @@ impl Default for Figures {
             late: AtomicU64::new(0),
             unwritten: AtomicU64::new(0),
             failing: AtomicBool::new(false),
+            unsynced: AtomicBool::new(false),
             gone: AtomicBool::new(false),
         }
     }

@@ -9,6 +9,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 /// How a segment begins: a name and the format's number.
 const HEADER: [u8; 8] = [b't', b'g', b'j', b'o', b'u', b'r', b'n', FORMAT];
@@ -88,6 +89,9 @@ pub(super) struct Segment {
     bytes: AtomicU64,
     /// True when nothing is written here any more.
     is_full: AtomicBool,
+    /// True when the disk refused what was written here.
+    is_failed: AtomicBool,
+    born: Instant,
     figures: Arc<Figures>,
 }
 
@@ -96,12 +100,26 @@ impl Segment {
     pub(super) fn create(path: PathBuf, figures: Arc<Figures>) -> Result<Self, JournalError> {
         let made = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path);
         let file = made.map_err(|e| JournalError::io(&path, "making a journal segment", e))?;
-        let (holds, dirty) = (AtomicU64::new(1), AtomicBool::new(false));
-        let (bytes, is_full) = (AtomicU64::new(0), AtomicBool::new(false));
-        let segment = Self { path, file, holds, dirty, bytes, is_full, figures };
+        let segment = Self::of(path, file, figures);
         // A full disk takes the file and not its header: the next try makes another.
         segment.write(&HEADER, 0).inspect_err(|_| drop(super::delete(&segment.path)))?;
         Ok(segment)
+    }
+
+    pub(super) fn of(path: PathBuf, file: File, figures: Arc<Figures>) -> Self {
+        let (holds, dirty) = (AtomicU64::new(1), AtomicBool::new(false));
+        let (bytes, is_full, is_failed) = (AtomicU64::new(0), AtomicBool::new(false), AtomicBool::new(false));
+        Self { path, file, holds, dirty, bytes, is_full, is_failed, born: Instant::now(), figures }
+    }
+
+    /// How long ago it was made.
+    pub(super) fn age(&self) -> Duration {
+        self.born.elapsed()
+    }
+
+    /// Whether the disk refused what was written here.
+    pub(super) fn is_failed(&self) -> bool {
+        self.is_failed.load(Ordering::Acquire)
     }
 
     /// The entry that was written at this place: its kind and its payload. `None` when it is not there as it was written.
@@ -135,14 +153,12 @@ impl Segment {
     }
 
     pub(super) fn sync(&self) -> Result<(), JournalError> {
-        if self.dirty.swap(false, Ordering::AcqRel) {
-            let synced = self.file.sync_data();
-            if let Err(e) = synced {
-                self.dirty.store(true, Ordering::Release);
-                return Err(JournalError::io(&self.path, "syncing the journal", e));
-            }
+        if self.is_failed() || !self.dirty.swap(false, Ordering::AcqRel) {
+            return Ok(());
         }
-        Ok(())
+        let synced = self.file.sync_data();
+        self.is_failed.store(synced.is_err(), Ordering::Release);
+        synced.map_err(|e| JournalError::io(&self.path, "syncing the journal", e))
     }
 
     pub(super) fn hold(self: &Arc<Self>) {

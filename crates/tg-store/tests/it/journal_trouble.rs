@@ -4,6 +4,7 @@ use crate::fixture::{at, opening, record};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::{Cost, Ending, Record};
@@ -261,4 +262,22 @@ fn when_the_clock_goes_back_rows_stay_unique_in_order_and_in_their_own_hours() {
     let within = CallFilter { since: Some(at(-3_600)), until: Some(at(0)), ..CallFilter::default() };
     let within: Vec<CallId> = ledger.calls(&within, 10).unwrap().iter().map(|row| row.id).collect();
     assert_eq!(within, [ids[3], ids[2]]);
+}
+
+#[test]
+fn what_the_ledger_has_does_not_stay_in_the_journal_of_a_worker_that_is_seldom_asked() {
+    let dir = TempDir::new().unwrap();
+    let (journal, _) = Journal::open(dir.path()).unwrap();
+    let (idle, waiting) = (journal.worker(0), journal.worker(1));
+    idle.note(&record()).unwrap().confirm();
+    let kept = waiting.note(&record()).unwrap();
+    let files = || segments(dir.path());
+    journal.renew(Duration::from_secs(3600));
+    assert_eq!(files().len(), 2, "they are young");
+    journal.renew(Duration::ZERO);
+    assert_eq!(files().len(), 1);
+    let both = [waiting.note(&record()).unwrap(), kept];
+    assert_eq!(files().len(), 2, "the next entry is in a new segment");
+    both.into_iter().for_each(Ticket::confirm);
+    assert_eq!(files().len(), 1);
 }

@@ -3,10 +3,13 @@
 use crate::fixture::{at, record};
 use crate::on_every_store;
 use std::time::Duration;
+use tempfile::TempDir;
 use tg_kernel::record::{Pricing, Record};
 use tg_kernel::units::Money;
 use tg_store::ledger::{Piece, Retention, Upkeep};
-use tg_store::{CallFilter, Correction, CorrectionReason, Dimension, Report, ReportQuery, Store};
+use tg_store::{
+    CallFilter, Correction, CorrectionReason, Dimension, Found, Journal, JournalError, Report, ReportQuery, Store,
+};
 
 const DAY: i64 = 86_400;
 
@@ -181,5 +184,41 @@ fn calls_are_booked_while_old_ones_are_deleted() {
             assert!(deleting.join().unwrap() > 4000);
         });
         assert_eq!(report(&store, &by(&[])).totals.calls, 30 * 144 + 50);
+    });
+}
+
+#[test]
+fn calls_that_the_policy_deleted_are_not_booked_again_when_a_journal_still_has_them() {
+    on_every_store(|bed| {
+        let (store, dir) = (bed.open(), TempDir::new().unwrap());
+        let old: Vec<Record> = (0..5).map(|n| Record { started_at: at(n), ..record() }).collect();
+        let new = Record { started_at: at(9 * DAY), ..record() };
+        {
+            let (journal, _) = Journal::open(dir.path()).unwrap();
+            let worker = journal.worker(0);
+            for call in old.iter().chain([&new]) {
+                let ticket = worker.note(call).unwrap();
+                if call.id != new.id {
+                    ticket.confirm();
+                }
+            }
+        }
+        let mut writer = store.ledger_writer().unwrap();
+        writer.append(&old).unwrap();
+        let keep = Retention { calls: Some(days(3)), rollups: None };
+        assert_eq!(work(&mut store.upkeep().unwrap(), keep, 10 * DAY).0, 5);
+        let before = report(&store, &by(&[])).totals;
+        let (_journal, recovered) = Journal::open(dir.path()).unwrap();
+        let (mut past, mut cost) = (0, Money::ZERO);
+        let settled = recovered.settle(4, |found| {
+            let Found::Ended(records) = found else { panic!("all ended") };
+            let part = writer.append_found(records).unwrap();
+            (past, cost) = (past + part.calls, cost.plus(part.cost));
+            Ok::<(), JournalError>(())
+        });
+        assert_eq!((settled.unwrap().ended, past), (6, 5), "one segment holds them all");
+        assert_eq!(cost, old.iter().fold(Money::ZERO, |sum, call| sum.plus(call.cost.amount)));
+        let after = report(&store, &by(&[])).totals;
+        assert_eq!((after.calls, after.cost), (before.calls + 1, before.cost.plus(new.cost.amount)));
     });
 }

@@ -34,6 +34,15 @@ pub const BUDGET_FULLEST: Metric = own(
     "What is booked in the open window of a budget for the value of which most is",
     &[l::BUDGET],
 );
+/// What was spent too much.
+pub const BUDGET_OVERDRAWN: Metric = own(
+    "tallygate_budget_overdrawn_usd",
+    Kind::Gauge,
+    "",
+    "By how much what is booked and held passes a budget, of all values that it does: zero for those that refuse, unless a \
+     provider reported more than a call could use or the amount was lowered",
+    &[l::BUDGET],
+);
 /// Calls without money.
 pub const BUDGET_REFUSALS: Metric = own(
     "tallygate_budget_refusals",

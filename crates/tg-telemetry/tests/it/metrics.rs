@@ -4,7 +4,7 @@ use crate::sample::{refused, served};
 use std::collections::HashMap;
 use tg_kernel::record::{Ending, Pricing};
 use tg_kernel::units::Money;
-use tg_telemetry::metrics::{BudgetFigures, Known, Metrics, Naming, Reading, SeriesLimits};
+use tg_telemetry::metrics::{BudgetFigures, CountersReading, Known, Metrics, Naming, Reading, SeriesLimits};
 use tg_telemetry::names::{Generation, METRICS};
 
 fn metrics(naming: Naming) -> Metrics {
@@ -33,10 +33,18 @@ fn budgets_stand_in_dollars_by_their_names() {
     let metrics = metrics(Naming::New);
     assert!(!metrics.render().contains("tallygate_budget"));
     let (amount, spent, held) = (Money::from_nanos(500_000_000_000), Money::from_nanos(1_500_000_000), Money::ZERO);
-    let figures = BudgetFigures { budget: "cap".into(), amount, spent, held, refused: 3, ..BudgetFigures::default() };
+    let overdrawn = Money::from_nanos(7_000_000);
+    let figures =
+        BudgetFigures { budget: "cap".into(), amount, spent, held, overdrawn, refused: 3, ..BudgetFigures::default() };
     metrics.set_budgets(move || vec![figures.clone()]);
     let text = metrics.render();
-    for (name, expected) in [("amount_usd", 500.0), ("spent_usd", 1.5), ("held_usd", 0.0), ("refusals_total", 3.0)] {
+    for (name, expected) in [
+        ("amount_usd", 500.0),
+        ("spent_usd", 1.5),
+        ("held_usd", 0.0),
+        ("overdrawn_usd", 0.007),
+        ("refusals_total", 3.0),
+    ] {
         assert_eq!(value(&text, &format!("tallygate_budget_{name}"), &[("budget", "cap")]), Some(expected), "{name}");
     }
 }
@@ -163,6 +171,7 @@ fn every_name_of_the_list_can_be_exposed() {
         Reading::SpansDropped,
     ]
     .into_iter()
+    .chain(CountersReading::ALL.map(Reading::Counters))
     .enumerate()
     {
         metrics.set_reading(reading, move || position as u64 + 2);

@@ -1,17 +1,18 @@
 //! The gateway is killed at random moments, under load, while callers, providers and the store's other users die as
 //! well: the ledger has every call that a provider saw, once.
 
-mod books;
-mod callers;
-mod dice;
+pub(super) mod books;
+pub(super) mod callers;
+pub(super) mod dice;
 mod doors;
+mod ground;
 mod store;
 
 use super::block_on;
 use super::findings::Findings;
-use super::house::{ENVIRONMENT, all_rows, document, prices};
-use crate::running::Gateway;
+use super::house::{ENVIRONMENT, all_rows, document_with, prices};
 use crate::running::gateway::Recipe;
+use crate::running::{Gateway, Premises};
 use crate::suite::Tally;
 use crate::table::Table;
 use crate::terminal::say;
@@ -23,15 +24,18 @@ use callers::{Crowd, Place};
 use dice::Dice;
 use doors::Doors;
 use futures_util::future::join_all;
+use ground::Ground;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use store::Store;
 use tg_sim::{Sim, SimOptions};
 use tokio::sync::watch;
+
+pub use ground::Engine;
 
 /// Callers at once.
 const CALLERS: u64 = 16;
@@ -39,6 +43,9 @@ const CALLERS: u64 = 16;
 /// Calls that the limit lets through at once: far more than there are callers, so that only calls that have ended and were
 /// not given back could fill it.
 const CONCURRENT: usize = 64;
+
+/// A budget that every call meets, and none exhausts.
+const BUDGET: &str = "- { name: all, amount: 1000k USD, warn_at: [] }\n";
 
 /// How long a gateway may take to come back while its store is locked or its disk full.
 const REVIVAL_MAX: Duration = Duration::from_secs(90);
@@ -61,22 +68,22 @@ struct Done {
 ///
 /// # Errors
 /// When it cannot be run.
-pub fn prove(program: &Path, times: u32) -> Result<Tally> {
+pub fn prove(program: &Path, times: u32, engine: Engine) -> Result<Tally> {
     let mut dice = Dice::fresh();
     say(format_args!("{times} kills; chance begins with {:016x}", dice.seed()));
     let sim = Sim::start(SimOptions::default())?;
     let doors = Doors::before(&sim.urls)?;
-    let mut store = Store::set()?;
-    let folder = tempfile::Builder::new().prefix("tallygate-prices-").tempdir()?;
-    let mut text = document(&doors.urls, &prices(folder.path())?);
-    text += &format!("limits:\n- {{ name: proof, concurrent: {CONCURRENT} }}\n");
+    let premises = Premises::take()?;
+    let mut ground = Ground::lay(engine, &premises)?;
+    let limit = format!("- {{ name: proof, concurrent: {CONCURRENT} }}\n");
+    let text = document_with(&doors.urls, &prices(premises.folder())?, &limit, BUDGET) + &ground.section();
     let recipe = Recipe { program, document: &text, listen: "", environment: &ENVIRONMENT, core: None };
-    let gateway = Gateway::start_within(&recipe, &store.parent())?;
+    let gateway = ground.start(&recipe)?;
     let (place, seen) = watch::channel(None);
     let crowd = Crowd { place: seen, over: AtomicBool::new(false), told: Mutex::default() };
     let mut killer =
         Killer { gateway, recipe: &recipe, sim: &sim, place, checked: 0, flaws: Vec::new(), done: Done::default() };
-    killer.done.outages = tumult(times, (&mut killer, &doors, &mut store), &crowd, &mut dice)?;
+    killer.done.outages = tumult(times, (&mut killer, &doors, &mut ground), &crowd, &mut dice)?;
     let Killer { gateway, done, flaws, checked, .. } = killer;
     let mut findings = Findings::new();
     findings.none("calls seen by the time of a kill have their row when the gateway is back", checked, &flaws);
@@ -87,8 +94,8 @@ pub fn prove(program: &Path, times: u32) -> Result<Tally> {
         rest(&mut findings, &gateway, &sim).await?;
         let rows = all_rows(&client, gateway.admin()).await?;
         let books = books::compare(&mut findings, &sim.books.entries(), &rows, &told);
-        summary(&done, &store, rows.len(), &books);
-        Ok(())
+        summary(&done, &ground, rows.len(), &books);
+        held(&mut findings, &client, gateway.admin()).await
     })?;
     let tally = findings.show();
     gateway.end()?;
@@ -99,7 +106,7 @@ pub fn prove(program: &Path, times: u32) -> Result<Tally> {
 /// providers died.
 fn tumult(
     times: u32,
-    (killer, doors, store): (&mut Killer<'_>, &Doors, &mut Store),
+    (killer, doors, ground): (&mut Killer<'_>, &Doors, &mut Ground<'_>),
     crowd: &Crowd,
     dice: &mut Dice,
 ) -> Result<u32> {
@@ -116,7 +123,7 @@ fn tumult(
         let troubles = scope.spawn(move || -> Result<()> {
             while !over.load(Ordering::Acquire) {
                 thread::sleep(of_store.millis(300, 2_000));
-                store.trouble(&path, &mut of_store)?;
+                ground.trouble(&path, &mut of_store)?;
             }
             Ok(())
         });
@@ -200,7 +207,7 @@ impl Killer<'_> {
             let client = Client::new(self.gateway.base(), self.gateway.key());
             for entry in seen {
                 let id = entry.gateway_request_id.as_deref().unwrap_or_default();
-                let row = client.get(&format!("{}/admin/v1/calls/{id}", self.gateway.admin())).await;
+                let row = booked(&client, &format!("{}/admin/v1/calls/{id}", self.gateway.admin())).await;
                 self.flaws.extend(row.err().map(|error| format!("kill {}: {id}: {error:#}", self.done.kills)));
             }
             Ok(())
@@ -210,8 +217,21 @@ impl Killer<'_> {
     }
 }
 
+/// The row of a call. While the store is away, nobody can say whether it is there.
+async fn booked(client: &Client, url: &str) -> Result<Value> {
+    let limit = Instant::now() + REVIVAL_MAX;
+    loop {
+        match client.get(url).await {
+            Err(error) if format!("{error:#}").contains("store_failed") && Instant::now() < limit => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
 /// As many calls as the limit lets through at once are let through: nothing is held for calls that are over.
-async fn holds(findings: &mut Findings, client: &Client) -> Result<()> {
+pub(super) async fn holds(findings: &mut Findings, client: &Client) -> Result<()> {
     let ask = Ask {
         dialect: Dialect::Chat,
         model: "gpt-5-mini".to_owned(),
@@ -233,7 +253,7 @@ async fn holds(findings: &mut Findings, client: &Client) -> Result<()> {
 }
 
 /// Everything comes to rest: nothing under way, nothing waiting, nothing in the journal.
-async fn rest(findings: &mut Findings, gateway: &Gateway, sim: &Sim) -> Result<()> {
+pub(super) async fn rest(findings: &mut Findings, gateway: &Gateway, sim: &Sim) -> Result<()> {
     let client = Client::new(gateway.admin(), gateway.key());
     let limit = Instant::now() + SETTLED_MAX;
     let names = [
@@ -268,18 +288,27 @@ fn figures(page: &str) -> BTreeMap<String, u64> {
     lines.filter_map(|(name, value)| Some((name.to_owned(), value.trim_end_matches(".0").parse().ok()?))).collect()
 }
 
-fn summary(done: &Done, store: &Store, rows: usize, books: &Books) {
-    let mut table = Table::new([
-        "kills",
-        "failed starts",
-        "provider gone",
-        "store locked",
-        "disk full",
-        "rows",
-        "missing",
-        "doubled",
-    ]);
-    let figures = [done.kills, done.failed_starts, done.outages, store.locked, store.filled];
+/// Budgets hold nothing for calls that are over, those of killed gateways included.
+pub(super) async fn held(findings: &mut Findings, client: &Client, admin: &str) -> Result<()> {
+    let limit = Instant::now() + SETTLED_MAX;
+    loop {
+        let page = client.get(&format!("{admin}/admin/v1/budgets")).await?;
+        let purses = page["budgets"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let held: i64 = purses.iter().filter_map(|purse| purse.pointer("/held/nanos")?.as_i64()).sum();
+        if held == 0 || Instant::now() > limit {
+            let seen = format!("{held} nano-USD in {} purses", purses.len());
+            findings.note("budgets hold nothing for calls that are over", seen, held == 0 && !purses.is_empty());
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn summary(done: &Done, ground: &Ground<'_>, rows: usize, books: &Books) {
+    let [first, second] = ground.done();
+    let mut table =
+        Table::new(["kills", "failed starts", "provider gone", first.0, second.0, "rows", "missing", "doubled"]);
+    let figures = [done.kills, done.failed_starts, done.outages, first.1, second.1];
     let mut row: Vec<String> = figures.iter().map(ToString::to_string).collect();
     row.extend([rows, books.missing, books.doubled].iter().map(ToString::to_string));
     table.row(row);

@@ -42,6 +42,7 @@ mod tests;
 mod usage;
 
 pub use async_invoke::{Owner, output_uri, start_body};
+pub use bounds::OutputBounds;
 pub(crate) use chunk::read as read_chunk;
 pub(crate) use closer::write_last;
 pub use embed::BedrockEmbeddings;
@@ -59,10 +60,19 @@ pub struct BedrockInvoke;
 /// The family of a call: by the model's id, or by the body where the id does not tell (an ARN, a name of ours).
 #[must_use]
 pub fn family(model: &str, members: &Members<'_>) -> ModelFamily {
+    family_of(model, is_claudes(members))
+}
+
+fn family_of(model: &str, is_claudes: bool) -> ModelFamily {
     match ModelFamily::of(model) {
-        ModelFamily::Opaque | ModelFamily::Other if members.get("anthropic_version").is_some() => ModelFamily::Claude,
+        ModelFamily::Opaque | ModelFamily::Other if is_claudes => ModelFamily::Claude,
         family => family,
     }
+}
+
+/// Whether a body is one of Claude's.
+fn is_claudes(members: &Members<'_>) -> bool {
+    members.get("anthropic_version").is_some()
 }
 
 /// Decodes an InvokeModel body whose tokens shall be counted.
@@ -103,11 +113,12 @@ impl InboundDialect for BedrockInvoke {
             return async_invoke::peek(members);
         }
         let reasoning = reasoning::asked(members);
+        let model = path_model(facts)?;
         Ok(Peek {
-            model: path_model(facts)?,
+            output_tokens_max: OutputBounds::of(members)?.at(&model),
+            model,
             stream: facts.path_stream,
             include_usage: false,
-            output_tokens_max: bounds::output_max(members)?,
             answers: bound::answers(members)?,
             reasons: reasoning.reasons,
             reasoning_tokens_max: reasoning.tokens_max,

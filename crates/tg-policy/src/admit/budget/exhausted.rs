@@ -44,7 +44,8 @@ impl From<Exhausted> for Fault {
 
 impl Exhausted {
     pub(super) fn new(budget: &Budget, ask: &PurseAsk, purse: Option<&Purse>, left: Money, worst: Money) -> Self {
-        let left = left.max(Money::ZERO);
+        // More may be spent than the amount: that much more must grow old first.
+        let (room, left) = (left, left.max(Money::ZERO));
         let whose: Vec<String> = purse
             .iter()
             .flat_map(|purse| &purse.of)
@@ -54,7 +55,7 @@ impl Exhausted {
         let (amount, window) = (budget.amount, budget.window.words());
         let opens = match (ask.until, ask.hours) {
             (Some(until), _) => format!("It opens again on {}.", budget.zone.show(until)),
-            (None, Some(_)) => purse.and_then(|purse| purse.spent.opens(ask.hour, left, worst)).map_or_else(
+            (None, Some(_)) => purse.and_then(|purse| purse.spent.opens(ask.hour, room, worst)).map_or_else(
                 || "Room comes back as what was spent grows older.".to_owned(),
                 |hour| format!("There is room for such a call on {}.", budget.zone.show(start_of_hour(hour))),
             ),

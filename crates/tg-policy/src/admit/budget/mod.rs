@@ -19,6 +19,7 @@ mod notice;
 mod purse;
 mod purses;
 mod room;
+mod shared;
 mod table;
 mod view;
 mod want;
@@ -27,10 +28,12 @@ mod window;
 pub use exhausted::Exhausted;
 pub use notice::{Notice, NoticeKind};
 pub use purses::Purses;
+pub use shared::{PurseShares, SharedPurse, least_left};
 pub use view::{BudgetFigures, PurseView};
 pub use want::{Bounds, Held, Want};
 pub use window::Window;
 
+use super::WhenAway;
 use super::limit::{Dimension, Reserve, Scope};
 use super::output::Shortage;
 use sha2::{Digest as _, Sha256};
@@ -76,6 +79,8 @@ pub struct Budget {
     pub warn_at: Vec<u16>,
     /// What happens with a call for which there is no money.
     pub on_exhausted: OnExhausted,
+    /// What happens while the purses that replicas share are away.
+    pub when_away: WhenAway,
     /// What happens with a call that can cost more than is left, if its output can be bounded.
     pub shortage: Shortage,
     /// How much is held for a stream that can be cut; for all others, the most that they can cost.

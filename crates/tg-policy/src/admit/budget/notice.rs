@@ -61,8 +61,9 @@ impl Notice {
             amount: budget.amount,
             spent: purse.spent.sum(ask.hour),
             held: purse.held,
-            since: ask.since,
-            until: ask.until,
+            // A call of a clock that went back may come out of a later window than its own.
+            since: ask.hours.map_or(purse.start, |_| ask.since),
+            until: purse.until,
             at,
         }
     }

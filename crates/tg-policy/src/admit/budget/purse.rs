@@ -1,7 +1,7 @@
 //! One purse: what is spent and held of one amount.
 
 use super::NoticeKind;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tg_kernel::clock::Timestamp;
 use tg_kernel::units::Money;
 
@@ -23,6 +23,8 @@ pub(super) struct Purse {
     pub(super) held: Money,
     /// Of what somebody was told, in which period: the window itself, or for a rolling one a time of its length.
     pub(super) told: BTreeSet<(NoticeKind, i64)>,
+    /// Who comes out of it, where it is that of all values together.
+    pub(super) sharers: Sharers,
 }
 
 impl Purse {
@@ -31,10 +33,61 @@ impl Purse {
         amount.minus(self.spent.sum(hour)).minus(self.held)
     }
 
-    /// Whether a new one would be the same.
-    pub(super) fn is_empty(&self) -> bool {
-        self.held == Money::ZERO && self.spent.is_empty() && self.told.is_empty()
+    /// Whether a new one would be the same in this hour, and in those to which a clock may go back.
+    pub(super) fn is_empty(&self, hour: i64) -> bool {
+        let is_told = |(_, period): &(NoticeKind, i64)| match &self.spent {
+            Spent::Once(_) => true,
+            Spent::Hours(hours, _) => period_of(hour, *hours) - period <= 1,
+        };
+        self.held == Money::ZERO && self.spent.is_empty(hour) && !self.told.iter().any(is_told)
     }
+}
+
+/// The time of a rolling window's length in which an hour lies: once in each somebody is told.
+pub(super) fn period_of(hour: i64, hours: u32) -> i64 {
+    hour.div_euclid(i64::from(hours.max(1)))
+}
+
+/// The values that come out of one purse because there was no room to count them apart. Each stays there while what it
+/// spent counts, though there be room again: in a purse of its own it could spend its amount once more.
+#[derive(Debug, Default)]
+pub(super) struct Sharers {
+    /// Of each, by its hash, the hour in which it came last.
+    seen: HashMap<u64, i64>,
+    /// The hour in which one came last for which there was no room here either: it may be anybody.
+    lost: Option<i64>,
+}
+
+impl Sharers {
+    /// Most that are told apart.
+    const MAX: usize = 1 << 15;
+
+    pub(super) fn note(&mut self, value: u64, hour: i64) {
+        if self.seen.len() < Self::MAX || self.seen.contains_key(&value) {
+            let last = self.seen.entry(value).or_insert(hour);
+            *last = hour.max(*last);
+        } else {
+            self.lost = self.lost.max(Some(hour));
+        }
+    }
+
+    /// Whether a value may have spent something here that counts in this hour.
+    pub(super) fn has(&self, value: u64, hour: i64, hours: Option<u32>) -> bool {
+        let counts = |last: &i64| hours.is_none_or(|hours| *last >= oldest_kept(hour, hours));
+        self.seen.get(&value).is_some_and(counts) || self.lost.as_ref().is_some_and(counts)
+    }
+
+    /// Forgets whose spending does not count any more.
+    pub(super) fn prune(&mut self, hour: i64, hours: Option<u32>) {
+        if let Some(hours) = hours {
+            self.seen.retain(|_, last| *last >= oldest_kept(hour, hours));
+        }
+    }
+}
+
+/// The oldest hour that counts, or would if the clock went back.
+fn oldest_kept(hour: i64, hours: u32) -> i64 {
+    hour.saturating_sub(i64::from(hours)).saturating_sub(i64::try_from(HOURS_KEPT).unwrap_or(i64::MAX))
 }
 
 /// What is booked in the ledger.
@@ -79,6 +132,14 @@ impl Spent {
         }
     }
 
+    /// Forgets it all, to be told anew.
+    pub(super) fn clear(&mut self) {
+        match self {
+            Self::Once(sum) => *sum = Money::ZERO,
+            Self::Hours(_, sums) => sums.clear(),
+        }
+    }
+
     /// The first hour from which on so much less counts that `needed` fits into `amount`. `None`: never by itself.
     pub(super) fn opens(&self, hour: i64, room: Money, needed: Money) -> Option<i64> {
         let Self::Hours(hours, sums) = self else { return None };
@@ -92,10 +153,10 @@ impl Spent {
         None
     }
 
-    fn is_empty(&self) -> bool {
+    fn is_empty(&self, hour: i64) -> bool {
         match self {
             Self::Once(sum) => *sum == Money::ZERO,
-            Self::Hours(_, sums) => sums.is_empty(),
+            Self::Hours(hours, sums) => sums.range(oldest_kept(hour, *hours)..).next().is_none(),
         }
     }
 }

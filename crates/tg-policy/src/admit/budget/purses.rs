@@ -24,7 +24,7 @@ const HOLDS_MAX: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub struct Purses {
     state: Mutex<State>,
-    /// Whether there are budgets: without any, no call waits for the lock.
+    /// Whether there are budgets, or calls that hold something of earlier ones: else no call waits for the lock.
     busy: AtomicBool,
     waiting: AtomicBool,
 }
@@ -36,7 +36,7 @@ impl Purses {
         Arc::clone(&self.lock().budgets)
     }
 
-    /// Whether there is no budget.
+    /// Whether there is no budget, and no call that holds something of one that was there.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         !self.busy.load(Ordering::Acquire)
@@ -185,6 +185,7 @@ impl Purses {
         let mut state = self.lock();
         if cost == Money::ZERO {
             state.release(id);
+            self.note(&state);
             return;
         }
         let Some(held) = state.holds.get_mut(&id) else { return };
@@ -205,7 +206,7 @@ impl Purses {
         let mut state = self.lock();
         let budgets = Arc::clone(&state.budgets);
         for record in records {
-            state.release(record.id);
+            let own = state.release(record.id).map(|held| held.keys).unwrap_or_default();
             let cost = record.total_cost().amount;
             if cost == Money::ZERO {
                 continue;
@@ -213,16 +214,14 @@ impl Purses {
             let payer = Payer::from(record);
             for ask in budgets.asks(&payer, record.started_at, &[]) {
                 // Of a window that was left behind, what its last calls cost counts for those that still go on in it.
-                if state.is_left_behind(&ask) && !state.has_purse(&ask) {
-                    continue;
-                }
-                let key = state.place(&ask, &budgets, &payer);
+                let Some(key) = state.purse_for(&ask, &own, &budgets, &payer) else { continue };
                 if let Some(purse) = state.purses.get_mut(&key) {
                     purse.spent.add(ask.hour, cost);
                 }
                 state.tell_spent(&budgets, &ask, &key, record.started_at);
             }
         }
+        self.note(&state);
     }
 
     /// Takes the notices that wait, and how many were lost since the last time because too many did.
@@ -267,12 +266,12 @@ impl Purses {
             .collect()
     }
 
-    fn note(&self, state: &State) {
-        self.busy.store(!state.budgets.is_empty(), Ordering::Release);
+    pub(super) fn note(&self, state: &State) {
+        self.busy.store(!state.budgets.is_empty() || !state.holds.is_empty(), Ordering::Release);
         self.waiting.store(state.pending.is_some(), Ordering::Release);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // Whole steps only: a panic in between leaves sums that are a little off, until the next start.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

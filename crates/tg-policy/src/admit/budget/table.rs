@@ -2,9 +2,10 @@
 
 use super::load::Sum;
 use super::notice::{Notice, NoticeKind};
-use super::purse::{Purse, Spent};
+use super::purse::{Purse, Sharers, Spent, period_of};
 use super::{Budget, Budgets, Payer, PurseAsk};
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
@@ -43,6 +44,8 @@ struct Known {
     /// The starts of the windows that are remembered, the latest last.
     windows: Vec<Timestamp>,
     purses: usize,
+    /// The hour in which it was last looked for purses that are not needed any more.
+    swept: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -107,9 +110,9 @@ impl State {
         }
         let mut holds = std::mem::take(&mut self.holds);
         for held in holds.values_mut() {
-            let mut asks = budgets.asks(&held.payer(), held.arrived, &[]);
-            asks.retain(|ask| !self.is_left_behind(ask) || self.has_purse(ask));
-            held.keys = asks.iter().map(|ask| self.place(ask, &budgets, &held.payer())).collect();
+            let asks = budgets.asks(&held.payer(), held.arrived, &[]);
+            held.keys =
+                asks.iter().filter_map(|ask| self.purse_for(ask, &held.keys, &budgets, &held.payer())).collect();
             for key in &held.keys {
                 self.hold(key, held.amount);
             }
@@ -117,13 +120,30 @@ impl State {
         self.holds = holds;
     }
 
+    /// The key of the purse that a call comes out of which arrived with this ask: the one of `own` that holds for it, also
+    /// where a clock that went back had it come out of a later window than its own. `None` where the window was left
+    /// behind, and nobody goes on in it.
+    pub(super) fn purse_for(
+        &mut self,
+        ask: &PurseAsk,
+        own: &[String],
+        budgets: &Budgets,
+        payer: &Payer<'_>,
+    ) -> Option<String> {
+        let is_of = |key: &&String| self.purses.get(*key).is_some_and(|purse| purse.budget == ask.budget);
+        if let Some(key) = own.iter().find(is_of) {
+            return Some(key.clone());
+        }
+        (!self.is_left_behind(ask) || self.has_purse(ask)).then(|| self.place(ask, budgets, payer))
+    }
+
     /// Whether a window is nobody's any more.
-    pub(super) fn is_left_behind(&self, ask: &PurseAsk) -> bool {
+    fn is_left_behind(&self, ask: &PurseAsk) -> bool {
         ask.hours.is_none() && self.floors.get(ask.budget).is_some_and(|floor| ask.since < *floor)
     }
 
     /// Whether the purse of an ask is there.
-    pub(super) fn has_purse(&self, ask: &PurseAsk) -> bool {
+    fn has_purse(&self, ask: &PurseAsk) -> bool {
         self.purses.contains_key(&ask.key) || self.purses.contains_key(&ask.together)
     }
 
@@ -143,29 +163,47 @@ impl State {
         self.place_of(ask, values)
     }
 
-    fn place_of(&mut self, ask: &PurseAsk, values: impl FnOnce() -> Vec<(String, String)>) -> String {
+    pub(super) fn place_of(&mut self, ask: &PurseAsk, values: impl FnOnce() -> Vec<(String, String)>) -> String {
         if self.purses.contains_key(&ask.key) {
             return ask.key.clone();
         }
-        if self.purses.contains_key(&ask.together) {
-            self.crowded(ask);
-            return ask.together.clone();
+        let value = hash_of(&ask.key);
+        let shares = |purse: &Purse| purse.sharers.has(value, ask.hour, ask.hours);
+        let is_sharer = self.purses.get(&ask.together).is_some_and(shares);
+        if !is_sharer {
+            self.roll(ask);
+            if self.has_room(ask) {
+                self.open(ask, ask.key.clone(), values());
+                return ask.key.clone();
+            }
         }
-        self.roll(ask);
-        let (key, of) = if self.has_room(ask.budget) {
-            (ask.key.clone(), values())
-        } else {
-            self.crowded(ask);
-            (ask.together.clone(), values().into_iter().map(|(noun, _)| (noun, "*".to_owned())).collect())
-        };
+        self.crowded(ask);
+        if !self.purses.contains_key(&ask.together) {
+            let of = values().into_iter().map(|(noun, _)| (noun, "*".to_owned())).collect();
+            self.open(ask, ask.together.clone(), of);
+        }
+        if let Some(purse) = self.purses.get_mut(&ask.together) {
+            purse.sharers.note(value, ask.hour);
+        }
+        ask.together.clone()
+    }
+
+    fn open(&mut self, ask: &PurseAsk, key: String, of: Vec<(String, String)>) {
         let start = if ask.hours.is_some() { Timestamp::default() } else { ask.since };
-        let (spent, held) = (Spent::new(ask.hours), Money::ZERO);
-        let purse = Purse { budget: ask.budget, of, start, until: ask.until, spent, held, told: BTreeSet::new() };
-        self.purses.insert(key.clone(), purse);
+        let purse = Purse {
+            budget: ask.budget,
+            of,
+            start,
+            until: ask.until,
+            spent: Spent::new(ask.hours),
+            held: Money::ZERO,
+            told: BTreeSet::new(),
+            sharers: Sharers::default(),
+        };
+        self.purses.insert(key, purse);
         if let Some(known) = self.known.get_mut(ask.budget) {
             known.purses += 1;
         }
-        key
     }
 
     fn crowded(&mut self, ask: &PurseAsk) {
@@ -194,12 +232,22 @@ impl State {
         self.forget(ask.budget, |purse| purse.start < oldest && purse.held == Money::ZERO);
     }
 
-    fn has_room(&mut self, budget: usize) -> bool {
-        let fits = |state: &Self| state.known.get(budget).is_some_and(|known| known.purses < PURSES_OF_BUDGET_MAX);
-        fits(self) || {
-            self.forget(budget, Purse::is_empty);
-            fits(self)
+    /// Whether a value can be counted apart. What is not needed any more is looked for once in an hour: that takes longer
+    /// than a call should wait.
+    fn has_room(&mut self, ask: &PurseAsk) -> bool {
+        let Some(known) = self.known.get_mut(ask.budget) else { return false };
+        if known.purses < PURSES_OF_BUDGET_MAX {
+            return true;
         }
+        if known.swept == Some(ask.hour) {
+            return false;
+        }
+        known.swept = Some(ask.hour);
+        self.forget(ask.budget, |purse| purse.is_empty(ask.hour));
+        for purse in self.purses.values_mut().filter(|purse| purse.budget == ask.budget) {
+            purse.sharers.prune(ask.hour, ask.hours);
+        }
+        self.known.get(ask.budget).is_some_and(|known| known.purses < PURSES_OF_BUDGET_MAX)
     }
 
     fn forget(&mut self, budget: usize, which: impl Fn(&Purse) -> bool) {
@@ -216,11 +264,13 @@ impl State {
         }
     }
 
-    pub(super) fn release(&mut self, id: CallId) {
-        let Some(held) = self.holds.remove(&id) else { return };
+    /// A call holds nothing any more. Answers what it held.
+    pub(super) fn release(&mut self, id: CallId) -> Option<Holding> {
+        let held = self.holds.remove(&id)?;
         for key in &held.keys {
             self.hold(key, Money::ZERO.minus(held.amount));
         }
+        Some(held)
     }
 
     /// Tells of what is spent in a purse, as far as nobody was told yet.
@@ -234,7 +284,7 @@ impl State {
     }
 
     pub(super) fn tell(&mut self, kind: NoticeKind, budget: &Budget, ask: &PurseAsk, key: &str, at: Timestamp) {
-        let period = ask.hours.map_or(0, |hours| ask.hour.div_euclid(i64::from(hours.max(1))));
+        let period = ask.hours.map_or(0, |hours| period_of(ask.hour, hours));
         let new = |purse: &&mut Purse| !purse.told.contains(&(kind, period));
         let Some(purse) = self.purses.get_mut(key).filter(new) else { return };
         purse.told.retain(|(_, told)| period - told <= 1);
@@ -271,4 +321,11 @@ impl State {
             self.tell_spent(&budgets, &ask, &key, now);
         }
     }
+}
+
+/// Tells values apart; two that are one by chance share a purse longer than they must.
+fn hash_of(key: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
 }

@@ -8,6 +8,7 @@ use tg_kernel::usage::{Usage, UsageSource};
 use tg_store::ledger::SpentRow;
 
 mod bounds;
+mod lasting;
 mod model;
 
 pub(super) const HOUR: i64 = 3_600;
@@ -31,6 +32,7 @@ pub(super) fn budget(name: &str, amount: i64) -> Budget {
         starts: None,
         warn_at: vec![50, 80, 100],
         on_exhausted: OnExhausted::Refuse,
+        when_away: WhenAway::FailClosed,
         shortage: Shortage::Refuse,
         reserve: Reserve::Most,
     }

@@ -54,6 +54,8 @@ pub struct BudgetFigures {
     pub held: Money,
     /// What is spent of the purse of which most is.
     pub fullest: Money,
+    /// By how much what is spent and held passes the amount, of all purses that it does.
+    pub overdrawn: Money,
     /// Open purses.
     pub purses: u64,
     /// Calls for which it had no money.
@@ -69,6 +71,7 @@ impl BudgetFigures {
         self.spent = self.spent.plus(purse.spent);
         self.held = self.held.plus(purse.held);
         self.fullest = self.fullest.max(purse.spent);
+        self.overdrawn = self.overdrawn.plus(Money::ZERO.minus(purse.left()).max(Money::ZERO));
         self.purses += 1;
     }
 }

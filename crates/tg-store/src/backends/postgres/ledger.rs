@@ -10,6 +10,7 @@ use crate::ledger::{CallFilter, LedgerSize, Report, ReportQuery, SpentQuery, Spe
 use crate::rollup::Addend;
 use serde_json::Value;
 use std::collections::HashSet;
+use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
 use tokio_postgres::types::Type;
@@ -38,6 +39,14 @@ impl CallWriter {
         let rows = Value::from(rows).to_string();
         let addends: Vec<Addend<'_>> = records.iter().map(|record| Addend::of(record, rates(record))).collect();
         self.session.run(async |client| append(client, &rows, &addends).await)
+    }
+
+    /// What is older was deleted by policy.
+    pub(crate) fn rows_since(&mut self) -> Result<Timestamp, StoreError> {
+        let since = self.session.run(async |client| {
+            Ok(client.query_typed_one("SELECT rows_since FROM ledger_state", &[]).await?.try_get(0)?)
+        })?;
+        Ok(Timestamp::from_micros(since))
     }
 
     pub(crate) fn correct(&mut self, corrections: &[Correction]) -> Result<usize, StoreError> {

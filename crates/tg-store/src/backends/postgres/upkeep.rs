@@ -1,11 +1,11 @@
 //! Work on the ledger that is done in small pieces beside the metering: deletion by policy. Of several gateways one at a
 //! time does it.
 
-use super::Server;
 use super::rollup::SERIES_LOCK;
 use super::session::{STATEMENT_MAX, Session};
+use super::{Server, corrections};
 use crate::error::StoreError;
-use crate::ledger::{LedgerSize, Piece};
+use crate::ledger::{Glance, LedgerSize, Piece};
 use crate::rollup::{DAY_MICROS, Grain, HOUR_MICROS};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tg_kernel::clock::Timestamp;
@@ -50,11 +50,14 @@ impl UpkeepWriter {
         Ok(if deleted == 0 { Piece::Nothing } else { Piece::DeletedRollups(deleted) })
     }
 
-    /// The size in bytes, and when the oldest row's call arrived: cheap enough to be asked each minute.
-    pub(crate) fn glance(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+    /// Cheap enough to be asked each minute.
+    pub(crate) fn glance(&self) -> Result<Glance, StoreError> {
         self.session().run(async |client| {
-            let oldest = moment(client, "SELECT min(started_at) FROM calls", 1).await?;
-            Ok((number(client, BYTES).await?, oldest))
+            Ok(Glance {
+                bytes: number(client, BYTES).await?,
+                oldest_row: moment(client, "SELECT min(started_at) FROM calls", 1).await?,
+                corrections: u64::try_from(corrections::made(client).await?).unwrap_or(0),
+            })
         })
     }
 

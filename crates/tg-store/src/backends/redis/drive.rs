@@ -3,7 +3,7 @@
 use super::link::{Link, Patience};
 use super::script::{Invocation, Script};
 use super::{SharedCounters, SharedLink, lock, wire};
-use crate::counters::Away;
+use crate::counters::{Away, CounterKey};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,9 @@ const BEAT_EVERY: Duration = Duration::from_secs(5);
 
 /// How often it is looked for leases that have ended.
 const LEASES_EVERY: Duration = Duration::from_millis(250);
+
+/// Most purses that are looked at in one step, which others wait for.
+const LOOKS_MAX: usize = 100;
 
 /// How long is waited before something is said again that was not heard.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
@@ -32,6 +35,21 @@ impl SharedLink {
             self.link.connect().await;
             sleep(CONNECT_EVERY).await;
         }
+    }
+
+    /// What calls of all processes hold of these purses, in nano-dollars; `None` of one that is not there.
+    ///
+    /// # Errors
+    /// When no answer comes in time.
+    pub async fn held_of(&self, purses: &[CounterKey]) -> Result<Vec<Option<u64>>, Away> {
+        let mut all = Vec::with_capacity(purses.len());
+        for some in purses.chunks(LOOKS_MAX) {
+            let keys = some.iter().map(wire::purse).collect();
+            let said = self.link.run(&Invocation { script: Script::Look, keys, arguments: Vec::new() }).await?;
+            let redis::Value::Array(said) = said else { return Err(self.strange()) };
+            all.extend(said.iter().map(|held| wire::number(held).and_then(|held| u64::try_from(held).ok())));
+        }
+        Ok(all)
     }
 }
 
@@ -85,7 +103,8 @@ impl SharedCounters {
     fn patient_link(&self) -> Link {
         let Patience { connect, command } = self.0.patience;
         let command = (command * PATIENCE_FACTOR).max(connect);
-        Link::new(Arc::clone(&self.0.place), Arc::clone(&self.0.speech), Patience { connect, command })
+        let tally = Arc::clone(&self.0.tally);
+        Link::new(Arc::clone(&self.0.place), Arc::clone(&self.0.speech), Patience { connect, command }, tally)
     }
 
     /// Says all that waits, in batches.

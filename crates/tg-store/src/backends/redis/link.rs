@@ -3,6 +3,7 @@
 use super::breaker::Breaker;
 use super::place::{Node, Place, Shape, named};
 use super::script::{Digests, Invocation, Speech};
+use super::tally::Tally;
 use crate::counters::{Away, Reason};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
@@ -68,6 +69,7 @@ pub(super) struct Link {
     state: tokio::sync::Mutex<State>,
     aim: Mutex<Aim>,
     breaker: Mutex<Breaker>,
+    tally: Arc<Tally>,
     born: Instant,
 }
 
@@ -82,11 +84,11 @@ enum Remedy {
 }
 
 impl Link {
-    pub(super) fn new(place: Arc<Place>, speech: Arc<Speech>, patience: Patience) -> Self {
+    pub(super) fn new(place: Arc<Place>, speech: Arc<Speech>, patience: Patience, tally: Arc<Tally>) -> Self {
         let shown = place.shown();
         let state = tokio::sync::Mutex::new(State::Idle);
         let (aim, breaker) = (Mutex::default(), Mutex::default());
-        Self { place, shown, speech, patience, state, aim, breaker, born: Instant::now() }
+        Self { place, shown, speech, patience, state, aim, breaker, tally, born: Instant::now() }
     }
 
     /// Whether the server is not asked now, as it failed several times.
@@ -113,17 +115,20 @@ impl Link {
     /// When no answer comes in time; some may have been run.
     pub(super) async fn run_all(&self, all: &[Invocation]) -> Result<Vec<Result<Value, String>>, Away> {
         if !lock(&self.breaker).lets_through(self.born.elapsed()) {
+            self.tally.rests();
             return Err(self.away(Reason::Resting));
         }
         // What is dropped with the timeout is the wait: a connection that is being made goes on with the next call.
         let reason = match timeout(self.patience.command, self.ask(all)).await {
             Ok(Ok(answers)) => {
                 lock(&self.breaker).succeeded();
+                self.tally.heard();
                 return Ok(answers);
             }
             Ok(Err(error)) => reason(&error),
             Err(_) => Reason::Late,
         };
+        self.tally.failed(reason == Reason::Late);
         let rests = lock(&self.breaker).failed(self.born.elapsed());
         if rests && let Ok(mut state) = self.state.try_lock() {
             // Of a connection whose other end has vanished, nobody would ever say so.

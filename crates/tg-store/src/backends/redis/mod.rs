@@ -10,6 +10,7 @@
 //! themselves. Time is the server's. A purse remembers at which run of the server it was filled: after a restart or a
 //! failover, which may have lost the last moments, it is filled from the ledger anew.
 
+mod asking;
 mod breaker;
 mod drive;
 mod incarnation;
@@ -18,12 +19,15 @@ mod link;
 mod outbox;
 mod place;
 mod script;
+mod tally;
 mod wire;
 
 pub use link::Patience;
 pub use place::{BadPlace, Login, Place};
+pub use tally::Figures as TallyFigures;
 
 use crate::counters::{ASKS_MAX, Ask, Away, BadAsks, CounterKey, Hold, HoldId, Item, Kind, Reason, Reserved, Standing};
+use asking::Asking;
 use incarnation::Incarnations;
 use lease::Leases;
 use link::Link;
@@ -32,6 +36,7 @@ use script::{Invocation, Script, Speech};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tally::Tally;
 use tg_kernel::clock::Clock;
 use tg_kernel::ids::CallId;
 use tokio::sync::Notify;
@@ -76,6 +81,7 @@ struct Shared {
     leases: Mutex<Leases>,
     /// Processes that live, as the server counted them last; zero: it was never asked.
     replicas: AtomicU32,
+    tally: Arc<Tally>,
     born: Instant,
 }
 
@@ -91,6 +97,8 @@ pub struct Figures {
     /// Those that the server answered with an error of its own: keys that another program has changed, or a server that
     /// is none of those that are supported.
     pub refused: u64,
+    /// What became of what was asked.
+    pub tally: TallyFigures,
 }
 
 /// One thread's connection to shared counters.
@@ -128,6 +136,7 @@ impl SharedCounters {
             bell: Notify::new(),
             leases: Mutex::default(),
             replicas: AtomicU32::new(0),
+            tally: Arc::default(),
             born: Instant::now(),
         }))
     }
@@ -136,7 +145,8 @@ impl SharedCounters {
     #[must_use]
     pub fn link(&self) -> SharedLink {
         let shared = Arc::clone(&self.0);
-        let link = Link::new(Arc::clone(&shared.place), Arc::clone(&shared.speech), shared.patience);
+        let tally = Arc::clone(&shared.tally);
+        let link = Link::new(Arc::clone(&shared.place), Arc::clone(&shared.speech), shared.patience, tally);
         SharedLink { shared, link }
     }
 
@@ -169,12 +179,19 @@ impl SharedCounters {
         self.0.push(invocation, Some(self.0.speech.elapsed()), purses);
     }
 
+    /// These purses may lack bookings: once all that waits is said, they are filled from the ledger anew. Waits for nothing.
+    pub fn mistrust(&self, purses: &[CounterKey]) {
+        lock(&self.0.outbox).put_spoiled(purses.iter().map(wire::purse).collect());
+        self.0.bell.notify_one();
+    }
+
     /// How it stands.
     #[must_use]
     pub fn figures(&self) -> Figures {
         let outbox = lock(&self.0.outbox);
         let replicas = self.0.replicas.load(Ordering::Relaxed);
-        Figures { replicas, waiting: outbox.len(), lost: outbox.lost(), refused: outbox.refused() }
+        let tally = self.0.tally.read();
+        Figures { replicas, waiting: outbox.len(), lost: outbox.lost(), refused: outbox.refused(), tally }
     }
 }
 
@@ -238,7 +255,10 @@ impl SharedLink {
             let items = asks.iter().enumerate().map(|(place, ask)| item(place, ask, true)).collect();
             return Ok(Reserved::Held(Hold::new(id, items, false, standings)));
         }
-        match self.ask(&id, 0, &remote).await {
+        let leaving = Asking::of(|| self.undo_leases(asks, &leased));
+        let said = self.ask(&id, 0, &remote).await;
+        leaving.answered();
+        match said {
             Ok(Answer::Taken(looks)) => Ok(Reserved::Held(self.held(id, asks, &leased, &looks))),
             other => {
                 self.undo_leases(asks, &leased);
@@ -257,14 +277,30 @@ impl SharedLink {
     /// # Errors
     /// As [`SharedLink::reserve`]; the hold stays as it was, though the server may hold more until it is settled.
     pub async fn extend(&self, hold: &mut Hold, asks: &[Ask]) -> Result<Extended, Away> {
-        self.check(asks)?;
+        let extension = Extension::of(hold, asks.to_vec());
+        let answer = self.ask_for(&extension).await;
+        self.extended(hold, &extension, answer)
+    }
+
+    /// Asks for an extension, of a hold that need not be at hand meanwhile. What comes of it is for [`Self::extended`].
+    pub async fn ask_for(&self, extension: &Extension) -> Extending {
+        let Extension { id, number, asks } = extension;
         let all: Vec<&Ask> = asks.iter().collect();
-        // What was had from leases alone is not known to the server, where a first ask makes it known.
-        let number = if hold.shared { hold.extensions.saturating_add(1) } else { 0 };
-        // An ask whose answer is lost may have been heard: its number is not used again.
-        hold.extensions = number;
-        hold.shared = true;
-        let looks = match self.ask(&hold.id, number, &all).await? {
+        let said = match self.check(asks) {
+            Ok(()) => self.ask(id, *number, &all).await,
+            Err(away) => Err(away),
+        };
+        Extending(said)
+    }
+
+    /// Adds to a hold what came of asking for more. A hold that is settled before this is heard of owes nothing more: of
+    /// purses its settlement says what stays held, and buckets fill by themselves.
+    ///
+    /// # Errors
+    /// As [`SharedLink::extend`].
+    pub fn extended(&self, hold: &mut Hold, extension: &Extension, said: Extending) -> Result<Extended, Away> {
+        let asks = &extension.asks;
+        let looks = match said.0? {
             Answer::Taken(looks) => looks,
             Answer::Full(looks) => {
                 return Ok(Extended::Full(stand(asks, &vec![None; asks.len()], &looks)));
@@ -330,7 +366,9 @@ impl SharedLink {
     async fn ask(&self, id: &HoldId, extension: u32, asks: &[&Ask]) -> Result<Answer, Away> {
         let mut incarnation = lock(&self.shared.incarnations).current();
         for last in [false, true] {
+            let asking = Asking::of(|| self.give_up(id, extension, asks, &Reason::Late));
             let said = self.link.run(&wire::reserve(id, &incarnation, extension, asks)).await;
+            asking.answered();
             let said = said.inspect_err(|away| self.give_up(id, extension, asks, &away.reason))?;
             match wire::answer(said, asks).ok_or_else(|| self.strange())? {
                 Answer::Gone if !last => {
@@ -400,6 +438,37 @@ impl SharedLink {
         }
     }
 }
+
+/// More that is asked for a hold.
+#[derive(Clone, Debug)]
+pub struct Extension {
+    id: HoldId,
+    number: u32,
+    asks: Vec<Ask>,
+}
+
+impl Extension {
+    /// Of this hold, which remembers that it was asked for.
+    #[must_use]
+    pub fn of(hold: &mut Hold, asks: Vec<Ask>) -> Self {
+        // What was had from leases alone is not known to the server, where a first ask makes it known.
+        let number = if hold.shared { hold.extensions.saturating_add(1) } else { 0 };
+        // An ask whose answer is lost may have been heard: its number is not used again.
+        hold.extensions = number;
+        hold.shared = true;
+        Self { id: hold.id.clone(), number, asks }
+    }
+
+    /// What is asked for.
+    #[must_use]
+    pub fn asks(&self) -> &[Ask] {
+        &self.asks
+    }
+}
+
+/// What the server said to an extension.
+#[derive(Debug)]
+pub struct Extending(Result<Answer, Away>);
 
 /// How an extension ends.
 #[derive(Debug)]

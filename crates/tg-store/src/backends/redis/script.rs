@@ -14,6 +14,7 @@ pub(super) enum Script {
     Seed,
     Beat,
     Give,
+    Look,
 }
 
 macro_rules! with_prelude {
@@ -23,18 +24,19 @@ macro_rules! with_prelude {
 }
 
 /// Every script, in the order of [`Script`].
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     with_prelude!("lua/reserve.lua"),
     with_prelude!("lua/settle.lua"),
     with_prelude!("lua/book.lua"),
     with_prelude!("lua/seed.lua"),
     with_prelude!("lua/beat.lua"),
     with_prelude!("lua/give.lua"),
+    with_prelude!("lua/look.lua"),
 ];
 
 /// How the scripts are called at one server: by the digests that it answered when they were loaded.
 #[derive(Clone, Debug)]
-pub(super) struct Digests([String; 6]);
+pub(super) struct Digests([String; 7]);
 
 impl Digests {
     /// What loads them all, in one round trip.
@@ -48,12 +50,12 @@ impl Digests {
 
     pub(super) const COUNT: usize = SOURCES.len();
 
-    pub(super) const fn new(digests: [String; 6]) -> Self {
+    pub(super) const fn new(digests: [String; 7]) -> Self {
         Self(digests)
     }
 
     fn of(&self, script: Script) -> &str {
-        let [reserve, settle, book, seed, beat, give] = &self.0;
+        let [reserve, settle, book, seed, beat, give, look] = &self.0;
         match script {
             Script::Reserve => reserve,
             Script::Settle => settle,
@@ -61,6 +63,7 @@ impl Digests {
             Script::Seed => seed,
             Script::Beat => beat,
             Script::Give => give,
+            Script::Look => look,
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::error::StoreError;
 use crate::ledger::{CallFilter, LedgerSize, Report, ReportQuery, SpentQuery, SpentRow};
 use crate::rollup::Addend;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params_from_iter};
+use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
 
@@ -41,6 +42,12 @@ impl CallWriter {
             self.roller.forget();
         }
         appended.map_err(|e| self.place.error(e))
+    }
+
+    /// What is older was deleted by policy.
+    pub(crate) fn rows_since(&mut self) -> Result<Timestamp, StoreError> {
+        let state = State::read(&self.connection).map_err(|e| self.place.error(e))?;
+        Ok(Timestamp::from_micros(state.rows_since))
     }
 
     pub(crate) fn correct(&mut self, corrections: &[Correction]) -> Result<usize, StoreError> {

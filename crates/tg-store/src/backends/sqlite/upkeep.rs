@@ -3,7 +3,7 @@
 use super::rollup::{Roller, State};
 use super::{Database, Place, corrections, row};
 use crate::error::StoreError;
-use crate::ledger::{LedgerSize, Piece};
+use crate::ledger::{Glance, LedgerSize, Piece};
 use crate::rollup::{Addend, DAY_MICROS, Grain, HOUR_MICROS};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use tg_kernel::clock::Timestamp;
@@ -139,8 +139,8 @@ impl UpkeepWriter {
 }
 
 impl UpkeepWriter {
-    /// The size in bytes, and when the oldest row's call arrived: cheap enough to be asked each minute.
-    pub(crate) fn glance(&self) -> Result<(u64, Option<Timestamp>), StoreError> {
+    /// Cheap enough to be asked each minute.
+    pub(crate) fn glance(&self) -> Result<Glance, StoreError> {
         glance(&self.connection).map_err(|e| self.place.error(e))
     }
 }
@@ -186,10 +186,14 @@ pub(super) fn size(connection: &Connection) -> rusqlite::Result<LedgerSize> {
     })
 }
 
-fn glance(connection: &Connection) -> rusqlite::Result<(u64, Option<Timestamp>)> {
+fn glance(connection: &Connection) -> rusqlite::Result<Glance> {
     let pages = "SELECT page_size * page_count FROM pragma_page_size, pragma_page_count";
     let bytes: i64 = connection.prepare_cached(pages)?.query_row([], |row| row.get(0))?;
     let oldest = "SELECT min(started_at) FROM calls";
     let oldest: Option<i64> = connection.prepare_cached(oldest)?.query_row([], |row| row.get(0))?;
-    Ok((u64::try_from(bytes).unwrap_or(0), oldest.map(Timestamp::from_micros)))
+    Ok(Glance {
+        bytes: u64::try_from(bytes).unwrap_or(0),
+        oldest_row: oldest.map(Timestamp::from_micros),
+        corrections: corrections::made(connection)?,
+    })
 }

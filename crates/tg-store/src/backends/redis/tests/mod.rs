@@ -3,6 +3,7 @@
 mod away;
 mod cluster;
 mod lease;
+mod leaving;
 mod model;
 mod server;
 mod single;

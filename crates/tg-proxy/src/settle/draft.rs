@@ -1,0 +1,141 @@
+//! What becomes of a call's record on its way to the ledger: it leaves, its tries are kept, it is closed and priced.
+
+use super::{Closing, Draft, Leaving, PriceBasis, STATUS_CLIENT_GONE};
+use crate::cost::Basis;
+use crate::outcome::{Counts, unbookable};
+use std::borrow::Cow;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tg_dialect::dialects::bedrock_converse::ModelFamily;
+use tg_kernel::dialect::{Dialect, Operation};
+use tg_kernel::fault::Fault;
+use tg_kernel::record::{Attempt, Cost, Ending, Record, Served};
+use tg_kernel::usage::UsageSource;
+use tg_store::journal::OpenEntry;
+
+impl Draft {
+    pub(super) fn elapsed_us(&self) -> u64 {
+        micros(self.worker.living.clock.monotonic().saturating_sub(self.arrived))
+    }
+
+    /// Writes the open entry, which a further try of the same call replaces: after a crash the row names the target
+    /// that was tried last. What is not in the journal is not in the record either.
+    pub(super) fn leave(&mut self, leaving: Leaving<'_>) -> Result<(), Fault> {
+        self.record.timing.overhead_us = self.elapsed_us().saturating_sub(micros(self.waited));
+        // One path of Bedrock for all operations: only the model tells them apart.
+        let embeds = leaving.dialect == Dialect::BedrockInvoke && ModelFamily::of(&leaving.target.model).is_embedding();
+        if embeds && self.record.asked.operation == Operation::Chat {
+            self.record.asked.operation = Operation::Embeddings;
+        }
+        let earlier = self.earlier();
+        let attempts = self.record.served.as_ref().map_or(0, |served| served.attempts).saturating_add(1);
+        let entry = OpenEntry {
+            id: self.record.id,
+            started_at: self.record.started_at,
+            attribution: self.record.attribution.clone(),
+            asked: self.record.asked.clone(),
+            provider: leaving.target.provider.clone(),
+            model: leaving.target.model.clone(),
+            profile: leaving.profile,
+            dialect: leaving.dialect,
+            tier: leaving.tier,
+            session: leaving.session,
+            estimated: self.unanswered().usage,
+            earlier,
+        };
+        if let Some(ticket) = &mut self.ticket {
+            self.worker.till.open_again(ticket, &entry).map_err(unbookable)?;
+        } else {
+            self.ticket = Some(self.worker.till.open(&entry).map_err(unbookable)?);
+            self.worker.living.counts.sent.fetch_add(1, Ordering::Relaxed);
+        }
+        let OpenEntry { provider, model, profile, dialect, tier, session, earlier, .. } = entry;
+        let (request_id, stop) = (None, None);
+        let served = Served { provider, model, profile, dialect, request_id, session, tier, attempts, stop };
+        self.record.served = Some(served);
+        self.record.earlier = earlier;
+        self.record.losses = leaving.losses;
+        self.price = PriceBasis { scope: Some(leaving.price), unknown: leaving.unknown_price };
+        self.failed = None;
+        self.admission.leaves();
+        Ok(())
+    }
+
+    /// The tries so far, the last one included, which has failed.
+    pub(super) fn earlier(&self) -> Vec<Attempt> {
+        let mut earlier = self.record.earlier.clone();
+        if let (Some(served), Some(failed)) = (&self.record.served, &self.failed) {
+            let cost = self.cost(&failed.counts);
+            let (served, usage) = (served.clone(), failed.counts.usage);
+            earlier.push(Attempt { served, fault: failed.code.to_owned(), usage, cost });
+        }
+        earlier
+    }
+
+    pub(super) fn owed(&self) -> Counts {
+        match (&self.failed, &self.ticket) {
+            (Some(failed), _) => failed.counts,
+            (None, Some(_)) => self.unanswered(),
+            (None, None) => Counts::NONE,
+        }
+    }
+
+    /// What is owed for a try whose answer nobody has heard. What is not billed by tokens owes none, and is not free.
+    pub(super) fn unanswered(&self) -> Counts {
+        if self.record.asked.operation.is_billed_by_tokens() {
+            return Counts::input_only(self.weight);
+        }
+        Counts { source: UsageSource::Estimated, ..Counts::NONE }
+    }
+
+    pub(super) fn is_unheard(&self) -> bool {
+        self.absence.as_ref().is_some_and(|absence| absence.has_begun())
+    }
+
+    pub(super) fn close(mut self: Box<Self>, mut closing: Closing) -> Cost {
+        if self.is_unheard() {
+            closing = Closing { ending: Ending::ClientGone, status: STATUS_CLIENT_GONE, fault: None, ..closing };
+        }
+        self.record.ending = closing.ending;
+        self.record.status = closing.status;
+        self.record.fault = closing.fault.map(str::to_owned);
+        self.spending.cap(&mut closing.counts);
+        self.record.usage = closing.counts.usage;
+        self.record.usage_source = closing.counts.source;
+        self.record.cost = self.cost(&closing.counts);
+        self.record.timing.total_us = self.elapsed_us();
+        let cost = self.record.total_cost();
+        self.learn();
+        std::mem::take(&mut self.admission).end(&self.worker.living, &self.record, self.weight);
+        self.spending.end(&self.worker.living, &self.record, cost.amount);
+        self.worker.living.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.worker.till.close(self.ticket, self.record, self.trace);
+        cost
+    }
+
+    /// Budgets that hold what is usual learn as limits do, where those do not.
+    fn learn(&self) {
+        let Record { attribution, asked, usage, usage_source, .. } = &self.record;
+        if self.spending.learns() && !self.admission.learns() && *usage_source == UsageSource::Reported {
+            let usage = self.spending.of_one_answer(usage);
+            self.worker.living.lessons.learn(&attribution.team, &asked.model, self.weight, &usage);
+        }
+    }
+
+    /// What these counts of the last try cost.
+    fn cost(&self, counts: &Counts) -> Cost {
+        let Some(served) = self.record.served.as_ref().filter(|_| counts.source != UsageSource::None) else {
+            return Cost::default();
+        };
+        let basis = Basis {
+            scope: self.price.scope.as_ref().map(Cow::Borrowed),
+            unknown: self.price.unknown,
+            snapshot: &self.snapshot,
+        };
+        basis.price(self.record.asked.operation, served, &counts.usage, self.record.started_at)
+    }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,184 @@
+//! A PostgreSQL server as a child process.
+
+use super::Premises;
+use super::redis::free_port;
+use super::signal::{Signal, signal, signal_all};
+use anyhow::{Context as _, Result, bail, ensure};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The role that owns everything.
+pub const USER: &str = "tallygate";
+
+/// How long a start may take, recovery from a crash included.
+const START_MAX: Duration = Duration::from_secs(60);
+
+/// A server of this machine's own PostgreSQL, with a database of its own.
+#[derive(Debug)]
+pub struct Postgres<'a> {
+    premises: &'a Premises,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl<'a> Postgres<'a> {
+    /// Makes one and starts it; what is written is on the disk when it says so.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn start(premises: &'a Premises) -> Result<Self> {
+        let folder = premises.folder().join("postgres");
+        fs::create_dir(&folder)?;
+        if is_root() {
+            succeed(Command::new("chown").arg("postgres").arg(&folder))?;
+        }
+        let mut initdb = as_server_user(&program("initdb"));
+        initdb.args(["--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust", "-U", USER, "-D"]);
+        succeed(initdb.arg(folder.join("data")))?;
+        let mut server = Self { premises, port: free_port()?, child: None };
+        server.resume()?;
+        Ok(server)
+    }
+
+    /// Where it listens on this machine.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Starts it again, or lets it go on, and waits until it answers.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn resume(&mut self) -> Result<()> {
+        match &self.child {
+            Some(child) => signal_all(child.id(), Signal::Continue)?,
+            None => {
+                let child = self.run()?;
+                self.premises.came(child.id())?;
+                self.child = Some(child);
+            }
+        }
+        let limit = Instant::now() + START_MAX;
+        while self.sql("postgres", "SELECT 1").is_err() {
+            let ended = self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
+            if ended || Instant::now() > limit {
+                bail!("PostgreSQL does not answer: {}", fs::read_to_string(self.log()).unwrap_or_default());
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    fn run(&self) -> Result<Child> {
+        let mut command = as_server_user(&program("postgres"));
+        command.arg("-D").arg(self.premises.folder().join("postgres/data")).args(["-p", &self.port.to_string()]);
+        for setting in ["max_connections=100", "listen_addresses=127.0.0.1", "unix_socket_directories="] {
+            command.args(["-c", setting]);
+        }
+        let log = File::options().create(true).append(true).open(self.log())?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        command.spawn().context("cannot run postgres")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.premises.folder().join("postgres.log")
+    }
+
+    /// Stops it at once, as a crash does: connections are cut, and its next start recovers.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn crash(&mut self) -> Result<()> {
+        if let Some(mut child) = self.child.take() {
+            // A server that stands still would not hear it.
+            signal_all(child.id(), Signal::Continue)?;
+            signal(child.id(), Signal::Quit)?;
+            child.wait()?;
+            self.premises.gone(child.id())?;
+        }
+        Ok(())
+    }
+
+    /// Makes it silent: connections stay, nothing is answered.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn pause(&self) -> Result<()> {
+        self.child.as_ref().map_or(Ok(()), |child| signal_all(child.id(), Signal::Stop))
+    }
+
+    /// Runs SQL and answers what it prints: columns by `|`, rows by lines.
+    ///
+    /// # Errors
+    /// When the server is away, or does not like it.
+    pub fn sql(&self, database: &str, sql: &str) -> Result<String> {
+        let mut psql = Command::new(program("psql"));
+        psql.env("PGCONNECT_TIMEOUT", "5").stdin(Stdio::null());
+        psql.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", USER, "-d", database, "-XqAt"]);
+        psql.args(["-v", "ON_ERROR_STOP=1", "-c", sql]);
+        let output = psql.output().context("cannot run psql")?;
+        ensure!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// Makes an empty database.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn database(&self, name: &str) -> Result<()> {
+        self.sql("postgres", &format!("CREATE DATABASE {name}")).map(drop)
+    }
+}
+
+impl Postgres<'_> {
+    /// Makes a table space in an empty folder.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn table_space(&self, name: &str, folder: &Path) -> Result<()> {
+        if is_root() {
+            succeed(Command::new("chown").arg("postgres").arg(folder))?;
+        }
+        self.sql("postgres", &format!("CREATE TABLESPACE {name} LOCATION '{}'", folder.display())).map(drop)
+    }
+}
+
+impl Drop for Postgres<'_> {
+    fn drop(&mut self) {
+        // What cannot be ended here is ended by the warden.
+        drop(self.crash());
+    }
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The server refuses to run as root.
+fn as_server_user(program: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    if is_root() {
+        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);
+    } else {
+        command = Command::new(program);
+    }
+    command.current_dir("/").stdin(Stdio::null());
+    command
+}
+
+/// A program of PostgreSQL, where Debian puts it or in the PATH.
+fn program(name: &str) -> PathBuf {
+    let installed = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest = installed.map(|version| version.path().join("bin").join(name)).filter(|path| path.is_file()).max();
+    newest.unwrap_or_else(|| PathBuf::from(name))
+}
+
+fn succeed(command: &mut Command) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.with_context(|| format!("cannot run {}", command.get_program().display()))?;
+    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
