@@ -1,5 +1,6 @@
 //! The admin listener of a running gateway: what `tg-admin` serves, taken from the gateway's parts.
 
+use crate::forecasts::Forecasts;
 use crate::gateway::{Gateway, load_tls};
 use crate::source::Loaded;
 use crate::telemetry::Telemetry;
@@ -42,9 +43,10 @@ pub fn start(loaded: &Loaded, gateway: &Gateway, telemetry: &Telemetry) -> Resul
     let document = Arc::new(ArcSwap::from_pointee(shown(&loaded.document)?));
     let (living, journal) = (Arc::clone(&gateway.living), Arc::clone(gateway.journal()));
     let passes = loaded.document.store.on_journal_failure == OnJournalFailure::AllowAndAlert;
+    let (ledger, forecasts) = (Arc::new(gateway.store.ledger()?), Arc::new(Forecasts::default()));
     let parts = tg_admin::Parts {
         directory: Arc::clone(&living.directory),
-        ledger: Arc::new(gateway.store.ledger()?),
+        ledger: Arc::clone(&ledger),
         clock: Arc::clone(&living.clock),
         metrics: telemetry.metrics_renderer(),
         ready: Arc::new(move || living.ready.load(Ordering::Acquire) && (passes || !journal.is_failing())),
@@ -53,8 +55,12 @@ pub fn start(loaded: &Loaded, gateway: &Gateway, telemetry: &Telemetry) -> Resul
             move || Value::clone(&document.load())
         }),
         budgets: Arc::new({
+            let (living, forecasts) = (Arc::clone(&gateway.living), Arc::clone(&forecasts));
+            move || crate::budgets::page(&living.purses.view(living.clock.now()), |purse| forecasts.of(purse))
+        }),
+        foresee: Arc::new({
             let living = Arc::clone(&gateway.living);
-            move || crate::budgets::page(&living.purses.view(living.clock.now()))
+            move || forecasts.refresh(&living.purses, &ledger, living.clock.now())
         }),
         token: declared.token.as_ref().and_then(|reference| loaded.secrets.get(reference)).cloned(),
     };

@@ -8,6 +8,7 @@ pub mod compile;
 mod counting;
 mod demo;
 mod first_key;
+mod forecasts;
 pub mod gateway;
 mod journal_keeper;
 mod limits;

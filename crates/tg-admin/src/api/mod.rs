@@ -10,7 +10,7 @@ mod team;
 pub mod time;
 
 pub use amount::{Amount, Usage};
-pub use budget::{Budget, BudgetPage};
+pub use budget::{Budget, BudgetPage, Forecast};
 pub use call::{Asked, Attribution, Call, CallPage, Calls, Cost, Served, Timing};
 pub use key::{IssuedKey, Key, KeyKind, KeyPage, KeyState, NewKey, Rotation};
 pub(crate) use report::dimensions;

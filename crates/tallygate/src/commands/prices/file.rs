@@ -37,7 +37,8 @@ impl PriceFile {
     pub(super) fn replace(&self, path: &Path, rows: &[RowSource<'_>], head: &str) -> Result<Option<PathBuf>> {
         let shown = path.display();
         // Through a link, to the file itself: the link stays.
-        let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let target = if path.is_symlink() { path.canonicalize() } else { Ok(path.to_owned()) };
+        let target = target.with_context(|| format!("{shown}: the link leads nowhere"))?;
         let path = target.as_path();
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut written =
@@ -148,7 +149,7 @@ mod tests {
         let row = r#"[{"provider":"openai","id":"a","rates":[{"in":1,"out":2}]}]"#;
         let one = tg_catalog::parse_overrides(&serde_json::from_str(row).unwrap()).unwrap();
         let none = PriceFile::read_if_there(&path).unwrap();
-        let refused = format!("{:#}", none.replace(&path, &one.repeat(10_001), "made").unwrap_err());
+        let refused = format!("{:#}", none.replace(&path, &vec![one[0].clone(); 10_001], "made").unwrap_err());
         assert!(refused.contains("10001 rows are too many") && refused.contains("nothing was written"), "{refused}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }

@@ -14,6 +14,7 @@
 //! [`PurseAsk::hour`]; those older than [`PurseAsk::hours`] before now do not count.
 
 mod exhausted;
+mod history;
 mod load;
 mod notice;
 mod purse;
