@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tg_config::document::{Document, OnJournalFailure};
+use tg_kernel::commitment::Commitment;
 use tg_net::drain::{Drain, Drained};
 use tg_net::tasks::{Task, spawn};
 use tg_net::tls::ServerTls;
@@ -25,6 +26,7 @@ pub struct Admin {
     /// Where it is reached.
     pub address: SocketAddr,
     document: Arc<ArcSwap<Value>>,
+    commitments: Arc<ArcSwap<Vec<Commitment>>>,
     tls: Option<ServerTls>,
     drain: Drain,
     served: Task<std::io::Result<Drained>>,
@@ -41,6 +43,7 @@ pub fn start(loaded: &Loaded, gateway: &Gateway, telemetry: &Telemetry) -> Resul
     let bound = tg_net::listener::bind(declared.address.get(), NonZeroUsize::MIN)
         .with_context(|| format!("admin.address: cannot listen on {}", declared.address))?;
     let document = Arc::new(ArcSwap::from_pointee(shown(&loaded.document)?));
+    let commitments = Arc::new(ArcSwap::from_pointee(loaded.document.pricing.committed()));
     let (living, journal) = (Arc::clone(&gateway.living), Arc::clone(gateway.journal()));
     let passes = loaded.document.store.on_journal_failure == OnJournalFailure::AllowAndAlert;
     let (ledger, forecasts) = (Arc::new(gateway.store.ledger()?), Arc::new(Forecasts::default()));
@@ -62,12 +65,16 @@ pub fn start(loaded: &Loaded, gateway: &Gateway, telemetry: &Telemetry) -> Resul
             let living = Arc::clone(&gateway.living);
             move || forecasts.refresh(&living.purses, &ledger, living.clock.now())
         }),
+        commitments: Arc::new({
+            let commitments = Arc::clone(&commitments);
+            move || Vec::clone(&commitments.load())
+        }),
         token: declared.token.as_ref().and_then(|reference| loaded.secrets.get(reference)).cloned(),
     };
     let (drain, draining) = tg_net::drain::signal();
     let address = bound.addr;
     let served = spawn("admin", tg_admin::serve(parts, bound, tls.clone(), draining));
-    Ok(Admin { address, document, tls, drain, served })
+    Ok(Admin { address, document, commitments, tls, drain, served })
 }
 
 impl Admin {
@@ -77,6 +84,7 @@ impl Admin {
         if let Some(Err(error)) = self.tls.as_ref().map(ServerTls::reload) {
             tracing::error!(%error, "admin.tls: the old certificate stays in use");
         }
+        self.commitments.store(Arc::new(loaded.document.pricing.committed()));
         match shown(&loaded.document) {
             Ok(document) => self.document.store(Arc::new(document)),
             Err(error) => tracing::error!("the configuration in force cannot be shown: {error:#}"),

@@ -202,31 +202,33 @@ const fn unknown_price(declared: document::UnknownPrice) -> UnknownPrice {
     }
 }
 
+/// The seller of a provider's models, as prices name it.
+pub(crate) fn vendor(declared: &document::Provider) -> &str {
+    match declared.kind {
+        ProviderKind::OpenaiCompatible => declared.preset.as_deref().unwrap_or(declared.kind.as_str()),
+        kind => kind.as_str(),
+    }
+}
+
 fn upstream(declared: &document::Provider, secrets: &Secrets) -> Result<Upstream> {
-    let vendor = Vendor { declared, secrets };
+    let sold = Vendor { declared, secrets };
     let loopback = declared.is_loopback();
     Ok(Upstream {
         name: declared.name.shared(),
-        price: PriceScope {
-            vendor: Arc::from(match declared.kind {
-                ProviderKind::OpenaiCompatible => declared.preset.as_deref().unwrap_or(declared.kind.as_str()),
-                kind => kind.as_str(),
-            }),
-            region: declared.region.as_deref().map(Arc::from),
-        },
+        price: PriceScope { vendor: Arc::from(vendor(declared)), region: declared.region.as_deref().map(Arc::from) },
         telemetry_name: match declared.kind {
             ProviderKind::Bedrock => "aws.bedrock",
             ProviderKind::Anthropic => "anthropic",
             ProviderKind::Openai | ProviderKind::OpenaiCompatible => "openai",
         },
         provider: match declared.kind {
-            ProviderKind::Bedrock => Box::new(vendor.bedrock()?) as Box<dyn Provider>,
-            ProviderKind::Anthropic => Box::new(vendor.anthropic()?),
-            ProviderKind::Openai => Box::new(vendor.openai()?),
-            ProviderKind::OpenaiCompatible => Box::new(vendor.compatible()?),
+            ProviderKind::Bedrock => Box::new(sold.bedrock()?) as Box<dyn Provider>,
+            ProviderKind::Anthropic => Box::new(sold.anthropic()?),
+            ProviderKind::Openai => Box::new(sold.openai()?),
+            ProviderKind::OpenaiCompatible => Box::new(sold.compatible()?),
         },
         identity: signing::identity(declared, secrets)?,
-        headers: vendor.headers()?,
+        headers: sold.headers()?,
         timeouts: Timeouts {
             connect: declared.timeouts.connect.get(),
             first_byte: declared.timeouts.first_byte.get(),

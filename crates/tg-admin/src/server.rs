@@ -2,7 +2,7 @@
 
 use crate::access::Access;
 use crate::api::{BudgetPage, Calls, NewKey, NewTeam, Policy, ReportRequest, Rotation};
-use crate::control::Control;
+use crate::control::{Commitments, Control};
 use crate::query::Parameters;
 use crate::refusal::{ErrorBody, Refusal};
 use crate::routes::{Found, Operation, Route, find, routes};
@@ -70,6 +70,8 @@ pub struct Parts {
     /// Makes the forecasts anew that [`Parts::budgets`] shows, where they are old. Reads the ledger, so it may block; where it
     /// is under way already, it returns at once.
     pub foresee: Arc<dyn Fn() + Send + Sync>,
+    /// The commitments in force.
+    pub commitments: Commitments,
     /// What callers of `/admin/v1` present as bearer. Without it, only callers on this machine are answered, and no
     /// one where the listener is not on a loopback address.
     pub token: Option<Secret>,
@@ -107,7 +109,9 @@ impl Server {
     fn new(parts: Parts, addr: SocketAddr) -> Self {
         Self {
             access: Access::new(parts.token.as_ref(), addr),
-            control: Arc::new(Control::new(parts.directory, parts.ledger, parts.clock)),
+            control: Arc::new(
+                Control::new(parts.directory, parts.ledger, parts.clock).with_commitments(parts.commitments),
+            ),
             routes: routes(),
             jobs: Semaphore::new(JOBS_MAX),
             metrics: parts.metrics,

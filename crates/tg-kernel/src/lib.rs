@@ -5,6 +5,7 @@
 pub mod calendar;
 pub mod chat;
 pub mod clock;
+pub mod commitment;
 pub mod dialect;
 pub mod embed;
 pub mod event;

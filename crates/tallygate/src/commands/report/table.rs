@@ -1,6 +1,6 @@
 //! A report as aligned columns for people.
 
-use crate::commands::table::Listing;
+use crate::commands::table::{Listing, printable};
 use std::fmt::Write as _;
 use tg_admin::api::{Figures, Part, Report, Usage};
 use tg_kernel::record::Ending;
@@ -125,6 +125,10 @@ fn notes(text: &mut String, report: &Report) {
     if totals.corrected_calls > 0 {
         let (corrected, usd) = (calls(totals.corrected_calls), &totals.corrections.usd);
         let _ = write!(text, "\ncorrected     {corrected} after they were booked, {usd} USD in all");
+    }
+    for fixed in &report.fixed_charges {
+        let (name, hours, usd) = (printable(&fixed.commitment), grouped(fixed.hours), &fixed.cost.usd);
+        let _ = write!(text, "\ncommitment    {name}: {usd} USD for {hours} hours, beside the costs above");
     }
     let mut endings: Vec<(&String, &u64)> = report.endings.iter().collect();
     endings.sort_by_key(|(name, _)| Ending::ALL.iter().position(|ending| ending.as_str() == *name));
