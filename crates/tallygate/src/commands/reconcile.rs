@@ -204,7 +204,8 @@ impl Reconcile {
             );
         }
         let committed = self.access.committed()?;
-        let end = until.unwrap_or_else(|| SystemClock::new().now());
+        let now = SystemClock::new().now();
+        let end = until.map_or(now, |until| until.min(now));
         let own = committed.iter().map(|one| &one.commitment).filter(|one| providers.contains(&*one.provider));
         let charged: Vec<_> = own.map(|one| (one, one.of_span(since, end).1)).collect();
         Ok(compare(&LedgerSide::of(&report, providers), &theirs, &charged, tolerance))

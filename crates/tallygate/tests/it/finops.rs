@@ -314,7 +314,7 @@ fn a_commitment_is_named_beside_what_calls_cost_and_mixed_in_only_when_asked() {
     assert!(report.lines().any(|line| line.starts_with("TOTAL") && line.ends_with("0.07")), "{report}");
     assert!(!with(&["--filter", "team=red"]).contains("commitment "), "of one team alone it is not");
     let later = run(&["report", "--since", "2026-11-24T02:00:00Z", "--until", "2026-11-25"]);
-    assert!(later.contains("pt-1: 1.00 USD for 1 hours"), "{later}");
+    assert!(later.contains("pt-1: 1.00 USD for 1 hour,"), "{later}");
     // A dollar for the first hour by what calls are worth, 25 cents of the second, nothing of the third.
     let sums: serde_json::Value = serde_json::from_str(&with(&["--amortize", "--format", "json"])).unwrap();
     let row = |team: &str| sums["rows"].as_array().unwrap().iter().find(|row| row["group"][0] == team).unwrap();

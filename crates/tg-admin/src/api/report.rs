@@ -176,7 +176,7 @@ pub struct FixedCharge {
 }
 
 impl FixedCharge {
-    /// What these commitments cost in the period of a report that is made at `now`.
+    /// What these commitments cost in the period of a report that is made at `now`, as far as it is over.
     #[must_use]
     pub fn of(query: &ReportQuery, commitments: &[Commitment], now: Timestamp) -> Vec<Self> {
         let is_meant = |commitment: &&Commitment| {
@@ -186,7 +186,9 @@ impl FixedCharge {
             query.filters.iter().all(own)
         };
         let charged = commitments.iter().filter(is_meant).map(|commitment| {
-            let (hours, cost) = commitment.of_span(query.since, query.until.unwrap_or(now));
+            // What is to be charged yet is no cost.
+            let until = query.until.map_or(now, |until| until.min(now));
+            let (hours, cost) = commitment.of_span(query.since, until);
             Self {
                 commitment: commitment.name.to_string(),
                 provider: commitment.provider.to_string(),
@@ -297,9 +299,38 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use super::ReportRequest;
+    use super::{FixedCharge, ReportRequest};
     use tg_kernel::clock::Timestamp;
-    use tg_store::ledger::{Dimension, Filter};
+    use tg_kernel::commitment::{Commitment, CommitmentRate};
+    use tg_kernel::units::Money;
+    use tg_store::ledger::{Dimension, Filter, ReportQuery};
+
+    #[test]
+    fn a_commitment_costs_nothing_before_its_hours_begin() {
+        let at = |hour: i64| Timestamp::from_seconds(1_795_000_000 / 3_600 * 3_600 + hour * 3_600);
+        let commitment = Commitment {
+            name: "pt-1".into(),
+            provider: "bedrock".into(),
+            sku: None,
+            rate: CommitmentRate::Hourly(Money::from_nanos(7)),
+            quantity: 1,
+            from: at(0),
+            until: None,
+        };
+        let of = |query: &ReportQuery, now| {
+            let charges = FixedCharge::of(query, std::slice::from_ref(&commitment), now);
+            charges.first().map(|charge| (charge.hours, charge.cost.nanos))
+        };
+        let until_tomorrow = ReportQuery { until: Some(at(24)), ..ReportQuery::default() };
+        assert_eq!(of(&until_tomorrow, at(2)), Some((2, 14)));
+        assert_eq!(of(&until_tomorrow, at(48)), Some((24, 168)));
+        assert_eq!(of(&until_tomorrow, at(0)), None);
+        let of_provider = |name: &str| {
+            let filters = vec![Filter { dimension: Dimension::Provider, value: Some(name.to_owned()) }];
+            of(&ReportQuery { filters, ..ReportQuery::default() }, at(1))
+        };
+        assert_eq!((of_provider("bedrock"), of_provider("openai")), (Some((1, 7)), None));
+    }
 
     #[test]
     fn a_request_survives_its_query() {

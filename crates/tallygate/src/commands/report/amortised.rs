@@ -44,7 +44,9 @@ impl Report {
         let wanted = self.calls()?;
         let ledger = self.access.ledger(MissingStore::Refuse)?;
         let since = wanted.since.or(ledger.rows_since()?);
-        let until = wanted.until.unwrap_or_else(|| SystemClock::new().now());
+        // What is to be charged yet is no cost.
+        let now = SystemClock::new().now();
+        let until = wanted.until.map_or(now, |until| until.min(now));
         let mut amortisation = Amortisation::new(committed, since, until);
         if amortisation.is_needed() {
             // All calls, also where only some are reported: the others used their part.
