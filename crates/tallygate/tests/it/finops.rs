@@ -275,7 +275,7 @@ fn committed(calls: &[Record]) -> tempfile::TempDir {
         "admin: {{address: '127.0.0.1:0'}}\nlisten: {{address: '127.0.0.1:0', workers: 1}}\n\
          providers: [{{name: local, kind: openai_compatible, base_url: 'http://127.0.0.1:9/v1'}}]\n\
          pricing:\n  discounts: [{{name: pt-1, provider: local, percent: 100%, terms: committed, {span}}}]\n\
-         \x20 commitments: [{{name: pt-1, provider: local, hourly: 1 USD, {span}}}]\n"
+         \x20 commitments: [{{name: pt-1, provider: local, hourly: 1 USD, sku: '*ProvisionedThroughput*', {span}}}]\n"
     );
     std::fs::write(folder.path().join("tallygate.yaml"), config).unwrap();
     let store = tg_store::Store::open(folder.path().join("tallygate.db")).unwrap();
@@ -342,4 +342,24 @@ fn a_commitment_is_named_beside_what_calls_cost_and_mixed_in_only_when_asked() {
         let said = crate::cli::bad(folder.path(), &[&["report"], arguments].concat(), 1);
         assert!(said.contains(part), "{arguments:?}: {said}");
     }
+}
+
+#[test]
+fn a_commitment_that_is_billed_otherwise_is_a_difference() {
+    let folder = committed(&[worth(10, "red", 60, true)]);
+    let bill = "line_item_usage_start_date,line_item_line_item_type,line_item_product_code,line_item_usage_type,\
+                line_item_usage_amount,pricing_unit,line_item_unblended_cost,line_item_currency_code\n\
+                2026-11-24T00:00:00Z,Usage,AmazonBedrock,USE1-ProvisionedThroughput-X,3,Hour,2.50,USD\n";
+    std::fs::write(folder.path().join("bill.csv"), bill).unwrap();
+    let arguments = ["reconcile", "--cur", "bill.csv", "--provider", "local", "--metrics", "tallygate.prom"];
+    let output = command(folder.path(), &arguments).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("*ProvisionedThroughput*") && said.contains("and 1 of 1 usage types of commitments"),
+        "{said}"
+    );
+    let gauges = std::fs::read_to_string(folder.path().join("tallygate.prom")).unwrap();
+    let drift = "tallygate_reconcile_commitment_drift_usd{usage_type=\"*ProvisionedThroughput*\"} 0.5";
+    assert!(gauges.contains(drift), "{gauges}");
 }

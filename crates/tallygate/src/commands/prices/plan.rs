@@ -196,7 +196,7 @@ impl Plan {
                 doubts.push(format!("{name}: your own price ends"));
             }
             for rate in &change.rates {
-                let unit = rate.kind.as_str();
+                let unit = place_of(rate);
                 if rate.is_jump() {
                     doubts.push(format!("{name}: `{unit}` changes more than tenfold; is the unit right?"));
                 } else if rate.after.is_none() {
@@ -206,6 +206,13 @@ impl Plan {
         }
         doubts
     }
+}
+
+/// Which rate it is: the unit, and where it is not the first price of it, the tier and the length of input.
+fn place_of(rate: &RateChange) -> String {
+    let tier = if rate.tier == ServiceTier::Default { String::new() } else { format!(", {}", rate.tier.as_str()) };
+    let above = if rate.above == 0 { String::new() } else { format!(", input above {}", rate.above) };
+    format!("{}{tier}{above}", rate.kind.as_str())
 }
 
 fn cells(rate: &RateChange) -> [String; 6] {

@@ -82,6 +82,10 @@ pub(super) fn bill(comparison: &Comparison) -> String {
         verdict(comparison.agrees),
         comparison.cells.len()
     );
+    let off = comparison.commitments.iter().filter(|cell| !cell.agrees).count();
+    if off > 0 {
+        let _ = write!(text, ", and {off} of {} usage types of commitments", comparison.commitments.len());
+    }
     text
 }
 
