@@ -15,3 +15,4 @@ mod good_input;
 mod grammar;
 #[cfg(test)]
 mod secrets;
+mod start;
