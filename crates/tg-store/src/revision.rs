@@ -184,7 +184,9 @@ impl Revisions {
             return Ok(revision);
         }
         let number = revision.head.number;
-        Err(self.table.corrupt(format!("the text of revision {number} is not the one that was added (its SHA-256 differs)")))
+        Err(self
+            .table
+            .corrupt(format!("the text of revision {number} is not the one that was added (its SHA-256 differs)")))
     }
 }
 
