@@ -40,13 +40,13 @@ pub(super) fn unified((old_name, old): (&str, &str), (new_name, new): (&str, &st
 }
 
 fn hunk(shown: &mut String, lines: &[Line<'_>], from: usize, to: usize) {
-    let count = |lines: &[Line<'_>], others: fn(&Line<'_>) -> bool| lines.iter().filter(|line| !others(line)).count();
-    let (is_new, is_old): (fn(&Line<'_>) -> bool, fn(&Line<'_>) -> bool) =
-        (|line| matches!(line, Line::New(_)), |line| matches!(line, Line::Old(_)));
+    // Lines of one text: all but those of the other alone.
+    let of_old = |lines: &[Line<'_>]| lines.iter().filter(|line| !matches!(line, Line::New(_))).count();
+    let of_new = |lines: &[Line<'_>]| lines.iter().filter(|line| !matches!(line, Line::Old(_))).count();
     let (before, within) = (lines.get(..from).unwrap_or_default(), lines.get(from..to).unwrap_or_default());
-    let (old, new) = (count(before, is_new) + 1, count(before, is_old) + 1);
+    let (old, new) = (of_old(before) + 1, of_new(before) + 1);
     // Writing to a string cannot fail.
-    let _ = write!(shown, "\n@@ -{old},{} +{new},{} @@", count(within, is_new), count(within, is_old));
+    let _ = write!(shown, "\n@@ -{old},{} +{new},{} @@", of_old(within), of_new(within));
     for line in within {
         let (mark, text) = match line {
             Line::Both(text) => (' ', text),
