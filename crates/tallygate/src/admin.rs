@@ -2,6 +2,7 @@
 
 use crate::forecasts::Forecasts;
 use crate::gateway::{Gateway, load_tls};
+use crate::revisions::Standing;
 use crate::source::Loaded;
 use crate::telemetry::Telemetry;
 use anyhow::{Context as _, Result};
@@ -37,7 +38,12 @@ pub struct Admin {
 ///
 /// # Errors
 /// When its address, its certificate or the ledger cannot be used.
-pub fn start(loaded: &Loaded, gateway: &Gateway, telemetry: &Telemetry) -> Result<Admin> {
+pub fn start(
+    loaded: &Loaded,
+    gateway: &Gateway,
+    telemetry: &Telemetry,
+    standing: Option<Arc<Standing>>,
+) -> Result<Admin> {
     let declared = &loaded.document.admin;
     let tls = load_tls("admin", declared.tls.as_ref())?;
     let bound = tg_net::listener::bind(declared.address.get(), NonZeroUsize::MIN)
@@ -55,7 +61,13 @@ pub fn start(loaded: &Loaded, gateway: &Gateway, telemetry: &Telemetry) -> Resul
         ready: Arc::new(move || living.ready.load(Ordering::Acquire) && (passes || !journal.is_failing())),
         document: Arc::new({
             let document = Arc::clone(&document);
-            move || Value::clone(&document.load())
+            move || {
+                let mut shown = Value::clone(&document.load());
+                if let (Some(members), Some(standing)) = (shown.as_object_mut(), &standing) {
+                    members.insert("revision".to_owned(), standing.page());
+                }
+                shown
+            }
         }),
         budgets: Arc::new({
             let (living, forecasts) = (Arc::clone(&gateway.living), Arc::clone(&forecasts));

@@ -290,6 +290,10 @@ fn open_directory(store: &Store, loaded: &Loaded) -> Result<Directory> {
 }
 
 fn sync_teams(directory: &Directory, loaded: &Loaded, clock: &dyn Clock) -> Result<()> {
+    // An older revision must not take from all gateways the teams that a newer one brought.
+    if loaded.revision.as_ref().is_some_and(|taken| taken.is_behind) {
+        return Ok(());
+    }
     let report = directory.sync_declared(&loaded.teams, clock.now()).context("teams")?;
     if !report.is_empty() {
         tracing::info!(?report, "teams of the configuration were brought in");

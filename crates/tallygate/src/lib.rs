@@ -17,6 +17,7 @@ mod paste;
 pub mod place;
 mod pricing;
 pub mod process;
+pub mod revisions;
 mod signals;
 mod signing;
 pub mod source;

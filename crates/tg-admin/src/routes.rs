@@ -236,7 +236,8 @@ fn ledger() -> Vec<Route> {
         get(
             "/admin/v1/config",
             Operation::ShowConfig,
-            "Shows the configuration in force. Secrets are shown as references, never as values.",
+            "Shows the configuration in force. Secrets are shown as references, never as values. Where the gateway follows \
+             revisions, `revision` says which is in force, and why the newest is not.",
             Answer::AnyJson,
         ),
     ]

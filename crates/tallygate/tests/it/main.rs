@@ -46,6 +46,7 @@ mod refusals;
 mod reload;
 mod replicas;
 mod retention;
+mod revisions;
 mod secrecy;
 mod shared_store;
 mod signed;

@@ -32,7 +32,7 @@ pub use provider::{
 };
 pub use retention::Retention;
 pub use route::{Model, ModelTarget, OnLoss};
-pub use store::{OnJournalFailure, Store, StoreTls, StoreTlsMode};
+pub use store::{OnJournalFailure, Revisions, Store, StoreTls, StoreTlsMode};
 pub use surface::{Endpoint, MantleProject, OpenaiPath, Surface, SurfaceDialect};
 pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
 

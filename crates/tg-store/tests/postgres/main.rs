@@ -21,6 +21,8 @@ mod ledger;
 mod reports;
 #[path = "../it/retention.rs"]
 mod retention;
+#[path = "../it/revisions.rs"]
+mod revisions;
 mod server;
 mod tls;
 

@@ -2,8 +2,8 @@
 
 mod remote;
 
-use crate::source::{Source, read_secrets_key};
-use crate::{compile, place};
+use crate::source::{Offered, Source, read_secrets_key};
+use crate::{compile, place, revisions};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use remote::Remote;
@@ -136,7 +136,14 @@ impl AccessArgs {
 
     fn configured(&self) -> Result<Document> {
         match Source::choose(self.config.clone()) {
-            Source::File(path) => Ok(tg_config::load::from_file(&path)?),
+            source @ Source::File(_) => match source.read()? {
+                Offered::Whole(whole) => Ok(whole.document),
+                // Teams and keys can be made before there is a revision.
+                Offered::Start(start) => match revisions::newest(&start)? {
+                    Some(newest) => Ok(start.with(&revisions::name(&newest.head), &newest.text)?),
+                    None => Ok(start.document().clone()),
+                },
+            },
             Source::Environment => {
                 let store = store_from_environment(&environment)?.unwrap_or_default();
                 Ok(Document { store, ..Document::default() })

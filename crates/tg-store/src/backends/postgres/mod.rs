@@ -8,6 +8,7 @@ mod ledger;
 mod migrate;
 mod notices;
 mod report;
+mod revisions;
 mod rollup;
 mod row;
 mod session;
@@ -20,6 +21,7 @@ pub use address::{Encryption, Postgres};
 pub(crate) use directory::DirectoryTables;
 pub(crate) use ledger::{CallReader, CallWriter};
 pub(crate) use notices::NoticeTable;
+pub(crate) use revisions::RevisionTable;
 pub(crate) use upkeep::UpkeepWriter;
 
 use crate::error::StoreError;
