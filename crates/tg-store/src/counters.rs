@@ -267,7 +267,8 @@ impl HoldId {
     }
 
     /// The call.
-    pub(crate) const fn call(&self) -> CallId {
+    #[must_use]
+    pub const fn call(&self) -> CallId {
         self.call
     }
 }
