@@ -207,7 +207,7 @@ impl Shared {
 
     /// These rows are in the ledger now: what their calls cost is spent of budgets. Waits for nothing.
     pub fn book(&self, records: &[Record], purses: &Purses, now: Timestamp) {
-        if purses.is_idle() {
+        if purses.is_idle() && !self.counters.holds_any() {
             return;
         }
         for record in records {

@@ -65,6 +65,14 @@ impl SharedCounters {
     }
 }
 
+impl SharedCounters {
+    /// Whether a call of this process holds money, or waits to be booked.
+    #[must_use]
+    pub fn holds_any(&self) -> bool {
+        lock(&self.0.pledges).is_any()
+    }
+}
+
 impl Shared {
     /// Tells the server what calls of this process hold of purses, as far as it was not told, and that this is all.
     pub(super) async fn restate(&self, link: &Link) -> Result<(), Away> {

@@ -87,6 +87,11 @@ impl Pledges {
         self.of.get(&call).is_none_or(|pledge| pledge.by.as_ref() == server)
     }
 
+    /// Whether any call holds something.
+    pub(super) fn is_any(&self) -> bool {
+        !self.of.is_empty()
+    }
+
     fn owes_unless(&mut self, call: CallId, server: Option<&Arc<str>>) {
         if server.is_none() || self.server.as_ref() != server {
             self.owed.insert(call);
