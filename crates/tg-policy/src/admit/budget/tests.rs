@@ -10,6 +10,7 @@ use tg_store::ledger::SpentRow;
 mod bounds;
 mod lasting;
 mod model;
+mod shares;
 
 pub(super) const HOUR: i64 = 3_600;
 
