@@ -1,5 +1,6 @@
 //! A running gateway: stores, workers, meter and admin listener, started in order and ended in the reverse order.
 
+use crate::budgets;
 use crate::counting;
 use crate::journal_keeper::JournalKeeper;
 use crate::place;
@@ -263,6 +264,9 @@ fn fill(
             let load = purses.load(clock.now(), |query, each| sums.spent(query, each));
             load.context("what budgets have spent")?;
         }
+    }
+    for (budget, kept) in budgets::forgotten(&loaded.snapshot.budgets, sums, clock.now())? {
+        tracing::warn!(budget, since = %kept, "what was spent of a budget before this time is deleted, and not counted");
     }
     Ok(purses)
 }

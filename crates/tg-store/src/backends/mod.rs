@@ -168,6 +168,13 @@ impl CallReader {
         }
     }
 
+    pub(crate) fn sums_since(&mut self) -> Result<i64, StoreError> {
+        match self {
+            Self::Sqlite(calls) => calls.sums_since(),
+            Self::Postgres(calls) => calls.sums_since(),
+        }
+    }
+
     pub(crate) fn corrections_made(&mut self) -> Result<u64, StoreError> {
         match self {
             Self::Sqlite(calls) => calls.corrections_made(),
