@@ -98,8 +98,7 @@ impl Gateway {
         let mut ledger = store.ledger_writer()?;
         let (sums, counting) = (store.ledger()?, counting::prepare(loaded)?);
         let purses = fill(loaded, recovered, (&mut ledger, &sums), counting.as_ref(), &*clock)?;
-        let workers = worker_count(document);
-        let tls = load_tls("listen", document.listen.tls.as_ref())?;
+        let (workers, tls) = (worker_count(document), load_tls("listen", document.listen.tls.as_ref())?);
         let bound = tg_net::listener::bind(document.listen.address.get(), workers)
             .with_context(|| format!("listen.address: cannot listen on {}", document.listen.address))?;
         let living = Arc::new(Living {
@@ -118,8 +117,7 @@ impl Gateway {
             ready: AtomicBool::new(true),
         });
         let queues: Vec<Arc<Queue>> = (0..workers.get()).map(|_| Arc::default()).collect();
-        let (of_meter, known) = (journal.clone(), Arc::clone(&living));
-        let outage = Outage::default();
+        let (of_meter, known, outage) = (journal.clone(), Arc::clone(&living), Outage::default());
         let meter =
             Meter { queues: queues.clone(), journal: of_meter, ledger, sums, living: known, sinks, outage }.start()?;
         let counting = counting.map(|counting| counting.start(&living, store.ledger()?)).transpose()?;

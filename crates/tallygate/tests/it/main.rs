@@ -33,6 +33,8 @@ mod policies;
 #[expect(dead_code, reason = "what only the tests of the store need")]
 #[path = "../../../tg-store/tests/postgres/server.rs"]
 mod postgres;
+#[path = "../../../tg-store/tests/servers/premises.rs"]
+mod premises;
 mod prices;
 mod process;
 mod profiles;

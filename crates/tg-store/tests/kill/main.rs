@@ -2,6 +2,8 @@
 
 #[path = "../it/fixture.rs"]
 mod fixture;
+#[path = "../servers/premises.rs"]
+mod premises;
 #[expect(dead_code, reason = "what only the tests of Redis need")]
 #[path = "../servers/redis.rs"]
 mod redis;

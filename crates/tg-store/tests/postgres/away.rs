@@ -310,11 +310,11 @@ fn retention_leaves_no_correction_without_its_call() {
             );
             (server.sql(&database, &sql) == "1").then_some(())
         };
-        let (first, second): (Box<dyn FnOnce() + Send>, Box<dyn FnOnce() + Send>) = if slow.starts_with("INSERT") {
-            (Box::new(correct), Box::new(delete))
-        } else {
-            (Box::new(delete), Box::new(correct))
-        };
+        let mut both: [Box<dyn FnOnce() + Send>; 2] = [Box::new(correct), Box::new(delete)];
+        if slow.starts_with("DELETE") {
+            both.reverse();
+        }
+        let [first, second] = both;
         std::thread::scope(|scope| {
             scope.spawn(first);
             until(sleeping);
