@@ -108,6 +108,22 @@ pub(crate) fn notes(document: &Document, snapshot: &Snapshot) -> Vec<String> {
     notes
 }
 
+/// Budgets of which something may have been spent before there are sums, and from when on there are. Retention may have
+/// been shorter once than it is now, or a window longer.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn forgotten(
+    budgets: &Budgets,
+    ledger: &Ledger,
+    now: Timestamp,
+) -> Result<Vec<(String, Timestamp)>, StoreError> {
+    let Some(kept) = ledger.sums_since()? else { return Ok(Vec::new()) };
+    let list = budgets.list().iter().enumerate();
+    let begun = list.filter(|(number, _)| budgets.wanted(*number, now).is_some_and(|wanted| wanted.since < kept));
+    Ok(begun.map(|(_, budget)| (budget.name.to_string(), kept)).collect())
+}
+
 /// Purses as the admin interface answers them, with what each comes to.
 pub(crate) fn page(purses: &[PurseView], forecast: impl Fn(&PurseView) -> Option<api::Forecast>) -> BudgetPage {
     BudgetPage { budgets: purses.iter().map(|purse| shown(purse, forecast(purse))).collect() }
@@ -146,3 +162,6 @@ pub(crate) fn spent(document: &Document, ledger: &Ledger, now: Timestamp) -> Res
     let found = forecasts::of(&purses.budgets(), &view, now, |query, each| ledger.spent(query, each))?;
     Ok(page(&view, |purse| found.get(&(purse.place, purse.of.clone())).cloned()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ pub mod embed;
 pub mod event;
 pub mod fault;
 pub mod ids;
+pub mod outage;
 pub mod pattern;
 pub mod peek;
 pub mod principal;

@@ -2,13 +2,20 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "../../tg-store/tests/servers/premises.rs"]
+mod premises;
+#[expect(dead_code, reason = "what only the tests of the store need")]
+#[path = "../../tg-store/tests/servers/redis.rs"]
+mod redis;
+
+#[path = "../src/admit/budget/tests/rows.rs"]
+mod rows;
+
 use proptest::prelude::*;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use redis::Redis;
+use rows::record;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 use tg_kernel::calendar::{Unit, Zone};
 use tg_kernel::clock::{Clock as _, ManualClock, Timestamp};
 use tg_kernel::fault::{Fault, Retry};
@@ -23,42 +30,6 @@ use tg_policy::admit::{
 use tg_store::counters::{Ask, HoldId, Reserved};
 use tg_store::ledger::SpentRow;
 use tg_store::shared::{Options, Patience, Place, Seeding, SharedCounters, SharedLink};
-
-struct Server {
-    child: Child,
-    port: u16,
-    _folder: TempDir,
-}
-
-impl Server {
-    fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let folder = TempDir::new().unwrap();
-        let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()]);
-        let child = command.current_dir(folder.path()).stdout(Stdio::null()).spawn().unwrap();
-        let server = Self { child, port, _folder: folder };
-        let begun = Instant::now();
-        while !server.answers() {
-            assert!(begun.elapsed() < Duration::from_secs(30), "redis-server does not answer");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        server
-    }
-
-    fn answers(&self) -> bool {
-        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else { return false };
-        let mut said = [0; 5];
-        stream.write_all(b"PING\r\n").is_ok() && stream.read_exact(&mut said).is_ok() && &said == b"+PONG"
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn limits() -> Limits {
     let limit = |name: &str, each: &[Dimension], bounds: &[(Measure, Size)]| Limit {
@@ -186,9 +157,9 @@ fn rounded(standing: Standing) -> Standing {
 }
 
 impl Bench {
-    fn new(server: &Server) -> Self {
+    fn new(server: &Redis) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1_800_000_000)));
-        let place = Place::parse(&format!("redis://127.0.0.1:{}", server.port)).unwrap();
+        let place = Place::parse(&server.url()).unwrap();
         let patience = Patience { connect: Duration::from_secs(10), command: Duration::from_secs(10) };
         let (tag, time): (String, Arc<dyn tg_kernel::clock::Clock>) = (CallId::fresh().to_string(), clock.clone());
         let counters = SharedCounters::new(Options { tag, patience, clock: Some(time), ..Options::new(place) });
@@ -285,7 +256,7 @@ impl Bench {
         let nanos = u64::try_from(cost.nanos()).unwrap();
         let (hold, of) = shared.take_shared().unwrap().ended(Some(used), nanos);
         self.counters.settle(hold, of);
-        let record = record(id, &booked, arrived, cost);
+        let record = record(id, &booked, arrived, cost.nanos());
         self.memory.1.settle(id, cost);
         self.memory.1.book(std::slice::from_ref(&record));
         let model = Arc::from("m");
@@ -297,32 +268,7 @@ impl Bench {
     }
 }
 
-fn record(id: CallId, booked: &Attribution, arrived: Timestamp, cost: Money) -> tg_kernel::record::Record {
-    use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Timing};
-    Record {
-        id,
-        started_at: arrived,
-        attribution: booked.clone(),
-        asked: Asked {
-            dialect: tg_kernel::dialect::Dialect::OpenaiChat,
-            operation: tg_kernel::dialect::Operation::Chat,
-            model: "m".into(),
-            stream: false,
-        },
-        served: None,
-        ending: Ending::Ok,
-        status: 200,
-        fault: None,
-        usage: tg_kernel::usage::Usage::default(),
-        usage_source: tg_kernel::usage::UsageSource::Reported,
-        cost: Cost { amount: cost, pricing: Pricing::Priced, ..Cost::default() },
-        losses: Vec::new(),
-        earlier: Vec::new(),
-        timing: Timing::default(),
-    }
-}
-
-async fn run(server: &Server, steps: Vec<Step>) {
+async fn run(server: &Redis, steps: Vec<Step>) {
     let mut bench = Bench::new(server);
     for step in steps {
         match step {
@@ -355,7 +301,7 @@ async fn run(server: &Server, steps: Vec<Step>) {
 
 #[test]
 fn memory_and_redis_answer_the_same_calls_alike() {
-    let server = Server::start();
+    let server = Redis::start();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(steps in proptest::collection::vec(step(), 1..40))| {

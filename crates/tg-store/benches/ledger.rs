@@ -4,19 +4,21 @@
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 #![expect(clippy::print_stdout, reason = "this is how it tells what it measured")]
 
+#[expect(dead_code, reason = "what only the journal's tests need")]
+#[path = "../tests/it/fixture.rs"]
+mod fixture;
+
+use fixture::{at, record};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 use tempfile::TempDir;
 use tg_kernel::clock::Timestamp;
-use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
-use tg_kernel::principal::Attribution;
-use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Served, Timing};
+use tg_kernel::record::{Ending, Record};
 use tg_kernel::units::Money;
-use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
-use tg_store::ledger::{Piece, Retention};
+use tg_store::ledger::{Piece, Retention, SpentBy, SpentQuery, SpentRow};
 use tg_store::{CallFilter, Dimension, Filter, ReportQuery, Store};
 
 /// Days over which the calls are spread.
@@ -44,6 +46,7 @@ fn main() {
     sizes(&path);
     reports(&store);
     listings(&store);
+    spending(&store, &path);
     upkeep(&store, &path, rows);
 }
 
@@ -65,8 +68,10 @@ fn mixed(number: u64) -> u64 {
 impl World {
     fn new(users: u64) -> Self {
         let names = |count: u64, name: fn(u64) -> String| (0..count).map(|n| Arc::from(name(n))).collect();
+        let mut template = record();
+        template.served.iter_mut().for_each(|served| served.profile = None);
         Self {
-            template: record(),
+            template,
             users: (0..users).map(|n| format!("user=u{n}")).collect(),
             teams: names(20, |n| format!("team-{n}")),
             keys: names(100, |n| format!("Kq3x9ZbV{n:04}")),
@@ -207,6 +212,31 @@ fn listings(store: &Store) {
     );
 }
 
+/// What budgets ask for at a start: of a month, from sums and, as it was, from rows.
+fn spending(store: &Store, path: &Path) {
+    use SpentBy::{Hour, Project, Tags, Team};
+    let ledger = store.ledger().unwrap();
+    let raw = Connection::open(path).unwrap();
+    let rolled_since = |moment: i64| raw.execute("UPDATE rollup_state SET rolled_since = ?", [moment]).unwrap();
+    // A zone in which midnight is at half past an hour of UTC.
+    let since = at(86_400 / 2 + 1_800);
+    for by in [&[][..], &[Team], &[Team, Project], &[Team, Hour], &[Team, Tags]] {
+        let query = SpentQuery { since, until: None, by: by.to_vec() };
+        let sum = |how: &str| {
+            timed(&format!("spent by {by:?} from {how}"), || {
+                let (mut groups, mut cost) = (0, Money::ZERO);
+                let mut add = |row: SpentRow| (groups, cost) = (groups + 1, cost.plus(row.cost));
+                ledger.spent(&query, &mut add).unwrap();
+                (groups, cost)
+            })
+        };
+        let from_sums = sum("sums");
+        rolled_since(1 << 60);
+        assert_eq!(sum("rows"), from_sums);
+        rolled_since(0);
+    }
+}
+
 /// Deletes ten days, and sums the rest anew as after a migration, a tenth of it.
 fn upkeep(store: &Store, path: &Path, rows: u64) {
     let mut upkeep = store.upkeep().unwrap();
@@ -236,63 +266,4 @@ fn run(what: &str, mut step: impl FnMut() -> Piece) {
         longest = longest.max(begin.elapsed().as_secs_f64() * 1e3);
     }
     println!("{what}: {done} in {:.1} s, the longest piece {longest:.1} ms", start.elapsed().as_secs_f64());
-}
-
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_seconds(1_800_000_000 + seconds)
-}
-
-fn text(s: &str) -> Option<Arc<str>> {
-    Some(Arc::from(s))
-}
-
-/// A call that went well; the world changes what differs.
-fn record() -> Record {
-    Record {
-        id: CallId::fresh(),
-        started_at: at(0),
-        attribution: Attribution {
-            key_id: "Kq3x9ZbV1mWc".into(),
-            team: "search".into(),
-            project: text("ranking"),
-            environment: text("production"),
-            tags: Vec::new(),
-        },
-        asked: Asked {
-            dialect: Dialect::OpenaiChat,
-            operation: Operation::Chat,
-            model: "claude-sonnet-4-5".into(),
-            stream: true,
-        },
-        served: Some(served()),
-        ending: Ending::Ok,
-        status: 200,
-        fault: None,
-        usage: Usage { input_tokens: 1000, output_tokens: 200, reasoning_tokens: 50, ..Usage::default() },
-        usage_source: UsageSource::Reported,
-        cost: Cost {
-            amount: Money::from_nanos(6_000_001),
-            list: Money::from_nanos(7_000_001),
-            pricing: Pricing::Priced,
-            price: "2026-11-23/anthropic.claude-sonnet-4-5/eu".into(),
-            rates: Some(r#"{"input":[3500000,3000000],"output":15000000}"#.into()),
-        },
-        losses: Vec::new(),
-        earlier: Vec::new(),
-        timing: Timing { total_us: 1_200_000, first_token_us: Some(300_000), overhead_us: 90 },
-    }
-}
-
-fn served() -> Served {
-    Served {
-        provider: "bedrock-eu".into(),
-        model: "eu.anthropic.claude-sonnet-4-5-20250929-v1:0".into(),
-        profile: None,
-        dialect: Dialect::BedrockConverse,
-        request_id: Some("0f6b3a52-51b5-4c0e-9c1e-6d2f0a4d1f11".to_owned()),
-        session: Some("tg-search.ranking".into()),
-        tier: ServiceTier::Default,
-        attempts: 1,
-        stop: Some("end_turn".to_owned()),
-    }
 }

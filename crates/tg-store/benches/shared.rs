@@ -4,11 +4,17 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stdout,
     reason = "a bench that cannot go on fails, and shows what it found"
 )]
 
-use std::process::{Child, Command, Stdio};
+#[path = "../tests/servers/premises.rs"]
+mod premises;
+#[expect(dead_code, reason = "what only tests need")]
+#[path = "../tests/servers/redis.rs"]
+mod redis;
+
 use std::time::{Duration, Instant};
 use tg_kernel::ids::CallId;
 use tg_store::counters::{Ask, CounterKey, HoldId, Kind, Mode, Purse, Rate, Reserved};
@@ -16,15 +22,6 @@ use tg_store::shared::{Options, Patience, Place, SharedCounters, SharedLink};
 
 const CALLS: usize = 4_000;
 const AT_ONCE: usize = 32;
-
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 fn asks(count: usize, lease: bool) -> Vec<Ask> {
     let rate = Rate::new(1_000_000_000, Duration::from_secs(60), 1_000_000_000);
@@ -80,16 +77,9 @@ async fn measure(counters: &SharedCounters, what: &str, asks: &[Ask]) {
 }
 
 fn main() {
-    let folder = tempfile::TempDir::new().unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut command = Command::new("redis-server");
-    command.args(["--bind", "127.0.0.1", "--save", "", "--port", &port.to_string()]);
-    let _server = Server(command.current_dir(folder.path()).stdout(Stdio::null()).spawn().unwrap());
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    let server = redis::Redis::start();
     let patience = Patience { connect: Duration::from_secs(5), command: Duration::from_secs(5) };
-    let place = Place::parse(&format!("redis://127.0.0.1:{port}")).unwrap();
+    let place = Place::parse(&server.url()).unwrap();
     let counters = SharedCounters::new(Options { patience, ..Options::new(place) });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     tokio::task::LocalSet::new().block_on(&runtime, async {

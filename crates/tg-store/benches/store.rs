@@ -11,7 +11,7 @@ use fixture::{at, opening, record};
 use std::net::{IpAddr, Ipv4Addr};
 use tempfile::TempDir;
 use tg_kernel::record::Record;
-use tg_store::{Dimension, Journal, NewKey, ReportQuery, Store, TeamPolicy};
+use tg_store::{Dimension, Journal, NewKey, OpenEntry, ReportQuery, Store, TeamPolicy, Ticket, WorkerJournal};
 
 fn main() {
     divan::main();
@@ -46,33 +46,44 @@ fn report_over_100_000_rows(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| ledger.report(black_box(&query)).unwrap());
 }
 
+/// A journal with one worker, and a call to be written.
+struct Writing {
+    _dir: TempDir,
+    journal: Journal,
+    worker: WorkerJournal,
+    open: OpenEntry,
+    ended: Record,
+}
+
+impl Writing {
+    fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let (journal, _) = Journal::open(dir.path().join("journal")).unwrap();
+        let (worker, ended) = (journal.worker(0), record());
+        Self { _dir: dir, journal, worker, open: opening(&ended), ended }
+    }
+
+    /// Writes the call's begin and end.
+    fn call(&self) -> Ticket {
+        let mut ticket = self.worker.begin(black_box(&self.open)).unwrap();
+        self.worker.end(&mut ticket, black_box(&self.ended)).unwrap();
+        ticket
+    }
+}
+
 #[divan::bench]
 fn journal_of_one_call(bencher: Bencher<'_, '_>) {
-    let dir = TempDir::new().unwrap();
-    let (journal, _) = Journal::open(dir.path().join("journal")).unwrap();
-    let worker = journal.worker(0);
-    let ended = record();
-    let open = opening(&ended);
-    bencher.bench_local(|| {
-        let mut ticket = worker.begin(black_box(&open)).unwrap();
-        worker.end(&mut ticket, black_box(&ended)).unwrap();
-        ticket.confirm();
-    });
+    let writing = Writing::new();
+    bencher.bench_local(|| writing.call().confirm());
 }
 
 /// A call that finds no room in memory, and comes back from the journal.
 #[divan::bench]
 fn journal_of_one_late_call(bencher: Bencher<'_, '_>) {
-    let dir = TempDir::new().unwrap();
-    let (journal, _) = Journal::open(dir.path().join("journal")).unwrap();
-    let worker = journal.worker(0);
-    let ended = record();
-    let open = opening(&ended);
+    let writing = Writing::new();
     bencher.bench_local(|| {
-        let mut ticket = worker.begin(black_box(&open)).unwrap();
-        worker.end(&mut ticket, black_box(&ended)).unwrap();
-        worker.defer(ticket).unwrap();
-        let mut late = journal.take_late().unwrap();
+        writing.worker.defer(writing.call()).unwrap();
+        let mut late = writing.journal.take_late().unwrap();
         let part = late.read(1);
         late.advance(&part);
         late.confirm();
@@ -83,19 +94,9 @@ fn journal_of_one_late_call(bencher: Bencher<'_, '_>) {
 /// What a sync takes after this many calls: never on a call's path, but it is how often the disk is asked.
 #[divan::bench(args = [1, 100, 1000])]
 fn journal_sync_after(bencher: Bencher<'_, '_>, calls: usize) {
-    let dir = TempDir::new().unwrap();
-    let (journal, _) = Journal::open(dir.path().join("journal")).unwrap();
-    let worker = journal.worker(0);
-    let ended = record();
-    let open = opening(&ended);
-    let write = || {
-        for _ in 0..calls {
-            let mut ticket = worker.begin(&open).unwrap();
-            worker.end(&mut ticket, &ended).unwrap();
-            ticket.confirm();
-        }
-    };
-    bencher.with_inputs(write).bench_local_values(|()| journal.sync().unwrap());
+    let writing = Writing::new();
+    let write = || (0..calls).for_each(|_| writing.call().confirm());
+    bencher.with_inputs(write).bench_local_values(|()| writing.journal.sync().unwrap());
 }
 
 #[divan::bench]

@@ -2,13 +2,13 @@
 
 use super::Premises;
 use super::redis::free_port;
-use super::signal::{Signal, signal, signal_all};
-use anyhow::{Context as _, Result, bail, ensure};
-use std::fs::{self, File};
+use super::server::Server;
+use super::signal::Signal;
+use anyhow::{Context as _, Result, ensure};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// The role that owns everything.
 pub const USER: &str = "tallygate";
@@ -19,9 +19,8 @@ const START_MAX: Duration = Duration::from_secs(60);
 /// A server of this machine's own PostgreSQL, with a database of its own.
 #[derive(Debug)]
 pub struct Postgres<'a> {
-    premises: &'a Premises,
+    server: Server<'a>,
     port: u16,
-    child: Option<Child>,
 }
 
 impl<'a> Postgres<'a> {
@@ -38,7 +37,7 @@ impl<'a> Postgres<'a> {
         let mut initdb = as_server_user(&program("initdb"));
         initdb.args(["--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust", "-U", USER, "-D"]);
         succeed(initdb.arg(folder.join("data")))?;
-        let mut server = Self { premises, port: free_port()?, child: None };
+        let mut server = Self { server: Server::new(premises, "postgres", Signal::Quit), port: free_port()? };
         server.resume()?;
         Ok(server)
     }
@@ -53,38 +52,16 @@ impl<'a> Postgres<'a> {
     /// # Errors
     /// When it does not answer.
     pub fn resume(&mut self) -> Result<()> {
-        match &self.child {
-            Some(child) => signal_all(child.id(), Signal::Continue)?,
-            None => {
-                let child = self.run()?;
-                self.premises.came(child.id())?;
-                self.child = Some(child);
+        let (folder, port) = (self.server.premises().folder(), self.port);
+        self.server.resume(|| {
+            let mut command = as_server_user(&program("postgres"));
+            command.arg("-D").arg(folder.join("postgres/data")).args(["-p", &port.to_string()]);
+            for setting in ["max_connections=100", "listen_addresses=127.0.0.1", "unix_socket_directories="] {
+                command.args(["-c", setting]);
             }
-        }
-        let limit = Instant::now() + START_MAX;
-        while self.sql("postgres", "SELECT 1").is_err() {
-            let ended = self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
-            if ended || Instant::now() > limit {
-                bail!("PostgreSQL does not answer: {}", fs::read_to_string(self.log()).unwrap_or_default());
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
-    }
-
-    fn run(&self) -> Result<Child> {
-        let mut command = as_server_user(&program("postgres"));
-        command.arg("-D").arg(self.premises.folder().join("postgres/data")).args(["-p", &self.port.to_string()]);
-        for setting in ["max_connections=100", "listen_addresses=127.0.0.1", "unix_socket_directories="] {
-            command.args(["-c", setting]);
-        }
-        let log = File::options().create(true).append(true).open(self.log())?;
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        command.spawn().context("cannot run postgres")
-    }
-
-    fn log(&self) -> PathBuf {
-        self.premises.folder().join("postgres.log")
+            command
+        })?;
+        self.server.wait(START_MAX, || sql(port, "postgres", "SELECT 1").is_ok())
     }
 
     /// Stops it at once, as a crash does: connections are cut, and its next start recovers.
@@ -92,14 +69,7 @@ impl<'a> Postgres<'a> {
     /// # Errors
     /// When the system refuses.
     pub fn crash(&mut self) -> Result<()> {
-        if let Some(mut child) = self.child.take() {
-            // A server that stands still would not hear it.
-            signal_all(child.id(), Signal::Continue)?;
-            signal(child.id(), Signal::Quit)?;
-            child.wait()?;
-            self.premises.gone(child.id())?;
-        }
-        Ok(())
+        self.server.crash()
     }
 
     /// Makes it silent: connections stay, nothing is answered.
@@ -107,21 +77,15 @@ impl<'a> Postgres<'a> {
     /// # Errors
     /// When the system refuses.
     pub fn pause(&self) -> Result<()> {
-        self.child.as_ref().map_or(Ok(()), |child| signal_all(child.id(), Signal::Stop))
+        self.server.pause()
     }
 
     /// Runs SQL and answers what it prints: columns by `|`, rows by lines.
     ///
     /// # Errors
     /// When the server is away, or does not like it.
-    pub fn sql(&self, database: &str, sql: &str) -> Result<String> {
-        let mut psql = Command::new(program("psql"));
-        psql.env("PGCONNECT_TIMEOUT", "5").stdin(Stdio::null());
-        psql.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", USER, "-d", database, "-XqAt"]);
-        psql.args(["-v", "ON_ERROR_STOP=1", "-c", sql]);
-        let output = psql.output().context("cannot run psql")?;
-        ensure!(output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    pub fn sql(&self, database: &str, statement: &str) -> Result<String> {
+        sql(self.port, database, statement)
     }
 
     /// Makes an empty database.
@@ -146,11 +110,14 @@ impl Postgres<'_> {
     }
 }
 
-impl Drop for Postgres<'_> {
-    fn drop(&mut self) {
-        // What cannot be ended here is ended by the warden.
-        drop(self.crash());
-    }
+fn sql(port: u16, database: &str, statement: &str) -> Result<String> {
+    let mut psql = Command::new(program("psql"));
+    psql.env("PGCONNECT_TIMEOUT", "5").stdin(Stdio::null());
+    psql.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-U", USER, "-d", database, "-XqAt"]);
+    psql.args(["-v", "ON_ERROR_STOP=1", "-c", statement]);
+    let output = psql.output().context("cannot run psql")?;
+    ensure!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn is_root() -> bool {

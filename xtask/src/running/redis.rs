@@ -1,14 +1,13 @@
 //! A Redis server as a child process.
 
 use super::Premises;
-use super::signal::{Signal, signal};
-use anyhow::{Context as _, Result, bail, ensure};
-use std::fs::{self, File};
+use super::server::Server;
+use super::signal::Signal;
+use anyhow::{Result, ensure};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 /// How long a start may take.
 const START_MAX: Duration = Duration::from_secs(20);
@@ -27,9 +26,8 @@ pub fn free_port() -> Result<u16> {
 /// A server that keeps nothing on a disk.
 #[derive(Debug)]
 pub struct Redis<'a> {
-    premises: &'a Premises,
+    server: Server<'a>,
     port: u16,
-    child: Option<Child>,
 }
 
 impl<'a> Redis<'a> {
@@ -38,7 +36,7 @@ impl<'a> Redis<'a> {
     /// # Errors
     /// When it does not answer.
     pub fn start(premises: &'a Premises) -> Result<Self> {
-        let mut server = Self { premises, port: free_port()?, child: None };
+        let mut server = Self { server: Server::new(premises, "redis-server", Signal::Kill), port: free_port()? };
         server.resume()?;
         Ok(server)
     }
@@ -53,32 +51,14 @@ impl<'a> Redis<'a> {
     /// # Errors
     /// When it does not answer.
     pub fn resume(&mut self) -> Result<()> {
-        match &self.child {
-            Some(child) => signal(child.id(), Signal::Continue)?,
-            None => {
-                let child = self.run()?;
-                self.premises.came(child.id())?;
-                self.child = Some(child);
-            }
-        }
-        let limit = Instant::now() + START_MAX;
-        while self.ask(&["PING"]).is_err() {
-            let ended = self.child.as_mut().is_none_or(|child| !matches!(child.try_wait(), Ok(None)));
-            if ended || Instant::now() > limit {
-                let log = fs::read_to_string(self.premises.folder().join("redis.log")).unwrap_or_default();
-                bail!("redis-server does not answer: {log}");
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        Ok(())
-    }
-
-    fn run(&self) -> Result<Child> {
-        let mut command = Command::new("redis-server");
-        command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &self.port.to_string()]);
-        let log = File::options().create(true).append(true).open(self.premises.folder().join("redis.log"))?;
-        command.current_dir(self.premises.folder()).stdin(Stdio::null()).stdout(log).stderr(Stdio::inherit());
-        command.spawn().context("cannot run redis-server")
+        let (folder, port) = (self.server.premises().folder(), self.port);
+        self.server.resume(|| {
+            let mut command = Command::new("redis-server");
+            command.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()]);
+            command.current_dir(folder);
+            command
+        })?;
+        self.server.wait(START_MAX, || ask(port, &["PING"]).is_ok())
     }
 
     /// Stops it at once, as a crash does.
@@ -86,12 +66,7 @@ impl<'a> Redis<'a> {
     /// # Errors
     /// When the system refuses.
     pub fn crash(&mut self) -> Result<()> {
-        if let Some(mut child) = self.child.take() {
-            child.kill()?;
-            child.wait()?;
-            self.premises.gone(child.id())?;
-        }
-        Ok(())
+        self.server.crash()
     }
 
     /// Makes it silent: connections stay, nothing is answered.
@@ -99,7 +74,7 @@ impl<'a> Redis<'a> {
     /// # Errors
     /// When the system refuses.
     pub fn pause(&self) -> Result<()> {
-        self.child.as_ref().map_or(Ok(()), |child| signal(child.id(), Signal::Stop))
+        self.server.pause()
     }
 
     /// Lets it have so much memory; with `1` it takes no more writes, with `0` there is no bound.
@@ -107,31 +82,24 @@ impl<'a> Redis<'a> {
     /// # Errors
     /// When it does not agree.
     pub fn bound_memory(&self, bytes: u64) -> Result<()> {
-        let answer = self.ask(&["CONFIG", "SET", "maxmemory", &bytes.to_string()])?;
+        let answer = ask(self.port, &["CONFIG", "SET", "maxmemory", &bytes.to_string()])?;
         ensure!(answer.starts_with("+OK"), "redis-server says {answer}");
         Ok(())
     }
-
-    /// Says something, and answers the beginning of what comes.
-    fn ask(&self, words: &[&str]) -> Result<String> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
-        stream.set_read_timeout(Some(ANSWER_MAX))?;
-        let mut text = format!("*{}\r\n", words.len());
-        for word in words {
-            text += &format!("${}\r\n{word}\r\n", word.len());
-        }
-        stream.write_all(text.as_bytes())?;
-        let mut answer = [0; 256];
-        let read = stream.read(&mut answer)?;
-        let answer = String::from_utf8_lossy(answer.get(..read).unwrap_or_default()).into_owned();
-        ensure!(answer.starts_with(['+', ':', '$', '*']), "redis-server says {answer:?}");
-        Ok(answer)
-    }
 }
 
-impl Drop for Redis<'_> {
-    fn drop(&mut self) {
-        // What cannot be ended here is ended by the warden.
-        drop(self.crash());
+/// Says something, and answers the beginning of what comes.
+fn ask(port: u16, words: &[&str]) -> Result<String> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_read_timeout(Some(ANSWER_MAX))?;
+    let mut text = format!("*{}\r\n", words.len());
+    for word in words {
+        text += &format!("${}\r\n{word}\r\n", word.len());
     }
+    stream.write_all(text.as_bytes())?;
+    let mut answer = [0; 256];
+    let read = stream.read(&mut answer)?;
+    let answer = String::from_utf8_lossy(answer.get(..read).unwrap_or_default()).into_owned();
+    ensure!(answer.starts_with(['+', ':', '$', '*']), "redis-server says {answer:?}");
+    Ok(answer)
 }

@@ -13,6 +13,8 @@ pub enum Signal {
     Continue,
     /// End at once, in order.
     Quit,
+    /// End at once.
+    Kill,
 }
 
 impl Signal {
@@ -21,6 +23,7 @@ impl Signal {
             Self::Stop => Number::STOP,
             Self::Continue => Number::CONT,
             Self::Quit => Number::QUIT,
+            Self::Kill => Number::KILL,
         }
     }
 }

@@ -34,6 +34,8 @@ mod policies;
 #[expect(dead_code, reason = "what only the tests of the store need")]
 #[path = "../../../tg-store/tests/postgres/server.rs"]
 mod postgres;
+#[path = "../../../tg-store/tests/servers/premises.rs"]
+mod premises;
 mod prices;
 mod process;
 mod profiles;
@@ -41,6 +43,8 @@ mod proofs;
 mod properties;
 mod purses;
 mod recorder;
+#[expect(dead_code, reason = "what only the tests of the store need")]
+#[path = "../../../tg-store/tests/servers/redis.rs"]
 mod redis;
 mod refusals;
 mod reload;

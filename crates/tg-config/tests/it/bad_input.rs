@@ -505,14 +505,14 @@ fn contradictions_of_the_store() {
         ("store: {retention: {rollups: 7y}}", "store.retention.rollups", "sums of calls that are kept for ever"),
         ("store: {retention: {calls: 400d, rollups: 1y}}", "store.retention.rollups", "is shorter than `calls` (400d)"),
         (
-            "store: {retention: {calls: 30d}}\nbudgets: [{name: b, amount: 1 USD}]",
-            "store.retention.calls",
+            "store: {retention: {calls: 7d, rollups: 30d}}\nbudgets: [{name: b, amount: 1 USD}]",
+            "store.retention.rollups",
             "30d is shorter than the window of the budget 'b'; write at least `33d`",
         ),
         (
-            "store: {retention: {calls: 7y}}\nbudgets: [{name: b, amount: 1 USD, window: prepaid, starts: 2026-11-01}]",
-            "store.retention.calls",
-            "deletes calls from which the prepaid budget 'b' is summed",
+            "store: {retention: {calls: 1d, rollups: 7y}}\nbudgets: [{name: b, amount: 1 USD, window: prepaid, starts: 2026-11-01}]",
+            "store.retention.rollups",
+            "deletes sums of which the prepaid budget 'b' is made",
         ),
         ("store: {retention: {calls: 12h}}", "store.retention.calls", "is not an age in days or years"),
     ] {

@@ -2,6 +2,8 @@
 
 pub(crate) mod postgres;
 pub mod redis;
+mod spent;
+mod sql;
 pub(crate) mod sqlite;
 
 use crate::correction::Correction;
@@ -164,6 +166,13 @@ impl CallReader {
         match self {
             Self::Sqlite(calls) => calls.rows_since(),
             Self::Postgres(calls) => calls.rows_since(),
+        }
+    }
+
+    pub(crate) fn sums_since(&mut self) -> Result<i64, StoreError> {
+        match self {
+            Self::Sqlite(calls) => calls.sums_since(),
+            Self::Postgres(calls) => calls.sums_since(),
         }
     }
 

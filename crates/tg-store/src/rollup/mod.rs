@@ -7,18 +7,28 @@
 
 mod plan;
 mod series;
+mod total;
+mod wanted;
 
-pub(crate) use plan::{Known, Plan, Wanted};
+pub(crate) use plan::{Known, Plan};
 pub(crate) use series::{Digest, SERIES_COLUMNS, Series};
+pub(crate) use total::{TOTAL_COUNT, Total, figures, join, label, total};
+pub(crate) use wanted::{Wanted, period, span, wanted};
 
 use crate::correction::Correction;
 use crate::ledger::COUNT_MAX;
 use std::collections::HashMap;
+use tg_kernel::clock::Timestamp;
 use tg_kernel::record::{Pricing, Record};
 use tg_kernel::usage::UsageSource;
 
 pub(crate) const HOUR_MICROS: i64 = 3_600_000_000;
 pub(crate) const DAY_MICROS: i64 = 24 * HOUR_MICROS;
+
+/// The last midnight in UTC that is not after this.
+pub(crate) fn whole_days(moment: Timestamp) -> i64 {
+    moment.micros() - moment.micros().rem_euclid(DAY_MICROS)
+}
 
 /// Nano-dollars in a dollar: money is summed as whole dollars and rest, as engines fail beyond 64 bits.
 pub(crate) const DOLLAR: i64 = 1_000_000_000;

@@ -1,25 +1,10 @@
 //! From which grains, and for which spans from the rows themselves, a period is summed: every call once.
 
-use super::{DAY_MICROS, Grain, HOUR_MICROS, Level};
+use super::{DAY_MICROS, Grain, HOUR_MICROS, Wanted};
 use std::collections::BTreeSet;
 
 /// Hours in a day.
 const HOURS: i64 = DAY_MICROS / HOUR_MICROS;
-
-/// What a statement needs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
-    /// Microseconds since 1970, inclusive.
-    pub(crate) since: i64,
-    /// Microseconds since 1970, exclusive.
-    pub(crate) until: i64,
-    /// Whether tags or sessions matter.
-    pub(crate) level: Level,
-    /// Whether hours are told apart.
-    pub(crate) is_hourly: bool,
-    /// Whether more than team, ending and time matters, so that folded sums do not do.
-    pub(crate) is_particular: bool,
-}
 
 /// What the store says about itself.
 #[derive(Debug, Default)]

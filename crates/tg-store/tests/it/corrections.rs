@@ -7,7 +7,7 @@ use tg_kernel::units::Money;
 use tg_kernel::usage::UsageSource;
 use tg_store::{Correction, CorrectionReason, Dimension, Filter, Report, ReportQuery, Store};
 
-fn correction(call: &Record, number: u32, nanos: i64) -> Correction {
+pub(crate) fn correction(call: &Record, number: u32, nanos: i64) -> Correction {
     Correction {
         call: call.id,
         number,
@@ -63,6 +63,7 @@ fn two_who_correct_at_once_correct_once_and_what_is_no_call_is_not_corrected() {
         assert_eq!(there.correct(&[correction(&call, 1, 5), correction(&record(), 1, 5)]).unwrap(), 0);
         assert_eq!(here.correct(&[]).unwrap(), 0);
         assert_eq!(report(&store, &[]).totals.corrections.nanos(), 5);
+        assert_eq!(store.ledger().unwrap().corrections_made().unwrap(), 1, "what was left out was not made");
     });
 }
 

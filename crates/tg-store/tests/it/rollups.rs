@@ -1,5 +1,6 @@
 //! Sums beside the rows: a report from them is the report from the rows, whatever the period, and whatever came late.
 
+use crate::budgets::{any_spent, told};
 use crate::fixture::{at, attempt, record, text};
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -35,16 +36,16 @@ impl File {
         self.store.ledger().unwrap().report(query).unwrap()
     }
 
-    /// The report as the rows have it.
-    fn by_rows(&self, query: &ReportQuery) -> Report {
+    /// What is read as the rows have it.
+    fn by_rows<T>(&self, read: impl FnOnce(&Self) -> T) -> T {
         let rolled: i64 = Connection::open(&self.path)
             .unwrap()
             .query_row("SELECT rolled_since FROM rollup_state", [], |row| row.get(0))
             .unwrap();
         self.sql(&format!("UPDATE rollup_state SET rolled_since = {}", 1_i64 << 60));
-        let report = self.report(query);
+        let read = read(self);
         self.sql(&format!("UPDATE rollup_state SET rolled_since = {rolled}"));
-        report
+        read
     }
 
     /// As the file was before there were sums.
@@ -145,6 +146,7 @@ proptest! {
         cut in any::<prop::sample::Index>(),
         late in any::<prop::sample::Index>(),
         queries in prop::collection::vec(any_query(), 6),
+        spent in prop::collection::vec(any_spent(), 6),
         folded in prop::collection::vec((0..4_u8, any::<prop::sample::Index>()), 0..4),
     ) {
         let file = File::new();
@@ -159,7 +161,10 @@ proptest! {
         let again: Vec<Correction> = calls.iter().step_by(2).map(|call| correction(call, 2, 77)).collect();
         writer.correct(&again).unwrap();
         for query in &queries {
-            prop_assert_eq!(file.report(query), file.by_rows(query));
+            prop_assert_eq!(file.report(query), file.by_rows(|file| file.report(query)));
+        }
+        for query in &spent {
+            prop_assert_eq!(told(&file.store, query), file.by_rows(|file| told(&file.store, query)));
         }
         let mut upkeep = file.store.upkeep().unwrap();
         while upkeep.step(&Retention::default(), at(0)).unwrap() != Piece::Nothing {}
@@ -172,7 +177,10 @@ proptest! {
             file.sql(&format!("UPDATE rollup_spans SET is_folded = 1 WHERE grain = {grain} AND start = {start}"));
         }
         for query in &queries {
-            prop_assert_eq!(file.report(query), file.by_rows(query));
+            prop_assert_eq!(file.report(query), file.by_rows(|file| file.report(query)));
+        }
+        for query in &spent {
+            prop_assert_eq!(told(&file.store, query), file.by_rows(|file| told(&file.store, query)));
         }
     }
 }
@@ -202,7 +210,7 @@ fn a_tag_per_user_does_not_blow_the_sums_up_and_reports_stay_exact() {
     // One plain hour and day, the detailed hour at its bound with one folded sum, and the detailed day.
     assert_eq!(size.rollups, 2 + 20_001 + 21_000);
     for query in [by(&[Dimension::Tag]), by(&[Dimension::Tag, Dimension::Hour]), by(&[Dimension::Team])] {
-        assert_eq!(file.report(&query), file.by_rows(&query));
+        assert_eq!(file.report(&query), file.by_rows(|file| file.report(&query)));
     }
     // What arrives again in a full hour finds its place, and what is new is folded with the others.
     crowd(&file, 1);
@@ -241,7 +249,7 @@ fn a_batch_that_failed_leaves_nothing_in_the_sums() {
     assert_eq!(file.report(&by(&[])).totals.calls, 0);
     file.sql("DROP TRIGGER full");
     assert_eq!(writer.append(&calls).unwrap(), 2);
-    assert_eq!(file.report(&by(&[Dimension::Team])), file.by_rows(&by(&[Dimension::Team])));
+    assert_eq!(file.report(&by(&[Dimension::Team])), file.by_rows(|file| file.report(&by(&[Dimension::Team]))));
 }
 
 #[test]

@@ -1,22 +1,61 @@
 //! What a server does that a file does not: being away, being slow, being shared.
 
 use crate::address;
+use crate::corrections::correction;
 use crate::fixture::{at, record, text};
 use crate::server::{PASSWORD, PostgresServer};
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tg_kernel::record::Record;
 use tg_kernel::secret::Secret;
+use tg_store::ledger::{Piece, Retention};
 use tg_store::{
     CallFilter, DeclaredTeam, Dimension, Directory, DirectoryError, Filter, IssuedKey, KeyRefusal, NewKey, ReportQuery,
     Store, StoreError, TeamPolicy,
 };
+use tracing::field::Field;
+use tracing::span::{Attributes, Id};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn refusal(directory: &Directory, key: &IssuedKey) -> Option<KeyRefusal> {
     directory.find(key.secret.expose(), HERE, at(10)).err()
+}
+
+/// What is said in a log, from INFO on.
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Vec<(Level, String)>>>);
+
+impl Heard {
+    fn of<T>(&self, work: impl FnOnce() -> T) -> T {
+        tracing::subscriber::with_default(self.clone(), work)
+    }
+}
+
+impl Subscriber for Heard {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::INFO && metadata.target().starts_with("tg_store")
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut text = String::new();
+        event.record(&mut |field: &Field, value: &dyn std::fmt::Debug| text += &format!("{field}={value:?} "));
+        self.0.lock().unwrap().push((*event.metadata().level(), text));
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
 /// Does this until it succeeds; the store says no in between.
@@ -243,6 +282,49 @@ fn sums_are_exact_and_bounded_while_replicas_add_to_them_at_once() {
     assert!((20_000..=20_000 + replicas * batch).contains(&cells), "{cells}");
 }
 
+/// Whoever comes second waits for the other: a call that is being corrected is deleted with its correction, and one that is
+/// being deleted is not corrected any more.
+#[test]
+fn retention_leaves_no_correction_without_its_call() {
+    let server = PostgresServer::shared();
+    for slow in ["INSERT ON tallygate.corrections", "DELETE ON tallygate.calls"] {
+        let database = server.database();
+        let store = Store::connect(address(server, &database)).unwrap();
+        let (mut writer, mut upkeep) = (store.ledger_writer().unwrap(), store.upkeep().unwrap());
+        let call = record();
+        writer.append(std::slice::from_ref(&call)).unwrap();
+        server.sql(
+            &database,
+            &format!(
+                "CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+                 PERFORM pg_sleep(1); RETURN coalesce(NEW, OLD); END $$; \
+                 CREATE TRIGGER wait BEFORE {slow} FOR EACH ROW EXECUTE FUNCTION public.wait()"
+            ),
+        );
+        let correct = || assert!(writer.correct(&[correction(&call, 1, 5)]).unwrap() <= 1);
+        let keep = Retention { calls: Some(Duration::ZERO), rollups: None };
+        let delete = || assert_eq!(upkeep.step(&keep, at(9 * 86_400)).unwrap(), Piece::DeletedRows(1));
+        let sleeping = || {
+            let sql = format!(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND wait_event = 'PgSleep'"
+            );
+            (server.sql(&database, &sql) == "1").then_some(())
+        };
+        let mut both: [Box<dyn FnOnce() + Send>; 2] = [Box::new(correct), Box::new(delete)];
+        if slow.starts_with("DELETE") {
+            both.reverse();
+        }
+        let [first, second] = both;
+        std::thread::scope(|scope| {
+            scope.spawn(first);
+            until(sleeping);
+            second();
+        });
+        let left = "SELECT (SELECT count(*) FROM tallygate.calls), (SELECT count(*) FROM tallygate.corrections)";
+        assert_eq!(server.sql(&database, left), "0|0", "{slow}");
+    }
+}
+
 /// Lets the server fail as many appends as `times` says, with this SQLSTATE, and then do its work.
 fn failing(server: &PostgresServer, database: &str, sqlstate: &str, times: u32) {
     server.sql(
@@ -318,11 +400,17 @@ fn a_start_waits_for_the_server_and_then_says_what_is_wrong() {
     late.crash();
     let mut patient = address(&late, "postgres");
     patient.start_wait = Duration::from_secs(30);
+    let heard = Heard::default();
     std::thread::scope(|scope| {
-        let start = scope.spawn(|| Store::connect(patient).unwrap().directory().unwrap());
+        let start = scope.spawn(|| heard.of(|| Store::connect(patient).unwrap()).directory().unwrap());
+        // Several tries fail.
+        std::thread::sleep(Duration::from_secs(1));
         late.resume();
         start.join().unwrap();
     });
+    let heard = heard.0.lock().unwrap();
+    assert!(matches!(&heard[..], [(Level::WARN, _), (Level::INFO, _)]), "its beginning and its end: {heard:?}");
+    assert!(heard[1].1.contains("the store is reached") && !heard[1].1.contains("tries=1 "), "{heard:?}");
 }
 
 #[test]
@@ -361,6 +449,23 @@ fn of_several_hosts_one_that_answers_is_used() {
     let store = Store::connect(several).unwrap();
     assert_eq!(store.ledger_writer().unwrap().append(&[record()]).unwrap(), 1);
     assert!(store.place().contains(&format!("127.0.0.1:{closed},127.0.0.1:{}", server.port)), "{}", store.place());
+}
+
+/// Each of them takes connections and never says a word, as a paused machine or a firewall does.
+#[test]
+fn silent_hosts_do_not_hide_the_one_that_answers_behind_them() {
+    let silent: Vec<TcpListener> = (0..4).map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap()).collect();
+    let server = PostgresServer::shared();
+    let mut several = address(server, &server.database());
+    let hosts = silent.iter().map(|silent| ("127.0.0.1".to_owned(), silent.local_addr().unwrap().port()));
+    several.hosts.splice(0..0, hosts);
+    let begun = Instant::now();
+    let store = Store::connect(several).unwrap();
+    let directory = store.directory().unwrap();
+    directory.create_team("search", TeamPolicy::default(), at(0)).unwrap();
+    assert_eq!(store.ledger_writer().unwrap().append(&[record()]).unwrap(), 1);
+    // Four connections were made, each of them before the limit of one.
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -17,6 +17,8 @@ mod directory;
 mod fixture;
 #[path = "../it/ledger.rs"]
 mod ledger;
+#[path = "../servers/premises.rs"]
+mod premises;
 #[path = "../it/reports.rs"]
 mod reports;
 #[path = "../it/retention.rs"]

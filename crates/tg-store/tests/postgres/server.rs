@@ -1,41 +1,26 @@
 //! A PostgreSQL server of the tests' own: in a temporary folder, on a free port, ended with the process that wanted it.
+//! Whoever has this file has `premises` beside it.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use super::premises::Premises;
+use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 /// The role that owns everything.
 pub(crate) const USER: &str = "tallygate";
 /// Its password.
 pub(crate) const PASSWORD: &str = "a pass/word: with @ signs";
 
-/// Starts the server, and ends it when the test's end of the pipe is closed, however the test ends.
-const WATCH: &str = r#"
-"$@" >>"$LOG" 2>&1 &
-server=$!
-echo "$server"
-read -r _
-kill -CONT "$server" $(pgrep -P "$server") 2>/dev/null
-kill -QUIT "$server" 2>/dev/null
-wait "$server"
-"#;
-
 /// A server.
 pub(crate) struct PostgresServer {
-    folder: TempDir,
+    premises: Premises,
     pub(crate) port: u16,
-    running: Option<Running>,
+    running: Option<Child>,
     settings: Vec<String>,
-}
-
-struct Running {
-    watch: Child,
-    server: u32,
 }
 
 impl PostgresServer {
@@ -47,18 +32,18 @@ impl PostgresServer {
 
     /// One of a test's own, with these settings (`name=value`).
     pub(crate) fn start(settings: &[&str]) -> Self {
-        let folder = tempfile::Builder::new().prefix("tallygate-pg-").tempdir().unwrap();
-        std::fs::write(folder.path().join("password"), PASSWORD).unwrap();
+        let premises = Premises::take().unwrap();
+        let (password, data) = (premises.folder().join("password"), premises.folder().join("data"));
+        std::fs::write(&password, PASSWORD).unwrap();
         if is_root() {
-            succeed(Command::new("chown").args(["-R", "postgres"]).arg(folder.path()));
+            succeed(Command::new("chown").args(["-R", "postgres"]).arg(premises.folder()));
         }
-        let data = folder.path().join("data");
         let mut initdb = as_server_user(&program("initdb"));
         initdb.args(["--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", "-U", USER, "-D"]);
-        succeed(initdb.arg(&data).arg("--pwfile").arg(folder.path().join("password")));
+        succeed(initdb.arg(&data).arg("--pwfile").arg(password));
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
-        let mut server = Self { folder, port, running: None, settings };
+        let mut server = Self { premises, port, running: None, settings };
         server.resume();
         server
     }
@@ -66,7 +51,7 @@ impl PostgresServer {
     /// Gives the server a certificate; it speaks TLS from the next start on.
     pub(crate) fn certify(&mut self, certificate: &str, key: &str) {
         for (name, pem) in [("server.crt", certificate), ("server.key", key)] {
-            let path = self.folder.path().join("data").join(name);
+            let path = self.premises.folder().join("data").join(name);
             std::fs::write(&path, pem).unwrap();
             succeed(Command::new("chmod").arg("600").arg(&path));
             if is_root() {
@@ -81,8 +66,12 @@ impl PostgresServer {
     /// Starts the server again, or lets it go on, and waits until it answers.
     pub(crate) fn resume(&mut self) {
         match &self.running {
-            Some(running) => running.signal("CONT"),
-            None => self.running = Some(self.run()),
+            Some(running) => signal(running.id(), "CONT"),
+            None => {
+                let server = self.run();
+                self.premises.came(server.id()).unwrap();
+                self.running = Some(server);
+            }
         }
         let begun = Instant::now();
         while !self.psql("postgres", "SELECT 1").output().unwrap().status.success() {
@@ -91,31 +80,32 @@ impl PostgresServer {
         }
     }
 
-    fn run(&self) -> Running {
-        let mut watch = Command::new("sh");
-        watch.args(["-c", WATCH, "sh"]).env("LOG", self.folder.path().join("log"));
-        let postgres = as_server_user(&program("postgres"));
-        watch.arg(postgres.get_program()).args(postgres.get_args());
-        watch.arg("-D").arg(self.folder.path().join("data")).args(["-p", &self.port.to_string()]);
+    fn run(&self) -> Child {
+        let mut postgres = as_server_user(&program("postgres"));
+        postgres.arg("-D").arg(self.premises.folder().join("data")).args(["-p", &self.port.to_string()]);
         let usual = ["fsync=off", "max_connections=200", "listen_addresses=127.0.0.1", "unix_socket_directories="];
         for setting in usual.iter().copied().chain(self.settings.iter().map(String::as_str)) {
-            watch.args(["-c", setting]);
+            postgres.args(["-c", setting]);
         }
-        let mut watch = watch.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(watch.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Running { watch, server: line.trim().parse().unwrap() }
+        let log = File::options().create(true).append(true).open(self.premises.folder().join("log")).unwrap();
+        postgres.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
     }
 
     /// Stops the server at once, as a crash does.
     pub(crate) fn crash(&mut self) {
-        drop(self.running.take());
+        if let Some(mut server) = self.running.take() {
+            // A server that stands still would not hear it.
+            signal(server.id(), "CONT");
+            signal(server.id(), "QUIT");
+            server.wait().unwrap();
+            self.premises.gone(server.id()).unwrap();
+        }
     }
 
     /// Makes the server silent: connections stay, nothing is answered.
     pub(crate) fn pause(&self) {
         if let Some(running) = &self.running {
-            running.signal("STOP");
+            signal(running.id(), "STOP");
         }
     }
 
@@ -156,23 +146,20 @@ impl PostgresServer {
     }
 
     fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        std::fs::read_to_string(self.premises.folder().join("log")).unwrap_or_default()
     }
 }
 
-impl Running {
-    fn signal(&self, name: &str) {
-        let server = self.server;
-        succeed(Command::new("sh").args(["-c", &format!("kill -{name} {server} $(pgrep -P {server})")]));
-    }
-}
-
-impl Drop for Running {
+impl Drop for PostgresServer {
     fn drop(&mut self) {
-        // A closed pipe is what the watch waits for.
-        drop(self.watch.stdin.take().map(|mut pipe| pipe.flush()));
-        self.watch.wait().ok();
+        self.crash();
     }
+}
+
+/// Says it to a server and to its processes, some of which may have ended meanwhile.
+fn signal(server: u32, name: &str) {
+    let all = format!("kill -{name} {server} && kill -{name} $(pgrep -P {server}) 2>/dev/null; kill -0 {server}");
+    succeed(Command::new("sh").args(["-c", &all]));
 }
 
 fn is_root() -> bool {

@@ -3,14 +3,15 @@
 use super::*;
 use tg_kernel::calendar::Unit;
 use tg_kernel::ids::CallId;
-use tg_kernel::record::{Asked, Cost, Ending, Pricing, Timing};
-use tg_kernel::usage::{Usage, UsageSource};
 use tg_store::ledger::SpentRow;
 
 mod bounds;
 mod lasting;
 mod model;
+mod rows;
 mod shares;
+
+pub(super) use rows::record;
 
 pub(super) const HOUR: i64 = 3_600;
 
@@ -41,30 +42,6 @@ pub(super) fn budget(name: &str, amount: i64) -> Budget {
 
 pub(super) fn of(team: &str) -> Attribution {
     Attribution { team: team.into(), key_id: "k".into(), ..Attribution::default() }
-}
-
-pub(super) fn record(id: CallId, booked: &Attribution, arrived: Timestamp, cost: i64) -> Record {
-    Record {
-        id,
-        started_at: arrived,
-        attribution: booked.clone(),
-        asked: Asked {
-            dialect: tg_kernel::dialect::Dialect::OpenaiChat,
-            operation: tg_kernel::dialect::Operation::Chat,
-            model: "m".into(),
-            stream: false,
-        },
-        served: None,
-        earlier: Vec::new(),
-        ending: Ending::Ok,
-        status: 200,
-        fault: None,
-        usage: Usage::default(),
-        usage_source: UsageSource::Reported,
-        cost: Cost::at_list(money(cost), Pricing::Priced, "p"),
-        losses: Vec::new(),
-        timing: Timing::default(),
-    }
 }
 
 /// A ledger of rows, as the store sums it.

@@ -1,20 +1,11 @@
-//! What a dimension and a filter are in SQL.
+//! What a filter is in SQL.
 
 use super::row::storable;
-use crate::backends::sqlite::conditions::{self, span};
+use crate::backends::sql::expression;
 use crate::ledger::{Dimension, Filter};
+use crate::rollup::span;
 use tg_kernel::clock::Timestamp;
 use tokio_postgres::types::{ToSql, Type};
-
-/// What a dimension is in SQL, over a call or a series. `tag.value` needs the tags joined in, `hour` is that of the call
-/// or sum.
-pub(super) const fn expression(dimension: Dimension) -> &'static str {
-    match dimension {
-        // The engine's own order is the database's, which may be a language's.
-        Dimension::Tag => "tag.value COLLATE \"C\"",
-        other => conditions::expression(other),
-    }
-}
 
 /// The part of a statement after `WHERE`, with its values. They are numbered, so that it may stand there twice.
 #[derive(Default)]

@@ -36,13 +36,14 @@ pub(super) fn row(correction: &Correction, rates_id: Option<i64>) -> Value {
     })
 }
 
-/// Appends these rows of these corrections; answers how many were new.
+/// Appends these rows of these corrections; answers how many were new. Their calls are locked, so that retention does not
+/// delete one of them meanwhile and leave its correction behind.
 pub(super) async fn append(client: &Client, rows: &str, corrections: &[Correction]) -> Result<usize, Failure> {
     client.batch_execute("BEGIN").await?;
     let insert = format!(
         "INSERT INTO corrections ({COLUMNS}) SELECT {COLUMNS} \
          FROM json_populate_recordset(NULL::corrections, $1::json) AS new \
-         WHERE EXISTS (SELECT 1 FROM calls WHERE calls.id = new.call_id) \
+         WHERE EXISTS (SELECT 1 FROM calls WHERE calls.id = new.call_id FOR KEY SHARE) \
          ORDER BY call_id, number ON CONFLICT DO NOTHING RETURNING call_id, number"
     );
     let mut new = HashMap::new();

@@ -14,7 +14,7 @@ use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Error, Row};
 
 /// The connection that appends.
 #[derive(Debug)]
@@ -92,13 +92,7 @@ impl CallReader {
     }
 
     pub(crate) fn report(&mut self, query: &ReportQuery) -> Result<Report, StoreError> {
-        self.session.run(async |client| {
-            // One transaction, so that rows and totals speak of the same calls.
-            client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
-            let report = report::run(client, query).await?;
-            client.batch_execute("COMMIT").await?;
-            Ok(report)
-        })
+        self.session.run(async |client| at_one_moment(client, report::run(client, query)).await)
     }
 
     pub(crate) fn corrections(&mut self, calls: &[CallId]) -> Result<Vec<Correction>, StoreError> {
@@ -109,8 +103,17 @@ impl CallReader {
 
     /// Rows before, in microseconds since 1970, were deleted.
     pub(crate) fn rows_since(&mut self) -> Result<i64, StoreError> {
-        let read = "SELECT rows_since FROM ledger_state";
-        self.session.run(async |client| Ok(client.query_typed_one(read, &[]).await?.try_get(0)?))
+        self.state("rows_since")
+    }
+
+    /// Sums before, in microseconds since 1970, were deleted.
+    pub(crate) fn sums_since(&mut self) -> Result<i64, StoreError> {
+        self.state("rollups_since")
+    }
+
+    fn state(&mut self, column: &str) -> Result<i64, StoreError> {
+        let read = format!("SELECT {column} FROM ledger_state");
+        self.session.run(async |client| Ok(client.query_typed_one(&read, &[]).await?.try_get(0)?))
     }
 
     pub(crate) fn corrections_made(&mut self) -> Result<u64, StoreError> {
@@ -119,7 +122,7 @@ impl CallReader {
     }
 
     pub(crate) fn spent(&mut self, query: &SpentQuery, each: &mut dyn FnMut(SpentRow)) -> Result<(), StoreError> {
-        let rows = self.session.run(async |client| Ok(spent::run(client, query).await?))?;
+        let rows = self.session.run(async |client| at_one_moment(client, spent::run(client, query)).await)?;
         rows.into_iter().for_each(each);
         Ok(())
     }
@@ -143,6 +146,14 @@ impl CallReader {
     fn read(&self, row: &Row) -> Result<Record, StoreError> {
         row::read(row).map_err(|detail| self.place.corrupt(format!("a call cannot be read: {detail}")))
     }
+}
+
+/// Reads in one transaction, so that all of its statements speak of the same calls.
+async fn at_one_moment<T>(client: &Client, read: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
+    client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
+    let read = read.await?;
+    client.batch_execute("COMMIT").await?;
+    Ok(read)
 }
 
 /// A page, in the order of the indexes by time and by team: it is read, not sorted.

@@ -1,11 +1,10 @@
 //! Reports: from which sums and rows they come, and the engine's own way to compute them.
 
-use super::conditions::{Conditions, expression};
+use super::conditions::Conditions;
 use super::corrections;
-use crate::backends::sqlite::report::{period, wanted};
-use crate::backends::sqlite::tally::{TOTAL_COUNT, Total, figures, label};
+use crate::backends::sql::{columns, grouped, sum_columns, values};
 use crate::ledger::{Dimension, ROWS_MAX, Report, ReportQuery, ReportRow};
-use crate::rollup::{BOOKED, Grain, HOUR_MICROS, Known, Plan, SUM_COLUMNS};
+use crate::rollup::{Grain, HOUR_MICROS, Known, Plan, SUM_COLUMNS, TOTAL_COUNT, Total, figures, label, period, wanted};
 use std::collections::BTreeSet;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::record::Ending;
@@ -52,10 +51,7 @@ const ONE_CORRECTION: &str = "0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 pub(super) async fn run(client: &Client, query: &ReportQuery) -> Result<Report, Error> {
     let mut report = Report::default();
     let Some((since, until)) = period(query) else { return Ok(report) };
-    let state = client.query_typed_one("SELECT rows_since, rollups_since FROM ledger_state", &[]).await?;
-    let (rows_since, rollups_since): (i64, i64) = (state.try_get(0)?, state.try_get(1)?);
-    // All rows were added to the sums when they were appended.
-    let known = Known { rolled_since: 0, rows_since, folded: folded(client).await? };
+    let (known, rollups_since) = known(client).await?;
     let is_corrected = !query.as_booked && corrections::made(client).await? > 0;
     let source = |by| Source::of(query, by, (since, until), &known, is_corrected);
     let endings = source(&[Dimension::Ending]);
@@ -73,9 +69,17 @@ pub(super) async fn run(client: &Client, query: &ReportQuery) -> Result<Report, 
         report.cut = report.rows.len() > ROWS_MAX;
         report.rows.truncate(ROWS_MAX);
     }
-    report.coarse_until = is_coarse.then(|| Timestamp::from_micros(rows_since));
+    report.coarse_until = is_coarse.then(|| Timestamp::from_micros(known.rows_since));
     report.gone_until = (rollups_since > since.max(0)).then(|| Timestamp::from_micros(rollups_since));
     Ok(report)
+}
+
+/// What the store says about itself, for plans; and before which moment sums were deleted.
+pub(super) async fn known(client: &Client) -> Result<(Known, i64), Error> {
+    let state = client.query_typed_one("SELECT rows_since, rollups_since FROM ledger_state", &[]).await?;
+    // All rows were added to the sums when they were appended.
+    let known = Known { rolled_since: 0, rows_since: state.try_get(0)?, folded: folded(client).await? };
+    Ok((known, state.try_get(1)?))
 }
 
 /// The hours and days in which some calls are known by team and ending alone.
@@ -125,12 +129,11 @@ impl<'a> Source<'a> {
     fn sql(&self) -> String {
         let mut sql = format!("{}SELECT {}", self.part(), sums());
         for (number, dimension) in self.by.iter().enumerate() {
-            match dimension {
-                Dimension::Tag | Dimension::Day | Dimension::Hour => {
-                    sql.push_str(&format!(", {}", expression(*dimension)));
-                }
-                _ => sql.push_str(&format!(", by_{number}")),
-            }
+            sql.push_str(&match dimension {
+                // The engine's own order is the database's, which may be a language's.
+                Dimension::Tag => ", tag.value COLLATE \"C\"".to_owned(),
+                other => grouped(number, *other),
+            });
         }
         sql.push_str(" FROM part");
         if self.by.contains(&Dimension::Tag) {
@@ -166,14 +169,14 @@ impl<'a> Source<'a> {
                  rollups.grain = cell_spans.grain AND rollups.start >= cell_spans.since \
                  AND rollups.start < cell_spans.until \
                  JOIN rollup_series ON rollup_series.id = rollups.series{conditions}",
-                self.columns("start * hours"),
-                self.sum_columns(),
+                columns(self.by, "start * hours"),
+                sum_columns(self.is_corrected),
             ));
         }
         if !plan.rows.is_empty() {
             let rows = plan.rows.iter().map(|(from, to)| format!("({}, {})", big(*from), big(*to)));
             tables.push(values("row_spans (since, until)", rows));
-            let columns = self.columns("started_at / 3600000000");
+            let columns = columns(self.by, "started_at / 3600000000");
             let calls = "row_spans JOIN calls ON started_at >= row_spans.since AND started_at < row_spans.until";
             parts.push(format!("SELECT {columns}, {ONE_CALL} FROM {calls}{conditions}"));
             if self.is_corrected {
@@ -185,37 +188,11 @@ impl<'a> Source<'a> {
         }
         format!("WITH {}, part AS ({}) ", tables.join(", "), parts.join(" UNION ALL "))
     }
-
-    /// The columns of the sums; those of corrections read zero where none are added.
-    fn sum_columns(&self) -> String {
-        let (booked, corrections) = SUM_COLUMNS.split_at(BOOKED);
-        let read = |column: &&str| if self.is_corrected { (*column).to_owned() } else { format!("0 AS {column}") };
-        let booked = booked.iter().map(|column| (*column).to_owned());
-        booked.chain(corrections.iter().map(read)).collect::<Vec<_>>().join(", ")
-    }
-
-    /// What the groups need of a call or a series; `hour` says when that was.
-    fn columns(&self, hour: &str) -> String {
-        let mut columns = vec![format!("{hour} AS hour")];
-        for (number, dimension) in self.by.iter().enumerate() {
-            match dimension {
-                Dimension::Tag => columns.push("tags".to_owned()),
-                Dimension::Day | Dimension::Hour => {}
-                other => columns.push(format!("{} AS by_{number}", expression(*other))),
-            }
-        }
-        columns.join(", ")
-    }
 }
 
 /// A whole number as the type that all columns have.
-fn big(number: i64) -> String {
+pub(super) fn big(number: i64) -> String {
     format!("'{number}'::bigint")
-}
-
-/// A table of whole numbers within a statement.
-fn values(head: &str, rows: impl Iterator<Item = String>) -> String {
-    format!("{head} AS (VALUES {})", rows.collect::<Vec<_>>().join(", "))
 }
 
 fn total(row: &Row) -> Result<Total, Error> {

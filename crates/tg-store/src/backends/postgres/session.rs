@@ -21,8 +21,10 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error};
 
-/// How long one host may take until a connection to it can be used.
+/// How long it may take, over all hosts, until a connection can be used.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// How long a host, or an address of one, is asked alone before the next is asked as well.
+const HEAD_START: Duration = Duration::from_millis(200);
 /// How long work on the directory may take, connecting included.
 pub(super) const STATEMENT_MAX: Duration = Duration::from_secs(5);
 /// How long a batch of rows may take, connecting included.
@@ -207,24 +209,23 @@ impl Session {
         let pause = self.rest.take().map_or(PAUSES.0, |rest| (rest.pause * 2).min(PAUSES.1));
         let resting = |reason: String| Some(Rest { until: Instant::now() + pause, pause, reason });
         self.rest = resting(format!("no answer within {} seconds", CONNECT_MAX.as_secs()));
-        let mut last = Failure::Connecting("no host is named".to_owned());
-        for (host, port) in &self.address.hosts {
-            let dialled = timeout(CONNECT_MAX, dial(&self.address, &self.greeting, host, *port)).await;
-            last = match dialled {
-                Ok(Ok(link)) => {
-                    // What was sent while there was no connection is lost.
-                    (self.link, self.rest, self.notified) = (Some(Box::new(link)), None, true);
-                    return Ok(());
-                }
-                Ok(Err(failure)) => failure,
-                Err(_) => Failure::Connecting(format!("no answer within {} seconds", CONNECT_MAX.as_secs())),
-            };
-        }
-        self.rest = resting(match &last {
+        let address = &self.address;
+        let hosts = address.hosts.iter().map(|(host, port)| dial(address, &self.greeting, host, *port));
+        let dialled = timeout(CONNECT_MAX, in_turn(hosts, "no host is named")).await;
+        let failure = match dialled {
+            Ok(Ok(link)) => {
+                // What was sent while there was no connection is lost.
+                (self.link, self.rest, self.notified) = (Some(Box::new(link)), None, true);
+                return Ok(());
+            }
+            Ok(Err(failure)) => failure,
+            Err(_) => Failure::Connecting(format!("no answer within {} seconds", CONNECT_MAX.as_secs())),
+        };
+        self.rest = resting(match &failure {
             Failure::Server(error) => chain(error),
             Failure::Connecting(reason) | Failure::Corrupt(reason) => reason.clone(),
         });
-        Err(last)
+        Err(failure)
     }
 }
 
@@ -273,20 +274,49 @@ async fn driven<T, E: From<Error>>(
     .await
 }
 
-async fn dial(address: &Postgres, greeting: &str, host: &str, port: u16) -> Result<Link, Failure> {
-    let mut failed = "the name has no address".to_owned();
-    let io = |e: std::io::Error| Failure::Connecting(e.to_string());
-    for target in lookup_host((host, port)).await.map_err(io)? {
-        if let Err(reason) = (address.may_dial)(target.ip()) {
-            failed = reason;
-            continue;
+/// The first of these attempts that succeeds. Each is begun when one before it has failed, or when the one just before it
+/// has had its head start: those that are silent hold up nobody behind them. Fails with what the last to fail met.
+async fn in_turn<T>(
+    attempts: impl Iterator<Item = impl Future<Output = Result<T, Failure>>>,
+    none: &str,
+) -> Result<T, Failure> {
+    let (mut attempts, mut going) = (attempts.fuse(), Vec::new());
+    let mut last = Failure::Connecting(none.to_owned());
+    loop {
+        let next = attempts.next();
+        let is_last = next.is_none();
+        going.extend(next.map(Box::pin));
+        if going.is_empty() {
+            return Err(last);
         }
-        match TcpStream::connect(target).await {
-            Ok(stream) => return greet(address, greeting, host, stream).await,
-            Err(error) => failed = error.to_string(),
+        let ended = poll_fn(|cx| {
+            for (number, attempt) in going.iter_mut().enumerate() {
+                if let Poll::Ready(ended) = attempt.as_mut().poll(cx) {
+                    return Poll::Ready((number, ended));
+                }
+            }
+            Poll::Pending
+        });
+        let ended = if is_last { Some(ended.await) } else { timeout(HEAD_START, ended).await.ok() };
+        match ended {
+            Some((_, Ok(value))) => return Ok(value),
+            Some((number, Err(failure))) => {
+                drop(going.swap_remove(number));
+                last = failure;
+            }
+            None => {}
         }
     }
-    Err(Failure::Connecting(failed))
+}
+
+async fn dial(address: &Postgres, greeting: &str, host: &str, port: u16) -> Result<Link, Failure> {
+    let io = |e: std::io::Error| Failure::Connecting(e.to_string());
+    let targets = lookup_host((host, port)).await.map_err(io)?.map(async |target| {
+        (address.may_dial)(target.ip()).map_err(Failure::Connecting)?;
+        TcpStream::connect(target).await.map_err(io)
+    });
+    let stream = in_turn(targets, "the name has no address").await?;
+    greet(address, greeting, host, stream).await
 }
 
 async fn greet(address: &Postgres, greeting: &str, host: &str, stream: TcpStream) -> Result<Link, Failure> {

@@ -6,7 +6,7 @@ use super::session::{STATEMENT_MAX, Session};
 use super::{Server, corrections};
 use crate::error::StoreError;
 use crate::ledger::{Glance, LedgerSize, Piece};
-use crate::rollup::{DAY_MICROS, Grain, HOUR_MICROS};
+use crate::rollup::{DAY_MICROS, Grain, HOUR_MICROS, whole_days};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tg_kernel::clock::Timestamp;
 use tokio_postgres::types::Type;
@@ -86,9 +86,12 @@ async fn delete_rows(client: &Client, before: i64) -> Result<usize, Error> {
     }
     let limits = [(&before as &(dyn tokio_postgres::types::ToSql + Sync), Type::INT8), (&PIECE, Type::INT8)];
     let wanted = "SELECT id FROM calls WHERE started_at < $1 ORDER BY started_at, id LIMIT $2";
-    let corrections = format!("DELETE FROM corrections WHERE call_id IN ({wanted})");
-    client.execute_typed(&corrections, &limits).await?;
-    let deleted = client.execute_typed(&format!("DELETE FROM calls WHERE id IN ({wanted})"), &limits).await?;
+    let rows = client.query_typed(&format!("DELETE FROM calls WHERE id IN ({wanted}) RETURNING id"), &limits).await?;
+    let ids = rows.iter().map(|row| row.try_get(0)).collect::<Result<Vec<Vec<u8>>, _>>()?;
+    // Afterwards, so that those are seen which somebody added while this waited for their calls.
+    let corrections = "DELETE FROM corrections WHERE call_id = ANY($1)";
+    client.execute_typed(corrections, &[(&ids, Type::BYTEA_ARRAY)]).await?;
+    let deleted = u64::try_from(ids.len()).unwrap_or(u64::MAX);
     if deleted > 0 {
         let state = format!("UPDATE ledger_state SET rows_since = greatest(rows_since, {before})");
         client.batch_execute(&state).await?;
@@ -131,11 +134,6 @@ async fn delete_series(client: &Client, before: i64) -> Result<usize, Error> {
     let sql = "DELETE FROM rollup_series WHERE id = ANY($1) AND last_day < $2";
     let deleted = client.execute_typed(sql, &[(&ids, Type::INT8_ARRAY), (&before, Type::INT8)]).await?;
     end(client, deleted).await
-}
-
-/// The last midnight in UTC that is not after this.
-fn whole_days(moment: Timestamp) -> i64 {
-    moment.micros() - moment.micros().rem_euclid(DAY_MICROS)
 }
 
 /// All that Tallygate keeps, indexes included.

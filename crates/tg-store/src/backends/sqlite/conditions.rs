@@ -1,30 +1,11 @@
-//! What a dimension and a filter are in SQL.
+//! What a filter is in SQL.
 
+use crate::backends::sql::expression;
 use crate::ledger::{Dimension, Filter};
-use crate::rollup::{DAY_MICROS, HOUR_MICROS};
+use crate::rollup::span;
 use rusqlite::ToSql;
 use std::borrow::Cow;
 use tg_kernel::clock::Timestamp;
-
-/// What a dimension is in SQL, over a call or a series. `tag.value` needs the tags joined in, `hour` is that of the call
-/// or sum.
-pub(in crate::backends) const fn expression(dimension: Dimension) -> &'static str {
-    match dimension {
-        Dimension::Team => "nullif(team, '')",
-        Dimension::Project => "project",
-        Dimension::Environment => "environment",
-        Dimension::Model => "coalesce(model, asked_model)",
-        Dimension::Profile => "profile",
-        Dimension::Key => "nullif(key_id, '')",
-        Dimension::Provider => "provider",
-        Dimension::AwsSession => "session",
-        Dimension::Dialect => "dialect",
-        Dimension::Ending => "ending",
-        Dimension::Tag => "tag.value",
-        Dimension::Day => "hour / 24",
-        Dimension::Hour => "hour",
-    }
-}
 
 /// The part of a statement after `WHERE`, with its values. They are numbered, so that it may stand there twice.
 #[derive(Default)]
@@ -91,15 +72,4 @@ impl Conditions {
     pub(super) fn values(&self) -> impl Iterator<Item = &dyn ToSql> {
         self.values.iter().map(|v| &**v)
     }
-}
-
-/// The day or the hour that a filter names, if it is one on time: what is not one is no span.
-pub(in crate::backends) fn span(filter: &Filter) -> Option<Option<(i64, i64)>> {
-    let (rest, micros) = match filter.dimension {
-        Dimension::Day => ("T00:00:00Z", DAY_MICROS),
-        Dimension::Hour => (":00:00Z", HOUR_MICROS),
-        _ => return None,
-    };
-    let start = filter.value.as_deref().and_then(|value| Timestamp::parse(&format!("{value}{rest}")));
-    Some(start.map(|start| (start.micros(), start.micros().saturating_add(micros))))
 }

@@ -9,9 +9,11 @@ use tg_kernel::ids::CallId;
 use tg_kernel::record::Pricing;
 use tg_kernel::units::Money;
 
-const INSERT: &str = "INSERT OR IGNORE INTO corrections (call_id, number, made_at, reason, old_price, new_price, pricing, \
+/// A correction that is there is looked for first: the engine would count one that it ignores as made.
+const INSERT: &str = "INSERT INTO corrections (call_id, number, made_at, reason, old_price, new_price, pricing, \
     delta_nanos, earlier_delta_nanos, list_delta_nanos, unpriced_delta, ceiling_delta, rates_id) \
-    SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM calls WHERE id = ?1)";
+    SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM calls WHERE id = ?1) \
+    AND NOT EXISTS (SELECT 1 FROM corrections WHERE call_id = ?1 AND number = ?2)";
 
 const SELECT: &str = "SELECT call_id, number, made_at, reason, old_price, new_price, pricing, delta_nanos, \
     earlier_delta_nanos, list_delta_nanos, unpriced_delta, ceiling_delta, \

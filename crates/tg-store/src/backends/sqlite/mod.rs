@@ -1,18 +1,18 @@
 //! The embedded store: one SQLite file for the directory and the ledger.
 
-pub(in crate::backends) mod conditions;
+mod conditions;
 mod corrections;
 mod directory;
 mod ledger;
 mod migrate;
 mod notices;
-pub(in crate::backends) mod report;
+mod report;
 mod revisions;
 mod rollup;
 mod row;
 mod sheets;
 mod spent;
-pub(in crate::backends) mod tally;
+mod tally;
 mod upkeep;
 
 pub(crate) use directory::DirectoryTables;

@@ -1,11 +1,12 @@
 //! Reports: from which sums and rows they come, and the engine's own way to compute them.
 
-use super::conditions::{Conditions, expression, span};
+use super::conditions::Conditions;
 use super::corrections;
 use super::rollup::State;
-use super::tally::{TOTAL_COUNT, Tally, Total, figures, label};
-use crate::ledger::{Dimension, Filter, ROWS_MAX, Report, ReportQuery, ReportRow};
-use crate::rollup::{BOOKED, Grain, HOUR_MICROS, Known, Level, Plan, SUM_COLUMNS, Wanted};
+use super::tally::Tally;
+use crate::backends::sql::{columns, grouped, sum_columns, values};
+use crate::ledger::{Dimension, ROWS_MAX, Report, ReportQuery, ReportRow};
+use crate::rollup::{Grain, HOUR_MICROS, Known, Plan, SUM_COLUMNS, TOTAL_COUNT, Total, figures, label, period, wanted};
 use rusqlite::{Connection, Row, params_from_iter};
 use std::collections::BTreeSet;
 use tg_kernel::clock::Timestamp;
@@ -54,8 +55,7 @@ const ONE_CORRECTION: &str = "0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 pub(super) fn run(connection: &Connection, query: &ReportQuery) -> rusqlite::Result<Report> {
     let mut report = Report::default();
     let Some((since, until)) = period(query) else { return Ok(report) };
-    let state = State::read(connection)?;
-    let known = Known { rolled_since: state.rolled_since, rows_since: state.rows_since, folded: folded(connection)? };
+    let (known, state) = (known(connection)?, State::read(connection)?);
     let is_corrected = !query.as_booked && corrections::made(connection)? > 0;
     let source = |by| Source { is_corrected, ..Source::of(query, by, (since, until), &known) };
     let endings = source(&[Dimension::Ending]);
@@ -79,37 +79,10 @@ pub(super) fn run(connection: &Connection, query: &ReportQuery) -> rusqlite::Res
     Ok(report)
 }
 
-/// From when to when, in microseconds, as the query and its filters on time say together; `None` where no moment is left.
-pub(in crate::backends) fn period(query: &ReportQuery) -> Option<(i64, i64)> {
-    let mut since = query.since.map_or(i64::MIN, Timestamp::micros);
-    let mut until = query.until.map_or(i64::MAX, Timestamp::micros);
-    for filter in &query.filters {
-        if let Some(span) = span(filter) {
-            let (from, to) = span?;
-            (since, until) = (since.max(from), until.min(to));
-        }
-    }
-    (since < until).then_some((since, until))
-}
-
-/// What one table of a report needs, and the filters that are not on time.
-pub(in crate::backends) fn wanted<'a>(
-    query: &'a ReportQuery,
-    by: &[Dimension],
-    (since, until): (i64, i64),
-) -> (Wanted, Vec<&'a Filter>) {
-    let filters: Vec<&Filter> = query.filters.iter().filter(|filter| span(filter).is_none()).collect();
-    let dimensions = || by.iter().copied().chain(filters.iter().map(|filter| filter.dimension));
-    let is_detailed = dimensions().any(|d| matches!(d, Dimension::Tag | Dimension::AwsSession));
-    let is_known = |d| matches!(d, Dimension::Team | Dimension::Ending | Dimension::Day | Dimension::Hour);
-    let wanted = Wanted {
-        since,
-        until,
-        level: if is_detailed { Level::Detail } else { Level::Plain },
-        is_hourly: by.contains(&Dimension::Hour),
-        is_particular: !dimensions().all(is_known),
-    };
-    (wanted, filters)
+/// What the store says about itself, for plans.
+pub(super) fn known(connection: &Connection) -> rusqlite::Result<Known> {
+    let State { rolled_since, rows_since, .. } = State::read(connection)?;
+    Ok(Known { rolled_since, rows_since, folded: folded(connection)? })
 }
 
 /// The hours and days in which some calls are known by team and ending alone.
@@ -210,12 +183,7 @@ impl<'a> Source<'a> {
     fn groups_sql(&self, half: Half) -> String {
         let mut sql = format!("{}SELECT {}", self.part(half), sums());
         for (number, dimension) in self.by.iter().enumerate() {
-            match dimension {
-                Dimension::Tag | Dimension::Day | Dimension::Hour => {
-                    sql.push_str(&format!(", {}", expression(*dimension)));
-                }
-                _ => sql.push_str(&format!(", by_{number}")),
-            }
+            sql.push_str(&grouped(number, *dimension));
         }
         sql.push_str(" FROM part");
         if self.by.contains(&Dimension::Tag) {
@@ -239,15 +207,15 @@ impl<'a> Source<'a> {
                  rollups.grain = cell_spans.grain AND rollups.start >= cell_spans.since \
                  AND rollups.start < cell_spans.until \
                  CROSS JOIN rollup_series ON rollup_series.id = rollups.series{}",
-                self.columns("start * hours"),
-                self.sum_columns(),
+                columns(self.by, "start * hours"),
+                sum_columns(self.is_corrected),
                 self.conditions.sql(),
             ));
         }
         if !plan.rows.is_empty() {
             let rows = plan.rows.iter().map(|(from, to)| format!("({from}, {to})"));
             tables.push(values("row_spans (since, until)", rows));
-            let (columns, conditions) = (self.columns("started_at / 3600000000"), self.conditions.sql());
+            let (columns, conditions) = (columns(self.by, "started_at / 3600000000"), self.conditions.sql());
             let calls = "row_spans CROSS JOIN calls ON started_at >= row_spans.since AND started_at < row_spans.until";
             parts.push(format!("SELECT {columns}, {ONE_CALL} FROM {calls}{conditions}"));
             if self.is_corrected {
@@ -257,32 +225,6 @@ impl<'a> Source<'a> {
         }
         format!("WITH {}, part AS ({}) ", tables.join(", "), parts.join(" UNION ALL "))
     }
-
-    /// The columns of the sums; those of corrections read zero where none are added.
-    fn sum_columns(&self) -> String {
-        let (booked, corrections) = SUM_COLUMNS.split_at(BOOKED);
-        let correction = |name: &&str| if self.is_corrected { (*name).to_owned() } else { format!("0 AS {name}") };
-        let booked = booked.iter().map(|name| (*name).to_owned());
-        booked.chain(corrections.iter().map(correction)).collect::<Vec<_>>().join(", ")
-    }
-
-    /// What the groups need of a call or a series; `hour` says when that was.
-    fn columns(&self, hour: &str) -> String {
-        let mut columns = vec![format!("{hour} AS hour")];
-        for (number, dimension) in self.by.iter().enumerate() {
-            match dimension {
-                Dimension::Tag => columns.push("tags".to_owned()),
-                Dimension::Day | Dimension::Hour => {}
-                other => columns.push(format!("{} AS by_{number}", expression(*other))),
-            }
-        }
-        columns.join(", ")
-    }
-}
-
-/// A table of whole numbers within a statement.
-fn values(head: &str, rows: impl Iterator<Item = String>) -> String {
-    format!("{head} AS (VALUES {})", rows.collect::<Vec<_>>().join(", "))
 }
 
 fn total(row: &Row<'_>) -> rusqlite::Result<Total> {

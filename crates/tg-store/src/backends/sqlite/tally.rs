@@ -1,24 +1,15 @@
 //! Sums by group in memory: over the sums of the store, read in their order and once.
 
-use super::conditions::expression;
 use super::report::Source;
-use crate::ledger::{Dimension, Figures, ReportRow};
-use crate::rollup::{BOOKED, DAY_MICROS, DOLLAR, HOUR_MICROS, SUM_COLUMNS, Sums};
+use crate::backends::sql::expression;
+use crate::ledger::{Dimension, ReportRow};
+use crate::rollup::{self, BOOKED, DAY_MICROS, HOUR_MICROS, SUM_COLUMNS, Sums, TOTAL_COUNT, Total, figures, total};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql, params};
 use std::cmp::Ordering;
 use std::collections::HashMap;
-use tg_kernel::clock::Timestamp;
-use tg_kernel::units::Money;
-use tg_kernel::usage::Usage;
 
 /// Most groups in memory: about 100 MB. Beyond it the engine sums.
 const GROUPS_MAX: usize = 250_000;
-
-/// The columns of [`SUM_COLUMNS`], then calls, cost and corrections of what is booked to no team or to no project.
-pub(in crate::backends) const TOTAL_COUNT: usize = SUM_COLUMNS.len() + 5;
-
-/// Sums of one group.
-pub(in crate::backends) type Total = [i64; TOTAL_COUNT];
 
 /// A group's values.
 type Labels = Vec<Option<String>>;
@@ -74,13 +65,11 @@ fn kind_sql(source: &Source<'_>) -> String {
     let tags = if source.by.contains(&Dimension::Tag) { "tags" } else { "NULL" };
     let mut columns = format!("is_attributed, {tags}");
     for dimension in source.by {
-        columns.push_str(match dimension {
-            Dimension::Tag | Dimension::Day | Dimension::Hour => ", NULL",
-            _ => ", ",
-        });
-        if !matches!(dimension, Dimension::Tag | Dimension::Day | Dimension::Hour) {
-            columns.push_str(expression(*dimension));
-        }
+        let column = match dimension {
+            Dimension::Tag | Dimension::Day | Dimension::Hour => "NULL",
+            other => expression(*other),
+        };
+        columns.push_str(&format!(", {column}"));
     }
     let conditions = source.conditions.sql();
     let joined = if conditions.is_empty() { " WHERE" } else { " AND" };
@@ -127,9 +116,9 @@ impl Tally {
             let mut labels = kind.labels.clone();
             for (label, dimension) in labels.iter_mut().zip(by) {
                 match dimension {
-                    Dimension::Day if !by.contains(&Dimension::Hour) => *label = Some(self::label(*dimension, time)),
-                    Dimension::Day => *label = Some(self::label(*dimension, time.div_euclid(24))),
-                    Dimension::Hour => *label = Some(self::label(*dimension, time)),
+                    Dimension::Day if !by.contains(&Dimension::Hour) => *label = Some(rollup::label(*dimension, time)),
+                    Dimension::Day => *label = Some(rollup::label(*dimension, time.div_euclid(24))),
+                    Dimension::Hour => *label = Some(rollup::label(*dimension, time)),
                     _ => {}
                 }
             }
@@ -168,72 +157,4 @@ impl Tally {
 fn tags(list: Option<&str>) -> Vec<Option<String>> {
     let tags: Vec<String> = list.and_then(|list| serde_json::from_str(list).ok()).unwrap_or_default();
     if tags.is_empty() { vec![None] } else { tags.into_iter().map(Some).collect() }
-}
-
-fn total(sums: &Sums, is_attributed: bool) -> Total {
-    let mut total = [0; TOTAL_COUNT];
-    total.iter_mut().zip(sums).for_each(|(to, sum)| *to = *sum);
-    if !is_attributed {
-        let mut apart = [0, 10, 11, DELTA, DELTA + 1].into_iter().map(|column| sums.get(column).copied().unwrap_or(0));
-        total.iter_mut().skip(SUM_COLUMNS.len()).for_each(|to| *to = apart.next().unwrap_or(0));
-    }
-    total
-}
-
-/// The name of a day or an hour, counted since 1970.
-pub(in crate::backends) fn label(dimension: Dimension, number: i64) -> String {
-    let (micros, length) = match dimension {
-        Dimension::Hour => (HOUR_MICROS, "2026-11-24T03".len()),
-        _ => (DAY_MICROS, "2026-11-24".len()),
-    };
-    let mut text = Timestamp::from_micros(number.saturating_mul(micros)).to_string();
-    text.truncate(length);
-    text
-}
-
-/// The figures of a group.
-pub(in crate::backends) fn figures(total: &Total) -> Figures {
-    let count = |column: usize| total.get(column).map_or(0, |sum| u64::try_from(*sum).unwrap_or(0));
-    let money = |column: usize| match total.get(column..column + 2) {
-        Some([dollars, rest]) => join(*dollars, *rest),
-        _ => Money::default(),
-    };
-    let changed = |count: u64, column: usize| count.saturating_add_signed(total.get(column).copied().unwrap_or(0));
-    let corrections = money(DELTA);
-    Figures {
-        calls: count(0),
-        usage: Usage {
-            input_tokens: count(1),
-            cache_read_tokens: count(2),
-            cache_write_5m_tokens: count(3),
-            cache_write_1h_tokens: count(4),
-            output_tokens: count(5),
-            reasoning_tokens: count(6),
-            audio_input_tokens: count(7),
-            audio_output_tokens: count(8),
-            images: count(9),
-        },
-        cost: money(10).plus(corrections),
-        list_cost: money(12).plus(money(DELTA + 2)),
-        estimated_calls: count(14),
-        estimated_cost: money(15).plus(money(DELTA + 4)),
-        unpriced_calls: changed(count(17), DELTA + 6),
-        ceiling_calls: changed(count(18), DELTA + 7),
-        unattributed_calls: count(APART),
-        unattributed_cost: money(APART + 1).plus(money(APART + 3)),
-        corrected_calls: count(BOOKED),
-        corrections,
-    }
-}
-
-/// Where the money of corrections begins in a total.
-const DELTA: usize = BOOKED + 1;
-
-/// Where it has what is booked to no team or to no project.
-const APART: usize = SUM_COLUMNS.len();
-
-/// Money from whole dollars and the rest in nano-dollars.
-pub(super) fn join(dollars: i64, rest: i64) -> Money {
-    let nanos = i128::from(dollars) * i128::from(DOLLAR) + i128::from(rest);
-    Money::from_nanos(i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX }))
 }

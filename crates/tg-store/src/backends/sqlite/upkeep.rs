@@ -4,7 +4,7 @@ use super::rollup::{Roller, State};
 use super::{Database, Place, corrections, row};
 use crate::error::StoreError;
 use crate::ledger::{Glance, LedgerSize, Piece};
-use crate::rollup::{Addend, DAY_MICROS, Grain, HOUR_MICROS};
+use crate::rollup::{Addend, DAY_MICROS, Grain, HOUR_MICROS, whole_days};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use tg_kernel::clock::Timestamp;
 
@@ -147,11 +147,6 @@ impl UpkeepWriter {
 
 fn immediate(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
     connection.transaction_with_behavior(TransactionBehavior::Immediate)
-}
-
-/// The last midnight in UTC that is not after this.
-fn whole_days(moment: Timestamp) -> i64 {
-    moment.micros() - moment.micros().rem_euclid(DAY_MICROS)
 }
 
 /// From when on the rows before this moment make a piece; the beginning where they are fewer.

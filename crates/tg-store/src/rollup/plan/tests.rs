@@ -1,6 +1,7 @@
 //! Plans: every moment of a period once, and from the coarsest sums that do.
 
-use super::{DAY_MICROS, Grain, HOUR_MICROS, Known, Level, Plan, Wanted};
+use super::{DAY_MICROS, Grain, HOUR_MICROS, Known, Plan, Wanted};
+use crate::rollup::Level;
 use proptest::prelude::*;
 
 /// Some day of 2026.
