@@ -2,6 +2,7 @@
 
 mod bench;
 mod checks;
+mod complaints;
 mod prices;
 mod prove;
 mod real_model;

@@ -1,5 +1,6 @@
-//! The house rules that no compiler checks: floors, rooms, sizes, names.
+//! The house rules that no compiler checks: floors, rooms, sizes, names; and what the page of complaints names.
 
+use crate::complaints;
 use crate::shell::root;
 use anyhow::{Context as _, Result, bail};
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ const RESERVED: &[(&str, &str, &str)] = &[
 pub fn run() -> Result<()> {
     let mut found = Vec::new();
     floors(&mut found)?;
+    complaints::check(&mut found)?;
     for file in sources()? {
         let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
         source(&file, &text, &mut found);

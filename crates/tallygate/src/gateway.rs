@@ -71,10 +71,20 @@ pub struct Gateway {
 }
 
 /// Settings of a process rather than of a configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Surroundings {
     /// Whom connections to providers trust.
     pub roots: TrustedRoots,
+    /// By which calls, windows, keys and rows have their times.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Surroundings {
+    /// Those of this machine, by its own clock.
+    #[must_use]
+    pub fn here(roots: TrustedRoots) -> Self {
+        Self { roots, clock: Arc::new(SystemClock::new()) }
+    }
 }
 
 impl Gateway {
@@ -88,7 +98,7 @@ impl Gateway {
         sinks: Vec<Box<dyn tg_proxy::meter::Sink>>,
     ) -> Result<Self> {
         let document = &loaded.document;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let clock = Arc::clone(&surroundings.clock);
         let password = document.store.password.as_ref().and_then(|reference| loaded.secrets.get(reference));
         let store = place::open(&document.store, password, || Ok(surroundings.roots.clone()))?;
         let directory = Arc::new(open_directory(&store, loaded)?);

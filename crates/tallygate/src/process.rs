@@ -33,7 +33,7 @@ pub fn run(source: &Source, greet: impl FnOnce(String) -> Result<()>) -> Result<
     let done = runtime.block_on(async {
         // Signals first: one that comes during the start must not be lost.
         let mut signals = Signals::listen()?;
-        let surroundings = Surroundings { roots: roots()? };
+        let surroundings = Surroundings::here(roots()?);
         let telemetry = Telemetry::start(&loaded, &surroundings.roots)?;
         let notifier = Notifier::start(&loaded, &surroundings.roots)?;
         let sinks = telemetry.sinks().into_iter().chain([notifier.sink()]).collect();

@@ -1,15 +1,20 @@
 //! What a large ledger costs: appending with and without sums, its size, and how long reports and listings take.
-//! `cargo bench --package tg-store --bench ledger -- ROWS USERS`, by default 100 000 rows with tags of 1 000 users.
+//! `cargo bench --package tg-store --bench ledger -- ROWS USERS`, by default 100 000 rows with tags of 1 000 users. With the
+//! word `postgres` behind: on a PostgreSQL server that is started for it, with the settings that it has by itself.
 
-#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a measurement that cannot go on ends")]
 #![expect(clippy::print_stdout, reason = "this is how it tells what it measured")]
 
 #[expect(dead_code, reason = "what only the journal's tests need")]
 #[path = "../tests/it/fixture.rs"]
 mod fixture;
+#[expect(dead_code, reason = "what only tests need")]
+#[path = "../tests/postgres/server.rs"]
+mod server;
 
 use fixture::{at, record};
 use rusqlite::Connection;
+use server::{PASSWORD, PostgresServer, USER};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,9 +22,10 @@ use tempfile::TempDir;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::{Ending, Record};
+use tg_kernel::secret::Secret;
 use tg_kernel::units::Money;
 use tg_store::ledger::{Piece, Retention, SpentBy, SpentQuery, SpentRow};
-use tg_store::{CallFilter, Dimension, Filter, ReportQuery, Store};
+use tg_store::{CallFilter, Dimension, Encryption, Filter, Postgres, ReportQuery, Store};
 
 /// Days over which the calls are spread.
 const DAYS: u64 = 30;
@@ -33,6 +39,9 @@ fn main() {
     let (rows, users) = (number(0).unwrap_or(100_000), number(1).unwrap_or(1_000));
     let world = World::new(users);
     println!("{rows} rows over {DAYS} days: 20 teams, 100 keys, 8 models, 30 features and {users} users in tags");
+    if std::env::args().any(|argument| argument == "postgres") {
+        return on_postgres(&world, rows);
+    }
     println!("a fiftieth of them as they come, then as many in an hour:");
     compare_appends(&world, 10_000_000);
     compare_appends(&world, SAMPLE * 24 * DAYS);
@@ -48,6 +57,26 @@ fn main() {
     listings(&store);
     spending(&store, &path);
     upkeep(&store, &path, rows);
+}
+
+/// The same on PostgreSQL, but for what only the engine in a file can be asked.
+fn on_postgres(world: &World, rows: u64) {
+    // What tests do without is what takes time: every append waits for the disk.
+    let server = PostgresServer::start(&["fsync=on"]);
+    let store = Store::connect(Postgres {
+        hosts: vec![("127.0.0.1".to_owned(), server.port)],
+        database: server.database(),
+        user: USER.to_owned(),
+        password: Some(Secret::new(PASSWORD)),
+        encryption: Encryption::Off,
+        may_dial: |_| Ok(()),
+        start_wait: std::time::Duration::from_secs(30),
+    })
+    .unwrap();
+    fill(&store, world, rows, rows);
+    println!("{:#?}", store.ledger().unwrap().size().unwrap());
+    reports(&store);
+    listings(&store);
 }
 
 /// Calls that resemble a company's.

@@ -23,6 +23,9 @@ pub use kill::Engine;
 /// How often the gateway is killed, in the short form and in the long one.
 const KILLS: [u32; 2] = [25, 200];
 
+/// The same where the store is a server.
+const KILLS_ON_SERVERS: [u32; 2] = [8, 200];
+
 /// A claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Claim {
@@ -44,7 +47,8 @@ pub enum Claim {
 
 impl Claim {
     /// Every claim, in the order in which the suite proves them.
-    pub const ALL: [Self; 6] = [Self::Matrix, Self::Ledger, Self::Streams, Self::Bedrock, Self::Kill, Self::Overshoot];
+    pub const ALL: [Self; 7] =
+        [Self::Matrix, Self::Ledger, Self::Streams, Self::Bedrock, Self::Kill, Self::Overshoot, Self::Stores];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
@@ -114,7 +118,12 @@ pub fn tally(claim: Claim, length: Length) -> Result<Tally> {
         Claim::Ledger => block_on(ledger::prove(&program, length)),
         Claim::Streams => block_on(streams::prove(&program, length)),
         Claim::Bedrock => bedrock::prove(&program, length),
-        Claim::Kill => kill::prove(&program, length.pick(KILLS[0], KILLS[1]), Engine::default()),
+        Claim::Kill => {
+            let mut tally = kill::prove(&program, length.pick(KILLS[0], KILLS[1]), Engine::Sqlite)?;
+            let times = length.pick(KILLS_ON_SERVERS[0], KILLS_ON_SERVERS[1]);
+            tally.add(kill::prove(&program, times, Engine::Postgres)?);
+            Ok(tally)
+        }
         Claim::Overshoot => block_on(overshoot::prove(&program, length)),
         Claim::Stores => stores::prove(&program, length),
     }

@@ -8,6 +8,7 @@ pub mod postgres;
 pub mod premises;
 pub mod process;
 pub mod redis;
+pub mod sentinels;
 pub mod server;
 mod signal;
 

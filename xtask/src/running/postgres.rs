@@ -21,6 +21,7 @@ const START_MAX: Duration = Duration::from_secs(60);
 pub struct Postgres<'a> {
     server: Server<'a>,
     port: u16,
+    folder: PathBuf,
 }
 
 impl<'a> Postgres<'a> {
@@ -29,17 +30,50 @@ impl<'a> Postgres<'a> {
     /// # Errors
     /// When it does not answer.
     pub fn start(premises: &'a Premises) -> Result<Self> {
-        let folder = premises.folder().join("postgres");
+        let mut server = Self::new(premises, "postgres")?;
+        let mut initdb = as_server_user(&program("initdb"));
+        initdb.args(["--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust", "-U", USER, "-D"]);
+        succeed(initdb.arg(&server.folder))?;
+        server.resume()?;
+        Ok(server)
+    }
+
+    /// Makes a standby of this one, which from now on says that something is written only when the standby has it, too.
+    ///
+    /// # Errors
+    /// When it does not follow.
+    pub fn standby(&self) -> Result<Self> {
+        let mut standby = Self::new(self.server.premises(), "standby")?;
+        let mut copy = as_server_user(&program("pg_basebackup"));
+        copy.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", USER, "-X", "stream", "-c", "fast", "-R"]);
+        succeed(copy.args(["--no-sync", "-D"]).arg(&standby.folder))?;
+        standby.resume()?;
+        self.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'")?;
+        self.sql("postgres", "SELECT pg_reload_conf()")?;
+        let port = self.port;
+        let follows = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+        standby.server.wait(START_MAX, || sql(port, "postgres", follows).is_ok_and(|count| count == "1"))?;
+        Ok(standby)
+    }
+
+    /// Lets a standby take the place of the one that it followed: when this returns, it takes writes.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn promote(&self) -> Result<()> {
+        let promoted = self.sql("postgres", "SELECT pg_promote()")?;
+        ensure!(promoted == "t", "the standby is not promoted");
+        Ok(())
+    }
+
+    fn new(premises: &'a Premises, name: &'static str) -> Result<Self> {
+        let folder = premises.folder().join(name);
         fs::create_dir(&folder)?;
         if is_root() {
             succeed(Command::new("chown").arg("postgres").arg(&folder))?;
         }
-        let mut initdb = as_server_user(&program("initdb"));
-        initdb.args(["--no-sync", "--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust", "-U", USER, "-D"]);
-        succeed(initdb.arg(folder.join("data")))?;
-        let mut server = Self { server: Server::new(premises, "postgres", Signal::Quit), port: free_port()? };
-        server.resume()?;
-        Ok(server)
+        let server = Server::new(premises, name, Signal::Quit);
+        Ok(Self { server, port: free_port()?, folder: folder.join("data") })
     }
 
     /// Where it listens on this machine.
@@ -52,10 +86,10 @@ impl<'a> Postgres<'a> {
     /// # Errors
     /// When it does not answer.
     pub fn resume(&mut self) -> Result<()> {
-        let (folder, port) = (self.server.premises().folder(), self.port);
+        let (folder, port) = (&self.folder, self.port);
         self.server.resume(|| {
             let mut command = as_server_user(&program("postgres"));
-            command.arg("-D").arg(folder.join("postgres/data")).args(["-p", &port.to_string()]);
+            command.arg("-D").arg(folder).args(["-p", &port.to_string()]);
             for setting in ["max_connections=100", "listen_addresses=127.0.0.1", "unix_socket_directories="] {
                 command.args(["-c", setting]);
             }

@@ -41,6 +41,23 @@ impl<'a> Redis<'a> {
         Ok(server)
     }
 
+    /// Starts one that follows this one, and has all that it has.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn follower(&self) -> Result<Self> {
+        let server = Server::new(self.server.premises(), "redis-follower", Signal::Kill);
+        let mut follower = Self { server, port: free_port()? };
+        follower.resume()?;
+        let port = follower.port;
+        // Several that might come at once are not waited for.
+        ask(self.port, &["CONFIG", "SET", "repl-diskless-sync-delay", "0"])?;
+        ask(port, &["REPLICAOF", "127.0.0.1", &self.port.to_string()])?;
+        let follows = || ask(port, &["INFO", "replication"]).is_ok_and(|said| said.contains("master_link_status:up"));
+        follower.server.wait(START_MAX, follows)?;
+        Ok(follower)
+    }
+
     /// Where it listens on this machine.
     pub const fn port(&self) -> u16 {
         self.port
@@ -89,7 +106,7 @@ impl<'a> Redis<'a> {
 }
 
 /// Says something, and answers the beginning of what comes.
-fn ask(port: u16, words: &[&str]) -> Result<String> {
+pub(super) fn ask(port: u16, words: &[&str]) -> Result<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_read_timeout(Some(ANSWER_MAX))?;
     let mut text = format!("*{}\r\n", words.len());
@@ -97,7 +114,7 @@ fn ask(port: u16, words: &[&str]) -> Result<String> {
         text += &format!("${}\r\n{word}\r\n", word.len());
     }
     stream.write_all(text.as_bytes())?;
-    let mut answer = [0; 256];
+    let mut answer = [0; 1_024];
     let read = stream.read(&mut answer)?;
     let answer = String::from_utf8_lossy(answer.get(..read).unwrap_or_default()).into_owned();
     ensure!(answer.starts_with(['+', ':', '$', '*']), "redis-server says {answer:?}");

@@ -52,7 +52,7 @@ impl Demo {
     /// Ends at a signal, at any time; the gateway is drained and the store removed however it ends.
     async fn play(self, sim: &Sim, loaded: &Loaded) -> Result<()> {
         let mut signals = Signals::listen()?;
-        let gateway = Gateway::start(loaded, &Surroundings { roots: TrustedRoots::none() }, Vec::new())?;
+        let gateway = Gateway::start(loaded, &Surroundings::here(TrustedRoots::none()), Vec::new())?;
         let shown = tokio::select! {
             shown = self.show(sim, &gateway, loaded) => Some(shown),
             _ = signals.next() => None,

@@ -10,6 +10,7 @@ use tallygate::notifier::Notifier;
 use tallygate::source::Loaded;
 use tempfile::TempDir;
 use tg_config::secrets::resolve_secrets;
+use tg_kernel::clock::{Clock, SystemClock};
 use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
 use tg_kernel::secret::Secret;
@@ -80,6 +81,7 @@ pub(crate) fn secret(name: &str) -> Option<String> {
         "SIM_ID" => Some(DEFAULT_ACCESS_KEY_ID.to_owned()),
         "SIM_SECRET" => Some(DEFAULT_SECRET_ACCESS_KEY.to_owned()),
         "SECRETS_KEY" => Some("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned()),
+        "STORE_PASSWORD" => Some(crate::postgres::PASSWORD.to_owned()),
         "BAD_KEY" => Some("a-key-that-no-provider-knows".to_owned()),
         _ => None,
     }
@@ -176,6 +178,7 @@ pub(crate) struct World {
     /// A key of team `red`, project `alpha`, environment `prod`, where there is such a team.
     pub(crate) key: Option<IssuedKey>,
     store: std::path::PathBuf,
+    clock: Arc<dyn Clock>,
     pub(crate) folder: TempDir,
 }
 
@@ -185,15 +188,21 @@ impl World {
     }
 
     pub(crate) fn with(setup: Setup) -> Self {
+        Self::by(setup, Arc::new(SystemClock::new()))
+    }
+
+    /// With a clock of the test's own.
+    pub(crate) fn by(setup: Setup, clock: Arc<dyn Clock>) -> Self {
         let folder = TempDir::new().unwrap();
         let sim = Sim::start(setup.sim.clone()).unwrap();
         let config = document(&setup, &sim, folder.path());
         let mut loaded = load(&config).unwrap_or_else(|e| panic!("{e:#}\n{config}"));
         Arc::get_mut(&mut loaded.snapshot).unwrap().bounds.body_idle = setup.body_idle;
-        let (gateway, notifier) = run(&loaded);
+        let (gateway, notifier) = run_by(&loaded, &clock);
         let address = gateway.address;
         let store = folder.path().join("tallygate.db");
-        let mut world = Self { sim, gateway: Some(gateway), notifier, address, config, key: None, store, folder };
+        let mut world =
+            Self { sim, gateway: Some(gateway), notifier, address, config, key: None, store, clock, folder };
         if world.gateway().living.directory.team("red").is_some() {
             let new = NewKey {
                 project: Some("alpha".to_owned()),
@@ -259,7 +268,7 @@ impl World {
     pub(crate) fn restart(&mut self) {
         self.drain(DEADLINE);
         let loaded = load(&self.config).unwrap();
-        let (gateway, notifier) = run(&loaded);
+        let (gateway, notifier) = run_by(&loaded, &self.clock);
         self.notifier = notifier;
         self.address = gateway.address;
         self.gateway = Some(gateway);
@@ -291,7 +300,12 @@ impl Drop for World {
 
 /// A gateway, with a notifier where somebody is to be told.
 pub(crate) fn run(loaded: &Loaded) -> (Gateway, Option<Notifier>) {
-    let surroundings = Surroundings { roots: TrustedRoots::none() };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    run_by(loaded, &clock)
+}
+
+fn run_by(loaded: &Loaded, clock: &Arc<dyn Clock>) -> (Gateway, Option<Notifier>) {
+    let surroundings = Surroundings { roots: TrustedRoots::none(), clock: Arc::clone(clock) };
     let told = !loaded.document.notify.webhooks.is_empty();
     let notifier = told.then(|| Notifier::start(loaded, &surroundings.roots).unwrap());
     let sinks = notifier.iter().map(Notifier::sink).collect();

@@ -1,5 +1,5 @@
-//! PostgreSQL and Redis stop, stand still, are out of reach, slow, full and replaced, under load over two gateways: each
-//! limit does what it says, calls go on, and afterwards nothing is lost, doubled, held or overspent.
+//! PostgreSQL and Redis stop, stand still, are out of reach, slow, full, replaced and fail over, under load over two gateways:
+//! each limit does what it says, calls go on, and afterwards nothing is lost, doubled, held or overspent.
 
 mod director;
 mod probe;
@@ -59,31 +59,48 @@ const LASTS: [Duration; 2] = [Duration::from_millis(2_500), Duration::from_secs(
 pub fn prove(program: &Path, length: Length) -> Result<Tally> {
     let mut dice = Dice::fresh();
     say(format_args!("chance begins with {:016x}", dice.seed()));
-    let premises = Premises::take()?;
-    let sim = Sim::start(SimOptions::default())?;
-    let mut stage = Stage::set(program, &premises, &sim.urls)?;
-    let scenes: Vec<Scene> = Scene::ALL.into_iter().filter(|scene| stage.can(*scene)).collect();
-    let (crowds, played) = act(&mut stage, &scenes, length.pick(LASTS[0], LASTS[1]), &mut dice)?;
+    let lasts = length.pick(LASTS[0], LASTS[1]);
     let mut findings = Findings::new();
-    verdict::scenes(&mut findings, &played);
+    for has_heirs in [false, true] {
+        let premises = Premises::take()?;
+        let sim = Sim::start(SimOptions::default())?;
+        let (stage, scenes) = if has_heirs {
+            (Stage::with_heirs(program, &premises, &sim.urls)?, &Scene::FAILING_OVER[..])
+        } else {
+            (Stage::set(program, &premises, &sim.urls)?, &Scene::ALL[..])
+        };
+        play(&mut findings, stage, &sim, (scenes, lasts), &mut dice)?;
+    }
+    Ok(findings.show())
+}
+
+/// Plays scenes on a stage, and notes what is to be said of them and of what they leave behind.
+fn play(
+    findings: &mut Findings,
+    mut stage: Stage<'_>,
+    sim: &Sim,
+    (scenes, lasts): (&[Scene], Duration),
+    dice: &mut Dice,
+) -> Result<()> {
+    let scenes: Vec<Scene> = scenes.iter().copied().filter(|scene| stage.can(*scene)).collect();
+    let (crowds, played) = act(&mut stage, &scenes, lasts, dice)?;
+    verdict::scenes(findings, &played);
     let told: Vec<_> = crowds.into_iter().flat_map(|crowd| crowd.told.into_inner().unwrap_or_default()).collect();
-    let Some(first) = stage.gateways.first() else { return Ok(findings.show()) };
+    let Some(first) = stage.gateways.first() else { return Ok(()) };
     block_on(async {
         let client = Client::new(first.base(), first.key());
-        kill::holds(&mut findings, &client).await?;
+        kill::holds(findings, &client).await?;
         for gateway in &stage.gateways {
-            kill::rest(&mut findings, gateway, &sim).await?;
-            kill::held(&mut findings, &client, gateway.admin()).await?;
+            kill::rest(findings, gateway, sim).await?;
+            kill::held(findings, &client, gateway.admin()).await?;
         }
         let rows = all_rows(&client, first.admin()).await?;
         let entries = sim.books.entries();
-        books::compare(&mut findings, &entries, &rows, &told);
-        verdict::caps(&mut findings, &played, &entries, &rows);
+        books::compare(findings, &entries, &rows, &told);
+        verdict::caps(findings, &played, &entries, &rows);
         Ok(())
     })?;
-    let tally = findings.show();
-    std::mem::take(&mut stage.gateways).into_iter().try_for_each(Gateway::end)?;
-    Ok(tally)
+    std::mem::take(&mut stage.gateways).into_iter().try_for_each(Gateway::end)
 }
 
 /// Plays the scenes while callers call and spend.

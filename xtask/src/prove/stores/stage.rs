@@ -7,6 +7,7 @@ use crate::running::gateway::{Recipe, Shelf};
 use crate::running::passage::{Passage, State};
 use crate::running::postgres::{Postgres, USER};
 use crate::running::redis::Redis;
+use crate::running::sentinels::{NAME, Sentinels};
 use crate::running::{Gateway, Premises};
 use crate::terminal::say;
 use anyhow::{Context as _, Result};
@@ -34,9 +35,40 @@ pub struct Stage<'a> {
     /// The gateways.
     pub gateways: Vec<Gateway>,
     disk: Option<PathBuf>,
+    heirs: Option<Heirs<'a>>,
+}
+
+/// Those that follow PostgreSQL and Redis, and take their place.
+#[derive(Debug)]
+struct Heirs<'a> {
+    postgres: Postgres<'a>,
+    /// Runs; the Sentinels do the rest.
+    _redis: Redis<'a>,
+    sentinels: Sentinels<'a>,
+}
+
+/// Where a gateway finds its stores.
+struct Ways {
+    postgres: String,
+    redis: String,
 }
 
 impl<'a> Stage<'a> {
+    /// Starts everything, before providers at these addresses, with servers that others follow.
+    ///
+    /// # Errors
+    /// When something does not start.
+    pub fn with_heirs(program: &Path, premises: &'a Premises, urls: &Urls) -> Result<Self> {
+        let (postgres, redis) = (Postgres::start(premises)?, Redis::start(premises)?);
+        postgres.database(DATABASE)?;
+        let (standby, follower) = (postgres.standby()?, redis.follower()?);
+        let sentinels = Sentinels::start(premises, redis.port())?;
+        let heirs = Heirs { postgres: standby, _redis: follower, sentinels };
+        let stage =
+            Self { postgres, redis, passages: Vec::new(), gateways: Vec::new(), disk: None, heirs: Some(heirs) };
+        stage.open(program, premises, urls)
+    }
+
     /// Starts everything, before providers at these addresses.
     ///
     /// # Errors
@@ -51,19 +83,37 @@ impl<'a> Stage<'a> {
             say("no file system can be mounted here: PostgreSQL's disk will not be full");
             postgres.database(DATABASE)?;
         }
+        let stage = Self { postgres, redis, passages: Vec::new(), gateways: Vec::new(), disk, heirs: None };
+        stage.open(program, premises, urls)
+    }
+
+    /// Starts the gateways.
+    fn open(mut self, program: &Path, premises: &Premises, urls: &Urls) -> Result<Self> {
         let prices = prices(premises.folder())?;
-        let (mut gateways, mut passages): (Vec<Gateway>, _) = (Vec::new(), Vec::new());
         for _ in 0..GATEWAYS {
-            let ways = (Passage::to(postgres.port())?, Passage::to(redis.port())?);
-            let members = format!("url: 'postgres://{USER}@127.0.0.1:{}/{DATABASE}'", ways.0.port());
-            let text = text(urls, &prices, &ways.1);
+            let passages = (Passage::to(self.postgres.port())?, Passage::to(self.redis.port())?);
+            let ways = self.ways((passages.0.port(), passages.1.port()));
+            let (members, text) = (format!("url: '{}'", ways.postgres), text(urls, &prices, &ways.redis));
             let recipe = Recipe { program, document: &text, listen: "", environment: &ENVIRONMENT, core: None };
-            let shelf = Shelf::Shared { members: &members, key: gateways.first().map(Gateway::key) };
+            let shelf = Shelf::Shared { members: &members, key: self.gateways.first().map(Gateway::key) };
             let gateway = Gateway::start_on(&recipe, premises.folder(), &shelf)?;
-            gateways.push(gateway);
-            passages.push(ways);
+            self.gateways.push(gateway);
+            self.passages.push(passages);
         }
-        Ok(Self { postgres, redis, passages, gateways, disk })
+        Ok(self)
+    }
+
+    /// The stores' addresses for a gateway that goes by these passages, where no Sentinel names the server.
+    fn ways(&self, (postgres, redis): (u16, u16)) -> Ways {
+        let hosts = match &self.heirs {
+            Some(heirs) => format!("127.0.0.1:{postgres},127.0.0.1:{}", heirs.postgres.port()),
+            None => format!("127.0.0.1:{postgres}"),
+        };
+        let redis = match &self.heirs {
+            Some(heirs) => format!("redis+sentinel://{}/{NAME}", heirs.sentinels.hosts()),
+            None => format!("redis://127.0.0.1:{redis}"),
+        };
+        Ways { postgres: format!("postgres://{USER}@{hosts}/{DATABASE}"), redis }
     }
 
     /// Whether a scene can be played here.
@@ -104,6 +154,12 @@ impl<'a> Stage<'a> {
                 self.redis.crash()?;
                 self.redis.resume()
             }
+            (Server::Postgres, Trouble::FailsOver) => {
+                self.postgres.crash()?;
+                self.heirs.as_ref().context("no standby")?.postgres.promote()
+            }
+            // Seeing to it is the Sentinels' work.
+            (Server::Redis, Trouble::FailsOver) => self.redis.crash(),
         }
     }
 
@@ -121,7 +177,7 @@ impl<'a> Stage<'a> {
             }
             (Server::Postgres, Trouble::Full) => Ok(fs::remove_file(filler(self.disk.as_deref().context("no disk")?))?),
             (Server::Redis, Trouble::Full) => self.redis.bound_memory(0),
-            (_, Trouble::Replaced) => Ok(()),
+            (_, Trouble::Replaced | Trouble::FailsOver) => Ok(()),
         }
     }
 
@@ -133,8 +189,8 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// The configuration of a gateway for which Redis is at this passage's end.
-fn text(urls: &Urls, prices: &Path, to_redis: &Passage) -> String {
+/// The configuration of a gateway for which Redis is at this address.
+fn text(urls: &Urls, prices: &Path, redis: &str) -> String {
     let mut limits = format!("- {{ name: proof, concurrent: {CONCURRENT} }}\n");
     for (name, when_away) in super::probe::Manner::ALL.map(|manner| (manner.model(), manner.when_away())) {
         limits += &format!("- {{ name: {name}, for: {{ model: {name} }}, requests: 1M/m, when_away: {when_away} }}\n");
@@ -144,10 +200,7 @@ fn text(urls: &Urls, prices: &Path, to_redis: &Passage) -> String {
          output_min: 16, reserve: usual }}\n"
     );
     document_with(urls, prices, &limits, &budget)
-        + &format!(
-            "counters: {{ url: 'redis://127.0.0.1:{}', replicas: {GATEWAYS}, timeout: 300ms }}\n",
-            to_redis.port()
-        )
+        + &format!("counters: {{ url: '{redis}', replicas: {GATEWAYS}, timeout: 300ms }}\n")
 }
 
 fn filler(disk: &Path) -> PathBuf {

@@ -37,6 +37,8 @@ pub enum Trouble {
     Full,
     /// It dies and is there again at once; what was in memory only is gone.
     Replaced,
+    /// It dies for good, and the one that followed it takes its place.
+    FailsOver,
 }
 
 /// One thing that happens to one store.
@@ -68,6 +70,10 @@ impl Scene {
         Self::of(Server::Redis, Trouble::Replaced),
     ];
 
+    /// What may happen where each server has another one that follows it.
+    pub const FAILING_OVER: [Self; 2] =
+        [Self::of(Server::Postgres, Trouble::FailsOver), Self::of(Server::Redis, Trouble::FailsOver)];
+
     const fn of(server: Server, trouble: Trouble) -> Self {
         Self { server, trouble }
     }
@@ -75,10 +81,15 @@ impl Scene {
     /// Whether the gateway of this number cannot count with the others meanwhile.
     pub fn counts_alone(self, gateway: usize) -> bool {
         match (self.server, self.trouble) {
-            (Server::Postgres, _) | (_, Trouble::Replaced) => false,
+            (Server::Postgres, _) | (_, Trouble::Replaced | Trouble::FailsOver) => false,
             (_, Trouble::Apart) => gateway == LONELY,
             _ => true,
         }
+    }
+
+    /// Whether it is over for each gateway at another moment of its own: until then it may count alone.
+    pub fn passes(self) -> bool {
+        self.server == Server::Redis && self.trouble == Trouble::FailsOver
     }
 
     /// Whether teams and keys cannot be changed meanwhile.
@@ -97,6 +108,7 @@ impl fmt::Display for Scene {
             Trouble::Slow(delay) => write!(f, "{name} slow by {} ms", delay.as_millis()),
             Trouble::Full => write!(f, "{name} full"),
             Trouble::Replaced => write!(f, "{name} killed, there again at once"),
+            Trouble::FailsOver => write!(f, "{name} dead, its follower in its place"),
         }
     }
 }
