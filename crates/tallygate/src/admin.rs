@@ -1,6 +1,8 @@
 //! The admin listener of a running gateway: what `tg-admin` serves, taken from the gateway's parts.
 
+use crate::forecasts::Forecasts;
 use crate::gateway::{Gateway, load_tls};
+use crate::revisions::Standing;
 use crate::source::Loaded;
 use crate::telemetry::Telemetry;
 use anyhow::{Context as _, Result};
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tg_config::document::{Document, OnJournalFailure};
+use tg_kernel::commitment::Commitment;
 use tg_net::drain::{Drain, Drained};
 use tg_net::tasks::{Task, spawn};
 use tg_net::tls::ServerTls;
@@ -24,6 +27,7 @@ pub struct Admin {
     /// Where it is reached.
     pub address: SocketAddr,
     document: Arc<ArcSwap<Value>>,
+    commitments: Arc<ArcSwap<Vec<Commitment>>>,
     tls: Option<ServerTls>,
     drain: Drain,
     served: Task<std::io::Result<Drained>>,
@@ -34,34 +38,55 @@ pub struct Admin {
 ///
 /// # Errors
 /// When its address, its certificate or the ledger cannot be used.
-pub fn start(loaded: &Loaded, gateway: &Gateway, telemetry: &Telemetry) -> Result<Admin> {
+pub fn start(
+    loaded: &Loaded,
+    gateway: &Gateway,
+    telemetry: &Telemetry,
+    standing: Option<Arc<Standing>>,
+) -> Result<Admin> {
     let declared = &loaded.document.admin;
     let tls = load_tls("admin", declared.tls.as_ref())?;
     let bound = tg_net::listener::bind(declared.address.get(), NonZeroUsize::MIN)
         .with_context(|| format!("admin.address: cannot listen on {}", declared.address))?;
     let document = Arc::new(ArcSwap::from_pointee(shown(&loaded.document)?));
+    let commitments = Arc::new(ArcSwap::from_pointee(loaded.document.pricing.committed()));
     let (living, journal) = (Arc::clone(&gateway.living), Arc::clone(gateway.journal()));
     let passes = loaded.document.store.on_journal_failure == OnJournalFailure::AllowAndAlert;
+    let (ledger, forecasts) = (Arc::new(gateway.store.ledger()?), Arc::new(Forecasts::default()));
     let parts = tg_admin::Parts {
         directory: Arc::clone(&living.directory),
-        ledger: Arc::new(gateway.store.ledger()?),
+        ledger: Arc::clone(&ledger),
         clock: Arc::clone(&living.clock),
         metrics: telemetry.metrics_renderer(),
         ready: Arc::new(move || living.ready.load(Ordering::Acquire) && (passes || !journal.is_failing())),
         document: Arc::new({
             let document = Arc::clone(&document);
-            move || Value::clone(&document.load())
+            move || {
+                let mut shown = Value::clone(&document.load());
+                if let (Some(members), Some(standing)) = (shown.as_object_mut(), &standing) {
+                    members.insert("revision".to_owned(), standing.page());
+                }
+                shown
+            }
         }),
         budgets: Arc::new({
+            let (living, forecasts) = (Arc::clone(&gateway.living), Arc::clone(&forecasts));
+            move || crate::budgets::page(&living.purses.view(living.clock.now()), |purse| forecasts.of(purse))
+        }),
+        foresee: Arc::new({
             let living = Arc::clone(&gateway.living);
-            move || crate::budgets::page(&living.purses.view(living.clock.now()))
+            move || forecasts.refresh(&living.purses, &ledger, living.clock.now())
+        }),
+        commitments: Arc::new({
+            let commitments = Arc::clone(&commitments);
+            move || Vec::clone(&commitments.load())
         }),
         token: declared.token.as_ref().and_then(|reference| loaded.secrets.get(reference)).cloned(),
     };
     let (drain, draining) = tg_net::drain::signal();
     let address = bound.addr;
     let served = spawn("admin", tg_admin::serve(parts, bound, tls.clone(), draining));
-    Ok(Admin { address, document, tls, drain, served })
+    Ok(Admin { address, document, commitments, tls, drain, served })
 }
 
 impl Admin {
@@ -71,6 +96,7 @@ impl Admin {
         if let Some(Err(error)) = self.tls.as_ref().map(ServerTls::reload) {
             tracing::error!(%error, "admin.tls: the old certificate stays in use");
         }
+        self.commitments.store(Arc::new(loaded.document.pricing.committed()));
         match shown(&loaded.document) {
             Ok(document) => self.document.store(Arc::new(document)),
             Err(error) => tracing::error!("the configuration in force cannot be shown: {error:#}"),

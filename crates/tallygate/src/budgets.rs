@@ -1,5 +1,6 @@
 //! Budgets: from declared to compiled ones, and from purses to what is shown of them.
 
+use crate::forecasts;
 use crate::limits::{dimension, reserve, shortage, when_away};
 use std::sync::Arc;
 use tg_admin::api::{self, BudgetPage};
@@ -107,12 +108,28 @@ pub(crate) fn notes(document: &Document, snapshot: &Snapshot) -> Vec<String> {
     notes
 }
 
-/// Purses as the admin interface answers them.
-pub(crate) fn page(purses: &[PurseView]) -> BudgetPage {
-    BudgetPage { budgets: purses.iter().map(shown).collect() }
+/// Budgets of which something may have been spent before there are sums, and from when on there are. Retention may have
+/// been shorter once than it is now, or a window longer.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn forgotten(
+    budgets: &Budgets,
+    ledger: &Ledger,
+    now: Timestamp,
+) -> Result<Vec<(String, Timestamp)>, StoreError> {
+    let Some(kept) = ledger.sums_since()? else { return Ok(Vec::new()) };
+    let list = budgets.list().iter().enumerate();
+    let begun = list.filter(|(number, _)| budgets.wanted(*number, now).is_some_and(|wanted| wanted.since < kept));
+    Ok(begun.map(|(_, budget)| (budget.name.to_string(), kept)).collect())
 }
 
-fn shown(purse: &PurseView) -> api::Budget {
+/// Purses as the admin interface answers them, with what each comes to.
+pub(crate) fn page(purses: &[PurseView], forecast: impl Fn(&PurseView) -> Option<api::Forecast>) -> BudgetPage {
+    BudgetPage { budgets: purses.iter().map(|purse| shown(purse, forecast(purse))).collect() }
+}
+
+fn shown(purse: &PurseView, forecast: Option<api::Forecast>) -> api::Budget {
     api::Budget {
         name: purse.budget.to_string(),
         of: purse.of.iter().cloned().collect(),
@@ -129,6 +146,7 @@ fn shown(purse: &PurseView) -> api::Budget {
             OnExhausted::Downgrade(model) => format!("downgrade: {model}"),
             OnExhausted::AllowAndAlert => "allow_and_alert".to_owned(),
         },
+        forecast,
     }
 }
 
@@ -140,5 +158,10 @@ pub(crate) fn spent(document: &Document, ledger: &Ledger, now: Timestamp) -> Res
     let purses = Purses::default();
     purses.propose(Arc::new(compile(document)));
     purses.load(now, |query, each| ledger.spent(query, each))?;
-    Ok(page(&purses.view(now)))
+    let view = purses.view(now);
+    let found = forecasts::of(&purses.budgets(), &view, now, |query, each| ledger.spent(query, each))?;
+    Ok(page(&view, |purse| found.get(&(purse.place, purse.of.clone())).cloned()))
 }
+
+#[cfg(test)]
+mod tests;

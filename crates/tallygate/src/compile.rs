@@ -4,7 +4,8 @@ use crate::pricing::discount;
 use crate::{callers, signing};
 use anyhow::{Context as _, Result};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use std::collections::HashMap;
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
         upstreams.insert(declared.name.shared(), Arc::new(upstream));
     }
     let Overridden { catalogue, jumps } = catalogue(document)?;
+    let strange = strange_sellers(document, &catalogue, &upstreams)?;
     let jumps = jumps.iter().map(|jump| format!("pricing.overrides: {jump}; is the unit right?"));
     let snapshot = Snapshot {
         upstreams,
@@ -61,8 +63,11 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
         trust: Arc::new(callers::trust(document)),
         witnesses: callers::witnesses(document),
     };
-    let notes =
-        jumps.chain(crate::budgets::notes(document, &snapshot)).chain(crate::counting::note(document)).collect();
+    let notes = jumps
+        .chain(strange)
+        .chain(crate::budgets::notes(document, &snapshot))
+        .chain(crate::counting::note(document))
+        .collect();
     Ok(Compiled { snapshot, notes })
 }
 
@@ -94,11 +99,54 @@ fn catalogue(document: &Document) -> Result<Overridden> {
     let Some(path) = &document.pricing.overrides else {
         return Ok(Overridden { catalogue: embedded, jumps: Vec::new() });
     };
-    let shown = path.display();
     let value = tg_config::load::value_from_file(path).context("pricing.overrides")?;
     let rows = tg_catalog::parse_overrides(&value).map_err(|problems| overrides_wrong(path, &problems))?;
-    embedded.with_overrides(&shown.to_string(), rows).map_err(|problems| overrides_wrong(path, &problems))
+    let label = overrides_label(path, &value);
+    embedded.with_overrides(&label, rows).map_err(|problems| overrides_wrong(path, &problems))
 }
+
+/// The version of the prices in a file: its name, without what sets apart the parts of a price's name
+/// (`VERSION/PROVIDER/ID~SCOPE@TIER>THRESHOLD%DISCOUNT`), and the beginning of a hash of what is in it.
+fn overrides_label(path: &Path, value: &serde_json::Value) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.replace(|c: char| c.is_control() || c.is_whitespace() || "/\\#~@>%".contains(c), "_");
+    let hash = hex::encode(Sha256::digest(value.to_string().as_bytes()));
+    format!("{name}-{}", &hash[..12])
+}
+
+/// Sellers of the user's own prices that nobody sells as: neither the catalogue nor a provider of the configuration, so
+/// that no call is ever priced by them.
+fn strange_sellers(document: &Document, catalogue: &Catalogue, upstreams: &Upstreams) -> Result<Vec<String>> {
+    if document.pricing.overrides.is_none() {
+        return Ok(Vec::new());
+    }
+    let embedded = Catalogue::embedded()?;
+    let known: BTreeSet<&str> = embedded
+        .rows()
+        .iter()
+        .map(|row| row.provider())
+        .chain(upstreams.values().map(|upstream| &*upstream.price.vendor))
+        .collect();
+    let strange: BTreeSet<&str> =
+        catalogue.rows().iter().map(|row| row.provider()).filter(|seller| !known.contains(seller)).collect();
+    let note = |seller: &&str| {
+        format!(
+            "pricing.overrides: no call is priced by the rows of `{seller}`: neither the catalogue nor a provider of the \
+             configuration sells under this name; is it spelt right? Providers here: {}",
+            upstreams
+                .values()
+                .map(|u| &*u.price.vendor)
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect::<Vec<_>>()
+                .join(", ")
+        )
+    };
+    Ok(strange.iter().map(note).collect())
+}
+
+/// Providers by name.
+type Upstreams = HashMap<Arc<str>, Arc<Upstream>>;
 
 fn overrides_wrong(path: &Path, problems: &[OverrideProblem]) -> anyhow::Error {
     let list: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -154,31 +202,33 @@ const fn unknown_price(declared: document::UnknownPrice) -> UnknownPrice {
     }
 }
 
+/// The seller of a provider's models, as prices name it.
+pub(crate) fn vendor(declared: &document::Provider) -> &str {
+    match declared.kind {
+        ProviderKind::OpenaiCompatible => declared.preset.as_deref().unwrap_or(declared.kind.as_str()),
+        kind => kind.as_str(),
+    }
+}
+
 fn upstream(declared: &document::Provider, secrets: &Secrets) -> Result<Upstream> {
-    let vendor = Vendor { declared, secrets };
+    let sold = Vendor { declared, secrets };
     let loopback = declared.is_loopback();
     Ok(Upstream {
         name: declared.name.shared(),
-        price: PriceScope {
-            vendor: Arc::from(match declared.kind {
-                ProviderKind::OpenaiCompatible => declared.preset.as_deref().unwrap_or(declared.kind.as_str()),
-                kind => kind.as_str(),
-            }),
-            region: declared.region.as_deref().map(Arc::from),
-        },
+        price: PriceScope { vendor: Arc::from(vendor(declared)), region: declared.region.as_deref().map(Arc::from) },
         telemetry_name: match declared.kind {
             ProviderKind::Bedrock => "aws.bedrock",
             ProviderKind::Anthropic => "anthropic",
             ProviderKind::Openai | ProviderKind::OpenaiCompatible => "openai",
         },
         provider: match declared.kind {
-            ProviderKind::Bedrock => Box::new(vendor.bedrock()?) as Box<dyn Provider>,
-            ProviderKind::Anthropic => Box::new(vendor.anthropic()?),
-            ProviderKind::Openai => Box::new(vendor.openai()?),
-            ProviderKind::OpenaiCompatible => Box::new(vendor.compatible()?),
+            ProviderKind::Bedrock => Box::new(sold.bedrock()?) as Box<dyn Provider>,
+            ProviderKind::Anthropic => Box::new(sold.anthropic()?),
+            ProviderKind::Openai => Box::new(sold.openai()?),
+            ProviderKind::OpenaiCompatible => Box::new(sold.compatible()?),
         },
         identity: signing::identity(declared, secrets)?,
-        headers: vendor.headers()?,
+        headers: sold.headers()?,
         timeouts: Timeouts {
             connect: declared.timeouts.connect.get(),
             first_byte: declared.timeouts.first_byte.get(),

@@ -1,5 +1,6 @@
 //! A running gateway: stores, workers, meter and admin listener, started in order and ended in the reverse order.
 
+use crate::budgets;
 use crate::counting;
 use crate::journal_keeper::JournalKeeper;
 use crate::place;
@@ -13,9 +14,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tg_config::document::{Document, OnJournalFailure, Tls};
 use tg_kernel::clock::{Clock, SystemClock};
+use tg_kernel::outage::{Failing, Outage};
 use tg_kernel::record::Record;
 use tg_kernel::usage::UsageSource;
 use tg_net::drain::{Drain, Drained, Draining};
@@ -106,8 +108,7 @@ impl Gateway {
         let mut ledger = store.ledger_writer()?;
         let (sums, counting) = (store.ledger()?, counting::prepare(loaded)?);
         let purses = fill(loaded, recovered, (&mut ledger, &sums), counting.as_ref(), &*clock)?;
-        let workers = worker_count(document);
-        let tls = load_tls("listen", document.listen.tls.as_ref())?;
+        let (workers, tls) = (worker_count(document), load_tls("listen", document.listen.tls.as_ref())?);
         let bound = tg_net::listener::bind(document.listen.address.get(), workers)
             .with_context(|| format!("listen.address: cannot listen on {}", document.listen.address))?;
         let living = Arc::new(Living {
@@ -126,8 +127,9 @@ impl Gateway {
             ready: AtomicBool::new(true),
         });
         let queues: Vec<Arc<Queue>> = (0..workers.get()).map(|_| Arc::default()).collect();
-        let (of_meter, known) = (journal.clone(), Arc::clone(&living));
-        let meter = Meter { queues: queues.clone(), journal: of_meter, ledger, sums, living: known, sinks }.start()?;
+        let (of_meter, known, outage) = (journal.clone(), Arc::clone(&living), Outage::default());
+        let meter =
+            Meter { queues: queues.clone(), journal: of_meter, ledger, sums, living: known, sinks, outage }.start()?;
         let counting = counting.map(|counting| counting.start(&living, store.ledger()?)).transpose()?;
         let keeper = Keeper::start(Arc::clone(&living))?;
         let journal_keeper = JournalKeeper::start(journal.clone(), document.store.journal_sync.get())?;
@@ -214,6 +216,8 @@ impl Gateway {
     pub fn drain(self, limit: Duration) -> Drained {
         self.living.ready.store(false, Ordering::Release);
         self.drain.begin(limit.saturating_add(LAST_WORD));
+        // Old rows are looked after by the next run; a piece of that may take its time, which passes meanwhile.
+        self.upkeep.end();
         let mut drained = Drained::default();
         for worker in self.workers {
             match worker.join() {
@@ -221,6 +225,7 @@ impl Gateway {
                 Err(_) => tracing::error!("a worker panicked"),
             }
         }
+        self.keeper.end();
         self.upkeep.stop();
         self.keeper.stop();
         self.meter.stop();
@@ -268,6 +273,9 @@ fn fill(
             load.context("what budgets have spent")?;
         }
     }
+    for (budget, kept) in budgets::forgotten(&loaded.snapshot.budgets, sums, clock.now())? {
+        tracing::warn!(budget, since = %kept, "what was spent of a budget before this time is deleted, and not counted");
+    }
     Ok(purses)
 }
 
@@ -300,6 +308,10 @@ fn open_directory(store: &Store, loaded: &Loaded) -> Result<Directory> {
 }
 
 fn sync_teams(directory: &Directory, loaded: &Loaded, clock: &dyn Clock) -> Result<()> {
+    // An older revision must not take from all gateways the teams that a newer one brought.
+    if loaded.revision.as_ref().is_some_and(|taken| taken.is_behind) {
+        return Ok(());
+    }
     let report = directory.sync_declared(&loaded.teams, clock.now()).context("teams")?;
     if !report.is_empty() {
         tracing::info!(?report, "teams of the configuration were brought in");
@@ -452,9 +464,18 @@ struct Keeper {
 impl Keeper {
     fn start(living: Arc<Living>) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
-        let follow = move || {
-            if let Err(error) = living.directory.refresh_if_changed() {
-                tracing::warn!(%error, "the directory cannot be read; keys stay as they were last seen");
+        let mut outage = Outage::default();
+        let mut follow = move || match living.directory.refresh_if_changed() {
+            Ok(_) => {
+                if let Some(Failing { tries, lasts }) = outage.mended(Instant::now()) {
+                    tracing::info!(tries, ?lasts, "the directory can be read again");
+                }
+            }
+            Err(error) => {
+                if let Some(Failing { tries, lasts }) = outage.failed(Instant::now()) {
+                    let what = "the directory cannot be read; keys stay as they were last seen";
+                    tracing::warn!(%error, tries, ?lasts, "{what}");
+                }
             }
         };
         let seen = Arc::clone(&stop);
@@ -468,9 +489,15 @@ impl Keeper {
         Ok(Self { thread, stop })
     }
 
-    fn stop(self) {
+    /// Lets it end after what it does now.
+    fn end(&self) {
         self.stop.store(true, Ordering::Release);
         self.thread.thread().unpark();
+    }
+
+    /// Waits until it has ended.
+    fn stop(self) {
+        self.end();
         if self.thread.join().is_err() {
             tracing::error!("the keeper of the directory panicked");
         }

@@ -29,15 +29,21 @@ impl JournalKeeper {
         let seen = Arc::clone(&stop);
         let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || {
             let mut round = Round { journal, synced: true, probed: Instant::now() };
-            while !seen.load(Ordering::Acquire) {
-                thread::park_timeout(every);
+            loop {
+                let is_last = seen.load(Ordering::Acquire);
+                if !is_last {
+                    thread::park_timeout(every);
+                }
                 round.run();
+                if is_last {
+                    return;
+                }
             }
         })?;
         Ok(Self { thread, stop })
     }
 
-    /// Ends the thread, after a last round.
+    /// Ends the thread, after a last round that begins after this.
     pub fn stop(self) {
         self.stop.store(true, Ordering::Release);
         self.thread.thread().unpark();
@@ -72,6 +78,25 @@ impl Round {
         self.probed = Instant::now();
         if self.journal.probe().is_ok() && figures.note_failing(false) {
             tracing::info!("the journal can be written again");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::JournalKeeper;
+    use std::time::Duration;
+    use tg_store::journal::Journal;
+
+    #[test]
+    fn the_last_round_begins_after_the_end_was_asked_for_also_where_the_thread_has_hardly_begun() {
+        for _ in 0..50 {
+            let folder = tempfile::TempDir::new().unwrap();
+            let (journal, _) = Journal::open(folder.path().join("journal")).unwrap();
+            let keeper = JournalKeeper::start(journal.clone(), Duration::from_secs(3600)).unwrap();
+            std::fs::remove_dir_all(folder.path().join("journal")).unwrap();
+            keeper.stop();
+            assert!(journal.figures().is_failing(), "nobody looked");
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::admin::Admin;
 use crate::gateway::{Gateway, Surroundings};
 use crate::notifier::Notifier;
 use crate::paste::Reach;
+use crate::revisions::Following;
 use crate::signals::{Signals, Wish};
 use crate::source::{Loaded, Source};
 use crate::telemetry::Telemetry;
@@ -26,10 +27,10 @@ const FILE_TICK: Duration = Duration::from_secs(1);
 pub fn run(source: &Source, greet: impl FnOnce(String) -> Result<()>) -> Result<()> {
     // Before the file is read: a change in between is then seen as one.
     let mut watch = Watch::new(source);
-    let loaded = source.load()?;
+    let (loaded, following) = source.begin()?;
     watch.prices(&loaded.document);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let done = runtime.block_on(async {
         // Signals first: one that comes during the start must not be lost.
         let mut signals = Signals::listen()?;
         let surroundings = Surroundings::here(roots()?);
@@ -38,16 +39,22 @@ pub fn run(source: &Source, greet: impl FnOnce(String) -> Result<()>) -> Result<
         let sinks = telemetry.sinks().into_iter().chain([notifier.sink()]).collect();
         let gateway = Gateway::start(&loaded, &surroundings, sinks)?;
         telemetry.watch(&gateway);
-        let admin = admin::start(&loaded, &gateway, &telemetry)?;
+        let standing = following.as_ref().map(Following::standing);
+        telemetry.follow(standing);
+        if let Some(following) = &following {
+            following.began();
+        }
+        let admin = admin::start(&loaded, &gateway, &telemetry, standing.cloned())?;
         greet(greeting(&loaded, &gateway, source, admin.address)?)?;
+        let following = following.as_ref();
         loop {
             tokio::select! {
-                wish = signals.next() => match wish {
-                    Wish::End => break,
-                    Wish::Reload => reload(source, (&gateway, &telemetry, &admin, &notifier), &loaded.document, &mut watch),
-                },
-                () = watch.changed() => reload(source, (&gateway, &telemetry, &admin, &notifier), &loaded.document, &mut watch),
+                wish = signals.next() => if wish == Wish::End { break },
+                () = watch.changed() => {}
+                () = revised(following) => {}
             }
+            let again = source.load_again(following);
+            reload(again, (&gateway, &telemetry, &admin, &notifier), following, &loaded.document, &mut watch);
         }
         tracing::info!("draining");
         let limit = loaded.document.drain.time_max.get();
@@ -67,7 +74,11 @@ pub fn run(source: &Source, greet: impl FnOnce(String) -> Result<()>) -> Result<
         telemetry.flush().await;
         tracing::info!(finished = drained.finished, cut = drained.cut, "drained");
         Ok(())
-    })
+    });
+    if let Some(following) = following {
+        following.stop();
+    }
+    done
 }
 
 /// The public authorities, those of the machine, and those of `SSL_CERT_FILE`, as other programs read it.
@@ -82,13 +93,22 @@ pub(crate) fn roots() -> Result<TrustedRoots> {
     }
 }
 
+/// Waits for a new revision; for ever where none are followed.
+async fn revised(following: Option<&Following>) {
+    match following {
+        Some(following) => following.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
 fn reload(
-    source: &Source,
+    loaded: Result<Loaded>,
     (gateway, telemetry, admin, notifier): (&Gateway, &Telemetry, &Admin, &Notifier),
+    following: Option<&Following>,
     started: &Document,
     watch: &mut Watch,
 ) {
-    let reloaded = source.load().and_then(|loaded| {
+    let reloaded = loaded.and_then(|loaded| {
         notifier.reload(&loaded)?;
         gateway.reload(&loaded)?;
         telemetry.reload(&loaded);
@@ -98,6 +118,9 @@ fn reload(
     match reloaded {
         Ok(loaded) => {
             tracing::info!("the configuration was reloaded");
+            if let Some(following) = following {
+                following.took(&loaded);
+            }
             watch.prices(&loaded.document);
             for note in &loaded.notes {
                 tracing::warn!("{note}");
@@ -106,7 +129,10 @@ fn reload(
                 tracing::warn!(part, "a change of this part takes effect at the next start");
             }
         }
-        Err(error) => tracing::error!("the new configuration is not used, the old one stays in force: {error:#}"),
+        Err(error) => match following {
+            Some(following) => following.refuse(&error),
+            None => tracing::error!("the new configuration is not used, the old one stays in force: {error:#}"),
+        },
     }
 }
 
@@ -143,8 +169,7 @@ fn greeting(loaded: &Loaded, gateway: &Gateway, source: &Source, admin: std::net
     writeln!(text, "  admin:     {}  (/metrics, /healthz, /readyz)", admin.base)?;
     writeln!(text, "  store:     {}", gateway.store.place())?;
     let providers: Vec<&str> = loaded.document.providers.iter().map(|p| p.name.as_str()).collect();
-    let origin = source.file().map_or("the environment".to_owned(), |path| path.display().to_string());
-    writeln!(text, "  providers: {} (from {origin})", providers.join(", "))?;
+    writeln!(text, "  providers: {} (from {})", providers.join(", "), source.origin(loaded))?;
     for note in &loaded.notes {
         writeln!(text, "  note:      {note}")?;
     }

@@ -1,6 +1,7 @@
 //! Log, metrics and traces of the process, wired to the meter.
 
 use crate::gateway::Gateway;
+use crate::revisions::Standing;
 use crate::source::Loaded;
 use anyhow::{Context as _, Result};
 use std::collections::HashMap;
@@ -120,6 +121,18 @@ impl Telemetry {
             self.metrics.set_reading(Reading::SpansExported, move || exported.exported());
             self.metrics.set_reading(Reading::SpansDropped, move || spans.dropped());
         }
+    }
+
+    /// Exposes which revision of the configuration is in force, where they are followed.
+    pub fn follow(&self, standing: Option<&Arc<Standing>>) {
+        let Some(standing) = standing else { return };
+        let set = |reading, read: fn(&Standing) -> u64| {
+            let standing = Arc::clone(standing);
+            self.metrics.set_reading(reading, move || read(&standing));
+        };
+        set(Reading::ConfigRevision, Standing::number);
+        set(Reading::ConfigRevisionRefused, Standing::refused);
+        set(Reading::ConfigRevisionBlind, |standing| u64::from(standing.is_blind()));
     }
 
     /// What is seen of counters that gateways share, where they do.

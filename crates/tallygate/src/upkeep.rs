@@ -90,9 +90,15 @@ impl Running {
         &self.figures
     }
 
-    pub(crate) fn stop(self) {
+    /// Lets it end after what it does now.
+    pub(crate) fn end(&self) {
         self.stop.store(true, Ordering::Release);
         self.thread.thread().unpark();
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn stop(self) {
+        self.end();
         if self.thread.join().is_err() {
             tracing::error!("the upkeep of the ledger panicked");
         }

@@ -1,8 +1,8 @@
 //! What can be done to teams and keys, and what can be asked of the ledger: the same verbs for every way in.
 
 use crate::api::{
-    Call, CallPage, Calls, IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest, Rotation,
-    StoreSize, Team, TeamPage,
+    Call, CallPage, Calls, FixedCharge, IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest,
+    Rotation, StoreSize, Team, TeamPage,
 };
 use crate::refusal::Refusal;
 use http::StatusCode;
@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tg_kernel::clock::Clock;
+use tg_kernel::commitment::Commitment;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
 use tg_store::{Directory, Ledger, TeamState};
@@ -19,7 +20,11 @@ pub struct Control {
     directory: Arc<Directory>,
     ledger: Arc<Ledger>,
     clock: Arc<dyn Clock>,
+    commitments: Commitments,
 }
+
+/// The commitments of the configuration in force.
+pub type Commitments = Arc<dyn Fn() -> Vec<Commitment> + Send + Sync>;
 
 /// What can be done to a team as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +53,13 @@ impl Control {
     /// Works on these stores.
     #[must_use]
     pub fn new(directory: Arc<Directory>, ledger: Arc<Ledger>, clock: Arc<dyn Clock>) -> Self {
-        Self { directory, ledger, clock }
+        Self { directory, ledger, clock, commitments: Arc::new(Vec::new) }
+    }
+
+    /// The same, with commitments, whose charges reports name.
+    #[must_use]
+    pub fn with_commitments(self, commitments: Commitments) -> Self {
+        Self { commitments, ..self }
     }
 
     /// The directory as it is now: another process may have changed it just before. A store that cannot be read leaves
@@ -162,7 +173,9 @@ impl Control {
     /// When the request is not sound, or the store fails.
     pub fn report(&self, request: &ReportRequest) -> Result<Report, Refusal> {
         let query = request.resolve(self.clock.now()).map_err(Refusal::invalid)?;
-        Ok(Report::of(&query, &self.ledger.report(&query)?))
+        let report = Report::of(&query, &self.ledger.report(&query)?);
+        let fixed_charges = FixedCharge::of(&query, &(self.commitments)(), self.clock.now());
+        Ok(Report { fixed_charges, ..report })
     }
 
     /// How much the store holds.

@@ -223,7 +223,8 @@ fn ledger() -> Vec<Route> {
         get(
             "/admin/v1/budgets",
             Operation::ListBudgets,
-            "Lists what is spent, held and left of each budget, one entry for each value that it counts apart.",
+            "Lists what is spent, held and left of each budget, one entry for each value that it counts apart, and what \
+             it comes to. Forecasts are a minute old at most.",
             Answer::Json(part::<api::BudgetPage>("BudgetPage")),
         ),
         get(
@@ -235,7 +236,8 @@ fn ledger() -> Vec<Route> {
         get(
             "/admin/v1/config",
             Operation::ShowConfig,
-            "Shows the configuration in force. Secrets are shown as references, never as values.",
+            "Shows the configuration in force. Secrets are shown as references, never as values. Where the gateway follows \
+             revisions, `revision` says which is in force, and why the newest is not.",
             Answer::AnyJson,
         ),
     ]

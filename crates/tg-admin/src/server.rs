@@ -2,7 +2,7 @@
 
 use crate::access::Access;
 use crate::api::{BudgetPage, Calls, NewKey, NewTeam, Policy, ReportRequest, Rotation};
-use crate::control::Control;
+use crate::control::{Commitments, Control};
 use crate::query::Parameters;
 use crate::refusal::{ErrorBody, Refusal};
 use crate::routes::{Found, Operation, Route, find, routes};
@@ -48,6 +48,9 @@ const LISTENER: ListenerOptions = ListenerOptions {
 /// Most requests that work on the store at once; others wait their turn.
 const JOBS_MAX: usize = 8;
 
+/// Longest wait for forecasts of budgets. Then those made before are shown, if there are any.
+const FORESEE_MAX: Duration = Duration::from_secs(1);
+
 /// What the admin interface works on and tells about.
 pub struct Parts {
     /// Teams and keys. Edits are in force on this node when the answer leaves.
@@ -64,6 +67,11 @@ pub struct Parts {
     pub document: Arc<dyn Fn() -> serde_json::Value + Send + Sync>,
     /// What is spent and held of budgets.
     pub budgets: Arc<dyn Fn() -> BudgetPage + Send + Sync>,
+    /// Makes the forecasts anew that [`Parts::budgets`] shows, where they are old. Reads the ledger, so it may block; where it
+    /// is under way already, it returns at once.
+    pub foresee: Arc<dyn Fn() + Send + Sync>,
+    /// The commitments in force.
+    pub commitments: Commitments,
     /// What callers of `/admin/v1` present as bearer. Without it, only callers on this machine are answered, and no
     /// one where the listener is not on a loopback address.
     pub token: Option<Secret>,
@@ -94,19 +102,23 @@ struct Server {
     ready: Arc<dyn Fn() -> bool + Send + Sync>,
     document: Arc<dyn Fn() -> serde_json::Value + Send + Sync>,
     budgets: Arc<dyn Fn() -> BudgetPage + Send + Sync>,
+    foresee: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Server {
     fn new(parts: Parts, addr: SocketAddr) -> Self {
         Self {
             access: Access::new(parts.token.as_ref(), addr),
-            control: Arc::new(Control::new(parts.directory, parts.ledger, parts.clock)),
+            control: Arc::new(
+                Control::new(parts.directory, parts.ledger, parts.clock).with_commitments(parts.commitments),
+            ),
             routes: routes(),
             jobs: Semaphore::new(JOBS_MAX),
             metrics: parts.metrics,
             ready: parts.ready,
             document: parts.document,
             budgets: parts.budgets,
+            foresee: parts.foresee,
         }
     }
 
@@ -191,10 +203,20 @@ impl Server {
                 self.work(move |control| control.calls(&wanted)).await
             }
             Operation::ShowCall => self.work(move |control| control.call(&argument)).await,
-            Operation::ListBudgets => json(StatusCode::OK, &(self.budgets)()),
+            Operation::ListBudgets => {
+                self.foresee().await;
+                json(StatusCode::OK, &(self.budgets)())
+            }
             Operation::ShowStore => self.work(Control::store).await,
             Operation::ShowConfig => json(StatusCode::OK, &(self.document)()),
         }
+    }
+
+    /// Waits a moment for newer forecasts. What is spent and held is known without the ledger, so nobody waits longer.
+    async fn foresee(&self) {
+        let foresee = Arc::clone(&self.foresee);
+        let made = tokio::task::spawn_blocking(move || foresee());
+        drop(tokio::time::timeout(FORESEE_MAX, made).await);
     }
 
     async fn work<T, F>(&self, verb: F) -> Result<Response<OutBody>, Refusal>

@@ -1,7 +1,7 @@
 //! The catalogue: rows indexed by provider and id, and the order in which a lookup tries names.
 
 use crate::name::{self, BedrockName, GOVERNMENT, bedrock_versions, snapshots};
-use crate::row::{Row, rate_sets};
+use crate::row::{ALWAYS, Row, rate_sets};
 use crate::source::RowSource;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -86,6 +86,18 @@ impl Catalogue {
             known.entry(row.id.clone()).or_insert(at);
         }
         Self { version, sources, rows, providers }
+    }
+
+    /// This catalogue as if what holds at some moment always held; `moment` says which, for each provider and id.
+    #[must_use]
+    pub fn frozen(&self, moment: impl Fn(&str, &str) -> Timestamp) -> Arc<Self> {
+        let models = self.rows.chunk_by(|a, b| a.provider == b.provider && a.id == b.id);
+        let held = models.filter_map(|same| {
+            let first = same.first()?;
+            let row = self.exact(&first.provider, &first.id, moment(&first.provider, &first.id))?;
+            Some(Arc::new(Row { valid_from: ALWAYS, valid_to: None, ..Row::clone(row) }))
+        });
+        Arc::new(Self::index(Arc::clone(&self.version), self.sources.clone(), held.collect()))
     }
 
     /// The version: the date of the data, and the labels of the overrides.

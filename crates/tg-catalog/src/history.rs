@@ -1,7 +1,6 @@
 //! The history of a user's own prices: how a new list goes over the rows that are there, and what it changes from when.
 
 use crate::catalogue::Catalogue;
-use crate::overrides::OverrideProblem;
 use crate::row::{ALWAYS, RateSet, Row, date};
 use crate::source::RowSource;
 use std::borrow::Cow;
@@ -27,8 +26,21 @@ pub enum ListKind {
 pub struct Merged {
     /// All rows, for the file.
     pub rows: Vec<RowSource<'static>>,
+    /// Where each of them comes from.
+    pub origins: Vec<Origin>,
     /// Where and from when on something may change.
     pub touched: Vec<Touched>,
+    /// Those of them that the list does not name, and that take their rates from one that it does (`like`).
+    pub followers: Vec<Touched>,
+}
+
+/// Where a row comes from: a list, and its place there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The rows that were there.
+    Present(usize),
+    /// The new list.
+    List(usize),
 }
 
 /// A model whose price may change.
@@ -70,23 +82,23 @@ impl Span {
 /// without `valid_from` hold from `from` on. A row that begins when another one began takes its place.
 ///
 /// # Errors
-/// Every row whose dates cannot be read, with its place in the list that it comes from.
+/// Every row whose dates cannot be read, and what is wrong with them.
 pub fn merge(
     present: Vec<RowSource<'static>>,
     list: Vec<RowSource<'static>>,
     from: Timestamp,
     kind: ListKind,
-) -> Result<Merged, Vec<OverrideProblem>> {
+) -> Result<Merged, Vec<(Origin, String)>> {
     let mut problems = Vec::new();
-    let mut spanned = |rows: Vec<RowSource<'static>>| {
+    let mut spanned = |rows: Vec<RowSource<'static>>, origin: fn(usize) -> Origin| {
         let read = rows.into_iter().enumerate().filter_map(|(at, mut row)| {
             row.provider = crate::name::provider(&row.provider).to_owned().into();
-            let span = Span::of(&row).map_err(|reason| OverrideProblem { path: format!("rows[{at}]"), reason });
-            span.map_err(|problem| problems.push(problem)).ok().map(|span| (span, row))
+            let span = Span::of(&row).map_err(|reason| problems.push((origin(at), reason))).ok()?;
+            Some(Dated { span, row, origin: origin(at) })
         });
         read.collect::<Vec<_>>()
     };
-    let (mut rows, list) = (spanned(present), spanned(list));
+    let (mut rows, list) = (spanned(present, Origin::Present), spanned(list, Origin::List));
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -94,25 +106,71 @@ pub fn merge(
     if kind == ListKind::Whole {
         touched.extend(end_unnamed(&mut rows, &list, from));
     }
-    for (mut span, row) in list {
-        if row.valid_from.is_none() {
-            span.from = from;
+    for mut new in list {
+        if new.row.valid_from.is_none() {
+            new.span.from = from;
         }
+        let (span, row) = (new.span, &new.row);
         // What is in force already, letter for letter, begins nothing.
-        if in_force(&rows, &row, span.from).is_some_and(|(there, old)| there.to == span.to && is_same_price(old, &row))
-        {
+        if in_force(&rows, row, span.from).is_some_and(|old| old.span.to == span.to && is_same_price(&old.row, row)) {
             continue;
         }
-        rows = rows.into_iter().flat_map(|(other, there)| give_way(other, there, span, &row)).collect();
         let (provider, id) = (row.provider.to_string(), row.id.to_string());
         touched.push(Touched { provider, id, from: span.from, to: span.to, ends: false });
-        rows.push((span, row));
+        rows = with(rows, new);
     }
-    let rows = rows.into_iter().map(|(span, mut row)| {
+    let mut followers = Vec::new();
+    if !touched.is_empty() {
+        followers = followers_of(&rows, &touched);
+        touched.extend(followers.iter().cloned());
+    }
+    let written = rows.into_iter().map(|Dated { span, mut row, origin }| {
         span.write(&mut row);
-        row
+        (row, origin)
     });
-    Ok(Merged { rows: rows.collect(), touched })
+    let (rows, origins) = written.unzip();
+    Ok(Merged { rows, origins, touched, followers })
+}
+
+/// A row, when it holds, and where it comes from.
+#[derive(Clone)]
+struct Dated {
+    span: Span,
+    row: RowSource<'static>,
+    origin: Origin,
+}
+
+/// The rows with a new one, which stands last, or where one stood of which nothing is left: `like` of rows further down
+/// finds it there.
+fn with(rows: Vec<Dated>, new: Dated) -> Vec<Dated> {
+    let mut all = Vec::with_capacity(rows.len() + 1);
+    let mut place = None;
+    for there in rows {
+        let left = give_way(there, &new);
+        if left.is_empty() && place.is_none() {
+            place = Some(all.len());
+        }
+        all.extend(left);
+    }
+    all.insert(place.unwrap_or(all.len()), new);
+    all
+}
+
+/// Rows that take their rates from a model that a list touches, and that it does not name themselves: whether they follow
+/// it depends on the order of the file, so that they should be looked at.
+fn followers_of(rows: &[Dated], touched: &[Touched]) -> Vec<Touched> {
+    let mut found: Vec<Touched> = Vec::new();
+    let is_named = |row: &RowSource<'_>| touched.iter().any(|t| t.provider == row.provider && t.id == row.id);
+    for Dated { span, row, .. } in rows.iter().filter(|dated| dated.row.rates.is_empty() && !is_named(&dated.row)) {
+        let Some(like) = row.like.as_deref() else { continue };
+        let base = touched.iter().chain(&found).find(|t| t.provider == row.provider && t.id == like);
+        let Some(from) = base.map(|base| base.from.max(span.from)) else { continue };
+        if span.to.is_none_or(|to| from < to) {
+            let (provider, id) = (row.provider.to_string(), row.id.to_string());
+            found.push(Touched { provider, id, from, to: span.to, ends: false });
+        }
+    }
+    found
 }
 
 fn is_same_model(a: &RowSource<'_>, b: &RowSource<'_>) -> bool {
@@ -120,13 +178,10 @@ fn is_same_model(a: &RowSource<'_>, b: &RowSource<'_>) -> bool {
 }
 
 /// The row of the same model that holds at a time.
-fn in_force<'a>(
-    rows: &'a [(Span, RowSource<'static>)],
-    of: &RowSource<'_>,
-    at: Timestamp,
-) -> Option<&'a (Span, RowSource<'static>)> {
-    let same = rows.iter().filter(|(_, row)| is_same_model(row, of));
-    same.filter(|(span, _)| span.from <= at && span.to.is_none_or(|to| at < to)).max_by_key(|(span, _)| span.from)
+fn in_force<'a>(rows: &'a [Dated], of: &RowSource<'_>, at: Timestamp) -> Option<&'a Dated> {
+    let same = rows.iter().filter(|dated| is_same_model(&dated.row, of));
+    let holds = |span: Span| span.from <= at && span.to.is_none_or(|to| at < to);
+    same.filter(|dated| holds(dated.span)).max_by_key(|dated| dated.span.from)
 }
 
 fn is_same_price(a: &RowSource<'_>, b: &RowSource<'_>) -> bool {
@@ -135,33 +190,25 @@ fn is_same_price(a: &RowSource<'_>, b: &RowSource<'_>) -> bool {
 }
 
 /// What is left of a row beside a new one of the same model: its part before, its part after, or both.
-fn give_way(
-    there: Span,
-    row: RowSource<'static>,
-    new: Span,
-    by: &RowSource<'static>,
-) -> Vec<(Span, RowSource<'static>)> {
+fn give_way(dated: Dated, by: &Dated) -> Vec<Dated> {
+    let (there, new) = (dated.span, by.span);
     let is_past = there.to.is_some_and(|to| to <= new.from);
     let is_later = new.to.is_some_and(|to| to <= there.from) || (new.to.is_none() && there.from > new.from);
     // One without an end holds again by itself when a passing one ends.
     let outlasts = there.to.is_none() && there.from < new.from && new.to.is_some();
-    if !is_same_model(&row, by) || is_past || is_later || outlasts {
-        return vec![(there, row)];
+    if !is_same_model(&dated.row, &by.row) || is_past || is_later || outlasts {
+        return vec![dated];
     }
     let before = (there.from < new.from).then_some(Span { from: there.from, to: Some(new.from) });
     let after = new.to.filter(|end| there.to.is_none_or(|to| to > *end)).map(|end| Span { from: end, to: there.to });
-    before.into_iter().chain(after).map(|span| (span, row.clone())).collect()
+    before.into_iter().chain(after).map(|span| Dated { span, ..dated.clone() }).collect()
 }
 
 /// Ends the rows of models that the list does not name.
-fn end_unnamed(
-    rows: &mut Vec<(Span, RowSource<'static>)>,
-    list: &[(Span, RowSource<'static>)],
-    from: Timestamp,
-) -> Vec<Touched> {
+fn end_unnamed(rows: &mut Vec<Dated>, list: &[Dated], from: Timestamp) -> Vec<Touched> {
     let mut touched = Vec::new();
-    rows.retain_mut(|(span, row)| {
-        let is_named = list.iter().any(|(_, named)| is_same_model(named, row));
+    rows.retain_mut(|Dated { span, row, .. }| {
+        let is_named = list.iter().any(|named| is_same_model(&named.row, row));
         if is_named || span.to.is_some_and(|to| to <= from) {
             return true;
         }

@@ -15,7 +15,7 @@ mod terms;
 
 pub use ability::{Abilities, Ability};
 pub use catalogue::{Catalogue, CatalogueError, Provenance};
-pub use history::{ListKind, Merged, RateChange, RowChange, Touched, changes, merge};
+pub use history::{ListKind, Merged, Origin, RateChange, RowChange, Touched, changes, merge};
 pub use name::undated;
 pub use overrides::{Overridden, OverrideProblem, PriceJump, parse_overrides};
 pub use price::{CostLine, CostLines, ceiling_cost, ceiling_estimate, cost_lines, output_within, price};

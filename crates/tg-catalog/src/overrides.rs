@@ -142,6 +142,7 @@ impl Catalogue {
         if !problems.is_empty() {
             return Err(problems);
         }
+        jumps.extend(jumps_within(&new));
         let mut over: HashMap<(&str, &str), Vec<&Arc<Row>>> = HashMap::new();
         for row in &new {
             over.entry((row.provider(), row.id())).or_default().push(row);
@@ -250,6 +251,14 @@ fn clash(earlier: &Row, row: &Row) -> Option<String> {
     }
     let end = earlier.valid_to.filter(|end| *end > row.valid_from && row.valid_to.is_none_or(|to| to > *end))?;
     Some(format!("holds from {} on, beyond {end}, the end of", row.valid_from))
+}
+
+/// Rates that jump from a row to the one that follows it for the same model.
+fn jumps_within(rows: &[Arc<Row>]) -> Vec<PriceJump> {
+    let mut order: Vec<&Arc<Row>> = rows.iter().collect();
+    order.sort_by_key(|row| (row.provider(), row.id(), row.valid_from));
+    let follow = |pair: &&[&Arc<Row>]| pair[0].provider() == pair[1].provider() && pair[0].id() == pair[1].id();
+    order.windows(2).filter(follow).flat_map(|pair| jumps_between(pair[0], pair[1])).collect()
 }
 
 type RateOf = fn(&Rates) -> u32;

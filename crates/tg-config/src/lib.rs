@@ -1,5 +1,5 @@
 //! Configuration: the one schema (`document`), how its values are written (`grammar`), reading it (`load`,
-//! `environment`), what may be wrong with it (`check`, `problem`), and what is derived from it.
+//! `environment`, `start`), what may be wrong with it (`check`, `problem`), and what is derived from it.
 
 pub mod check;
 pub mod document;
@@ -15,4 +15,5 @@ pub mod routes;
 pub mod schema;
 pub mod secrets;
 mod shape;
+pub mod start;
 mod tree;

@@ -1,6 +1,6 @@
 //! From a file or a text to a document, or to everything that is wrong with it.
 
-use crate::check::findings;
+use crate::check::{Finding, findings};
 use crate::document::Document;
 use crate::problem::{Path, Problem, Problems};
 use crate::routes::usual_models;
@@ -18,7 +18,7 @@ pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// # Errors
 /// As [`from_text`], and a problem when the file cannot be read.
 pub fn from_file(path: &std::path::Path) -> Result<Document, Problems> {
-    let (origin, text) = read(path)?;
+    let (origin, text) = text_from_file(path)?;
     from_text(&origin, &text)
 }
 
@@ -27,12 +27,15 @@ pub fn from_file(path: &std::path::Path) -> Result<Document, Problems> {
 /// # Errors
 /// A problem when the file cannot be read, or is outside of the subset of YAML that is read. JSON is within it.
 pub fn value_from_file(path: &std::path::Path) -> Result<serde_json::Value, Problems> {
-    let (origin, text) = read(path)?;
+    let (origin, text) = text_from_file(path)?;
     tree(&origin, &text).map(Node::into_json)
 }
 
-/// The file's name, for problems, and its text.
-fn read(path: &std::path::Path) -> Result<(String, String), Problems> {
+/// The name of the file at `path`, for problems, and its text (UTF-8, at most 4 MiB), whatever is in it.
+///
+/// # Errors
+/// A problem when the file cannot be read, or is too large.
+pub fn text_from_file(path: &std::path::Path) -> Result<(String, String), Problems> {
     let origin = path.display().to_string();
     let problem = |message: String, hint: &str| Problems::one(&origin, Problem::new(Path::root(), message, hint));
     let mut bytes = Vec::new();
@@ -43,7 +46,7 @@ fn read(path: &std::path::Path) -> Result<(String, String), Problems> {
     Ok((origin, text))
 }
 
-fn tree(origin: &str, text: &str) -> Result<Node, Problems> {
+pub(crate) fn tree(origin: &str, text: &str) -> Result<Node, Problems> {
     if text.len() as u64 > FILE_BYTES_MAX {
         let problem = Problem::new(Path::root(), "the file is larger than 4 MiB", "split it up");
         return Err(Problems::one(origin, problem));
@@ -58,13 +61,17 @@ fn tree(origin: &str, text: &str) -> Result<Node, Problems> {
 /// Everything that is wrong, in the order of the text. Where a part is wrong in itself, no more is said of what depends
 /// on that part alone.
 pub fn from_text(origin: &str, text: &str) -> Result<Document, Problems> {
-    let root = tree(origin, text)?;
-    let mut shape = compare(json_schema(), &root);
+    judge(&tree(origin, text)?).map_err(|all| Problems { origin: origin.to_owned(), all })
+}
+
+/// The document of a whole tree, or everything that is wrong with it, in the order of the text.
+pub(crate) fn judge(root: &Node) -> Result<Document, Vec<Problem>> {
+    let mut shape = compare(json_schema(), root);
     let mut all = std::mem::take(&mut shape.problems);
     let document = shape.kept.take().map(serde_json::from_value::<Document>);
     match document {
         Some(Ok(mut document)) => {
-            all.extend(checked(&document, &shape, &root));
+            all.extend(placed(findings(&document), &shape, root));
             if all.is_empty() {
                 if document.models.is_empty() {
                     document.models = usual_models(&document.providers);
@@ -78,11 +85,12 @@ pub fn from_text(origin: &str, text: &str) -> Result<Document, Problems> {
         None => {}
     }
     all.sort_by_key(|problem| problem.position);
-    Err(Problems { origin: origin.to_owned(), all })
+    Err(all)
 }
 
-fn checked(document: &Document, shape: &Shape, root: &Node) -> Vec<Problem> {
-    findings(document)
+/// What was found in what fits, less what rests on what does not, each where it stands in the text.
+pub(crate) fn placed(found: Vec<Finding>, shape: &Shape, root: &Node) -> Vec<Problem> {
+    found
         .into_iter()
         .filter(|finding| !finding.rests_on.iter().any(|part| shape.is_incomplete(part)))
         .map(|finding| Problem { path: shape.original(&finding.problem.path), ..finding.problem })

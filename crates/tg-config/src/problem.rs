@@ -1,12 +1,15 @@
 //! What is wrong with a configuration: where, why, and how to mend it.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// One thing that is wrong. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Where in the document: `providers[1].api_key`. Empty: the document as a whole.
     pub path: Path,
+    /// In which of several texts that were read together.
+    pub origin: Option<Arc<str>>,
     /// Where in the file, where that is known.
     pub position: Option<Position>,
     /// What is wrong.
@@ -17,7 +20,7 @@ pub struct Problem {
 
 impl Problem {
     pub(crate) fn new(path: Path, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { path, position: None, message: message.into(), hint: hint.into() }
+        Self { path, origin: None, position: None, message: message.into(), hint: hint.into() }
     }
 
     pub(crate) fn at(mut self, position: Position) -> Self {
@@ -28,6 +31,9 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(origin) = &self.origin {
+            write!(f, "{origin}: ")?;
+        }
         if let Some(Position { line, column }) = self.position {
             write!(f, "line {line}, column {column}: ")?;
         }

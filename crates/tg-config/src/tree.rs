@@ -5,7 +5,7 @@ use granit_parser::{Event, Options, Parser, ScalarStyle, Span};
 use serde_json::Value as Json;
 
 /// A value and where it stands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Node {
     pub(crate) value: Value,
     pub(crate) position: Position,
@@ -26,7 +26,7 @@ impl Node {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Value {
     Null,
     Bool(bool),
@@ -38,7 +38,7 @@ pub(crate) enum Value {
 }
 
 /// A member of a map. No two of one map have the same key.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) key: String,
     pub(crate) key_position: Position,

@@ -6,6 +6,9 @@ use crate::decimal::Decimal;
 use crate::tolerance::Tolerance;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use tg_kernel::commitment::Commitment;
+use tg_kernel::pattern;
+use tg_kernel::units::Money;
 
 /// What a comparison found of a day and a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -76,6 +79,21 @@ pub struct TeamCell {
     pub agrees: Option<bool>,
 }
 
+/// Commitments on both sides: those that the bill names by one usage type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CommitmentCell {
+    /// Their names.
+    pub commitments: Vec<String>,
+    /// The usage type, as the configuration has it.
+    pub sku: String,
+    /// By the configuration.
+    pub charged: Decimal,
+    /// By the bill.
+    pub bill: Decimal,
+    /// Whether they agree.
+    pub agrees: bool,
+}
+
 /// The whole comparison.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Comparison {
@@ -89,6 +107,8 @@ pub struct Comparison {
     pub cells: Vec<Cell>,
     /// By team; empty where the bill tells of none.
     pub teams: Vec<TeamCell>,
+    /// What commitments cost, of those whose usage type is known.
+    pub commitments: Vec<CommitmentCell>,
     /// What the bill has of no team.
     pub team_not_told: Decimal,
     /// Models of the bill of which the ledger has nothing.
@@ -101,9 +121,15 @@ pub struct Comparison {
     pub set_aside: Vec<Unmatched>,
 }
 
-/// Compares both sides.
+/// Compares both sides. `charged` is what each commitment costs in the time that is compared.
 #[must_use]
-pub fn compare(ledger: &LedgerSide, bill: &BillSide, tolerance: &Tolerance) -> Comparison {
+pub fn compare(
+    ledger: &LedgerSide,
+    bill: &BillSide,
+    charged: &[(&Commitment, Money)],
+    tolerance: &Tolerance,
+) -> Comparison {
+    let (commitments, rest) = commitments(charged, &bill.unmetered, tolerance);
     let keys: BTreeSet<&CellKey> = ledger.cells.keys().chain(bill.cells.keys()).collect();
     let cells: Vec<Cell> = keys.into_iter().map(|key| cell(key, ledger, bill, tolerance)).collect();
     let (mut ours, mut theirs) = (Side::default(), Side::default());
@@ -112,20 +138,56 @@ pub fn compare(ledger: &LedgerSide, bill: &BillSide, tolerance: &Tolerance) -> C
         theirs.add(&cell.bill);
     }
     let (teams, team_not_told) = teams(ledger, bill, tolerance);
-    let agrees =
-        cells.iter().all(|cell| cell.verdict == Verdict::Agrees) && teams.iter().all(|team| team.agrees != Some(false));
+    let agrees = cells.iter().all(|cell| cell.verdict == Verdict::Agrees)
+        && teams.iter().all(|team| team.agrees != Some(false))
+        && commitments.iter().all(|cell| cell.agrees);
     Comparison {
         agrees,
         ledger: ours,
         bill: theirs,
         only_in_bill: only_in(&bill.cells, &bill.names, &ledger.names, tolerance),
         only_in_ledger: only_in(&ledger.cells, &ledger.names, &bill.names, tolerance),
-        not_tokens: listed(&bill.unmetered),
+        not_tokens: listed(&rest),
+        commitments,
         set_aside: listed(&bill.set_aside),
         cells,
         teams,
         team_not_told,
     }
+}
+
+/// Commitments by usage type, and the bill's usage types of none. A line is counted once, by the first that is like it.
+fn commitments(
+    charged: &[(&Commitment, Money)],
+    unmetered: &BTreeMap<String, Decimal>,
+    tolerance: &Tolerance,
+) -> (Vec<CommitmentCell>, BTreeMap<String, Decimal>) {
+    let mut cells: Vec<CommitmentCell> = Vec::new();
+    for (commitment, cost) in charged {
+        let Some(sku) = commitment.sku.as_deref() else { continue };
+        let place = cells.iter().position(|cell| cell.sku == sku).unwrap_or(cells.len());
+        if place == cells.len() {
+            let (commitments, sku) = (Vec::new(), sku.to_owned());
+            let (charged, bill) = (Decimal::ZERO, Decimal::ZERO);
+            cells.push(CommitmentCell { commitments, sku, charged, bill, agrees: true });
+        }
+        if let Some(cell) = cells.get_mut(place) {
+            cell.commitments.push(commitment.name.to_string());
+            cell.charged += (*cost).into();
+        }
+    }
+    let mut rest = unmetered.clone();
+    rest.retain(|usage_type, cost| match cells.iter_mut().find(|cell| pattern::matches(&cell.sku, usage_type)) {
+        Some(cell) => {
+            cell.bill += *cost;
+            false
+        }
+        None => true,
+    });
+    for cell in &mut cells {
+        cell.agrees = tolerance.costs_agree(cell.charged, cell.bill);
+    }
+    (cells, rest)
 }
 
 fn cell(key: &CellKey, ledger: &LedgerSide, bill: &BillSide, tolerance: &Tolerance) -> Cell {

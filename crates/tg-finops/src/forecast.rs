@@ -1,8 +1,8 @@
 //! When a budget runs out, and what it will come to: from what was spent lately, in whole numbers.
 
 use jiff::civil::{Date, Weekday};
-use jiff::tz::TimeZone;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use tg_kernel::calendar::{Unit, Zone};
 use tg_kernel::clock::Timestamp;
 use tg_kernel::units::Money;
 
@@ -23,8 +23,8 @@ const HOURLY_SPREAD: Spread = Spread { low: 500, high: 2000 };
 pub struct Spending<'a> {
     /// Now.
     pub now: Timestamp,
-    /// When the window ends; none for a budget that is spent once.
-    pub window_end: Option<Timestamp>,
+    /// When what is spent is forgotten.
+    pub ends: Ends,
     /// The whole budget.
     pub limit: Money,
     /// Spent in this window so far.
@@ -34,7 +34,18 @@ pub struct Spending<'a> {
     /// What was spent, by the beginning of the hour, this window and earlier ones. Hours without spending may be left out.
     pub hours: &'a [(Timestamp, Money)],
     /// By whose days and weekdays to count.
-    pub zone: &'a TimeZone,
+    pub zone: &'a Zone,
+}
+
+/// When what is spent of a budget is forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ends {
+    /// Never: it is spent once.
+    Never,
+    /// All of it then, with the window.
+    At(Timestamp),
+    /// What was spent in an hour, so many whole hours after it.
+    Hours(u32),
 }
 
 /// On what a forecast rests.
@@ -68,7 +79,7 @@ pub struct Forecast {
     pub per_day: Money,
     /// What will have been spent when the window ends, were there no limit; none for a budget without an end.
     pub at_end: Option<Range<Money>>,
-    /// When the budget runs out; `None` where it lasts until the window ends, or for a year.
+    /// When the budget runs out; `None` where it lasts until the window ends, or for a year, or as long as days go on so.
     pub runs_out: Range<Option<Timestamp>>,
 }
 
@@ -91,25 +102,32 @@ struct Expectation {
 #[must_use]
 pub fn forecast(spending: &Spending<'_>) -> Option<Forecast> {
     let expectation = expectation(spending)?;
-    let walk = |thousandths| walk(spending, &expectation, thousandths);
+    let walk = |thousandths| match spending.ends {
+        Ends::Hours(hours) => (roll(spending, &expectation, thousandths, hours), Money::ZERO),
+        Ends::Never | Ends::At(_) => walk(spending, &expectation, thousandths),
+    };
     let (cheap, usual, dear) = (walk(expectation.spread.low), walk(1000), walk(expectation.spread.high));
     let per_day = expectation.days.iter().sum::<i128>() / 7;
+    let has_end = matches!(spending.ends, Ends::At(_));
     Some(Forecast {
         basis: expectation.basis,
         per_day: money(per_day),
-        at_end: spending.window_end.map(|_| Range { low: cheap.1, expected: usual.1, high: dear.1 }),
+        at_end: has_end.then_some(Range { low: cheap.1, expected: usual.1, high: dear.1 }),
         runs_out: Range { low: cheap.0, expected: usual.0, high: dear.0 },
     })
 }
 
 impl Forecast {
-    /// In words: `runs out Thursday 2026-11-26 about 14:00`.
+    /// In words, by the clock of the zone: `runs out Thu 2026-11-26 about 14:00`.
     #[must_use]
-    pub fn in_words(&self, zone: &TimeZone) -> String {
-        let day = |at: Timestamp| zoned(at, zone).strftime("%A %Y-%m-%d about %H:00").to_string();
+    pub fn in_words(&self, zone: &Zone, now: Timestamp) -> String {
+        let when = |at: Timestamp| {
+            zone.zoned(at).map_or_else(|| at.to_string(), |at| at.strftime("%a %Y-%m-%d about %H:00").to_string())
+        };
         match (self.runs_out.expected, self.runs_out.high) {
-            (Some(at), _) => format!("runs out {}", day(at)),
-            (None, Some(at)) => format!("lasts, but if days are dear runs out {}", day(at)),
+            (Some(at), _) if at <= now => "is spent".to_owned(),
+            (Some(at), _) => format!("runs out {}", when(at)),
+            (None, Some(at)) => format!("lasts, unless days are dear: then until {}", when(at)),
             (None, None) => "lasts".to_owned(),
         }
     }
@@ -119,12 +137,8 @@ fn money(nanos: i128) -> Money {
     Money::from_nanos(i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX }))
 }
 
-fn zoned(at: Timestamp, zone: &TimeZone) -> jiff::Zoned {
-    jiff::Timestamp::from_microsecond(at.micros()).unwrap_or(jiff::Timestamp::MAX).to_zoned(zone.clone())
-}
-
-fn date(at: Timestamp, zone: &TimeZone) -> Date {
-    zoned(at, zone).date()
+fn date(at: Timestamp, zone: &Zone) -> Date {
+    zone.zoned(at).map_or(Date::MAX, |at| at.date())
 }
 
 const fn weekday(day: Weekday) -> usize {
@@ -191,7 +205,47 @@ fn hourly(spending: &Spending<'_>) -> Option<Expectation> {
     Some(Expectation { basis: Basis::Hours, days: [per_day; 7], spread: HOURLY_SPREAD })
 }
 
-/// Goes on hour by hour at so many thousandths of what is expected: when the limit is reached, and what is spent when the
+impl Expectation {
+    /// What a day is expected to cost, at so many thousandths of it.
+    fn per_day(&self, day: Weekday, thousandths: i128) -> i128 {
+        self.days[weekday(day)].saturating_mul(thousandths) / 1000
+    }
+}
+
+/// A stretch of time in which each hour is expected to cost the same.
+struct Stretch {
+    from: i64,
+    to: i64,
+    per_day: i128,
+}
+
+impl Stretch {
+    /// From here on, until the day ends by the zone's clock, or `end` comes.
+    fn of(spending: &Spending<'_>, expectation: &Expectation, thousandths: i128, from: i64, end: i64) -> Self {
+        let at = Timestamp::from_micros(from);
+        let midnight = spending.zone.unit(Unit::Day, at).end.micros();
+        // At the ends of what a calendar reaches there is no midnight; an hour gets on as well.
+        let to = if midnight > from { midnight } else { from.saturating_add(HOUR_MICROS) };
+        let per_day = expectation.per_day(date(at, spending.zone).weekday(), thousandths);
+        Self { from, to: to.min(end), per_day }
+    }
+
+    fn cost(&self) -> i128 {
+        self.per_day * i128::from(self.to - self.from) / i128::from(24 * HOUR_MICROS)
+    }
+
+    /// When so much is spent from its beginning on, if it is before its end.
+    fn reaches(&self, left: i128) -> Option<Timestamp> {
+        let cost = self.cost();
+        if cost <= 0 || cost < left {
+            return None;
+        }
+        let part = i128::from(self.to - self.from) * left.max(0) / cost;
+        Some(Timestamp::from_micros(self.from + i64::try_from(part).unwrap_or(0)))
+    }
+}
+
+/// Goes on day by day at so many thousandths of what is expected: when the limit is reached, and what is spent when the
 /// window ends.
 fn walk(spending: &Spending<'_>, expectation: &Expectation, thousandths: i128) -> (Option<Timestamp>, Money) {
     let limit = i128::from(spending.limit.nanos());
@@ -199,23 +253,55 @@ fn walk(spending: &Spending<'_>, expectation: &Expectation, thousandths: i128) -
     let mut at = spending.now.micros();
     let mut out = (spent >= limit).then_some(spending.now);
     let horizon = at.saturating_add(HORIZON_HOURS * HOUR_MICROS);
-    let end = spending.window_end.map_or(horizon, |end| end.micros().min(horizon));
+    let end = if let Ends::At(end) = spending.ends { end.micros().min(horizon) } else { horizon };
     while at < end {
-        let next = ((at.div_euclid(HOUR_MICROS) + 1) * HOUR_MICROS).min(end);
-        let day = date(Timestamp::from_micros(at), spending.zone).weekday();
-        let per_day = expectation.days[weekday(day)].saturating_mul(thousandths) / 1000;
-        let step = per_day * i128::from(next - at) / i128::from(24 * HOUR_MICROS);
-        if out.is_none() && step > 0 && spent + step >= limit {
-            let part = i128::from(next - at) * (limit - spent) / step;
-            out = Some(Timestamp::from_micros(at + i64::try_from(part).unwrap_or(0)));
-            if spending.window_end.is_none() {
-                break;
-            }
+        let stretch = Stretch::of(spending, expectation, thousandths, at, end);
+        if out.is_none() {
+            out = stretch.reaches(limit - spent);
         }
-        spent = spent.saturating_add(step);
-        at = next;
+        if out.is_some() && spending.ends == Ends::Never {
+            break;
+        }
+        spent = spent.saturating_add(stretch.cost());
+        at = stretch.to;
     }
     (out, money(spent))
+}
+
+/// Goes on hour by hour at so many thousandths of what is expected, while what was spent `hours` before each hour is
+/// forgotten: when the limit is reached. After one window and a week nothing comes that did not come before.
+fn roll(spending: &Spending<'_>, expectation: &Expectation, thousandths: i128, hours: u32) -> Option<Timestamp> {
+    let limit = i128::from(spending.limit.nanos());
+    let mut spent = i128::from(spending.spent.nanos());
+    if spent >= limit {
+        return Some(spending.now);
+    }
+    let hour_of = |micros: i64| micros.div_euclid(HOUR_MICROS);
+    let hours = i64::from(hours);
+    // What each hour has cost, and will.
+    let mut costs: HashMap<i64, i128> = HashMap::new();
+    for (hour, cost) in spending.hours {
+        *costs.entry(hour_of(hour.micros())).or_default() += i128::from(cost.nanos());
+    }
+    let mut at = spending.now.micros();
+    let end = at.saturating_add((hours + 7 * 24).min(HORIZON_HOURS) * HOUR_MICROS);
+    while at < end {
+        let day = Stretch::of(spending, expectation, thousandths, at, end);
+        while at < day.to {
+            let hour = hour_of(at);
+            let stretch = Stretch { from: at, to: ((hour + 1) * HOUR_MICROS).min(day.to), per_day: day.per_day };
+            if let Some(out) = stretch.reaches(limit - spent) {
+                return Some(out);
+            }
+            *costs.entry(hour).or_default() += stretch.cost();
+            spent = spent.saturating_add(stretch.cost());
+            at = stretch.to;
+            if hour_of(at) > hour {
+                spent = (spent - costs.remove(&(hour - hours)).unwrap_or(0)).max(0);
+            }
+        }
+    }
+    None
 }
 
 #[cfg(test)]

@@ -70,7 +70,9 @@ impl Zone {
         Some(Span { start: self.midnight(first)?, end: self.midnight(next.ok()?)? })
     }
 
-    fn zoned(&self, at: Timestamp) -> Option<Zoned> {
+    /// The moment by this zone's clock. `None` only at the ends of what a calendar reaches.
+    #[must_use]
+    pub fn zoned(&self, at: Timestamp) -> Option<Zoned> {
         let at = jiff::Timestamp::from_microsecond(at.micros()).ok()?;
         Some(at.to_zoned(self.0.clone()))
     }

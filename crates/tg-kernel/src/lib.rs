@@ -5,11 +5,13 @@
 pub mod calendar;
 pub mod chat;
 pub mod clock;
+pub mod commitment;
 pub mod dialect;
 pub mod embed;
 pub mod event;
 pub mod fault;
 pub mod ids;
+pub mod outage;
 pub mod pattern;
 pub mod peek;
 pub mod principal;

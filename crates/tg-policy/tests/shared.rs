@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+#[path = "../../tg-store/tests/servers/premises.rs"]
+mod premises;
 #[expect(dead_code, reason = "what only the tests of the store need")]
 #[path = "../../tg-store/tests/servers/redis.rs"]
 mod redis;

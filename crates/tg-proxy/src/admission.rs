@@ -15,6 +15,7 @@ use tg_kernel::record::Record;
 use tg_kernel::usage::{Usage, UsageSource};
 use tg_policy::admit::{Denied, Estimate, Facts, Hold, OutputFacts, Standing, Used};
 use tg_policy::route::Plan;
+use tg_store::counters::HoldId;
 
 /// What a call has taken. Whoever drops it owes [`Admission::end`].
 #[derive(Default)]
@@ -29,6 +30,8 @@ pub(crate) struct Admission {
     refused: Option<Standing>,
     /// Tries for which something was asked of shared counts.
     tries: u16,
+    /// By which name the call as a whole was asked for last.
+    asked: Option<HoldId>,
     /// By what it was decided where shared counts were away.
     instead: Option<Instead>,
 }

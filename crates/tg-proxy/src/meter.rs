@@ -2,13 +2,14 @@
 
 use crate::living::Living;
 use load::Load;
-use returning::Returning;
+use returning::{Returning, is_back};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tg_kernel::clock::Timestamp;
+use tg_kernel::outage::{Failing, Outage};
 use tg_kernel::record::Record;
 use tg_kernel::trace::TraceContext;
 use tg_policy::admit::budget::Notice;
@@ -300,6 +301,8 @@ pub struct Meter {
     pub living: Arc<Living>,
     /// Metrics, log, traces.
     pub sinks: Vec<Box<dyn Sink>>,
+    /// Whether the ledger cannot be written.
+    pub outage: Outage,
 }
 
 /// A running meter.
@@ -353,7 +356,8 @@ impl Meter {
     fn bring_in(&mut self, late: &mut Option<Late>) -> Progress {
         let (journal, living) = (&self.journal, &self.living);
         let (settled, book) = (&living.counts.settled, &|records: &[Record]| living.book(records));
-        Returning { journal, ledger: &mut self.ledger, sinks: &mut self.sinks, settled, book }.bring_in(late)
+        let (ledger, outage) = (&mut self.ledger, &mut self.outage);
+        Returning { journal, ledger, sinks: &mut self.sinks, settled, outage, book }.bring_in(late)
     }
 
     /// Writes down what waits, batch by batch. Where the ledger fails, what was taken by then stays in the batch.
@@ -378,9 +382,13 @@ impl Meter {
             return true;
         }
         if let Err(error) = self.ledger.append(&batch.records) {
-            tracing::error!(%error, calls = batch.records.len(), "the ledger cannot be written; calls wait");
+            if let Some(Failing { tries, lasts }) = self.outage.failed(Instant::now()) {
+                let calls = batch.records.len();
+                tracing::error!(%error, calls, tries, ?lasts, "the ledger cannot be written; calls wait");
+            }
             return false;
         }
+        is_back(&mut self.outage);
         self.living.book(&batch.records);
         for (record, mark) in batch.records.drain(..).zip(batch.marks.drain(..)) {
             if let Some(ticket) = mark.ticket {
@@ -408,7 +416,7 @@ impl Meter {
         if is_sure && purses.is_waiting() && load.is_due(elapsed) {
             let now = self.living.clock.now();
             let loaded = purses.load(now, |query, each| self.sums.spent(query, each));
-            load.note(loaded.map_err(|error| error.to_string()), elapsed);
+            load.note(loaded, elapsed);
         }
         let (notices, lost) = purses.take_notices();
         if lost > 0 {

@@ -24,6 +24,7 @@ use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage};
 use tg_policy::admit::budget::{Bounds, Exhausted, Held, Payer, SharedPurse, Want};
 use tg_policy::route::Plan;
+use tg_store::counters::HoldId;
 use tg_store::team::TeamPolicy;
 
 /// What a call holds of budgets. Its settlement owes [`Spending::end`].
@@ -45,6 +46,8 @@ pub(crate) struct Spending {
     /// The purses that it holds of and that are kept elsewhere; or while those are away, of which it has local shares.
     purses: Vec<SharedPurse>,
     local: Vec<SharedPurse>,
+    /// By which name it holds of local shares.
+    share: Option<HoldId>,
     /// The budget for whose sake it goes to another model.
     downgraded: Option<Arc<str>>,
 }
@@ -247,10 +250,10 @@ impl Spending {
     }
 
     /// The call has ended, and cost so much.
-    pub(crate) fn end(&self, living: &Living, record: &Record, cost: Money) {
+    pub(crate) fn end(&mut self, living: &Living, record: &Record, cost: Money) {
         match &living.shared {
             // What is held of shared purses ends with what is held of limits.
-            Some(shared) => shared.shares.change(&self.local, self.held.amount, cost),
+            Some(shared) => self.end_share((shared, living), cost),
             None if self.met => living.purses.settle(record.id, cost),
             None => {}
         }

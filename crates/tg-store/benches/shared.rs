@@ -9,6 +9,8 @@
     reason = "a bench that cannot go on fails, and shows what it found"
 )]
 
+#[path = "../tests/servers/premises.rs"]
+mod premises;
 #[expect(dead_code, reason = "what only tests need")]
 #[path = "../tests/servers/redis.rs"]
 mod redis;

@@ -28,7 +28,11 @@ const KEEP_MAX: Duration = PERIOD_MAX;
 
 /// Names a count: text, the same in every process, so that they count together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CounterKey(Arc<str>);
+pub struct CounterKey {
+    text: Arc<str>,
+    /// Where what is held is kept, if that is common to several counts.
+    common: Option<Arc<str>>,
+}
 
 impl CounterKey {
     /// The key that these parts make. Whatever they contain, other parts make another key.
@@ -57,19 +61,36 @@ impl CounterKey {
                 let _ = write!(text, "{byte:02x}");
             }
         }
-        Self(text.into())
+        Self { text: text.into(), common: None }
+    }
+
+    /// The same count, of which what is held is kept under another key, together with that of its like: of the purses of a
+    /// rolling window, which are one for each hour, a call holds whatever hour it is.
+    #[must_use]
+    pub fn holding(self, common: &Self) -> Self {
+        Self { common: Some(Arc::clone(&common.text)), ..self }
+    }
+
+    /// Where what is held of it is kept, if not with itself.
+    pub(crate) fn common(&self) -> Option<&str> {
+        self.common.as_deref()
+    }
+
+    /// The key under which what is held of it is kept.
+    pub(crate) fn of_holds(&self) -> Self {
+        self.common.as_ref().map_or_else(|| self.clone(), |common| Self { text: Arc::clone(common), common: None })
     }
 
     /// The text of it.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 
 impl fmt::Display for CounterKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -223,28 +244,45 @@ pub enum BadAsks {
 pub struct HoldId {
     call: CallId,
     part: u16,
+    asking: u16,
 }
 
 impl HoldId {
     /// Of the call as a whole: its purses are held by this name.
     #[must_use]
     pub const fn of(call: CallId) -> Self {
-        Self { call, part: 0 }
+        Self { call, part: 0, asking: 0 }
     }
 
     /// Of one of its tries, counted from one.
     #[must_use]
     pub const fn of_try(call: CallId, number: u16) -> Self {
-        Self { call, part: number }
+        Self { call, part: number, asking: 0 }
+    }
+
+    /// Another name of the same, for another asking: what was asked before may have been given up, and the server told so.
+    #[must_use]
+    pub const fn again(&self) -> Self {
+        Self { asking: self.asking.wrapping_add(1), ..*self }
+    }
+
+    /// The call.
+    #[must_use]
+    pub const fn call(&self) -> CallId {
+        self.call
     }
 }
 
 impl fmt::Display for HoldId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.part {
-            0 => write!(f, "{}", self.call),
-            part => write!(f, "{}/{part}", self.call),
+        write!(f, "{}", self.call)?;
+        if self.part > 0 {
+            write!(f, "/{}", self.part)?;
         }
+        if self.asking > 0 {
+            write!(f, "~{}", self.asking)?;
+        }
+        Ok(())
     }
 }
 
@@ -271,8 +309,18 @@ pub struct Hold {
     pub(crate) items: Vec<Item>,
     pub(crate) extensions: u32,
     /// Whether the shared counts know of it: what was wholly taken from leases needs no word to them.
-    pub(crate) shared: bool,
+    pub(crate) known: Known,
     standings: Vec<Standing>,
+}
+
+/// Whether the shared counts know of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// It was wholly taken from leases.
+    Not,
+    /// They were asked for more for it, and their answer was not heard: they may know.
+    Perhaps,
+    Yes,
 }
 
 /// What a hold has of one count.
@@ -280,6 +328,7 @@ pub struct Hold {
 pub(crate) struct Item {
     /// The ask's place in its list.
     pub(crate) ask: usize,
+    /// Of a purse: under which what is held of it is kept.
     pub(crate) key: CounterKey,
     pub(crate) kind: Kind,
     pub(crate) taken: u64,
@@ -288,8 +337,8 @@ pub(crate) struct Item {
 }
 
 impl Hold {
-    pub(crate) const fn new(id: HoldId, items: Vec<Item>, shared: bool, standings: Vec<Standing>) -> Self {
-        Self { id, items, extensions: 0, shared, standings }
+    pub(crate) const fn new(id: HoldId, items: Vec<Item>, known: Known, standings: Vec<Standing>) -> Self {
+        Self { id, items, extensions: 0, known, standings }
     }
 
     pub(crate) fn stands(&mut self, standings: Vec<Standing>) {

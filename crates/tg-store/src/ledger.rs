@@ -398,7 +398,8 @@ impl Ledger {
     }
 
     /// Sums what was spent, and hands over each group that cost something, one after the other. Blocks for as long as the
-    /// store computes.
+    /// store computes. Where retention has deleted rows, parts of an hour count as the whole hour, and of hours with very
+    /// many combinations only the team is known.
     ///
     /// # Errors
     /// When the store fails.
@@ -437,6 +438,15 @@ impl Ledger {
     /// When the store fails.
     pub fn rows_since(&self) -> Result<Option<Timestamp>, StoreError> {
         let since = self.reader().rows_since()?;
+        Ok((since > 0).then(|| Timestamp::from_micros(since)))
+    }
+
+    /// From when on there are sums: retention has deleted the earlier ones, and rows before them. `None`: none was deleted.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn sums_since(&self) -> Result<Option<Timestamp>, StoreError> {
+        let since = self.reader().sums_since()?;
         Ok((since > 0).then(|| Timestamp::from_micros(since)))
     }
 

@@ -1,4 +1,5 @@
-//! What outlives a call: the directory of teams and keys, the ledger of calls, and the journal that survives a crash.
+//! What outlives a call: the directory of teams and keys, the ledger of calls, revisions of the configuration, and the
+//! journal that survives a crash.
 //!
 //! `directory`, `ledger`, `journal` and `counters` are what the rest of Tallygate knows; `backends` holds how each is kept.
 
@@ -11,6 +12,7 @@ pub mod journal;
 pub mod key;
 pub mod ledger;
 pub mod notices;
+pub mod revision;
 mod rollup;
 pub mod seal;
 pub mod store;
@@ -26,6 +28,7 @@ pub use key::{IssuedKey, KeyKind, KeyRecord, NewKey};
 pub use ledger::{
     CallFilter, Dimension, Figures, Filter, Ledger, LedgerSize, LedgerWriter, Report, ReportQuery, ReportRow,
 };
+pub use revision::{NewRevision, Revision, RevisionError, RevisionHead, Revisions};
 pub use seal::{BadSecretsKey, SecretsKey};
 pub use store::Store;
 pub use team::{

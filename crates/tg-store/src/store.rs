@@ -2,11 +2,12 @@
 
 use crate::backends::postgres::{Postgres, Server};
 use crate::backends::sqlite::Database;
-use crate::backends::{CallReader, CallWriter, DirectoryTables, Engine, NoticeTable, UpkeepWriter};
+use crate::backends::{CallReader, CallWriter, DirectoryTables, Engine, NoticeTable, RevisionTable, UpkeepWriter};
 use crate::directory::Directory;
 use crate::error::StoreError;
 use crate::ledger::{Ledger, LedgerWriter, Upkeep};
 use crate::notices::Notices;
+use crate::revision::Revisions;
 use crate::seal::SecretsKey;
 use std::path::Path;
 
@@ -81,6 +82,14 @@ impl Store {
     /// When the store cannot be written.
     pub fn notices(&self) -> Result<Notices, StoreError> {
         Ok(Notices::new(NoticeTable::open(&self.engine)?))
+    }
+
+    /// Opens the revisions of the configuration.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn revisions(&self) -> Result<Revisions, StoreError> {
+        Ok(Revisions::new(RevisionTable::open(&self.engine)?))
     }
 
     /// Opens the ledger for reading. Readers never block the writer.

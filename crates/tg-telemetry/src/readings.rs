@@ -6,10 +6,10 @@ pub use counters::CountersReading;
 
 use crate::names::{
     BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_OVERDRAWN, BUDGET_REFUSALS,
-    BUDGET_SPENT, CALLS_SENT, CAPTURE_RATE, CONNECTIONS, CORRECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_FAILING,
-    JOURNAL_LATE, JOURNAL_OPEN, JOURNAL_UNWRITTEN, Kind, LEDGER_DELETED_ROLLUPS, LEDGER_DELETED_ROWS, LEDGER_OLDEST,
-    LIMIT_CROWDED, LIMIT_REFUSALS, METER_DEFERRED, METER_DROPPED, METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED,
-    STORE_BYTES, label,
+    BUDGET_SPENT, CALLS_SENT, CAPTURE_RATE, CONFIG_REVISION, CONFIG_REVISION_BLIND, CONFIG_REVISION_REFUSED,
+    CONNECTIONS, CORRECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE, JOURNAL_OPEN, JOURNAL_UNWRITTEN,
+    Kind, LEDGER_DELETED_ROLLUPS, LEDGER_DELETED_ROWS, LEDGER_OLDEST, LIMIT_CROWDED, LIMIT_REFUSALS, METER_DEFERRED,
+    METER_DROPPED, METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED, STORE_BYTES, label,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -57,6 +57,12 @@ pub enum Reading {
     JournalUnwritten,
     /// 1 while the journal cannot be written.
     JournalFailing,
+    /// Number of the revision of the configuration in force.
+    ConfigRevision,
+    /// Number of the newest revision, while it cannot be used.
+    ConfigRevisionRefused,
+    /// 1 while the store cannot be asked for revisions.
+    ConfigRevisionBlind,
     /// Spans that the collector accepted.
     SpansExported,
     /// Spans that were dropped.
@@ -84,6 +90,9 @@ impl Reading {
             Self::JournalLate => JOURNAL_LATE,
             Self::JournalUnwritten => JOURNAL_UNWRITTEN,
             Self::JournalFailing => JOURNAL_FAILING,
+            Self::ConfigRevision => CONFIG_REVISION,
+            Self::ConfigRevisionRefused => CONFIG_REVISION_REFUSED,
+            Self::ConfigRevisionBlind => CONFIG_REVISION_BLIND,
             Self::SpansExported => SPANS_EXPORTED,
             Self::SpansDropped => SPANS_DROPPED,
             Self::Counters(of) => of.metric(),

@@ -5,10 +5,11 @@ use super::{CORE_MEASURED, Programs, pinned};
 use crate::running::Gateway;
 use crate::running::gateway::Recipe;
 use crate::running::process::{self, Memory};
+use crate::running::redis::free_port;
 use anyhow::{Context as _, Result, ensure};
 use std::fmt::Write as _;
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -187,11 +188,6 @@ impl Drop for Nginx {
         }
         drop(self.child.wait());
     }
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 fn configuration(folder: &Path, (plain, stream): (u16, u16), provider: u16) -> Result<String> {

@@ -3,12 +3,13 @@
 use super::ConfigArg;
 use super::terminal::say;
 use crate::gateway::load_tls;
-use crate::source::Source;
+use crate::source::{Loaded, Source};
 use anyhow::{Result, bail};
 use clap::Args;
 use tg_config::document::Document;
 
-/// Reads and compiles the configuration, its secrets, prices and certificates. Opens no store and no address.
+/// Reads and compiles the configuration, its secrets, prices and certificates. Opens no address, and no store but where
+/// the file follows its revisions.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     #[command(flatten)]
@@ -19,23 +20,29 @@ impl Check {
     pub(super) fn run(self) -> Result<()> {
         let source = Source::choose(self.config.config);
         let loaded = source.load()?;
-        let Document { listen, admin, .. } = &loaded.document;
-        let certificates = [load_tls("listen", listen.tls.as_ref()), load_tls("admin", admin.tls.as_ref())];
-        let wrong: Vec<String> =
-            certificates.into_iter().filter_map(|read| Some(format!("{:#}", read.err()?))).collect();
-        if !wrong.is_empty() {
-            bail!(wrong.join("\n"));
-        }
-        let origin = source.file().map_or("the environment".to_owned(), |path| path.display().to_string());
-        for note in &loaded.notes {
-            say(format_args!("note: {note}"))?;
-        }
-        let counted = |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
-        say(format_args!(
-            "{origin}: fine ({}, {}, {})",
-            counted(loaded.document.providers.len(), "provider"),
-            counted(loaded.document.models.len(), "route"),
-            counted(loaded.teams.len(), "team")
-        ))
+        tell(&source.origin(&loaded), &loaded)
     }
+}
+
+/// The rest of the check of what could be loaded: its certificates. Then says what was checked.
+///
+/// # Errors
+/// Every certificate that cannot be used.
+pub(super) fn tell(origin: &str, loaded: &Loaded) -> Result<()> {
+    let Document { listen, admin, .. } = &loaded.document;
+    let certificates = [load_tls("listen", listen.tls.as_ref()), load_tls("admin", admin.tls.as_ref())];
+    let wrong: Vec<String> = certificates.into_iter().filter_map(|read| Some(format!("{:#}", read.err()?))).collect();
+    if !wrong.is_empty() {
+        bail!(wrong.join("\n"));
+    }
+    for note in &loaded.notes {
+        say(format_args!("note: {note}"))?;
+    }
+    let counted = |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
+    say(format_args!(
+        "{origin}: fine ({}, {}, {})",
+        counted(loaded.document.providers.len(), "provider"),
+        counted(loaded.document.models.len(), "route"),
+        counted(loaded.teams.len(), "team")
+    ))
 }

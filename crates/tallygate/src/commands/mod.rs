@@ -5,6 +5,7 @@ mod aws;
 mod budgets;
 mod certs;
 mod check;
+mod config;
 mod keys;
 mod prices;
 mod reconcile;
@@ -38,6 +39,8 @@ enum Command {
     Serve(serve::Serve),
     /// Check a configuration by everything that a start does, short of starting
     Check(check::Check),
+    /// Push, list, compare and restore revisions of the configuration that gateways follow
+    Config(config::Config),
     /// Run the gateway against simulated providers, with traffic of eight teams and the report at the end
     Demo(crate::demo::Demo),
     /// Show calls, tokens and cost from the ledger
@@ -79,6 +82,7 @@ impl Cli {
         let done = match self.command {
             Command::Serve(serve) => serve.run(),
             Command::Check(check) => check.run(),
+            Command::Config(config) => config.run(),
             Command::Demo(demo) => demo.run(),
             Command::Report(report) => report.run(),
             Command::Budgets(budgets) => budgets.run(),

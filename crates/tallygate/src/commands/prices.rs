@@ -87,8 +87,15 @@ impl Place {
     }
 }
 
-/// Prices need no credentials: where they are not at hand, something else stands for them.
+/// Prices need no credentials: where they are not at hand, something else stands for them. A file of prices that is not
+/// there yet has none.
 fn compiled(document: &Document) -> Result<Snapshot> {
+    let mut document = document.clone();
+    // The first `apply` makes the file. A gateway does not start without it.
+    if document.pricing.overrides.as_ref().is_some_and(|path| !path.exists()) {
+        document.pricing.overrides = None;
+    }
+    let document = &document;
     let known = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty()).or_else(|| Some("unset".into()));
     Ok(compile::snapshot(document, &resolve_secrets(document, &known)?)?.snapshot)
 }

@@ -203,7 +203,12 @@ impl Reconcile {
                  models and providers; name later days by --since"
             );
         }
-        Ok(compare(&LedgerSide::of(&report, providers), &theirs, tolerance))
+        let committed = self.access.committed()?;
+        let now = SystemClock::new().now();
+        let end = until.map_or(now, |until| until.min(now));
+        let own = committed.iter().map(|one| &one.commitment).filter(|one| providers.contains(&*one.provider));
+        let charged: Vec<_> = own.map(|one| (one, one.of_span(since, end).1)).collect();
+        Ok(compare(&LedgerSide::of(&report, providers), &theirs, &charged, tolerance))
     }
 
     fn with_logs(

@@ -1,5 +1,6 @@
 //! `tallygate report`
 
+mod amortised;
 mod csv;
 mod focus;
 mod split;
@@ -54,6 +55,10 @@ pub(crate) struct Report {
     /// What becomes of the cost of calls without the tag
     #[arg(long, value_enum, default_value_t = split::Untagged::Unallocated, requires = "split_shared")]
     untagged: split::Untagged,
+    /// Give calls their part of commitments, which are paid whether calls come or not (`pricing.commitments`), and show what
+    /// of those went unused
+    #[arg(long)]
+    amortize: bool,
     #[command(flatten)]
     access: AccessArgs,
 }
@@ -94,6 +99,12 @@ impl Report {
         if self.billing_account.is_some() && !in_focus {
             bail!("--billing-account is for --format focus and focus-parquet");
         }
+        match (self.amortize, &self.split_shared, in_focus) {
+            (true, _, true) => bail!("--amortize: FOCUS has both, as BilledCost and EffectiveCost; leave it out"),
+            (true, Some(_), false) => bail!("--amortize and --split-shared make rows of their own; keep one"),
+            (true, None, false) => return self.amortized(),
+            (false, ..) => {}
+        }
         match (&self.split_shared, in_focus) {
             (Some(_), true) => bail!("--split-shared makes rows of its own; leave --format focus out"),
             (Some(tag), false) => self.split(tag),
@@ -130,7 +141,7 @@ impl Report {
     /// Gives each call that is meant to `take`, the latest first, with its corrections unless those are not wanted.
     fn each(&self, take: &mut dyn FnMut(&Record, &[Correction]) -> Result<()>) -> Result<()> {
         let ledger = self.access.ledger(MissingStore::Refuse)?;
-        let mut filter = self.calls()?;
+        let filter = self.calls()?;
         if let Some(kept) = ledger.rows_since()? {
             match filter.since {
                 Some(since) if since < kept => bail!(
@@ -143,6 +154,15 @@ impl Report {
                 )),
             }
         }
+        self.read(&ledger, filter, take)
+    }
+
+    fn read(
+        &self,
+        ledger: &Ledger,
+        mut filter: CallFilter,
+        take: &mut dyn FnMut(&Record, &[Correction]) -> Result<()>,
+    ) -> Result<()> {
         loop {
             let page = ledger.calls(&filter, CALLS_MAX)?;
             let ids: Vec<CallId> = page.iter().map(|record| record.id).collect();

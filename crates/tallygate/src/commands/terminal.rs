@@ -15,6 +15,18 @@ pub(crate) fn say(text: impl std::fmt::Display) -> Result<()> {
     }
 }
 
+/// Writes text to standard output as it is. A closed pipe ends the output, not the program.
+///
+/// # Errors
+/// When standard output cannot be written for another reason.
+pub(crate) fn write(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error).context("cannot write the output"),
+        _ => Ok(()),
+    }
+}
+
 /// Standard output, for what is too long to be held.
 pub(crate) fn output() -> impl std::io::Write {
     std::io::BufWriter::new(std::io::stdout().lock())

@@ -43,22 +43,33 @@ pub(crate) fn bad(folder: &Path, arguments: &[&str], status: i32) -> String {
 }
 
 /// A gateway as a process of its own.
-struct Serving {
+pub(crate) struct Serving {
     process: Child,
-    admin: String,
+    pub(crate) admin: String,
 }
 
 impl Serving {
     fn start(folder: &Path, admin: &str) -> Self {
+        let budgets = "[{name: cap, window: prepaid, starts: 2026-11-01, each: [team], amount: 5 USD}, \
+                        {name: all, amount: 7 USD}]";
+        Self::write(folder, admin, budgets);
+        Self::begin(folder)
+    }
+
+    /// Writes its configuration.
+    pub(crate) fn write(folder: &Path, admin: &str, budgets: &str) {
         let file = format!(
             "listen: {{address: '127.0.0.1:0', workers: 1}}\n\
              admin: {{address: '127.0.0.1:0'{admin}}}\n\
              providers: [{{name: local, kind: openai_compatible, base_url: 'http://127.0.0.1:9/v1'}}]\n\
              teams: [{{name: billing, projects: [invoices]}}]\n\
-             budgets: [{{name: cap, window: prepaid, starts: 2026-11-01, each: [team], amount: 5 USD}}, \
-                       {{name: all, amount: 7 USD}}]\n"
+             budgets: {budgets}\n"
         );
         std::fs::write(folder.join("tallygate.yaml"), file).unwrap();
+    }
+
+    /// Starts it with the configuration that is there.
+    pub(crate) fn begin(folder: &Path) -> Self {
         let mut process = tallygate(folder, &["serve"])
             .env("ADMIN_TOKEN_OF_THE_TEST", "a-token")
             .stdout(Stdio::piped())
@@ -82,7 +93,7 @@ impl Drop for Serving {
     }
 }
 
-fn call(team: &str, project: Option<&str>, nanos: i64) -> Record {
+pub(crate) fn call(team: &str, project: Option<&str>, nanos: i64) -> Record {
     Record {
         id: CallId::fresh(),
         started_at: Timestamp::parse("2026-11-24T12:00:00Z").unwrap(),
@@ -106,7 +117,7 @@ fn call(team: &str, project: Option<&str>, nanos: i64) -> Record {
     }
 }
 
-fn json(text: &str) -> serde_json::Value {
+pub(crate) fn json(text: &str) -> serde_json::Value {
     serde_json::from_str(text).unwrap()
 }
 
@@ -156,8 +167,16 @@ fn budgets_are_shown_by_the_store_and_by_a_running_gateway() {
     let store = Store::open(at.join("tallygate.db")).unwrap();
     store.ledger_writer().unwrap().append(&[call("billing", None, 1_250_000_000)]).unwrap();
     let serving = Serving::start(at, "");
-    let here = json(&good(at, &["budgets", "--json"]));
-    let there = json(&good(at, &["budgets", "--json", "--admin", &serving.admin]));
+    // A forecast is of the moment at which it is made.
+    let timeless = |text: &str| {
+        let mut page = json(text);
+        for budget in page["budgets"].as_array_mut().unwrap() {
+            budget.as_object_mut().unwrap().remove("forecast");
+        }
+        page
+    };
+    let here = timeless(&good(at, &["budgets", "--json"]));
+    let there = timeless(&good(at, &["budgets", "--json", "--admin", &serving.admin]));
     assert_eq!(here, there);
     let [cap, all] = here["budgets"].as_array().unwrap().as_slice() else { panic!("{here}") };
     assert_eq!((&cap["name"], &cap["of"]), (&"cap".into(), &serde_json::json!({"team": "billing"})));
@@ -165,7 +184,8 @@ fn budgets_are_shown_by_the_store_and_by_a_running_gateway() {
     assert_eq!((&cap["resets_at"], &all["name"]), (&serde_json::Value::Null, &"all".into()));
     let table = good(at, &["budgets"]);
     let row: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
-    assert_eq!(row, ["cap", "billing", "prepaid", "-", "5.00", "1.25", "0.00", "3.75"], "{table}");
+    assert_eq!(row[..4], ["cap", "billing", "prepaid", "-"], "{table}");
+    assert_eq!(row[row.len() - 5..row.len() - 1], ["5.00", "1.25", "0.00", "3.75"], "{table}");
 }
 
 #[test]

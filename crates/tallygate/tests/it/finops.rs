@@ -7,8 +7,10 @@ use crate::world::{HAIKU, World};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::Dialect;
-use tg_kernel::record::Record;
+use tg_kernel::record::{Cost, Record, Served};
+use tg_kernel::units::Money;
 use tg_sim::{Counts, Entry, Personality};
 
 /// What AWS charges for a million tokens, in dollars times ten thousand: by model, input, read, written, output.
@@ -263,4 +265,101 @@ fn a_shared_key_is_split_by_its_tags() {
     let output = books.run(&["report", "--split-shared", "tag:feature"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("(unallocated)") && text.contains("search"), "{text}");
+}
+
+/// A folder with a ledger of these calls, and a commitment of a dollar an hour for the first three of 24 November.
+fn committed(calls: &[Record]) -> tempfile::TempDir {
+    let folder = tempfile::TempDir::new().unwrap();
+    let span = "from: '2026-11-24T00:00:00Z', until: '2026-11-24T03:00:00Z'";
+    let config = format!(
+        "admin: {{address: '127.0.0.1:0'}}\nlisten: {{address: '127.0.0.1:0', workers: 1}}\n\
+         providers: [{{name: local, kind: openai_compatible, base_url: 'http://127.0.0.1:9/v1'}}]\n\
+         pricing:\n  discounts: [{{name: pt-1, provider: local, percent: 100%, terms: committed, {span}}}]\n\
+         \x20 commitments: [{{name: pt-1, provider: local, hourly: 1 USD, sku: '*ProvisionedThroughput*', {span}}}]\n"
+    );
+    std::fs::write(folder.path().join("tallygate.yaml"), config).unwrap();
+    let store = tg_store::Store::open(folder.path().join("tallygate.db")).unwrap();
+    store.ledger_writer().unwrap().append(calls).unwrap();
+    folder
+}
+
+/// A call at a minute of that day, worth so many cents, under the commitment or not.
+fn worth(minute: i64, team: &str, cents: i64, is_committed: bool) -> Record {
+    let (list, start) = (Money::from_nanos(cents * 10_000_000), Timestamp::parse("2026-11-24T00:00:00Z").unwrap());
+    let mut call = crate::cli::call(team, Some("p"), list.nanos());
+    call.started_at = Timestamp::from_seconds(start.seconds() + minute * 60);
+    let served = World::start();
+    let answer = served.send(&ask(Dialect::OpenaiChat, Manner::Plain, "on-openai", "hi"));
+    call.served = served.row(&answer).served.map(|served| Served { provider: "local".into(), ..served });
+    if is_committed {
+        call.cost = Cost { amount: Money::ZERO, price: "v/local/m%committed:pt-1".into(), ..call.cost };
+    }
+    call
+}
+
+#[test]
+fn a_commitment_is_named_beside_what_calls_cost_and_mixed_in_only_when_asked() {
+    let calls = [
+        worth(10, "red", 60, true),
+        worth(20, "blue", 140, true),
+        worth(70, "red", 25, true),
+        worth(80, "blue", 7, false),
+    ];
+    let folder = committed(&calls);
+    let run = |arguments: &[&str]| crate::cli::good(folder.path(), arguments);
+    let day = ["--since", "2026-11-24", "--until", "2026-11-25"];
+    let with = |arguments: &[&str]| run(&[&["report"], arguments, &day].concat());
+    let report = with(&[]);
+    assert!(report.contains("commitment    pt-1: 3.00 USD for 3 hours, beside the costs above"), "{report}");
+    assert!(report.lines().any(|line| line.starts_with("TOTAL") && line.ends_with("0.07")), "{report}");
+    assert!(!with(&["--filter", "team=red"]).contains("commitment "), "of one team alone it is not");
+    let later = run(&["report", "--since", "2026-11-24T02:00:00Z", "--until", "2026-11-25"]);
+    assert!(later.contains("pt-1: 1.00 USD for 1 hour,"), "{later}");
+    // A dollar for the first hour by what calls are worth, 25 cents of the second, nothing of the third.
+    let sums: serde_json::Value = serde_json::from_str(&with(&["--amortize", "--format", "json"])).unwrap();
+    let row = |team: &str| sums["rows"].as_array().unwrap().iter().find(|row| row["group"][0] == team).unwrap();
+    assert_eq!(row("red")["amortized_usd"], "0.55", "{sums}");
+    assert_eq!((&row("blue")["cost_usd"], &row("blue")["amortized_usd"]), (&"0.07".into(), &"0.77".into()), "{sums}");
+    let unused = sums["rows"].as_array().unwrap().iter().find(|row| row["unused_of"] == "pt-1").unwrap();
+    assert_eq!(unused["amortized_usd"], "1.75", "{sums}");
+    assert_eq!((&sums["fixed_charges_usd"], &sums["amortized_usd"]), (&"3".into(), &"3.07".into()), "{sums}");
+    let table = with(&["--amortize", "--by", "day"]);
+    assert!(table.contains("calls 0.07 USD and commitments 3 USD are 3.07 USD amortized"), "{table}");
+    let red = with(&["--amortize", "--filter", "team=red", "--format", "csv"]);
+    assert!(red.contains("red,,2,0,0.55") && !red.contains("pt-1"), "{red}");
+    let focus = with(&["--format", "focus"]);
+    assert_eq!(sum(&focus, "BilledCost"), 3_070_000_000_000, "{focus}");
+    let effective = |line: &str| line.matches("Purchase").count();
+    assert_eq!(focus.lines().map(effective).sum::<usize>(), 3, "{focus}");
+    let serving = crate::cli::Serving::begin(folder.path());
+    let there = run(&[&["report", "--admin", &serving.admin], &day[..]].concat());
+    assert_eq!(there, report, "a running gateway says the same");
+    for (arguments, part) in [
+        (&["--amortize", "--format", "focus"][..], "as BilledCost and EffectiveCost"),
+        (&["--amortize", "--split-shared", "tag:x"], "keep one"),
+        (&["--amortize", "--by", "ending"], "--amortize groups by team"),
+    ] {
+        let said = crate::cli::bad(folder.path(), &[&["report"], arguments].concat(), 1);
+        assert!(said.contains(part), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_commitment_that_is_billed_otherwise_is_a_difference() {
+    let folder = committed(&[worth(10, "red", 60, true)]);
+    let bill = "line_item_usage_start_date,line_item_line_item_type,line_item_product_code,line_item_usage_type,\
+                line_item_usage_amount,pricing_unit,line_item_unblended_cost,line_item_currency_code\n\
+                2026-11-24T00:00:00Z,Usage,AmazonBedrock,USE1-ProvisionedThroughput-X,3,Hour,2.50,USD\n";
+    std::fs::write(folder.path().join("bill.csv"), bill).unwrap();
+    let arguments = ["reconcile", "--cur", "bill.csv", "--provider", "local", "--metrics", "tallygate.prom"];
+    let output = command(folder.path(), &arguments).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("*ProvisionedThroughput*") && said.contains("and 1 of 1 usage types of commitments"),
+        "{said}"
+    );
+    let gauges = std::fs::read_to_string(folder.path().join("tallygate.prom")).unwrap();
+    let drift = "tallygate_reconcile_commitment_drift_usd{usage_type=\"*ProvisionedThroughput*\"} 0.5";
+    assert!(gauges.contains(drift), "{gauges}");
 }

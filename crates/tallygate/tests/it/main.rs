@@ -20,6 +20,7 @@ mod fallback;
 mod fidelity;
 mod figures;
 mod finops;
+mod forecasts;
 mod hostile;
 mod iam;
 mod identity;
@@ -35,6 +36,8 @@ mod policies;
 #[expect(dead_code, reason = "what only the tests of the store need")]
 #[path = "../../../tg-store/tests/postgres/server.rs"]
 mod postgres;
+#[path = "../../../tg-store/tests/servers/premises.rs"]
+mod premises;
 mod prices;
 mod process;
 mod profiles;
@@ -49,6 +52,7 @@ mod refusals;
 mod reload;
 mod replicas;
 mod retention;
+mod revisions;
 mod secrecy;
 mod shared_store;
 mod signed;

@@ -419,3 +419,32 @@ fn a_streamed_call_is_not_booked_at_nothing_and_a_profile_has_its_own_price() {
         }
     }
 }
+
+#[test]
+fn a_file_of_prices_is_named_without_its_folder_and_its_seller_is_told() {
+    let folder = TempDir::new().unwrap();
+    let (world, _) = world(&folder, DOUBLE, "");
+    let row = call(&world);
+    let (version, rest) = row.cost.price.split_once('/').unwrap();
+    assert!(version.starts_with("prices.yaml-") && rest == "openai/gpt-5-mini", "{}", row.cost.price);
+    let output = good(world.folder.path(), &["report", "--format", "focus", "--store", "tallygate.db"]);
+    assert!(output.contains("OpenAI API") && output.contains(version), "{output}");
+}
+
+#[test]
+fn the_first_list_makes_the_file_and_wrong_rows_are_named_where_they_stand() {
+    let folder = bench(None, &[]);
+    let at = folder.path();
+    let row = |from: &str| format!("{{provider: openai, id: x, rates: [{{in: 1, out: 1}}]{from}}}");
+    std::fs::write(at.join("new.yaml"), format!("rows: [{}]", row(""))).unwrap();
+    let done = good(at, &["prices", "apply", "new.yaml", "--from", "2026-01-01"]);
+    assert!(done.contains("wrote prices.yaml") && good(at, &["prices", "list", "--own"]).contains('x'), "{done}");
+    let wrong = format!("rows: [{}, {{provider: openai, id: y, like: nobody}}]", row(""));
+    std::fs::write(at.join("wrong.yaml"), wrong).unwrap();
+    let refused = bad(at, &["prices", "diff", "wrong.yaml"], 1);
+    assert!(refused.contains("wrong.yaml: rows[1]: `like` names `nobody`"), "{refused}");
+    std::fs::write(at.join("prices.yaml"), "rows: [{provider: opnai, id: x, rates: [{in: 1, out: 1}]}]").unwrap();
+    let output = tallygate(at, &["check"]).env("NOT_SET_ANYWHERE", "k").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains("no call is priced by the rows of `opnai`"), "{said}");
+}

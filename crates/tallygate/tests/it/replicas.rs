@@ -303,3 +303,84 @@ fn a_gateway_that_starts_again_goes_on_counting_where_it_was() {
         (views.len() == 1 && views[0].spent == fleet.spent()).then_some(())
     });
 }
+
+/// A gateway on its own would let the whole amount through once more, though all of it is spent.
+#[test]
+fn a_spent_budget_is_not_opened_again_while_the_counters_are_away_nor_passed_by_calls_at_once() {
+    let budgets = "- { name: gone, for: { model: on-openai }, amount: 0.0012 USD, when_away: fail_open_local }\n\
+                   - { name: most, for: { model: on-anthropic }, amount: 0.04 USD, when_away: fail_open_local }\n";
+    let mut fleet = Fleet::start(2, &with("", budgets), ", replicas: 2");
+    let spends = bounded("on-openai", 400, "[[sim: tokens=400]] hi");
+    assert_eq!(fleet.send(0, &spends).status, 200);
+    fleet.settle();
+    assert_eq!(code(&fleet.send(1, &spends)), (429, "budget_exhausted"));
+    fleet.redis.kill();
+    for number in 0..2 {
+        let refused = fleet.send(number, &spends);
+        assert_eq!(code(&refused), (429, "budget_exhausted"), "{}", refused.text());
+    }
+    let passed: Vec<Answer> = std::thread::scope(|scope| {
+        let call = bounded("on-anthropic", 400, "[[sim: tokens=400 delay=1ms]] hi");
+        let send = |number: usize| {
+            let (fleet, call) = (&fleet, call.clone());
+            move || fleet.send(number % 2, &call)
+        };
+        let callers: Vec<_> = (0..24).map(|number| scope.spawn(send(number))).collect();
+        callers.into_iter().map(|caller| caller.join().unwrap()).filter(|answer| answer.status == 200).collect()
+    });
+    assert!(passed.len() >= 2 && passed.iter().all(|answer| answer.header("x-tallygate-counters") == "local"));
+    let spent = || {
+        let rows = fleet.rows().into_iter().filter(|row| &*row.asked.model == "on-anthropic");
+        rows.fold(Money::ZERO, |sum, row| sum.plus(row.total_cost().amount))
+    };
+    until("all have a row", || {
+        (fleet.rows().iter().filter(|row| row.status == 200).count() > passed.len()).then_some(())
+    });
+    assert!(spent() > Money::ZERO && spent() <= Money::from_nanos(40_000_000), "{}", spent());
+}
+
+/// A hard budget that calls under way overspend, as an empty server has forgotten what they hold.
+#[test]
+fn a_server_that_comes_back_empty_does_not_forget_what_calls_under_way_hold() {
+    let mut fleet = Fleet::start(2, &with("", "- { name: cap, amount: 0.0012 USD }\n"), "");
+    // Up to 0.0008 USD each.
+    let call = bounded("on-openai", 400, "[[sim: tokens=10]] hi");
+    let body = json!({"model": "on-openai", "stream": true, "max_tokens": 400, "service_tier": "default",
+        "messages": [{"role": "user", "content": "[[sim: tokens=100 delay=80ms]] slow"}]});
+    let slow = Call::post("/v1/chat/completions", body.to_string()).header("content-type", "application/json");
+    let slow = slow.bearer(fleet.key.secret.expose());
+    let address = fleet.gateway(0).address;
+    std::thread::scope(|scope| {
+        let going = scope.spawn(move || slow.send(address).status);
+        until("what is held by one is shown by the other", || {
+            let living = &fleet.gateway(1).living;
+            living.purses.view(living.clock.now()).iter().any(|view| view.held > Money::ZERO).then_some(())
+        });
+        fleet.redis.restart();
+        let refused = until("the counters answer", || {
+            Some(fleet.send(1, &call))
+                .filter(|answer| answer.status != 503 && answer.header("x-tallygate-counters").is_empty())
+        });
+        assert_eq!(code(&refused), (429, "budget_exhausted"), "{}", refused.text());
+        assert_eq!(going.join().unwrap(), 200);
+    });
+    fleet.settle();
+    assert_eq!(fleet.send(1, &call).status, 200, "and nothing is held any more");
+}
+
+/// Replicas that are not reloaded at the same moment: what those spend that do not know a new budget yet.
+#[test]
+fn a_budget_that_one_gateway_knows_misses_nothing_of_what_the_others_spend() {
+    let fleet = Fleet::start(2, &with("", "- { name: cap, for: { model: gpt-4.1-mini }, amount: 0.003 USD }\n"), "");
+    let newer = load(&fleet.texts[0].replace("model: gpt-4.1-mini }, amount", "model: on-openai }, amount")).unwrap();
+    fleet.gateway(0).reload(&newer).unwrap();
+    assert_eq!(fleet.send(0, &hi()).status, 200);
+    fleet.settle();
+    let spends = bounded("on-openai", 2_000, "[[sim: tokens=2000]] hi");
+    assert_eq!(fleet.send(1, &spends).status, 200);
+    fleet.settle();
+    assert!(fleet.spent() > Money::from_nanos(3_000_000), "{}", fleet.spent());
+    let refused =
+        until("what the other has spent is counted", || Some(fleet.send(0, &hi())).filter(|it| it.status != 200));
+    assert_eq!(code(&refused), (429, "budget_exhausted"), "{}", refused.text());
+}

@@ -10,11 +10,11 @@ mod team;
 pub mod time;
 
 pub use amount::{Amount, Usage};
-pub use budget::{Budget, BudgetPage};
+pub use budget::{Budget, BudgetPage, Forecast};
 pub use call::{Asked, Attribution, Call, CallPage, Calls, Cost, Served, Timing};
 pub use key::{IssuedKey, Key, KeyKind, KeyPage, KeyState, NewKey, Rotation};
 pub(crate) use report::dimensions;
-pub use report::{Figures, Part, Report, ReportRequest, Row};
+pub use report::{Figures, FixedCharge, Part, Report, ReportRequest, Row};
 pub use store::StoreSize;
 pub use team::{NewTeam, Policy, Tags, Team, TeamPage};
 pub use time::Time;

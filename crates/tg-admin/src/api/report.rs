@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use tg_kernel::clock::Timestamp;
+use tg_kernel::commitment::Commitment;
 use tg_store::ledger::{self, Dimension, Filter, ReportQuery};
 
 /// Most dimensions of one report.
@@ -148,6 +149,10 @@ pub struct Report {
     pub totals: Figures,
     /// Calls by ending; endings without calls are left out.
     pub endings: BTreeMap<String, u64>,
+    /// What commitments cost in the period, whether calls came or not; in none of the sums above. Absent where there is none,
+    /// or filters leave out calls of the provider.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixed_charges: Vec<FixedCharge>,
     /// Rows before this moment were deleted by policy, and this report would have needed some: parts of hours are counted
     /// as whole hours, and of hours with very many combinations only team and ending are known. Null: exact.
     #[serde(default)]
@@ -155,6 +160,44 @@ pub struct Report {
     /// Nothing before this moment is kept, and the period begins before it. Null: all of it is kept.
     #[serde(default)]
     pub gone_until: Option<Time>,
+}
+
+/// What a commitment cost.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FixedCharge {
+    /// Its name.
+    pub commitment: String,
+    /// The provider that bills it.
+    pub provider: String,
+    /// Hours that begin in the period.
+    pub hours: u64,
+    /// What is charged for them.
+    pub cost: Amount,
+}
+
+impl FixedCharge {
+    /// What these commitments cost in the period of a report that is made at `now`, as far as it is over.
+    #[must_use]
+    pub fn of(query: &ReportQuery, commitments: &[Commitment], now: Timestamp) -> Vec<Self> {
+        let is_meant = |commitment: &&Commitment| {
+            let own = |filter: &Filter| {
+                filter.dimension == Dimension::Provider && filter.value.as_deref() == Some(&*commitment.provider)
+            };
+            query.filters.iter().all(own)
+        };
+        let charged = commitments.iter().filter(is_meant).map(|commitment| {
+            // What is to be charged yet is no cost.
+            let until = query.until.map_or(now, |until| until.min(now));
+            let (hours, cost) = commitment.of_span(query.since, until);
+            Self {
+                commitment: commitment.name.to_string(),
+                provider: commitment.provider.to_string(),
+                hours,
+                cost: cost.into(),
+            }
+        });
+        charged.filter(|charge| charge.hours > 0).collect()
+    }
 }
 
 /// One group of a report.
@@ -246,6 +289,7 @@ impl Report {
                 .collect(),
             cut: report.cut,
             totals: Figures::from(&report.totals),
+            fixed_charges: Vec::new(),
             coarse_until: report.coarse_until.map(Time),
             gone_until: report.gone_until.map(Time),
             endings: report.endings.iter().map(|(ending, calls)| (ending.as_str().to_owned(), *calls)).collect(),
@@ -255,9 +299,38 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use super::ReportRequest;
+    use super::{FixedCharge, ReportRequest};
     use tg_kernel::clock::Timestamp;
-    use tg_store::ledger::{Dimension, Filter};
+    use tg_kernel::commitment::{Commitment, CommitmentRate};
+    use tg_kernel::units::Money;
+    use tg_store::ledger::{Dimension, Filter, ReportQuery};
+
+    #[test]
+    fn a_commitment_costs_nothing_before_its_hours_begin() {
+        let at = |hour: i64| Timestamp::from_seconds(1_795_000_000 / 3_600 * 3_600 + hour * 3_600);
+        let commitment = Commitment {
+            name: "pt-1".into(),
+            provider: "bedrock".into(),
+            sku: None,
+            rate: CommitmentRate::Hourly(Money::from_nanos(7)),
+            quantity: 1,
+            from: at(0),
+            until: None,
+        };
+        let of = |query: &ReportQuery, now| {
+            let charges = FixedCharge::of(query, std::slice::from_ref(&commitment), now);
+            charges.first().map(|charge| (charge.hours, charge.cost.nanos))
+        };
+        let until_tomorrow = ReportQuery { until: Some(at(24)), ..ReportQuery::default() };
+        assert_eq!(of(&until_tomorrow, at(2)), Some((2, 14)));
+        assert_eq!(of(&until_tomorrow, at(48)), Some((24, 168)));
+        assert_eq!(of(&until_tomorrow, at(0)), None);
+        let of_provider = |name: &str| {
+            let filters = vec![Filter { dimension: Dimension::Provider, value: Some(name.to_owned()) }];
+            of(&ReportQuery { filters, ..ReportQuery::default() }, at(1))
+        };
+        assert_eq!((of_provider("bedrock"), of_provider("openai")), (Some((1, 7)), None));
+    }
 
     #[test]
     fn a_request_survives_its_query() {

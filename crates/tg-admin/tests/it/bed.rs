@@ -92,6 +92,8 @@ impl Bed {
             }),
             document: Arc::new(|| serde_json::json!({"listen": {"address": "127.0.0.1:8080"}})),
             budgets: Arc::new(tg_admin::api::BudgetPage::default),
+            foresee: Arc::new(|| {}),
+            commitments: Arc::new(Vec::new),
             token: token.map(Secret::new),
         };
         let bound = tg_net::listener::bind(addr.parse().unwrap(), NonZeroUsize::MIN).unwrap();

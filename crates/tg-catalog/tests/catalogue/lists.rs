@@ -1,7 +1,7 @@
 //! New lists over present rows: nothing is forgotten, and what changes is told with its time.
 
 use serde_json::{Value, json};
-use tg_catalog::{Catalogue, ListKind, Merged, RowSource, Touched, UnitKind, changes, merge, parse_overrides};
+use tg_catalog::{Catalogue, ListKind, Merged, Origin, RowSource, Touched, UnitKind, changes, merge, parse_overrides};
 use tg_kernel::clock::Timestamp;
 
 fn at(text: &str) -> Timestamp {
@@ -113,8 +113,46 @@ fn a_whole_list_ends_what_it_lacks() {
 fn dates_that_cannot_be_read_are_told_with_their_place() {
     let wrong = rows(json!([row("x", 1, "soon", "-"), row("y", 1, "-", "later")]));
     let problems = merge(Vec::new(), wrong, at(NOW), ListKind::Partial).unwrap_err();
-    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    assert!(told.len() == 2 && told[0].starts_with("rows[0]: `valid_from`"), "{told:?}");
+    assert_eq!(problems.iter().map(|(origin, _)| *origin).collect::<Vec<_>>(), [Origin::List(0), Origin::List(1)]);
+    assert!(problems[0].1.starts_with("`valid_from`"), "{problems:?}");
+    let present = merge(rows(json!([row("x", 1, "soon", "-")])), Vec::new(), at(NOW), ListKind::Partial).unwrap_err();
+    assert_eq!(present[0].0, Origin::Present(0));
+}
+
+#[test]
+fn every_row_says_where_it_comes_from() {
+    let present = json!([row("a", 1, "-", "-"), row("x", 1, "2026-01-01", "2027-01-01")]);
+    let done = merged(present, json!([row("y", 1, "-", "-"), row("x", 2, "-", "2026-07-01")]), ListKind::Partial);
+    let expected = [Origin::Present(0), Origin::Present(1), Origin::Present(1), Origin::List(0), Origin::List(1)];
+    assert_eq!(done.origins, expected);
+}
+
+#[test]
+fn rows_that_are_like_a_touched_one_are_touched_too_and_keep_their_base() {
+    let like = |id: &str, like: &str| json!({"provider": "openai", "id": id, "like": like});
+    let present = json!([row("x", 1, "2026-01-01", "-"), like("a", "x"), like("b", "a")]);
+    for (from, a) in [("-", 1), ("2026-01-01", 2)] {
+        let done = merged(present.clone(), json!([row("x", 2, from, "-")]), ListKind::Partial);
+        let followers: Vec<&str> = done.followers.iter().map(|touched| &*touched.id).collect();
+        assert_eq!(followers, ["a", "b"]);
+        assert_eq!(done.touched.len(), 3);
+        let after = Catalogue::embedded().unwrap().with_overrides("t", done.rows).unwrap().catalogue;
+        let frozen = after.frozen(|_, _| at(NOW));
+        for (id, rate) in [("x", 2), ("a", a), ("b", a)] {
+            for catalogue in [&after, &frozen] {
+                assert_eq!(
+                    catalogue.find("openai", id, at(NOW)).unwrap().rate_sets()[0].rates.input,
+                    rate,
+                    "{from} {id}"
+                );
+            }
+        }
+        let long_ago = at("2020-01-01T00:00:00Z");
+        assert!(after.find("openai", "x", long_ago).is_none() && frozen.find("openai", "x", long_ago).is_some());
+    }
+    let own =
+        json!([row("x", 1, "-", "-"), {"provider": "openai", "id": "a", "like": "x", "rates": [{"in": 1, "out": 1}]}]);
+    assert!(merged(own, json!([row("x", 2, "-", "-")]), ListKind::Partial).followers.is_empty());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod aws;
 mod budgets;
+mod commitments;
 mod counters;
 mod discounts;
 mod egress;
@@ -68,6 +69,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     routes::check(document, &mut found);
     pricing(document, &mut found);
     discounts::check(document, &mut found);
+    commitments::check(document, &mut found);
     teams::check(document, &mut found);
     iam::check(document, &mut found);
     limits::check(document, &mut found);

@@ -1,4 +1,4 @@
-//! Retention: whether sums outlive what they sum, and rows the budgets that are summed from them.
+//! Retention: whether sums outlive what they sum, and the budgets that are summed from them.
 
 use super::Findings;
 use crate::document::{BudgetWindow, Document};
@@ -24,15 +24,16 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
         }
         _ => {}
     }
-    if let Some(calls) = retention.calls {
-        budgets(document, calls, &path.member("calls"), found);
+    if let Some(rollups) = retention.rollups {
+        budgets(document, rollups, &path.member("rollups"), found);
     }
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// What a budget has spent is summed from rows at a start: of what was deleted it would know nothing.
-fn budgets(document: &Document, calls: Age, path: &Path, found: &mut Findings) {
+/// What a budget has spent is summed at a start, also where rows are gone: of what is gone with its sums it would know
+/// nothing.
+fn budgets(document: &Document, rollups: Age, path: &Path, found: &mut Findings) {
     for budget in &document.budgets {
         let days = match budget.window {
             BudgetWindow::Day => 1,
@@ -44,15 +45,15 @@ fn budgets(document: &Document, calls: Age, path: &Path, found: &mut Findings) {
                 u32::try_from(period.get().as_secs().div_ceil(DAY.as_secs())).unwrap_or(u32::MAX)
             }
             BudgetWindow::Prepaid => {
-                let message = format!("deletes calls from which the prepaid budget '{}' is summed", budget.name);
+                let message = format!("deletes sums of which the prepaid budget '{}' is made", budget.name);
                 found.add(path.clone(), message, "remove it, or give the budget a window");
                 continue;
             }
         };
         // Whole days in UTC are deleted, and windows begin by other clocks.
         let least = days.saturating_add(2);
-        if calls.get() < DAY * least {
-            let message = format!("{calls} is shorter than the window of the budget '{}'", budget.name);
+        if rollups.get() < DAY * least {
+            let message = format!("{rollups} is shorter than the window of the budget '{}'", budget.name);
             found.add(path.clone(), message, format!("write at least `{least}d`"));
         }
     }

@@ -2,6 +2,7 @@
 
 mod aws;
 mod budget;
+mod commitment;
 mod counters;
 mod delivery;
 mod iam;
@@ -18,6 +19,7 @@ mod telemetry;
 
 pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredentials, SessionPer, partition_of};
 pub use budget::{Budget, BudgetScope, BudgetWindow, Notify, OnExhausted, Webhook};
+pub use commitment::Commitment;
 pub use counters::{SharedCounters, WhenAway};
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
 pub use iam::{AwsIdentity, AwsRole, CallerIdentity, WebIdentity, sts_url};
@@ -30,7 +32,7 @@ pub use provider::{
 };
 pub use retention::Retention;
 pub use route::{Model, ModelTarget, OnLoss};
-pub use store::{OnJournalFailure, Store, StoreTls, StoreTlsMode};
+pub use store::{OnJournalFailure, Revisions, Store, StoreTls, StoreTlsMode};
 pub use surface::{Endpoint, MantleProject, OpenaiPath, Surface, SurfaceDialect};
 pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
 

@@ -1,5 +1,6 @@
 //! How calls are priced.
 
+use super::Commitment;
 use crate::grammar::{Moment, Name, Pattern, Percent, TokenPrice};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,17 @@ pub struct Pricing {
     /// taken.
     #[schemars(length(max = 1024))]
     pub discounts: Vec<Discount>,
+    /// What is paid by the hour or month whether calls come or not: reports name it beside what calls cost.
+    #[schemars(length(max = 1024))]
+    pub commitments: Vec<Commitment>,
+}
+
+impl Pricing {
+    /// The commitments, as the rest of the gateway counts them.
+    #[must_use]
+    pub fn committed(&self) -> Vec<tg_kernel::commitment::Commitment> {
+        self.commitments.iter().filter_map(Commitment::compiled).collect()
+    }
 }
 
 /// A discount on the list prices of a provider's models. It makes no call dearer: where the list price is lower, that is

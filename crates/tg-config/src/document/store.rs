@@ -37,6 +37,32 @@ pub struct Store {
     pub on_journal_failure: OnJournalFailure,
     /// How long calls and their sums are kept.
     pub retention: Retention,
+    /// Whether the rest of the configuration is taken from the store.
+    pub revisions: Revisions,
+}
+
+/// Whether the rest of the configuration is taken from the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Revisions {
+    /// No: the file is the whole configuration.
+    #[default]
+    Ignore,
+    /// Yes: what is not in this file is in the newest revision that `tallygate config push` put into the store, and a
+    /// new one is in force within 2 seconds. The file holds `store`, and of `listen`, `admin`, `counters`, `telemetry`,
+    /// `drain` and `identity.secrets_key` what differs from machine to machine; nothing stands in both.
+    Follow,
+}
+
+impl Revisions {
+    /// The word in the file.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ignore => "ignore",
+            Self::Follow => "follow",
+        }
+    }
 }
 
 /// What becomes of calls while the journal cannot be written.
@@ -90,6 +116,7 @@ impl Default for Store {
             journal_sync: Period::seconds(1),
             on_journal_failure: OnJournalFailure::Refuse,
             retention: Retention::default(),
+            revisions: Revisions::Ignore,
         }
     }
 }

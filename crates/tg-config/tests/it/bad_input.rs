@@ -102,6 +102,55 @@ fn discounts_that_are_none_or_hold_twice() {
 }
 
 #[test]
+fn commitments_under_which_calls_are_free_or_paid_twice() {
+    let own = |name: &str| format!("pricing.commitments[0]{name}");
+    let of_discount = "pricing.discounts[0]".to_owned();
+    let fine = "name: c, provider: a, hourly: 39.60 USD, from: 2026-11-01, until: 2027-05-01";
+    let covers = "name: c, provider: a, percent: 100%, terms: committed, from: 2026-11-01, until: 2027-05-01";
+    let later = covers.replace("2027-05-01", "2027-06-01");
+    for (commitment, discount, at, part) in [
+        (&*fine.replace("hourly: 39.60 USD, ", ""), covers, own(""), "states no cost"),
+        (&format!("{fine}, monthly: 1 USD"), covers, own(""), "has both"),
+        (
+            &format!("{fine}, quantity: 0"),
+            covers,
+            own(".quantity"),
+            "0 is out of range; write a number from 1 to 10000",
+        ),
+        (
+            &fine.replace("2026-11-01", "'2026-11-01T00:30:00Z'"),
+            &*covers.replace("2026-11-01", "2026-11-02"),
+            own(".from"),
+            "is within an hour",
+        ),
+        (
+            &fine.replace("2027-05-01", "2026-10-01"),
+            &covers.replace("2027-05-01", "2026-10-01").replace("from: 2026-11-01", "from: 2026-09-01"),
+            own(".until"),
+            "is not after `from`",
+        ),
+        (
+            &fine.replace("provider: a", "provider: b"),
+            &covers.replace("provider: a", "provider: '*'"),
+            own(".provider"),
+            "`b` is the name of no provider",
+        ),
+        (&fine.replace("name: c", "name: d"), covers, own(".name"), "no discount is named `d`"),
+        (fine, &covers.replace("100%", "90%"), of_discount.clone(), "whose calls cost nothing beside it"),
+        (fine, &covers.replace("terms: committed, ", ""), of_discount.clone(), "whose calls cost nothing beside it"),
+        (fine, &later, of_discount.clone(), "calls would be free then"),
+        (fine, &covers.replace(", from: 2026-11-01", ""), of_discount.clone(), "calls would be free then"),
+    ] {
+        let text = format!("{OK}pricing: {{discounts: [{{{discount}}}], commitments: [{{{commitment}}}]}}\n");
+        let Err(refused) = from_text("test.yaml", &text) else { panic!("{text}") };
+        let said = refused.to_string();
+        assert!(said.contains(&at) && said.contains(part), "{text}: {said}");
+    }
+    let text = format!("{OK}pricing: {{discounts: [{{{covers}}}], commitments: [{{{fine}}}]}}\n");
+    assert_eq!(from_text("test.yaml", &text).unwrap().pricing.committed()[0].quantity, 1);
+}
+
+#[test]
 fn limits_that_would_do_nothing() {
     let limits = |list: &str| {
         format!(
@@ -456,14 +505,14 @@ fn contradictions_of_the_store() {
         ("store: {retention: {rollups: 7y}}", "store.retention.rollups", "sums of calls that are kept for ever"),
         ("store: {retention: {calls: 400d, rollups: 1y}}", "store.retention.rollups", "is shorter than `calls` (400d)"),
         (
-            "store: {retention: {calls: 30d}}\nbudgets: [{name: b, amount: 1 USD}]",
-            "store.retention.calls",
+            "store: {retention: {calls: 7d, rollups: 30d}}\nbudgets: [{name: b, amount: 1 USD}]",
+            "store.retention.rollups",
             "30d is shorter than the window of the budget 'b'; write at least `33d`",
         ),
         (
-            "store: {retention: {calls: 7y}}\nbudgets: [{name: b, amount: 1 USD, window: prepaid, starts: 2026-11-01}]",
-            "store.retention.calls",
-            "deletes calls from which the prepaid budget 'b' is summed",
+            "store: {retention: {calls: 1d, rollups: 7y}}\nbudgets: [{name: b, amount: 1 USD, window: prepaid, starts: 2026-11-01}]",
+            "store.retention.rollups",
+            "deletes sums of which the prepaid budget 'b' is made",
         ),
         ("store: {retention: {calls: 12h}}", "store.retention.calls", "is not an age in days or years"),
     ] {

@@ -15,3 +15,5 @@ mod good_input;
 mod grammar;
 #[cfg(test)]
 mod secrets;
+#[cfg(test)]
+mod start;

@@ -50,6 +50,10 @@ pub enum Kind {
     AllTokens,
     /// A later correction of the cost of calls.
     Correction,
+    /// What is charged for an hour of so many of a commitment.
+    Commitment(u32),
+    /// What of that no call used.
+    Unused,
 }
 
 impl Kind {
@@ -64,7 +68,7 @@ impl Kind {
     pub fn unit(self) -> Option<UnitKind> {
         match self {
             Self::Unit(at) => UnitKind::ALL.get(usize::from(at)).copied(),
-            Self::AllTokens | Self::Correction => None,
+            Self::AllTokens | Self::Correction | Self::Commitment(_) | Self::Unused => None,
         }
     }
 }
@@ -78,6 +82,10 @@ pub struct Charge {
     pub units: u64,
     /// What is charged.
     pub cost: Decimal,
+    /// What it costs with its part of commitments; what they cost themselves is in the rows that use them.
+    pub effective: Decimal,
+    /// The hours of a commitment that it stands for.
+    pub hours: Decimal,
     /// What it would be at list price.
     pub list: Decimal,
     /// What of `cost` rests on estimated counts.
@@ -92,6 +100,8 @@ impl Charge {
         self.calls += other.calls;
         self.units = self.units.saturating_add(other.units);
         self.cost += other.cost;
+        self.effective += other.effective;
+        self.hours += other.hours;
         self.list += other.list;
         self.estimated += other.estimated;
         self.unpriced_calls += other.unpriced_calls;
@@ -116,7 +126,7 @@ pub(super) fn of_record(record: &Record, hour: i64, add: Add<'_>) {
     let mut add = |key: ChargeKey, charge: &Charge| {
         let unpriced_calls = if is_told { 0 } else { charge.unpriced_calls };
         is_told |= unpriced_calls > 0;
-        add(key, &Charge { unpriced_calls, ..*charge });
+        add(key, &Charge { unpriced_calls, effective: charge.cost, ..*charge });
     };
     for earlier in &record.earlier {
         let billed = Billed { served: &earlier.served, usage: &earlier.usage, cost: &earlier.cost, estimated: true };
@@ -173,6 +183,7 @@ fn whole(billed: &Billed<'_>) -> Charge {
         list: billed.cost.list.into(),
         estimated: if billed.estimated { cost } else { Decimal::ZERO },
         unpriced_calls: i64::from(billed.cost.pricing == Pricing::Unpriced),
+        ..Charge::default()
     }
 }
 
@@ -193,8 +204,8 @@ fn lines(sheet: &RateSheet, billed: &Billed<'_>) -> Option<Vec<(UnitKind, Charge
             units,
             cost: amount(price.contracted),
             list: amount(price.list),
-            estimated: Decimal::ZERO,
             unpriced_calls: i64::from(unpriced),
+            ..Charge::default()
         };
         lines.push((kind, charge));
     }
@@ -230,6 +241,7 @@ pub(super) fn of_correction(record: &Record, correction: &Correction, hour: i64,
     let charge = Charge {
         calls: 1,
         cost: correction.delta.into(),
+        effective: correction.delta.into(),
         list: correction.list_delta.into(),
         estimated: if is_estimated { correction.delta } else { correction.earlier_delta }.into(),
         unpriced_calls: correction.unpriced_delta.into(),

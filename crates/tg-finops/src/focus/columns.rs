@@ -62,6 +62,15 @@ impl<'a> Row<'a> {
         Self { key, charge, account, seller: seller::of(&key.price, &key.provider) }
     }
 
+    fn is_bought(&self) -> bool {
+        matches!(self.key.kind, Kind::Commitment(_))
+    }
+
+    /// Of a commitment itself, not of calls.
+    fn is_of_commitment(&self) -> bool {
+        self.is_bought() || self.key.kind == Kind::Unused
+    }
+
     fn is_correction(&self) -> bool {
         self.key.kind == Kind::Correction
     }
@@ -116,13 +125,23 @@ fn cost<'a>(row: &Row<'a>) -> Value<'a> {
     Value::Decimal(row.charge.cost)
 }
 
+fn effective<'a>(row: &Row<'a>) -> Value<'a> {
+    Value::Decimal(row.charge.effective)
+}
+
+/// What was agreed, commitments left aside: so calls under one are at list price.
+fn contracted<'a>(row: &Row<'a>) -> Value<'a> {
+    let is_list = row.key.commitment().is_some() && !row.is_correction();
+    Value::Decimal(if is_list { row.charge.list } else { row.charge.cost })
+}
+
 fn usd<'a>(_: &Row<'a>) -> Value<'a> {
     fixed("USD")
 }
 
 /// The price of one priced unit.
 fn price<'a>(row: &Row<'a>, of: fn((u64, u64)) -> u64) -> Value<'a> {
-    let factor = if row.is_image() { 1 } else { PRICED_TOKENS };
+    let factor = if row.is_image() || row.is_of_commitment() { 1 } else { PRICED_TOKENS };
     row.key.unit.map_or(Value::Null, |unit| Value::Decimal(Decimal::from_picos(i128::from(of(unit))).times(factor)))
 }
 
@@ -131,17 +150,28 @@ fn list_price<'a>(row: &Row<'a>) -> Value<'a> {
 }
 
 fn contracted_price<'a>(row: &Row<'a>) -> Value<'a> {
+    if row.key.commitment().is_some() {
+        return list_price(row);
+    }
     price(row, |(_, contracted)| contracted)
 }
 
 fn quantity<'a>(row: &Row<'a>) -> Value<'a> {
-    if row.is_correction() { Value::Null } else { Value::Decimal(Decimal::whole(row.charge.units)) }
+    if row.is_correction() || row.is_of_commitment() {
+        return Value::Null;
+    }
+    Value::Decimal(Decimal::whole(row.charge.units))
 }
 
 fn priced_quantity<'a>(row: &Row<'a>) -> Value<'a> {
     match row {
         row if row.is_correction() => Value::Null,
         row if row.is_image() => quantity(row),
+        // Nothing of it is priced: that is in the row of the purchase.
+        row if row.is_of_commitment() => Value::Decimal(match row.key.kind {
+            Kind::Commitment(bought) => Decimal::whole(bought.into()),
+            _ => Decimal::ZERO,
+        }),
         row => {
             Value::Decimal(Decimal::from_picos(Decimal::whole(row.charge.units).picos() / i128::from(PRICED_TOKENS)))
         }
@@ -160,6 +190,7 @@ fn unit<'a>(row: &Row<'a>, of_tokens: &'static str) -> Value<'a> {
 const fn meter(kind: Kind, unit: Option<UnitKind>) -> &'static str {
     match (kind, unit) {
         (Kind::Correction, _) => "Correction",
+        (Kind::Commitment(_) | Kind::Unused, _) => "Committed Hours",
         (_, Some(UnitKind::Input)) => "Input Tokens",
         (_, Some(UnitKind::CacheRead)) => "Cache Read Tokens",
         (_, Some(UnitKind::CacheWrite5m)) => "Cache Write Tokens, 5 Minutes",
@@ -174,7 +205,12 @@ const fn meter(kind: Kind, unit: Option<UnitKind>) -> &'static str {
 }
 
 fn token_type(row: &Row<'_>) -> &'static str {
-    row.key.kind.unit().map_or(if row.is_correction() { "correction" } else { "all" }, UnitKind::as_str)
+    match row.key.kind {
+        Kind::Commitment(_) => "commitment",
+        Kind::Unused => "unused",
+        Kind::Correction => "correction",
+        kind => kind.unit().map_or("all", UnitKind::as_str),
+    }
 }
 
 fn sku_price<'a>(row: &Row<'a>) -> Value<'a> {
@@ -185,6 +221,11 @@ fn sku_price<'a>(row: &Row<'a>) -> Value<'a> {
 }
 
 fn description<'a>(row: &Row<'a>) -> Value<'a> {
+    if row.is_of_commitment() {
+        let what = if row.is_bought() { "An hour of" } else { "Unused part of an hour of" };
+        let name = row.key.commitment().unwrap_or_default();
+        return Value::Text(Cow::Owned(format!("{what} commitment {name} by {}", row.seller.service)));
+    }
     let meter = meter(row.key.kind, row.key.kind.unit());
     let what = if row.is_correction() { "Correction of the price of" } else { meter };
     let of = if row.is_correction() { "" } else { " of" };
@@ -251,6 +292,63 @@ fn month<'a>(hour: i64, next: bool) -> Value<'a> {
     Value::Time(first().unwrap_or(start))
 }
 
+fn charge_category<'a>(row: &Row<'a>) -> Value<'a> {
+    fixed(if row.is_bought() { "Purchase" } else { "Usage" })
+}
+
+fn frequency<'a>(row: &Row<'a>) -> Value<'a> {
+    fixed(if row.is_bought() { "Recurring" } else { "Usage-Based" })
+}
+
+fn pricing_category<'a>(row: &Row<'a>) -> Value<'a> {
+    match row {
+        row if row.is_correction() => Value::Null,
+        row if row.key.commitment().is_some() && !row.is_bought() => fixed("Committed"),
+        _ => fixed("Standard"),
+    }
+}
+
+fn resource_type<'a>(row: &Row<'a>) -> Value<'a> {
+    fixed(match row {
+        row if row.is_of_commitment() => "Commitment",
+        row if row.key.profile.is_some() => "Inference Profile",
+        _ => "Model",
+    })
+}
+
+fn resource_name<'a>(row: &Row<'a>) -> Value<'a> {
+    text(row.key.profile.as_deref().filter(|_| row.is_of_commitment()).unwrap_or(&row.key.model))
+}
+
+/// The commitment; corrections of calls under one are none of its.
+fn commitment<'a>(row: &Row<'a>) -> Option<&'a str> {
+    row.key.commitment().filter(|_| !row.is_correction())
+}
+
+fn of_commitment<'a>(row: &Row<'a>, word: &'static str) -> Value<'a> {
+    commitment(row).map_or(Value::Null, |_| fixed(word))
+}
+
+fn commitment_name<'a>(row: &Row<'a>) -> Value<'a> {
+    optional(commitment(row))
+}
+
+/// Nothing where a discount is marked as committed, and no commitment is declared for it.
+fn commitment_quantity<'a>(row: &Row<'a>) -> Value<'a> {
+    if commitment(row).is_none() || row.charge.hours == Decimal::ZERO {
+        return Value::Null;
+    }
+    Value::Decimal(row.charge.hours)
+}
+
+fn commitment_status<'a>(row: &Row<'a>) -> Value<'a> {
+    match row.key.kind {
+        Kind::Commitment(_) => Value::Null,
+        Kind::Unused => fixed("Unused"),
+        _ => of_commitment(row, "Used"),
+    }
+}
+
 /// The Region in an ARN.
 fn region<'a>(row: &Row<'a>) -> Value<'a> {
     let named = [row.key.profile.as_deref(), Some(&*row.key.model)].into_iter().flatten();
@@ -271,7 +369,7 @@ use Shape::{Count, Decimal as Number, Json as Object, Text, Time};
 
 /// Every column, in the order of FOCUS's own list; those of none of its versions last. Providers are named both in the
 /// words of 1.2 (`ProviderName`, `PublisherName`) and in those of 1.3.
-pub static COLUMNS: [Column; 58] = [
+pub static COLUMNS: [Column; 65] = [
     must("BilledCost", Number, cost),
     must("BillingAccountId", Text, account),
     may("BillingAccountName", Text, account),
@@ -279,36 +377,43 @@ pub static COLUMNS: [Column; 58] = [
     must("BillingCurrency", Text, usd),
     must("BillingPeriodEnd", Time, |row| month(row.key.hour, true)),
     must("BillingPeriodStart", Time, |row| month(row.key.hour, false)),
-    must("ChargeCategory", Text, |_| fixed("Usage")),
+    must("ChargeCategory", Text, charge_category),
     may("ChargeClass", Text, |row| if row.is_correction() { fixed("Correction") } else { Value::Null }),
     may("ChargeDescription", Text, description),
-    must("ChargeFrequency", Text, |_| fixed("Usage-Based")),
+    must("ChargeFrequency", Text, frequency),
     must("ChargePeriodEnd", Time, |row| Value::Time(start_of(row.key.hour + 1))),
     must("ChargePeriodStart", Time, |row| Value::Time(start_of(row.key.hour))),
+    may("CommitmentDiscountCategory", Text, |row| of_commitment(row, "Usage")),
+    may("CommitmentDiscountId", Text, commitment_name),
+    may("CommitmentDiscountName", Text, commitment_name),
+    may("CommitmentDiscountQuantity", Number, commitment_quantity),
+    may("CommitmentDiscountStatus", Text, commitment_status),
+    may("CommitmentDiscountType", Text, |row| of_commitment(row, "Committed Use")),
+    may("CommitmentDiscountUnit", Text, |row| of_commitment(row, "Hours")),
     may("ConsumedQuantity", Number, quantity),
-    may("ConsumedUnit", Text, |row| unit(row, "Tokens")),
-    must("ContractedCost", Number, cost),
+    may("ConsumedUnit", Text, |row| if row.is_of_commitment() { Value::Null } else { unit(row, "Tokens") }),
+    must("ContractedCost", Number, contracted),
     may("ContractedUnitPrice", Number, contracted_price),
-    must("EffectiveCost", Number, cost),
+    must("EffectiveCost", Number, effective),
     may("HostProviderName", Text, |row| text(row.seller.host)),
     may("InvoiceId", Text, |_| Value::Null),
     must("InvoiceIssuerName", Text, |row| text(row.seller.name)),
     must("ListCost", Number, |row| Value::Decimal(row.charge.list)),
     may("ListUnitPrice", Number, list_price),
-    may("PricingCategory", Text, |row| if row.is_correction() { Value::Null } else { fixed("Standard") }),
+    may("PricingCategory", Text, pricing_category),
     may("PricingCurrency", Text, usd),
     may("PricingCurrencyContractedUnitPrice", Number, contracted_price),
-    may("PricingCurrencyEffectiveCost", Number, cost),
+    may("PricingCurrencyEffectiveCost", Number, effective),
     may("PricingCurrencyListUnitPrice", Number, list_price),
     may("PricingQuantity", Number, priced_quantity),
-    may("PricingUnit", Text, |row| unit(row, "1000000 Tokens")),
+    may("PricingUnit", Text, |row| unit(row, if row.is_of_commitment() { "Hours" } else { "1000000 Tokens" })),
     must("ProviderName", Text, |row| text(row.seller.name)),
     must("PublisherName", Text, |row| text(seller::publisher(&row.key.model, row.seller.name))),
     may("RegionId", Text, region),
     may("RegionName", Text, region),
     may("ResourceId", Text, |row| text(row.key.profile.as_deref().unwrap_or(&row.key.model))),
-    may("ResourceName", Text, |row| text(&row.key.model)),
-    may("ResourceType", Text, |row| fixed(if row.key.profile.is_some() { "Inference Profile" } else { "Model" })),
+    may("ResourceName", Text, resource_name),
+    may("ResourceType", Text, resource_type),
     must("ServiceCategory", Text, |_| fixed("AI and Machine Learning")),
     must("ServiceName", Text, |row| text(row.seller.service)),
     may("ServiceProviderName", Text, |row| text(row.seller.name)),

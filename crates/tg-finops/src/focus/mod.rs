@@ -1,13 +1,15 @@
 //! The ledger as FOCUS rows (FinOps Open Cost and Usage Specification 1.2 and 1.3): one row per hour, team, project,
 //! environment, provider, model, profile, tags, kind of token, tier and price. The rows' costs add up to the ledger's
-//! total, to the last nano-dollar.
+//! total, to the last nano-dollar; what commitments cost is in rows of its own.
 
+mod amortised;
 mod charge;
 mod columns;
 mod csv;
 mod parquet;
 mod seller;
 
+pub use amortised::{Amortisation, Committed};
 pub use charge::{Charge, ChargeKey, Kind};
 pub use columns::{COLUMNS, Column, Shape, Value};
 pub use csv::CsvWriter;

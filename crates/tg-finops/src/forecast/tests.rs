@@ -1,8 +1,8 @@
 //! Forecasts of budgets whose future is known.
 
-use super::{Basis, Forecast, Spending, forecast};
-use jiff::tz::TimeZone;
+use super::{Basis, Ends, Forecast, Spending, forecast};
 use proptest::prelude::*;
+use tg_kernel::calendar::Zone;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::units::Money;
 
@@ -27,12 +27,12 @@ fn asked(
 ) -> Option<Forecast> {
     forecast(&Spending {
         now: at(now),
-        window_end: end.map(at),
+        ends: end.map_or(Ends::Never, |end| Ends::At(at(end))),
         limit: Money::from_nanos(dollars.0 * DOLLAR),
         spent: Money::from_nanos(dollars.1 * DOLLAR),
         history_since: at(since),
         hours,
-        zone: &TimeZone::UTC,
+        zone: &Zone::UTC,
     })
 }
 
@@ -44,7 +44,7 @@ fn an_even_rate_runs_out_on_the_day_and_hour() {
     let found = found.unwrap();
     assert_eq!((found.basis, found.per_day), (Basis::Days, Money::from_nanos(24 * DOLLAR)));
     assert_eq!(found.runs_out.expected, Some(at("2026-11-26T14:00:00Z")));
-    assert_eq!(found.in_words(&TimeZone::UTC), "runs out Thursday 2026-11-26 about 14:00");
+    assert_eq!(found.in_words(&Zone::UTC, at("2026-11-24T12:00:00Z")), "runs out Thu 2026-11-26 about 14:00");
     assert_eq!(found.at_end.unwrap().expected, Money::from_nanos((450 + 12 + 6 * 24) * DOLLAR));
     // All days were alike, so there is no doubt.
     assert_eq!(found.runs_out.low, found.runs_out.high);
@@ -77,7 +77,7 @@ fn uneven_days_give_an_interval_around_what_is_expected() {
 fn a_budget_that_lasts_says_so() {
     let spent = hours("2026-11-20T00:00:00Z", 96, |_| DOLLAR / 100);
     let found = asked("2026-11-20T00:00:00Z", "2026-11-24T00:00:00Z", Some("2026-12-01T00:00:00Z"), (500, 1), &spent);
-    assert_eq!(found.unwrap().in_words(&TimeZone::UTC), "lasts");
+    assert_eq!(found.unwrap().in_words(&Zone::UTC, at("2026-11-24T00:00:00Z")), "lasts");
     let nothing = asked("2026-11-20T00:00:00Z", "2026-11-24T00:00:00Z", None, (500, 1), &[]).unwrap();
     assert_eq!((nothing.per_day, nothing.runs_out.high), (Money::ZERO, None));
 }
@@ -96,7 +96,53 @@ fn a_young_history_counts_by_the_hour_and_is_wide() {
 fn what_is_spent_already_is_out_now() {
     let spent = hours("2026-11-20T00:00:00Z", 96, |_| DOLLAR);
     let found = asked("2026-11-20T00:00:00Z", "2026-11-24T00:00:00Z", Some("2026-12-01T00:00:00Z"), (96, 96), &spent);
-    assert_eq!(found.unwrap().runs_out.expected, Some(at("2026-11-24T00:00:00Z")));
+    let (found, now) = (found.unwrap(), at("2026-11-24T00:00:00Z"));
+    assert_eq!((found.runs_out.expected, found.in_words(&Zone::UTC, now)), (Some(now), "is spent".to_owned()));
+}
+
+#[test]
+fn hours_are_those_of_the_budgets_own_clock() {
+    let spent = hours("2026-11-20T00:00:00Z", 108, |_| DOLLAR);
+    let now = at("2026-11-24T12:00:00Z");
+    let found = asked("2026-11-20T00:00:00Z", "2026-11-24T12:00:00Z", Some("2026-12-01T00:00:00Z"), (500, 450), &spent);
+    let berlin = Zone::named("Europe/Berlin").unwrap();
+    assert_eq!(found.unwrap().in_words(&berlin, now), "runs out Thu 2026-11-26 about 15:00");
+}
+
+/// A rolling budget of a day, at 00:00 on Tuesday, with this history since Friday.
+fn rolling(limit: i64, spent: i64, hours: &[(Timestamp, Money)]) -> Forecast {
+    forecast(&Spending {
+        now: at("2026-11-24T00:00:00Z"),
+        ends: Ends::Hours(24),
+        limit: Money::from_nanos(limit * DOLLAR),
+        spent: Money::from_nanos(spent * DOLLAR),
+        history_since: at("2026-11-20T00:00:00Z"),
+        hours,
+        zone: &Zone::UTC,
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_rolling_budget_forgets_what_it_spent() {
+    let even = hours("2026-11-20T00:00:00Z", 96, |_| DOLLAR);
+    // A dollar an hour, of which 24 whole hours and this one count: 25 at most, so 26 last and 25 do not.
+    assert_eq!(rolling(26, 24, &even).runs_out.expected, None);
+    assert_eq!(rolling(26, 24, &even).at_end, None);
+    assert_eq!(rolling(25, 24, &even).runs_out.expected, Some(at("2026-11-24T01:00:00Z")));
+    // A dear hour yesterday evening, at 23:00, counts until the next midnight.
+    let last = at("2026-11-23T23:00:00Z");
+    let mut dear = hours("2026-11-20T00:00:00Z", 96, |_| DOLLAR);
+    for (hour, cost) in &mut dear {
+        if *hour == last {
+            *cost = Money::from_nanos(25 * DOLLAR);
+        }
+    }
+    // 30 dollars a day on the average of four days: 1.25 an hour, and each hour forgets a dollar.
+    let found = rolling(60, 48, &dear);
+    assert_eq!(found.per_day, Money::from_nanos(30 * DOLLAR));
+    assert_eq!(found.runs_out.expected, None, "the dear hour is forgotten before the limit is reached");
+    assert!(rolling(53, 48, &dear).runs_out.expected.unwrap() < at("2026-11-25T00:00:00Z"));
 }
 
 proptest! {
@@ -111,12 +157,12 @@ proptest! {
         let now = at("2026-10-01T00:00:00Z").seconds() + count * 3600;
         let found = forecast(&Spending {
             now: Timestamp::from_seconds(now),
-            window_end: Some(Timestamp::from_seconds(now + 30 * 86_400)),
+            ends: Ends::At(Timestamp::from_seconds(now + 30 * 86_400)),
             limit: Money::from_nanos(limit * DOLLAR),
             spent: Money::ZERO,
             history_since: at("2026-10-01T00:00:00Z"),
             hours: &spent,
-            zone: &TimeZone::UTC,
+            zone: &Zone::UTC,
         });
         let found = found.unwrap();
         let end = found.at_end.unwrap();

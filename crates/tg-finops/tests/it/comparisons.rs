@@ -7,6 +7,7 @@ use tg_finops::compare::{Comparison, Verdict, compare};
 use tg_finops::decimal::Decimal;
 use tg_finops::tolerance::Tolerance;
 use tg_kernel::clock::Timestamp;
+use tg_kernel::commitment::{Commitment, CommitmentRate};
 use tg_kernel::units::Money;
 use tg_kernel::usage::Usage;
 use tg_store::ledger::{Figures, Report, ReportRow};
@@ -55,7 +56,7 @@ fn compared(rows: Vec<ReportRow>, lines: &[BillLine], scope: &BillScope, toleran
     for line in lines {
         bill.take(line, scope);
     }
-    compare(&ledger, &bill, &Tolerance::parse(tolerance).unwrap().ignoring(Decimal::ZERO))
+    compare(&ledger, &bill, &[], &Tolerance::parse(tolerance).unwrap().ignoring(Decimal::ZERO))
 }
 
 fn scope() -> BillScope {
@@ -163,4 +164,38 @@ fn other_providers_and_other_days_are_left_out() {
     });
     let until = Timestamp::parse("2026-11-25T00:00:00Z");
     assert!(compared(rows, &lines, &BillScope { until, ..scope() }, "0%").agrees);
+}
+
+#[test]
+fn what_a_commitment_costs_is_compared_where_its_usage_type_is_known() {
+    let commitment = Commitment {
+        name: "pt-1".into(),
+        provider: "bedrock".into(),
+        sku: Some("*ProvisionedThroughput*".into()),
+        rate: CommitmentRate::Hourly(Money::from_nanos(39_600_000_000)),
+        quantity: 1,
+        from: Timestamp::parse("2026-11-24T00:00:00Z").unwrap(),
+        until: None,
+    };
+    let mut bill = BillSide::default();
+    for (usage_type, cost) in
+        [("USE1-ProvisionedThroughput-ClaudeSonnet-1MonthCommit", "950.4"), ("USE1-Guardrail", "1")]
+    {
+        bill.take(&BillLine { unit: "Hour".into(), ..line(usage_type, "24", cost) }, &scope());
+    }
+    let day = |hours: i64| {
+        let end = Timestamp::from_seconds(commitment.from.seconds() + hours * 3_600);
+        let charged = [(&commitment, commitment.of_span(None, end).1)];
+        compare(&LedgerSide::default(), &bill, &charged, &Tolerance::parse("0%").unwrap().ignoring(Decimal::ZERO))
+    };
+    let found = day(24);
+    assert!(found.agrees && found.commitments[0].agrees, "{found:?}");
+    assert_eq!(found.commitments[0].bill, Decimal::parse("950.4").unwrap());
+    assert_eq!(found.not_tokens.len(), 1, "{found:?}");
+    let found = day(23);
+    assert!(!found.agrees && !found.commitments[0].agrees, "{found:?}");
+    let unnamed = Commitment { sku: None, ..commitment };
+    let charged = [(&unnamed, Money::from_nanos(1))];
+    let found = compare(&LedgerSide::default(), &bill, &charged, &Tolerance::parse("0%").unwrap());
+    assert!(found.agrees && found.commitments.is_empty() && found.not_tokens.len() == 2, "{found:?}");
 }

@@ -13,7 +13,7 @@ use tg_kernel::usage::{Usage, UsageSource};
 use tg_store::correction::Correction;
 
 /// A row as text, by column; nothing where it has no value.
-type Cells = BTreeMap<&'static str, String>;
+pub(crate) type Cells = BTreeMap<&'static str, String>;
 
 fn exported(rows: &[(Record, Vec<Correction>)]) -> Vec<(ChargeKey, Charge)> {
     let mut export = Export::default();
@@ -25,7 +25,7 @@ fn exported(rows: &[(Record, Vec<Correction>)]) -> Vec<(ChargeKey, Charge)> {
     all
 }
 
-fn csv(rows: &[(ChargeKey, Charge)]) -> Vec<Cells> {
+pub(crate) fn csv(rows: &[(ChargeKey, Charge)]) -> Vec<Cells> {
     let mut writer = CsvWriter::new(Vec::new(), Account::default()).unwrap();
     writer.rows(rows).unwrap();
     let text = String::from_utf8(writer.finish().unwrap()).unwrap();
@@ -78,12 +78,12 @@ fn parquet(rows: &[(ChargeKey, Charge)]) -> Vec<Cells> {
     rows.collect()
 }
 
-fn sum(rows: &[Cells], column: &str) -> i128 {
+pub(crate) fn sum(rows: &[Cells], column: &str) -> i128 {
     rows.iter().filter_map(|row| Some(Decimal::parse(row.get(column)?).unwrap().picos())).sum()
 }
 
 /// The rules of FOCUS 1.2 and 1.3 on nulls, allowed values and forms, for the columns that are written.
-fn check(row: &Cells) {
+pub(crate) fn check(row: &Cells) {
     let is = |name: &str, value: &str| row.get(name).map(String::as_str) == Some(value);
     for column in &COLUMNS {
         assert!(column.nullable || row.contains_key(column.name), "{} has no value", column.name);
@@ -98,12 +98,24 @@ fn check(row: &Cells) {
             Shape::Text => assert_eq!(cell.trim(), cell),
         }
     }
-    assert!(is("ChargeCategory", "Usage") && is("ChargeFrequency", "Usage-Based") && is("BillingCurrency", "USD"));
+    let bought = is("ChargeCategory", "Purchase");
+    assert!(bought || is("ChargeCategory", "Usage"));
+    assert!(is("ChargeFrequency", if bought { "Recurring" } else { "Usage-Based" }) && is("BillingCurrency", "USD"));
+    let of_commitment = row.contains_key("CommitmentDiscountId");
+    let unused = is("CommitmentDiscountStatus", "Unused");
+    for name in ["Category", "Name", "Type", "Unit"] {
+        assert_eq!(row.contains_key(&*format!("CommitmentDiscount{name}")), of_commitment, "{name}");
+    }
+    assert_eq!(row.contains_key("CommitmentDiscountStatus"), of_commitment && !bought);
+    assert_eq!(is("PricingCategory", "Committed"), of_commitment && !bought);
     assert!(is("ServiceCategory", "AI and Machine Learning") && is("ServiceSubcategory", "Generative AI"));
     let correction = row.get("ChargeClass");
     assert!(correction.is_none_or(|class| class == "Correction"));
-    for name in ["PricingQuantity", "PricingUnit", "ConsumedQuantity", "ConsumedUnit", "PricingCategory"] {
+    for name in ["PricingQuantity", "PricingUnit", "PricingCategory"] {
         assert_eq!(row.contains_key(name), correction.is_none(), "{name}");
+    }
+    for name in ["ConsumedQuantity", "ConsumedUnit"] {
+        assert_eq!(row.contains_key(name), correction.is_none() && !bought && !unused, "{name}");
     }
     let unit = row.get("ConsumedUnit").map(String::as_str);
     assert!(matches!(unit, None | Some("Tokens" | "Images")), "{unit:?}");

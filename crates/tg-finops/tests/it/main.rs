@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bills;
+mod commitments;
 mod comparisons;
 mod files;
 mod focus;

@@ -19,6 +19,9 @@ use tg_store::shared::{Extended, Options, Patience, Place, Seeding, SharedCounte
 /// How long a process is silent at most while time passes: it would be thought dead after 30 s.
 const SILENCE_MAX: Duration = Duration::from_secs(25);
 
+/// Round trips with which a process begins: it says that it lives, and that it has told all that its calls hold.
+const BEGIN: u64 = 3;
+
 /// See the module.
 pub(crate) struct Shared<'a> {
     runtime: Rc<tokio::runtime::Runtime>,
@@ -55,12 +58,12 @@ impl Process {
         }
     }
 
-    /// Is heard of, and says all that waits; `more` questions are answered beside the beat.
-    async fn say(&self, more: u64) {
+    /// Is heard of, and says all that waits, in so many round trips at least.
+    async fn say(&self, least: u64) {
         let answered = || self.counters.figures().tally.round_trips;
         let (before, begun) = (answered(), Instant::now());
         let said = async {
-            while self.counters.figures().waiting > 0 || answered() < before + 1 + more {
+            while !self.counters.has_said_all() || answered() < before + least {
                 assert!(begun.elapsed() < Duration::from_secs(20), "the server does not hear");
                 tokio::time::sleep(Duration::from_micros(100)).await;
             }
@@ -84,7 +87,7 @@ impl<'a> Shared<'a> {
         let process = Process::new(&options, teams);
         let (clock, teams, holds) = (Arc::clone(clock), teams.to_owned(), HashMap::new());
         let engine = Self { runtime, clock, teams, books, limits: limits(), options, process, holds };
-        engine.runtime.block_on(engine.process.say(0));
+        engine.runtime.block_on(engine.process.say(BEGIN));
         engine
     }
 
@@ -196,19 +199,19 @@ impl Engine for Shared<'_> {
         let (mut hold, _) = self.holds.remove(&id).unwrap();
         let (hold, of) = hold.take_shared().unwrap().ended(used, nanos(cost));
         self.process.counters.settle(hold, of);
-        self.runtime.block_on(self.process.say(0));
+        self.runtime.block_on(self.process.say(1));
     }
 
     fn book(&mut self, row: &Record) {
         self.books.append(std::slice::from_ref(row));
         self.process.book(row, &*self.clock);
-        self.runtime.block_on(self.process.say(0));
+        self.runtime.block_on(self.process.say(1));
     }
 
     fn refill(&mut self) {
         let keys: Vec<CounterKey> = self.open().into_iter().map(|purse| purse.key).collect();
         self.process.counters.mistrust(&keys);
-        self.runtime.block_on(self.process.say(keys.len() as u64));
+        self.runtime.block_on(self.process.say(1));
     }
 
     fn restart(&mut self, journal: &[Record]) {
@@ -221,7 +224,7 @@ impl Engine for Shared<'_> {
         let now = self.clock.now();
         let spent = self.process.purses.mirror(now, |query, each| self.books.spent(query, each)).unwrap();
         self.process.counters.mistrust(&spent);
-        self.runtime.block_on(self.process.say(spent.len() as u64));
+        self.runtime.block_on(self.process.say(BEGIN));
     }
 
     fn pass(&mut self, mut span: Duration) {
@@ -229,19 +232,21 @@ impl Engine for Shared<'_> {
             let step = span.min(SILENCE_MAX);
             span -= step;
             self.clock.advance(step);
-            self.runtime.block_on(self.process.say(0));
+            self.runtime.block_on(self.process.say(1));
         }
     }
 
     fn leap(&mut self, span: Duration) {
         self.clock.advance(span);
-        self.runtime.block_on(self.process.say(0));
+        self.runtime.block_on(self.process.say(1));
     }
 
     fn held(&mut self) -> Money {
         let keys: Vec<CounterKey> = self.open().into_iter().map(|purse| purse.key).collect();
-        let held = self.runtime.block_on(self.process.link.held_of(&keys)).unwrap();
-        held.into_iter().flatten().fold(Money::ZERO, |sum, nanos| sum.plus(Money::from_nanos(nanos.cast_signed())))
+        let seen = self.runtime.block_on(self.process.link.look(&keys)).unwrap();
+        seen.into_iter()
+            .filter_map(|seen| seen.held)
+            .fold(Money::ZERO, |sum, nanos| sum.plus(Money::from_nanos(nanos.cast_signed())))
     }
 }
 

@@ -5,6 +5,7 @@ use crate::living::Living;
 use crate::shared::{Absence, Instead, Shared};
 use crate::snapshot::Snapshot;
 use tg_kernel::fault::{Fault, Retry};
+use tg_kernel::ids::CallId;
 use tg_kernel::peek::{Peek, Weight};
 use tg_kernel::record::Record;
 use tg_policy::admit::{Denied, Facts, Hold, SharedPart, Used};
@@ -27,6 +28,13 @@ impl Admission {
         self.refused = None;
         self.weigh((snapshot, living), record, weight, asked);
         self.facts(record, None)
+    }
+
+    /// By which name something is asked for the call: another one each time, as what was asked before may be given up.
+    pub(crate) fn asks(&mut self, call: CallId) -> HoldId {
+        let id = self.asked.as_ref().map_or(HoldId::of(call), HoldId::again);
+        self.asked = Some(id.clone());
+        id
     }
 
     /// This was taken for the call.

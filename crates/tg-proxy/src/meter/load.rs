@@ -1,15 +1,16 @@
 //! Reading what new budgets have spent: when it is tried again after a failure, and what is said of it.
 
 use super::RETRY;
-use std::time::Duration;
+use std::fmt::Display;
+use std::time::{Duration, Instant};
+use tg_kernel::outage::{Failing, Outage};
 
 /// How reading went for new budgets.
 #[derive(Default)]
 pub(super) struct Load {
     /// After a failure: when it is tried again, on the clock that never goes back.
     next: Option<Duration>,
-    /// The failure that was said last.
-    said: Option<String>,
+    outage: Outage,
 }
 
 impl Load {
@@ -17,16 +18,22 @@ impl Load {
         self.next.is_none_or(|next| elapsed >= next)
     }
 
-    /// Takes note of how it went, and says a failure that was not said.
-    pub(super) fn note(&mut self, loaded: Result<(), String>, elapsed: Duration) {
+    /// Takes note of how it went, and says what is to be said of it.
+    pub(super) fn note(&mut self, loaded: Result<(), impl Display>, elapsed: Duration) {
         self.next = loaded.is_err().then(|| elapsed.saturating_add(RETRY));
-        let error = loaded.err();
-        if error != self.said
-            && let Some(error) = &error
-        {
-            tracing::error!(%error, "what new budgets have spent cannot be read; the old ones stay in force");
+        match loaded {
+            Ok(()) => {
+                if let Some(Failing { tries, lasts }) = self.outage.mended(Instant::now()) {
+                    tracing::info!(tries, ?lasts, "what new budgets have spent is read; they are in force");
+                }
+            }
+            Err(error) => {
+                if let Some(Failing { tries, lasts }) = self.outage.failed(Instant::now()) {
+                    let what = "what new budgets have spent cannot be read; the old ones stay in force";
+                    tracing::error!(%error, tries, ?lasts, "{what}");
+                }
+            }
         }
-        self.said = error;
     }
 }
 
@@ -40,10 +47,9 @@ mod tests {
         let mut load = Load::default();
         let at = Duration::from_secs(100);
         assert!(load.is_due(at));
-        load.note(Err("away".to_owned()), at);
+        load.note(Err("away"), at);
         assert!(!load.is_due(at + RETRY / 2) && load.is_due(at + RETRY));
-        assert_eq!(load.said.as_deref(), Some("away"));
-        load.note(Ok(()), at + RETRY);
-        assert!(load.is_due(at) && load.said.is_none());
+        load.note(Ok::<(), &str>(()), at + RETRY);
+        assert!(load.is_due(at));
     }
 }

@@ -2,6 +2,8 @@
 
 use super::{BATCH_MAX, Progress, Sink};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+use tg_kernel::outage::{Failing, Outage};
 use tg_kernel::record::Record;
 use tg_store::journal::{Journal, Late};
 use tg_store::ledger::LedgerWriter;
@@ -13,6 +15,7 @@ pub(super) struct Returning<'a> {
     pub(super) sinks: &'a mut [Box<dyn Sink>],
     /// Calls that were sent and are in the ledger.
     pub(super) settled: &'a AtomicU64,
+    pub(super) outage: &'a mut Outage,
     /// Has what the calls cost be spent of budgets.
     pub(super) book: &'a dyn Fn(&[Record]),
 }
@@ -28,9 +31,13 @@ impl Returning<'_> {
         let part = found.read(BATCH_MAX);
         if let Err(error) = self.ledger.append(&part.records) {
             let calls = self.journal.figures().late();
-            tracing::error!(%error, calls, "the ledger cannot be written; calls wait in the journal");
+            if let Some(Failing { tries, lasts }) = self.outage.failed(Instant::now()) {
+                let what = "the ledger cannot be written; calls wait in the journal";
+                tracing::error!(%error, calls, tries, ?lasts, "{what}");
+            }
             return Progress::Failed;
         }
+        is_back(self.outage);
         if part.unreadable > 0 {
             tracing::error!(calls = part.unreadable, "finished calls cannot be read back; the next start tries again");
         }
@@ -47,5 +54,12 @@ impl Returning<'_> {
             done.confirm();
         }
         Progress::More
+    }
+}
+
+/// Says that the ledger can be written again, where it could not be.
+pub(super) fn is_back(outage: &mut Outage) {
+    if let Some(Failing { tries, lasts }) = outage.mended(Instant::now()) {
+        tracing::info!(tries, ?lasts, "the ledger can be written again");
     }
 }

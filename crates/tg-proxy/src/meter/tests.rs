@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
+use tg_kernel::outage::Outage;
 use tg_kernel::principal::Attribution;
 use tg_kernel::record::{Asked, Cost, Ending, Record, Timing};
 use tg_kernel::trace::TraceContext;
@@ -167,8 +168,15 @@ fn calls_that_found_no_room_reach_the_ledger_without_a_restart_once_and_in_their
     loop {
         let before = settled.load(Ordering::Relaxed);
         let (ledger, sinks) = (&mut ledger, &mut sinks[..]);
-        let round =
-            Returning { journal: &journal, ledger, sinks, settled: &settled, book: &|_| {} }.bring_in(&mut late);
+        let round = Returning {
+            journal: &journal,
+            ledger,
+            sinks,
+            settled: &settled,
+            outage: &mut Outage::default(),
+            book: &|_| {},
+        }
+        .bring_in(&mut late);
         if round == Progress::Done {
             break;
         }
@@ -199,7 +207,15 @@ fn late_calls_wait_while_the_ledger_cannot_be_written_and_none_is_doubled() {
     let settled = AtomicU64::new(0);
     let mut late = None;
     let round = |late: &mut Option<Late>, ledger: &mut LedgerWriter| {
-        Returning { journal: &journal, ledger, sinks: &mut [], settled: &settled, book: &|_| {} }.bring_in(late)
+        Returning {
+            journal: &journal,
+            ledger,
+            sinks: &mut [],
+            settled: &settled,
+            outage: &mut Outage::default(),
+            book: &|_| {},
+        }
+        .bring_in(late)
     };
     let other = rusqlite::Connection::open(&path).unwrap();
     other.execute_batch("ALTER TABLE calls RENAME TO away").unwrap();

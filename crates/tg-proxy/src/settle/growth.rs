@@ -95,6 +95,7 @@ impl Draft {
     /// Asks what is to be asked of the present part, or of the next; what need not be asked is had.
     fn asking(&mut self, mut growth: Growth) -> Growth {
         let Some(link) = self.worker.link.clone() else { return growth };
+        self.spending.turn(self.worker.living.clock.now());
         while growth.got > 0 {
             let (purses, more) = self.spending.growth(growth.got);
             let of_call = growth.part == Part::Call;

@@ -14,9 +14,9 @@ use tg_kernel::peek::Peek;
 use tg_kernel::record::Record;
 use tg_kernel::units::Money;
 use tg_policy::admit::budget::Exhausted;
-use tg_policy::admit::{Facts, SharedAsks, Used};
+use tg_policy::admit::{Facts, SharedAsks, Used, WhenAway};
 use tg_policy::route::Plan;
-use tg_store::counters::{Ask, HoldId, Reserved, Standing};
+use tg_store::counters::{Ask, Reserved, Standing};
 use tg_store::shared::{Extended, SharedLink};
 
 /// Why a call cannot go on.
@@ -91,6 +91,7 @@ impl Settlement {
         let earlier = draft.earlier().iter().fold(Money::ZERO, |sum, attempt| sum.plus(attempt.cost.amount));
         let Some((mut together, _)) = self.together() else { return Ok(()) };
         let (snapshot, record) = (together.snapshot, together.record);
+        together.spending.turn(together.living.clock.now());
         match together.spending.tab_of_try(snapshot, record, tag, earlier)? {
             Some(tab) => together.raise(tab).await.map_err(Fault::from),
             None => Ok(()),
@@ -124,7 +125,7 @@ impl Together<'_> {
         if limits.is_empty() && tab.purses.is_empty() {
             return Ok(());
         }
-        let id = HoldId::of(self.record.id);
+        let id = self.admission.asks(self.record.id);
         let mut held = self.spending.first_ask(self.living, &tab);
         for _ in 0..ROUNDS_MAX {
             let purses = tab.purses.iter().map(|purse| purse.wants(held.0));
@@ -147,11 +148,11 @@ impl Together<'_> {
                 }
                 Ok(Reserved::Unseeded(unseeded)) => {
                     if let Err(absence) = self.shared.fill(&self.link, &tab.purses, unseeded).await {
-                        return self.take_instead(&absence, facts, &limits, tab);
+                        return self.take_instead(&absence, facts, &limits, tab).await;
                     }
                 }
                 Ok(Reserved::Ended) => return Err(Fault::internal("a call was counted twice").into()),
-                Err(away) => return self.take_instead(&Absence::Away(away), facts, &limits, tab),
+                Err(away) => return self.take_instead(&Absence::Away(away), facts, &limits, tab).await,
             }
         }
         Err(busy().into())
@@ -169,23 +170,27 @@ impl Together<'_> {
     }
 
     /// Decides without the shared counts, as each limit and budget wants it then.
-    fn take_instead(
+    async fn take_instead(
         &mut self,
         absence: &Absence,
         facts: &Facts<'_>,
         limits: &SharedAsks<'_>,
         tab: Tab,
     ) -> Result<(), NoRoom> {
-        let modes = limits.when_away().chain(tab.when_away());
-        self.admission.decided(self.shared.instead(absence, modes)?);
+        let modes: Vec<WhenAway> = limits.when_away().chain(tab.when_away()).collect();
+        if !modes.contains(&WhenAway::FailClosed) {
+            self.shared.know(&self.living.purses, &tab.local(), absence).await?;
+        }
+        self.admission.decided(self.shared.instead(absence, modes.into_iter())?);
         if !tab.purses.is_empty() {
-            self.spending.take_share((&self.shared, self.living), tab, self.living.clock.now())?;
+            let id = self.admission.asks(self.record.id);
+            self.spending.take_share((&self.shared, self.living), tab, (id, self.living.clock.now()))?;
         }
         let (now, replicas) = (self.living.clock.monotonic(), self.shared.replicas());
         match self.snapshot.limits.admit_call_share(facts, &self.living.limits, now, replicas) {
             Ok(hold) => self.admission.took(hold),
             Err(denied) => {
-                self.spending.give_share_back(&self.shared);
+                self.spending.end_share((&self.shared, self.living), Money::ZERO);
                 return Err(self.admission.refuses(denied).into());
             }
         }
@@ -195,8 +200,8 @@ impl Together<'_> {
     /// Raises what is held to what the next try can cost.
     async fn raise(&mut self, tab: Tab) -> Result<(), NoRoom> {
         if self.spending.is_apart() {
-            let now = self.living.clock.now();
-            return Ok(self.spending.raise_share((&self.shared, self.living), tab, now)?);
+            let (call, now) = (self.record.id, self.living.clock.now());
+            return Ok(self.spending.raise_share((&self.shared, self.living), tab, (call, now))?);
         }
         let (wanted, stepwise) = self.spending.first_ask(self.living, &tab);
         let mut held = (wanted.max(self.spending.amount()), stepwise);

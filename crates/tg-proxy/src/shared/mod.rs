@@ -15,9 +15,9 @@ use tg_kernel::fault::{Class, Fault, Origin, Retry};
 use tg_kernel::record::Record;
 use tg_kernel::units::Money;
 use tg_policy::admit::WhenAway;
-use tg_policy::admit::budget::{PurseShares, Purses, SharedPurse};
+use tg_policy::admit::budget::{Purses, SharedPurse};
 use tg_store::counters::{Away, CounterKey, Standing, Unseeded};
-use tg_store::shared::{Figures, Seeding, SharedCounters, SharedLink};
+use tg_store::shared::{Figures, Seeding, Seen, SharedCounters, SharedLink};
 
 /// When a caller is asked to come again while counters, or what is spent of budgets, are away.
 const COME_AGAIN: Duration = Duration::from_secs(1);
@@ -27,6 +27,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How often what a purse has spent is summed again for one call, as it was lost in the meantime.
 const SUMS_MAX: usize = 5;
+
+/// How often it is asked whether all gateways have said what their calls hold, and how many times at most: for longer than
+/// the server waits for them.
+const LATER_EVERY: Duration = Duration::from_millis(50);
+const LATER_MAX: usize = 100;
 
 /// How a gateway counts together with others.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +49,6 @@ pub struct Shared {
     /// The counts.
     pub counters: SharedCounters,
     pub(crate) settings: Settings,
-    pub(crate) shares: PurseShares,
     summer: Summer,
     tally: Tally,
 }
@@ -109,7 +113,7 @@ impl Shared {
     /// Of these counts. The sums are made by who runs the other end of the summer.
     #[must_use]
     pub fn new(counters: SharedCounters, settings: Settings, summer: Summer) -> Self {
-        Self { counters, settings, summer, shares: PurseShares::default(), tally: Tally::default() }
+        Self { counters, settings, summer, tally: Tally::default() }
     }
 
     /// How the counts stand.
@@ -150,33 +154,67 @@ impl Shared {
         Ok(Some(instead))
     }
 
-    /// Looks from time to time at what is held of the purses that are known here, for those who want to see it; for as long
-    /// as it is polled.
+    /// Makes sure that it is known what is left of these purses, of which this process has a share while they are away: by
+    /// what was seen last, else by what the ledger says.
+    ///
+    /// # Errors
+    /// When neither is to be had in time.
+    pub(crate) async fn know(&self, purses: &Purses, local: &[SharedPurse], absence: &Absence) -> Result<(), Fault> {
+        let unknown = purses.unknown(local);
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let sums = unknown.iter().map(|purse| self.summer.sum((*purse).clone()));
+        let sums = match absence {
+            Absence::Away(_) => {
+                tokio::time::timeout(self.settings.sum_timeout, futures_util::future::join_all(sums)).await.ok()
+            }
+            // It was waited for that already.
+            Absence::Unsummed => None,
+        };
+        let sums: Option<Vec<Money>> = sums.and_then(|sums| sums.into_iter().collect());
+        let Some(sums) = sums else {
+            self.tally.unknown.fetch_add(1, Ordering::Relaxed);
+            return Err(unavailable(&Absence::Unsummed));
+        };
+        unknown.into_iter().zip(sums).for_each(|(purse, spent)| purses.know(purse, spent));
+        Ok(())
+    }
+
+    /// Looks from time to time at what is held and spent of the purses that are known here, for those who want to see it, and
+    /// for when they are away; for as long as it is polled. A purse that lacks calls which the ledger has, as a gateway did not
+    /// know its budget or could not say them, is summed anew.
     pub async fn watch(&self, living: &Living) {
         let link = self.counters.link();
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            let (names, keys): (Vec<String>, Vec<CounterKey>) =
-                living.purses.open(living.clock.now()).into_iter().unzip();
+            let (at, now) = (living.clock.now(), living.clock.monotonic());
+            let (names, keys): (Vec<String>, Vec<CounterKey>) = living.purses.open(at).into_iter().unzip();
+            let booked = living.purses.booked_shares();
+            let told = if self.counters.has_said_all() { booked } else { Vec::new() };
             // While they are away, what was seen last is shown.
-            if let Ok(held) = link.held_of(&keys).await {
-                let money =
-                    |nanos: Option<u64>| Money::from_nanos(i64::try_from(nanos.unwrap_or(0)).unwrap_or(i64::MAX));
-                let held: Vec<(String, Money)> = names.into_iter().zip(held.into_iter().map(money)).collect();
-                living.purses.holds(&held);
+            let Ok(seen) = link.look(&keys).await else { continue };
+            let seen: Vec<(String, CounterKey, Seen)> =
+                names.into_iter().zip(keys).zip(seen).map(|((name, key), seen)| (name, key, seen)).collect();
+            for (key, sum) in living.purses.seen(&seen, &told, (at, now)) {
+                tracing::info!(purse = %key, "less is spent of a budget than the ledger has; it is summed anew");
+                let sum = u64::try_from(sum.nanos()).unwrap_or(0);
+                // If it is not heard, it is said again when as much more is missing.
+                drop(self.counters.doubt(&link, &key, sum).await);
             }
         }
     }
 
     /// These rows are in the ledger now: what their calls cost is spent of budgets. Waits for nothing.
     pub fn book(&self, records: &[Record], purses: &Purses, now: Timestamp) {
-        if purses.is_idle() {
+        if purses.is_idle() && !self.counters.holds_any() {
             return;
         }
         for record in records {
             let cost = u64::try_from(record.total_cost().amount.nanos()).unwrap_or(0);
             if cost > 0 {
                 self.counters.book(record.id, cost, &purses.booked(record, now));
+                purses.book_share(record.id);
             }
         }
     }
@@ -208,9 +246,16 @@ impl Shared {
         let mut mark = mark;
         for _ in 0..SUMS_MAX {
             let sum = self.summer.sum(purse.clone()).await.ok_or(Absence::Unsummed)?;
-            match link.seed(&key, mark, u64::try_from(sum.nanos()).unwrap_or(0), keep).await? {
-                Seeding::Done => return Ok(()),
-                Seeding::Again(anew) => mark = anew,
+            let sum = u64::try_from(sum.nanos()).unwrap_or(0);
+            for _ in 0..LATER_MAX {
+                match link.seed(&key, mark, sum, keep).await? {
+                    Seeding::Done => return Ok(()),
+                    Seeding::Again(anew) => {
+                        mark = anew;
+                        break;
+                    }
+                    Seeding::Later(wait) => tokio::time::sleep(wait.min(LATER_EVERY)).await,
+                }
             }
         }
         Err(Absence::Unsummed)

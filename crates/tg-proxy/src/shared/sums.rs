@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
+use tg_kernel::outage::{Failing, Outage};
 use tg_kernel::units::Money;
 use tg_policy::admit::budget::SharedPurse;
 use tg_store::ledger::{Ledger, SpentQuery};
@@ -73,12 +74,12 @@ impl Waiting {
     }
 
     fn run(self, living: &Living, ledger: &Ledger, stop: &AtomicBool) {
-        let mut mirror_at = Instant::now();
+        let (mut mirror_at, mut unread, mut unknown) = (Instant::now(), Outage::default(), Outage::default());
         while !stop.load(Ordering::Acquire) {
             match self.0.recv_timeout(TICK) {
                 Ok(first) => {
                     let all = std::iter::once(first).chain(self.0.try_iter()).collect();
-                    answer(all, living, ledger);
+                    answer(all, living, ledger, &mut unknown);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -86,8 +87,14 @@ impl Waiting {
             if Instant::now() >= mirror_at && !living.purses.is_idle() {
                 let begun = Instant::now();
                 let read = living.purses.mirror(living.clock.now(), |query, each| ledger.spent(query, each));
-                if let Err(error) = read {
-                    tracing::warn!(%error, "what budgets have spent cannot be read; it is shown as it was");
+                match read {
+                    Ok(_) => tell_end(&mut unread, "what budgets have spent can be read again"),
+                    Err(error) => {
+                        if let Some(Failing { tries, lasts }) = unread.failed(Instant::now()) {
+                            let what = "what budgets have spent cannot be read; it is shown as it was";
+                            tracing::warn!(%error, tries, ?lasts, "{what}");
+                        }
+                    }
                 }
                 mirror_at = Instant::now() + MIRROR_EVERY.max(begun.elapsed() * MIRROR_SHARE);
             }
@@ -96,7 +103,7 @@ impl Waiting {
 }
 
 /// Reads the ledger once for all that one query sums. Who finds no answer hears nothing.
-fn answer(all: Vec<Wanted>, living: &Living, ledger: &Ledger) {
+fn answer(all: Vec<Wanted>, living: &Living, ledger: &Ledger, unknown: &mut Outage) {
     let mut queries: HashMap<(SpentQuery, usize), Vec<Wanted>> = HashMap::new();
     for wanted in all {
         if let Some(by) = wanted.purse.summed_by() {
@@ -107,15 +114,25 @@ fn answer(all: Vec<Wanted>, living: &Living, ledger: &Ledger) {
         let purses: Vec<&SharedPurse> = wanted.iter().map(|wanted| &wanted.purse).collect();
         match living.purses.sum(&query, &purses, |each| ledger.spent(&query, each)) {
             Ok(sums) => {
+                tell_end(unknown, "what budgets have spent can be summed again");
                 for (wanted, sum) in wanted.into_iter().zip(sums) {
                     // Whoever does not wait any more has gone.
                     let _ = wanted.sum.send(sum);
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "what budgets have spent cannot be summed; their calls are not known")
+                if let Some(Failing { tries, lasts }) = unknown.failed(Instant::now()) {
+                    let what = "what budgets have spent cannot be summed; their calls are not known";
+                    tracing::error!(%error, tries, ?lasts, "{what}");
+                }
             }
         }
+    }
+}
+
+fn tell_end(outage: &mut Outage, what: &str) {
+    if let Some(Failing { tries, lasts }) = outage.mended(Instant::now()) {
+        tracing::info!(tries, ?lasts, "{what}");
     }
 }
 

@@ -8,12 +8,14 @@ use crate::snapshot::Snapshot;
 use tg_dialect::scan::Members;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::fault::Fault;
+use tg_kernel::ids::CallId;
 use tg_kernel::peek::{Peek, Weight};
 use tg_kernel::record::Record;
 use tg_kernel::units::Money;
 use tg_policy::admit::WhenAway;
 use tg_policy::admit::budget::{Exhausted, Held, Payer, SharedPurse, Want};
 use tg_policy::route::Plan;
+use tg_store::counters::{CounterKey, HoldId};
 
 /// What a call is to pay from, and what it can cost at each of its targets.
 #[derive(Default)]
@@ -29,6 +31,17 @@ impl Tab {
     pub(crate) fn when_away(&self) -> impl Iterator<Item = WhenAway> {
         self.purses.iter().filter(|purse| purse.ask.hard).map(|purse| purse.when_away)
     }
+
+    /// The purses of which this process has a share of its own while they are away.
+    pub(crate) fn local(&self) -> Vec<SharedPurse> {
+        let local = |purse: &&SharedPurse| purse.when_away == WhenAway::FailOpenLocal && purse.ask.hard;
+        self.purses.iter().filter(local).cloned().collect()
+    }
+}
+
+/// What a purse can hold is not negative.
+fn nanos(money: Money) -> u64 {
+    u64::try_from(money.nanos()).unwrap_or(0)
 }
 
 impl Spending {
@@ -104,7 +117,8 @@ impl Spending {
         self.trying = tab.quotes.into_iter().next().map(|quote| Trying { quote, earlier: tab.earlier });
     }
 
-    /// Holds of this process's share of those purses that count so while they are away; nothing of the others.
+    /// Holds of this process's share of those purses that count so while they are away; nothing of the others. The shared
+    /// purses are told of it, by the name `id`, when they are back.
     ///
     /// # Errors
     /// When a share has no money for it.
@@ -112,26 +126,20 @@ impl Spending {
         &mut self,
         (shared, living): (&Shared, &Living),
         tab: Tab,
-        at: Timestamp,
+        (id, at): (HoldId, Timestamp),
     ) -> Result<(), Box<Exhausted>> {
-        let local = |purse: &&SharedPurse| purse.when_away == WhenAway::FailOpenLocal && purse.ask.hard;
-        let purses: Vec<SharedPurse> = tab.purses.iter().filter(local).cloned().collect();
+        let purses = tab.local();
         // What is bounded by shares is bounded before it is sent.
         if self.bounds == Bounds::Midway {
             self.bounds = Bounds::Before;
         }
         self.hard = !purses.is_empty();
-        let tab = Tab { purses, ..tab };
-        let (mut amount, _) = self.first_ask(living, &tab);
-        let asked: Vec<&SharedPurse> = tab.purses.iter().collect();
-        if let Err(lefts) = shared.shares.reserve(&asked, amount, (shared.replicas(), at)) {
-            (amount, _) = self.fit(living, &tab, &lefts, at)?;
-            if let Err(lefts) = shared.shares.reserve(&asked, amount, (shared.replicas(), at)) {
-                self.fit(living, &tab, &lefts, at)?;
-            }
-        }
-        self.held = Held { met: true, amount, stepwise: false };
-        self.local = tab.purses;
+        let (call, round) = (id.call(), (shared.replicas(), at));
+        let held = self.wants(&tab, |want| living.purses.reserve_share(call, &purses, want, round));
+        self.held = held.map_err(|exhausted| self.with_what_fits(exhausted, &tab.quotes))?;
+        self.local = purses;
+        self.share = Some(id);
+        self.pledge(shared);
         Ok(())
     }
 
@@ -143,27 +151,37 @@ impl Spending {
         &mut self,
         (shared, living): (&Shared, &Living),
         tab: Tab,
-        at: Timestamp,
+        (call, at): (CallId, Timestamp),
     ) -> Result<(), Box<Exhausted>> {
-        let tab = Tab { purses: self.local.clone(), ..tab };
-        let (wanted, _) = self.first_ask(living, &tab);
-        let more = wanted.minus(self.held.amount).max(Money::ZERO);
-        let asked: Vec<&SharedPurse> = tab.purses.iter().collect();
-        let mut amount = self.held.amount.plus(more);
-        if more > Money::ZERO
-            && let Err(lefts) = shared.shares.reserve(&asked, more, (shared.replicas(), at))
-        {
-            (amount, _) = self.fit(living, &tab, &lefts, at)?;
-            shared.shares.change(&tab.purses, self.held.amount, amount);
-        }
+        let round = (shared.replicas(), at);
+        let raised = self.wants(&tab, |want| living.purses.raise_share(call, &self.local, want, round));
+        let amount = raised.map_err(|exhausted| self.with_what_fits(exhausted, &tab.quotes))?;
         self.raised(tab, (amount, false));
+        self.pledge(shared);
         Ok(())
     }
 
-    /// Gives back what is held of shares.
-    pub(crate) fn give_share_back(&mut self, shared: &Shared) {
-        shared.shares.change(&self.local, self.held.amount, Money::ZERO);
-        self.local.clear();
+    /// Has the shared purses told of what is held without asking them.
+    fn pledge(&self, shared: &Shared) {
+        if let Some(id) = self.share.as_ref().filter(|_| !self.local.is_empty()) {
+            let of = |purse: &SharedPurse| (purse.key.clone(), nanos(self.held.amount), purse.keep());
+            shared.counters.holds(id, &self.local.iter().map(of).collect::<Vec<_>>());
+        }
+    }
+
+    /// What is held of shares becomes what the call cost.
+    pub(crate) fn end_share(&mut self, (shared, living): (&Shared, &Living), cost: Money) {
+        let Some(id) = self.share.take().filter(|_| !self.local.is_empty()) else { return };
+        living.purses.settle_share(id.call(), cost);
+        let keys: Vec<CounterKey> = self.local.iter().map(|purse| purse.key.clone()).collect();
+        shared.counters.ends(&id, &keys, nanos(cost));
+    }
+
+    /// From now on, more of rolling budgets is asked for in the hour of `now`.
+    pub(crate) fn turn(&mut self, now: Timestamp) {
+        for purse in &mut self.purses {
+            purse.turn(now);
+        }
     }
 
     /// The purses that it holds of, and how much more it must hold of them for `wanted` more output tokens of its stream.

@@ -11,6 +11,7 @@ use crate::directory::{Change, Contents, DirectoryError};
 use crate::error::StoreError;
 use crate::ledger::{CallFilter, Glance, LedgerSize, Piece, Report, ReportQuery, SpentQuery, SpentRow};
 use crate::notices::Owed;
+use crate::revision::{Revision, RevisionHead};
 use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
@@ -168,6 +169,13 @@ impl CallReader {
         }
     }
 
+    pub(crate) fn sums_since(&mut self) -> Result<i64, StoreError> {
+        match self {
+            Self::Sqlite(calls) => calls.sums_since(),
+            Self::Postgres(calls) => calls.sums_since(),
+        }
+    }
+
     pub(crate) fn corrections_made(&mut self) -> Result<u64, StoreError> {
         match self {
             Self::Sqlite(calls) => calls.corrections_made(),
@@ -272,6 +280,72 @@ impl NoticeTable {
         match self {
             Self::Sqlite(table) => table.forget(before),
             Self::Postgres(table) => table.forget(before),
+        }
+    }
+}
+
+/// Rows of revisions of the configuration.
+#[derive(Debug)]
+pub(crate) enum RevisionTable {
+    Sqlite(sqlite::RevisionTable),
+    Postgres(postgres::RevisionTable),
+}
+
+impl RevisionTable {
+    pub(crate) fn open(engine: &Engine) -> Result<Self, StoreError> {
+        Ok(match engine {
+            Engine::Sqlite(database) => Self::Sqlite(sqlite::RevisionTable::open(database)?),
+            Engine::Postgres(server) => Self::Postgres(postgres::RevisionTable::open(server)?),
+        })
+    }
+
+    /// That the store holds what nobody put there.
+    pub(crate) fn corrupt(&self, detail: String) -> StoreError {
+        match self {
+            Self::Sqlite(table) => table.corrupt(detail),
+            Self::Postgres(table) => table.corrupt(detail),
+        }
+    }
+
+    pub(crate) fn newest(&mut self) -> Result<Option<Revision>, StoreError> {
+        match self {
+            Self::Sqlite(table) => table.newest(),
+            Self::Postgres(table) => table.newest(),
+        }
+    }
+
+    pub(crate) fn get(&mut self, number: u64) -> Result<Option<Revision>, StoreError> {
+        match self {
+            Self::Sqlite(table) => table.get(number),
+            Self::Postgres(table) => table.get(number),
+        }
+    }
+
+    /// The newest ones, the newest first.
+    pub(crate) fn list(&mut self, most: usize) -> Result<Vec<RevisionHead>, StoreError> {
+        match self {
+            Self::Sqlite(table) => table.list(most),
+            Self::Postgres(table) => table.list(most),
+        }
+    }
+
+    /// Whether the newest is another one than this, by number and digest.
+    pub(crate) fn changed(&mut self, seen: Option<(u64, &str)>) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(table) => table.changed(seen),
+            Self::Postgres(table) => table.changed(seen),
+        }
+    }
+
+    /// Adds a revision under the next number; answers the newest number where that is not the expected one.
+    pub(crate) fn add(
+        &mut self,
+        new: &Revision,
+        expected: Option<u64>,
+    ) -> Result<Result<RevisionHead, Option<u64>>, StoreError> {
+        match self {
+            Self::Sqlite(table) => table.add(new, expected),
+            Self::Postgres(table) => table.add(new, expected),
         }
     }
 }

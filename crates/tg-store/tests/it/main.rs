@@ -11,6 +11,7 @@ mod journal_trouble;
 mod ledger;
 mod reports;
 mod retention;
+mod revisions;
 mod rollups;
 mod store;
 

@@ -79,6 +79,7 @@ fn rows_are_deleted_by_whole_days_and_their_sums_stay() {
         assert_eq!(store.ledger().unwrap().rows_since().unwrap(), None);
         let (deleted, _) = work(&mut store.upkeep().unwrap(), keep, 10 * DAY);
         assert_eq!(store.ledger().unwrap().rows_since().unwrap(), Some(at(MIDNIGHT + 6 * DAY)));
+        assert_eq!(store.ledger().unwrap().sums_since().unwrap(), None);
         // Three days before is eight in the morning: that day stays whole.
         let old = calls.iter().filter(|call| call.started_at < at(MIDNIGHT + 6 * DAY)).count();
         assert_eq!(deleted, old);
@@ -134,6 +135,7 @@ fn sums_go_by_their_own_policy_and_the_report_says_so() {
         assert!(sums > 0);
         let report_now = report(&store, &by(&[Dimension::Day]));
         assert_eq!(report_now.gone_until, Some(at(MIDNIGHT + 6 * DAY)));
+        assert_eq!(store.ledger().unwrap().sums_since().unwrap(), Some(at(MIDNIGHT + 6 * DAY)));
         assert_eq!(report_now.rows[0].group, [Some("2027-01-22".to_owned())]);
         // Combinations that nothing has any more are gone too, and come back when a call has them.
         work(&mut store.upkeep().unwrap(), keep, 40 * DAY);

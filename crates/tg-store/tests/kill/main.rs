@@ -1,7 +1,16 @@
 //! A process that is killed: a test binary of its own, for a child between fork and exec holds its parent's locks.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails, and a child tells what it did"
+)]
+
 #[path = "../it/fixture.rs"]
 mod fixture;
+#[path = "../servers/premises.rs"]
+mod premises;
 #[expect(dead_code, reason = "what only the tests of Redis need")]
 #[path = "../servers/redis.rs"]
 mod redis;

@@ -5,7 +5,7 @@ use crate::corrections::correction;
 use crate::fixture::{at, record, text};
 use crate::server::{PASSWORD, PostgresServer};
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tg_kernel::record::Record;
 use tg_kernel::secret::Secret;
@@ -14,11 +14,48 @@ use tg_store::{
     CallFilter, DeclaredTeam, Dimension, Directory, DirectoryError, Filter, IssuedKey, KeyRefusal, NewKey, ReportQuery,
     Store, StoreError, TeamPolicy,
 };
+use tracing::field::Field;
+use tracing::span::{Attributes, Id};
+use tracing::{Event, Level, Metadata, Subscriber};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn refusal(directory: &Directory, key: &IssuedKey) -> Option<KeyRefusal> {
     directory.find(key.secret.expose(), HERE, at(10)).err()
+}
+
+/// What is said in a log, from INFO on.
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Vec<(Level, String)>>>);
+
+impl Heard {
+    fn of<T>(&self, work: impl FnOnce() -> T) -> T {
+        tracing::subscriber::with_default(self.clone(), work)
+    }
+}
+
+impl Subscriber for Heard {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::INFO && metadata.target().starts_with("tg_store")
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut text = String::new();
+        event.record(&mut |field: &Field, value: &dyn std::fmt::Debug| text += &format!("{field}={value:?} "));
+        self.0.lock().unwrap().push((*event.metadata().level(), text));
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
 /// Does this until it succeeds; the store says no in between.
@@ -273,11 +310,11 @@ fn retention_leaves_no_correction_without_its_call() {
             );
             (server.sql(&database, &sql) == "1").then_some(())
         };
-        let (first, second): (Box<dyn FnOnce() + Send>, Box<dyn FnOnce() + Send>) = if slow.starts_with("INSERT") {
-            (Box::new(correct), Box::new(delete))
-        } else {
-            (Box::new(delete), Box::new(correct))
-        };
+        let mut both: [Box<dyn FnOnce() + Send>; 2] = [Box::new(correct), Box::new(delete)];
+        if slow.starts_with("DELETE") {
+            both.reverse();
+        }
+        let [first, second] = both;
         std::thread::scope(|scope| {
             scope.spawn(first);
             until(sleeping);
@@ -363,11 +400,17 @@ fn a_start_waits_for_the_server_and_then_says_what_is_wrong() {
     late.crash();
     let mut patient = address(&late, "postgres");
     patient.start_wait = Duration::from_secs(30);
+    let heard = Heard::default();
     std::thread::scope(|scope| {
-        let start = scope.spawn(|| Store::connect(patient).unwrap().directory().unwrap());
+        let start = scope.spawn(|| heard.of(|| Store::connect(patient).unwrap()).directory().unwrap());
+        // Several tries fail.
+        std::thread::sleep(Duration::from_secs(1));
         late.resume();
         start.join().unwrap();
     });
+    let heard = heard.0.lock().unwrap();
+    assert!(matches!(&heard[..], [(Level::WARN, _), (Level::INFO, _)]), "its beginning and its end: {heard:?}");
+    assert!(heard[1].1.contains("the store is reached") && !heard[1].1.contains("tries=1 "), "{heard:?}");
 }
 
 #[test]

@@ -17,10 +17,14 @@ mod directory;
 mod fixture;
 #[path = "../it/ledger.rs"]
 mod ledger;
+#[path = "../servers/premises.rs"]
+mod premises;
 #[path = "../it/reports.rs"]
 mod reports;
 #[path = "../it/retention.rs"]
 mod retention;
+#[path = "../it/revisions.rs"]
+mod revisions;
 mod server;
 mod tls;
 

@@ -1,9 +1,7 @@
 //! A PostgreSQL server of the tests' own: in a temporary folder, on a free port, ended with the process that wanted it.
+//! Whoever has this file has `premises` beside it.
 
-#[path = "../servers/premises.rs"]
-mod premises;
-
-use premises::Premises;
+use super::premises::Premises;
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,7 @@
 //! A Redis server of the tests' own: on a free port of the loopback, with nothing on a disk, ended with the test.
+//! Whoever has this file has `premises` beside it.
 
-#[path = "premises.rs"]
-mod premises;
-
-use premises::Premises;
+use super::premises::Premises;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;

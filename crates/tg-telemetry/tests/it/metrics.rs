@@ -167,6 +167,9 @@ fn every_name_of_the_list_can_be_exposed() {
         Reading::JournalLate,
         Reading::JournalUnwritten,
         Reading::JournalFailing,
+        Reading::ConfigRevision,
+        Reading::ConfigRevisionRefused,
+        Reading::ConfigRevisionBlind,
         Reading::SpansExported,
         Reading::SpansDropped,
     ]

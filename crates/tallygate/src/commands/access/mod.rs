@@ -2,8 +2,8 @@
 
 mod remote;
 
-use crate::place;
-use crate::source::{Source, read_secrets_key};
+use crate::source::{Offered, Source, read_secrets_key};
+use crate::{compile, place, revisions};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use remote::Remote;
@@ -19,7 +19,9 @@ use tg_admin::api::{
 use tg_admin::{Control, TeamAction};
 use tg_config::document::{Document, Provider, ProviderKind};
 use tg_config::environment::store_from_environment;
+use tg_finops::focus::Committed;
 use tg_kernel::clock::{Clock as _, SystemClock};
+use tg_kernel::commitment::Commitment;
 use tg_kernel::secret::Secret;
 use tg_store::ledger::Ledger;
 
@@ -112,6 +114,17 @@ impl AccessArgs {
         Ok(document.providers.iter().filter(|p| of_bedrock(p)).map(|p| p.name.to_string()).collect())
     }
 
+    /// What is committed to by the configuration, and who sells it; nothing where a store is named without one.
+    pub(super) fn committed(&self) -> Result<Vec<Committed>> {
+        let document = self.named()?;
+        let vendor = |commitment: &Commitment| {
+            let is_own = |provider: &&Provider| provider.name.as_str() == &*commitment.provider;
+            document.providers.iter().find(is_own).map(compile::vendor).unwrap_or(&commitment.provider).to_owned()
+        };
+        let all = document.pricing.committed().into_iter();
+        Ok(all.map(|commitment| Committed { vendor: vendor(&commitment), commitment }).collect())
+    }
+
     /// The configuration, with the store that is named in the place of its own. Without a configuration that is named, too,
     /// a store stands for itself.
     fn named(&self) -> Result<Document> {
@@ -123,7 +136,14 @@ impl AccessArgs {
 
     fn configured(&self) -> Result<Document> {
         match Source::choose(self.config.clone()) {
-            Source::File(path) => Ok(tg_config::load::from_file(&path)?),
+            source @ Source::File(_) => match source.read()? {
+                Offered::Whole(whole) => Ok(whole.document),
+                // Teams and keys can be made before there is a revision.
+                Offered::Start(start) => match revisions::newest(&start)? {
+                    Some(newest) => Ok(start.with(&revisions::name(&newest.head), &newest.text)?),
+                    None => Ok(start.document().clone()),
+                },
+            },
             Source::Environment => {
                 let store = store_from_environment(&environment)?.unwrap_or_default();
                 Ok(Document { store, ..Document::default() })
@@ -168,7 +188,9 @@ fn open_store(document: &Document, missing: MissingStore) -> Result<Access> {
     let (store, secrets_key) = place::open_at_a_terminal(document)?;
     let secrets_key = secrets_key.as_ref().map(read_secrets_key).transpose()?;
     let (directory, ledger) = (Arc::new(store.directory_with(secrets_key)?), Arc::new(store.ledger()?));
-    Ok(Access::Store(Control::new(directory, ledger, Arc::new(SystemClock::new()))))
+    let committed = document.pricing.committed();
+    let control = Control::new(directory, ledger, Arc::new(SystemClock::new()));
+    Ok(Access::Store(control.with_commitments(Arc::new(move || committed.clone()))))
 }
 
 impl Access {

@@ -3,10 +3,10 @@
 use super::{Bench, compiled};
 use crate::commands::table::Listing;
 use anyhow::Result;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
-use tg_catalog::{Catalogue, Merged, RowSource};
+use tg_catalog::{Catalogue, Merged};
 use tg_kernel::clock::Timestamp;
 use tg_kernel::record::Record;
 use tg_kernel::units::Money;
@@ -32,38 +32,25 @@ struct Sums {
     then: Money,
 }
 
-/// The rows as if all new prices held already: those that a list touches hold always.
-pub(super) fn as_if(merged: &Merged, now: Timestamp) -> Vec<RowSource<'static>> {
-    let moment = |row: &RowSource<'_>| {
-        let touches = |t: &&tg_catalog::Touched| t.provider == row.provider && t.id == row.id;
-        merged.touched.iter().filter(touches).map(|touched| touched.from).max().unwrap_or(now)
-    };
-    let reads = |text: &str| Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00Z")));
-    let holds = |row: &&RowSource<'static>| {
-        let at = moment(row);
-        row.valid_from.as_deref().and_then(reads).is_none_or(|from| from <= at)
-            && row.valid_to.as_deref().and_then(reads).is_none_or(|to| at < to)
-    };
-    let mut latest: BTreeMap<(String, String), RowSource<'static>> = BTreeMap::new();
-    for row in merged.rows.iter().filter(holds) {
-        let from = |row: &RowSource<'_>| row.valid_from.as_deref().and_then(reads);
-        let key = (row.provider.to_string(), row.id.to_string());
-        if latest.get(&key).is_none_or(|other| from(other) <= from(row)) {
-            latest.insert(key, row.clone());
-        }
+/// The prices as if all new ones held already: of a model that a list touches, what holds when the last of them begins.
+pub(super) fn as_if(after: &Catalogue, merged: &Merged, now: Timestamp) -> Arc<Catalogue> {
+    let mut moments: HashMap<(&str, &str), Timestamp> = HashMap::new();
+    for touched in &merged.touched {
+        let moment = moments.entry((&touched.provider, &touched.id)).or_insert(touched.from);
+        *moment = touched.from.max(*moment);
     }
-    // In the order of the file, which `like` may depend on.
-    let kept =
-        merged.rows.iter().filter(|row| latest.get(&(row.provider.to_string(), row.id.to_string())) == Some(row));
-    kept.map(|row| RowSource { valid_from: None, valid_to: None, ..row.clone() }).collect()
+    after.frozen(|provider, id| moments.get(&(provider, id)).copied().unwrap_or(now))
 }
 
 impl Effect {
     pub(super) fn of(bench: &Bench, would: Arc<Catalogue>, since: Timestamp) -> Result<Self> {
         let mut then = compiled(&bench.document)?;
         then.catalogue = would;
+        let ledger = bench.ledger()?.ledger()?;
+        // Earlier ones were deleted.
+        let since = ledger.rows_since()?.map_or(since, |kept| kept.max(since));
         let mut effect = Self { since, groups: BTreeMap::new(), unpriced: 0 };
-        each_call(&bench.ledger()?.ledger()?, Some(since), None, |mut page| {
+        each_call(&ledger, Some(since), None, |mut page| {
             for call in &mut page {
                 // By the prices that hold now, whatever held when it began.
                 call.started_at = bench.now;

@@ -47,8 +47,10 @@ fn pattern(text: &str) -> Result<Pattern, String> {
 impl List {
     pub(super) fn run(self, bench: &Bench) -> Result<()> {
         let at = self.at.unwrap_or(bench.now);
-        let own = bench.document.pricing.overrides.as_ref().map(|path| path.display().to_string());
         let catalogue = &bench.snapshot.catalogue;
+        // Overrides are the last source.
+        let overrides = bench.document.pricing.overrides.as_ref();
+        let own = overrides.and_then(|_| catalogue.sources().last()).map(|source| source.name.clone());
         let mut listing = Listing::new(&["seller", "model", "from", "until", "source", "in", "out", "cache read"]);
         for row in catalogue.rows() {
             let holds =

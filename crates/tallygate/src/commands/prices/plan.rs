@@ -5,11 +5,10 @@ use super::file::{PriceFile, wrong};
 use super::{Bench, future, past, per_million};
 use crate::commands::table::Listing;
 use crate::commands::terminal::say;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
-use std::path::PathBuf;
-use std::sync::Arc;
-use tg_catalog::{Catalogue, ListKind, Merged, RateChange, RowChange, RowSource};
+use std::path::{Path, PathBuf};
+use tg_catalog::{Catalogue, ListKind, Merged, Origin, OverrideProblem, RateChange, RowChange, RowSource, Touched};
 use tg_kernel::clock::Timestamp;
 use tg_kernel::usage::ServiceTier;
 
@@ -64,21 +63,60 @@ impl ListArgs {
         let from = self.from.unwrap_or_else(|| Timestamp::from_seconds(bench.now.seconds()));
         let kind = if self.whole { ListKind::Whole } else { ListKind::Partial };
         let merged = tg_catalog::merge(present.rows.clone(), list, from, kind)
-            .map_err(|problems| wrong(&self.file, &problems))?;
-        let label = path.display().to_string();
-        let over = |rows: Vec<RowSource<'static>>| -> Result<Arc<Catalogue>> {
-            let done = Catalogue::embedded()?.with_overrides(&label, rows);
-            Ok(done.map_err(|problems| wrong(&self.file, &problems)).context("with these prices in it")?.catalogue)
-        };
-        let (before, after) = (over(present.rows.clone())?, over(merged.rows.clone())?);
+            .map_err(|problems| self.dates_wrong(path, &problems))?;
+        let over =
+            |rows: Vec<RowSource<'static>>| Ok::<_, anyhow::Error>(Catalogue::embedded()?.with_overrides("new", rows));
+        let before = over(present.rows.clone())?.map_err(|problems| wrong(path, &problems))?.catalogue;
+        let after =
+            over(merged.rows.clone())?.map_err(|problems| self.together_wrong(path, &merged, &problems))?.catalogue;
         let changes = tg_catalog::changes(&before, &after, &merged.touched);
         let effect = if merged.touched.is_empty() || !bench.has_ledger() {
             None
         } else {
-            let would = over(effect::as_if(&merged, bench.now))?;
+            let would = effect::as_if(&after, &merged, bench.now);
             Some(Effect::of(bench, would, self.effect_since)?)
         };
         Ok(Plan { present, merged, changes, effect })
+    }
+
+    /// A row in the file that it comes from.
+    fn place(&self, present: &Path, origin: Origin) -> String {
+        match origin {
+            Origin::Present(at) => format!("{}: rows[{at}]", present.display()),
+            Origin::List(at) => format!("{}: rows[{at}]", self.file.display()),
+        }
+    }
+
+    fn dates_wrong(&self, present: &Path, problems: &[(Origin, String)]) -> anyhow::Error {
+        let list = problems.iter().map(|(origin, reason)| format!("{}: {reason}", self.place(present, *origin)));
+        anyhow::anyhow!("{}", list.collect::<Vec<_>>().join("\n"))
+    }
+
+    /// What is wrong with both together, each row by its place in its own file.
+    fn together_wrong(&self, present: &Path, merged: &Merged, problems: &[OverrideProblem]) -> anyhow::Error {
+        let list = problems.iter().map(|problem| {
+            let mut text = String::new();
+            let whole = problem.to_string();
+            let mut rest = whole.as_str();
+            while let Some((before, after)) = rest.split_once("rows[") {
+                text.push_str(before);
+                let named = after
+                    .split_once(']')
+                    .and_then(|(at, after)| Some((merged.origins.get(at.parse::<usize>().ok()?)?, after)));
+                match named {
+                    Some((origin, after)) => {
+                        text.push_str(&self.place(present, *origin));
+                        rest = after;
+                    }
+                    None => {
+                        text.push_str("rows[");
+                        rest = after;
+                    }
+                }
+            }
+            text + rest
+        });
+        anyhow::anyhow!("with these prices in it:\n  {}", list.collect::<Vec<_>>().join("\n  "))
     }
 }
 
@@ -146,13 +184,19 @@ impl Plan {
     /// What a human should have looked at.
     fn doubts(&self) -> Vec<String> {
         let mut doubts = Vec::new();
+        for Touched { provider, id, .. } in &self.merged.followers {
+            doubts.push(format!(
+                "{provider}/{id}: is `like` a model whose price changes, and keeps its own as shown above; if it should \
+                 follow, put it into the list after that model"
+            ));
+        }
         for change in self.changes.iter().filter(|change| change.needs_review()) {
             let name = format!("{}/{}", change.of.provider, change.of.id);
             if change.of.ends {
                 doubts.push(format!("{name}: your own price ends"));
             }
             for rate in &change.rates {
-                let unit = rate.kind.as_str();
+                let unit = place_of(rate);
                 if rate.is_jump() {
                     doubts.push(format!("{name}: `{unit}` changes more than tenfold; is the unit right?"));
                 } else if rate.after.is_none() {
@@ -162,6 +206,13 @@ impl Plan {
         }
         doubts
     }
+}
+
+/// Which rate it is: the unit, and where it is not the first price of it, the tier and the length of input.
+fn place_of(rate: &RateChange) -> String {
+    let tier = if rate.tier == ServiceTier::Default { String::new() } else { format!(", {}", rate.tier.as_str()) };
+    let above = if rate.above == 0 { String::new() } else { format!(", input above {}", rate.above) };
+    format!("{}{tier}{above}", rate.kind.as_str())
 }
 
 fn cells(rate: &RateChange) -> [String; 6] {

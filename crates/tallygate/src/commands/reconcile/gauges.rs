@@ -58,6 +58,13 @@ pub(super) fn bill(comparison: &Comparison, now: Timestamp) -> String {
     }
     let drift = comparison.ledger.cost - comparison.bill.cost;
     gauges.one("tallygate_reconcile_drift_usd", "The ledger's cost less the bill's.", "bill", drift);
+    if !comparison.commitments.is_empty() {
+        let name = "tallygate_reconcile_commitment_drift_usd";
+        gauges.family(name, "What commitments cost by the configuration, less what the bill has of their usage type.");
+        for cell in &comparison.commitments {
+            gauges.value(name, &[("usage_type", &cell.sku)], cell.charged - cell.bill);
+        }
+    }
     let off = comparison.cells.iter().filter(|cell| cell.verdict != Verdict::Agrees).count();
     gauges.one(
         "tallygate_reconcile_differing_cells",

@@ -69,6 +69,7 @@ pub(super) fn bill(comparison: &Comparison) -> String {
     table.right_from(3);
     let mut text = table.finish();
     teams(&mut text, comparison);
+    commitments(&mut text, comparison);
     let hint = "on the bill, and nothing like it in the ledger (--same-model tells which are the same)";
     listed(&mut text, hint, &comparison.only_in_bill);
     listed(&mut text, "in the ledger, and nothing like it on the bill", &comparison.only_in_ledger);
@@ -81,6 +82,10 @@ pub(super) fn bill(comparison: &Comparison) -> String {
         verdict(comparison.agrees),
         comparison.cells.len()
     );
+    let off = comparison.commitments.iter().filter(|cell| !cell.agrees).count();
+    if off > 0 {
+        let _ = write!(text, ", and {off} of {} usage types of commitments", comparison.commitments.len());
+    }
     text
 }
 
@@ -104,6 +109,27 @@ fn teams(text: &mut String, comparison: &Comparison) {
     if comparison.team_not_told != Decimal::ZERO {
         let _ = write!(text, "\nof {} USD the bill does not tell the team", usd(comparison.team_not_told));
     }
+}
+
+fn commitments(text: &mut String, comparison: &Comparison) {
+    if comparison.commitments.is_empty() {
+        return;
+    }
+    let headings = ["commitments", "usage type", "result", "charged usd", "bill usd", "difference", "variance"];
+    let mut table = Listing::new(&headings);
+    for cell in &comparison.commitments {
+        table.row([
+            cell.commitments.join(" "),
+            cell.sku.clone(),
+            verdict(cell.agrees).to_owned(),
+            usd(cell.charged),
+            usd(cell.bill),
+            usd(cell.charged - cell.bill),
+            percent(cell.charged, cell.bill),
+        ]);
+    }
+    table.right_from(3);
+    let _ = write!(text, "\n\n{}", table.finish());
 }
 
 fn listed(text: &mut String, what: &str, all: &[Unmatched]) {

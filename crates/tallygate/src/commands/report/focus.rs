@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
-use tg_finops::focus::{Account, CsvWriter, Export, ParquetWriter};
+use tg_finops::focus::{Account, Charge, ChargeKey, CsvWriter, Export, ParquetWriter};
 
 impl Report {
     /// Writes the rows. A file is there when all of it is; before, nothing is.
@@ -35,19 +35,33 @@ impl Report {
 
     fn csv(&self, to: impl Write, account: Account) -> Result<()> {
         let mut writer = CsvWriter::new(to, account)?;
-        let mut export = Export::default();
-        self.each(&mut |record, corrections| Ok(writer.rows(&export.take(record, corrections))?))?;
-        writer.rows(&export.finish())?;
+        self.rows(&mut |rows| Ok(writer.rows(&rows)?))?;
         writer.finish()?;
         Ok(())
     }
 
     fn parquet(&self, to: impl Write + Send, account: Account) -> Result<()> {
         let mut writer = ParquetWriter::new(to, account)?;
-        let mut export = Export::default();
-        self.each(&mut |record, corrections| Ok(writer.rows(export.take(record, corrections))?))?;
-        writer.rows(export.finish())?;
+        self.rows(&mut |rows| Ok(writer.rows(rows)?))?;
         writer.finish()?.flush()?;
+        Ok(())
+    }
+
+    /// The rows of calls, and those of commitments where no filter leaves calls out.
+    fn rows(&self, write: &mut dyn FnMut(Vec<(ChargeKey, Charge)>) -> Result<()>) -> Result<()> {
+        let mut amortisation = self.amortisation()?;
+        let mut export = Export::default();
+        self.each(&mut |record, corrections| {
+            let mut rows = export.take(record, corrections);
+            amortisation.spread(&mut rows);
+            write(rows)
+        })?;
+        let mut rows = export.finish();
+        amortisation.spread(&mut rows);
+        write(rows)?;
+        if self.filters.is_empty() {
+            amortisation.rows().try_for_each(|row| write(vec![row]))?;
+        }
         Ok(())
     }
 }

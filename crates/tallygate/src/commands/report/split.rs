@@ -3,7 +3,7 @@
 use super::super::table::{Listing, or_dash, pretty};
 use super::csv::{line, text};
 use super::{Format, Report, put};
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use clap::ValueEnum;
 use tg_finops::showback::{Rest, Share, Split};
 use tg_kernel::record::Record;
@@ -49,22 +49,24 @@ fn value(dimension: Dimension, record: &Record) -> Option<Option<String>> {
 }
 
 impl Report {
+    /// The values of a call in what is grouped by, for an option that reads calls one by one.
+    pub(super) fn group(&self, option: &str, record: &Record) -> Result<Vec<Option<String>>> {
+        let value = |dimension: &Dimension| {
+            value(*dimension, record).ok_or_else(|| {
+                let name = dimension.as_str();
+                anyhow!(
+                    "--by {name}: {option} groups by team, project, environment, key, model, provider, day and hour"
+                )
+            })
+        };
+        self.by.iter().map(value).collect()
+    }
+
     /// Splits and shows.
     pub(super) fn split(&self, tag: &str) -> Result<()> {
         let mut split = Split::by(tag);
         self.each(&mut |record, corrections| {
-            let mut group = Vec::new();
-            for dimension in &self.by {
-                match value(*dimension, record) {
-                    Some(value) => group.push(value),
-                    None => bail!(
-                        "--by {}: --split-shared groups by team, project, environment, key, model, provider, \
-                                   day and hour",
-                        dimension.as_str()
-                    ),
-                }
-            }
-            split.take(group, record, corrections);
+            split.take(self.group("--split-shared", record)?, record, corrections);
             Ok(())
         })?;
         let rest = match self.untagged {

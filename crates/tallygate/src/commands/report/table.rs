@@ -1,6 +1,6 @@
 //! A report as aligned columns for people.
 
-use crate::commands::table::Listing;
+use crate::commands::table::{Listing, printable};
 use std::fmt::Write as _;
 use tg_admin::api::{Figures, Part, Report, Usage};
 use tg_kernel::record::Ending;
@@ -126,6 +126,10 @@ fn notes(text: &mut String, report: &Report) {
         let (corrected, usd) = (calls(totals.corrected_calls), &totals.corrections.usd);
         let _ = write!(text, "\ncorrected     {corrected} after they were booked, {usd} USD in all");
     }
+    for fixed in &report.fixed_charges {
+        let (name, hours, usd) = (printable(&fixed.commitment), counted(fixed.hours, "hour"), &fixed.cost.usd);
+        let _ = write!(text, "\ncommitment    {name}: {usd} USD for {hours}, beside the costs above");
+    }
     let mut endings: Vec<(&String, &u64)> = report.endings.iter().collect();
     endings.sort_by_key(|(name, _)| Ending::ALL.iter().position(|ending| ending.as_str() == *name));
     let endings: Vec<String> = endings.into_iter().map(|(name, calls)| format!("{name} {}", grouped(*calls))).collect();
@@ -154,5 +158,9 @@ fn part(part: &Part) -> String {
 }
 
 fn calls(count: u64) -> String {
-    format!("{} call{}", grouped(count), if count == 1 { "" } else { "s" })
+    counted(count, "call")
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(count), if count == 1 { "" } else { "s" })
 }

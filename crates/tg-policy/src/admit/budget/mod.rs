@@ -14,11 +14,13 @@
 //! [`PurseAsk::hour`]; those older than [`PurseAsk::hours`] before now do not count.
 
 mod exhausted;
+mod history;
 mod load;
 mod notice;
 mod purse;
 mod purses;
 mod room;
+mod share;
 mod shared;
 mod table;
 mod view;
@@ -28,7 +30,7 @@ mod window;
 pub use exhausted::Exhausted;
 pub use notice::{Notice, NoticeKind};
 pub use purses::Purses;
-pub use shared::{PurseShares, SharedPurse, least_left};
+pub use shared::{SharedPurse, least_left};
 pub use view::{BudgetFigures, PurseView};
 pub use want::{Bounds, Held, Want};
 pub use window::Window;

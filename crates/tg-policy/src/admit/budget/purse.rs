@@ -1,6 +1,7 @@
 //! One purse: what is spent and held of one amount.
 
 use super::NoticeKind;
+use super::share::Share;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tg_kernel::clock::Timestamp;
 use tg_kernel::units::Money;
@@ -25,6 +26,8 @@ pub(super) struct Purse {
     pub(super) told: BTreeSet<(NoticeKind, i64)>,
     /// Who comes out of it, where it is that of all values together.
     pub(super) sharers: Sharers,
+    /// Of one that replicas share: what is known of it, and what was let through without asking it.
+    pub(super) share: Share,
 }
 
 impl Purse {
@@ -39,7 +42,7 @@ impl Purse {
             Spent::Once(_) => true,
             Spent::Hours(hours, _) => period_of(hour, *hours) - period <= 1,
         };
-        self.held == Money::ZERO && self.spent.is_empty(hour) && !self.told.iter().any(is_told)
+        self.held == Money::ZERO && self.share.is_idle() && self.spent.is_empty(hour) && !self.told.iter().any(is_told)
     }
 }
 
@@ -69,6 +72,11 @@ impl Sharers {
         } else {
             self.lost = self.lost.max(Some(hour));
         }
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.seen.is_empty() && self.lost.is_none()
     }
 
     /// Whether a value may have spent something here that counts in this hour.

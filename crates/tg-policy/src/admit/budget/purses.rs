@@ -18,7 +18,7 @@ use tg_store::ledger::{SpentQuery, SpentRow};
 
 /// Most calls that hold money at a time, those included whose rows wait for the ledger. Beyond it calls that meet a budget
 /// are refused.
-const HOLDS_MAX: usize = 1 << 20;
+pub(super) const HOLDS_MAX: usize = 1 << 20;
 
 /// The purses of all budgets. One for each process; it outlives reloads.
 #[derive(Debug, Default)]

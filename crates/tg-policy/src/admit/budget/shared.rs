@@ -9,7 +9,7 @@ use super::want::{Terms, Want};
 use super::{Budgets, Exhausted, Payer, PurseAsk, hour_of};
 use crate::admit::WhenAway;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::record::Record;
@@ -26,9 +26,6 @@ const KEEP_OF_HOUR: Duration = Duration::from_secs(6 * 3600);
 /// Hours around now whose rolling purses may be asked of, clocks being as they are.
 const HOURS_AROUND: i64 = 2;
 
-/// Most purses whose local shares are counted; calls that meet others are refused meanwhile.
-const SHARES_MAX: usize = 1 << 15;
-
 /// A shared purse that a call asks of.
 #[derive(Clone, Debug)]
 pub struct SharedPurse {
@@ -37,7 +34,7 @@ pub struct SharedPurse {
     /// What the call wants of its budget.
     pub ask: PurseAsk,
     /// The key in the mirror.
-    mirrored: String,
+    pub(super) mirrored: String,
     /// The purse.
     pub key: CounterKey,
     /// The moment by which what is spent of it is summed.
@@ -59,6 +56,21 @@ impl SharedPurse {
         }
     }
 
+    /// The budgets in force when it was asked of.
+    pub(super) fn budgets(&self) -> Arc<Budgets> {
+        Arc::clone(&self.budgets)
+    }
+
+    /// Of a rolling window: from now on what more is asked for counts in the hour of `now`. What is held already is held in
+    /// every hour.
+    pub fn turn(&mut self, now: Timestamp) {
+        let hour = hour_of(now);
+        if self.ask.hours.is_some() && hour > self.ask.hour {
+            self.key = key(&self.mirrored, Some(hour));
+            (self.ask.hour, self.at) = (hour, now);
+        }
+    }
+
     /// How long it is kept that nobody asks of it.
     #[must_use]
     pub const fn keep(&self) -> Duration {
@@ -71,10 +83,11 @@ fn nanos(money: Money) -> u64 {
     u64::try_from(money.nanos()).unwrap_or(0)
 }
 
-/// The shared purse of an ask: of a rolling one, that of an hour, in which counts what that hour sees.
+/// The shared purse of an ask: of a rolling one, that of an hour, in which counts what that hour sees; what is held of it is
+/// common to all hours.
 fn key(text: &str, hour: Option<i64>) -> CounterKey {
     match hour {
-        Some(hour) => CounterKey::of(&["budget", text, &hour.to_string()]),
+        Some(hour) => CounterKey::of(&["budget", text, &hour.to_string()]).holding(&CounterKey::of(&["budget", text])),
         None => CounterKey::of(&["budget", text]),
     }
 }
@@ -88,7 +101,7 @@ impl Purses {
         self.note(&state);
     }
 
-    /// The shared purses that a call asks of. Of a rolling budget also that of the next hour, into which the call may last.
+    /// The shared purses that a call asks of.
     #[must_use]
     pub fn shared(&self, payer: &Payer<'_>, arrived: Timestamp) -> Vec<SharedPurse> {
         let mut state = self.lock();
@@ -97,21 +110,14 @@ impl Purses {
         for ask in budgets.asks(payer, arrived, &[]) {
             let mirrored = state.place(&ask, &budgets, payer);
             let when_away = budgets.list().get(ask.budget).map_or(WhenAway::FailClosed, |budget| budget.when_away);
-            let one = |hour: Option<i64>, at| SharedPurse {
+            all.push(SharedPurse {
                 budgets: Arc::clone(&budgets),
-                ask: ask.clone(),
-                key: key(&mirrored, hour),
-                mirrored: mirrored.clone(),
-                at,
+                key: key(&mirrored, ask.hours.map(|_| ask.hour)),
+                mirrored,
+                at: arrived,
                 when_away,
-            };
-            if ask.hours.is_some() {
-                let next = ask.hour.saturating_add(1);
-                let begins = Timestamp::from_seconds(next.saturating_mul(3600));
-                all.extend([one(Some(ask.hour), arrived), one(Some(next), begins)]);
-            } else {
-                all.push(one(None, arrived));
-            }
+                ask,
+            });
         }
         all
     }
@@ -140,15 +146,8 @@ impl Purses {
         let Some(budgets) = purses.first().map(|purse| Arc::clone(&purse.budgets)) else {
             return Ok((want.most, false));
         };
-        // The two hours of a rolling budget are one purse here.
-        let mut met: Vec<(PurseAsk, String, Option<Money>)> = Vec::with_capacity(purses.len());
-        for (purse, left) in purses.iter().zip(lefts) {
-            match met.iter_mut().find(|(_, key, _)| *key == purse.mirrored) {
-                Some((_, _, least)) => *least = least.iter().chain(left).min().copied(),
-                None => met.push((purse.ask.clone(), purse.mirrored.clone(), *left)),
-            }
-        }
-        let mut pairs = Vec::with_capacity(met.len());
+        let met = purses.iter().zip(lefts).map(|(purse, left)| (purse.ask.clone(), purse.mirrored.clone(), *left));
+        let mut pairs = Vec::with_capacity(purses.len());
         for (ask, key, left) in met {
             if let (Some(purse), Some(left)) = (state.purses.get_mut(&key), left) {
                 purse.held = ask.amount.minus(purse.spent.sum(ask.hour)).minus(left);
@@ -229,7 +228,7 @@ impl Purses {
         Ok(keys)
     }
 
-    /// The shared purses that are open at `now`, for [`Purses::holds`].
+    /// The shared purses that are open at `now`, for [`Purses::seen`].
     #[must_use]
     pub fn open(&self, now: Timestamp) -> Vec<(String, CounterKey)> {
         let state = self.lock();
@@ -239,17 +238,6 @@ impl Purses {
             hours.map(|_| hour_of(now))
         };
         open.map(|(mirrored, purse)| (mirrored.clone(), key(mirrored, hour(purse.budget)))).collect()
-    }
-
-    /// So much is held of these purses, by all replicas; of all others nothing.
-    pub fn holds(&self, held: &[(String, Money)]) {
-        let mut state = self.lock();
-        for purse in state.purses.values_mut() {
-            purse.held = Money::ZERO;
-        }
-        for (mirrored, money) in held {
-            state.hold(mirrored, *money);
-        }
     }
 }
 
@@ -302,52 +290,4 @@ impl Purses {
 #[must_use]
 pub fn least_left(purses: &[SharedPurse], lefts: &[Money]) -> Option<Money> {
     purses.iter().zip(lefts).filter(|(purse, _)| purse.ask.hard).map(|(_, left)| *left).min()
-}
-
-/// What this replica lets through of its share of budgets while their purses are away.
-#[derive(Debug, Default)]
-pub struct PurseShares(Mutex<HashMap<CounterKey, (Money, Option<Timestamp>)>>);
-
-impl PurseShares {
-    /// Holds so much of one of `replicas` shares of each of these purses, or of none.
-    ///
-    /// # Errors
-    /// How much each of them has left, where that is too little in one of them.
-    pub fn reserve(
-        &self,
-        purses: &[&SharedPurse],
-        money: Money,
-        (replicas, now): (u32, Timestamp),
-    ) -> Result<(), Vec<Option<Money>>> {
-        let mut shares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if shares.len().saturating_add(purses.len()) > SHARES_MAX {
-            shares.retain(|_, (_, until)| until.is_none_or(|until| now < until));
-        }
-        let crowded = shares.len().saturating_add(purses.len()) > SHARES_MAX;
-        let left = |purse: &SharedPurse| {
-            let share = Money::from_nanos(purse.ask.amount.nanos() / i64::from(replicas.max(1)));
-            let used = shares.get(&purse.key).map_or(Money::ZERO, |(used, _)| *used);
-            if crowded && used == Money::ZERO { Money::ZERO } else { share.minus(used) }
-        };
-        let lefts: Vec<Money> = purses.iter().map(|purse| left(purse)).collect();
-        if lefts.iter().any(|left| *left < money) {
-            return Err(lefts.into_iter().map(Some).collect());
-        }
-        for purse in purses {
-            let until = if purse.ask.hours.is_some() { Some(now.after(KEEP_OF_HOUR)) } else { purse.ask.until };
-            let (used, _) = shares.entry(purse.key.clone()).or_insert((Money::ZERO, until));
-            *used = used.plus(money);
-        }
-        Ok(())
-    }
-
-    /// What was held of these purses becomes another amount.
-    pub fn change(&self, purses: &[SharedPurse], from: Money, to: Money) {
-        let mut shares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for purse in purses {
-            if let Some((used, _)) = shares.get_mut(&purse.key) {
-                *used = used.plus(to).minus(from);
-            }
-        }
-    }
 }

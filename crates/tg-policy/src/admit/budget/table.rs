@@ -3,6 +3,7 @@
 use super::load::Sum;
 use super::notice::{Notice, NoticeKind};
 use super::purse::{Purse, Sharers, Spent, period_of};
+use super::share::{OfShares, Share};
 use super::{Budget, Budgets, Payer, PurseAsk};
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -33,6 +34,8 @@ pub(super) struct State {
     pub(super) pending: Option<Arc<Budgets>>,
     pub(super) purses: HashMap<String, Purse>,
     pub(super) holds: HashMap<CallId, Holding>,
+    /// What calls hold that were let through while the purses that replicas share were away.
+    pub(super) shares: HashMap<CallId, OfShares>,
     pub(super) notices: Vec<Notice>,
     pub(super) lost_notices: u64,
     pub(super) figures: HashMap<Arc<str>, Figures>,
@@ -199,6 +202,7 @@ impl State {
             held: Money::ZERO,
             told: BTreeSet::new(),
             sharers: Sharers::default(),
+            share: Share::default(),
         };
         self.purses.insert(key, purse);
         if let Some(known) = self.known.get_mut(ask.budget) {
@@ -229,7 +233,7 @@ impl State {
             *floor = oldest.max(*floor);
         }
         // What calls still hold of a window that is left behind bounds them to their end.
-        self.forget(ask.budget, |purse| purse.start < oldest && purse.held == Money::ZERO);
+        self.forget(ask.budget, |purse| purse.start < oldest && purse.held == Money::ZERO && purse.share.is_idle());
     }
 
     /// Whether a value can be counted apart. What is not needed any more is looked for once in an hour: that takes longer

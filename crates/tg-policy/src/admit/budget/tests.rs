@@ -9,6 +9,7 @@ mod bounds;
 mod lasting;
 mod model;
 mod rows;
+mod shares;
 
 pub(super) use rows::record;
 

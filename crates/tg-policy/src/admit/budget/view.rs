@@ -10,7 +10,8 @@ use tg_kernel::units::Money;
 /// One purse.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PurseView {
-    pub(super) place: usize,
+    /// The budget's place in the configuration.
+    pub place: usize,
     /// The budget's name.
     pub budget: Arc<str>,
     /// Whose purse it is: what the budget counts by, and the value.

@@ -58,7 +58,7 @@ impl Window {
             Self::Calendar(Unit::Month) => "a month".to_owned(),
             Self::Calendar(Unit::Quarter) => "a quarter".to_owned(),
             Self::Calendar(Unit::Year) => "a year".to_owned(),
-            Self::Rolling(hours) if hours.is_multiple_of(24) => format!("in {} days", hours / 24),
+            Self::Rolling(hours) if hours > 24 && hours.is_multiple_of(24) => format!("in {} days", hours / 24),
             Self::Rolling(hours) => format!("in {hours} hours"),
             Self::Prepaid => "prepaid".to_owned(),
         }

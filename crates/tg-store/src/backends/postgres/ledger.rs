@@ -107,8 +107,17 @@ impl CallReader {
 
     /// Rows before, in microseconds since 1970, were deleted.
     pub(crate) fn rows_since(&mut self) -> Result<i64, StoreError> {
-        let read = "SELECT rows_since FROM ledger_state";
-        self.session.run(async |client| Ok(client.query_typed_one(read, &[]).await?.try_get(0)?))
+        self.state("rows_since")
+    }
+
+    /// Sums before, in microseconds since 1970, were deleted.
+    pub(crate) fn sums_since(&mut self) -> Result<i64, StoreError> {
+        self.state("rollups_since")
+    }
+
+    fn state(&mut self, column: &str) -> Result<i64, StoreError> {
+        let read = format!("SELECT {column} FROM ledger_state");
+        self.session.run(async |client| Ok(client.query_typed_one(&read, &[]).await?.try_get(0)?))
     }
 
     pub(crate) fn corrections_made(&mut self) -> Result<u64, StoreError> {

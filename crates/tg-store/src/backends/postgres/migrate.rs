@@ -17,7 +17,10 @@ struct Step {
 }
 
 /// Every step, in order; the schema's version is how many have run. Never edit one that was released: add another.
-const STEPS: &[Step] = &[Step { sql: include_str!("migrations/0001_first.sql"), works_from: 1 }];
+const STEPS: &[Step] = &[
+    Step { sql: include_str!("migrations/0001_first.sql"), works_from: 1 },
+    Step { sql: include_str!("migrations/0002_revisions.sql"), works_from: 1 },
+];
 
 /// Holds back others who start at the same time. Any number does, as long as it is always this one (`tgst`).
 const LOCK: i64 = 0x7467_7374;

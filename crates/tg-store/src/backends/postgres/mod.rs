@@ -8,6 +8,7 @@ mod ledger;
 mod migrate;
 mod notices;
 mod report;
+mod revisions;
 mod rollup;
 mod row;
 mod session;
@@ -20,6 +21,7 @@ pub use address::{Encryption, Postgres};
 pub(crate) use directory::DirectoryTables;
 pub(crate) use ledger::{CallReader, CallWriter};
 pub(crate) use notices::NoticeTable;
+pub(crate) use revisions::RevisionTable;
 pub(crate) use upkeep::UpkeepWriter;
 
 use crate::error::StoreError;
@@ -27,6 +29,7 @@ use session::Session;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
+use tg_kernel::outage::{Failing, Outage};
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
@@ -122,17 +125,25 @@ impl Server {
     pub(crate) fn open(address: Postgres) -> Result<Self, StoreError> {
         let place = Place(Arc::from(address.place()));
         let server = Self { address: Arc::new(address), place };
-        let begun = Instant::now();
+        let (begun, mut outage) = (Instant::now(), Outage::default());
         loop {
             let mut session = Session::new(&server, session::STATEMENT_MAX, "")?;
             match migrate::run(&mut session, &server.place) {
                 Err(error @ (StoreError::Away { .. } | StoreError::Locked { .. }))
                     if begun.elapsed() + START_PAUSE < server.address.start_wait =>
                 {
-                    tracing::warn!(%error, "the store cannot be reached yet; the start waits for it");
+                    if let Some(Failing { tries, .. }) = outage.failed(Instant::now()) {
+                        tracing::warn!(%error, tries, "the store cannot be reached yet; the start waits for it");
+                    }
                     thread::sleep(START_PAUSE);
                 }
-                done => return done.map(|()| server),
+                done => {
+                    done?;
+                    if let Some(Failing { tries, lasts }) = outage.mended(Instant::now()) {
+                        tracing::info!(tries, ?lasts, "the store is reached");
+                    }
+                    return Ok(server);
+                }
             }
         }
     }

@@ -4,13 +4,13 @@ use super::link::{Link, Patience};
 use super::script::{Invocation, Script};
 use super::{SharedCounters, SharedLink, lock, wire};
 use crate::counters::{Away, CounterKey};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
-/// How often the server hears that this process lives: six times before it would be thought dead.
-const BEAT_EVERY: Duration = Duration::from_secs(5);
+/// How often the server hears that this process lives: often enough to notice soon that it is another, which may have lost
+/// what calls hold.
+const BEAT_EVERY: Duration = Duration::from_millis(500);
 
 /// How often it is looked for leases that have ended.
 const LEASES_EVERY: Duration = Duration::from_millis(250);
@@ -37,20 +37,35 @@ impl SharedLink {
         }
     }
 
-    /// What calls of all processes hold of these purses, in nano-dollars; `None` of one that is not there.
+    /// What is held of these purses by calls of all processes, and what is spent of them.
     ///
     /// # Errors
     /// When no answer comes in time.
-    pub async fn held_of(&self, purses: &[CounterKey]) -> Result<Vec<Option<u64>>, Away> {
+    pub async fn look(&self, purses: &[CounterKey]) -> Result<Vec<Seen>, Away> {
         let mut all = Vec::with_capacity(purses.len());
         for some in purses.chunks(LOOKS_MAX) {
             let keys = some.iter().map(wire::purse).collect();
-            let said = self.link.run(&Invocation { script: Script::Look, keys, arguments: Vec::new() }).await?;
+            let arguments = some.iter().map(wire::common_of).collect();
+            let said = self.link.run(&Invocation { script: Script::Look, keys, arguments }).await?;
             let redis::Value::Array(said) = said else { return Err(self.strange()) };
-            all.extend(said.iter().map(|held| wire::number(held).and_then(|held| u64::try_from(held).ok())));
+            let number = |value: &redis::Value| wire::number(value).and_then(|number| u64::try_from(number).ok());
+            let seen = |two: &[redis::Value]| match two {
+                [held, spent] => Some(Seen { held: number(held), spent: number(spent) }),
+                _ => None,
+            };
+            all.extend(said.chunks(2).map_while(seen));
         }
-        Ok(all)
+        if all.len() == purses.len() { Ok(all) } else { Err(self.strange()) }
     }
+}
+
+/// What is seen of a purse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// What calls of all processes hold of it, in nano-dollars; `None` where it is not there.
+    pub held: Option<u64>,
+    /// What is spent of it, in nano-dollars; `None` where that is not known now.
+    pub spent: Option<u64>,
 }
 
 impl SharedCounters {
@@ -59,6 +74,7 @@ impl SharedCounters {
         let link = self.patient_link();
         let mut beat_at = Instant::now();
         let mut fresh = true;
+        let mut known_as = lock(&self.0.incarnations).current();
         loop {
             let mut heard = true;
             if Instant::now() >= beat_at {
@@ -66,8 +82,16 @@ impl SharedCounters {
                 if heard {
                     fresh = false;
                     beat_at = Instant::now() + BEAT_EVERY;
+                    let current = lock(&self.0.incarnations).current();
+                    if current != known_as {
+                        // It was thought dead: perhaps for so long that what its calls hold was given up.
+                        known_as = current;
+                        lock(&self.0.pledges).forget();
+                    }
                 }
             }
+            // What is held comes first: purses of a server that lost it are not believed before.
+            heard = heard && self.0.restate(&link).await.is_ok();
             heard = heard && self.say_all(&link).await.is_ok();
             if heard {
                 let _ = timeout(LEASES_EVERY, self.0.bell.notified()).await;
@@ -137,24 +161,16 @@ impl SharedCounters {
     /// After more waited than there was room for: purses that missed a booking are to be filled from the ledger again, and
     /// what this process holds is given up, as settlements are missing of which nobody knows.
     async fn mend_losses(&self, link: &Link) -> Result<(), Away> {
-        let (overflow, spoiled) = {
-            let mut outbox = lock(&self.0.outbox);
-            (outbox.take_overflow(), outbox.take_spoiled())
-        };
-        if overflow {
+        if lock(&self.0.outbox).take_overflow() {
             lock(&self.0.incarnations).renounce();
             self.0.beat(link, "new").await?;
         }
-        let mut left: BTreeSet<String> = spoiled;
-        while let Some(purse) = left.pop_first() {
+        // Each is remembered until the server was told.
+        while let Some(purse) = { lock(&self.0.outbox).spoiled() } {
             let keep = crate::counters::PERIOD_MAX.as_millis().to_string();
             let arguments = vec![String::new(), String::new(), keep];
-            let invocation = Invocation { script: Script::Seed, keys: vec![purse.clone()], arguments };
-            if let Err(away) = link.run(&invocation).await {
-                left.insert(purse);
-                lock(&self.0.outbox).put_spoiled(left);
-                return Err(away);
-            }
+            link.run(&Invocation { script: Script::Seed, keys: vec![purse.clone()], arguments }).await?;
+            lock(&self.0.outbox).mended(&purse);
         }
         Ok(())
     }

@@ -58,6 +58,8 @@ struct Aim {
     /// The place in the list of servers that is asked first.
     first: usize,
     dialed: u64,
+    /// The run of the server that answered last.
+    answered: Option<Arc<str>>,
 }
 
 /// See the module. All commands share one connection and are answered in order.
@@ -94,6 +96,11 @@ impl Link {
     /// Whether the server is not asked now, as it failed several times.
     pub(super) fn rests(&self) -> bool {
         lock(&self.breaker).rests()
+    }
+
+    /// The run of the server that answered last.
+    pub(super) fn server(&self) -> Option<Arc<str>> {
+        lock(&self.aim).answered.clone()
     }
 
     /// Runs one script.
@@ -151,7 +158,10 @@ impl Link {
             let heard = answers.is_ok();
             let remedy = match answers {
                 Ok(values) => match sorted(values, &live.node) {
-                    Ok(answers) => return Ok(answers),
+                    Ok(answers) => {
+                        lock(&self.aim).answered = Some(Arc::clone(&live.server));
+                        return Ok(answers);
+                    }
                     Err(remedy) => remedy,
                 },
                 Err(error) => remedy(error, &live.node),

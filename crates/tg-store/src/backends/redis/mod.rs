@@ -13,25 +13,34 @@
 mod asking;
 mod breaker;
 mod drive;
+mod extension;
+mod filling;
 mod incarnation;
 mod lease;
 mod link;
 mod outbox;
 mod place;
+mod pledges;
 mod script;
 mod tally;
 mod wire;
 
+pub use drive::Seen;
+pub use extension::{Extended, Extending, Extension};
+pub use filling::Seeding;
 pub use link::Patience;
 pub use place::{BadPlace, Login, Place};
 pub use tally::Figures as TallyFigures;
 
-use crate::counters::{ASKS_MAX, Ask, Away, BadAsks, CounterKey, Hold, HoldId, Item, Kind, Reason, Reserved, Standing};
+use crate::counters::{
+    ASKS_MAX, Ask, Away, BadAsks, CounterKey, Hold, HoldId, Item, Kind, Known, Reason, Reserved, Standing,
+};
 use asking::Asking;
 use incarnation::Incarnations;
 use lease::Leases;
 use link::Link;
 use outbox::{Entry, Outbox};
+use pledges::Pledges;
 use script::{Invocation, Script, Speech};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -79,8 +88,14 @@ struct Shared {
     /// Rings when something is put into the outbox.
     bell: Notify,
     leases: Mutex<Leases>,
+    pledges: Mutex<Pledges>,
+    /// Held by who tells a server what calls hold.
+    telling: tokio::sync::Mutex<()>,
     /// Processes that live, as the server counted them last; zero: it was never asked.
     replicas: AtomicU32,
+    /// How many they were at the server before this one, and which run of a server counted last.
+    before: AtomicU32,
+    counted_by: Mutex<Option<Arc<str>>>,
     tally: Arc<Tally>,
     born: Instant,
 }
@@ -107,15 +122,6 @@ pub struct SharedLink {
     link: Link,
 }
 
-/// Whether a purse was filled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seeding {
-    /// It is filled.
-    Done,
-    /// The sum must be made again, for this mark: the purse was lost or asked for anew in the meantime.
-    Again(u64),
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Whole steps only.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -135,7 +141,11 @@ impl SharedCounters {
             turn: tokio::sync::Mutex::default(),
             bell: Notify::new(),
             leases: Mutex::default(),
+            pledges: Mutex::default(),
+            telling: tokio::sync::Mutex::default(),
             replicas: AtomicU32::new(0),
+            before: AtomicU32::new(0),
+            counted_by: Mutex::default(),
             tally: Arc::default(),
             born: Instant::now(),
         }))
@@ -154,7 +164,7 @@ impl SharedCounters {
     /// the rest comes back, or what is missing is owed; of a gauge all comes back; of a purse so much stays held until it
     /// is booked. Waits for nothing.
     pub fn settle(&self, hold: Hold, mut used: impl FnMut(usize, u64) -> u64) {
-        let Hold { id, items, shared, .. } = hold;
+        let Hold { id, items, known, .. } = hold;
         let all: Vec<(Item, u64)> = items
             .into_iter()
             .map(|item| {
@@ -163,7 +173,9 @@ impl SharedCounters {
             })
             .collect();
         self.0.give_leased(all.iter().filter(|(item, _)| item.leased));
-        if shared {
+        if known != Known::Not {
+            let of = |key: &CounterKey| all.iter().find(|(item, _)| item.key == *key).map_or(0, |(_, used)| *used);
+            lock(&self.0.pledges).ends(&id, of);
             let settled = all.iter().filter(|(item, _)| !item.leased).map(|(item, used)| (item, *used));
             self.0.push(wire::settle(&id, settled), None, Vec::new());
         }
@@ -173,7 +185,7 @@ impl SharedCounters {
     /// Also for calls that held nothing. Waits for nothing.
     pub fn book(&self, call: CallId, nanos: u64, purses: &[CounterKey]) {
         let purses: Vec<String> = purses.iter().map(wire::purse).collect();
-        let mut keys = vec![wire::record(&HoldId::of(call))];
+        let mut keys = vec![wire::record(&lock(&self.0.pledges).booked(call))];
         keys.extend(purses.iter().cloned());
         let invocation = Invocation { script: Script::Book, keys, arguments: vec![nanos.to_string()] };
         self.0.push(invocation, Some(self.0.speech.elapsed()), purses);
@@ -181,8 +193,26 @@ impl SharedCounters {
 
     /// These purses may lack bookings: once all that waits is said, they are filled from the ledger anew. Waits for nothing.
     pub fn mistrust(&self, purses: &[CounterKey]) {
-        lock(&self.0.outbox).put_spoiled(purses.iter().map(wire::purse).collect());
+        lock(&self.0.outbox).put_spoiled(purses.iter().map(wire::purse));
         self.0.bell.notify_one();
+    }
+
+    /// This purse lacks bookings if less than so much is spent of it: then it is filled from the ledger anew. Waits for the
+    /// server.
+    ///
+    /// # Errors
+    /// When no answer comes in time.
+    pub async fn doubt(&self, link: &SharedLink, purse: &CounterKey, nanos: u64) -> Result<(), Away> {
+        let keep = crate::counters::PERIOD_MAX.as_millis().to_string();
+        let arguments = vec![String::new(), nanos.to_string(), keep];
+        let invocation = Invocation { script: Script::Seed, keys: vec![wire::purse(purse)], arguments };
+        link.link.run(&invocation).await.map(drop)
+    }
+
+    /// Whether the server has heard all that this process had to say of what was used and booked until now.
+    #[must_use]
+    pub fn has_said_all(&self) -> bool {
+        lock(&self.0.outbox).is_said()
     }
 
     /// How it stands.
@@ -228,6 +258,11 @@ impl Shared {
             let redis::Value::Array(said) = link.run(&invocation).await? else { return Ok(()) };
             let numbers: Vec<i128> = said.iter().filter_map(wire::number).collect();
             if let [_, replicas] = numbers[..] {
+                let (server, mut counted_by) = (link.server(), lock(&self.counted_by));
+                if *counted_by != server {
+                    self.before.store(self.replicas.load(Ordering::Relaxed), Ordering::Relaxed);
+                    *counted_by = server;
+                }
                 self.replicas.store(u32::try_from(replicas).unwrap_or(u32::MAX), Ordering::Relaxed);
             }
             if numbers.first() != Some(&0) || how == "leave" {
@@ -253,7 +288,7 @@ impl SharedLink {
         if remote.is_empty() {
             let standings = leased.into_iter().flatten().collect::<Vec<_>>();
             let items = asks.iter().enumerate().map(|(place, ask)| item(place, ask, true)).collect();
-            return Ok(Reserved::Held(Hold::new(id, items, false, standings)));
+            return Ok(Reserved::Held(Hold::new(id, items, Known::Not, standings)));
         }
         let leaving = Asking::of(|| self.undo_leases(asks, &leased));
         let said = self.ask(&id, 0, &remote).await;
@@ -268,77 +303,6 @@ impl SharedLink {
                     _ => Reserved::Ended,
                 })
             }
-        }
-    }
-
-    /// Takes more for a call that goes on, all or nothing. The asks are of counts that the call holds, or of others, which
-    /// are settled by their place after the first ones. Leases are not used.
-    ///
-    /// # Errors
-    /// As [`SharedLink::reserve`]; the hold stays as it was, though the server may hold more until it is settled.
-    pub async fn extend(&self, hold: &mut Hold, asks: &[Ask]) -> Result<Extended, Away> {
-        let extension = Extension::of(hold, asks.to_vec());
-        let answer = self.ask_for(&extension).await;
-        self.extended(hold, &extension, answer)
-    }
-
-    /// Asks for an extension, of a hold that need not be at hand meanwhile. What comes of it is for [`Self::extended`].
-    pub async fn ask_for(&self, extension: &Extension) -> Extending {
-        let Extension { id, number, asks } = extension;
-        let all: Vec<&Ask> = asks.iter().collect();
-        let said = match self.check(asks) {
-            Ok(()) => self.ask(id, *number, &all).await,
-            Err(away) => Err(away),
-        };
-        Extending(said)
-    }
-
-    /// Adds to a hold what came of asking for more. A hold that is settled before this is heard of owes nothing more: of
-    /// purses its settlement says what stays held, and buckets fill by themselves.
-    ///
-    /// # Errors
-    /// As [`SharedLink::extend`].
-    pub fn extended(&self, hold: &mut Hold, extension: &Extension, said: Extending) -> Result<Extended, Away> {
-        let asks = &extension.asks;
-        let looks = match said.0? {
-            Answer::Taken(looks) => looks,
-            Answer::Full(looks) => {
-                return Ok(Extended::Full(stand(asks, &vec![None; asks.len()], &looks)));
-            }
-            Answer::Unseeded(purses) => return Ok(Extended::Unseeded(purses)),
-            Answer::Gone | Answer::Ended => return Ok(Extended::Ended),
-        };
-        let mut next = hold.items.iter().map(|item| item.ask + 1).max().unwrap_or(0);
-        for (ask, look) in asks.iter().zip(&looks).filter(|(_, look)| !look.full) {
-            self.keep_ahead(ask, *look);
-            match hold.items.iter_mut().find(|item| item.key == ask.key && !item.leased) {
-                Some(item) => item.taken = item.taken.saturating_add(ask.needed()),
-                None => {
-                    hold.items.push(item(next, ask, false));
-                    next += 1;
-                }
-            }
-        }
-        hold.stands(stand(asks, &vec![None; asks.len()], &looks));
-        Ok(Extended::Held)
-    }
-
-    /// Fills a purse with what the ledger says was spent, for a mark that [`Reserved::Unseeded`] named. The sum must have
-    /// been begun after the mark was heard. What was booked since is added; a booking that the sum has, too, is counted
-    /// twice rather than not at all.
-    ///
-    /// # Errors
-    /// When no answer comes in time.
-    pub async fn seed(&self, purse: &CounterKey, mark: u64, spent: u64, keep: Duration) -> Result<Seeding, Away> {
-        let keep = crate::counters::Purse { cap: 0, keep }.keep_millis();
-        let arguments = vec![mark.to_string(), spent.to_string(), keep.to_string()];
-        let invocation = Invocation { script: Script::Seed, keys: vec![wire::purse(purse)], arguments };
-        let said = self.link.run(&invocation).await?;
-        let redis::Value::Array(said) = said else { return Err(self.strange()) };
-        match said.iter().filter_map(wire::number).collect::<Vec<_>>()[..] {
-            [1] => Ok(Seeding::Done),
-            [0, mark] => Ok(Seeding::Again(u64::try_from(mark).unwrap_or(0))),
-            _ => Err(self.strange()),
         }
     }
 
@@ -375,10 +339,20 @@ impl SharedLink {
                     incarnation = lock(&self.shared.incarnations).renew(&incarnation);
                     self.shared.beat(&self.link, "new").await?;
                 }
+                // It does not know yet what the call holds: it may have lost it.
+                Answer::Ended if extension > 0 && !self.knows(id) => return Err(self.late()),
                 answer => return Ok(answer),
             }
         }
         Ok(Answer::Gone)
+    }
+
+    fn knows(&self, id: &HoldId) -> bool {
+        lock(&self.shared.pledges).is_known(id.call(), self.link.server().as_ref())
+    }
+
+    fn late(&self) -> Away {
+        Away { place: self.shared.place.shown(), reason: Reason::Late }
     }
 
     /// Whatever came of asks without an answer is to be undone; if the server hears them only later, it takes nothing.
@@ -421,7 +395,8 @@ impl SharedLink {
                 items.push(item(place, ask, false));
             }
         }
-        Hold::new(id, items, true, stand(asks, leased, looks))
+        lock(&self.shared.pledges).take(&id, &items, self.link.server().as_ref());
+        Hold::new(id, items, Known::Yes, stand(asks, leased, looks))
     }
 
     /// Keeps what was taken ahead with an ask.
@@ -439,53 +414,8 @@ impl SharedLink {
     }
 }
 
-/// More that is asked for a hold.
-#[derive(Clone, Debug)]
-pub struct Extension {
-    id: HoldId,
-    number: u32,
-    asks: Vec<Ask>,
-}
-
-impl Extension {
-    /// Of this hold, which remembers that it was asked for.
-    #[must_use]
-    pub fn of(hold: &mut Hold, asks: Vec<Ask>) -> Self {
-        // What was had from leases alone is not known to the server, where a first ask makes it known.
-        let number = if hold.shared { hold.extensions.saturating_add(1) } else { 0 };
-        // An ask whose answer is lost may have been heard: its number is not used again.
-        hold.extensions = number;
-        hold.shared = true;
-        Self { id: hold.id.clone(), number, asks }
-    }
-
-    /// What is asked for.
-    #[must_use]
-    pub fn asks(&self) -> &[Ask] {
-        &self.asks
-    }
-}
-
-/// What the server said to an extension.
-#[derive(Debug)]
-pub struct Extending(Result<Answer, Away>);
-
-/// How an extension ends.
-#[derive(Debug)]
-#[must_use]
-pub enum Extended {
-    /// All was taken.
-    Held,
-    /// Nothing was: how each count stands.
-    Full(Vec<Standing>),
-    /// Nothing was: these purses must be filled first.
-    Unseeded(Vec<crate::counters::Unseeded>),
-    /// Nothing was: what the call held was given up, or is settled.
-    Ended,
-}
-
 fn item(place: usize, ask: &Ask, leased: bool) -> Item {
-    Item { ask: place, key: ask.key.clone(), kind: ask.kind, taken: ask.needed(), leased }
+    Item { ask: place, key: ask.key.of_holds(), kind: ask.kind, taken: ask.needed(), leased }
 }
 
 /// How each count stands, in the order of the asks.

@@ -86,14 +86,24 @@ impl Outbox {
         std::mem::take(&mut self.overflowed)
     }
 
-    /// The purses that missed a booking since the last call.
-    pub(super) fn take_spoiled(&mut self) -> BTreeSet<String> {
-        std::mem::take(&mut self.spoiled)
+    /// A purse that may lack bookings, of which the server is yet to be told.
+    pub(super) fn spoiled(&self) -> Option<String> {
+        self.spoiled.first().cloned()
     }
 
-    /// These could not be said yet.
-    pub(super) fn put_spoiled(&mut self, purses: BTreeSet<String>) {
+    /// The server was told of this one.
+    pub(super) fn mended(&mut self, purse: &str) {
+        self.spoiled.remove(purse);
+    }
+
+    /// These may lack bookings.
+    pub(super) fn put_spoiled(&mut self, purses: impl IntoIterator<Item = String>) {
         self.spoiled.extend(purses);
+    }
+
+    /// Whether the server has heard all that there was to say.
+    pub(super) fn is_said(&self) -> bool {
+        self.waiting.is_empty() && self.spoiled.is_empty() && !self.overflowed
     }
 
     pub(super) fn len(&self) -> usize {
@@ -143,10 +153,11 @@ mod tests {
         (0..OUTBOX_MAX + 2).for_each(|number| outbox.push(entry(Script::Book, number)));
         assert_eq!((outbox.len(), outbox.lost()), (OUTBOX_MAX, 2));
         assert!(outbox.take_overflow() && !outbox.take_overflow());
-        let spoiled = outbox.take_spoiled();
-        assert_eq!(spoiled.len(), 2);
-        assert!(outbox.take_spoiled().is_empty());
-        outbox.put_spoiled(spoiled);
-        assert_eq!(outbox.take_spoiled().len(), 2);
+        for _ in 0..2 {
+            assert_eq!(outbox.spoiled(), outbox.spoiled(), "until the server was told");
+            let purse = outbox.spoiled().unwrap();
+            outbox.mended(&purse);
+        }
+        assert!(outbox.spoiled().is_none());
     }
 }

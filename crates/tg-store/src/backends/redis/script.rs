@@ -15,6 +15,8 @@ pub(super) enum Script {
     Beat,
     Give,
     Look,
+    Restate,
+    Declare,
 }
 
 macro_rules! with_prelude {
@@ -24,7 +26,7 @@ macro_rules! with_prelude {
 }
 
 /// Every script, in the order of [`Script`].
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 9] = [
     with_prelude!("lua/reserve.lua"),
     with_prelude!("lua/settle.lua"),
     with_prelude!("lua/book.lua"),
@@ -32,11 +34,13 @@ const SOURCES: [&str; 7] = [
     with_prelude!("lua/beat.lua"),
     with_prelude!("lua/give.lua"),
     with_prelude!("lua/look.lua"),
+    with_prelude!("lua/restate.lua"),
+    with_prelude!("lua/declare.lua"),
 ];
 
 /// How the scripts are called at one server: by the digests that it answered when they were loaded.
 #[derive(Clone, Debug)]
-pub(super) struct Digests([String; 7]);
+pub(super) struct Digests([String; 9]);
 
 impl Digests {
     /// What loads them all, in one round trip.
@@ -50,12 +54,12 @@ impl Digests {
 
     pub(super) const COUNT: usize = SOURCES.len();
 
-    pub(super) const fn new(digests: [String; 7]) -> Self {
+    pub(super) const fn new(digests: [String; 9]) -> Self {
         Self(digests)
     }
 
     fn of(&self, script: Script) -> &str {
-        let [reserve, settle, book, seed, beat, give, look] = &self.0;
+        let [reserve, settle, book, seed, beat, give, look, restate, declare] = &self.0;
         match script {
             Script::Reserve => reserve,
             Script::Settle => settle,
@@ -64,6 +68,8 @@ impl Digests {
             Script::Beat => beat,
             Script::Give => give,
             Script::Look => look,
+            Script::Restate => restate,
+            Script::Declare => declare,
         }
     }
 }
@@ -86,7 +92,7 @@ impl Invocation {
 
     /// Whether the script wants to know which server it runs at.
     fn names_server(&self) -> bool {
-        matches!(self.script, Script::Reserve | Script::Seed)
+        matches!(self.script, Script::Reserve | Script::Seed | Script::Look | Script::Declare)
     }
 
     pub(super) fn command(&self, digests: &Digests, server: &str, speech: &Speech) -> Cmd {

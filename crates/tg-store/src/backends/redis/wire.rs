@@ -40,6 +40,11 @@ pub(super) fn purse(key: &CounterKey) -> String {
     format!("p:{key}")
 }
 
+/// Where what is held of a purse is kept; empty: with itself.
+pub(super) fn common_of(key: &CounterKey) -> String {
+    key.common().map(|common| format!("p:{common}")).unwrap_or_default()
+}
+
 pub(super) fn record(id: &HoldId) -> String {
     format!("c:{id}")
 }
@@ -63,6 +68,11 @@ pub(super) fn reserve(id: &HoldId, incarnation: &str, extension: u32, asks: &[&A
         };
         arguments.extend([kind.to_owned(), mode.to_owned()]);
         arguments.extend(numbers.iter().map(u64::to_string));
+        if matches!(ask.kind, Kind::Purse(_))
+            && let Some(common) = arguments.len().checked_sub(2).and_then(|place| arguments.get_mut(place))
+        {
+            *common = common_of(&ask.key);
+        }
     }
     Invocation { script: Script::Reserve, keys, arguments }
 }

@@ -134,8 +134,16 @@ impl CallReader {
 
     /// Rows before, in microseconds since 1970, were deleted.
     pub(crate) fn rows_since(&mut self) -> Result<i64, StoreError> {
-        let state = super::rollup::State::read(&self.connection).map_err(|e| self.place.error(e))?;
-        Ok(state.rows_since)
+        Ok(self.state()?.rows_since)
+    }
+
+    /// Sums before, in microseconds since 1970, were deleted.
+    pub(crate) fn sums_since(&mut self) -> Result<i64, StoreError> {
+        Ok(self.state()?.rollups_since)
+    }
+
+    fn state(&self) -> Result<State, StoreError> {
+        State::read(&self.connection).map_err(|e| self.place.error(e))
     }
 
     pub(crate) fn corrections_made(&mut self) -> Result<u64, StoreError> {

@@ -16,6 +16,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0005_prices.sql"),
     include_str!("migrations/0006_rollups.sql"),
     include_str!("migrations/0007_budget_notices.sql"),
+    include_str!("migrations/0008_revisions.sql"),
 ];
 
 /// Runs the steps that the file has not seen, all or none of them.

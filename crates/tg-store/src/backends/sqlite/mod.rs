@@ -7,6 +7,7 @@ mod ledger;
 mod migrate;
 mod notices;
 mod report;
+mod revisions;
 mod rollup;
 mod row;
 mod sheets;
@@ -17,6 +18,7 @@ mod upkeep;
 pub(crate) use directory::DirectoryTables;
 pub(crate) use ledger::{CallReader, CallWriter};
 pub(crate) use notices::NoticeTable;
+pub(crate) use revisions::RevisionTable;
 pub(crate) use upkeep::UpkeepWriter;
 
 use crate::error::StoreError;

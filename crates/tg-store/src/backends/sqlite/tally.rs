@@ -65,13 +65,11 @@ fn kind_sql(source: &Source<'_>) -> String {
     let tags = if source.by.contains(&Dimension::Tag) { "tags" } else { "NULL" };
     let mut columns = format!("is_attributed, {tags}");
     for dimension in source.by {
-        columns.push_str(match dimension {
-            Dimension::Tag | Dimension::Day | Dimension::Hour => ", NULL",
-            _ => ", ",
-        });
-        if !matches!(dimension, Dimension::Tag | Dimension::Day | Dimension::Hour) {
-            columns.push_str(expression(*dimension));
-        }
+        let column = match dimension {
+            Dimension::Tag | Dimension::Day | Dimension::Hour => "NULL",
+            other => expression(*other),
+        };
+        columns.push_str(&format!(", {column}"));
     }
     let conditions = source.conditions.sql();
     let joined = if conditions.is_empty() { " WHERE" } else { " AND" };

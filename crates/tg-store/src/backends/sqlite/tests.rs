@@ -139,3 +139,16 @@ fn groups_summed_in_memory_are_those_that_the_engine_sums() {
         assert_eq!(in_memory, by_engine, "{by:?}");
     }
 }
+
+#[test]
+fn a_revision_whose_text_was_edited_in_the_store_is_not_used() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store.db");
+    let mut revisions = crate::Store::open(&path).unwrap().revisions().unwrap();
+    let (author, text) = ("ada".to_owned(), "providers: []".to_owned());
+    let new = crate::NewRevision { author, note: String::new(), text, restores: None };
+    revisions.add(&new, None, tg_kernel::clock::Timestamp::from_seconds(1)).unwrap();
+    Connection::open(&path).unwrap().execute_batch("UPDATE config_revisions SET text = 'providers: [evil]'").unwrap();
+    let refused = revisions.newest().unwrap_err();
+    assert!(matches!(&refused, StoreError::Corrupt { detail, .. } if detail.contains("revision 1")), "{refused}");
+}

@@ -17,6 +17,7 @@ end
 for place = 4, #ARGV do
   redis.call('ZADD', KEYS[2], 'XX', whole(now), ARGV[place])
 end
+redis.call('PEXPIRE', named('birth'), whole(CALL_LIFE))
 redis.call('PEXPIRE', KEYS[1], whole(CALL_LIFE))
 redis.call('PEXPIRE', KEYS[2], whole(CALL_LIFE))
 return {living and 1 or 0, redis.call('ZCARD', KEYS[1])}

@@ -16,6 +16,8 @@ local BOOKED_LIFE = 2 * 3600 * 1000
 -- A bucket lives until it is full, and so much longer; but never longer than the second.
 local BUCKET_MARGIN = 60 * 1000
 local BUCKET_LIFE = 400 * 24 * 3600 * 1000
+-- How long purses wait for all processes to say again what their calls hold, at a server that may have lost it.
+local BIRTH_WAIT = 3 * 1000000
 -- A server's clock that goes back by more than this is believed.
 local STEP = 1000000
 -- Deepest debt of a bucket.
@@ -33,6 +35,11 @@ local now = clock()
 
 local function whole(number)
   return string.format('%.0f', number)
+end
+
+-- The whole name of a key of this tag.
+local function named(rest)
+  return string.sub(KEYS[1], 1, -6) .. rest
 end
 
 -- Money is in nano-dollars, as decimal text of any length, and is added up as (dollars, nanos).
@@ -91,6 +98,32 @@ end
 
 local function holds_money(incarnation)
   return alive(incarnation, 2, MONEY_LIFE)
+end
+
+-- A server that is another than the last may have lost what calls hold. Each process says that again, and then that it has;
+-- purses are not believed before as many have as there were, or some time has passed.
+--   r  the server, a  since when it is known, n  how many processes there were, c  how many have said it, d:INCARNATION  who
+
+local function birth(server)
+  local key = named('birth')
+  local known = redis.call('HMGET', key, 'r', 'a', 'n', 'c')
+  if known[1] ~= server then
+    known = {server, whole(now), '1', '0'}
+    redis.call('DEL', key)
+    redis.call('HSET', key, 'r', server, 'a', known[2], 'n', '1', 'c', '0')
+  end
+  redis.call('PEXPIRE', key, whole(CALL_LIFE))
+  return key, known
+end
+
+-- How long it must be waited yet before purses of a server are believed, in microseconds.
+local function unsure(server)
+  local _, known = birth(server)
+  if tonumber(known[4]) >= tonumber(known[3]) then return 0 end
+  local passed = now - tonumber(known[2])
+  -- Of a clock that went back far, nobody waits for the return.
+  if passed < -STEP then return 0 end
+  return math.max(0, BIRTH_WAIT - passed)
 end
 
 -- Buckets: whole units and a rest below the period (a unit is the period's microseconds, each brings `amount`), when it
@@ -179,6 +212,7 @@ end
 -- Purses: a hash of
 --   s  spent, e  booked since the ledger's sum was asked for, m  when it was asked for, o  whether it has come,
 --   r  the server that the sum was asked for at, g  when the purse was made, h:INCARNATION  what it holds.
+-- Of a rolling window there is a purse for each hour, and one more in which is what is held of them all: g and h alone.
 
 local function purse(key)
   local kept = redis.call('HGETALL', key)

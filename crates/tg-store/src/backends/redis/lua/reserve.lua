@@ -38,10 +38,15 @@ for place = 4, #KEYS do
     ask.full = ask.level + ask.units > ask.most
   else
     ask.cap, ask.units, ask.life = argument(1), argument(2), argument(3)
+    ask.own = argument(4) == '' and ask.key or named(argument(4))
     local found = purse(ask.key)
+    local holding = found
+    if ask.own ~= ask.key then holding = purse(ask.own) end
+    ask.spent, ask.held = found and found.s or '0', holding and holding.held or '0'
+    ask.made = holding and holding.g or whole(now)
     if again then
       -- Whatever became of the purse: the call has its hold.
-      ask.spent, ask.held = found and found.s or '0', found and found.held or '0'
+      ask.full = false
     elseif not found or found.r ~= server then
       unseeded[#unseeded + 1] = place - 3
       unseeded[#unseeded + 1] = mark(ask.key, found, server, ask.life)
@@ -49,7 +54,6 @@ for place = 4, #KEYS do
       unseeded[#unseeded + 1] = place - 3
       unseeded[#unseeded + 1] = found.m
     else
-      ask.spent, ask.held, ask.made = found.s, found.held, found.g
       ask.full = exceeds(plus(plus(ask.spent, ask.held), ask.units), ask.cap)
     end
   end
@@ -75,7 +79,7 @@ local function take(ask, holding)
       redis.call('PEXPIRE', ask.key, whole(CALL_LIFE))
     end
   else
-    local field = 'p:' .. ask.key
+    local field = 'p:' .. ask.own
     local before = redis.call('HGET', record, field)
     local was, made = '0', ask.made
     if before then was, made = of_hold(before) end
@@ -85,8 +89,10 @@ local function take(ask, holding)
       ask.units = plus(was, ask.units)
       was = '0'
     end
-    redis.call('HSET', ask.key, own, plus(redis.call('HGET', ask.key, own) or '0', ask.units))
+    redis.call('HSETNX', ask.own, 'g', ask.made)
+    redis.call('HSET', ask.own, own, plus(redis.call('HGET', ask.own, own) or '0', ask.units))
     redis.call('PEXPIRE', ask.key, ask.life)
+    if ask.own ~= ask.key then redis.call('PEXPIRE', ask.own, whole(CALL_LIFE)) end
     ask.held = plus(ask.held, ask.units)
     holding[#holding + 1] = field
     holding[#holding + 1] = plus(was, ask.units) .. ' ' .. ask.made

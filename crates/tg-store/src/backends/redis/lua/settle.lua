@@ -32,7 +32,10 @@ for place = 4, #KEYS do
     local field = 'p:' .. key
     local kept = redis.call('HGET', record, field)
     local becomes = kept and hold_becomes(key, incarnation, kept, argument(1))
-    if becomes then
+    if kept and argument(1) == '0' then
+      -- Nothing of it waits to be booked.
+      redis.call('HDEL', record, field)
+    elseif becomes then
       now_holding[#now_holding + 1] = field
       now_holding[#now_holding + 1] = becomes
       life = CALL_LIFE

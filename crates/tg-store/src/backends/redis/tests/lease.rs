@@ -2,8 +2,8 @@
 
 use super::server::Server;
 use super::{Replica, bucket, manual, options};
-use crate::backends::redis::Options;
-use crate::counters::{Ask, HoldId, Rate, Reserved};
+use crate::backends::redis::{Extended, Extension, Options};
+use crate::counters::{Ask, HoldId, Known, Rate, Reserved};
 use std::time::Duration;
 use tg_kernel::ids::CallId;
 
@@ -84,10 +84,31 @@ async fn what_a_leased_call_used_beyond_its_estimate_is_owed() {
     let replica = Replica::of(Options { clock: Some(clock.clone()), ..options(&server) });
     assert!(replica.passes(&leased(1)).await);
     let hold = replica.held(HoldId::of(CallId::fresh()), &leased(10)).await;
-    assert!(!hold.shared, "from the lease");
+    assert_eq!(hold.known, Known::Not, "from the lease");
     replica.counters.settle(hold, |_, _| 500);
     tokio::time::sleep(crate::backends::redis::lease::LEASE_LIFE + Duration::from_millis(10)).await;
     replica.say().await;
     let standing = replica.held(HoldId::of(CallId::fresh()), &[bucket("l", rate(), 0)]).await.standings()[0];
     assert_eq!(standing.remaining, 1_000 - 1 - 500);
+}
+
+#[tokio::test]
+async fn a_call_from_a_lease_whose_first_extension_was_refused_or_not_heard_is_extended_later() {
+    let (server, clock) = (Server::start(), manual());
+    let replica = Replica::of(Options { clock: Some(clock.clone()), ..options(&server) });
+    assert!(replica.passes(&leased(1)).await);
+    let mut hold = replica.held(HoldId::of(CallId::fresh()), &leased(1)).await;
+    let refused = replica.link.extend(&mut hold, &[bucket("l", rate(), 990)]).await.unwrap();
+    assert!(matches!(refused, Extended::Full(_)), "there are 949");
+    let lost = Extension::of(&mut hold, vec![bucket("l", rate(), 30)]);
+    let asks: Vec<&Ask> = lost.asks().iter().collect();
+    replica.link.give_up(&hold.id, 0, &asks, &crate::counters::Reason::Late);
+    replica.say().await;
+    let taken = replica.link.extend(&mut hold, &[bucket("l", rate(), 900)]).await.unwrap();
+    assert!(matches!(taken, Extended::Held), "{taken:?}");
+    assert!(matches!(replica.link.extend(&mut hold, &[bucket("l", rate(), 9)]).await.unwrap(), Extended::Held));
+    replica.counters.settle(hold, |_, taken| taken);
+    replica.say().await;
+    let standing = replica.held(HoldId::of(CallId::fresh()), &[bucket("l", rate(), 0)]).await.standings()[0];
+    assert_eq!(standing.remaining, 1_000 - 51 - 900 - 9);
 }

@@ -1,5 +1,6 @@
 //! The shared counters on real servers.
 
+mod again;
 mod away;
 mod cluster;
 mod lease;

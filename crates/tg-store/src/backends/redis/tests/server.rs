@@ -3,6 +3,8 @@
 #[expect(dead_code, reason = "what only other tests need")]
 #[path = "../../../../tests/servers/redis.rs"]
 mod kept;
+#[path = "../../../../tests/servers/premises.rs"]
+mod premises;
 
 pub(super) use kept::{Redis as Server, free_port};
 

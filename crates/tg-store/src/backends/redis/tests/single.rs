@@ -151,7 +151,7 @@ async fn a_hold_grows_with_its_stream_and_ends_as_one() {
     replica.counters.settle(hold, |_, taken| taken - 800);
     replica.say().await;
     assert_eq!(replica.left("p", 1_000).await, 800);
-    let mut ended = crate::counters::Hold::new(id, Vec::new(), true, Vec::new());
+    let mut ended = crate::counters::Hold::new(id, Vec::new(), crate::counters::Known::Yes, Vec::new());
     assert!(matches!(replica.link.extend(&mut ended, &[purse("p", 1_000, 1)]).await.unwrap(), Extended::Ended));
 }
 
