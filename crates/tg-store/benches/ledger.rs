@@ -8,6 +8,8 @@
 #[expect(dead_code, reason = "what only the journal's tests need")]
 #[path = "../tests/it/fixture.rs"]
 mod fixture;
+#[path = "../tests/servers/premises.rs"]
+mod premises;
 #[expect(dead_code, reason = "what only tests need")]
 #[path = "../tests/postgres/server.rs"]
 mod server;

@@ -13,6 +13,8 @@ mod memory;
 #[expect(dead_code, reason = "what only the tests of the store need")]
 #[path = "../../../tg-store/tests/postgres/server.rs"]
 mod postgres;
+#[path = "../../../tg-store/tests/servers/premises.rs"]
+mod premises;
 #[expect(dead_code, reason = "what only the tests of the store need")]
 #[path = "../../../tg-store/tests/servers/redis.rs"]
 mod redis;

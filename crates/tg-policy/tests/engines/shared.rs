@@ -240,8 +240,10 @@ impl Engine for Shared<'_> {
 
     fn held(&mut self) -> Money {
         let keys: Vec<CounterKey> = self.open().into_iter().map(|purse| purse.key).collect();
-        let held = self.runtime.block_on(self.process.link.held_of(&keys)).unwrap();
-        held.into_iter().flatten().fold(Money::ZERO, |sum, nanos| sum.plus(Money::from_nanos(nanos.cast_signed())))
+        let seen = self.runtime.block_on(self.process.link.look(&keys)).unwrap();
+        seen.into_iter()
+            .filter_map(|seen| seen.held)
+            .fold(Money::ZERO, |sum, nanos| sum.plus(Money::from_nanos(nanos.cast_signed())))
     }
 }
 

@@ -53,7 +53,7 @@ async fn a_server_that_lost_its_data_believes_no_purse_before_all_gateways_have_
     assert!(matches!(extended, Extended::Held), "it goes on: {extended:?}");
     let id = hold.id.call();
     one.counters.settle(hold, |_, _| 30);
-    one.counters.book(id, 30, &[asked.key.clone()]);
+    one.counters.book(id, 30, std::slice::from_ref(&asked.key));
     other.counters.settle(theirs, |_, _| 0);
     for replica in [&one, &other] {
         replica.say().await;
