@@ -113,7 +113,7 @@ impl<'a, 'b> Director<'a, 'b> {
                 watched.probes += 1;
                 watched.slowest = watched.slowest.max(seen.took);
                 let as_stated = seen.is(manner.expected(scene.counts_alone(gateway)))
-                    || scene.passes() && seen.is(manner.expected(true));
+                    || scene.passes() && (seen.is(manner.expected(true)) || seen.is_refused());
                 if begun.elapsed() > GRACE && !as_stated {
                     watched.flaws.push(format!("{scene}, gateway {gateway}, {manner:?}: {seen:?}"));
                 }

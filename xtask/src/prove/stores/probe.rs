@@ -72,6 +72,11 @@ impl Seen {
         let word = if status == 503 { self.has_retry_after } else { self.counters.as_deref() == counters };
         self.status == status && word
     }
+
+    /// Whether a limit refused it, and said when to come again.
+    pub const fn is_refused(&self) -> bool {
+        self.status == 429 && self.has_retry_after
+    }
 }
 
 /// Asks.

@@ -87,7 +87,8 @@ impl Scene {
         }
     }
 
-    /// Whether it is over for each gateway at another moment of its own: until then it may count alone.
+    /// Whether it is over for each gateway at another moment of its own: until then it may count alone; and after that, ends of
+    /// calls are said a little later than new calls are counted, so that a limit on calls at a time may refuse.
     pub fn passes(self) -> bool {
         self.server == Server::Redis && self.trouble == Trouble::FailsOver
     }
