@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tg_kernel::clock::Timestamp;
+use tg_kernel::principal::Attribution;
 use tg_kernel::record::Record;
 use tg_kernel::units::Money;
 use tg_store::counters::{self, CounterKey, Kind, Mode, Purse};
@@ -228,10 +229,19 @@ impl Purses {
         Ok(keys)
     }
 
-    /// The shared purses that are open at `now`, for [`Purses::seen`].
+    /// The shared purses that are open at `now`, for [`Purses::seen`]: those that calls were met in here or the ledger has, and
+    /// those of budgets that count nothing apart, which others may have met.
     #[must_use]
     pub fn open(&self, now: Timestamp) -> Vec<(String, CounterKey)> {
-        let state = self.lock();
+        let mut state = self.lock();
+        let (budgets, nobody) = (Arc::clone(&state.budgets), Attribution::default());
+        let payer = Payer { attribution: &nobody, model: "" };
+        for (number, budget) in budgets.list().iter().enumerate().filter(|(_, budget)| budget.each.is_empty()) {
+            let has_begun = budget.starts.is_none_or(|starts| now >= starts);
+            if let Some(ask) = budgets.ask(number, budget, &payer, now).filter(|_| has_begun) {
+                state.place(&ask, &budgets, &payer);
+            }
+        }
         let open = state.purses.iter().filter(|(_, purse)| purse.until.is_none_or(|until| now < until));
         let hour = |budget: usize| {
             let hours = state.budgets.list().get(budget).and_then(|budget| budget.window.hours());

@@ -53,7 +53,7 @@ async fn a_server_that_lost_its_data_believes_no_purse_before_all_gateways_have_
     assert!(matches!(extended, Extended::Held), "it goes on: {extended:?}");
     let id = hold.id.call();
     one.counters.settle(hold, |_, _| 30);
-    one.counters.book(id, 30, &[asked.key.clone()]);
+    one.counters.book(id, 30, std::slice::from_ref(&asked.key));
     other.counters.settle(theirs, |_, _| 0);
     for replica in [&one, &other] {
         replica.say().await;
@@ -124,10 +124,10 @@ async fn a_call_that_asks_again_after_a_late_answer_keeps_what_it_then_gets() {
     replica.say().await;
     assert_eq!(replica.left("p", 1_000).await, 600, "what was given up is the first asking alone");
     replica.counters.settle(hold, |_, _| 100);
-    replica.counters.book(id.call(), 100, &[ask[0].key.clone()]);
+    replica.counters.book(id.call(), 100, std::slice::from_ref(&ask[0].key));
     replica.say().await;
     assert_eq!(replica.left("p", 1_000).await, 900, "and its row ends it");
-    let seen = replica.link.look(&[ask[0].key.clone()]).await.unwrap();
+    let seen = replica.link.look(std::slice::from_ref(&ask[0].key)).await.unwrap();
     assert_eq!(seen[0].held, Some(0));
 }
 
@@ -226,9 +226,9 @@ async fn what_a_call_holds_of_a_rolling_window_is_held_in_every_hour_until_it_is
     replica.counters.settle(hold, |_, _| 250);
     replica.say().await;
     assert_eq!(left("9").await, 650, "until it is booked");
-    replica.counters.book(id, 250, &[hour("9", 0).key]);
+    replica.counters.book(id, 250, std::slice::from_ref(&hour("9", 0).key));
     replica.say().await;
     assert_eq!((left("2").await, left("9").await), (900, 650));
-    let seen = replica.link.look(&[hour("9", 0).key]).await.unwrap();
+    let seen = replica.link.look(std::slice::from_ref(&hour("9", 0).key)).await.unwrap();
     assert_eq!((seen[0].held, seen[0].spent), (Some(0), Some(350)));
 }
