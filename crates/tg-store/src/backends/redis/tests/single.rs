@@ -322,3 +322,20 @@ async fn everything_that_is_kept_has_a_life() {
         assert!((1..=86_400_000).contains(&life), "{key}: {life}");
     }
 }
+
+/// A purse that is not believed may be asked of only much later; the sum that is made then has what was booked meanwhile.
+#[tokio::test]
+async fn what_is_booked_between_a_doubt_and_the_next_ask_is_counted_once() {
+    let server = Server::start();
+    let replica = Replica::of(options(&server));
+    replica.seed("p", 100).await;
+    let (id, key) = (CallId::fresh(), purse("p", 1, 1).key);
+    let hold = replica.held(HoldId::of(id), &[purse("p", 1_000, 50)]).await;
+    replica.counters.mistrust(std::slice::from_ref(&key));
+    replica.say().await;
+    replica.counters.settle(hold, |_, _| 50);
+    replica.counters.book(id, 50, std::slice::from_ref(&key));
+    replica.say().await;
+    replica.seed("p", 150).await;
+    assert_eq!(replica.left("p", 1_000).await, 850);
+}
