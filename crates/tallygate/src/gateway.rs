@@ -2,6 +2,7 @@
 
 use crate::budgets;
 use crate::counting;
+use crate::directory_keeper::DirectoryKeeper;
 use crate::journal_keeper::JournalKeeper;
 use crate::place;
 use crate::source::Loaded;
@@ -14,10 +15,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tg_config::document::{Document, OnJournalFailure, Tls};
 use tg_kernel::clock::{Clock, SystemClock};
-use tg_kernel::outage::{Failing, Outage};
+use tg_kernel::outage::Outage;
 use tg_kernel::record::Record;
 use tg_kernel::usage::UsageSource;
 use tg_net::drain::{Drain, Drained, Draining};
@@ -42,9 +43,6 @@ use tg_upstream::aws::Wallet;
 /// Rows written at once when an earlier run is settled.
 const RECOVERY_BATCH: usize = 2_000;
 
-/// How often changes by another process (the command line) are looked for in the directory.
-const DIRECTORY_TICK: Duration = Duration::from_millis(250);
-
 /// What streams that outlast a drain have for their last word to reach the caller.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
@@ -64,7 +62,7 @@ pub struct Gateway {
     journal: Arc<Figures>,
     workers: Vec<thread::JoinHandle<Drained>>,
     meter: Running,
-    keeper: Keeper,
+    directory_keeper: DirectoryKeeper,
     journal_keeper: JournalKeeper,
     upkeep: upkeep::Running,
     counting: Option<counting::Running>,
@@ -131,7 +129,7 @@ impl Gateway {
         let meter =
             Meter { queues: queues.clone(), journal: of_meter, ledger, sums, living: known, sinks, outage }.start()?;
         let counting = counting.map(|counting| counting.start(&living, store.ledger()?)).transpose()?;
-        let keeper = Keeper::start(Arc::clone(&living))?;
+        let directory_keeper = DirectoryKeeper::start(Arc::clone(&living))?;
         let journal_keeper = JournalKeeper::start(journal.clone(), document.store.journal_sync.get())?;
         // After the journal's calls are in the ledger: a row must not be deleted while it may come again.
         let upkeep = upkeep::Running::start(&store, document.store.retention, Arc::clone(&living.clock))?;
@@ -153,7 +151,7 @@ impl Gateway {
             journal,
             workers,
             meter,
-            keeper,
+            directory_keeper,
             journal_keeper,
             upkeep,
             counting,
@@ -225,9 +223,9 @@ impl Gateway {
                 Err(_) => tracing::error!("a worker panicked"),
             }
         }
-        self.keeper.end();
+        self.directory_keeper.end();
         self.upkeep.stop();
-        self.keeper.stop();
+        self.directory_keeper.stop();
         self.meter.stop();
         if let Some(counting) = self.counting {
             counting.stop();
@@ -453,53 +451,4 @@ fn work(worker: &Arc<Worker>, listener: Listener, socket: std::net::TcpListener,
         tracing::error!(%error, "a worker's listener failed");
         Drained::default()
     })
-}
-
-/// The thread that looks after the directory: changes from outside.
-struct Keeper {
-    thread: thread::JoinHandle<()>,
-    stop: Arc<AtomicBool>,
-}
-
-impl Keeper {
-    fn start(living: Arc<Living>) -> Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let mut outage = Outage::default();
-        let mut follow = move || match living.directory.refresh_if_changed() {
-            Ok(_) => {
-                if let Some(Failing { tries, lasts }) = outage.mended(Instant::now()) {
-                    tracing::info!(tries, ?lasts, "the directory can be read again");
-                }
-            }
-            Err(error) => {
-                if let Some(Failing { tries, lasts }) = outage.failed(Instant::now()) {
-                    let what = "the directory cannot be read; keys stay as they were last seen";
-                    tracing::warn!(%error, tries, ?lasts, "{what}");
-                }
-            }
-        };
-        let seen = Arc::clone(&stop);
-        let run = move || {
-            while !seen.load(Ordering::Acquire) {
-                thread::park_timeout(DIRECTORY_TICK);
-                follow();
-            }
-        };
-        let thread = thread::Builder::new().name("directory".to_owned()).spawn(run)?;
-        Ok(Self { thread, stop })
-    }
-
-    /// Lets it end after what it does now.
-    fn end(&self) {
-        self.stop.store(true, Ordering::Release);
-        self.thread.thread().unpark();
-    }
-
-    /// Waits until it has ended.
-    fn stop(self) {
-        self.end();
-        if self.thread.join().is_err() {
-            tracing::error!("the keeper of the directory panicked");
-        }
-    }
 }

@@ -7,6 +7,7 @@ pub mod commands;
 pub mod compile;
 mod counting;
 mod demo;
+mod directory_keeper;
 mod first_key;
 mod forecasts;
 pub mod gateway;
