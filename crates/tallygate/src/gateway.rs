@@ -6,6 +6,7 @@ use crate::directory_keeper::DirectoryKeeper;
 use crate::journal_keeper::JournalKeeper;
 use crate::place;
 use crate::source::Loaded;
+use crate::surroundings::Surroundings;
 use crate::upkeep;
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
@@ -17,14 +18,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 use tg_config::document::{Document, OnJournalFailure, Tls};
-use tg_kernel::clock::{Clock, SystemClock};
+use tg_kernel::clock::Clock;
 use tg_kernel::outage::Outage;
 use tg_kernel::record::Record;
 use tg_kernel::usage::UsageSource;
 use tg_net::drain::{Drain, Drained, Draining};
 use tg_net::listener::{Bound, Listener, ListenerOptions};
 use tg_net::resolve::Resolver;
-use tg_net::tls::{ServerTls, TrustedRoots};
+use tg_net::tls::ServerTls;
 use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
@@ -66,23 +67,6 @@ pub struct Gateway {
     journal_keeper: JournalKeeper,
     upkeep: upkeep::Running,
     counting: Option<counting::Running>,
-}
-
-/// Settings of a process rather than of a configuration.
-#[derive(Clone)]
-pub struct Surroundings {
-    /// Whom connections to providers trust.
-    pub roots: TrustedRoots,
-    /// By which calls, windows, keys and rows have their times.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl Surroundings {
-    /// Those of this machine, by its own clock.
-    #[must_use]
-    pub fn here(roots: TrustedRoots) -> Self {
-        Self { roots, clock: Arc::new(SystemClock::new()) }
-    }
 }
 
 impl Gateway {

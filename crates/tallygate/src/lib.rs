@@ -22,5 +22,6 @@ pub mod revisions;
 mod signals;
 mod signing;
 pub mod source;
+pub mod surroundings;
 pub mod telemetry;
 pub mod upkeep;

@@ -1,12 +1,13 @@
 //! The life of a serving process: start, greet, watch for signals and changes, drain.
 
 use crate::admin::Admin;
-use crate::gateway::{Gateway, Surroundings};
+use crate::gateway::Gateway;
 use crate::notifier::Notifier;
 use crate::paste::Reach;
 use crate::revisions::Following;
 use crate::signals::{Signals, Wish};
 use crate::source::{Loaded, Source};
+use crate::surroundings::Surroundings;
 use crate::telemetry::Telemetry;
 use crate::{admin, first_key};
 use anyhow::{Context as _, Result};

@@ -6,10 +6,11 @@ mod traffic;
 
 use crate::commands::report_text;
 use crate::commands::terminal::say;
-use crate::gateway::{Gateway, Surroundings};
+use crate::gateway::Gateway;
 use crate::paste::word;
 use crate::signals::Signals;
 use crate::source::Loaded;
+use crate::surroundings::Surroundings;
 use anyhow::{Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
