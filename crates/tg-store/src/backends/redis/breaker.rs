@@ -9,28 +9,40 @@ const FAILURES_MAX: u32 = 5;
 const REST: Duration = Duration::from_secs(1);
 
 /// What is known of a server's health. Times are of a clock that never goes back.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Breaker {
+    rest: Duration,
     failures: u32,
     /// Not asked before this moment; then by one at a time, until that is answered.
     rests_until: Option<Duration>,
 }
 
+impl Default for Breaker {
+    fn default() -> Self {
+        Self::resting(REST)
+    }
+}
+
 impl Breaker {
+    /// One that does not ask for so long.
+    pub(super) const fn resting(rest: Duration) -> Self {
+        Self { rest, failures: 0, rests_until: None }
+    }
+
     /// Whether a call may ask. After a rest, the one that is told so goes first, and others wait for another rest at most.
     pub(super) fn lets_through(&mut self, now: Duration) -> bool {
         match self.rests_until {
             None => true,
             Some(until) if now < until => false,
             Some(_) => {
-                self.rests_until = Some(now.saturating_add(REST));
+                self.rests_until = Some(now.saturating_add(self.rest));
                 true
             }
         }
     }
 
     pub(super) fn succeeded(&mut self) {
-        *self = Self::default();
+        *self = Self::resting(self.rest);
     }
 
     /// Whether this failure is the one with which it rests, or a try after a rest.
@@ -38,7 +50,7 @@ impl Breaker {
         self.failures = self.failures.saturating_add(1);
         let rests = self.failures >= FAILURES_MAX;
         if rests {
-            self.rests_until = Some(now.saturating_add(REST));
+            self.rests_until = Some(now.saturating_add(self.rest));
         }
         rests
     }

@@ -128,7 +128,9 @@ impl SharedCounters {
         let Patience { connect, command } = self.0.patience;
         let command = (command * PATIENCE_FACTOR).max(connect);
         let tally = Arc::clone(&self.0.tally);
-        Link::new(Arc::clone(&self.0.place), Arc::clone(&self.0.speech), Patience { connect, command }, tally)
+        let (place, speech) = (Arc::clone(&self.0.place), Arc::clone(&self.0.speech));
+        // No longer a rest than between two tries: calls that come when the server is back must not wait for ends to be said.
+        Link::new(place, speech, Patience { connect, command }, tally).resting(AGAIN_AFTER)
     }
 
     /// Says all that waits, in batches.

@@ -93,6 +93,11 @@ impl Link {
         Self { place, shown, speech, patience, state, aim, breaker, tally, born: Instant::now() }
     }
 
+    /// With so long a rest after several failures. Nobody waits behind one who says what has to be said.
+    pub(super) fn resting(self, rest: Duration) -> Self {
+        Self { breaker: Mutex::new(Breaker::resting(rest)), ..self }
+    }
+
     /// Whether the server is not asked now, as it failed several times.
     pub(super) fn rests(&self) -> bool {
         lock(&self.breaker).rests()
