@@ -84,7 +84,7 @@ impl Gateway {
         let password = document.store.password.as_ref().and_then(|reference| loaded.secrets.get(reference));
         let store = place::open(&document.store, password, || Ok(surroundings.roots.clone()))?;
         let directory = Arc::new(open_directory(&store, loaded)?);
-        sync_teams(&directory, loaded, &*clock)?;
+        sync_teams(&store, &directory, loaded, &*clock)?;
         let (journal, recovered) = Journal::open(document.store.journal_directory())?;
         journal.set_bytes_max(document.store.journal_bytes_max.bytes());
         let mut ledger = store.ledger_writer()?;
@@ -150,7 +150,7 @@ impl Gateway {
     pub fn reload(&self, loaded: &Loaded) -> Result<()> {
         // What may fail comes before what takes effect.
         let renewal = self.tls.as_ref().map(ServerTls::renewal).transpose()?;
-        sync_teams(&self.living.directory, loaded, &*self.living.clock)?;
+        sync_teams(&self.store, &self.living.directory, loaded, &*self.living.clock)?;
         if let Some((tls, renewal)) = self.tls.as_ref().zip(renewal) {
             tls.renew(renewal);
         }
@@ -289,9 +289,11 @@ fn open_directory(store: &Store, loaded: &Loaded) -> Result<Directory> {
     Ok(directory)
 }
 
-fn sync_teams(directory: &Directory, loaded: &Loaded, clock: &dyn Clock) -> Result<()> {
+fn sync_teams(store: &Store, directory: &Directory, loaded: &Loaded, clock: &dyn Clock) -> Result<()> {
     // An older revision must not take from all gateways the teams that a newer one brought.
-    if loaded.revision.as_ref().is_some_and(|taken| taken.is_behind) {
+    if let Some(taken) = &loaded.revision
+        && (taken.is_behind || is_outdated(store, taken.head.number)?)
+    {
         return Ok(());
     }
     let report = directory.sync_declared(&loaded.teams, clock.now()).context("teams")?;
@@ -320,6 +322,12 @@ fn sync_teams(directory: &Directory, loaded: &Loaded, clock: &dyn Clock) -> Resu
         }
     }
     Ok(())
+}
+
+/// Whether there is a newer revision, of which this gateway may not have heard yet. Whoever takes that brings its teams in.
+fn is_outdated(store: &Store, taken: u64) -> Result<bool> {
+    let newest = store.revisions().and_then(|mut revisions| revisions.list(1)).context("store.revisions")?;
+    Ok(newest.first().is_some_and(|newest| newest.number > taken))
 }
 
 /// Puts into the ledger what an earlier run left in its journal.
@@ -436,3 +444,6 @@ fn work(worker: &Arc<Worker>, listener: Listener, socket: std::net::TcpListener,
         Drained::default()
     })
 }
+
+#[cfg(test)]
+mod tests;

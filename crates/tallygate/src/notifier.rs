@@ -69,6 +69,9 @@ pub struct Notifier {
     thread: thread::JoinHandle<()>,
 }
 
+/// Addresses that are ready to be told.
+pub struct Hooks(Vec<Hook>);
+
 impl Notifier {
     /// Starts the notifier's thread.
     ///
@@ -93,13 +96,17 @@ impl Notifier {
         Box::new(Told(self.queue.clone()))
     }
 
-    /// Takes over the addresses of a reload.
+    /// The addresses of a reload, which are not in force before they are [adopted](Self::adopt).
     ///
     /// # Errors
-    /// When one of them cannot be used; then the old ones stay.
-    pub fn reload(&self, loaded: &Loaded) -> Result<()> {
-        self.hooks.store(Arc::new(hooks(loaded, &self.roots)?));
-        Ok(())
+    /// When one of them cannot be used.
+    pub fn prepare(&self, loaded: &Loaded) -> Result<Hooks> {
+        hooks(loaded, &self.roots).map(Hooks)
+    }
+
+    /// Takes over the addresses of a reload.
+    pub fn adopt(&self, Hooks(hooks): Hooks) {
+        self.hooks.store(Arc::new(hooks));
     }
 
     /// Ends the thread: what waits is kept, and deliveries have a moment. Call it when the meter has ended.

@@ -110,8 +110,9 @@ fn reload(
     watch: &mut Watch,
 ) {
     let reloaded = loaded.and_then(|loaded| {
-        notifier.reload(&loaded)?;
+        let hooks = notifier.prepare(&loaded)?;
         gateway.reload(&loaded)?;
+        notifier.adopt(hooks);
         telemetry.reload(&loaded);
         admin.reload(&loaded);
         Ok(loaded)

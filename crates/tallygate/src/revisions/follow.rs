@@ -37,6 +37,9 @@ impl Following {
         let thread = thread::Builder::new().name("revisions".to_owned()).spawn(move || {
             while !ended.load(Ordering::Acquire) {
                 thread::park_timeout(TICK);
+                if ended.load(Ordering::Acquire) {
+                    break;
+                }
                 look(&mut revisions, &seen, &told);
             }
         })?;

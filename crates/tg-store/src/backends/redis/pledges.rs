@@ -116,7 +116,7 @@ impl Pledges {
             self.server = Some(Arc::clone(server));
         }
         let Self { of, owed, .. } = self;
-        owed.retain(|call| of.contains_key(call));
+        // All that are owed are there: who takes a pledge away takes it from both.
         let said = |call: &CallId| Some((*call, of.get(call)?.said(incarnation)));
         owed.iter().filter_map(said).take(BATCH_MAX).collect()
     }

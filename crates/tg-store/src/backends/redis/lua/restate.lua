@@ -12,6 +12,8 @@ local moves = not owner or not holds_money(owner)
 if moves then owner = incarnation end
 if not holds_money(owner) then return 0 end
 local holding = {'i', owner}
+-- Calls at a time and rates are not said again: they are not in what this server counts, and are not given back to it.
+if moves then holding[3], holding[4] = 'l', '1' end
 for place = 4, #KEYS do
   local key, first = KEYS[place], 4 + (place - 4) * 2
   local amount, field = ARGV[first], 'p:' .. key

@@ -6,7 +6,7 @@
 -- nothing it is remembered that it has ended: what it asked for may still be under way.
 
 local record = KEYS[3]
-local known = redis.call('HMGET', record, 'i', 'z', 'b')
+local known = redis.call('HMGET', record, 'i', 'z', 'b', 'l')
 local incarnation = known[1]
 if known[2] then return 0 end
 if not incarnation then
@@ -20,11 +20,14 @@ for place = 4, #KEYS do
   local key, first = KEYS[place], 2 + (place - 4) * 6
   local kind = ARGV[first]
   local function argument(which) return ARGV[first + which] end
+  -- What a server that was told again has never taken is not given back to it; what is owed is owed.
+  local is_lost = known[4]
   if kind == 'b' then
-    give(key, tonumber(argument(1)), tonumber(argument(2)), tonumber(argument(3)), tonumber(argument(4)))
+    local units = tonumber(argument(4))
+    if not is_lost or units < 0 then give(key, tonumber(argument(1)), tonumber(argument(2)), tonumber(argument(3)), units) end
   elseif kind == 'g' then
     -- Where the incarnation was given up, its count is gone, and with it what this call held of it.
-    if argument(1) ~= '0' and redis.call('HEXISTS', key, incarnation) == 1 then
+    if not is_lost and argument(1) ~= '0' and redis.call('HEXISTS', key, incarnation) == 1 then
       local left = redis.call('HINCRBY', key, incarnation, '-' .. argument(1))
       if left <= 0 then redis.call('HDEL', key, incarnation) end
     end

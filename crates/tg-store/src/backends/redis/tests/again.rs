@@ -1,7 +1,7 @@
 //! What calls hold is said again: to a server that lost it, to one that was not asked, and for hours that come later.
 
 use super::server::Server;
-use super::{DAY, Replica, manual, options, purse};
+use super::{DAY, Replica, gauge, manual, options, purse};
 use crate::backends::redis::{Extended, Options, Patience, Seeding};
 use crate::counters::{Ask, CounterKey, HoldId, Known, Reason, Reserved};
 use std::time::Duration;
@@ -231,4 +231,24 @@ async fn what_a_call_holds_of_a_rolling_window_is_held_in_every_hour_until_it_is
     assert_eq!((left("2").await, left("9").await), (900, 650));
     let seen = replica.link.look(std::slice::from_ref(&hour("9", 0).key)).await.unwrap();
     assert_eq!((seen[0].held, seen[0].spent), (Some(0), Some(350)));
+}
+
+/// A limit on calls at a time that more calls pass than it says, as calls from before give back what they never took.
+#[tokio::test]
+async fn calls_that_are_said_again_give_back_no_place_that_others_have_taken() {
+    let (mut server, clock) = (Server::start(), manual());
+    let one = Replica::of(Options { clock: Some(clock.clone()), ..options(&server) });
+    one.seed("p", 0).await;
+    let asks = [gauge("g", 2), purse("p", 1_000, 100)];
+    let (first, second) = (one.held(call(), &asks).await, one.held(call(), &asks).await);
+    assert!(!one.passes(&asks).await, "two at a time");
+    server.restart();
+    restated(&one).await;
+    let place = [gauge("g", 2)];
+    assert!(one.passes(&place).await && one.passes(&place).await && !one.passes(&place).await);
+    for hold in [first, second] {
+        one.counters.settle(hold, |_, _| 0);
+    }
+    one.say().await;
+    assert!(!one.passes(&place).await, "those who came later still have both places");
 }
