@@ -112,8 +112,8 @@ impl Admin {
     }
 }
 
-/// The document as it may be shown: secrets are references already; headers may hold what their writer did not take
-/// for a secret.
+/// The document as it may be shown: secrets are references already; headers, and what stands behind the host of a webhook's
+/// address, may hold what their writer did not take for a secret.
 fn shown(document: &Document) -> Result<Value> {
     let mut value = serde_json::to_value(document)?;
     let otlp = value.pointer_mut("/telemetry/otlp/headers");
@@ -121,7 +121,19 @@ fn shown(document: &Document) -> Result<Value> {
     for provider in value.pointer_mut("/providers").and_then(Value::as_array_mut).into_iter().flatten() {
         mask(provider.get_mut("headers"));
     }
+    for webhook in value.pointer_mut("/notify/webhooks").and_then(Value::as_array_mut).into_iter().flatten() {
+        if let Some(url) = webhook.get_mut("url") {
+            *url = Value::from(without_path(url.as_str().unwrap_or_default()));
+        }
+    }
     Ok(value)
+}
+
+/// An address up to its host and port.
+fn without_path(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let host = rest.split('/').next().unwrap_or_default();
+    format!("{scheme}://{host}/***")
 }
 
 fn mask(headers: Option<&mut Value>) {
@@ -147,14 +159,17 @@ telemetry:
   otlp:
     endpoint: https://collector.example
     headers: {x-team: looks-harmless}
+notify:
+  webhooks: [{url: "https://hooks.example.com:8443/services/looks-harmless", secret: env:HOOK}]
 "#;
 
     #[test]
-    fn references_are_shown_and_texts_of_headers_are_not() {
+    fn references_are_shown_and_texts_of_headers_and_paths_of_webhooks_are_not() {
         let document = tg_config::load::from_text("test", FILE).unwrap();
         let value = shown(&document).unwrap();
         assert_eq!(value["providers"][0]["api_key"], "env:OPENAI_API_KEY");
         assert_eq!(value["providers"][0]["headers"]["x-secret"], "env:HEADER");
+        assert_eq!(value["notify"]["webhooks"][0]["url"], "https://hooks.example.com:8443/***");
         assert!(!value.to_string().contains("looks-harmless"), "{value}");
     }
 }

@@ -8,7 +8,7 @@ use tg_store::store::Store;
 #[test]
 fn a_revision_that_is_not_the_newest_decides_about_no_team() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("store.db")).unwrap();
+    let store = Store::open(folder.path().join("store.db")).unwrap();
     let mut revisions = store.revisions().unwrap();
     for text in ["teams: [{ name: a }]", "teams: [{ name: a }, { name: b }]"] {
         let new = NewRevision { author: "ann".into(), note: String::new(), text: text.into(), restores: None };
