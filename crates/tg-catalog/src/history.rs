@@ -1,6 +1,7 @@
 //! The history of a user's own prices: how a new list goes over the rows that are there, and what it changes from when.
 
 use crate::catalogue::Catalogue;
+use crate::overrides::clashes;
 use crate::row::{ALWAYS, RateSet, Row, date};
 use crate::source::RowSource;
 use std::borrow::Cow;
@@ -82,7 +83,7 @@ impl Span {
 /// without `valid_from` hold from `from` on. A row that begins when another one began takes its place.
 ///
 /// # Errors
-/// Every row whose dates cannot be read, and what is wrong with them.
+/// Every row whose dates cannot be read, and what is wrong with them; rows of the list that cannot hold together.
 pub fn merge(
     present: Vec<RowSource<'static>>,
     list: Vec<RowSource<'static>>,
@@ -98,18 +99,23 @@ pub fn merge(
         });
         read.collect::<Vec<_>>()
     };
-    let (mut rows, list) = (spanned(present, Origin::Present), spanned(list, Origin::List));
+    let (mut rows, mut list) = (spanned(present, Origin::Present), spanned(list, Origin::List));
     if !problems.is_empty() {
         return Err(problems);
+    }
+    for new in list.iter_mut().filter(|new| new.row.valid_from.is_none()) {
+        new.span.from = from;
+    }
+    let named: Vec<_> = list.iter().map(|d| (&*d.row.provider, &*d.row.id, (d.span.from, d.span.to))).collect();
+    let clashes = clashes(&named);
+    if !clashes.is_empty() {
+        return Err(clashes.into_iter().map(|(at, reason)| (Origin::List(at), reason)).collect());
     }
     let mut touched = Vec::new();
     if kind == ListKind::Whole {
         touched.extend(end_unnamed(&mut rows, &list, from));
     }
-    for mut new in list {
-        if new.row.valid_from.is_none() {
-            new.span.from = from;
-        }
+    for new in list {
         // What is in force already, letter for letter, begins nothing, unless what it is like does.
         for new in if is_there(&rows, &new) { anew(&new, &touched) } else { vec![new] } {
             let (provider, id) = (new.row.provider.to_string(), new.row.id.to_string());

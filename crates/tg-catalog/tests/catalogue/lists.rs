@@ -120,6 +120,18 @@ fn dates_that_cannot_be_read_are_told_with_their_place() {
 }
 
 #[test]
+fn a_list_that_says_two_things_of_one_model_is_refused_with_both_places() {
+    for (first, second, reason) in [
+        (row("x", 1, "-", "-"), row("x", 2, "-", "-"), "from 2026-06-01T00:00:00Z on, as does rows[0]"),
+        (row("x", 1, "-", "2026-09-01"), row("x", 2, "2026-07-01", "-"), "the end of rows[0]"),
+    ] {
+        let problems = merge(Vec::new(), rows(json!([first, second])), at(NOW), ListKind::Partial).unwrap_err();
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].0 == Origin::List(1) && problems[0].1.contains(reason), "{problems:?}");
+    }
+}
+
+#[test]
 fn every_row_says_where_it_comes_from() {
     let present = json!([row("a", 1, "-", "-"), row("x", 1, "2026-01-01", "2027-01-01")]);
     let done = merged(present, json!([row("y", 1, "-", "-"), row("x", 2, "-", "2026-07-01")]), ListKind::Partial);
