@@ -1,6 +1,7 @@
 //! The history of a user's own prices: how a new list goes over the rows that are there, and what it changes from when.
 
 use crate::catalogue::Catalogue;
+use crate::overrides::clashes;
 use crate::row::{ALWAYS, RateSet, Row, date};
 use crate::source::RowSource;
 use std::borrow::Cow;
@@ -82,7 +83,7 @@ impl Span {
 /// without `valid_from` hold from `from` on. A row that begins when another one began takes its place.
 ///
 /// # Errors
-/// Every row whose dates cannot be read, and what is wrong with them.
+/// Every row whose dates cannot be read, and what is wrong with them; rows of the list that cannot hold together.
 pub fn merge(
     present: Vec<RowSource<'static>>,
     list: Vec<RowSource<'static>>,
@@ -98,26 +99,29 @@ pub fn merge(
         });
         read.collect::<Vec<_>>()
     };
-    let (mut rows, list) = (spanned(present, Origin::Present), spanned(list, Origin::List));
+    let (mut rows, mut list) = (spanned(present, Origin::Present), spanned(list, Origin::List));
     if !problems.is_empty() {
         return Err(problems);
+    }
+    for new in list.iter_mut().filter(|new| new.row.valid_from.is_none()) {
+        new.span.from = from;
+    }
+    let named: Vec<_> = list.iter().map(|d| (&*d.row.provider, &*d.row.id, (d.span.from, d.span.to))).collect();
+    let clashes = clashes(&named);
+    if !clashes.is_empty() {
+        return Err(clashes.into_iter().map(|(at, reason)| (Origin::List(at), reason)).collect());
     }
     let mut touched = Vec::new();
     if kind == ListKind::Whole {
         touched.extend(end_unnamed(&mut rows, &list, from));
     }
-    for mut new in list {
-        if new.row.valid_from.is_none() {
-            new.span.from = from;
+    for new in list {
+        // What is in force already, letter for letter, begins nothing, unless what it is like does.
+        for new in if is_there(&rows, &new) { anew(&new, &touched) } else { vec![new] } {
+            let (provider, id) = (new.row.provider.to_string(), new.row.id.to_string());
+            touched.push(Touched { provider, id, from: new.span.from, to: new.span.to, ends: false });
+            rows = with(rows, new);
         }
-        let (span, row) = (new.span, &new.row);
-        // What is in force already, letter for letter, begins nothing.
-        if in_force(&rows, row, span.from).is_some_and(|old| old.span.to == span.to && is_same_price(&old.row, row)) {
-            continue;
-        }
-        let (provider, id) = (row.provider.to_string(), row.id.to_string());
-        touched.push(Touched { provider, id, from: span.from, to: span.to, ends: false });
-        rows = with(rows, new);
     }
     let mut followers = Vec::new();
     if !touched.is_empty() {
@@ -140,8 +144,39 @@ struct Dated {
     origin: Origin,
 }
 
+/// The id of the row that a row takes its rates from.
+fn base<'a>(row: &'a RowSource<'_>) -> Option<&'a str> {
+    row.like.as_deref().filter(|_| row.rates.is_empty())
+}
+
+/// Whether a row is in force already, letter for letter, as long as it should be: in one piece, or in several on end.
+fn is_there(rows: &[Dated], new: &Dated) -> bool {
+    let mut piece = in_force(rows, &new.row, new.span.from);
+    while let Some(there) = piece.filter(|there| is_same_price(&there.row, &new.row)) {
+        match there.span.to {
+            to if to == new.span.to => return true,
+            Some(end) => piece = in_force(rows, &new.row, end),
+            None => return false,
+        }
+    }
+    false
+}
+
+/// A row that is there already, letter for letter, once more for each time in which an earlier row of the list changes the
+/// one that it takes its rates from. Before that, and after, what is there stays.
+fn anew(there: &Dated, touched: &[Touched]) -> Vec<Dated> {
+    let Dated { span, row, .. } = there;
+    let of_base = touched.iter().filter(|t| !t.ends && t.provider == row.provider && base(row) == Some(&*t.id));
+    let spans = of_base.filter_map(|t| {
+        let from = span.from.max(t.from);
+        let to = span.to.into_iter().chain(t.to).min();
+        to.is_none_or(|to| from < to).then_some(Span { from, to })
+    });
+    spans.map(|span| Dated { span, ..there.clone() }).collect()
+}
+
 /// The rows with a new one, which stands last, or where one stood of which nothing is left: `like` of rows further down
-/// finds it there.
+/// finds it there. One that takes its rates from a row of the list stands behind that, where its own `like` finds it.
 fn with(rows: Vec<Dated>, new: Dated) -> Vec<Dated> {
     let mut all = Vec::with_capacity(rows.len() + 1);
     let mut place = None;
@@ -152,7 +187,14 @@ fn with(rows: Vec<Dated>, new: Dated) -> Vec<Dated> {
         }
         all.extend(left);
     }
-    all.insert(place.unwrap_or(all.len()), new);
+    let is_base = |dated: &Dated| {
+        let Dated { span, row, origin } = dated;
+        let is_named = row.provider == new.row.provider && base(&new.row) == Some(&*row.id);
+        is_named && matches!(origin, Origin::List(_)) && span.from <= new.span.from
+    };
+    let bases = all.iter().enumerate().filter(|(_, dated)| is_base(dated));
+    let behind = bases.max_by_key(|(_, dated)| dated.span.from).map(|(base, _)| base + 1);
+    all.insert(behind.or(place).unwrap_or(all.len()), new);
     all
 }
 
@@ -161,8 +203,8 @@ fn with(rows: Vec<Dated>, new: Dated) -> Vec<Dated> {
 fn followers_of(rows: &[Dated], touched: &[Touched]) -> Vec<Touched> {
     let mut found: Vec<Touched> = Vec::new();
     let is_named = |row: &RowSource<'_>| touched.iter().any(|t| t.provider == row.provider && t.id == row.id);
-    for Dated { span, row, .. } in rows.iter().filter(|dated| dated.row.rates.is_empty() && !is_named(&dated.row)) {
-        let Some(like) = row.like.as_deref() else { continue };
+    for Dated { span, row, .. } in rows.iter().filter(|dated| !is_named(&dated.row)) {
+        let Some(like) = base(row) else { continue };
         let base = touched.iter().chain(&found).find(|t| t.provider == row.provider && t.id == like);
         let Some(from) = base.map(|base| base.from.max(span.from)) else { continue };
         if span.to.is_none_or(|to| from < to) {

@@ -227,16 +227,27 @@ fn beneath(row: &Arc<Row>, over: &[&Arc<Row>]) -> Option<Arc<Row>> {
 /// Rows of the same id of which nobody can say when each holds: they begin together, or the later one outlasts the
 /// earlier one's end. A row within the time of another is a passing price, and fine.
 fn overlaps(rows: &[Arc<Row>]) -> Vec<OverrideProblem> {
-    let mut order: Vec<(usize, &Arc<Row>)> = rows.iter().enumerate().collect();
-    order.sort_by_key(|(at, row)| (row.provider(), row.id(), row.valid_from, *at));
+    let held = |row: &'_ Arc<Row>| (row.valid_from, row.valid_to);
+    let rows: Vec<_> = rows.iter().map(|row| (row.provider(), row.id(), held(row))).collect();
+    let clashes = clashes(&rows).into_iter();
+    clashes.map(|(at, reason)| OverrideProblem { path: format!("rows[{at}]"), reason }).collect()
+}
+
+/// From when on a row holds, and until when.
+type Held = (Timestamp, Option<Timestamp>);
+
+/// The rows, by provider, id and time, that get into the way of another of the same model, and how.
+pub(crate) fn clashes(rows: &[(&str, &str, Held)]) -> Vec<(usize, String)> {
+    let mut order: Vec<_> = rows.iter().enumerate().collect();
+    order.sort_by_key(|(at, (provider, id, (from, _)))| (*provider, *id, *from, *at));
     let mut problems = Vec::new();
-    for same in order.chunk_by(|(_, a), (_, b)| a.provider() == b.provider() && a.id() == b.id()) {
+    for same in order.chunk_by(|(_, a), (_, b)| (a.0, a.1) == (b.0, b.1)) {
         for (number, (second, row)) in same.iter().enumerate() {
-            let clash = same[..number].iter().find_map(|(first, earlier)| Some((first, clash(earlier, row)?)));
+            let clash = same[..number].iter().find_map(|(first, earlier)| Some((first, clash(earlier.2, row.2)?)));
             if let Some((first, when)) = clash {
                 let reason =
                     format!("{when} rows[{first}] of the same `id`; let one end (`valid_to`) when the other begins");
-                problems.push(OverrideProblem { path: format!("rows[{second}]"), reason });
+                problems.push((*second, reason));
             }
         }
     }
@@ -244,13 +255,13 @@ fn overlaps(rows: &[Arc<Row>]) -> Vec<OverrideProblem> {
 }
 
 /// How a row gets into the way of one that begins earlier, or with it.
-fn clash(earlier: &Row, row: &Row) -> Option<String> {
-    if earlier.valid_from == row.valid_from {
-        let begins = if row.valid_from == ALWAYS { "always".to_owned() } else { format!("from {} on", row.valid_from) };
+fn clash(earlier: Held, (from, to): Held) -> Option<String> {
+    if earlier.0 == from {
+        let begins = if from == ALWAYS { "always".to_owned() } else { format!("from {from} on") };
         return Some(format!("holds {begins}, as does"));
     }
-    let end = earlier.valid_to.filter(|end| *end > row.valid_from && row.valid_to.is_none_or(|to| to > *end))?;
-    Some(format!("holds from {} on, beyond {end}, the end of", row.valid_from))
+    let end = earlier.1.filter(|end| *end > from && to.is_none_or(|to| to > *end))?;
+    Some(format!("holds from {from} on, beyond {end}, the end of"))
 }
 
 /// Rates that jump from a row to the one that follows it for the same model.

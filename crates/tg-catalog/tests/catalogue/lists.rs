@@ -120,6 +120,18 @@ fn dates_that_cannot_be_read_are_told_with_their_place() {
 }
 
 #[test]
+fn a_list_that_says_two_things_of_one_model_is_refused_with_both_places() {
+    for (first, second, reason) in [
+        (row("x", 1, "-", "-"), row("x", 2, "-", "-"), "from 2026-06-01T00:00:00Z on, as does rows[0]"),
+        (row("x", 1, "-", "2026-09-01"), row("x", 2, "2026-07-01", "-"), "the end of rows[0]"),
+    ] {
+        let problems = merge(Vec::new(), rows(json!([first, second])), at(NOW), ListKind::Partial).unwrap_err();
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].0 == Origin::List(1) && problems[0].1.contains(reason), "{problems:?}");
+    }
+}
+
+#[test]
 fn every_row_says_where_it_comes_from() {
     let present = json!([row("a", 1, "-", "-"), row("x", 1, "2026-01-01", "2027-01-01")]);
     let done = merged(present, json!([row("y", 1, "-", "-"), row("x", 2, "-", "2026-07-01")]), ListKind::Partial);
@@ -153,6 +165,56 @@ fn rows_that_are_like_a_touched_one_are_touched_too_and_keep_their_base() {
     let own =
         json!([row("x", 1, "-", "-"), {"provider": "openai", "id": "a", "like": "x", "rates": [{"in": 1, "out": 1}]}]);
     assert!(merged(own, json!([row("x", 2, "-", "-")]), ListKind::Partial).followers.is_empty());
+}
+
+#[test]
+fn rows_that_the_list_names_follow_what_they_are_like_for_as_long_as_it_changes() {
+    let like = |id: &str, like: &str| json!({"provider": "openai", "id": id, "like": like});
+    let dated = |mut row: Value| {
+        row["valid_from"] = json!("2026-01-01");
+        row
+    };
+    let open = [like("a", "x"), like("b", "a")];
+    let months = ["2026-05-01", "2026-06-01", "2026-07-01", "2026-08-01", "2026-09-01"];
+    for (new, followers, expected) in [
+        (vec![row("x", 2, "-", "-")], open.clone(), [1, 2, 2, 2, 2]),
+        // What was booked at the old price keeps it, whenever the row says that it begins.
+        (vec![row("x", 2, "-", "-")], open.clone().map(dated), [1, 2, 2, 2, 2]),
+        (vec![row("x", 2, "2026-01-01", "-")], open.clone().map(dated), [2, 2, 2, 2, 2]),
+        (vec![row("x", 2, "2026-08-01", "-")], open.clone(), [1, 1, 1, 2, 2]),
+        (vec![row("x", 2, "-", "2026-08-01")], open.clone(), [1, 2, 2, 1, 1]),
+        (vec![row("x", 2, "-", "2026-07-01"), row("x", 3, "2026-08-01", "-")], open.clone(), [1, 2, 1, 3, 3]),
+        (vec![row("x", 3, "2026-08-01", "-"), row("x", 2, "-", "2026-07-01")], open.clone(), [1, 2, 1, 3, 3]),
+    ] {
+        let present = json!([vec![row("x", 1, "2026-01-01", "-")], followers.to_vec()].concat());
+        let list = json!([new, followers.to_vec()].concat());
+        for kind in [ListKind::Partial, ListKind::Whole] {
+            let done = merged(present.clone(), list.clone(), kind);
+            assert_eq!(done.followers, [], "{list}");
+            let again = merge(done.rows.clone(), rows(list.clone()), at("2026-06-15T00:00:00Z"), kind).unwrap();
+            for rows in [done.rows, again.rows] {
+                let catalogue = Catalogue::embedded().unwrap().with_overrides("t", rows).unwrap().catalogue;
+                let rate = |id, month| {
+                    let when = at(&format!("{month}T00:00:00Z"));
+                    catalogue.find("openai", id, when).unwrap().rate_sets()[0].rates.input
+                };
+                for id in ["a", "b"] {
+                    assert_eq!(months.map(|month| rate(id, month)), expected, "{id} {kind:?} {list}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_that_begins_when_the_old_one_did_stands_behind_what_it_is_like() {
+    let a = json!({"provider": "openai", "id": "a", "like": "x", "valid_from": "2026-06-01"});
+    let mut was = a.clone();
+    was["valid_to"] = json!("2027-01-01");
+    let done = merged(json!([row("x", 1, "-", "-"), was]), json!([row("x", 2, "-", "-"), a]), ListKind::Partial);
+    let catalogue = Catalogue::embedded().unwrap().with_overrides("t", done.rows).unwrap().catalogue;
+    assert_eq!(catalogue.find("openai", "a", at(NOW)).unwrap().rate_sets()[0].rates.input, 2);
+    assert_eq!(done.followers, []);
 }
 
 #[test]

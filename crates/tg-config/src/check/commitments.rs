@@ -29,6 +29,7 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
             Some((at, discount)) => {
                 let place = Path::root().member("pricing").member("discounts").element(at);
                 covers(commitment, discount, &path, &place, found);
+                frees_no_other(document, commitment, discount, &place, found);
             }
             None => found.add(
                 path.member("name"),
@@ -78,5 +79,23 @@ fn covers(commitment: &Commitment, discount: &Discount, path: &Path, place: &Pat
         let message =
             format!("holds at times when the commitment `{name}` is not paid for, and calls would be free then");
         found.add(place.clone(), message, "give the discount the `from` and `until` of the commitment");
+    }
+}
+
+/// Calls at another provider are not those of the commitment.
+fn frees_no_other(
+    document: &Document,
+    commitment: &Commitment,
+    discount: &Discount,
+    place: &Path,
+    found: &mut Findings,
+) {
+    let others = document.providers.iter().map(|declared| &declared.name).filter(|name| **name != commitment.provider);
+    let freed: Vec<String> =
+        others.filter(|name| discount.provider.matches(name.as_str())).map(|name| format!("`{name}`")).collect();
+    if !freed.is_empty() {
+        let message = format!("`{}` is also {}, and calls there would be free", discount.provider, freed.join(", "));
+        let hint = format!("write `{}`, the provider of the commitment `{}`", commitment.provider, commitment.name);
+        found.add(place.member("provider"), message, hint);
     }
 }

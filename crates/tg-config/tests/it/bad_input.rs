@@ -146,6 +146,19 @@ fn commitments_under_which_calls_are_free_or_paid_twice() {
         let said = refused.to_string();
         assert!(said.contains(&at) && said.contains(part), "{text}: {said}");
     }
+    let two = OK.replace("}]", "}, {name: ab, kind: anthropic, api_key: env:K}]");
+    for (wide, refused) in [("'*'", true), ("'a*'", true), ("a", false), ("'*a'", false)] {
+        let covers = covers.replace("provider: a", &format!("provider: {wide}"));
+        let text = format!("{two}pricing: {{discounts: [{{{covers}}}], commitments: [{{{fine}}}]}}\n");
+        if refused {
+            check(
+                &text,
+                &[("pricing.discounts[0].provider", "is also `ab`, and calls there would be free; write `a`")],
+            );
+        } else {
+            from_text("test.yaml", &text).unwrap();
+        }
+    }
     let text = format!("{OK}pricing: {{discounts: [{{{covers}}}], commitments: [{{{fine}}}]}}\n");
     assert_eq!(from_text("test.yaml", &text).unwrap().pricing.committed()[0].quantity, 1);
 }
