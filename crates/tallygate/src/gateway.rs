@@ -2,8 +2,9 @@
 
 use crate::budgets;
 use crate::counting;
-use crate::directory_keeper::DirectoryKeeper;
+use crate::directory_keeper;
 use crate::journal_keeper::JournalKeeper;
+use crate::keeper::Keeper;
 use crate::place;
 use crate::source::Loaded;
 use crate::surroundings::Surroundings;
@@ -63,7 +64,7 @@ pub struct Gateway {
     journal: Arc<Figures>,
     workers: Vec<thread::JoinHandle<Drained>>,
     meter: Running,
-    directory_keeper: DirectoryKeeper,
+    directory_keeper: Keeper,
     journal_keeper: JournalKeeper,
     upkeep: upkeep::Running,
     counting: Option<counting::Running>,
@@ -113,7 +114,7 @@ impl Gateway {
         let meter =
             Meter { queues: queues.clone(), journal: of_meter, ledger, sums, living: known, sinks, outage }.start()?;
         let counting = counting.map(|counting| counting.start(&living, store.ledger()?)).transpose()?;
-        let directory_keeper = DirectoryKeeper::start(Arc::clone(&living))?;
+        let directory_keeper = directory_keeper::start(Arc::clone(&living))?;
         let journal_keeper = JournalKeeper::start(journal.clone(), document.store.journal_sync.get())?;
         // After the journal's calls are in the ledger: a row must not be deleted while it may come again.
         let upkeep = upkeep::Running::start(&store, document.store.retention, Arc::clone(&living.clock))?;

@@ -12,6 +12,7 @@ mod first_key;
 mod forecasts;
 pub mod gateway;
 mod journal_keeper;
+mod keeper;
 mod limits;
 pub mod notifier;
 mod paste;

@@ -1,9 +1,9 @@
 //! The thread that looks after the ledger: sums of old rows, deletion by policy, and what metrics tell of the store.
 
+use crate::keeper::Keeper;
 use anyhow::Result;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 use tg_config::document;
 use tg_kernel::clock::Clock;
@@ -61,8 +61,7 @@ impl Figures {
 
 /// A running upkeep.
 pub(crate) struct Running {
-    thread: thread::JoinHandle<()>,
-    stop: Arc<AtomicBool>,
+    keeper: Keeper,
     figures: Arc<Figures>,
 }
 
@@ -75,15 +74,11 @@ impl Running {
         let mut upkeep = store.upkeep()?;
         let retention =
             Retention { calls: declared.calls.map(|age| age.get()), rollups: declared.rollups.map(|age| age.get()) };
-        let (stop, figures) = (Arc::new(AtomicBool::new(false)), Arc::new(Figures::default()));
+        let figures = Arc::new(Figures::default());
         look(&upkeep, &figures);
-        let (seen, told) = (Arc::clone(&stop), Arc::clone(&figures));
-        let thread = thread::Builder::new().name("upkeep".to_owned()).spawn(move || {
-            while !seen.load(Ordering::Acquire) {
-                thread::park_timeout(work(&mut upkeep, &retention, &*clock, &told));
-            }
-        })?;
-        Ok(Self { thread, stop, figures })
+        let told = Arc::clone(&figures);
+        let keeper = Keeper::start("upkeep", move || work(&mut upkeep, &retention, &*clock, &told))?;
+        Ok(Self { keeper, figures })
     }
 
     pub(crate) const fn figures(&self) -> &Arc<Figures> {
@@ -92,16 +87,12 @@ impl Running {
 
     /// Lets it end after what it does now.
     pub(crate) fn end(&self) {
-        self.stop.store(true, Ordering::Release);
-        self.thread.thread().unpark();
+        self.keeper.end();
     }
 
     /// Waits until it has ended.
     pub(crate) fn stop(self) {
-        self.end();
-        if self.thread.join().is_err() {
-            tracing::error!("the upkeep of the ledger panicked");
-        }
+        self.keeper.stop();
     }
 }
 

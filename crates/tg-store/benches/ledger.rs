@@ -16,7 +16,7 @@ mod server;
 
 use fixture::{at, record};
 use rusqlite::Connection;
-use server::{PASSWORD, PostgresServer, USER};
+use server::PostgresServer;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,10 +24,9 @@ use tempfile::TempDir;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::{Ending, Record};
-use tg_kernel::secret::Secret;
 use tg_kernel::units::Money;
 use tg_store::ledger::{Piece, Retention, SpentBy, SpentQuery, SpentRow};
-use tg_store::{CallFilter, Dimension, Encryption, Filter, Postgres, ReportQuery, Store};
+use tg_store::{CallFilter, Dimension, Filter, ReportQuery, Store};
 
 /// Days over which the calls are spread.
 const DAYS: u64 = 30;
@@ -65,16 +64,7 @@ fn main() {
 fn on_postgres(world: &World, rows: u64) {
     // What tests do without is what takes time: every append waits for the disk.
     let server = PostgresServer::start(&["fsync=on"]);
-    let store = Store::connect(Postgres {
-        hosts: vec![("127.0.0.1".to_owned(), server.port)],
-        database: server.database(),
-        user: USER.to_owned(),
-        password: Some(Secret::new(PASSWORD)),
-        encryption: Encryption::Off,
-        may_dial: |_| Ok(()),
-        start_wait: std::time::Duration::from_secs(30),
-    })
-    .unwrap();
+    let store = Store::connect(server.address(&server.database())).unwrap();
     fill(&store, world, rows, rows);
     println!("{:#?}", store.ledger().unwrap().size().unwrap());
     reports(&store);

@@ -3,11 +3,10 @@
 use super::copy::LocalCopy;
 use super::standing::Standing;
 use super::{load, name};
+use crate::keeper::Keeper;
 use crate::source::Loaded;
 use anyhow::Result;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 use tg_config::start::StartFile;
 use tg_store::revision::{Revision, Revisions};
@@ -26,25 +25,19 @@ pub struct Following {
     /// The revision that was loaded last and is not kept yet.
     tried: Mutex<Option<Revision>>,
     came: Arc<Notify>,
-    thread: thread::JoinHandle<()>,
-    stop: Arc<AtomicBool>,
+    keeper: Keeper,
 }
 
 impl Following {
     pub(super) fn start(mut revisions: Revisions, standing: Standing, copy: LocalCopy) -> Result<Self> {
-        let (standing, came, stop) = (Arc::new(standing), Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
-        let (seen, told, ended) = (Arc::clone(&standing), Arc::clone(&came), Arc::clone(&stop));
-        let thread = thread::Builder::new().name("revisions".to_owned()).spawn(move || {
-            while !ended.load(Ordering::Acquire) {
-                thread::park_timeout(TICK);
-                if ended.load(Ordering::Acquire) {
-                    break;
-                }
-                look(&mut revisions, &seen, &told);
-            }
+        let (standing, came) = (Arc::new(standing), Arc::new(Notify::new()));
+        let (seen, told) = (Arc::clone(&standing), Arc::clone(&came));
+        let keeper = Keeper::start("revisions", move || {
+            look(&mut revisions, &seen, &told);
+            TICK
         })?;
         let tried = Mutex::new((standing.refused() == 0).then(|| standing.newest()));
-        Ok(Self { standing, copy, tried, came, thread, stop })
+        Ok(Self { standing, copy, tried, came, keeper })
     }
 
     /// Notes that the start is done: keeps a copy for a later one, or says why the newest revision is not in force.
@@ -124,11 +117,7 @@ impl Following {
 
     /// Ends the thread.
     pub(crate) fn stop(self) {
-        self.stop.store(true, Ordering::Release);
-        self.thread.thread().unpark();
-        if self.thread.join().is_err() {
-            tracing::error!("what follows the revisions panicked");
-        }
+        self.keeper.stop();
     }
 }
 

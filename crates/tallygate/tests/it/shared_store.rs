@@ -9,9 +9,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tg_kernel::dialect::Dialect;
-use tg_kernel::secret::Secret;
 use tg_sim::Sim;
-use tg_store::{CallFilter, Encryption, Postgres, Store};
+use tg_store::{CallFilter, Store};
 
 const VARIABLES: &[(&str, &str)] = &[("STORE_PASSWORD", PASSWORD)];
 
@@ -44,16 +43,7 @@ fn call(process: &Process, key: &str) -> Answer {
 }
 
 fn store(server: &PostgresServer, database: &str) -> Store {
-    Store::connect(Postgres {
-        hosts: vec![("127.0.0.1".to_owned(), server.port)],
-        database: database.to_owned(),
-        user: USER.to_owned(),
-        password: Some(Secret::new(PASSWORD)),
-        encryption: Encryption::Off,
-        may_dial: |_| Ok(()),
-        start_wait: Duration::from_secs(10),
-    })
-    .unwrap()
+    Store::connect(server.address(database)).unwrap()
 }
 
 /// Waits until the ledger has these calls, and says that it has no others.

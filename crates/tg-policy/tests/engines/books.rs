@@ -1,13 +1,11 @@
 //! The ledger under an engine: a plain list, or a store.
 
-use super::postgres::{PASSWORD, PostgresServer, USER};
+use super::postgres::PostgresServer;
 use std::cell::RefCell;
-use std::time::Duration;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::record::Record;
-use tg_kernel::secret::Secret;
 use tg_store::ledger::{SpentBy, SpentQuery, SpentRow};
-use tg_store::{Encryption, Ledger, LedgerWriter, Postgres, Store};
+use tg_store::{Ledger, LedgerWriter, Store};
 
 /// See the module.
 pub(crate) enum Books {
@@ -53,15 +51,5 @@ impl Books {
 
 /// A store in a database of its own.
 pub(crate) fn connect(server: &PostgresServer) -> Store {
-    let database = server.database();
-    Store::connect(Postgres {
-        hosts: vec![("127.0.0.1".to_owned(), server.port)],
-        database,
-        user: USER.to_owned(),
-        password: Some(Secret::new(PASSWORD)),
-        encryption: Encryption::Off,
-        may_dial: |_| Ok(()),
-        start_wait: Duration::from_secs(10),
-    })
-    .unwrap()
+    Store::connect(server.address(&server.database())).unwrap()
 }

@@ -1,6 +1,5 @@
 //! What a server does that a file does not: being away, being slow, being shared.
 
-use crate::address;
 use crate::corrections::correction;
 use crate::fixture::{at, record, text};
 use crate::server::{PASSWORD, PostgresServer};
@@ -80,7 +79,7 @@ fn many_may_open_an_empty_database_at_once() {
     let database = server.database();
     std::thread::scope(|scope| {
         for _ in 0..6 {
-            scope.spawn(|| Store::connect(address(server, &database)).unwrap().directory().unwrap());
+            scope.spawn(|| Store::connect(server.address(&database)).unwrap().directory().unwrap());
         }
     });
 }
@@ -92,7 +91,7 @@ fn replicas_that_declare_the_same_teams_do_not_fight() {
     let declared = DeclaredTeam { name: "search".into(), policy: TeamPolicy::default() };
     let added: usize = std::thread::scope(|scope| {
         let replica = || {
-            let directory = Store::connect(address(server, &database)).unwrap().directory().unwrap();
+            let directory = Store::connect(server.address(&database)).unwrap().directory().unwrap();
             directory.sync_declared(std::slice::from_ref(&declared), at(0)).unwrap().added.len()
         };
         let replicas: Vec<_> = (0..5).map(|_| scope.spawn(replica)).collect();
@@ -105,7 +104,7 @@ fn replicas_that_declare_the_same_teams_do_not_fight() {
 #[test]
 fn a_server_that_crashes_loses_and_doubles_no_row() {
     let mut server = PostgresServer::start(&[]);
-    let store = Store::connect(address(&server, "postgres")).unwrap();
+    let store = Store::connect(server.address("postgres")).unwrap();
     let (mut writer, ledger) = (store.ledger_writer().unwrap(), store.ledger().unwrap());
     let first = record();
     writer.append(std::slice::from_ref(&first)).unwrap();
@@ -124,7 +123,7 @@ fn a_server_that_crashes_loses_and_doubles_no_row() {
 #[test]
 fn a_silent_server_holds_nobody_longer_than_the_limit() {
     let mut server = PostgresServer::start(&[]);
-    let store = Store::connect(address(&server, "postgres")).unwrap();
+    let store = Store::connect(server.address("postgres")).unwrap();
     let directory = store.directory().unwrap();
     directory.create_team("search", TeamPolicy::default(), at(0)).unwrap();
     let key = directory.issue(&new_key(), at(0)).unwrap();
@@ -145,7 +144,7 @@ fn a_silent_server_holds_nobody_longer_than_the_limit() {
 fn a_connection_that_the_server_ends_is_made_again_unnoticed() {
     let server = PostgresServer::shared();
     let database = server.database();
-    let store = Store::connect(address(server, &database)).unwrap();
+    let store = Store::connect(server.address(&database)).unwrap();
     let (mut writer, ledger, directory) =
         (store.ledger_writer().unwrap(), store.ledger().unwrap(), store.directory().unwrap());
     for round in 1..=3 {
@@ -166,7 +165,7 @@ fn end_connections(database: &str) -> String {
 fn a_revoked_key_is_refused_on_every_replica_within_two_seconds_though_the_listening_connection_is_cut() {
     let server = PostgresServer::shared();
     let database = server.database();
-    let store = Store::connect(address(server, &database)).unwrap();
+    let store = Store::connect(server.address(&database)).unwrap();
     let (here, there) = (store.directory().unwrap(), store.directory().unwrap());
     here.create_team("search", TeamPolicy::default(), at(0)).unwrap();
     for cut in [false, true] {
@@ -193,7 +192,7 @@ fn a_revoked_key_is_refused_on_every_replica_within_two_seconds_though_the_liste
 fn a_database_that_cannot_be_written_says_so_and_works_again_later() {
     let server = PostgresServer::shared();
     let database = server.database();
-    let store = Store::connect(address(server, &database)).unwrap();
+    let store = Store::connect(server.address(&database)).unwrap();
     let mut writer = store.ledger_writer().unwrap();
     server.sql("postgres", &format!("ALTER DATABASE {database} SET default_transaction_read_only = on"));
     let refused = writer.append(&[record()]).unwrap_err();
@@ -206,7 +205,7 @@ fn a_database_that_cannot_be_written_says_so_and_works_again_later() {
 fn a_lock_of_somebody_else_is_waited_for_in_bounded_time() {
     let server = PostgresServer::shared();
     let database = server.database();
-    let directory = Store::connect(address(server, &database)).unwrap().directory().unwrap();
+    let directory = Store::connect(server.address(&database)).unwrap().directory().unwrap();
     let hold = "BEGIN; LOCK TABLE tallygate.directory_state; SELECT pg_sleep(8); COMMIT";
     std::thread::scope(|scope| {
         let holder = scope.spawn(|| server.sql(&database, hold));
@@ -231,7 +230,7 @@ fn rows_of_every_replica_are_there_once() {
     let shared: Arc<Vec<Record>> = Arc::new((0..300).map(|_| record()).collect());
     let new: usize = std::thread::scope(|scope| {
         let replica = |reverse: bool| {
-            let mut writer = Store::connect(address(server, &database)).unwrap().ledger_writer().unwrap();
+            let mut writer = Store::connect(server.address(&database)).unwrap().ledger_writer().unwrap();
             let mut rows = Vec::clone(&shared);
             if reverse {
                 rows.reverse();
@@ -251,7 +250,7 @@ fn sums_are_exact_and_bounded_while_replicas_add_to_them_at_once() {
     let (replicas, batches, batch) = (4_usize, 11, 500);
     std::thread::scope(|scope| {
         for replica in 0..replicas {
-            let mut writer = Store::connect(address(server, &database)).unwrap().ledger_writer().unwrap();
+            let mut writer = Store::connect(server.address(&database)).unwrap().ledger_writer().unwrap();
             scope.spawn(move || {
                 for number in 0..batches {
                     let call = |n| {
@@ -267,7 +266,7 @@ fn sums_are_exact_and_bounded_while_replicas_add_to_them_at_once() {
         }
     });
     let all = replicas * batches * batch;
-    let ledger = Store::connect(address(server, &database)).unwrap().ledger().unwrap();
+    let ledger = Store::connect(server.address(&database)).unwrap().ledger().unwrap();
     for by in [Dimension::Team, Dimension::Tag] {
         let report = ledger.report(&ReportQuery { by: vec![by], ..ReportQuery::default() }).unwrap();
         let sum: u64 = report.rows.iter().map(|row| row.figures.calls).sum();
@@ -289,7 +288,7 @@ fn retention_leaves_no_correction_without_its_call() {
     let server = PostgresServer::shared();
     for slow in ["INSERT ON tallygate.corrections", "DELETE ON tallygate.calls"] {
         let database = server.database();
-        let store = Store::connect(address(server, &database)).unwrap();
+        let store = Store::connect(server.address(&database)).unwrap();
         let (mut writer, mut upkeep) = (store.ledger_writer().unwrap(), store.upkeep().unwrap());
         let call = record();
         writer.append(std::slice::from_ref(&call)).unwrap();
@@ -343,7 +342,7 @@ fn rows_are_not_dropped_on_a_deadlock() {
     for sqlstate in ["40P01", "40001"] {
         let server = PostgresServer::shared();
         let database = server.database();
-        let store = Store::connect(address(server, &database)).unwrap();
+        let store = Store::connect(server.address(&database)).unwrap();
         failing(server, &database, sqlstate, 2);
         assert_eq!(store.ledger_writer().unwrap().append(&[record(), record()]).unwrap(), 2, "{sqlstate}");
     }
@@ -353,7 +352,7 @@ fn rows_are_not_dropped_on_a_deadlock() {
 fn a_full_disk_is_named_and_the_batch_can_be_sent_again() {
     let server = PostgresServer::shared();
     let database = server.database();
-    let store = Store::connect(address(server, &database)).unwrap();
+    let store = Store::connect(server.address(&database)).unwrap();
     failing(server, &database, "53100", 1);
     let mut writer = store.ledger_writer().unwrap();
     let batch = [record(), record()];
@@ -366,7 +365,7 @@ fn a_full_disk_is_named_and_the_batch_can_be_sent_again() {
 #[test]
 fn a_text_with_nul_does_not_hold_up_the_ledger() {
     let server = PostgresServer::shared();
-    let store = Store::connect(address(server, &server.database())).unwrap();
+    let store = Store::connect(server.address(&server.database())).unwrap();
     let mut odd = record();
     odd.asked.model = "m\0odel".into();
     odd.attribution.tags = vec!["a\0b".to_owned(), r"c\u0000d".to_owned()];
@@ -388,7 +387,7 @@ fn a_start_waits_for_the_server_and_then_says_what_is_wrong() {
     // Listens and never answers, as a firewall does.
     let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let server = PostgresServer::shared();
-    let mut nowhere = address(server, "postgres");
+    let mut nowhere = server.address("postgres");
     nowhere.hosts = vec![("127.0.0.1".to_owned(), silent.local_addr().unwrap().port())];
     let begun = Instant::now();
     let away = Store::connect(nowhere.clone()).unwrap_err().to_string();
@@ -398,7 +397,7 @@ fn a_start_waits_for_the_server_and_then_says_what_is_wrong() {
     // The server comes up while the start waits.
     let mut late = PostgresServer::start(&[]);
     late.crash();
-    let mut patient = address(&late, "postgres");
+    let mut patient = late.address("postgres");
     patient.start_wait = Duration::from_secs(30);
     let heard = Heard::default();
     std::thread::scope(|scope| {
@@ -416,7 +415,7 @@ fn a_start_waits_for_the_server_and_then_says_what_is_wrong() {
 #[test]
 fn a_wrong_password_or_database_ends_the_start_at_once_and_shows_no_secret() {
     let server = PostgresServer::shared();
-    let mut wrong = address(server, "postgres");
+    let mut wrong = server.address("postgres");
     wrong.start_wait = Duration::from_secs(60);
     wrong.password = Some(Secret::new("s3cret-guess"));
     assert!(!format!("{wrong:?}").contains("s3cret-guess"));
@@ -424,7 +423,7 @@ fn a_wrong_password_or_database_ends_the_start_at_once_and_shows_no_secret() {
     let refused = Store::connect(wrong).unwrap_err();
     assert!(refused.to_string().contains("password authentication failed"), "{refused}");
     assert!(!format!("{refused} {refused:?}").contains("s3cret-guess"));
-    let mut missing = address(server, "nowhere");
+    let mut missing = server.address("nowhere");
     missing.start_wait = Duration::from_secs(60);
     let refused = Store::connect(missing).unwrap_err().to_string();
     assert!(refused.contains("database \"nowhere\" does not exist"), "{refused}");
@@ -434,7 +433,7 @@ fn a_wrong_password_or_database_ends_the_start_at_once_and_shows_no_secret() {
 #[test]
 fn an_address_that_may_not_be_dialled_is_not() {
     let server = PostgresServer::shared();
-    let mut guarded = address(server, "postgres");
+    let mut guarded = server.address("postgres");
     guarded.may_dial = |address| Err(format!("{address} is never dialled"));
     let refused = Store::connect(guarded).unwrap_err().to_string();
     assert!(refused.contains("127.0.0.1 is never dialled"), "{refused}");
@@ -444,7 +443,7 @@ fn an_address_that_may_not_be_dialled_is_not() {
 fn of_several_hosts_one_that_answers_is_used() {
     let server = PostgresServer::shared();
     let closed = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-    let mut several = address(server, &server.database());
+    let mut several = server.address(&server.database());
     several.hosts.insert(0, ("127.0.0.1".to_owned(), closed));
     let store = Store::connect(several).unwrap();
     assert_eq!(store.ledger_writer().unwrap().append(&[record()]).unwrap(), 1);
@@ -456,7 +455,7 @@ fn of_several_hosts_one_that_answers_is_used() {
 fn silent_hosts_do_not_hide_the_one_that_answers_behind_them() {
     let silent: Vec<TcpListener> = (0..4).map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap()).collect();
     let server = PostgresServer::shared();
-    let mut several = address(server, &server.database());
+    let mut several = server.address(&server.database());
     let hosts = silent.iter().map(|silent| ("127.0.0.1".to_owned(), silent.local_addr().unwrap().port()));
     several.hosts.splice(0..0, hosts);
     let begun = Instant::now();
@@ -472,15 +471,15 @@ fn silent_hosts_do_not_hide_the_one_that_answers_behind_them() {
 fn a_newer_schema_is_used_if_it_was_only_expanded_and_refused_otherwise() {
     let server = PostgresServer::shared();
     let database = server.database();
-    drop(Store::connect(address(server, &database)).unwrap());
+    drop(Store::connect(server.address(&database)).unwrap());
     let newer = "ALTER TABLE tallygate.calls ADD COLUMN later bigint NOT NULL DEFAULT 7; \
                  UPDATE tallygate.schema_version SET version = 99";
     server.sql(&database, newer);
-    let store = Store::connect(address(server, &database)).unwrap();
+    let store = Store::connect(server.address(&database)).unwrap();
     assert_eq!(store.ledger_writer().unwrap().append(&[record()]).unwrap(), 1);
     assert_eq!(server.sql(&database, "SELECT later FROM tallygate.calls"), "7");
     server.sql(&database, "UPDATE tallygate.schema_version SET works_from = 99");
-    let refused = Store::connect(address(server, &database)).unwrap_err();
+    let refused = Store::connect(server.address(&database)).unwrap_err();
     assert!(matches!(refused, StoreError::NewerSchema { found: 99, .. }), "{refused}");
 }
 
@@ -490,7 +489,7 @@ fn the_store_may_be_used_and_dropped_inside_a_runtime() {
     let server = PostgresServer::shared();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let store = Store::connect(address(server, &server.database())).unwrap();
+        let store = Store::connect(server.address(&server.database())).unwrap();
         let directory = store.directory().unwrap();
         directory.create_team("search", TeamPolicy::default(), at(0)).unwrap();
         store.ledger_writer().unwrap().append(&[record()]).unwrap();
@@ -504,7 +503,7 @@ fn a_commit_is_durable_whatever_the_server_s_default_is() {
     let database = server.database();
     server.sql("postgres", &format!("ALTER DATABASE {database} SET synchronous_commit = off"));
     server.sql(&database, "CREATE TABLE public.seen (value text)");
-    let store = Store::connect(address(server, &database)).unwrap();
+    let store = Store::connect(server.address(&database)).unwrap();
     server.sql(
         &database,
         "CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \

@@ -29,10 +29,8 @@ mod server;
 mod tls;
 
 use server::PostgresServer;
-use std::time::Duration;
 use tempfile::TempDir;
-use tg_kernel::secret::Secret;
-use tg_store::{Encryption, Postgres, Store};
+use tg_store::{Postgres, Store};
 
 /// A fresh store, and a way to open the same one again as another process would.
 struct Bed {
@@ -69,18 +67,5 @@ fn database(folder: &TempDir) -> Postgres {
         std::fs::write(&noted, &name).unwrap();
         name
     });
-    address(server, &name)
-}
-
-/// The way to a database of a server.
-fn address(server: &PostgresServer, database: &str) -> Postgres {
-    Postgres {
-        hosts: vec![("127.0.0.1".to_owned(), server.port)],
-        database: database.to_owned(),
-        user: server::USER.to_owned(),
-        password: Some(Secret::new(server::PASSWORD)),
-        encryption: Encryption::Off,
-        may_dial: |_| Ok(()),
-        start_wait: Duration::ZERO,
-    }
+    server.address(&name)
 }

@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+use tg_kernel::secret::Secret;
+use tg_store::{Encryption, Postgres};
 
 /// The role that owns everything.
 pub(crate) const USER: &str = "tallygate";
@@ -46,6 +48,19 @@ impl PostgresServer {
         let mut server = Self { premises, port, running: None, settings };
         server.resume();
         server
+    }
+
+    /// The way to a database of it.
+    pub(crate) fn address(&self, database: &str) -> Postgres {
+        Postgres {
+            hosts: vec![("127.0.0.1".to_owned(), self.port)],
+            database: database.to_owned(),
+            user: USER.to_owned(),
+            password: Some(Secret::new(PASSWORD)),
+            encryption: Encryption::Off,
+            may_dial: |_| Ok(()),
+            start_wait: Duration::ZERO,
+        }
     }
 
     /// Gives the server a certificate; it speaks TLS from the next start on.

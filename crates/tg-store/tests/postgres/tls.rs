@@ -1,6 +1,5 @@
 //! Encrypted connections to a server.
 
-use crate::address;
 use crate::server::PostgresServer;
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::{ClientConfig, RootCertStore};
@@ -37,7 +36,7 @@ fn trusting(authorities: &[&rcgen::Certificate]) -> Encryption {
 
 fn connect(server: &PostgresServer, host: &str, encryption: Encryption) -> Result<Store, String> {
     let hosts = vec![(host.to_owned(), server.port)];
-    let address = Postgres { hosts, encryption, ..address(server, "postgres") };
+    let address = Postgres { hosts, encryption, ..server.address("postgres") };
     Store::connect(address).map_err(|refused| refused.to_string())
 }
 
