@@ -10,6 +10,7 @@ pub mod embed;
 pub mod event;
 pub mod fault;
 pub mod ids;
+pub mod passage;
 pub mod pattern;
 pub mod peek;
 pub mod principal;
