@@ -13,6 +13,7 @@ pub mod dialect;
 pub mod dialects;
 pub mod embedding;
 pub mod framing;
+pub mod gate;
 pub mod loss;
 mod media;
 pub mod passages;

@@ -31,6 +31,8 @@ pub struct Passages<'a> {
     /// Values that repeat the texts token by token (`logprobs`). They tell what was taken out of a text, so they go when
     /// anything is.
     pub echoes: Vec<Range<usize>>,
+    /// Of a frame of a stream: which parts of the answer end with it.
+    pub(crate) ended: Ended,
 }
 
 /// One text.
@@ -46,7 +48,21 @@ pub struct Passage<'a> {
     pub part: Part,
     /// Of a frame of a stream: whether it goes on where the last frame of its part ended. Else it is a text by itself.
     pub grows: bool,
+    /// Of a frame of a stream: the answer, and the block in it, that its part belongs to.
+    pub(crate) groups: [Part; 2],
     pub(crate) place: Place,
+}
+
+/// Parts of an answer that end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// None.
+    #[default]
+    None,
+    /// All that belong to these answers or blocks.
+    Of(Vec<Part>),
+    /// All.
+    All,
 }
 
 /// One of the texts that grow side by side while an answer is streamed: a block, a choice, the arguments of a call.
@@ -110,6 +126,14 @@ impl MediumKind {
             Self::Reference => "reference",
             Self::Tokens => "tokens",
         }
+    }
+}
+
+impl Passage<'_> {
+    /// The same passage, which outlives the body that it was read from.
+    pub(crate) fn into_owned(self) -> Passage<'static> {
+        let Self { channel, turn, text, part, grows, groups, place } = self;
+        Passage { channel, turn, text: Cow::Owned(text.into_owned()), part, grows, groups, place }
     }
 }
 

@@ -42,13 +42,24 @@ struct Here<'n> {
     /// The object around it says that its data is a text as it stands.
     is_plain: bool,
     part: Part,
+    groups: Option<[Part; 2]>,
     grows: bool,
 }
 
 impl Here<'_> {
     const fn outermost(channel: Channel, growth: Growth) -> Self {
         let grows = matches!(growth, Growth::All);
-        Self { channel, turn: 0, free: false, name: "", around: "", is_plain: false, part: Part(FNV_OFFSET), grows }
+        Self {
+            channel,
+            turn: 0,
+            free: false,
+            name: "",
+            around: "",
+            is_plain: false,
+            part: Part::ROOT,
+            groups: None,
+            grows,
+        }
     }
 }
 
@@ -57,6 +68,9 @@ const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0100_0000_01b3;
 
 impl Part {
+    /// Of what has no number.
+    pub(super) const ROOT: Self = Self(FNV_OFFSET);
+
     /// The part that these bytes tell from others of the same parent.
     pub(super) fn with(self, bytes: &[u8]) -> Self {
         let sum = bytes.iter().fold(self.0, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(FNV_PRIME));
@@ -178,7 +192,16 @@ impl<'p, 'a> Walk<'p, 'a> {
         }
         let place = Place { range: node.range(), form };
         let Here { channel, turn, part, grows, .. } = here;
-        self.found.texts.push(Passage { channel, turn, text, part: part.with(here.name.as_bytes()), grows, place });
+        let groups = here.groups.unwrap_or([Part::ROOT; 2]);
+        self.found.texts.push(Passage {
+            channel,
+            turn,
+            text,
+            part: part.with(here.name.as_bytes()),
+            grows,
+            groups,
+            place,
+        });
     }
 
     fn medium(&mut self, node: Node<'_, 'a>, kind: MediumKind, here: Here<'_>) {
@@ -202,12 +225,19 @@ fn enter<'n>(node: Node<'_, '_>, here: Here<'n>) -> Here<'n> {
 
 /// With the part that the numbers of an object tell.
 fn numbered<'n>(node: Node<'_, '_>, here: Here<'n>) -> Here<'n> {
-    const NUMBERS: [&str; 5] = ["index", "output_index", "content_index", "summary_index", "contentBlockIndex"];
-    let part = node
-        .members()
-        .filter(|(key, _)| NUMBERS.contains(&&*key.text()))
-        .fold(here.part, |part, (key, value)| part.with(key.text().as_bytes()).with(value.raw()));
-    Here { part, ..here }
+    let part = part_of(node, here.part);
+    if part == here.part {
+        return here;
+    }
+    let outer = here.groups.map_or(part, |[outer, _]| outer);
+    Here { part, groups: Some([outer, part]), ..here }
+}
+
+/// The part that the numbers of an object tell from others of its parent; the parent's where it has none.
+pub(super) fn part_of(node: Node<'_, '_>, parent: Part) -> Part {
+    const NUMBERS: [&str; 5] = ["output_index", "index", "contentBlockIndex", "content_index", "summary_index"];
+    let numbers = NUMBERS.iter().filter_map(|name| Some((name, node.member(name)?)));
+    numbers.fold(parent, |part, (name, value)| part.with(name.as_bytes()).with(value.raw()))
 }
 
 /// The names under which texts grow.
