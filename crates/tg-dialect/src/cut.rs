@@ -1,4 +1,4 @@
-//! Ending a stream before its provider does, as its dialect ends an answer that has reached its length.
+//! Ending a stream before its provider does, as its dialect ends an answer that has reached its length, or was filtered.
 //!
 //! What a stream may have used is counted so that it is never too little: a token is at least a byte of what is shown, and
 //! what surrounds a part of an answer without being shown is allowed for. Frames are looked at whole, one after the other,
@@ -11,8 +11,9 @@ use crate::dialects::bedrock_converse::padding::Padding;
 use crate::dialects::bedrock_invoke::{self, closer::InvokeCloser};
 use crate::dialects::openai_chat::closer::ChatCloser;
 use crate::dialects::openai_responses::closer::ResponsesCloser;
-use crate::framing::eventstream::{self, FrameDecoder, Kind};
-use crate::framing::sse::{self, FrameEnds};
+use crate::framing::eventstream::{self, Kind};
+use crate::framing::frames::{Frames, Next};
+use crate::framing::sse;
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 use tg_kernel::dialect::Dialect;
@@ -30,6 +31,15 @@ pub const PART_TOKENS: u64 = 16;
 /// Base64 of spoken output for one token, at most: of 24 kHz PCM some 3 200 bytes are one.
 const AUDIO_BYTES_PER_TOKEN: u64 = 256;
 
+/// Why a stream is ended before its provider does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cutoff {
+    /// It has reached its length.
+    Length,
+    /// Its content is not to go on.
+    Filter,
+}
+
 /// Where the frames that end a stream go: their kind (empty where the dialect names none) and their JSON.
 pub(crate) type Sink<'a> = &'a mut dyn FnMut(&str, &[u8]);
 
@@ -42,7 +52,7 @@ pub(crate) trait Closer: Send {
     fn passed(&mut self);
 
     /// Writes what ends the answer after the frames that have gone on.
-    fn end(&mut self, usage: &Usage, sink: Sink<'_>);
+    fn end(&mut self, usage: &Usage, cutoff: Cutoff, sink: Sink<'_>);
 
     /// Whether frames that are too large to be read only repeat what came before.
     fn repeats_at_large(&self) -> bool {
@@ -61,23 +71,10 @@ pub struct Piece {
 
 /// Takes a relayed (or rewrapped) stream apart into frames, and can end it after any of them.
 pub struct Cutter {
-    source: Source,
+    frames: Frames,
     /// Of InvokeModel: the model's own JSON stands inside.
     in_chunks: bool,
-    target: Target,
-    closer: Box<dyn Closer>,
-}
-
-enum Source {
-    Sse {
-        buffer: BytesMut,
-        ends: FrameEnds,
-        /// How far `ends` has looked.
-        looked: usize,
-        /// The beginning of the open frame has gone on: it is too large to be held.
-        begun: bool,
-    },
-    EventStream(FrameDecoder),
+    closing: Closing,
 }
 
 /// How the caller's frames are written.
@@ -87,17 +84,15 @@ enum Target {
     Chunks(Padding),
 }
 
-impl Cutter {
-    /// For a stream that a provider of `spoken` sends to a caller of `caller`: of the same dialect, or Claude's in another
-    /// envelope.
-    #[must_use]
-    pub fn new(spoken: Dialect, caller: Dialect, facts: &ReplyFacts) -> Self {
-        let source = match spoken {
-            Dialect::BedrockConverse | Dialect::BedrockInvoke => Source::EventStream(FrameDecoder::new()),
-            Dialect::OpenaiChat | Dialect::OpenaiEmbeddings | Dialect::OpenaiResponses | Dialect::AnthropicMessages => {
-                Source::Sse { buffer: BytesMut::new(), ends: FrameEnds::new(), looked: 0, begun: false }
-            }
-        };
+/// Ends a stream in the caller's dialect.
+pub(crate) struct Closing {
+    target: Target,
+    pub(crate) closer: Box<dyn Closer>,
+}
+
+impl Closing {
+    /// Of a stream to a caller of this dialect.
+    pub(crate) fn of(caller: Dialect, facts: &ReplyFacts) -> Self {
         let (target, closer): (_, Box<dyn Closer>) = match caller {
             Dialect::OpenaiChat | Dialect::OpenaiEmbeddings => (Target::Sse, Box::new(ChatCloser::new(facts.clone()))),
             Dialect::OpenaiResponses => (Target::Sse, Box::new(ResponsesCloser::new(facts.clone()))),
@@ -107,15 +102,32 @@ impl Cutter {
                 (Target::Chunks(Padding::new(facts.id)), Box::new(InvokeCloser::new(facts.clone())))
             }
         };
-        Self { source, in_chunks: spoken == Dialect::BedrockInvoke, target, closer }
+        Self { target, closer }
+    }
+
+    /// Ends the stream after what has gone on.
+    pub(crate) fn end(&mut self, usage: &Usage, cutoff: Cutoff, out: &mut BytesMut) {
+        let Self { target, closer } = self;
+        closer.end(usage, cutoff, &mut |kind, data| match target {
+            Target::Sse => sse::write_event(Some(kind).filter(|kind| !kind.is_empty()), data, out),
+            Target::EventStream => eventstream::write_event(kind, data, out),
+            Target::Chunks(padding) => bedrock_invoke::write_last(kind, data, usage, padding, out),
+        });
+    }
+}
+
+impl Cutter {
+    /// For a stream that a provider of `spoken` sends to a caller of `caller`: of the same dialect, or Claude's in another
+    /// envelope.
+    #[must_use]
+    pub fn new(spoken: Dialect, caller: Dialect, facts: &ReplyFacts) -> Self {
+        let closing = Closing::of(caller, facts);
+        Self { frames: Frames::of(spoken), in_chunks: spoken == Dialect::BedrockInvoke, closing }
     }
 
     /// Takes the next bytes of the stream.
     pub fn push(&mut self, chunk: &[u8]) {
-        match &mut self.source {
-            Source::Sse { buffer, .. } => buffer.extend_from_slice(chunk),
-            Source::EventStream(frames) => frames.push(chunk),
-        }
+        self.frames.push(chunk);
     }
 
     /// The next whole frame. Of one that is too large to be held, pieces as they come.
@@ -123,34 +135,9 @@ impl Cutter {
     /// # Errors
     /// `Class::UpstreamFailed` for bytes that are no frames.
     pub fn next_piece(&mut self) -> Result<Option<Piece>, Fault> {
-        let (bytes, is_piece) = match &mut self.source {
-            Source::Sse { buffer, ends, looked, begun } => {
-                let end = ends.next(buffer, *looked);
-                let was_begun = *begun;
-                let length = match end {
-                    Some(end) => {
-                        *begun = false;
-                        end
-                    }
-                    None if buffer.len() > sse::FRAME_BYTES_MAX || was_begun && !buffer.is_empty() => {
-                        *begun = true;
-                        buffer.len()
-                    }
-                    None => {
-                        *looked = buffer.len();
-                        return Ok(None);
-                    }
-                };
-                *looked = 0;
-                (buffer.split_to(length).freeze(), was_begun || *begun)
-            }
-            Source::EventStream(frames) => match frames.next_raw()? {
-                Some(bytes) => (bytes, false),
-                None => return Ok(None),
-            },
-        };
+        let Some(Next { bytes, is_piece }) = self.frames.next()? else { return Ok(None) };
         let tokens = match is_piece {
-            true if self.closer.repeats_at_large() => 0,
+            true if self.closing.closer.repeats_at_large() => 0,
             true => bytes.len() as u64,
             false => self.weigh(&bytes),
         };
@@ -159,39 +146,31 @@ impl Cutter {
 
     /// The piece that came last has gone on to the caller.
     pub fn passed(&mut self) {
-        self.closer.passed();
+        self.closing.closer.passed();
     }
 
     /// The upstream closed: what is left without its end.
     pub fn rest(&mut self) -> Bytes {
-        match &mut self.source {
-            Source::Sse { buffer, .. } => buffer.split().freeze(),
-            Source::EventStream(frames) => frames.rest(),
-        }
+        self.frames.rest()
     }
 
     /// Ends the stream after what has gone on: the answer is whole, and was cut at its length.
     pub fn end(&mut self, usage: &Usage, out: &mut BytesMut) {
-        let Self { target, closer, .. } = self;
-        closer.end(usage, &mut |kind, data| match target {
-            Target::Sse => sse::write_event(Some(kind).filter(|kind| !kind.is_empty()), data, out),
-            Target::EventStream => eventstream::write_event(kind, data, out),
-            Target::Chunks(padding) => bedrock_invoke::write_last(kind, data, usage, padding, out),
-        });
+        self.closing.end(usage, Cutoff::Length, out);
     }
 
     fn weigh(&mut self, bytes: &Bytes) -> u64 {
         let whole = bytes.len() as u64;
-        match &self.source {
-            Source::Sse { .. } => sse::read_frame(bytes)
-                .map_or(0, |event| self.closer.weigh(event.event.unwrap_or_default(), &event.data)),
-            Source::EventStream(_) => {
+        match &self.frames {
+            Frames::Sse { .. } => sse::read_frame(bytes)
+                .map_or(0, |event| self.closing.closer.weigh(event.event.unwrap_or_default(), &event.data)),
+            Frames::EventStream(_) => {
                 let Ok(frame) = eventstream::parse(bytes) else { return whole };
                 let Kind::Event(kind) = frame.kind() else { return 0 };
                 if !self.in_chunks {
-                    return self.closer.weigh(kind, &frame.payload);
+                    return self.closing.closer.weigh(kind, &frame.payload);
                 }
-                bedrock_invoke::read_chunk(&frame.payload).map_or(whole, |inner| self.closer.weigh("", &inner))
+                bedrock_invoke::read_chunk(&frame.payload).map_or(whole, |inner| self.closing.closer.weigh("", &inner))
             }
         }
     }

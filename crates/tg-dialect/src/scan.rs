@@ -9,6 +9,8 @@ mod pass;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use pass::{string_end, unescape};
+
 /// The deepest nesting that a body may have. Real requests stay under 30; recursion elsewhere is safe at this depth.
 pub const DEPTH_MAX: usize = 120;
 

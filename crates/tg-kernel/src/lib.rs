@@ -12,6 +12,7 @@ pub mod event;
 pub mod fault;
 pub mod ids;
 pub mod outage;
+pub mod passage;
 pub mod pattern;
 pub mod peek;
 pub mod principal;

@@ -371,8 +371,9 @@ fn plain_until(body: &[u8], from: usize) -> usize {
     at + tail.iter().position(|b| matches!(b, b'"' | b'\\' | ..0x20)).unwrap_or(tail.len())
 }
 
-/// What stands between the quotes of a string that was checked, unescaped.
-pub(super) fn unescape(inner: &[u8]) -> Cow<'_, str> {
+/// What stands between the quotes of a string, unescaped. Half of a surrogate pair, which no body that was checked has,
+/// is told as U+FFFD.
+pub(crate) fn unescape(inner: &[u8]) -> Cow<'_, str> {
     if memchr::memchr(b'\\', inner).is_none() {
         return String::from_utf8_lossy(inner);
     }
@@ -380,7 +381,35 @@ pub(super) fn unescape(inner: &[u8]) -> Cow<'_, str> {
     quoted.push(b'"');
     quoted.extend_from_slice(inner);
     quoted.push(b'"');
-    Cow::Owned(serde_json::from_slice(&quoted).unwrap_or_default())
+    Cow::Owned(serde_json::from_slice(&quoted).unwrap_or_else(|_| halves(inner)))
+}
+
+/// Unescapes what has half of a surrogate pair in it.
+fn halves(inner: &[u8]) -> String {
+    let mut units: Vec<u16> = Vec::with_capacity(inner.len());
+    let text = String::from_utf8_lossy(inner);
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        if c != '\\' {
+            units.extend_from_slice(c.encode_utf16(&mut [0; 2]));
+            continue;
+        }
+        match rest.next() {
+            Some('b') => units.push(8),
+            Some('f') => units.push(12),
+            Some('n') => units.push(10),
+            Some('r') => units.push(13),
+            Some('t') => units.push(9),
+            Some('u') => {
+                let digits = rest.as_str().get(..4).and_then(|digits| u16::from_str_radix(digits, 16).ok());
+                units.push(digits.unwrap_or(0xFFFD));
+                rest = rest.as_str().get(4..).unwrap_or_default().chars();
+            }
+            Some(other) => units.extend_from_slice(other.encode_utf16(&mut [0; 2])),
+            None => {}
+        }
+    }
+    String::from_utf16_lossy(&units)
 }
 
 /// Finds the members of an object whose text was checked before: no check is made again.
@@ -435,7 +464,7 @@ fn note<'a>(raw: &'a [u8], members: &mut Vec<Member<'a>>, key: &std::ops::Range<
 }
 
 /// Just after the closing quote of the string that starts at `at`.
-fn string_end(raw: &[u8], at: usize) -> usize {
+pub(crate) fn string_end(raw: &[u8], at: usize) -> usize {
     let mut at = at + 1;
     while let Some(found) = raw.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
         at += found;

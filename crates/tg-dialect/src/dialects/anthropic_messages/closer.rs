@@ -1,7 +1,7 @@
-//! Ending a relayed stream at its length: the open blocks are stopped, then `message_delta` with `max_tokens`.
+//! Ending a relayed stream early: the open blocks are stopped, then `message_delta` with `max_tokens` or `refusal`.
 
 use super::{encoder::EventEncoder, reply, usage};
-use crate::cut::{Closer, PART_TOKENS, Sink, text_bytes};
+use crate::cut::{Closer, Cutoff, PART_TOKENS, Sink, text_bytes};
 use crate::dialect::ReplyFacts;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -59,8 +59,12 @@ impl Closer for MessagesCloser {
         }
     }
 
-    fn end(&mut self, usage: &Usage, sink: Sink<'_>) {
-        let stop = Stop { reason: StopReason::MaxTokens, ..Stop::default() };
+    fn end(&mut self, usage: &Usage, cutoff: Cutoff, sink: Sink<'_>) {
+        let reason = match cutoff {
+            Cutoff::Length => StopReason::MaxTokens,
+            Cutoff::Filter => StopReason::ContentFilter,
+        };
+        let stop = Stop { reason, ..Stop::default() };
         if !self.started {
             let mut events = EventEncoder::new(self.facts.clone());
             for event in [Event::Usage((*usage).into()), Event::Finish(stop), Event::End] {

@@ -1,8 +1,8 @@
-//! Ending a relayed stream at its length: the open blocks are stopped, then `messageStop` and `metadata`.
+//! Ending a relayed stream early: the open blocks are stopped, then `messageStop` and `metadata`.
 
 use super::padding::Padding;
 use super::reply;
-use crate::cut::{Closer, PART_TOKENS, Sink, text_bytes};
+use crate::cut::{Closer, Cutoff, PART_TOKENS, Sink, text_bytes};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use tg_kernel::ids::CallId;
@@ -57,7 +57,7 @@ impl Closer for ConverseCloser {
         }
     }
 
-    fn end(&mut self, usage: &Usage, sink: Sink<'_>) {
+    fn end(&mut self, usage: &Usage, cutoff: Cutoff, sink: Sink<'_>) {
         let padding = &mut self.padding;
         let mut write = |kind: &str, mut event: Value| {
             event["p"] = padding.next().into();
@@ -70,7 +70,11 @@ impl Closer for ConverseCloser {
         for index in open {
             write("contentBlockStop", json!({ "contentBlockIndex": index }));
         }
-        write("messageStop", json!({ "stopReason": "max_tokens" }));
+        let reason = match cutoff {
+            Cutoff::Length => "max_tokens",
+            Cutoff::Filter => "guardrail_intervened",
+        };
+        write("messageStop", json!({ "stopReason": reason }));
         write("metadata", json!({ "usage": reply::write_usage(usage), "metrics": { "latencyMs": 0 } }));
     }
 }

@@ -1,9 +1,9 @@
-//! Ending a relayed stream at its length, in the forms of the families that InvokeModel serves.
+//! Ending a relayed stream early, in the forms of the families that InvokeModel serves.
 
 use super::chunk;
 use super::envelope::{METRICS, with_metrics};
 use super::rewrap::write_metrics;
-use crate::cut::{Closer, PART_TOKENS, Sink, text_bytes};
+use crate::cut::{Closer, Cutoff, PART_TOKENS, Sink, text_bytes};
 use crate::dialect::ReplyFacts;
 use crate::dialects::anthropic_messages::closer::MessagesCloser;
 use crate::dialects::bedrock_converse::closer::ConverseCloser;
@@ -95,31 +95,36 @@ impl InvokeCloser {
     }
 
     /// The last chunk of a family that has one form for all chunks, without Bedrock's counts.
-    fn last(&self, family: Family, usage: &Usage) -> Value {
+    fn last(&self, family: Family, usage: &Usage, cutoff: Cutoff) -> Value {
+        let word = |at_length, filtered| match cutoff {
+            Cutoff::Length => at_length,
+            Cutoff::Filter => filtered,
+        };
+        let (reason, toxic) = (word("length", "content_filter"), word("MAX_TOKENS", "ERROR_TOXIC"));
         match family {
             Family::Llama => json!({
                 "generation": "",
                 "prompt_token_count": null,
                 "generation_token_count": usage.output_tokens,
-                "stop_reason": "length",
+                "stop_reason": reason,
             }),
             Family::Titan => json!({
                 "outputText": "",
                 "index": 0,
                 "totalOutputTextTokenCount": usage.output_tokens,
-                "completionReason": "LENGTH",
+                "completionReason": word("LENGTH", "CONTENT_FILTERED"),
                 "inputTextTokenCount": null,
             }),
-            Family::Mistral => json!({ "outputs": [{ "text": "", "stop_reason": "length" }] }),
+            Family::Mistral => json!({ "outputs": [{ "text": "", "stop_reason": reason }] }),
             Family::CohereR => {
-                json!({ "is_finished": true, "event_type": "stream-end", "finish_reason": "MAX_TOKENS" })
+                json!({ "is_finished": true, "event_type": "stream-end", "finish_reason": toxic })
             }
-            Family::Cohere => json!({ "generations": [{ "text": "", "finish_reason": "MAX_TOKENS" }] }),
+            Family::Cohere => json!({ "generations": [{ "text": "", "finish_reason": toxic }] }),
             Family::Choices => {
                 let open = self.choices.iter().filter(|(_, ended)| !**ended);
-                let last = open.map(|(index, _)| {
-                    json!({ "index": index, "delta": {}, "stop_reason": "length", "finish_reason": "length" })
-                });
+                let last = open.map(
+                    |(index, _)| json!({ "index": index, "delta": {}, "stop_reason": reason, "finish_reason": reason }),
+                );
                 let mut chunk = self.head.clone();
                 chunk.insert("choices".into(), last.collect());
                 Value::Object(chunk)
@@ -168,10 +173,10 @@ impl Closer for InvokeCloser {
         }
     }
 
-    fn end(&mut self, usage: &Usage, sink: Sink<'_>) {
+    fn end(&mut self, usage: &Usage, cutoff: Cutoff, sink: Sink<'_>) {
         match self.family.unwrap_or(Family::Other) {
-            Family::Claude => self.claude.end(usage, sink),
-            Family::Nova => self.nova.end(usage, &mut |kind, event| {
+            Family::Claude => self.claude.end(usage, cutoff, sink),
+            Family::Nova => self.nova.end(usage, cutoff, &mut |kind, event| {
                 let event: Value = serde_json::from_slice(event).unwrap_or_default();
                 let mut chunk = json!({ kind: event });
                 if kind == "metadata" {
@@ -180,7 +185,7 @@ impl Closer for InvokeCloser {
                 sink("", chunk.to_string().as_bytes());
             }),
             family => {
-                let mut last = self.last(family, usage);
+                let mut last = self.last(family, usage, cutoff);
                 last[METRICS] = write_metrics(usage);
                 sink("", last.to_string().as_bytes());
             }

@@ -1,7 +1,7 @@
-//! Ending a relayed stream at its length: a last chunk for each choice that is open, the counts, `[DONE]`.
+//! Ending a relayed stream early: a last chunk for each choice that is open, the counts, `[DONE]`.
 
 use super::{reply, usage};
-use crate::cut::{Closer, PART_TOKENS, Sink, audio_tokens, text_bytes};
+use crate::cut::{Closer, Cutoff, PART_TOKENS, Sink, audio_tokens, text_bytes};
 use crate::dialect::ReplyFacts;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -84,14 +84,18 @@ impl Closer for ChatCloser {
         }
     }
 
-    fn end(&mut self, usage: &Usage, sink: Sink<'_>) {
+    fn end(&mut self, usage: &Usage, cutoff: Cutoff, sink: Sink<'_>) {
         if self.choices.is_empty() {
             let first = json!([{ "index": 0, "delta": { "role": "assistant", "content": "" }, "finish_reason": null }]);
             self.chunk(&first, &Value::Null, sink);
             self.choices.insert(0, false);
         }
+        let reason = match cutoff {
+            Cutoff::Length => "length",
+            Cutoff::Filter => "content_filter",
+        };
         for (index, _) in self.choices.iter().filter(|(_, ended)| !**ended) {
-            let last = json!([{ "index": index, "delta": {}, "logprobs": null, "finish_reason": "length" }]);
+            let last = json!([{ "index": index, "delta": {}, "logprobs": null, "finish_reason": reason }]);
             self.chunk(&last, &Value::Null, sink);
         }
         if self.facts.include_usage {

@@ -1,8 +1,8 @@
-//! Ending a relayed stream at its length: what is open is closed as incomplete, then `response.incomplete` repeats it all.
+//! Ending a relayed stream early: what is open is closed as incomplete, then `response.incomplete` repeats it all.
 
 use super::reply_out::{Shape, Status};
 use super::usage;
-use crate::cut::{Closer, PART_TOKENS, Sink, audio_tokens, text_bytes};
+use crate::cut::{Closer, Cutoff, PART_TOKENS, Sink, audio_tokens, text_bytes};
 use crate::dialect::ReplyFacts;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,8 +42,8 @@ impl ResponsesCloser {
     }
 
     /// The whole response, as the last event shows it.
-    fn whole(&mut self, usage: &Usage) -> Value {
-        let status = Status::Incomplete("max_output_tokens");
+    fn whole(&mut self, usage: &Usage, reason: &'static str) -> Value {
+        let status = Status::Incomplete(reason);
         let output: Vec<Value> = self.items.values().map(|item| item.value.clone()).collect();
         let Some(mut response) = self.response.take() else {
             let id = super::reply_out::response_id("", self.facts.id);
@@ -51,7 +51,7 @@ impl ResponsesCloser {
             return shape.write(&self.facts);
         };
         response.insert("status".into(), status.word().into());
-        response.insert("incomplete_details".into(), json!({ "reason": "max_output_tokens" }));
+        response.insert("incomplete_details".into(), json!({ "reason": reason }));
         response.insert("output".into(), output.into());
         response.insert("usage".into(), usage::write(usage));
         Value::Object(response)
@@ -234,7 +234,7 @@ impl Closer for ResponsesCloser {
         }
     }
 
-    fn end(&mut self, usage: &Usage, sink: Sink<'_>) {
+    fn end(&mut self, usage: &Usage, cutoff: Cutoff, sink: Sink<'_>) {
         let mut sequence = self.sequence;
         let mut write = |kind: &str, mut event: Value| {
             event["type"] = kind.into();
@@ -245,7 +245,11 @@ impl Closer for ResponsesCloser {
         for (index, item) in self.items.iter_mut().filter(|(_, item)| !item.whole) {
             item.close(*index, &mut write);
         }
-        let response = self.whole(usage);
+        let reason = match cutoff {
+            Cutoff::Length => "max_output_tokens",
+            Cutoff::Filter => "content_filter",
+        };
+        let response = self.whole(usage, reason);
         write("response.incomplete", json!({ "response": response }));
     }
 

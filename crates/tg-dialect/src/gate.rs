@@ -1,0 +1,290 @@
+//! Holding the frames of a stream back until all that they say is cleared, and changing no other byte of them.
+//!
+//! The gate stands before the caller and reads the caller's own dialect, so that one gate serves every way in which an
+//! answer came. Frames leave in their order. One whose texts are cleared without a change leaves as it came; in any other
+//! the changed strings alone are written anew.
+
+use crate::cut::{Closing, Cutoff};
+use crate::dialect::ReplyFacts;
+use crate::dialects::bedrock_converse::padding::Padding;
+use crate::dialects::bedrock_invoke;
+use crate::framing::eventstream::{self, Kind};
+use crate::framing::frames::{Frames, Next};
+use crate::framing::sse;
+use crate::passages::{Edits, Ended, Part, Passage, Passages};
+use bytes::{Bytes, BytesMut};
+use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
+use tg_kernel::dialect::Dialect;
+use tg_kernel::fault::Fault;
+use tg_kernel::passage::Channel;
+use tg_kernel::usage::Usage;
+
+/// Most bytes that are held back. A check holds back some hundred characters; whole frames around them are larger.
+const HELD_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Most parts of one answer. Real ones have a few dozen.
+const PARTS_MAX: usize = 65_536;
+
+/// Who decides what may go on.
+pub trait Inspector {
+    /// A part of the answer goes on with this text.
+    fn grows(&mut self, part: Part, channel: Channel, text: &str);
+
+    /// A part is whole.
+    fn ends(&mut self, part: Part);
+
+    /// How much of a part may go on: bytes from its beginning, on a character boundary.
+    fn cleared(&self, part: Part) -> usize;
+
+    /// What is to stand in place of stretches of a part: in order, apart from each other, none of them partly cleared.
+    fn changes(&self, part: Part) -> &[Change];
+
+    /// What is to stand in place of a text that stands by itself; `None` for the text as it is.
+    fn whole(&mut self, channel: Channel, text: &str) -> Option<String>;
+
+    /// Whether nothing more of the answer may go on.
+    fn is_blocked(&self) -> bool;
+}
+
+/// A stretch of a part, and what stands there instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Bytes of the part, from its beginning.
+    pub range: Range<usize>,
+    /// What stands there instead.
+    pub text: String,
+}
+
+/// How a stream stands at its gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passing {
+    /// It goes on.
+    Open,
+    /// It is to be ended by [`Gate::end`].
+    Blocked,
+}
+
+/// The gate of one stream.
+pub struct Gate {
+    frames: Frames,
+    in_chunks: bool,
+    padding: Padding,
+    held: VecDeque<Held>,
+    held_bytes: usize,
+    parts: HashMap<Part, Grown>,
+    closing: Closing,
+}
+
+/// What came of a part.
+struct Grown {
+    groups: [Part; 2],
+    bytes: usize,
+}
+
+/// A frame that waits.
+struct Held {
+    bytes: Bytes,
+    kind: String,
+    /// Its JSON; empty where it says nothing.
+    json: Vec<u8>,
+    segments: Vec<Segment>,
+    edits: Edits,
+    echoes: Vec<Range<usize>>,
+}
+
+/// A stretch of a part in a frame.
+struct Segment {
+    part: Part,
+    range: Range<usize>,
+    text: String,
+    passage: Passage<'static>,
+}
+
+impl Gate {
+    /// Before a caller of this dialect.
+    #[must_use]
+    pub fn new(caller: Dialect, facts: &ReplyFacts) -> Self {
+        Self {
+            frames: Frames::of(caller),
+            in_chunks: caller == Dialect::BedrockInvoke,
+            padding: Padding::new(facts.id),
+            held: VecDeque::new(),
+            held_bytes: 0,
+            parts: HashMap::new(),
+            closing: Closing::of(caller, facts),
+        }
+    }
+
+    /// Takes the next bytes of the stream, and appends those that may leave.
+    ///
+    /// # Errors
+    /// `Class::UpstreamFailed` for what cannot be checked: bytes that are no frames, or frames too large to be held.
+    pub fn pass(
+        &mut self,
+        chunk: &[u8],
+        inspector: &mut dyn Inspector,
+        out: &mut Vec<Bytes>,
+    ) -> Result<Passing, Fault> {
+        self.frames.push(chunk);
+        while let Some(Next { bytes, is_piece }) = self.frames.next()? {
+            if is_piece {
+                return Err(unread());
+            }
+            self.take(bytes, inspector)?;
+        }
+        Ok(self.release(inspector, out))
+    }
+
+    /// The stream has ended: all parts are whole. What was torn cannot be checked, and does not leave.
+    ///
+    /// # Errors
+    /// As [`Gate::pass`].
+    pub fn finish(&mut self, inspector: &mut dyn Inspector, out: &mut Vec<Bytes>) -> Result<Passing, Fault> {
+        let rest = self.frames.rest();
+        if !rest.is_empty() && matches!(self.frames, Frames::Sse { .. }) && sse::read_last(&rest).is_some() {
+            self.take(rest, inspector)?;
+        }
+        self.parts.keys().for_each(|part| inspector.ends(*part));
+        Ok(self.release(inspector, out))
+    }
+
+    /// Ends a stream that is blocked: what was held is dropped, and the answer ends as one that was filtered.
+    pub fn end(&mut self, usage: &Usage, out: &mut BytesMut) {
+        self.held.clear();
+        self.closing.end(usage, Cutoff::Filter, out);
+    }
+
+    fn take(&mut self, bytes: Bytes, inspector: &mut dyn Inspector) -> Result<(), Fault> {
+        self.held_bytes = self.held_bytes.saturating_add(bytes.len());
+        let (kind, json) = self.read(&bytes)?;
+        let mut held = Held { bytes, kind, json, segments: Vec::new(), edits: Edits::default(), echoes: Vec::new() };
+        if let Some(found) = Passages::of_frame(&held.kind, &held.json) {
+            let Passages { texts, echoes, ended, .. } = found;
+            let texts: Vec<Passage<'static>> = texts.into_iter().map(Passage::into_owned).collect();
+            for passage in texts {
+                self.see(passage, &mut held, inspector);
+            }
+            held.echoes = echoes;
+            self.note(&ended, inspector);
+        }
+        self.held.push_back(held);
+        if self.held_bytes > HELD_BYTES_MAX || self.parts.len() > PARTS_MAX { Err(unread()) } else { Ok(()) }
+    }
+
+    fn see(&mut self, passage: Passage<'static>, held: &mut Held, inspector: &mut dyn Inspector) {
+        let Passage { channel, part, grows, groups, .. } = passage;
+        if !grows {
+            if let Some(text) = inspector.whole(channel, &passage.text) {
+                held.edits.say(&passage, &text);
+            }
+            return;
+        }
+        let grown = self.parts.entry(part).or_insert(Grown { groups, bytes: 0 });
+        let start = grown.bytes;
+        grown.bytes += passage.text.len();
+        inspector.grows(part, channel, &passage.text);
+        let (range, text) = (start..grown.bytes, passage.text.to_string());
+        held.segments.push(Segment { part, range, text, passage });
+    }
+
+    fn note(&self, ended: &Ended, inspector: &mut dyn Inspector) {
+        let is_over = |grown: &Grown| match ended {
+            Ended::None => false,
+            Ended::All => true,
+            Ended::Of(groups) => grown.groups.iter().any(|group| groups.contains(group)),
+        };
+        let over = self.parts.iter().filter(|(_, grown)| is_over(grown));
+        over.for_each(|(part, _)| inspector.ends(*part));
+    }
+
+    fn release(&mut self, inspector: &mut dyn Inspector, out: &mut Vec<Bytes>) -> Passing {
+        if inspector.is_blocked() {
+            return Passing::Blocked;
+        }
+        while let Some(first) = self.held.front() {
+            if first.segments.iter().any(|segment| inspector.cleared(segment.part) < segment.range.end) {
+                break;
+            }
+            let Some(held) = self.held.pop_front() else { break };
+            self.held_bytes = self.held_bytes.saturating_sub(held.bytes.len());
+            self.leave(held, inspector, out);
+        }
+        Passing::Open
+    }
+
+    fn leave(&mut self, held: Held, inspector: &dyn Inspector, out: &mut Vec<Bytes>) {
+        let Held { bytes, kind, mut json, segments, mut edits, echoes } = held;
+        for Segment { part, range, text, passage } in segments {
+            if let Some(changed) = change(&text, &range, inspector.changes(part)) {
+                edits.say(&passage, &changed);
+            }
+        }
+        let is_changed = !edits.is_empty();
+        if is_changed {
+            echoes.into_iter().for_each(|echo| edits.blank(echo));
+            json = edits.apply(&json).to_vec();
+        }
+        self.closing.closer.weigh(if self.in_chunks { "" } else { &kind }, &json);
+        self.closing.closer.passed();
+        out.push(if is_changed { self.write(&kind, &json) } else { bytes });
+    }
+
+    /// The name and the JSON of a frame.
+    fn read(&self, bytes: &Bytes) -> Result<(String, Vec<u8>), Fault> {
+        if matches!(self.frames, Frames::Sse { .. }) {
+            let event = sse::read_frame(bytes);
+            return Ok(event.map_or_else(Default::default, |event| {
+                (event.event.unwrap_or_default().to_owned(), event.data.into_owned())
+            }));
+        }
+        let frame = eventstream::parse(bytes)?;
+        match frame.kind() {
+            Kind::Event(kind) if self.in_chunks => {
+                let inner = bedrock_invoke::read_chunk(&frame.payload);
+                Ok((kind.to_owned(), inner.unwrap_or_else(|_| frame.payload.to_vec())))
+            }
+            Kind::Event(kind) => Ok((kind.to_owned(), frame.payload.to_vec())),
+            // What a provider says of its own failure goes on as it came.
+            Kind::Exception(_) | Kind::Error { .. } => Ok(Default::default()),
+        }
+    }
+
+    /// A frame with other JSON.
+    fn write(&mut self, kind: &str, json: &[u8]) -> Bytes {
+        let mut out = BytesMut::new();
+        match &self.frames {
+            Frames::Sse { .. } => sse::write_event(Some(kind).filter(|kind| !kind.is_empty()), json, &mut out),
+            Frames::EventStream(_) if self.in_chunks && kind == "chunk" => {
+                bedrock_invoke::write_chunk(json, &mut self.padding, &mut out);
+            }
+            Frames::EventStream(_) => eventstream::write_event(kind, json, &mut out),
+        }
+        out.freeze()
+    }
+}
+
+/// A stretch of a part with the changes made; `None` where none touches it. A change that reaches over several stretches is
+/// told in the first of them.
+fn change(text: &str, range: &Range<usize>, changes: &[Change]) -> Option<String> {
+    let first = changes.partition_point(|change| change.range.end <= range.start);
+    let own = changes.get(first..).unwrap_or_default().iter().take_while(|change| change.range.start < range.end);
+    let mut out: Option<String> = None;
+    let mut at = range.start;
+    let within = |from: usize, to: usize| text.get(from - range.start..to - range.start).unwrap_or_default();
+    for change in own {
+        let out = out.get_or_insert_default();
+        if change.range.start >= range.start {
+            out.push_str(within(at, change.range.start));
+            out.push_str(&change.text);
+        }
+        at = change.range.end.min(range.end);
+    }
+    let mut out = out?;
+    out.push_str(within(at, range.end));
+    Some(out)
+}
+
+fn unread() -> Fault {
+    Fault::upstream_failed("upstream_too_large", "The provider's stream has a frame too large to be checked.")
+}

@@ -1,0 +1,88 @@
+//! The passages of one frame of a stream: which of them go on where the last frame ended, by what the frame says of itself.
+
+use super::walk::{Growth, Walk, part_of};
+use super::{Ended, Part, Passages};
+use crate::tape::{Kind, Node, Tape};
+use tg_kernel::passage::Channel;
+
+/// Walks through a frame.
+pub(super) fn walk<'a>(tape: &Tape<'a>, kind: &str, found: &mut Passages<'a>) {
+    let root = tape.root();
+    let own = root.member("type").filter(|value| value.kind() == Kind::String).map(Node::text);
+    let kind = if kind.is_empty() { own.as_deref().unwrap_or_default() } else { kind };
+    let (channel, growth) = facts(kind, root);
+    Walk::new(found).body(root, channel, growth);
+    found.ended = ended(kind, root);
+    if let Some(stem) = kind.strip_suffix(".delta") {
+        // Events of Responses that grow differ by their name alone.
+        for text in &mut found.texts {
+            text.part = Part::ROOT.with(stem.as_bytes()).with(&text.part.0.to_le_bytes());
+        }
+    }
+}
+
+/// What stands in a frame of this name, and what of it grows.
+fn facts(kind: &str, root: Node<'_, '_>) -> (Channel, Growth) {
+    match kind {
+        kind if kind.starts_with("response.") => {
+            let growth = if kind.ends_with(".delta") { Growth::Under("delta") } else { Growth::None };
+            (of_response(kind), growth)
+        }
+        "content_block_start" => (Channel::Assistant, Growth::Under("content_block")),
+        "content_block_delta" | "contentBlockDelta" => (Channel::Assistant, Growth::Under("delta")),
+        _ if root.member("choices").is_some() => (Channel::Assistant, choices(root)),
+        "" | "chunk" => (Channel::Assistant, Growth::All),
+        _ => (Channel::Assistant, Growth::None),
+    }
+}
+
+/// Chat's choices grow under `delta`; those of the older completions are all text.
+fn choices(root: Node<'_, '_>) -> Growth {
+    let first = root.member("choices").and_then(|choices| choices.items().next());
+    if first.is_some_and(|choice| choice.member("delta").is_none()) { Growth::All } else { Growth::Under("delta") }
+}
+
+fn of_response(kind: &str) -> Channel {
+    let says = |word: &str| kind.contains(word);
+    match () {
+        () if says("reasoning") => Channel::Reasoning,
+        () if says("arguments") || says("_call_input") || says("_call_code") => Channel::ToolArguments,
+        () => Channel::Assistant,
+    }
+}
+
+/// Which parts end with a frame of this name.
+fn ended(kind: &str, root: Node<'_, '_>) -> Ended {
+    let block = |node| Ended::Of(vec![part_of(node, Part::ROOT)]);
+    match kind {
+        "content_block_stop" | "contentBlockStop" => block(root),
+        "message_delta"
+        | "message_stop"
+        | "messageStop"
+        | "response.completed"
+        | "response.incomplete"
+        | "response.failed" => Ended::All,
+        kind if kind.starts_with("response.") => {
+            if kind.ends_with(".done") {
+                block(root)
+            } else {
+                Ended::None
+            }
+        }
+        _ => match (root.member("choices"), root.member("contentBlockStop")) {
+            (Some(choices), _) => {
+                let over = choices.items().filter(|choice| is_over(*choice));
+                Ended::Of(over.map(|choice| part_of(choice, Part::ROOT)).collect())
+            }
+            (None, Some(stop)) => block(stop),
+            (None, None) if is_over(root) || root.member("messageStop").is_some() => Ended::All,
+            (None, None) => Ended::None,
+        },
+    }
+}
+
+/// Whether an object says why an answer has ended.
+fn is_over(node: Node<'_, '_>) -> bool {
+    let says = |name| node.member(name).is_some_and(|reason: Node<'_, '_>| reason.kind() == Kind::String);
+    ["finish_reason", "stop_reason", "completionReason"].into_iter().any(says)
+}

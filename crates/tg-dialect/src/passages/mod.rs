@@ -1,0 +1,170 @@
+//! Every text of a request or an answer that a model or a person reads: what it is, where it stands, and how to change it.
+//!
+//! One walk serves all dialects. It is told what is *not* text (identifiers, opaque bytes); whatever it has no word for is
+//! text of the channel around it. So a member that a vendor adds tomorrow is read, not passed by. Where a passage is
+//! changed, its JSON string alone is written anew, and every other byte stays.
+
+mod edits;
+mod frame;
+mod leaf;
+#[cfg(test)]
+mod tests;
+mod walk;
+mod words;
+
+pub use edits::Edits;
+
+use crate::scan::Members;
+use crate::tape::Tape;
+use std::borrow::Cow;
+use std::ops::Range;
+use tg_kernel::passage::Channel;
+use walk::Growth;
+
+/// All that can be read of a body, and what cannot.
+#[derive(Clone, Debug, Default)]
+pub struct Passages<'a> {
+    /// The texts, in their order.
+    pub texts: Vec<Passage<'a>>,
+    /// What no text can be read of: pictures, sound, files, what stands elsewhere.
+    pub media: Vec<Medium>,
+    /// Values that repeat the texts token by token (`logprobs`). They tell what was taken out of a text, so they go when
+    /// anything is.
+    pub echoes: Vec<Range<usize>>,
+    /// Of a frame of a stream: which parts of the answer end with it.
+    pub(crate) ended: Ended,
+}
+
+/// One text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passage<'a> {
+    /// What it is to the model.
+    pub channel: Channel,
+    /// Which message or item it belongs to; texts of one turn and channel are read by the model as one.
+    pub turn: u32,
+    /// What it says.
+    pub text: Cow<'a, str>,
+    /// Of a frame of a stream: which text of the answer it belongs to.
+    pub part: Part,
+    /// Of a frame of a stream: whether it goes on where the last frame of its part ended. Else it is a text by itself.
+    pub grows: bool,
+    /// Of a frame of a stream: the answer, and the block in it, that its part belongs to.
+    pub(crate) groups: [Part; 2],
+    pub(crate) place: Place,
+}
+
+/// Parts of an answer that end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// None.
+    #[default]
+    None,
+    /// All that belong to these answers or blocks.
+    Of(Vec<Part>),
+    /// All.
+    All,
+}
+
+/// One of the texts that grow side by side while an answer is streamed: a block, a choice, the arguments of a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Part(u64);
+
+/// Where a passage stands, and how it is written there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The JSON value, with its quotes.
+    pub(crate) range: Range<usize>,
+    pub(crate) form: Form,
+}
+
+/// How a text is written as JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A string, a key, or a number, which becomes a string when it is changed.
+    Text,
+    /// A string of base64, behind the head of a `data:` URL where there is one.
+    Base64 { prefix: String },
+}
+
+/// Something that no text can be read of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Medium {
+    /// What it is to the model.
+    pub channel: Channel,
+    /// What it is.
+    pub kind: MediumKind,
+    /// The JSON value.
+    pub range: Range<usize>,
+}
+
+/// Kinds of what no text can be read of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum MediumKind {
+    /// A picture.
+    Image,
+    /// Sound.
+    Audio,
+    /// Moving pictures.
+    Video,
+    /// A file of another kind: PDF, office documents.
+    Document,
+    /// What stands elsewhere: a URL, a file's id, an earlier response.
+    Reference,
+    /// A text as a list of token ids.
+    Tokens,
+}
+
+impl MediumKind {
+    /// The name in configuration, logs and messages.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Audio => "audio",
+            Self::Video => "video",
+            Self::Document => "document",
+            Self::Reference => "reference",
+            Self::Tokens => "tokens",
+        }
+    }
+}
+
+impl Passage<'_> {
+    /// The same passage, which outlives the body that it was read from.
+    pub(crate) fn into_owned(self) -> Passage<'static> {
+        let Self { channel, turn, text, part, grows, groups, place } = self;
+        Passage { channel, turn, text: Cow::Owned(text.into_owned()), part, grows, groups, place }
+    }
+}
+
+impl<'a> Passages<'a> {
+    /// The passages of a request that was checked. What stands in no other channel was said by the caller.
+    #[must_use]
+    pub fn of_request(members: &Members<'a>) -> Self {
+        Self::of(&Tape::of(members), Channel::User)
+    }
+
+    /// The passages of a whole answer. What stands in no other channel was said by the model. `None` where the body is no
+    /// JSON.
+    #[must_use]
+    pub fn of_answer(body: &'a [u8]) -> Option<Self> {
+        Tape::read(body).map(|tape| Self::of(&tape, Channel::Assistant))
+    }
+
+    /// The passages of a frame of a streamed answer: the JSON of a server-sent event, of a frame of an event stream, or of what
+    /// stands in a `chunk` of InvokeModel. `kind` is the name of the event, where its dialect has names outside the JSON.
+    /// `None` where it is no JSON.
+    #[must_use]
+    pub fn of_frame(kind: &str, data: &'a [u8]) -> Option<Self> {
+        let tape = Tape::read(data)?;
+        let mut passages = Self::default();
+        frame::walk(&tape, kind, &mut passages);
+        Some(passages)
+    }
+
+    fn of(tape: &Tape<'a>, channel: Channel) -> Self {
+        let mut passages = Self::default();
+        walk::Walk::new(&mut passages).body(tape.root(), channel, Growth::None);
+        passages
+    }
+}

@@ -1,0 +1,274 @@
+//! The walk through a body: which channel each value stands in.
+
+use super::leaf::{Leaf, leaf};
+use super::{Form, Medium, MediumKind, Part, Passage, Passages, Place, words};
+use crate::tape::{Kind, Node};
+use std::borrow::Cow;
+use tg_kernel::passage::Channel;
+
+/// Numbers of fewer digits tell nothing about anybody.
+const DIGITS_MIN: usize = 6;
+
+/// A walk that adds to what was found.
+pub(super) struct Walk<'p, 'a> {
+    found: &'p mut Passages<'a>,
+    turns: u32,
+    growth: Growth,
+    is_answer: bool,
+}
+
+/// Which texts of a frame go on where the last frame ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Growth {
+    /// None, or it is no frame.
+    None,
+    /// Those under a member of this name.
+    Under(&'static str),
+    /// All.
+    All,
+}
+
+/// Where the walk is.
+#[derive(Clone, Copy)]
+struct Here<'n> {
+    channel: Channel,
+    turn: u32,
+    /// In JSON of somebody's own making: no name means anything, nothing is passed by, and keys are read as well.
+    free: bool,
+    /// The name of the member that the value stands under.
+    name: &'n str,
+    /// The name of the member that the object around it stands under.
+    around: &'n str,
+    /// The object around it says that its data is a text as it stands.
+    is_plain: bool,
+    part: Part,
+    groups: Option<[Part; 2]>,
+    grows: bool,
+}
+
+impl Here<'_> {
+    const fn outermost(channel: Channel, growth: Growth) -> Self {
+        let grows = matches!(growth, Growth::All);
+        Self {
+            channel,
+            turn: 0,
+            free: false,
+            name: "",
+            around: "",
+            is_plain: false,
+            part: Part::ROOT,
+            groups: None,
+            grows,
+        }
+    }
+}
+
+/// The constants of FNV-1a.
+const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x0100_0000_01b3;
+
+impl Part {
+    /// Of what has no number.
+    pub(super) const ROOT: Self = Self(FNV_OFFSET);
+
+    /// The part that these bytes tell from others of the same parent.
+    pub(super) fn with(self, bytes: &[u8]) -> Self {
+        let sum = bytes.iter().fold(self.0, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(FNV_PRIME));
+        // What follows must not be taken for more of the same.
+        Self((sum ^ 0xff).wrapping_mul(FNV_PRIME))
+    }
+}
+
+impl<'p, 'a> Walk<'p, 'a> {
+    pub(super) fn new(found: &'p mut Passages<'a>) -> Self {
+        Self { found, turns: 0, growth: Growth::None, is_answer: false }
+    }
+
+    /// Walks through a whole body, or a frame.
+    pub(super) fn body(mut self, root: Node<'_, 'a>, channel: Channel, growth: Growth) {
+        self.growth = growth;
+        self.is_answer = channel != Channel::User;
+        let outermost = numbered(root, Here::outermost(channel, growth));
+        if root.kind() != Kind::Object {
+            return self.value(root, outermost);
+        }
+        for (key, value) in root.members() {
+            let name = key.text();
+            let channel = match (&*name, value.kind()) {
+                ("text", Kind::Object) => Channel::Definition,
+                _ => words::top_level(&name).unwrap_or(channel),
+            };
+            let here = self.member(Here { channel, ..outermost }, &name);
+            match value.kind() {
+                Kind::Array if holds_texts(&name) && is_tokens(value) => self.medium(value, MediumKind::Tokens, here),
+                Kind::Array if opens_turns(&name) => self.turns(value, here),
+                Kind::Object if name == "prompt" => {
+                    self.medium(value, MediumKind::Reference, here);
+                    self.value(value, here);
+                }
+                _ => self.value(value, here),
+            }
+        }
+    }
+
+    /// Each item of the array is a turn of its own.
+    fn turns(&mut self, array: Node<'_, 'a>, here: Here<'_>) {
+        for item in array.items() {
+            self.turns += 1;
+            self.value(item, Here { turn: self.turns, ..here });
+        }
+    }
+
+    fn value(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
+        match node.kind() {
+            Kind::Object | Kind::Array if self.is_answer && is_echo(here) => self.found.echoes.push(node.range()),
+            Kind::Object => self.object(node, here),
+            Kind::Array => node.items().for_each(|item| self.value(item, here)),
+            Kind::String => self.string(node, here),
+            Kind::Number if here.free => self.number(node, here),
+            Kind::Number | Kind::Word | Kind::Key => {}
+        }
+    }
+
+    fn object(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
+        let here = if here.free { here } else { enter(node, here) };
+        for (key, value) in node.members() {
+            let name = key.text();
+            if here.free {
+                self.text(key, key.text(), Form::Text, here);
+            }
+            self.value(value, self.member(Here { around: here.name, ..here }, &name));
+        }
+    }
+
+    /// Where the value of a member stands.
+    fn member<'n>(&self, here: Here<'n>, name: &'n str) -> Here<'n> {
+        if here.free {
+            return Here { name, ..here };
+        }
+        let channel = match (here.channel, name) {
+            // What an untrusted text cites is no more trusted, and what it calls a thought is none.
+            (inherited, _) if inherited.is_untrusted() => inherited,
+            (Channel::ToolArguments, "output" | "outputs" | "results") => Channel::ToolResult,
+            (inherited, name) => words::member(name).unwrap_or(inherited),
+        };
+        let grows = here.grows || self.growth == Growth::Under(word(name));
+        Here { channel, name, free: words::is_free(name, channel), grows, ..here }
+    }
+
+    fn string(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
+        let text = node.text();
+        if here.free {
+            return self.text(node, text, Form::Text, here);
+        }
+        let is_sealed = here.channel == Channel::Reasoning && here.name == "data";
+        let leaf = if here.is_plain && here.name == "data" { Leaf::Text } else { leaf(here.name, here.around, &text) };
+        match leaf {
+            Leaf::Quiet => {}
+            Leaf::Medium(_) | Leaf::Perhaps(_) if is_sealed => {}
+            Leaf::Text => self.text(node, text, Form::Text, here),
+            Leaf::Encoded { text, form } => {
+                let channel = if here.channel == Channel::User { Channel::Document } else { here.channel };
+                self.text(node, Cow::Owned(text), form, Here { channel, ..here });
+            }
+            Leaf::Medium(kind) => self.medium(node, kind, here),
+            Leaf::Perhaps(kind) | Leaf::Address(kind) => {
+                self.medium(node, kind, here);
+                self.text(node, text, Form::Text, here);
+            }
+        }
+    }
+
+    fn number(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
+        let digits = node.raw().iter().filter(|b| b.is_ascii_digit()).count();
+        if digits >= DIGITS_MIN {
+            self.text(node, node.text(), Form::Text, here);
+        }
+    }
+
+    fn text(&mut self, node: Node<'_, 'a>, text: Cow<'a, str>, form: Form, here: Here<'_>) {
+        if text.trim().is_empty() {
+            return;
+        }
+        let place = Place { range: node.range(), form };
+        let Here { channel, turn, part, grows, .. } = here;
+        let groups = here.groups.unwrap_or([Part::ROOT; 2]);
+        self.found.texts.push(Passage {
+            channel,
+            turn,
+            text,
+            part: part.with(here.name.as_bytes()),
+            grows,
+            groups,
+            place,
+        });
+    }
+
+    fn medium(&mut self, node: Node<'_, 'a>, kind: MediumKind, here: Here<'_>) {
+        self.found.media.push(Medium { channel: here.channel, kind, range: node.range() });
+    }
+}
+
+/// What an object says of itself by its role, its type and its number.
+fn enter<'n>(node: Node<'_, '_>, here: Here<'n>) -> Here<'n> {
+    let says = |name: &str| node.member(name).filter(|value| value.kind() == Kind::String).map(Node::text);
+    let kind = says("type");
+    let by_role = says("role").and_then(|role| words::role(&role));
+    let by_type = kind.as_deref().and_then(words::part);
+    let channel = match (here.channel, by_type.or(by_role)) {
+        (Channel::User | Channel::Assistant | Channel::Reasoning, Some(channel)) => channel,
+        (inherited, _) => inherited,
+    };
+    let is_plain = kind.as_deref() == Some("text") && node.member("data").is_some();
+    numbered(node, Here { channel, is_plain, ..here })
+}
+
+/// With the part that the numbers of an object tell.
+fn numbered<'n>(node: Node<'_, '_>, here: Here<'n>) -> Here<'n> {
+    let part = part_of(node, here.part);
+    if part == here.part {
+        return here;
+    }
+    let outer = here.groups.map_or(part, |[outer, _]| outer);
+    Here { part, groups: Some([outer, part]), ..here }
+}
+
+/// The part that the numbers of an object tell from others of its parent; the parent's where it has none.
+pub(super) fn part_of(node: Node<'_, '_>, parent: Part) -> Part {
+    const NUMBERS: [&str; 5] = ["output_index", "index", "contentBlockIndex", "content_index", "summary_index"];
+    let numbers = NUMBERS.iter().filter_map(|name| Some((name, node.member(name)?)));
+    numbers.fold(parent, |part, (name, value)| part.with(name.as_bytes()).with(value.raw()))
+}
+
+/// The names under which texts grow.
+fn word(name: &str) -> &'static str {
+    match name {
+        "delta" => "delta",
+        "content_block" => "content_block",
+        _ => "",
+    }
+}
+
+/// Whether a value repeats a text token by token.
+fn is_echo(here: Here<'_>) -> bool {
+    here.name == "logprobs" && !here.free
+}
+
+/// Whether a top-level array is a conversation.
+fn opens_turns(name: &str) -> bool {
+    holds_texts(name) || matches!(name, "messages" | "chat_history" | "output" | "content" | "choices")
+}
+
+/// Whether a top-level member holds texts, each for itself.
+fn holds_texts(name: &str) -> bool {
+    matches!(name, "input" | "inputs" | "prompt" | "texts")
+}
+
+/// Whether an array is a text, or several, as ids of tokens.
+fn is_tokens(array: Node<'_, '_>) -> bool {
+    array.items().next().is_some_and(|first| match first.kind() {
+        Kind::Number => true,
+        Kind::Array => first.items().next().is_some_and(|inner| inner.kind() == Kind::Number),
+        _ => false,
+    })
+}

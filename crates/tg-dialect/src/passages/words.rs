@@ -1,0 +1,175 @@
+//! The members of all dialects whose names say what stands under them.
+
+use tg_kernel::passage::Channel;
+
+/// What a top-level member of a request is to the model; `None` for what the channel around it says.
+pub(super) fn top_level(name: &str) -> Option<Channel> {
+    Some(match name {
+        "system" | "instructions" | "preamble" | "system_prompt" | "systemPrompt" => Channel::System,
+        "tools" | "functions" | "toolConfig" | "response_format" | "text_format" | "output_config" | "outputConfig"
+        | "mcp_servers" => Channel::Definition,
+        "metadata" | "requestMetadata" | "user" | "safety_identifier" | "prompt_cache_key" | "client_metadata" => {
+            Channel::Metadata
+        }
+        _ => return None,
+    })
+}
+
+/// What a member at any depth is to the model.
+pub(super) fn member(name: &str) -> Option<Channel> {
+    Some(match name {
+        "tool_calls" | "function_call" | "toolUse" | "tool_call" => Channel::ToolArguments,
+        "toolResult" | "tool_results" => Channel::ToolResult,
+        "reasoning_content" | "reasoningContent" | "reasoningText" | "thinking" => Channel::Reasoning,
+        "document" | "documents" | "searchResult" | "citations" => Channel::Document,
+        _ => return None,
+    })
+}
+
+/// What a turn of this role is.
+pub(super) fn role(role: &str) -> Option<Channel> {
+    Some(match role {
+        "system" | "developer" => Channel::System,
+        "user" | "USER" | "User" => Channel::User,
+        "assistant" | "model" | "CHATBOT" | "chatbot" => Channel::Assistant,
+        "tool" | "function" | "TOOL" => Channel::ToolResult,
+        _ => return None,
+    })
+}
+
+/// What a part or item of this type is.
+pub(super) fn part(kind: &str) -> Option<Channel> {
+    Some(match kind {
+        "tool_use"
+        | "server_tool_use"
+        | "mcp_tool_use"
+        | "function_call"
+        | "custom_tool_call"
+        | "mcp_call"
+        | "local_shell_call"
+        | "shell_call"
+        | "apply_patch_call"
+        | "computer_call"
+        | "code_interpreter_call"
+        | "input_json_delta" => Channel::ToolArguments,
+        "document" | "search_result" | "web_search_result" => Channel::Document,
+        "thinking" | "reasoning" | "redacted_thinking" | "thinking_delta" => Channel::Reasoning,
+        other if other.ends_with("_result") || other.ends_with("_output") => Channel::ToolResult,
+        _ => return None,
+    })
+}
+
+/// Members that hold JSON of the caller's or the model's own making, in which no name means anything to us: arguments of a
+/// tool, its structured answer, schemas, labels.
+pub(super) fn is_free(name: &str, channel: Channel) -> bool {
+    match channel {
+        Channel::ToolArguments => matches!(name, "input" | "arguments" | "action" | "parameters"),
+        Channel::ToolResult => matches!(name, "json" | "structuredContent" | "structured_content"),
+        Channel::Definition => {
+            matches!(name, "parameters" | "input_schema" | "schema" | "json")
+        }
+        Channel::Metadata => matches!(name, "metadata" | "requestMetadata" | "client_metadata"),
+        _ => matches!(name, "promptVariables" | "variables"),
+    }
+}
+
+/// Members that identify, count or choose. What stands there is no text as long as it looks like an identifier.
+pub(super) fn is_quiet(name: &str) -> bool {
+    const QUIET: [&str; 42] = [
+        "role",
+        "type",
+        "id",
+        "model",
+        "object",
+        "index",
+        "status",
+        "format",
+        "detail",
+        "effort",
+        "event",
+        "phase",
+        "finish_reason",
+        "stop_reason",
+        "stopReason",
+        "completionReason",
+        "tool_call_id",
+        "tool_use_id",
+        "toolUseId",
+        "call_id",
+        "item_id",
+        "media_type",
+        "mediaType",
+        "mime_type",
+        "mimeType",
+        "service_tier",
+        "serviceTier",
+        "system_fingerprint",
+        "encoding_format",
+        "reasoning_effort",
+        "verbosity",
+        "truncation",
+        "tool_choice",
+        "anthropic_version",
+        "guardrailIdentifier",
+        "guardrailVersion",
+        "ttl",
+        "embedding_types",
+        "input_type",
+        "latency",
+        "obfuscation",
+        "p",
+    ];
+    QUIET.contains(&name)
+}
+
+/// Members whose bytes only the provider can read, and that it made itself: signatures and sealed thoughts.
+pub(super) fn is_sealed(name: &str) -> bool {
+    matches!(
+        name,
+        "signature" | "encrypted_content" | "redactedContent" | "thought_signature" | "embedding" | "encrypted_index"
+    )
+}
+
+/// Members that hold a picture, sound or a file, or say where one is.
+pub(super) fn is_medium(name: &str) -> bool {
+    const MEDIA: [&str; 22] = [
+        "bytes",
+        "data",
+        "file_data",
+        "url",
+        "image_url",
+        "file_url",
+        "uri",
+        "fileUri",
+        "image",
+        "images",
+        "inputImage",
+        "audio",
+        "inputAudio",
+        "video",
+        "b64_json",
+        "source",
+        "mask",
+        "maskImage",
+        "init_image",
+        "conditionImage",
+        "partial_image_b64",
+        "result",
+    ];
+    MEDIA.contains(&name)
+}
+
+/// Members that name what stands at the provider, or elsewhere.
+pub(super) fn is_reference(name: &str) -> bool {
+    matches!(
+        name,
+        "file_id"
+            | "fileId"
+            | "previous_response_id"
+            | "conversation"
+            | "container"
+            | "vector_store_ids"
+            | "server_url"
+            | "promptArn"
+    )
+}

@@ -1,0 +1,223 @@
+//! Streams that are held back until they are checked: what leaves is what a check of the whole answer would let leave,
+//! however the bytes come, and nothing else changes.
+
+use crate::corpus::cases;
+use crate::speakers::{SPEAKERS, Speaker, reply_facts};
+use bytes::{Bytes, BytesMut};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, HashMap};
+use tg_dialect::dialects::{inbound, upstream};
+use tg_dialect::gate::{Change, Gate, Inspector, Passing};
+use tg_dialect::passages::Part;
+use tg_kernel::chat::{Stop, StopReason};
+use tg_kernel::event::{Delta, Event, PartKind};
+use tg_kernel::passage::Channel;
+use tg_kernel::usage::Usage;
+
+/// What is taken out: four digits, a dash, four digits.
+const LENGTH: usize = 9;
+
+/// Takes the places of such digits, and may block at a word.
+#[derive(Default)]
+struct Watch {
+    parts: HashMap<Part, Seen>,
+    blocks_at: Option<&'static str>,
+    blocked: bool,
+}
+
+#[derive(Default)]
+struct Seen {
+    text: String,
+    changes: Vec<Change>,
+    ended: bool,
+}
+
+fn finds(text: &str) -> Vec<Change> {
+    let bytes = text.as_bytes();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(stretch) = bytes.get(at..at + LENGTH) {
+        let hit = stretch.iter().enumerate().all(|(i, b)| if i == 4 { *b == b'-' } else { b.is_ascii_digit() });
+        if hit {
+            found.push(Change { range: at..at + LENGTH, text: "[number]".to_owned() });
+        }
+        at += if hit { LENGTH } else { 1 };
+    }
+    found
+}
+
+fn redacted(text: &str) -> String {
+    let mut out = text.to_owned();
+    for change in finds(text).into_iter().rev() {
+        out.replace_range(change.range, &change.text);
+    }
+    out
+}
+
+impl Inspector for Watch {
+    fn grows(&mut self, part: Part, _channel: Channel, text: &str) {
+        let seen = self.parts.entry(part).or_default();
+        assert!(!seen.ended, "a part that has ended goes on");
+        seen.text.push_str(text);
+        seen.changes = finds(&seen.text);
+        self.blocked |= self.blocks_at.is_some_and(|word| seen.text.contains(word));
+    }
+
+    fn ends(&mut self, part: Part) {
+        self.parts.entry(part).or_default().ended = true;
+    }
+
+    fn cleared(&self, part: Part) -> usize {
+        let seen = &self.parts[&part];
+        if seen.ended {
+            return seen.text.len();
+        }
+        let mut sure = seen.text.len().saturating_sub(LENGTH - 1);
+        while !seen.text.is_char_boundary(sure) {
+            sure -= 1;
+        }
+        let straddles = seen.changes.iter().find(|change| change.range.start < sure && sure < change.range.end);
+        straddles.map_or(sure, |change| change.range.end)
+    }
+
+    fn changes(&self, part: Part) -> &[Change] {
+        &self.parts[&part].changes
+    }
+
+    fn whole(&mut self, _channel: Channel, text: &str) -> Option<String> {
+        Some(redacted(text)).filter(|anew| anew != text)
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+}
+
+/// What leaves a gate.
+fn gated(speaker: &Speaker, pieces: &[&[u8]], watch: &mut Watch) -> Vec<u8> {
+    let mut gate = Gate::new(speaker.dialect, &reply_facts());
+    let mut out: Vec<Bytes> = Vec::new();
+    let mut passing = Passing::Open;
+    for piece in pieces {
+        if passing == Passing::Open {
+            passing = gate.pass(piece, watch, &mut out).unwrap();
+        }
+    }
+    if passing == Passing::Open {
+        passing = gate.finish(watch, &mut out).unwrap();
+    }
+    if passing == Passing::Blocked {
+        let mut end = BytesMut::new();
+        gate.end(&Usage::default(), &mut end);
+        out.push(end.freeze());
+    }
+    out.concat()
+}
+
+fn chopped<'a>(stream: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
+    let mut at: Vec<usize> = cuts.iter().map(|cut| cut % (stream.len() + 1)).collect();
+    at.extend([0, stream.len()]);
+    at.sort_unstable();
+    at.windows(2).map(|pair| &stream[pair[0]..pair[1]]).collect()
+}
+
+/// An answer of a text and a call, in pieces that take turns where the dialect lets them.
+fn streamed(speaker: &Speaker, texts: &[String], arguments: &[String]) -> Vec<u8> {
+    let mut events = vec![Event::Start { id: "a".into(), model: "m".into() }];
+    let part = |index: u32, kind: PartKind, pieces: &[String], events: &mut Vec<Event>, wrap: fn(String) -> Delta| {
+        events.push(Event::PartStart { index, kind });
+        events.extend(pieces.iter().map(|piece| Event::Delta { index, delta: wrap(piece.clone()) }));
+        events.push(Event::PartStop { index });
+    };
+    part(0, PartKind::Text, texts, &mut events, Delta::Text);
+    let call = PartKind::ToolUse { id: "call_1".into(), name: "pay".into() };
+    part(1, call, arguments, &mut events, Delta::Arguments);
+    events.push(Event::Finish(Stop { reason: StopReason::ToolUse, sequence: None }));
+    events.push(Event::End);
+    let mut encoder = inbound(speaker.dialect).encoder(reply_facts());
+    let mut out = BytesMut::new();
+    events.iter().for_each(|event| encoder.encode(event, &mut out));
+    out.to_vec()
+}
+
+/// What each part of a stream says, and how it ended.
+fn heard(speaker: &Speaker, stream: &[u8]) -> (BTreeMap<u32, String>, Option<StopReason>) {
+    let mut decoder = upstream(speaker.dialect).decoder();
+    let mut events = Vec::new();
+    decoder.decode(stream, &mut events).unwrap();
+    decoder.finish(&mut events).unwrap();
+    let (mut parts, mut stop) = (BTreeMap::<u32, String>::new(), None);
+    for event in events {
+        match event {
+            Event::Delta { index, delta: Delta::Text(text) | Delta::Arguments(text) } => {
+                parts.entry(index).or_default().push_str(&text);
+            }
+            Event::Finish(finish) => stop = Some(finish.reason),
+            _ => {}
+        }
+    }
+    (parts, stop)
+}
+
+fn pieces() -> impl Strategy<Value = Vec<String>> {
+    proptest::collection::vec(prop_oneof!["[0-9-]{1,5}", "[0-9]{4}-[0-9]{4}", "[ a-zé\\\\\"]{1,4}"], 1..8)
+}
+
+proptest! {
+    #[test]
+    fn what_leaves_is_what_a_check_of_the_whole_lets_leave(
+        texts in pieces(),
+        arguments in pieces(),
+        cuts in proptest::collection::vec(any::<usize>(), 0..12),
+    ) {
+        // Arguments that are blank are told as none.
+        let arguments = [vec!["{".to_owned()], arguments].concat();
+        for speaker in &SPEAKERS {
+            let stream = streamed(speaker, &texts, &arguments);
+            let out = gated(speaker, &chopped(&stream, &cuts), &mut Watch::default());
+            let (parts, stop) = heard(speaker, &out);
+            let said: Vec<String> = parts.into_values().collect();
+            prop_assert_eq!(said, vec![redacted(&texts.concat()), redacted(&arguments.concat())], "{:?}", speaker.dialect);
+            prop_assert_eq!(stop, Some(StopReason::ToolUse));
+            if finds(&texts.concat()).is_empty() && finds(&arguments.concat()).is_empty() {
+                prop_assert_eq!(out, stream);
+            } else {
+                let text = String::from_utf8_lossy(&out).into_owned();
+                prop_assert!(finds(&text).is_empty(), "{}", text);
+            }
+        }
+    }
+}
+
+#[test]
+fn streams_of_the_corpus_leave_as_they_came() {
+    let mut seen = 0;
+    for case in cases() {
+        let Some(stream) = case.stream() else { continue };
+        let out = gated(case.speaker, &[&stream], &mut Watch::default());
+        assert!(stream.starts_with(&out), "{}", case.name);
+        // What is torn at the end of a stream that was cut off was not checked.
+        assert!(out.len() * 10 > stream.len() * 6, "{}: {} of {}", case.name, out.len(), stream.len());
+        seen += 1;
+    }
+    assert!(seen > 15, "{seen}");
+}
+
+#[test]
+fn a_blocked_stream_ends_as_its_dialect_ends_a_filtered_one() {
+    let texts = ["All is ".to_owned(), "well. ".to_owned(), "Now the ban".to_owned(), "ned word".to_owned()];
+    for speaker in &SPEAKERS {
+        let stream = streamed(speaker, &texts, &["{}".to_owned()]);
+        let mut watch = Watch { blocks_at: Some("banned"), ..Watch::default() };
+        let pieces: Vec<&[u8]> = stream.chunks(7).collect();
+        let out = gated(speaker, &pieces, &mut watch);
+        let (parts, stop) = heard(speaker, &out);
+        let said = parts.into_values().collect::<String>();
+        assert!(texts.concat().starts_with(&said) && !said.contains("ban"), "{:?}: {said}", speaker.dialect);
+        assert!(
+            matches!(stop, Some(StopReason::ContentFilter | StopReason::Guardrail | StopReason::Refusal)),
+            "{:?}: {stop:?}",
+            speaker.dialect
+        );
+    }
+}
