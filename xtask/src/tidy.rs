@@ -13,6 +13,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("tg-catalog", &["tg-kernel"]),
     ("tg-config", &["tg-kernel"]),
     ("tg-store", &["tg-kernel"]),
+    ("tg-text", &[]),
     ("tg-net", &["tg-kernel"]),
     ("tg-telemetry", &["tg-kernel"]),
     ("tg-sim", &["tg-kernel"]),
