@@ -114,7 +114,11 @@ fn finding(hit: Hit, origin: impl Fn(Span) -> Span) -> Finding {
 /// Keeps the surer and then the longer of those that overlap.
 fn resolve(mut hits: Vec<Hit>) -> Vec<Hit> {
     hits.sort_by(|a, b| {
-        b.score.total_cmp(&a.score).then(b.span.len().cmp(&a.span.len())).then(a.span.start.cmp(&b.span.start)).then(a.entity.cmp(&b.entity))
+        b.score
+            .total_cmp(&a.score)
+            .then(b.span.len().cmp(&a.span.len()))
+            .then(a.span.start.cmp(&b.span.start))
+            .then(a.entity.cmp(&b.entity))
     });
     let mut kept = std::collections::BTreeMap::<usize, Hit>::new();
     for hit in hits {

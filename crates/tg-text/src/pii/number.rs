@@ -21,9 +21,8 @@ const TOLD: f32 = 0.7;
 /// Forms by their length.
 fn by_length(length: usize) -> &'static [&'static Form] {
     static TABLE: OnceLock<Vec<Vec<&'static Form>>> = OnceLock::new();
-    let table = TABLE.get_or_init(|| {
-        (0..=CHARS_MAX).map(|length| forms().filter(|form| form.length == length).collect()).collect()
-    });
+    let table = TABLE
+        .get_or_init(|| (0..=CHARS_MAX).map(|length| forms().filter(|form| form.length == length).collect()).collect());
     table.get(length).map_or(&[], Vec::as_slice)
 }
 
@@ -40,10 +39,7 @@ pub(super) fn find(
         if atom.start < behind || !opens(text, atom.start) {
             continue;
         }
-        if atom.len() >= 25
-            && atom.digits > 0
-            && crypto::address(text.get(atom.start..atom.end).unwrap_or_default())
-        {
+        if atom.len() >= 25 && atom.digits > 0 && crypto::address(text.get(atom.start..atom.end).unwrap_or_default()) {
             tell(Entity::Crypto, atom.start..atom.end, SURE);
         }
         let Some(rest) = cluster.atoms.get(from..) else { continue };
@@ -60,7 +56,7 @@ pub(super) fn find(
                     break;
                 }
             }
-            if (candidate.digits >= 5 || candidate.chars().len() >= 10) && closes(text, candidate.end) {
+            if is_dense(&candidate) && closes(text, candidate.end) {
                 candidate.alone = alone(text, cluster, from, place);
                 if let Some(end) = read(text, &candidate, cues, &mut tell) {
                     behind = behind.max(end);
@@ -70,6 +66,12 @@ pub(super) fn find(
     }
 }
 
+/// Whether it has enough in it: more than four digits, and groups of more than one for the most part.
+fn is_dense(c: &Candidate) -> bool {
+    let length = c.chars().len();
+    (c.digits >= 5 || length >= 10) && length + 2 >= 2 * c.groups().len()
+}
+
 /// Whether no digits join the groups before or behind by more than a blank.
 fn alone(text: &[u8], cluster: &Cluster, from: usize, to: usize) -> bool {
     let tight = |left: usize, right: usize| {
@@ -77,7 +79,8 @@ fn alone(text: &[u8], cluster: &Cluster, from: usize, to: usize) -> bool {
         let gap = text.get(a.end..b.start).unwrap_or_default();
         a.digits > 0 && b.digits > 0 && matches!(gap, [b'-' | b'.' | b'/'])
     };
-    !(from > 0 && tight(from - 1, from)) && !tight(to, to + 1)
+    let before = from.checked_sub(1).is_some_and(|left| tight(left, from));
+    !before && !tight(to, to + 1)
 }
 
 /// Reads one candidate; gives its end where it is surely something, so that nothing else is read in it.
@@ -149,7 +152,12 @@ fn told(c: &Candidate, near: &mut Near<'_, '_>, tell: &mut impl FnMut(Entity, Ra
     told(Entity::Passport, one && (7..=10).contains(&length) && letters <= 3, TOLD, near);
     let licence = (5..=18).contains(&length) && letters <= 7 && c.even();
     told(Entity::DrivingLicence, licence, TOLD, near);
-    told(Entity::MedicalRecord, (5..=14).contains(&length) && letters <= 4 && c.even() && c.groups().len() <= 3, TOLD, near);
+    told(
+        Entity::MedicalRecord,
+        (5..=14).contains(&length) && letters <= 4 && c.even() && c.groups().len() <= 3,
+        TOLD,
+        near,
+    );
 }
 
 /// The words near a candidate, looked for once and only where they are asked for.

@@ -60,7 +60,7 @@ fn taiwanese(c: &Candidate) -> bool {
     let letter = u32::try_from(letter + 10).unwrap_or(0);
     let digits = c.values().get(1..).unwrap_or_default();
     let total = letter / 10 + letter % 10 * 9 + sum(digits, &[8, 7, 6, 5, 4, 3, 2, 1, 1]);
-    like(c.chars(), b"A999999999") && matches!(digit(digits, 0), 1 | 2 | 8 | 9) && total % 10 == 0
+    like(c.chars(), b"A999999999") && matches!(digit(digits, 0), 1 | 2 | 8 | 9) && total.is_multiple_of(10)
 }
 
 /// One letter counts as if a blank (36) stood before it.
@@ -70,7 +70,8 @@ fn hong_kong(c: &Candidate) -> bool {
     let value = |b: &u8| if b.is_ascii_digit() { u32::from(b - b'0') } else { u32::from(b - b'A') + 10 };
     let blank = if letters == 1 { 36 * 9 } else { 0 };
     let heaviest = if letters == 1 { 8 } else { 9 };
-    let shaped = body.iter().take(letters).all(u8::is_ascii_uppercase) && body.iter().skip(letters).all(u8::is_ascii_digit);
+    let shaped =
+        body.iter().take(letters).all(u8::is_ascii_uppercase) && body.iter().skip(letters).all(u8::is_ascii_digit);
     let sum: u32 = body.iter().zip(0..).map(|(b, i)| value(b) * (heaviest - i)).sum::<u32>() + blank;
     let wanted = match (11 - sum % 11) % 11 {
         10 => b'A',
@@ -108,7 +109,9 @@ fn singaporean(c: &Candidate) -> bool {
 
 fn malaysian(c: &Candidate) -> bool {
     let place = part(c.values(), 6, 8);
-    c.all_digits() && ymd(c.values()) && matches!(place, Some(1..=16 | 21..=59 | 60..=68 | 71 | 72 | 74..=79 | 82..=93 | 98 | 99))
+    c.all_digits()
+        && ymd(c.values())
+        && matches!(place, Some(1..=16 | 21..=59 | 60..=68 | 71 | 72 | 74..=79 | 82..=93 | 98 | 99))
 }
 
 /// Women have 40 added to the day.
@@ -128,7 +131,7 @@ fn thai(c: &Candidate) -> bool {
 }
 
 fn tfn(c: &Candidate) -> bool {
-    c.all_digits() && !c.is_monotone() && sum(c.values(), &[1, 4, 3, 7, 5, 8, 6, 9, 10]) % 11 == 0
+    c.all_digits() && !c.is_monotone() && sum(c.values(), &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11)
 }
 
 fn au_medicare(c: &Candidate) -> bool {
