@@ -36,6 +36,23 @@ fn torn(data: &[u8]) -> Option<(&[u8], usize)> {
     Some((rest, usize::from(*first % 17) + 1))
 }
 
+/// Personal data: findings stand in order on whole characters, and do not overlap.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn pii(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut found = Vec::new();
+    tg_text::pii::Pii::all().find(&tg_text::view::View::of(&text), &mut found);
+    let hidden = !tg_text::view::View::of(&text).hidden().is_empty();
+    let mut end = 0;
+    for finding in found {
+        assert!(text.get(finding.span.range()).is_some());
+        assert!(hidden || finding.span.start >= end);
+        end = finding.span.end;
+    }
+}
+
 /// Server-sent events.
 ///
 /// # Panics

@@ -1,6 +1,7 @@
 //! What is found in sentences, and what is not.
 
 use super::*;
+use proptest::prelude::*;
 
 fn found(text: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
@@ -180,5 +181,77 @@ fn ordinary_numbers_are_nobodys() {
         "0b10101010101010 and 0xDEADBEEF",
     ] {
         assert_eq!(found(text), [], "{text}");
+    }
+}
+
+#[test]
+fn names_and_addresses_are_found_as_well_as_can_be() {
+    let text = "My name is Maria Jensen and I live at 12 Harbour Road, Bristol.";
+    let mut found = Vec::new();
+    Pii::of(["person", "address"]).unwrap().find(&View::of(text), &mut found);
+    let values: Vec<&str> = found.iter().map(|f| &text[f.span.range()]).collect();
+    assert_eq!(values, ["Maria Jensen", "12 Harbour Road, Bristol"]);
+    assert!(found.iter().all(|f| f.score <= 0.5));
+}
+
+#[test]
+fn only_what_is_asked_for_is_told() {
+    let mut found = Vec::new();
+    Pii::of(["email"]).unwrap().find(&View::of("a@b.org, 4111 1111 1111 1111"), &mut found);
+    assert_eq!(found.len(), 1);
+    assert_eq!(Pii::of(["emails"]), Err(Unknown("emails".into())));
+}
+
+/// Pieces of which texts are made that come near to something.
+const PIECES: &[&str] = &[
+    "4111 1111 1111 1111",
+    "+44 20 7946 0958",
+    "a@b.org",
+    "GB82",
+    " ",
+    "-",
+    ".",
+    "/",
+    "(",
+    ")",
+    "x",
+    "@",
+    ":",
+    "::",
+    "1",
+    "12",
+    "123456789",
+    "phone ",
+    "SSN ",
+    "born ",
+    "März",
+    "年",
+    "é",
+    "0x",
+    "Dr. ",
+    "Maria ",
+    "Street",
+    "\n",
+    "₤",
+    "1.2.3.4",
+    "BIC ",
+    "Ω",
+    "_",
+];
+
+proptest! {
+    #[test]
+    fn any_text_has_findings_in_order_on_its_characters(
+        text in prop_oneof![".{0,200}", prop::collection::vec(prop::sample::select(PIECES), 0..40).prop_map(|v| v.concat())]
+    ) {
+        let mut found = Vec::new();
+        Pii::all().find(&View::of(&text), &mut found);
+        let mut end = 0;
+        for finding in &found {
+            prop_assert!(finding.span.start >= end);
+            prop_assert!(!finding.span.is_empty());
+            prop_assert!(text.get(finding.span.range()).is_some());
+            end = finding.span.end;
+        }
     }
 }

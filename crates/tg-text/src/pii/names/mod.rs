@@ -7,7 +7,7 @@ mod words;
 use super::entity::Entity;
 use crate::span::Span;
 use features::{LABELS, Label, State};
-use words::Word;
+use words::{Shape, Word};
 
 /// Weights, one row of [`LABELS`] for each bucket, made by `training/names`.
 static WEIGHTS: &[u8] = include_bytes!("names.bin");
@@ -53,18 +53,62 @@ fn tag(text: &str, words: &[Word], mut weigh: impl FnMut(usize, &mut [i32; LABEL
 /// Labels as stretches of the text.
 fn spans(text: &str, words: &[Word], labels: &[Label]) -> Vec<(Entity, Span)> {
     let mut found: Vec<(Entity, Span, usize)> = Vec::new();
-    for (word, label) in words.iter().zip(labels) {
+    for (at, (word, label)) in words.iter().zip(labels).enumerate() {
         let Some(entity) = label.entity() else { continue };
         match found.last_mut() {
             Some((last, span, count)) if label.goes_on() && *last == entity && *count < WORDS_MAX => {
-                span.end = word.end;
-                *count += 1;
+                // `…, and 12 High Street`: another address.
+                let another = entity == Entity::Address && is_and(text, words, at);
+                if another {
+                    let next = words.get(at + 1).map_or(word.end, |next| next.start);
+                    found.push((entity, Span::new(next, next), 0));
+                } else {
+                    span.end = word.end.max(span.end);
+                    *count += 1;
+                }
             }
-            _ => found.push((entity, Span::new(word.start, word.end), 1)),
+            _ => {
+                let first = if entity == Entity::Address { number_before(text, words, labels, at) } else { at };
+                let start = words.get(first).map_or(word.start, |word| word.start);
+                found.push((entity, Span::new(start, word.end), 1));
+            }
         }
     }
     found.into_iter().filter_map(|(entity, span, _)| trimmed(text, entity, span)).collect()
 }
+
+fn is_and(text: &str, words: &[Word], at: usize) -> bool {
+    let word = words.get(at).and_then(|word| text.get(word.start..word.end));
+    word == Some("and") && words.get(at + 1).is_some_and(|next| next.shape.is_number())
+}
+
+/// The first of the numbers, or of flat and number, that stand right before an address and belong to it.
+fn number_before(text: &str, words: &[Word], labels: &[Label], at: usize) -> usize {
+    let free = |index: usize| labels.get(index) == Some(&Label::Outside);
+    let number =
+        |index: usize| free(index) && words.get(index).is_some_and(|w| matches!(w.shape, Shape::Short | Shape::Four));
+    let close = |index: usize| {
+        let gap = words.get(index).zip(words.get(index + 1)).and_then(|(a, b)| text.get(a.end..b.start));
+        gap.is_some_and(|gap| gap == " " || gap.is_empty())
+    };
+    let mut first = at;
+    while at - first < 3 && first.checked_sub(1).is_some_and(|before| number(before) && close(before)) {
+        first -= 1;
+    }
+    let mut flat = first;
+    for _ in 0..2 {
+        let Some(before) = flat.checked_sub(1).filter(|before| free(*before) && close(*before)) else { break };
+        flat = before;
+        let name = words.get(before).and_then(|word| text.get(word.start..word.end)).unwrap_or_default();
+        if FLATS.iter().any(|flat| flat.eq_ignore_ascii_case(name)) {
+            return before;
+        }
+    }
+    first
+}
+
+/// Words before the number of a part of a house.
+const FLATS: &[&str] = &["apt", "apartment", "suite", "unit", "flat"];
 
 /// Without the punctuation and blanks at its ends; `None` where too little is left.
 fn trimmed(text: &str, entity: Entity, span: Span) -> Option<(Entity, Span)> {
