@@ -5,5 +5,9 @@
 
 pub mod finding;
 pub mod layer;
+pub mod redact;
+pub mod restore;
+pub mod rules;
 pub mod span;
 pub mod view;
+pub mod window;
