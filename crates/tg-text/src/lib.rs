@@ -5,6 +5,7 @@
 
 pub mod finding;
 pub mod layer;
+pub mod pii;
 pub mod redact;
 pub mod restore;
 pub mod rules;

@@ -1,0 +1,123 @@
+//! Personal data in a text: forms with check digits, numbers that words name, and best-effort names and addresses.
+
+mod bank;
+mod check;
+mod cluster;
+mod crypto;
+mod cue;
+pub mod custom;
+mod date;
+pub mod entity;
+mod keccak;
+mod national;
+mod net;
+mod number;
+mod phone;
+mod place;
+mod scan;
+
+use crate::finding::{Finding, Kind};
+use crate::span::Span;
+use crate::view::View;
+use entity::Entity;
+use std::borrow::Cow;
+
+/// Which entities are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pii {
+    wanted: u128,
+}
+
+/// A name that no entity has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an entity; `tg_text::pii::entity` lists them")]
+pub struct Unknown(pub String);
+
+impl Pii {
+    /// All entities, the best-effort ones among them.
+    #[must_use]
+    pub fn all() -> Self {
+        Self { wanted: Entity::ALL.iter().fold(0, |all, entity| all | entity.bit()) }
+    }
+
+    /// All but the best-effort ones (names, addresses).
+    #[must_use]
+    pub fn structured() -> Self {
+        Self { wanted: Self::all().wanted & !GUESSES }
+    }
+
+    /// Some entities by their names.
+    ///
+    /// # Errors
+    /// The first name that no entity has.
+    pub fn of<'n>(ids: impl IntoIterator<Item = &'n str>) -> Result<Self, Unknown> {
+        let mut wanted = 0;
+        for id in ids {
+            wanted |= Entity::named(id).ok_or_else(|| Unknown(id.to_owned()))?.bit();
+        }
+        Ok(Self { wanted })
+    }
+
+    /// Whether an entity is looked for.
+    #[must_use]
+    pub fn wants(self, entity: Entity) -> bool {
+        self.wanted & entity.bit() != 0
+    }
+
+    /// Adds what is found in a text, in order of its place; no two of its findings overlap, but for those in hidden
+    /// texts, which have the place of what hid them.
+    pub fn find(self, view: &View<'_>, found: &mut Vec<Finding>) {
+        let plain = view.plain();
+        for hit in self.hits(plain.text()) {
+            found.push(finding(hit, |span| plain.origin(span)));
+        }
+        for hidden in view.hidden() {
+            // What is hidden has lost its case: only forms are looked for in it.
+            let mut hits = Self { wanted: self.wanted & !GUESSES }.hits(&hidden.text);
+            hits.dedup_by_key(|hit| hit.entity);
+            found.extend(hits.into_iter().map(|hit| finding(hit, |_| hidden.origin)));
+        }
+    }
+
+    fn hits(self, text: &str) -> Vec<Hit> {
+        if self.wanted == 0 {
+            return Vec::new();
+        }
+        let mut hits = scan::structured(text, self.wanted);
+        hits.retain(|hit| self.wants(hit.entity));
+        resolve(hits)
+    }
+}
+
+const GUESSES: u128 = Entity::Person.bit() | Entity::Address.bit();
+
+/// One thing that was found, before it is told.
+#[derive(Clone, Debug)]
+struct Hit {
+    entity: Entity,
+    span: Span,
+    score: f32,
+}
+
+fn finding(hit: Hit, origin: impl Fn(Span) -> Span) -> Finding {
+    let rule = Cow::Borrowed(hit.entity.id());
+    Finding { kind: Kind::Pii, rule, span: origin(hit.span), score: hit.score }
+}
+
+/// Keeps the surer and then the longer of those that overlap.
+fn resolve(mut hits: Vec<Hit>) -> Vec<Hit> {
+    hits.sort_by(|a, b| {
+        b.score.total_cmp(&a.score).then(b.span.len().cmp(&a.span.len())).then(a.span.start.cmp(&b.span.start)).then(a.entity.cmp(&b.entity))
+    });
+    let mut kept = std::collections::BTreeMap::<usize, Hit>::new();
+    for hit in hits {
+        let before = kept.range(..hit.span.end).next_back();
+        if before.is_none_or(|(_, other)| !other.span.overlaps(hit.span)) {
+            kept.insert(hit.span.start, hit);
+        }
+    }
+    kept.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests;
