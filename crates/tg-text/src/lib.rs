@@ -5,5 +5,6 @@
 
 pub mod finding;
 pub mod layer;
+pub mod score;
 pub mod span;
 pub mod view;
