@@ -2,7 +2,7 @@
 //!
 //! A file has families (`!family NAME AS count=N`, then templates, one a line) and words (`% NAME`, then alternatives, one
 //! a line). In a template `{name}` is replaced by one of the word's alternatives, `{a/b/c}` by one of its own, `\n` by a
-//! line end. `{random}` is a string of arbitrary characters. Names hold for all files.
+//! line end, `\{` and `\}` are braces. `{random}` is a string of arbitrary characters. Names hold for all files.
 
 use crate::dice::{Dice, seed};
 use crate::example::{Example, UNKNOWN, Use, attack, harm, harmless, safe};
@@ -11,6 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use tg_text::score::model::{INDIRECT, INJECTION, OUTPUTS};
+
+/// What stands for braces that mean themselves, until all is unfolded.
+const OPEN: &str = "\u{e000}";
+const CLOSE: &str = "\u{e001}";
 
 /// Deepest nesting of words.
 const DEPTH_MAX: usize = 12;
@@ -49,6 +53,7 @@ impl Grammar {
 
     fn file(&mut self, text: &str) -> Result<()> {
         let mut word: Option<String> = None;
+        let text = text.replace("\\{", OPEN).replace("\\}", CLOSE);
         for line in text.lines().map(str::trim_end).filter(|l| !l.is_empty() && !l.starts_with("# ")) {
             if let Some(family) = line.strip_prefix("!family ") {
                 self.families.push(Family::head(family)?);
@@ -70,7 +75,9 @@ impl Grammar {
         let mut missing = BTreeSet::new();
         for line in lines {
             for slot in line.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(slot, _)| slot) {
-                if !slot.contains('/') && slot != "random" && !slot.is_empty() && !self.words.contains_key(slot) {
+                let named =
+                    !slot.is_empty() && slot.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit());
+                if named && slot != "random" && !self.words.contains_key(slot) {
                     missing.insert(slot);
                 }
             }
@@ -89,7 +96,7 @@ impl Grammar {
                 let Some(template) = family.templates.get(turn % family.templates.len()) else { break };
                 let mut text = String::new();
                 self.unfold(template, &mut dice, 0, &mut text);
-                let text = vary(text, &mut dice);
+                let text = vary(text.replace(OPEN, "{").replace(CLOSE, "}"), &mut dice);
                 if known.len() < family.count && known.insert(text.clone()) {
                     let source = format!("own:{}", family.name);
                     let (used, targets) = (family.used, family.targets);
@@ -114,7 +121,7 @@ impl Grammar {
                 noise(dice, out);
             } else if slot.contains('/') {
                 let choices: Vec<_> = slot.split('/').collect();
-                out.push_str(dice.pick(&choices).copied().unwrap_or_default());
+                self.choice(dice.pick(&choices).copied().unwrap_or_default(), dice, depth, out);
             } else if let Some(choice) =
                 self.words.get(slot).and_then(|all| dice.pick(all)).filter(|_| depth < DEPTH_MAX)
             {
@@ -128,7 +135,33 @@ impl Grammar {
         }
         out.push_str(&rest.replace("\\n", "\n"));
     }
+
+    /// One of a slot's own alternatives: words that are known in it are replaced.
+    fn choice(&self, choice: &str, dice: &mut Dice, depth: usize, out: &mut String) {
+        for (at, part) in choice.replace("\\n", "\n").split(' ').enumerate() {
+            if at > 0 {
+                out.push(' ');
+            }
+            let bare = part.trim_end_matches(|c: char| !c.is_alphanumeric());
+            let known = self.words.get(bare).filter(|_| depth < DEPTH_MAX && !PLAIN.contains(&bare));
+            match known.and_then(|all| dice.pick(all)) {
+                Some(word) => {
+                    self.unfold(word, dice, depth + 1, out);
+                    out.push_str(&part[bare.len()..]);
+                }
+                None => out.push_str(part),
+            }
+        }
+    }
+
+    /// More alternatives of a word, from elsewhere.
+    pub fn add(&mut self, word: &str, alternatives: impl IntoIterator<Item = String>) {
+        self.words.entry(word.to_owned()).or_default().extend(alternatives);
+    }
 }
+
+/// Names of words that are plain words too: in a slot's own alternatives they mean themselves.
+const PLAIN: [&str; 8] = ["doc", "thing", "said", "frame", "then", "shot", "company", "group"];
 
 impl Family {
     fn head(line: &str) -> Result<Self> {
@@ -165,6 +198,10 @@ fn number(category: &str) -> Result<usize> {
 
 /// People write carelessly: without capitals or the last stop, with a slip of the finger.
 fn vary(mut text: String, dice: &mut Dice) -> String {
+    let wide = |c: char| ('\u{3000}'..='\u{9fff}').contains(&c);
+    if text.chars().filter(|c| wide(*c)).count() * 4 > text.chars().count() {
+        text.retain(|c| c != ' ');
+    }
     if dice.share() < 0.15 {
         text = text.trim_end_matches(['.', '!', '?']).to_owned();
     }

@@ -23,6 +23,40 @@ pub struct Settings {
     pub dropped: f32,
     /// How much more a harmless text counts than an attack.
     pub harmless: f32,
+    /// How far from certain every target is: what keeps the logits of odd texts small.
+    pub doubt: f32,
+    /// How much the network's weights shrink.
+    pub net_decay: f32,
+    /// How often a family of inputs is left out of a step.
+    pub whim: f32,
+    /// What the root of a bucket's squares begins with: rare n-grams learn the less, the larger it is.
+    pub rare: f32,
+}
+
+impl Settings {
+    /// Sets one by its name.
+    ///
+    /// # Errors
+    /// When there is none of the name, or the value is no number.
+    pub fn set(&mut self, setting: &str) -> anyhow::Result<()> {
+        let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
+        let number: f32 = value.parse()?;
+        match name {
+            "rounds" => self.rounds = number as usize,
+            "source_max" => self.source_max = number as usize,
+            "gram_step" => self.gram_step = number,
+            "net_step" => self.net_step = number,
+            "decay" => self.decay = number,
+            "dropped" => self.dropped = number,
+            "harmless" => self.harmless = number,
+            "doubt" => self.doubt = number,
+            "net_decay" => self.net_decay = number,
+            "whim" => self.whim = number,
+            "rare" => self.rare = number,
+            _ => anyhow::bail!("there is no setting `{name}`"),
+        }
+        Ok(())
+    }
 }
 
 impl Default for Settings {
@@ -108,7 +142,7 @@ impl Learner {
         net.bias = [-1.5; OUTPUTS];
         net.bias[GRAVITY] = 0.0;
         let (grams, gram_squares) = (vec![[0.0; LANES]; BUCKETS], vec![[0.0; LANES]; BUCKETS]);
-        Self { settings, surprise, grams, gram_squares, net, adam: Adam::default(), dice }
+        Self { settings, surprise, grams, gram_squares, net, adam: Adam::new(settings.net_decay), dice }
     }
 
     /// Learns from all examples, round by round.
@@ -188,11 +222,12 @@ impl Learner {
         let mut inputs = window.block.inputs(self.sums(window, Some(dropped)));
         // Now and then each family of inputs has to do without the others.
         let whim = self.dice.share();
-        if whim < 0.12 {
+        let often = self.settings.whim;
+        if whim < often {
             inputs[..LANES].fill(0.0);
-        } else if whim < 0.24 {
+        } else if whim < 2.0 * often {
             inputs[LANES..LANES + 64].fill(0.0);
-        } else if whim < 0.36 {
+        } else if whim < 3.0 * often {
             inputs[LANES + 64..].fill(0.0);
         }
         let mut inner = self.net.inner(&inputs);
@@ -209,13 +244,14 @@ impl Learner {
                 0.2 * (outputs[at] - target)
             } else {
                 let weight = if target < 0.5 { self.settings.harmless } else { 1.0 };
+                let target = target.clamp(self.settings.doubt, 1.0 - self.settings.doubt);
                 weight * (1.0 / (1.0 + (-outputs[at]).exp()) - target)
             };
         }
         if errors.iter().all(|e| e.abs() < 1e-3) {
             return;
         }
-        if whim >= 0.12 {
+        if whim >= often {
             self.gram_step(window, &errors, &inner, dropped, fade);
         }
         self.adam.step(&mut self.net, &inputs, &inner, &errors, self.settings.net_step * fade);
@@ -239,7 +275,7 @@ impl Learner {
             for lane in 0..LANES {
                 let slope = back[lane] + decay * row[lane];
                 squares[lane] += slope * slope;
-                row[lane] -= step * slope / (squares[lane].sqrt() + 1e-2);
+                row[lane] -= step * slope / (squares[lane].sqrt() + self.settings.rare);
             }
         }
     }
@@ -297,11 +333,12 @@ struct Adam {
     second: Net,
     steps: i32,
     waiting: usize,
+    decay: f32,
 }
 
-impl Default for Adam {
-    fn default() -> Self {
-        Self { slopes: Net::blank(), first: Net::blank(), second: Net::blank(), steps: 0, waiting: 0 }
+impl Adam {
+    fn new(decay: f32) -> Self {
+        Self { slopes: Net::blank(), first: Net::blank(), second: Net::blank(), steps: 0, waiting: 0, decay }
     }
 }
 
@@ -344,11 +381,12 @@ impl Adam {
         let parts = parts.zip(parts_of(&mut self.first, &mut self.second));
         for ((weights, slopes), (first, second)) in parts {
             for at in 0..weights.len() {
-                let slope = slopes[at] / BATCH as f32 + 1e-4 * weights[at];
+                let slope = slopes[at] / BATCH as f32;
                 slopes[at] = 0.0;
                 first[at] = 0.9 * first[at] + 0.1 * slope;
                 second[at] = 0.999 * second[at] + 0.001 * slope * slope;
-                weights[at] -= step * (first[at] / warm1) / ((second[at] / warm2).sqrt() + 1e-8);
+                weights[at] -=
+                    step * ((first[at] / warm1) / ((second[at] / warm2).sqrt() + 1e-8) + self.decay * weights[at]);
             }
         }
     }

@@ -27,27 +27,9 @@ struct Cli {
     /// Folder with the collected sources
     #[arg(long, global = true, default_value = "data/train")]
     data: PathBuf,
-    /// How often all examples are learnt from
+    /// A setting of the training: `rounds=8`; may be given several times
     #[arg(long, global = true)]
-    rounds: Option<usize>,
-    /// Step of the n-grams' weights
-    #[arg(long, global = true)]
-    gram_step: Option<f32>,
-    /// Step of the network's weights
-    #[arg(long, global = true)]
-    net_step: Option<f32>,
-    /// How much weights shrink
-    #[arg(long, global = true)]
-    decay: Option<f32>,
-    /// Share of n-grams left out of a step
-    #[arg(long, global = true)]
-    dropped: Option<f32>,
-    /// Most examples of a source in a round
-    #[arg(long, global = true)]
-    source_max: Option<usize>,
-    /// How much more a harmless text counts
-    #[arg(long, global = true)]
-    harmless: Option<f32>,
+    set: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -66,6 +48,9 @@ enum What {
         /// Print the texts that were missed and the loudest harmless ones
         #[arg(long)]
         errors: bool,
+        /// Write the table into the model cards too
+        #[arg(long)]
+        cards: bool,
     },
     /// Print examples of our own texts
     Texts {
@@ -81,40 +66,36 @@ enum What {
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    let settings = settings(&cli);
+    let settings = settings(&cli)?;
     match &cli.what {
         What::Train { out } => train(&examples(&cli.data)?, settings, out),
-        What::Eval { fold, errors } => eval(&examples(&cli.data)?, settings, *fold, *errors),
-        What::Texts { family } => texts(family),
+        What::Eval { fold, errors, cards } => eval(&examples(&cli.data)?, settings, *fold, *errors, *cards),
+        What::Texts { family } => texts(&cli.data, family),
         What::Score { file } => score(file),
     }
 }
 
-fn settings(cli: &Cli) -> Settings {
-    let usual = Settings::default();
-    Settings {
-        rounds: cli.rounds.unwrap_or(usual.rounds),
-        source_max: cli.source_max.unwrap_or(usual.source_max),
-        gram_step: cli.gram_step.unwrap_or(usual.gram_step),
-        net_step: cli.net_step.unwrap_or(usual.net_step),
-        decay: cli.decay.unwrap_or(usual.decay),
-        dropped: cli.dropped.unwrap_or(usual.dropped),
-        harmless: cli.harmless.unwrap_or(usual.harmless),
-    }
+fn settings(cli: &Cli) -> Result<Settings> {
+    let mut settings = Settings::default();
+    cli.set.iter().try_for_each(|setting| settings.set(setting))?;
+    Ok(settings)
 }
 
 fn say(text: &str) -> Result<()> {
     std::io::stdout().write_all(text.as_bytes()).context("cannot print")
 }
 
-fn own() -> Result<Vec<Example>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("texts");
-    Ok(grammar::Grammar::read(&folder)?.examples())
+fn own(data: &Path) -> Result<Vec<Example>> {
+    let mut grammar = grammar::Grammar::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("texts"))?;
+    for (word, text) in pile::coarse(data) {
+        grammar.add(word, [text]);
+    }
+    Ok(grammar.examples())
 }
 
 fn examples(data: &Path) -> Result<Vec<Example>> {
     let mut all = pile::read(data)?;
-    all.extend(own()?);
+    all.extend(own(data)?);
     Ok(all)
 }
 
@@ -173,9 +154,25 @@ fn held_out(
     Ok((marks, rows))
 }
 
-fn eval(examples: &[Example], settings: Settings, only: Option<usize>, errors: bool) -> Result<()> {
+fn eval(examples: &[Example], settings: Settings, only: Option<usize>, errors: bool, cards: bool) -> Result<()> {
     let (_, rows) = held_out(examples, settings, only, errors)?;
+    if cards {
+        write_cards(&rows)?;
+    }
     say(&judge::table(&rows))
+}
+
+/// Puts the rows of each head into its card, behind the mark.
+fn write_cards(rows: &[Row]) -> Result<()> {
+    const MARK: &str = "<!-- results: written by `training eval --cards` -->\n";
+    for head in ["injection", "indirect", "harm"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("cards/{head}.md"));
+        let card = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let (front, _) = card.split_once(MARK).with_context(|| format!("{} has no mark", path.display()))?;
+        let rows: Vec<Row> = rows.iter().filter(|row| row.head == head).cloned().collect();
+        std::fs::write(&path, format!("{front}{MARK}\n{}", judge::table(&rows)))?;
+    }
+    Ok(())
 }
 
 /// The loudest harmless texts and the quietest bad ones.
@@ -198,8 +195,8 @@ fn worst(judged: &[judge::Judged<'_>]) -> String {
     out
 }
 
-fn texts(family: &str) -> Result<()> {
-    for example in own()?.iter().filter(|e| e.source.contains(family)) {
+fn texts(data: &Path, family: &str) -> Result<()> {
+    for example in own(data)?.iter().filter(|e| e.source.contains(family)) {
         say(&format!("[{}] {:?}\n", example.source, example.text))?;
     }
     Ok(())

@@ -40,8 +40,21 @@ fn example(source: &str, row: &Value) -> Option<Example> {
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    let text = text.get(..end)?.to_owned();
+    let text = plain(text.get(..end)?);
     Some(Example { text, source: source.to_owned(), used, targets, planted: used == Use::Planted })
+}
+
+/// Without numeric entities: those of collected posts are pictures, and say where a text comes from, not what it is.
+fn plain(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("&#") {
+        out.push_str(before);
+        let digits = after.trim_start_matches(|c: char| c.is_ascii_digit());
+        rest = digits.strip_prefix(';').unwrap_or(digits);
+    }
+    out.push_str(rest);
+    out
 }
 
 fn judged(source: &str, label: &str, category: &str) -> Option<(Use, [f32; OUTPUTS])> {
@@ -95,4 +108,22 @@ fn pyrit(category: &str) -> Option<usize> {
         "SEXUAL_CONTENT" => Some(2),
         _ => None,
     }
+}
+
+/// Coarse words of the collected lists, by the word of our grammars that they belong to. None where there are no lists.
+pub fn coarse(folder: &Path) -> Vec<(&'static str, String)> {
+    let list = fs::read_to_string(folder.join("resources/profanity_en.csv")).unwrap_or_default();
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split(',').collect();
+        let word = match *cells.get(4)? {
+            "sexual anatomy / sexual acts" => "lewd",
+            "racial / ethnic slurs" | "sexual orientation / gender" | "religious offense" | "mental disability" => {
+                "slur"
+            }
+            _ => "curse",
+        };
+        let text = cells.first()?.to_lowercase();
+        (text.len() > 2 && text.chars().all(|c| c.is_ascii_alphabetic() || c == ' ')).then_some((word, text))
+    };
+    list.lines().skip(1).filter_map(row).collect()
 }

@@ -12,6 +12,8 @@ pub const LANES: usize = 8;
 pub const MARKS: usize = 12;
 /// Other measures: see [`Block::inputs`].
 const MEASURES: usize = 14;
+/// The largest input.
+const FAR: f32 = 4.0;
 /// Numbers that the model is given.
 pub const INPUTS: usize = LANES + DIM + CLASSES + MARKS + MEASURES;
 
@@ -114,7 +116,8 @@ impl Block {
         for measure in self.measures(chars, words) {
             put(measure);
         }
-        inputs
+        // What is far out of the ordinary must not outvote all else.
+        inputs.map(|input| input.clamp(-FAR, FAR))
     }
 
     fn measures(&self, chars: f32, words: f32) -> [f32; MEASURES] {

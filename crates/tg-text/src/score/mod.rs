@@ -206,3 +206,6 @@ pub fn find(view: &View<'_>, thresholds: &Thresholds) -> Vec<Finding> {
     found.sort_by_key(|finding| finding.span);
     found
 }
+
+#[cfg(test)]
+mod tests;
