@@ -307,3 +307,14 @@ pub fn stream(dialect: &dyn UpstreamDialect, data: &[u8]) {
         events.iter().for_each(|event| encoder.encode(event, &mut out));
     }
 }
+
+/// Trained scores: any text has scores from 0 to 1, and each span is a stretch of the text.
+pub fn text_scores(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let view = tg_text::view::View::of(&text);
+    let scores = tg_text::score::Scores::of(&view);
+    for score in [scores.injection, scores.indirect].into_iter().chain(scores.harm) {
+        assert!((0.0..=1.0).contains(&score.value), "{score:?}");
+        assert!(text.get(score.span.range()).is_some(), "{score:?}");
+    }
+}

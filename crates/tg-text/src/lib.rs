@@ -9,6 +9,7 @@ pub mod pii;
 pub mod redact;
 pub mod restore;
 pub mod rules;
+pub mod score;
 pub mod span;
 pub mod view;
 pub mod window;
