@@ -3,6 +3,7 @@
 //! A text is read once into a [`view::View`] (layers without the tricks that hide words, each with the way back to the
 //! original bytes); detectors read the view and tell [`finding::Finding`]s, whose spans are bytes of the original.
 
+pub mod engine;
 pub mod finding;
 pub mod layer;
 pub mod pii;

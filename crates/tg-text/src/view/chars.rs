@@ -35,6 +35,7 @@ fn classes() -> &'static [u8] {
 pub fn warm() {
     classes();
     folds();
+    likeness('а');
 }
 
 pub(super) fn class(c: char) -> Class {
@@ -232,11 +233,21 @@ pub(super) enum Likeness {
     Like(char),
 }
 
+/// First and one behind the last of the letters of which the likeness is kept in a table: Greek, Cyrillic, Armenian.
+const TABLED: std::ops::Range<u32> = 0x370..0x590;
+
 /// The Latin letter that a letter of another alphabet looks like. Letters keep their case here: В looks like B, в does not.
 pub(super) fn likeness(c: char) -> Option<Likeness> {
-    if !matches!(c as u32, 0x370..=0x58f | 0x13a0..=0x13f4 | 0x2c80..=0x2cff | 0xa4d0..=0xa4ff) {
-        return None;
+    static TABLE: OnceLock<Vec<Option<Likeness>>> = OnceLock::new();
+    let n = c as u32;
+    if TABLED.contains(&n) {
+        let table = TABLE.get_or_init(|| TABLED.map(|n| char::from_u32(n).and_then(compute_likeness)).collect());
+        return table.get((n - TABLED.start) as usize).copied().flatten();
     }
+    matches!(n, 0x13a0..=0x13f4 | 0x2c80..=0x2cff | 0xa4d0..=0xa4ff).then(|| compute_likeness(c)).flatten()
+}
+
+fn compute_likeness(c: char) -> Option<Likeness> {
     find(TWINS, c).map(Likeness::Twin).or_else(|| find(LIKES, c).map(Likeness::Like))
 }
 

@@ -8,7 +8,7 @@ mod hidden;
 mod leet;
 mod read;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod unseen;
 mod vocabulary;
 mod words;
@@ -35,6 +35,13 @@ impl<'a> View<'a> {
         let (plain, folded) = read::both(original);
         let (hidden, complete) = hidden::find(original, &plain, &folded);
         Self { original, plain, folded, hidden, complete }
+    }
+
+    /// Reads a text without looking for what is hidden in it: to tell what is found only because it was looked for.
+    #[must_use]
+    pub fn open_only(original: &'a str) -> Self {
+        let (plain, folded) = read::both(original);
+        Self { original, plain, folded, hidden: Vec::new(), complete: true }
     }
 
     /// The text as it came.
