@@ -357,8 +357,7 @@ pub fn text_checks(data: &[u8]) {
         let act = |_: &_, _: &str| tg_text::window::Act::Replace("[X]".to_owned());
         let mut window = tg_text::window::Window::new(CHECKS.stream(act), tg_text::window::Hold::default());
         let chars: Vec<char> = text.chars().collect();
-        let mut out: String =
-            chars.chunks(size).map(|piece| window.push(&piece.iter().collect::<String>())).collect();
+        let mut out: String = chars.chunks(size).map(|piece| window.push(&piece.iter().collect::<String>())).collect();
         out.push_str(&window.finish());
         out
     };

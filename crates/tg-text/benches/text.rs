@@ -15,7 +15,8 @@ fn main() {
 const PROSE: &str = "I've been reading about the history of jazz for a while. My budget is small and I work full time, so could you \
 suggest a plan for the first week, list the most important 20 records of 1959, and explain the basics in plain English? Thanks!\n";
 
-const RUSSIAN: &str = "Я уже некоторое время читаю об истории джаза и хотел бы составить небольшой план на первую неделю. ";
+const RUSSIAN: &str =
+    "Я уже некоторое время читаю об истории джаза и хотел бы составить небольшой план на первую неделю. ";
 
 fn long(unit: &str, bytes: usize) -> String {
     unit.chars().cycle().scan(0, |sum, c| (*sum < bytes).then(|| *sum += c.len_utf8()).map(|()| c)).collect()

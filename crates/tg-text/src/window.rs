@@ -9,6 +9,9 @@
 use crate::finding::Finding;
 use crate::redact::merged;
 
+/// Most characters that are taken in at once.
+const PORTION: usize = 4096;
+
 /// How much of a text is held back, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hold {
@@ -81,14 +84,19 @@ impl<L: Look> Window<L> {
 
     /// Takes a piece, and gives what may leave.
     pub fn push(&mut self, piece: &str) -> String {
-        let mut out = String::new();
-        if self.blocked.is_none() {
-            self.text.push_str(piece);
-        }
-        while self.blocked.is_none()
-            && let Some(frontier) = forward(&self.text, self.seen, self.hold.step)
-        {
-            self.go_on(frontier, false, &mut out);
+        let mut out = String::with_capacity(piece.len());
+        let mut rest = piece;
+        // A long piece in portions: what was let go is cut off the front of what is kept, which must be little.
+        while !rest.is_empty() && self.blocked.is_none() {
+            let portion = forward(rest, 0, PORTION).unwrap_or(rest.len());
+            let (next, later) = rest.split_at_checked(portion).unwrap_or((rest, ""));
+            self.text.push_str(next);
+            rest = later;
+            while self.blocked.is_none()
+                && let Some(frontier) = forward(&self.text, self.seen, self.hold.step)
+            {
+                self.go_on(frontier, false, &mut out);
+            }
         }
         out
     }
@@ -151,7 +159,7 @@ impl<L: Look> Window<L> {
     /// Lets go of what is no context any more.
     fn forget(&mut self) {
         let from = backward(&self.text, self.left, self.hold.context);
-        // In large portions, so that each byte is moved a few times at most; but what is looked at is always the same.
+        // From a whole word on, so that no part of one is taken for one.
         let from = self
             .text
             .get(from..self.left)

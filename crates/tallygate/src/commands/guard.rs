@@ -200,8 +200,7 @@ impl Test {
                 rule: finding.rule.into_owned(),
             }
         };
-        let mut findings: Vec<Row> = checks.check(&view, channel).into_iter().map(row).collect();
-        findings.dedup_by(|a, b| (&a.rule, a.start, a.end) == (&b.rule, b.start, b.end));
+        let findings = checks.check(&view, channel).into_iter().map(row).collect();
         Told { findings, explained: self.explain.then(|| explained(&view, &lines)) }
     }
 }

@@ -87,7 +87,34 @@ pub(super) fn routing(c: &Candidate) -> bool {
 pub(super) fn bic(word: &[u8]) -> bool {
     let (Some(bank), Some(country), Some(rest)) = (word.get(..4), word.get(4..6), word.get(6..)) else { return false };
     let there_is = IBAN_LENGTHS.iter().any(|(name, _)| name.as_slice() == country)
-        || matches!(country, b"US" | b"CA" | b"AU" | b"JP" | b"CN" | b"IN" | b"SG" | b"HK" | b"NZ" | b"MX" | b"ZA" | b"KR" | b"TH" | b"ID" | b"MY" | b"PH" | b"AR" | b"CL" | b"CO" | b"PE" | b"KE" | b"NG" | b"MA" | b"VN" | b"TW");
+        || matches!(
+            country,
+            b"US"
+                | b"CA"
+                | b"AU"
+                | b"JP"
+                | b"CN"
+                | b"IN"
+                | b"SG"
+                | b"HK"
+                | b"NZ"
+                | b"MX"
+                | b"ZA"
+                | b"KR"
+                | b"TH"
+                | b"ID"
+                | b"MY"
+                | b"PH"
+                | b"AR"
+                | b"CL"
+                | b"CO"
+                | b"PE"
+                | b"KE"
+                | b"NG"
+                | b"MA"
+                | b"VN"
+                | b"TW"
+        );
     matches!(word.len(), 8 | 11)
         && bank.iter().all(u8::is_ascii_uppercase)
         && there_is

@@ -75,7 +75,8 @@ fn bech32(word: &[u8], prefix: usize) -> bool {
     let mut step = |value: u8| {
         let top = state >> 25;
         state = ((state & 0x1ff_ffff) << 5) ^ u32::from(value);
-        for (bit, generator) in [0x3b6a_57b2u32, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3].iter().enumerate() {
+        for (bit, generator) in [0x3b6a_57b2u32, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3].iter().enumerate()
+        {
             if top >> bit & 1 == 1 {
                 state ^= generator;
             }

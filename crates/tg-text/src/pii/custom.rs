@@ -131,7 +131,9 @@ impl Custom {
 
     fn spans<'t>(&'t self, text: &'t str) -> impl Iterator<Item = Span> + 't {
         let found = self.regex.find_iter(text).take(FINDINGS_MAX).filter(|found| !found.is_empty());
-        found.filter(|found| self.holds(found.as_str()) && self.told(text, found.range())).map(|found| found.range().into())
+        found
+            .filter(|found| self.holds(found.as_str()) && self.told(text, found.range()))
+            .map(|found| found.range().into())
     }
 
     fn told(&self, text: &str, found: std::ops::Range<usize>) -> bool {
@@ -150,7 +152,8 @@ impl Custom {
             Some(Check::Verhoeff) => check::verhoeff(&digits()),
             Some(Check::Mod11_10) => check::mod11_10(&digits()),
             Some(Check::Mod97) => {
-                let chars: Vec<u8> = value.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_uppercase()).collect();
+                let chars: Vec<u8> =
+                    value.bytes().filter(u8::is_ascii_alphanumeric).map(|b| b.to_ascii_uppercase()).collect();
                 check::mod97(chars.iter().skip(4).chain(chars.iter().take(4)).copied()) == Some(1)
             }
         }

@@ -33,7 +33,8 @@ pub(super) fn digits(text: &str, start: usize) -> Option<Range<usize>> {
     }
     // A day, perhaps `21st` or `21.`, then a month in words.
     let (day, width) = first;
-    let after = ["st", "nd", "rd", "th", "er", "º", "."].iter().find_map(|tail| after.strip_prefix(tail)).unwrap_or(after);
+    let after =
+        ["st", "nd", "rd", "th", "er", "º", "."].iter().find_map(|tail| after.strip_prefix(tail)).unwrap_or(after);
     let after = after.strip_prefix([' ', '-', '/'])?;
     let after = after.strip_prefix("of ").or_else(|| after.strip_prefix("de ")).unwrap_or(after);
     let (_, after) = month(after)?;
@@ -47,7 +48,8 @@ pub(super) fn digits(text: &str, start: usize) -> Option<Range<usize>> {
 pub(super) fn month_first(text: &str, at: usize) -> Option<Range<usize>> {
     let before = text.get(..at)?;
     let trimmed = before.trim_end_matches([' ', '.']);
-    let word = trimmed.len() - trimmed.chars().rev().take(10).take_while(|c| c.is_alphabetic()).map(char::len_utf8).sum::<usize>();
+    let word = trimmed.len()
+        - trimmed.chars().rev().take(10).take_while(|c| c.is_alphabetic()).map(char::len_utf8).sum::<usize>();
     let name = text.get(word..trimmed.len())?;
     let (_, left) = month(name)?;
     let ((day, width), after) = number(text.get(at..)?)?;
@@ -67,7 +69,10 @@ fn in_numbers((first, width): (u32, usize), after: &str, gap: char) -> Option<&s
     let date = if width == 4 {
         is_year(first, 4) && second_width <= 2 && third_width <= 2 && day_of(second, third)
     } else {
-        width <= 2 && second_width <= 2 && is_year(third, third_width) && (day_of(second, first) || day_of(first, second))
+        width <= 2
+            && second_width <= 2
+            && is_year(third, third_width)
+            && (day_of(second, first) || day_of(first, second))
     };
     date.then_some(after)
 }
@@ -108,7 +113,17 @@ mod tests {
 
     #[test]
     fn dates_in_digits_and_words_are_read_whole() {
-        for date in ["1980-03-21", "21/03/1980", "3/21/80", "21.3.1980", "21 March 1980", "21st of March, 1980", "21. März 1980", "21 de marzo de 1980", "1980年3月21日"] {
+        for date in [
+            "1980-03-21",
+            "21/03/1980",
+            "3/21/80",
+            "21.3.1980",
+            "21 March 1980",
+            "21st of March, 1980",
+            "21. März 1980",
+            "21 de marzo de 1980",
+            "1980年3月21日",
+        ] {
             let text = format!("{date}, in");
             assert_eq!(digits(&text, 0).map(|span| &text[span]), Some(date));
         }

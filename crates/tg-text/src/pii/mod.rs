@@ -72,10 +72,14 @@ impl Pii {
             found.push(finding(hit, |span| plain.origin(span)));
         }
         for hidden in view.hidden() {
-            // What is hidden has lost its case: only forms are looked for in it.
-            let mut hits = Self { wanted: self.wanted & !GUESSES }.hits(&hidden.text);
-            hits.dedup_by_key(|hit| hit.entity);
-            found.extend(hits.into_iter().map(|hit| finding(hit, |_| hidden.origin)));
+            // Only forms are looked for in it: a guess at what was decoded would be one too many.
+            let hits = Self { wanted: self.wanted & !GUESSES }.hits(&hidden.plain);
+            for hit in hits {
+                let next = finding(hit, |span| hidden.place_in_plain(span));
+                if found.last().is_none_or(|last| *last != next) {
+                    found.push(next);
+                }
+            }
         }
     }
 
@@ -107,7 +111,11 @@ fn finding(hit: Hit, origin: impl Fn(Span) -> Span) -> Finding {
 /// Keeps the surer and then the longer of those that overlap.
 fn resolve(mut hits: Vec<Hit>) -> Vec<Hit> {
     hits.sort_by(|a, b| {
-        b.score.total_cmp(&a.score).then(b.span.len().cmp(&a.span.len())).then(a.span.start.cmp(&b.span.start)).then(a.entity.cmp(&b.entity))
+        b.score
+            .total_cmp(&a.score)
+            .then(b.span.len().cmp(&a.span.len()))
+            .then(a.span.start.cmp(&b.span.start))
+            .then(a.entity.cmp(&b.entity))
     });
     let mut kept = std::collections::BTreeMap::<usize, Hit>::new();
     for hit in hits {

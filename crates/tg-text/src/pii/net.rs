@@ -19,7 +19,31 @@ pub(super) fn at_sign(text: &str, at: usize) -> Option<(Entity, Range<usize>)> {
     let local = bytes.get(..at)?.iter().rev().take(LOCAL_MAX + 1).take_while(|b| is_local(**b)).count();
     let mut start = at - local.min(LOCAL_MAX);
     // A sentence may have put a dot, an apostrophe or a dash before it.
-    while start < at && matches!(bytes.get(start), Some(b'.' | b'\'' | b'-' | b'/' | b'=' | b'*' | b'`' | b'#' | b'&' | b'+' | b'?' | b'!' | b'{' | b'}' | b'|' | b'~' | b'^' | b'$' | b'%')) {
+    while start < at
+        && matches!(
+            bytes.get(start),
+            Some(
+                b'.' | b'\''
+                    | b'-'
+                    | b'/'
+                    | b'='
+                    | b'*'
+                    | b'`'
+                    | b'#'
+                    | b'&'
+                    | b'+'
+                    | b'?'
+                    | b'!'
+                    | b'{'
+                    | b'}'
+                    | b'|'
+                    | b'~'
+                    | b'^'
+                    | b'$'
+                    | b'%'
+            )
+        )
+    {
         start += 1;
     }
     while !text.is_char_boundary(start) {
@@ -30,7 +54,8 @@ pub(super) fn at_sign(text: &str, at: usize) -> Option<(Entity, Range<usize>)> {
     }
     let end = domain(bytes, at + 1)?;
     // `git@host:path` names a repository.
-    let repository = bytes.get(end) == Some(&b':') && bytes.get(end + 1).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'/');
+    let repository =
+        bytes.get(end) == Some(&b':') && bytes.get(end + 1).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'/');
     (!(repository && bytes.get(start..at) == Some(b"git"))).then_some((Entity::Email, start..end))
 }
 
@@ -56,8 +81,12 @@ fn domain(bytes: &[u8], start: usize) -> Option<usize> {
     }
     let dot = name.iter().rposition(|b| *b == b'.')?;
     let last = name.get(dot + 1..)?;
-    let good = |label: &[u8]| !label.is_empty() && label.len() <= 63 && label.first() != Some(&b'-') && label.last() != Some(&b'-');
-    let top = last.len() >= 2 && last.len() <= 24 && last.iter().all(|b| b.is_ascii_alphabetic() || *b >= 0x80 || last.starts_with(b"xn--"));
+    let good = |label: &[u8]| {
+        !label.is_empty() && label.len() <= 63 && label.first() != Some(&b'-') && label.last() != Some(&b'-')
+    };
+    let top = last.len() >= 2
+        && last.len() <= 24
+        && last.iter().all(|b| b.is_ascii_alphabetic() || *b >= 0x80 || last.starts_with(b"xn--"));
     (top && name.split(|b| *b == b'.').all(good) && std::str::from_utf8(name).is_ok()).then_some(start + name.len())
 }
 
@@ -73,7 +102,8 @@ fn credentials(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     let password = user_info.get(colon + 1..)?;
     let host = bytes.get(at + 1).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'[' | b'{' | b'$'));
     // `${PASSWORD}`, `<password>` and their like stand for a value, they are none.
-    let stands_for = matches!(password.first(), None | Some(b'$' | b'{' | b'<' | b'%' | b'*')) && !password.iter().any(u8::is_ascii_digit);
+    let stands_for = matches!(password.first(), None | Some(b'$' | b'{' | b'<' | b'%' | b'*'))
+        && !password.iter().any(u8::is_ascii_digit);
     (scheme && host && !stands_for).then_some(start..at)
 }
 
@@ -94,7 +124,11 @@ pub(super) fn ipv4(text: &[u8], start: usize, cues: &mut CueFinder<'_>) -> Optio
         || matches!(at(end), b'_' | b'%')
         || (matches!(at(end), b'.' | b'-') && at(end + 1).is_ascii_alphanumeric());
     let octets = address.octets();
-    let nobody = address.is_loopback() || address.is_unspecified() || address.is_broadcast() || octets.starts_with(&[255]) || octets[0] == 0;
+    let nobody = address.is_loopback()
+        || address.is_unspecified()
+        || address.is_broadcast()
+        || octets.starts_with(&[255])
+        || octets[0] == 0;
     if joined || goes_on || nobody {
         return None;
     }

@@ -21,9 +21,8 @@ const TOLD: f32 = 0.7;
 /// Forms by their length.
 fn by_length(length: usize) -> &'static [&'static Form] {
     static TABLE: OnceLock<Vec<Vec<&'static Form>>> = OnceLock::new();
-    let table = TABLE.get_or_init(|| {
-        (0..=CHARS_MAX).map(|length| forms().filter(|form| form.length == length).collect()).collect()
-    });
+    let table = TABLE
+        .get_or_init(|| (0..=CHARS_MAX).map(|length| forms().filter(|form| form.length == length).collect()).collect());
     table.get(length).map_or(&[], Vec::as_slice)
 }
 
@@ -40,10 +39,7 @@ pub(super) fn find(
         if atom.start < behind || !opens(text, atom.start) {
             continue;
         }
-        if atom.len() >= 25
-            && atom.digits > 0
-            && crypto::address(text.get(atom.start..atom.end).unwrap_or_default())
-        {
+        if atom.len() >= 25 && atom.digits > 0 && crypto::address(text.get(atom.start..atom.end).unwrap_or_default()) {
             tell(Entity::Crypto, atom.start..atom.end, SURE);
         }
         let Some(rest) = cluster.atoms.get(from..) else { continue };
@@ -148,7 +144,12 @@ fn told(c: &Candidate, near: &mut Near<'_, '_>, tell: &mut impl FnMut(Entity, Ra
     told(Entity::Passport, one && (7..=10).contains(&length) && letters <= 3, TOLD, near);
     let licence = (5..=18).contains(&length) && letters <= 7 && c.even();
     told(Entity::DrivingLicence, licence, TOLD, near);
-    told(Entity::MedicalRecord, (5..=14).contains(&length) && letters <= 4 && c.even() && c.groups().len() <= 3, TOLD, near);
+    told(
+        Entity::MedicalRecord,
+        (5..=14).contains(&length) && letters <= 4 && c.even() && c.groups().len() <= 3,
+        TOLD,
+        near,
+    );
 }
 
 /// The words near a candidate, looked for once and only where they are asked for.

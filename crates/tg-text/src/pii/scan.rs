@@ -16,7 +16,13 @@ const BIC_AWAY: usize = 40;
 
 /// Everything that has a form. `wanted` spares the search for what nobody asked for.
 pub(super) fn structured(text: &str, wanted: u128) -> Vec<Hit> {
-    let mut scan = Scan { text, bytes: text.as_bytes(), cues: CueFinder::new(text), cluster: Cluster::default(), hits: Vec::new() };
+    let mut scan = Scan {
+        text,
+        bytes: text.as_bytes(),
+        cues: CueFinder::new(text),
+        cluster: Cluster::default(),
+        hits: Vec::new(),
+    };
     let mut from = 0;
     let mut at = 0;
     while let Some(next) = next_trigger(scan.bytes, at) {

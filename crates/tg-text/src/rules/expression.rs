@@ -75,7 +75,7 @@ fn flaw(error: &regex::Error) -> Flaw {
 pub(super) fn find(regex: &Regex, view: &View<'_>, tell: &mut dyn FnMut(Span)) {
     search(regex, view.plain().text(), &mut |span| tell(view.plain().origin(span)));
     for hidden in view.hidden() {
-        search(regex, &hidden.plain, &mut |_| tell(hidden.origin));
+        search(regex, &hidden.plain, &mut |span| tell(hidden.place_in_plain(span)));
     }
 }
 

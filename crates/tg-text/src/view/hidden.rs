@@ -47,6 +47,12 @@ impl Hidden {
         let end = self.places.get(next).map_or(self.origin.end, |(_, there)| *there as usize);
         Span::new(start.max(self.origin.start), end.clamp(start, self.origin.end))
     }
+
+    /// The same for a part of [`Self::plain`].
+    #[must_use]
+    pub fn place_in_plain(&self, span: Span) -> Span {
+        if self.plain.len() == self.text.len() { self.place(span) } else { self.origin }
+    }
 }
 
 /// A way to hide a text from a reader who looks at bytes.

@@ -54,18 +54,26 @@ fn trim(word: &str) -> &str {
     if begun.len() < end.len() && vocabulary::knows(&decode(end).0) { end } else { begun }
 }
 
-/// A word with letters for what stands for them, and whether it changed. What is `l` rather than `i` the vocabulary says.
+/// What 1 and 2 may stand for; the first where no reading is a known word.
+const READINGS: [(char, char); 4] = [('i', 'z'), ('l', 'z'), ('i', 'r'), ('l', 'r')];
+
+/// A word with letters for what stands for them, and whether it changed. Between several letters the vocabulary decides.
 fn decode(word: &str) -> (String, bool) {
-    let said: String = word.chars().map(|c| letter(c).unwrap_or(c)).collect();
-    if word.contains(['1', '|', '!']) && !vocabulary::knows(&said) {
-        let other: String =
-            word.chars().map(|c| if matches!(c, '1' | '|' | '!') { 'l' } else { letter(c).unwrap_or(c) }).collect();
-        if vocabulary::knows(&other) {
-            return (other, true);
-        }
-    }
+    let read = |(one, two): (char, char)| -> String {
+        let letter = |c: char| match c {
+            '1' | '|' | '!' => one,
+            '2' => two,
+            c => letter(c).unwrap_or(c),
+        };
+        word.chars().map(letter).collect()
+    };
+    let said = read(READINGS[0]);
     let changed = said != word;
-    (said, changed)
+    if !word.contains(['1', '2', '|', '!']) || vocabulary::knows(&said) {
+        return (said, changed);
+    }
+    let known = READINGS.iter().skip(1).map(|reading| read(*reading)).find(|other| vocabulary::knows(other));
+    (known.unwrap_or(said), changed)
 }
 
 /// Reads the words of a stretch and some around it, letters for what stands for them. `None` if nothing changes.

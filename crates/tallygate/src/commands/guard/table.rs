@@ -19,7 +19,8 @@ pub(super) fn write(told: &Told) -> String {
 
 fn findings(told: &Told) -> String {
     let headings: &[&str] = &["kind", "rule", "place", "bytes", "score", "hidden", "why"];
-    let shown = if told.explained.is_some() { headings } else { headings.split_last().map_or(headings, |(_, rest)| rest) };
+    let shown =
+        if told.explained.is_some() { headings } else { headings.split_last().map_or(headings, |(_, rest)| rest) };
     let mut listing = Listing::new(shown);
     for row in &told.findings {
         let cells = [

@@ -80,13 +80,15 @@ fn place_in(order: &[u8], c: u8) -> Option<u32> {
 }
 
 const STATES: &[&[u8; 2]] = &[
-    b"AS", b"BC", b"BS", b"CC", b"CS", b"CH", b"CL", b"CM", b"DF", b"DG", b"GT", b"GR", b"HG", b"JC", b"MC", b"MN", b"MS",
-    b"NT", b"NL", b"OC", b"PL", b"QT", b"QR", b"SP", b"SL", b"SR", b"TC", b"TS", b"TL", b"VZ", b"YN", b"ZS", b"NE",
+    b"AS", b"BC", b"BS", b"CC", b"CS", b"CH", b"CL", b"CM", b"DF", b"DG", b"GT", b"GR", b"HG", b"JC", b"MC", b"MN",
+    b"MS", b"NT", b"NL", b"OC", b"PL", b"QT", b"QR", b"SP", b"SL", b"SR", b"TC", b"TS", b"TL", b"VZ", b"YN", b"ZS",
+    b"NE",
 ];
 
 fn curp(c: &Candidate) -> bool {
     let chars = c.chars();
-    let date = matches!((part(c.values(), 6, 8), part(c.values(), 8, 10)), (Some(m), Some(d)) if day_of(small(m), small(d)));
+    let date =
+        matches!((part(c.values(), 6, 8), part(c.values(), 8, 10)), (Some(m), Some(d)) if day_of(small(m), small(d)));
     let state = chars.get(11..13).is_some_and(|state| STATES.iter().any(|s| s.as_slice() == state));
     // The letter Ñ has a place of its own that ASCII does not reach.
     let order = b"0123456789ABCDEFGHIJKLMN\0OPQRSTUVWXYZ";

@@ -69,7 +69,8 @@ fn hong_kong(c: &Candidate) -> bool {
     let value = |b: &u8| if b.is_ascii_digit() { u32::from(b - b'0') } else { u32::from(b - b'A') + 10 };
     let blank = if letters == 1 { 36 * 9 } else { 0 };
     let heaviest = if letters == 1 { 8 } else { 9 };
-    let shaped = body.iter().take(letters).all(u8::is_ascii_uppercase) && body.iter().skip(letters).all(u8::is_ascii_digit);
+    let shaped =
+        body.iter().take(letters).all(u8::is_ascii_uppercase) && body.iter().skip(letters).all(u8::is_ascii_digit);
     let sum: u32 = body.iter().zip(0..).map(|(b, i)| value(b) * (heaviest - i)).sum::<u32>() + blank;
     let wanted = match (11 - sum % 11) % 11 {
         10 => b'A',
@@ -107,7 +108,9 @@ fn singaporean(c: &Candidate) -> bool {
 
 fn malaysian(c: &Candidate) -> bool {
     let place = part(c.values(), 6, 8);
-    c.all_digits() && ymd(c.values()) && matches!(place, Some(1..=16 | 21..=59 | 60..=68 | 71 | 72 | 74..=79 | 82..=93 | 98 | 99))
+    c.all_digits()
+        && ymd(c.values())
+        && matches!(place, Some(1..=16 | 21..=59 | 60..=68 | 71 | 72 | 74..=79 | 82..=93 | 98 | 99))
 }
 
 /// Women have 40 added to the day.

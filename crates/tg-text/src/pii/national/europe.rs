@@ -46,7 +46,8 @@ fn nino(c: &Candidate) -> bool {
 fn utr(c: &Candidate) -> bool {
     let body = c.values().get(1..).unwrap_or_default();
     let rest = sum(body, &[6, 7, 8, 9, 10, 5, 4, 3, 2]) % 11;
-    c.all_digits() && b"21987654321".get(rest as usize).is_some_and(|check| u32::from(check - b'0') == digit(c.values(), 0))
+    c.all_digits()
+        && b"21987654321".get(rest as usize).is_some_and(|check| u32::from(check - b'0') == digit(c.values(), 0))
 }
 
 /// Of the first ten digits one stands twice or three times, all others at most once.
@@ -113,8 +114,7 @@ fn nir(c: &Candidate) -> bool {
 }
 
 /// What a character at an odd place counts in the Italian check; those at even places count as they are.
-const ODD: [u32; 26] =
-    [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
+const ODD: [u32; 26] = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
 
 fn fiscal(c: &Candidate) -> bool {
     let chars = c.chars();

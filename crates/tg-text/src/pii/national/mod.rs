@@ -12,5 +12,7 @@ pub(super) use form::Form;
 
 /// All forms.
 pub(super) fn forms() -> impl Iterator<Item = &'static Form> {
-    [united_states::FORMS, americas::FORMS, europe::FORMS, north::FORMS, south::FORMS, asia::FORMS].into_iter().flatten()
+    [united_states::FORMS, americas::FORMS, europe::FORMS, north::FORMS, south::FORMS, asia::FORMS]
+        .into_iter()
+        .flatten()
 }

@@ -26,7 +26,9 @@ pub(super) const FORMS: &[Form] = &[
 
 /// Month and day in digits from a place on, with what is added to the month for other centuries or for women.
 fn month_day(values: &[u8], from: usize, added: &[u64]) -> bool {
-    let (Some(month), Some(day)) = (part(values, from, from + 2), part(values, from + 2, from + 4)) else { return false };
+    let (Some(month), Some(day)) = (part(values, from, from + 2), part(values, from + 2, from + 4)) else {
+        return false;
+    };
     let small = |value: u64| u32::try_from(value).unwrap_or(0);
     added.iter().any(|more| month.checked_sub(*more).is_some_and(|month| day_of(small(month), small(day))))
 }
@@ -43,7 +45,9 @@ fn swedish(c: &Candidate) -> bool {
 }
 
 fn swedish_long(c: &Candidate) -> bool {
-    c.all_digits() && matches!(part(c.values(), 0, 2), Some(18..=20)) && swedish_number(c.values().get(2..).unwrap_or_default())
+    c.all_digits()
+        && matches!(part(c.values(), 0, 2), Some(18..=20))
+        && swedish_number(c.values().get(2..).unwrap_or_default())
 }
 
 fn norwegian(c: &Candidate) -> bool {
@@ -83,7 +87,11 @@ fn finnish_joined(c: &Candidate) -> bool {
 fn icelandic(c: &Candidate) -> bool {
     let values = c.values();
     let rest = 11 - sum(values, &[3, 2, 7, 6, 5, 4, 3, 2]) % 11;
-    c.all_digits() && dmy(values) && rest != 10 && rest % 11 == digit(values, 8) && matches!(digit(values, 9), 0 | 8 | 9)
+    c.all_digits()
+        && dmy(values)
+        && rest != 10
+        && rest % 11 == digit(values, 8)
+        && matches!(digit(values, 9), 0 | 8 | 9)
 }
 
 /// Estonia and Lithuania count alike: a second set of weights where the first leaves ten.

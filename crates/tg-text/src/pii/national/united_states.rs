@@ -18,12 +18,14 @@ pub(super) const FORMS: &[Form] = &[
 
 /// Area not 000, 666 or 9xx, group not 00, serial not 0000; not the numbers that were printed in advertisements.
 fn ssn(c: &Candidate) -> bool {
-    let (Some(area), Some(group), Some(serial)) = (part(c.values(), 0, 3), part(c.values(), 3, 5), part(c.values(), 5, 9))
+    let (Some(area), Some(group), Some(serial)) =
+        (part(c.values(), 0, 3), part(c.values(), 3, 5), part(c.values(), 5, 9))
     else {
         return false;
     };
     let shaped = c.groups().len() == 1 || c.groups() == [3, 2, 4];
-    let printed = matches!((area, group, serial), (78, 5, 1120) | (219, 9, 9999) | (123, 45, 6789) | (987, 65, 4320..=4329));
+    let printed =
+        matches!((area, group, serial), (78, 5, 1120) | (219, 9, 9999) | (123, 45, 6789) | (987, 65, 4320..=4329));
     shaped && area != 0 && area != 666 && area < 900 && group != 0 && serial != 0 && !printed && !c.is_monotone()
 }
 

@@ -14,7 +14,10 @@ const DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 /// The most groups.
 const GROUPS_MAX: usize = 7;
 /// Calling codes whose national numbers are told without their code where they are written with a leading zero.
-const WITH_ZERO: &[&str] = &["44", "33", "49", "61", "81", "31", "32", "41", "43", "39", "34", "46", "353", "64", "27", "91", "55", "86", "82", "90"];
+const WITH_ZERO: &[&str] = &[
+    "44", "33", "49", "61", "81", "31", "32", "41", "43", "39", "34", "46", "353", "64", "27", "91", "55", "86", "82",
+    "90",
+];
 
 /// Whether digits, the calling code first, are a number that some network may have given out.
 fn dialled(digits: impl IntoIterator<Item = u8>) -> bool {
@@ -58,7 +61,12 @@ pub(super) fn find(text: &[u8], cluster: &Cluster, cues: &mut CueFinder<'_>, mut
 }
 
 /// The longest number that begins with a group.
-fn longest(text: &[u8], cluster: &Cluster, from: usize, cues: &mut CueFinder<'_>) -> Option<(Range<usize>, f32, usize)> {
+fn longest(
+    text: &[u8],
+    cluster: &Cluster,
+    from: usize,
+    cues: &mut CueFinder<'_>,
+) -> Option<(Range<usize>, f32, usize)> {
     let rest = cluster.atoms.get(from..)?;
     let run = rest.iter().take(GROUPS_MAX).take_while(|atom| atom.is_digits()).count();
     let mut near: Option<Cues> = None;
@@ -107,7 +115,9 @@ fn read(text: &[u8], atoms: &[Atom]) -> Option<Reading> {
 /// Where a number ends with its extension: `x123`, ` ext. 123`.
 fn extension(text: &[u8], end: usize) -> usize {
     let rest = text.get(end..end + 12).or_else(|| text.get(end..)).unwrap_or_default();
-    let mark = [&b"x"[..], b" x", b" ext. ", b" ext ", b" ext.", b" Ext. ", b" Ext ", b"-ext-"].into_iter().find(|mark| rest.starts_with(mark));
+    let mark = [&b"x"[..], b" x", b" ext. ", b" ext ", b" ext.", b" Ext. ", b" Ext ", b"-ext-"]
+        .into_iter()
+        .find(|mark| rest.starts_with(mark));
     let Some(mark) = mark else { return end };
     let digits = rest.iter().skip(mark.len()).take_while(|b| b.is_ascii_digit()).count();
     if (1..=6).contains(&digits) { end + mark.len() + digits } else { end }
@@ -207,7 +217,15 @@ mod tests {
     #[test]
     fn the_plan_knows_networks() {
         let dial = |text: &str| dialled(text.bytes().filter(u8::is_ascii_digit).map(|b| b - b'0'));
-        for number in ["+1 415 555 2671", "+44 20 7946 0958", "+49 30 901820", "+33 6 12 34 56 78", "+91 98765 43210", "+86 138 0013 8000", "+354 552 1234"] {
+        for number in [
+            "+1 415 555 2671",
+            "+44 20 7946 0958",
+            "+49 30 901820",
+            "+33 6 12 34 56 78",
+            "+91 98765 43210",
+            "+86 138 0013 8000",
+            "+354 552 1234",
+        ] {
             assert!(dial(number), "{number}");
         }
         for number in ["+1 015 555 2671", "+44 20 7946", "+999 1234567", "+33 6 12 34 56", ""] {
