@@ -219,7 +219,7 @@ fn break_checks(token: &mut [char], value: &str) {
 fn luhn(digits: &[u32]) -> bool {
     let doubled = |d: u32| if d > 4 { 2 * d - 9 } else { 2 * d };
     let sum: u32 = digits.iter().rev().enumerate().map(|(i, d)| if i % 2 == 1 { doubled(*d) } else { *d }).sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// Whether the number of an account of the form of an IBAN is right.

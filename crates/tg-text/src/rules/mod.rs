@@ -189,8 +189,11 @@ impl Rules {
     }
 }
 
+/// What is done with each folded text, and with the way back from it.
+type Search<'s> = dyn FnMut(&str, &dyn Fn(Span) -> Span) + 's;
+
 /// Tells where a stretch of the folded reading, and of each hidden text, lies in the original.
-pub(crate) fn in_folded(view: &View<'_>, search: &mut dyn FnMut(&str, &dyn Fn(Span) -> Span)) {
+pub(crate) fn in_folded(view: &View<'_>, search: &mut Search<'_>) {
     search(view.folded().text(), &|span| view.folded().origin(span));
     for hidden in view.hidden() {
         search(&hidden.text, &|span| hidden.place(span));

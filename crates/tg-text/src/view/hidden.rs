@@ -202,7 +202,8 @@ fn add(
     };
     let origin = hidden.origin;
     let more = found.take(hidden);
-    if more && outer.depth + 1 < DEPTH_MAX {
+    // Where digits were letters, no code is left to decode.
+    if more && outer.depth + 1 < DEPTH_MAX && how != Hiding::Leet {
         inner.push((piece.text, origin, how));
     }
     more

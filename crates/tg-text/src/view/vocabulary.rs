@@ -2,6 +2,7 @@
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::OnceLock;
 
 const WORDS: &str = "the and you your for that this with have not are was but all can will what there when which \
@@ -40,8 +41,32 @@ const WORDS: &str = "the and you your for that this with have not are was but al
 /// Shortest words that count.
 pub(super) const WORD_MIN: usize = 3;
 
-fn words() -> &'static HashSet<&'static str> {
-    static TABLE: OnceLock<HashSet<&'static str>> = OnceLock::new();
+/// Spreads short words; they are ours, so that nobody can make them collide.
+#[derive(Clone, Copy, Debug)]
+struct Spread(u64);
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Spread {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for b in bytes {
+            self.0 = (self.0 ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+}
+
+type Words = HashSet<&'static str, BuildHasherDefault<Spread>>;
+
+fn words() -> &'static Words {
+    static TABLE: OnceLock<Words> = OnceLock::new();
     TABLE.get_or_init(|| WORDS.split_ascii_whitespace().collect())
 }
 
