@@ -55,23 +55,29 @@ fn issued(prefix: u64, length: usize) -> bool {
     }
 }
 
-/// How sure it is that a number is that of a card: `Some(true)` where no word has to say so.
-pub(super) fn card(c: &Candidate) -> Option<bool> {
+/// How a number that passes Luhn's formula is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Usual {
+    /// As an issuer writes it, and in an issuer's range: no word has to name it.
+    Alone,
+    /// In a way that a word beside it has to explain.
+    Named,
+}
+
+/// Whether a number can be that of a card.
+pub(super) fn card(c: &Candidate) -> Option<Usual> {
     let length = c.chars().len();
     if !(12..=19).contains(&length) || !c.all_digits() || !c.even() || !luhn(c.values()) || c.is_monotone() {
         return None;
     }
     let prefix = c.values().iter().take(6).fold(0, |sum, v| sum * 10 + u64::from(*v));
-    if !issued(prefix, length) {
-        return None;
-    }
     let usual = match c.groups() {
         [one] => matches!(one, 14..=16),
         [4, 4, 4, 4] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 4, 3] => matches!(c.gaps().first(), Some(b' ' | b'-' | b'.')),
         [4, 4, 5] | [4, 4, 4, 1] | [8, 8] | [4, 12] => false,
         _ => return None,
     };
-    Some(usual)
+    Some(if usual && issued(prefix, length) { Usual::Alone } else { Usual::Named })
 }
 
 /// Whether it is a routing number: weights 3, 7, 1 and a first pair that the Federal Reserve gave out.

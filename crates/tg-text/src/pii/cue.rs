@@ -24,6 +24,8 @@ pub(super) const ANY_INSURANCE: Cues = 1 << 122;
 pub(super) const CALL: Cues = 1 << 123;
 /// Numbers of software, orders and books, which look like others.
 pub(super) const VERSION: Cues = 1 << 124;
+/// Parts of buildings, whose numbers look like others.
+pub(super) const HOUSE: Cues = 1 << 125;
 
 type Row = (Cues, &'static [&'static str]);
 
@@ -115,6 +117,7 @@ const WORDS: &[Row] = &[
     (e(Entity::BirthDate), &["born", "birth", "birthday", "birthdate", "dob", "d.o.b", "date of birth", "born on", "geboren", "geburtsdatum", "geb.", "geburtstag", "né le", "née le", "date de naissance", "naissance", "nacido", "nacida", "nacimiento", "nato il", "nata il", "nascita", "nascido", "nascida", "nascimento", "geboortedatum", "født", "född", "födelsedatum", "fødselsdato", "syntynyt", "urodzony", "urodzona", "urodzenia", "doğum", "родился", "родилась", "рождения", "narozen", "născut", "γεννήθηκε", "出生", "生年月日", "생년월일", "생일"]),
     (e(Entity::MedicalRecord), &["medical record", "mrn", "patient id", "patient number", "patient no", "medical record number", "chart number", "hospital number", "health record", "patientennummer", "fallnummer", "krankenakte", "numéro de dossier", "historia clínica", "prontuário", "cartella clinica"]),
     (e(Entity::Coordinates), &["latitude", "longitude", "lat", "lon", "lng", "coordinates", "gps", "location"]),
+    (HOUSE, &["suite", "apt", "apt.", "unit", "room", "floor", "box"]),
     (VERSION, &["version", "versions", "v", "ver", "release", "section", "chapter", "rev", "revision", "build", "isbn", "issn", "oid", "clause", "article", "firmware", "dotnet", "assembly"]),
 ];
 

@@ -9,6 +9,7 @@ pub mod custom;
 mod date;
 pub mod entity;
 mod keccak;
+pub mod names;
 mod national;
 mod net;
 mod number;
@@ -88,12 +89,18 @@ impl Pii {
             return Vec::new();
         }
         let mut hits = scan::structured(text, self.wanted);
+        if self.wanted & GUESSES != 0 {
+            hits.extend(names::find(text).into_iter().map(|(entity, span)| Hit { entity, span, score: GUESS }));
+        }
         hits.retain(|hit| self.wants(hit.entity));
         resolve(hits)
     }
 }
 
 const GUESSES: u128 = Entity::Person.bit() | Entity::Address.bit();
+
+/// How sure a guess is: less than anything with a form.
+const GUESS: f32 = 0.5;
 
 /// One thing that was found, before it is told.
 #[derive(Clone, Debug)]

@@ -1,9 +1,9 @@
 //! What a group of letters and digits is: every reading of a cluster against the forms of its length.
 
-use super::bank;
+use super::bank::{self, Usual};
 use super::cluster::{CHARS_MAX, Candidate, Cluster, closes, opens};
 use super::crypto;
-use super::cue::{CueFinder, Cues, VERSION};
+use super::cue::{CueFinder, Cues, HOUSE, VERSION};
 use super::entity::Entity;
 use super::national::{Form, forms};
 use std::ops::Range;
@@ -94,7 +94,7 @@ fn read(
     let mut near = Near { cues, start: c.start, end: c.end, known: None };
     if let Some(usual) = bank::card(c) {
         let named = near.has(Entity::Card.bit());
-        if usual || named {
+        if usual == Usual::Alone || named {
             tell(Entity::Card, span, if named { SURE } else { FORM });
             return Some(c.end);
         }
@@ -103,7 +103,8 @@ fn read(
         if !(form.check)(c) {
             continue;
         }
-        let free = form.free.iter().any(|(groups, gaps)| c.is_shape(groups, gaps));
+        let free = form.free.iter().any(|(groups, gaps)| c.is_shape(groups, gaps))
+            && !(c.gaps().contains(&b' ') && near.has(HOUSE));
         let shaped = free || c.even();
         let own = near.has(form.entity.bit());
         if (shaped || gaps_of_nothing(c)) && (own || (!c.is_monotone() && (near.has(form.cues) || free))) {

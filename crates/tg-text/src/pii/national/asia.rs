@@ -31,7 +31,8 @@ pub(super) const FORMS: &[Form] = &[
 ];
 
 fn aadhaar(c: &Candidate) -> bool {
-    c.all_digits() && digit(c.values(), 0) > 1 && !c.is_monotone() && verhoeff(c.values())
+    let years = [0, 4, 8].iter().all(|at| matches!(part(c.values(), *at, at + 4), Some(1900..=2099)));
+    c.all_digits() && digit(c.values(), 0) > 1 && !years && !c.is_monotone() && verhoeff(c.values())
 }
 
 /// The fourth letter is the kind of holder.

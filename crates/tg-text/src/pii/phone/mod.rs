@@ -1,7 +1,7 @@
 //! Phone numbers: the numbering plans of all countries as one automaton, and the shapes in which people write them.
 
 use super::cluster::{Atom, Cluster, closes, opens};
-use super::cue::{CALL, CueFinder, Cues, VERSION};
+use super::cue::{CALL, CueFinder, Cues, HOUSE, VERSION};
 use super::entity::Entity;
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ const PLAN: &[u8] = include_bytes!("phones.bin");
 /// Bytes of one state: ten next states and whether a number may end.
 const STATE: usize = 22;
 /// The most and the least digits of a phone number.
-const DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
+const DIGITS: std::ops::RangeInclusive<usize> = 6..=15;
 /// The most groups.
 const GROUPS_MAX: usize = 7;
 /// Calling codes whose national numbers are told without their code where they are written with a leading zero.
@@ -97,7 +97,7 @@ fn read(text: &[u8], atoms: &[Atom]) -> Option<Reading> {
     // One kind of character between groups, but for parentheses and blanks.
     let kinds = [b'-', b'.', b'/'].into_iter().filter(|byte| has(*byte)).count();
     let odd = gaps().any(|gap| gap.windows(2).any(|two| two == b".." || two == b"--" || two == b"//" || two == b"./"));
-    if !opens(text, start) || !closes(text, end) || kinds > 2 || odd || before(usize::from(plus) + 1) == Some(b'#') {
+    if !opens(text, start) || !ends(text, end) || kinds > 2 || odd || before(usize::from(plus) + 1) == Some(b'#') {
         return None;
     }
     let digits = atoms.iter().flat_map(|atom| text.get(atom.start..atom.end).unwrap_or_default()).map(|b| b - b'0');
@@ -110,6 +110,12 @@ fn read(text: &[u8], atoms: &[Atom]) -> Option<Reading> {
         joined: kinds > 0,
         dotted: has(b'.'),
     })
+}
+
+/// Whether a number may end: `-Office` may follow it, `-2671` may not.
+fn ends(text: &[u8], end: usize) -> bool {
+    let dash = text.get(end) == Some(&b'-') && text.get(end + 1).is_some_and(u8::is_ascii_alphabetic);
+    dash || closes(text, end)
 }
 
 /// Where a number ends with its extension: `x123`, ` ext. 123`.
@@ -143,15 +149,19 @@ fn judge(reading: &Reading, cues: Cues) -> Option<f32> {
     if cues & VERSION != 0 && !named {
         return None;
     }
-    if groups.len() > 1 && digits.first() == Some(&0) && !reading.dotted && zero(digits, groups) {
+    if groups.len() > 1 && digits.first() == Some(&0) && !reading.dotted && !is_date(groups, digits) && zero(digits, groups) {
         return Some(if called { 0.95 } else { 0.75 });
     }
-    let shaped = groups.len() > 1 && groups.iter().all(|g| (1..=8).contains(g)) && !is_date(groups, digits);
+    if cues & HOUSE != 0 && !named {
+        return None;
+    }
+    let short = digits.len() == 6 && !(groups == [2, 2, 2] && !reading.joined);
+    let shaped = groups.len() > 1 && !short && groups.iter().all(|g| (1..=8).contains(g)) && !is_date(groups, digits);
     let plausible = DIGITS.contains(&digits.len()) && !super::check::monotone(digits);
     if !plausible {
         return None;
     }
-    if named && (shaped || groups.len() == 1) {
+    if named && (shaped || (groups.len() == 1 && digits.len() > 6)) {
         return Some(0.7);
     }
     (called && shaped && digits.len() <= 13 && groups.len() <= 6).then_some(0.6)
@@ -203,6 +213,8 @@ fn zero(digits: &[u8], groups: &[usize]) -> bool {
 /// Groups that are a date rather than a number one could call.
 fn is_date(groups: &[usize], digits: &[u8]) -> bool {
     match groups {
+        // Years in a row, and the long form of a US postal code.
+        [2, 4, 4] | [5, 4] => true,
         [4, 2, 2] | [2, 2, 4] | [1, 2, 4] | [2, 1, 4] | [4, 4] | [4, 2, 2, ..] => {
             matches!(digits.get(..2), Some([1, 9] | [2, 0])) || matches!(digits, [.., 1, 9, _, _] | [.., 2, 0, _, _])
         }
