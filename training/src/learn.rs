@@ -61,7 +61,19 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { rounds: 8, source_max: 700, gram_step: 0.06, net_step: 0.0015, decay: 2e-5, dropped: 0.3, harmless: 1.5 }
+        Self {
+            rounds: 6,
+            source_max: 700,
+            gram_step: 0.1,
+            net_step: 0.0015,
+            decay: 2e-5,
+            dropped: 0.4,
+            harmless: 2.0,
+            doubt: 0.05,
+            net_decay: 0.01,
+            whim: 0.12,
+            rare: 0.01,
+        }
     }
 }
 
