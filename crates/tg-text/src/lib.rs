@@ -11,6 +11,7 @@ pub mod redact;
 pub mod restore;
 pub mod rules;
 pub mod score;
+pub mod secrets;
 pub mod span;
 pub mod view;
 pub mod window;
