@@ -23,7 +23,7 @@ const TEXT_MIB_MAX: u64 = 16;
 /// Content checks.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Guard {
-    /// Try the built-in checks on a text: personal data, attacks on instructions, harmful content, hidden or not
+    /// Try the built-in checks on a text: personal data, credentials, attacks on instructions, harmful content, hidden or not
     ///
     /// Ends with 0 if nothing is found, 1 if something is, 2 if the text could not be checked. What is found is named by
     /// its place; values are not printed, except by --explain.

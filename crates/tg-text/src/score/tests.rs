@@ -1,3 +1,5 @@
+//! What the embedded weights must tell apart, and that every score has its bounds.
+
 use super::*;
 use proptest::prelude::*;
 
