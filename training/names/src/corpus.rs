@@ -43,8 +43,20 @@ impl Text {
             seen = place.unwrap_or(usize::MAX);
             match (place.and_then(|place| self.spans.get(place)), goes_on) {
                 (None, _) => Label::Outside,
-                (Some(span), false) => if span.address { Label::Address } else { Label::Name },
-                (Some(span), true) => if span.address { Label::AddressOn } else { Label::NameOn },
+                (Some(span), false) => {
+                    if span.address {
+                        Label::Address
+                    } else {
+                        Label::Name
+                    }
+                }
+                (Some(span), true) => {
+                    if span.address {
+                        Label::AddressOn
+                    } else {
+                        Label::NameOn
+                    }
+                }
             }
         };
         tokens.spans().map(label).collect()
@@ -69,9 +81,11 @@ fn row(row: &Value) -> Option<Text> {
     let offsets: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
     let mut spans: Vec<Span> = Vec::new();
     for entity in row.get("entities")?.as_array()? {
-        let address = match entity.get("type")?.as_str()? {
-            "PERSON" => false,
-            "ADDRESS" => true,
+        let (address, part) = match entity.get("type")?.as_str()? {
+            "PERSON" => (false, false),
+            "ADDRESS" => (true, true),
+            // The town and the postal code belong to the address that they stand behind.
+            "LOCATION" | "ZIP_CODE" => (true, false),
             _ => continue,
         };
         let at = |name: &str| offsets.get(usize::try_from(entity.get(name)?.as_u64()?).ok()?).copied();
@@ -79,6 +93,7 @@ fn row(row: &Value) -> Option<Text> {
         match spans.last_mut() {
             // One part of the data splits addresses, the other does not.
             Some(last) if address && last.address && between(&text, last.end, start) => last.end = end,
+            _ if address && !part => {}
             _ => spans.push(Span { start, end, address }),
         }
     }
@@ -86,7 +101,9 @@ fn row(row: &Value) -> Option<Text> {
 }
 
 fn between(text: &str, end: usize, start: usize) -> bool {
-    text.get(end..start).is_some_and(|gap| gap.len() <= 4 && gap.chars().all(|c| c.is_whitespace() || c == ','))
+    // Marks of a quotation may begin each line.
+    let joins = |c: char| c.is_whitespace() || matches!(c, ',' | '>' | '?' | '-');
+    text.get(end..start).is_some_and(|gap| gap.len() <= 6 && gap.chars().all(joins))
 }
 
 /// The rows without.

@@ -19,7 +19,8 @@ pub struct Sources {
 impl Sources {
     /// Reads the sources' folder; README.md says what lies in it.
     pub fn read(folder: &Path) -> Result<Self> {
-        let read = |name: &str| std::fs::read_to_string(folder.join(name)).with_context(|| format!("{name} cannot be read"));
+        let read =
+            |name: &str| std::fs::read_to_string(folder.join(name)).with_context(|| format!("{name} cannot be read"));
         let (mut given, mut family) = wikidata(&read("wikidata-names.mjs")?);
         for name in ["dist.female.first", "dist.male.first"] {
             given.extend(census(&read(name)?));
@@ -27,7 +28,9 @@ impl Sources {
         family.extend(census(&read("dist.all.last")?));
         // A word in lower case in the dictionary is no name, unless a great many people have it.
         let common = read("american-english-large")?;
-        let common = common.lines().filter(|w| w.len() > 1 && w.len() <= COMMON_LETTERS_MAX && w.chars().all(|c| c.is_ascii_lowercase()));
+        let common = common
+            .lines()
+            .filter(|w| w.len() > 1 && w.len() <= COMMON_LETTERS_MAX && w.chars().all(|c| c.is_ascii_lowercase()));
         let mut place = Vec::new();
         for line in read("places.txt")?.lines() {
             place.extend(line.split([' ', '-', '/']).filter(|w| w.chars().count() > 3).map(str::to_owned));

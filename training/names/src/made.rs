@@ -49,22 +49,56 @@ fn value(slot: &str, sources: &Sources, dice: &mut Dice) -> String {
         "family" => family(dice),
         "name" => match dice.roll(8) {
             0 => given(dice),
-            1 => format!("{} {}. {}", given(dice), char::from(b'A' + u8::try_from(dice.roll(26)).unwrap_or(0)), family(dice)),
-            2 => format!("{} {} {}", given(dice), one(dice, &["van", "de", "von", "van der", "de la", "Mc"]), family(dice)),
+            1 => format!(
+                "{} {}. {}",
+                given(dice),
+                char::from(b'A' + u8::try_from(dice.roll(26)).unwrap_or(0)),
+                family(dice)
+            ),
+            2 => format!(
+                "{} {} {}",
+                given(dice),
+                one(dice, &["van", "de", "von", "van der", "de la", "Mc"]),
+                family(dice)
+            ),
             _ => format!("{} {}", given(dice), family(dice)),
         },
         "place" => place(sources, dice),
         "org" => match dice.roll(5) {
             0 => format!("{} {}", family(dice), one(dice, &["Ltd.", "Inc.", "LLC", "GmbH", "& Sons", "Group"])),
             1 => format!("{}, {} and {}", family(dice), family(dice), family(dice)),
-            2 => format!("{} {}", place(sources, dice), one(dice, &["University", "Bank", "Museum", "Hospital", "College"])),
-            _ => format!("{} {}", one(dice, &["Blue", "Open", "Green", "Next", "Data", "Solar", "Liquid", "Global", "Smart", "Bright"]), one(dice, &["Systems", "Robotics", "Energy", "Networks", "Census", "Power", "Health", "Labs", "Media"])),
+            2 => format!(
+                "{} {}",
+                place(sources, dice),
+                one(dice, &["University", "Bank", "Museum", "Hospital", "College"])
+            ),
+            _ => format!(
+                "{} {}",
+                one(dice, &["Blue", "Open", "Green", "Next", "Data", "Solar", "Liquid", "Global", "Smart", "Bright"]),
+                one(dice, &["Systems", "Robotics", "Energy", "Networks", "Census", "Power", "Health", "Labs", "Media"])
+            ),
         },
         "address" => address(sources, dice),
         "number" => format!("{}", 100 + dice.roll(90_000)),
         "phone" => format!("{}-{}-{}", 200 + dice.roll(700), 200 + dice.roll(700), 1000 + dice.roll(9000)),
         "title" => one(dice, &["Mr.", "Mrs.", "Ms.", "Dr.", "Prof.", "Miss"]),
-        "country" => one(dice, &["France", "Japan", "Brazil", "Kenya", "Norway", "Canada", "Peru", "Oman", "Chile", "New Zealand", "Costa Rica", "South Africa"]),
+        "country" => one(
+            dice,
+            &[
+                "France",
+                "Japan",
+                "Brazil",
+                "Kenya",
+                "Norway",
+                "Canada",
+                "Peru",
+                "Oman",
+                "Chile",
+                "New Zealand",
+                "Costa Rica",
+                "South Africa",
+            ],
+        ),
         _ => String::new(),
     }
 }
@@ -82,12 +116,28 @@ fn address(sources: &Sources, dice: &mut Dice) -> String {
     let name = match dice.roll(3) {
         0 => place(sources, dice),
         1 => dice.one_of(&sources.family).cloned().unwrap_or_default(),
-        _ => format!("{} {}", dice.one_of(&sources.given).cloned().unwrap_or_default(), dice.one_of(&sources.family).cloned().unwrap_or_default()),
+        _ => format!(
+            "{} {}",
+            dice.one_of(&sources.given).cloned().unwrap_or_default(),
+            dice.one_of(&sources.family).cloned().unwrap_or_default()
+        ),
     };
     let number = 1 + dice.roll(300);
     let street = match dice.roll(7) {
-        0 | 1 => format!("{number} {name} {}", one(dice, &["Street", "St", "Road", "Rd", "Avenue", "Ave.", "Lane", "Drive", "Court", "Way", "Place"])),
-        2 => format!("{name}{} {number}", one(dice, &["straße", "weg", "gasse", "strasse", "allee", "straat", "laan", "gade", "vej", "gatan", "veien", "katu"])),
+        0 | 1 => format!(
+            "{number} {name} {}",
+            one(dice, &["Street", "St", "Road", "Rd", "Avenue", "Ave.", "Lane", "Drive", "Court", "Way", "Place"])
+        ),
+        2 => format!(
+            "{name}{} {number}",
+            one(
+                dice,
+                &[
+                    "straße", "weg", "gasse", "strasse", "allee", "straat", "laan", "gade", "vej", "gatan", "veien",
+                    "katu"
+                ]
+            )
+        ),
         3 => format!("{number} {} {name}", one(dice, &["rue", "avenue de", "Rue du", "boulevard", "chemin de"])),
         4 => format!("{} {name} {number}", one(dice, &["Calle", "Via", "Rua", "Avenida", "ul.", "Piazza", "Viale"])),
         5 => format!("{name} {} {number}.", one(dice, &["utca", "út", "tér", "ulica"])),
@@ -103,7 +153,11 @@ fn address(sources: &Sources, dice: &mut Dice) -> String {
         whole += &match dice.roll(4) {
             0 => format!("{gap}{code} {}", place(sources, dice)),
             1 => format!("{gap}{}, {} {code}", place(sources, dice), one(dice, &["CA", "NY", "TX", "WA", "MA", "IL"])),
-            2 => format!("{gap}{}{gap}{} {code}", place(sources, dice), one(dice, &["France", "Germany", "Spain", "Kenya", "Peru"])),
+            2 => format!(
+                "{gap}{}{gap}{} {code}",
+                place(sources, dice),
+                one(dice, &["France", "Germany", "Spain", "Kenya", "Peru"])
+            ),
             _ => format!("{gap}{}", place(sources, dice)),
         };
     }

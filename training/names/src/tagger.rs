@@ -128,8 +128,17 @@ pub fn judge(labelled: &[Text], more: &[Text]) -> Result<()> {
         for text in labelled.iter().filter(held) {
             let found = tagged(&bytes, &text.text);
             for (kind, count) in here.iter_mut().enumerate() {
-                let of = |spans: &[Span]| spans.iter().copied().filter(|s| s.address == (kind == 1)).collect::<Vec<_>>();
+                let of =
+                    |spans: &[Span]| spans.iter().copied().filter(|s| s.address == (kind == 1)).collect::<Vec<_>>();
                 let (wanted, found) = (of(&text.spans), of(&found));
+                if kind == 1 && fold == 0 && std::env::var_os("SHOW").is_some() {
+                    println!(
+                        "{:?}\n  wanted {:?}\n  found {:?}",
+                        text.text,
+                        wanted.iter().map(|s| &text.text[s.start..s.end]).collect::<Vec<_>>(),
+                        found.iter().map(|s| &text.text[s.start..s.end]).collect::<Vec<_>>()
+                    );
+                }
                 let right = found.iter().filter(|span| wanted.contains(span)).count();
                 count[0] += right;
                 count[1] += found.len() - right;

@@ -8,7 +8,7 @@ pub(super) const CHARS_MAX: usize = 34;
 /// The most characters between two groups.
 const GAP_MAX: usize = 3;
 /// The most groups that are read as one cluster; what is longer is read as several, which overlap.
-const ATOMS_MAX: usize = 24;
+const ATOMS_MAX: usize = 64;
 
 /// One run of ASCII letters and digits.
 #[derive(Clone, Copy, Debug)]
@@ -66,9 +66,10 @@ impl Cluster {
         self.atoms.iter().find(|atom| atom.digits > 0).map_or(0, |atom| atom.start)
     }
 
-    /// Where the next cluster may begin. A cluster that was cut for its length is read again from its later half.
+    /// Where the next cluster may begin. The last groups of one that was cut for its length are read again.
     pub(super) fn next_from(&self) -> usize {
-        let atom = if self.atoms.len() == ATOMS_MAX { self.atoms.get(ATOMS_MAX / 2) } else { self.atoms.last() };
+        let atom =
+            if self.atoms.len() == ATOMS_MAX { self.atoms.get(ATOMS_MAX - GROUPS_MAX - 1) } else { self.atoms.last() };
         atom.map_or(0, |atom| atom.end)
     }
 }
@@ -294,7 +295,7 @@ mod tests {
         let mut cluster = Cluster::default();
         cluster.read(text.as_bytes(), 0, 0);
         assert_eq!(cluster.atoms.len(), ATOMS_MAX);
-        assert!(cluster.next_from() < text.len() / 4);
+        assert!(cluster.next_from() < 3 * ATOMS_MAX);
         assert!(cluster.next_from() > 0);
     }
 }

@@ -209,7 +209,7 @@ fn whole(text: &[u8], start: usize, end: usize) -> bool {
     let joined_before = is_word(before) && !(before.is_ascii_lowercase() && first.is_ascii_uppercase());
     let joined_after =
         is_word(after) && !after.is_ascii_digit() && !(last.is_ascii_lowercase() && after.is_ascii_uppercase());
-    !joined_before && !(joined_after && is_word(last))
+    !(joined_before || joined_after && is_word(last))
 }
 
 fn is_word(byte: u8) -> bool {

@@ -56,7 +56,7 @@ pub(super) fn find(
                     break;
                 }
             }
-            if (candidate.digits >= 5 || candidate.chars().len() >= 10) && closes(text, candidate.end) {
+            if is_dense(&candidate) && closes(text, candidate.end) {
                 candidate.alone = alone(text, cluster, from, place);
                 if let Some(end) = read(text, &candidate, cues, &mut tell) {
                     behind = behind.max(end);
@@ -66,6 +66,12 @@ pub(super) fn find(
     }
 }
 
+/// Whether it has enough in it: more than four digits, and groups of more than one for the most part.
+fn is_dense(c: &Candidate) -> bool {
+    let length = c.chars().len();
+    (c.digits >= 5 || length >= 10) && length + 2 >= 2 * c.groups().len()
+}
+
 /// Whether no digits join the groups before or behind by more than a blank.
 fn alone(text: &[u8], cluster: &Cluster, from: usize, to: usize) -> bool {
     let tight = |left: usize, right: usize| {
@@ -73,7 +79,8 @@ fn alone(text: &[u8], cluster: &Cluster, from: usize, to: usize) -> bool {
         let gap = text.get(a.end..b.start).unwrap_or_default();
         a.digits > 0 && b.digits > 0 && matches!(gap, [b'-' | b'.' | b'/'])
     };
-    !(from > 0 && tight(from - 1, from)) && !tight(to, to + 1)
+    let before = from.checked_sub(1).is_some_and(|left| tight(left, from));
+    !before && !tight(to, to + 1)
 }
 
 /// Reads one candidate; gives its end where it is surely something, so that nothing else is read in it.

@@ -130,7 +130,7 @@ impl<'w> State<'w> {
             let named = word.shape.is_word();
             let fact = Fact {
                 shape: word.shape,
-                lists: if named { lists::of(word.hash) } else { 0 },
+                lists: if named { lists::of(word.hash, cased && word.shape == Shape::Lower) } else { 0 },
                 classes: if named { classes(word.hash) } else { 0 },
                 first,
                 cased,
@@ -183,7 +183,10 @@ impl<'w> State<'w> {
         see(5, u64::from(word.map_or(0, |w| w.tail)) << 4 | u64::from(fact.shape as u8));
         see(6, u64::from(self.hash(at, -1)) << 8 | u64::from(fact.shape as u8) << 3 | label);
         see(7, u64::from(self.hash(at, 1)) << 8 | u64::from(fact.shape as u8) << 3 | label);
-        see(8, (u64::from(self.hash(at, -2)) << 32 | u64::from(self.hash(at, -1))) ^ u64::from(fact.shape.is_capital()));
+        see(
+            8,
+            (u64::from(self.hash(at, -2)) << 32 | u64::from(self.hash(at, -1))) ^ u64::from(fact.shape.is_capital()),
+        );
         see(9, class(fact) << 8 | u64::from(fact.shape as u8) << 3 | label);
         see(10, class(last) << 16 | kind(fact) << 3 | label);
         see(11, class(next) << 16 | kind(fact) << 3 | label);

@@ -30,13 +30,20 @@ fn begin(list: usize) -> usize {
     BITS.iter().take(list).map(|bits| (1usize << bits) / 8).sum()
 }
 
-/// The lists that a word is in, one bit each.
-pub(super) fn of(hash: u32) -> u8 {
-    (0..LISTS).fold(0, |all, list| {
+/// The lists that a word is in, one bit each. What is `lower` is looked for in all lists only where it is in the first:
+/// most words of a text are in lower case and no names.
+pub(super) fn of(hash: u32, lower: bool) -> u8 {
+    let mut all = 0;
+    for list in 0..LISTS {
         let from = begin(list);
-        let has = places(hash, list).all(|bit| FILTERS.get(from + bit / 8).is_some_and(|byte| byte >> (bit % 8) & 1 == 1));
-        all | u8::from(has) << list
-    })
+        let has =
+            places(hash, list).all(|bit| FILTERS.get(from + bit / 8).is_some_and(|byte| byte >> (bit % 8) & 1 == 1));
+        all |= u8::from(has) << list;
+        if lower && all == 0 {
+            break;
+        }
+    }
+    all
 }
 
 /// Writes the filters of the lists: for the program that makes them.

@@ -80,7 +80,7 @@ fn trimmed(text: &str, entity: Entity, span: Span) -> Option<(Entity, Span)> {
 pub mod training {
     use super::features::State;
     pub use super::features::{BUCKETS, LABELS, Label};
-    pub use super::lists::{LISTS, LIST_NAMES, key, set};
+    pub use super::lists::{LIST_NAMES, LISTS, key, set};
     use super::words::{self, Word};
 
     /// What weights that are not embedded find: whether it is an address, and where.

@@ -67,9 +67,7 @@ pub(super) fn hash_of(word: &str) -> u32 {
         return word.bytes().fold(BASIS, |hash, b| mix(hash, b.to_ascii_lowercase()));
     }
     let mut buffer = [0; 4];
-    word.chars()
-        .flat_map(char::to_lowercase)
-        .fold(BASIS, |hash, c| c.encode_utf8(&mut buffer).bytes().fold(hash, mix))
+    word.chars().flat_map(char::to_lowercase).fold(BASIS, |hash, c| c.encode_utf8(&mut buffer).bytes().fold(hash, mix))
 }
 
 /// Splits a text; blanks are left out.
@@ -84,8 +82,7 @@ pub(super) fn split(text: &str) -> Vec<Word> {
         if c.is_alphanumeric() {
             // An apostrophe, a dash or a dot within: O'Neil, Jean-Luc. The `'s` of a possession stands for itself.
             while let Some((at, next)) = rest.peek().copied() {
-                let inner = matches!(next, '\'' | '’' | '-')
-                    && text.get(at + next.len_utf8()..).is_some_and(joins);
+                let inner = matches!(next, '\'' | '’' | '-') && text.get(at + next.len_utf8()..).is_some_and(joins);
                 if !(next.is_alphanumeric() || inner) {
                     break;
                 }

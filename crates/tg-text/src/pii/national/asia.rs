@@ -60,7 +60,7 @@ fn taiwanese(c: &Candidate) -> bool {
     let letter = u32::try_from(letter + 10).unwrap_or(0);
     let digits = c.values().get(1..).unwrap_or_default();
     let total = letter / 10 + letter % 10 * 9 + sum(digits, &[8, 7, 6, 5, 4, 3, 2, 1, 1]);
-    like(c.chars(), b"A999999999") && matches!(digit(digits, 0), 1 | 2 | 8 | 9) && total % 10 == 0
+    like(c.chars(), b"A999999999") && matches!(digit(digits, 0), 1 | 2 | 8 | 9) && total.is_multiple_of(10)
 }
 
 /// One letter counts as if a blank (36) stood before it.
@@ -131,7 +131,7 @@ fn thai(c: &Candidate) -> bool {
 }
 
 fn tfn(c: &Candidate) -> bool {
-    c.all_digits() && !c.is_monotone() && sum(c.values(), &[1, 4, 3, 7, 5, 8, 6, 9, 10]) % 11 == 0
+    c.all_digits() && !c.is_monotone() && sum(c.values(), &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11)
 }
 
 fn au_medicare(c: &Candidate) -> bool {

@@ -77,7 +77,7 @@ fn de_card(c: &Candidate) -> bool {
 }
 
 fn de_pension(c: &Candidate) -> bool {
-    let [values @ ..] = c.values();
+    let values = c.values();
     let Some(letter) = c.chars().get(8).filter(|_| like(c.chars(), b"99999999A999")) else { return false };
     let place = letter - b'A' + 1;
     let mut spelt: Vec<u8> = values.get(..8).unwrap_or_default().to_vec();

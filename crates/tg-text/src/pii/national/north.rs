@@ -57,8 +57,8 @@ fn norwegian(c: &Candidate) -> bool {
     c.all_digits()
         && matches!(day, Some(1..=31))
         && matches!(month, Some(1..=12))
-        && sum(values, &[3, 7, 6, 1, 8, 9, 4, 5, 2, 1]) % 11 == 0
-        && sum(values, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]) % 11 == 0
+        && sum(values, &[3, 7, 6, 1, 8, 9, 4, 5, 2, 1]).is_multiple_of(11)
+        && sum(values, &[5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1]).is_multiple_of(11)
 }
 
 fn danish(c: &Candidate) -> bool {

@@ -84,7 +84,8 @@ fn longest(
 fn read(text: &[u8], atoms: &[Atom]) -> Option<Reading> {
     let (first, last) = (atoms.first()?, atoms.last()?);
     let count: usize = atoms.iter().map(|atom| atom.len()).sum();
-    if !DIGITS.contains(&count) && !(count == 16 || count == 17) {
+    // Groups of one digit are rare in a number; two more digits are those of `00`.
+    if !(*DIGITS.start()..=DIGITS.end() + 2).contains(&count) || count + 2 < 2 * atoms.len() {
         return None;
     }
     let before = |back: usize| first.start.checked_sub(back).and_then(|at| text.get(at)).copied();
@@ -149,13 +150,18 @@ fn judge(reading: &Reading, cues: Cues) -> Option<f32> {
     if cues & VERSION != 0 && !named {
         return None;
     }
-    if groups.len() > 1 && digits.first() == Some(&0) && !reading.dotted && !is_date(groups, digits) && zero(digits, groups) {
+    if groups.len() > 1
+        && digits.first() == Some(&0)
+        && !reading.dotted
+        && !is_date(groups, digits)
+        && zero(digits, groups)
+    {
         return Some(if called { 0.95 } else { 0.75 });
     }
     if cues & HOUSE != 0 && !named {
         return None;
     }
-    let short = digits.len() == 6 && !(groups == [2, 2, 2] && !reading.joined);
+    let short = digits.len() == 6 && (reading.joined || groups != [2, 2, 2]);
     let shaped = groups.len() > 1 && !short && groups.iter().all(|g| (1..=8).contains(g)) && !is_date(groups, digits);
     let plausible = DIGITS.contains(&digits.len()) && !super::check::monotone(digits);
     if !plausible {
