@@ -102,6 +102,7 @@ fn crates() -> Result<Vec<PathBuf>> {
 fn sources() -> Result<Vec<PathBuf>> {
     let mut waiting: Vec<PathBuf> = crates()?;
     waiting.push(root().join("xtask"));
+    waiting.push(root().join("training"));
     let mut files = Vec::new();
     while let Some(path) = waiting.pop() {
         if path.is_dir() {

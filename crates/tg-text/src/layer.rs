@@ -29,6 +29,26 @@ impl<'a> Layer<'a> {
         Self { text: Cow::Borrowed(text), anchors: Vec::new(), original_len: text.len() }
     }
 
+    /// An ASCII text in lower case: borrowed where it is already, otherwise a copy of the same length.
+    #[must_use]
+    pub fn lower_ascii(text: &'a str) -> Self {
+        let upper = text.bytes().any(|b| b.is_ascii_uppercase());
+        let read = if upper { Cow::Owned(text.to_ascii_lowercase()) } else { Cow::Borrowed(text) };
+        Self { text: read, anchors: Vec::new(), original_len: text.len() }
+    }
+
+    /// Whether it is the original text itself, byte for byte.
+    #[must_use]
+    pub fn is_borrowed(&self) -> bool {
+        matches!(self.text, Cow::Borrowed(_))
+    }
+
+    /// Whether each byte of it stands where it stood in the original.
+    #[must_use]
+    pub fn is_in_step(&self) -> bool {
+        self.anchors.is_empty()
+    }
+
     /// What is read.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -74,7 +94,7 @@ impl<'a> Layer<'a> {
     }
 }
 
-/// Writes a layer: copies what stays, replaces what does not.
+/// Writes a layer: copies what stays, replaces what does not. Nothing is copied before the first change.
 #[derive(Debug)]
 pub struct LayerWriter<'a> {
     original: &'a str,
@@ -95,21 +115,78 @@ impl<'a> LayerWriter<'a> {
     /// Copies the next `bytes` of the original.
     pub fn keep(&mut self, bytes: usize) {
         let end = (self.read + bytes).min(self.original.len());
-        if let Some(kept) = self.original.get(self.read..end) {
+        if self.changed
+            && let Some(kept) = self.original.get(self.read..end)
+        {
             self.mark(true);
             self.text.push_str(kept);
-            self.read = end;
         }
+        self.read = end;
+    }
+
+    /// Writes `with` for the next `bytes` of the original, in the way that costs least.
+    pub fn write(&mut self, bytes: usize, with: &str) {
+        if self.original.get(self.read..self.read + bytes) == Some(with) {
+            self.keep(bytes);
+        } else if with.len() == bytes && with.chars().nth(1).is_none() {
+            self.swap(with);
+        } else {
+            self.replace(bytes, with);
+        }
+    }
+
+    /// Writes `with` for the next bytes of the original, as many as it has itself, character for character.
+    pub fn swap(&mut self, with: &str) {
+        self.begin();
+        self.mark(true);
+        self.text.push_str(with);
+        self.read = (self.read + with.len()).min(self.original.len());
     }
 
     /// Writes `with` for the next `bytes` of the original; an empty text leaves them out.
     pub fn replace(&mut self, bytes: usize, with: &str) {
-        self.changed = true;
+        self.begin();
         if !with.is_empty() {
             self.mark(false);
             self.text.push_str(with);
         }
         self.read = (self.read + bytes).min(self.original.len());
+    }
+
+    /// Copies, in lower case, the next `bytes` of the original, which are ASCII.
+    pub fn lower_ascii(&mut self, bytes: usize) {
+        let end = (self.read + bytes).min(self.original.len());
+        let Some(next) = self.original.get(self.read..end) else { return };
+        if !next.bytes().any(|b| b.is_ascii_uppercase()) {
+            return self.keep(bytes);
+        }
+        self.begin();
+        self.mark(true);
+        let from = self.text.len();
+        self.text.push_str(next);
+        if let Some(written) = self.text.get_mut(from..) {
+            written.make_ascii_lowercase();
+        }
+        self.read = end;
+    }
+
+    /// Whether anything differs from the original up to here.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// What was copied so far becomes text of our own.
+    fn begin(&mut self) {
+        if self.changed {
+            return;
+        }
+        self.changed = true;
+        self.text.reserve(self.original.len());
+        if self.read > 0 {
+            self.anchors.push(Anchor { here: 0, origin: 0, in_step: true });
+            self.text.push_str(self.original.get(..self.read).unwrap_or_default());
+        }
     }
 
     fn mark(&mut self, in_step: bool) {

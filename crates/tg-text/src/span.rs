@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// A stretch of a text in bytes, both ends on character boundaries of that text; `start <= end`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
     /// First byte.
     pub start: usize,

@@ -19,6 +19,7 @@ mod fallback;
 mod fidelity;
 mod figures;
 mod finops;
+mod guard;
 mod hostile;
 mod iam;
 mod identity;

@@ -73,10 +73,14 @@ impl Pii {
             found.push(finding(hit, |span| plain.origin(span)));
         }
         for hidden in view.hidden() {
-            // What is hidden has lost its case: only forms are looked for in it.
-            let mut hits = Self { wanted: self.wanted & !GUESSES }.hits(&hidden.text);
-            hits.dedup_by_key(|hit| hit.entity);
-            found.extend(hits.into_iter().map(|hit| finding(hit, |_| hidden.origin)));
+            // Only forms are looked for in it: a guess at what was decoded would be one too many.
+            let hits = Self { wanted: self.wanted & !GUESSES }.hits(&hidden.plain);
+            for hit in hits {
+                let next = finding(hit, |span| hidden.place_in_plain(span));
+                if found.last().is_none_or(|last| *last != next) {
+                    found.push(next);
+                }
+            }
         }
     }
 
