@@ -178,4 +178,5 @@ fn texts_near_tricks_and_near_the_corpus_are_read_and_lose_what_is_found() {
     seeds.extend(self::seeds("openai_chat", "request").into_iter().take(4));
     each(&seeds, targets::text_view);
     each(&seeds, targets::text_scores);
+    each(&seeds, targets::pii);
 }
