@@ -36,6 +36,23 @@ fn torn(data: &[u8]) -> Option<(&[u8], usize)> {
     Some((rest, usize::from(*first % 17) + 1))
 }
 
+/// Personal data: findings stand in order on whole characters, and do not overlap.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn pii(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut found = Vec::new();
+    tg_text::pii::Pii::all().find(&tg_text::view::View::of(&text), &mut found);
+    let hidden = !tg_text::view::View::of(&text).hidden().is_empty();
+    let mut end = 0;
+    for finding in found {
+        assert!(text.get(finding.span.range()).is_some());
+        assert!(hidden || finding.span.start >= end);
+        end = finding.span.end;
+    }
+}
+
 /// Server-sent events.
 ///
 /// # Panics
@@ -306,4 +323,60 @@ pub fn stream(dialect: &dyn UpstreamDialect, data: &[u8]) {
         let (mut encoder, mut out) = (inbound.encoder(facts), BytesMut::new());
         events.iter().for_each(|event| encoder.encode(event, &mut out));
     }
+}
+
+/// Trained scores: any text has scores from 0 to 1, and each span is a stretch of the text.
+pub fn text_scores(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let view = tg_text::view::View::of(&text);
+    let scores = tg_text::score::Scores::of(&view);
+    for score in [scores.injection, scores.indirect].into_iter().chain(scores.harm) {
+        assert!((0.0..=1.0).contains(&score.value), "{score:?}");
+        assert!(text.get(score.span.range()).is_some(), "{score:?}");
+    }
+}
+
+/// The view: each place of each reading leads back to whole characters of the text.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn text_view(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let view = tg_text::view::View::of(&text);
+    for layer in [view.plain(), view.folded()] {
+        for (at, c) in layer.text().char_indices() {
+            let back = layer.origin(tg_text::span::Span::new(at, at + c.len_utf8()));
+            assert!(!back.is_empty() && text.get(back.range()).is_some(), "{back:?}");
+        }
+    }
+    assert!(view.hidden().len() <= tg_text::view::PIECES_MAX);
+    for hidden in view.hidden() {
+        assert!(text.get(hidden.origin.range()).is_some(), "{hidden:?}");
+    }
+}
+
+/// Checks: spans are stretches of the text, nothing of them is left, and a stream gives what the whole text gives.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn text_checks(data: &[u8]) {
+    use tg_text::redact::{Placeholders, Style, merged, redact};
+    let Some((data, size)) = torn(data) else { return };
+    let text = String::from_utf8_lossy(data);
+    static CHECKS: std::sync::LazyLock<tg_text::engine::Checks> =
+        std::sync::LazyLock::new(tg_text::engine::Checks::built_in);
+    let found = CHECKS.spans(&tg_text::view::View::of(&text));
+    let out = redact(&text, &found, &|_| Style::Mask, &mut Placeholders::default(), None);
+    let taken: usize = out.spans.iter().map(|span| span.len()).sum();
+    assert_eq!(out.text.len(), text.len() - taken + 4 * out.spans.len());
+    assert_eq!(out.spans.len(), merged(&found).len());
+    let streamed = |size: usize| {
+        let act = |_: &_, _: &str| tg_text::window::Act::Replace("[X]".to_owned());
+        let mut window = tg_text::window::Window::new(CHECKS.stream(act), tg_text::window::Hold::default());
+        let chars: Vec<char> = text.chars().collect();
+        let mut out: String = chars.chunks(size).map(|piece| window.push(&piece.iter().collect::<String>())).collect();
+        out.push_str(&window.finish());
+        out
+    };
+    assert_eq!(streamed(size), streamed(usize::MAX));
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod checks;
 mod complaints;
+mod evaluate;
 mod prices;
 mod prove;
 mod real_model;
@@ -63,6 +64,17 @@ enum Chore {
         #[arg(long)]
         store: Option<prove::Engine>,
     },
+    /// Train on all groups of sources but one, in turn, and print what is found of the one
+    Eval {
+        /// What is judged
+        what: evaluate::What,
+        /// Folder with the sources
+        #[arg(long)]
+        data: std::path::PathBuf,
+        /// Write the tables into the model cards too
+        #[arg(long)]
+        cards: bool,
+    },
     /// Measure the gateway beside nginx and write docs/performance.md
     Bench(bench::Bench),
     /// Call a small open model through every dialect (builds llama.cpp: every core for about 15 minutes)
@@ -95,6 +107,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Fuzz { seconds } => checks::fuzz(seconds),
         Chore::Prices { options } => prices::run(&options),
         Chore::Prove { claim, long, times, store } => prove::run(claim, prove::Length::of(long), times, store),
+        Chore::Eval { what, data, cards } => evaluate::run(what, &data, cards),
         Chore::Bench(bench) => bench.run(),
         Chore::RealModel => real_model::run(),
         Chore::BenchPart { part } => part.run(),

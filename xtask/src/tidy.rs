@@ -14,6 +14,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("tg-catalog", &["tg-kernel"]),
     ("tg-config", &["tg-kernel"]),
     ("tg-store", &["tg-kernel"]),
+    ("tg-text", &[]),
     ("tg-net", &["tg-kernel"]),
     ("tg-telemetry", &["tg-kernel"]),
     ("tg-sim", &["tg-kernel"]),
@@ -103,6 +104,7 @@ fn crates() -> Result<Vec<PathBuf>> {
 fn sources() -> Result<Vec<PathBuf>> {
     let mut waiting: Vec<PathBuf> = crates()?;
     waiting.push(root().join("xtask"));
+    waiting.push(root().join("training"));
     let mut files = Vec::new();
     while let Some(path) = waiting.pop() {
         if path.is_dir() {

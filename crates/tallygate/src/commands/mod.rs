@@ -6,6 +6,7 @@ mod budgets;
 mod certs;
 mod check;
 mod config;
+mod guard;
 mod keys;
 mod prices;
 mod reconcile;
@@ -61,6 +62,9 @@ enum Command {
     Keys(keys::Keys),
     /// What a configuration needs of AWS: policies, inference profiles; and proofs of an IAM identity for callers
     Aws(aws::Aws),
+    /// Try the built-in content checks on a text
+    #[command(subcommand)]
+    Guard(guard::Guard),
     /// Make a local certificate authority and a certificate for this machine
     Certs(certs::Certs),
     /// Print the JSON Schema of the configuration file, for editors
@@ -92,6 +96,7 @@ impl Cli {
             Command::Teams(teams) => teams.run(),
             Command::Keys(keys) => keys.run(),
             Command::Aws(aws) => aws.run(),
+            Command::Guard(guard) => return guard.run(),
             Command::Certs(certs) => certs.run(),
             Command::Schema => schema::run(),
         };

@@ -1,0 +1,202 @@
+//! Addresses of the net: mail, IP, hardware, and credentials in URLs.
+
+use super::cue::{CueFinder, VERSION};
+use super::entity::Entity;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
+
+/// The longest local part (RFC 5321), domain, and stretch of a URL that is looked back for its scheme.
+const LOCAL_MAX: usize = 64;
+const DOMAIN_MAX: usize = 253;
+const AUTHORITY_MAX: usize = 256;
+
+/// What stands around an `@`: a mail address, or the end of credentials in a URL.
+pub(super) fn at_sign(text: &str, at: usize) -> Option<(Entity, Range<usize>)> {
+    let bytes = text.as_bytes();
+    if let Some(span) = credentials(bytes, at) {
+        return Some((Entity::UrlCredentials, span));
+    }
+    let local = bytes.get(..at)?.iter().rev().take(LOCAL_MAX + 1).take_while(|b| is_local(**b)).count();
+    let mut start = at - local.min(LOCAL_MAX);
+    // A sentence may have put a dot, an apostrophe or a dash before it.
+    while start < at
+        && matches!(
+            bytes.get(start),
+            Some(
+                b'.' | b'\''
+                    | b'-'
+                    | b'/'
+                    | b'='
+                    | b'*'
+                    | b'`'
+                    | b'#'
+                    | b'&'
+                    | b'+'
+                    | b'?'
+                    | b'!'
+                    | b'{'
+                    | b'}'
+                    | b'|'
+                    | b'~'
+                    | b'^'
+                    | b'$'
+                    | b'%'
+            )
+        )
+    {
+        start += 1;
+    }
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    if start >= at || matches!(bytes.get(at - 1), Some(b'.')) {
+        return None;
+    }
+    let end = domain(bytes, at + 1)?;
+    // `git@host:path` names a repository.
+    let repository =
+        bytes.get(end) == Some(&b':') && bytes.get(end + 1).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'/');
+    (!(repository && bytes.get(start..at) == Some(b"git"))).then_some((Entity::Email, start..end))
+}
+
+fn is_local(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80 || b"._%+-'&=*/!#$?^`{|}~".contains(&byte)
+}
+
+/// Where a domain with a dot and a last label of letters ends.
+fn domain(bytes: &[u8], start: usize) -> Option<usize> {
+    let rest = bytes.get(start..)?;
+    let is_label = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b >= 0x80;
+    let length = rest.iter().take(DOMAIN_MAX + 1).take_while(|b| is_label(**b) || **b == b'.').count();
+    if length > DOMAIN_MAX {
+        return None;
+    }
+    let mut name = rest.get(..length)?;
+    while let [shorter @ .., b'.' | b'-'] = name {
+        name = shorter;
+    }
+    // Where a sentence goes on without a blank (`a@b.org.Then`), labels stop at the first that is empty.
+    if let Some(double) = name.windows(2).position(|two| two == b"..") {
+        name = name.get(..double)?;
+    }
+    let dot = name.iter().rposition(|b| *b == b'.')?;
+    let last = name.get(dot + 1..)?;
+    let good = |label: &[u8]| {
+        !label.is_empty() && label.len() <= 63 && label.first() != Some(&b'-') && label.last() != Some(&b'-')
+    };
+    let top = last.len() >= 2
+        && last.len() <= 24
+        && last.iter().all(|b| b.is_ascii_alphabetic() || *b >= 0x80 || last.starts_with(b"xn--"));
+    (top && name.split(|b| *b == b'.').all(good) && std::str::from_utf8(name).is_ok()).then_some(start + name.len())
+}
+
+/// `name:password` before the `@` of a URL.
+fn credentials(bytes: &[u8], at: usize) -> Option<Range<usize>> {
+    let from = at.saturating_sub(AUTHORITY_MAX);
+    let before = bytes.get(from..at)?;
+    let length = before.iter().rev().take_while(|b| !b.is_ascii_whitespace() && !b"\"'<>/`@".contains(b)).count();
+    let start = at - length;
+    let scheme = start.checked_sub(3).and_then(|s| bytes.get(s..start))? == b"://";
+    let user_info = bytes.get(start..at)?;
+    let colon = user_info.iter().position(|b| *b == b':')?;
+    let password = user_info.get(colon + 1..)?;
+    let host = bytes.get(at + 1).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'[' | b'{' | b'$'));
+    // `${PASSWORD}`, `<password>` and their like stand for a value, they are none.
+    let stands_for = matches!(password.first(), None | Some(b'$' | b'{' | b'<' | b'%' | b'*'))
+        && !password.iter().any(u8::is_ascii_digit);
+    (scheme && host && !stands_for).then_some(start..at)
+}
+
+/// An IPv4 address that begins at a digit. Four numbers and no more; those that name nobody are left out.
+pub(super) fn ipv4(text: &[u8], start: usize, cues: &mut CueFinder<'_>) -> Option<Range<usize>> {
+    let rest = text.get(start..)?;
+    let length = rest.iter().take(16).take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+    let mut word = rest.get(..length)?;
+    if let [shorter @ .., b'.'] = word {
+        word = shorter;
+    }
+    let address: Ipv4Addr = std::str::from_utf8(word).ok()?.parse().ok()?;
+    let end = start + word.len();
+    let at = |index: usize| text.get(index).copied().unwrap_or(b' ');
+    let before = start.checked_sub(1).map_or(b' ', at);
+    let joined = before.is_ascii_alphanumeric() || matches!(before, b'.' | b'_' | b'-' | b'~' | b'^' | b'$');
+    let goes_on = at(end).is_ascii_alphanumeric()
+        || matches!(at(end), b'_' | b'%')
+        || (matches!(at(end), b'.' | b'-') && at(end + 1).is_ascii_alphanumeric());
+    let octets = address.octets();
+    let nobody = address.is_loopback()
+        || address.is_unspecified()
+        || address.is_broadcast()
+        || octets.starts_with(&[255])
+        || octets[0] == 0;
+    if joined || goes_on || nobody {
+        return None;
+    }
+    let near = cues.near(start, end);
+    let named = near & Entity::Ip.bit() != 0;
+    // Single digits and the numbers of software, sections and objects look alike.
+    let small = octets.iter().all(|octet| *octet < 20);
+    (named || !(small || near & VERSION != 0)).then_some(start..end)
+}
+
+/// An IPv6 or hardware address around a digit: groups of hexadecimal digits with colons.
+pub(super) fn colons(text: &[u8], from: usize, at: usize, cues: &mut CueFinder<'_>) -> Option<(Entity, Range<usize>)> {
+    let is_part = |b: u8| b.is_ascii_hexdigit() || b == b':' || b == b'.';
+    let before = text.get(from..at)?.iter().rev().take(46).take_while(|b| is_part(**b)).count();
+    let start = at - before;
+    let rest = text.get(start..)?;
+    let length = rest.iter().take(48).take_while(|b| is_part(**b)).count();
+    let mut word = rest.get(..length)?;
+    while let [shorter @ .., b'.'] = word {
+        word = shorter;
+    }
+    if let [shorter @ .., x, b':'] = word
+        && *x != b':'
+    {
+        word = rest.get(..shorter.len() + 1)?;
+    }
+    let colons = word.iter().filter(|b| **b == b':').count();
+    let at = |index: usize| text.get(index).copied().unwrap_or(b' ');
+    let outer = start.checked_sub(1).map_or(b' ', at);
+    let end = start + word.len();
+    let joined = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    if colons < 2 || length > 46 || joined(outer) || joined(at(end)) {
+        return None;
+    }
+    if octets(word, b':') {
+        return Some((Entity::Mac, start..end));
+    }
+    let address: Ipv6Addr = std::str::from_utf8(word).ok()?.parse().ok()?;
+    let digits = word.iter().filter(|b| b.is_ascii_hexdigit()).count();
+    let named = digits >= 8 || cues.near(start, end) & Entity::Ip.bit() != 0;
+    (named && !address.is_loopback() && !address.is_unspecified()).then_some((Entity::Ip, start..end))
+}
+
+/// A hardware address with dashes or dots, around a digit.
+pub(super) fn dashes(text: &[u8], from: usize, at: usize) -> Option<Range<usize>> {
+    let is_part = |b: u8| b.is_ascii_hexdigit() || b == b'-' || b == b'.';
+    let before = text.get(from..at)?.iter().rev().take(18).take_while(|b| is_part(**b)).count();
+    let start = at - before;
+    let rest = text.get(start..)?;
+    let word = rest.get(..17).filter(|word| octets(word, b'-'));
+    let word = word.or_else(|| rest.get(..14).filter(|word| dotted(word)))?;
+    let end = start + word.len();
+    let joined = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    let outer = start.checked_sub(1).and_then(|s| text.get(s));
+    (!joined(outer) && !joined(text.get(end))).then_some(start..end)
+}
+
+/// Six pairs with the same character between, not all alike.
+fn octets(word: &[u8], gap: u8) -> bool {
+    let pairs = word.chunks(3);
+    word.len() == 17
+        && pairs.clone().all(|p| matches!(p, [a, b, rest @ ..] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() && rest.iter().all(|g| *g == gap)))
+        && pairs.clone().any(|p| p.get(..2) != word.get(..2))
+}
+
+/// Three groups of four with dots, with a letter among them.
+fn dotted(word: &[u8]) -> bool {
+    word.len() == 14
+        && word.iter().enumerate().all(|(i, b)| if i % 5 == 4 { *b == b'.' } else { b.is_ascii_hexdigit() })
+        && word.iter().any(u8::is_ascii_alphabetic)
+}

@@ -1,0 +1,257 @@
+//! What is found in sentences, and what is not.
+
+use super::*;
+use proptest::prelude::*;
+
+fn found(text: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    Pii::structured().find(&View::of(text), &mut found);
+    found.iter().map(|f| (f.rule.clone().into_owned(), text[f.span.range()].to_owned())).collect()
+}
+
+/// Each row: the entity, and a text with the value between `«` and `»`.
+fn check(rows: &[(&str, &str)]) {
+    let mut wrong = Vec::new();
+    for (id, marked) in rows {
+        let value = marked.split('«').nth(1).and_then(|rest| rest.split('»').next()).unwrap();
+        let text = marked.replace(['«', '»'], "");
+        let all = found(&text);
+        if all != [((*id).to_owned(), value.to_owned())] {
+            wrong.push(format!("{marked}: {all:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn addresses_of_the_net_are_found_whole() {
+    check(&[
+        ("email", "write to «ada.l+x@example.co.uk»."),
+        ("email", "<«jürgen@müller.example»>"),
+        ("email", "mailto:«a@b.org»?subject=x"),
+        ("ip-address", "from «203.0.113.77», port 22"),
+        ("ip-address", "«192.168.1.20»:8080"),
+        ("ip-address", "ping «8.8.8.8» please"),
+        ("ip-address", "at [«2001:db8:85a3::8a2e:370:7334»]"),
+        ("ip-address", "«fe80:0:0:0:200:f8ff:fe21:67cf»"),
+        ("mac-address", "card «00:1b:44:11:3a:b7» up"),
+        ("mac-address", "card «00-1B-44-11-3A-B7» up"),
+        ("mac-address", "port «001b.4411.3ab7» up"),
+        ("url-credentials", "postgres://«app:s3cret»@db.example.com/x"),
+    ]);
+}
+
+#[test]
+fn banks_and_cards_are_found_in_their_groups() {
+    check(&[
+        ("card", "pay with «4111 1111 1111 1111», exp 12/27"),
+        ("card", "«5555-5555-5555-4444»"),
+        ("card", "amex «3782 822463 10005»."),
+        ("card", "number=«4012888888881881»"),
+        ("iban", "to «GB82 WEST 1234 5698 7654 32» today"),
+        ("iban", "«de89370400440532013000»"),
+        ("iban", "«NO93 8601 1117 947» is his"),
+        ("bic", "SWIFT code: «DEUTDEFF500»."),
+        ("us-bank-routing", "routing number «021000021»"),
+        ("uk-sort-code", "sort code «12-34-56»"),
+        ("bank-account", "my account number is «12345678»"),
+        ("vehicle-identity", "VIN «1M8GDM9AXKP042788»"),
+        ("imei", "IMEI «490154203237518»"),
+    ]);
+}
+
+#[test]
+fn phones_are_found_by_plan_and_by_word() {
+    check(&[
+        ("phone", "at «(415) 555-2671» now"),
+        ("phone", "«415-555-2671»"),
+        ("phone", "«+44 20 7946 0958»"),
+        ("phone", "«+44 (0)20 7946 0958»"),
+        ("phone", "«+1 (415) 555-2671 ext. 12»"),
+        ("phone", "«+33612345678»"),
+        ("phone", "ring 06 12 34 56 78".replace("06 12 34 56 78", "«06 12 34 56 78»").leak()),
+        ("phone", "Telefon: «030/901820»"),
+        ("phone", "call me at «73 448 266»"),
+        ("phone", "You can reach us: «(88) 684-334»"),
+        ("phone", "fax «001-748-088-2851x818»"),
+        ("phone", "我的电话是«13800138000»"),
+        ("phone", "{\"phone_number\": \"«4155552671»\"}"),
+    ]);
+}
+
+#[test]
+fn national_numbers_are_found_in_their_usual_form_and_beside_their_name() {
+    check(&[
+        ("us-ssn", "is «308-63-0237»"),
+        ("us-ssn", "SSN: «308630237»"),
+        ("us-itin", "«912-70-1234»"),
+        ("us-ein", "EIN «12-3456789»"),
+        ("us-mbi", "«1EG4-TE5-MK73»"),
+        ("us-npi", "NPI «1234567893»"),
+        ("us-dea", "DEA number «BB1388568»"),
+        ("uk-nhs", "NHS number «943 476 5919»"),
+        ("uk-nino", "NI «AB 12 34 56 C»"),
+        ("uk-nino", "is «AB123456C»,"),
+        ("uk-utr", "UTR «1955839661»"),
+        ("ca-sin", "my SIN is «130 692 544»"),
+        ("de-tax-id", "Steuer-ID «86 095 742 719»"),
+        ("de-id-card", "Personalausweis «T220001293»"),
+        ("de-pension-number", "«15 070649 C 103»"),
+        ("fr-nir", "«2 55 08 14 168 025 38»"),
+        ("it-fiscal-code", "«RSSMRA85T10A562S»"),
+        ("es-dni", "«12345678Z»"),
+        ("es-nie", "NIE «X-1234567-L»"),
+        ("pt-nif", "contribuinte «501964843»"),
+        ("nl-bsn", "BSN «111222333»"),
+        ("be-national-number", "«85.07.30-033.28»"),
+        ("at-svnr", "SVNR «1237 010180»"),
+        ("ch-ahv", "«756.9217.0769.85»"),
+        ("ie-pps", "PPS number «1234567T»"),
+        ("se-personal-number", "«811228-9874»"),
+        ("no-birth-number", "fødselsnummer «15076500565»"),
+        ("dk-cpr", "CPR «070761-4285»"),
+        ("fi-hetu", "«131052-308T»"),
+        ("is-kennitala", "kt. «120174-3399»"),
+        ("ee-lt-personal-code", "isikukood «37605030299»"),
+        ("pl-pesel", "PESEL «44051401359»"),
+        ("pl-nip", "NIP «856-734-62-15»"),
+        ("cz-sk-birth-number", "«710319/2745»"),
+        ("ro-cnp", "CNP «1630615123457»"),
+        ("bg-egn", "ЕГН «7523169263»"),
+        ("gr-afm", "ΑΦΜ 094259216".replace("094259216", "«094259216»").leak()),
+        ("hr-oib", "OIB «33392005961»"),
+        ("yu-jmbg", "JMBG «0101006500006»"),
+        ("tr-tckn", "TC kimlik no «10000000146»"),
+        ("br-cpf", "«390.533.447-05»"),
+        ("br-cnpj", "«16.727.230/0001-97»"),
+        ("ar-cuit", "«20-05536168-2»"),
+        ("cl-rut", "«12.531.909-2»"),
+        ("co-nit", "NIT «213123432-1»"),
+        ("mx-curp", "«BOXW310820HNERXN09»"),
+        ("mx-rfc", "«GODE561231GR8»"),
+        ("in-aadhaar", "«2341 2341 2346»"),
+        ("in-pan", "«ACUPA7085R»"),
+        ("cn-resident-id", "«11010519491231002X»"),
+        ("tw-national-id", "«A123456789»"),
+        ("hk-identity-card", "«G123456(A)»"),
+        ("jp-my-number", "マイナンバー «123456789018»"),
+        ("kr-rrn", "«971013-1019902»"),
+        ("sg-nric", "«S1234567D»"),
+        ("my-nric", "«770305-02-1234»"),
+        ("id-nik", "NIK «3171011708450001»"),
+        ("th-national-id", "«1-1017-00230-70-8»"),
+        ("au-tfn", "TFN «123 456 782»"),
+        ("au-medicare", "Medicare «2123 45670 1»"),
+        ("au-abn", "«51 824 753 556»"),
+        ("nz-ird", "IRD number «49-091-850»"),
+        ("za-id", "South African ID «8001015009087»"),
+        ("il-id", "teudat zehut «039337423»"),
+    ]);
+}
+
+#[test]
+fn what_a_word_names_is_found_beside_it() {
+    check(&[
+        ("passport", "Passport No: «X1234567»"),
+        ("driving-licence", "my driver's license number is «425700624»"),
+        ("medical-record", "MRN «0012345»"),
+        ("birth-date", "date of birth: «1980-03-21»"),
+        ("birth-date", "she was born on «March 21, 1980»"),
+        ("birth-date", "geboren am «21. März 1980» in"),
+        ("birth-date", "DOB «3/21/80»"),
+        ("coordinates", "GPS «52.52001, -13.40495»"),
+        ("crypto-address", "to «0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed»"),
+    ]);
+}
+
+#[test]
+fn ordinary_numbers_are_nobodys() {
+    for text in [
+        "In 2019 there were 12345678 of them, 1,234,567.89 on 2020-01-02 03:04:05.",
+        "version 1.2.3.4 of 10.0.19041.1, see section 4.3.2.1",
+        "pi is 3.14159265358979, e is 2.718281828",
+        "id 550e8400-e29b-41d4-a716-446655440000 and sha 356a192b7913b04c54574d18c28d46e6395428ab",
+        "x = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]",
+        "127.0.0.1, 0.0.0.0, ::1, 255.255.255.0, x[1::2]",
+        "@app.route('/a') and lodash@4.17.21, git@github.com:org/repo.git",
+        "ISBN 978-3-16-148410-0, timestamp 1700000000000",
+        "https://example.com/item/4111111111111112?id=123456789",
+        "12:34:56 and 2021-05-06T07:08:09Z",
+        "mysql://user:${PASSWORD}@host/x",
+        "0b10101010101010 and 0xDEADBEEF",
+    ] {
+        assert_eq!(found(text), [], "{text}");
+    }
+}
+
+#[test]
+fn names_and_addresses_are_found_as_well_as_can_be() {
+    let text = "My name is Maria Jensen and I live at 12 Harbour Road, Bristol.";
+    let mut found = Vec::new();
+    Pii::of(["person", "address"]).unwrap().find(&View::of(text), &mut found);
+    let values: Vec<&str> = found.iter().map(|f| &text[f.span.range()]).collect();
+    assert_eq!(values, ["Maria Jensen", "12 Harbour Road, Bristol"]);
+    assert!(found.iter().all(|f| f.score <= 0.5));
+}
+
+#[test]
+fn only_what_is_asked_for_is_told() {
+    let mut found = Vec::new();
+    Pii::of(["email"]).unwrap().find(&View::of("a@b.org, 4111 1111 1111 1111"), &mut found);
+    assert_eq!(found.len(), 1);
+    assert_eq!(Pii::of(["emails"]), Err(Unknown("emails".into())));
+}
+
+/// Pieces of which texts are made that come near to something.
+const PIECES: &[&str] = &[
+    "4111 1111 1111 1111",
+    "+44 20 7946 0958",
+    "a@b.org",
+    "GB82",
+    " ",
+    "-",
+    ".",
+    "/",
+    "(",
+    ")",
+    "x",
+    "@",
+    ":",
+    "::",
+    "1",
+    "12",
+    "123456789",
+    "phone ",
+    "SSN ",
+    "born ",
+    "März",
+    "年",
+    "é",
+    "0x",
+    "Dr. ",
+    "Maria ",
+    "Street",
+    "\n",
+    "₤",
+    "1.2.3.4",
+    "BIC ",
+    "Ω",
+    "_",
+];
+
+proptest! {
+    #[test]
+    fn any_text_has_findings_in_order_on_its_characters(
+        text in prop_oneof![".{0,200}", prop::collection::vec(prop::sample::select(PIECES), 0..40).prop_map(|v| v.concat())]
+    ) {
+        let mut found = Vec::new();
+        Pii::all().find(&View::of(&text), &mut found);
+        let mut end = 0;
+        for finding in &found {
+            prop_assert!(finding.span.start >= end);
+            prop_assert!(!finding.span.is_empty());
+            prop_assert!(text.get(finding.span.range()).is_some());
+            end = finding.span.end;
+        }
+    }
+}

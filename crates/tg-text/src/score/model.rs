@@ -1,0 +1,262 @@
+//! The trained model: n-gram weights of eight lanes and a small network over all inputs.
+
+use super::block::{Block, INPUTS, LANES};
+use super::stream::{BUCKETS, Sink};
+use crate::span::Span;
+use std::sync::OnceLock;
+
+/// Inner nodes of the network.
+pub const HIDDEN: usize = 24;
+/// What the network tells: see the constants of this module.
+pub const OUTPUTS: usize = 11;
+/// An attack by the user.
+pub const INJECTION: usize = 0;
+/// An instruction to the assistant in a text that should hold none.
+pub const INDIRECT: usize = 1;
+/// The first of the seven categories of harm, in the order of [`super::Harm`].
+pub const HARM: usize = 2;
+/// Any harm.
+pub const ANY: usize = 9;
+/// How grave the harm is, where there is any.
+pub const GRAVITY: usize = 10;
+/// Entries of the character model.
+pub const SURPRISES: usize = 1 << 15;
+
+const BYTES: &[u8] = include_bytes!("../../weights/model.bin");
+/// What a file of weights begins with.
+pub const MAGIC: [u8; 8] = *b"TGSM0001";
+
+/// All that was learnt.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// What one unit of an n-gram's weight in each lane is worth.
+    pub unit: [f32; LANES],
+    /// Weights of the n-grams' buckets.
+    pub grams: std::borrow::Cow<'static, [[u8; LANES]]>,
+    /// How much each symbol surprises after two others, in thirty-seconds of a nat above 2.
+    pub surprise: std::borrow::Cow<'static, [i8]>,
+    /// The network.
+    pub net: Net,
+    /// Per output, the logits that 1 % and 0.1 % of ordinary texts exceed.
+    pub marks: [[f32; 2]; OUTPUTS],
+}
+
+/// The network over the inputs.
+#[derive(Clone, Debug)]
+pub struct Net {
+    /// Input to inner nodes: one row an input.
+    pub inner: Vec<[f32; HIDDEN]>,
+    /// Of the inner nodes.
+    pub inner_bias: [f32; HIDDEN],
+    /// Inner nodes to outputs: one row an inner node.
+    pub outer: Vec<[f32; OUTPUTS]>,
+    /// Input to outputs, past the inner nodes: one row an input.
+    pub direct: Vec<[f32; OUTPUTS]>,
+    /// Of the outputs.
+    pub bias: [f32; OUTPUTS],
+}
+
+impl Net {
+    /// All noughts.
+    #[must_use]
+    pub fn blank() -> Self {
+        Self {
+            inner: vec![[0.0; HIDDEN]; INPUTS],
+            inner_bias: [0.0; HIDDEN],
+            outer: vec![[0.0; OUTPUTS]; HIDDEN],
+            direct: vec![[0.0; OUTPUTS]; INPUTS],
+            bias: [0.0; OUTPUTS],
+        }
+    }
+
+    /// What the inner nodes hold for these inputs; never negative.
+    #[must_use]
+    pub fn inner(&self, inputs: &[f32; INPUTS]) -> [f32; HIDDEN] {
+        let mut nodes = self.inner_bias;
+        for (input, row) in inputs.iter().zip(&self.inner) {
+            nodes.iter_mut().zip(row).for_each(|(node, weight)| *node += input * weight);
+        }
+        nodes.map(|node| node.max(0.0))
+    }
+
+    /// The outputs, as logits.
+    #[must_use]
+    pub fn outputs(&self, inputs: &[f32; INPUTS], inner: &[f32; HIDDEN]) -> [f32; OUTPUTS] {
+        let mut outputs = self.bias;
+        for (input, row) in inputs.iter().zip(&self.direct) {
+            outputs.iter_mut().zip(row).for_each(|(output, weight)| *output += input * weight);
+        }
+        for (node, row) in inner.iter().zip(&self.outer) {
+            outputs.iter_mut().zip(row).for_each(|(output, weight)| *output += node * weight);
+        }
+        outputs
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &[f32]> {
+        [
+            self.inner.as_flattened(),
+            &self.inner_bias[..],
+            self.outer.as_flattened(),
+            self.direct.as_flattened(),
+            &self.bias[..],
+        ]
+        .into_iter()
+    }
+}
+
+/// The embedded model.
+pub fn model() -> &'static Model {
+    static MODEL: OnceLock<Model> = OnceLock::new();
+    MODEL.get_or_init(|| Model::read(BYTES))
+}
+
+/// Takes what stands at the front of a file of weights.
+struct Cursor(&'static [u8]);
+
+impl Cursor {
+    fn bytes(&mut self, count: usize) -> &'static [u8] {
+        let (front, rest) = self.0.split_at(count.min(self.0.len()));
+        self.0 = rest;
+        front
+    }
+
+    fn float(&mut self) -> f32 {
+        self.bytes(4).try_into().map_or(0.0, f32::from_le_bytes)
+    }
+
+    fn floats<const N: usize>(&mut self) -> [f32; N] {
+        std::array::from_fn(|_| self.float())
+    }
+
+    fn rows<const N: usize>(&mut self, count: usize) -> Vec<[f32; N]> {
+        (0..count).map(|_| self.floats()).collect()
+    }
+}
+
+impl Model {
+    /// Reads embedded weights. What is missing is nought; a test keeps the embedded file whole.
+    fn read(bytes: &'static [u8]) -> Self {
+        let mut cursor = Cursor(bytes.strip_prefix(&MAGIC).unwrap_or_default());
+        let unit = cursor.floats();
+        let net = Net {
+            inner: cursor.rows(INPUTS),
+            inner_bias: cursor.floats(),
+            outer: cursor.rows(HIDDEN),
+            direct: cursor.rows(INPUTS),
+            bias: cursor.floats(),
+        };
+        let marks = std::array::from_fn(|_| cursor.floats());
+        let surprise = cursor.bytes(SURPRISES).iter().map(|b| b.cast_signed()).collect();
+        let grams = cursor.bytes(BUCKETS * LANES).as_chunks().0.into();
+        Self { unit, grams, surprise, net, marks }
+    }
+
+    /// The weights as a file.
+    #[must_use]
+    pub fn write(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        let mut put = |floats: &[f32]| floats.iter().for_each(|f| bytes.extend(f.to_le_bytes()));
+        put(&self.unit);
+        self.net.parts().for_each(&mut put);
+        put(self.marks.as_flattened());
+        bytes.extend(self.surprise.iter().map(|s| s.cast_unsigned()));
+        bytes.extend(self.grams.as_flattened());
+        bytes
+    }
+
+    /// A logit as a score: 0.5 where 1 % of ordinary texts stand above, 0.9 where 0.1 % do.
+    #[must_use]
+    pub fn score(&self, output: usize, logit: f32) -> f32 {
+        let [one, tenth] = self.marks.get(output).copied().unwrap_or_default();
+        let steep = 9.0_f32.ln() / (tenth - one).max(0.05);
+        1.0 / (1.0 + (-(logit - one) * steep).exp())
+    }
+
+    /// Reads a folded text: the logits of each of its windows, and of the whole as one, each told to `seen`.
+    pub fn windows(&self, text: &str, seen: impl FnMut(Span, &[f32; OUTPUTS])) {
+        let mut pool = Pool { model: self, sums: [0; LANES], before: None, whole: None, windows: 0, seen };
+        super::stream::read(text, &self.surprise, &mut pool);
+        pool.finish();
+    }
+}
+
+type Sums = [i32; LANES];
+
+struct Pool<'a, F> {
+    model: &'a Model,
+    sums: Sums,
+    before: Option<(Block, Sums)>,
+    whole: Option<(Block, Sums)>,
+    windows: usize,
+    seen: F,
+}
+
+impl<F: FnMut(Span, &[f32; OUTPUTS])> Pool<'_, F> {
+    fn judge(&mut self, block: &Block, sums: Sums) {
+        let grams = std::array::from_fn(|lane| {
+            self.model.unit.get(lane).copied().unwrap_or(0.0) * sums.get(lane).copied().unwrap_or(0) as f32
+        });
+        let inputs = block.inputs(grams);
+        let inner = self.model.net.inner(&inputs);
+        (self.seen)(block.span, &self.model.net.outputs(&inputs, &inner));
+        self.windows += 1;
+    }
+
+    fn finish(&mut self) {
+        if self.windows == 0
+            && let Some((block, sums)) = self.before.take()
+        {
+            self.judge(&block, sums);
+        }
+        if self.windows > 1
+            && let Some((block, sums)) = self.whole.take()
+        {
+            self.judge(&block, sums);
+        }
+    }
+}
+
+fn both((block, sums): &mut (Block, Sums), next: &Block, more: Sums) {
+    block.add(next);
+    sums.iter_mut().zip(more).for_each(|(a, b)| *a = a.saturating_add(b));
+}
+
+impl<F: FnMut(Span, &[f32; OUTPUTS])> Sink for Pool<'_, F> {
+    fn gram(&mut self, bucket: usize) {
+        if let Some(row) = self.model.grams.get(bucket) {
+            self.sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += i32::from(weight.cast_signed()));
+        }
+    }
+
+    fn block(&mut self, block: &Block) {
+        let sums = std::mem::take(&mut self.sums);
+        // Each half on its own too: a short attack must not be averaged away.
+        let half = self.before.replace((block.clone(), sums));
+        if let Some(mut window) = half {
+            if self.windows == 0 {
+                self.judge(&window.0, window.1);
+            }
+            self.judge(block, sums);
+            both(&mut window, block, sums);
+            self.judge(&window.0, window.1);
+        }
+        match &mut self.whole {
+            Some(whole) => both(whole, block, sums),
+            none => *none = Some((block.clone(), sums)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_weights_are_whole() {
+        let model = model();
+        assert_eq!(BYTES.len(), model.write().len());
+        assert!(model.write() == BYTES, "what is read is what stands there");
+        assert!(model.unit.iter().all(|unit| *unit > 0.0));
+        assert!(model.marks.iter().all(|[one, tenth]| one < tenth));
+    }
+}

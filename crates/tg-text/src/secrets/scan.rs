@@ -1,0 +1,153 @@
+//! One pass over a text for all words that credentials begin with or are named by, and a look around each.
+
+use super::blocks::{BLOCKS, Read};
+use super::forms::{FORMS, Form, NAMED, Named};
+use super::pattern::Pattern;
+use super::{assign, check, generic, value};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+/// Words that names of secrets have.
+const NAMES: &[&str] = &["pass", "pwd", "psw", "pword", "secret", "token", "key", "cred", "auth"];
+
+/// What was found, before it is told.
+#[derive(Clone, Debug)]
+pub(super) struct Hit {
+    pub id: &'static str,
+    pub span: Range<usize>,
+    pub score: f32,
+    /// The more specific wins over the less.
+    pub rank: u8,
+}
+
+/// What a word calls for.
+#[derive(Clone, Copy, Debug)]
+enum Call {
+    /// A form: which, which of its patterns, how far behind its start the word stands.
+    Form(usize, usize),
+    Named(usize),
+    Block(&'static str, Read),
+    Name,
+}
+
+/// The compiled tables.
+#[derive(Debug)]
+pub(super) struct Tables {
+    words: AhoCorasick,
+    /// For each word, what it calls for.
+    calls: Vec<Vec<Call>>,
+    forms: Vec<(&'static Form, Pattern)>,
+    named: Vec<(&'static Named, Vec<Pattern>)>,
+}
+
+/// The tables, compiled at first use.
+pub(super) fn tables() -> Option<&'static Tables> {
+    static TABLES: OnceLock<Option<Tables>> = OnceLock::new();
+    TABLES.get_or_init(Tables::compile).as_ref()
+}
+
+/// The patterns of a row: with a space between, but for one behind a backslash.
+pub(super) fn patterns(row: &str) -> Vec<Pattern> {
+    row.replace("\\ ", "\u{1}").split(' ').map(|pattern| Pattern::new(&pattern.replace('\u{1}', " "))).collect()
+}
+
+impl Tables {
+    fn compile() -> Option<Self> {
+        let mut index: HashMap<String, Vec<Call>> = HashMap::new();
+        let mut call = |word: &str, call: Call| index.entry(word.to_ascii_lowercase()).or_default().push(call);
+        let mut forms = Vec::new();
+        for form in FORMS.iter().copied().flatten() {
+            for pattern in patterns(form.pattern) {
+                if let Some((words, behind)) = pattern.keys() {
+                    words.iter().for_each(|word| call(word, Call::Form(forms.len(), behind)));
+                }
+                forms.push((form, pattern));
+            }
+        }
+        let named: Vec<_> = NAMED.iter().map(|named| (named, patterns(named.pattern))).collect();
+        for (at, (row, _)) in named.iter().enumerate() {
+            row.words.split('|').for_each(|word| call(word, Call::Named(at)));
+        }
+        for block in BLOCKS {
+            block.words.iter().for_each(|word| call(word, Call::Block(block.id, block.read)));
+        }
+        NAMES.iter().for_each(|word| call(word, Call::Name));
+        let (words, calls): (Vec<String>, Vec<Vec<Call>>) = index.into_iter().unzip();
+        let words = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .kind(Some(AhoCorasickKind::DFA))
+            .ascii_case_insensitive(true)
+            .build(words)
+            .ok()?;
+        Some(Self { words, calls, forms, named })
+    }
+
+    /// Bytes that the tables take in memory, about.
+    pub(super) fn memory(&self) -> usize {
+        self.words.memory_usage()
+    }
+
+    /// All that a text has, overlapping.
+    pub(super) fn hits(&self, text: &str) -> Vec<Hit> {
+        let bytes = text.as_bytes();
+        let mut hits = Vec::new();
+        for found in self.words.find_overlapping_iter(bytes) {
+            let word = found.start()..found.end();
+            for call in self.calls.get(found.pattern().as_usize()).into_iter().flatten() {
+                let hit = match *call {
+                    Call::Form(index, behind) => self.form(bytes, &word, index, behind),
+                    Call::Named(index) => self.named(bytes, &word, index),
+                    Call::Block(id, read) => read(bytes, word.clone()).map(|(span, score)| Hit { id, span, score, rank: 3 }),
+                    Call::Name => name(bytes, &word),
+                };
+                hits.extend(hit);
+            }
+        }
+        hits.retain(|hit| text.get(hit.span.clone()).is_some_and(|value| !value.is_empty()));
+        hits
+    }
+
+    fn form(&self, bytes: &[u8], word: &Range<usize>, index: usize, behind: usize) -> Option<Hit> {
+        let (form, pattern) = self.forms.get(index)?;
+        let start = word.start.checked_sub(behind)?;
+        let end = pattern.at(bytes, start)?;
+        let whole = bytes.get(start..end)?;
+        let skipped = form.behind.and_then(|mark| memchr::memmem::find(whole, mark.as_bytes()).map(|at| at + mark.len())).unwrap_or(0);
+        let body = whole.get(skipped.max(if behind == 0 { word.len().min(whole.len() / 2) } else { 0 })..)?;
+        let kinds = value::Kinds::of(body);
+        // What has no digit can be the name of something.
+        if value::is_filler(body) || (kinds.digits == 0 && value::is_words(body)) {
+            return None;
+        }
+        let score = check::score(form.check, std::str::from_utf8(whole).ok()?);
+        (score > 0.0).then(|| Hit { id: form.id, span: start + skipped..end, score, rank: 3 })
+    }
+
+    fn named(&self, bytes: &[u8], word: &Range<usize>, index: usize) -> Option<Hit> {
+        let (row, patterns) = self.named.get(index)?;
+        let found = assign::after(bytes, word.clone())?;
+        // A word within another word names nothing.
+        if word.start > found.name.start && bytes.get(word.start - 1).is_some_and(u8::is_ascii_lowercase) && bytes.get(word.start).is_some_and(u8::is_ascii_lowercase) && !row.words.contains('_') {
+            return None;
+        }
+        let value = bytes.get(found.value.clone())?;
+        let fits = patterns.iter().any(|pattern| pattern.at(bytes, found.value.start) == Some(found.value.end));
+        let says = generic::says(bytes.get(found.name.clone())?);
+        let sure = if says.is_some() { found.firm || found.quoted } else { found.firm };
+        let secret = value::is_random(value, 3.0) || value::is_uuid(value) && !value::is_filler(value);
+        (fits && sure && secret && (says.is_some() || value.len() >= 20)).then(|| Hit {
+            id: row.id,
+            span: found.value,
+            score: if says.is_some() { 0.9 } else { 0.7 },
+            rank: 2,
+        })
+    }
+}
+
+fn name(bytes: &[u8], word: &Range<usize>) -> Option<Hit> {
+    let found = assign::after(bytes, word.clone())?;
+    let (id, score) = generic::judge(bytes, &found)?;
+    Some(Hit { id, span: found.value, score, rank: 1 })
+}

@@ -1,0 +1,193 @@
+//! Long runs of base64 and hexadecimal digits, and what they say.
+
+use super::hidden::{Hiding, Piece};
+use crate::span::Span;
+
+/// Fewest digits of a run that is decoded: twelve bytes of base64, eight of hexadecimal.
+const RUN_MIN: usize = 16;
+
+/// Fewest digits of a line that goes on in the next one: encoders break at 64 or 76.
+const LINE_MIN: usize = 40;
+
+/// Most spaces at the beginning of a line that goes on.
+const INDENT_MAX: usize = 8;
+
+/// Most digits that are decoded as one piece; a longer run makes several. A multiple of four.
+const PIECE_DIGITS_MAX: usize = 16 << 10;
+
+/// Digits that tell whether a run is a text at all. A multiple of four.
+const SAMPLE_DIGITS: usize = 64;
+
+/// Value of a base64 digit of either alphabet; 64 and more: none.
+static DIGITS: [u8; 256] = digits();
+
+const fn digits() -> [u8; 256] {
+    let mut table = [0xff; 256];
+    let mut i = 0;
+    while i < 26 {
+        table[b'A' as usize + i] = i as u8;
+        table[b'a' as usize + i] = i as u8 + 26;
+        i += 1;
+    }
+    i = 0;
+    while i < 10 {
+        table[b'0' as usize + i] = i as u8 + 52;
+        i += 1;
+    }
+    table[b'+' as usize] = 62;
+    table[b'-' as usize] = 62;
+    table[b'/' as usize] = 63;
+    table[b'_' as usize] = 63;
+    table
+}
+
+fn value(b: u8) -> Option<u8> {
+    DIGITS.get(usize::from(b)).copied().filter(|v| *v < 64)
+}
+
+/// Finds runs that say something. `take` says whether it wants more.
+pub(super) fn find(text: &str, take: &mut dyn FnMut(Hiding, Piece) -> bool) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at + RUN_MIN <= bytes.len() {
+        // A run that begins here would have its last byte there: most places are passed over without a look at each byte.
+        let window = bytes.get(at..at + RUN_MIN).unwrap_or_default();
+        if let Some(not) = window.iter().rposition(|b| value(*b).is_none()) {
+            at += not + 1;
+            continue;
+        }
+        let length = bytes.get(at..).unwrap_or_default().iter().take_while(|b| value(**b).is_some()).count();
+        let (digits, end) = with_next_lines(bytes, at, length);
+        let more = match &digits {
+            Some(joined) => run(joined, Span::new(at, end), take),
+            None => run(bytes.get(at..end).unwrap_or_default(), Span::new(at, end), take),
+        };
+        if !more {
+            return;
+        }
+        at = end + 1;
+    }
+}
+
+/// A run with the lines in which it goes on, without the breaks; `None` where it has one line.
+fn with_next_lines(bytes: &[u8], start: usize, length: usize) -> (Option<Vec<u8>>, usize) {
+    let (mut end, mut last) = (start + length, length);
+    let mut joined: Option<Vec<u8>> = None;
+    while last >= LINE_MIN {
+        let rest = bytes.get(end..).unwrap_or_default();
+        let rest = rest.strip_prefix(b"\r").unwrap_or(rest);
+        let Some(rest) = rest.strip_prefix(b"\n") else { break };
+        let indent = rest.iter().take(INDENT_MAX).take_while(|b| matches!(b, b' ' | b'\t' | b'>')).count();
+        let line = rest.get(indent..).unwrap_or_default();
+        last = line.iter().take_while(|b| value(**b).is_some()).count();
+        // The last line is shorter; a line that ends in something else than padding or a break is prose.
+        let stops = line.get(last).is_none_or(|b| matches!(b, b'=' | b'\r' | b'\n' | b' ' | b'"' | b'\'' | b'<'));
+        if last == 0 || !stops {
+            break;
+        }
+        let digits = joined.get_or_insert_with(|| bytes.get(start..end).unwrap_or_default().to_vec());
+        digits.extend_from_slice(line.get(..last).unwrap_or_default());
+        end = bytes.len() - line.len() + last;
+    }
+    (joined, end)
+}
+
+/// Decodes a run in the way that its digits suggest.
+fn run(digits: &[u8], span: Span, take: &mut dyn FnMut(Hiding, Piece) -> bool) -> bool {
+    if digits.iter().all(|b| matches!(b, b'0' | b'1')) {
+        return whole(digits, span, Hiding::Binary, binary, take).unwrap_or(true);
+    }
+    if digits.iter().all(u8::is_ascii_hexdigit) {
+        return whole(digits, span, Hiding::Hex, hex, take).unwrap_or(true);
+    }
+    if let Some(more) = whole(digits, span, Hiding::Base64, base64, take) {
+        return more;
+    }
+    // What is no text as a whole may be a path, or a name, with a part that is one.
+    let mut at = span.start;
+    for part in digits.split(|b| matches!(b, b'/' | b'-' | b'_' | b'+')) {
+        let place = Span::new(at, at + part.len());
+        at += part.len() + 1;
+        let is_part = part.len() >= RUN_MIN && part.len() < digits.len();
+        if is_part && whole(part, place, Hiding::Base64, base64, take) == Some(false) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Decodes digits, piece by piece. `None`: they say nothing; otherwise whether there may be more.
+fn whole(
+    digits: &[u8],
+    span: Span,
+    how: Hiding,
+    decode: fn(&[u8]) -> Vec<u8>,
+    take: &mut dyn FnMut(Hiding, Piece) -> bool,
+) -> Option<bool> {
+    let sample = digits.get(..SAMPLE_DIGITS).unwrap_or(digits);
+    readable(decode(sample))?;
+    for piece in digits.chunks(PIECE_DIGITS_MAX) {
+        let Some(text) = readable(decode(piece)) else { continue };
+        if !take(how, Piece { text, span, places: Vec::new() }) {
+            return Some(false);
+        }
+    }
+    Some(true)
+}
+
+fn base64(digits: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(digits.len() * 3 / 4);
+    for group in digits.chunks(4) {
+        let bits = group.iter().filter_map(|b| value(*b)).fold(0_u32, |bits, v| bits << 6 | u32::from(v));
+        let bits = bits << (6 * (4 - group.len()));
+        let [_, a, b, c] = bits.to_be_bytes();
+        out.extend([a, b, c].iter().take((group.len() * 3) / 4));
+    }
+    out
+}
+
+/// Decodes pairs of hexadecimal digits; a last odd one is left out.
+pub(super) fn hex(digits: &[u8]) -> Vec<u8> {
+    let nibble = |b: &u8| char::from(*b).to_digit(16).and_then(|v| u8::try_from(v).ok()).unwrap_or(0);
+    digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, b| byte << 4 | nibble(b))).collect()
+}
+
+/// Decodes groups of eight binary digits.
+pub(super) fn binary(digits: &[u8]) -> Vec<u8> {
+    digits.chunks_exact(8).map(|group| group.iter().fold(0, |byte, b| byte << 1 | (b & 1))).collect()
+}
+
+/// Bytes as a text that someone would read: UTF-8, or UTF-16 of mostly Latin letters.
+pub(super) fn readable(bytes: Vec<u8>) -> Option<String> {
+    let wide = bytes.len() >= 8 && bytes.iter().skip(1).step_by(2).all(|b| *b == 0);
+    let text = if wide {
+        let units: Vec<u16> = bytes.iter().step_by(2).map(|b| u16::from(*b)).collect();
+        String::from_utf16(&units).ok()?
+    } else {
+        match String::from_utf8(bytes) {
+            Ok(text) => text,
+            // A character that is torn at the end.
+            Err(torn) if torn.utf8_error().error_len().is_none() => {
+                let valid = torn.utf8_error().valid_up_to();
+                let mut bytes = torn.into_bytes();
+                bytes.truncate(valid);
+                String::from_utf8(bytes).ok()?
+            }
+            Err(_) => return None,
+        }
+    };
+    is_readable(&text).then_some(text)
+}
+
+/// Whether a text is one that someone would read: without controls, a third of it letters or spaces.
+pub(super) fn is_readable(text: &str) -> bool {
+    let (mut all, mut letters) = (0_usize, 0_usize);
+    for c in text.chars() {
+        if (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || c == char::REPLACEMENT_CHARACTER {
+            return false;
+        }
+        all += 1;
+        letters += usize::from(c.is_alphabetic() || matches!(c, ' ' | '0'..='9'));
+    }
+    all > 0 && letters * 3 >= all * 2
+}

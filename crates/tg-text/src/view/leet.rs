@@ -1,0 +1,107 @@
+//! Digits and signs that stand for letters: `1gn0r3`, `p@$$w0rd`.
+
+use super::around::around;
+use super::hidden::Piece;
+use super::vocabulary;
+use crate::span::Span;
+
+/// Longest word that is looked at.
+const WORD_MAX: usize = 24;
+
+/// The letter that a digit or sign stands for.
+pub(super) fn letter(c: char) -> Option<char> {
+    Some(match c {
+        '0' => 'o',
+        '1' | '!' | '|' => 'i',
+        '2' => 'z',
+        '3' => 'e',
+        '4' | '@' => 'a',
+        '5' | '$' => 's',
+        '6' | '9' => 'g',
+        '7' => 't',
+        '8' => 'b',
+        _ => return None,
+    })
+}
+
+/// Whether a word with letters and others is one in which the others stand for letters.
+pub(super) fn is_leet(word: &str) -> bool {
+    let word = trim(word);
+    if !(3..=WORD_MAX).contains(&word.len()) {
+        return false;
+    }
+    let letters = word.bytes().filter(u8::is_ascii_lowercase).count();
+    let others = word.len() - letters;
+    if letters == 0 || others == 0 {
+        return false;
+    }
+    let (said, _) = decode(word);
+    if vocabulary::knows(&said) {
+        return true;
+    }
+    // Between letters, more than one of them, and no digit that stands for no vowel at an end: a name of a part has those.
+    let inner = word.as_bytes().windows(3).filter(
+        |w| matches!(w, [a, b, c] if a.is_ascii_lowercase() && !b.is_ascii_lowercase() && c.is_ascii_lowercase()),
+    );
+    inner.count() >= 2 && others * 2 <= word.len() && word.len() >= 5 && !word.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// A word without the signs that end sentences or begin names.
+fn trim(word: &str) -> &str {
+    let end = word.trim_end_matches(['!', '|']);
+    let begun = end.strip_prefix(['@', '$', '|']).unwrap_or(end);
+    // A sign at the beginning counts where it makes a word.
+    if begun.len() < end.len() && vocabulary::knows(&decode(end).0) { end } else { begun }
+}
+
+/// What 1 and 2 may stand for; the first where no reading is a known word.
+const READINGS: [(char, char); 4] = [('i', 'z'), ('l', 'z'), ('i', 'r'), ('l', 'r')];
+
+/// A word with letters for what stands for them, and whether it changed. Between several letters the vocabulary decides.
+fn decode(word: &str) -> (String, bool) {
+    let read = |(one, two): (char, char)| -> String {
+        let letter = |c: char| match c {
+            '1' | '|' | '!' => one,
+            '2' => two,
+            c => letter(c).unwrap_or(c),
+        };
+        word.chars().map(letter).collect()
+    };
+    let said = read(READINGS[0]);
+    let changed = said != word;
+    if !word.contains(['1', '2', '|', '!']) || vocabulary::knows(&said) {
+        return (said, changed);
+    }
+    let known = READINGS.iter().skip(1).map(|reading| read(*reading)).find(|other| vocabulary::knows(other));
+    (known.unwrap_or(said), changed)
+}
+
+/// Reads the words of a stretch and some around it, letters for what stands for them. `None` if nothing changes.
+pub(super) fn read(text: &str, span: Span) -> Option<Piece> {
+    let span = around(text, span);
+    let stretch = text.get(span.range())?;
+    let mut said = String::with_capacity(stretch.len());
+    let mut places = Vec::with_capacity(stretch.len());
+    let mut changed = false;
+    for part in stretch.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && letter(c).is_none()) {
+        let at = part.as_ptr() as usize - stretch.as_ptr() as usize;
+        let end = part.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && letter(c).is_none());
+        let has_letters = end.bytes().any(|b| b.is_ascii_lowercase());
+        let lone = !has_letters && end.len() > 2; // numbers stay
+        let (word, differs) = if lone || end.is_empty() { (end.to_owned(), false) } else { decode(trim_end(end)) };
+        changed |= differs;
+        let from = said.len();
+        said.push_str(&word);
+        said.push_str(part.get(word.len()..).unwrap_or_default());
+        places.extend(part.char_indices().map(|(i, _)| (place(from + i), place(span.start + at + i))));
+    }
+    changed.then_some(Piece { text: said, span, places })
+}
+
+fn trim_end(word: &str) -> &str {
+    word.trim_end_matches(['!', '|'])
+}
+
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,83 @@
+//! One text, read once for all detectors: plain, folded, and what was hidden in it.
+
+mod around;
+mod chars;
+mod codes;
+mod escapes;
+mod hidden;
+mod leet;
+mod read;
+#[cfg(test)]
+pub(crate) mod tests;
+mod unseen;
+mod vocabulary;
+mod words;
+
+pub use chars::warm;
+pub use hidden::{DEPTH_MAX, HIDDEN_BYTES_MAX, Hidden, Hiding, PIECES_MAX};
+
+use crate::layer::Layer;
+
+/// A text and its readings.
+#[derive(Clone, Debug)]
+pub struct View<'a> {
+    original: &'a str,
+    plain: Layer<'a>,
+    folded: Layer<'a>,
+    hidden: Vec<Hidden>,
+    complete: bool,
+}
+
+impl<'a> View<'a> {
+    /// Reads a text. Linear in its length.
+    #[must_use]
+    pub fn of(original: &'a str) -> Self {
+        let (plain, folded) = read::both(original);
+        let (hidden, complete) = hidden::find(original, &plain, &folded);
+        Self { original, plain, folded, hidden, complete }
+    }
+
+    /// Reads a text without looking for what is hidden in it: to tell what is found only because it was looked for.
+    #[must_use]
+    pub fn open_only(original: &'a str) -> Self {
+        let (plain, folded) = read::both(original);
+        Self { original, plain, folded, hidden: Vec::new(), complete: true }
+    }
+
+    /// The text as it came.
+    #[must_use]
+    pub fn original(&self) -> &'a str {
+        self.original
+    }
+
+    /// The text with its case, in compatibility form (NFKC; digits of all scripts as ASCII, spaces, dashes and quotation
+    /// marks as one kind each), without invisible characters. For structured forms.
+    #[must_use]
+    pub fn plain(&self) -> &Layer<'a> {
+        &self.plain
+    }
+
+    /// The plain reading in lower case, without accents, look-alikes as the Latin letters that they look like. For words.
+    #[must_use]
+    pub fn folded(&self) -> &Layer<'a> {
+        &self.folded
+    }
+
+    /// What was hidden in it, in order of its place. Bounded in number and size; decoded at most twice over.
+    #[must_use]
+    pub fn hidden(&self) -> &[Hidden] {
+        &self.hidden
+    }
+
+    /// Whether all that is hidden was read; false where there was more than [`PIECES_MAX`] or [`HIDDEN_BYTES_MAX`] allow.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+}
+
+/// Folds a text in the way of [`View::folded`], for words that are to be found there.
+#[must_use]
+pub fn folded(text: &str) -> String {
+    read::both(text).1.text().to_owned()
+}

@@ -1,0 +1,233 @@
+//! One pass over a text that writes both readings: the plain one and the folded one.
+
+use super::chars::{self, Class, Folded, Likeness};
+use crate::layer::{Layer, LayerWriter};
+use unicode_normalization::UnicodeNormalization as _;
+
+/// Most letters of a word of look-alikes that wait for what the word turns out to be.
+const WORD_LETTERS_MAX: usize = 48;
+
+/// Most characters that are normalised together: a letter and its marks. More marks than any language uses are another.
+const CLUSTER_CHARS_MAX: usize = 32;
+
+/// Reads a text: plain, folded.
+pub(super) fn both(text: &str) -> (Layer<'_>, Layer<'_>) {
+    if is_plain_ascii(text.as_bytes()) {
+        return (Layer::same(text), Layer::lower_ascii(text));
+    }
+    let mut reader = Reader {
+        text,
+        plain: LayerWriter::new(text),
+        folded: LayerWriter::new(text),
+        waiting: Vec::new(),
+        latin: false,
+        twins: true,
+    };
+    reader.read();
+    (reader.plain.finish(), reader.folded.finish())
+}
+
+/// Whether a text is ASCII without invisible controls: then the plain reading is the text.
+fn is_plain_ascii(bytes: &[u8]) -> bool {
+    // In blocks without a branch inside, so that the compiler makes wide instructions of it.
+    bytes.chunks(64).all(|block| {
+        block.iter().fold(0_u8, |odd, b| {
+            let control = (*b < 0x20) & !(0x09..=0x0d).contains(b);
+            odd | u8::from(control | (*b > 0x7e))
+        }) == 0
+    })
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    plain: LayerWriter<'a>,
+    folded: LayerWriter<'a>,
+    /// Letters that look Latin, of a word of which it is not known yet whether it is: each with its length in the original.
+    waiting: Vec<(char, usize)>,
+    /// Whether the word has Latin letters.
+    latin: bool,
+    /// Whether all that wait look exactly like Latin letters.
+    twins: bool,
+}
+
+impl Reader<'_> {
+    fn read(&mut self) {
+        let bytes = self.text.as_bytes();
+        let mut at = 0;
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let ascii = rest.iter().position(|b| !(0x20..0x7f).contains(b) && !(0x09..=0x0d).contains(b));
+            let ascii = ascii.unwrap_or(rest.len());
+            // The last character waits: marks that follow belong to it.
+            let run = if ascii < rest.len() { ascii.saturating_sub(1) } else { ascii };
+            if run > 0 {
+                self.ascii(at, run);
+                at += run;
+            } else {
+                at += self.cluster(at);
+            }
+        }
+        self.end_word();
+    }
+
+    /// Letters, digits and signs that stay.
+    fn ascii(&mut self, at: usize, run: usize) {
+        let Some(run_text) = self.text.get(at..at + run) else { return };
+        let bytes = run_text.as_bytes();
+        if bytes.first().is_some_and(u8::is_ascii_alphabetic) && !self.waiting.is_empty() {
+            self.latin = true;
+        }
+        self.end_waiting();
+        self.plain.keep(run);
+        self.folded.lower_ascii(run);
+        let word = bytes.iter().rev().take(WORD_LETTERS_MAX).take_while(|b| b.is_ascii_alphanumeric());
+        let (mut length, mut letters) = (0, false);
+        for b in word {
+            length += 1;
+            letters |= b.is_ascii_alphabetic();
+        }
+        self.latin = letters || (length == run && self.latin);
+    }
+
+    /// A character with the marks that follow it, in compatibility form. Its length.
+    fn cluster(&mut self, at: usize) -> usize {
+        let Some(rest) = self.text.get(at..) else { return 1 };
+        let mut chars = rest.chars();
+        let Some(first) = chars.next() else { return 1 };
+        let mut length = first.len_utf8();
+        let class = chars::class(first);
+        let mut marks = 0;
+        while marks < CLUSTER_CHARS_MAX
+            && let Some(mark) = chars.next().filter(|c| !c.is_ascii() && chars::class(*c) == Class::Mark)
+        {
+            length += mark.len_utf8();
+            marks += 1;
+        }
+        match class {
+            Class::Invisible => {
+                self.plain.replace(first.len_utf8(), "");
+                self.fold_away(first.len_utf8());
+                return first.len_utf8();
+            }
+            Class::Becomes(one) if marks == 0 => {
+                self.plain.write(length, one.encode_utf8(&mut [0; 4]));
+                self.letter(one, length);
+            }
+            Class::Keep if marks == 0 => {
+                self.plain.keep(length);
+                self.letter(first, length);
+            }
+            _ => self.normalised(at, length),
+        }
+        length
+    }
+
+    fn normalised(&mut self, at: usize, length: usize) {
+        let Some(cluster) = self.text.get(at..at + length) else { return };
+        let form: String = cluster
+            .nfkc()
+            .filter(|c| chars::class(*c) != Class::Invisible)
+            .map(|c| if let Class::Becomes(one) = chars::class(c) { one } else { c })
+            .collect();
+        self.plain.write(length, &form);
+        let mut letters = form.chars().filter(|c| !chars::is_accent(*c));
+        if let (Some(only), None) = (letters.next(), letters.next()) {
+            return self.letter(only, length);
+        }
+        self.end_word();
+        let mut folded = String::new();
+        for c in form.chars() {
+            push_folded(&mut folded, c);
+        }
+        self.latin = form.ends_with(|c: char| c.is_ascii_alphabetic());
+        self.folded.write(length, &folded);
+    }
+
+    /// One character of the folded reading, for so many bytes of the original.
+    fn letter(&mut self, c: char, length: usize) {
+        if let Some(likeness) = chars::likeness(c) {
+            if self.latin && self.waiting.is_empty() {
+                return self.write(looks_like(c, likeness), length);
+            }
+            self.twins &= matches!(likeness, Likeness::Twin(_));
+            self.waiting.push((c, length));
+            if self.waiting.len() >= WORD_LETTERS_MAX {
+                self.end_waiting();
+            }
+            return;
+        }
+        if is_latin(c) {
+            self.latin = true;
+            self.end_waiting();
+        } else if c.is_alphabetic() {
+            self.twins = false;
+            self.end_waiting();
+            self.latin = false;
+        } else if c.is_ascii_digit() {
+            self.end_waiting();
+        } else {
+            self.end_word();
+        }
+        self.write(c, length);
+    }
+
+    fn write(&mut self, c: char, length: usize) {
+        let mut buffer = [0; 4];
+        let folded = match chars::fold(c) {
+            Folded::Same if c.is_ascii() => c.to_ascii_lowercase().encode_utf8(&mut buffer),
+            Folded::Same => c.encode_utf8(&mut buffer),
+            Folded::Letter(letter) => letter.encode_utf8(&mut buffer),
+            Folded::As(text) => text,
+        };
+        self.folded.write(length, folded);
+    }
+
+    /// Leaves bytes out of the folded reading, in their order.
+    fn fold_away(&mut self, length: usize) {
+        if let Some(last) = self.waiting.last_mut() {
+            last.1 += length;
+        } else {
+            self.folded.replace(length, "");
+        }
+    }
+
+    fn end_word(&mut self) {
+        self.end_waiting();
+        self.latin = false;
+    }
+
+    /// What the letters that wait are: Latin where the word has Latin letters, or has nothing but their twins.
+    fn end_waiting(&mut self) {
+        if !self.waiting.is_empty() {
+            let as_latin = self.latin || (self.twins && self.waiting.len() > 2);
+            let mut waiting = std::mem::take(&mut self.waiting);
+            for (c, length) in waiting.drain(..) {
+                let shown = chars::likeness(c).filter(|_| as_latin).map_or(c, |likeness| looks_like(c, likeness));
+                self.write(shown, length);
+            }
+            self.waiting = waiting; // with the room that it has
+        }
+        self.twins = true;
+    }
+}
+
+fn looks_like(c: char, likeness: Likeness) -> char {
+    match likeness {
+        Likeness::Twin(latin) | Likeness::Like(latin) => latin,
+    }
+    .to_lowercase()
+    .next()
+    .unwrap_or(c)
+}
+
+fn is_latin(c: char) -> bool {
+    c.is_ascii_alphabetic() || matches!(c as u32, 0xc0..=0x24f | 0x250..=0x2af | 0x1d00..=0x1d7f | 0x1e00..=0x1eff)
+}
+
+/// Adds a character to a folded text.
+fn push_folded(folded: &mut String, c: char) {
+    match chars::fold(c) {
+        Folded::Same => folded.push(c.to_ascii_lowercase()),
+        Folded::Letter(letter) => folded.push(letter),
+        Folded::As(text) => folded.push_str(text),
+    }
+}

@@ -1,0 +1,331 @@
+//! Words that are written as something else: letter by letter, with digits for letters, turned, moved by thirteen.
+
+use super::around::PLAIN_WORDS_MAX;
+use super::codes;
+use super::hidden::{Hiding, Piece};
+use super::leet;
+use super::vocabulary;
+use crate::span::Span;
+
+/// Fewest single letters in a row that may spell something.
+const SPELLED_MIN: usize = 4;
+
+/// Fewest bytes written as numbers in a row that may say something.
+const NUMBERS_MIN: usize = 6;
+
+/// Widest gap between letters that are spelled: six spaces, or a dash with spaces around it.
+const GAP_MAX: usize = 6;
+
+/// How much likelier the letters of a stretch must be when moved by thirteen before its words are looked up; in tenths
+/// of a natural logarithm. English gains seven a letter.
+const MOVED_MIN: i32 = 50;
+
+/// Most letters of a piece: what is longer is read in several.
+const PIECE_MAX: usize = 2048;
+
+const LETTER: u8 = 1;
+const HEX: u8 = 2;
+const DIGIT: u8 = 4;
+/// Signs that stand for letters.
+const SIGN: u8 = 8;
+const WORD: u8 = LETTER | HEX | DIGIT | SIGN;
+
+/// What a byte of folded text can be part of.
+static KINDS: [u8; 256] = kinds();
+
+const fn kinds() -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut b = 0;
+    while b < 256 {
+        table[b] = match b as u8 {
+            b'a'..=b'f' => HEX | LETTER,
+            b'g'..=b'z' => LETTER,
+            b'0'..=b'9' => DIGIT,
+            b'@' | b'$' | b'!' | b'|' => SIGN,
+            _ => 0,
+        };
+        b += 1;
+    }
+    table
+}
+
+/// Gain of each letter when it is moved by thirteen: logarithm of the frequency in English of the one over the other's.
+static GAINS: [i8; 256] = gains();
+
+const fn gains() -> [i8; 256] {
+    let half = [-2, 16, -4, -25, -8, 10, 15, -8, -20, 25, -16, -7, -25]; // a to m; n to z are their opposites
+    let mut table = [0_i8; 256];
+    let mut i = 0;
+    while i < 13 {
+        table[b'a' as usize + i] = half[i];
+        table[b'n' as usize + i] = -half[i];
+        i += 1;
+    }
+    table
+}
+
+/// Finds them. `take` says whether it wants more.
+pub(super) fn find(text: &str, take: &mut dyn FnMut(Hiding, Piece) -> bool) {
+    let mut pass = Pass { text, take, more: true, spelled: Spelled::default(), moved: Moved::default(), leet: None };
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() && pass.more {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let Some(skip) = rest.iter().position(|b| kind(*b) != 0) else { break };
+        let start = at + skip;
+        let (mut end, mut seen, mut gain) = (start, 0, 0_i32);
+        for b in bytes.get(start..).unwrap_or_default() {
+            let kind = kind(*b);
+            if kind == 0 {
+                break;
+            }
+            seen |= kind;
+            gain += i32::from(GAINS.get(usize::from(*b)).copied().unwrap_or(0));
+            end += 1;
+        }
+        pass.word(Word { span: Span::new(start, end), seen, gain });
+        at = end;
+    }
+    pass.end();
+}
+
+fn kind(b: u8) -> u8 {
+    KINDS.get(usize::from(b)).copied().unwrap_or(0) & WORD
+}
+
+/// Letters, digits and signs without anything between.
+#[derive(Clone, Copy)]
+struct Word {
+    span: Span,
+    /// Which kinds are in it.
+    seen: u8,
+    gain: i32,
+}
+
+/// Words in a row that spell something: single letters, or bytes as numbers.
+#[derive(Clone, Copy, Default)]
+struct Spelled {
+    /// Digits of each number; one: letters.
+    width: usize,
+    count: usize,
+    span: Span,
+}
+
+/// The stretch that gains most by being moved.
+#[derive(Clone, Copy, Default)]
+struct Moved {
+    sum: i32,
+    best: i32,
+    start: usize,
+    end: usize,
+}
+
+struct Pass<'t, 'f> {
+    text: &'t str,
+    take: &'f mut dyn FnMut(Hiding, Piece) -> bool,
+    more: bool,
+    spelled: Spelled,
+    moved: Moved,
+    /// The words with digits for letters that are gathered, and how many plain ones came since.
+    leet: Option<(Span, usize)>,
+}
+
+impl Pass<'_, '_> {
+    fn word(&mut self, word: Word) {
+        self.spell(word);
+        self.movable(word);
+        if word.seen & (LETTER | HEX) != 0 && word.seen & (DIGIT | SIGN) != 0 && self.is_leet(word.span) {
+            let span = self.leet.map_or(word.span, |(open, _)| Span::new(open.start, word.span.end));
+            self.leet = Some((span, 0));
+        } else if let Some((span, plain)) = self.leet {
+            self.leet = Some((span, plain + 1));
+            if plain >= PLAIN_WORDS_MAX {
+                self.end_leet();
+            }
+        }
+    }
+
+    fn is_leet(&self, span: Span) -> bool {
+        self.text.get(span.range()).is_some_and(leet::is_leet)
+    }
+
+    /// Single letters, pairs of hexadecimal digits, groups of eight bits.
+    fn spell(&mut self, word: Word) {
+        let width = match word.span.len() {
+            1 => 1,
+            2 if word.seen & (SIGN | LETTER) == 0 || word.seen & !(LETTER | HEX | DIGIT) == 0 => 2,
+            8 if word.seen == DIGIT => 8,
+            _ => 0,
+        };
+        let open = &mut self.spelled;
+        if width != 0
+            && width == open.width
+            && word.span.start - open.span.end <= GAP_MAX
+            && open.span.len() < PIECE_MAX
+        {
+            open.count += 1;
+            open.span.end = word.span.end;
+            return;
+        }
+        if open.width != 0 && open.count >= SPELLED_MIN {
+            self.end_spelled();
+        }
+        self.spelled = Spelled { width, count: 1, span: word.span };
+    }
+
+    fn end_spelled(&mut self) {
+        let Spelled { width, count, span } = std::mem::take(&mut self.spelled);
+        let Some(text) = self.text.get(span.range()) else { return };
+        let said = match width {
+            1 if count >= SPELLED_MIN => spelled(text, span),
+            2 | 8 if count >= NUMBERS_MIN => numbers(text, span, width),
+            _ => None,
+        };
+        if let Some((how, piece)) = said {
+            self.more &= (self.take)(how, piece);
+        }
+    }
+
+    /// The stretch of words whose letters gain most (a sum that begins anew where it falls below nought).
+    fn movable(&mut self, word: Word) {
+        let open = &mut self.moved;
+        if open.sum + word.gain <= 0 || open.end.saturating_sub(open.start) > PIECE_MAX {
+            if open.best >= MOVED_MIN {
+                self.end_moved();
+            }
+            self.moved = Moved::default();
+            if word.gain <= 0 {
+                return;
+            }
+            self.moved = Moved { sum: 0, best: 0, start: word.span.start, end: word.span.end };
+        } else if open.sum == 0 {
+            open.start = word.span.start;
+        }
+        let open = &mut self.moved;
+        open.sum += word.gain;
+        if open.sum > open.best {
+            (open.best, open.end) = (open.sum, word.span.end);
+        }
+    }
+
+    fn end_moved(&mut self) {
+        let Moved { best, start, end, .. } = std::mem::take(&mut self.moved);
+        let span = Span::new(start, end);
+        let Some(text) = self.text.get(span.range()).filter(|_| best >= MOVED_MIN) else { return };
+        let moved: String = text.chars().map(thirteen).collect();
+        let (before, after) = (vocabulary::known(text), vocabulary::known(&moved));
+        if after.0 >= 2 && after.0 > before.0 && after.0 * 3 >= after.1 {
+            let places = in_step(text, span.start);
+            self.more &= (self.take)(Hiding::Rot13, Piece { text: moved, span, places });
+        }
+    }
+
+    fn end_leet(&mut self) {
+        if let Some((span, _)) = self.leet.take()
+            && let Some(piece) = leet::read(self.text, span)
+        {
+            self.more &= (self.take)(Hiding::Leet, piece);
+        }
+    }
+
+    fn end(&mut self) {
+        self.end_spelled();
+        self.end_moved();
+        self.end_leet();
+        if self.more && vocabulary::has_turned_words(self.text, 2) {
+            turned(self.text, self.take);
+        }
+    }
+}
+
+fn thirteen(c: char) -> char {
+    match c {
+        'a'..='m' => char::from(c as u8 + 13),
+        'n'..='z' => char::from(c as u8 - 13),
+        _ => c,
+    }
+}
+
+/// Places of a text each character of which stands for one as long.
+fn in_step(text: &str, start: usize) -> Vec<(u32, u32)> {
+    text.char_indices().map(|(at, _)| (place(at), place(start + at))).collect()
+}
+
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// What single letters spell. A gap that is wider, or of another kind, than the narrowest ends a word.
+fn spelled(text: &str, span: Span) -> Option<(Hiding, Piece)> {
+    let is_part = |c: char| u8::try_from(c).is_ok_and(|b| kind(b) != 0);
+    let letters: Vec<(usize, char)> = text.char_indices().filter(|(_, c)| is_part(*c)).collect();
+    if letters.iter().filter(|(_, c)| c.is_ascii_alphabetic()).count() * 5 < letters.len() * 3 {
+        return None;
+    }
+    // One kind of separator, with or without spaces: an address or a formula has several.
+    let mut signs = text.chars().filter(|c| *c != ' ' && !is_part(*c));
+    if signs.next().is_some_and(|sign| signs.any(|other| other != sign)) {
+        return None;
+    }
+    let gaps = letters.iter().zip(letters.iter().skip(1)).map(|((at, _), (next, _))| next - at - 1);
+    let narrow = gaps.clone().min()?;
+    let first_gap = text.get(letters.first()?.0 + 1..letters.get(1)?.0)?;
+    let has_words = gaps.clone().any(|gap| gap > narrow) || text.matches(' ').count() > 0 && first_gap != " ";
+    let mut said = String::with_capacity(letters.len() * 2);
+    let mut places = Vec::with_capacity(letters.len());
+    let mut last: Option<usize> = None;
+    for (at, c) in &letters {
+        if let Some(gap) = last.and_then(|last| text.get(last + 1..*at))
+            && (gap.len() > narrow || (gap == " " && first_gap != " "))
+        {
+            places.push((place(said.len()), place(span.start + at - gap.len())));
+            said.push(' ');
+        }
+        places.push((place(said.len()), place(span.start + at)));
+        said.push(leet::letter(*c).filter(|_| !c.is_ascii_digit()).unwrap_or(*c));
+        last = Some(*at);
+    }
+    if !has_words && let Some((words, back)) = vocabulary::spaced(&said) {
+        let at = |index: usize| places.get(index).map_or(span.end, |(_, there)| *there as usize);
+        places = back.iter().enumerate().map(|(here, old)| (place(here), place(at(*old)))).collect();
+        said = words;
+    }
+    Some((Hiding::Spacing, Piece { text: said, span, places }))
+}
+
+/// What bytes written as numbers say.
+fn numbers(text: &str, span: Span, width: usize) -> Option<(Hiding, Piece)> {
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let (how, bytes) =
+        if width == 2 { (Hiding::Hex, codes::hex(&digits)) } else { (Hiding::Binary, codes::binary(&digits)) };
+    codes::readable(bytes).map(|text| (how, Piece { text, span, places: Vec::new() }))
+}
+
+/// Lines with words that are read from their ends, turned round.
+fn turned(text: &str, take: &mut dyn FnMut(Hiding, Piece) -> bool) {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let (start, words) = (at, line.trim_end());
+        at += line.len();
+        if !vocabulary::has_turned_words(words, 2) {
+            continue;
+        }
+        let mut from = 0;
+        while let Some(rest) = words.get(from..).filter(|rest| !rest.is_empty()) {
+            let mut length = rest.len().min(PIECE_MAX);
+            while !rest.is_char_boundary(length) {
+                length -= 1;
+            }
+            let part = rest.get(..length).unwrap_or_default();
+            let piece = Piece {
+                text: part.chars().rev().collect(),
+                span: Span::new(start + from, start + from + length),
+                places: Vec::new(),
+            };
+            from += length;
+            if !take(Hiding::Reversed, piece) {
+                return;
+            }
+        }
+    }
+}

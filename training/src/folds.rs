@@ -1,0 +1,27 @@
+//! Which sources are held out together: never a part of a source, never two sources of one origin apart.
+
+use crate::dice::seed;
+
+/// How many folds there are.
+pub const FOLDS: usize = 6;
+
+/// Sources of one origin, by their fold. Every fold holds out ordinary prompts, which set its thresholds.
+const COLLECTED: [&[&str]; FOLDS] = [
+    &["injection_deepset", "task_clinc150", "task_selfinstruct_seed", "harm_davidson", "task_bbh"],
+    &["injection_pyrit_templates", "injection_garak", "injection_giskard_langkit", "task_t0", "harm_advbench"],
+    &["injection_bipia_indirect", "route_mmlu", "harm_rtp", "pii_presidio_research"],
+    &["benign_mitre_frr", "task_tooluse_bfcl", "task_code_autocomplete", "harm_pyrit_outputs"],
+    &["task_code_cyberseceval"],
+    &["task_gsm8k_train"],
+];
+
+/// The fold that a source is held out in. Our own families lie in the last two, and families whose names begin alike
+/// (before the dot) are held out together.
+pub fn fold(source: &str) -> usize {
+    let source = source.trim_end_matches('+');
+    if let Some(family) = source.strip_prefix("own:") {
+        let kin = family.split('.').next().unwrap_or(family);
+        return 4 + (seed(kin) >> 7) as usize % 2;
+    }
+    COLLECTED.iter().position(|fold| fold.contains(&source)).unwrap_or(0)
+}

@@ -1,0 +1,151 @@
+//! How well a model does: thresholds on one pool of ordinary prompts, false alarms on another, recall per source.
+
+use crate::example::{Example, Use};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use tg_text::score::model::{ANY, INDIRECT, INJECTION, Model, OUTPUTS};
+use tg_text::view::View;
+
+/// A text's highest logit per output.
+pub type Logits = [f32; OUTPUTS];
+
+/// What is judged: an example's place and what the model says of it.
+pub struct Judged<'a> {
+    pub example: &'a Example,
+    pub logits: Logits,
+}
+
+/// The logits of all examples.
+pub fn judge<'a>(model: &Model, examples: impl IntoIterator<Item = &'a Example>) -> Vec<Judged<'a>> {
+    let one = |example: &'a Example| Judged { example, logits: logits(model, &example.text) };
+    examples.into_iter().map(one).collect()
+}
+
+/// A text's highest logit per output over all windows, what was hidden in it included.
+pub fn logits(model: &Model, text: &str) -> Logits {
+    let view = View::of(text);
+    let mut worst = [f32::NEG_INFINITY; OUTPUTS];
+    let mut see = |_, logits: &Logits| worst.iter_mut().zip(logits).for_each(|(w, l)| *w = w.max(*l));
+    model.windows(view.folded().text(), &mut see);
+    view.hidden().iter().for_each(|hidden| model.windows(&hidden.text, &mut see));
+    worst
+}
+
+/// The values that one in a hundred and one in a thousand exceed.
+pub fn marks(mut values: Vec<f32>) -> [f32; 2] {
+    values.sort_unstable_by(|a, b| b.total_cmp(a));
+    let at = |share: f32| values.get((values.len() as f32 * share) as usize).copied().unwrap_or(0.0);
+    [at(0.01), at(0.001)]
+}
+
+/// A share with the Wilson interval at 95 %.
+pub fn wilson(hits: usize, of: usize) -> String {
+    if of == 0 {
+        return "–".to_owned();
+    }
+    let (n, p, z) = (of as f64, hits as f64 / of as f64, 1.96_f64);
+    let middle = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
+    let half = z / (1.0 + z * z / n) * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+    format!("{p:.3} [{:.3}, {:.3}]", (middle - half).max(0.0), (middle + half).min(1.0))
+}
+
+/// The share of pairs that stand in the right order.
+pub fn auc(good: &[f32], bad: &[f32]) -> f64 {
+    let mut all: Vec<(f32, bool)> = good.iter().map(|v| (*v, false)).chain(bad.iter().map(|v| (*v, true))).collect();
+    all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut below, mut right) = (0_u64, 0_u64);
+    for (_, is_bad) in &all {
+        if *is_bad { right += below } else { below += 1 }
+    }
+    right as f64 / (good.len() as f64 * bad.len() as f64).max(1.0)
+}
+
+/// One row of the table of results.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub head: &'static str,
+    pub source: String,
+    pub used: Use,
+    pub count: usize,
+    pub at_one: usize,
+    pub at_tenth: usize,
+    pub auc: Option<f64>,
+}
+
+const HEADS: [(&str, usize, &[Use]); 3] = [
+    ("injection", INJECTION, &[Use::Ordinary, Use::TriggerWords, Use::Sensitive, Use::Attack]),
+    ("indirect", INDIRECT, &[Use::Document, Use::Planted]),
+    ("harm", ANY, &[Use::Ordinary, Use::TriggerWords, Use::Sensitive, Use::HarmRequest, Use::HarmText, Use::SafeText]),
+];
+
+/// The results on what was held out. The thresholds come from every second text of the pool, and what is ordinary is
+/// measured on the others.
+pub fn rows(judged: &[Judged<'_>]) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (head, output, uses) in HEADS {
+        let pool = if output == INDIRECT { Use::Document } else { Use::Ordinary };
+        let of_pool = |j: &&Judged<'_>| j.example.used == pool;
+        let for_marks = judged.iter().filter(of_pool).step_by(2).map(|j| j.logits[output]).collect();
+        let [one, tenth] = marks(for_marks);
+        let measured = judged.iter().filter(of_pool).skip(1).step_by(2);
+        let ordinary: Vec<f32> = measured.clone().map(|j| j.logits[output]).collect();
+        let mut groups: BTreeMap<(Use, &str), Vec<f32>> = BTreeMap::new();
+        let others = judged.iter().filter(|j| uses.contains(&j.example.used) && j.example.used != pool);
+        for j in measured.chain(others) {
+            groups.entry((j.example.used, &j.example.source)).or_default().push(j.logits[output]);
+        }
+        let safe: BTreeMap<&str, Vec<f32>> =
+            groups.iter().filter(|((u, _), _)| *u == Use::SafeText).map(|((_, s), v)| (*s, v.clone())).collect();
+        for ((used, source), values) in &groups {
+            let beside = if *used == Use::HarmText { safe.get(source).unwrap_or(&ordinary) } else { &ordinary };
+            let bad = matches!(used, Use::Attack | Use::Planted | Use::HarmRequest | Use::HarmText);
+            rows.push(Row {
+                head,
+                source: (*source).to_owned(),
+                used: *used,
+                count: values.len(),
+                at_one: values.iter().filter(|v| **v > one).count(),
+                at_tenth: values.iter().filter(|v| **v > tenth).count(),
+                auc: bad.then(|| auc(beside, values)),
+            });
+        }
+    }
+    rows
+}
+
+/// The table as text.
+pub fn table(rows: &[Row]) -> String {
+    let mut out = String::from(
+        "| head | use | source | n | above the 1 % threshold | above the 0.1 % threshold | AUC |\n|---|---|---|---|---|---|---|\n",
+    );
+    let mut rows = rows.to_vec();
+    rows.sort_by(|a, b| (a.head, a.used, &a.source).cmp(&(b.head, b.used, &b.source)));
+    for row in &rows {
+        let auc = row.auc.map(|a| format!("{a:.3}")).unwrap_or_default();
+        let (one, tenth) = (wilson(row.at_one, row.count), wilson(row.at_tenth, row.count));
+        let Row { head, used, source, count, .. } = row;
+        let _ = writeln!(out, "| {head} | {used:?} | {source} | {count} | {one} | {tenth} | {auc} |");
+    }
+    out.push_str(&means(&rows));
+    out
+}
+
+/// Means over sources: what is collected, and what is our own.
+fn means(rows: &[Row]) -> String {
+    let mut groups: BTreeMap<(&str, Use, bool), Vec<&Row>> = BTreeMap::new();
+    for row in rows {
+        groups.entry((row.head, row.used, row.source.starts_with("own:"))).or_default().push(row);
+    }
+    let mut out = String::from(
+        "\n| head | use | sources | how many | mean at 1 % | mean at 0.1 % | mean AUC |\n|---|---|---|---|---|---|---|\n",
+    );
+    for ((head, used, own), rows) in groups {
+        let mean = |of: &dyn Fn(&Row) -> f64| rows.iter().map(|r| of(r)).sum::<f64>() / rows.len() as f64;
+        let one = mean(&|r| r.at_one as f64 / r.count as f64);
+        let tenth = mean(&|r| r.at_tenth as f64 / r.count as f64);
+        let auc = mean(&|r| r.auc.unwrap_or(f64::NAN));
+        let whose = if own { "own families" } else { "collected" };
+        let _ = writeln!(out, "| {head} | {used:?} | {whose} | {} | {one:.3} | {tenth:.3} | {auc:.3} |", rows.len());
+    }
+    out
+}
