@@ -1,3 +1,5 @@
+//! Scores of texts that the weights must tell apart, and of any text.
+
 use super::*;
 use proptest::prelude::*;
 
