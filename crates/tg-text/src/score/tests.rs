@@ -1,4 +1,4 @@
-//! What the embedded weights must tell apart, and that every score has its bounds.
+//! Scores of texts that the weights must tell apart, and of any text.
 
 use super::*;
 use proptest::prelude::*;
