@@ -11,6 +11,9 @@ const BEHIND: usize = 24;
 /// The longest word in the list is shorter.
 const WORD_MAX: usize = 80;
 
+/// How much more than was asked for is read at once, so that what is read twice (a word may be torn) is little.
+const AHEAD: usize = 512;
+
 /// A set of things that words speak of: the bits of entities, and those below.
 pub(super) type Cues = u128;
 
@@ -162,6 +165,7 @@ impl<'t> CueFinder<'t> {
         if end <= self.read {
             return;
         }
+        let end = (end + AHEAD).min(self.text.len());
         // A word may be torn where the last reading ended.
         let from = self.read.saturating_sub(WORD_MAX).max(start.saturating_sub(BEFORE + WORD_MAX));
         let known = self.read;
@@ -189,7 +193,7 @@ fn words() -> Option<&'static (AhoCorasick, Vec<Cues>)> {
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(all().map(|(word, _)| word));
         Some((automaton.ok()?, all().map(|(_, cues)| cues).collect()))
     });

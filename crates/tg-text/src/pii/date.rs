@@ -99,10 +99,12 @@ fn is_year(year: u32, width: usize) -> bool {
 /// The month whose name a text begins with, and what is left behind the name.
 fn month(text: &str) -> Option<(usize, &str)> {
     let length: usize = text.chars().take(10).take_while(|c| c.is_alphabetic()).map(char::len_utf8).sum();
-    let name = text.get(..length)?.to_lowercase();
-    if name.chars().count() < 3 {
+    let name = text.get(..length)?;
+    let first = name.bytes().next()?.to_ascii_lowercase();
+    if name.len() < 3 || !(first >= 0x80 || b"adefgjmnos".contains(&first)) {
         return None;
     }
+    let name = name.to_lowercase();
     let place = MONTHS.iter().find_map(|months| months.iter().position(|month| name.starts_with(month)))?;
     Some((place + 1, text.get(length..)?))
 }

@@ -78,7 +78,20 @@ struct Reader<'t> {
 }
 
 /// Words that a name goes on with when it is written for people: `API key`.
-const MORE: &[&[u8]] = &[b"api", b"access", b"secret", b"auth", b"client", b"private", b"app", b"key", b"token", b"password", b"id", b"value"];
+const MORE: &[&[u8]] = &[
+    b"api",
+    b"access",
+    b"secret",
+    b"auth",
+    b"client",
+    b"private",
+    b"app",
+    b"key",
+    b"token",
+    b"password",
+    b"id",
+    b"value",
+];
 
 impl Reader<'_> {
     fn peek(&self) -> u8 {
@@ -109,7 +122,8 @@ impl Reader<'_> {
         for _ in 0..3 {
             let from = self.at;
             self.spaces(1);
-            let went_on = self.at > from && MORE.iter().any(|word| self.take(word)) && !self.peek().is_ascii_alphanumeric();
+            let went_on =
+                self.at > from && MORE.iter().any(|word| self.take(word)) && !self.peek().is_ascii_alphanumeric();
             if !went_on {
                 self.at = from;
                 break;
@@ -176,7 +190,9 @@ impl Reader<'_> {
         let from = self.at;
         if self.take(b":") {
             self.spaces(2);
-            let of_type = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'&' | b'<' | b'>' | b'[' | b']' | b'\'' | b'_' | b' ' | b'?');
+            let of_type = |b: &u8| {
+                b.is_ascii_alphanumeric() || matches!(b, b'&' | b'<' | b'>' | b'[' | b']' | b'\'' | b'_' | b' ' | b'?')
+            };
             let length = self.rest().iter().take(24).take_while(|b| of_type(b)).count();
             self.at += length;
             if length > 0 && self.peek() == b'=' {
@@ -199,10 +215,14 @@ impl Reader<'_> {
     }
 
     fn quote(&mut self) -> Option<Quote> {
-        while matches!(self.peek(), b'(' | b'[' | b'{') && matches!(self.bytes.get(self.at + 1), Some(b'"' | b'\'' | b'`')) {
+        while matches!(self.peek(), b'(' | b'[' | b'{')
+            && matches!(self.bytes.get(self.at + 1), Some(b'"' | b'\'' | b'`'))
+        {
             self.at += 1;
         }
-        if matches!(self.peek(), b'b' | b'r' | b'f' | b'u' | b'@' | b'L') && matches!(self.bytes.get(self.at + 1), Some(b'"' | b'\'')) {
+        if matches!(self.peek(), b'b' | b'r' | b'f' | b'u' | b'@' | b'L')
+            && matches!(self.bytes.get(self.at + 1), Some(b'"' | b'\''))
+        {
             self.at += 1;
         }
         match (self.peek(), self.bytes.get(self.at + 1)) {
@@ -224,7 +244,10 @@ impl Reader<'_> {
         let ends = |byte: u8| match quote {
             Some(Quote::Plain(mark)) => byte == mark || byte == b'\\',
             Some(Quote::Escaped(_)) => byte == b'\\',
-            None => matches!(byte, b'"' | b'\'' | b'`' | b',' | b';' | b'&' | b'<' | b'>' | b')' | b'}' | b']' | b'\\' | b'|'),
+            None => matches!(
+                byte,
+                b'"' | b'\'' | b'`' | b',' | b';' | b'&' | b'<' | b'>' | b')' | b'}' | b']' | b'\\' | b'|'
+            ),
         };
         let rest = self.rest();
         let length = rest.iter().take(VALUE_MAX).take_while(|b| !b.is_ascii_whitespace() && !ends(**b)).count();

@@ -53,7 +53,12 @@ const GENERIC: &[Entry] = &[
 
 /// All forms.
 pub fn entries() -> impl Iterator<Item = Entry> {
-    let forms = forms::FORMS.iter().copied().flatten().map(|f| Entry { id: f.id, vendor: f.vendor, what: f.what, basis: Basis::Form });
+    let forms = forms::FORMS.iter().copied().flatten().map(|f| Entry {
+        id: f.id,
+        vendor: f.vendor,
+        what: f.what,
+        basis: Basis::Form,
+    });
     let blocks = blocks::BLOCKS.iter().map(|b| Entry { id: b.id, vendor: b.vendor, what: b.what, basis: Basis::Block });
     let named = forms::NAMED.iter().map(|n| Entry { id: n.id, vendor: n.vendor, what: n.what, basis: Basis::Vendor });
     forms.chain(blocks).chain(named).chain(GENERIC.iter().copied())

@@ -99,7 +99,9 @@ impl Tables {
                 let hit = match *call {
                     Call::Form(index, behind) => self.form(bytes, &word, index, behind),
                     Call::Named(index) => self.named(bytes, &word, index),
-                    Call::Block(id, read) => read(bytes, word.clone()).map(|(span, score)| Hit { id, span, score, rank: 3 }),
+                    Call::Block(id, read) => {
+                        read(bytes, word.clone()).map(|(span, score)| Hit { id, span, score, rank: 3 })
+                    }
                     Call::Name => name(bytes, &word),
                 };
                 hits.extend(hit);
@@ -114,7 +116,10 @@ impl Tables {
         let start = word.start.checked_sub(behind)?;
         let end = pattern.at(bytes, start)?;
         let whole = bytes.get(start..end)?;
-        let skipped = form.behind.and_then(|mark| memchr::memmem::find(whole, mark.as_bytes()).map(|at| at + mark.len())).unwrap_or(0);
+        let skipped = form
+            .behind
+            .and_then(|mark| memchr::memmem::find(whole, mark.as_bytes()).map(|at| at + mark.len()))
+            .unwrap_or(0);
         let body = whole.get(skipped.max(if behind == 0 { word.len().min(whole.len() / 2) } else { 0 })..)?;
         let kinds = value::Kinds::of(body);
         // What has no digit can be the name of something.
@@ -129,7 +134,11 @@ impl Tables {
         let (row, patterns) = self.named.get(index)?;
         let found = assign::after(bytes, word.clone())?;
         // A word within another word names nothing.
-        if word.start > found.name.start && bytes.get(word.start - 1).is_some_and(u8::is_ascii_lowercase) && bytes.get(word.start).is_some_and(u8::is_ascii_lowercase) && !row.words.contains('_') {
+        if word.start > found.name.start
+            && bytes.get(word.start - 1).is_some_and(u8::is_ascii_lowercase)
+            && bytes.get(word.start).is_some_and(u8::is_ascii_lowercase)
+            && !row.words.contains('_')
+        {
             return None;
         }
         let value = bytes.get(found.value.clone())?;

@@ -2,17 +2,56 @@
 
 /// Pairs of letters that 96 of 100 in English words are: a set of second letters for each first one.
 const PAIRS: [u32; 26] = [
-    0x17e_bd6e, 0x012_4911, 0x01a_4d95, 0x016_4111, 0x1ee_f97d, 0x01a_4931, 0x012_4991, 0x01a_4111, 0x2ae_fc7f, 0x010_4010, 0x004_0110,
-    0x11c_4919, 0x014_d113, 0x13c_697d, 0x07e_fd7e, 0x01a_c991, 0x010_0000, 0x11e_7d5d, 0x05c_c195, 0x15e_4991, 0x00e_b95f, 0x000_0111,
-    0x002_6191, 0x008_0000, 0x004_4010, 0x000_0000,
+    0x17e_bd6e, 0x012_4911, 0x01a_4d95, 0x016_4111, 0x1ee_f97d, 0x01a_4931, 0x012_4991, 0x01a_4111, 0x2ae_fc7f,
+    0x010_4010, 0x004_0110, 0x11c_4919, 0x014_d113, 0x13c_697d, 0x07e_fd7e, 0x01a_c991, 0x010_0000, 0x11e_7d5d,
+    0x05c_c195, 0x15e_4991, 0x00e_b95f, 0x000_0111, 0x002_6191, 0x008_0000, 0x004_4010, 0x000_0000,
 ];
 
 /// What examples are made of.
 const PLACEHOLDERS: &[&str] = &[
-    "example", "changeme", "change_me", "change-me", "placeholder", "your", "redacted", "xxxx", "****", "....", "dummy", "insert",
-    "replace", "sample", "todo", "null", "undefined", "none", "secret_here", "fixme", "goes_here", "foobar", "deadbeef", "12345678",
-    "qwerty", "lorem", "abcdef", "asdf", "<", "${", "{{", "$(", "%(", "#{", "test", "fake", "mock", "default", "password", "passwd",
-    "hidden", "masked", "enter",
+    "example",
+    "changeme",
+    "change_me",
+    "change-me",
+    "placeholder",
+    "your",
+    "redacted",
+    "xxxx",
+    "****",
+    "....",
+    "dummy",
+    "insert",
+    "replace",
+    "sample",
+    "todo",
+    "null",
+    "undefined",
+    "none",
+    "secret_here",
+    "fixme",
+    "goes_here",
+    "foobar",
+    "deadbeef",
+    "12345678",
+    "qwerty",
+    "lorem",
+    "abcdef",
+    "asdf",
+    "<",
+    "${",
+    "{{",
+    "$(",
+    "%(",
+    "#{",
+    "test",
+    "fake",
+    "mock",
+    "default",
+    "password",
+    "passwd",
+    "hidden",
+    "masked",
+    "enter",
 ];
 
 /// Of those, what makes even a value of a known form one that nobody can use.
@@ -54,7 +93,12 @@ pub(super) fn entropy(value: &[u8]) -> f32 {
         }
     }
     let total = f32::from(u16::try_from(value.len().clamp(1, 4096)).unwrap_or(u16::MAX));
-    counts.iter().filter(|count| **count > 0).map(|count| f32::from(*count) / total).map(|share| -share * share.log2()).sum()
+    counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| f32::from(*count) / total)
+        .map(|share| -share * share.log2())
+        .sum()
 }
 
 /// How many of the pairs of letters are those of words, in hundredths; how many pairs there are. A pair of a small and
@@ -63,7 +107,10 @@ pub(super) fn pairs(value: &[u8]) -> (usize, usize) {
     let (mut common, mut all) = (0, 0);
     for pair in value.windows(2) {
         let [first, second] = pair else { continue };
-        if !first.is_ascii_alphabetic() || !second.is_ascii_alphabetic() || (first.is_ascii_lowercase() && second.is_ascii_uppercase()) {
+        if !first.is_ascii_alphabetic()
+            || !second.is_ascii_alphabetic()
+            || (first.is_ascii_lowercase() && second.is_ascii_uppercase())
+        {
             continue;
         }
         all += 1;
@@ -156,12 +203,25 @@ mod tests {
 
     #[test]
     fn chance_is_told_from_words() {
-        for random in ["q7Xv2LmPz9RtK4", "9f86d081884c7d659a2feaa0", "bGk3ZTk0cXo1bWw", "zqxjvkwpylbnmrtdghcfs", "wJalrXUtnFEMIKbPxRfiCYzzKAYQ"] {
+        for random in [
+            "q7Xv2LmPz9RtK4",
+            "9f86d081884c7d659a2feaa0",
+            "bGk3ZTk0cXo1bWw",
+            "zqxjvkwpylbnmrtdghcfs",
+            "wJalrXUtnFEMIKbPxRfiCYzzKAYQ",
+        ] {
             assert!(is_random(random.as_bytes(), 3.2), "{random}");
         }
         for words in [
-            "getElementById", "user_authentication_token", "ThisIsATokenName2", "application/json", "com.acme.service.TokenProvider",
-            "aaaaaaaaaaaaaaaa1", "abcdefghijklmnopqrstuv1", "your-api-key-1234", "1234567890123456",
+            "getElementById",
+            "user_authentication_token",
+            "ThisIsATokenName2",
+            "application/json",
+            "com.acme.service.TokenProvider",
+            "aaaaaaaaaaaaaaaa1",
+            "abcdefghijklmnopqrstuv1",
+            "your-api-key-1234",
+            "1234567890123456",
         ] {
             assert!(!is_random(words.as_bytes(), 3.2), "{words}");
         }

@@ -154,12 +154,20 @@ impl<'w> State<'w> {
         let fact = self.fact(at, 0);
         before != Label::Outside
             || fact.shape.is_capital()
-            || fact.shape.is_number()
+            || fact.shape == Shape::Other
             || (fact.shape == Shape::Lower && fact.lists & 0b0101 == 0b0001)
-            || (!fact.cased && fact.lists & 0b0011 != 0)
-            || (fact.shape == Shape::Other)
-            || (fact.classes & 0b10_0000 != 0 && fact.first)
-            || self.fact(at, 1).shape.is_number()
+            || (!fact.cased && fact.shape.is_word() && (fact.lists & 0b0011 != 0 || self.fact(at, 1).shape.is_number()))
+            || (fact.shape.is_number() && self.has_company(at))
+    }
+
+    /// Whether a word that is no plain word of a sentence stands near a number, as in an address.
+    fn has_company(&self, at: usize) -> bool {
+        let near = |by: isize| {
+            let fact = self.fact(at, by);
+            let odd = fact.shape.is_capital() || (fact.shape == Shape::Other && by != 0) || fact.classes & 0b110 != 0;
+            odd && at.checked_add_signed(by).is_some_and(|at| at < self.facts.len())
+        };
+        (1..=4).any(|by| near(by) || near(-by)) || !self.facts.iter().take(1).all(|fact| fact.cased)
     }
 
     /// The buckets of what is seen of a word.

@@ -43,6 +43,8 @@ struct Reading {
     /// Whether dashes, dots or slashes stand between groups.
     joined: bool,
     dotted: bool,
+    /// Whether a word right behind it says whose or what phone it is: `555 2671 office`.
+    labelled: bool,
 }
 
 /// The phone numbers of a cluster, with how sure each is.
@@ -110,7 +112,15 @@ fn read(text: &[u8], atoms: &[Atom]) -> Option<Reading> {
         enclosed: enclosed || has(b')'),
         joined: kinds > 0,
         dotted: has(b'.'),
+        labelled: is_labelled(text, end),
     })
+}
+
+fn is_labelled(text: &[u8], end: usize) -> bool {
+    let Some([b' ' | b'-', word @ ..]) = text.get(end..) else { return false };
+    let length = word.iter().take(8).take_while(|b| b.is_ascii_alphabetic()).count();
+    let word = word.get(..length).unwrap_or_default();
+    ["office", "fax", "mobile", "cell", "home", "work"].iter().any(|label| word.eq_ignore_ascii_case(label.as_bytes()))
 }
 
 /// Whether a number may end: `-Office` may follow it, `-2671` may not.
@@ -133,7 +143,7 @@ fn extension(text: &[u8], end: usize) -> usize {
 /// How sure it is that a reading is a phone number, if it is one.
 fn judge(reading: &Reading, cues: Cues) -> Option<f32> {
     let digits = &reading.digits;
-    let named = cues & Entity::Phone.bit() != 0;
+    let named = reading.labelled || cues & Entity::Phone.bit() != 0;
     let called = named || cues & CALL != 0;
     let groups = reading.groups.as_slice();
     if reading.plus {
@@ -219,8 +229,9 @@ fn zero(digits: &[u8], groups: &[usize]) -> bool {
 /// Groups that are a date rather than a number one could call.
 fn is_date(groups: &[usize], digits: &[u8]) -> bool {
     match groups {
-        // Years in a row, and the long form of a US postal code.
-        [2, 4, 4] | [5, 4] => true,
+        // The long form of a US postal code, and years in a row.
+        [5, 4] => true,
+        [2, 4, 4] => [2, 6].iter().all(|at| matches!(digits.get(*at..at + 2), Some([1, 9] | [2, 0]))),
         [4, 2, 2] | [2, 2, 4] | [1, 2, 4] | [2, 1, 4] | [4, 4] | [4, 2, 2, ..] => {
             matches!(digits.get(..2), Some([1, 9] | [2, 0])) || matches!(digits, [.., 1, 9, _, _] | [.., 2, 0, _, _])
         }

@@ -2,7 +2,13 @@
 
 use super::Named;
 
-const fn named(id: &'static str, vendor: &'static str, what: &'static str, words: &'static str, pattern: &'static str) -> Named {
+const fn named(
+    id: &'static str,
+    vendor: &'static str,
+    what: &'static str,
+    words: &'static str,
+    pattern: &'static str,
+) -> Named {
     Named { id, vendor, what, words, pattern }
 }
 
