@@ -125,7 +125,14 @@ impl Checks {
         secrets::warm();
         let usual = Some(0.5);
         let thresholds = Thresholds { injection: usual, indirect: usual, harm: [usual; Harm::ALL.len()] };
-        Self { pii: Some(Pii::all()), secrets: Some(Secrets::all()), entities: Vec::new(), thresholds, topics: Vec::new(), rules: Rules::default() }
+        Self {
+            pii: Some(Pii::all()),
+            secrets: Some(Secrets::all()),
+            entities: Vec::new(),
+            thresholds,
+            topics: Vec::new(),
+            rules: Rules::default(),
+        }
     }
 
     /// All that is found in a text, in order of its place.

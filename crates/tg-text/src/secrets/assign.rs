@@ -78,7 +78,20 @@ struct Reader<'t> {
 }
 
 /// Words that a name goes on with when it is written for people: `API key`.
-const MORE: &[&[u8]] = &[b"api", b"access", b"secret", b"auth", b"client", b"private", b"app", b"key", b"token", b"password", b"id", b"value"];
+const MORE: &[&[u8]] = &[
+    b"api",
+    b"access",
+    b"secret",
+    b"auth",
+    b"client",
+    b"private",
+    b"app",
+    b"key",
+    b"token",
+    b"password",
+    b"id",
+    b"value",
+];
 
 impl Reader<'_> {
     fn peek(&self) -> u8 {
@@ -109,7 +122,8 @@ impl Reader<'_> {
         for _ in 0..3 {
             let from = self.at;
             self.spaces(1);
-            let went_on = self.at > from && MORE.iter().any(|word| self.take(word)) && !self.peek().is_ascii_alphanumeric();
+            let went_on =
+                self.at > from && MORE.iter().any(|word| self.take(word)) && !self.peek().is_ascii_alphanumeric();
             if !went_on {
                 self.at = from;
                 break;
@@ -132,6 +146,9 @@ impl Reader<'_> {
             self.at += self.rest().iter().take(40).take_while(|b| b.is_ascii_whitespace()).count();
             return (self.take(b"<string>") || self.take(b"<value>")).then_some(Join::Firm);
         }
+        if self.tag() {
+            return Some(Join::Loose);
+        }
         let spaces = self.spaces(24);
         if let Some(join) = self.value_member() {
             return Some(join);
@@ -148,6 +165,21 @@ impl Reader<'_> {
             return Some(Join::Loose);
         }
         (spaces > 0 && (flag || !self.peek().is_ascii_alphanumeric())).then_some(Join::Space)
+    }
+
+    /// The attributes of a tag whose name it is: `<Pass encoding="base64">`.
+    fn tag(&mut self) -> bool {
+        let rest = self.rest().get(..40.min(self.rest().len())).unwrap_or_default();
+        let attributes = rest.first() == Some(&b' ')
+            && rest.iter().position(|b| *b == b'>').is_some_and(|end| {
+                let inside = rest.get(..end).unwrap_or_default();
+                inside.contains(&b'=') && inside.last().is_some_and(|b| matches!(b, b'"' | b'\''))
+            });
+        if attributes && memchr::memmem::find(rest, b" value=").is_none() {
+            self.at += rest.iter().position(|b| *b == b'>').map_or(0, |end| end + 1);
+            return true;
+        }
+        false
     }
 
     /// `name: X` and on the next line, or in the same tag, `value: Y`.
@@ -176,7 +208,9 @@ impl Reader<'_> {
         let from = self.at;
         if self.take(b":") {
             self.spaces(2);
-            let of_type = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'&' | b'<' | b'>' | b'[' | b']' | b'\'' | b'_' | b' ' | b'?');
+            let of_type = |b: &u8| {
+                b.is_ascii_alphanumeric() || matches!(b, b'&' | b'<' | b'>' | b'[' | b']' | b'\'' | b'_' | b' ' | b'?')
+            };
             let length = self.rest().iter().take(24).take_while(|b| of_type(b)).count();
             self.at += length;
             if length > 0 && self.peek() == b'=' {
@@ -199,10 +233,14 @@ impl Reader<'_> {
     }
 
     fn quote(&mut self) -> Option<Quote> {
-        while matches!(self.peek(), b'(' | b'[' | b'{') && matches!(self.bytes.get(self.at + 1), Some(b'"' | b'\'' | b'`')) {
+        while matches!(self.peek(), b'(' | b'[' | b'{')
+            && matches!(self.bytes.get(self.at + 1), Some(b'"' | b'\'' | b'`'))
+        {
             self.at += 1;
         }
-        if matches!(self.peek(), b'b' | b'r' | b'f' | b'u' | b'@' | b'L') && matches!(self.bytes.get(self.at + 1), Some(b'"' | b'\'')) {
+        if matches!(self.peek(), b'b' | b'r' | b'f' | b'u' | b'@' | b'L')
+            && matches!(self.bytes.get(self.at + 1), Some(b'"' | b'\''))
+        {
             self.at += 1;
         }
         match (self.peek(), self.bytes.get(self.at + 1)) {
@@ -224,10 +262,18 @@ impl Reader<'_> {
         let ends = |byte: u8| match quote {
             Some(Quote::Plain(mark)) => byte == mark || byte == b'\\',
             Some(Quote::Escaped(_)) => byte == b'\\',
-            None => matches!(byte, b'"' | b'\'' | b'`' | b',' | b';' | b'&' | b'<' | b'>' | b')' | b'}' | b']' | b'\\' | b'|'),
+            None => matches!(
+                byte,
+                b'"' | b'\'' | b'`' | b',' | b';' | b'&' | b'<' | b'>' | b')' | b'}' | b']' | b'\\' | b'|'
+            ),
         };
         let rest = self.rest();
-        let length = rest.iter().take(VALUE_MAX).take_while(|b| !b.is_ascii_whitespace() && !ends(**b)).count();
+        // Another assignment: `a=b=c`. At the end of a value it fills up base64.
+        let joins = |at: usize| {
+            quote.is_none() && rest.get(at) == Some(&b'=') && rest.get(at + 1).is_some_and(u8::is_ascii_alphanumeric)
+        };
+        let within = |at: usize, b: u8| !b.is_ascii_whitespace() && !ends(b) && !joins(at);
+        let length = rest.iter().take(VALUE_MAX).enumerate().take_while(|(at, b)| within(*at, **b)).count();
         let next = rest.get(length).copied().unwrap_or(b' ');
         // A quoted value that has spaces is a sentence, and one that is too long is something else.
         let whole = length < VALUE_MAX && (quote.is_none() || ends(next) || rest.len() == length);

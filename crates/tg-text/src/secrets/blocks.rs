@@ -14,12 +14,30 @@ pub(super) const BLOCKS: &[Block] = &[
     block("docker-auth", "Docker", "login of a registry", &["\"auth\""], docker_auth),
     block("netrc-password", "netrc", "password of a machine", &["login "], netrc),
     block("pgpass-password", "PostgreSQL", "line of a password file", &[":5432:", ":*:*:"], pgpass),
-    block("curl-user", "curl", "user and password of a command", &[" -u ", " -u\"", " -u'", "--user ", "--user=", "--proxy-user "], curl_user),
+    block(
+        "curl-user",
+        "curl",
+        "user and password of a command",
+        &[" -u ", " -u\"", " -u'", "--user ", "--user=", "--proxy-user "],
+        curl_user,
+    ),
+    block("facebook-app-token", "Meta", "access token of an application", &["|"], facebook_app),
+    block("tool-password", "commands", "password of a tool", &[" -p ", " -p'", " -p\"", " /p:"], tool),
     block(
         "command-password",
         "commands",
         "password of a command",
-        &["convertto-securestring ", "sshpass -p", "identified by ", "-storepass ", "-keypass ", "pass:", "-p:password=", "requirepass "],
+        &[
+            "convertto-securestring ",
+            "sshpass -p",
+            "identified by ",
+            "-storepass ",
+            "-keypass ",
+            "pass:",
+            "-p:password=",
+            "requirepass ",
+            "authtoken ",
+        ],
         command,
     ),
 ];
@@ -38,7 +56,13 @@ pub(super) struct Block {
 /// How a block is read.
 pub(super) type Read = fn(&[u8], Range<usize>) -> Option<(Range<usize>, f32)>;
 
-const fn block(id: &'static str, vendor: &'static str, what: &'static str, words: &'static [&'static str], read: Read) -> Block {
+const fn block(
+    id: &'static str,
+    vendor: &'static str,
+    what: &'static str,
+    words: &'static [&'static str],
+    read: Read,
+) -> Block {
     Block { id, vendor, what, words, read }
 }
 
@@ -77,7 +101,9 @@ fn private_key(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> 
 }
 
 fn is_key_line(line: &[u8]) -> bool {
-    line.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'\n' | b'\r' | b'\\' | b' ' | b'"' | b','))
+    line.iter().all(|b| {
+        b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'\n' | b'\r' | b'\\' | b' ' | b'"' | b',')
+    })
 }
 
 fn url_password(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
@@ -92,7 +118,10 @@ fn url_password(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)>
     if let Some(slash) = memchr::memchr(b'/', authority) {
         // A password may have a slash, but then the user has his colon before it and the host its `@` behind.
         let (head, tail) = authority.split_at(slash);
-        if memchr::memchr(b'@', head).is_some() || memchr::memchr(b':', head).is_none() || memchr::memchr2(b'?', b'&', tail).is_some() {
+        if memchr::memchr(b'@', head).is_some()
+            || memchr::memchr(b':', head).is_none()
+            || memchr::memchr2(b'?', b'&', tail).is_some()
+        {
             authority = head;
         }
     }
@@ -114,18 +143,32 @@ fn url_password(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)>
 /// A password where only passwords stand: anything but a placeholder, a variable, or a word that says that it is one.
 fn is_some_password(password: &[u8]) -> bool {
     const WORDS: &[&[u8]] = &[
-        b"pass", b"pwd", b"secret", b"user", b"admin", b"root", b"pw", b"token", b"guest", b"postgres", b"mysql", b"key", b"passwort",
-        b"username", b"credentials", b"apikey", b"api_key", b"yyy",
+        b"pass",
+        b"pwd",
+        b"secret",
+        b"user",
+        b"admin",
+        b"root",
+        b"pw",
+        b"token",
+        b"guest",
+        b"postgres",
+        b"mysql",
+        b"key",
+        b"passwort",
+        b"username",
+        b"credentials",
+        b"apikey",
+        b"api_key",
+        b"yyy",
     ];
-    let variable = password.iter().any(|b| matches!(b, b'<' | b'{' | b'[' | b'(' | b'*')) || matches!(password.first(), Some(b'$' | b'%' | b':'));
+    let variable = password.iter().any(|b| matches!(b, b'<' | b'{' | b'[' | b'(' | b'*'))
+        || matches!(password.first(), Some(b'$' | b'%' | b':'));
     // A number is the port of another host.
     let number = password.iter().all(u8::is_ascii_digit) && password.len() < 6;
-    password.len() >= 4
-        && !variable
-        && !number
-        && !WORDS.iter().any(|word| password.eq_ignore_ascii_case(word))
-        && !value::is_placeholder(password)
-        && !(password.iter().all(u8::is_ascii_uppercase) && value::is_words(password))
+    let word = WORDS.iter().any(|word| password.eq_ignore_ascii_case(word));
+    let name = password.iter().all(u8::is_ascii_uppercase) && value::is_words(password);
+    !(password.len() < 4 || variable || number || word || name || value::is_placeholder(password))
 }
 
 fn http_basic(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
@@ -136,12 +179,19 @@ fn http_basic(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
     }
     let named = bytes.get(word.start.saturating_sub(24)..word.start)?.to_ascii_lowercase();
     let header = memchr::memmem::find(&named, b"auth").is_some();
-    let right = check::basic(value).is_some() || (header && value.len() >= 16 && Kinds::of(value).digits > 0 && !value::is_filler(value) && value::is_random(value, 3.4));
+    let right = check::basic(value).is_some()
+        || (header
+            && value.len() >= 16
+            && Kinds::of(value).digits > 0
+            && !value::is_filler(value)
+            && value::is_random(value, 3.4));
     right.then_some((found, if header { 0.95 } else { 0.8 }))
 }
 
 fn http_bearer(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
-    let found = run(bytes, word.end, |b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_' | b'.' | b'~' | b':' | b'|'));
+    let found = run(bytes, word.end, |b| {
+        b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_' | b'.' | b'~' | b':' | b'|')
+    });
     let value = bytes.get(found.clone())?;
     let long = value.len() >= 16 && Kinds::of(value).digits > 0;
     (long && (value::is_random(value, 3.2) || value::is_uuid(value))).then_some((found, 0.85))
@@ -164,19 +214,28 @@ fn netrc(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
     let gap = run(bytes, gap.end + 8, |b| b.is_ascii_whitespace());
     let found = run(bytes, gap.end, |b| !b.is_ascii_whitespace() && !matches!(b, b'"' | b'\''));
     let before = bytes.get(word.start.saturating_sub(100)..word.start)?;
-    let machine = memchr::memmem::find(before, b"machine").is_some() || memchr::memmem::find(before, b"default").is_some();
+    let machine =
+        memchr::memmem::find(before, b"machine").is_some() || memchr::memmem::find(before, b"default").is_some();
     (machine && !gap.is_empty() && is_some_password(bytes.get(found.clone())?)).then_some((found, 0.9))
 }
 
 fn pgpass(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
-    let wild = bytes.get(word.clone())?.contains(&b'*');
-    let rest = run(bytes, word.end, |b| !b.is_ascii_whitespace() && !matches!(b, b'"' | b'\'' | b'/' | b'@' | b'<'));
-    let text = bytes.get(rest.clone())?;
-    let fields = if wild { 1 } else { 2 };
-    let mut colons = text.iter().enumerate().filter(|(_, b)| **b == b':').map(|(at, _)| at);
-    let last = colons.nth(fields - 1)?;
-    let password = rest.start + last + 1..rest.end;
-    (colons.next().is_none() && is_some_password(bytes.get(password.clone())?)).then_some((password, 0.85))
+    let fields = if bytes.get(word.clone())?.contains(&b'*') { 1 } else { 2 };
+    let mut colons = 0;
+    let (mut start, mut end) = (word.end, word.end);
+    for byte in bytes.get(word.end..)?.iter().take(VALUE_MAX) {
+        if byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'/' | b'@' | b'<') {
+            break;
+        }
+        end += 1;
+        if *byte == b':' {
+            (colons, start) = (colons + 1, end);
+            if colons > fields {
+                return None;
+            }
+        }
+    }
+    (colons == fields && is_some_password(bytes.get(start..end)?)).then_some((start..end, 0.85))
 }
 
 fn curl_user(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
@@ -195,7 +254,11 @@ fn curl_user(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
     let marks = |at: usize| usize::from(matches!(text.get(at), Some(b'"' | b'\'')));
     let first = colon + 1 + marks(colon + 1);
     let last = text.len() - if text.len() > first { marks(text.len() - 1) } else { 0 };
-    let is_variable = |part: &[u8]| part.iter().any(|b| matches!(b, b'<' | b'[')) || part.starts_with(b"$") || memchr::memmem::find(part, b"{{").is_some();
+    let is_variable = |part: &[u8]| {
+        part.iter().any(|b| matches!(b, b'<' | b'['))
+            || part.starts_with(b"$")
+            || memchr::memmem::find(part, b"{{").is_some()
+    };
     if is_variable(text.get(..colon)?) || text.get(first..last).is_some_and(is_variable) {
         return None;
     }
@@ -209,12 +272,57 @@ fn curl_user(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
 }
 
 fn command(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
+    if bytes
+        .get(word.start.saturating_sub(1)..word.start)
+        .is_some_and(|before| before.iter().any(|b| b.is_ascii_alphanumeric() || *b == b'_'))
+    {
+        return None;
+    }
     let from = word.end;
     let skipped = if bytes.get(from..)?.starts_with(b"-String ") { 8 } else { 0 };
     let (found, quoted) = value_at(bytes, from + skipped)?;
     let value = bytes.get(found.clone())?;
     let right = if quoted { is_some_password(value) } else { value::is_password(value) };
     (right && !matches!(value.first(), Some(b'$' | b'-' | b'('))).then_some((found, 0.75))
+}
+
+/// An application's number before the bar, its token behind.
+fn facebook_app(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
+    let before = bytes.get(word.start.saturating_sub(18)..word.start)?;
+    let digits = before.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    if !(13..=17).contains(&digits) {
+        return None;
+    }
+    let found = run(bytes, word.end, |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    (found.len() == 27 && !value::is_filler(bytes.get(found.clone())?))
+        .then_some((word.start - digits..found.end, 0.95))
+}
+
+/// Tools that take a password as `-p`.
+const TOOLS: &[&[u8]] = &[
+    b"psexec",
+    b"docker login",
+    b"podman login",
+    b"az login",
+    b"net use",
+    b"smbclient",
+    b"winexe",
+    b"xfreerdp",
+    b"sqlcmd",
+    b"oc login",
+    b"kinit",
+    b"impacket",
+];
+
+fn tool(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
+    let before = bytes.get(word.start.saturating_sub(120)..word.start)?.to_ascii_lowercase();
+    let line = before.rsplit(|b| *b == b'\n').next()?;
+    if !TOOLS.iter().any(|tool| memchr::memmem::find(line, tool).is_some()) {
+        return None;
+    }
+    let from = word.end - usize::from(matches!(bytes.get(word.end - 1), Some(b'"' | b'\'')));
+    let (found, _) = value_at(bytes, from)?;
+    (is_some_password(bytes.get(found.clone())?)).then_some((found, 0.75))
 }
 
 /// The bytes from a place on that fit, as many as a value has at most.

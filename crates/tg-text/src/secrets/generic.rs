@@ -4,28 +4,143 @@ use super::assign::Assigned;
 use super::value::{self, Kinds};
 
 /// Parts of names, without what stands between words, that say that the value is a password.
-const PASSWORDS: &[&str] = &["password", "passwd", "passphrase", "passcode", "pwd", "passw", "psw", "pword", "userpass", "dbpass"];
+const PASSWORDS: &[&str] =
+    &["password", "passwd", "passphrase", "passcode", "pwd", "passw", "psw", "pword", "userpass", "dbpass"];
 /// That it is a token or key.
 const TOKENS: &[&str] = &[
-    "secret", "token", "apikey", "privatekey", "accesskey", "authkey", "credential", "encryptionkey", "signingkey", "masterkey",
-    "accountkey", "sharedkey", "authorization", "apipass", "bearer", "securitykey", "hmackey", "appkey", "servicekey", "subscriptionkey",
-    "licensekey", "serverkey", "adminkey", "integrationkey", "sshkey", "storagekey", "deploykey", "clientkey", "consumerkey", "apptoken",
+    "secret",
+    "token",
+    "apikey",
+    "privatekey",
+    "accesskey",
+    "authkey",
+    "credential",
+    "encryptionkey",
+    "signingkey",
+    "masterkey",
+    "accountkey",
+    "sharedkey",
+    "authorization",
+    "apipass",
+    "bearer",
+    "securitykey",
+    "hmackey",
+    "appkey",
+    "servicekey",
+    "subscriptionkey",
+    "licensekey",
+    "serverkey",
+    "adminkey",
+    "integrationkey",
+    "sshkey",
+    "storagekey",
+    "deploykey",
+    "clientkey",
+    "consumerkey",
+    "apptoken",
 ];
 /// Ends of names that may say so.
-const PERHAPS: &[&str] = &["key", "auth", "pass", "cred", "creds"];
+const PERHAPS: &[&str] = &["key", "auth", "cred", "creds"];
 /// Parts of names that say that it is something else.
 const OTHERS: &[&str] = &[
-    "public", "primarykey", "foreignkey", "keyboard", "keycode", "keyword", "tokenizer", "tokentype", "tokencount", "tokenlimit", "tokenuri",
-    "tokenurl", "maxtoken", "passwordreset", "forgot", "author.", "authored", "csrf", "xsrf", "nonce", "requestverification", "hash", "digest",
-    "checksum", "fingerprint", "cachekey", "sortkey", "partitionkey", "objectkey", "s3key", "keyid", "keyname", "keypath", "tokenid",
-    "integrity", "etag", "commit", "revision", "thumbprint", "pagetoken", "continuation", "cursor", "nexttoken", "synctoken", "monkey",
-    "turkey", "bypass", "compass", "surpass", "idempotency", "sitekey", "unlockedby",
+    "public",
+    "primarykey",
+    "foreignkey",
+    "keyboard",
+    "keycode",
+    "keyword",
+    "tokenizer",
+    "tokentype",
+    "tokencount",
+    "tokenlimit",
+    "tokenuri",
+    "tokenurl",
+    "maxtoken",
+    "passwordreset",
+    "forgot",
+    "author.",
+    "authored",
+    "csrf",
+    "xsrf",
+    "nonce",
+    "requestverification",
+    "hash",
+    "digest",
+    "checksum",
+    "fingerprint",
+    "cachekey",
+    "sortkey",
+    "partitionkey",
+    "objectkey",
+    "s3key",
+    "keyid",
+    "keyname",
+    "keypath",
+    "tokenid",
+    "integrity",
+    "etag",
+    "commit",
+    "revision",
+    "thumbprint",
+    "pagetoken",
+    "continuation",
+    "cursor",
+    "nexttoken",
+    "synctoken",
+    "monkey",
+    "turkey",
+    "bypass",
+    "compass",
+    "surpass",
+    "idempotency",
+    "sitekey",
+    "unlockedby",
 ];
 /// Ends of names that say that it tells of the secret, and is not it.
 const ABOUT: &[&str] = &[
-    "name", "path", "file", "filename", "url", "uri", "endpoint", "type", "length", "len", "size", "count", "field", "label", "policy", "arn",
-    "header", "expiry", "expires", "expiration", "ttl", "id", "prefix", "suffix", "format", "regex", "pattern", "dir", "location", "store",
-    "ref", "version", "description", "hint", "error", "message", "class", "provider", "manager", "service", "required", "status", "column",
+    "name",
+    "path",
+    "file",
+    "filename",
+    "url",
+    "uri",
+    "endpoint",
+    "type",
+    "length",
+    "len",
+    "size",
+    "count",
+    "field",
+    "label",
+    "policy",
+    "arn",
+    "header",
+    "expiry",
+    "expires",
+    "expiration",
+    "ttl",
+    "id",
+    "prefix",
+    "suffix",
+    "format",
+    "regex",
+    "pattern",
+    "dir",
+    "location",
+    "store",
+    "ref",
+    "version",
+    "description",
+    "hint",
+    "error",
+    "message",
+    "class",
+    "provider",
+    "manager",
+    "service",
+    "required",
+    "status",
+    "column",
 ];
 
 /// What a name says of its value.
@@ -38,11 +153,12 @@ pub(super) enum Says {
 
 /// What a name says, if anything.
 pub(super) fn says(name: &[u8]) -> Option<Says> {
-    let name: String = name.iter().filter(|b| b.is_ascii_alphanumeric()).map(|b| char::from(b.to_ascii_lowercase())).collect();
+    let name: String =
+        name.iter().filter(|b| b.is_ascii_alphanumeric()).map(|b| char::from(b.to_ascii_lowercase())).collect();
     if OTHERS.iter().any(|part| name.contains(part)) || ABOUT.iter().any(|end| name.ends_with(end)) {
         return None;
     }
-    if PASSWORDS.iter().any(|part| name.contains(part)) {
+    if PASSWORDS.iter().any(|part| name.contains(part)) || name.ends_with("pass") {
         Some(Says::Password)
     } else if TOKENS.iter().any(|part| name.contains(part)) {
         Some(Says::Token)
@@ -53,21 +169,26 @@ pub(super) fn says(name: &[u8]) -> Option<Says> {
 
 /// The name of the rule and how sure it is, of a value that looks as secret as its name says.
 pub(super) fn judge(bytes: &[u8], found: &Assigned) -> Option<(&'static str, f32)> {
-    let says = says(bytes.get(found.name.clone())?)?;
     let value = bytes.get(found.value.clone())?;
-    if value.len() < 6 || is_code(value, found.quoted) {
+    let kinds = Kinds::of(value);
+    let plain = kinds.digits + kinds.other == 0 && value.len() < 20;
+    if value.len() < 6 || plain || is_code(value, found.quoted) {
         return None;
     }
+    let says = says(bytes.get(found.name.clone())?)?;
     let firm = if found.firm { 0.1 } else { 0.0 };
     match says {
-        Says::Password if value.len() <= 128 => (value::is_password(value) && !is_reference(value)).then_some(("generic-password", 0.7 + firm)),
+        Says::Password if value.len() <= 128 => {
+            (value::is_password(value) && !is_reference(value)).then_some(("generic-password", 0.7 + firm))
+        }
         Says::Token | Says::Password => {
-            let random = value.len() >= 10 && (value::is_random(value, 3.2) || value::is_uuid(value)) && !is_reference(value);
+            let random =
+                value.len() >= 10 && (value::is_random(value, 3.2) || value::is_uuid(value)) && !is_reference(value);
             random.then_some(("generic-secret", 0.7 + firm))
         }
         Says::Perhaps => {
-            let kinds = Kinds::of(value);
-            let dense = value.len() >= 16 && kinds.digits > 0 && !value::is_uuid(value) && kinds.other * 6 <= value.len();
+            let dense =
+                value.len() >= 16 && kinds.digits > 1 && !value::is_uuid(value) && kinds.other * 6 <= value.len();
             (dense && value::is_random(value, 3.5) && !is_reference(value)).then_some(("generic-key", 0.5 + firm))
         }
     }
@@ -76,15 +197,32 @@ pub(super) fn judge(bytes: &[u8], found: &Assigned) -> Option<(&'static str, f32
 /// Whether it is an expression rather than a value.
 fn is_code(value: &[u8], quoted: bool) -> bool {
     let Some(first) = value.first() else { return true };
-    if matches!(first, b'$' | b'%' | b'{' | b'<' | b'[' | b'(' | b'*') && !(quoted && value.len() > 12 && !value.contains(&b'{')) {
+    if matches!(first, b'$' | b'%' | b'{' | b'<' | b'[' | b'(' | b'*')
+        && !(quoted && value.len() > 12 && !value.contains(&b'{'))
+    {
         return true;
     }
-    !quoted && value.iter().any(|b| matches!(b, b'(' | b'[' | b'{'))
+    if quoted {
+        return false;
+    }
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    // Numbers with their type, constants, paths of names.
+    let number = digits * 10 >= value.len() * 6 && value.iter().filter(|b| b.is_ascii_alphabetic()).count() <= 1;
+    let constant =
+        value.contains(&b'_') && value.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
+    number
+        || constant
+        || value.iter().any(|b| matches!(b, b'(' | b'[' | b'{'))
+        || value.windows(2).any(|pair| pair == b"::")
 }
 
 /// Whether it is a path, an address, or a member of something.
 fn is_reference(value: &[u8]) -> bool {
-    if value.starts_with(b"/") || value.starts_with(b"./") || value.starts_with(b"~/") || value.windows(3).any(|part| part == b"://") {
+    if value.starts_with(b"/")
+        || value.starts_with(b"./")
+        || value.starts_with(b"~/")
+        || value.windows(3).any(|part| part == b"://")
+    {
         return true;
     }
     let dotted = value.iter().filter(|b| matches!(b, b'.' | b'/' | b':' | b'-' | b'_')).count();
