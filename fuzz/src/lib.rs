@@ -336,6 +336,23 @@ pub fn text_scores(data: &[u8]) {
     }
 }
 
+/// Credentials: findings are whole characters of the text, in order, and no two overlap where nothing was hidden.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn text_secrets(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let secrets = tg_text::secrets::Secrets::all();
+    let (mut open, mut all) = (Vec::new(), Vec::new());
+    secrets.find(&tg_text::view::View::open_only(&text), &mut open);
+    secrets.find(&tg_text::view::View::of(&text), &mut all);
+    assert!(open.windows(2).all(|pair| matches!(pair, [a, b] if a.span.end <= b.span.start)), "{open:?}");
+    for finding in all.iter().chain(&open) {
+        assert!(text.get(finding.span.range()).is_some_and(|value| !value.is_empty()), "{finding:?}");
+        assert!((0.0..=1.0).contains(&finding.score), "{finding:?}");
+    }
+}
+
 /// The view: each place of each reading leads back to whole characters of the text.
 ///
 /// # Panics

@@ -146,6 +146,9 @@ impl Reader<'_> {
             self.at += self.rest().iter().take(40).take_while(|b| b.is_ascii_whitespace()).count();
             return (self.take(b"<string>") || self.take(b"<value>")).then_some(Join::Firm);
         }
+        if self.tag() {
+            return Some(Join::Loose);
+        }
         let spaces = self.spaces(24);
         if let Some(join) = self.value_member() {
             return Some(join);
@@ -162,6 +165,21 @@ impl Reader<'_> {
             return Some(Join::Loose);
         }
         (spaces > 0 && (flag || !self.peek().is_ascii_alphanumeric())).then_some(Join::Space)
+    }
+
+    /// The attributes of a tag whose name it is: `<Pass encoding="base64">`.
+    fn tag(&mut self) -> bool {
+        let rest = self.rest().get(..40.min(self.rest().len())).unwrap_or_default();
+        let attributes = rest.first() == Some(&b' ')
+            && rest.iter().position(|b| *b == b'>').is_some_and(|end| {
+                let inside = rest.get(..end).unwrap_or_default();
+                inside.contains(&b'=') && inside.last().is_some_and(|b| matches!(b, b'"' | b'\''))
+            });
+        if attributes && memchr::memmem::find(rest, b" value=").is_none() {
+            self.at += rest.iter().position(|b| *b == b'>').map_or(0, |end| end + 1);
+            return true;
+        }
+        false
     }
 
     /// `name: X` and on the next line, or in the same tag, `value: Y`.
@@ -250,7 +268,12 @@ impl Reader<'_> {
             ),
         };
         let rest = self.rest();
-        let length = rest.iter().take(VALUE_MAX).take_while(|b| !b.is_ascii_whitespace() && !ends(**b)).count();
+        // Another assignment: `a=b=c`. At the end of a value it fills up base64.
+        let joins = |at: usize| {
+            quote.is_none() && rest.get(at) == Some(&b'=') && rest.get(at + 1).is_some_and(u8::is_ascii_alphanumeric)
+        };
+        let within = |at: usize, b: u8| !b.is_ascii_whitespace() && !ends(b) && !joins(at);
+        let length = rest.iter().take(VALUE_MAX).enumerate().take_while(|(at, b)| within(*at, **b)).count();
         let next = rest.get(length).copied().unwrap_or(b' ');
         // A quoted value that has spaces is a sentence, and one that is too long is something else.
         let whole = length < VALUE_MAX && (quote.is_none() || ends(next) || rest.len() == length);

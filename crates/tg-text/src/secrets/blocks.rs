@@ -21,6 +21,8 @@ pub(super) const BLOCKS: &[Block] = &[
         &[" -u ", " -u\"", " -u'", "--user ", "--user=", "--proxy-user "],
         curl_user,
     ),
+    block("facebook-app-token", "Meta", "access token of an application", &["|"], facebook_app),
+    block("tool-password", "commands", "password of a tool", &[" -p ", " -p'", " -p\"", " /p:"], tool),
     block(
         "command-password",
         "commands",
@@ -34,6 +36,7 @@ pub(super) const BLOCKS: &[Block] = &[
             "pass:",
             "-p:password=",
             "requirepass ",
+            "authtoken ",
         ],
         command,
     ),
@@ -163,12 +166,9 @@ fn is_some_password(password: &[u8]) -> bool {
         || matches!(password.first(), Some(b'$' | b'%' | b':'));
     // A number is the port of another host.
     let number = password.iter().all(u8::is_ascii_digit) && password.len() < 6;
-    password.len() >= 4
-        && !variable
-        && !number
-        && !WORDS.iter().any(|word| password.eq_ignore_ascii_case(word))
-        && !value::is_placeholder(password)
-        && !(password.iter().all(u8::is_ascii_uppercase) && value::is_words(password))
+    let word = WORDS.iter().any(|word| password.eq_ignore_ascii_case(word));
+    let name = password.iter().all(u8::is_ascii_uppercase) && value::is_words(password);
+    !(password.len() < 4 || variable || number || word || name || value::is_placeholder(password))
 }
 
 fn http_basic(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
@@ -220,14 +220,22 @@ fn netrc(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
 }
 
 fn pgpass(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
-    let wild = bytes.get(word.clone())?.contains(&b'*');
-    let rest = run(bytes, word.end, |b| !b.is_ascii_whitespace() && !matches!(b, b'"' | b'\'' | b'/' | b'@' | b'<'));
-    let text = bytes.get(rest.clone())?;
-    let fields = if wild { 1 } else { 2 };
-    let mut colons = text.iter().enumerate().filter(|(_, b)| **b == b':').map(|(at, _)| at);
-    let last = colons.nth(fields - 1)?;
-    let password = rest.start + last + 1..rest.end;
-    (colons.next().is_none() && is_some_password(bytes.get(password.clone())?)).then_some((password, 0.85))
+    let fields = if bytes.get(word.clone())?.contains(&b'*') { 1 } else { 2 };
+    let mut colons = 0;
+    let (mut start, mut end) = (word.end, word.end);
+    for byte in bytes.get(word.end..)?.iter().take(VALUE_MAX) {
+        if byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'/' | b'@' | b'<') {
+            break;
+        }
+        end += 1;
+        if *byte == b':' {
+            (colons, start) = (colons + 1, end);
+            if colons > fields {
+                return None;
+            }
+        }
+    }
+    (colons == fields && is_some_password(bytes.get(start..end)?)).then_some((start..end, 0.85))
 }
 
 fn curl_user(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
@@ -264,12 +272,57 @@ fn curl_user(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
 }
 
 fn command(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
+    if bytes
+        .get(word.start.saturating_sub(1)..word.start)
+        .is_some_and(|before| before.iter().any(|b| b.is_ascii_alphanumeric() || *b == b'_'))
+    {
+        return None;
+    }
     let from = word.end;
     let skipped = if bytes.get(from..)?.starts_with(b"-String ") { 8 } else { 0 };
     let (found, quoted) = value_at(bytes, from + skipped)?;
     let value = bytes.get(found.clone())?;
     let right = if quoted { is_some_password(value) } else { value::is_password(value) };
     (right && !matches!(value.first(), Some(b'$' | b'-' | b'('))).then_some((found, 0.75))
+}
+
+/// An application's number before the bar, its token behind.
+fn facebook_app(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
+    let before = bytes.get(word.start.saturating_sub(18)..word.start)?;
+    let digits = before.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    if !(13..=17).contains(&digits) {
+        return None;
+    }
+    let found = run(bytes, word.end, |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    (found.len() == 27 && !value::is_filler(bytes.get(found.clone())?))
+        .then_some((word.start - digits..found.end, 0.95))
+}
+
+/// Tools that take a password as `-p`.
+const TOOLS: &[&[u8]] = &[
+    b"psexec",
+    b"docker login",
+    b"podman login",
+    b"az login",
+    b"net use",
+    b"smbclient",
+    b"winexe",
+    b"xfreerdp",
+    b"sqlcmd",
+    b"oc login",
+    b"kinit",
+    b"impacket",
+];
+
+fn tool(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
+    let before = bytes.get(word.start.saturating_sub(120)..word.start)?.to_ascii_lowercase();
+    let line = before.rsplit(|b| *b == b'\n').next()?;
+    if !TOOLS.iter().any(|tool| memchr::memmem::find(line, tool).is_some()) {
+        return None;
+    }
+    let from = word.end - usize::from(matches!(bytes.get(word.end - 1), Some(b'"' | b'\'')));
+    let (found, _) = value_at(bytes, from)?;
+    (is_some_password(bytes.get(found.clone())?)).then_some((found, 0.75))
 }
 
 /// The bytes from a place on that fit, as many as a value has at most.

@@ -40,7 +40,7 @@ const TOKENS: &[&str] = &[
     "apptoken",
 ];
 /// Ends of names that may say so.
-const PERHAPS: &[&str] = &["key", "auth", "pass", "cred", "creds"];
+const PERHAPS: &[&str] = &["key", "auth", "cred", "creds"];
 /// Parts of names that say that it is something else.
 const OTHERS: &[&str] = &[
     "public",
@@ -158,7 +158,7 @@ pub(super) fn says(name: &[u8]) -> Option<Says> {
     if OTHERS.iter().any(|part| name.contains(part)) || ABOUT.iter().any(|end| name.ends_with(end)) {
         return None;
     }
-    if PASSWORDS.iter().any(|part| name.contains(part)) {
+    if PASSWORDS.iter().any(|part| name.contains(part)) || name.ends_with("pass") {
         Some(Says::Password)
     } else if TOKENS.iter().any(|part| name.contains(part)) {
         Some(Says::Token)
@@ -169,11 +169,13 @@ pub(super) fn says(name: &[u8]) -> Option<Says> {
 
 /// The name of the rule and how sure it is, of a value that looks as secret as its name says.
 pub(super) fn judge(bytes: &[u8], found: &Assigned) -> Option<(&'static str, f32)> {
-    let says = says(bytes.get(found.name.clone())?)?;
     let value = bytes.get(found.value.clone())?;
-    if value.len() < 6 || is_code(value, found.quoted) {
+    let kinds = Kinds::of(value);
+    let plain = kinds.digits + kinds.other == 0 && value.len() < 20;
+    if value.len() < 6 || plain || is_code(value, found.quoted) {
         return None;
     }
+    let says = says(bytes.get(found.name.clone())?)?;
     let firm = if found.firm { 0.1 } else { 0.0 };
     match says {
         Says::Password if value.len() <= 128 => {
@@ -185,9 +187,8 @@ pub(super) fn judge(bytes: &[u8], found: &Assigned) -> Option<(&'static str, f32
             random.then_some(("generic-secret", 0.7 + firm))
         }
         Says::Perhaps => {
-            let kinds = Kinds::of(value);
             let dense =
-                value.len() >= 16 && kinds.digits > 0 && !value::is_uuid(value) && kinds.other * 6 <= value.len();
+                value.len() >= 16 && kinds.digits > 1 && !value::is_uuid(value) && kinds.other * 6 <= value.len();
             (dense && value::is_random(value, 3.5) && !is_reference(value)).then_some(("generic-key", 0.5 + firm))
         }
     }
@@ -201,7 +202,18 @@ fn is_code(value: &[u8], quoted: bool) -> bool {
     {
         return true;
     }
-    !quoted && value.iter().any(|b| matches!(b, b'(' | b'[' | b'{'))
+    if quoted {
+        return false;
+    }
+    let digits = value.iter().filter(|b| b.is_ascii_digit()).count();
+    // Numbers with their type, constants, paths of names.
+    let number = digits * 10 >= value.len() * 6 && value.iter().filter(|b| b.is_ascii_alphabetic()).count() <= 1;
+    let constant =
+        value.contains(&b'_') && value.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_');
+    number
+        || constant
+        || value.iter().any(|b| matches!(b, b'(' | b'[' | b'{'))
+        || value.windows(2).any(|pair| pair == b"::")
 }
 
 /// Whether it is a path, an address, or a member of something.

@@ -13,7 +13,7 @@ mod value;
 
 use crate::finding::{Finding, Kind};
 use crate::span::Span;
-use crate::view::View;
+use crate::view::{Hiding, View};
 use scan::Hit;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,10 +126,11 @@ impl Secrets {
             let span = plain.origin(Span::from(hit.span.clone()));
             found.push(finding(&hit, span));
         }
-        for hidden in view.hidden() {
-            let mut told = BTreeSet::new();
+        // What leet hides are words: reading it changes digits, and makes no secret of what was none.
+        for hidden in view.hidden().iter().filter(|hidden| hidden.how != Hiding::Leet) {
             for hit in self.hits(tables, &hidden.plain) {
-                if told.insert(hit.id) {
+                // What can be read without decoding has been told, and its place is known better.
+                if !found.iter().any(|f| f.kind == Kind::Secret && f.rule == hit.id && f.span.overlaps(hidden.origin)) {
                     found.push(finding(&hit, hidden.origin));
                 }
             }

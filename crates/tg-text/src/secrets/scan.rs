@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 
 /// Words that names of secrets have.
-const NAMES: &[&str] = &["pass", "pwd", "psw", "pword", "secret", "token", "key", "cred", "auth"];
+const NAMES: &[&str] = &["pass", "pwd", "psw", "pword", "secret", "token", "key", "cred", "auth", "bearer"];
 
 /// What was found, before it is told.
 #[derive(Clone, Debug)]
@@ -97,7 +97,7 @@ impl Tables {
             let word = found.start()..found.end();
             for call in self.calls.get(found.pattern().as_usize()).into_iter().flatten() {
                 let hit = match *call {
-                    Call::Form(index, behind) => self.form(bytes, &word, index, behind),
+                    Call::Form(index, behind) => self.form(bytes, &word, (index, behind), hits.last()),
                     Call::Named(index) => self.named(bytes, &word, index),
                     Call::Block(id, read) => {
                         read(bytes, word.clone()).map(|(span, score)| Hit { id, span, score, rank: 3 })
@@ -111,9 +111,19 @@ impl Tables {
         hits
     }
 
-    fn form(&self, bytes: &[u8], word: &Range<usize>, index: usize, behind: usize) -> Option<Hit> {
+    fn form(
+        &self,
+        bytes: &[u8],
+        word: &Range<usize>,
+        (index, behind): (usize, usize),
+        last: Option<&Hit>,
+    ) -> Option<Hit> {
         let (form, pattern) = self.forms.get(index)?;
         let start = word.start.checked_sub(behind)?;
+        // What lies within the last finding of the same form is part of it.
+        if last.is_some_and(|hit| hit.id == form.id && hit.span.start < start && hit.span.end > word.start) {
+            return None;
+        }
         let end = pattern.at(bytes, start)?;
         let whole = bytes.get(start..end)?;
         let skipped = form
@@ -134,19 +144,24 @@ impl Tables {
         let (row, patterns) = self.named.get(index)?;
         let found = assign::after(bytes, word.clone())?;
         // A word within another word names nothing.
+        let small = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_lowercase);
         if word.start > found.name.start
-            && bytes.get(word.start - 1).is_some_and(u8::is_ascii_lowercase)
-            && bytes.get(word.start).is_some_and(u8::is_ascii_lowercase)
+            && small(word.start.checked_sub(1))
+            && small(Some(word.start))
             && !row.words.contains('_')
         {
             return None;
         }
         let value = bytes.get(found.value.clone())?;
-        let fits = patterns.iter().any(|pattern| pattern.at(bytes, found.value.start) == Some(found.value.end));
+        if value.len() < 8
+            || !patterns.iter().any(|pattern| pattern.at(bytes, found.value.start) == Some(found.value.end))
+        {
+            return None;
+        }
         let says = generic::says(bytes.get(found.name.clone())?);
         let sure = if says.is_some() { found.firm || found.quoted } else { found.firm };
         let secret = value::is_random(value, 3.0) || value::is_uuid(value) && !value::is_filler(value);
-        (fits && sure && secret && (says.is_some() || value.len() >= 20)).then(|| Hit {
+        (sure && secret && (says.is_some() || value.len() >= 14)).then(|| Hit {
             id: row.id,
             span: found.value,
             score: if says.is_some() { 0.9 } else { 0.7 },

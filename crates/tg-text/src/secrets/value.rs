@@ -7,8 +7,8 @@ const PAIRS: [u32; 26] = [
     0x05c_c195, 0x15e_4991, 0x00e_b95f, 0x000_0111, 0x002_6191, 0x008_0000, 0x004_4010, 0x000_0000,
 ];
 
-/// What examples are made of.
-const PLACEHOLDERS: &[&str] = &[
+/// What no value of anybody has: examples, and variables that stand for a value.
+const EXAMPLES: &[&str] = &[
     "example",
     "changeme",
     "change_me",
@@ -23,26 +23,32 @@ const PLACEHOLDERS: &[&str] = &[
     "insert",
     "replace",
     "sample",
-    "todo",
-    "null",
-    "undefined",
-    "none",
     "secret_here",
     "fixme",
     "goes_here",
-    "foobar",
-    "deadbeef",
-    "12345678",
-    "qwerty",
     "lorem",
-    "abcdef",
-    "asdf",
     "<",
     "${",
     "{{",
     "$(",
     "%(",
     "#{",
+];
+
+/// Of those, what makes even a value of a known form one that nobody can use.
+const EXAMPLES_OF_FORMS: usize = 8;
+
+/// What only a short value has because it is none; in a long one it can be chance, or the humour of whoever made it.
+const STAND_INS: &[&str] = &[
+    "todo",
+    "null",
+    "undefined",
+    "none",
+    "foobar",
+    "12345678",
+    "qwerty",
+    "abcdef",
+    "asdf",
     "test",
     "fake",
     "mock",
@@ -54,34 +60,39 @@ const PLACEHOLDERS: &[&str] = &[
     "enter",
 ];
 
-/// Of those, what makes even a value of a known form one that nobody can use.
-const PLACEHOLDERS_OF_FORMS: usize = 8;
+/// From this length on a value is long.
+const LONG: usize = 24;
 
 /// Whether a value is one that somebody put in the place of a real one.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
-    PLACEHOLDERS.iter().any(|word| contains(value, word.as_bytes()))
+    let any = |words: &[&str]| words.iter().any(|word| contains(value, word.as_bytes()));
+    any(EXAMPLES) || (value.len() < LONG && any(STAND_INS))
 }
 
 /// Whether a value of a known form is filled with nothing: one character over and over, an alphabet, an example.
 pub(super) fn is_filler(body: &[u8]) -> bool {
-    if body.len() <= 80 && PLACEHOLDERS.iter().take(PLACEHOLDERS_OF_FORMS).any(|word| contains(body, word.as_bytes())) {
+    if body.len() <= 80 && EXAMPLES.iter().take(EXAMPLES_OF_FORMS).any(|word| contains(body, word.as_bytes())) {
         return true;
     }
-    let (mut same, mut rising, mut before) = (1, 1, None);
+    let (mut same, mut rising, mut longest, mut before) = (1, 1, 1, None);
     for byte in body.iter().map(u8::to_ascii_lowercase) {
         same = if before == Some(byte) { same + 1 } else { 1 };
         rising = if before.is_some_and(|b: u8| b + 1 == byte) { rising + 1 } else { 1 };
         let crossed = matches!(byte, b'x' | b'*') && same >= 4;
-        if same >= 9 || crossed || rising >= 14 {
+        if same >= 9 || crossed {
             return true;
         }
+        longest = longest.max(rising);
         before = Some(byte);
     }
-    body.len() >= 12 && entropy(body) < 2.3
+    (longest >= 8 && longest * 2 > body.len()) || (body.len() >= 12 && entropy(body) < 2.3)
 }
 
 fn contains(value: &[u8], word: &[u8]) -> bool {
-    value.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word))
+    let first = word.first().copied().unwrap_or_default();
+    value
+        .windows(word.len())
+        .any(|part| part.first().is_some_and(|b| b.to_ascii_lowercase() == first) && part.eq_ignore_ascii_case(word))
 }
 
 /// Shannon's entropy, in bits a character.
@@ -175,12 +186,19 @@ pub(super) fn is_random(value: &[u8], entropy_min: f32) -> bool {
     let mixed = kinds.digits > 0 || (kinds.small > 2 && kinds.capital > 2 && value.len() >= 20) || value.len() >= 24;
     let least = match (kinds.hex, value.len()) {
         (_, ..=15) => 2.8,
-        (true, _) => 2.9,
+        (true, _) => 2.7,
         (_, 16..=19) => 3.0,
         _ => entropy_min,
     };
     mixed && entropy(value) >= least && !is_words(value)
 }
+
+/// Words of passwords that everybody tries first, or writes when he shows how.
+const USUAL: &[&str] = &[
+    "admin", "user", "pass", "secret", "hello", "welcome", "letmein", "guest", "root", "demo", "abc", "foo", "bar",
+    "master", "temp", "login", "token", "key", "name", "value", "string", "word", "strong", "secure", "new", "old",
+    "john", "hunter", "valid", "wrong", "super", "simple",
+];
 
 /// Whether a value is a password that somebody could have: not a word, nor a word with a number behind it.
 pub(super) fn is_password(value: &[u8]) -> bool {
@@ -193,8 +211,9 @@ pub(super) fn is_password(value: &[u8]) -> bool {
     let word = value.get(..stem).unwrap_or_default();
     let tail = value.len() - stem;
     let plain = word.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-' | b'.' | b' ' | b'/'));
-    let worded = plain && tail <= 4 && (pairs(word).0 >= 78 || word.len() < 4);
-    !worded && entropy(value) >= 2.2
+    let worded = (pairs(word).0 >= 78 || word.len() < 4) && (value.len() < 8 || tail == 0);
+    let usual = USUAL.iter().any(|usual| contains(word, usual.as_bytes()));
+    !(plain && (worded || usual)) && entropy(value) >= 2.2
 }
 
 #[cfg(test)]
@@ -207,7 +226,7 @@ mod tests {
             "q7Xv2LmPz9RtK4",
             "9f86d081884c7d659a2feaa0",
             "bGk3ZTk0cXo1bWw",
-            "zqxjvkwpylbnmrtdghcfs",
+            "zqxjvkwpylbnmrtdghcfsqkzv",
             "wJalrXUtnFEMIKbPxRfiCYzzKAYQ",
         ] {
             assert!(is_random(random.as_bytes(), 3.2), "{random}");

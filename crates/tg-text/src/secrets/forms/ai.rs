@@ -44,4 +44,5 @@ pub(super) const FORMS: &[Form] = &[
     form("llama-cloud-api-key", "LlamaIndex", "cloud API key", r"llx-\a{48}"),
     form("dify-api-key", "Dify", "application or data set key", r"(app|dataset)-\a{24}"),
     form("mem0-api-key", "Mem0", "API key", r"m0-\a{40}"),
+    form("tallygate-key", "Tallygate", "key of this gateway", r"sk-tg-\a{12}-[\j]{43}"),
 ];

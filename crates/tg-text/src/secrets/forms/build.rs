@@ -40,7 +40,7 @@ pub(super) const FORMS: &[Form] = &[
     form("prefect-api-key", "Prefect", "API key", r"pn(u|b)_\a{36}"),
     form("scalingo-token", "Scalingo", "API token", r"tk-us-[\j]{48}"),
     form("snyk-token", "Snyk", "service account token", r"snyk_(uat|sat)\.\x{8}\.[\j.]{30,}"),
-    form("sonar-token", "Sonar", "user, project or analysis token", r"sq(u|p|a)_\x{40}"),
+    form("sonar-token", "Sonar", "user, project or analysis token", r"sq(u|p|a)_\a{40}"),
     form("stackhawk-api-key", "StackHawk", "API key", r"hawk\.[\j]{20}\.[\j]{20}"),
     form("depot-token", "Depot", "token", r"depot_(project|org|user)_[\x]{64}"),
     form("tailscale-key", "Tailscale", "key", r"tskey-(auth|api|client|scim|webhook)-\a{8,18}-\a{20,40} tskey-\a{8,18}-\a{20,40}"),
@@ -50,4 +50,5 @@ pub(super) const FORMS: &[Form] = &[
     form("vercel-token", "Vercel", "access token", r"vc(p|i|a|r|k)_\a{24,56} vercel_blob_rw_\a{16}_\a{30}"),
     form("heroku-api-key", "Heroku", "API key", r"HRKU-[\j]{36,62}"),
     form("northflank-token", "Northflank", "token", r"nf-\a{40,}"),
+    form("dependency-track-key", "OWASP", "API key of Dependency-Track", r"odt_\a{32} odt_\a{8}_\a{32}"),
 ];

@@ -4,7 +4,7 @@ use super::{Check, Form, form};
 
 #[rustfmt::skip]
 pub(super) const FORMS: &[Form] = &[
-    form("jwt", "RFC 7519", "JSON Web Token", r"eyJ[\j]{10,}\.eyJ[\j]{5,}\.[\j]{10,} eyJ[\j]{10,}\.eyJ[\j]{5,}\.").checked(Check::Jwt),
+    form("jwt", "RFC 7519", "JSON Web Token", r"eyJ[\j]{10,}\.[\j]{3,}\.[\j]{10,} ewog[\j]{10,}\.[\j]{3,}\.[\j]{10,} eyJ[\j]{10,}\.eyJ[\j]{5,}\.").checked(Check::Jwt),
     form("jwe", "RFC 7516", "encrypted JSON Web Token", r"eyJ[\j]{20,}\.[\j]{0,}\.[\j]{16,24}\.[\j]{10,}\.[\j]{22}").checked(Check::Jwt),
     form("jwt-within-base64", "RFC 7519", "JSON Web Token within base64", r"ZXlK[\B_-]{90,}[=]{0,2}"),
     form("paseto", "PASETO", "token", r"v(1|2|3|4)\.(local|public)\.[\j]{60,}"),
@@ -22,7 +22,7 @@ pub(super) const FORMS: &[Form] = &[
     form("mysql-hash", "MySQL", "caching hash of a password", r"$A$005$[\a./]{60,70}"),
     form("scram-hash", "PostgreSQL", "SCRAM secret", r"SCRAM-SHA-256$\d{4,7}:[\B=]{16,32}$[\B=]{44}:[\B=]{44}"),
     form("grub-hash", "GRUB", "hash of a password", r"grub\.pbkdf2\.sha512\.\d{4,7}\.[\X]{60,130}\.[\X]{100,130}"),
-    form("ntlm-hash", "Windows", "hashes of a password", r":\d{3,6}:\x{32}:\x{32}::: :\d{3,6}:[\X]{32}:[\X]{32}:::"),
+    form("ntlm-hash", "Windows", "hashes of a password", r"\X{32}:\X{32}:::"),
     form("cisco-secret", "Cisco", "type 8 or 9 secret", r"$(8|9)$[\a./]{14}$[\a./]{43}"),
     form("junos-secret", "Juniper", "obfuscated secret", r"$9$[\a./-]{16,80}"),
     form("putty-private-mac", "PuTTY", "key file", r"Private-MAC:\ \x{40,64}").behind("Private-MAC: "),
@@ -35,4 +35,6 @@ pub(super) const FORMS: &[Form] = &[
     form("macaroon-token", "Macaroons", "token", r"MDA[\j]{60,}[=]{0,2}"),
     form("okta-ssws-token", "Okta", "API token in its header", r"SSWS\ 00[\j]{40}").behind("SSWS "),
     form("flask-session", "Flask", "signed session", r"\.eJ[\j]{30,}\.[\j]{6}\.[\j]{27}"),
+    form("rsa-key-xml", ".NET", "RSA key in XML", r"<D>[\B]{80,}[=]{0,2}</D>").behind("<D>"),
+    form("jwk-private-part", "RFC 7517", "private part of a JSON Web Key", r#""d":"[\j]{40,700}" "d":\ "[\j]{40,700}""#).behind(":"),
 ];

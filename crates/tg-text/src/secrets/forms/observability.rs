@@ -21,7 +21,7 @@ pub(super) const FORMS: &[Form] = &[
     form("posthog-key", "PostHog", "personal or feature flag key", r"ph(x|s|a|r)_[\j]{40,56}"),
     form("launchdarkly-key", "LaunchDarkly", "SDK or API key", r"(sdk|api|rel)-\x{8}-\x{4}-\x{4}-\x{4}-\x{12}"),
     form("statsig-key", "Statsig", "server or console key", r"(secret|console)-\a{40,46}"),
-    form("uptimerobot-key", "UptimeRobot", "API key", r"ur\d{6,9}-\x{24} "),
+    form("uptimerobot-key", "UptimeRobot", "API key", r"ur\d{6,9}-\x{24}"),
     form("checkly-key", "Checkly", "API key", r"cu_\x{32}"),
     form("dash0-token", "Dash0", "token", r"auth_[\a]{32}"),
     form("pagerduty-key", "PagerDuty", "API token", r"(u|y)\+[\j]{18}"),

@@ -21,4 +21,5 @@ pub(super) const FORMS: &[Form] = &[
     form("roblox-cookie", "Roblox", "session", r"_\|WARNING:-DO-NOT-SHARE-THIS\.--Sharing-this-will-allow-someone-to-log-in-as-you-and-to-steal-your-ROBUX-and-items\.\|_[\U]{100,}"),
     form("roblox-api-key", "Roblox", "key of the open cloud", r"rbxcrd-[\X-]{36} [\B]{48}ZXlKaGJHY2lPaU[\B]{60,}"),
     form("google-session-cookie", "YouTube", "cookie of a session", r"SAPISID=[\a/_-]{34}").behind("SAPISID="),
+    form("intra42-secret", "42", "secret of an application", r"s-s4t2(ud|af)-\x{64}"),
 ];
