@@ -220,7 +220,7 @@ impl Guard {
         }
         // The members of what a program wrote are not read as one text; what people write may be cut anywhere.
         let is_prose = !matches!(group.channel, Channel::ToolArguments | Channel::Definition | Channel::Metadata);
-        if is_prose && group.members.len() > 1 && joined.is_tight() {
+        if is_prose && group.members.len() > 1 && joined.meet_in_a_line() {
             self.look_across(&Joined::of(said, &group.members, ""), joined, plan, leaks, &mut found);
         }
         if !plan.lengths.is_empty() {
@@ -237,7 +237,7 @@ impl Guard {
         found
     }
 
-    /// What is split over texts that meet without a space.
+    /// What is split over texts that meet within a line.
     fn look_across(
         &self,
         direct: &Joined<'_>,
