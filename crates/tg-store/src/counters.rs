@@ -271,6 +271,11 @@ impl HoldId {
     pub const fn call(&self) -> CallId {
         self.call
     }
+
+    /// The call and its try, whatever asking it is.
+    pub(crate) const fn place(&self) -> (CallId, u16) {
+        (self.call, self.part)
+    }
 }
 
 impl fmt::Display for HoldId {

@@ -1,11 +1,17 @@
 //! Purses are filled from the ledger, once it is known what is held of them; and what calls hold is said again.
 
+use super::drive::BEAT_EVERY;
 use super::link::Link;
 use super::script::{Invocation, Script};
 use super::{Shared, SharedCounters, SharedLink, lock, wire};
 use crate::counters::{Away, CounterKey, HoldId, Item, Kind, Purse};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::time::Instant;
+
+/// What a server answers that does not know the name by which something is said.
+const NOT_KNOWN: i128 = 2;
 
 /// Whether a purse was filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,36 +80,48 @@ impl SharedCounters {
 }
 
 impl Shared {
-    /// Tells the server what calls of this process hold of purses, as far as it was not told, and that this is all.
+    /// Tells the server what calls of this process hold, as far as it was not told, and that this is all.
     pub(super) async fn restate(&self, link: &Link) -> Result<(), Away> {
-        let Some(server) = link.server() else { return Ok(()) };
-        if !lock(&self.pledges).owes(&server) {
+        let Some(side) = self.side(link.server()) else { return Ok(()) };
+        if !lock(&self.pledges).owes(&side) {
             return Ok(());
         }
         let _turn = self.telling.lock().await;
-        self.beat(link, "on").await?;
+        let mut beat_at = Instant::now();
         loop {
-            let incarnation = lock(&self.incarnations).current();
-            let batch = lock(&self.pledges).next(&server, &incarnation);
-            if batch.is_empty() {
-                break;
+            // Where there is much to say, the server is to know meanwhile that this process lives.
+            if Instant::now() >= beat_at {
+                self.beat(link, "on").await?;
+                beat_at = Instant::now() + BEAT_EVERY;
             }
-            let (calls, invocations): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-            drop(link.run_all(&invocations).await?);
-            // Another run may have answered: it is told with the next turn.
-            if link.server().as_ref() != Some(&server) {
+            let Some(side) = self.side(link.server()) else { return Ok(()) };
+            let batch = lock(&self.pledges).next(&side);
+            if batch.is_empty() {
+                return self.declare(link, &side.server).await;
+            }
+            let invocations: Vec<Invocation> = batch.iter().map(|said| said.invocation.clone()).collect();
+            let answers = link.run_all(&invocations).await?;
+            // Another run may have answered, or one that does not know this name yet: it is told with the next turn.
+            let is_heard = |answer: &Result<redis::Value, String>| {
+                !answer.as_ref().is_ok_and(|said| wire::number(said) == Some(NOT_KNOWN))
+            };
+            if link.server().as_ref() != Some(&side.server) || !answers.iter().all(is_heard) {
                 return Ok(());
             }
-            lock(&self.pledges).told(&server, calls.into_iter());
+            lock(&self.pledges).told(&side, batch.into_iter());
         }
-        if lock(&self.pledges).has_declared(&server) {
+    }
+
+    /// Tells the server that all was said, once.
+    async fn declare(&self, link: &Link, server: &Arc<str>) -> Result<(), Away> {
+        if lock(&self.pledges).has_declared(server) {
             return Ok(());
         }
-        let (incarnation, before) = (lock(&self.incarnations).current(), self.before.load(Ordering::Relaxed));
-        let arguments = vec![(*incarnation).to_owned(), before.max(1).to_string()];
+        let process = lock(&self.incarnations).process().to_owned();
+        let arguments = vec![process, self.before.load(Ordering::Relaxed).max(1).to_string()];
         link.run(&Invocation { script: Script::Declare, keys: Vec::new(), arguments }).await?;
-        if link.server().as_ref() == Some(&server) {
-            lock(&self.pledges).declare(&server);
+        if link.server().as_ref() == Some(server) {
+            lock(&self.pledges).declare(server);
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What asks look like to the scripts, and what the scripts answer.
 
+use super::incarnation::Told;
 use super::script::{Invocation, Script};
 use crate::counters::{Ask, CounterKey, HoldId, Item, Kind, Mode, Rate, Standing, Unseeded};
 use redis::Value;
@@ -31,13 +32,17 @@ pub(super) struct Look {
 fn counter(key: &CounterKey, kind: &Kind) -> String {
     match kind {
         Kind::Bucket(_) => format!("b:{key}"),
-        Kind::Gauge(_) => format!("g:{key}"),
+        Kind::Gauge(_) => gauge(key),
         Kind::Purse(_) => purse(key),
     }
 }
 
 pub(super) fn purse(key: &CounterKey) -> String {
     format!("p:{key}")
+}
+
+pub(super) fn gauge(key: &CounterKey) -> String {
+    format!("g:{key}")
 }
 
 /// Where what is held of a purse is kept; empty: with itself.
@@ -104,6 +109,13 @@ pub(super) fn back(taken: u64, used: u64) -> i64 {
 
 fn of_bucket(rate: Rate, units: i64) -> [String; 4] {
     [rate.amount().to_string(), rate.period_micros().to_string(), rate.burst().to_string(), units.to_string()]
+}
+
+/// Says that a process lives, or how else it is.
+pub(super) fn beat(names: &Told, how: &str) -> Invocation {
+    let mut arguments = vec![(*names.current).to_owned(), how.to_owned(), names.earlier.len().to_string()];
+    arguments.extend(names.earlier.iter().chain(&names.gone).map(|name| (**name).to_owned()));
+    Invocation { script: Script::Beat, keys: Vec::new(), arguments }
 }
 
 pub(super) fn give(key: &CounterKey, rate: Rate, units: i64) -> Invocation {

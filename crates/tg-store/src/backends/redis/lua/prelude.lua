@@ -78,7 +78,7 @@ local function exceeds(one, other)
   return d > e or (d == e and n > m)
 end
 
--- Incarnations.
+-- Incarnations: a process by one of its names, which is PROCESS.NUMBER.
 
 local heard = {{}, {}}
 
@@ -102,7 +102,7 @@ end
 
 -- A server that is another than the last may have lost what calls hold. Each process says that again, and then that it has;
 -- purses are not believed before as many have as there were, or some time has passed.
---   r  the server, a  since when it is known, n  how many processes there were, c  how many have said it, d:INCARNATION  who
+--   r  the server, a  since when it is known, n  how many processes there were, c  how many have said it, d:PROCESS  who
 
 local function birth(server)
   local key = named('birth')
