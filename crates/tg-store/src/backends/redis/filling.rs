@@ -4,7 +4,7 @@ use super::drive::BEAT_EVERY;
 use super::link::Link;
 use super::script::{Invocation, Script};
 use super::{Shared, SharedCounters, SharedLink, lock, wire};
-use crate::counters::{Away, CounterKey, HoldId, Item, Kind, Purse};
+use crate::counters::{Away, CounterKey, HoldId, Item, Kind, Mark, Purse};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub enum Seeding {
     /// It is filled.
     Done,
     /// The sum must be made again, for this mark: the purse was lost or asked for anew in the meantime.
-    Again(u64),
+    Again(Mark),
     /// The sum is to be said again after so long: it is not known yet what calls hold, as the server may have lost that and
     /// other processes are yet to say it.
     Later(Duration),
@@ -27,22 +27,25 @@ pub enum Seeding {
 
 impl SharedLink {
     /// Fills a purse with what the ledger says was spent, for a mark that [`Reserved::Unseeded`] named. The sum must have
-    /// been begun after the mark was heard. What was booked since is added; a booking that the sum has, too, is counted
-    /// twice rather than not at all. Before that, the server hears what calls of this process hold.
+    /// been begun after the mark was heard. What was booked since is added, but for rows that were appended before the sum was
+    /// begun, as far as the mark [knows](Mark::begun_after); one of that very moment is counted twice rather than not at all. Before that, the server hears what calls of this process hold.
     ///
     /// # Errors
     /// When no answer comes in time.
-    pub async fn seed(&self, purse: &CounterKey, mark: u64, spent: u64, keep: Duration) -> Result<Seeding, Away> {
+    pub async fn seed(&self, purse: &CounterKey, mark: Mark, spent: u64, keep: Duration) -> Result<Seeding, Away> {
         self.shared.restate(&self.link).await?;
         let keep = crate::counters::Purse { cap: 0, keep }.keep_millis();
-        let arguments = vec![mark.to_string(), spent.to_string(), keep.to_string()];
+        let arguments = vec![mark.asked.to_string(), spent.to_string(), keep.to_string(), mark.from.to_string()];
         let invocation = Invocation { script: Script::Seed, keys: vec![wire::purse(purse)], arguments };
         let said = self.link.run(&invocation).await?;
         let redis::Value::Array(said) = said else { return Err(self.strange()) };
         match said.iter().filter_map(wire::number).collect::<Vec<_>>()[..] {
             [1] => Ok(Seeding::Done),
             [2, micros] => Ok(Seeding::Later(Duration::from_micros(u64::try_from(micros).unwrap_or(0)))),
-            [0, mark] => Ok(Seeding::Again(u64::try_from(mark).unwrap_or(0))),
+            [0, asked, from] => {
+                let micros = |number: i128| u64::try_from(number).unwrap_or(0);
+                Ok(Seeding::Again(Mark { asked: micros(asked), from: micros(from) }))
+            }
             _ => Err(self.strange()),
         }
     }
