@@ -13,6 +13,7 @@ use tg_admin::api::Policy;
 use tg_catalog::{Catalogue, Overridden, OverrideProblem, Terms};
 use tg_config::document::{self, AuthScheme, Document, ProviderKind, RequestMetadata, SurfaceDialect};
 use tg_config::grammar::{Keepalive, Name};
+use tg_config::load::{text_from_file, value_from_text};
 use tg_config::secrets::Secrets;
 use tg_dialect::dialects::openai_chat::OpenaiChat;
 use tg_kernel::dialect::Dialect;
@@ -40,7 +41,9 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
             .with_context(|| format!("provider '{}' cannot be set up", declared.name.as_str()))?;
         upstreams.insert(declared.name.shared(), Arc::new(upstream));
     }
-    let Overridden { catalogue, jumps } = catalogue(document)?;
+    let prices = document.pricing.overrides.as_deref().map(text_from_file).transpose().context("pricing.overrides")?;
+    let prices = prices.map(|(_, text)| text);
+    let Overridden { catalogue, jumps } = catalogue(document, prices.as_deref())?;
     let strange = strange_sellers(document, &catalogue, &upstreams)?;
     let jumps = jumps.iter().map(|jump| format!("pricing.overrides: {jump}; is the unit right?"));
     let snapshot = Snapshot {
@@ -68,7 +71,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
         .chain(crate::budgets::notes(document, &snapshot))
         .chain(crate::counting::note(document))
         .collect();
-    Ok(Compiled { snapshot, notes })
+    Ok(Compiled { snapshot, notes, prices })
 }
 
 /// A compiled document.
@@ -77,6 +80,8 @@ pub struct Compiled {
     pub snapshot: Snapshot,
     /// What its writer may want to look at again.
     pub notes: Vec<String>,
+    /// What was in the file of `pricing.overrides`.
+    pub prices: Option<String>,
 }
 
 fn streams(declared: &document::Streams) -> Streams {
@@ -94,12 +99,12 @@ fn streams(declared: &document::Streams) -> Streams {
     }
 }
 
-fn catalogue(document: &Document) -> Result<Overridden> {
+fn catalogue(document: &Document, prices: Option<&str>) -> Result<Overridden> {
     let embedded = Catalogue::embedded()?;
-    let Some(path) = &document.pricing.overrides else {
+    let (Some(path), Some(text)) = (&document.pricing.overrides, prices) else {
         return Ok(Overridden { catalogue: embedded, jumps: Vec::new() });
     };
-    let value = tg_config::load::value_from_file(path).context("pricing.overrides")?;
+    let value = value_from_text(&path.display().to_string(), text).context("pricing.overrides")?;
     let rows = tg_catalog::parse_overrides(&value).map_err(|problems| overrides_wrong(path, &problems))?;
     let label = overrides_label(path, &value);
     embedded.with_overrides(&label, rows).map_err(|problems| overrides_wrong(path, &problems))
