@@ -23,7 +23,9 @@ use tg_proxy::snapshot::{Bounds, Ceiling, OnDisconnect, Snapshot, Streams};
 use tg_store::team::DeclaredTeam;
 use tg_upstream::provider::{PriceScope, Provider, Timeouts, Upstream};
 use tg_upstream::providers::anthropic::{self, Anthropic};
-use tg_upstream::providers::bedrock::{self, Bedrock, Endpoint, MantleProject, Profile, SurfaceRule, Surfaces};
+use tg_upstream::providers::bedrock::{
+    self, Bedrock, Endpoint, MantleProject, Profile, StandingGuardrail, SurfaceRule, Surfaces,
+};
 use tg_upstream::providers::openai::{self, Abilities, Credential, OpenAi};
 
 /// Longest silence between two pieces of a request's body.
@@ -284,7 +286,12 @@ impl Vendor<'_> {
         let control = self.declared.control_url.as_ref().map(|url| url.as_str().to_owned());
         let bedrock = Bedrock::new(self.base_url(bedrock::base_url(region, self.declared.fips)), region);
         let bedrock = bedrock.telling(told).with_profiles(self.profiles(), control);
-        Ok(bedrock.with_surfaces(self.surfaces(region)).with_output(&self.declared.async_output))
+        let guardrail = self.declared.guardrail.as_ref().map(|guardrail| StandingGuardrail {
+            id: Arc::from(guardrail.id.as_str()),
+            version: Arc::from(guardrail.version.as_str()),
+        });
+        let bedrock = bedrock.with_surfaces(self.surfaces(region)).with_guardrail(guardrail);
+        Ok(bedrock.with_output(&self.declared.async_output))
     }
 
     fn surfaces(&self, region: &str) -> Surfaces {

@@ -58,6 +58,7 @@ mod secrecy;
 mod shared_store;
 mod signed;
 mod speak;
+mod standing_guardrail;
 mod stream_ends;
 mod surfaces;
 mod together;

@@ -1,6 +1,7 @@
 //! What a well-formed document may still have wrong: values that contradict each other, references to nothing.
 
 mod aws;
+mod bedrock_guardrail;
 mod budgets;
 mod commitments;
 mod counters;

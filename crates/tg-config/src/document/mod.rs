@@ -1,6 +1,7 @@
 //! The one configuration schema: what a file, and later the admin interface, declares.
 
 mod aws;
+mod bedrock_guardrail;
 mod budget;
 mod commitment;
 mod counters;
@@ -18,6 +19,7 @@ mod surface;
 mod telemetry;
 
 pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredentials, SessionPer, partition_of};
+pub use bedrock_guardrail::BedrockGuardrail;
 pub use budget::{Budget, BudgetScope, BudgetWindow, Notify, OnExhausted, Webhook};
 pub use commitment::Commitment;
 pub use counters::{SharedCounters, WhenAway};

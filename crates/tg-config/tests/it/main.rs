@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod bad_input;
+mod bedrock_guardrail;
 mod budgets;
 #[cfg(test)]
 mod counters;

@@ -133,7 +133,7 @@ struct Resources {
     profiles: BTreeSet<(String, String)>,
     /// Names pass through: any model may be called.
     any: bool,
-    /// Guardrails that are asked apart from a model.
+    /// Guardrails that are asked apart from a model, or with which all calls are made.
     guardrails: BTreeSet<String>,
     /// The checks that need no guardrail of the account.
     checks: bool,
@@ -155,6 +155,9 @@ impl Resources {
                     None => found.any = true,
                 }
             }
+        }
+        if let Some(guardrail) = &provider.guardrail {
+            found.applied(&guardrail.id, partition, region);
         }
         for profile in &provider.inference_profiles {
             if let Some(arn) = &profile.arn {
@@ -181,6 +184,11 @@ impl Resources {
             Some(Guardrail::Applied { id, .. }) => id,
             None => "*",
         };
+        self.applied(id, partition, region);
+    }
+
+    /// A guardrail, or all of the account's (`*`).
+    fn applied(&mut self, id: &str, partition: &str, region: &str) {
         let own = || format!("arn:{partition}:bedrock:{region}:*:guardrail/{id}");
         self.guardrails.insert(if id.starts_with("arn:") { id.to_owned() } else { own() });
     }
