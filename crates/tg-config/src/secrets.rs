@@ -111,6 +111,7 @@ fn references(document: &Document) -> Vec<(Path, &SecretRef)> {
         found.push((Path::root().member("admin").member("token"), token));
     }
     found.extend(of_store_password(document));
+    found.extend(document.redaction_key.iter().map(|key| (Path::root().member("redaction_key"), key)));
     if let Some(counters) = &document.counters {
         let path = Path::root().member("counters");
         let both = [("password", &counters.password), ("sentinel_password", &counters.sentinel_password)];
