@@ -134,6 +134,7 @@ impl Settlement {
             usage_source: UsageSource::None,
             cost: Cost::default(),
             losses: Vec::new(),
+            guarded: None,
             earlier: Vec::new(),
             timing: Timing::default(),
         };
