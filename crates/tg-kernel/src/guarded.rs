@@ -40,8 +40,8 @@ pub enum Action {
     Annotated,
     /// It went on, as the rule only watches: what it would have done is not done.
     Observed,
-    /// The call went to another model.
-    Rerouted,
+    /// The service outside that was to say could not be asked, and the rule lets pass then.
+    Unanswered,
 }
 
 impl Action {
@@ -54,7 +54,7 @@ impl Action {
             Self::Restored => "restored",
             Self::Annotated => "annotated",
             Self::Observed => "observed",
-            Self::Rerouted => "rerouted",
+            Self::Unanswered => "unanswered",
         }
     }
 }

@@ -34,7 +34,7 @@ pub struct Hit {
     pub channel: String,
     /// Which way it went: `input` or `output`.
     pub way: String,
-    /// What became of it: `blocked`, `redacted`, `restored`, `annotated`, `observed` or `rerouted`.
+    /// What became of it: `blocked`, `redacted`, `restored`, `annotated`, `observed` or `unanswered`.
     pub action: String,
     /// How many times.
     pub count: u32,

@@ -30,7 +30,7 @@ pub const GUARD_HITS: Metric = own(
     Kind::Counter,
     "",
     "What rules of content checks found, by what became of it (`blocked`, `redacted`, `restored`, `annotated`, `observed`, \
-     `rerouted`)",
+     `unanswered`)",
     &[label::SET, label::RULE, label::WAY, label::ACTION],
 );
 /// What checks cost.
