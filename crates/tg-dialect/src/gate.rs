@@ -17,6 +17,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::fault::Fault;
+pub use tg_kernel::passage::Change;
 use tg_kernel::passage::Channel;
 use tg_kernel::usage::Usage;
 
@@ -45,15 +46,6 @@ pub trait Inspector {
 
     /// Whether nothing more of the answer may go on.
     fn is_blocked(&self) -> bool;
-}
-
-/// A stretch of a part, and what stands there instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Bytes of the part, from its beginning.
-    pub range: Range<usize>,
-    /// What stands there instead.
-    pub text: String,
 }
 
 /// How a stream stands at its gate.
