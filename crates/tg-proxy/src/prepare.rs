@@ -26,7 +26,7 @@ use tg_upstream::road::{Mode, Road};
 pub(crate) mod asynchronous;
 mod crossing;
 mod features;
-mod metadata;
+pub(crate) mod metadata;
 mod standing;
 mod surface;
 
@@ -179,7 +179,7 @@ fn relay(outgoing: &Outgoing<'_>, target: &Target, provider: &Upstream) -> Resul
     }
     let member = provider.provider.renamed(caller).and_then(|(theirs, own)| Some((theirs, own, members.get(own)?)));
     if !renamed && !wants_usage && member.is_none() {
-        return Ok(Written::own(outgoing, outgoing.body.clone()));
+        return Ok(Written::own(outgoing, outgoing.body.bytes().clone()));
     }
     let mut splice = Splice::new(members);
     if renamed {

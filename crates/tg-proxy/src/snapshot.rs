@@ -6,6 +6,7 @@ use std::time::Duration;
 use tg_catalog::{Catalogue, Terms};
 use tg_kernel::principal::Attribution;
 use tg_net::egress::EgressPolicy;
+use tg_policy::guard::Guards;
 use tg_policy::iam::Trust;
 use tg_policy::route::Routes;
 use tg_upstream::provider::Upstream;
@@ -16,6 +17,8 @@ pub struct Snapshot {
     pub upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     /// Where calls go.
     pub routes: Routes,
+    /// What calls may say and be told.
+    pub guards: Arc<Guards>,
     /// How much callers may do.
     pub limits: tg_policy::admit::Limits,
     /// How much their calls may cost. In force are those that the purses have taken over.

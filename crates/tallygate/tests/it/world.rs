@@ -16,6 +16,7 @@ use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
 use tg_kernel::secret::Secret;
 use tg_net::tls::TrustedRoots;
+use tg_policy::guard::{Guards, Set};
 use tg_sim::{DEFAULT_ACCESS_KEY_ID, DEFAULT_KEY, DEFAULT_SECRET_ACCESS_KEY, Entry, Sim, SimOptions};
 use tg_store::key::{IssuedKey, NewKey};
 use tg_store::ledger::CallFilter;
@@ -48,6 +49,8 @@ pub(crate) struct Setup {
     pub(crate) budgets: String,
     /// Webhooks for notices of budgets; then they are kept and told.
     pub(crate) webhooks: String,
+    /// Guardrails.
+    pub(crate) guards: Vec<Set>,
     pub(crate) sim: SimOptions,
     /// Longest silence of a caller within its body.
     pub(crate) body_idle: Duration,
@@ -69,6 +72,7 @@ impl Default for Setup {
             limits: String::new(),
             budgets: String::new(),
             webhooks: String::new(),
+            guards: Vec::new(),
             sim: SimOptions::default(),
             body_idle: Duration::from_secs(60),
         }
@@ -198,7 +202,9 @@ impl World {
         let sim = Sim::start(setup.sim.clone()).unwrap();
         let config = document(&setup, &sim, folder.path());
         let mut loaded = load(&config).unwrap_or_else(|e| panic!("{e:#}\n{config}"));
-        Arc::get_mut(&mut loaded.snapshot).unwrap().bounds.body_idle = setup.body_idle;
+        let snapshot = Arc::get_mut(&mut loaded.snapshot).unwrap();
+        snapshot.bounds.body_idle = setup.body_idle;
+        snapshot.guards = Arc::new(Guards::compile(&setup.guards, None).unwrap());
         let (gateway, notifier) = run_by(&loaded, &clock);
         let address = gateway.address;
         let store = folder.path().join("tallygate.db");
