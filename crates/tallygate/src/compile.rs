@@ -45,6 +45,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
     let Overridden { catalogue, jumps } = catalogue(document)?;
     let strange = strange_sellers(document, &catalogue, &upstreams)?;
     let jumps = jumps.iter().map(|jump| format!("pricing.overrides: {jump}; is the unit right?"));
+    let outside = crate::guards::compile(&document.guards, &upstreams, secrets)?;
     let snapshot = Snapshot {
         upstreams,
         routes: routes(document),
@@ -55,6 +56,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
             output_rate: ceiling.output.picos_per_token(),
         }),
         guards: Arc::default(),
+        outside,
         limits: crate::limits::compile(&document.limits),
         budgets: Arc::new(crate::budgets::compile(document)),
         bounds: Bounds {

@@ -36,6 +36,7 @@ mod midnight;
 mod migration;
 mod operations;
 mod output;
+mod outside;
 mod policies;
 #[expect(dead_code, reason = "what only the tests of the store need")]
 #[path = "../../../tg-store/tests/postgres/server.rs"]

@@ -7,6 +7,7 @@ mod commitments;
 mod counters;
 mod discounts;
 mod egress;
+mod guard_services;
 mod guardrails;
 mod headers;
 mod iam;
@@ -76,6 +77,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     iam::check(document, &mut found);
     limits::check(document, &mut found);
     budgets::check(document, &mut found);
+    guard_services::check(document, &mut found);
     guardrails::check(document, &mut found);
     counters::check(document, &mut found);
     if let Some(otlp) = &document.telemetry.otlp {

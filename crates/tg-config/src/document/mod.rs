@@ -6,6 +6,7 @@ mod budget;
 mod commitment;
 mod counters;
 mod delivery;
+mod guard_service;
 mod guardrail;
 mod iam;
 mod identity;
@@ -25,8 +26,9 @@ pub use budget::{Budget, BudgetScope, BudgetWindow, Notify, OnExhausted, Webhook
 pub use commitment::Commitment;
 pub use counters::{SharedCounters, WhenAway};
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
+pub use guard_service::{GuardService, GuardServiceKind};
 pub use guardrail::{
-    CheckDigit, CheckName, Entity, Guardrail, GuardrailAction, GuardrailMode, GuardrailOn, GuardrailRule,
+    CheckDigit, CheckName, Entity, GuardAway, Guardrail, GuardrailAction, GuardrailMode, GuardrailOn, GuardrailRule,
     GuardrailScope, Harm, HarmCategory, RedactAs, RequiredChecks, SystemPrompt, Topic, Unread, Unreadable,
     UnreadableEach, Wanted, WantedWord, Words,
 };
@@ -84,6 +86,9 @@ pub struct Document {
     /// What calls may say and be told, for whom: sets of rules, which add up.
     #[schemars(length(max = 128))]
     pub guardrails: Vec<Guardrail>,
+    /// Services outside that guardrails ask about texts.
+    #[schemars(length(max = 64))]
+    pub guards: Vec<GuardService>,
     /// Checks that every call must meet. A configuration in which a team's calls to a model do not is refused, and so is
     /// any call that does not.
     #[serde(skip_serializing_if = "RequiredChecks::is_none")]

@@ -15,6 +15,8 @@ mod good_input;
 #[cfg(test)]
 mod grammar;
 #[cfg(test)]
+mod guard_services;
+#[cfg(test)]
 mod guardrails;
 #[cfg(test)]
 mod secrets;

@@ -12,6 +12,7 @@ use crate::deliver::bounded::Bounded;
 use crate::flow::fault_response;
 use crate::guarding::CONTENT_BLOCKED;
 use crate::guarding::answer::{self as checked, Passing};
+use crate::guarding::keeping::Keeping;
 use crate::guarding::watching::Watching;
 use crate::linger::Unheard;
 use crate::outcome::Counts;
@@ -182,13 +183,14 @@ impl Pending {
         settlement.learned(whole.summary.stop, whole.summary.tier);
         let counts = Counts::of(&whole.summary, settlement.weight());
         let status = head.status.as_u16();
-        let (body, ending, fault) = match checked::check(caller, &facts, &counts.usage, whole.body, &mut settlement).await {
-            // An answer that tells of a failure goes on as it came.
-            Passing::Open(body) if whole.summary.failed => (body, Ending::ProviderError, Some("upstream_error")),
-            Passing::Open(body) => (body, Ending::Ok, None),
-            Passing::Withheld(body) => (body, Ending::Truncated, Some(CONTENT_BLOCKED)),
-            Passing::Refused(fault) => return withheld(caller, &fault, counts, settlement),
-        };
+        let (body, ending, fault) =
+            match checked::check(caller, &facts, &counts.usage, whole.body, &mut settlement).await {
+                // An answer that tells of a failure goes on as it came.
+                Passing::Open(body) if whole.summary.failed => (body, Ending::ProviderError, Some("upstream_error")),
+                Passing::Open(body) => (body, Ending::Ok, None),
+                Passing::Withheld(body) => (body, Ending::Truncated, Some(CONTENT_BLOCKED)),
+                Passing::Refused(fault) => return withheld(caller, &fault, counts, settlement),
+            };
         answer::put_guardrail(&mut headers, &settlement.guardrails());
         if let Some(code) = fault {
             answer::put_code(&mut headers, code);
@@ -224,10 +226,13 @@ impl Pending {
     pub(crate) fn into_body(self: Box<Self>, lane: Lane, streams: Streams, mut settlement: Settlement) -> StreamBody {
         let bounded = self.bounded(&mut settlement);
         let caller = self.caller;
-        let watching = settlement.guarding_mut().and_then(|guarding| Watching::of(guarding, caller, &self.facts));
+        let guarding = settlement.guarding();
+        let watching = guarding.and_then(|guarding| Watching::of(guarding, caller, &self.facts));
+        let keeping = guarding.and_then(|guarding| Keeping::of(guarding, caller, &self.facts));
         StreamBody::new(Parts {
             bounded,
             watching,
+            keeping,
             upstream: self.body,
             lane,
             end: InboundEnd { dialect: inbound(self.caller), id: self.facts.id },

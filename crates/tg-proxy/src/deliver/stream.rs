@@ -4,6 +4,7 @@ use crate::answer;
 use crate::deliver::bounded::{Bounded, Passage};
 use crate::deliver::lane::{InboundEnd, Lane, truncated};
 use crate::guarding::CONTENT_BLOCKED;
+use crate::guarding::keeping::Keeping;
 use crate::guarding::watching::Watching;
 use crate::outcome::{Counts, draining};
 use crate::settle::{Closing, Settlement};
@@ -48,6 +49,10 @@ struct Flow {
     bounded: Option<Bounded>,
     /// Where the answer is checked.
     watching: Option<Watching>,
+    /// Where it waits for what services outside say of it.
+    keeping: Option<Keeping>,
+    /// How it ended, while that is awaited.
+    ended: Option<Result<Ended, Fault>>,
     end: InboundEnd,
     /// `None` once it is settled.
     settlement: Option<Settlement>,
@@ -97,6 +102,8 @@ pub(crate) struct Parts {
     pub(super) bounded: Option<Bounded>,
     /// Where the answer is checked.
     pub(super) watching: Option<Watching>,
+    /// Where it waits for what services outside say of it.
+    pub(super) keeping: Option<Keeping>,
     pub(crate) end: InboundEnd,
     pub(crate) settlement: Settlement,
     pub(crate) wants_trailers: bool,
@@ -117,6 +124,8 @@ impl StreamBody {
             lane: parts.lane,
             bounded: parts.bounded,
             watching: parts.watching,
+            keeping: parts.keeping,
+            ended: None,
             end: parts.end,
             settlement: Some(parts.settlement),
             wants_trailers: parts.wants_trailers,
@@ -260,8 +269,31 @@ impl Flow {
         let Some(guarding) = self.settlement.as_mut().and_then(Settlement::guarding_mut) else {
             return Ok(Passing::Blocked);
         };
-        let passing = watching.pass(made, guarding, out)?;
-        if passing == Passing::Open && is_all { watching.finish(guarding, out) } else { Ok(passing) }
+        let mut free = Vec::new();
+        let mut passing = watching.pass(made, guarding, &mut free)?;
+        if passing == Passing::Open && is_all {
+            passing = watching.finish(guarding, &mut free)?;
+        }
+        match &mut self.keeping {
+            Some(keeping) => keeping.pass(free, out)?,
+            None => out.append(&mut free),
+        }
+        Ok(passing)
+    }
+
+    /// Waits until services outside have said what they think of an answer that is all there.
+    fn poll_opinions(&mut self, cx: &mut Context<'_>, out: &mut Vec<Bytes>) -> Poll<()> {
+        let (Some(keeping), Some(settlement)) = (&mut self.keeping, &mut self.settlement) else {
+            return Poll::Ready(());
+        };
+        if matches!(self.ended, Some(Ok(Ended::Whole | Ended::Cut))) {
+            match ready!(keeping.poll_opinions(settlement, cx, out)) {
+                Ok(Passing::Open) => {}
+                Ok(Passing::Blocked) => self.ended = Some(Ok(Ended::Blocked)),
+                Err(fault) => self.ended = Some(Err(fault)),
+            }
+        }
+        Poll::Ready(())
     }
 
     /// Ends an answer that may use no more: the provider is left with the flow.
@@ -275,7 +307,9 @@ impl Flow {
             Ok(Passing::Blocked) => return self.block(out),
             Err(fault) => return self.conclude(Some(fault), out),
         }
-        let (Some(bounded), Some(mut settlement)) = (&self.bounded, self.settlement.take()) else { return (told, None) };
+        let (Some(bounded), Some(mut settlement)) = (&self.bounded, self.settlement.take()) else {
+            return (told, None);
+        };
         let summary = self.lane.summary();
         settlement.learned(Some(StopReason::MaxTokens), summary.tier);
         let counts = bounded.counts(summary, weight);
@@ -285,9 +319,15 @@ impl Flow {
 
     /// Ends an answer of which nothing more may go on: the provider is left with the flow.
     fn block(&mut self, out: &mut Vec<Bytes>) -> (bool, Option<Cost>) {
-        let (Some(watching), Some(settlement)) = (&mut self.watching, &mut self.settlement) else { return (true, None) };
+        let (Some(watching), Some(settlement)) = (&mut self.watching, &mut self.settlement) else {
+            return (true, None);
+        };
         let summary = self.lane.summary();
-        watching.end(&Counts::of(summary, settlement.weight()).usage, out);
+        let usage = Counts::of(summary, settlement.weight()).usage;
+        match &mut self.keeping {
+            Some(keeping) => keeping.end(&usage, out),
+            None => watching.end(&usage, out),
+        }
         (true, self.settle(Ending::Truncated, Some(CONTENT_BLOCKED)))
     }
 
@@ -303,7 +343,7 @@ impl Flow {
         };
         match self.check(made, true, out) {
             Ok(Passing::Blocked) => return Passing::Blocked,
-            Ok(Passing::Open) if is_said => {}
+            Ok(Passing::Open) if is_said && !self.keeping.as_ref().is_some_and(Keeping::holds) => {}
             // What cannot be checked does not leave.
             Ok(Passing::Open) | Err(_) => {
                 let mut last = BytesMut::new();
@@ -431,11 +471,16 @@ impl Body for StreamBody {
                     Last::Break => Err("the provider's stream broke off inside a frame".into()),
                 }));
             };
-            let step = ready!(flow.poll_step(cx));
-            if let Some(end) = flow.advance(step, &mut out)
-                && let Some(flow) = self.flow.take()
-            {
-                self.last = flow.finish(end, &mut out);
+            if flow.ended.is_none() {
+                let step = ready!(flow.poll_step(cx));
+                flow.ended = flow.advance(step, &mut out);
+            } else {
+                ready!(flow.poll_opinions(cx, &mut out));
+                if let Some(mut flow) = self.flow.take()
+                    && let Some(end) = flow.ended.take()
+                {
+                    self.last = flow.finish(end, &mut out);
+                }
             }
             self.ready.extend(out.drain(..));
         }

@@ -1,7 +1,8 @@
 //! Whole answers: checked in the caller's dialect before a byte of them leaves.
 
 use super::filtered::withheld;
-use super::{Guarding, LARGE_BYTES, broken_off, channels, fault_of};
+use super::outside::{Questions, consult, overlay};
+use super::{Guarding, LARGE_BYTES, broken_off, fault_of};
 use crate::settle::Settlement;
 use bytes::Bytes;
 use std::borrow::Cow;
@@ -46,7 +47,12 @@ pub(crate) async fn check(
             Err(_) => return Passing::Refused(broken_off()),
         }
     };
-    let Judged { guarding, anew } = judged;
+    let Judged { mut guarding, mut edits, mut anew, questions } = judged;
+    let later = consult(questions, &mut guarding, settlement).await;
+    if !later.is_empty() && guarding.block.is_none() {
+        overlay(&mut edits, later);
+        anew = Passages::of_answer(&body).and_then(|passages| write(&passages, &body, &edits));
+    }
     let block = guarding.block.clone();
     settlement.guard(guarding);
     match (block, anew) {
@@ -62,6 +68,10 @@ pub(crate) async fn check(
 
 struct Judged {
     guarding: Guarding,
+    /// What stands in place of what was said, by its number.
+    edits: Vec<(usize, String)>,
+    /// What services outside are to be asked.
+    questions: Option<Questions>,
     /// `None` where it goes on as it is.
     anew: Option<Anew>,
 }
@@ -72,7 +82,9 @@ enum Anew {
 }
 
 fn judge(body: &[u8], mut guarding: Guarding) -> Judged {
-    let Some(passages) = Passages::of_answer(body) else { return Judged { guarding, anew: Some(Anew::Unreadable) } };
+    let Some(passages) = Passages::of_answer(body) else {
+        return Judged { guarding, edits: Vec::new(), questions: None, anew: Some(Anew::Unreadable) };
+    };
     let texts = passages.texts.iter().map(|passage| Said {
         channel: passage.channel,
         turn: passage.turn,
@@ -81,21 +93,23 @@ fn judge(body: &[u8], mut guarding: Guarding) -> Judged {
     let said: Vec<Said<'_>> = texts.collect();
     let verdict = guarding.guard.judge(Way::Output, &said, &[], &mut guarding.inquiry);
     guarding.note(&verdict);
-    if guarding.block.is_none() {
-        guarding.hear_nobody(Way::Output, &channels(&said));
-    }
+    let questions = Questions::of(&guarding, Way::Output, &said, &verdict.edits);
     drop(said);
+    let anew = write(&passages, body, &verdict.edits);
+    Judged { guarding, edits: verdict.edits, questions, anew }
+}
+
+fn write(passages: &Passages<'_>, body: &[u8], changes: &[(usize, String)]) -> Option<Anew> {
     let mut edits = Edits::default();
-    for (index, text) in verdict.edits {
-        if let Some(passage) = passages.texts.get(index) {
-            edits.say(passage, &text);
+    for (index, text) in changes {
+        if let Some(passage) = passages.texts.get(*index) {
+            edits.say(passage, text);
         }
     }
-    let anew = (!edits.is_empty()).then(|| {
-        passages.echoes.into_iter().for_each(|echo| edits.blank(echo));
+    (!edits.is_empty()).then(|| {
+        passages.echoes.iter().for_each(|echo| edits.blank(echo.clone()));
         Anew::Changed(edits.apply(body))
-    });
-    Judged { guarding, anew }
+    })
 }
 
 fn unread() -> Fault {

@@ -2,6 +2,8 @@
 
 pub(crate) mod answer;
 pub(crate) mod filtered;
+pub(crate) mod keeping;
+pub(crate) mod outside;
 pub(crate) mod request;
 pub(crate) mod watching;
 
@@ -11,8 +13,7 @@ use std::sync::Arc;
 use tg_dialect::passages::MediumKind;
 use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::guarded;
-use tg_kernel::passage::Channel;
-use tg_policy::guard::{Block, Doing, Evidence, Guard, Inquiry, Medium, Opinion, Said, Verdict, Way};
+use tg_policy::guard::{Block, Doing, Evidence, Guard, Inquiry, Medium, Verdict, Way};
 
 /// The code of a call, or an answer, that a guardrail stopped.
 pub(crate) const CONTENT_BLOCKED: &str = "content_blocked";
@@ -121,23 +122,6 @@ impl Guarding {
     pub(crate) fn watches(&self) -> bool {
         self.guard.watches(&self.inquiry) || !self.guard.externals(Way::Output).is_empty()
     }
-
-    /// What follows for the rules that ask services outside, where none of them can be asked.
-    fn hear_nobody(&mut self, way: Way, channels: &[Channel]) {
-        for rule in self.guard.externals(way) {
-            let Some(channel) = channels.iter().find(|channel| rule.channels.has(**channel)) else { continue };
-            let verdict = self.guard.hear(way, rule.rule, *channel, Opinion::Failed, &mut self.inquiry);
-            self.note(&verdict);
-        }
-    }
-}
-
-/// Where it was said, each once.
-fn channels(said: &[Said<'_>]) -> Vec<Channel> {
-    let mut channels: Vec<Channel> = said.iter().map(|one| one.channel).collect();
-    channels.sort_unstable();
-    channels.dedup();
-    channels
 }
 
 /// A stopped call, as a fault.

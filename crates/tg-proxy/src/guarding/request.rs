@@ -1,6 +1,7 @@
 //! Requests: checked whole, before anything is held for them, and changed where a rule says so.
 
-use super::{Cleared, Guarding, LARGE_BYTES, broken_off, channels, medium};
+use super::outside::{Questions, consult, overlay};
+use super::{Cleared, Guarding, LARGE_BYTES, broken_off, medium};
 use crate::prepare::metadata::HEADER;
 use crate::settle::Settlement;
 use crate::snapshot::Snapshot;
@@ -59,9 +60,13 @@ impl Beside {
 /// What came of a check.
 struct Judged {
     guarding: Guarding,
-    /// The body with its changes; `None` for as it was.
+    /// What stands in place of what was said, by its number.
+    edits: Vec<(usize, String)>,
+    /// The body with them; `None` for as it was.
     body: Option<Bytes>,
     beside: Beside,
+    /// What services outside are to be asked.
+    questions: Option<Questions>,
 }
 
 /// Checks what is asked, where a guardrail applies. A block is an answer, too: what was found is with the settlement then.
@@ -88,7 +93,12 @@ pub(crate) async fn check(
         let judging = move || Members::scan(&body).map(|members| judge(&members, guarding, beside));
         tokio::task::spawn_blocking(judging).await.map_err(|_| broken_off())??
     };
-    let Judged { guarding, body: anew, beside } = judged;
+    let Judged { mut guarding, mut edits, body: mut anew, mut beside, questions } = judged;
+    let later = consult(questions, &mut guarding, settlement).await;
+    if !later.is_empty() && guarding.block.is_none() {
+        overlay(&mut edits, later);
+        anew = write(&Passages::of_request(members), members, edits, &mut beside);
+    }
     let block = guarding.block.clone();
     settlement.guard(guarding);
     if let Some(block) = block {
@@ -123,20 +133,28 @@ fn judge(members: &Members<'_>, mut guarding: Guarding, mut beside: Beside) -> J
     let said: Vec<Said<'_>> = texts.chain(others).collect();
     let verdict = guarding.guard.judge(Way::Input, &said, &media, &mut guarding.inquiry);
     guarding.note(&verdict);
-    if guarding.block.is_none() {
-        guarding.hear_nobody(Way::Input, &channels(&said));
-    }
+    let questions = Questions::of(&guarding, Way::Input, &said, &verdict.edits);
     drop(said);
+    let body = write(&passages, members, verdict.edits.clone(), &mut beside);
+    Judged { guarding, edits: verdict.edits, body, beside, questions }
+}
+
+/// The body with the changes; `None` where they leave it as it is.
+fn write(
+    passages: &Passages<'_>,
+    members: &Members<'_>,
+    changes: Vec<(usize, String)>,
+    beside: &mut Beside,
+) -> Option<Bytes> {
     let mut edits = Edits::default();
-    for (index, text) in verdict.edits {
+    for (index, text) in changes {
         match passages.texts.get(index) {
             Some(passage) => edits.say(passage, &text),
             None => beside.say(index - passages.texts.len(), text),
         }
     }
-    let body = (!edits.is_empty()).then(|| {
-        passages.echoes.into_iter().for_each(|echo| edits.blank(echo));
+    (!edits.is_empty()).then(|| {
+        passages.echoes.iter().for_each(|echo| edits.blank(echo.clone()));
         edits.apply(members.body())
-    });
-    Judged { guarding, body, beside }
+    })
 }

@@ -9,10 +9,7 @@ use tg_kernel::dialect::Dialect;
 use tg_kernel::fault::Fault;
 use tg_kernel::passage::Channel;
 use tg_kernel::usage::Usage;
-use tg_policy::guard::{Inquiry, Watch, Way};
-
-/// What an answer may consist of.
-const ANSWERED: [Channel; 3] = [Channel::Assistant, Channel::Reasoning, Channel::ToolArguments];
+use tg_policy::guard::{Inquiry, Watch};
 
 /// The gate of one stream, and who stands there.
 pub(crate) struct Watching {
@@ -29,11 +26,10 @@ struct Guardian<'a> {
 
 impl Watching {
     /// Before a caller of this dialect; `None` where no rule looks at the answer.
-    pub(crate) fn of(guarding: &mut Guarding, caller: Dialect, facts: &ReplyFacts) -> Option<Self> {
+    pub(crate) fn of(guarding: &Guarding, caller: Dialect, facts: &ReplyFacts) -> Option<Self> {
         if !guarding.watches() {
             return None;
         }
-        guarding.hear_nobody(Way::Output, &ANSWERED);
         Some(Self { gate: Gate::new(caller, facts), watch: Watch::new(guarding.guard.clone()) })
     }
 

@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn nothing_in_an_invocation_takes_its_place_or_narrows_it() {
-        let (id, version) = (ID.as_str(), VERSION.as_str());
+        let (id, version) = ("x-amzn-bedrock-guardrailidentifier", "x-amzn-bedrock-guardrailversion");
         for (headers, body, is_taken) in [
             (vec![], "{}", true),
             (vec![(id, "gr1"), (version, "3")], "{}", true),

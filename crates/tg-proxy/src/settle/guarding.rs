@@ -2,6 +2,9 @@
 
 use super::Settlement;
 use crate::guarding::Guarding;
+use crate::living::Worker;
+use crate::snapshot::Snapshot;
+use std::sync::Arc;
 use tg_dialect::weight::weigh;
 
 impl Settlement {
@@ -25,6 +28,11 @@ impl Settlement {
     /// The rules that did something, as `SET/RULE`.
     pub(crate) fn guardrails(&self) -> Vec<String> {
         self.guarding().map(Guarding::told).unwrap_or_default()
+    }
+
+    /// Where the call stands; `None` once it is settled.
+    pub(crate) fn surroundings(&self) -> Option<(&Arc<Worker>, &Arc<Snapshot>)> {
+        self.0.as_deref().map(|draft| (&draft.worker, &draft.snapshot))
     }
 
     /// The body is another than the one that was read.

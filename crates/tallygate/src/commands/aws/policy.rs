@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use tg_config::document::{AssumeRole, Document, Provider, partition_of};
+use tg_config::document::{AssumeRole, Document, GuardServiceKind, Provider, partition_of};
 use tg_dialect::dialects::bedrock_converse::Guardrail;
 use tg_kernel::pattern;
 
@@ -158,6 +158,16 @@ impl Resources {
         }
         if let Some(guardrail) = &provider.guardrail {
             found.applied(&guardrail.id, partition, region);
+        }
+        for guard in document.guards.iter().filter(|guard| guard.provider.as_ref() == Some(&provider.name)) {
+            match (guard.kind, &guard.guardrail, &guard.model) {
+                (GuardServiceKind::BedrockGuardrail, Some(guardrail), _) => {
+                    found.applied(&guardrail.id, partition, region);
+                }
+                (GuardServiceKind::BedrockChecks, ..) => found.checks = true,
+                (GuardServiceKind::Judge, _, Some(model)) => found.add(model, partition, region),
+                _ => {}
+            }
         }
         for profile in &provider.inference_profiles {
             if let Some(arn) = &profile.arn {
@@ -324,6 +334,22 @@ mod tests {
         assert!(assumed["permissions"]["Statement"][4].is_null());
         let none = written("region: us-east-1", models, None);
         assert!(none["permissions"]["Statement"][1].is_null());
+    }
+
+    #[test]
+    fn what_all_calls_and_guards_need_is_allowed() {
+        let provider = "region: us-east-1, guardrail: {id: gr1, version: '1'}";
+        let text = format!(
+            "providers: [{{name: b, kind: bedrock, {provider}}}]\nmodels: [{{name: a, targets: [{{provider: b, model: amazon.nova-lite-v1:0}}]}}]\n\
+             guards: [{{name: g, kind: bedrock_guardrail, provider: b, guardrail: {{id: gr2, version: '1'}}}}, \
+             {{name: c, kind: bedrock_checks, provider: b, thresholds: {{JAILBREAK: 0.5}}}}, \
+             {{name: j, kind: judge, provider: b, model: amazon.nova-micro-v1:0}}]"
+        );
+        let document = tg_config::load::from_text("test", &text).unwrap();
+        let all = policies(&document, &document.providers[0], None).to_string();
+        for part in ["guardrail/gr1", "guardrail/gr2", "bedrock:InvokeGuardrailChecks", "amazon.nova-micro-v1:0"] {
+            assert!(all.contains(part), "{part}: {all}");
+        }
     }
 
     #[test]
