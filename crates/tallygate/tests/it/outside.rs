@@ -3,6 +3,7 @@
 use crate::guarded::{EMAIL, house, no_mail, rule, told};
 use crate::speak::{CHAT, MANNERS, Manner, ask, each_dialect, hear};
 use crate::world::{Setup, World, until};
+use serde_json::{Value, json};
 use std::sync::Arc;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::guarded::{Action as Done, Verdict};
@@ -194,6 +195,27 @@ fn what_a_service_has_said_of_a_text_is_not_asked_again() {
     assert_eq!(world.sim.hook.asked().len(), 2);
     assert_eq!([call("forbidden one"), call("forbidden one")], [400; 2]);
     assert_eq!(world.sim.hook.asked().len(), 3);
+}
+
+#[test]
+fn what_a_program_wrote_is_asked_about_at_once() {
+    let world = world(vec![lenient("hook")]);
+    let tool = |name: &str, what: &str| {
+        let parameters = json!({"type": "object", "properties": {"city": {"type": "string", "description": what}}});
+        json!({"type": "function", "function": {"name": name, "description": what, "parameters": parameters}})
+    };
+    let with = |last: &str| {
+        let mut call = ask(Dialect::OpenaiChat, Manner::Plain, "on-openai", "hello");
+        let mut body: Value = serde_json::from_slice(&call.body).unwrap();
+        body["tools"] = json!([tool("one", "first"), tool("two", "second"), tool("three", last)]);
+        call.body = body.to_string().into();
+        world.send(&call)
+    };
+    assert_eq!(with("third").status, 200);
+    let asked = world.sim.hook.asked();
+    assert_eq!(asked.len(), 2, "what the user says, and all definitions: {asked:?}");
+    assert!(asked.iter().any(|asked| ["first", "second", "third"].iter().all(|part| asked.text.contains(part))));
+    assert_eq!(with("something forbidden").header("x-tallygate-error-code"), "content_blocked");
 }
 
 #[test]

@@ -18,23 +18,43 @@ use tg_kernel::passage::Channel;
 use tg_kernel::usage::Usage;
 use tg_policy::guard::{Said, Way};
 
+/// Most bytes that are kept of one answer.
+const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// One answer, on its way from the gateway's own checks to its caller.
 pub(crate) struct Keeping {
-    gate: Gate,
+    caller: Dialect,
+    facts: ReplyFacts,
+    reader: Gate,
     told: Told,
+    stage: Stage,
     asking: Option<Asking>,
+}
+
+/// What becomes of what comes.
+enum Stage {
+    /// It is kept.
+    Kept { bytes: Vec<Bytes>, size: usize },
+    /// It goes on as it is.
+    Open,
+    /// It goes on with texts replaced.
+    Changing(Box<Gate>, Replaced),
 }
 
 /// What was found, and what is to stand in place of texts.
 type Asking = Pin<Box<dyn Future<Output = (Guarding, Vec<(usize, String)>)> + Send>>;
 
-/// What the answer says.
+/// What the answer says: its parts, as far as they have grown, and texts that stand by themselves.
+#[derive(Default)]
 struct Told {
-    texts: Vec<(Option<Part>, Channel, String)>,
-    numbers: HashMap<Part, usize>,
-    changes: HashMap<Part, Vec<Change>>,
-    /// Whether what comes goes on at once.
-    is_open: bool,
+    texts: Vec<(Channel, String)>,
+    parts: HashMap<Part, usize>,
+}
+
+/// What stands in place of what.
+struct Replaced {
+    parts: HashMap<Part, Vec<Change>>,
+    texts: HashMap<String, String>,
 }
 
 impl Keeping {
@@ -44,24 +64,39 @@ impl Keeping {
         if rules.is_empty() {
             return None;
         }
-        // Rules that only watch keep nobody waiting before the end.
-        let is_open = !rules.iter().any(|rule| rule.is_enforced);
-        let told = Told { texts: Vec::new(), numbers: HashMap::new(), changes: HashMap::new(), is_open };
-        Some(Self { gate: Gate::new(caller, facts), told, asking: None })
+        // Rules that only watch keep nothing back.
+        let is_kept = rules.iter().any(|rule| rule.is_enforced);
+        let stage = if is_kept { Stage::Kept { bytes: Vec::new(), size: 0 } } else { Stage::Open };
+        let (reader, told, facts) = (Gate::new(caller, facts), Told::default(), facts.clone());
+        Some(Self { caller, facts, reader, told, stage, asking: None })
     }
 
-    /// Whether texts are being kept.
+    /// Whether the answer is being kept.
     pub(crate) const fn holds(&self) -> bool {
-        !self.told.is_open
+        matches!(self.stage, Stage::Kept { .. })
     }
 
     /// Takes what the checks have let go, and appends what may leave.
     ///
     /// # Errors
-    /// See [`Gate::pass`].
+    /// See [`Gate::pass`]; or more is to be kept than may be.
     pub(crate) fn pass(&mut self, made: Vec<Bytes>, out: &mut Vec<Bytes>) -> Result<(), Fault> {
-        for bytes in made {
-            self.gate.pass(&bytes, &mut self.told, out)?;
+        for piece in made {
+            if let Stage::Changing(gate, replaced) = &mut self.stage {
+                gate.pass(&piece, replaced, out)?;
+                continue;
+            }
+            self.reader.pass(&piece, &mut self.told, &mut Vec::new())?;
+            match &mut self.stage {
+                Stage::Kept { bytes, size } => {
+                    *size = size.saturating_add(piece.len());
+                    if *size > KEPT_BYTES_MAX {
+                        return Err(too_large());
+                    }
+                    bytes.push(piece);
+                }
+                _ => out.push(piece),
+            }
         }
         Ok(())
     }
@@ -77,6 +112,9 @@ impl Keeping {
         out: &mut Vec<Bytes>,
     ) -> Poll<Result<Passing, Fault>> {
         if self.asking.is_none() {
+            if let Err(fault) = self.reader.finish(&mut self.told, &mut Vec::new()) {
+                return Poll::Ready(Err(fault));
+            }
             self.asking = self.ask(settlement);
         }
         let Some(asking) = &mut self.asking else { return Poll::Ready(self.release(Vec::new(), out)) };
@@ -87,50 +125,76 @@ impl Keeping {
         Poll::Ready(if is_blocked { Ok(Passing::Blocked) } else { self.release(edits, out) })
     }
 
-    fn ask(&self, settlement: &Settlement) -> Option<Asking> {
+    /// Asks about each text once, however often the answer says it.
+    fn ask(&mut self, settlement: &Settlement) -> Option<Asking> {
         let (mut guarding, premises) = (settlement.guarding()?.clone(), Premises::of(settlement)?);
-        let said = self.told.texts.iter().map(|(_, channel, text)| Said {
-            channel: *channel,
-            turn: 0,
-            text: Cow::Borrowed(text.as_str()),
-        });
-        let questions = Questions::of(&guarding, Way::Output, &said.collect::<Vec<_>>(), &[])?;
+        let mut said: Vec<Said<'_>> = Vec::new();
+        let mut numbers = Vec::new();
+        for (number, (channel, text)) in self.told.texts.iter().enumerate() {
+            if self.told.texts.iter().take(number).any(|earlier| earlier == &(*channel, text.clone())) {
+                continue;
+            }
+            said.push(Said { channel: *channel, turn: 0, text: Cow::Borrowed(text.as_str()) });
+            numbers.push(number);
+        }
+        let questions = Questions::of(&guarding, Way::Output, &said, &[])?;
         Some(Box::pin(async move {
             let edits = questions.ask(&mut guarding, &premises).await;
+            let edits = edits.into_iter().filter_map(|(nth, text)| Some((*numbers.get(nth)?, text)));
+            let edits = edits.collect();
             (guarding, edits)
         }))
     }
 
     fn release(&mut self, edits: Vec<(usize, String)>, out: &mut Vec<Bytes>) -> Result<Passing, Fault> {
-        for (number, text) in edits {
-            match self.told.texts.get(number) {
-                Some((Some(part), _, said)) => {
-                    let change = Change { range: 0..said.len(), text };
-                    self.told.changes.insert(*part, vec![change]);
-                }
-                // It has left, or stands by itself: there is no place for anything else.
-                _ => return Ok(Passing::Blocked),
-            }
+        let kept = match std::mem::replace(&mut self.stage, Stage::Open) {
+            Stage::Kept { bytes, .. } => bytes,
+            // It has left: rules that only watch change nothing.
+            Stage::Open | Stage::Changing(..) => Vec::new(),
+        };
+        if edits.is_empty() {
+            out.extend(kept);
+            return Ok(Passing::Open);
         }
-        self.told.is_open = true;
-        self.gate.finish(&mut self.told, out)
+        let mut gate = Box::new(Gate::new(self.caller, &self.facts));
+        let mut replaced = self.told.replaced(edits);
+        for piece in kept {
+            gate.pass(&piece, &mut replaced, out)?;
+        }
+        let passing = gate.finish(&mut replaced, out)?;
+        self.stage = Stage::Changing(gate, replaced);
+        Ok(passing)
     }
 
-    /// Ends an answer of which nothing more goes on.
+    /// Ends an answer of which nothing goes on.
     pub(crate) fn end(&mut self, usage: &Usage, out: &mut Vec<Bytes>) {
         let mut end = BytesMut::new();
-        self.gate.end(usage, &mut end);
+        Gate::new(self.caller, &self.facts).end(usage, &mut end);
         out.push(end.freeze());
+    }
+}
+
+impl Told {
+    fn replaced(&self, edits: Vec<(usize, String)>) -> Replaced {
+        let said = |number: usize| self.texts.get(number).map(|(_, text)| text.clone());
+        let texts: HashMap<String, String> =
+            edits.into_iter().filter_map(|(number, text)| Some((said(number)?, text))).collect();
+        let change = |(part, number): (&Part, &usize)| {
+            let said = said(*number)?;
+            let text = texts.get(&said)?.clone();
+            Some((*part, vec![Change { range: 0..said.len(), text }]))
+        };
+        Replaced { parts: self.parts.iter().filter_map(change).collect(), texts }
     }
 }
 
 impl Inspector for Told {
     fn grows(&mut self, part: Part, channel: Channel, text: &str) {
-        let number = *self.numbers.entry(part).or_insert_with(|| {
-            self.texts.push((Some(part), channel, String::new()));
+        let number = *self.parts.entry(part).or_insert_with(|| {
+            self.texts.push((channel, String::new()));
             self.texts.len() - 1
         });
-        if let Some((_, _, told)) = self.texts.get_mut(number) {
+        if let Some((_, told)) = self.texts.get_mut(number) {
             told.push_str(text);
         }
     }
@@ -138,19 +202,45 @@ impl Inspector for Told {
     fn ends(&mut self, _part: Part) {}
 
     fn cleared(&self, _part: Part) -> usize {
-        if self.is_open { usize::MAX } else { 0 }
+        usize::MAX
     }
 
-    fn changes(&self, part: Part) -> &[Change] {
-        self.changes.get(&part).map(Vec::as_slice).unwrap_or_default()
+    fn changes(&self, _part: Part) -> &[Change] {
+        &[]
     }
 
     fn whole(&mut self, channel: Channel, text: &str) -> Option<String> {
-        self.texts.push((None, channel, text.to_owned()));
+        self.texts.push((channel, text.to_owned()));
         None
     }
 
     fn is_blocked(&self) -> bool {
         false
     }
+}
+
+impl Inspector for Replaced {
+    fn grows(&mut self, _part: Part, _channel: Channel, _text: &str) {}
+
+    fn ends(&mut self, _part: Part) {}
+
+    fn cleared(&self, _part: Part) -> usize {
+        usize::MAX
+    }
+
+    fn changes(&self, part: Part) -> &[Change] {
+        self.parts.get(&part).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn whole(&mut self, _channel: Channel, text: &str) -> Option<String> {
+        self.texts.get(text).cloned()
+    }
+
+    fn is_blocked(&self) -> bool {
+        false
+    }
+}
+
+fn too_large() -> Fault {
+    Fault::upstream_failed("upstream_too_large", "The provider's answer is too large to be checked.")
 }

@@ -53,12 +53,25 @@ pub(crate) struct Questions {
     rules: Vec<ExternalRule>,
 }
 
-/// One text, by its number among those that were said.
-#[derive(Clone)]
+/// What is asked about at once: a text, or what a program wrote in many small ones.
 struct Text {
-    index: usize,
+    /// Their numbers among those that were said.
+    of: Vec<usize>,
+    turn: u32,
     channel: Channel,
     text: String,
+}
+
+impl Text {
+    fn has(&self, index: usize) -> bool {
+        self.of.contains(&index)
+    }
+
+    /// Whether another text of this turn and channel is asked about with it.
+    fn takes(&self, channel: Channel, turn: u32) -> bool {
+        let is_scattered = matches!(channel, Channel::ToolArguments | Channel::Definition | Channel::Metadata);
+        is_scattered && (self.channel, self.turn) == (channel, turn)
+    }
 }
 
 /// Where a call stands that has questions: what they are asked with, and to whom their cost is booked.
@@ -77,12 +90,18 @@ impl Questions {
             return None;
         }
         let edits: HashMap<usize, &String> = edits.iter().map(|(index, text)| (*index, text)).collect();
-        let texts = said.iter().enumerate().map(|(index, one)| Text {
-            index,
-            channel: one.channel,
-            text: edits.get(&index).map_or_else(|| one.text.to_string(), |text| (*text).clone()),
-        });
-        Some(Self { way, texts: texts.collect(), rules })
+        let mut texts: Vec<Text> = Vec::new();
+        for (index, one) in said.iter().enumerate() {
+            let text = edits.get(&index).map_or(&*one.text, |text| text.as_str());
+            if let Some(last) = texts.last_mut().filter(|last| last.takes(one.channel, one.turn)) {
+                last.of.push(index);
+                last.text.push('\n');
+                last.text.push_str(text);
+                continue;
+            }
+            texts.push(Text { of: vec![index], turn: one.turn, channel: one.channel, text: text.to_owned() });
+        }
+        Some(Self { way, texts, rules })
     }
 
     /// Asks them. Answers what is to stand in place of texts, by their numbers; a block is noted where it belongs.
@@ -118,7 +137,7 @@ impl Questions {
     }
 
     fn replace(&mut self, index: usize, text: &str) {
-        if let Some(own) = self.texts.iter_mut().find(|own| own.index == index) {
+        if let Some(own) = self.texts.iter_mut().find(|own| own.has(index)) {
             text.clone_into(&mut own.text);
         }
     }
@@ -142,9 +161,15 @@ impl Questions {
             guard::Opinion::Clear => Opinion::Clear,
             guard::Opinion::Flagged { categories, redacted } => {
                 let texts = redacted.unwrap_or_default().into_iter();
-                let texts = texts.filter_map(|(nth, text)| Some((about.get(nth)?.index, text)));
+                // Of several that were asked about at once nobody knows what stands in place of which.
+                let texts: Option<Vec<_>> = texts
+                    .map(|(nth, text)| match about.get(nth)?.of.as_slice() {
+                        [index] => Some((*index, text)),
+                        _ => None,
+                    })
+                    .collect();
                 let categories = categories.iter().map(ToString::to_string).collect();
-                Opinion::Flagged { categories, texts: texts.collect() }
+                Opinion::Flagged { categories, texts: texts.unwrap_or_default() }
             }
             guard::Opinion::Failed(failure) => {
                 if let Some(times) = service.complaint.due(clock.monotonic()) {

@@ -42,7 +42,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 /// Most questions that one call's texts may come to.
-const PIECES_MAX: usize = 256;
+const PIECES_MAX: usize = 2_048;
 
 /// A service that can be asked.
 pub enum Service {
