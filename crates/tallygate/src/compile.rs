@@ -52,7 +52,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
             input_rate: ceiling.input.picos_per_token(),
             output_rate: ceiling.output.picos_per_token(),
         }),
-        guards: Arc::default(),
+        guards: Arc::new(crate::guardrails::compile(document, secrets)?),
         limits: crate::limits::compile(&document.limits),
         budgets: Arc::new(crate::budgets::compile(document)),
         bounds: Bounds {

@@ -11,6 +11,7 @@ mod directory_keeper;
 mod first_key;
 mod forecasts;
 pub mod gateway;
+mod guardrails;
 mod journal_keeper;
 mod keeper;
 mod limits;

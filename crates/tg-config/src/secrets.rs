@@ -60,7 +60,8 @@ impl Secrets {
     pub fn standing_in(document: &Document) -> Self {
         let all = references(document).into_iter();
         let mut secrets = Self(all.map(|(_, reference)| (reference.clone(), Secret::new("not-read-here"))).collect());
-        if let Some((_, reference)) = of_secrets_key(document) {
+        let keys = of_secrets_key(document).map(|(_, reference)| reference).into_iter().chain(&document.redaction_key);
+        for reference in keys {
             // 32 bytes in base64, as such a key is; the reference is nobody else's.
             secrets.0.insert(reference.clone(), Secret::new(format!("{}=", "A".repeat(43))));
         }
@@ -111,6 +112,7 @@ fn references(document: &Document) -> Vec<(Path, &SecretRef)> {
         found.push((Path::root().member("admin").member("token"), token));
     }
     found.extend(of_store_password(document));
+    found.extend(document.redaction_key.iter().map(|key| (Path::root().member("redaction_key"), key)));
     if let Some(counters) = &document.counters {
         let path = Path::root().member("counters");
         let both = [("password", &counters.password), ("sentinel_password", &counters.sentinel_password)];

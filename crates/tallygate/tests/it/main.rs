@@ -12,6 +12,7 @@ mod booked;
 mod budgets;
 mod cli;
 mod complaints;
+mod coverage;
 mod credentials;
 mod disconnect;
 mod endings;

@@ -6,6 +6,7 @@ mod commitments;
 mod counters;
 mod discounts;
 mod egress;
+mod guardrails;
 mod headers;
 mod iam;
 mod limits;
@@ -74,6 +75,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     iam::check(document, &mut found);
     limits::check(document, &mut found);
     budgets::check(document, &mut found);
+    guardrails::check(document, &mut found);
     counters::check(document, &mut found);
     if let Some(otlp) = &document.telemetry.otlp {
         let path = Path::root().member("telemetry").member("otlp").member("headers");

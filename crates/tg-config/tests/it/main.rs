@@ -14,6 +14,8 @@ mod good_input;
 #[cfg(test)]
 mod grammar;
 #[cfg(test)]
+mod guardrails;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod start;

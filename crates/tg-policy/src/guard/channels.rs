@@ -1,6 +1,6 @@
 //! Sets of channels, and in which of them a check makes sense.
 
-use super::set::Check;
+use super::set::CheckKind;
 use super::{Way, set};
 use tg_kernel::passage::Channel;
 
@@ -74,29 +74,30 @@ impl Channels {
 
     /// Where a check looks on a way if its rule names no channels; none where it makes no sense on that way.
     #[must_use]
-    pub const fn usual(check: &Check, way: Way) -> Self {
+    pub const fn usual(check: CheckKind, way: Way) -> Self {
+        use CheckKind as Kind;
         match (check, way) {
-            (Check::Secrets(_) | Check::Pii(_) | Check::Entities(_) | Check::Words { .. } | Check::Pattern(_), _)
-            | (Check::Canaries(_), Way::Output)
-            | (Check::External { .. }, Way::Input) => Self::ALL,
-            (Check::Harm(_) | Check::Topics(_) | Check::CharactersMax(_), _)
-            | (Check::External { .. }, Way::Output) => Self::of(CONTENT),
-            (Check::Injection(_), Way::Input) => Self::of(&[Channel::User, Channel::ToolResult, Channel::Document]),
-            (Check::IndirectInjection(_), Way::Input) => Self::of(&[Channel::ToolResult, Channel::Document]),
-            (Check::JsonSchema(_), Way::Input) => Self::of(&[Channel::User]),
-            (Check::JsonSchema(_), Way::Output) => Self::of(&[Channel::Assistant]),
-            (Check::SystemPrompt { .. }, Way::Output) => {
+            (Kind::Secrets | Kind::Pii | Kind::Entities | Kind::Words | Kind::Pattern, _)
+            | (Kind::Canaries, Way::Output)
+            | (Kind::External, Way::Input) => Self::ALL,
+            (Kind::Harm | Kind::Topics | Kind::CharactersMax, _) | (Kind::External, Way::Output) => Self::of(CONTENT),
+            (Kind::Injection, Way::Input) => Self::of(&[Channel::User, Channel::ToolResult, Channel::Document]),
+            (Kind::IndirectInjection, Way::Input) => Self::of(&[Channel::ToolResult, Channel::Document]),
+            (Kind::JsonSchema, Way::Input) => Self::of(&[Channel::User]),
+            (Kind::JsonSchema, Way::Output) => Self::of(&[Channel::Assistant]),
+            (Kind::SystemPrompt, Way::Output) => {
                 Self::of(&[Channel::Assistant, Channel::Reasoning, Channel::ToolArguments])
             }
-            (Check::Injection(_) | Check::IndirectInjection(_) | Check::SystemPrompt { .. }, _)
-            | (Check::Canaries(_), Way::Input) => Self::NONE,
+            (Kind::Injection | Kind::IndirectInjection | Kind::SystemPrompt, _) | (Kind::Canaries, Way::Input) => {
+                Self::NONE
+            }
         }
     }
 
     /// Where a rule looks on a way.
     #[must_use]
     pub const fn of_rule(rule: &set::Rule, way: Way) -> Self {
-        let usual = Self::usual(&rule.check, way);
+        let usual = Self::usual(rule.check.kind(), way);
         if usual.is_empty() || !rule.on(way) {
             return Self::NONE;
         }

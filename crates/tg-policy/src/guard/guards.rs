@@ -1,9 +1,10 @@
 //! All guardrail sets of a configuration, compiled; and which of them apply to a call.
 
+use super::Way;
 use super::detector::Detector;
 use super::judge::{Guard, Parts};
 use super::rule::Ready;
-use super::set::{Medium, Set};
+use super::set::{CheckKind, Medium, Set};
 use crate::admit::Scope;
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
@@ -25,8 +26,18 @@ const VERSION_DIGITS: usize = 12;
 pub struct Guards {
     sets: Vec<Compiled>,
     key: Option<Key>,
+    required: Vec<Required>,
     /// By which sets apply: one bit for each.
     joined: RwLock<HashMap<u128, Arc<Guard>>>,
+}
+
+/// A check that every call must meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Required {
+    /// Which.
+    pub check: CheckKind,
+    /// On which way.
+    pub way: Way,
 }
 
 /// A set.
@@ -100,16 +111,33 @@ impl Guards {
             let (set, mend) = (beyond.name.clone(), "join sets that are for the same calls".to_owned());
             problems.push(Problem { set, rule: "".into(), what, mend });
         }
-        if problems.is_empty() { Ok(Self { sets: compiled, key, joined: RwLock::default() }) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(Self { sets: compiled, key, required: Vec::new(), joined: RwLock::default() })
+        } else {
+            Err(problems)
+        }
     }
 
-    /// Whether there is no set.
+    /// The same, where every call must meet these checks: one that does not is refused by its guard.
+    #[must_use]
+    pub fn requiring(self, required: Vec<Required>) -> Self {
+        Self { required, joined: RwLock::default(), ..self }
+    }
+
+    /// Whether there is no set, and nothing required.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.sets.is_empty()
+        self.sets.is_empty() && self.required.is_empty()
     }
 
-    /// All sets that apply to a call, joined; `None` where none does.
+    /// The sets that are wanted, joined.
+    #[must_use]
+    pub fn joined(&self, wanted: impl Fn(&str) -> bool) -> Arc<Guard> {
+        let wanted = self.sets.iter().enumerate().take(SETS_MAX).filter(|(_, set)| wanted(&set.name));
+        self.join(wanted.fold(0, |which, (index, _)| which | 1 << index))
+    }
+
+    /// All sets that apply to a call, joined; `None` where none does, and none is required.
     #[must_use]
     pub fn of(&self, call: &Subject<'_>) -> Option<Arc<Guard>> {
         let mut which = 0_u128;
@@ -118,7 +146,7 @@ impl Guards {
                 which |= 1 << index;
             }
         }
-        if which == 0 {
+        if which == 0 && self.required.is_empty() {
             return None;
         }
         let known = self.joined.read().unwrap_or_else(PoisonError::into_inner).get(&which).cloned();
@@ -132,6 +160,7 @@ impl Guards {
             rules: Vec::new(),
             blocked_media: Vec::new(),
             key: self.key.clone(),
+            required: self.required.clone(),
         };
         let mut version = Sha256::new();
         for (_, set) in self.sets.iter().enumerate().filter(|(index, _)| which & (1 << index) != 0) {

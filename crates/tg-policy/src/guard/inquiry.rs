@@ -1,9 +1,9 @@
 //! What one call carries from its request to its answer: what stands for which value, and what was found; never a value.
 
-use super::Way;
 use super::judge::Guard;
 use super::rule::{Ready, Weight};
-use super::set::{Action, Medium};
+use super::set::Action;
+use super::{Block, Way};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,11 +135,11 @@ impl Inquiry {
         self.gone.avoid(text);
     }
 
-    /// Something that nobody can read was refused.
-    pub(super) fn note_medium(&mut self, set: &Arc<str>, medium: Medium) {
-        let (rule, found) = (Arc::from("unreadable"), Cow::Borrowed(medium.as_str()));
+    /// A request was refused whatever it says.
+    pub(super) fn note_refusal(&mut self, block: &Block) {
+        let Block { set, rule, check, found, .. } = block.clone();
         let (channel, way, doing) = (Channel::User, Way::Input, Doing::Blocked);
-        self.hits.push(Hit { set: set.clone(), rule, check: "unreadable", found, channel, way, doing, count: 1 });
+        self.hits.push(Hit { set, rule, check, found, channel, way, doing, count: 1 });
     }
 
     /// A value was put back.

@@ -3,13 +3,14 @@
 use super::detector::{Detector, Reading};
 use super::edits::Edits;
 use super::found::{Found, clusters};
+use super::guards::Required;
 use super::inquiry::{Doing, Inquiry};
 use super::joined::{Group, Joined, groups};
 use super::plan::{self, Plan};
-use super::rule::{Ready, Weight};
+use super::rule::{Ready, Ruled, Weight};
 use super::set::{Action, Medium};
 use super::strand::Strand;
-use super::{Block, Said, Verdict, Way};
+use super::{Block, Channels, Said, Verdict, Way};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -38,6 +39,8 @@ pub struct Guard {
     shadows: Plans,
     /// Rows of words of the system text that are looked for.
     leaks: Vec<usize>,
+    /// Checks that are required and that it does not have in force, or not everywhere.
+    lacking: Vec<Required>,
 }
 
 /// What a guard is made of.
@@ -47,11 +50,12 @@ pub(super) struct Parts {
     pub(super) rules: Vec<Arc<Ready>>,
     pub(super) blocked_media: Vec<(Medium, Arc<str>)>,
     pub(super) key: Option<Key>,
+    pub(super) required: Vec<Required>,
 }
 
 impl Guard {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { sets, version, rules, blocked_media, key } = parts;
+        let Parts { sets, version, rules, blocked_media, key, required } = parts;
         let plans = |way: Way, which: &dyn Fn(&Ready) -> bool| {
             Channel::ALL.map(|channel| Plan::of(&rules, |ready| ready.channels(way).has(channel) && which(ready)))
         };
@@ -67,7 +71,21 @@ impl Guard {
             .collect();
         leaks.sort_unstable();
         leaks.dedup();
-        Self { sets, version, rules, blocked_media, key, input, gates, shadows, leaks }
+        let lacking = lacking(&rules, required);
+        Self { sets, version, rules, blocked_media, key, input, gates, shadows, leaks, lacking }
+    }
+
+    /// Checks that are required of every call, and that its rules do not have in force wherever they make sense. While
+    /// there is any, every request is refused.
+    #[must_use]
+    pub fn lacking(&self) -> &[Required] {
+        &self.lacking
+    }
+
+    /// Its rules, for people.
+    #[must_use]
+    pub fn ruled(&self) -> Vec<Ruled> {
+        self.rules.iter().map(|ready| ready.told()).collect()
     }
 
     /// The sets that it consists of.
@@ -133,13 +151,9 @@ impl Guard {
 
     fn judge_input(&self, said: &[Said<'_>], media: &[Medium], inquiry: &mut Inquiry) -> Verdict {
         let mut verdict = Verdict::default();
-        if let Some((medium, set)) = self.blocked_media.iter().find(|(medium, _)| media.contains(medium)) {
-            let found = Cow::Borrowed(medium.as_str());
-            inquiry.note_medium(set, *medium);
-            let message =
-                format!("Blocked by the guardrail `{set}`: it does not let through what it cannot read ({found}).");
-            let (set, rule) = (set.clone(), Arc::from("unreadable"));
-            verdict.block = Some(Block { set, rule, check: "unreadable", found, message: message.into() });
+        verdict.block = self.refusal(media);
+        if let Some(block) = &verdict.block {
+            inquiry.note_refusal(block);
             return verdict;
         }
         self.learn_system_text(said, inquiry);
@@ -162,6 +176,24 @@ impl Guard {
         }
         verdict.edits = edits.apply(said);
         verdict
+    }
+
+    /// Why a request is refused whatever it says.
+    fn refusal(&self, media: &[Medium]) -> Option<Block> {
+        if let Some(Required { check, way }) = self.lacking.first() {
+            let (check, way) = (check.as_str(), way.as_str());
+            let message = format!(
+                "Refused: every call must meet the check `{check}` ({way}), and no guardrail has it for this one."
+            );
+            let (set, rule) = (Arc::from("required_checks"), Arc::from(check));
+            return Some(Block { set, rule, check: "required", found: Cow::Borrowed(check), message: message.into() });
+        }
+        let (medium, set) = self.blocked_media.iter().find(|(medium, _)| media.contains(medium))?;
+        let found = medium.as_str();
+        let message =
+            format!("Blocked by the guardrail `{set}`: it does not let through what it cannot read ({found}).");
+        let (set, rule) = (set.clone(), Arc::from("unreadable"));
+        Some(Block { set, rule, check: "unreadable", found: Cow::Borrowed(found), message: message.into() })
     }
 
     /// What the checks of a group find, in the text that its texts make together.
@@ -308,6 +340,16 @@ impl Guard {
         let view = View::of(&text);
         inquiry.leaks = self.leaks.iter().filter_map(|words| Some((*words, Leak::of(&view, *words)?))).collect();
     }
+}
+
+/// Those of the required checks that rules do not have in force wherever the check makes sense.
+fn lacking(rules: &[Arc<Ready>], mut required: Vec<Required>) -> Vec<Required> {
+    required.retain(|Required { check, way }| {
+        let met = rules.iter().filter(|ready| ready.kind == *check && ready.is_met());
+        let channels = met.fold(Channels::NONE, |all, ready| all.or(ready.channels(*way)));
+        !channels.covers(Channels::usual(*check, *way))
+    });
+    required
 }
 
 fn of(plans: &Plans, channel: Channel) -> &Plan {

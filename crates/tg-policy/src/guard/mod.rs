@@ -27,11 +27,12 @@ mod window;
 
 pub use channels::Channels;
 pub use external::{ExternalRule, Opinion};
-pub use guards::{Guards, Problem, Subject};
+pub use guards::{Guards, Problem, Required, SETS_MAX, Subject};
 pub use hold::{HOLD_BACK_DEFAULT, HOLD_BACK_MAX, HOLD_BACK_MIN};
 pub use inquiry::{Doing, Evidence, Hit, Inquiry};
 pub use judge::Guard;
-pub use set::{Action, Check, Medium, On, Pii, Rule, Set, Style, WhenAway};
+pub use rule::Ruled;
+pub use set::{Action, Check, CheckKind, Medium, On, Pii, Rule, Set, Style, WhenAway};
 pub use watch::Watch;
 
 use std::borrow::Cow;

@@ -2,7 +2,7 @@
 
 use super::detector::Detector;
 use super::hold;
-use super::set::{self, Action, Check, WhenAway};
+use super::set::{self, Action, Check, CheckKind, WhenAway};
 use super::{Annotation, Block, Channels, Way};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ pub(super) struct Ready {
     pub(super) set: Arc<str>,
     pub(super) name: Arc<str>,
     pub(super) check: &'static str,
+    pub(super) kind: CheckKind,
+    is_whole: bool,
     pub(super) detector: Arc<Detector>,
     pub(super) action: Action,
     is_observed: bool,
@@ -25,6 +27,27 @@ pub(super) struct Ready {
     pub(super) external: Option<(Arc<str>, WhenAway)>,
     /// Characters that are held back for it in a stream.
     pub(super) hold_back: usize,
+}
+
+/// A rule as it is in force, for who asks what calls meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruled {
+    /// The set that it stands in.
+    pub set: Arc<str>,
+    /// Its name.
+    pub rule: Arc<str>,
+    /// What it checks.
+    pub check: CheckKind,
+    /// What it does.
+    pub action: Action,
+    /// Whether it changes or ends anything, and does not only count or tell.
+    pub is_in_force: bool,
+    /// Whether it looks for all of its kind.
+    pub is_whole: bool,
+    /// Where it looks on the way to the model.
+    pub input: Channels,
+    /// And on the way to the caller.
+    pub output: Channels,
 }
 
 /// How much an action weighs against others on the same stretch.
@@ -48,6 +71,8 @@ impl Ready {
             set: set.name.clone(),
             name: rule.name.clone(),
             check: rule.check.as_str(),
+            kind: rule.check.kind(),
+            is_whole: rule.check.is_whole(),
             detector,
             action: rule.action,
             is_observed: rule.mode == crate::admit::Mode::Observe,
@@ -73,6 +98,25 @@ impl Ready {
             Action::Redact(_) => Weight::Redact,
             Action::Restore(_) => Weight::Restore,
             Action::Annotate => Weight::None,
+        }
+    }
+
+    /// Whether it is the check of its kind, in force and for all that there is of it.
+    pub(super) fn is_met(&self) -> bool {
+        self.is_whole && self.weight() > Weight::None
+    }
+
+    /// What it is, for people.
+    pub(super) fn told(&self) -> Ruled {
+        Ruled {
+            set: self.set.clone(),
+            rule: self.name.clone(),
+            check: self.kind,
+            action: self.action,
+            is_in_force: self.weight() > Weight::None,
+            is_whole: self.is_whole,
+            input: self.input,
+            output: self.output,
         }
     }
 

@@ -205,25 +205,85 @@ impl Rule {
     }
 }
 
+/// A check without what it looks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the checks are described by `Check`")]
+pub enum CheckKind {
+    Secrets,
+    Pii,
+    Entities,
+    Injection,
+    IndirectInjection,
+    Harm,
+    Topics,
+    Words,
+    Pattern,
+    CharactersMax,
+    JsonSchema,
+    Canaries,
+    SystemPrompt,
+    External,
+}
+
+impl CheckKind {
+    /// The name in configuration, logs and the ledger.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Secrets => "secrets",
+            Self::Pii => "pii",
+            Self::Entities => "entities",
+            Self::Injection => "injection",
+            Self::IndirectInjection => "indirect_injection",
+            Self::Harm => "harm",
+            Self::Topics => "topics",
+            Self::Words => "words",
+            Self::Pattern => "pattern",
+            Self::CharactersMax => "characters_max",
+            Self::JsonSchema => "json_schema",
+            Self::Canaries => "canaries",
+            Self::SystemPrompt => "system_prompt",
+            Self::External => "external",
+        }
+    }
+}
+
 impl Check {
+    /// What it is.
+    #[must_use]
+    pub const fn kind(&self) -> CheckKind {
+        match self {
+            Self::Secrets(_) => CheckKind::Secrets,
+            Self::Pii(_) => CheckKind::Pii,
+            Self::Entities(_) => CheckKind::Entities,
+            Self::Injection(_) => CheckKind::Injection,
+            Self::IndirectInjection(_) => CheckKind::IndirectInjection,
+            Self::Harm(_) => CheckKind::Harm,
+            Self::Topics(_) => CheckKind::Topics,
+            Self::Words { .. } => CheckKind::Words,
+            Self::Pattern(_) => CheckKind::Pattern,
+            Self::CharactersMax(_) => CheckKind::CharactersMax,
+            Self::JsonSchema(_) => CheckKind::JsonSchema,
+            Self::Canaries(_) => CheckKind::Canaries,
+            Self::SystemPrompt { .. } => CheckKind::SystemPrompt,
+            Self::External { .. } => CheckKind::External,
+        }
+    }
+
     /// The name in configuration, logs and the ledger.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
+        self.kind().as_str()
+    }
+
+    /// Whether it looks for all that there is of its kind, not for a part: only then it is the check that is required.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
         match self {
-            Self::Secrets(_) => "secrets",
-            Self::Pii(_) => "pii",
-            Self::Entities(_) => "entities",
-            Self::Injection(_) => "injection",
-            Self::IndirectInjection(_) => "indirect_injection",
-            Self::Harm(_) => "harm",
-            Self::Topics(_) => "topics",
-            Self::Words { .. } => "words",
-            Self::Pattern(_) => "pattern",
-            Self::CharactersMax(_) => "characters_max",
-            Self::JsonSchema(_) => "json_schema",
-            Self::Canaries(_) => "canaries",
-            Self::SystemPrompt { .. } => "system_prompt",
-            Self::External { .. } => "external",
+            Self::Secrets(forms) => forms.is_none(),
+            Self::Pii(which) => !matches!(which, Pii::Named(_)),
+            Self::Harm(thresholds) => thresholds.iter().all(Option::is_some),
+            _ => true,
         }
     }
 
