@@ -1,9 +1,9 @@
 //! Calls that a guardrail stops, and those that it lets go with something else in place of what it found.
 
-use crate::speak::{CHAT, MANNERS, Manner, ask, each_dialect, error, frames, hear, sse};
+use crate::speak::{CHAT, MANNERS, Manner, ask, each_dialect, error, frames, hear};
 use crate::wire::{Answer, Call};
 use crate::world::{Setup, World, until};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tg_kernel::dialect::Dialect;
@@ -76,7 +76,7 @@ fn a_blocked_call_is_not_sent_costs_nothing_and_is_told_in_its_dialect() {
             let answer = world.send(&ask(dialect, manner, "on-anthropic", &format!("deploy with {SECRET} please")));
             assert_eq!(answer.header("x-tallygate-guardrail"), "house/secrets", "{place}");
             assert_eq!(answer.header("x-tallygate-error-code"), "content_blocked", "{place}");
-            assert_eq!(answer.header("x-tallygate-cost-usd"), "0", "{place}");
+            assert_eq!(answer.header("x-tallygate-cost-usd"), "0.00", "{place}");
             assert!(!answer.text().contains(SECRET), "{place}");
             let status = if dialect == Dialect::BedrockConverse {
                 let (reason, said) = intervened(manner, &answer);
@@ -156,7 +156,7 @@ fn what_is_restored_reaches_the_caller_and_not_the_model() {
     });
 }
 
-/// Complaint A: guardrails that are skipped on a streamed call in another dialect, while the log says that they passed.
+/// Complaint E 17: guardrails that are skipped on a streamed call in another dialect, while the log says that they passed.
 #[test]
 fn a_stream_is_not_let_through_unchecked_and_booked_as_checked() {
     let world = World::with(Setup {
@@ -279,5 +279,4 @@ fn the_log_and_the_metrics_tell_the_rule_and_never_the_value() {
     for (place, text) in [("the log", process.log()), ("the metrics", metrics)] {
         assert!(!text.contains(SECRET) && !text.contains(&SECRET[4..]), "{place} shows what was found");
     }
-    let _ = (json!({}), sse(b""));
 }
