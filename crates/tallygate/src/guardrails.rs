@@ -4,13 +4,15 @@ pub(crate) mod coverage;
 
 use anyhow::{Context as _, Result, bail};
 use tg_config::document::{
-    self, CheckDigit, CheckName, Document, GuardAway, GuardrailAction, GuardrailMode, GuardrailOn, GuardrailRule, GuardrailScope,
-    HarmCategory, RedactAs, Unread, Wanted, WantedWord,
+    self, CheckDigit, CheckName, Document, GuardAway, GuardrailAction, GuardrailMode, GuardrailOn, GuardrailRule,
+    GuardrailScope, HarmCategory, RedactAs, Unread, Wanted, WantedWord,
 };
 use tg_config::grammar::Pattern;
 use tg_config::secrets::Secrets;
 use tg_policy::admit::{Mode, Scope};
-use tg_policy::guard::{Action, Channels, Check, CheckKind, Guards, Medium, On, Pii, Required, Rule, Set, Style, Way};
+use tg_policy::guard::{
+    Action, Channels, Check, CheckKind, Guards, Medium, On, Pii, Required, Rule, Set, Style, Way, WhenAway,
+};
 use tg_text::pii::custom::{self, Definition};
 use tg_text::redact::{KEEP_MAX, Key};
 use tg_text::score::Harm;

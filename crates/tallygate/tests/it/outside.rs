@@ -2,7 +2,7 @@
 
 use crate::guarded::{EMAIL, house, no_mail, rule, told};
 use crate::speak::{CHAT, MANNERS, Manner, ask, each_dialect, hear};
-use crate::world::{Setup, World, until};
+use crate::world::{Setup, World, load, until};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tg_kernel::dialect::Dialect;
@@ -10,7 +10,7 @@ use tg_kernel::guarded::{Action as Done, Verdict};
 use tg_kernel::passage::Channel;
 use tg_kernel::record::{Pricing, Record};
 use tg_kernel::usage::UsageSource;
-use tg_policy::guard::{Action, Channels, Check, On, Rule, Style, WhenAway};
+use tg_policy::guard::{self, Action, Channels, Check, On, Rule, Style, WhenAway};
 use tg_sim::Operation;
 
 /// Every kind of service, and one that is never there.
@@ -216,6 +216,20 @@ fn what_a_program_wrote_is_asked_about_at_once() {
     assert_eq!(asked.len(), 2, "what the user says, and all definitions: {asked:?}");
     assert!(asked.iter().any(|asked| ["first", "second", "third"].iter().all(|part| asked.text.contains(part))));
     assert_eq!(with("something forbidden").header("x-tallygate-error-code"), "content_blocked");
+}
+
+#[test]
+fn a_configuration_says_who_is_asked_and_about_what() {
+    let config = "providers: [{ name: openai, kind: openai, api_key: 'env:SIM_KEY' }]\n\
+                  guards: [{ name: scores, kind: moderation, provider: openai }]\n\
+                  guardrails: [{ name: house, unreadable: block, rules: [\
+                  { name: asked, external: scores, when_away: block, action: block, channels: [user] }] }]\n";
+    let loaded = load(config).unwrap();
+    let guard = loaded.snapshot.guards.joined(|_| true);
+    let asked = guard.externals(guard::Way::Input);
+    assert_eq!(asked.len(), 1);
+    assert_eq!((&*asked[0].set, &*asked[0].name, &*asked[0].service), ("house", "asked", "scores"));
+    assert!(asked[0].is_enforced && asked[0].channels == Channels::of(&[Channel::User]));
 }
 
 #[test]
