@@ -6,10 +6,11 @@ use crate::world::{Setup, World, load, until};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tg_kernel::dialect::Dialect;
-use tg_kernel::guarded::{Action as Done, Verdict};
+use tg_kernel::guarded::{Action as Done, Verdict, Way};
 use tg_kernel::passage::Channel;
 use tg_kernel::record::{Pricing, Record};
 use tg_kernel::usage::UsageSource;
+use tg_policy::admit::Mode;
 use tg_policy::guard::{self, Action, Channels, Check, On, Rule, Style, WhenAway};
 use tg_sim::Operation;
 
@@ -152,6 +153,22 @@ fn a_stream_that_a_service_redacts_says_what_the_whole_answer_says() {
         assert_eq!(said[0], said[1], "{dialect:?}");
         assert!(said[0].contains("say [gone] now") && !said[0].contains("mask-me"), "{dialect:?}: {}", said[0]);
     }
+}
+
+#[test]
+fn a_rule_that_only_watches_changes_nothing_and_tells() {
+    let watching = Rule { mode: Mode::Observe, ..outside("hook", Action::Block, On::Both) };
+    let world = world(vec![watching]);
+    each_dialect(|dialect| {
+        for manner in MANNERS {
+            let answer = world.send(&ask(dialect, manner, "on-anthropic", "something forbidden"));
+            let heard = hear(dialect, manner, &answer);
+            assert!(heard.ended && heard.text.contains("something forbidden"), "{dialect:?} {manner:?}: {heard:?}");
+            let guarded = world.row(&answer).guarded.unwrap();
+            let observed = |way| guarded.hits.iter().any(|hit| hit.way == way && hit.action == Done::Observed);
+            assert!(observed(Way::Input) && observed(Way::Output), "{dialect:?} {manner:?}: {guarded:?}");
+        }
+    });
 }
 
 #[test]
