@@ -99,7 +99,7 @@ pub struct GuardrailRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
     pub pattern: Option<String>,
-    /// Most characters of a text: of what one turn says in one channel, or of one text of an answer.
+    /// Most characters of a text: of what one turn says in one channel, or of one text of an answer. `on` must be said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub characters_max: Option<NonZeroU32>,
     /// A JSON Schema that answers must be valid under.
@@ -453,7 +453,7 @@ impl CheckName {
     /// Whether it means something for texts that go to the model.
     #[must_use]
     pub const fn is_of_input(self) -> bool {
-        !matches!(self, Self::Canaries | Self::SystemPrompt)
+        !matches!(self, Self::Canaries | Self::SystemPrompt | Self::JsonSchema)
     }
 
     /// Whether it means something for texts that come from it.

@@ -229,11 +229,6 @@ impl Guard {
             let beyond = plan.lengths.iter().filter(|(_, most)| characters > *most);
             found.extend(beyond.filter_map(|(rule, _)| custom(*rule)));
         }
-        if !plan.wholes.is_empty() {
-            let text = Joined::of(said, &group.members, "").text;
-            let broken = plan.wholes.iter().filter(|probe| probe.detector.is_broken_by(&text));
-            found.extend(broken.flat_map(|probe| probe.rules.iter().filter_map(|rule| custom(*rule))));
-        }
         found
     }
 
