@@ -280,7 +280,10 @@ fn change(text: &str, range: &Range<usize>, changes: &[Change]) -> Option<String
 }
 
 fn no_json() -> Fault {
-    Fault::upstream_failed("upstream_garbage", "The provider's stream has a frame that cannot be read, and so not be checked.")
+    Fault::upstream_failed(
+        "upstream_garbage",
+        "The provider's stream has a frame that cannot be read, and so not be checked.",
+    )
 }
 
 fn unread() -> Fault {

@@ -2,9 +2,9 @@
 
 use crate::answer;
 use crate::deliver;
+use crate::guarding::Cleared;
 use crate::guarding::filtered::Stopped;
 use crate::guarding::request::{self, Question};
-use crate::guarding::Cleared;
 use crate::intake;
 use crate::invocations;
 use crate::living::Worker;

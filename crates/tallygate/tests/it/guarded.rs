@@ -190,7 +190,12 @@ fn a_fallback_sends_what_was_let_go_and_not_what_was_asked() {
         for manner in MANNERS {
             let place = format!("{dialect:?} {manner:?}");
             let answer = world.send(&ask(dialect, manner, "twice", &format!("write to {EMAIL} now")));
-            assert_eq!((answer.status, answer.header("x-tallygate-attempts")), (200, "3"), "{place}: {}", answer.text());
+            assert_eq!(
+                (answer.status, answer.header("x-tallygate-attempts")),
+                (200, "3"),
+                "{place}: {}",
+                answer.text()
+            );
             world.row(&answer);
         }
     }

@@ -182,13 +182,14 @@ impl Pending {
         settlement.learned(whole.summary.stop, whole.summary.tier);
         let counts = Counts::of(&whole.summary, settlement.weight());
         let status = head.status.as_u16();
-        let (body, ending, fault) = match checked::check(caller, &facts, &counts.usage, whole.body, &mut settlement).await {
-            // An answer that tells of a failure goes on as it came.
-            Passing::Open(body) if whole.summary.failed => (body, Ending::ProviderError, Some("upstream_error")),
-            Passing::Open(body) => (body, Ending::Ok, None),
-            Passing::Withheld(body) => (body, Ending::Truncated, Some(CONTENT_BLOCKED)),
-            Passing::Refused(fault) => return withheld(caller, &fault, counts, settlement),
-        };
+        let (body, ending, fault) =
+            match checked::check(caller, &facts, &counts.usage, whole.body, &mut settlement).await {
+                // An answer that tells of a failure goes on as it came.
+                Passing::Open(body) if whole.summary.failed => (body, Ending::ProviderError, Some("upstream_error")),
+                Passing::Open(body) => (body, Ending::Ok, None),
+                Passing::Withheld(body) => (body, Ending::Truncated, Some(CONTENT_BLOCKED)),
+                Passing::Refused(fault) => return withheld(caller, &fault, counts, settlement),
+            };
         answer::put_guardrail(&mut headers, &settlement.guardrails());
         if let Some(code) = fault {
             answer::put_code(&mut headers, code);

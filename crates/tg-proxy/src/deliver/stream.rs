@@ -275,7 +275,9 @@ impl Flow {
             Ok(Passing::Blocked) => return self.block(out),
             Err(fault) => return self.conclude(Some(fault), out),
         }
-        let (Some(bounded), Some(mut settlement)) = (&self.bounded, self.settlement.take()) else { return (told, None) };
+        let (Some(bounded), Some(mut settlement)) = (&self.bounded, self.settlement.take()) else {
+            return (told, None);
+        };
         let summary = self.lane.summary();
         settlement.learned(Some(StopReason::MaxTokens), summary.tier);
         let counts = bounded.counts(summary, weight);
@@ -285,7 +287,9 @@ impl Flow {
 
     /// Ends an answer of which nothing more may go on: the provider is left with the flow.
     fn block(&mut self, out: &mut Vec<Bytes>) -> (bool, Option<Cost>) {
-        let (Some(watching), Some(settlement)) = (&mut self.watching, &mut self.settlement) else { return (true, None) };
+        let (Some(watching), Some(settlement)) = (&mut self.watching, &mut self.settlement) else {
+            return (true, None);
+        };
         let summary = self.lane.summary();
         watching.end(&Counts::of(summary, settlement.weight()).usage, out);
         (true, self.settle(Ending::Truncated, Some(CONTENT_BLOCKED)))

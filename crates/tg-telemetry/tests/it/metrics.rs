@@ -95,7 +95,11 @@ fn a_served_call_is_counted_under_both_names() {
             6.0,
         ),
         ("tallygate_guarded_calls_total", &[("verdict", "changed")], 3.0),
-        ("tallygate_guard_hits_total", &[("set", "house"), ("rule", "mail"), ("way", "input"), ("action", "redacted")], 6.0),
+        (
+            "tallygate_guard_hits_total",
+            &[("set", "house"), ("rule", "mail"), ("way", "input"), ("action", "redacted")],
+            6.0,
+        ),
         ("tallygate_guard_microseconds_sum", &[], 120.0),
         ("gen_ai_server_request_duration_seconds_sum", &gen_ai, 4.5),
         ("gen_ai_server_time_to_first_token_seconds_count", &gen_ai, 3.0),
