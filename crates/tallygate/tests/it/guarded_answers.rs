@@ -75,7 +75,11 @@ fn a_blocked_answer_ends_as_its_dialect_ends_a_filtered_one_and_is_paid_as_used(
                 let evidence = row.guarded.unwrap();
                 assert_eq!(evidence.verdict, Verdict::Blocked, "{place}");
                 let hit = &evidence.hits[0];
-                assert_eq!((hit.way, hit.channel, hit.action), (Way::Output, Channel::Assistant, Done::Blocked), "{place}");
+                assert_eq!(
+                    (hit.way, hit.channel, hit.action),
+                    (Way::Output, Channel::Assistant, Done::Blocked),
+                    "{place}"
+                );
             }
         }
     });
@@ -117,8 +121,7 @@ fn calling(dialect: Dialect, manner: Manner, model: &str, value: &str) -> crate:
             body["tools"] = json!([{"type": "function", "function": function}]);
         }
         Dialect::OpenaiResponses => {
-            body["tools"] =
-                json!([{"type": "function", "name": name, "description": about, "parameters": schema, "strict": false}]);
+            body["tools"] = json!([{"type": "function", "name": name, "description": about, "parameters": schema, "strict": false}]);
         }
         Dialect::BedrockConverse => {
             let spec = json!({"name": name, "description": about, "inputSchema": {"json": schema}});
@@ -141,8 +144,7 @@ fn arguments_of_tools_are_no_way_out() {
                 let row = world.row(&answer);
                 assert_eq!((answer.status, row.ending), (200, Ending::Ok), "{place}: {}", answer.text());
                 let hits = &row.guarded.unwrap().hits;
-                let in_arguments =
-                    |hit: &Hit| (hit.channel, hit.action) == (Channel::ToolArguments, Done::Redacted);
+                let in_arguments = |hit: &Hit| (hit.channel, hit.action) == (Channel::ToolArguments, Done::Redacted);
                 assert!(hits.iter().any(in_arguments), "{place}: {hits:?}");
                 let text = shown(dialect, manner, &answer);
                 assert!(!text.contains("lovelace") && text.contains("EMAIL_1"), "{place}: {text}");

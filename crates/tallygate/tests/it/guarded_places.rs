@@ -31,66 +31,98 @@ fn places(text: &str) -> Vec<(Channel, Call)> {
     let call = json!({"id": "call_1", "type": "function", "function": {"name": "send", "arguments": arguments}});
     let use_block = json!({"type": "tool_use", "id": "toolu_1", "name": "send", "input": {"to": text}});
     let result = json!({"type": "tool_result", "tool_use_id": "toolu_1", "content": [{"type": "text", "text": text}]});
-    let document =
-        json!({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": text}});
+    let document = json!({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": text}});
     let schema = json!({"type": "object", "properties": {}});
     vec![
         (Channel::User, chat(&|body| body["messages"][0]["content"] = json!([{"type": "text", "text": text}]))),
-        (Channel::System, chat(&|body| {
-            body["messages"] = json!([{"role": "system", "content": text}, {"role": "user", "content": "hello"}]);
-        })),
-        (Channel::ToolArguments, chat(&|body| {
-            body["messages"] = json!([{"role": "user", "content": "hello"},
+        (
+            Channel::System,
+            chat(&|body| {
+                body["messages"] = json!([{"role": "system", "content": text}, {"role": "user", "content": "hello"}]);
+            }),
+        ),
+        (
+            Channel::ToolArguments,
+            chat(&|body| {
+                body["messages"] = json!([{"role": "user", "content": "hello"},
                 {"role": "assistant", "content": null, "tool_calls": [call]},
                 {"role": "tool", "tool_call_id": "call_1", "content": "done"}]);
-        })),
-        (Channel::ToolResult, chat(&|body| {
-            let done = json!({"id": "call_1", "type": "function", "function": {"name": "send", "arguments": "{}"}});
-            body["messages"] = json!([{"role": "user", "content": "hello"},
+            }),
+        ),
+        (
+            Channel::ToolResult,
+            chat(&|body| {
+                let done = json!({"id": "call_1", "type": "function", "function": {"name": "send", "arguments": "{}"}});
+                body["messages"] = json!([{"role": "user", "content": "hello"},
                 {"role": "assistant", "content": null, "tool_calls": [done]},
                 {"role": "tool", "tool_call_id": "call_1", "content": text}]);
-        })),
-        (Channel::Definition, chat(&|body| {
-            let function = json!({"name": "send", "description": text, "parameters": schema});
-            body["tools"] = json!([{"type": "function", "function": function}]);
-        })),
+            }),
+        ),
+        (
+            Channel::Definition,
+            chat(&|body| {
+                let function = json!({"name": "send", "description": text, "parameters": schema});
+                body["tools"] = json!([{"type": "function", "function": function}]);
+            }),
+        ),
         (Channel::Metadata, chat(&|body| body["user"] = text.into())),
         (Channel::System, messages(&|body| body["system"] = json!([{"type": "text", "text": text}]))),
-        (Channel::Assistant, messages(&|body| {
-            body["messages"] = json!([{"role": "user", "content": "hello"}, {"role": "assistant", "content": text},
+        (
+            Channel::Assistant,
+            messages(&|body| {
+                body["messages"] = json!([{"role": "user", "content": "hello"}, {"role": "assistant", "content": text},
                 {"role": "user", "content": "go on"}]);
-        })),
-        (Channel::ToolArguments, messages(&|body| {
-            let done = json!({"type": "tool_result", "tool_use_id": "toolu_1", "content": "done"});
-            body["tools"] = json!([{"name": "send", "input_schema": schema}]);
-            body["messages"] = json!([{"role": "user", "content": "hello"}, {"role": "assistant", "content": [use_block]},
+            }),
+        ),
+        (
+            Channel::ToolArguments,
+            messages(&|body| {
+                let done = json!({"type": "tool_result", "tool_use_id": "toolu_1", "content": "done"});
+                body["tools"] = json!([{"name": "send", "input_schema": schema}]);
+                body["messages"] = json!([{"role": "user", "content": "hello"}, {"role": "assistant", "content": [use_block]},
                 {"role": "user", "content": [done]}]);
-        })),
-        (Channel::ToolResult, messages(&|body| {
-            let done = json!({"type": "tool_use", "id": "toolu_1", "name": "send", "input": {}});
-            body["tools"] = json!([{"name": "send", "input_schema": schema}]);
-            body["messages"] = json!([{"role": "user", "content": "hello"}, {"role": "assistant", "content": [done]},
+            }),
+        ),
+        (
+            Channel::ToolResult,
+            messages(&|body| {
+                let done = json!({"type": "tool_use", "id": "toolu_1", "name": "send", "input": {}});
+                body["tools"] = json!([{"name": "send", "input_schema": schema}]);
+                body["messages"] = json!([{"role": "user", "content": "hello"}, {"role": "assistant", "content": [done]},
                 {"role": "user", "content": [result]}]);
-        })),
-        (Channel::Document, messages(&|body| {
-            body["messages"][0]["content"] = json!([{"type": "text", "text": "read"}, document]);
-        })),
-        (Channel::Document, converse(&|body| {
-            let bytes = STANDARD.encode(text);
-            let document = json!({"document": {"format": "txt", "name": "notes", "source": {"bytes": bytes}}});
-            body["messages"][0]["content"] = json!([{"text": "read"}, document]);
-        })),
+            }),
+        ),
+        (
+            Channel::Document,
+            messages(&|body| {
+                body["messages"][0]["content"] = json!([{"type": "text", "text": "read"}, document]);
+            }),
+        ),
+        (
+            Channel::Document,
+            converse(&|body| {
+                let bytes = STANDARD.encode(text);
+                let document = json!({"document": {"format": "txt", "name": "notes", "source": {"bytes": bytes}}});
+                body["messages"][0]["content"] = json!([{"text": "read"}, document]);
+            }),
+        ),
         (Channel::System, converse(&|body| body["system"] = json!([{"text": text}]))),
         (Channel::Metadata, converse(&|body| body["requestMetadata"] = json!({"ticket": text}))),
         (Channel::System, responses(&|body| body["instructions"] = text.into())),
-        (Channel::User, responses(&|body| {
-            body["input"] = json!([{"role": "user", "content": [{"type": "input_text", "text": text}]}]);
-        })),
-        (Channel::ToolResult, responses(&|body| {
-            body["input"] = json!([{"role": "user", "content": "hello"},
+        (
+            Channel::User,
+            responses(&|body| {
+                body["input"] = json!([{"role": "user", "content": [{"type": "input_text", "text": text}]}]);
+            }),
+        ),
+        (
+            Channel::ToolResult,
+            responses(&|body| {
+                body["input"] = json!([{"role": "user", "content": "hello"},
                 {"type": "function_call", "call_id": "call_1", "name": "send", "arguments": "{}"},
                 {"type": "function_call_output", "call_id": "call_1", "output": text}]);
-        })),
+            }),
+        ),
     ]
 }
 
@@ -147,10 +179,7 @@ fn every_operation_is_guarded() {
             "/async-invoke",
             &json!({"modelId": "amazon.nova-reel-v1:1", "modelInput": video, "outputDataConfig": output}),
         ),
-        post(
-            "/guardrail/gr1/version/1/apply",
-            &json!({"source": "INPUT", "content": [{"text": {"text": SECRET}}]}),
-        ),
+        post("/guardrail/gr1/version/1/apply", &json!({"source": "INPUT", "content": [{"text": {"text": SECRET}}]})),
     ];
     for call in calls {
         let answer = world.send(&call);
@@ -166,7 +195,7 @@ fn every_operation_is_guarded() {
 #[test]
 fn what_providers_are_told_beside_the_body_is_checked_too() {
     let world = World::with(Setup {
-        teams: "- { name: red, projects: [alpha], environments: [prod], tags: { allowed: ['*'], sources: [header, body] } }\n"
+        teams: "- { name: red, projects: [alpha], environments: [prod], tags: { allow: ['*'], max: 10, sources: [header, body] } }\n"
             .to_owned(),
         guards: vec![house(vec![no_mail(Action::Redact(Style::Tag))])],
         ..Setup::default()
@@ -179,7 +208,7 @@ fn what_providers_are_told_beside_the_body_is_checked_too() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     let row = world.row(&answer);
     let sent = told(&world, &row);
-    assert!(!sent.contains("lovelace") && sent.contains("[EMAIL_1]"), "{sent}");
+    assert!(!sent.contains("lovelace") && sent.contains("-EMAIL_1-"), "{sent}");
     // The house's own books keep whom it is for.
     assert_eq!(row.attribution.tags, [format!("who={EMAIL}")]);
 }

@@ -115,6 +115,11 @@ pub(crate) async fn check(
     Ok(Ok(Answer { cleared, is_changed, attribution: Attribution { tags: beside.tags, ..attribution.clone() } }))
 }
 
+/// A label as AWS takes it, which knows neither brackets nor stars.
+fn as_label(text: &str) -> String {
+    text.replace(['[', ']', '*'], "-")
+}
+
 fn judge(members: &Members<'_>, mut guarding: Guarding, mut beside: Beside) -> Judged {
     let passages = Passages::of_request(members);
     let media: Vec<_> = passages.media.iter().map(|found| medium(found.kind)).collect();
@@ -149,8 +154,9 @@ fn write(
     let mut edits = Edits::default();
     for (index, text) in changes {
         match passages.texts.get(index) {
+            Some(passage) if passage.channel == Channel::Metadata => edits.say(passage, &as_label(&text)),
             Some(passage) => edits.say(passage, &text),
-            None => beside.say(index - passages.texts.len(), text),
+            None => beside.say(index - passages.texts.len(), as_label(&text)),
         }
     }
     (!edits.is_empty()).then(|| {

@@ -98,15 +98,16 @@ impl Attack {
             Self::Mail => format!("write to {EMAIL} now"),
             Self::MailWide => format!("write to {} now", wide(EMAIL)),
             Self::Injection => INJECTION.to_owned(),
-            Self::InjectionAlike => {
-                INJECTION.chars().map(|c| match c {
+            Self::InjectionAlike => INJECTION
+                .chars()
+                .map(|c| match c {
                     'a' => 'а',
                     'e' => 'е',
                     'o' => 'о',
                     'p' => 'р',
                     c => c,
-                }).collect()
-            }
+                })
+                .collect(),
         }
     }
 
