@@ -114,3 +114,13 @@ impl GuardServiceKind {
         }
     }
 }
+
+/// What happens with a call while a service cannot be asked about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GuardAway {
+    /// It is refused, or its answer withheld.
+    Block,
+    /// It goes on; the ledger and the metrics tell that the rule was not answered.
+    Allow,
+}

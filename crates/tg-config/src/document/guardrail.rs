@@ -1,5 +1,6 @@
 //! Guardrails: what calls may say and be told, for whom.
 
+use super::guard_service::GuardAway;
 use crate::grammar::{Name, Pattern, Ratio};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -277,16 +278,6 @@ pub enum GuardrailAction {
     Restore,
     /// It goes on, and is told in a header and in evidence.
     Annotate,
-}
-
-/// What happens with a call while a service cannot be asked about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum GuardAway {
-    /// It is refused, or its answer withheld.
-    Block,
-    /// It goes on; the ledger and the metrics tell that the rule was not answered.
-    Allow,
 }
 
 /// What stands in place of what is taken out.

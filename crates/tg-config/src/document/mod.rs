@@ -26,9 +26,9 @@ pub use budget::{Budget, BudgetScope, BudgetWindow, Notify, OnExhausted, Webhook
 pub use commitment::Commitment;
 pub use counters::{SharedCounters, WhenAway};
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
-pub use guard_service::{GuardService, GuardServiceKind};
+pub use guard_service::{GuardAway, GuardService, GuardServiceKind};
 pub use guardrail::{
-    CheckDigit, CheckName, Entity, GuardAway, Guardrail, GuardrailAction, GuardrailMode, GuardrailOn, GuardrailRule,
+    CheckDigit, CheckName, Entity, Guardrail, GuardrailAction, GuardrailMode, GuardrailOn, GuardrailRule,
     GuardrailScope, Harm, HarmCategory, RedactAs, RequiredChecks, SystemPrompt, Topic, Unread, Unreadable,
     UnreadableEach, Wanted, WantedWord, Words,
 };

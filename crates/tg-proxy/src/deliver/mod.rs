@@ -4,6 +4,7 @@ mod allowance;
 mod bounded;
 pub(crate) mod lane;
 mod plain;
+mod silence;
 pub(crate) mod stream;
 mod tail;
 

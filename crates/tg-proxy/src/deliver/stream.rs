@@ -3,6 +3,7 @@
 use crate::answer;
 use crate::deliver::bounded::{Bounded, Passage};
 use crate::deliver::lane::{InboundEnd, Lane, truncated};
+use crate::deliver::silence::{Silence, Timer};
 use crate::guarding::CONTENT_BLOCKED;
 use crate::guarding::keeping::Keeping;
 use crate::guarding::watching::Watching;
@@ -14,7 +15,6 @@ use http::HeaderMap;
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use std::collections::VecDeque;
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -24,7 +24,7 @@ use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::record::{Cost, Ending};
 use tg_net::BoxError;
 use tg_net::drain::Ear;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 /// A streamed answer. Settles itself when it ends, also when it is dropped.
 pub(crate) struct StreamBody {
@@ -61,14 +61,6 @@ struct Flow {
     ear: Option<Ear>,
     /// What came and may need more output tokens than there are, which are asked for.
     held_back: Option<Bytes>,
-}
-
-/// Watches the silence of the upstream. Armed only while there is nothing to send.
-struct Timer {
-    sleep: Pin<Box<Sleep>>,
-    last: Instant,
-    idle: Duration,
-    keepalive: Option<Duration>,
 }
 
 /// What a look at the upstream brought.
@@ -113,11 +105,8 @@ pub(crate) struct Parts {
 
 impl StreamBody {
     pub(crate) fn new(parts: Parts) -> Self {
-        let now = Instant::now();
         let keepalive = parts.streams.keepalive.filter(|_| !parts.end.dialect.keepalive().is_empty());
-        let first = keepalive.map_or(parts.idle, |every| every.min(parts.idle));
-        let timer =
-            Timer { sleep: Box::pin(tokio::time::sleep_until(now + first)), last: now, idle: parts.idle, keepalive };
+        let timer = Timer::new(parts.idle, keepalive);
         let ear = parts.settlement.ear();
         let flow = Flow {
             upstream: parts.upstream,
@@ -157,7 +146,7 @@ impl Flow {
         loop {
             match Pin::new(&mut self.upstream).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.timer.last = Instant::now();
+                    self.timer.heard();
                     if let Ok(bytes) = frame.into_data() {
                         if self.must_wait(bytes.len()) && self.poll_growth(cx).is_pending() {
                             self.held_back = Some(bytes);
@@ -171,7 +160,10 @@ impl Flow {
                 // What is held back to be checked is silence, too.
                 Poll::Pending => {
                     let silent = self.watching.is_some() || !self.lane.summary().content_seen;
-                    return self.timer.poll(silent, cx);
+                    return self.timer.poll(silent, cx).map(|silence| match silence {
+                        Silence::Kept => Step::Silence,
+                        Silence::TooLong => Step::TooLong,
+                    });
                 }
             }
         }
@@ -432,26 +424,6 @@ impl Drop for Flow {
     /// The caller left.
     fn drop(&mut self) {
         self.settle(Ending::ClientGone, None);
-    }
-}
-
-impl Timer {
-    fn poll(&mut self, before_content: bool, cx: &mut Context<'_>) -> Poll<Step> {
-        loop {
-            ready!(self.sleep.as_mut().poll(cx));
-            let silent = self.last.elapsed();
-            if silent >= self.idle {
-                return Poll::Ready(Step::TooLong);
-            }
-            let now = Instant::now();
-            match self.keepalive.filter(|_| before_content) {
-                Some(every) => {
-                    self.sleep.as_mut().reset((now + every).min(self.last + self.idle));
-                    return Poll::Ready(Step::Silence);
-                }
-                None => self.sleep.as_mut().reset(self.last + self.idle),
-            }
-        }
     }
 }
 
