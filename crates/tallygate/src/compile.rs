@@ -24,7 +24,9 @@ use tg_proxy::snapshot::{Bounds, Ceiling, OnDisconnect, Snapshot, Streams};
 use tg_store::team::DeclaredTeam;
 use tg_upstream::provider::{PriceScope, Provider, Timeouts, Upstream};
 use tg_upstream::providers::anthropic::{self, Anthropic};
-use tg_upstream::providers::bedrock::{self, Bedrock, Endpoint, MantleProject, Profile, SurfaceRule, Surfaces};
+use tg_upstream::providers::bedrock::{
+    self, Bedrock, Endpoint, MantleProject, Profile, StandingGuardrail, SurfaceRule, Surfaces,
+};
 use tg_upstream::providers::openai::{self, Abilities, Credential, OpenAi};
 
 /// Longest silence between two pieces of a request's body.
@@ -46,6 +48,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
     let Overridden { catalogue, jumps } = catalogue(document, prices.as_deref())?;
     let strange = strange_sellers(document, &catalogue, &upstreams)?;
     let jumps = jumps.iter().map(|jump| format!("pricing.overrides: {jump}; is the unit right?"));
+    let outside = crate::guards::compile(&document.guards, &upstreams, secrets)?;
     let snapshot = Snapshot {
         upstreams,
         routes: routes(document),
@@ -55,6 +58,8 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
             input_rate: ceiling.input.picos_per_token(),
             output_rate: ceiling.output.picos_per_token(),
         }),
+        guards: Arc::new(crate::guardrails::compile(document, secrets)?),
+        outside,
         limits: crate::limits::compile(&document.limits),
         budgets: Arc::new(crate::budgets::compile(document)),
         bounds: Bounds {
@@ -289,7 +294,12 @@ impl Vendor<'_> {
         let control = self.declared.control_url.as_ref().map(|url| url.as_str().to_owned());
         let bedrock = Bedrock::new(self.base_url(bedrock::base_url(region, self.declared.fips)), region);
         let bedrock = bedrock.telling(told).with_profiles(self.profiles(), control);
-        Ok(bedrock.with_surfaces(self.surfaces(region)).with_output(&self.declared.async_output))
+        let guardrail = self.declared.guardrail.as_ref().map(|guardrail| StandingGuardrail {
+            id: Arc::from(guardrail.id.as_str()),
+            version: Arc::from(guardrail.version.as_str()),
+        });
+        let bedrock = bedrock.with_surfaces(self.surfaces(region)).with_guardrail(guardrail);
+        Ok(bedrock.with_output(&self.declared.async_output))
     }
 
     fn surfaces(&self, region: &str) -> Surfaces {

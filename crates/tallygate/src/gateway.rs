@@ -3,6 +3,7 @@
 use crate::budgets;
 use crate::counting;
 use crate::directory_keeper;
+use crate::guardrails::coverage;
 use crate::journal_keeper::JournalKeeper;
 use crate::keeper::Keeper;
 use crate::place;
@@ -329,6 +330,9 @@ fn sync_teams(store: &Store, directory: &Directory, loaded: &Loaded, clock: &dyn
         if let Some(team) = team.filter(|team| directory.team(team).is_none()) {
             tracing::warn!(budget = budget.name.as_str(), team, "a budget is for a team that does not exist");
         }
+    }
+    for gap in coverage::of_others(&loaded.document, &loaded.snapshot.guards, &directory.teams()) {
+        tracing::warn!(gap, "calls of a team that was made at run time are refused");
     }
     for role in loaded.document.identity.aws.iter().flat_map(|aws| &aws.roles) {
         if directory.team(role.team.as_str()).is_none() {

@@ -11,6 +11,8 @@ mod directory_keeper;
 mod first_key;
 mod forecasts;
 pub mod gateway;
+mod guardrails;
+mod guards;
 mod journal_keeper;
 mod keeper;
 mod limits;

@@ -2,6 +2,7 @@
 //! offers.
 
 use crate::compile::{self, Compiled};
+use crate::guardrails::coverage;
 use crate::revisions::{self, Following, TakenFrom};
 use anyhow::{Context as _, Result, bail};
 use std::path::{Path, PathBuf};
@@ -213,6 +214,8 @@ impl Loaded {
     /// What only compiling can find: unreadable price overrides, headers that cannot be sent, contradictory teams.
     pub fn compile(document: Document, secrets: Secrets) -> Result<Self> {
         let Compiled { snapshot, notes, prices } = compile::snapshot(&document, &secrets)?;
+        coverage::prove(&document, &snapshot.guards, &coverage::declared(&document))
+            .map_err(|gaps| anyhow::anyhow!(coverage::told(&gaps)))?;
         let teams = compile::teams(&document);
         for team in &teams {
             team.policy.check().map_err(|problem| anyhow::anyhow!("team '{}': {problem}", team.name))?;

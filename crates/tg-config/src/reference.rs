@@ -4,6 +4,7 @@ use crate::grammar::GRAMMAR_KEY;
 use crate::presets::PRESETS;
 use crate::routes::USUAL;
 use crate::schema::json_schema;
+use crate::shape::FREE_KEY;
 use serde_json::{Map, Value};
 use std::fmt::Write;
 
@@ -78,6 +79,10 @@ fn kind<'a>(schema: &'a Value, value: &'a Value, path: &str, inner: &mut Vec<(St
         let mut words = Vec::new();
         for choice in all {
             words.extend(choice["const"].as_str().map(|word| format!("`{word}`")));
+            if choice["items"].is_object() {
+                words.push(kind(schema, choice, path, inner));
+                continue;
+            }
             // A choice that has its members at this place, and not beneath a name of its own.
             if let Some(title) = choice["title"].as_str() {
                 let path = format!("{path} ({title})");
@@ -98,6 +103,7 @@ fn kind<'a>(schema: &'a Value, value: &'a Value, path: &str, inner: &mut Vec<(St
         one => one,
     };
     match name.as_str().unwrap_or_default() {
+        "object" if value[FREE_KEY].is_boolean() => "any JSON object".to_owned(),
         "object" if value["additionalProperties"].is_object() => {
             let of = kind(schema, resolve(schema, &value["additionalProperties"]), path, inner);
             format!("map of names to {of}")

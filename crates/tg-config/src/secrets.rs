@@ -60,7 +60,8 @@ impl Secrets {
     pub fn standing_in(document: &Document) -> Self {
         let all = references(document).into_iter();
         let mut secrets = Self(all.map(|(_, reference)| (reference.clone(), Secret::new("not-read-here"))).collect());
-        if let Some((_, reference)) = of_secrets_key(document) {
+        let keys = of_secrets_key(document).map(|(_, reference)| reference).into_iter().chain(&document.redaction_key);
+        for reference in keys {
             // 32 bytes in base64, as such a key is; the reference is nobody else's.
             secrets.0.insert(reference.clone(), Secret::new(format!("{}=", "A".repeat(43))));
         }
@@ -111,6 +112,7 @@ fn references(document: &Document) -> Vec<(Path, &SecretRef)> {
         found.push((Path::root().member("admin").member("token"), token));
     }
     found.extend(of_store_password(document));
+    found.extend(document.redaction_key.iter().map(|key| (Path::root().member("redaction_key"), key)));
     if let Some(counters) = &document.counters {
         let path = Path::root().member("counters");
         let both = [("password", &counters.password), ("sentinel_password", &counters.sentinel_password)];
@@ -118,6 +120,10 @@ fn references(document: &Document) -> Vec<(Path, &SecretRef)> {
     }
     for (number, provider) in document.providers.iter().enumerate() {
         of_provider(provider, &Path::root().member("providers").element(number), &mut found);
+    }
+    let guards = Path::root().member("guards");
+    for (number, guard) in document.guards.iter().enumerate() {
+        found.extend(guard.secret.iter().map(|secret| (guards.element(number).member("secret"), secret)));
     }
     let webhooks = Path::root().member("notify").member("webhooks");
     for (number, webhook) in document.notify.webhooks.iter().enumerate() {

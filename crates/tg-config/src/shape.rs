@@ -7,6 +7,9 @@ use crate::tree::{Entry, Node, Value};
 use serde_json::{Map, Value as Json};
 use std::collections::HashMap;
 
+/// Marks places where any JSON may stand.
+pub(crate) const FREE_KEY: &str = "x-free";
+
 /// What a comparison found.
 pub(crate) struct Shape {
     /// What fits, as JSON; `None` when not even the root does.
@@ -111,6 +114,7 @@ impl<'a> Walk<'a> {
             return self.refuse(place, node.position, wrong_type(schema, &node.value));
         }
         match &node.value {
+            _ if schema.get(FREE_KEY).is_some() => Some(node.clone().into_json()),
             Value::Null => Some(Json::Null),
             Value::Bool(value) => Some(Json::Bool(*value)),
             Value::Whole(number) => self.number(schema, (*number).into(), node, place),
@@ -153,10 +157,17 @@ impl<'a> Walk<'a> {
                     return self.visit(object, node, place);
                 }
             }
+            Value::List(_) => {
+                if let Some(list) = choices.iter().find(|c| c.get("items").is_some()) {
+                    return self.visit(list, node, place);
+                }
+            }
             _ => {}
         }
         let members = objects().filter_map(|o| o.get("properties")?.as_object()?.keys().next());
-        let known: Vec<String> = words().map(str::to_owned).chain(members.map(|m| format!("{m}: …"))).collect();
+        let list = choices.iter().find(|c| c.get("items").is_some()).map(|_| "[…]".to_owned());
+        let known = words().map(str::to_owned).chain(members.map(|m| format!("{m}: …")));
+        let known: Vec<String> = known.chain(list).collect();
         let written = if let Value::Text(text) = &node.value { text.as_str() } else { "" };
         let hint = propose(written, known.iter().map(String::as_str));
         self.refuse(place, node.position, ("is not one of the words that can stand here".to_owned(), hint))

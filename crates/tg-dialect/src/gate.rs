@@ -17,6 +17,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::fault::Fault;
+pub use tg_kernel::passage::Change;
 use tg_kernel::passage::Channel;
 use tg_kernel::usage::Usage;
 
@@ -45,15 +46,6 @@ pub trait Inspector {
 
     /// Whether nothing more of the answer may go on.
     fn is_blocked(&self) -> bool;
-}
-
-/// A stretch of a part, and what stands there instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Bytes of the part, from its beginning.
-    pub range: Range<usize>,
-    /// What stands there instead.
-    pub text: String,
 }
 
 /// How a stream stands at its gate.
@@ -167,6 +159,8 @@ impl Gate {
             }
             held.echoes = echoes;
             self.note(&ended, inspector);
+        } else if !matches!(held.json.trim_ascii(), b"" | b"[DONE]") {
+            return Err(no_json());
         }
         self.held.push_back(held);
         if self.held_bytes > HELD_BYTES_MAX || self.parts.len() > PARTS_MAX { Err(unread()) } else { Ok(()) }
@@ -283,6 +277,13 @@ fn change(text: &str, range: &Range<usize>, changes: &[Change]) -> Option<String
     let mut out = out?;
     out.push_str(within(at, range.end));
     Some(out)
+}
+
+fn no_json() -> Fault {
+    Fault::upstream_failed(
+        "upstream_garbage",
+        "The provider's stream has a frame that cannot be read, and so not be checked.",
+    )
 }
 
 fn unread() -> Fault {

@@ -1,6 +1,7 @@
 //! What a text of a call is to the model: said by the caller, told by a tool, made by the model itself.
 
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Where a text of a call stands. What is trusted, and what may be asked of it, differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -61,4 +62,13 @@ impl Channel {
     pub const fn is_untrusted(self) -> bool {
         matches!(self, Self::ToolResult | Self::Document)
     }
+}
+
+/// A stretch of a text, and what stands there instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Bytes of the text, from its beginning.
+    pub range: Range<usize>,
+    /// What stands there instead.
+    pub text: String,
 }

@@ -1,11 +1,13 @@
 //! The compiled configuration: immutable, swapped whole. A call keeps the one with which it started.
 
+pub use crate::guarding::outside::Outside;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tg_catalog::{Catalogue, Terms};
 use tg_kernel::principal::Attribution;
 use tg_net::egress::EgressPolicy;
+use tg_policy::guard::Guards;
 use tg_policy::iam::Trust;
 use tg_policy::route::Routes;
 use tg_upstream::provider::Upstream;
@@ -16,6 +18,10 @@ pub struct Snapshot {
     pub upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     /// Where calls go.
     pub routes: Routes,
+    /// What calls may say and be told.
+    pub guards: Arc<Guards>,
+    /// Services outside that they ask.
+    pub outside: Outside,
     /// How much callers may do.
     pub limits: tg_policy::admit::Limits,
     /// How much their calls may cost. In force are those that the purses have taken over.

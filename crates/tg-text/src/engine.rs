@@ -207,6 +207,15 @@ fn sort(found: &mut Vec<Finding>) {
     found.dedup_by(|a, b| (a.span, a.kind, &a.rule) == (b.span, b.kind, &b.rule));
 }
 
+/// Where a block of a private key or certificate begins that has no end yet.
+#[must_use]
+pub fn open_block(stretch: &str) -> Option<usize> {
+    let begins = memchr::memmem::rfind(stretch.as_bytes(), b"-----BEGIN ")?;
+    let body = stretch.get(begins..)?;
+    let ends = memchr::memmem::find(body.as_bytes(), b"-----END ").map(|at| body.get(at + 9..).unwrap_or_default());
+    ends.is_none_or(|end| !end.contains("-----")).then_some(begins)
+}
+
 /// Checks for a [`crate::window::Window`].
 #[derive(Debug)]
 pub struct Streamed<'c, A> {
@@ -219,12 +228,8 @@ impl<A: FnMut(&Finding, &str) -> Act> Look for Streamed<'_, A> {
         self.checks.spans(&View::of(stretch))
     }
 
-    /// A block of a private key or certificate that has no end yet.
     fn open(&mut self, stretch: &str) -> Option<usize> {
-        let begins = memchr::memmem::rfind(stretch.as_bytes(), b"-----BEGIN ")?;
-        let body = stretch.get(begins..)?;
-        let ends = memchr::memmem::find(body.as_bytes(), b"-----END ").map(|at| body.get(at + 9..).unwrap_or_default());
-        ends.is_none_or(|end| !end.contains("-----")).then_some(begins)
+        open_block(stretch)
     }
 
     fn act(&mut self, finding: &Finding, value: &str) -> Act {

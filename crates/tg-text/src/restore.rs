@@ -1,6 +1,7 @@
 //! Puts values back where their placeholders stand in an answer, as it comes in.
 
 use crate::redact::Placeholders;
+use crate::span::Span;
 
 /// How much longer than a tag its brackets, spaces and escapes may make it.
 const SLACK: usize = 12;
@@ -91,13 +92,7 @@ impl<'p> Restorer<'p> {
     }
 
     fn put(&self, value: &str, out: &mut String) {
-        match self.place {
-            Place::Text => out.push_str(value),
-            Place::JsonString => {
-                let quoted = serde_json::Value::from(value).to_string();
-                out.push_str(quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default());
-            }
-        }
+        out.push_str(&written(value, self.place));
     }
 
     fn at(&self, rest: &str, is_end: bool) -> Found<'p> {
@@ -141,6 +136,42 @@ impl<'p> Restorer<'p> {
         }
         if is_end || body.len() > self.longest { Found::Nothing } else { Found::Begun }
     }
+}
+
+/// A value as it is written in its place.
+#[must_use]
+pub fn written(value: &str, place: Place) -> String {
+    match place {
+        Place::Text => value.to_owned(),
+        Place::JsonString => {
+            let quoted = serde_json::Value::from(value).to_string();
+            quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
+        }
+    }
+}
+
+/// Where placeholders stand in a text, with the value that each stands for; and where the beginning of one stands that the
+/// end of the text cuts off, unless it is the end of all.
+#[must_use]
+pub fn placed<'p>(text: &str, placeholders: &'p Placeholders, is_end: bool) -> (Vec<(Span, &'p str)>, Option<usize>) {
+    let restorer = Restorer::new(placeholders, Place::Text);
+    let mut all = Vec::new();
+    let mut at = 0;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let begins = |b: u8| restorer.begins.get(usize::from(b)).copied().unwrap_or_default();
+        let Some(plain) = rest.bytes().position(begins) else { break };
+        at += plain;
+        let rest = text.get(at..).unwrap_or_default();
+        match restorer.at(rest, is_end) {
+            Found::Placeholder(length, value) => {
+                all.push((Span::new(at, at + length), value));
+                at += length;
+            }
+            Found::Begun => return (all, Some(at)),
+            Found::Nothing => at += rest.chars().next().map_or(1, char::len_utf8),
+        }
+    }
+    (all, None)
 }
 
 /// Restores a text at once.

@@ -1,6 +1,7 @@
 //! `tallygate guard`: the built-in checks of content, on a text from the command line.
 
 mod lines;
+mod names;
 mod table;
 
 use super::table::pretty;
@@ -28,6 +29,16 @@ pub(crate) enum Guard {
     /// Ends with 0 if nothing is found, 1 if something is, 2 if the text could not be checked. What is found is named by
     /// its place; values are not printed, except by --explain.
     Test(Test),
+    /// List the names that rules can use: entities of personal data, forms of credentials, categories of harm
+    Names(Names),
+}
+
+/// How to list them.
+#[derive(Debug, Args)]
+pub(crate) struct Names {
+    /// How to show them
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
 }
 
 /// Which text, and how to show what is found.
@@ -134,8 +145,11 @@ struct Piece {
 
 impl Guard {
     pub(super) fn run(self) -> ExitCode {
-        let Self::Test(test) = self;
-        match test.run() {
+        let done = match self {
+            Self::Test(test) => test.run(),
+            Self::Names(list) => names::write(list.format == Format::Json).and_then(say).map(|()| true),
+        };
+        match done {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) => {

@@ -6,6 +6,7 @@ mod budgets;
 mod certs;
 mod check;
 mod config;
+mod coverage;
 mod guard;
 mod keys;
 mod prices;
@@ -40,6 +41,8 @@ enum Command {
     Serve(serve::Serve),
     /// Check a configuration by everything that a start does, short of starting
     Check(check::Check),
+    /// Show which checks the calls of each team meet on each route
+    Coverage(coverage::Coverage),
     /// Push, list, compare and restore revisions of the configuration that gateways follow
     Config(config::Config),
     /// Run the gateway against simulated providers, with traffic of eight teams and the report at the end
@@ -86,6 +89,7 @@ impl Cli {
         let done = match self.command {
             Command::Serve(serve) => serve.run(),
             Command::Check(check) => check.run(),
+            Command::Coverage(coverage) => return coverage.run(),
             Command::Config(config) => config.run(),
             Command::Demo(demo) => demo.run(),
             Command::Report(report) => report.run(),

@@ -1,11 +1,14 @@
 //! What a well-formed document may still have wrong: values that contradict each other, references to nothing.
 
 mod aws;
+mod bedrock_guardrail;
 mod budgets;
 mod commitments;
 mod counters;
 mod discounts;
 mod egress;
+mod guard_services;
+mod guardrails;
 mod headers;
 mod iam;
 mod limits;
@@ -74,6 +77,8 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     iam::check(document, &mut found);
     limits::check(document, &mut found);
     budgets::check(document, &mut found);
+    guard_services::check(document, &mut found);
+    guardrails::check(document, &mut found);
     counters::check(document, &mut found);
     if let Some(otlp) = &document.telemetry.otlp {
         let path = Path::root().member("telemetry").member("otlp").member("headers");

@@ -1,10 +1,13 @@
 //! The one configuration schema: what a file, and later the admin interface, declares.
 
 mod aws;
+mod bedrock_guardrail;
 mod budget;
 mod commitment;
 mod counters;
 mod delivery;
+mod guard_service;
+mod guardrail;
 mod iam;
 mod identity;
 mod limit;
@@ -18,10 +21,17 @@ mod surface;
 mod telemetry;
 
 pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredentials, SessionPer, partition_of};
+pub use bedrock_guardrail::BedrockGuardrail;
 pub use budget::{Budget, BudgetScope, BudgetWindow, Notify, OnExhausted, Webhook};
 pub use commitment::Commitment;
 pub use counters::{SharedCounters, WhenAway};
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
+pub use guard_service::{GuardAway, GuardService, GuardServiceKind};
+pub use guardrail::{
+    CheckDigit, CheckName, Entity, Guardrail, GuardrailAction, GuardrailMode, GuardrailOn, GuardrailRule,
+    GuardrailScope, Harm, HarmCategory, RedactAs, RequiredChecks, SystemPrompt, Topic, Unread, Unreadable,
+    UnreadableEach, Wanted, WantedWord, Words,
+};
 pub use iam::{AwsIdentity, AwsRole, CallerIdentity, WebIdentity, sts_url};
 pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
 pub use limit::{Limit, LimitMode, LimitOutput, LimitScope, Reserve};
@@ -36,6 +46,7 @@ pub use store::{OnJournalFailure, Revisions, Store, StoreTls, StoreTlsMode};
 pub use surface::{Endpoint, MantleProject, OpenaiPath, Surface, SurfaceDialect};
 pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
 
+use crate::grammar::SecretRef;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +83,18 @@ pub struct Document {
     /// How much money whose calls may cost.
     #[schemars(length(max = 1024))]
     pub budgets: Vec<Budget>,
+    /// What calls may say and be told, for whom: sets of rules, which add up.
+    #[schemars(length(max = 128))]
+    pub guardrails: Vec<Guardrail>,
+    /// Services outside that guardrails ask about texts.
+    #[schemars(length(max = 64))]
+    pub guards: Vec<GuardService>,
+    /// Checks that every call must meet. A configuration in which a team's calls to a model do not is refused, and so is
+    /// any call that does not.
+    #[serde(skip_serializing_if = "RequiredChecks::is_none")]
+    pub required_checks: RequiredChecks,
+    /// The key of hashes and tokens that stand in place of what guardrails take out: 32 random characters and more.
+    pub redaction_key: Option<SecretRef>,
     /// Where many gateways count limits and budgets together: a Redis or Valkey. Absent: each counts in its memory.
     pub counters: Option<SharedCounters>,
     /// Who is told when a share of a budget is spent, or when it is exhausted.

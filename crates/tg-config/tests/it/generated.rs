@@ -60,7 +60,7 @@ fn every_link_of_the_reference_leads_to_a_heading() {
 
 #[test]
 fn the_examples_are_good() {
-    for name in ["minimal.yaml", "eight-teams.yaml"] {
+    for name in ["minimal.yaml", "eight-teams.yaml", "guardrails.yaml"] {
         let document = tg_config::load::from_file(&repository().join("examples").join(name));
         let document = document.unwrap_or_else(|problems| panic!("{problems}"));
         if name == "eight-teams.yaml" {

@@ -120,7 +120,7 @@ pub struct Scope {
 
 impl Scope {
     /// Whether it has such a call in it.
-    pub(super) fn holds(&self, booked: &Attribution, asked: &str, provider_of_try: Option<&str>) -> bool {
+    pub(crate) fn holds(&self, booked: &Attribution, asked: &str, provider_of_try: Option<&str>) -> bool {
         let Self { team, project, environment, key, model, provider, tag } = self;
         let fits = |wanted: &Option<String>, found: Option<&str>| {
             wanted.as_ref().is_none_or(|wanted| found.is_some_and(|found| pattern::matches(wanted, found)))

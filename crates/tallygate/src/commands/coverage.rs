@@ -1,0 +1,98 @@
+//! `tallygate coverage`
+
+use super::ConfigArg;
+use super::table::{Listing, or_dash, pretty};
+use super::terminal::say;
+use crate::guardrails::{self, coverage};
+use crate::source::Source;
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use coverage::{Row, State};
+use serde::Serialize;
+use std::process::ExitCode;
+use tg_config::secrets::Secrets;
+
+/// Shows which checks the calls of each team of the configuration meet on each of its routes, and by which rules
+///
+/// Ends with 0 if every required check is in force everywhere, 1 if one is not, 2 if the configuration cannot be read.
+/// Reads neither secrets nor, unless the file follows revisions, the store.
+#[derive(Debug, Args)]
+pub(crate) struct Coverage {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Show only what does not stand everywhere
+    #[arg(long)]
+    gaps: bool,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// How to show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Aligned columns
+    Table,
+    /// Everything, for programs
+    Json,
+}
+
+/// What is told.
+#[derive(Debug, Serialize)]
+struct Page {
+    /// Team × route × check × way.
+    coverage: Vec<Row>,
+    /// How many of the required ones are not in force everywhere.
+    required_gaps: usize,
+}
+
+impl Coverage {
+    pub(super) fn run(self) -> ExitCode {
+        match self.show() {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => {
+                super::terminal::complain(&error);
+                ExitCode::from(2)
+            }
+        }
+    }
+
+    /// Whether every required check is in force everywhere.
+    fn show(self) -> Result<bool> {
+        let document = Source::choose(self.config.config).document()?;
+        let guards = guardrails::compile(&document, &Secrets::standing_in(&document))?;
+        let mut coverage = coverage::table(&document, &guards, &coverage::declared(&document));
+        let required_gaps = coverage.iter().filter(|row| row.required && row.state != State::Enforced).count();
+        if self.gaps {
+            coverage.retain(|row| row.state != State::Enforced);
+        }
+        let page = Page { coverage, required_gaps };
+        say(match self.format {
+            Format::Json => pretty(&page)?,
+            Format::Table => table(&page),
+        })?;
+        Ok(required_gaps == 0)
+    }
+}
+
+fn table(page: &Page) -> String {
+    if page.coverage.is_empty() {
+        return "no team, no route or no check to show".to_owned();
+    }
+    let mut listing = Listing::new(&["team", "route", "way", "check", "state", "by", "missing"]);
+    for row in &page.coverage {
+        let by: Vec<String> = row.by.iter().map(|by| format!("{}/{} {}", by.set, by.rule, by.action)).collect();
+        let state = if row.required && row.state != State::Enforced { "REQUIRED, " } else { "" };
+        listing.row([
+            row.team.to_string(),
+            row.route.clone(),
+            row.way.to_owned(),
+            row.check.to_owned(),
+            format!("{state}{}", row.state.as_str()),
+            or_dash(&by.join(", ")),
+            or_dash(row.gaps.first().map_or("", String::as_str)),
+        ]);
+    }
+    listing.finish()
+}

@@ -1,0 +1,279 @@
+//! Which checks the calls of each team meet on each of its routes: told as a table, and proven where checks are required.
+
+use serde::Serialize;
+use std::sync::Arc;
+use tg_config::document::{Document, Guardrail, Model};
+use tg_config::grammar::Pattern;
+use tg_policy::guard::{Channels, Guards, Required, Ruled, Way};
+use tg_store::team::TeamRecord;
+
+/// Most gaps that are told at once.
+const GAPS_SHOWN: usize = 20;
+
+/// A team as coverage sees it.
+pub(crate) struct Caller {
+    pub(crate) name: Arc<str>,
+    /// The models that it may use; empty: all.
+    pub(crate) models: Vec<Pattern>,
+}
+
+/// One check on one way of a team's calls to a route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Row {
+    /// The team.
+    pub(crate) team: Arc<str>,
+    /// The route, by the name in `models`.
+    pub(crate) route: String,
+    /// `input` or `output`.
+    pub(crate) way: &'static str,
+    /// The check.
+    pub(crate) check: &'static str,
+    /// Whether `required_checks` has it.
+    pub(crate) required: bool,
+    /// How it stands.
+    pub(crate) state: State,
+    /// The rules by which it stands so.
+    pub(crate) by: Vec<By>,
+    /// What of the calls it does not meet, or only for some of them; empty where it is in force.
+    pub(crate) gaps: Vec<String>,
+}
+
+/// How a check stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    /// Every call meets it, wherever it makes sense.
+    Enforced,
+    /// Some calls meet it, or some of their texts, or some of what it could look for.
+    Partly,
+    /// It is only counted or told.
+    Observed,
+    /// It is not there.
+    Missing,
+}
+
+impl State {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enforced => "enforced",
+            Self::Partly => "partly",
+            Self::Observed => "observed",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+/// A rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct By {
+    pub(crate) set: Arc<str>,
+    pub(crate) rule: Arc<str>,
+    pub(crate) mode: &'static str,
+    pub(crate) action: &'static str,
+    pub(crate) channels: Vec<&'static str>,
+}
+
+/// The teams that a document declares.
+pub(crate) fn declared(document: &Document) -> Vec<Caller> {
+    document
+        .teams
+        .iter()
+        .map(|team| Caller { name: team.name.shared(), models: team.models.clone().unwrap_or_default() })
+        .collect()
+}
+
+/// How every check that is required, or stands in any set, stands for each of these teams on each route that it may use.
+pub(crate) fn table(document: &Document, guards: &Guards, teams: &[Caller]) -> Vec<Row> {
+    let all = guards.joined(|_| true).ruled();
+    let required = super::required(document);
+    let mut asked: Vec<Required> = required.clone();
+    for ruled in &all {
+        for way in [Way::Input, Way::Output] {
+            let one = Required { check: ruled.check, way };
+            if !channels(ruled, way).is_empty() && !asked.contains(&one) {
+                asked.push(one);
+            }
+        }
+    }
+    asked.sort_by_key(|one| (one.way, one.check));
+    let mut rows = Vec::new();
+    for team in teams {
+        for model in document.models.iter().filter(|model| may_use(team, model)) {
+            let place = Place { document, team, model, all: &all };
+            rows.extend(asked.iter().map(|one| place.row(*one, required.contains(one))));
+        }
+    }
+    rows
+}
+
+/// Shows that each of these teams meets every required check on each of its routes.
+///
+/// # Errors
+/// Each gap: which check, which team, which route, and which set nearly covers it.
+pub(crate) fn prove(document: &Document, guards: &Guards, teams: &[Caller]) -> Result<(), Vec<String>> {
+    let gap = |row: Row| {
+        let Row { team, route, way, check, gaps, .. } = row;
+        let place = document.models.iter().position(|model| model.name.as_str() == route).unwrap_or_default();
+        let why = gaps
+            .first()
+            .map_or_else(|| "no set has the check for them".to_owned(), |nearest| format!("nearest is {nearest}"));
+        format!(
+            "required_checks.{way}: calls of the team `{team}` to `{route}` (models[{place}]) do not all meet the check \
+             `{check}`: {why}; add a rule in force to a set that is for all of these calls, at best to one without `for`"
+        )
+    };
+    let rows = table(document, guards, teams).into_iter();
+    let gaps: Vec<String> = rows.filter(|row| row.required && row.state != State::Enforced).map(gap).collect();
+    if gaps.is_empty() { Ok(()) } else { Err(gaps) }
+}
+
+/// The gaps of teams that the document does not declare: their calls are refused, wherever a required check is missing.
+pub(crate) fn of_others(document: &Document, guards: &Guards, teams: &[Arc<TeamRecord>]) -> Vec<String> {
+    let is_other =
+        |team: &&Arc<TeamRecord>| !document.teams.iter().any(|declared| *declared.name.as_str() == *team.name);
+    let caller = |team: &Arc<TeamRecord>| Caller {
+        name: team.name.clone(),
+        models: team.policy.models.iter().filter_map(|model| model.parse().ok()).collect(),
+    };
+    let others: Vec<Caller> = teams.iter().filter(is_other).map(caller).collect();
+    let mut gaps = prove(document, guards, &others).err().unwrap_or_default();
+    gaps.truncate(GAPS_SHOWN);
+    gaps
+}
+
+/// Gaps as one text.
+pub(crate) fn told(gaps: &[String]) -> String {
+    let shown = gaps.iter().take(GAPS_SHOWN).map(String::as_str).collect::<Vec<_>>().join("\n");
+    match gaps.len().checked_sub(GAPS_SHOWN) {
+        Some(more) if more > 0 => format!("{shown}\n… and {more} more"),
+        _ => shown,
+    }
+}
+
+fn may_use(team: &Caller, model: &Model) -> bool {
+    team.models.is_empty() || team.models.iter().any(|allowed| allowed.overlaps(&model.name))
+}
+
+const fn channels(ruled: &Ruled, way: Way) -> Channels {
+    match way {
+        Way::Input => ruled.input,
+        Way::Output => ruled.output,
+    }
+}
+
+/// A team's calls to a route.
+struct Place<'a> {
+    document: &'a Document,
+    team: &'a Caller,
+    model: &'a Model,
+    all: &'a [Ruled],
+}
+
+impl Place<'_> {
+    fn row(&self, Required { check, way }: Required, required: bool) -> Row {
+        let usual = Channels::usual(check, way);
+        let (mut met, mut touched, mut observed) = (Channels::NONE, false, false);
+        let mut by = Vec::new();
+        let mut gaps: Vec<(usize, String)> = Vec::new();
+        for ruled in self.all.iter().filter(|ruled| ruled.check == check && !channels(ruled, way).is_empty()) {
+            let Some(set) = self.document.guardrails.iter().find(|set| *set.name.as_str() == *ruled.set) else {
+                continue;
+            };
+            if !self.touches(set) {
+                gaps.push(self.gap(set, ruled, way, usual));
+                continue;
+            }
+            by.push(described(ruled, way));
+            if !ruled.is_in_force {
+                observed = true;
+            } else if ruled.is_whole && self.narrower(set).is_empty() {
+                met = met.or(channels(ruled, way));
+                touched = true;
+            } else {
+                touched = true;
+            }
+            let gap = self.gap(set, ruled, way, usual);
+            if gap.0 > 0 {
+                gaps.push(gap);
+            }
+        }
+        let state = match () {
+            () if met.covers(usual) && !usual.is_empty() => State::Enforced,
+            () if touched => State::Partly,
+            () if observed => State::Observed,
+            () => State::Missing,
+        };
+        gaps.sort();
+        let gaps = if state == State::Enforced { Vec::new() } else { gaps.into_iter().map(|(_, gap)| gap).collect() };
+        let (team, route) = (self.team.name.clone(), self.model.name.as_str().to_owned());
+        Row { team, route, way: way.as_str(), check: check.as_str(), required, state, by, gaps }
+    }
+
+    /// Whether a set is for any of these calls.
+    fn touches(&self, set: &Guardrail) -> bool {
+        let team = set.scope.team.as_ref().is_none_or(|team| team.matches(&self.team.name));
+        let model = set.scope.model.as_ref().is_none_or(|model| model.overlaps(&self.model.name));
+        team && model
+    }
+
+    /// By what a set is for fewer calls than these.
+    fn narrower(&self, set: &Guardrail) -> Vec<String> {
+        let scope = &set.scope;
+        let mut narrower = Vec::new();
+        if let Some(team) = scope.team.as_ref().filter(|team| !team.matches(&self.team.name)) {
+            narrower.push(format!("only for the team `{team}`"));
+        }
+        if let Some(model) = scope.model.as_ref().filter(|model| !self.covered_by(model)) {
+            narrower.push(format!("only for the model `{model}`"));
+        }
+        let others = [
+            ("project", &scope.project),
+            ("environment", &scope.environment),
+            ("key", &scope.key),
+            ("tag", &scope.tag),
+        ];
+        for (what, pattern) in others {
+            if let Some(pattern) = pattern.as_ref().filter(|pattern| what != "key" || pattern.as_str() != "*") {
+                narrower.push(format!("only for the {what} `{pattern}`"));
+            }
+        }
+        narrower
+    }
+
+    /// Whether a pattern has all names in it that the team can use this route by.
+    fn covered_by(&self, pattern: &Pattern) -> bool {
+        let mut allowed = self.team.models.iter().filter(|allowed| allowed.overlaps(&self.model.name)).peekable();
+        pattern.covers(&self.model.name) || (allowed.peek().is_some() && allowed.all(|allowed| pattern.covers(allowed)))
+    }
+
+    /// Why a rule does not meet the check for all of these calls: how many reasons, and what they are.
+    fn gap(&self, set: &Guardrail, ruled: &Ruled, way: Way, usual: Channels) -> (usize, String) {
+        let mut why = self.narrower(set);
+        if !ruled.is_in_force {
+            why.push("it only counts or tells".to_owned());
+        }
+        if !ruled.is_whole {
+            why.push("it looks for a part of them only".to_owned());
+        }
+        let missing: Vec<&str> =
+            usual.iter().filter(|one| !channels(ruled, way).has(*one)).map(|one| one.as_str()).collect();
+        if !missing.is_empty() {
+            why.push(format!("it does not look at {}", missing.join(", ")));
+        }
+        (why.len(), format!("`{}/{}` ({})", ruled.set, ruled.rule, why.join("; ")))
+    }
+}
+
+fn described(ruled: &Ruled, way: Way) -> By {
+    let channels = channels(ruled, way);
+    By {
+        set: ruled.set.clone(),
+        rule: ruled.rule.clone(),
+        mode: if ruled.is_observed { "observe" } else { "enforce" },
+        action: ruled.action.as_str(),
+        channels: channels.iter().map(tg_kernel::passage::Channel::as_str).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! `tallygate coverage`, and configurations that leave a gap.
+
+use crate::cli::tallygate;
+use tempfile::TempDir;
+
+const EXAMPLE: &str = include_str!("../../../../examples/guardrails.yaml");
+
+fn run(config: &str, arguments: &[&str]) -> (i32, String, String) {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("gateway.yaml");
+    std::fs::write(&file, config).unwrap();
+    let arguments = [arguments, &["--config", file.to_str().unwrap()]].concat();
+    let mut command = tallygate(folder.path(), &arguments);
+    let key = "0123456789abcdef0123456789abcdef";
+    for name in ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "TALLYGATE_REDACTION_KEY"] {
+        command.env(name, key);
+    }
+    let done = command.output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (done.status.code().unwrap(), text(done.stdout), text(done.stderr))
+}
+
+#[test]
+fn the_example_is_covered_and_shows_by_what() {
+    let (status, out, err) = run(EXAMPLE, &["coverage"]);
+    assert_eq!(status, 0, "{err}");
+    assert!(out.contains("house/personal-data restore") && out.contains("observed"), "{out}");
+    let (status, out, _) = run(EXAMPLE, &["coverage", "--format", "json"]);
+    let page: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((status, page["required_gaps"].as_u64()), (0, Some(0)));
+    let rows = page["coverage"].as_array().unwrap();
+    assert!(rows.iter().any(|row| row["team"] == "legal" && row["check"] == "words" && row["state"] == "enforced"));
+    let (status, _, err) = run(EXAMPLE, &["check"]);
+    assert_eq!(status, 0, "{err}");
+}
+
+/// Three of eight teams had no content filtering, and nobody knew.
+#[test]
+fn a_configuration_with_one_uncovered_route_is_refused_with_its_path() {
+    let narrowed = EXAMPLE.replace("  - name: house\n", "  - name: house\n    for: { model: '*s*' }\n");
+    let narrowed = narrowed.replace(
+        "- { name: mobile, projects: [ios, android], models: [fast] }",
+        "- { name: mobile, models: ['claude-h*'] }",
+    );
+    let (status, _, err) = run(&narrowed, &["check"]);
+    assert_eq!(status, 1);
+    for part in
+        ["required_checks.input", "team `mobile`", "`claude-*` (models[4])", "check `pii`", "`house/personal-data`"]
+    {
+        assert!(err.contains(part), "{part}: {err}");
+    }
+    let (status, out, _) = run(&narrowed, &["coverage", "--gaps"]);
+    assert!(status == 1 && out.contains("REQUIRED, partly"), "{out}");
+}
+
+#[test]
+fn names_that_rules_can_use_are_listed() {
+    let folder = TempDir::new().unwrap();
+    let done = tallygate(folder.path(), &["guard", "names"]).output().unwrap();
+    let out = String::from_utf8(done.stdout).unwrap();
+    for name in ["email", "github-pat", "self_harm"] {
+        assert!(out.contains(name), "{name}");
+    }
+}

@@ -1,0 +1,118 @@
+//! Guardrails, as configured.
+
+use crate::bad_input::{OK, check};
+use tg_config::document::{CheckName, Unread, Wanted, WantedWord};
+use tg_config::load::from_text;
+
+fn rules(rules: &str) -> String {
+    format!("{OK}guardrails: [{{name: g, unreadable: block, rules: [{rules}]}}]\n")
+}
+
+#[test]
+fn every_check_can_be_written() {
+    let text = rules(
+        "{name: a, secrets: all, action: block}, {name: b, pii: structured, action: redact, as: keep_last},
+        {name: c, pii: [email, iban], action: restore}, {name: d, injection: 0.7, action: block},
+        {name: e, indirect_injection: 0.5, action: annotate}, {name: f, harm: {threshold: 0.5, categories: [hate]}, action: block},
+        {name: g, topics: [{name: t, examples: ['Which stocks should I buy?'], threshold: 0.6}], action: block, message: 'Not here.'},
+        {name: h, words: {list: [zephyr], fuzzy: 1}, action: redact}, {name: i, pattern: 'AB-\\d+', action: block, on: input},
+        {name: j, characters_max: 4000, action: block, on: both}, {name: k, canaries: [canary-77123-xyz], action: block},
+        {name: l, json_schema: {type: object, required: [a]}, action: block}, {name: m, system_prompt: {}, action: block},
+        {name: n, entities: [{name: staff, pattern: 'E-\\d{6}', near: [badge], check_digit: luhn}], action: redact, mode: observe},
+        {name: o, pii: all, action: block, channels: [tool_arguments]}",
+    );
+    let document = from_text("t", &text).unwrap();
+    let set = &document.guardrails[0];
+    assert_eq!(set.rules[0].secrets, Some(Wanted::Word(WantedWord::All)));
+    assert_eq!(set.rules[2].pii, Some(Wanted::These(vec!["email".into(), "iban".into()])));
+    assert_eq!(set.rules[11].json_schema.as_ref().unwrap()["required"][0], "a");
+    assert!(set.rules.iter().all(|rule| rule.checks().len() == 1));
+    assert_eq!(set.rules[3].checks(), [CheckName::Injection]);
+    assert!(set.unreadable.unwrap().each().iter().all(|(_, unread)| *unread == Unread::Block));
+}
+
+/// field.md §14 A: a rule that silently does nothing, or something else than it says.
+#[test]
+fn no_rule_is_taken_that_could_not_do_what_it_says() {
+    for (rule, expected) in [
+        ("{name: a, action: block}", ("guardrails[0].rules[0]", "looks for nothing")),
+        ("{name: a, pii: all, secrets: all, action: block}", ("guardrails[0].rules[0].pii", "second check")),
+        ("{name: a, injection: 0.5, action: redact}", ("guardrails[0].rules[0].action", "no stretch")),
+        ("{name: a, pii: all, action: redact, as: hash}", ("guardrails[0].rules[0].as", "redaction_key")),
+        ("{name: a, pii: all, action: restore, as: mask}", ("guardrails[0].rules[0].as", "put back")),
+        ("{name: a, pii: all, action: restore, on: output}", ("guardrails[0].rules[0].on", "comes back in its answer")),
+        ("{name: a, pii: all, action: block, as: tag}", ("guardrails[0].rules[0].as", "nothing to stand in place of")),
+        ("{name: a, pii: all, action: redact, message: x}", ("guardrails[0].rules[0].message", "shown to nobody")),
+        ("{name: a, injection: 0.5, action: block, on: output}", ("guardrails[0].rules[0].on", "means nothing")),
+        ("{name: a, characters_max: 9, action: block}", ("guardrails[0].rules[0].on", "is missing")),
+        ("{name: a, json_schema: {}, action: block, on: both}", ("guardrails[0].rules[0].on", "means nothing")),
+        ("{name: a, injection: 0, action: block}", ("guardrails[0].rules[0].injection", "reached by every text")),
+        ("{name: a, system_prompt: {}, action: block, on: both}", ("guardrails[0].rules[0].on", "means nothing")),
+        ("{name: a, pii: [emal], action: block}", ("guardrails[0].rules[0].pii[0]", "did you mean `email`?")),
+        (
+            "{name: a, secrets: [gihub-pat], action: block}",
+            ("guardrails[0].rules[0].secrets[0]", "did you mean `github-pat`?"),
+        ),
+        (
+            "{name: a, secrets: structured, action: block}",
+            ("guardrails[0].rules[0].secrets", "is not one of the words"),
+        ),
+        ("{name: a, pattern: '(?=a)b', action: block}", ("guardrails[0].rules[0].pattern", "linear time")),
+        ("{name: a, pattern: 'a*', action: block}", ("guardrails[0].rules[0].pattern", "everywhere")),
+        ("{name: a, pattern: '(\\w{900}){900}', action: block}", ("guardrails[0].rules[0].pattern", "1 MiB")),
+        (
+            "{name: a, json_schema: {typ: object}, action: block}",
+            ("guardrails[0].rules[0].json_schema", "not checked here"),
+        ),
+        ("{name: a, canaries: [abc], action: block}", ("guardrails[0].rules[0].canaries", "fewer than 8")),
+        (
+            "{name: a, entities: [{name: x, pattern: '('}], action: block}",
+            ("guardrails[0].rules[0].entities[0].pattern", "does not compile"),
+        ),
+        (
+            "{name: a, topics: [{name: t, examples: [qwxz], threshold: 0.6}], action: block}",
+            ("guardrails[0].rules[0].topics[0]", "fewer than two words"),
+        ),
+        (
+            "{name: a, pii: all, action: block, on: output, channels: [user]}",
+            ("guardrails[0].rules[0].channels", "no text that an answer has"),
+        ),
+        (
+            "{name: a, harm: {threshold: 0.5, categories: [hat]}, action: block}",
+            ("guardrails[0].rules[0].harm.categories[0]", "hate"),
+        ),
+    ] {
+        check(&rules(rule), &[expected]);
+    }
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let text = format!(
+        "{OK}guardrails:\n- {{name: g, for: {{team: nobody}}, rules: [{{name: a, pii: [shoe], action: block}}, {{name: a, injection: 0.5, action: restore}}]}}\n- {{name: g, unreadable: allow, hold_back: 9000, rules: []}}\nrequired_checks: {{input: [canaries], output: [injection, pii, pii]}}\n"
+    );
+    check(
+        &text,
+        &[
+            ("guardrails[0].unreadable", "is missing"),
+            ("guardrails[0].rules[0].pii[0]", "is no entity"),
+            ("guardrails[0].rules[1].name", "already the name"),
+            ("guardrails[0].rules[1].action", "no stretch"),
+            ("guardrails[1].hold_back", "out of range"),
+            ("guardrails[1].rules", "is empty"),
+            ("required_checks.input[0]", "means nothing"),
+            ("required_checks.output[0]", "means nothing"),
+            ("required_checks.output[2]", "stands there twice"),
+        ],
+    );
+}
+
+/// Fail open or closed is said, never left out.
+#[test]
+fn nothing_unreadable_passes_a_set_in_force_without_being_said() {
+    let set = |rule: &str| format!("{OK}guardrails: [{{name: g, rules: [{{name: a, pii: all, {rule}}}]}}]\n");
+    check(&set("action: block"), &[("guardrails[0].unreadable", "write `unreadable: block`")]);
+    for rule in ["action: block, mode: observe", "action: annotate", "action: block, on: output"] {
+        assert!(from_text("t", &set(rule)).is_ok(), "{rule}");
+    }
+}

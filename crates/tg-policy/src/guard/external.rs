@@ -1,0 +1,104 @@
+//! Services outside that are asked about a text: which are to be asked, and what follows from their opinions.
+
+use super::inquiry::{Doing, Inquiry};
+use super::judge::Guard;
+use super::rule::{Ready, Weight};
+use super::set::WhenAway;
+use super::{Channels, Verdict, Way};
+use std::borrow::Cow;
+use std::sync::Arc;
+use tg_kernel::passage::Channel;
+
+/// A rule that asks a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalRule {
+    /// Which rule of its guard: for [`Guard::hear`].
+    pub rule: usize,
+    /// The set that it stands in.
+    pub set: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// The service, as it is named in the configuration.
+    pub service: Arc<str>,
+    /// Which texts it is asked about.
+    pub channels: Channels,
+    /// Whether the answer waits for its opinion; else it is asked beside it, and counted.
+    pub is_enforced: bool,
+}
+
+/// What a service says of the texts that it was asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opinion {
+    /// Nothing.
+    Clear,
+    /// It found something.
+    Flagged {
+        /// What, in its own words; never a value.
+        categories: Vec<String>,
+        /// What it would have stand instead, by the index of what was said.
+        texts: Vec<(usize, String)>,
+    },
+    /// It could not be asked, or gave no sense.
+    Failed,
+}
+
+impl Guard {
+    /// The rules that ask services about texts of this way.
+    #[must_use]
+    pub fn externals(&self, way: Way) -> Vec<ExternalRule> {
+        let asked = |(rule, ready): (usize, &Arc<Ready>)| {
+            let (service, _) = ready.external.as_ref()?;
+            let channels = ready.channels(way);
+            (!channels.is_empty()).then(|| ExternalRule {
+                rule,
+                set: ready.set.clone(),
+                name: ready.name.clone(),
+                service: service.clone(),
+                channels,
+                is_enforced: ready.weight() > Weight::None,
+            })
+        };
+        self.rules().iter().enumerate().filter_map(asked).collect()
+    }
+
+    /// What follows from an opinion. `channel` is that of the texts that the service was asked about (of several, the first).
+    /// A rule that redacts and is given nothing to put in place blocks.
+    pub fn hear(&self, way: Way, rule: usize, channel: Channel, opinion: Opinion, inquiry: &mut Inquiry) -> Verdict {
+        let mut verdict = Verdict::default();
+        let Some(ready) = self.rules().get(rule) else { return verdict };
+        inquiry.begin(self);
+        let (categories, texts) = match opinion {
+            Opinion::Clear => return verdict,
+            Opinion::Flagged { categories, texts } => (categories, texts),
+            Opinion::Failed => {
+                let away = Cow::Borrowed("unanswered");
+                let blocks = matches!(ready.external, Some((_, WhenAway::Block))) && ready.weight() > Weight::None;
+                let doing = if blocks { Doing::Blocked } else { Doing::Unanswered };
+                inquiry.note(ready, way, channel, away.clone(), doing);
+                verdict.block = blocks.then(|| ready.block(away));
+                return verdict;
+            }
+        };
+        let first = categories.first().map_or(Cow::Borrowed(ready.check), |first| Cow::Owned(first.clone()));
+        let blocks = match ready.weight() {
+            Weight::Block => true,
+            Weight::Redact | Weight::Restore => texts.is_empty(),
+            Weight::None => false,
+        };
+        let doing = if blocks { Doing::Blocked } else { Doing::of(ready) };
+        if categories.is_empty() {
+            inquiry.note(ready, way, channel, first.clone(), doing);
+        }
+        for category in categories {
+            inquiry.note(ready, way, channel, Cow::Owned(category), doing);
+        }
+        if blocks {
+            verdict.block = Some(ready.block(first));
+        } else if ready.weight() > Weight::None {
+            verdict.edits = texts;
+        } else if ready.annotates() {
+            verdict.annotations.push(ready.annotation(first));
+        }
+        verdict
+    }
+}

@@ -1,0 +1,181 @@
+//! What one call carries from its request to its answer: what stands for which value, and what was found; never a value.
+
+use super::judge::Guard;
+use super::rule::{Ready, Weight};
+use super::set::Action;
+use super::{Block, Way};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+use tg_kernel::passage::Channel;
+use tg_text::redact::{Key, Placeholders, Style};
+use tg_text::rules::Leak;
+
+/// Most different things that are told of one call; further ones are only acted upon.
+const HITS_MAX: usize = 256;
+
+/// The guarding of one call.
+#[derive(Clone, Debug, Default)]
+pub struct Inquiry {
+    /// What comes back in the answer.
+    pub(super) kept: Placeholders,
+    /// What does not.
+    pub(super) gone: Placeholders,
+    /// The system text of the call, by how many of its words in a row may not come out.
+    pub(super) leaks: Vec<(usize, Leak)>,
+    hits: Vec<Hit>,
+    ran: Option<(Vec<Arc<str>>, Arc<str>)>,
+    spent: Duration,
+}
+
+/// What was found, without its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// The set that the rule stands in.
+    pub set: Arc<str>,
+    /// The rule.
+    pub rule: Arc<str>,
+    /// What the rule checks: `pii`, `injection`.
+    pub check: &'static str,
+    /// What was found: `email`, `aws-access-key`, a category, a topic, `placeholder`.
+    pub found: Cow<'static, str>,
+    /// Where.
+    pub channel: Channel,
+    /// On which way.
+    pub way: Way,
+    /// What happened.
+    pub doing: Doing,
+    /// How often.
+    pub count: u64,
+}
+
+/// What happened because of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Doing {
+    /// The call was refused, or the answer withheld.
+    Blocked,
+    /// Something else stands in its place.
+    Redacted,
+    /// On the way in, something else stands in its place; on the way out, it was put back.
+    Restored,
+    /// It was told.
+    Annotated,
+    /// It was counted: the rule is not in force.
+    Observed,
+    /// The service outside could not be asked, and the rule lets pass then.
+    Unanswered,
+}
+
+impl Doing {
+    /// The name in logs, metrics and the ledger.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Blocked => "blocked",
+            Self::Redacted => "redacted",
+            Self::Restored => "restored",
+            Self::Annotated => "annotated",
+            Self::Observed => "observed",
+            Self::Unanswered => "unanswered",
+        }
+    }
+
+    /// What a rule does with what it finds.
+    pub(super) const fn of(rule: &Ready) -> Self {
+        match rule.action {
+            _ if rule.is_observed() => Self::Observed,
+            Action::Block => Self::Blocked,
+            Action::Redact(_) => Self::Redacted,
+            Action::Restore(_) => Self::Restored,
+            Action::Annotate => Self::Annotated,
+        }
+    }
+}
+
+/// What ledger, metrics and log are told of the guarding of one call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Evidence {
+    /// The sets that were applied.
+    pub sets: Vec<Arc<str>>,
+    /// A short sum of what they say; empty where none was applied.
+    pub version: Arc<str>,
+    /// What was found.
+    pub hits: Vec<Hit>,
+    /// How long the checks took, without services outside.
+    pub spent: Duration,
+}
+
+impl Inquiry {
+    /// What it has found so far.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        let (sets, version) = self.ran.clone().unwrap_or_default();
+        Evidence { sets, version, hits: self.hits.clone(), spent: self.spent }
+    }
+
+    /// Whether values of the request stand behind placeholders that an answer may have.
+    #[must_use]
+    pub fn has_placeholders(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
+    pub(super) fn begin(&mut self, guard: &Guard) {
+        if self.ran.is_none() {
+            self.ran = Some((guard.sets().to_vec(), guard.version().clone()));
+        }
+    }
+
+    pub(super) fn spend(&mut self, time: Duration) {
+        self.spent += time;
+    }
+
+    /// Keeps placeholders free that a text of the request has of itself.
+    pub(super) fn avoid(&mut self, text: &str) {
+        self.kept.avoid(text);
+        self.gone.avoid(text);
+    }
+
+    /// A request was refused whatever it says.
+    pub(super) fn note_refusal(&mut self, block: &Block) {
+        let Block { set, rule, check, found, .. } = block.clone();
+        let (channel, way, doing) = (Channel::User, Way::Input, Doing::Blocked);
+        self.hits.push(Hit { set, rule, check, found, channel, way, doing, count: 1 });
+    }
+
+    /// A value was put back.
+    pub(super) fn note_restored(&mut self, guard: &Guard, channel: Channel) {
+        if let Some(ready) = guard.rules().iter().find(|ready| ready.weight() == Weight::Restore) {
+            self.note(ready, Way::Output, channel, Cow::Borrowed("placeholder"), Doing::Restored);
+        }
+    }
+
+    pub(super) fn note(&mut self, rule: &Ready, way: Way, channel: Channel, found: Cow<'static, str>, doing: Doing) {
+        let is_same = |hit: &&mut Hit| {
+            (hit.way, hit.channel, hit.doing) == (way, channel, doing)
+                && *hit.rule == *rule.name
+                && *hit.set == *rule.set
+                && hit.found == found
+        };
+        if let Some(hit) = self.hits.iter_mut().find(is_same) {
+            hit.count += 1;
+        } else if self.hits.len() < HITS_MAX {
+            let (set, name, check) = (rule.set.clone(), rule.name.clone(), rule.check);
+            self.hits.push(Hit { set, rule: name, check, found, channel, way, doing, count: 1 });
+        }
+    }
+
+    /// What stands in place of a value on the way in. What is redacted is not put back, and shares no placeholder with
+    /// what is.
+    pub(super) fn place(&mut self, label: &str, value: &str, rule: &Ready, key: Option<&Key>) -> String {
+        let style = rule.style();
+        let (own, other) = match rule.weight() {
+            Weight::Restore => (&mut self.kept, &mut self.gone),
+            _ => (&mut self.gone, &mut self.kept),
+        };
+        let placed = own.place(label, value, style, key);
+        if style == Style::Tag {
+            other.avoid(&placed);
+        }
+        placed
+    }
+}

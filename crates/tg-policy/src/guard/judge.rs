@@ -1,0 +1,376 @@
+//! The rules that apply to one call, and their verdict on whole texts.
+
+use super::detector::{Detector, Reading};
+use super::edits::Edits;
+use super::found::{Found, clusters};
+use super::guards::Required;
+use super::inquiry::{Doing, Inquiry};
+use super::joined::{Group, Joined, groups};
+use super::plan::{self, Plan};
+use super::rule::{Ready, Ruled, Weight};
+use super::set::{Action, Medium};
+use super::strand::Strand;
+use super::{Block, Channels, Said, Verdict, Way};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Instant;
+use tg_kernel::passage::{Change, Channel};
+use tg_text::finding::{Finding, Kind};
+use tg_text::redact::{Key, label};
+use tg_text::rules::Leak;
+use tg_text::span::Span;
+use tg_text::view::View;
+
+/// One plan for each channel, in the order of [`Channel::ALL`].
+type Plans = [Plan; Channel::ALL.len()];
+
+/// All sets that apply to a call, joined.
+#[derive(Debug)]
+pub struct Guard {
+    sets: Vec<Arc<str>>,
+    version: Arc<str>,
+    rules: Vec<Arc<Ready>>,
+    blocked_media: Vec<(Medium, Arc<str>)>,
+    key: Option<Key>,
+    input: Plans,
+    /// On the way out: what changes or ends an answer.
+    gates: Plans,
+    /// On the way out: what is only counted or told.
+    shadows: Plans,
+    /// Rows of words of the system text that are looked for.
+    leaks: Vec<usize>,
+    /// Checks that are required and that it does not have in force, or not everywhere.
+    lacking: Vec<Required>,
+}
+
+/// What a guard is made of.
+pub(super) struct Parts {
+    pub(super) sets: Vec<Arc<str>>,
+    pub(super) version: Arc<str>,
+    pub(super) rules: Vec<Arc<Ready>>,
+    pub(super) blocked_media: Vec<(Medium, Arc<str>)>,
+    pub(super) key: Option<Key>,
+    pub(super) required: Vec<Required>,
+}
+
+impl Guard {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { sets, version, rules, blocked_media, key, required } = parts;
+        let plans = |way: Way, which: &dyn Fn(&Ready) -> bool| {
+            Channel::ALL.map(|channel| Plan::of(&rules, |ready| ready.channels(way).has(channel) && which(ready)))
+        };
+        let input = plans(Way::Input, &|_| true);
+        let gates = plans(Way::Output, &|ready| ready.weight() > Weight::None);
+        let shadows = plans(Way::Output, &|ready| ready.weight() == Weight::None);
+        let mut leaks: Vec<usize> = rules
+            .iter()
+            .filter_map(|ready| match &*ready.detector {
+                Detector::SystemPrompt(words) => Some(*words),
+                _ => None,
+            })
+            .collect();
+        leaks.sort_unstable();
+        leaks.dedup();
+        let lacking = lacking(&rules, required);
+        Self { sets, version, rules, blocked_media, key, input, gates, shadows, leaks, lacking }
+    }
+
+    /// Checks that are required of every call, and that its rules do not have in force wherever they make sense. While
+    /// there is any, every request is refused.
+    #[must_use]
+    pub fn lacking(&self) -> &[Required] {
+        &self.lacking
+    }
+
+    /// Its rules, for people.
+    #[must_use]
+    pub fn ruled(&self) -> Vec<Ruled> {
+        self.rules.iter().map(|ready| ready.told()).collect()
+    }
+
+    /// The sets that it consists of.
+    #[must_use]
+    pub fn sets(&self) -> &[Arc<str>] {
+        &self.sets
+    }
+
+    /// A short sum of what its sets say.
+    #[must_use]
+    pub fn version(&self) -> &Arc<str> {
+        &self.version
+    }
+
+    /// Whether anything of an answer is looked at.
+    #[must_use]
+    pub fn watches_output(&self) -> bool {
+        self.gates.iter().chain(&self.shadows).any(|plan| !plan.is_empty())
+    }
+
+    /// Whether values of requests come back in answers.
+    #[must_use]
+    pub fn restores(&self) -> bool {
+        self.rules.iter().any(|ready| ready.weight() == Weight::Restore)
+    }
+
+    /// Whether an answer has to be seen: because rules look at it, or because values stand behind placeholders.
+    #[must_use]
+    pub fn watches(&self, inquiry: &Inquiry) -> bool {
+        self.watches_output() || inquiry.has_placeholders()
+    }
+
+    pub(super) fn rules(&self) -> &[Arc<Ready>] {
+        &self.rules
+    }
+
+    pub(super) fn key(&self) -> Option<&Key> {
+        self.key.as_ref()
+    }
+
+    pub(super) fn gate(&self, channel: Channel) -> &Plan {
+        of(&self.gates, channel)
+    }
+
+    pub(super) fn shadow(&self, channel: Channel) -> &Plan {
+        of(&self.shadows, channel)
+    }
+
+    /// Judges whole texts: those of a request all together, or those of an answer. `media` is what no text can be read of.
+    ///
+    /// Texts of a request with the same turn and channel are read as one. Each text of an answer is read by itself, in the
+    /// way of [`super::Watch`].
+    pub fn judge(&self, way: Way, said: &[Said<'_>], media: &[Medium], inquiry: &mut Inquiry) -> Verdict {
+        let began = Instant::now();
+        inquiry.begin(self);
+        let verdict = match way {
+            Way::Input => self.judge_input(said, media, inquiry),
+            Way::Output => self.judge_output(said, inquiry),
+        };
+        inquiry.spend(began.elapsed());
+        verdict
+    }
+
+    fn judge_input(&self, said: &[Said<'_>], media: &[Medium], inquiry: &mut Inquiry) -> Verdict {
+        let mut verdict = Verdict::default();
+        verdict.block = self.refusal(media);
+        if let Some(block) = &verdict.block {
+            inquiry.note_refusal(block);
+            return verdict;
+        }
+        self.learn_system_text(said, inquiry);
+        if self.rules.iter().any(|ready| matches!(ready.action, Action::Redact(_) | Action::Restore(_))) {
+            said.iter().for_each(|one| inquiry.avoid(&one.text));
+        }
+        let mut edits = Edits::default();
+        for group in groups(said) {
+            let plan = of(&self.input, group.channel);
+            if plan.is_empty() {
+                continue;
+            }
+            let joined = Joined::of(said, &group.members, "\n");
+            let found = self.look(said, &group, &joined, plan, inquiry);
+            verdict.block = self.note(Way::Input, group.channel, &found, &mut verdict, inquiry);
+            if verdict.block.is_some() {
+                return Verdict { edits: Vec::new(), ..verdict };
+            }
+            self.replace(said, &group, &joined, found, inquiry, &mut edits);
+        }
+        verdict.edits = edits.apply(said);
+        verdict
+    }
+
+    /// Why a request is refused whatever it says.
+    fn refusal(&self, media: &[Medium]) -> Option<Block> {
+        if let Some(Required { check, way }) = self.lacking.first() {
+            let (check, way) = (check.as_str(), way.as_str());
+            let message = format!(
+                "Refused: every call must meet the check `{check}` ({way}), and no guardrail has it for this one."
+            );
+            let (set, rule) = (Arc::from("required_checks"), Arc::from(check));
+            return Some(Block { set, rule, check: "required", found: Cow::Borrowed(check), message: message.into() });
+        }
+        let (medium, set) = self.blocked_media.iter().find(|(medium, _)| media.contains(medium))?;
+        let found = medium.as_str();
+        let message =
+            format!("Blocked by the guardrail `{set}`: it does not let through what it cannot read ({found}).");
+        let (set, rule) = (set.clone(), Arc::from("unreadable"));
+        Some(Block { set, rule, check: "unreadable", found: Cow::Borrowed(found), message: message.into() })
+    }
+
+    /// What the checks of a group find, in the text that its texts make together.
+    fn look(
+        &self,
+        said: &[Said<'_>],
+        group: &Group,
+        joined: &Joined<'_>,
+        plan: &Plan,
+        inquiry: &Inquiry,
+    ) -> Vec<Found> {
+        let mut found = Vec::new();
+        let leaks = &inquiry.leaks;
+        let whole = Span::new(0, joined.text.len());
+        let custom = |rule: usize| {
+            let ready = self.rules.get(rule)?;
+            let finding = Finding { kind: Kind::Custom, rule: Cow::Borrowed(ready.check), span: whole, score: 1.0 };
+            Some(Found::new(finding, rule, ready))
+        };
+        if !plan.stretches.is_empty() || !plan.blocks.is_empty() {
+            let reading = Reading::of(&joined.text);
+            plan::find(&plan.stretches, &self.rules, &reading, leaks, &mut found);
+            plan::find(&plan.blocks, &self.rules, &reading, leaks, &mut found);
+        }
+        // The members of what a program wrote are not read as one text; what people write may be cut anywhere.
+        let is_prose = !matches!(group.channel, Channel::ToolArguments | Channel::Definition | Channel::Metadata);
+        if is_prose && group.members.len() > 1 && joined.meet_in_a_line() {
+            self.look_across(&Joined::of(said, &group.members, ""), joined, plan, leaks, &mut found);
+        }
+        if !plan.lengths.is_empty() {
+            let texts = group.members.iter().filter_map(|index| said.get(*index));
+            let characters: usize = texts.map(|one| one.text.chars().count()).sum();
+            let beyond = plan.lengths.iter().filter(|(_, most)| characters > *most);
+            found.extend(beyond.filter_map(|(rule, _)| custom(*rule)));
+        }
+        found
+    }
+
+    /// What is split over texts that meet within a line.
+    fn look_across(
+        &self,
+        direct: &Joined<'_>,
+        joined: &Joined<'_>,
+        plan: &Plan,
+        leaks: &[(usize, Leak)],
+        found: &mut Vec<Found>,
+    ) {
+        let reading = Reading::of(&direct.text);
+        let (mut stretches, mut blocks) = (Vec::new(), Vec::new());
+        plan::find(&plan.stretches, &self.rules, &reading, leaks, &mut stretches);
+        plan::find(&plan.blocks, &self.rules, &reading, leaks, &mut blocks);
+        stretches.retain(|one| direct.crosses(one.finding.span));
+        blocks
+            .retain(|one| !found.iter().any(|known| known.rule == one.rule && known.finding.rule == one.finding.rule));
+        for mut one in stretches.into_iter().chain(blocks) {
+            if let Some(span) = direct.in_other(one.finding.span, joined) {
+                one.finding.span = span;
+                found.push(one);
+            }
+        }
+    }
+
+    /// Tells what was found; the block of the first rule that blocks.
+    fn note(
+        &self,
+        way: Way,
+        channel: Channel,
+        found: &[Found],
+        verdict: &mut Verdict,
+        inquiry: &mut Inquiry,
+    ) -> Option<Block> {
+        for one in found {
+            let Some(ready) = self.rules.get(one.rule) else { continue };
+            let name = ready.found(&one.finding);
+            if ready.annotates() {
+                verdict.annotate(ready.annotation(name.clone()));
+            }
+            inquiry.note(ready, way, channel, name, Doing::of(ready));
+        }
+        let blocking = found.iter().filter(|one| one.weight == Weight::Block).min_by_key(|one| one.rule)?;
+        let ready = self.rules.get(blocking.rule)?;
+        Some(ready.block(ready.found(&blocking.finding)))
+    }
+
+    /// Replaces what was found, where a rule says so.
+    fn replace(
+        &self,
+        said: &[Said<'_>],
+        group: &Group,
+        joined: &Joined<'_>,
+        mut found: Vec<Found>,
+        inquiry: &mut Inquiry,
+        edits: &mut Edits,
+    ) {
+        found.retain(|one| one.weight > Weight::None && !one.finding.span.is_empty());
+        for cluster in clusters(found) {
+            let Some((lead, ready)) = cluster.lead().and_then(|lead| Some((lead, self.rules.get(lead.rule)?))) else {
+                continue;
+            };
+            let mut parts = joined.parts(cluster.span);
+            let Some((first, range)) = parts.next() else { continue };
+            let value: String =
+                joined.parts(cluster.span).filter_map(|(one, range)| said.get(one)?.text.get(range)).collect();
+            let is_json =
+                group.channel == Channel::ToolArguments && said.get(first).is_some_and(|one| is_json(&one.text));
+            let value = if is_json { unescaped(&value) } else { Cow::Borrowed(&*value) };
+            let text = inquiry.place(&label(&lead.finding), &value, ready, self.key());
+            edits.say(first, Change { range, text });
+            for (index, range) in parts {
+                edits.say(index, Change { range, text: String::new() });
+            }
+        }
+    }
+
+    fn judge_output(&self, said: &[Said<'_>], inquiry: &mut Inquiry) -> Verdict {
+        let mut verdict = Verdict::default();
+        for (index, one) in said.iter().enumerate() {
+            let mut strand = Strand::new(self, one.channel, inquiry);
+            strand.grows(self, &one.text, inquiry);
+            strand.ends(self, inquiry);
+            strand.take_annotations().into_iter().for_each(|annotation| verdict.annotate(annotation));
+            if let Some(block) = strand.block() {
+                return Verdict { block: Some(block.clone()), edits: Vec::new(), ..verdict };
+            }
+            if !strand.changes().is_empty() {
+                verdict.edits.push((index, super::edits::apply(&one.text, strand.changes())));
+            }
+        }
+        verdict
+    }
+
+    /// What must not come out of the system text is known from the request.
+    fn learn_system_text(&self, said: &[Said<'_>], inquiry: &mut Inquiry) {
+        if self.leaks.is_empty() {
+            return;
+        }
+        let system = said.iter().filter(|one| one.channel == Channel::System);
+        let text = system.map(|one| &*one.text).collect::<Vec<_>>().join("\n");
+        let view = View::of(&text);
+        inquiry.leaks = self.leaks.iter().filter_map(|words| Some((*words, Leak::of(&view, *words)?))).collect();
+    }
+}
+
+/// Those of the required checks that rules do not have in force wherever the check makes sense.
+fn lacking(rules: &[Arc<Ready>], mut required: Vec<Required>) -> Vec<Required> {
+    required.retain(|Required { check, way }| {
+        let met = rules.iter().filter(|ready| ready.kind == *check && ready.is_met());
+        let channels = met.fold(Channels::NONE, |all, ready| all.or(ready.channels(*way)));
+        !channels.covers(Channels::usual(*check, *way))
+    });
+    required
+}
+
+fn of(plans: &Plans, channel: Channel) -> &Plan {
+    let [system, user, assistant, reasoning, arguments, result, document, definition, metadata] = plans;
+    match channel {
+        Channel::System => system,
+        Channel::User => user,
+        Channel::Assistant => assistant,
+        Channel::Reasoning => reasoning,
+        Channel::ToolArguments => arguments,
+        Channel::ToolResult => result,
+        Channel::Document => document,
+        Channel::Definition => definition,
+        Channel::Metadata => metadata,
+    }
+}
+
+/// Whether arguments of a tool are JSON as a text, in which values are escaped.
+pub(super) fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '[', '"'])
+}
+
+/// A stretch of a JSON string as it is meant.
+fn unescaped(value: &str) -> Cow<'_, str> {
+    if !value.contains('\\') {
+        return Cow::Borrowed(value);
+    }
+    serde_json::from_str(&format!("\"{value}\"")).map_or(Cow::Borrowed(value), Cow::Owned)
+}

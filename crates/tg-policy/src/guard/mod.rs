@@ -1,0 +1,117 @@
+//! Guardrails: what calls may say and be told. Sets of rules, compiled once, and what they make of a text.
+//!
+//! [`Guards`] are all sets of a configuration; [`Guards::of`] gives those of one call, joined, as a [`Guard`]. It judges
+//! whole texts ([`Guard::judge`]) and texts that come in pieces ([`Watch`]); both give the same for an answer, whatever the
+//! pieces are, because a whole answer goes the way of one that comes in pieces. What was found is told in the [`Inquiry`] of
+//! the call, never with its value. No I/O; services outside are asked by others ([`Guard::externals`], [`Guard::hear`]).
+
+mod blocks;
+mod channels;
+mod detector;
+mod edits;
+mod external;
+mod found;
+mod guards;
+mod hold;
+mod inquiry;
+mod joined;
+mod judge;
+mod plan;
+mod rule;
+mod set;
+mod strand;
+#[cfg(test)]
+mod tests;
+mod watch;
+mod window;
+
+pub use channels::Channels;
+pub use external::{ExternalRule, Opinion};
+pub use guards::{Guards, Problem, Required, SETS_MAX, Subject};
+pub use hold::{HOLD_BACK_DEFAULT, HOLD_BACK_MAX, HOLD_BACK_MIN};
+pub use inquiry::{Doing, Evidence, Hit, Inquiry};
+pub use judge::Guard;
+pub use rule::Ruled;
+pub use set::{Action, Check, CheckKind, Medium, On, Pii, Rule, Set, Style, WhenAway};
+pub use watch::Watch;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use tg_kernel::passage::Channel;
+
+/// Which way a text goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Way {
+    /// To the model.
+    Input,
+    /// To the caller.
+    Output,
+}
+
+impl Way {
+    /// The name in configuration, logs and the ledger.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Output => "output",
+        }
+    }
+}
+
+/// A text of a call.
+#[derive(Clone, Debug)]
+pub struct Said<'a> {
+    /// What it is to the model.
+    pub channel: Channel,
+    /// Texts of a request with the same turn and channel are read as one; an attack that is split over them is found.
+    pub turn: u32,
+    /// What it says.
+    pub text: Cow<'a, str>,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// The call or the answer must not go on. Then there are no edits.
+    pub block: Option<Block>,
+    /// Texts that are to stand in place of others, by the index of what was said; in order.
+    pub edits: Vec<(usize, String)>,
+    /// What callers are told although nothing was changed.
+    pub annotations: Vec<Annotation>,
+}
+
+impl Verdict {
+    /// Tells a caller of something once.
+    pub(crate) fn annotate(&mut self, annotation: Annotation) {
+        if !self.annotations.contains(&annotation) {
+            self.annotations.push(annotation);
+        }
+    }
+}
+
+/// Why something must not go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The set that its rule stands in.
+    pub set: Arc<str>,
+    /// The rule.
+    pub rule: Arc<str>,
+    /// What the rule checks: `pii`, `injection`.
+    pub check: &'static str,
+    /// What was found: `email`, `aws-access-key`; never the value.
+    pub found: Cow<'static, str>,
+    /// For the caller; never the value.
+    pub message: Arc<str>,
+}
+
+/// What a caller is told of a text that goes on as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Annotation {
+    /// The set that its rule stands in.
+    pub set: Arc<str>,
+    /// The rule.
+    pub rule: Arc<str>,
+    /// What was found; never the value.
+    pub found: Cow<'static, str>,
+}

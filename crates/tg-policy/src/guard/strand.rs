@@ -1,0 +1,306 @@
+//! One text of an answer on its way through all checks of its channel.
+
+use super::blocks::Blocks;
+use super::detector::Reading;
+use super::found::{Found, clusters};
+use super::hold::Hold;
+use super::inquiry::{Doing, Inquiry};
+use super::judge::{Guard, is_json};
+use super::plan::{self, Plan, Probe};
+use super::rule::Weight;
+use super::window::{Piece, Sight, What, Window};
+use super::{Annotation, Block, Way};
+use std::ops::Range;
+use tg_kernel::passage::{Change, Channel};
+use tg_text::engine::open_block;
+use tg_text::redact::{Placeholders, label};
+use tg_text::restore::{self, Place};
+
+/// The text and how far it is.
+#[derive(Debug)]
+pub(super) struct Strand {
+    channel: Channel,
+    came: usize,
+    characters: usize,
+    /// What changes or ends it.
+    gate: Option<Window>,
+    scored: Option<Blocks>,
+    /// What is only counted.
+    shadow: Option<Window>,
+    shadow_scored: Option<Blocks>,
+    /// All of it, where rules read all of it.
+    whole: Option<String>,
+    waits: bool,
+    is_over: bool,
+    held: Held,
+}
+
+/// What comes of it.
+#[derive(Debug)]
+struct Held {
+    /// What stands for which value here; begins with what stood in the request.
+    gone: Placeholders,
+    /// Where values are put back; known from the first character on.
+    place: Option<Place>,
+    changes: Vec<Change>,
+    block: Option<Block>,
+    annotations: Vec<Annotation>,
+    /// Rules that score, and have told.
+    told: Vec<usize>,
+}
+
+impl Strand {
+    pub(super) fn new(guard: &Guard, channel: Channel, inquiry: &Inquiry) -> Self {
+        let (gate, shadow) = (guard.gate(channel), guard.shadow(channel));
+        let hold = match gate.stretches.is_empty() {
+            false => Some(Hold::of(gate.back)),
+            true => inquiry.has_placeholders().then_some(Hold::PLACEHOLDERS),
+        };
+        let reads_all = !gate.wholes.is_empty() || !shadow.wholes.is_empty();
+        Self {
+            channel,
+            came: 0,
+            characters: 0,
+            gate: hold.map(Window::new),
+            scored: (!gate.blocks.is_empty()).then(Blocks::default),
+            shadow: (!shadow.stretches.is_empty()).then(|| Window::new(Hold::shadow(shadow.back))),
+            shadow_scored: (!shadow.blocks.is_empty()).then(Blocks::default),
+            whole: reads_all.then(String::new),
+            waits: !gate.wholes.is_empty(),
+            is_over: false,
+            held: Held {
+                gone: inquiry.gone.clone(),
+                place: (channel != Channel::ToolArguments).then_some(Place::Text),
+                changes: Vec::new(),
+                block: None,
+                annotations: Vec::new(),
+                told: Vec::new(),
+            },
+        }
+    }
+
+    /// Takes the next piece.
+    pub(super) fn grows(&mut self, guard: &Guard, text: &str, inquiry: &mut Inquiry) {
+        if self.held.block.is_some() || self.is_over {
+            return;
+        }
+        self.count(guard, text, inquiry);
+        if self.held.block.is_some() {
+            return;
+        }
+        self.came += text.len();
+        if let Some(first) = text.trim_start().get(..1).filter(|_| self.held.place.is_none()) {
+            self.held.place = Some(if is_json(first) { Place::JsonString } else { Place::Text });
+        }
+        if let Some(whole) = &mut self.whole {
+            whole.push_str(text);
+        }
+        self.move_on(guard, Some(text), inquiry);
+    }
+
+    /// There is no more.
+    pub(super) fn ends(&mut self, guard: &Guard, inquiry: &mut Inquiry) {
+        if self.held.block.is_some() || self.is_over {
+            return;
+        }
+        self.move_on(guard, None, inquiry);
+        let whole = self.whole.take().unwrap_or_default();
+        for plan in [guard.gate(self.channel), guard.shadow(self.channel)] {
+            for probe in plan.wholes.iter().filter(|probe| probe.detector.is_broken_by(&whole)) {
+                probe.rules.iter().for_each(|rule| self.held.tell(guard, self.channel, *rule, inquiry));
+            }
+        }
+        self.is_over = true;
+    }
+
+    /// Bytes that may go on.
+    pub(super) fn cleared(&self) -> usize {
+        if self.waits && (!self.is_over || self.held.block.is_some()) {
+            return 0;
+        }
+        let gate = self.gate.as_ref().map_or(self.came, Window::decided);
+        let scored = self.scored.as_ref().map_or(self.came, Blocks::decided);
+        let cleared = gate.min(scored);
+        // Not into a change: it goes on as a whole.
+        let changes = &self.held.changes;
+        let behind = changes.partition_point(|change| change.range.end <= cleared);
+        changes.get(behind).filter(|change| change.range.start < cleared).map_or(cleared, |change| change.range.start)
+    }
+
+    pub(super) fn changes(&self) -> &[Change] {
+        &self.held.changes
+    }
+
+    pub(super) const fn block(&self) -> Option<&Block> {
+        self.held.block.as_ref()
+    }
+
+    pub(super) fn take_annotations(&mut self) -> Vec<Annotation> {
+        std::mem::take(&mut self.held.annotations)
+    }
+
+    /// How long it is by now.
+    fn count(&mut self, guard: &Guard, text: &str, inquiry: &mut Inquiry) {
+        let (gate, shadow) = (guard.gate(self.channel), guard.shadow(self.channel));
+        if gate.lengths.is_empty() && shadow.lengths.is_empty() {
+            return;
+        }
+        self.characters += text.chars().count();
+        for (rule, most) in gate.lengths.iter().chain(&shadow.lengths) {
+            if self.characters > *most {
+                self.held.tell(guard, self.channel, *rule, inquiry);
+            }
+        }
+    }
+
+    /// A piece, or the end, through every window.
+    fn move_on(&mut self, guard: &Guard, piece: Option<&str>, inquiry: &mut Inquiry) {
+        let Self { channel, gate, scored, shadow, shadow_scored, held, .. } = self;
+        let channel = *channel;
+        for (window, plan, is_gate) in [(gate, guard.gate(channel), true), (shadow, guard.shadow(channel), false)] {
+            if let Some(window) = window {
+                let mut sight = Eyes { guard, plan, channel, is_gate, held, inquiry };
+                match piece {
+                    Some(piece) => window.push(piece, &mut sight),
+                    None => window.finish(&mut sight),
+                }
+            }
+        }
+        for (blocks, plan) in [(scored, guard.gate(channel)), (shadow_scored, guard.shadow(channel))] {
+            if let Some(blocks) = blocks {
+                let mut score = |stretch: &str| held.score(guard, channel, &plan.blocks, stretch, inquiry);
+                match piece {
+                    Some(piece) => blocks.push(piece, &mut score),
+                    None => blocks.finish(&mut score),
+                }
+            }
+        }
+    }
+}
+
+impl Held {
+    /// Tells once that a rule about all of the text, or a stretch of it, found something; it may block.
+    fn tell(&mut self, guard: &Guard, channel: Channel, rule: usize, inquiry: &mut Inquiry) {
+        if let Some(ready) = guard.rules().get(rule) {
+            self.tell_found(guard, channel, rule, ready.check.into(), inquiry);
+        }
+    }
+
+    fn tell_found(
+        &mut self,
+        guard: &Guard,
+        channel: Channel,
+        rule: usize,
+        found: std::borrow::Cow<'static, str>,
+        inquiry: &mut Inquiry,
+    ) {
+        let Some(ready) = guard.rules().get(rule).filter(|_| !self.told.contains(&rule)) else { return };
+        self.told.push(rule);
+        inquiry.note(ready, Way::Output, channel, found.clone(), Doing::of(ready));
+        if ready.annotates() {
+            self.annotations.push(ready.annotation(found.clone()));
+        }
+        if ready.weight() == Weight::Block && self.block.is_none() {
+            self.block = Some(ready.block(found));
+        }
+    }
+
+    /// Scores a stretch; whether the text goes on.
+    fn score(
+        &mut self,
+        guard: &Guard,
+        channel: Channel,
+        probes: &[Probe],
+        stretch: &str,
+        inquiry: &mut Inquiry,
+    ) -> bool {
+        let mut found = Vec::new();
+        plan::find(probes, guard.rules(), &Reading::of(stretch), &[], &mut found);
+        for one in found {
+            if let Some(ready) = guard.rules().get(one.rule) {
+                self.tell_found(guard, channel, one.rule, ready.found(&one.finding), inquiry);
+            }
+        }
+        self.block.is_none()
+    }
+}
+
+/// The checks that find stretches, at a window.
+struct Eyes<'e> {
+    guard: &'e Guard,
+    plan: &'e Plan,
+    channel: Channel,
+    is_gate: bool,
+    held: &'e mut Held,
+    inquiry: &'e mut Inquiry,
+}
+
+impl Sight for Eyes<'_> {
+    fn look(&mut self, stretch: &str, is_end: bool) -> (Vec<Piece>, Option<usize>) {
+        let mut found: Vec<Found> = Vec::new();
+        if !self.plan.stretches.is_empty() {
+            let reading = Reading::of(stretch);
+            plan::find(&self.plan.stretches, self.guard.rules(), &reading, &self.inquiry.leaks, &mut found);
+        }
+        let open = self.plan.looks_for_blocks_of_keys().then(|| open_block(stretch)).flatten();
+        if !self.is_gate || !self.inquiry.has_placeholders() {
+            let pieces =
+                clusters(found).into_iter().map(|cluster| Piece { span: cluster.span, what: What::Found(cluster) });
+            return (pieces.collect(), open);
+        }
+        let (kept, begun) = restore::placed(stretch, &self.inquiry.kept, is_end);
+        // What we put there ourselves is no finding, as far as it stands alone.
+        found.retain(|one| {
+            let span = one.finding.span;
+            !kept.iter().any(|(kept, _)| kept.start <= span.start && span.end <= kept.end)
+        });
+        let mut pieces: Vec<Piece> = clusters(found)
+            .into_iter()
+            .map(|cluster| Piece { span: cluster.span, what: What::Found(cluster) })
+            .collect();
+        for (span, value) in kept {
+            if !pieces.iter().any(|piece| piece.span.overlaps(span)) {
+                pieces.push(Piece { span, what: What::Kept(value.to_owned()) });
+            }
+        }
+        pieces.sort_by_key(|piece| piece.span);
+        (pieces, open.into_iter().chain(begun).min())
+    }
+
+    fn act(&mut self, piece: &Piece, range: Range<usize>, value: &str) -> bool {
+        let cluster = match &piece.what {
+            What::Kept(value) => {
+                let place = self.held.place.unwrap_or(Place::Text);
+                self.inquiry.note_restored(self.guard, self.channel);
+                self.held.changes.push(Change { range, text: restore::written(value, place) });
+                return true;
+            }
+            What::Found(cluster) => cluster,
+        };
+        for one in &cluster.members {
+            if let Some(ready) = self.guard.rules().get(one.rule) {
+                let found = ready.found(&one.finding);
+                if ready.annotates() {
+                    self.held.annotations.push(ready.annotation(found.clone()));
+                }
+                self.inquiry.note(ready, Way::Output, self.channel, found, Doing::of(ready));
+            }
+        }
+        let Some((lead, ready)) = cluster.lead().and_then(|lead| Some((lead, self.guard.rules().get(lead.rule)?)))
+        else {
+            return true;
+        };
+        match ready.weight() {
+            Weight::None => true,
+            Weight::Block => {
+                self.held.block = Some(ready.block(ready.found(&lead.finding)));
+                false
+            }
+            Weight::Redact | Weight::Restore => {
+                let text = self.held.gone.place(&label(&lead.finding), value, ready.style(), self.guard.key());
+                self.held.changes.push(Change { range, text });
+                true
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! An answer that comes in pieces, watched: what of it may go on, and what is to stand in place of what may not.
+
+use super::judge::Guard;
+use super::strand::Strand;
+use super::{Block, Inquiry};
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Instant;
+use tg_kernel::passage::{Change, Channel};
+
+/// The texts of one answer that grow side by side, told apart by `P`.
+#[derive(Debug)]
+pub struct Watch<P> {
+    guard: Arc<Guard>,
+    strands: HashMap<P, Strand>,
+    block: Option<Block>,
+}
+
+impl<P: Copy + Eq + Hash> Watch<P> {
+    /// Begins to watch an answer to a call that was judged with this guard.
+    #[must_use]
+    pub fn new(guard: Arc<Guard>) -> Self {
+        Self { guard, strands: HashMap::new(), block: None }
+    }
+
+    /// A part of the answer goes on with this text.
+    pub fn grows(&mut self, part: P, channel: Channel, text: &str, inquiry: &mut Inquiry) {
+        let began = Instant::now();
+        let guard = &self.guard;
+        inquiry.begin(guard);
+        let strand = self.strands.entry(part).or_insert_with(|| Strand::new(guard, channel, inquiry));
+        strand.grows(guard, text, inquiry);
+        if self.block.is_none() {
+            self.block = strand.block().cloned();
+        }
+        inquiry.spend(began.elapsed());
+    }
+
+    /// A part is whole. Told again, it changes nothing.
+    pub fn ends(&mut self, part: P, inquiry: &mut Inquiry) {
+        let began = Instant::now();
+        let Some(strand) = self.strands.get_mut(&part) else { return };
+        strand.ends(&self.guard, inquiry);
+        if self.block.is_none() {
+            self.block = strand.block().cloned();
+        }
+        inquiry.spend(began.elapsed());
+    }
+
+    /// How much of a part may go on: bytes from its beginning, on a character boundary, and not within a change.
+    #[must_use]
+    pub fn cleared(&self, part: P) -> usize {
+        self.strands.get(&part).map_or(0, Strand::cleared)
+    }
+
+    /// What is to stand in place of stretches of a part: in order and apart.
+    #[must_use]
+    pub fn changes(&self, part: P) -> &[Change] {
+        self.strands.get(&part).map_or(&[], |strand| strand.changes())
+    }
+
+    /// What is to stand in place of a text that stands by itself; `None` for the text as it is.
+    pub fn whole(&mut self, channel: Channel, text: &str, inquiry: &mut Inquiry) -> Option<String> {
+        let began = Instant::now();
+        inquiry.begin(&self.guard);
+        let mut strand = Strand::new(&self.guard, channel, inquiry);
+        strand.grows(&self.guard, text, inquiry);
+        strand.ends(&self.guard, inquiry);
+        if self.block.is_none() {
+            self.block = strand.block().cloned();
+        }
+        inquiry.spend(began.elapsed());
+        (!strand.changes().is_empty()).then(|| super::edits::apply(text, strand.changes()))
+    }
+
+    /// Why nothing more of the answer may go on, if so.
+    #[must_use]
+    pub const fn is_blocked(&self) -> Option<&Block> {
+        self.block.as_ref()
+    }
+}
