@@ -6,6 +6,7 @@
 
 pub mod block;
 pub mod classes;
+mod coarse;
 pub mod model;
 pub mod stream;
 pub mod topic;
@@ -209,3 +210,6 @@ pub fn find(view: &View<'_>, thresholds: &Thresholds) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod probes;
