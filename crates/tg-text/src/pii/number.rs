@@ -68,7 +68,7 @@ pub(super) fn find(
                     break;
                 }
             }
-            if is_dense(&candidate) && closes(text, candidate.end) {
+            if is_dense(&candidate) && is_worth(&candidate, told) && closes(text, candidate.end) {
                 candidate.alone = alone(text, cluster, from, place);
                 if let Some(end) = read(text, &candidate, told, cues, &mut tell) {
                     behind = behind.max(end);
@@ -82,6 +82,19 @@ pub(super) fn find(
 fn is_dense(c: &Candidate) -> bool {
     let length = c.chars().len();
     (c.digits >= 5 || length >= 10) && length + 2 >= 2 * c.groups().len()
+}
+
+/// Whether it can be anything at all: beside no word most forms cannot.
+fn is_worth(c: &Candidate, told: Cues) -> bool {
+    told != 0
+        || bank::iban_begins(c.chars())
+        || bank::card_groups(c).is_some()
+        || by_length(c.chars().len(), false).iter().any(|form| is_free(form, c))
+}
+
+/// Whether it is written as a form is where no word has to name it.
+fn is_free(form: &Form, c: &Candidate) -> bool {
+    form.free.iter().any(|(groups, gaps)| groups.len() == c.groups().len() && c.is_shape(groups, gaps))
 }
 
 /// Whether no digits join the groups before or behind by more than a blank.
@@ -123,8 +136,7 @@ fn read(
     let regular = c.even() || gaps_of_nothing(c);
     for form in by_length(c.chars().len(), told != 0) {
         // What is cheap comes first: most numbers are beside no word, and are counted for nothing.
-        let free = form.free.iter().any(|(groups, gaps)| c.is_shape(groups, gaps))
-            && !(c.gaps().contains(&b' ') && near.has(HOUSE));
+        let free = is_free(form, c) && !(c.gaps().contains(&b' ') && near.has(HOUSE));
         let own = near.has(form.entity.bit());
         let known = own || free || near.has(form.cues);
         if !known || !(free || regular) || !(form.check)(c) || (!own && c.is_monotone()) {
