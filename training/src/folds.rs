@@ -1,7 +1,5 @@
 //! Which sources are held out together: never a part of a source, never two sources of one origin apart.
 
-use crate::dice::seed;
-
 /// How many folds there are.
 pub const FOLDS: usize = 6;
 
@@ -15,13 +13,37 @@ const COLLECTED: [&[&str]; FOLDS] = [
     &["task_gsm8k_train"],
 ];
 
+/// Our own kin that are held out in the first of the two folds of our own; the others are in the second. Twins, which say
+/// the same words of good and of bad things, are together.
+const OWN: [&str; 18] = [
+    "saga",
+    "sagafine",
+    "override",
+    "persona",
+    "split",
+    "crescendo",
+    "softattack",
+    "instruct",
+    "planted",
+    "make",
+    "goal",
+    "report",
+    "text",
+    "calm",
+    "hardneg.security",
+    "hardneg.roleplay",
+    "hardneg.daily",
+    "hardneg.asides",
+];
+
 /// The fold that a source is held out in. Our own families lie in the last two, and families whose names begin alike
 /// (before the dot) are held out together.
 pub fn fold(source: &str) -> usize {
     let source = source.trim_end_matches('+');
     if let Some(family) = source.strip_prefix("own:") {
-        let kin = family.split('.').next().unwrap_or(family);
-        return 4 + (seed(kin) >> 7) as usize % 2;
+        // Our harmless prompts with the words of attacks are of different matters, so each family is a kin of its own.
+        let kin = if family.starts_with("hardneg.") { family } else { family.split('.').next().unwrap_or(family) };
+        return if OWN.contains(&kin) { 4 } else { 5 };
     }
     COLLECTED.iter().position(|fold| fold.contains(&source)).unwrap_or(0)
 }

@@ -161,7 +161,10 @@ impl Grammar {
 }
 
 /// Names of words that are plain words too: in a slot's own alternatives they mean themselves.
-const PLAIN: [&str; 8] = ["doc", "thing", "said", "frame", "then", "shot", "company", "group"];
+const PLAIN: [&str; 15] = [
+    "doc", "thing", "said", "frame", "then", "shot", "company", "group", "who", "scene", "turn", "code", "fence",
+    "asked", "passage",
+];
 
 impl Family {
     fn head(line: &str) -> Result<Self> {

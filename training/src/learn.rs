@@ -31,6 +31,8 @@ pub struct Settings {
     pub whim: f32,
     /// What the root of a bucket's squares begins with: rare n-grams learn the less, the larger it is.
     pub rare: f32,
+    /// How many prompts with borrowed words are made; `source_max` times four of them count in a round.
+    pub borrowed: usize,
 }
 
 impl Settings {
@@ -53,6 +55,7 @@ impl Settings {
             "net_decay" => self.net_decay = number,
             "whim" => self.whim = number,
             "rare" => self.rare = number,
+            "borrowed" => self.borrowed = number as usize,
             _ => anyhow::bail!("there is no setting `{name}`"),
         }
         Ok(())
@@ -73,6 +76,7 @@ impl Default for Settings {
             net_decay: 0.01,
             whim: 0.12,
             rare: 0.01,
+            borrowed: 6000,
         }
     }
 }
@@ -165,9 +169,10 @@ impl Learner {
         examples.iter().for_each(|e| sources.entry(&e.source).or_default().push(e));
         for round in 0..self.settings.rounds {
             let mut order = Vec::new();
-            for all in sources.values_mut() {
+            for (source, all) in &mut sources {
                 self.dice.shuffle(all);
-                order.extend(all.iter().take(self.settings.source_max).copied());
+                let most = self.settings.source_max * if *source == "borrowed" { 4 } else { 1 };
+                order.extend(all.iter().take(most).copied());
             }
             self.dice.shuffle(&mut order);
             let fade = 1.0 - 0.8 * round as f32 / self.settings.rounds.max(1) as f32;

@@ -1,5 +1,6 @@
 //! Trains the scores of `tg-text`, and says how well they do on sources that were held out.
 
+mod borrowed;
 mod dice;
 mod example;
 mod folds;
@@ -39,6 +40,9 @@ enum What {
         /// The file to write
         #[arg(long, default_value = "crates/tg-text/weights/model.bin")]
         out: PathBuf,
+        /// Write the table of results, which the marks need anyway, into the model cards too
+        #[arg(long)]
+        cards: bool,
     },
     /// Hold out each group of sources in turn, learn from the others, and print what is found of it
     Eval {
@@ -68,7 +72,7 @@ fn main() -> Result<()> {
     let cli = Cli::parse();
     let settings = settings(&cli)?;
     match &cli.what {
-        What::Train { out } => train(&examples(&cli.data)?, settings, out),
+        What::Train { out, cards } => train(&examples(&cli.data)?, settings, out, *cards),
         What::Eval { fold, errors, cards } => eval(&examples(&cli.data)?, settings, *fold, *errors, *cards),
         What::Texts { family } => texts(&cli.data, family),
         What::Score { file } => score(file),
@@ -102,14 +106,19 @@ fn examples(data: &Path) -> Result<Vec<Example>> {
 fn learn(examples: &[Example], settings: Settings, seed: u64) -> Model {
     let mut all = examples.to_vec();
     all.extend(grammar::planted(examples, &mut Dice::new(seed ^ 1)));
+    all.extend(borrowed::prompts(examples, settings.borrowed, &mut Dice::new(seed ^ 2)));
     let mut learner = Learner::new(settings, learn::surprise(&all), seed);
     learner.learn(&all);
     learner.finish()
 }
 
 /// The marks come from the harmless texts that the training has seen, and are put up by what unseen ones are louder.
-fn train(examples: &[Example], settings: Settings, out: &Path) -> Result<()> {
-    let (held, _) = held_out(examples, settings, None, false)?;
+fn train(examples: &[Example], settings: Settings, out: &Path, cards: bool) -> Result<()> {
+    let (held, rows) = held_out(examples, settings, None, false)?;
+    if cards {
+        write_cards(&rows)?;
+        say(&judge::table(&rows))?;
+    }
     let mut model = learn(examples, settings, 1);
     model.marks = held;
     std::fs::write(out, model.write()).with_context(|| format!("cannot write {}", out.display()))?;

@@ -55,7 +55,7 @@ pub fn start(
     let (ledger, forecasts) = (Arc::new(gateway.store.ledger()?), Arc::new(Forecasts::default()));
     let parts = tg_admin::Parts {
         directory: Arc::clone(&living.directory),
-        ledger: Arc::clone(&ledger),
+        ledger,
         clock: Arc::clone(&living.clock),
         metrics: telemetry.metrics_renderer(),
         ready: Arc::new(move || living.ready.load(Ordering::Acquire) && (passes || !journal.is_failing())),
@@ -74,8 +74,9 @@ pub fn start(
             move || crate::budgets::page(&living.purses.view(living.clock.now()), |purse| forecasts.of(purse))
         }),
         foresee: Arc::new({
-            let living = Arc::clone(&gateway.living);
-            move || forecasts.refresh(&living.purses, &ledger, living.clock.now())
+            // A ledger of their own: they read for longer than a listing may wait.
+            let (living, past) = (Arc::clone(&gateway.living), gateway.store.ledger()?);
+            move || forecasts.refresh(&living.purses, &past, living.clock.now())
         }),
         commitments: Arc::new({
             let commitments = Arc::clone(&commitments);

@@ -13,6 +13,7 @@ use tg_admin::api::Policy;
 use tg_catalog::{Catalogue, Overridden, OverrideProblem, Terms};
 use tg_config::document::{self, AuthScheme, Document, ProviderKind, RequestMetadata, SurfaceDialect};
 use tg_config::grammar::{Keepalive, Name};
+use tg_config::load::{text_from_file, value_from_text};
 use tg_config::secrets::Secrets;
 use tg_dialect::dialects::openai_chat::OpenaiChat;
 use tg_kernel::dialect::Dialect;
@@ -23,7 +24,9 @@ use tg_proxy::snapshot::{Bounds, Ceiling, OnDisconnect, Snapshot, Streams};
 use tg_store::team::DeclaredTeam;
 use tg_upstream::provider::{PriceScope, Provider, Timeouts, Upstream};
 use tg_upstream::providers::anthropic::{self, Anthropic};
-use tg_upstream::providers::bedrock::{self, Bedrock, Endpoint, MantleProject, Profile, SurfaceRule, Surfaces};
+use tg_upstream::providers::bedrock::{
+    self, Bedrock, Endpoint, MantleProject, Profile, StandingGuardrail, SurfaceRule, Surfaces,
+};
 use tg_upstream::providers::openai::{self, Abilities, Credential, OpenAi};
 
 /// Longest silence between two pieces of a request's body.
@@ -40,9 +43,12 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
             .with_context(|| format!("provider '{}' cannot be set up", declared.name.as_str()))?;
         upstreams.insert(declared.name.shared(), Arc::new(upstream));
     }
-    let Overridden { catalogue, jumps } = catalogue(document)?;
+    let prices = document.pricing.overrides.as_deref().map(text_from_file).transpose().context("pricing.overrides")?;
+    let prices = prices.map(|(_, text)| text);
+    let Overridden { catalogue, jumps } = catalogue(document, prices.as_deref())?;
     let strange = strange_sellers(document, &catalogue, &upstreams)?;
     let jumps = jumps.iter().map(|jump| format!("pricing.overrides: {jump}; is the unit right?"));
+    let outside = crate::guards::compile(&document.guards, &upstreams, secrets)?;
     let snapshot = Snapshot {
         upstreams,
         routes: routes(document),
@@ -53,6 +59,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
             output_rate: ceiling.output.picos_per_token(),
         }),
         guards: Arc::new(crate::guardrails::compile(document, secrets)?),
+        outside,
         limits: crate::limits::compile(&document.limits),
         budgets: Arc::new(crate::budgets::compile(document)),
         bounds: Bounds {
@@ -69,7 +76,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
         .chain(crate::budgets::notes(document, &snapshot))
         .chain(crate::counting::note(document))
         .collect();
-    Ok(Compiled { snapshot, notes })
+    Ok(Compiled { snapshot, notes, prices })
 }
 
 /// A compiled document.
@@ -78,6 +85,8 @@ pub struct Compiled {
     pub snapshot: Snapshot,
     /// What its writer may want to look at again.
     pub notes: Vec<String>,
+    /// What was in the file of `pricing.overrides`.
+    pub prices: Option<String>,
 }
 
 fn streams(declared: &document::Streams) -> Streams {
@@ -95,12 +104,12 @@ fn streams(declared: &document::Streams) -> Streams {
     }
 }
 
-fn catalogue(document: &Document) -> Result<Overridden> {
+fn catalogue(document: &Document, prices: Option<&str>) -> Result<Overridden> {
     let embedded = Catalogue::embedded()?;
-    let Some(path) = &document.pricing.overrides else {
+    let (Some(path), Some(text)) = (&document.pricing.overrides, prices) else {
         return Ok(Overridden { catalogue: embedded, jumps: Vec::new() });
     };
-    let value = tg_config::load::value_from_file(path).context("pricing.overrides")?;
+    let value = value_from_text(&path.display().to_string(), text).context("pricing.overrides")?;
     let rows = tg_catalog::parse_overrides(&value).map_err(|problems| overrides_wrong(path, &problems))?;
     let label = overrides_label(path, &value);
     embedded.with_overrides(&label, rows).map_err(|problems| overrides_wrong(path, &problems))
@@ -285,7 +294,12 @@ impl Vendor<'_> {
         let control = self.declared.control_url.as_ref().map(|url| url.as_str().to_owned());
         let bedrock = Bedrock::new(self.base_url(bedrock::base_url(region, self.declared.fips)), region);
         let bedrock = bedrock.telling(told).with_profiles(self.profiles(), control);
-        Ok(bedrock.with_surfaces(self.surfaces(region)).with_output(&self.declared.async_output))
+        let guardrail = self.declared.guardrail.as_ref().map(|guardrail| StandingGuardrail {
+            id: Arc::from(guardrail.id.as_str()),
+            version: Arc::from(guardrail.version.as_str()),
+        });
+        let bedrock = bedrock.with_surfaces(self.surfaces(region)).with_guardrail(guardrail);
+        Ok(bedrock.with_output(&self.declared.async_output))
     }
 
     fn surfaces(&self, region: &str) -> Surfaces {

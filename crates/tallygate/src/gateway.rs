@@ -27,7 +27,7 @@ use tg_kernel::usage::UsageSource;
 use tg_net::drain::{Drain, Drained, Draining};
 use tg_net::listener::{Bound, Listener, ListenerOptions};
 use tg_net::resolve::Resolver;
-use tg_net::tls::ServerTls;
+use tg_net::tls::{Renewal, ServerTls};
 use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
@@ -153,6 +153,24 @@ impl Gateway {
         // What may fail comes before what takes effect.
         let renewal = self.tls.as_ref().map(ServerTls::renewal).transpose()?;
         sync_teams(&self.store, &self.living.directory, loaded, &*self.living.clock)?;
+        self.adopt(loaded, renewal);
+        Ok(())
+    }
+
+    /// As [`Self::reload`], on a runtime that has others to serve while the store is waited for.
+    ///
+    /// # Errors
+    /// As [`Self::reload`].
+    pub(crate) async fn reload_beside(&self, loaded: &Arc<Loaded>) -> Result<()> {
+        let renewal = self.tls.as_ref().map(ServerTls::renewal).transpose()?;
+        let (store, living, declared) = (Arc::clone(&self.store), Arc::clone(&self.living), Arc::clone(loaded));
+        let teams = move || sync_teams(&store, &living.directory, &declared, &*living.clock);
+        tokio::task::spawn_blocking(teams).await.context("bringing in the teams broke off")??;
+        self.adopt(loaded, renewal);
+        Ok(())
+    }
+
+    fn adopt(&self, loaded: &Loaded, renewal: Option<Renewal>) {
         if let Some((tls, renewal)) = self.tls.as_ref().zip(renewal) {
             tls.renew(renewal);
         }
@@ -161,7 +179,6 @@ impl Gateway {
             None => self.living.purses.propose(Arc::clone(&loaded.snapshot.budgets)),
         }
         self.living.snapshot.store(Arc::clone(&loaded.snapshot));
-        Ok(())
     }
 
     /// Connections from callers that are open.

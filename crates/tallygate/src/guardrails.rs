@@ -4,13 +4,15 @@ pub(crate) mod coverage;
 
 use anyhow::{Context as _, Result, bail};
 use tg_config::document::{
-    self, CheckDigit, CheckName, Document, GuardrailAction, GuardrailMode, GuardrailOn, GuardrailRule, GuardrailScope,
-    HarmCategory, RedactAs, Unread, Wanted, WantedWord,
+    self, CheckDigit, CheckName, Document, GuardAway, GuardrailAction, GuardrailMode, GuardrailOn, GuardrailRule,
+    GuardrailScope, HarmCategory, RedactAs, Unread, Wanted, WantedWord,
 };
 use tg_config::grammar::Pattern;
 use tg_config::secrets::Secrets;
 use tg_policy::admit::{Mode, Scope};
-use tg_policy::guard::{Action, Channels, Check, CheckKind, Guards, Medium, On, Pii, Required, Rule, Set, Style, Way};
+use tg_policy::guard::{
+    Action, Channels, Check, CheckKind, Guards, Medium, On, Pii, Required, Rule, Set, Style, Way, WhenAway,
+};
 use tg_text::pii::custom::{self, Definition};
 use tg_text::redact::{KEEP_MAX, Key};
 use tg_text::score::Harm;
@@ -64,6 +66,7 @@ const fn kind(check: CheckName) -> CheckKind {
         CheckName::JsonSchema => CheckKind::JsonSchema,
         CheckName::Canaries => CheckKind::Canaries,
         CheckName::SystemPrompt => CheckKind::SystemPrompt,
+        CheckName::External => CheckKind::External,
     }
 }
 
@@ -161,6 +164,13 @@ fn check(declared: &GuardrailRule) -> Option<Check> {
         CheckName::JsonSchema => Check::JsonSchema(declared.json_schema.clone()?),
         CheckName::Canaries => Check::Canaries(declared.canaries.clone()?),
         CheckName::SystemPrompt => Check::SystemPrompt { words: usize::from(declared.system_prompt?.words) },
+        CheckName::External => Check::External {
+            service: declared.external.as_ref()?.shared(),
+            when_away: match declared.when_away? {
+                GuardAway::Block => WhenAway::Block,
+                GuardAway::Allow => WhenAway::Allow,
+            },
+        },
     })
 }
 

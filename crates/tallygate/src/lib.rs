@@ -12,6 +12,7 @@ mod first_key;
 mod forecasts;
 pub mod gateway;
 mod guardrails;
+mod guards;
 mod journal_keeper;
 mod keeper;
 mod limits;

@@ -8,11 +8,9 @@ use crate::source::Loaded;
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use hmac::{Hmac, Mac as _};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Request};
 use serde_json::{Map, Value, json};
-use sha2::Sha256;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -27,6 +25,7 @@ use tg_net::tls::TrustedRoots;
 use tg_policy::admit::budget::{Notice, NoticeKind};
 use tg_proxy::meter::Sink;
 use tg_store::notices::{Notices, Owed};
+use tg_upstream::signature;
 use tokio::sync::{Semaphore, mpsc};
 
 /// Most notices that wait to be kept, and most that wait for an address. Beyond the one they are only in the log, beyond the
@@ -300,34 +299,9 @@ impl Post {
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(secret) = &hook.secret {
-            let signature = signature(secret, self.clock.now(), &owed.notice);
-            headers.insert("x-tallygate-signature", HeaderValue::try_from(signature).map_err(|e| e.to_string())?);
+            headers.insert(signature::HEADER, signature::signature(secret, self.clock.now(), owed.notice.as_bytes()));
         }
         let answer = hook.client.send(request).await.map_err(|error| error.to_string())?;
         if answer.status().is_success() { Ok(()) } else { Err(format!("it answers {}", answer.status())) }
-    }
-}
-
-/// `t=SECONDS,v1=HEX`: HMAC-SHA256 of the time of sending, a full stop and the body, so that an old notice cannot be sent
-/// again as if it were new.
-fn signature(secret: &Secret, at: Timestamp, body: &str) -> String {
-    let seconds = at.seconds();
-    // HMAC takes keys of any length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()) else { return String::new() };
-    mac.update(format!("{seconds}.{body}").as_bytes());
-    format!("t={seconds},v1={}", hex::encode(mac.finalize().into_bytes()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::signature;
-    use tg_kernel::clock::Timestamp;
-    use tg_kernel::secret::Secret;
-
-    #[test]
-    fn a_notice_is_signed_with_the_time_of_its_sending() {
-        // printf '1800000000.{}' | openssl dgst -sha256 -hmac key
-        let signed = signature(&Secret::new("key"), Timestamp::from_seconds(1_800_000_000), "{}");
-        assert_eq!(signed, "t=1800000000,v1=7321475872b03ff21bdc2dfd86ea2d99ec29c479fbe4a77aa6acf4509505493f");
     }
 }

@@ -40,6 +40,17 @@ pub(crate) fn open_at_a_terminal(document: &Document) -> Result<(Store, Option<S
     Ok((open(&declared, password.as_ref(), crate::process::roots)?, secrets_key))
 }
 
+/// Opens the store for a command on revisions, in which nothing is encrypted: of the document's secrets its password alone
+/// is needed.
+///
+/// # Errors
+/// As [`open_at_a_terminal`].
+pub(crate) fn open_for_revisions(document: &Document) -> Result<Store> {
+    let mut document = document.clone();
+    document.identity.secrets_key = None;
+    Ok(open_at_a_terminal(&document)?.0)
+}
+
 /// Puts the store that is named on the command line, by path or by URL, in the place of the declared one.
 ///
 /// # Errors

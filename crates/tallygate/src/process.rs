@@ -29,7 +29,7 @@ pub fn run(source: &Source, greet: impl FnOnce(String) -> Result<()>) -> Result<
     // Before the file is read: a change in between is then seen as one.
     let mut watch = Watch::new(source);
     let (loaded, following) = source.begin()?;
-    watch.prices(&loaded.document);
+    watch.prices(&loaded);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(async {
         // Signals first: one that comes during the start must not be lost.
@@ -55,7 +55,7 @@ pub fn run(source: &Source, greet: impl FnOnce(String) -> Result<()>) -> Result<
                 () = revised(following) => {}
             }
             let again = source.load_again(following);
-            reload(again, (&gateway, &telemetry, &admin, &notifier), following, &loaded.document, &mut watch);
+            reload(again, (&gateway, &telemetry, &admin, &notifier), following, &loaded.document, &mut watch).await;
         }
         tracing::info!("draining");
         let limit = loaded.document.drain.time_max.get();
@@ -102,28 +102,30 @@ async fn revised(following: Option<&Following>) {
     }
 }
 
-fn reload(
+async fn reload(
     loaded: Result<Loaded>,
     (gateway, telemetry, admin, notifier): (&Gateway, &Telemetry, &Admin, &Notifier),
     following: Option<&Following>,
     started: &Document,
     watch: &mut Watch,
 ) {
-    let reloaded = loaded.and_then(|loaded| {
+    let reloaded = async {
+        let loaded = Arc::new(loaded?);
         let hooks = notifier.prepare(&loaded)?;
-        gateway.reload(&loaded)?;
+        // The admin listener is on this thread: it answers while the store does not.
+        gateway.reload_beside(&loaded).await?;
         notifier.adopt(hooks);
         telemetry.reload(&loaded);
         admin.reload(&loaded);
         Ok(loaded)
-    });
-    match reloaded {
+    };
+    match reloaded.await {
         Ok(loaded) => {
             tracing::info!("the configuration was reloaded");
             if let Some(following) = following {
                 following.took(&loaded);
             }
-            watch.prices(&loaded.document);
+            watch.prices(&loaded);
             for note in &loaded.notes {
                 tracing::warn!("{note}");
             }
@@ -214,12 +216,11 @@ impl Watch {
         Self { document: source.file().map(Seen::of), prices: None }
     }
 
-    /// The prices of this document are looked at from now on.
-    fn prices(&mut self, document: &Document) {
-        let path = document.pricing.overrides.as_deref();
-        if self.prices.as_ref().map(|seen| &*seen.path) != path {
-            self.prices = path.map(Seen::of);
-        }
+    /// The prices of this configuration are looked at from now on; what else the file holds by now is a change.
+    fn prices(&mut self, loaded: &Loaded) {
+        let path = loaded.document.pricing.overrides.as_deref();
+        let bytes = || loaded.prices.clone().map(String::into_bytes);
+        self.prices = path.map(|path| Seen { path: Arc::from(path), bytes: bytes() });
     }
 
     /// Waits until one of the files holds something else than it did.
@@ -238,8 +239,26 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
-    use super::needs_restart;
+    use super::{Watch, needs_restart};
+    use crate::source::Loaded;
     use tg_config::load::from_text;
+    use tg_config::secrets::Secrets;
+
+    #[test]
+    fn prices_that_change_while_they_are_compiled_are_seen() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("prices.yaml");
+        std::fs::write(&path, "rows: []").unwrap();
+        let provider = "providers: [{name: a, kind: anthropic, api_key: env:K}]\n";
+        let document = from_text("test", &format!("{provider}pricing: {{overrides: '{}'}}\n", path.display())).unwrap();
+        let secrets = Secrets::standing_in(&document);
+        let loaded = Loaded::compile(document, secrets).unwrap();
+        std::fs::write(&path, "rows: [] # changed").unwrap();
+        let mut watch = Watch { document: None, prices: None };
+        watch.prices(&loaded);
+        let prices = watch.prices.as_mut().unwrap();
+        assert_eq!([prices.changes(), prices.changes()], [true, false]);
+    }
 
     #[test]
     fn only_what_is_read_at_the_start_is_named() {

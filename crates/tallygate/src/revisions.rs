@@ -11,7 +11,7 @@ use crate::commands::terminal;
 use crate::place;
 use crate::process::roots;
 use crate::source::Loaded;
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use copy::LocalCopy;
 use serde_json::{Map, Value, json};
 use tg_config::document::{Document, Store as Declared};
@@ -54,6 +54,9 @@ pub(crate) fn shown(head: &RevisionHead) -> Map<String, Value> {
 /// # Errors
 /// Every problem at once, as far as one step can see them.
 pub(crate) fn load(start: &StartFile, revision: &Revision) -> Result<Loaded> {
+    if !revision.is_whole() {
+        bail!("{}", is_damaged(&revision.head));
+    }
     let document = start.with(&name(&revision.head), &revision.text)?;
     let secrets = resolve_secrets(&document, &environment)?;
     let loaded = Loaded::compile(document, secrets)?;
@@ -75,8 +78,7 @@ pub(crate) fn try_out(start: &StartFile, origin: &str, text: &str, elsewhere: bo
 /// # Errors
 /// When the store, or a secret that it needs, cannot be used.
 pub(crate) fn open(start: &StartFile) -> Result<Revisions> {
-    let (store, _) = place::open_at_a_terminal(start.document())?;
-    Ok(store.revisions()?)
+    Ok(place::open_for_revisions(start.document())?.revisions()?)
 }
 
 /// The newest revision, for a command; `None` where there is none, or no store yet.
@@ -109,10 +111,14 @@ pub(crate) fn none_yet(start: &StartFile) -> anyhow::Error {
 pub(crate) fn begin(start: &StartFile) -> Result<(Loaded, Following)> {
     let store = open_patiently(start)?;
     let mut revisions = store.revisions()?;
-    let newest = revisions.newest()?.ok_or_else(|| none_yet(start))?;
     let copy = LocalCopy::beside(&start.document().store, store.place());
+    let (newest, note) = match revisions.newest() {
+        Ok(newest) => (newest.ok_or_else(|| none_yet(start))?, None),
+        Err(error @ StoreError::Corrupt { .. }) => damaged(&mut revisions, &copy, error)?,
+        Err(error) => return Err(error.into()),
+    };
     let (loaded, refused) = match load(start, &newest) {
-        Ok(loaded) => (loaded, None),
+        Ok(loaded) => (Loaded { notes: note.into_iter().chain(loaded.notes).collect(), ..loaded }, None),
         Err(error) => {
             let told = format!("{error:#}");
             (older(start, &copy, &newest.head, error)?, Some(told))
@@ -121,6 +127,24 @@ pub(crate) fn begin(start: &StartFile) -> Result<(Loaded, Following)> {
     let in_force = loaded.revision.as_ref().map(|taken| taken.head.clone());
     let standing = Standing::new(newest, in_force, refused);
     Ok((loaded, Following::start(revisions, standing, copy)?))
+}
+
+/// The newest revision, whose text is damaged in the store: with the text of this machine's copy where that is of the same
+/// revision, else without one, so that it cannot be loaded.
+fn damaged(revisions: &mut Revisions, copy: &LocalCopy, why: StoreError) -> Result<(Revision, Option<String>)> {
+    let Some(head) = revisions.list(1)?.into_iter().next() else { return Err(why.into()) };
+    if let Some(kept) = copy.read().filter(|kept| kept.head == head) {
+        let note = format!("{}; this machine's copy of it is whole, and is used", is_damaged(&head));
+        return Ok((kept, Some(note)));
+    }
+    Ok((Revision { head, text: String::new() }, None))
+}
+
+fn is_damaged(head: &RevisionHead) -> String {
+    format!(
+        "the text of {} is damaged in the store (its SHA-256 differs); put it there once more by `tallygate config push`",
+        name(head)
+    )
 }
 
 /// The revision that was in force here last, in the place of one that cannot be.

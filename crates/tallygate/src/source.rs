@@ -201,6 +201,8 @@ pub struct Loaded {
     pub found: Vec<Found>,
     /// What was seen in the environment but cannot be used, and what in the document deserves a second look.
     pub notes: Vec<String>,
+    /// What was in the file of `pricing.overrides` when it was compiled.
+    pub prices: Option<String>,
     /// The revision that it was taken from, where the file follows them.
     pub revision: Option<TakenFrom>,
 }
@@ -211,7 +213,7 @@ impl Loaded {
     /// # Errors
     /// What only compiling can find: unreadable price overrides, headers that cannot be sent, contradictory teams.
     pub fn compile(document: Document, secrets: Secrets) -> Result<Self> {
-        let Compiled { snapshot, notes } = compile::snapshot(&document, &secrets)?;
+        let Compiled { snapshot, notes, prices } = compile::snapshot(&document, &secrets)?;
         coverage::prove(&document, &snapshot.guards, &coverage::declared(&document))
             .map_err(|gaps| anyhow::anyhow!(coverage::told(&gaps)))?;
         let teams = compile::teams(&document);
@@ -221,6 +223,6 @@ impl Loaded {
         let secret = document.identity.secrets_key.as_ref().and_then(|reference| secrets.get(reference));
         let secrets_key = secret.map(read_secrets_key).transpose()?;
         let snapshot = Arc::new(snapshot);
-        Ok(Self { document, secrets, snapshot, secrets_key, teams, found: Vec::new(), notes, revision: None })
+        Ok(Self { document, secrets, snapshot, secrets_key, teams, found: Vec::new(), notes, prices, revision: None })
     }
 }

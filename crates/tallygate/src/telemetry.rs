@@ -82,6 +82,7 @@ impl Telemetry {
             self.metrics.set_reading(reading, move || read(&living.counts));
         };
         set(Reading::CallsSent, |counts| counts.sent.load(Ordering::Relaxed));
+        set(Reading::UnguardedCalls, |counts| counts.unguarded.load(Ordering::Relaxed));
         set(Reading::CallsInFlight, |counts| u64::try_from(counts.in_flight.load(Ordering::Relaxed)).unwrap_or(0));
         self.metrics.set_reading(Reading::Connections, gateway.connections());
         let sum = |reading, read: fn(&Queue) -> u64| {

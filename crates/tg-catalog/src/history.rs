@@ -5,6 +5,7 @@ use crate::overrides::clashes;
 use crate::row::{ALWAYS, RateSet, Row, date};
 use crate::source::RowSource;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Arc;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::rates::UnitKind;
@@ -115,7 +116,7 @@ pub fn merge(
     if kind == ListKind::Whole {
         touched.extend(end_unnamed(&mut rows, &list, from));
     }
-    for new in list {
+    for new in bases_first(list) {
         // What is in force already, letter for letter, begins nothing, unless what it is like does.
         for new in if is_there(&rows, &new) { anew(&new, &touched) } else { vec![new] } {
             let (provider, id) = (new.row.provider.to_string(), new.row.id.to_string());
@@ -147,6 +148,28 @@ struct Dated {
 /// The id of the row that a row takes its rates from.
 fn base<'a>(row: &'a RowSource<'_>) -> Option<&'a str> {
     row.like.as_deref().filter(|_| row.rates.is_empty())
+}
+
+/// The rows of a list, each behind those that it takes its rates from, wherever they stand in it: what the list says of
+/// those holds for it. Rows that take them from each other in a circle stay as they stand.
+fn bases_first(list: Vec<Dated>) -> Vec<Dated> {
+    let (mut ordered, mut waiting) = (Vec::with_capacity(list.len()), list);
+    while !waiting.is_empty() {
+        let name = |dated: &Dated| (dated.row.provider.to_string(), dated.row.id.to_string());
+        let names: HashSet<_> = waiting.iter().map(name).collect();
+        let is_held = |dated: &Dated| {
+            let base = base(&dated.row).filter(|base| *base != dated.row.id);
+            base.is_some_and(|base| names.contains(&(dated.row.provider.to_string(), base.to_owned())))
+        };
+        let (held, ready): (Vec<_>, Vec<_>) = waiting.into_iter().partition(is_held);
+        if ready.is_empty() {
+            ordered.extend(held);
+            break;
+        }
+        ordered.extend(ready);
+        waiting = held;
+    }
+    ordered
 }
 
 /// Whether a row is in force already, letter for letter, as long as it should be: in one piece, or in several on end.

@@ -256,6 +256,7 @@ fn blank(kind: ProviderKind) -> Option<Provider> {
         mantle_projects: Vec::new(),
         inference_profiles: Vec::new(),
         async_output: Vec::new(),
+        guardrail: None,
         headers: BTreeMap::new(),
         timeouts: Timeouts::default(),
         egress: Egress::default(),

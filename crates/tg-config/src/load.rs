@@ -28,7 +28,15 @@ pub fn from_file(path: &std::path::Path) -> Result<Document, Problems> {
 /// A problem when the file cannot be read, or is outside of the subset of YAML that is read. JSON is within it.
 pub fn value_from_file(path: &std::path::Path) -> Result<serde_json::Value, Problems> {
     let (origin, text) = text_from_file(path)?;
-    tree(&origin, &text).map(Node::into_json)
+    value_from_text(&origin, &text)
+}
+
+/// Reads `text`, which came from `origin` (named in the problems), as [`value_from_file`] does.
+///
+/// # Errors
+/// As [`value_from_file`].
+pub fn value_from_text(origin: &str, text: &str) -> Result<serde_json::Value, Problems> {
+    tree(origin, text).map(Node::into_json)
 }
 
 /// The name of the file at `path`, for problems, and its text (UTF-8, at most 4 MiB), whatever is in it.

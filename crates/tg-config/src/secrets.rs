@@ -121,6 +121,10 @@ fn references(document: &Document) -> Vec<(Path, &SecretRef)> {
     for (number, provider) in document.providers.iter().enumerate() {
         of_provider(provider, &Path::root().member("providers").element(number), &mut found);
     }
+    let guards = Path::root().member("guards");
+    for (number, guard) in document.guards.iter().enumerate() {
+        found.extend(guard.secret.iter().map(|secret| (guards.element(number).member("secret"), secret)));
+    }
     let webhooks = Path::root().member("notify").member("webhooks");
     for (number, webhook) in document.notify.webhooks.iter().enumerate() {
         found.extend(webhook.secret.iter().map(|secret| (webhooks.element(number).member("secret"), secret)));

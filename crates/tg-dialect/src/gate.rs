@@ -159,6 +159,8 @@ impl Gate {
             }
             held.echoes = echoes;
             self.note(&ended, inspector);
+        } else if !matches!(held.json.trim_ascii(), b"" | b"[DONE]") {
+            return Err(no_json());
         }
         self.held.push_back(held);
         if self.held_bytes > HELD_BYTES_MAX || self.parts.len() > PARTS_MAX { Err(unread()) } else { Ok(()) }
@@ -275,6 +277,13 @@ fn change(text: &str, range: &Range<usize>, changes: &[Change]) -> Option<String
     let mut out = out?;
     out.push_str(within(at, range.end));
     Some(out)
+}
+
+fn no_json() -> Fault {
+    Fault::upstream_failed(
+        "upstream_garbage",
+        "The provider's stream has a frame that cannot be read, and so not be checked.",
+    )
 }
 
 fn unread() -> Fault {

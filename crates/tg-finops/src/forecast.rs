@@ -192,9 +192,11 @@ fn full_days(spending: &Spending<'_>) -> Vec<(Date, i128)> {
     days.into_iter().collect()
 }
 
-/// The rate of the last hours, a day at most.
+/// The rate of the last hours, a day at most and the hour in which that begins.
 fn hourly(spending: &Spending<'_>) -> Option<Expectation> {
-    let from = spending.history_since.micros().max(spending.now.micros() - 24 * HOUR_MICROS);
+    // Whole hours: of one that had begun before, all of its cost would count and a part of its time.
+    let day = spending.now.micros() - 24 * HOUR_MICROS;
+    let from = spending.history_since.micros().max(day - day.rem_euclid(HOUR_MICROS));
     let span = spending.now.micros() - from;
     if span < HOUR_MICROS {
         return None;

@@ -52,15 +52,12 @@ impl Commitment {
     /// What is charged for an hour, counted since 1970, in which it lasts. Amounts beyond the range of money saturate.
     #[must_use]
     pub fn of_hour(&self, hour: i64) -> Money {
-        let all = |one: Money| i128::from(one.nanos()) * i128::from(self.quantity);
         let nanos = match self.rate {
-            CommitmentRate::Hourly(one) => all(one),
+            CommitmentRate::Hourly(one) => self.all(one),
             CommitmentRate::Monthly(one) => {
-                let month = Zone::UTC.unit(Unit::Month, Timestamp::from_seconds(hour.saturating_mul(HOUR_SECONDS)));
-                let (start, end) = (month.start.seconds() / HOUR_SECONDS, month.end.seconds() / HOUR_SECONDS);
-                let (place, hours) = (i128::from(hour - start), i128::from((end - start).max(1)));
+                let (month, all) = (Month::of(hour), self.all(one));
                 // What has come together by its end, less what had by its beginning: the hours add up to the month.
-                all(one) * (place + 1) / hours - all(one) * place / hours
+                month.part(all, hour + 1) - month.part(all, hour)
             }
         };
         Money::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
@@ -69,9 +66,50 @@ impl Commitment {
     /// How many hours begin in a span of time, and what is charged for them.
     #[must_use]
     pub fn of_span(&self, since: Option<Timestamp>, until: Timestamp) -> (u64, Money) {
-        let hours = self.hours(since, until);
-        let count = u64::try_from(hours.end - hours.start).unwrap_or_default();
-        (count, hours.fold(Money::ZERO, |sum, hour| sum.plus(self.of_hour(hour))))
+        let Range { start, end } = self.hours(since, until);
+        let count = u64::try_from(end - start).unwrap_or_default();
+        let nanos = match self.rate {
+            CommitmentRate::Hourly(one) => self.all(one).saturating_mul(i128::from(count)),
+            CommitmentRate::Monthly(one) => {
+                let all = self.all(one);
+                let mut sum: i128 = 0;
+                let mut hour = start;
+                while hour < end {
+                    let month = Month::of(hour);
+                    let next = month.end.min(end);
+                    sum = sum.saturating_add(month.part(all, next) - month.part(all, hour));
+                    hour = next;
+                }
+                sum
+            }
+        };
+        (count, Money::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX)))
+    }
+
+    /// What as many of it cost.
+    fn all(&self, one: Money) -> i128 {
+        i128::from(one.nanos()) * i128::from(self.quantity)
+    }
+}
+
+/// A month in UTC, in hours since 1970.
+struct Month {
+    start: i64,
+    end: i64,
+}
+
+impl Month {
+    /// The one in which this hour lies.
+    fn of(hour: i64) -> Self {
+        let month = Zone::UTC.unit(Unit::Month, Timestamp::from_seconds(hour.saturating_mul(HOUR_SECONDS)));
+        let (start, end) = (month.start.seconds() / HOUR_SECONDS, month.end.seconds() / HOUR_SECONDS);
+        // Beyond what a calendar reaches there are no months; an hour gets on as well.
+        Self { start: start.min(hour), end: end.max(hour + 1) }
+    }
+
+    /// What of a month's charge has come together before this hour.
+    fn part(&self, all: i128, hour: i64) -> i128 {
+        all * i128::from(hour - self.start) / i128::from(self.end - self.start)
     }
 }
 
@@ -120,5 +158,27 @@ mod tests {
         let (first, rest) =
             (of("2026-11-01T00:00:00Z", "2026-11-07T05:00:00Z"), of("2026-11-07T05:00:00Z", "2026-12-01T00:00:00Z"));
         assert_eq!((first.0 + rest.0, first.1.plus(rest.1)), (720, both));
+    }
+
+    #[test]
+    fn a_span_costs_what_its_hours_do_and_centuries_take_no_time() {
+        let one = Money::from_nanos(100_000_000_001);
+        for rate in [CommitmentRate::Hourly(one), CommitmentRate::Monthly(one)] {
+            let open = Commitment { from: at("2026-10-01T00:00:00Z"), until: None, ..commitment(rate) };
+            for (since, until) in [
+                ("2026-10-01T00:00:00Z", "2026-10-01T01:00:00Z"),
+                ("2026-10-31T22:30:00Z", "2026-11-01T02:30:00Z"),
+                ("2026-11-30T23:00:00Z", "2028-03-17T05:00:00Z"),
+                ("2026-12-01T00:00:00Z", "2026-12-01T00:00:00Z"),
+            ] {
+                let (count, sum) = open.of_span(Some(at(since)), at(until));
+                let each: Vec<Money> = open.hours(Some(at(since)), at(until)).map(|hour| open.of_hour(hour)).collect();
+                let all = each.iter().fold(Money::ZERO, |sum, cost| sum.plus(*cost));
+                assert_eq!((count, sum), (each.len() as u64, all), "{since} {until}");
+            }
+            let begun = std::time::Instant::now();
+            let (count, _) = open.of_span(None, at("9000-01-01T00:00:00Z"));
+            assert!(count > 60_000_000 && begun.elapsed() < std::time::Duration::from_secs(5), "{count}");
+        }
     }
 }

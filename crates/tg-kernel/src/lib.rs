@@ -10,6 +10,7 @@ pub mod dialect;
 pub mod embed;
 pub mod event;
 pub mod fault;
+pub mod guarded;
 pub mod ids;
 pub mod outage;
 pub mod passage;

@@ -2,6 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::dialect::{Dialect, Operation};
+use crate::guarded::Guarded;
 use crate::ids::CallId;
 use crate::principal::Attribution;
 use crate::units::Money;
@@ -180,6 +181,9 @@ pub struct Record {
     /// What the target's dialect could not express.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<String>,
+    /// What content checks did; `None` where none ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guarded: Option<Box<Guarded>>,
     /// How long things took.
     pub timing: Timing,
 }

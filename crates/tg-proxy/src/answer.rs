@@ -37,8 +37,12 @@ pub const DOWNGRADED: HeaderName = HeaderName::from_static("x-tallygate-downgrad
 /// That the counts which replicas share were away, and by what the call was decided instead: `local`, `shadow`.
 pub const COUNTERS: HeaderName = HeaderName::from_static("x-tallygate-counters");
 
-/// Longest value of the losses header, in bytes; the ledger has them all.
-const LOSSES_BYTES_MAX: usize = 1024;
+/// The rules of guardrails that did something to the call or its answer, as `SET/RULE`; comma-separated. On streams those
+/// of the request, as the answer is yet to come.
+pub const GUARDRAIL: HeaderName = HeaderName::from_static("x-tallygate-guardrail");
+
+/// Longest value of a header that lists losses or rules, in bytes; the ledger has them all.
+const LIST_BYTES_MAX: usize = 1024;
 
 /// Adds the call's id, also under the name that the family's SDKs read, unless the provider's own is there.
 pub(crate) fn put_id(headers: &mut HeaderMap, family: Family, id: CallId) {
@@ -153,15 +157,24 @@ pub(crate) fn put_code(headers: &mut HeaderMap, code: &'static str) {
 
 /// Adds the losses, if there are any.
 pub(crate) fn put_losses(headers: &mut HeaderMap, losses: &[String]) {
-    if losses.is_empty() {
+    put_list(headers, LOSSES, losses);
+}
+
+/// Adds the rules of guardrails that did something, if there are any.
+pub(crate) fn put_guardrail(headers: &mut HeaderMap, rules: &[String]) {
+    put_list(headers, GUARDRAIL, rules);
+}
+
+fn put_list(headers: &mut HeaderMap, name: HeaderName, items: &[String]) {
+    if items.is_empty() {
         return;
     }
-    let mut list = losses.join(",");
-    if list.len() > LOSSES_BYTES_MAX {
-        list.truncate(list.floor_char_boundary(LOSSES_BYTES_MAX));
+    let mut list = items.join(",");
+    if list.len() > LIST_BYTES_MAX {
+        list.truncate(list.floor_char_boundary(LIST_BYTES_MAX));
         list.push('…');
     }
-    headers.insert(LOSSES, text(list));
+    headers.insert(name, text(list));
 }
 
 /// Sets the content type.

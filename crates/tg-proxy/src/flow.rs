@@ -2,6 +2,9 @@
 
 use crate::answer;
 use crate::deliver;
+use crate::guarding::Cleared;
+use crate::guarding::filtered::Stopped;
+use crate::guarding::request::{self, Question};
 use crate::intake;
 use crate::invocations;
 use crate::living::Worker;
@@ -14,7 +17,6 @@ use crate::send;
 use crate::settle::{Closing, Settlement};
 use crate::snapshot::{Snapshot, Streams};
 use crate::whois;
-use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use std::net::IpAddr;
@@ -47,6 +49,7 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, from: IpAdd
                 Ok(Step::Answered(delivery)) => delivery.open(settlement).await,
                 Ok(Step::Patient(ready, every)) => patient::answer(worker, snapshot, ready, settlement, every).await,
                 Ok(Step::Outlasting(ready)) => patient::outlast(worker, snapshot, ready, settlement).await,
+                Ok(Step::Stopped(stopped)) => stopped.answer(settlement),
                 Err((dialect, fault)) => refuse(dialect, &fault, settlement),
             }
         }
@@ -73,7 +76,7 @@ async fn run(
     arrival: Arrival,
     settlement: &mut Settlement,
 ) -> Result<Step, (Dialect, Fault)> {
-    let Arrival { head, call, body, from, trace } = arrival;
+    let Arrival { mut head, call, body, from, trace } = arrival;
     let dialect = call.dialect;
     let say = |fault| (dialect, fault);
     let living = &worker.living;
@@ -106,18 +109,31 @@ async fn run(
     // Where to: an ordered list of targets that the caller may use.
     let plan = snapshot.routes.choose(&peek.model, principal, policy).map_err(say)?;
 
+    // Whether it may be said: before anything is held for it. From here on there is only what the checks let go.
+    let (id, arrived) = settlement.identity();
+    let question = Question { body: &body, members: &members, model: &peek.model, attribution: &attribution };
+    let said = match request::check(question, &mut head.headers, snapshot, settlement).await.map_err(say)? {
+        Ok(said) => said,
+        Err(block) => return Ok(Step::Stopped(Box::new(Stopped::of(&call, &peek, (id, arrived), block)))),
+    };
+    let request::Answer { cleared: body, is_changed, attribution } = said;
+    let anew = if is_changed { Some(Members::scan(&body).map_err(say)?) } else { None };
+    let (members, peek) = match &anew {
+        Some(anew) => (anew, self::peek(dialect, &call.facts, anew).map_err(say)?),
+        None => (&members, peek),
+    };
+
     // Whether there is money and room: of all budgets and limits on calls together, or of none. A budget may send it to a
     // cheaper model. What was taken is set right when the call ends.
-    let plan = room::take(settlement, snapshot, (&peek, &members), plan, (principal, policy)).await.map_err(say)?;
+    let plan = room::take(settlement, snapshot, (&peek, members), plan, (principal, policy)).await.map_err(say)?;
 
     // Out and back: the first target that answers. From here on the call is in the journal. A caller of a stream may be
     // kept company while the provider thinks; then the rest happens behind an answer that has begun.
-    let (id, arrived) = settlement.identity();
     let ready = Ready { head, call, body: body.clone(), peek, plan, id, arrived, trace, attribution };
     match ready.keepalive(&snapshot.streams) {
         Some(every) => Ok(Step::Patient(Box::new(ready), every)),
         None if settlement.absence().is_some() => Ok(Step::Outlasting(Box::new(ready))),
-        None => ready.send(&members, worker, snapshot, settlement).await.map(Step::Answered).map_err(say),
+        None => ready.send(members, worker, snapshot, settlement).await.map(Step::Answered).map_err(say),
     }
 }
 
@@ -129,13 +145,15 @@ enum Step {
     Patient(Box<Ready>, Duration),
     /// The call is yet to be sent, and its answer to be read also if the caller leaves.
     Outlasting(Box<Ready>),
+    /// A guardrail stopped the call.
+    Stopped(Box<Stopped>),
 }
 
 /// A call about which all is decided.
 pub(crate) struct Ready {
     head: http::request::Parts,
     pub(crate) call: Head,
-    pub(crate) body: Bytes,
+    pub(crate) body: Cleared,
     peek: Peek,
     plan: Plan,
     pub(crate) id: CallId,
@@ -179,6 +197,7 @@ pub(crate) fn refuse(dialect: Dialect, fault: &Fault, settlement: Settlement) ->
         answer::put_served(headers, served, record.timing.overhead_us);
         answer::put_losses(headers, &record.losses);
     }
+    answer::put_guardrail(headers, &settlement.guardrails());
     answer::put_standings(headers, dialect.family(), &settlement.standings());
     if let Some(cause) = fault.cause() {
         tracing::warn!(id = %record.id, code = fault.code, %cause, "a call failed");

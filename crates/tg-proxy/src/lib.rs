@@ -9,6 +9,7 @@ pub mod cost;
 mod deliver;
 pub mod flights;
 pub mod flow;
+mod guarding;
 mod intake;
 mod invocations;
 mod linger;

@@ -56,6 +56,8 @@ pub struct Counts {
     pub in_flight: AtomicI64,
     /// Calls that left for a provider.
     pub sent: AtomicU64,
+    /// Calls that left for a provider unchecked, though guardrails apply to them: there are none, or something is broken.
+    pub unguarded: AtomicU64,
     /// Calls that left for a provider and are in the ledger.
     pub settled: AtomicU64,
     /// Calls that cost more than budgets held for them.

@@ -26,7 +26,8 @@ use tg_upstream::road::{Mode, Road};
 pub(crate) mod asynchronous;
 mod crossing;
 mod features;
-mod metadata;
+pub(crate) mod metadata;
+mod standing;
 mod surface;
 
 /// A request for one target, short of its address and credentials.
@@ -67,7 +68,8 @@ pub(crate) enum Kind {
 /// Writes the request for a target.
 ///
 /// # Errors
-/// `Class::Unsupported` when the provider cannot do what is asked, or has no guardrails and the caller names one;
+/// `Class::Unsupported` when the provider cannot do what is asked, or has no guardrails and the caller names one, or
+/// makes its calls with another;
 /// `Class::Malformed` when the request must be decoded
 /// and cannot be.
 pub(crate) fn prepare(outgoing: &Outgoing<'_>, aim: &Aim, provider: &Upstream) -> Result<Prepared, Fault> {
@@ -84,6 +86,9 @@ pub(crate) fn prepare(outgoing: &Outgoing<'_>, aim: &Aim, provider: &Upstream) -
     features::note_losses(outgoing, &mut prepared);
     if let Some(surface) = prepared.road.surface {
         surface::fit(surface, &mut prepared)?;
+    }
+    if let Some(guardrail) = provider.provider.guardrail() {
+        standing::add(guardrail, outgoing, &mut prepared)?;
     }
     if let Some(grouping) = &aim.grouping {
         let id = HeaderValue::from_str(&grouping.id).map_err(Fault::internal)?;
@@ -174,7 +179,7 @@ fn relay(outgoing: &Outgoing<'_>, target: &Target, provider: &Upstream) -> Resul
     }
     let member = provider.provider.renamed(caller).and_then(|(theirs, own)| Some((theirs, own, members.get(own)?)));
     if !renamed && !wants_usage && member.is_none() {
-        return Ok(Written::own(outgoing, outgoing.body.clone()));
+        return Ok(Written::own(outgoing, outgoing.body.bytes().clone()));
     }
     let mut splice = Splice::new(members);
     if renamed {

@@ -3,6 +3,7 @@
 use crate::aim::{Aim, aim};
 use crate::answer;
 use crate::deliver::{Delivery, Refusal};
+use crate::guarding::Cleared;
 use crate::living::{Living, Worker};
 use crate::prepare::asynchronous::stays;
 use crate::prepare::{Prepared, prepare};
@@ -30,6 +31,7 @@ use tg_kernel::principal::Attribution;
 use tg_kernel::target::Target;
 use tg_kernel::trace::TraceContext;
 use tg_net::body::BodyLimits;
+use tg_policy::guard::Subject;
 use tg_policy::route::{OnLoss, Plan, UnknownPrice};
 use tg_upstream::attempt::attempt;
 use tg_upstream::aws::{Caller, Proof};
@@ -52,13 +54,14 @@ const WORD_CHARS_MAX: usize = 64;
 pub(crate) struct Outgoing<'a> {
     pub(crate) head: &'a http::request::Parts,
     pub(crate) call: &'a Head,
-    pub(crate) body: &'a Bytes,
+    /// What may leave of what was asked.
+    pub(crate) body: &'a Cleared,
     pub(crate) members: &'a Members<'a>,
     pub(crate) peek: &'a Peek,
     pub(crate) id: CallId,
     pub(crate) arrived: Timestamp,
     pub(crate) trace: TraceContext,
-    /// To whom it is booked.
+    /// To whom it is booked, as providers may be told.
     pub(crate) attribution: &'a Attribution,
 }
 
@@ -170,6 +173,7 @@ impl Trial<'_> {
             losses,
             price,
             unknown_price: self.plan.unknown_price,
+            is_unguarded: self.is_unguarded(settlement),
         };
         settlement.leaves(leaving)?;
         let answered = self.out_and_back(prepared, provider, &proof, settlement).await;
@@ -200,6 +204,16 @@ impl Trial<'_> {
             return refused(&words, response).await.into_delivery();
         }
         Delivery::begin(self.outgoing, prepared, provider, response, self.snapshot)
+    }
+
+    /// Whether guardrails apply to the call, and what is sent was not made of the bytes that they let go. Asked of what is
+    /// about to leave, not of what was meant to happen.
+    fn is_unguarded(&self, settlement: &Settlement) -> bool {
+        let Some(record) = settlement.record() else { return true };
+        let Outgoing { body, members, peek, .. } = self.outgoing;
+        let subject = Subject { attribution: &record.attribution, model: &peek.model };
+        let guard = self.snapshot.guards.of(&subject);
+        guard.is_some_and(|guard| !body.is_by(guard.version(), members.body()))
     }
 
     /// Whether tokens shall be counted for a provider that cannot: callers of other dialects expect an answer.

@@ -2,11 +2,13 @@
 
 mod draft;
 mod growth;
+mod guarding;
 mod shared;
 
 pub(crate) use shared::NoRoom;
 
 use crate::admission::Admission;
+use crate::guarding::Guarding;
 use crate::linger::Absence;
 use crate::living::Worker;
 use crate::outcome::{Counts, draining, may_be_billed};
@@ -67,6 +69,8 @@ struct Draft {
     /// The bound on output to which the last try was lowered.
     clamped: Option<u64>,
     spending: Spending,
+    /// What content checks find and do.
+    guarding: Option<Guarding>,
     /// More output that is asked for its stream, where replicas count together.
     growth: Option<Growth>,
     /// What became of the try that the record's `served` names, once it has failed.
@@ -134,6 +138,7 @@ impl Settlement {
             usage_source: UsageSource::None,
             cost: Cost::default(),
             losses: Vec::new(),
+            guarded: None,
             earlier: Vec::new(),
             timing: Timing::default(),
         };
@@ -149,6 +154,7 @@ impl Settlement {
             admission: Admission::default(),
             clamped: None,
             spending: Spending::default(),
+            guarding: None,
             growth: None,
             failed: None,
             absence: Absence::of(&snapshot.streams),
@@ -400,6 +406,8 @@ pub(crate) struct Leaving<'a> {
     pub(crate) losses: Vec<String>,
     pub(crate) price: PriceScope,
     pub(crate) unknown_price: UnknownPrice,
+    /// Whether guardrails apply to the call, and what leaves is not what they let go.
+    pub(crate) is_unguarded: bool,
 }
 
 impl Drop for Settlement {

@@ -1,5 +1,6 @@
 //! The compiled configuration: immutable, swapped whole. A call keeps the one with which it started.
 
+pub use crate::guarding::outside::Outside;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,8 @@ pub struct Snapshot {
     pub routes: Routes,
     /// What calls may say and be told.
     pub guards: Arc<Guards>,
+    /// Services outside that they ask.
+    pub outside: Outside,
     /// How much callers may do.
     pub limits: tg_policy::admit::Limits,
     /// How much their calls may cost. In force are those that the purses have taken over.

@@ -52,6 +52,8 @@ pub enum Operation {
     CountTokens,
     /// A guardrail's check, apart from a model.
     Guardrail,
+    /// OpenAI's moderation.
+    Moderation,
     /// Asynchronous invocations: a start, or a look at them.
     AsyncInvoke,
     /// The list of models.

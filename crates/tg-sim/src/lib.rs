@@ -10,6 +10,7 @@ mod counts;
 mod directive;
 mod eventstream;
 mod exchange;
+mod hook;
 mod media;
 mod oidc;
 mod options;
@@ -34,6 +35,7 @@ mod tests;
 
 pub use books::{Books, Detail, Ending, Entry, Operation, Personality, Total, TotalKey};
 pub use counts::{CACHE_MINIMUM_TOKENS, Counts, IMAGE_TOKENS, tokens_of};
+pub use hook::{HOOK_SECRET, Hook, HookQuestion};
 pub use oidc::{Oidc, TokenAlgorithm};
 pub use options::{
     AwsKey, DEFAULT_ACCESS_KEY_ID, DEFAULT_KEY, DEFAULT_REGION, DEFAULT_SECRET_ACCESS_KEY, SimOptions, Urls,
@@ -82,12 +84,14 @@ pub struct Sim {
     pub witness: Witness,
     /// The issuer of the simulated account's web-identity tokens.
     pub oidc: Oidc,
+    /// A webhook that judges texts.
+    pub hook: Hook,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Sim {
-    /// Starts all five personalities, STS and the machine's places on one thread of their own. They accept calls when this
+    /// Starts all five personalities, STS, the machine's places and the webhook on one thread of their own. They accept calls when this
     /// returns.
     ///
     /// # Errors
@@ -96,7 +100,7 @@ impl Sim {
         let books = Books::new(options.entries_max, options.details_max);
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
-        for port in options.ports.into_iter().chain([0; 3]) {
+        for port in options.ports.into_iter().chain([0; 4]) {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
             listener.set_nonblocking(true)?;
             addresses.push(format!("http://{}", listener.local_addr()?));
@@ -107,12 +111,12 @@ impl Sim {
         let bedrock = url();
         let bedrock_control = format!("{bedrock}{PREFIX}");
         let (anthropic, openai, compatible, bedrock_mantle) = (url(), url(), url(), url());
-        let (sts, places) = (url(), url());
-        let urls = Urls { bedrock, bedrock_control, bedrock_mantle, anthropic, openai, compatible, sts, places };
+        let (sts, places, hook) = (url(), url(), url());
+        let urls = Urls { bedrock, bedrock_control, bedrock_mantle, anthropic, openai, compatible, sts, places, hook };
         let (sts, control, clock) = (Sts::default(), ControlPlane::default(), SystemClock::new());
         let oidc = Oidc::new(&urls.sts);
         let (places, witness) = (Places::default(), Witness::new(options.keep_signed));
-        let invocations = Invocations::default();
+        let (invocations, hook) = (Invocations::default(), Hook::default());
         let shared = Arc::new(Shared {
             options,
             books: books.clone(),
@@ -123,6 +127,7 @@ impl Sim {
             places: places.clone(),
             witness: witness.clone(),
             oidc: oidc.clone(),
+            hook: hook.clone(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
@@ -131,7 +136,7 @@ impl Sim {
         })?;
         let stop = Some(stop);
         let thread = Some(thread);
-        Ok(Self { urls, books, sts, control, invocations, places, witness, oidc, stop, thread })
+        Ok(Self { urls, books, sts, control, invocations, places, witness, oidc, hook, stop, thread })
     }
 }
 
@@ -157,7 +162,11 @@ async fn serve(listeners: Vec<TcpListener>, shared: Arc<Shared>, stopped: onesho
         doors.spawn(accept(listener, move |stream| crate::sts::connection(stream, Arc::clone(&shared))));
     }
     if let Some(Ok(listener)) = listeners.next().map(tokio::net::TcpListener::from_std) {
+        let shared = Arc::clone(&shared);
         doors.spawn(accept(listener, move |stream| crate::places::connection(stream, Arc::clone(&shared))));
+    }
+    if let Some(Ok(listener)) = listeners.next().map(tokio::net::TcpListener::from_std) {
+        doors.spawn(accept(listener, move |stream| crate::hook::connection(stream, Arc::clone(&shared))));
     }
     // An error means that the handle is gone, which stops the simulators as well.
     let _ = stopped.await;

@@ -81,4 +81,6 @@ pub struct Urls {
     pub sts: String,
     /// Where a machine finds credentials (containers, instance metadata, SSO), on a port that the system chose.
     pub places: String,
+    /// A webhook that judges texts, on a port that the system chose.
+    pub hook: String,
 }

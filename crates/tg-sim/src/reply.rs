@@ -194,11 +194,28 @@ fn answer_text(ask: &Ask) -> String {
         Form::Text if ask.directive.json => return json!({ "echo": ask.prompt }).to_string(),
         Form::Text => {}
     }
+    if let Some(verdict) = verdict(ask) {
+        return verdict;
+    }
     if ask.results.is_empty() {
         return cycle(&format!("echo: {}", ask.prompt), ask.directive.tokens.unwrap_or(DEFAULT_TOKENS));
     }
     let quoted = format!("results: {}", ask.results.join("; "));
     ask.directive.tokens.map_or(quoted.clone(), |tokens| cycle(&quoted, tokens))
+}
+
+/// What a model says that was made to judge. `undecided` texts confuse it.
+fn verdict(ask: &Ask) -> Option<String> {
+    let flagged = ask.prompt.contains("forbidden");
+    let (safe, unsafe_) = match ask.model.as_str() {
+        model if model.contains("llama-guard") => ("safe", "unsafe\nS1,S9"),
+        model if model.contains("judge") => {
+            (r#"{"flagged": false, "categories": []}"#, r#"{"flagged": true, "categories": ["rude"]}"#)
+        }
+        _ => return None,
+    };
+    let said = if flagged { unsafe_ } else { safe };
+    Some(if ask.prompt.contains("undecided") { "What a question!".to_owned() } else { said.to_owned() })
 }
 
 /// The text, repeated with blanks between until it has exactly so many tokens.

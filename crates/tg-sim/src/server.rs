@@ -4,6 +4,7 @@ use crate::ask::Ask;
 use crate::books::{Books, Detail, Ending, Personality, Ticket, shown_headers};
 use crate::directive::{Break, Head};
 use crate::exchange::{Outcome, Received};
+use crate::hook::Hook;
 use crate::oidc::Oidc;
 use crate::options::SimOptions;
 use crate::personalities::{self, Voice, bedrock::ControlPlane, bedrock::Invocations};
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub places: Places,
     pub witness: Witness,
     pub oidc: Oidc,
+    pub hook: Hook,
 }
 
 /// Accepts connections until the thread's runtime ends, and serves each in a task of its own.

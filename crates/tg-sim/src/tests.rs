@@ -2,6 +2,7 @@
 
 mod answers;
 mod endings;
+mod judging;
 mod refusals;
 mod signing;
 mod surfaces;

@@ -159,6 +159,10 @@ struct Line<'a> {
     pricing: &'static str,
     #[serde(skip_serializing_if = "is_zero")]
     losses: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guard: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    guard_hits: Vec<String>,
     total_us: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     first_token_us: Option<u64>,
@@ -208,6 +212,8 @@ impl<'a> Line<'a> {
             cost_usd: Shown(cost.amount),
             pricing: cost.pricing.as_str(),
             losses: record.losses.len(),
+            guard: record.guarded.as_ref().map(|guarded| guarded.verdict.as_str()),
+            guard_hits: record.guarded.iter().flat_map(|guarded| &guarded.hits).map(ToString::to_string).collect(),
             total_us: record.timing.total_us,
             first_token_us: record.timing.first_token_us,
             overhead_us: record.timing.overhead_us,

@@ -2,6 +2,7 @@
 
 mod cells;
 mod families;
+mod guards;
 
 pub use crate::readings::{BudgetFigures, CountersReading, Reading};
 

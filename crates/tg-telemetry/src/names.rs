@@ -51,6 +51,7 @@ type Labels = &'static [&'static str];
 
 /// Label and attribute keys.
 pub mod label {
+    pub use super::guards::label::*;
     /// `gen_ai.operation.name`.
     pub const GEN_AI_OPERATION: &str = "gen_ai_operation_name";
     /// `gen_ai.provider.name`.
@@ -86,6 +87,7 @@ pub mod label {
 }
 mod budgets;
 mod counters;
+mod guards;
 mod ledger;
 mod revisions;
 
@@ -98,6 +100,7 @@ pub use counters::{
     COUNTERS_REFUSED, COUNTERS_REPLICAS, COUNTERS_RESTING, COUNTERS_ROUND_TRIPS, COUNTERS_SHADOW, COUNTERS_UNKNOWN,
     COUNTERS_WAITING,
 };
+pub use guards::{GUARD_HITS, GUARD_TIME, GUARDED_CALLS, UNGUARDED_CALLS};
 pub use ledger::{
     CORRECTIONS, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE, JOURNAL_OPEN, JOURNAL_UNWRITTEN, LEDGER_DELETED_ROLLUPS,
     LEDGER_DELETED_ROWS, LEDGER_OLDEST, STORE_BYTES,
@@ -378,6 +381,10 @@ pub const METRICS: &[Metric] = &[
     UNPRICED,
     LOSSES,
     UNKNOWN_STOPS,
+    GUARDED_CALLS,
+    GUARD_HITS,
+    GUARD_TIME,
+    UNGUARDED_CALLS,
     CAPTURE_RATE,
     CALLS_SENT,
     LIMIT_REFUSALS,
@@ -486,5 +493,7 @@ attributes! {
     PRICING = "tallygate.pricing", "Whether the cost is known: `nothing`, `priced`, `ceiling`, `unpriced`.";
     USAGE_SOURCE = "tallygate.usage.source", "How far to trust the counts: `none`, `reported`, `estimated`.";
     OVERHEAD_MICROSECONDS = "tallygate.overhead_us", "The gateway's own share before the call was sent, in microseconds.";
+    GUARD_VERDICT = "tallygate.guard.verdict", "What content checks came to: `passed`, `changed`, `blocked`. Absent where none ran.";
+    GUARD_HITS = "tallygate.guard.hits", "What they found, as in the log: never the text itself.";
     TRANSLATION_LOSSES = "tallygate.losses", "Members of the request that the provider's dialect could not express.";
 }

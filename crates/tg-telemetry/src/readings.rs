@@ -9,7 +9,7 @@ use crate::names::{
     BUDGET_SPENT, CALLS_SENT, CAPTURE_RATE, CONFIG_REVISION, CONFIG_REVISION_BLIND, CONFIG_REVISION_REFUSED,
     CONNECTIONS, CORRECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE, JOURNAL_OPEN, JOURNAL_UNWRITTEN,
     Kind, LEDGER_DELETED_ROLLUPS, LEDGER_DELETED_ROWS, LEDGER_OLDEST, LIMIT_CROWDED, LIMIT_REFUSALS, METER_DEFERRED,
-    METER_DROPPED, METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED, STORE_BYTES, label,
+    METER_DROPPED, METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED, STORE_BYTES, UNGUARDED_CALLS, label,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -67,6 +67,8 @@ pub enum Reading {
     SpansExported,
     /// Spans that were dropped.
     SpansDropped,
+    /// Calls that left for a provider unchecked, though guardrails apply to them.
+    UnguardedCalls,
     /// Of counters that gateways share.
     Counters(CountersReading),
 }
@@ -95,6 +97,7 @@ impl Reading {
             Self::ConfigRevisionBlind => CONFIG_REVISION_BLIND,
             Self::SpansExported => SPANS_EXPORTED,
             Self::SpansDropped => SPANS_DROPPED,
+            Self::UnguardedCalls => UNGUARDED_CALLS,
             Self::Counters(of) => of.metric(),
         }
     }

@@ -235,6 +235,7 @@ fn attributes(record: &Record, model: &str, provider_name: Option<&str>) -> Vec<
     attribution(&mut all, record);
     provider(&mut all, record, provider_name);
     usage(&mut all, record);
+    guards(&mut all, record);
     all
 }
 
@@ -271,6 +272,15 @@ fn provider(all: &mut Vec<KeyValue>, record: &Record, provider_name: Option<&str
     if !record.losses.is_empty() {
         let losses: Value = record.losses.iter().map(|loss| Value::from(loss.as_str())).collect();
         all.push(pair(a::TRANSLATION_LOSSES, losses));
+    }
+}
+
+fn guards(all: &mut Vec<KeyValue>, record: &Record) {
+    let Some(guarded) = &record.guarded else { return };
+    all.push(pair(a::GUARD_VERDICT, guarded.verdict.as_str()));
+    if !guarded.hits.is_empty() {
+        let hits: Value = guarded.hits.iter().map(|hit| Value::from(hit.to_string().as_str())).collect();
+        all.push(pair(a::GUARD_HITS, hits));
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod attempt;
 pub mod aws;
 pub mod control;
+pub mod guard;
 pub mod headers;
 pub mod inquiry;
 pub mod pools;
@@ -10,3 +11,4 @@ pub mod provider;
 pub mod providers;
 pub mod road;
 mod sign;
+pub mod signature;

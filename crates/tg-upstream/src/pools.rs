@@ -50,6 +50,14 @@ impl Pools {
         self.get(&Arc::from("identity.aws"), ClientOptions { egress, ..ClientOptions::default() })
     }
 
+    /// The client for a guard's webhook; `name` is the guard's.
+    ///
+    /// # Errors
+    /// `Class::Internal` when TLS cannot be set up.
+    pub(crate) fn guard(&self, name: &str, options: ClientOptions) -> Result<Arc<Client>, Fault> {
+        self.get(&Arc::from(format!("guard.{name}")), options)
+    }
+
     fn get(&self, name: &Arc<str>, options: ClientOptions) -> Result<Arc<Client>, Fault> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pool) = clients.get(name).filter(|pool| pool.options == options) {

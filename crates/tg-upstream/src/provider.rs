@@ -1,7 +1,7 @@
 //! The seam of providers: what one vendor's address, credentials and abilities are. One folder each in `providers/`.
 
 use crate::aws::{Identity, Proof};
-use crate::providers::bedrock::{Endpoint, Invocations, Profiles, Surface};
+use crate::providers::bedrock::{Endpoint, Invocations, Profiles, StandingGuardrail, Surface};
 use crate::road::Road;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Request, Uri};
@@ -51,6 +51,11 @@ pub trait Provider: Send + Sync {
 
     /// The asynchronous invocations that it takes; `None` where it takes none.
     fn invocations(&self) -> Option<&Arc<Invocations>> {
+        None
+    }
+
+    /// The guardrail with which all calls of its models are made; `None` where there is none.
+    fn guardrail(&self) -> Option<&StandingGuardrail> {
         None
     }
 

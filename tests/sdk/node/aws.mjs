@@ -237,7 +237,10 @@ export class Invoke extends Base {
         assert.ok(event['amazon-bedrock-invocationMetrics'], 'message_stop carries no invocation metrics');
       }
     }
-    if (last !== 'message_stop') throw new Error('the stream ended without message_stop');
+    // The SDK ends a stream without a word, too, where the connection broke between two frames.
+    if (last !== 'message_stop') {
+      throw new Error(`the stream ended without message_stop: ${last} was last, after ${pieces} pieces`);
+    }
     return claude.answer(message, pieces);
   }
 

@@ -1,6 +1,7 @@
 //! Claims about the whole product, each proved against the real program with simulated providers.
 
 mod bedrock;
+mod bypass;
 mod findings;
 mod house;
 mod kill;
@@ -43,12 +44,22 @@ pub enum Claim {
     Overshoot,
     /// PostgreSQL and Redis fail in every way, under load: each limit does what it says, and nothing is lost
     Stores,
+    /// Nothing gets around a guardrail, in any dialect, before any provider, in any place of a request or an answer
+    Bypass,
 }
 
 impl Claim {
     /// Every claim, in the order in which the suite proves them.
-    pub const ALL: [Self; 7] =
-        [Self::Matrix, Self::Ledger, Self::Streams, Self::Bedrock, Self::Kill, Self::Overshoot, Self::Stores];
+    pub const ALL: [Self; 8] = [
+        Self::Matrix,
+        Self::Ledger,
+        Self::Streams,
+        Self::Bedrock,
+        Self::Kill,
+        Self::Overshoot,
+        Self::Stores,
+        Self::Bypass,
+    ];
 
     /// The name on the command line.
     pub const fn name(self) -> &'static str {
@@ -60,6 +71,7 @@ impl Claim {
             Self::Kill => "kill",
             Self::Overshoot => "overshoot",
             Self::Stores => "stores",
+            Self::Bypass => "bypass",
         }
     }
 }
@@ -126,6 +138,7 @@ pub fn tally(claim: Claim, length: Length) -> Result<Tally> {
         }
         Claim::Overshoot => block_on(overshoot::prove(&program, length)),
         Claim::Stores => stores::prove(&program, length),
+        Claim::Bypass => block_on(bypass::prove(&program, length)),
     }
 }
 

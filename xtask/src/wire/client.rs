@@ -1,6 +1,6 @@
 //! A plain HTTP client, and what it makes of an answer.
 
-use super::dialect::{Ask, Delivery};
+use super::dialect::{Ask, Delivery, Dialect, unwrapped};
 use super::frames::{Event, Frames};
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The header that names a call.
 pub const REQUEST_ID: &str = "x-tallygate-request-id";
@@ -38,6 +39,53 @@ pub struct Heard {
     pub text: String,
     /// Whether a stream said that it is complete; true for a plain answer with JSON.
     pub complete: bool,
+}
+
+/// An answer as it came.
+#[derive(Clone, Debug)]
+pub struct Raw {
+    /// The status.
+    pub status: u16,
+    /// The gateway's id of the call.
+    pub id: Option<String>,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Raw {
+    /// All that it says to a caller of a dialect: texts that grow over the events of a stream are put together.
+    pub fn said(&self, dialect: Dialect) -> String {
+        if let Ok(whole) = serde_json::from_slice(&self.body) {
+            return texts(&[whole]);
+        }
+        let events = Frames::new(dialect.framing()).push(&self.body);
+        let events = events.into_iter().filter_map(|event| match event {
+            Event::Json(event) if dialect == Dialect::Invoke => Some(unwrapped(&event)),
+            Event::Json(event) => Some(event),
+            _ => None,
+        });
+        texts(&events.collect::<Vec<_>>())
+    }
+}
+
+/// The texts of some JSON: those that stand in the same place of several values are put together.
+fn texts(values: &[Value]) -> String {
+    let mut all = BTreeMap::new();
+    values.iter().for_each(|value| gather(value, String::new(), &mut all));
+    all.into_values().collect::<Vec<_>>().join("\n")
+}
+
+fn gather(value: &Value, place: String, all: &mut BTreeMap<String, String>) {
+    match value {
+        Value::String(text) => all.entry(place).or_default().push_str(text),
+        Value::Array(items) => items.iter().for_each(|item| gather(item, format!("{place}/-"), all)),
+        Value::Object(members) => {
+            members.iter().for_each(|(name, value)| gather(value, format!("{place}/{name}"), all));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// A stream that is being heard.
@@ -88,6 +136,18 @@ impl Client {
         Ok(Heard { status, id, headers, text, complete: answer.is_ok() })
     }
 
+    /// Makes a call with another body, and hears all of its answer as it is.
+    ///
+    /// # Errors
+    /// When the answer does not come to its end.
+    pub async fn raw(&self, ask: &Ask, body: &Value) -> Result<Raw> {
+        let (head, _) = ask.request(&self.base, &self.key)?.into_parts();
+        let response = self.http.request(Request::from_parts(head, Full::from(body.to_string()))).await?;
+        let (head, body) = response.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Raw { status: head.status.as_u16(), id: id_of(&head.headers), headers: head.headers, body })
+    }
+
     /// Begins a stream.
     ///
     /// # Errors
@@ -113,9 +173,16 @@ impl Client {
     /// # Errors
     /// When the answer is no success.
     pub async fn text(&self, path: &str) -> Result<String> {
-        let url = format!("{}{path}", self.base);
+        self.page(&format!("{}{path}", self.base)).await
+    }
+
+    /// Gets a page of text from an absolute address.
+    ///
+    /// # Errors
+    /// When the answer is no success.
+    pub async fn page(&self, url: &str) -> Result<String> {
         let response =
-            self.http.request(Request::get(&url).body(Full::default())?).await.with_context(|| url.clone())?;
+            self.http.request(Request::get(url).body(Full::default())?).await.with_context(|| url.to_owned())?;
         anyhow::ensure!(response.status().is_success(), "{url}: {}", response.status());
         Ok(String::from_utf8_lossy(&response.into_body().collect().await?.to_bytes()).into_owned())
     }

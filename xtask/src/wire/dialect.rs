@@ -143,7 +143,7 @@ fn text(value: &Value) -> String {
 }
 
 /// The event inside a chunk of InvokeModel's stream.
-fn unwrapped(event: &Value) -> Value {
+pub(super) fn unwrapped(event: &Value) -> Value {
     let bytes = event["bytes"].as_str().and_then(|text| base64::engine::general_purpose::STANDARD.decode(text).ok());
     bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
@@ -163,7 +163,8 @@ impl Ask {
         Ok(builder.body(Full::new(Bytes::from(self.body().to_string())))?)
     }
 
-    fn body(&self) -> Value {
+    /// The body.
+    pub fn body(&self) -> Value {
         let (model, prompt, streamed) = (&self.model, &self.prompt, self.delivery == Delivery::Streamed);
         let messages = json!([{ "role": "user", "content": prompt }]);
         let mut body = match self.dialect {

@@ -20,21 +20,30 @@ impl Check {
     pub(super) fn run(self) -> Result<()> {
         let source = Source::choose(self.config.config);
         let loaded = source.load()?;
+        certificates(&loaded)?;
         tell(&source.origin(&loaded), &loaded)
     }
 }
 
-/// The rest of the check of what could be loaded: its certificates. Then says what was checked.
+/// The rest of the check of what could be loaded: its certificates.
 ///
 /// # Errors
 /// Every certificate that cannot be used.
-pub(super) fn tell(origin: &str, loaded: &Loaded) -> Result<()> {
+pub(super) fn certificates(loaded: &Loaded) -> Result<()> {
     let Document { listen, admin, .. } = &loaded.document;
     let certificates = [load_tls("listen", listen.tls.as_ref()), load_tls("admin", admin.tls.as_ref())];
     let wrong: Vec<String> = certificates.into_iter().filter_map(|read| Some(format!("{:#}", read.err()?))).collect();
     if !wrong.is_empty() {
         bail!(wrong.join("\n"));
     }
+    Ok(())
+}
+
+/// Says what was checked.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn tell(origin: &str, loaded: &Loaded) -> Result<()> {
     for note in &loaded.notes {
         say(format_args!("note: {note}"))?;
     }

@@ -13,7 +13,8 @@ use serde_json::Value;
 use std::path::PathBuf;
 use tg_config::start::StartFile;
 use tg_kernel::clock::{Clock as _, SystemClock};
-use tg_store::revision::{AUTHOR_MAX, NewRevision, Revision, Revisions, digest};
+use tg_store::StoreError;
+use tg_store::revision::{AUTHOR_MAX, NewRevision, Revision, RevisionError, Revisions, digest};
 
 /// Revisions of the configuration in the store. Gateways whose file says `store: { revisions: follow }` take the newest
 /// within two seconds.
@@ -52,7 +53,7 @@ struct Manner {
     /// Only if this is the newest revision by then; 0: only if there is none
     #[arg(long, value_name = "NUMBER")]
     expect: Option<u64>,
-    /// The secrets that it refers to are on other machines: check everything but that they are here
+    /// The secrets and the certificates that it refers to are on other machines: check everything but that they are here
     #[arg(long)]
     secrets_elsewhere: bool,
     /// Only check it
@@ -133,10 +134,12 @@ impl Push {
     fn run(self, start: &StartFile, revisions: &mut Revisions) -> Result<()> {
         let (origin, text) = tg_config::load::text_from_file(&self.file)?;
         self.manner.check(start, &origin, &text)?;
-        // Its text is not looked at: one that was damaged in the store can be replaced.
         let newest = revisions.list(1)?.into_iter().next();
         let is_expected = self.manner.expect.is_none_or(|expect| newest.as_ref().map_or(0, |n| n.number) == expect);
-        if let Some(newest) = newest.filter(|newest| is_expected && newest.digest == digest(&text)) {
+        if let Some(newest) = newest.filter(|newest| is_expected && newest.digest == digest(&text))
+            // One that was damaged in the store is put there once more.
+            && !matches!(revisions.get(newest.number), Err(StoreError::Corrupt { .. }))
+        {
             return say(format_args!("{} has this text already; nothing is added", name(&newest)));
         }
         self.manner.add(revisions, text, None)
@@ -157,11 +160,18 @@ impl Activate {
 impl Manner {
     fn check(&self, start: &StartFile, origin: &str, text: &str) -> Result<()> {
         let loaded = revisions::try_out(start, origin, text, self.secrets_elsewhere)?;
+        if !self.secrets_elsewhere {
+            check::certificates(&loaded)?;
+        }
         check::tell(&format!("{} with {origin}", start.origin()), &loaded)
     }
 
     fn add(self, revisions: &mut Revisions, text: String, restores: Option<u64>) -> Result<()> {
         if self.dry_run {
+            let newest = revisions.list(1)?.first().map(|newest| newest.number);
+            if let Some(expected) = self.expect.filter(|expected| *expected != newest.unwrap_or(0)) {
+                return Err(RevisionError::Raced { expected, newest }.into());
+            }
             return say("nothing is added (--dry-run)");
         }
         let author = self.author.unwrap_or_else(user);

@@ -93,7 +93,7 @@ fn duration(text: &str) -> Result<String, String> {
 
 impl Keys {
     pub(super) fn run(self) -> Result<()> {
-        let access = self.access.open(MissingStore::Refuse)?;
+        let access = self.access.open_directory(MissingStore::Refuse)?;
         match self.verb {
             Verb::List { team, output } => {
                 let page = access.keys(team.as_deref())?;

@@ -125,8 +125,10 @@ impl Report {
         put(output.as_deref(), text)
     }
 
-    /// Which calls are meant, for what reads them one by one.
+    /// Which calls are meant, for what reads them one by one; none that begins from now on. Ask once: `24h` is counted from
+    /// the moment of asking.
     fn calls(&self) -> Result<CallFilter> {
+        let now = SystemClock::new().now();
         let request = ReportRequest {
             by: self.by.clone(),
             since: self.since.clone(),
@@ -134,14 +136,14 @@ impl Report {
             filters: self.filters.clone(),
             as_booked: self.as_booked,
         };
-        let query = request.resolve(SystemClock::new().now()).map_err(|problems| anyhow!(problems.join("; ")))?;
-        Ok(CallFilter { since: query.since, until: query.until, filters: query.filters, before: None })
+        let query = request.resolve(now).map_err(|problems| anyhow!(problems.join("; ")))?;
+        let until = query.until.map_or(now, |until| until.min(now));
+        Ok(CallFilter { since: query.since, until: Some(until), filters: query.filters, before: None })
     }
 
-    /// Gives each call that is meant to `take`, the latest first, with its corrections unless those are not wanted.
-    fn each(&self, take: &mut dyn FnMut(&Record, &[Correction]) -> Result<()>) -> Result<()> {
+    /// Gives each of these calls to `take`, the latest first, with its corrections unless those are not wanted.
+    fn each(&self, filter: CallFilter, take: &mut dyn FnMut(&Record, &[Correction]) -> Result<()>) -> Result<()> {
         let ledger = self.access.ledger(MissingStore::Refuse)?;
-        let filter = self.calls()?;
         if let Some(kept) = ledger.rows_since()? {
             match filter.since {
                 Some(since) if since < kept => bail!(

@@ -172,7 +172,7 @@ fn clear(policy: &mut Policy, part: Part) {
 
 impl Teams {
     pub(super) fn run(self) -> Result<()> {
-        let access = |missing| self.access.open(missing);
+        let access = |missing| self.access.open_directory(missing);
         match self.verb {
             Verb::List { output } => {
                 let page = access(MissingStore::Refuse)?.teams()?;

@@ -60,8 +60,8 @@ impl Following {
         if self.standing.refused() == 0 {
             return self.came.notified().await;
         }
-        // Too early or not, the newest is tried.
-        drop(tokio::time::timeout(RETRY, self.came.notified()).await);
+        // Too early or not, the newest is tried. Not while the store is away: nothing takes effect without its teams.
+        while tokio::time::timeout(RETRY, self.came.notified()).await.is_err() && self.standing.is_blind() {}
     }
 
     /// The newest revision that was seen, with the local file, ready to take effect. Asks nobody.

@@ -135,7 +135,7 @@ fn guardrails_are_asked_through_the_same_flow() {
     }
     for path in ["/guardrail-checks/invoke", "/bedrock/guardrail-checks/invoke"] {
         let body = json!({"messages": [{"role": "user", "content": [{"text": "hi"}]}],
-            "checks": {"promptAttack": {"categories": [{"name": "JAILBREAK"}]}}});
+            "checks": {"promptAttack": {"categories": [{"category": "JAILBREAK"}]}}});
         let answer = world.send(&Call::post(path, body.to_string()));
         assert_eq!(answer.json()["usage"]["promptAttack"]["textUnits"], 1, "{path}: {}", answer.text());
         let row = world.row(&answer);

@@ -112,6 +112,7 @@ pub(crate) fn call(team: &str, project: Option<&str>, nanos: i64) -> Record {
         usage_source: UsageSource::Reported,
         cost: Cost::at_list(Money::from_nanos(nanos), Pricing::Priced, "v/row"),
         losses: Vec::new(),
+        guarded: None,
         earlier: Vec::new(),
         timing: Timing::default(),
     }

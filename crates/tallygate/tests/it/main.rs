@@ -23,6 +23,9 @@ mod figures;
 mod finops;
 mod forecasts;
 mod guard;
+mod guarded;
+mod guarded_answers;
+mod guarded_places;
 mod hostile;
 mod iam;
 mod identity;
@@ -34,6 +37,7 @@ mod midnight;
 mod migration;
 mod operations;
 mod output;
+mod outside;
 mod policies;
 #[expect(dead_code, reason = "what only the tests of the store need")]
 #[path = "../../../tg-store/tests/postgres/server.rs"]
@@ -59,6 +63,7 @@ mod secrecy;
 mod shared_store;
 mod signed;
 mod speak;
+mod standing_guardrail;
 mod stream_ends;
 mod surfaces;
 mod together;

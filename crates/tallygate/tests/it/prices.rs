@@ -161,6 +161,26 @@ fn a_list_is_shown_before_it_is_applied_and_history_is_kept() {
 }
 
 #[test]
+fn a_price_that_ends_or_begins_is_not_taken_for_nothing() {
+    let cost = Cost::at_list(tg_kernel::units::Money::from_nanos(1), Pricing::Priced, "old/openai/house-model");
+    let old = "rows: [{provider: openai, id: house-model, rates: [{in: 1000000, out: 2000000}]}]";
+    let folder = bench(Some(old), &[booked("house-model", cost), unpriced("other-model")]);
+    let at = folder.path();
+    let list = "rows: [{provider: openai, id: other-model, rates: [{in: 1000000, out: 2000000}]}]";
+    std::fs::write(at.join("new.yaml"), list).unwrap();
+    let shown = good(at, &["prices", "diff", "new.yaml", "--whole"]);
+    let row = |name: &str| shown.lines().find(|line| line.contains(name) && line.starts_with("red")).unwrap();
+    let words = |name: &str| row(name).split("  ").map(str::trim).filter(|w| !w.is_empty()).collect::<Vec<_>>();
+    assert_eq!(words("house-model"), ["red", "house-model", "1", "0.0012", "no price", "-"], "{shown}");
+    assert_eq!(words("other-model"), ["red", "other-model", "1", "no price", "0.0012", "-"], "{shown}");
+    let total = shown.lines().find(|line| line.starts_with("TOTAL")).unwrap();
+    assert!(total.contains("0.00") && !total.contains("0.0012"), "{shown}");
+    for part in ["1 more would have no price any more, and are not in the total", "1 more have no price now"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}
+
+#[test]
 fn a_slip_of_the_unit_and_an_end_are_not_applied_unseen() {
     let folder = bench(None, &[]);
     let at = folder.path();

@@ -134,6 +134,11 @@ impl Process {
         self.running.log.lock().unwrap().clone()
     }
 
+    /// What it has told who started it.
+    pub(crate) fn told(&self) -> String {
+        self.running.told.lock().unwrap().clone()
+    }
+
     /// Sends a signal by its name.
     pub(crate) fn signal(&self, name: &str) {
         self.running.signal(name);

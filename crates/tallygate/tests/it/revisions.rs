@@ -223,6 +223,8 @@ fn a_bad_or_raced_revision_is_refused_before_any_gateway_sees_it() {
     }
     let raced = bed.push(&bed.more(), &["--expect", "7"]).unwrap_err();
     assert!(raced.contains("the newest revision is 1, not 7: somebody was faster"), "{raced}");
+    let raced = bed.push(&bed.more(), &["--expect", "7", "--dry-run"]).unwrap_err();
+    assert!(raced.contains("the newest revision is 1, not 7"), "a dry run tells what a push would: {raced}");
     let dry = bed.push(&bed.more(), &["--dry-run"]).unwrap();
     assert!(dry.contains("fine (7 providers") && dry.contains("nothing is added"), "{dry}");
     let same = bed.push(&bed.text, &[]).unwrap();
@@ -337,4 +339,90 @@ fn a_start_without_store_or_revision_says_what_it_waits_for_and_then_follows() {
     until("the file is refused", || process.log().contains("does not stand in a file with").then_some(()));
     assert_eq!(call(&process, &key, "moving").status, 200);
     assert_eq!(metric(&process, "tallygate_config_revision"), Some(2));
+}
+
+#[test]
+fn a_damaged_revision_keeps_no_machine_from_starting_and_no_one_from_teams_and_keys() {
+    let server = PostgresServer::shared();
+    let database = server.database();
+    let bed = Bed::on_postgres(server, &database, "10s");
+    bed.push(&bed.text, &[]).unwrap();
+    let (first, second) = (bed.start(0, &[]), bed.start(1, &[]));
+    in_force(&[&first, &second], 1);
+    let key = [&first, &second].iter().find_map(|process| process.key.clone()).unwrap();
+    first.kill();
+    bed.push(&bed.more(), &[]).unwrap();
+    in_force(&[&second], 2);
+    second.kill();
+    server.sql(&database, "UPDATE tallygate.config_revisions SET text = text || '#' WHERE number = 2");
+    // This machine has a copy of it.
+    let second = bed.start(1, &[]);
+    let there = standing(&second);
+    assert_eq!((&there["in_force"]["number"], &there["refused"]), (&2.into(), &Value::Null), "{there}");
+    assert!(second.told().contains("revision 2 is damaged in the store"), "{}", second.told());
+    assert_eq!(call(&second, &key, "moving").status, 200);
+    // That one has a copy of the revision before.
+    let first = bed.start(0, &[]);
+    let there = standing(&first);
+    assert_eq!((&there["in_force"]["number"], &there["refused"]["number"]), (&1.into(), &2.into()), "{there}");
+    assert!(first.log().contains("revision 2 is damaged in the store"), "{}", first.log());
+    assert!(bed.run(0, &["check"]).unwrap_err().contains("its SHA-256 differs"));
+    assert!(bed.run(0, &["teams", "list"]).unwrap().contains("blue"));
+    let blue = key_of(&bed, "blue");
+    let pushed = bed.push(&bed.more(), &[]).unwrap();
+    assert!(pushed.contains("revision 3 is the newest, in the place of 2;"), "{pushed}");
+    in_force(&[&first, &second], 3);
+    assert_eq!(call(&first, &blue, "moving").status, 200);
+
+    // Nor does one that this machine's file does not go with.
+    let own = bed.folders[1].path().join("tallygate.yaml");
+    let text = std::fs::read_to_string(&own).unwrap();
+    std::fs::write(&own, text + "drain: { time_max: 5s }\n").unwrap();
+    bed.push(&(bed.more() + "drain: { time_max: 7s }\n"), &[]).unwrap();
+    assert!(bed.run(1, &["check"]).unwrap_err().contains("drain: stands in tallygate.yaml"));
+    assert!(bed.run(1, &["keys", "list"]).unwrap().contains("blue"));
+}
+
+#[test]
+fn a_pipeline_pushes_without_the_gateways_secrets_and_certificates() {
+    let bed = Bed::new(1, "path: tallygate.db");
+    let own = bed.folders[0].path().join("tallygate.yaml");
+    let tls = "admin: { tls: { certificate: none.pem, key: none.pem }, ";
+    let text = std::fs::read_to_string(&own).unwrap().replacen("admin: { ", tls, 1);
+    assert!(text.contains("none.pem"), "{text}");
+    std::fs::write(&own, text + "identity: { secrets_key: 'env:NOT_SET_HERE' }\n").unwrap();
+    let text = bed.text.replacen("env:SIM_KEY", "env:NOT_SET_EITHER", 1);
+    let refused = bed.push(&text, &[]).unwrap_err();
+    assert!(refused.contains("NOT_SET_HERE is not set") && refused.contains("NOT_SET_EITHER is not set"), "{refused}");
+    let pushed = bed.push(&text, &["--secrets-elsewhere"]).unwrap();
+    assert!(pushed.contains("revision 1 is the newest;"), "{pushed}");
+    assert!(bed.run(0, &["config", "list"]).unwrap().contains("ada"));
+}
+
+#[test]
+fn a_store_that_holds_up_a_reload_holds_up_no_probe() {
+    let server = PostgresServer::shared();
+    let database = server.database();
+    let bed = Bed::on_postgres(server, &database, "10s");
+    bed.push(&bed.text, &[]).unwrap();
+    let process = bed.start(0, &[]);
+    std::thread::scope(|scope| {
+        let hold = "LOCK TABLE tallygate.teams IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3)";
+        scope.spawn(|| server.sql(&database, hold));
+        let held = "SELECT count(*) FROM pg_locks JOIN pg_class ON pg_class.oid = relation \
+                    WHERE relname = 'teams' AND mode = 'AccessExclusiveLock' AND granted AND database = \
+                    (SELECT oid FROM pg_database WHERE datname = current_database())";
+        until("the table is held", || (server.sql(&database, held) == "1").then_some(()));
+        let begun = Instant::now();
+        bed.push(&bed.more(), &[]).unwrap();
+        let mut longest = Duration::ZERO;
+        while metric(&process, "tallygate_config_revision") != Some(2) {
+            let asked = Instant::now();
+            assert_eq!(Call::new("GET", "/healthz").send(process.admin).status, 200);
+            longest = longest.max(asked.elapsed());
+            assert!(begun.elapsed() < Duration::from_secs(20), "{}", standing(&process));
+        }
+        assert!(begun.elapsed() > Duration::from_secs(1), "nothing was held up: {:?}", begun.elapsed());
+        assert!(longest < Duration::from_secs(1), "{longest:?}");
+    });
 }

@@ -16,6 +16,7 @@ use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
 use tg_kernel::secret::Secret;
 use tg_net::tls::TrustedRoots;
+use tg_policy::guard::{Guards, Set};
 use tg_sim::{DEFAULT_ACCESS_KEY_ID, DEFAULT_KEY, DEFAULT_SECRET_ACCESS_KEY, Entry, Sim, SimOptions};
 use tg_store::key::{IssuedKey, NewKey};
 use tg_store::ledger::CallFilter;
@@ -48,6 +49,10 @@ pub(crate) struct Setup {
     pub(crate) budgets: String,
     /// Webhooks for notices of budgets; then they are kept and told.
     pub(crate) webhooks: String,
+    /// Services that guardrails ask. `HOOK_URL` stands for the simulated webhook.
+    pub(crate) services: String,
+    /// Guardrails.
+    pub(crate) guards: Vec<Set>,
     pub(crate) sim: SimOptions,
     /// Longest silence of a caller within its body.
     pub(crate) body_idle: Duration,
@@ -69,6 +74,8 @@ impl Default for Setup {
             limits: String::new(),
             budgets: String::new(),
             webhooks: String::new(),
+            services: String::new(),
+            guards: Vec::new(),
             sim: SimOptions::default(),
             body_idle: Duration::from_secs(60),
         }
@@ -83,6 +90,7 @@ pub(crate) fn secret(name: &str) -> Option<String> {
         "SIM_SECRET" => Some(DEFAULT_SECRET_ACCESS_KEY.to_owned()),
         "SECRETS_KEY" => Some("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned()),
         "STORE_PASSWORD" => Some(crate::postgres::PASSWORD.to_owned()),
+        "HOOK_SECRET" => Some(tg_sim::HOOK_SECRET.to_owned()),
         "BAD_KEY" => Some("a-key-that-no-provider-knows".to_owned()),
         _ => None,
     }
@@ -95,6 +103,7 @@ pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> St
     } = setup;
     let or_none = |list: &String| if list.is_empty() { "  []\n".to_owned() } else { list.clone() };
     let (limits, budgets, webhooks) = (or_none(limits), or_none(&setup.budgets), or_none(&setup.webhooks));
+    let services = or_none(&setup.services).replace("HOOK_URL", &sim.urls.hook);
     let (urls, folder) = (&sim.urls, folder.display());
     let identity = identity.replace("STS_URL", &urls.sts).replace("OIDC_URL", sim.oidc.issuer());
     let providers = providers.replace("BEDROCK_URL", &urls.bedrock).replace("STS_URL", &urls.sts);
@@ -140,7 +149,7 @@ pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> St
          - {{ name: 'gpt-*', targets: [{{ provider: openai }}] }}\n\
          - {{ name: 'us.*', targets: [{{ provider: bedrock }}] }}\n\
          - {{ name: 'arn:aws*', targets: [{{ provider: bedrock }}] }}\n\
-         teams:\n{teams}limits:\n{limits}budgets:\n{budgets}notify:\n webhooks:\n{webhooks}"
+         teams:\n{teams}limits:\n{limits}budgets:\n{budgets}guards:\n{services}notify:\n webhooks:\n{webhooks}"
     );
     text
 }
@@ -198,7 +207,11 @@ impl World {
         let sim = Sim::start(setup.sim.clone()).unwrap();
         let config = document(&setup, &sim, folder.path());
         let mut loaded = load(&config).unwrap_or_else(|e| panic!("{e:#}\n{config}"));
-        Arc::get_mut(&mut loaded.snapshot).unwrap().bounds.body_idle = setup.body_idle;
+        let snapshot = Arc::get_mut(&mut loaded.snapshot).unwrap();
+        snapshot.bounds.body_idle = setup.body_idle;
+        if !setup.guards.is_empty() {
+            snapshot.guards = Arc::new(Guards::compile(&setup.guards, None).unwrap());
+        }
         let (gateway, notifier) = run_by(&loaded, &clock);
         let address = gateway.address;
         let store = folder.path().join("tallygate.db");

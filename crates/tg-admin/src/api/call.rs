@@ -2,7 +2,7 @@
 
 use super::report::{check_filters, window};
 use super::time::quoted;
-use super::{Amount, Time, Usage};
+use super::{Amount, Guarded, Time, Usage};
 use crate::query::{Parameters, read_filters};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -115,6 +115,9 @@ pub struct Call {
     pub corrections: Vec<Correction>,
     /// What the target's dialect could not express.
     pub losses: Vec<String>,
+    /// What content checks did; null where none ran.
+    #[serde(default)]
+    pub guarded: Option<Guarded>,
     /// How long things took.
     pub timing: Timing,
 }
@@ -265,6 +268,7 @@ impl From<&Record> for Call {
             cost: Cost::from(&record.cost),
             corrections: Vec::new(),
             losses: record.losses.clone(),
+            guarded: record.guarded.as_deref().map(Guarded::from),
             timing: Timing {
                 total_us: record.timing.total_us,
                 first_token_us: record.timing.first_token_us,

@@ -187,8 +187,11 @@ fn rows_that_the_list_names_follow_what_they_are_like_for_as_long_as_it_changes(
         (vec![row("x", 3, "2026-08-01", "-"), row("x", 2, "-", "2026-07-01")], open.clone(), [1, 2, 1, 3, 3]),
     ] {
         let present = json!([vec![row("x", 1, "2026-01-01", "-")], followers.to_vec()].concat());
-        let list = json!([new, followers.to_vec()].concat());
-        for kind in [ListKind::Partial, ListKind::Whole] {
+        let in_order = [new, followers.to_vec()].concat();
+        // Where they stand in the list makes no difference.
+        let backwards: Vec<Value> = in_order.iter().rev().cloned().collect();
+        let kinds = [ListKind::Partial, ListKind::Whole].into_iter();
+        for (kind, list) in kinds.flat_map(|kind| [&in_order, &backwards].map(|list| (kind, json!(list)))) {
             let done = merged(present.clone(), list.clone(), kind);
             assert_eq!(done.followers, [], "{list}");
             let again = merge(done.rows.clone(), rows(list.clone()), at("2026-06-15T00:00:00Z"), kind).unwrap();

@@ -7,7 +7,7 @@ use super::limits::{Named, check_named};
 use crate::document::{
     CheckName, Document, Guardrail, GuardrailAction, GuardrailOn, GuardrailRule, RedactAs, Wanted, WantedWord,
 };
-use crate::nearest::nearest;
+use crate::nearest::{nearest, propose};
 use crate::problem::{Path, Problem};
 use tg_kernel::passage::Channel;
 
@@ -56,11 +56,12 @@ fn one(document: &Document, set: &Guardrail, path: &Path, found: &mut Findings) 
                 action(document, rule, *check, &path, found);
                 ways(rule, *check, &path, found);
                 wanted(rule, &path, found);
+                external(document, rule, *check, &path, found);
                 compiled::check(rule, &path, found);
             }
             [] => {
                 let hint = "add one of secrets, pii, entities, injection, indirect_injection, harm, topics, words, \
-                            pattern, characters_max, json_schema, canaries, system_prompt";
+                            pattern, characters_max, json_schema, canaries, system_prompt, external";
                 found.add(path, "looks for nothing", hint);
             }
             [_, second, ..] => {
@@ -97,6 +98,34 @@ fn action(document: &Document, rule: &GuardrailRule, check: CheckName, path: &Pa
             "is shown to nobody: the rule blocks nothing",
             "remove it, or write `action: block`",
         );
+    }
+}
+
+/// Whether a rule that asks a service can, and says what happens where it cannot.
+fn external(document: &Document, rule: &GuardrailRule, check: CheckName, path: &Path, found: &mut Findings) {
+    let away = path.member("when_away");
+    let Some(service) = &rule.external else {
+        if rule.when_away.is_some() {
+            found.add(away, format!("has no meaning: `{}` is never away", check.as_str()), "remove it");
+        }
+        return;
+    };
+    if !document.guards.iter().any(|guard| guard.name == *service) {
+        let hint = propose(service.as_str(), document.guards.iter().map(|guard| guard.name.as_str()));
+        let problem = Problem::new(path.member("external"), format!("there is no guard `{service}`"), hint);
+        found.add_resting_on(vec![Path::root().member("guards")], problem);
+    }
+    if rule.when_away.is_none() {
+        let hint = "write `block` to refuse calls then, or `allow` to let them go on unchecked";
+        let problem = Problem::new(away.clone(), "is missing: what happens while the service cannot be asked?", hint);
+        found.add_resting_on(vec![away], problem);
+    }
+    if rule.action == GuardrailAction::Restore {
+        let message = "is nothing that a service can do: what it puts in place leads back to nothing";
+        found.add(path.member("action"), message, "write `redact`");
+    }
+    if rule.style.is_some() {
+        found.add(path.member("as"), "is the service's to choose", "remove it");
     }
 }
 

@@ -1,11 +1,13 @@
 //! What a well-formed document may still have wrong: values that contradict each other, references to nothing.
 
 mod aws;
+mod bedrock_guardrail;
 mod budgets;
 mod commitments;
 mod counters;
 mod discounts;
 mod egress;
+mod guard_services;
 mod guardrails;
 mod headers;
 mod iam;
@@ -75,6 +77,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     iam::check(document, &mut found);
     limits::check(document, &mut found);
     budgets::check(document, &mut found);
+    guard_services::check(document, &mut found);
     guardrails::check(document, &mut found);
     counters::check(document, &mut found);
     if let Some(otlp) = &document.telemetry.otlp {

@@ -1,6 +1,6 @@
 //! Providers: what each kind requires and what it has no use for.
 
-use super::{Findings, aws, egress, headers, surfaces};
+use super::{Findings, aws, bedrock_guardrail, egress, headers, surfaces};
 use crate::document::{Document, InferenceProfile, Provider, ProviderKind, Quirks};
 use crate::nearest::propose;
 use crate::presets::{PRESETS, preset};
@@ -22,6 +22,7 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
                 aws::check(provider, &path, found);
                 inference_profiles(provider, &path, found);
                 surfaces::check(provider, &path, found);
+                bedrock_guardrail::check(provider, &path, found);
             }
             ProviderKind::OpenaiCompatible => compatible(provider, &path, found),
             ProviderKind::Anthropic | ProviderKind::Openai => {
@@ -58,6 +59,7 @@ fn surplus(provider: &Provider, path: &Path, found: &mut Findings) {
         ("inference_profiles", !provider.inference_profiles.is_empty(), ProviderKind::Bedrock),
         ("async_output", !provider.async_output.is_empty(), ProviderKind::Bedrock),
         ("control_url", provider.control_url.is_some(), ProviderKind::Bedrock),
+        ("guardrail", provider.guardrail.is_some(), ProviderKind::Bedrock),
         ("surfaces", !provider.surfaces.is_empty(), ProviderKind::Bedrock),
         ("mantle_url", provider.mantle_url.is_some(), ProviderKind::Bedrock),
         ("mantle_projects", !provider.mantle_projects.is_empty(), ProviderKind::Bedrock),

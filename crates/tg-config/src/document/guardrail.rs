@@ -1,5 +1,6 @@
 //! Guardrails: what calls may say and be told, for whom.
 
+use super::guard_service::GuardAway;
 use super::unreadable::{Unreadable, unreadable_schema};
 use super::wanted::{Wanted, pii_schema, secrets_schema};
 use crate::grammar::{Name, Pattern, Ratio};
@@ -115,6 +116,12 @@ pub struct GuardrailRule {
     /// The call's own system text, repeated in its answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system_prompt: Option<SystemPrompt>,
+    /// A service in `guards` that is asked. It sees texts as the rules of the gateway's own have left them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<Name>,
+    /// Only with `external`, required there: what happens with a call while the service cannot be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when_away: Option<GuardAway>,
     /// What happens when something is found.
     pub action: GuardrailAction,
     /// What stands in place of what is taken out. Absent: `tag`.
@@ -331,6 +338,7 @@ pub enum CheckName {
     JsonSchema,
     Canaries,
     SystemPrompt,
+    External,
 }
 
 impl CheckName {
@@ -351,6 +359,7 @@ impl CheckName {
             Self::JsonSchema => "json_schema",
             Self::Canaries => "canaries",
             Self::SystemPrompt => "system_prompt",
+            Self::External => "external",
         }
     }
 
@@ -369,7 +378,10 @@ impl CheckName {
     /// Whether it finds stretches of a text, which can be taken out.
     #[must_use]
     pub const fn finds_stretches(self) -> bool {
-        matches!(self, Self::Secrets | Self::Pii | Self::Entities | Self::Words | Self::Pattern | Self::Canaries)
+        matches!(
+            self,
+            Self::Secrets | Self::Pii | Self::Entities | Self::Words | Self::Pattern | Self::Canaries | Self::External
+        )
     }
 }
 
@@ -391,6 +403,7 @@ impl GuardrailRule {
             (CheckName::JsonSchema, self.json_schema.is_some()),
             (CheckName::Canaries, self.canaries.is_some()),
             (CheckName::SystemPrompt, self.system_prompt.is_some()),
+            (CheckName::External, self.external.is_some()),
         ];
         stated.into_iter().filter_map(|(check, is_stated)| is_stated.then_some(check)).collect()
     }

@@ -1,10 +1,12 @@
 //! The one configuration schema: what a file, and later the admin interface, declares.
 
 mod aws;
+mod bedrock_guardrail;
 mod budget;
 mod commitment;
 mod counters;
 mod delivery;
+mod guard_service;
 mod guardrail;
 mod iam;
 mod identity;
@@ -21,10 +23,12 @@ mod unreadable;
 mod wanted;
 
 pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredentials, SessionPer, partition_of};
+pub use bedrock_guardrail::BedrockGuardrail;
 pub use budget::{Budget, BudgetScope, BudgetWindow, Notify, OnExhausted, Webhook};
 pub use commitment::Commitment;
 pub use counters::{SharedCounters, WhenAway};
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
+pub use guard_service::{GuardAway, GuardService, GuardServiceKind};
 pub use guardrail::{
     CheckDigit, CheckName, Entity, Guardrail, GuardrailAction, GuardrailMode, GuardrailOn, GuardrailRule,
     GuardrailScope, Harm, HarmCategory, RedactAs, RequiredChecks, SystemPrompt, Topic, Words,
@@ -85,6 +89,9 @@ pub struct Document {
     /// What calls may say and be told, for whom: sets of rules, which add up.
     #[schemars(length(max = 128))]
     pub guardrails: Vec<Guardrail>,
+    /// Services outside that guardrails ask about texts.
+    #[schemars(length(max = 64))]
+    pub guards: Vec<GuardService>,
     /// Checks that every call must meet. A configuration in which a team's calls to a model do not is refused, and so is
     /// any call that does not.
     #[serde(skip_serializing_if = "RequiredChecks::is_none")]

@@ -1,6 +1,7 @@
 //! Who serves models: address, credentials, timeouts, and what may be dialled.
 
 use super::aws::{AssumeRole, Credentials, credentials_schema};
+use super::bedrock_guardrail::BedrockGuardrail;
 use super::surface::{Endpoint, MantleProject, Surface};
 use crate::grammar::{BaseUrl, HeaderText, Name, Pattern, Period, SecretRef};
 use schemars::JsonSchema;
@@ -74,6 +75,10 @@ pub struct Provider {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 4096))]
     pub mantle_projects: Vec<MantleProject>,
+    /// Only `bedrock`: a guardrail of the account, with which every call of a model is made. Callers cannot name another,
+    /// nor narrow what it looks at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guardrail: Option<BedrockGuardrail>,
     /// Headers added to each request. Credentials must be references.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]

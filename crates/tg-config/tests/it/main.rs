@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod bad_input;
+mod bedrock_guardrail;
 mod budgets;
 #[cfg(test)]
 mod counters;
@@ -13,6 +14,8 @@ mod generated;
 mod good_input;
 #[cfg(test)]
 mod grammar;
+#[cfg(test)]
+mod guard_services;
 #[cfg(test)]
 mod guardrails;
 #[cfg(test)]

@@ -123,3 +123,45 @@ fn what_cannot_be_read_counts_whole() {
     cutter.push(&broken);
     assert_eq!(cutter.next_piece().unwrap().map(|piece| piece.tokens), Some(whole));
 }
+
+/// However the bytes come (also with the provider's own end among them) and wherever nothing is left.
+#[test]
+fn claude_s_stream_ends_with_message_stop_wherever_it_is_cut() {
+    let events = [
+        json!({"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 3, "output_tokens": 1}}}),
+        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hi"}}),
+        json!({"type": "ping"}),
+        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": " there."}}),
+        json!({"type": "content_block_stop", "index": 0}),
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 4}}),
+        json!({"type": "message_stop"}),
+    ];
+    let stream = chunks(&events);
+    let usage = Usage { input_tokens: 3, output_tokens: 2, ..Usage::default() };
+    // Of the answer's last two events the counts are known, and nothing is cut any more.
+    for (kept, size) in (0..events.len() - 1).flat_map(|kept| [1, 7, 100, stream.len()].map(|size| (kept, size))) {
+        let mut cutter = Cutter::new(Dialect::BedrockInvoke, Dialect::BedrockInvoke, &facts());
+        let (mut out, mut seen, mut pieces) = (BytesMut::new(), 0, stream.chunks(size));
+        while seen <= kept {
+            cutter.push(pieces.next().unwrap());
+            while let Some(piece) = cutter.next_piece().unwrap() {
+                seen += 1;
+                if seen > kept {
+                    break;
+                }
+                cutter.passed();
+                out.extend_from_slice(&piece.bytes);
+            }
+        }
+        cutter.end(&usage, &mut out);
+        let told = inner(&out);
+        let kinds: Vec<&str> = told.iter().map(|event| event["type"].as_str().unwrap()).collect();
+        let [.., delta, stop] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!((kinds[0], &kinds[kinds.len() - 2..]), ("message_start", &["message_delta", "message_stop"][..]));
+        assert_eq!(delta["delta"]["stop_reason"], "max_tokens");
+        assert_eq!(stop["amazon-bedrock-invocationMetrics"]["outputTokenCount"], 2, "{kept} by {size}");
+        let count = |kind: &str| kinds.iter().filter(|one| **one == kind).count();
+        assert_eq!(count("content_block_start"), count("content_block_stop"), "{kept} by {size}: {kinds:?}");
+    }
+}

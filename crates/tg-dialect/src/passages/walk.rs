@@ -191,7 +191,8 @@ impl<'p, 'a> Walk<'p, 'a> {
             return;
         }
         let place = Place { range: node.range(), form };
-        let Here { channel, turn, part, grows, .. } = here;
+        let Here { channel, part, grows, .. } = here;
+        let turn = if is_name(here) { here.turn | APART } else { here.turn };
         let groups = here.groups.unwrap_or([Part::ROOT; 2]);
         self.found.texts.push(Passage {
             channel,
@@ -207,6 +208,14 @@ impl<'p, 'a> Walk<'p, 'a> {
     fn medium(&mut self, node: Node<'_, 'a>, kind: MediumKind, here: Here<'_>) {
         self.found.media.push(Medium { channel: here.channel, kind, range: node.range() });
     }
+}
+
+/// Set in the turn of what is not read as one with the texts beside it.
+const APART: u32 = 1 << 31;
+
+/// Whether a text is the name of a document: no part of what the document says.
+fn is_name(here: Here<'_>) -> bool {
+    !here.free && here.channel == Channel::Document && matches!(here.name, "name" | "title" | "filename")
 }
 
 /// What an object says of itself by its role, its type and its number.

@@ -93,6 +93,15 @@ fn a_young_history_counts_by_the_hour_and_is_wide() {
 }
 
 #[test]
+fn a_day_of_hours_that_begins_within_one_is_not_overrated() {
+    let mut spent = hours("2026-11-24T00:00:00Z", 31, |_| DOLLAR);
+    // Half past six: half of the last hour is spent.
+    spent[30].1 = Money::from_nanos(DOLLAR / 2);
+    let found = asked("2026-11-24T00:00:00Z", "2026-11-25T06:30:00Z", None, (100, 31), &spent).unwrap();
+    assert_eq!((found.basis, found.per_day), (Basis::Hours, Money::from_nanos(24 * DOLLAR)));
+}
+
+#[test]
 fn what_is_spent_already_is_out_now() {
     let spent = hours("2026-11-20T00:00:00Z", 96, |_| DOLLAR);
     let found = asked("2026-11-20T00:00:00Z", "2026-11-24T00:00:00Z", Some("2026-12-01T00:00:00Z"), (96, 96), &spent);

@@ -69,6 +69,7 @@ fn row(number: u64, input: u64, output: u64) -> Record {
         usage_source: UsageSource::Reported,
         cost: Cost { amount: Money::from_nanos(1000), ..Cost::default() },
         losses: Vec::new(),
+        guarded: None,
         timing: Timing::default(),
     }
 }

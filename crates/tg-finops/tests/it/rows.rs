@@ -41,6 +41,7 @@ pub(crate) fn record() -> Record {
         usage_source: UsageSource::Reported,
         cost: Cost::default(),
         losses: Vec::new(),
+        guarded: None,
         timing: Timing::default(),
     }
 }

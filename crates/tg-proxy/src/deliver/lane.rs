@@ -44,6 +44,11 @@ impl Relay {
         Ok(())
     }
 
+    /// Whether the provider's own error has gone on.
+    pub(crate) const fn has_told(&self) -> bool {
+        self.told
+    }
+
     /// Ends a frame that has begun; false where its framing cannot.
     pub(crate) fn break_off(&mut self, out: &mut Vec<Bytes>) -> bool {
         self.tail.break_off(out)

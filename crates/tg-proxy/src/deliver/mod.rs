@@ -4,12 +4,17 @@ mod allowance;
 mod bounded;
 pub(crate) mod lane;
 mod plain;
+mod silence;
 pub(crate) mod stream;
 mod tail;
 
 use crate::answer;
 use crate::deliver::bounded::Bounded;
 use crate::flow::fault_response;
+use crate::guarding::CONTENT_BLOCKED;
+use crate::guarding::answer::{self as checked, Passing};
+use crate::guarding::keeping::Keeping;
+use crate::guarding::watching::Watching;
 use crate::linger::Unheard;
 use crate::outcome::Counts;
 use crate::prepare::{Kind, Prepared};
@@ -28,7 +33,7 @@ use tg_dialect::dialect::ReplyFacts;
 use tg_dialect::dialects::bedrock_invoke::Rewrap;
 use tg_dialect::dialects::inbound;
 use tg_kernel::dialect::Dialect;
-use tg_kernel::fault::Fault;
+use tg_kernel::fault::{Class, Fault};
 use tg_kernel::record::Ending;
 use tg_net::body::{BodyError, BodyLimits, OutBody};
 use tg_upstream::headers;
@@ -155,6 +160,7 @@ impl Pending {
             }
         }
         answer::put_clamped(&mut headers, settlement.clamped());
+        answer::put_guardrail(&mut headers, &settlement.guardrails());
         answer::put_standings(&mut headers, self.caller.family(), &settlement.standings());
         headers
     }
@@ -178,16 +184,22 @@ impl Pending {
         settlement.learned(whole.summary.stop, whole.summary.tier);
         let counts = Counts::of(&whole.summary, settlement.weight());
         let status = head.status.as_u16();
-        // An answer that tells of a failure goes on as it came.
-        let fault = whole.summary.failed.then_some("upstream_error");
-        let ending = if fault.is_some() { Ending::ProviderError } else { Ending::Ok };
+        let (body, ending, fault) =
+            match checked::check(caller, &facts, &counts.usage, whole.body, &mut settlement).await {
+                // An answer that tells of a failure goes on as it came.
+                Passing::Open(body) if whole.summary.failed => (body, Ending::ProviderError, Some("upstream_error")),
+                Passing::Open(body) => (body, Ending::Ok, None),
+                Passing::Withheld(body) => (body, Ending::Truncated, Some(CONTENT_BLOCKED)),
+                Passing::Refused(fault) => return withheld(caller, &fault, counts, settlement),
+            };
+        answer::put_guardrail(&mut headers, &settlement.guardrails());
         if let Some(code) = fault {
             answer::put_code(&mut headers, code);
         }
         let cost = settlement.close(Closing { ending, status, fault, counts });
         answer::put_cost(&mut headers, &cost);
         headers.entry(CONTENT_TYPE).or_insert(http::HeaderValue::from_static("application/json"));
-        respond(head.status, headers, OutBody::from(whole.body))
+        respond(head.status, headers, OutBody::from(body))
     }
 
     fn stream(self: Box<Self>, lane: Lane, streams: Streams, settlement: Settlement) -> Response<OutBody> {
@@ -214,8 +226,14 @@ impl Pending {
     /// The streamed answer itself.
     pub(crate) fn into_body(self: Box<Self>, lane: Lane, streams: Streams, mut settlement: Settlement) -> StreamBody {
         let bounded = self.bounded(&mut settlement);
+        let caller = self.caller;
+        let guarding = settlement.guarding();
+        let watching = guarding.and_then(|guarding| Watching::of(guarding, caller, &self.facts));
+        let keeping = guarding.and_then(|guarding| Keeping::of(guarding, caller, &self.facts));
         StreamBody::new(Parts {
             bounded,
+            watching,
+            keeping,
             upstream: self.body,
             lane,
             end: InboundEnd { dialect: inbound(self.caller), id: self.facts.id },
@@ -236,15 +254,22 @@ fn respond(status: StatusCode, headers: HeaderMap, body: OutBody) -> Response<Ou
 
 /// A whole answer that cannot be used: the provider worked, and may bill for it.
 fn failed(caller: Dialect, fault: &Fault, settlement: Settlement) -> Response<OutBody> {
+    let counts = Counts::input_only(settlement.weight());
+    withheld(caller, fault, counts, settlement)
+}
+
+/// A whole answer that does not reach the caller, and what it used.
+fn withheld(caller: Dialect, fault: &Fault, counts: Counts, settlement: Settlement) -> Response<OutBody> {
     let id = settlement.record().map_or_else(tg_kernel::ids::CallId::fresh, |record| record.id);
     let mut response = fault_response(caller, fault, id);
     if let Some(cause) = fault.cause() {
         tracing::warn!(%id, code = fault.code, %cause, "an answer could not be used");
     }
+    answer::put_guardrail(response.headers_mut(), &settlement.guardrails());
     answer::put_standings(response.headers_mut(), caller.family(), &settlement.standings());
-    let counts = Counts::input_only(settlement.weight());
     let status = response.status().as_u16();
-    let cost = settlement.close(Closing { ending: Ending::ProviderError, status, fault: Some(fault.code), counts });
+    let ending = if fault.class == Class::Blocked { Ending::Truncated } else { Ending::ProviderError };
+    let cost = settlement.close(Closing { ending, status, fault: Some(fault.code), counts });
     answer::put_cost(response.headers_mut(), &cost);
     response
 }

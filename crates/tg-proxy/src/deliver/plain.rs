@@ -8,7 +8,7 @@ use tg_dialect::dialect::ReplyFacts;
 use tg_dialect::dialects::openai_embeddings::OpenaiEmbeddings;
 use tg_dialect::dialects::{bedrock_invoke, inbound, read_summary};
 use tg_dialect::tap::Summary;
-use tg_kernel::chat::{ChatReply, Content, Thought};
+use tg_kernel::chat::{ChatReply, Content, StopReason, Thought};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::fault::Fault;
 use tg_upstream::road::{Mode, Road};
@@ -39,6 +39,11 @@ pub(crate) fn read(
         // Billed by units of text, or by what comes later: without tokens, and without a price.
         (Kind::Opinion | Kind::Started(_), _) => Ok(Whole { body, summary: counted() }),
         (Kind::Chat, Mode::Relay | Mode::Rewrap) => {
+            if let Some(body) = intervened(caller, prepared, &body, facts) {
+                let usage = read_summary(Dialect::AnthropicMessages, &body);
+                let stop = Some(StopReason::Guardrail);
+                return Ok(Whole { body, summary: Summary { stop, ..usage } });
+            }
             let mut summary = read_summary(spoken, &body);
             if spoken == Dialect::BedrockInvoke && !summary.usage_seen {
                 note_headers(headers, &mut summary);
@@ -62,6 +67,14 @@ pub(crate) fn read(
             Ok(Whole { body: OpenaiEmbeddings.encode_reply(&reply, request.encoding, &facts.model), summary })
         }
     }
+}
+
+/// What a guardrail answered in the model's place, for a caller who does not know InvokeModel's way to say so.
+fn intervened(caller: Dialect, prepared: &Prepared, body: &[u8], facts: &ReplyFacts) -> Option<Bytes> {
+    if caller != Dialect::AnthropicMessages || prepared.road.dialect != Dialect::BedrockInvoke {
+        return None;
+    }
+    bedrock_invoke::intervened_message(body, &format!("msg_{}", facts.id), &facts.model)
 }
 
 /// Whether a relayed body is what its dialect calls an answer. What is no object, or an object that says nothing, is

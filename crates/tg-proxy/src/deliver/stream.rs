@@ -3,24 +3,28 @@
 use crate::answer;
 use crate::deliver::bounded::{Bounded, Passage};
 use crate::deliver::lane::{InboundEnd, Lane, truncated};
+use crate::deliver::silence::{Silence, Timer};
+use crate::guarding::CONTENT_BLOCKED;
+use crate::guarding::keeping::Keeping;
+use crate::guarding::watching::Watching;
 use crate::outcome::{Counts, draining};
 use crate::settle::{Closing, Settlement};
 use crate::snapshot::Streams;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use std::collections::VecDeque;
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tg_dialect::gate::Passing;
 use tg_kernel::chat::StopReason;
 use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::record::{Cost, Ending};
 use tg_net::BoxError;
 use tg_net::drain::Ear;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 /// A streamed answer. Settles itself when it ends, also when it is dropped.
 pub(crate) struct StreamBody {
@@ -43,6 +47,12 @@ struct Flow {
     upstream: Incoming,
     lane: Lane,
     bounded: Option<Bounded>,
+    /// Where the answer is checked.
+    watching: Option<Watching>,
+    /// Where it waits for what services outside say of it.
+    keeping: Option<Keeping>,
+    /// How it ended, while that is awaited.
+    ended: Option<Result<Ended, Fault>>,
     end: InboundEnd,
     /// `None` once it is settled.
     settlement: Option<Settlement>,
@@ -51,14 +61,6 @@ struct Flow {
     ear: Option<Ear>,
     /// What came and may need more output tokens than there are, which are asked for.
     held_back: Option<Bytes>,
-}
-
-/// Watches the silence of the upstream. Armed only while there is nothing to send.
-struct Timer {
-    sleep: Pin<Box<Sleep>>,
-    last: Instant,
-    idle: Duration,
-    keepalive: Option<Duration>,
 }
 
 /// What a look at the upstream brought.
@@ -77,6 +79,8 @@ enum Ended {
     Whole,
     /// The gateway has to end it: its output may use no more.
     Cut,
+    /// A guardrail lets nothing more of it go on.
+    Blocked,
 }
 
 /// Booked for an answer that was ended at its length.
@@ -88,6 +92,10 @@ pub(crate) struct Parts {
     pub(crate) lane: Lane,
     /// Where the output is taken step by step.
     pub(super) bounded: Option<Bounded>,
+    /// Where the answer is checked.
+    pub(super) watching: Option<Watching>,
+    /// Where it waits for what services outside say of it.
+    pub(super) keeping: Option<Keeping>,
     pub(crate) end: InboundEnd,
     pub(crate) settlement: Settlement,
     pub(crate) wants_trailers: bool,
@@ -97,16 +105,16 @@ pub(crate) struct Parts {
 
 impl StreamBody {
     pub(crate) fn new(parts: Parts) -> Self {
-        let now = Instant::now();
         let keepalive = parts.streams.keepalive.filter(|_| !parts.end.dialect.keepalive().is_empty());
-        let first = keepalive.map_or(parts.idle, |every| every.min(parts.idle));
-        let timer =
-            Timer { sleep: Box::pin(tokio::time::sleep_until(now + first)), last: now, idle: parts.idle, keepalive };
+        let timer = Timer::new(parts.idle, keepalive);
         let ear = parts.settlement.ear();
         let flow = Flow {
             upstream: parts.upstream,
             lane: parts.lane,
             bounded: parts.bounded,
+            watching: parts.watching,
+            keeping: parts.keeping,
+            ended: None,
             end: parts.end,
             settlement: Some(parts.settlement),
             wants_trailers: parts.wants_trailers,
@@ -138,7 +146,7 @@ impl Flow {
         loop {
             match Pin::new(&mut self.upstream).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.timer.last = Instant::now();
+                    self.timer.heard();
                     if let Ok(bytes) = frame.into_data() {
                         if self.must_wait(bytes.len()) && self.poll_growth(cx).is_pending() {
                             self.held_back = Some(bytes);
@@ -149,7 +157,14 @@ impl Flow {
                 }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Step::Broken(error.into())),
                 Poll::Ready(None) => return Poll::Ready(Step::Closed),
-                Poll::Pending => return self.timer.poll(!self.lane.summary().content_seen, cx),
+                // What is held back to be checked is silence, too.
+                Poll::Pending => {
+                    let silent = self.watching.is_some() || !self.lane.summary().content_seen;
+                    return self.timer.poll(silent, cx).map(|silence| match silence {
+                        Silence::Kept => Step::Silence,
+                        Silence::TooLong => Step::TooLong,
+                    });
+                }
             }
         }
     }
@@ -158,7 +173,7 @@ impl Flow {
     fn advance(&mut self, step: Step, out: &mut Vec<Bytes>) -> Option<Result<Ended, Fault>> {
         match step {
             Step::Bytes(bytes) => {
-                let passage = self.pass(bytes, out);
+                let passage = self.take(bytes, out);
                 // Ahead of time: nobody waits for it yet.
                 self.must_wait(0);
                 if let Some(settlement) = &mut self.settlement
@@ -167,14 +182,10 @@ impl Flow {
                 {
                     settlement.first_token();
                 }
-                match passage {
-                    Ok(Passage::Open) => None,
-                    Ok(Passage::Cut) => Some(Ok(Ended::Cut)),
-                    Err(fault) => Some(Err(fault)),
-                }
+                passage.transpose()
             }
             Step::Silence => {
-                if !self.lane.is_inside() {
+                if self.watching.is_some() || !self.lane.is_inside() {
                     out.push(Bytes::from_static(self.end.dialect.keepalive()));
                 }
                 None
@@ -185,6 +196,19 @@ impl Flow {
             Step::TooLong => Some(Err(idle_too_long())),
             Step::Stopped => Some(Err(draining())),
             Step::Broken(error) => Some(Err(truncated().caused_by(error))),
+        }
+    }
+
+    /// Takes the next bytes of the upstream; what may leave goes to `out`. `None` while the answer goes on.
+    fn take(&mut self, bytes: Bytes, out: &mut Vec<Bytes>) -> Result<Option<Ended>, Fault> {
+        if self.watching.is_none() {
+            return Ok(ended(self.pass(bytes, out)?));
+        }
+        let mut made = Vec::new();
+        let passage = self.pass(bytes, &mut made);
+        match self.check(made, false, out)? {
+            Passing::Blocked => Ok(Some(Ended::Blocked)),
+            Passing::Open => Ok(ended(passage?)),
         }
     }
 
@@ -214,19 +238,70 @@ impl Flow {
     }
 
     fn close(&mut self, out: &mut Vec<Bytes>) -> Result<Ended, Fault> {
-        if let Some(bounded) = &mut self.bounded {
-            bounded.close(&mut self.lane, out)?;
+        let mut made = Vec::new();
+        let closed = match &mut self.bounded {
+            Some(bounded) => bounded.close(&mut self.lane, &mut made),
+            None => Ok(()),
+        };
+        let closed = closed.and_then(|()| self.lane.close(&mut made));
+        // Of an answer that was cut off there is an error yet to come.
+        match self.check(made, closed.is_ok(), out)? {
+            Passing::Blocked => Ok(Ended::Blocked),
+            Passing::Open => closed.map(|()| Ended::Whole),
         }
-        self.lane.close(out).map(|()| Ended::Whole)
+    }
+
+    /// Lets go what the checks let go of what was made for the caller; of `all` of it, if nothing more comes.
+    fn check(&mut self, mut made: Vec<Bytes>, is_all: bool, out: &mut Vec<Bytes>) -> Result<Passing, Fault> {
+        let Some(watching) = &mut self.watching else {
+            out.append(&mut made);
+            return Ok(Passing::Open);
+        };
+        // Without its settlement an answer has ended.
+        let Some(guarding) = self.settlement.as_mut().and_then(Settlement::guarding_mut) else {
+            return Ok(Passing::Blocked);
+        };
+        let mut free = Vec::new();
+        let mut passing = watching.pass(made, guarding, &mut free)?;
+        if passing == Passing::Open && is_all {
+            passing = watching.finish(guarding, &mut free)?;
+        }
+        match &mut self.keeping {
+            Some(keeping) => keeping.pass(free, out)?,
+            None => out.append(&mut free),
+        }
+        Ok(passing)
+    }
+
+    /// Waits until services outside have said what they think of an answer that is all there.
+    fn poll_opinions(&mut self, cx: &mut Context<'_>, out: &mut Vec<Bytes>) -> Poll<()> {
+        let (Some(keeping), Some(settlement)) = (&mut self.keeping, &mut self.settlement) else {
+            return Poll::Ready(());
+        };
+        if matches!(self.ended, Some(Ok(Ended::Whole | Ended::Cut))) {
+            match ready!(keeping.poll_opinions(settlement, cx, out)) {
+                Ok(Passing::Open) => {}
+                Ok(Passing::Blocked) => self.ended = Some(Ok(Ended::Blocked)),
+                Err(fault) => self.ended = Some(Err(fault)),
+            }
+        }
+        Poll::Ready(())
     }
 
     /// Ends an answer that may use no more: the provider is left with the flow.
     fn cut(&mut self, out: &mut Vec<Bytes>) -> (bool, Option<Cost>) {
-        let (Some(bounded), Some(mut settlement)) = (&mut self.bounded, self.settlement.take()) else {
-            return (true, None);
+        let (Some(bounded), Some(settlement)) = (&mut self.bounded, &self.settlement) else { return (true, None) };
+        let (weight, mut made) = (settlement.weight(), Vec::new());
+        let told = bounded.end(&mut self.lane, weight, &self.end, &mut made);
+        match self.check(made, true, out) {
+            Ok(Passing::Open) if told || self.watching.is_none() => {}
+            Ok(Passing::Open) => return self.conclude(Some(truncated()), out),
+            Ok(Passing::Blocked) => return self.block(out),
+            Err(fault) => return self.conclude(Some(fault), out),
+        }
+        let (Some(bounded), Some(mut settlement)) = (&self.bounded, self.settlement.take()) else {
+            return (told, None);
         };
-        let weight = settlement.weight();
-        let told = bounded.end(&mut self.lane, weight, &self.end, out);
         let summary = self.lane.summary();
         settlement.learned(Some(StopReason::MaxTokens), summary.tier);
         let counts = bounded.counts(summary, weight);
@@ -234,10 +309,48 @@ impl Flow {
         (told, Some(settlement.close(closing)))
     }
 
+    /// Ends an answer of which nothing more may go on: the provider is left with the flow.
+    fn block(&mut self, out: &mut Vec<Bytes>) -> (bool, Option<Cost>) {
+        let (Some(watching), Some(settlement)) = (&mut self.watching, &mut self.settlement) else {
+            return (true, None);
+        };
+        let summary = self.lane.summary();
+        let usage = Counts::of(summary, settlement.weight()).usage;
+        match &mut self.keeping {
+            Some(keeping) => keeping.end(&usage, out),
+            None => watching.end(&usage, out),
+        }
+        (true, self.settle(Ending::Truncated, Some(CONTENT_BLOCKED)))
+    }
+
+    /// Says that the answer has failed, after all of it that may leave.
+    fn last_words(&mut self, fault: &Fault, out: &mut Vec<Bytes>) -> Passing {
+        let mut made = Vec::new();
+        let is_said = match &mut self.lane {
+            // It knows what it has said, and its frames are whole.
+            Lane::Transcode(_) => self.lane.fault(fault, &self.end, &mut made),
+            // The provider's own words stand at the gate.
+            Lane::Relay(relay) => relay.has_told(),
+            Lane::Rewrap(_) => false,
+        };
+        match self.check(made, true, out) {
+            Ok(Passing::Blocked) => return Passing::Blocked,
+            Ok(Passing::Open) if is_said && !self.keeping.as_ref().is_some_and(Keeping::holds) => {}
+            // What cannot be checked does not leave.
+            Ok(Passing::Open) | Err(_) => {
+                let mut last = BytesMut::new();
+                self.end.dialect.encode_stream_fault(fault, self.end.id, &mut last);
+                out.push(last.freeze());
+            }
+        }
+        Passing::Open
+    }
+
     /// Ends the flow: what is left to send goes to `out`, the call is settled.
     fn finish(mut self, end: Result<Ended, Fault>, out: &mut Vec<Bytes>) -> Option<Last> {
         let (told, cost) = match end {
             Ok(Ended::Cut) => self.cut(out),
+            Ok(Ended::Blocked) => self.block(out),
             Ok(Ended::Whole) => self.conclude(None, out),
             Err(fault) => self.conclude(Some(fault), out),
         };
@@ -252,7 +365,14 @@ impl Flow {
 
     /// Settles an answer that has ended by itself, or failed. Answers whether the caller could be told of it.
     fn conclude(&mut self, fault: Option<Fault>, out: &mut Vec<Bytes>) -> (bool, Option<Cost>) {
-        let told = fault.as_ref().is_none_or(|fault| self.lane.fault(fault, &self.end, out));
+        let told = match &fault {
+            None => true,
+            Some(fault) if self.watching.is_none() => self.lane.fault(fault, &self.end, out),
+            Some(fault) => match self.last_words(fault, out) {
+                Passing::Open => true,
+                Passing::Blocked => return self.block(out),
+            },
+        };
         let cut = fault.is_some() || self.lane.summary().failed;
         let ending = if cut { Ending::Truncated } else { Ending::Ok };
         (told, self.settle(ending, fault.map(|f| f.code).or(cut.then_some("upstream_error_event"))))
@@ -266,7 +386,8 @@ impl Flow {
         if let Some(bounded) = &self.bounded {
             counts = bounded.bound(counts, summary);
         }
-        settlement.learned(summary.stop, summary.tier);
+        let stop = if fault == Some(CONTENT_BLOCKED) { Some(StopReason::Guardrail) } else { summary.stop };
+        settlement.learned(stop, summary.tier);
         Some(settlement.close(Closing { ending, status: 200, fault, counts }))
     }
 
@@ -306,26 +427,6 @@ impl Drop for Flow {
     }
 }
 
-impl Timer {
-    fn poll(&mut self, before_content: bool, cx: &mut Context<'_>) -> Poll<Step> {
-        loop {
-            ready!(self.sleep.as_mut().poll(cx));
-            let silent = self.last.elapsed();
-            if silent >= self.idle {
-                return Poll::Ready(Step::TooLong);
-            }
-            let now = Instant::now();
-            match self.keepalive.filter(|_| before_content) {
-                Some(every) => {
-                    self.sleep.as_mut().reset((now + every).min(self.last + self.idle));
-                    return Poll::Ready(Step::Silence);
-                }
-                None => self.sleep.as_mut().reset(self.last + self.idle),
-            }
-        }
-    }
-}
-
 impl Body for StreamBody {
     type Data = Bytes;
     type Error = BoxError;
@@ -342,11 +443,16 @@ impl Body for StreamBody {
                     Last::Break => Err("the provider's stream broke off inside a frame".into()),
                 }));
             };
-            let step = ready!(flow.poll_step(cx));
-            if let Some(end) = flow.advance(step, &mut out)
-                && let Some(flow) = self.flow.take()
-            {
-                self.last = flow.finish(end, &mut out);
+            if flow.ended.is_none() {
+                let step = ready!(flow.poll_step(cx));
+                flow.ended = flow.advance(step, &mut out);
+            } else {
+                ready!(flow.poll_opinions(cx, &mut out));
+                if let Some(mut flow) = self.flow.take()
+                    && let Some(end) = flow.ended.take()
+                {
+                    self.last = flow.finish(end, &mut out);
+                }
             }
             self.ready.extend(out.drain(..));
         }
@@ -367,6 +473,14 @@ impl Drop for StreamBody {
             let reading = flow.drain(absence.until(), absence.bytes_max);
             drop(tg_net::tasks::spawn("drain after disconnect", reading));
         }
+    }
+}
+
+/// How an answer ends that goes on so, if it does.
+fn ended(passage: Passage) -> Option<Ended> {
+    match passage {
+        Passage::Open => None,
+        Passage::Cut => Some(Ended::Cut),
     }
 }
 

@@ -36,6 +36,7 @@ fn refused() -> Record {
         usage_source: UsageSource::None,
         cost: Cost::default(),
         losses: Vec::new(),
+        guarded: None,
         earlier: Vec::new(),
         timing: Timing::default(),
     }

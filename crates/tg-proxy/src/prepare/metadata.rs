@@ -9,7 +9,7 @@ use tg_kernel::dialect::Dialect;
 use tg_upstream::road::Mode;
 
 /// InvokeModel's header.
-const HEADER: &str = "x-amzn-bedrock-request-metadata";
+pub(crate) const HEADER: &str = "x-amzn-bedrock-request-metadata";
 
 /// Adds the pairs to a request that has been written. One written anew for Converse has them already.
 pub(super) fn add(says: &RequestMetadata, members: &Members<'_>, prepared: &mut Prepared) {

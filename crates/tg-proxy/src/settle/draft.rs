@@ -49,6 +49,9 @@ impl Draft {
             self.ticket = Some(self.worker.till.open(&entry).map_err(unbookable)?);
             self.worker.living.counts.sent.fetch_add(1, Ordering::Relaxed);
         }
+        if leaving.is_unguarded {
+            self.worker.living.counts.unguarded.fetch_add(1, Ordering::Relaxed);
+        }
         let OpenEntry { provider, model, profile, dialect, tier, session, earlier, .. } = entry;
         let (request_id, stop) = (None, None);
         let served = Served { provider, model, profile, dialect, request_id, session, tier, attempts, stop };
@@ -104,6 +107,7 @@ impl Draft {
         self.record.usage_source = closing.counts.source;
         self.record.cost = self.cost(&closing.counts);
         self.record.timing.total_us = self.elapsed_us();
+        self.record.guarded = self.guarding.take().map(|guarding| Box::new(guarding.record()));
         let cost = self.record.total_cost();
         self.learn();
         std::mem::take(&mut self.admission).end(&self.worker.living, &self.record, self.weight);

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
+use tg_kernel::guarded::Guarded;
 use tg_kernel::ids::CallId;
 use tg_kernel::principal::Attribution;
 use tg_kernel::record::{Asked, Attempt, Cost, Ending, Pricing, Record, Served, Timing};
@@ -81,6 +82,7 @@ impl OpenEntry {
             usage_source: UsageSource::Estimated,
             cost,
             losses: Vec::new(),
+            guarded: None,
             timing: Timing::default(),
         }
     }
@@ -138,6 +140,7 @@ pub(super) fn encode_record(record: &Record, buffer: &mut Vec<u8>) {
     to.number(record.timing.first_token_us.unwrap_or(0));
     to.number(record.timing.overhead_us);
     to.attempts(&record.earlier);
+    to.guarded(record.guarded.as_deref());
 }
 
 /// Reads a record of a segment of this format.
@@ -167,6 +170,7 @@ pub(super) fn decode_record(payload: &[u8], format: u8) -> Option<Record> {
             overhead_us: from.number()?,
         },
         earlier: from.attempts()?,
+        guarded: from.guarded()?,
     })
 }
 
@@ -251,6 +255,11 @@ impl Writer<'_> {
             self.usage(&attempt.usage);
             self.cost(&attempt.cost);
         }
+    }
+
+    /// As JSON: few calls have any, and what stands in it will grow.
+    fn guarded(&mut self, guarded: Option<&Guarded>) {
+        self.maybe(guarded.and_then(|guarded| serde_json::to_string(guarded).ok()).as_deref());
     }
 
     fn usage(&mut self, usage: &Usage) {
@@ -387,6 +396,16 @@ impl<'a> Reader<'a> {
             usage: self.usage()?,
             cost: self.cost()?,
         })
+    }
+
+    /// What content checks did, which formats before 4 do not have.
+    #[expect(clippy::option_option, reason = "the outer one says whether the payload was readable")]
+    fn guarded(&mut self) -> Option<Option<Box<Guarded>>> {
+        if self.format < 4 {
+            return Some(None);
+        }
+        let text: Option<&str> = self.maybe()?;
+        text.map(serde_json::from_str).transpose().ok()
     }
 
     fn usage(&mut self) -> Option<Usage> {

@@ -71,6 +71,27 @@ fn counted(rows: &[Record], query: &SpentQuery) -> Spent {
     sums
 }
 
+#[test]
+fn more_groups_than_are_read_at_once_are_told_once_each() {
+    on_every_store(|bed| {
+        let store = bed.open();
+        let call = |number: i64| {
+            let mut call = record();
+            call.started_at = at(number * 3_600);
+            call.cost.amount = Money::from_nanos(number + 1);
+            call
+        };
+        let rows: Vec<Record> = (0..2_500).map(call).collect();
+        let mut writer = store.ledger_writer().unwrap();
+        rows.chunks(500).for_each(|some| assert_eq!(writer.append(some).unwrap(), some.len()));
+        let query = SpentQuery { since: at(-1), until: None, by: vec![SpentBy::Team, SpentBy::Hour] };
+        let found = told(&store, &query);
+        assert_eq!(found.len(), rows.len());
+        assert_eq!(found, counted(&rows, &query));
+        assert_eq!(told(&store, &query), found, "the connection can be used again");
+    });
+}
+
 fn any_row() -> impl Strategy<Value = Record> {
     let who = (0..3_usize, 0..3_usize, 0..2_usize, 0..2_usize, 0..2_usize, 0..4_usize);
     (who, -2_000_000_000..9_000_000_000_i64, 0..300_000_000_i64, any::<u8>()).prop_map(

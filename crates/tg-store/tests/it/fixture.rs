@@ -50,6 +50,7 @@ pub(crate) fn record() -> Record {
             rates: Some(r#"{"input":[3500000,3000000],"output":15000000}"#.into()),
         },
         losses: Vec::new(),
+        guarded: None,
         earlier: Vec::new(),
         timing: Timing { total_us: 1_200_000, first_token_us: Some(300_000), overhead_us: 90 },
     }

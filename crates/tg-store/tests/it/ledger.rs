@@ -3,7 +3,9 @@
 use crate::fixture::{at, attempt, record, text};
 use crate::on_every_store;
 use tg_kernel::dialect::Dialect;
+use tg_kernel::guarded::{Action, Guarded, Hit, Verdict, Way};
 use tg_kernel::ids::CallId;
+use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
 use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Timing};
 use tg_kernel::usage::{Usage, UsageSource};
@@ -27,6 +29,14 @@ fn refused() -> Record {
     }
 }
 
+/// The checks took an address out of a document.
+fn guarded() -> Guarded {
+    let (set, rule, check, found) = ("house".into(), "mail".into(), "pii".into(), "email".into());
+    let (channel, way, action) = (Channel::Document, Way::Input, Action::Redacted);
+    let hits = vec![Hit { set, rule, check, found, channel, way, action, count: 2 }];
+    Guarded { sets: vec!["house".into()], version: "1f".into(), verdict: Verdict::Changed, micros: 40, hits }
+}
+
 #[test]
 fn a_call_is_read_back_as_it_was_appended() {
     on_every_store(|bed| {
@@ -36,6 +46,7 @@ fn a_call_is_read_back_as_it_was_appended() {
                 ..record().attribution
             },
             losses: vec!["tools[0].strict".to_owned()],
+            guarded: Some(Box::new(guarded())),
             earlier: vec![attempt(0, Pricing::Nothing), attempt(7, Pricing::Priced)],
             usage: Usage {
                 input_tokens: 1,

@@ -10,8 +10,8 @@ use tg_kernel::record::Record;
 use tg_kernel::secret::Secret;
 use tg_store::ledger::{Piece, Retention};
 use tg_store::{
-    CallFilter, DeclaredTeam, Dimension, Directory, DirectoryError, Filter, IssuedKey, KeyRefusal, NewKey, ReportQuery,
-    Store, StoreError, TeamPolicy,
+    CallFilter, DeclaredTeam, Dimension, Directory, DirectoryError, Filter, IssuedKey, KeyRefusal, NewKey, NewRevision,
+    ReportQuery, Store, StoreError, TeamPolicy,
 };
 use tracing::field::Field;
 use tracing::span::{Attributes, Id};
@@ -138,6 +138,31 @@ fn a_silent_server_holds_nobody_longer_than_the_limit() {
     until(|| directory.issue(&new_key(), at(1)).ok());
     until(|| directory.refresh_if_changed().ok());
     assert_eq!(refusal(&directory, &key), None);
+}
+
+#[test]
+fn who_looks_for_a_new_revision_hears_of_a_silent_server_within_seconds() {
+    let mut server = PostgresServer::start(&[]);
+    let store = Store::connect(server.address("postgres")).unwrap();
+    let mut revisions = store.revisions().unwrap();
+    let new = |text: &str| NewRevision {
+        author: "ada".to_owned(),
+        note: String::new(),
+        text: text.to_owned(),
+        restores: None,
+    };
+    let first = revisions.add(&new("a: 1"), None, at(0)).unwrap();
+    server.pause();
+    let begun = Instant::now();
+    // It asks once a second.
+    let blind = until(|| revisions.other_than(Some(&first)).err());
+    assert!(matches!(blind, StoreError::Away { .. }), "{blind}");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    server.resume();
+    let mut another = store.revisions().unwrap();
+    let second = until(|| another.add(&new("a: 2"), None, at(1)).ok());
+    let found = until(|| revisions.other_than(Some(&first)).ok().flatten());
+    assert_eq!(found.head, second);
 }
 
 #[test]

@@ -71,6 +71,9 @@ impl Cells {
             }
         }
         self.count_rare(record, &combination);
+        if let Some(guarded) = &record.guarded {
+            self.families.guards.count(guarded);
+        }
     }
 
     fn combine(&mut self, record: &Record) -> Combination {

@@ -1,6 +1,7 @@
 //! The registered families: one field per metric that is made from records.
 
 use super::Naming;
+use super::guards::Guards;
 use crate::labels::Labels;
 use crate::names::{self, Generation, Metric};
 use prometheus_client::encoding::{CounterValueEncoder, EncodeCounterValue};
@@ -86,6 +87,7 @@ pub(super) struct Families {
     pub(super) unpriced: Counters,
     pub(super) losses: Counters,
     pub(super) unknown_stops: Counters,
+    pub(super) guards: Guards,
     pub(super) request_duration: Histograms,
     pub(super) first_token: Histograms,
     pub(super) old: Option<OldNames>,
@@ -104,6 +106,7 @@ impl Families {
             unpriced: r.counters(&names::UNPRICED),
             losses: r.counters(&names::LOSSES),
             unknown_stops: r.counters(&names::UNKNOWN_STOPS),
+            guards: Guards::register(r),
             request_duration: r.histograms(&names::REQUEST_DURATION),
             first_token: r.histograms(&names::TIME_TO_FIRST_TOKEN),
             old: exposes(naming, Generation::Old).then(|| OldNames {
@@ -133,12 +136,12 @@ fn exposes(naming: Naming, generation: Generation) -> bool {
     }
 }
 
-struct Registrar<'a> {
+pub(super) struct Registrar<'a> {
     registry: &'a mut Registry,
 }
 
 impl Registrar<'_> {
-    fn counters(&mut self, metric: &Metric) -> Counters {
+    pub(super) fn counters(&mut self, metric: &Metric) -> Counters {
         let family = Counters::default();
         self.registry.register(metric.name, metric.help, family.clone());
         family
@@ -150,7 +153,7 @@ impl Registrar<'_> {
         family
     }
 
-    fn histograms(&mut self, metric: &Metric) -> Histograms {
+    pub(super) fn histograms(&mut self, metric: &Metric) -> Histograms {
         let family = Histograms::new_with_constructor(Buckets(metric.buckets));
         self.registry.register(metric.name, metric.help, family.clone());
         family

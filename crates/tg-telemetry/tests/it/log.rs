@@ -34,6 +34,9 @@ fn a_json_line_tells_who_what_and_how_much() {
         assert_eq!(parsed[0][member], expected, "{member}");
     }
     assert_eq!(parsed[0]["input_tokens"], 132);
+    assert_eq!(parsed[0]["guard"], "changed");
+    assert_eq!(parsed[0]["guard_hits"], serde_json::json!(["house/mail pii:email document input redacted 2"]));
+    assert_eq!(parsed[1].get("guard"), None);
     assert_eq!(parsed[1]["fault"], "key_unknown");
     assert_eq!(parsed[1].get("provider"), None);
 }

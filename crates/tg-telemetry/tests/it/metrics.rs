@@ -94,6 +94,13 @@ fn a_served_call_is_counted_under_both_names() {
             &[("dialect", "openai_chat"), ("provider_dialect", "bedrock_converse")],
             6.0,
         ),
+        ("tallygate_guarded_calls_total", &[("verdict", "changed")], 3.0),
+        (
+            "tallygate_guard_hits_total",
+            &[("set", "house"), ("rule", "mail"), ("way", "input"), ("action", "redacted")],
+            6.0,
+        ),
+        ("tallygate_guard_microseconds_sum", &[], 120.0),
         ("gen_ai_server_request_duration_seconds_sum", &gen_ai, 4.5),
         ("gen_ai_server_time_to_first_token_seconds_count", &gen_ai, 3.0),
         ("gen_ai_client_token_usage_sum", &with("gen_ai_token_type", "input"), 396.0),
@@ -172,6 +179,7 @@ fn every_name_of_the_list_can_be_exposed() {
         Reading::ConfigRevisionBlind,
         Reading::SpansExported,
         Reading::SpansDropped,
+        Reading::UnguardedCalls,
     ]
     .into_iter()
     .chain(CountersReading::ALL.map(Reading::Counters))

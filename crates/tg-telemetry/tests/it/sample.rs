@@ -2,7 +2,9 @@
 
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
+use tg_kernel::guarded::{Action, Guarded, Hit, Verdict, Way};
 use tg_kernel::ids::CallId;
+use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
 use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Served, Timing};
 use tg_kernel::units::Money;
@@ -49,9 +51,18 @@ pub fn served() -> Record {
         usage_source: UsageSource::Reported,
         cost: Cost::at_list(Money::from_nanos(1_250_000), Pricing::Priced, "2026/x"),
         losses: vec!["seed".into(), "logprobs".into()],
+        guarded: Some(Box::new(guarded())),
         earlier: Vec::new(),
         timing: Timing { total_us: 1_500_000, first_token_us: Some(300_000), overhead_us: 42 },
     }
+}
+
+/// The checks took two addresses out of a document.
+fn guarded() -> Guarded {
+    let (set, rule, check, found) = ("house".into(), "mail".into(), "pii".into(), "email".into());
+    let (channel, way, action) = (Channel::Document, Way::Input, Action::Redacted);
+    let hits = vec![Hit { set, rule, check, found, channel, way, action, count: 2 }];
+    Guarded { sets: vec!["house".into()], version: "1f".into(), verdict: Verdict::Changed, micros: 40, hits }
 }
 
 /// A call that policy refused.
@@ -66,6 +77,7 @@ pub fn refused() -> Record {
         usage_source: UsageSource::None,
         cost: Cost::default(),
         losses: Vec::new(),
+        guarded: None,
         earlier: Vec::new(),
         timing: Timing { total_us: 900, first_token_us: None, overhead_us: 9 },
         ..served()

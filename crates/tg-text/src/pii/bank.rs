@@ -64,19 +64,26 @@ pub(super) enum Usual {
     Named,
 }
 
+/// Whether groups are those of a card, and then whether they are the usual ones: cheap, before anything is counted.
+pub(super) fn card_groups(c: &Candidate) -> Option<bool> {
+    match c.groups() {
+        [one] => Some(matches!(one, 14..=16)),
+        [4, 4, 4, 4] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 4, 3] => {
+            Some(matches!(c.gaps().first(), Some(b' ' | b'-' | b'.')))
+        }
+        [4, 4, 5] | [4, 4, 4, 1] | [8, 8] | [4, 12] => Some(false),
+        _ => None,
+    }
+}
+
 /// Whether a number can be that of a card.
 pub(super) fn card(c: &Candidate) -> Option<Usual> {
+    let usual = card_groups(c)?;
     let length = c.chars().len();
     if !(12..=19).contains(&length) || !c.all_digits() || !c.even() || !luhn(c.values()) || c.is_monotone() {
         return None;
     }
     let prefix = c.values().iter().take(6).fold(0, |sum, v| sum * 10 + u64::from(*v));
-    let usual = match c.groups() {
-        [one] => matches!(one, 14..=16),
-        [4, 4, 4, 4] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 4, 3] => matches!(c.gaps().first(), Some(b' ' | b'-' | b'.')),
-        [4, 4, 5] | [4, 4, 4, 1] | [8, 8] | [4, 12] => false,
-        _ => return None,
-    };
     Some(if usual && issued(prefix, length) { Usual::Alone } else { Usual::Named })
 }
 

@@ -159,6 +159,15 @@ impl<'t> CueFinder<'t> {
         late.filter(|hit| hit.end <= start).fold(0, |all, hit| all | hit.cues)
     }
 
+    /// What any word speaks of that can be near or before anything in a stretch. Where it is nothing, nothing else need be
+    /// asked.
+    pub(super) fn within(&mut self, start: usize, end: usize) -> Cues {
+        self.read_to(start, end + BEHIND);
+        let (from, to) = (start.saturating_sub(2 * BEFORE), end + BEHIND);
+        let late = self.hits.iter().rev().take_while(|hit| hit.end > from);
+        late.filter(|hit| hit.start < to).fold(0, |all, hit| all | hit.cues)
+    }
+
     /// Reads on to an offset; what lies too far before the stretch is left out.
     fn read_to(&mut self, start: usize, end: usize) {
         let end = end.min(self.text.len());

@@ -16,9 +16,13 @@ pub const COMPILED_MAX: usize = 1024 * 1024;
 pub const WORDS_MAX: usize = 64;
 /// How far from a match one of the words has to stand, in bytes.
 pub const NEAR: usize = 40;
-/// The most findings of one entity in one text. What comes behind is not looked at: a rule that finds so much finds
-/// everything.
-pub const FINDINGS_MAX: usize = 10_000;
+/// The longest match, in bytes. A longer one is found up to here.
+pub const MATCH_MAX: usize = 512;
+/// How many matches are looked at in any text; in a long one, one more for each [`MATCH_EACH`] bytes. If there are more,
+/// all the rest of the text counts as found: an expression that fits everywhere must not let anything through.
+pub const MATCHES_MIN: usize = 1024;
+/// See [`MATCHES_MIN`].
+pub const MATCH_EACH: usize = 8;
 
 /// A check digit over the digits of a match (letters count as in IBAN for MOD 97-10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,11 +119,11 @@ impl Custom {
     /// Adds what it finds in a text, in order of its place.
     pub fn find(&self, view: &View<'_>, found: &mut Vec<Finding>) {
         let plain = view.plain();
-        for span in self.spans(plain.text()) {
-            found.push(self.finding(plain.origin(span)));
-        }
+        self.spans(plain.text(), &mut |span| found.push(self.finding(plain.origin(span))));
         for hidden in view.hidden() {
-            if self.spans(&hidden.text).next().is_some() {
+            let mut any = false;
+            self.spans(&hidden.text, &mut |_| any = true);
+            if any {
                 found.push(self.finding(hidden.origin));
             }
         }
@@ -129,11 +133,25 @@ impl Custom {
         Finding { kind: Kind::Pii, rule: Cow::Owned(self.name.clone()), span, score: 1.0 }
     }
 
-    fn spans<'t>(&'t self, text: &'t str) -> impl Iterator<Item = Span> + 't {
-        let found = self.regex.find_iter(text).take(FINDINGS_MAX).filter(|found| !found.is_empty());
-        found
-            .filter(|found| self.holds(found.as_str()) && self.told(text, found.range()))
-            .map(|found| found.range().into())
+    /// Each match that holds. The time is linear, also where the expression looks far ahead before it settles for a
+    /// short match: where the next one ends at the earliest is found first, and only a little beyond is read.
+    fn spans(&self, text: &str, tell: &mut dyn FnMut(Span)) {
+        let mut left = MATCHES_MIN + text.len() / MATCH_EACH;
+        let mut at = 0;
+        while let Some(earliest) = text.get(at..).and_then(|_| self.regex.shortest_match_at(text, at)) {
+            let block = text.get(..boundary(text, earliest + MATCH_MAX)).unwrap_or(text);
+            let Some(found) = self.regex.find_at(block, at) else { return };
+            let span = Span::new(found.start(), boundary(text, found.start() + MATCH_MAX).min(found.end()));
+            if left == 0 {
+                return tell(Span::new(span.start, text.len()));
+            }
+            left -= 1;
+            let value = text.get(span.range()).unwrap_or_default();
+            if !value.is_empty() && self.holds(value) && self.told(text, span.range()) {
+                tell(span);
+            }
+            at = boundary(text, span.end.max(at + 1));
+        }
     }
 
     fn told(&self, text: &str, found: std::ops::Range<usize>) -> bool {
@@ -158,6 +176,11 @@ impl Custom {
             }
         }
     }
+}
+
+/// The first boundary of characters at or after an offset, or the end.
+fn boundary(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
 }
 
 #[cfg(test)]
@@ -194,5 +217,34 @@ mod tests {
         assert!(matches!(invalid("a*"), Invalid::Empty(_)));
         assert!(matches!(invalid(&"a".repeat(PATTERN_MAX + 1)), Invalid::Long(_)));
         assert!(matches!(invalid(r"(\w{500}){500}"), Invalid::Pattern { .. }));
+    }
+
+    #[test]
+    fn an_expression_that_looks_far_ahead_does_not_stall_and_lets_nothing_through() {
+        // Of each letter the whole rest would be looked at before it is settled that one letter matches.
+        let far = Definition { name: "x".into(), pattern: ".*[^A-Z]|[A-Z]".into(), ..Definition::default() };
+        let text = "A".repeat(1 << 20);
+        let all = found(far, &text);
+        assert_eq!(all.concat(), text);
+        assert_eq!(all.len(), MATCHES_MIN + text.len() / MATCH_EACH + 1);
+    }
+
+    #[test]
+    fn many_that_fail_their_check_do_not_hide_one_that_holds() {
+        let luhn = Definition {
+            name: "x".into(),
+            pattern: r"\b\d{8}\b".into(),
+            check: Some(Check::Luhn),
+            ..Definition::default()
+        };
+        let text = format!("{} 12345674", "12345678 ".repeat(30_000));
+        assert_eq!(found(luhn, &text), ["12345674"]);
+    }
+
+    #[test]
+    fn a_long_match_is_found_up_to_its_bound() {
+        let long = Definition { name: "x".into(), pattern: "a+".into(), ..Definition::default() };
+        let all = found(long, &"a".repeat(2000));
+        assert_eq!(all.iter().map(String::len).collect::<Vec<_>>(), [512, 512, 512, 464]);
     }
 }

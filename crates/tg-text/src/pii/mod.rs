@@ -69,15 +69,22 @@ impl Pii {
     /// texts, which have the place of what hid them.
     pub fn find(self, view: &View<'_>, found: &mut Vec<Finding>) {
         let plain = view.plain();
+        let first = found.len();
         for hit in self.hits(plain.text()) {
             found.push(finding(hit, |span| plain.origin(span)));
         }
+        let behind = found.len();
         for hidden in view.hidden() {
             // Only forms are looked for in it: a guess at what was decoded would be one too many.
             let hits = Self { wanted: self.wanted & !GUESSES }.hits(&hidden.plain);
             for hit in hits {
                 let next = finding(hit, |span| hidden.place_in_plain(span));
-                if found.last().is_none_or(|last| *last != next) {
+                // What was not hidden itself stands in the plain reading, too.
+                let plain = found.get(first..behind).unwrap_or_default();
+                let at = plain.partition_point(|known| known.span.end <= next.span.start);
+                let known =
+                    plain.get(at).is_some_and(|known| known.rule == next.rule && known.span.overlaps(next.span));
+                if !known && found.last().is_none_or(|last| *last != next) {
                     found.push(next);
                 }
             }

@@ -18,18 +18,30 @@ const DOUBTFUL: f32 = 0.65;
 /// A word alone.
 const TOLD: f32 = 0.7;
 
-/// Forms by their length.
-fn by_length(length: usize) -> &'static [&'static Form] {
-    static TABLE: OnceLock<Vec<Vec<&'static Form>>> = OnceLock::new();
-    let table = TABLE
-        .get_or_init(|| (0..=CHARS_MAX).map(|length| forms().filter(|form| form.length == length).collect()).collect());
-    table.get(length).map_or(&[], Vec::as_slice)
+/// Forms by their length; first all of them, then those that need no word.
+type Table = Vec<[Vec<&'static Form>; 2]>;
+
+/// Forms of a length; if no word is near, only those that need none.
+fn by_length(length: usize, told: bool) -> &'static [&'static Form] {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    let of = |length: usize| {
+        let all: Vec<_> = forms().filter(|form| form.length == length).collect();
+        let free = all.iter().copied().filter(|form| !form.free.is_empty()).collect();
+        [all, free]
+    };
+    let table = TABLE.get_or_init(|| (0..=CHARS_MAX).map(of).collect());
+    let [all, free] = match table.get(length) {
+        Some(row) => row,
+        None => return &[],
+    };
+    if told { all } else { free }
 }
 
-/// Everything but phones that a cluster is.
+/// Everything but phones that a cluster is. `told`: what any word near anything in it speaks of.
 pub(super) fn find(
     text: &[u8],
     cluster: &Cluster,
+    told: Cues,
     cues: &mut CueFinder<'_>,
     mut tell: impl FnMut(Entity, Range<usize>, f32),
 ) {
@@ -56,9 +68,9 @@ pub(super) fn find(
                     break;
                 }
             }
-            if is_dense(&candidate) && closes(text, candidate.end) {
+            if is_dense(&candidate) && is_worth(&candidate, told) && closes(text, candidate.end) {
                 candidate.alone = alone(text, cluster, from, place);
-                if let Some(end) = read(text, &candidate, cues, &mut tell) {
+                if let Some(end) = read(text, &candidate, told, cues, &mut tell) {
                     behind = behind.max(end);
                 }
             }
@@ -70,6 +82,19 @@ pub(super) fn find(
 fn is_dense(c: &Candidate) -> bool {
     let length = c.chars().len();
     (c.digits >= 5 || length >= 10) && length + 2 >= 2 * c.groups().len()
+}
+
+/// Whether it can be anything at all: beside no word most forms cannot.
+fn is_worth(c: &Candidate, told: Cues) -> bool {
+    told != 0
+        || bank::iban_begins(c.chars())
+        || bank::card_groups(c).is_some()
+        || by_length(c.chars().len(), false).iter().any(|form| is_free(form, c))
+}
+
+/// Whether it is written as a form is where no word has to name it.
+fn is_free(form: &Form, c: &Candidate) -> bool {
+    form.free.iter().any(|(groups, gaps)| groups.len() == c.groups().len() && c.is_shape(groups, gaps))
 }
 
 /// Whether no digits join the groups before or behind by more than a blank.
@@ -87,6 +112,7 @@ fn alone(text: &[u8], cluster: &Cluster, from: usize, to: usize) -> bool {
 fn read(
     text: &[u8],
     c: &Candidate,
+    told: Cues,
     cues: &mut CueFinder<'_>,
     tell: &mut impl FnMut(Entity, Range<usize>, f32),
 ) -> Option<usize> {
@@ -98,7 +124,8 @@ fn read(
     if !c.alone {
         return None;
     }
-    let mut near = Near { cues, start: c.start, end: c.end, known: None };
+    let nothing = (told == 0).then_some((0, 0));
+    let mut near = Near { cues, start: c.start, end: c.end, known: nothing };
     if let Some(usual) = bank::card(c) {
         let named = near.has(Entity::Card.bit());
         if usual == Usual::Alone || named {
@@ -106,25 +133,24 @@ fn read(
             return Some(c.end);
         }
     }
-    for form in by_length(c.chars().len()) {
-        if !(form.check)(c) {
+    let regular = c.even() || gaps_of_nothing(c);
+    for form in by_length(c.chars().len(), told != 0) {
+        // What is cheap comes first: most numbers are beside no word, and are counted for nothing.
+        let free = is_free(form, c) && !(c.gaps().contains(&b' ') && near.has(HOUSE));
+        let own = near.has(form.entity.bit());
+        let known = own || free || near.has(form.cues);
+        if !known || !(free || regular) || !(form.check)(c) || (!own && c.is_monotone()) {
             continue;
         }
-        let free = form.free.iter().any(|(groups, gaps)| c.is_shape(groups, gaps))
-            && !(c.gaps().contains(&b' ') && near.has(HOUSE));
-        let shaped = free || c.even();
-        let own = near.has(form.entity.bit());
-        if (shaped || gaps_of_nothing(c)) && (own || (!c.is_monotone() && (near.has(form.cues) || free))) {
-            let mut span = span.clone();
-            if form.entity == Entity::HkId && text.get(c.end) == Some(&b')') {
-                span.end += 1;
-            }
-            // A word for phones makes a form without a word of its own doubtful.
-            let score = if near.has(Entity::Phone.bit()) { DOUBTFUL } else { FORM };
-            tell(form.entity, span, if own { SURE } else { score });
+        let mut span = span.clone();
+        if form.entity == Entity::HkId && text.get(c.end) == Some(&b')') {
+            span.end += 1;
         }
+        // A word for phones makes a form without a word of its own doubtful.
+        let score = if near.has(Entity::Phone.bit()) { DOUBTFUL } else { FORM };
+        tell(form.entity, span, if own { SURE } else { score });
     }
-    told(c, &mut near, tell);
+    tell_told(c, &mut near, tell);
     None
 }
 
@@ -133,8 +159,21 @@ fn gaps_of_nothing(c: &Candidate) -> bool {
     c.gaps().iter().all(|gap| *gap == b' ')
 }
 
+/// What [`tell_told`] looks for.
+const TOLD_ONES: Cues = Entity::UsRouting.bit()
+    | Entity::Vin.bit()
+    | Entity::Imei.bit()
+    | Entity::UkSortCode.bit()
+    | Entity::BankAccount.bit()
+    | Entity::Passport.bit()
+    | Entity::DrivingLicence.bit()
+    | Entity::MedicalRecord.bit();
+
 /// What is known by a word beside it, and by little else.
-fn told(c: &Candidate, near: &mut Near<'_, '_>, tell: &mut impl FnMut(Entity, Range<usize>, f32)) {
+fn tell_told(c: &Candidate, near: &mut Near<'_, '_>, tell: &mut impl FnMut(Entity, Range<usize>, f32)) {
+    if !near.has_before(TOLD_ONES) {
+        return;
+    }
     let span = c.start..c.end;
     let (length, one) = (c.chars().len(), c.groups().len() == 1);
     let mut told = |entity: Entity, fits: bool, score: f32, near: &mut Near<'_, '_>| {

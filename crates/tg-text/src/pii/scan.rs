@@ -74,18 +74,26 @@ impl Scan<'_> {
             self.tell(entity, span, 1.0);
         }
         self.dotted(from, at);
-        self.dates();
+        let (first, last) = (self.cluster.atoms.first(), self.cluster.atoms.last());
+        let span = first.map_or(at, |atom| atom.start)..last.map_or(at, |atom| atom.end);
+        let told = self.cues.within(span.start, span.end);
+        if told & Entity::BirthDate.bit() != 0 {
+            self.dates();
+        }
         let few = self.cluster.digits < DIGITS_MIN;
         if few && !self.cluster.atoms.iter().any(|atom| atom.len() >= WORD_MIN && atom.digits + 1 >= DIGITS_MIN) {
             return;
         }
         let hits = &mut self.hits;
-        number::find(self.bytes, &self.cluster, &mut self.cues, |entity, span, score| {
+        number::find(self.bytes, &self.cluster, told, &mut self.cues, |entity, span, score| {
             hits.push(Hit { entity, span: Span::from(span), score });
         });
-        phone::find(self.bytes, &self.cluster, &mut self.cues, |span, score| {
+        phone::find(self.bytes, &self.cluster, told, &mut self.cues, |span, score| {
             hits.push(Hit { entity: Entity::Phone, span: Span::from(span), score });
         });
+        if told & Entity::Coordinates.bit() == 0 {
+            return;
+        }
         if let Some(span) = place::coordinates(self.text, self.cluster.first_digits(), &mut self.cues) {
             self.tell(Entity::Coordinates, span, 0.8);
         }

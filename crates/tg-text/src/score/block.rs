@@ -11,7 +11,7 @@ pub const LANES: usize = 8;
 /// How many kinds of marks are counted apart.
 pub const MARKS: usize = 12;
 /// Other measures: see [`Block::inputs`].
-const MEASURES: usize = 14;
+const MEASURES: usize = 17;
 /// The largest input.
 const FAR: f32 = 4.0;
 /// Numbers that the model is given.
@@ -50,7 +50,16 @@ pub struct Block {
     pub leak: i32,
     /// See `leak`.
     pub strangest: i32,
+    /// Sum of what the words say of coarse speech.
+    pub coarse: i32,
+    /// The coarsest word.
+    pub coarsest: i32,
+    /// Words that are plainly coarse.
+    pub rude: u32,
 }
+
+/// From which number on a word is plainly coarse.
+pub const RUDE: i32 = 24;
 
 impl Default for Block {
     fn default() -> Self {
@@ -70,6 +79,9 @@ impl Default for Block {
             surprise: 0,
             leak: 0,
             strangest: 0,
+            coarse: 0,
+            coarsest: 0,
+            rude: 0,
         }
     }
 }
@@ -91,6 +103,9 @@ impl Block {
         self.repeats = self.repeats.max(next.repeats);
         self.surprise = self.surprise.saturating_add(next.surprise);
         self.strangest = self.strangest.max(next.strangest);
+        self.coarse = self.coarse.saturating_add(next.coarse);
+        self.coarsest = self.coarsest.max(next.coarsest);
+        self.rude = self.rude.saturating_add(next.rude);
     }
 
     /// What the model is given: the sums of the n-grams' weights (in their own unit, over the root of how many there
@@ -142,6 +157,9 @@ impl Block {
             chars / (words * 6.0),
             if foreign > 0.3 { 1.0 } else { 0.0 },
             if chars < 40.0 { 1.0 } else { 0.0 },
+            self.coarse as f32 / (12.0 * words.sqrt()),
+            self.coarsest as f32 / 32.0,
+            self.rude as f32 * 3.0 / words.sqrt(),
         ]
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod block;
 pub mod classes;
+mod coarse;
 pub mod model;
 pub mod stream;
 pub mod topic;
@@ -133,11 +134,19 @@ impl Scores {
             harmful: [f32::NEG_INFINITY; model::OUTPUTS],
         };
         let folded = view.folded();
-        learnt.windows(folded.text(), |span, logits| worst.see(span, logits));
+        let mut windows = 0;
+        learnt.windows(folded.text(), |span, logits| {
+            windows += 1;
+            worst.see(span, logits);
+        });
         worst.spans = worst.spans.map(|span| folded.origin(whole(folded.text(), span)));
         for hidden in view.hidden() {
-            learnt.windows(&hidden.text, |_, logits| worst.see(hidden.origin, logits));
+            learnt.windows(&hidden.text, |_, logits| {
+                windows += 1;
+                worst.see(hidden.origin, logits);
+            });
         }
+        worst.logits[model::ANY] -= model::toll(windows);
         let score = |output: usize| Score {
             value: learnt.score(output, worst.logits.get(output).copied().unwrap_or(f32::NEG_INFINITY)),
             span: worst.spans.get(output).copied().unwrap_or(nowhere),
@@ -209,3 +218,6 @@ pub fn find(view: &View<'_>, thresholds: &Thresholds) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod probes;

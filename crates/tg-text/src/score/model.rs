@@ -22,6 +22,16 @@ pub const GRAVITY: usize = 10;
 /// Entries of the character model.
 pub const SURPRISES: usize = 1 << 15;
 
+/// What a logit of any harm pays for each e-fold of windows: the worst of many is worse by chance.
+const TOLL: f32 = 0.45;
+
+/// What the logit of any harm of a text of so many windows has to pay, so that long documents raise no more false alarms
+/// than short prompts.
+#[must_use]
+pub fn toll(windows: usize) -> f32 {
+    TOLL * (windows.max(1) as f32).ln()
+}
+
 const BYTES: &[u8] = include_bytes!("../../weights/model.bin");
 /// What a file of weights begins with.
 pub const MAGIC: [u8; 8] = *b"TGSM0001";

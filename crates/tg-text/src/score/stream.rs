@@ -2,9 +2,9 @@
 //!
 //! Training and judging both read through here, so that what was learnt is what is seen.
 
-use super::block::{BLOCK, Block};
+use super::block::{BLOCK, Block, RUDE};
 use super::classes::{self, Class};
-use super::words;
+use super::{coarse, words};
 use crate::span::Span;
 
 /// How many buckets the n-grams share, as a power of two.
@@ -254,7 +254,14 @@ impl<S: Sink> Reader<'_, S> {
                 *sum += i32::from(i8::from_ne_bytes([*value]));
             }
         }
+        self.coarse(i32::from(coarse::of(print)));
         self.class(classes::of(print));
+    }
+
+    fn coarse(&mut self, number: i32) {
+        self.block.coarse += number;
+        self.block.coarsest = self.block.coarsest.max(number);
+        self.block.rude += u32::from(number >= RUDE);
     }
 
     /// A word's class: counted, and chained with the classes before it as an n-gram over classes, so that a wording

@@ -2,6 +2,7 @@
 
 mod remote;
 
+use super::terminal::warn;
 use crate::source::{Offered, Source, read_secrets_key};
 use crate::{compile, place, revisions};
 use anyhow::{Context as _, Result, bail};
@@ -19,10 +20,12 @@ use tg_admin::api::{
 use tg_admin::{Control, TeamAction};
 use tg_config::document::{Document, Provider, ProviderKind};
 use tg_config::environment::store_from_environment;
+use tg_config::start::StartFile;
 use tg_finops::focus::Committed;
 use tg_kernel::clock::{Clock as _, SystemClock};
 use tg_kernel::commitment::Commitment;
 use tg_kernel::secret::Secret;
+use tg_store::StoreError;
 use tg_store::ledger::Ledger;
 
 /// The variable that holds the token of a running gateway's admin interface.
@@ -78,6 +81,21 @@ impl AccessArgs {
             (None, _) if self.token_file.is_some() => bail!("--token-file is for a running gateway; add --admin URL"),
             (None, _) => open_store(&self.named()?, missing),
         }
+    }
+
+    /// As [`Self::open`], for teams and keys, which are in the store whatever the configuration says: where the newest revision
+    /// cannot be used on this machine, its file alone is enough.
+    pub(super) fn open_directory(&self, missing: MissingStore) -> Result<Access> {
+        if self.admin.is_some() || self.token_file.is_some() || (self.store.is_some() && self.config.is_none()) {
+            return self.open(missing);
+        }
+        let Source::File(path) = Source::choose(self.config.clone()) else { return self.open(missing) };
+        let Offered::Start(start) = Source::File(path).read()? else { return self.open(missing) };
+        let mut document = joined_or_alone(&start)?;
+        if let Some(named) = &self.store {
+            place::name_another(&mut document.store, named)?;
+        }
+        open_store(&document, missing)
     }
 
     /// What is spent of budgets: as a running gateway says, else by the store's ledger and the budgets of the configuration.
@@ -138,11 +156,7 @@ impl AccessArgs {
         match Source::choose(self.config.clone()) {
             source @ Source::File(_) => match source.read()? {
                 Offered::Whole(whole) => Ok(whole.document),
-                // Teams and keys can be made before there is a revision.
-                Offered::Start(start) => match revisions::newest(&start)? {
-                    Some(newest) => Ok(start.with(&revisions::name(&newest.head), &newest.text)?),
-                    None => Ok(start.document().clone()),
-                },
+                Offered::Start(start) => joined(&start),
             },
             Source::Environment => {
                 let store = store_from_environment(&environment)?.unwrap_or_default();
@@ -166,6 +180,29 @@ impl AccessArgs {
         }
         Ok(Some(Secret::new(token)))
     }
+}
+
+/// A start file with the newest revision; by itself where there is none yet, as teams and keys can be made before.
+fn joined(start: &StartFile) -> Result<Document> {
+    match revisions::newest(start)? {
+        Some(newest) => Ok(start.with(&revisions::name(&newest.head), &newest.text)?),
+        None => Ok(start.document().clone()),
+    }
+}
+
+/// As [`joined`]; where it is the revision that is wrong, or does not go with the file, the file by itself.
+fn joined_or_alone(start: &StartFile) -> Result<Document> {
+    let why = match revisions::newest(start) {
+        Ok(None) => return Ok(start.document().clone()),
+        Ok(Some(newest)) => match start.with(&revisions::name(&newest.head), &newest.text) {
+            Ok(document) => return Ok(document),
+            Err(problems) => problems.into(),
+        },
+        Err(error) if matches!(error.downcast_ref(), Some(StoreError::Corrupt { .. })) => error,
+        Err(error) => return Err(error),
+    };
+    warn(format_args!("the newest revision is left out, as it cannot be used here: {why:#}"));
+    Ok(start.document().clone())
 }
 
 fn environment(name: &str) -> Option<String> {

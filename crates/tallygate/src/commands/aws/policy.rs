@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use tg_config::document::{AssumeRole, Document, Provider, partition_of};
+use tg_config::document::{AssumeRole, Document, GuardServiceKind, Provider, partition_of};
 use tg_dialect::dialects::bedrock_converse::Guardrail;
 use tg_kernel::pattern;
 
@@ -133,7 +133,7 @@ struct Resources {
     profiles: BTreeSet<(String, String)>,
     /// Names pass through: any model may be called.
     any: bool,
-    /// Guardrails that are asked apart from a model.
+    /// Guardrails that are asked apart from a model, or with which all calls are made.
     guardrails: BTreeSet<String>,
     /// The checks that need no guardrail of the account.
     checks: bool,
@@ -154,6 +154,19 @@ impl Resources {
                     None if model.name.is_exact() => found.add(name, partition, region),
                     None => found.any = true,
                 }
+            }
+        }
+        if let Some(guardrail) = &provider.guardrail {
+            found.applied(&guardrail.id, partition, region);
+        }
+        for guard in document.guards.iter().filter(|guard| guard.provider.as_ref() == Some(&provider.name)) {
+            match (guard.kind, &guard.guardrail, &guard.model) {
+                (GuardServiceKind::BedrockGuardrail, Some(guardrail), _) => {
+                    found.applied(&guardrail.id, partition, region);
+                }
+                (GuardServiceKind::BedrockChecks, ..) => found.checks = true,
+                (GuardServiceKind::Judge, _, Some(model)) => found.add(model, partition, region),
+                _ => {}
             }
         }
         for profile in &provider.inference_profiles {
@@ -181,6 +194,11 @@ impl Resources {
             Some(Guardrail::Applied { id, .. }) => id,
             None => "*",
         };
+        self.applied(id, partition, region);
+    }
+
+    /// A guardrail, or all of the account's (`*`).
+    fn applied(&mut self, id: &str, partition: &str, region: &str) {
         let own = || format!("arn:{partition}:bedrock:{region}:*:guardrail/{id}");
         self.guardrails.insert(if id.starts_with("arn:") { id.to_owned() } else { own() });
     }
@@ -316,6 +334,22 @@ mod tests {
         assert!(assumed["permissions"]["Statement"][4].is_null());
         let none = written("region: us-east-1", models, None);
         assert!(none["permissions"]["Statement"][1].is_null());
+    }
+
+    #[test]
+    fn what_all_calls_and_guards_need_is_allowed() {
+        let provider = "region: us-east-1, guardrail: {id: gr1, version: '1'}";
+        let text = format!(
+            "providers: [{{name: b, kind: bedrock, {provider}}}]\nmodels: [{{name: a, targets: [{{provider: b, model: amazon.nova-lite-v1:0}}]}}]\n\
+             guards: [{{name: g, kind: bedrock_guardrail, provider: b, guardrail: {{id: gr2, version: '1'}}}}, \
+             {{name: c, kind: bedrock_checks, provider: b, thresholds: {{JAILBREAK: 0.5}}}}, \
+             {{name: j, kind: judge, provider: b, model: amazon.nova-micro-v1:0}}]"
+        );
+        let document = tg_config::load::from_text("test", &text).unwrap();
+        let all = policies(&document, &document.providers[0], None).to_string();
+        for part in ["guardrail/gr1", "guardrail/gr2", "bedrock:InvokeGuardrailChecks", "amazon.nova-micro-v1:0"] {
+            assert!(all.contains(part), "{part}: {all}");
+        }
     }
 
     #[test]

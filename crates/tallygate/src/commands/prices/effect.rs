@@ -20,9 +20,20 @@ pub(super) const PAGE: usize = 1000;
 /// What the calls since then cost by the prices of now, and by the new ones.
 pub(super) struct Effect {
     since: Timestamp,
-    groups: BTreeMap<(String, String), Sums>,
+    groups: BTreeMap<Group, Sums>,
     /// Calls for which neither has a price.
     unpriced: u64,
+}
+
+/// Calls that are shown together: those for which the one has no price stand apart from those for which both have.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Group {
+    team: String,
+    model: String,
+    /// Whether the prices of now have one.
+    now: bool,
+    /// Whether the new ones have.
+    then: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -56,7 +67,7 @@ impl Effect {
                 call.started_at = bench.now;
                 match (cost_by(call, &bench.snapshot), cost_by(call, &then)) {
                     (None, None) => effect.unpriced += 1,
-                    (now, then) => effect.add(call, now.unwrap_or_default(), then.unwrap_or_default()),
+                    (now, then) => effect.add(call, now, then),
                 }
             }
             Ok(())
@@ -64,12 +75,14 @@ impl Effect {
         Ok(effect)
     }
 
-    fn add(&mut self, call: &Record, now: Money, then: Money) {
-        let model = call.served.as_ref().map_or(&call.asked.model, |served| &served.model);
-        let sums = self.groups.entry((call.attribution.team.to_string(), model.to_string())).or_default();
+    fn add(&mut self, call: &Record, now: Option<Money>, then: Option<Money>) {
+        let model = call.served.as_ref().map_or(&call.asked.model, |served| &served.model).to_string();
+        let team = call.attribution.team.to_string();
+        let group = Group { team, model, now: now.is_some(), then: then.is_some() };
+        let sums = self.groups.entry(group).or_default();
         sums.calls += 1;
-        sums.now = sums.now.plus(now);
-        sums.then = sums.then.plus(then);
+        sums.now = sums.now.plus(now.unwrap_or_default());
+        sums.then = sums.then.plus(then.unwrap_or_default());
     }
 }
 
@@ -92,24 +105,47 @@ pub(super) fn each_call(
     }
 }
 
+impl Group {
+    const fn both(&self) -> bool {
+        self.now && self.then
+    }
+}
+
+impl Sums {
+    fn add(&mut self, more: &Self) {
+        self.calls += more.calls;
+        self.now = self.now.plus(more.now);
+        self.then = self.then.plus(more.then);
+    }
+}
+
+/// A line of the listing. What is not known is not shown as nothing.
+fn cells(name: [&str; 2], sums: &Sums, group: &Group) -> [String; 6] {
+    let price = |is_known: bool, money: Money| if is_known { money.to_string() } else { "no price".to_owned() };
+    let difference = if group.both() { sums.then.minus(sums.now).to_string() } else { "-".to_owned() };
+    let [team, model] = name.map(str::to_owned);
+    let (now, then) = (price(group.now, sums.now), price(group.then, sums.then));
+    [team, model, sums.calls.to_string(), now, then, difference]
+}
+
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut listing = Listing::new(&["team", "model", "calls", "cost usd", "would be usd", "difference usd"]);
         let mut total = Sums::default();
-        let cells = |name: [&str; 2], sums: &Sums| {
-            let money = [sums.now, sums.then, sums.then.minus(sums.now)].map(|money| money.to_string());
-            let name = name.map(|text| if text.is_empty() { "(none)".to_owned() } else { text.to_owned() });
-            name.into_iter().chain([sums.calls.to_string()]).chain(money).collect::<Vec<_>>()
-        };
-        for ((team, model), sums) in self.groups.iter().filter(|(_, sums)| sums.now != sums.then) {
-            listing.row(cells([team, model], sums));
+        let (mut gone, mut new) = (0, 0);
+        for (group, sums) in &self.groups {
+            if !group.both() || sums.now != sums.then {
+                let name = [&group.team, &group.model].map(|text| if text.is_empty() { "(none)" } else { text });
+                listing.row(cells(name, sums, group));
+            }
+            match (group.now, group.then) {
+                (true, true) => total.add(sums),
+                (true, false) => gone += sums.calls,
+                (false, _) => new += sums.calls,
+            }
         }
-        for sums in self.groups.values() {
-            total.calls += sums.calls;
-            total.now = total.now.plus(sums.now);
-            total.then = total.then.plus(sums.then);
-        }
-        listing.row(cells(["TOTAL", "all models"], &total));
+        let both = Group { team: String::new(), model: String::new(), now: true, then: true };
+        listing.row(cells(["TOTAL", "all models"], &total, &both));
         listing.right_from(2);
         write!(
             f,
@@ -117,8 +153,14 @@ impl fmt::Display for Effect {
             listing.finish(),
             self.since
         )?;
-        if self.unpriced > 0 {
-            write!(f, "; {} more have no price by either", self.unpriced)?;
+        for (count, what) in [
+            (gone, "would have no price any more, and are not in the total"),
+            (new, "have no price now, and are not in the total"),
+            (self.unpriced, "have no price by either"),
+        ] {
+            if count > 0 {
+                write!(f, "; {count} more {what}")?;
+            }
         }
         Ok(())
     }

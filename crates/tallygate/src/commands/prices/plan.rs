@@ -187,7 +187,7 @@ impl Plan {
         for Touched { provider, id, .. } in &self.merged.followers {
             doubts.push(format!(
                 "{provider}/{id}: is `like` a model whose price changes, and keeps its own as shown above; if it should \
-                 follow, put it into the list after that model"
+                 follow, put it into the list, too"
             ));
         }
         for change in self.changes.iter().filter(|change| change.needs_review()) {

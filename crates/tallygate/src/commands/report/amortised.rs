@@ -39,14 +39,11 @@ struct Sums {
 
 impl Report {
     /// The commitments of the configuration, and what the calls of the time are worth that used them.
-    pub(super) fn amortisation(&self) -> Result<Amortisation> {
+    pub(super) fn amortisation(&self, wanted: &CallFilter) -> Result<Amortisation> {
         let committed = self.access.committed()?;
-        let wanted = self.calls()?;
         let ledger = self.access.ledger(MissingStore::Refuse)?;
         let since = wanted.since.or(ledger.rows_since()?);
-        // What is to be charged yet is no cost.
-        let now = SystemClock::new().now();
-        let until = wanted.until.map_or(now, |until| until.min(now));
+        let until = wanted.until.unwrap_or_else(|| SystemClock::new().now());
         let mut amortisation = Amortisation::new(committed, since, until);
         if amortisation.is_needed() {
             // All calls, also where only some are reported: the others used their part.
@@ -60,9 +57,10 @@ impl Report {
     }
 
     pub(super) fn amortized(&self) -> Result<()> {
-        let mut amortisation = self.amortisation()?;
+        let wanted = self.calls()?;
+        let mut amortisation = self.amortisation(&wanted)?;
         let mut groups: BTreeMap<Vec<Option<String>>, (u64, Decimal, Decimal)> = BTreeMap::new();
-        self.each(&mut |record, corrections| {
+        self.each(wanted, &mut |record, corrections| {
             let group = self.group("--amortize", record)?;
             let (cost, amortized) = amortisation.of_call(record, corrections);
             let sums = groups.entry(group).or_default();

@@ -49,9 +49,10 @@ impl Report {
 
     /// The rows of calls, and those of commitments where no filter leaves calls out.
     fn rows(&self, write: &mut dyn FnMut(Vec<(ChargeKey, Charge)>) -> Result<()>) -> Result<()> {
-        let mut amortisation = self.amortisation()?;
+        let wanted = self.calls()?;
+        let mut amortisation = self.amortisation(&wanted)?;
         let mut export = Export::default();
-        self.each(&mut |record, corrections| {
+        self.each(wanted, &mut |record, corrections| {
             let mut rows = export.take(record, corrections);
             amortisation.spread(&mut rows);
             write(rows)

@@ -65,7 +65,7 @@ impl Report {
     /// Splits and shows.
     pub(super) fn split(&self, tag: &str) -> Result<()> {
         let mut split = Split::by(tag);
-        self.each(&mut |record, corrections| {
+        self.each(self.calls()?, &mut |record, corrections| {
             split.take(self.group("--split-shared", record)?, record, corrections);
             Ok(())
         })?;

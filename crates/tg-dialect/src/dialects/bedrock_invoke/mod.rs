@@ -34,6 +34,7 @@ mod chunk;
 pub(crate) mod closer;
 mod embed;
 mod envelope;
+mod intervention;
 mod rewrap;
 mod stream;
 mod tap;
@@ -47,6 +48,7 @@ pub(crate) use chunk::{read as read_chunk, write as write_chunk};
 pub(crate) use closer::write_last;
 pub use embed::BedrockEmbeddings;
 pub use envelope::{BEDROCK_VERSION, MessagesRequest, fit_version, invoke_to_messages, messages_to_invoke};
+pub use intervention::intervened_message;
 pub use rewrap::Rewrap;
 pub use usage::usage_from_headers;
 

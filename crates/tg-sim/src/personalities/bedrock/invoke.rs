@@ -7,6 +7,7 @@ use crate::personalities::anthropic::read::{Surface, messages};
 use crate::personalities::anthropic::write;
 use crate::play::{Beat, Served, Wire};
 use crate::refusal::Refusal;
+use crate::reply::Stop;
 use crate::shape::{Flaw, Node};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -85,7 +86,13 @@ impl Wire for Invoke {
     }
 
     fn plain(&self, served: &Served) -> Value {
-        write::whole(served)
+        let mut whole = write::whole(served);
+        // What a guardrail says in the model's place has neither an end nor counts.
+        if served.reply.stop == Stop::Guardrail {
+            whole = json!({ "type": "message", "role": "assistant", "content": whole["content"],
+                "amazon-bedrock-guardrailAction": "INTERVENED" });
+        }
+        whole
     }
 
     fn headers(&self, served: &Served) -> Vec<(&'static str, String)> {

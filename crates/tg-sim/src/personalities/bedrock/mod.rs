@@ -112,13 +112,14 @@ pub(crate) fn answer(received: &Received, shared: &Shared) -> Result<Outcome, Re
     received.note(operation);
     let behind = shared.control.base_of(&model);
     let base = behind.as_deref().map_or_else(|| base_model(&model), Ok)?;
-    match verb {
+    let outcome = match verb {
         "converse" => converse::answer(received, &model, base, false),
         "converse-stream" => converse::answer(received, &model, base, true),
         "invoke" => invoke::answer(received, &model, base, false),
         "invoke-with-response-stream" => invoke::answer(received, &model, base, true),
         _ => count_tokens(received, &model),
-    }
+    };
+    guard::watched(received, outcome?)
 }
 
 /// The model id without profile or ARN around it.

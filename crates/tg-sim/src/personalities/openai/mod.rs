@@ -3,6 +3,7 @@
 pub(crate) mod chat;
 mod chat_write;
 mod embed;
+mod moderations;
 pub(crate) mod responses;
 mod responses_write;
 mod rules;
@@ -44,6 +45,7 @@ pub(crate) fn answer(received: &Received, vendor: Vendor) -> Result<Outcome, Ref
         ("POST", "/v1/chat/completions", _) => chat::answer(received, vendor, &|root| model_of(root, vendor)),
         ("POST", "/v1/responses", Vendor::Openai) => responses::answer(received, &|root| model_of(root, vendor)),
         ("POST", "/v1/embeddings", _) => embed::answer(received, vendor),
+        ("POST", "/v1/moderations", _) => moderations::answer(received, vendor),
         ("GET", "/v1/models", _) => Ok(models(vendor)),
         _ => {
             Err(Refusal::named(404, "unknown_url", format!("Invalid URL ({} {})", received.method(), received.path())))

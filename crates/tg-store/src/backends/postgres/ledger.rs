@@ -17,8 +17,11 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Row};
 
 /// What is set for reading. Sums lie in an index by time, which the planner passes by for a walk over all of them where it
-/// takes the disk to be one that turns; and compiling a report takes longer than making it.
-const READING: &str = "SET default_transaction_read_only = on; SET random_page_cost = 1.1; SET jit = off";
+/// takes the disk to be one that turns; and compiling a report takes longer than making it. The sums of some ten thousand
+/// combinations are to fit into memory, unless the server allows more than that by itself.
+const READING: &str = "SET default_transaction_read_only = on; SET random_page_cost = 1.1; SET jit = off; \
+    SELECT set_config('work_mem', '64MB', false) FROM pg_settings \
+    WHERE name = 'work_mem' AND setting::bigint < 65536";
 
 /// The connection that appends.
 #[derive(Debug)]
@@ -126,8 +129,13 @@ impl CallReader {
     }
 
     pub(crate) fn spent(&mut self, query: &SpentQuery, each: &mut dyn FnMut(SpentRow)) -> Result<(), StoreError> {
-        let rows = self.session.run(async |client| at_one_moment(client, spent::run(client, query)).await)?;
-        rows.into_iter().for_each(each);
+        let mut has_more = self.session.run(async |client| Ok(spent::begin(client, query).await?))?;
+        // Page by page, on the thread that asked: there may be as many groups as calls.
+        while has_more {
+            let page;
+            (page, has_more) = self.session.go_on(async |client| Ok(spent::next(client, &query.by).await?))?;
+            page.into_iter().for_each(&mut *each);
+        }
         Ok(())
     }
 

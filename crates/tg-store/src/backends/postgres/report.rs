@@ -4,19 +4,27 @@ use super::conditions::Conditions;
 use super::corrections;
 use crate::backends::sql::{columns, grouped, sum_columns, values};
 use crate::ledger::{Dimension, ROWS_MAX, Report, ReportQuery, ReportRow};
-use crate::rollup::{Grain, HOUR_MICROS, Known, Plan, SUM_COLUMNS, TOTAL_COUNT, Total, figures, label, period, wanted};
+use crate::rollup::{
+    BOOKED, Grain, HOUR_MICROS, Known, Plan, SUM_COLUMNS, TOTAL_COUNT, Total, figures, label, period, wanted,
+};
 use std::collections::BTreeSet;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::record::Ending;
 use tokio_postgres::{Client, Error, Row};
 
-/// What is summed of `part`, in the order of [`Total`]. The engine's sums of whole numbers are wider than 64 bits.
-fn sums() -> String {
-    let bounded = |sum: String| format!("least({sum}, {})::bigint", i64::MAX);
-    let sums = SUM_COLUMNS.iter().map(|column| bounded(format!("sum({column})")));
+/// What is summed of `part`, in the order of [`Total`].
+fn sums(is_corrected: bool) -> String {
+    let sums = SUM_COLUMNS.iter().enumerate();
+    let sums = sums.map(|(place, column)| if place < BOOKED || is_corrected { summed(column, "") } else { big(0) });
     let apart = ["calls", "cost_dollars", "cost_rest", "delta_dollars", "delta_rest"].into_iter();
-    let apart = apart.map(|column| bounded(format!("coalesce(sum({column}) FILTER (WHERE NOT is_attributed), 0)")));
+    let apart = apart.map(|column| summed(column, " AND NOT is_attributed"));
     sums.chain(apart).collect::<Vec<_>>().join(", ")
+}
+
+/// The sum of a column. The engine's sums of whole numbers are wider than 64 bits, and dear: most of what a call might have
+/// used it has not, and what is zero is passed by.
+fn summed(column: &str, and: &str) -> String {
+    format!("least(coalesce(sum({column}) FILTER (WHERE {column} <> 0{and}), 0), {})::bigint", i64::MAX)
 }
 
 /// A row of `calls` as sums of one call, in the order of [`SUM_COLUMNS`], without its corrections. What earlier tries
@@ -127,7 +135,7 @@ impl<'a> Source<'a> {
     }
 
     fn sql(&self) -> String {
-        let mut sql = format!("{}SELECT {}", self.part(), sums());
+        let mut sql = format!("{}SELECT {}", self.part(), sums(self.is_corrected));
         for (number, dimension) in self.by.iter().enumerate() {
             sql.push_str(&match dimension {
                 // The engine's own order is the database's, which may be a language's.
@@ -164,14 +172,23 @@ impl<'a> Source<'a> {
                 )
             });
             tables.push(values("cell_spans (grain, since, until, hours)", cells));
-            parts.push(format!(
-                "SELECT {}, {}, is_attributed FROM cell_spans JOIN rollups ON \
-                 rollups.grain = cell_spans.grain AND rollups.start >= cell_spans.since \
-                 AND rollups.start < cell_spans.until \
-                 JOIN rollup_series ON rollup_series.id = rollups.series{conditions}",
-                columns(self.by, "start * hours"),
-                sum_columns(self.is_corrected),
-            ));
+            let of_spans = "cell_spans JOIN rollups ON rollups.grain = cell_spans.grain \
+                            AND rollups.start >= cell_spans.since AND rollups.start < cell_spans.until";
+            let sums = sum_columns(self.is_corrected);
+            if self.by.iter().any(|by| matches!(by, Dimension::Day | Dimension::Hour)) {
+                let columns = columns(self.by, "start * hours");
+                parts.push(format!(
+                    "SELECT {columns}, {sums}, is_attributed FROM {of_spans} \
+                     JOIN rollup_series ON rollup_series.id = rollups.series{conditions}"
+                ));
+            } else {
+                // A series has many cells: its name is taken, and its tags are taken apart, once for all of them.
+                tables.push(format!("cells AS ({})", self.by_series(of_spans)));
+                let columns = columns(self.by, &big(0));
+                parts.push(format!(
+                    "SELECT {columns}, {sums}, is_attributed FROM cells JOIN rollup_series ON rollup_series.id = cells.series"
+                ));
+            }
         }
         if !plan.rows.is_empty() {
             let rows = plan.rows.iter().map(|(from, to)| format!("({}, {})", big(*from), big(*to)));
@@ -187,6 +204,18 @@ impl<'a> Source<'a> {
             }
         }
         format!("WITH {}, part AS ({}) ", tables.join(", "), parts.join(" UNION ALL "))
+    }
+
+    /// The sums of each series that the conditions leave.
+    fn by_series(&self, of_spans: &str) -> String {
+        let columns = if self.is_corrected { SUM_COLUMNS.len() } else { BOOKED };
+        let sums = SUM_COLUMNS.iter().take(columns).map(|column| format!("{} AS {column}", summed(column, "")));
+        let sums = sums.collect::<Vec<_>>().join(", ");
+        let wanted = match self.conditions.sql() {
+            none if none.is_empty() => none,
+            conditions => format!(" WHERE series IN (SELECT id FROM rollup_series{conditions})"),
+        };
+        format!("SELECT series, {sums} FROM {of_spans}{wanted} GROUP BY series")
     }
 }
 

@@ -22,8 +22,8 @@ pub(super) const COLUMNS: &str = "id, started_at, key_id, team, project, environ
     asked_model, stream, provider, model, profile, served_dialect, request_id, session, tier, attempts, stop, ending, \
     status, fault, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, \
     reasoning_tokens, audio_input_tokens, audio_output_tokens, images, usage_source, cost_nanos, list_nanos, pricing, \
-    price, rates_id, losses, earlier, earlier_nanos, earlier_list_nanos, earlier_pricing, total_us, first_token_us, \
-    overhead_us";
+    price, rates_id, losses, guarded, earlier, earlier_nanos, earlier_list_nanos, earlier_pricing, total_us, \
+    first_token_us, overhead_us";
 
 /// What to select for [`read`].
 pub(super) fn selected() -> String {
@@ -48,8 +48,11 @@ impl Writer {
 
     /// An empty list, the usual case, is NULL.
     fn list(&mut self, column: &str, list: &[impl Serialize]) -> serde_json::Result<()> {
-        let text = if list.is_empty() { None } else { Some(serde_json::to_string(list)?) };
-        self.put(column, text);
+        self.json(column, Some(list).filter(|list| !list.is_empty()))
+    }
+
+    fn json(&mut self, column: &str, value: Option<&(impl Serialize + ?Sized)>) -> serde_json::Result<()> {
+        self.put(column, value.map(serde_json::to_string).transpose()?);
         Ok(())
     }
 }
@@ -96,6 +99,7 @@ pub(super) fn write(record: &Record, rates_id: Option<i64>) -> serde_json::Resul
     to.text("pricing", Some(record.cost.pricing.as_str()));
     to.text("price", Some(&record.cost.price));
     to.list("losses", &record.losses)?;
+    to.json("guarded", record.guarded.as_deref())?;
     write_earlier(&mut to, record)?;
     to.count("total_us", record.timing.total_us);
     to.put("first_token_us", record.timing.first_token_us.map(|us| us.min(COUNT_MAX)));
@@ -163,8 +167,12 @@ impl<'r> Reader<'r> {
     }
 
     fn list<T: DeserializeOwned>(&self, column: &str) -> Result<Vec<T>, BoxError> {
+        Ok(self.json(column)?.unwrap_or_default())
+    }
+
+    fn json<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>, BoxError> {
         let text: Option<&str> = self.0.try_get(column)?;
-        Ok(text.map(serde_json::from_str).transpose()?.unwrap_or_default())
+        Ok(text.map(serde_json::from_str).transpose()?)
     }
 }
 
@@ -196,6 +204,7 @@ pub(super) fn read(row: &Row) -> Result<Record, BoxError> {
         usage_source: from.name("usage_source", UsageSource::parse)?,
         cost: read_cost(&from)?,
         losses: from.list("losses")?,
+        guarded: from.json("guarded")?,
         earlier: from.list::<Attempt>("earlier")?,
         timing: Timing {
             total_us: from.count("total_us")?,

@@ -31,6 +31,8 @@ pub(super) const STATEMENT_MAX: Duration = Duration::from_secs(5);
 pub(super) const APPEND_MAX: Duration = Duration::from_secs(15);
 /// How long a report may take, connecting included.
 pub(super) const REPORT_MAX: Duration = Duration::from_secs(30);
+/// How long a question may take that is asked again and again, on a connection that is there.
+const GLIMPSE_MAX: Duration = Duration::from_millis(1500);
 /// How often work that met a passing failure is begun in all.
 const TRIES: u32 = 3;
 /// The pauses between attempts to connect: doubled from the first to the last.
@@ -119,12 +121,30 @@ impl Session {
         &mut self,
         work: impl AsyncFn(&Client) -> Result<T, Failure> + Send + Sync,
     ) -> Result<T, StoreError> {
+        self.run_within(self.limit, work)
+    }
+
+    /// As [`Session::run`], for a question whose answer takes no time: the connection is given up after [`GLIMPSE_MAX`],
+    /// which is less than the session's own limit. One that must be made first has the usual time for that.
+    pub(super) fn glimpse<T: Send>(
+        &mut self,
+        work: impl AsyncFn(&Client) -> Result<T, Failure> + Send + Sync,
+    ) -> Result<T, StoreError> {
+        let connecting = if self.link.is_some() { Duration::ZERO } else { CONNECT_MAX };
+        self.run_within((connecting + GLIMPSE_MAX).min(self.limit), work)
+    }
+
+    fn run_within<T: Send>(
+        &mut self,
+        limit: Duration,
+        work: impl AsyncFn(&Client) -> Result<T, Failure> + Send + Sync,
+    ) -> Result<T, StoreError> {
         if self.link.is_none()
             && let Some(rest) = self.rest.as_ref().filter(|rest| Instant::now() < rest.until)
         {
             return Err(self.place.away(rest.reason.clone()));
         }
-        self.bounded(async |session| {
+        self.bounded(limit, async |session| {
             let mut tries = 1;
             loop {
                 match session.attempt(&work).await {
@@ -144,8 +164,8 @@ impl Session {
         &mut self,
         work: impl AsyncFn(&Client) -> Result<T, Failure> + Send + Sync,
     ) -> Result<T, StoreError> {
-        self.bounded(async |session| {
-            let lost = || Failure::Connecting("the connection was lost in the middle of an edit".to_owned());
+        self.bounded(self.limit, async |session| {
+            let lost = || Failure::Connecting("the connection was lost in the middle of a transaction".to_owned());
             let Session { link, notified, .. } = session;
             let Link { client, connection } = link.as_deref_mut().ok_or_else(lost)?;
             driven(connection, notified, work(client)).await
@@ -155,7 +175,7 @@ impl Session {
     /// Whether a notification has arrived since this was last asked. True as well where the connection is not there or
     /// has broken: what was sent meanwhile is lost.
     pub(super) fn was_notified(&mut self) -> bool {
-        let seen = self.bounded(async |session| {
+        let seen = self.bounded(self.limit, async |session| {
             let Session { link, notified, .. } = session;
             let Some(Link { connection, .. }) = link.as_deref_mut() else { return Ok(false) };
             // The runtime must sleep once to see what has arrived.
@@ -171,12 +191,12 @@ impl Session {
     /// Lets the runtime work on this, on a thread that may block, and no longer than the limit.
     fn bounded<T: Send>(
         &mut self,
+        limit: Duration,
         work: impl AsyncFnOnce(&mut Self) -> Result<T, Failure> + Send,
     ) -> Result<T, StoreError> {
         let Some(runtime) = self.runtime.take() else {
             return Err(self.place.away("its connection has no runtime".to_owned()));
         };
-        let limit = self.limit;
         let done = on_thread_that_may_block(|| {
             let done = runtime.block_on(async { timeout(limit, work(self)).await });
             self.runtime = Some(runtime);
@@ -187,7 +207,7 @@ impl Session {
             Ok(Err(Failure::Server(error))) => self.place.error(error),
             Ok(Err(Failure::Connecting(reason))) => self.place.away(reason),
             Ok(Err(Failure::Corrupt(detail))) => self.place.corrupt(detail),
-            Err(_) => self.place.away(format!("no answer within {} seconds", limit.as_secs())),
+            Err(_) => self.place.away(format!("no answer within {} seconds", limit.as_secs_f64())),
         };
         self.link = None;
         Err(error)

@@ -11,13 +11,34 @@ use tokio_postgres::{Client, Error, Row};
 const SPEECH: Speech =
     Speech { number: big, sum: |column| format!("least(coalesce(sum({column}), 0), {})::bigint", i64::MAX) };
 
-/// Each group that cost something. Run it within a transaction, so that its statements speak of the same calls.
-pub(super) async fn run(client: &Client, query: &SpentQuery) -> Result<Vec<SpentRow>, Error> {
+/// How many groups are read at once.
+const PAGE: usize = 1_000;
+
+/// Begins to read the groups, in a transaction, so that all statements speak of the same calls. False where there is nothing
+/// to be read; else [`next`] is to be asked on the same connection until there is no more.
+pub(super) async fn begin(client: &Client, query: &SpentQuery) -> Result<bool, Error> {
+    client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
     let (known, _) = report::known(client).await?;
-    let Some(sql) = sql(query, &Plan::of(wanted(query), &known), &SPEECH) else { return Ok(Vec::new()) };
-    let rows = client.query_typed(&sql, &[]).await?;
-    let read = rows.iter().map(|row| read(row, &query.by));
-    read.filter(|row| row.as_ref().map_or(true, |row| row.cost != Money::ZERO)).collect()
+    let Some(sql) = sql(query, &Plan::of(wanted(query), &known), &SPEECH) else {
+        client.batch_execute("COMMIT").await?;
+        return Ok(false);
+    };
+    // All of them will be read: a plan that has the first ones soon is not the better one.
+    let open = format!("SET LOCAL cursor_tuple_fraction = 1; DECLARE spent NO SCROLL CURSOR FOR {sql}");
+    client.batch_execute(&open).await?;
+    Ok(true)
+}
+
+/// The next groups that cost something, and whether there may be more.
+pub(super) async fn next(client: &Client, by: &[SpentBy]) -> Result<(Vec<SpentRow>, bool), Error> {
+    let rows = client.query_typed(&format!("FETCH {PAGE} FROM spent"), &[]).await?;
+    let has_more = rows.len() == PAGE;
+    if !has_more {
+        client.batch_execute("COMMIT").await?;
+    }
+    let read = rows.iter().map(|row| read(row, by));
+    let dear = read.filter(|row| row.as_ref().map_or(true, |row| row.cost != Money::ZERO));
+    Ok((dear.collect::<Result<_, _>>()?, has_more))
 }
 
 fn read(row: &Row, by: &[SpentBy]) -> Result<SpentRow, Error> {

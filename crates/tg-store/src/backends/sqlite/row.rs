@@ -15,7 +15,7 @@ use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
 
 /// The columns, in the order in which `bind` and `read` take them.
-const COLUMNS: [&str; 46] = [
+const COLUMNS: [&str; 47] = [
     "id",
     "started_at",
     "key_id",
@@ -55,6 +55,7 @@ const COLUMNS: [&str; 46] = [
     "price",
     RATES,
     "losses",
+    "guarded",
     "earlier",
     "earlier_nanos",
     "earlier_list_nanos",
@@ -99,11 +100,12 @@ impl Binder<'_, '_> {
 
     /// An empty list, the usual case, is NULL: nothing to allocate and nothing to store.
     fn list(&mut self, list: &[impl Serialize]) -> rusqlite::Result<()> {
-        if list.is_empty() {
-            return self.put(None::<&str>);
-        }
-        let text = serde_json::to_string(list).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?;
-        self.put(text)
+        self.json(Some(list).filter(|list| !list.is_empty()))
+    }
+
+    fn json(&mut self, value: Option<&(impl Serialize + ?Sized)>) -> rusqlite::Result<()> {
+        let text = value.map(serde_json::to_string).transpose();
+        self.put(text.map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))?)
     }
 }
 
@@ -133,6 +135,7 @@ pub(super) fn bind(statement: &mut Statement<'_>, record: &Record, rates_id: Opt
     to.put(&*record.cost.price)?;
     to.put(rates_id)?;
     to.list(&record.losses)?;
+    to.json(record.guarded.as_deref())?;
     bind_earlier(&mut to, record)?;
     to.count(record.timing.total_us)?;
     match record.timing.first_token_us {
@@ -208,12 +211,15 @@ impl Reader<'_, '_> {
     }
 
     fn list<T: DeserializeOwned>(&mut self) -> rusqlite::Result<Vec<T>> {
+        Ok(self.json()?.unwrap_or_default())
+    }
+
+    fn json<T: DeserializeOwned>(&mut self) -> rusqlite::Result<Option<T>> {
         let column = self.step();
-        match self.row.get_ref(column)?.as_str_or_null()? {
-            None => Ok(Vec::new()),
-            Some(text) => serde_json::from_str(text)
-                .map_err(|e| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(e))),
-        }
+        let text = self.row.get_ref(column)?.as_str_or_null()?;
+        text.map(serde_json::from_str)
+            .transpose()
+            .map_err(|e| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(e)))
     }
 }
 
@@ -250,6 +256,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
         usage_source: from.name(UsageSource::parse)?,
         cost: read_cost(&mut from)?,
         losses: from.list()?,
+        guarded: from.json()?,
         earlier: read_earlier(&mut from)?,
         timing: Timing {
             total_us: from.count()?,

@@ -5,7 +5,9 @@ use super::{OpenEntry, decode_record, encode_record};
 use proptest::prelude::*;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
+use tg_kernel::guarded::{Action, Guarded, Hit, Verdict, Way};
 use tg_kernel::ids::CallId;
+use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
 use tg_kernel::record::{Asked, Attempt, Cost, Ending, Pricing, Record, Served, Timing};
 use tg_kernel::units::Money;
@@ -68,6 +70,21 @@ fn cost(text: &str, number: u64) -> Cost {
     Cost { list: Money::from_nanos(number as i64), rates, ..Cost::at_list(amount, Pricing::Ceiling, text) }
 }
 
+fn guarded(text: &str, number: u64) -> Guarded {
+    let hit = Hit {
+        set: text.into(),
+        rule: text.into(),
+        check: text.into(),
+        found: text.into(),
+        channel: Channel::ToolResult,
+        way: Way::Output,
+        action: Action::Redacted,
+        count: number as u32,
+    };
+    let hits = vec![hit; (number % 3) as usize];
+    Guarded { sets: vec![text.into()], version: text.into(), verdict: Verdict::Changed, micros: number, hits }
+}
+
 fn record(text: &str, number: u64) -> Record {
     let open = open_entry(text, number);
     Record {
@@ -94,6 +111,7 @@ fn record(text: &str, number: u64) -> Record {
         usage_source: UsageSource::Estimated,
         cost: cost(text, number),
         losses: vec![text.to_owned(); (number % 3) as usize],
+        guarded: number.is_multiple_of(2).then(|| Box::new(guarded(text, number))),
         timing: Timing { total_us: number, first_token_us: number.is_multiple_of(2).then_some(9), overhead_us: 8 },
     }
 }
@@ -134,12 +152,22 @@ fn without_list_price(bytes: &mut Vec<u8>) {
 }
 
 #[test]
+fn entries_of_the_third_format_say_nothing_of_checks() {
+    let end = Record { guarded: None, ..record("x", 4) };
+    let mut bytes = Vec::new();
+    encode_record(&end, &mut bytes);
+    assert_eq!(bytes.pop(), Some(0), "the flag that the fourth format added");
+    assert_eq!(decode_record(&bytes, 3), Some(end));
+}
+
+#[test]
 fn entries_of_the_second_format_are_at_list_price() {
     let mut end = Record { earlier: Vec::new(), ..record("x", 4) };
     let mut bytes = Vec::new();
     encode_record(&end, &mut bytes);
     without_list_price(&mut bytes);
     end.cost.list = end.cost.amount;
+    end.guarded = None;
     assert_eq!(decode_record(&bytes, 2), Some(end));
 }
 
@@ -147,6 +175,7 @@ fn entries_of_the_second_format_are_at_list_price() {
 fn entries_of_the_first_format_are_read() {
     let (mut open, mut end) = (open_entry("x", 6), Record { earlier: Vec::new(), ..record("x", 4) });
     end.cost.list = end.cost.amount;
+    end.guarded = None;
     open.profile = None;
     end.served.as_mut().unwrap().profile = None;
     let (mut bytes, mut first) = (Vec::new(), Vec::new());

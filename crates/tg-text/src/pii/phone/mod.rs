@@ -11,6 +11,8 @@ const PLAN: &[u8] = include_bytes!("phones.bin");
 const STATE: usize = 22;
 /// The most and the least digits of a phone number.
 const DIGITS: std::ops::RangeInclusive<usize> = 6..=15;
+/// The most digits with `00` before them.
+const DIGITS_MAX: usize = 17;
 /// The most groups.
 const GROUPS_MAX: usize = 7;
 /// Calling codes whose national numbers are told without their code where they are written with a leading zero.
@@ -34,9 +36,11 @@ fn dialled(digits: impl IntoIterator<Item = u8>) -> bool {
 
 /// One reading of groups as a phone number.
 struct Reading {
-    digits: Vec<u8>,
+    digits: [u8; DIGITS_MAX],
+    many: usize,
+    lengths: [usize; GROUPS_MAX],
+    count: usize,
     span: Range<usize>,
-    groups: Vec<usize>,
     plus: bool,
     /// Whether the first group stands in parentheses.
     enclosed: bool,
@@ -47,13 +51,43 @@ struct Reading {
     labelled: bool,
 }
 
+impl Reading {
+    fn digits(&self) -> &[u8] {
+        self.digits.get(..self.many).unwrap_or_default()
+    }
+
+    fn groups(&self) -> &[usize] {
+        self.lengths.get(..self.count).unwrap_or_default()
+    }
+
+    fn take(&mut self, text: &[u8], atom: Atom) {
+        for (slot, byte) in
+            self.digits.iter_mut().skip(self.many).zip(text.get(atom.start..atom.end).unwrap_or_default())
+        {
+            *slot = byte.wrapping_sub(b'0').min(9);
+        }
+        self.many = (self.many + atom.len()).min(DIGITS_MAX);
+        if let Some(length) = self.lengths.get_mut(self.count) {
+            *length = atom.len();
+            self.count += 1;
+        }
+    }
+}
+
 /// The phone numbers of a cluster, with how sure each is.
-pub(super) fn find(text: &[u8], cluster: &Cluster, cues: &mut CueFinder<'_>, mut tell: impl FnMut(Range<usize>, f32)) {
+pub(super) fn find(
+    text: &[u8],
+    cluster: &Cluster,
+    told: Cues,
+    cues: &mut CueFinder<'_>,
+    mut tell: impl FnMut(Range<usize>, f32),
+) {
+    let quiet = told & (CALL | Entity::Phone.bit()) == 0;
     let mut from = 0;
     while let Some(atom) = cluster.atoms.get(from) {
         let mut next = from + 1;
         if atom.is_digits()
-            && let Some((span, score, taken)) = longest(text, cluster, from, cues)
+            && let Some((span, score, taken)) = longest(text, cluster, from, quiet, cues)
         {
             tell(span, score);
             next = from + taken;
@@ -67,13 +101,23 @@ fn longest(
     text: &[u8],
     cluster: &Cluster,
     from: usize,
+    quiet: bool,
     cues: &mut CueFinder<'_>,
 ) -> Option<(Range<usize>, f32, usize)> {
     let rest = cluster.atoms.get(from..)?;
+    // Without a word for phones it must begin with a plus or a nought, be written as in America, or have its word behind.
+    let first = *rest.first()?;
+    let before = text.get(first.start.saturating_sub(3)..first.start).unwrap_or_default();
+    let bare = quiet && text.get(first.start) != Some(&b'0') && !before.contains(&b'+');
     let run = rest.iter().take(GROUPS_MAX).take_while(|atom| atom.is_digits()).count();
     let mut near: Option<Cues> = None;
     for count in (1..=run).rev() {
-        let Some(reading) = read(text, rest.get(..count)?) else { continue };
+        let atoms = rest.get(..count)?;
+        if bare && !is_american(atoms) && !atoms.last().is_some_and(|last| is_labelled(text, extension(text, last.end)))
+        {
+            continue;
+        }
+        let Some(reading) = read(text, atoms) else { continue };
         let cues = *near.get_or_insert_with(|| cues.near(reading.span.start, reading.span.end));
         if let Some(score) = judge(&reading, cues) {
             return Some((reading.span, score, count));
@@ -87,7 +131,7 @@ fn read(text: &[u8], atoms: &[Atom]) -> Option<Reading> {
     let (first, last) = (atoms.first()?, atoms.last()?);
     let count: usize = atoms.iter().map(|atom| atom.len()).sum();
     // Groups of one digit are rare in a number; two more digits are those of `00`.
-    if !(*DIGITS.start()..=DIGITS.end() + 2).contains(&count) || count + 2 < 2 * atoms.len() {
+    if !(*DIGITS.start()..=DIGITS_MAX).contains(&count) || count + 2 < 2 * atoms.len() {
         return None;
     }
     let before = |back: usize| first.start.checked_sub(back).and_then(|at| text.get(at)).copied();
@@ -95,25 +139,65 @@ fn read(text: &[u8], atoms: &[Atom]) -> Option<Reading> {
     let enclosed = before(1) == Some(b'(') || (plus && before(2) == Some(b'('));
     let start = first.start - usize::from(plus) - usize::from(enclosed);
     let end = extension(text, last.end);
-    let gaps = || atoms.windows(2).filter_map(|pair| text.get(pair.first()?.end..pair.get(1)?.start));
-    let has = |byte: u8| gaps().any(|gap| gap.contains(&byte));
-    // One kind of character between groups, but for parentheses and blanks.
-    let kinds = [b'-', b'.', b'/'].into_iter().filter(|byte| has(*byte)).count();
-    let odd = gaps().any(|gap| gap.windows(2).any(|two| two == b".." || two == b"--" || two == b"//" || two == b"./"));
-    if !opens(text, start) || !ends(text, end) || kinds > 2 || odd || before(usize::from(plus) + 1) == Some(b'#') {
+    if !opens(text, start) || !ends(text, end) || before(usize::from(plus) + 1) == Some(b'#') {
         return None;
     }
-    let digits = atoms.iter().flat_map(|atom| text.get(atom.start..atom.end).unwrap_or_default()).map(|b| b - b'0');
-    Some(Reading {
-        digits: digits.collect(),
+    let marks = Marks::between(text, atoms);
+    if marks.odd || marks.kinds() > 2 {
+        return None;
+    }
+    let mut reading = Reading {
+        digits: [0; DIGITS_MAX],
+        many: 0,
+        lengths: [0; GROUPS_MAX],
+        count: 0,
         span: start..end,
-        groups: atoms.iter().map(|atom| atom.len()).collect(),
         plus,
-        enclosed: enclosed || has(b')'),
-        joined: kinds > 0,
-        dotted: has(b'.'),
+        enclosed: enclosed || marks.closing,
+        joined: marks.kinds() > 0,
+        dotted: marks.dot,
         labelled: is_labelled(text, end),
-    })
+    };
+    atoms.iter().for_each(|atom| reading.take(text, *atom));
+    Some(reading)
+}
+
+/// What stands between groups.
+#[derive(Default)]
+struct Marks {
+    dash: bool,
+    dot: bool,
+    slash: bool,
+    closing: bool,
+    /// Two of them in a row, as no number has them.
+    odd: bool,
+}
+
+impl Marks {
+    fn between(text: &[u8], atoms: &[Atom]) -> Self {
+        let mut marks = Self::default();
+        for pair in atoms.windows(2) {
+            let [left, right] = pair else { continue };
+            let mut last = b' ';
+            for byte in text.get(left.end..right.start).unwrap_or_default() {
+                match byte {
+                    b'-' => marks.dash = true,
+                    b'.' => marks.dot = true,
+                    b'/' => marks.slash = true,
+                    b')' => marks.closing = true,
+                    _ => {}
+                }
+                marks.odd |= matches!((last, byte), (b'.', b'.' | b'/') | (b'-', b'-') | (b'/', b'/'));
+                last = *byte;
+            }
+        }
+        marks
+    }
+
+    /// One kind of character between groups, but for parentheses and blanks.
+    fn kinds(&self) -> usize {
+        usize::from(self.dash) + usize::from(self.dot) + usize::from(self.slash)
+    }
 }
 
 fn is_labelled(text: &[u8], end: usize) -> bool {
@@ -142,10 +226,10 @@ fn extension(text: &[u8], end: usize) -> usize {
 
 /// How sure it is that a reading is a phone number, if it is one.
 fn judge(reading: &Reading, cues: Cues) -> Option<f32> {
-    let digits = &reading.digits;
+    let digits = reading.digits();
     let named = reading.labelled || cues & Entity::Phone.bit() != 0;
     let called = named || cues & CALL != 0;
-    let groups = reading.groups.as_slice();
+    let groups = reading.groups();
     if reading.plus {
         let trunk = groups.get(1) == Some(&1) || digits.get(2) == Some(&0);
         let valid = dialled(digits.iter().copied()) || (trunk && without_trunk(digits));
@@ -192,7 +276,7 @@ fn without_trunk(digits: &[u8]) -> bool {
 
 /// `(415) 555-2671`, `415-555-2671`, `1-415-555-2671`, `415.555.2671`.
 fn american(reading: &Reading, called: bool) -> Option<f32> {
-    let (groups, digits) = (reading.groups.as_slice(), &reading.digits);
+    let (groups, digits) = (reading.groups(), reading.digits());
     let (shaped, body) = match groups {
         [3, 3, 4] => (true, digits.get(..)?),
         [1, 3, 3, 4] if digits.first() == Some(&1) => (true, digits.get(1..)?),
@@ -210,6 +294,17 @@ fn american(reading: &Reading, called: bool) -> Option<f32> {
         (true, false) if called => Some(0.7),
         (false, true) if called => Some(0.8),
         _ => None,
+    }
+}
+
+/// Whether groups are as long as those that [`american`] knows.
+fn is_american(atoms: &[Atom]) -> bool {
+    match atoms {
+        [one] => matches!(one.len(), 10 | 11),
+        [one, two] => one.len() == 3 && two.len() == 7,
+        [one, two, three] => [one.len(), two.len(), three.len()] == [3, 3, 4],
+        [one, two, three, four] => matches!(one.len(), 1 | 3) && [two.len(), three.len(), four.len()] == [3, 3, 4],
+        _ => false,
     }
 }
 

@@ -2,10 +2,12 @@
 
 mod invocations;
 mod profiles;
+mod standing;
 mod surfaces;
 
 pub use invocations::{Invocations, Judgement, Said, region_of};
 pub use profiles::{Behind, Profile, Profiles, model_of};
+pub use standing::{GuardrailPlace, StandingGuardrail};
 pub use surfaces::{Endpoint, MantleProject, Surface, SurfaceRule, Surfaces, mantle_url};
 
 use crate::aws::Proof;
@@ -44,6 +46,7 @@ pub struct Bedrock {
     profiles: Profiles,
     surfaces: Surfaces,
     invocations: Option<Arc<Invocations>>,
+    guardrail: Option<StandingGuardrail>,
 }
 
 /// Partitions of AWS, by how the names of their regions begin, with the domain of their endpoints.
@@ -80,7 +83,8 @@ impl Bedrock {
         let region = region.into();
         let (control, profiles) = (control_url(&region), Profiles::new(&region, Vec::new()));
         let surfaces = Surfaces::default();
-        Self { base: base.into(), region, metadata: true, control, profiles, surfaces, invocations: None }
+        let (base, invocations, guardrail) = (base.into(), None, None);
+        Self { base, region, metadata: true, control, profiles, surfaces, invocations, guardrail }
     }
 
     /// Whether calls carry request metadata.
@@ -110,6 +114,12 @@ impl Bedrock {
     pub fn with_output(mut self, folders: &[String]) -> Self {
         self.invocations = (!folders.is_empty()).then(|| Arc::new(Invocations::new(&self.region, folders)));
         self
+    }
+
+    /// With a guardrail on every call of its models.
+    #[must_use]
+    pub fn with_guardrail(self, guardrail: Option<StandingGuardrail>) -> Self {
+        Self { guardrail, ..self }
     }
 
     /// By Converse and InvokeModel.
@@ -161,6 +171,10 @@ impl Provider for Bedrock {
 
     fn invocations(&self) -> Option<&Arc<Invocations>> {
         self.invocations.as_ref()
+    }
+
+    fn guardrail(&self) -> Option<&StandingGuardrail> {
+        self.guardrail.as_ref()
     }
 
     fn runtime_address(&self, path: &str) -> Result<Uri, Fault> {

@@ -40,6 +40,7 @@ pub enum Credential {
 /// A server that speaks OpenAI's API. What does not change from call to call is made once.
 #[derive(Debug)]
 pub struct OpenAi {
+    base: String,
     chat: Uri,
     responses: Uri,
     embeddings: Uri,
@@ -54,6 +55,7 @@ impl OpenAi {
     /// `Class::Internal` when `base` is not an address or the credential cannot be sent.
     pub fn new(base: &str, credential: Credential, abilities: Abilities) -> Result<Self, Fault> {
         Ok(Self {
+            base: base.to_owned(),
             chat: join(base, "/chat/completions")?,
             responses: join(base, "/responses")?,
             embeddings: join(base, "/embeddings")?,
@@ -93,6 +95,10 @@ impl Provider for OpenAi {
     fn renamed(&self, dialect: Dialect) -> Option<(&'static str, &'static str)> {
         let older = dialect == Dialect::OpenaiChat && self.abilities.chat.output_limit == OutputLimit::MaxTokens;
         older.then_some(("max_tokens", "max_completion_tokens"))
+    }
+
+    fn runtime_address(&self, path: &str) -> Result<Uri, Fault> {
+        join(&self.base, path)
     }
 
     fn address(&self, call: &Call<'_>) -> Result<Uri, Fault> {

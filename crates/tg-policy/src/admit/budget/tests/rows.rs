@@ -28,6 +28,7 @@ pub(crate) fn record(id: CallId, booked: &Attribution, arrived: Timestamp, cost:
         usage_source: UsageSource::Reported,
         cost: Cost::at_list(Money::from_nanos(cost), Pricing::Priced, "p"),
         losses: Vec::new(),
+        guarded: None,
         timing: Timing::default(),
     }
 }

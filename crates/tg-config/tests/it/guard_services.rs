@@ -1,0 +1,85 @@
+//! Guard services, as configured, and rules that ask them.
+
+use crate::bad_input::check;
+use tg_config::document::GuardServiceKind;
+use tg_config::load::from_text;
+
+const PROVIDERS: &str = "providers: [{name: a, kind: anthropic, api_key: env:K}, {name: b, kind: bedrock, region: us-east-1}, \
+                         {name: o, kind: openai, api_key: env:K}]\n";
+
+fn guards(guards: &str) -> String {
+    format!("{PROVIDERS}guards: [{guards}]\n")
+}
+
+fn rule(rule: &str) -> String {
+    let guards = guards("{name: house, kind: moderation, provider: o}");
+    format!("{guards}guardrails: [{{name: g, unreadable: block, rules: [{{name: r, {rule}}}]}}]\n")
+}
+
+#[test]
+fn every_kind_can_be_written() {
+    let text = guards(
+        "{name: house, kind: bedrock_guardrail, provider: b, guardrail: {id: gr1, version: '1'}, timeout: 500ms},
+        {name: checks, kind: bedrock_checks, provider: b, thresholds: {JAILBREAK: 0.5, EMAIL: 0.9}, remember: off},
+        {name: scores, kind: moderation, provider: o, thresholds: {violence/graphic: 0.4}, questions_max: 8},
+        {name: llama, kind: judge, provider: o, model: llama-guard}, {name: judge, kind: judge, provider: a, model: m, question: q},
+        {name: hook, kind: webhook, url: 'https://example.com/x', secret: env:S, characters_max: 1000, remember_size: 1 MiB}",
+    );
+    let document = from_text("t", &text).unwrap();
+    assert_eq!(document.guards.len(), 6);
+    assert_eq!(document.guards[1].kind, GuardServiceKind::BedrockChecks);
+    from_text("t", &rule("external: house, when_away: block, action: redact")).unwrap();
+    from_text("t", &rule("external: house, when_away: allow, action: annotate, on: output")).unwrap();
+}
+
+#[test]
+fn what_a_kind_lacks_or_has_no_use_for_is_told() {
+    for (guard, member, part) in [
+        ("{name: g, kind: webhook, url: 'https://example.com'}", "secret", "env:GUARD_SECRET"),
+        ("{name: g, kind: webhook, secret: env:S}", "url", "needs it"),
+        ("{name: g, kind: webhook, url: 'http://example.com', secret: env:S}", "url", "not encrypted"),
+        ("{name: g, kind: webhook, url: 'https://10.0.0.1', secret: env:S}", "url", "private address"),
+        ("{name: g, kind: webhook, url: 'https://169.254.169.254', secret: env:S}", "url", "never dialled"),
+        ("{name: g, kind: webhook, url: 'https://example.com', secret: env:S, provider: o}", "provider", "no meaning"),
+        ("{name: g, kind: judge, provider: a}", "model", "needs it"),
+        ("{name: g, kind: judge, provider: a, model: m, thresholds: {x: 0.5}}", "thresholds", "no meaning"),
+        ("{name: g, kind: moderation, provider: a}", "provider", "`openai` or `openai_compatible`"),
+        ("{name: g, kind: moderation, provider: oo}", "provider", "there is no provider `oo`"),
+        ("{name: g, kind: moderation}", "provider", "needs it"),
+        ("{name: g, kind: moderation, provider: o, question: q}", "question", "no meaning"),
+        ("{name: g, kind: moderation, provider: o, timeout: 2m}", "timeout", "at most `60s`"),
+        ("{name: g, kind: moderation, provider: o, questions_max: 5000}", "questions_max", "4096"),
+        ("{name: g, kind: moderation, provider: o, remember_size: 2 GiB}", "remember_size", "1 GiB"),
+        ("{name: g, kind: moderation, provider: o, thresholds: {violence: 0}}", "thresholds.violence", "every text"),
+        ("{name: g, kind: bedrock_checks, provider: b}", "thresholds", "JAILBREAK"),
+        (
+            "{name: g, kind: bedrock_checks, provider: b, thresholds: {JAILBRAKE: 0.5}}",
+            "thresholds.JAILBRAKE",
+            "`JAILBREAK`",
+        ),
+        ("{name: g, kind: bedrock_guardrail, provider: b}", "guardrail", "needs it"),
+        (
+            "{name: g, kind: bedrock_guardrail, provider: b, guardrail: {id: G, version: '1'}}",
+            "guardrail.id",
+            "is not the id",
+        ),
+    ] {
+        check(&guards(guard), &[(&format!("guards[0].{member}"), part)]);
+    }
+    let twice = "{name: g, kind: moderation, provider: o}, {name: g, kind: moderation, provider: o}";
+    check(&guards(twice), &[("guards[1].name", "guards[0].name")]);
+}
+
+/// field.md §5: a guard that fails open because nobody said what it should do.
+#[test]
+fn a_rule_that_asks_says_what_happens_while_nobody_answers() {
+    for (stated, member, part) in [
+        ("external: house, action: block", "when_away", "write `block`"),
+        ("external: hous, when_away: block, action: block", "external", "did you mean `house`?"),
+        ("external: house, when_away: block, action: restore", "action", "write `redact`"),
+        ("external: house, when_away: block, action: redact, as: tag", "as", "service's to choose"),
+        ("secrets: all, when_away: block, action: block", "when_away", "never away"),
+    ] {
+        check(&rule(stated), &[(&format!("guardrails[0].rules[0].{member}"), part)]);
+    }
+}

@@ -1,0 +1,117 @@
+//! Whole answers: checked in the caller's dialect before a byte of them leaves.
+
+use super::filtered::withheld;
+use super::outside::{Questions, consult, overlay};
+use super::{Guarding, LARGE_BYTES, broken_off, fault_of};
+use crate::settle::Settlement;
+use bytes::Bytes;
+use std::borrow::Cow;
+use tg_dialect::dialect::ReplyFacts;
+use tg_dialect::passages::{Edits, Passages};
+use tg_kernel::dialect::{Dialect, Operation};
+use tg_kernel::fault::Fault;
+use tg_kernel::usage::Usage;
+use tg_policy::guard::{Said, Way};
+
+/// What becomes of an answer.
+#[derive(Debug)]
+pub(crate) enum Passing {
+    /// It goes on.
+    Open(Bytes),
+    /// This goes on in its place, which says that it was withheld.
+    Withheld(Bytes),
+    /// Its dialect has no words for that but a fault, or it cannot be read.
+    Refused(Fault),
+}
+
+/// Checks an answer, where its call is guarded. `usage` is what it used.
+pub(crate) async fn check(
+    caller: Dialect,
+    facts: &ReplyFacts,
+    usage: &Usage,
+    body: Bytes,
+    settlement: &mut Settlement,
+) -> Passing {
+    let operation = settlement.record().map_or(Operation::Chat, |record| record.asked.operation);
+    // Counts, vectors, and names of what has begun: nothing that anybody has said.
+    let says = matches!(operation, Operation::Chat | Operation::Guardrail);
+    let Some(guarding) = settlement.guarding().filter(|guarding| says && guarding.watches()).cloned() else {
+        return Passing::Open(body);
+    };
+    let judged = if body.len() < LARGE_BYTES {
+        judge(&body, guarding)
+    } else {
+        let body = body.clone();
+        match tokio::task::spawn_blocking(move || judge(&body, guarding)).await {
+            Ok(judged) => judged,
+            Err(_) => return Passing::Refused(broken_off()),
+        }
+    };
+    let Judged { mut guarding, mut edits, mut anew, questions } = judged;
+    let later = consult(questions, &mut guarding, settlement).await;
+    if !later.is_empty() && guarding.block.is_none() {
+        overlay(&mut edits, later);
+        anew = Passages::of_answer(&body).and_then(|passages| write(&passages, &body, &edits));
+    }
+    let block = guarding.block.clone();
+    settlement.guard(guarding);
+    match (block, anew) {
+        (Some(block), _) => match withheld(caller, operation, facts, &block.message, (usage, &body)) {
+            Some(instead) => Passing::Withheld(instead),
+            None => Passing::Refused(fault_of(&block)),
+        },
+        (None, Some(Anew::Unreadable)) => Passing::Refused(unread()),
+        (None, Some(Anew::Changed(anew))) => Passing::Open(anew),
+        (None, None) => Passing::Open(body),
+    }
+}
+
+struct Judged {
+    guarding: Guarding,
+    /// What stands in place of what was said, by its number.
+    edits: Vec<(usize, String)>,
+    /// What services outside are to be asked.
+    questions: Option<Questions>,
+    /// `None` where it goes on as it is.
+    anew: Option<Anew>,
+}
+
+enum Anew {
+    Changed(Bytes),
+    Unreadable,
+}
+
+fn judge(body: &[u8], mut guarding: Guarding) -> Judged {
+    let Some(passages) = Passages::of_answer(body) else {
+        return Judged { guarding, edits: Vec::new(), questions: None, anew: Some(Anew::Unreadable) };
+    };
+    let texts = passages.texts.iter().map(|passage| Said {
+        channel: passage.channel,
+        turn: passage.turn,
+        text: Cow::Borrowed(&passage.text),
+    });
+    let said: Vec<Said<'_>> = texts.collect();
+    let verdict = guarding.guard.judge(Way::Output, &said, &[], &mut guarding.inquiry);
+    guarding.note(&verdict);
+    let questions = Questions::of(&guarding, Way::Output, &said, &verdict.edits);
+    drop(said);
+    let anew = write(&passages, body, &verdict.edits);
+    Judged { guarding, edits: verdict.edits, questions, anew }
+}
+
+fn write(passages: &Passages<'_>, body: &[u8], changes: &[(usize, String)]) -> Option<Anew> {
+    let mut edits = Edits::default();
+    for (index, text) in changes {
+        if let Some(passage) = passages.texts.get(*index) {
+            edits.say(passage, text);
+        }
+    }
+    (!edits.is_empty()).then(|| {
+        passages.echoes.iter().for_each(|echo| edits.blank(echo.clone()));
+        Anew::Changed(edits.apply(body))
+    })
+}
+
+fn unread() -> Fault {
+    Fault::upstream_failed("upstream_garbage", "The provider's answer could not be read, and so not be checked.")
+}

@@ -1,0 +1,146 @@
+//! The guarding of one call: what its checks found and did, and the only bytes that may leave once they have run.
+
+pub(crate) mod answer;
+pub(crate) mod filtered;
+pub(crate) mod keeping;
+pub(crate) mod outside;
+pub(crate) mod request;
+pub(crate) mod watching;
+
+use bytes::Bytes;
+use std::ops::Deref;
+use std::sync::Arc;
+use tg_dialect::passages::MediumKind;
+use tg_kernel::fault::{Class, Fault, Origin};
+use tg_kernel::guarded;
+use tg_policy::guard::{Block, Doing, Evidence, Guard, Inquiry, Medium, Verdict, Way};
+
+/// The code of a call, or an answer, that a guardrail stopped.
+pub(crate) const CONTENT_BLOCKED: &str = "content_blocked";
+
+/// Texts from this size on are checked on a thread of their own, so that no other call waits for them.
+const LARGE_BYTES: usize = 128 << 10;
+
+/// A request's body as it may go on: checked where a guardrail applies, with what the checks changed in it. Nothing else of
+/// it leaves: only [`request::check`] makes one.
+#[derive(Clone, Debug)]
+pub(crate) struct Cleared {
+    body: Bytes,
+    /// The version of the guardrails that it went through; `None` where none applies.
+    by: Option<Arc<str>>,
+}
+
+impl Cleared {
+    /// The bytes.
+    pub(crate) const fn bytes(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// Whether these very bytes are what the checks of this version let go.
+    pub(crate) fn is_by(&self, version: &str, body: &[u8]) -> bool {
+        std::ptr::eq(&raw const *self.body, body) && self.by.as_deref() == Some(version)
+    }
+}
+
+impl Deref for Cleared {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.body
+    }
+}
+
+/// What is being found and done on one call.
+#[derive(Clone)]
+pub(crate) struct Guarding {
+    guard: Arc<Guard>,
+    inquiry: Inquiry,
+    block: Option<Block>,
+    /// Whether something else went on than was said.
+    changed: bool,
+}
+
+impl Guarding {
+    fn new(guard: Arc<Guard>) -> Self {
+        Self { guard, inquiry: Inquiry::default(), block: None, changed: false }
+    }
+
+    fn note(&mut self, verdict: &Verdict) {
+        self.changed |= !verdict.edits.is_empty();
+        if self.block.is_none() {
+            self.block.clone_from(&verdict.block);
+        }
+    }
+
+    /// What the ledger is told.
+    pub(crate) fn record(&self) -> guarded::Guarded {
+        let Evidence { sets, version, hits, spent } = self.inquiry.evidence();
+        let replaced = hits.iter().any(|hit| matches!(hit.doing, Doing::Redacted | Doing::Restored));
+        let verdict = match (&self.block, self.changed || replaced) {
+            (Some(_), _) => guarded::Verdict::Blocked,
+            (None, true) => guarded::Verdict::Changed,
+            (None, false) => guarded::Verdict::Passed,
+        };
+        let hits = hits.into_iter().map(|hit| guarded::Hit {
+            set: hit.set,
+            rule: hit.rule,
+            check: hit.check.into(),
+            found: hit.found.into(),
+            channel: hit.channel,
+            way: match hit.way {
+                Way::Input => guarded::Way::Input,
+                Way::Output => guarded::Way::Output,
+            },
+            action: match hit.doing {
+                Doing::Blocked => guarded::Action::Blocked,
+                Doing::Redacted => guarded::Action::Redacted,
+                Doing::Restored => guarded::Action::Restored,
+                Doing::Annotated => guarded::Action::Annotated,
+                Doing::Observed => guarded::Action::Observed,
+                Doing::Unanswered => guarded::Action::Unanswered,
+            },
+            count: u32::try_from(hit.count).unwrap_or(u32::MAX),
+        });
+        let micros = u64::try_from(spent.as_micros()).unwrap_or(u64::MAX);
+        guarded::Guarded { sets, version, verdict, micros, hits: hits.collect() }
+    }
+
+    /// The rules that did something, as `SET/RULE`, for the caller: not those that only watch.
+    pub(crate) fn told(&self) -> Vec<String> {
+        let mut told: Vec<String> = Vec::new();
+        let blocked = self.block.iter().map(|block| format!("{}/{}", block.set, block.rule));
+        let hits = self.inquiry.evidence().hits.into_iter().filter(|hit| hit.doing != Doing::Observed);
+        for rule in blocked.chain(hits.map(|hit| format!("{}/{}", hit.set, hit.rule))) {
+            if !told.contains(&rule) {
+                told.push(rule);
+            }
+        }
+        told
+    }
+
+    /// Whether an answer must be looked at.
+    pub(crate) fn watches(&self) -> bool {
+        self.guard.watches(&self.inquiry) || !self.guard.externals(Way::Output).is_empty()
+    }
+}
+
+/// A stopped call, as a fault.
+pub(crate) fn fault_of(block: &Block) -> Fault {
+    Fault::new(Class::Blocked, Origin::Gateway, CONTENT_BLOCKED, block.message.to_string())
+}
+
+fn medium(kind: MediumKind) -> Medium {
+    match kind {
+        MediumKind::Image => Medium::Image,
+        MediumKind::Audio => Medium::Audio,
+        MediumKind::Video => Medium::Video,
+        MediumKind::Document => Medium::Document,
+        MediumKind::Reference => Medium::Reference,
+        MediumKind::Tokens => Medium::Tokens,
+    }
+}
+
+/// The check of a large text broke off.
+fn broken_off() -> Fault {
+    Fault::internal("a check of content broke off")
+}

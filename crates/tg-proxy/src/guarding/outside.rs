@@ -1,0 +1,285 @@
+//! Services outside that rules ask about texts: which texts, on whose account, and what follows from their opinions.
+//!
+//! A service sees texts as the gateway's own rules have left them. What one service has replaced, rules that stand later see
+//! replaced. Whatever goes wrong is an opinion that is not known; the rule says what follows then.
+
+use super::Guarding;
+use crate::complaint::Complaint;
+use crate::cost::Basis;
+use crate::intake::trace;
+use crate::living::Worker;
+use crate::send::aws_caller;
+use crate::settle::Settlement;
+use crate::snapshot::Snapshot;
+use futures_util::future::join_all;
+use http::HeaderMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tg_kernel::dialect::{Dialect, Operation};
+use tg_kernel::ids::CallId;
+use tg_kernel::passage::Channel;
+use tg_kernel::principal::Attribution;
+use tg_kernel::record::{Asked, Ending, Record, Served, Timing};
+use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
+use tg_policy::guard::{ExternalRule, Opinion, Said, Way};
+use tg_policy::route::UnknownPrice;
+use tg_store::journal::OpenEntry;
+use tg_upstream::guard::{self, Asker, Guard, Hearing};
+
+/// The services of a configuration.
+#[derive(Default)]
+pub struct Outside(HashMap<Arc<str>, Service>);
+
+struct Service {
+    guard: Guard,
+    complaint: Complaint,
+}
+
+impl Outside {
+    /// These services, each by its own name.
+    #[must_use]
+    pub fn new(guards: Vec<Guard>) -> Self {
+        let named = |guard: Guard| (guard.name().clone(), Service { guard, complaint: Complaint::default() });
+        Self(guards.into_iter().map(named).collect())
+    }
+}
+
+/// What services are to be asked about.
+pub(crate) struct Questions {
+    way: Way,
+    texts: Vec<Text>,
+    rules: Vec<ExternalRule>,
+}
+
+/// What is asked about at once: a text, or what a program wrote in many small ones.
+struct Text {
+    /// Their numbers among those that were said.
+    of: Vec<usize>,
+    turn: u32,
+    channel: Channel,
+    text: String,
+}
+
+impl Text {
+    fn has(&self, index: usize) -> bool {
+        self.of.contains(&index)
+    }
+
+    /// Whether another text of this turn and channel is asked about with it.
+    fn takes(&self, channel: Channel, turn: u32) -> bool {
+        let is_scattered = matches!(channel, Channel::ToolArguments | Channel::Definition | Channel::Metadata);
+        is_scattered && (self.channel, self.turn) == (channel, turn)
+    }
+}
+
+/// Where a call stands that has questions: what they are asked with, and to whom their cost is booked.
+pub(crate) struct Premises {
+    pub(crate) worker: Arc<Worker>,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) attribution: Attribution,
+}
+
+impl Questions {
+    /// What rules are to ask about texts that are on this way, with `edits` made by the rules before; `None`: nothing.
+    pub(crate) fn of(guarding: &Guarding, way: Way, said: &[Said<'_>], edits: &[(usize, String)]) -> Option<Self> {
+        let mut rules = guarding.guard.externals(way);
+        rules.retain(|rule| said.iter().any(|one| rule.channels.has(one.channel)));
+        if rules.is_empty() || guarding.block.is_some() {
+            return None;
+        }
+        let edits: HashMap<usize, &String> = edits.iter().map(|(index, text)| (*index, text)).collect();
+        let mut texts: Vec<Text> = Vec::new();
+        for (index, one) in said.iter().enumerate() {
+            let text = edits.get(&index).map_or(&*one.text, |text| text.as_str());
+            if let Some(last) = texts.last_mut().filter(|last| last.takes(one.channel, one.turn)) {
+                last.of.push(index);
+                last.text.push('\n');
+                last.text.push_str(text);
+                continue;
+            }
+            texts.push(Text { of: vec![index], turn: one.turn, channel: one.channel, text: text.to_owned() });
+        }
+        Some(Self { way, texts, rules })
+    }
+
+    /// Asks them. Answers what is to stand in place of texts, by their numbers; a block is noted where it belongs.
+    pub(crate) async fn ask(mut self, guarding: &mut Guarding, premises: &Premises) -> Vec<(usize, String)> {
+        let mut edits = BTreeMap::new();
+        let mut rules = std::mem::take(&mut self.rules);
+        while !rules.is_empty() {
+            let heard = join_all(rules.iter().map(|rule| self.hear(rule, premises))).await;
+            let mut again = Vec::new();
+            let mut changed = Vec::new();
+            for (rule, (channel, opinion)) in rules.into_iter().zip(heard) {
+                // It was asked about a text that stands no more.
+                if let Opinion::Flagged { texts, .. } = &opinion
+                    && texts.iter().any(|(index, _)| changed.contains(index))
+                {
+                    again.push(rule);
+                    continue;
+                }
+                let verdict = guarding.guard.hear(self.way, rule.rule, channel, opinion, &mut guarding.inquiry);
+                guarding.note(&verdict);
+                if guarding.block.is_some() {
+                    return Vec::new();
+                }
+                for (index, text) in verdict.edits {
+                    self.replace(index, &text);
+                    changed.push(index);
+                    edits.insert(index, text);
+                }
+            }
+            rules = again;
+        }
+        edits.into_iter().collect()
+    }
+
+    fn replace(&mut self, index: usize, text: &str) {
+        if let Some(own) = self.texts.iter_mut().find(|own| own.has(index)) {
+            text.clone_into(&mut own.text);
+        }
+    }
+
+    /// What a rule's service says, and of which channel.
+    async fn hear(&self, rule: &ExternalRule, premises: &Premises) -> (Channel, Opinion) {
+        let about: Vec<&Text> = self.texts.iter().filter(|text| rule.channels.has(text.channel)).collect();
+        let channel = about.first().map_or(Channel::User, |text| text.channel);
+        let Some(service) = premises.snapshot.outside.0.get(&rule.service) else { return (channel, Opinion::Failed) };
+        let texts: Vec<&str> = about.iter().map(|text| &*text.text).collect();
+        let way = match self.way {
+            Way::Input => guard::Way::Input,
+            Way::Output => guard::Way::Output,
+        };
+        let living = &premises.worker.living;
+        let caller = || aws_caller(living, premises.attribution.clone());
+        let (pools, wallet, clock) = (&*premises.worker.pools, &living.aws, &*living.clock);
+        let hearing = service.guard.ask(&Asker { pools, wallet, clock, caller: &caller }, way, &texts).await;
+        premises.book(&service.guard, &hearing);
+        let opinion = match hearing.opinion {
+            guard::Opinion::Clear => Opinion::Clear,
+            guard::Opinion::Flagged { categories, redacted } => {
+                let texts = redacted.unwrap_or_default().into_iter();
+                // Of several that were asked about at once nobody knows what stands in place of which.
+                let texts: Option<Vec<_>> = texts
+                    .map(|(nth, text)| match about.get(nth)?.of.as_slice() {
+                        [index] => Some((*index, text)),
+                        _ => None,
+                    })
+                    .collect();
+                let categories = categories.iter().map(ToString::to_string).collect();
+                Opinion::Flagged { categories, texts: texts.unwrap_or_default() }
+            }
+            guard::Opinion::Failed(failure) => {
+                if let Some(times) = service.complaint.due(clock.monotonic()) {
+                    let (guard, rule) = (&*rule.service, format!("{}/{}", rule.set, rule.name));
+                    tracing::warn!(guard, rule, times, %failure, "a guard service gives no opinion");
+                }
+                Opinion::Failed
+            }
+        };
+        (channel, opinion)
+    }
+}
+
+impl Premises {
+    /// Where a call stands; `None` once it is settled.
+    pub(crate) fn of(settlement: &Settlement) -> Option<Self> {
+        let (worker, snapshot) = settlement.surroundings()?;
+        let attribution = settlement.record()?.attribution.clone();
+        Some(Self { worker: Arc::clone(worker), snapshot: Arc::clone(snapshot), attribution })
+    }
+
+    /// Books what a judge has used: each answer is a row of its own, on the account of the call that it was about.
+    fn book(&self, guard: &Guard, hearing: &Hearing) {
+        let Some((provider, model)) = guard.model() else { return };
+        for usage in &hearing.used {
+            self.book_one(guard.name(), (provider, model), *usage);
+        }
+    }
+
+    fn book_one(&self, guard: &Arc<str>, (provider, model): (&Arc<str>, &Arc<str>), usage: Usage) {
+        let living = &self.worker.living;
+        let mut attribution = self.attribution.clone();
+        attribution.tags.push(format!("guard={guard}"));
+        let (dialect, operation, tier) = (Dialect::OpenaiChat, Operation::Chat, ServiceTier::Default);
+        let served = Served {
+            provider: Arc::clone(provider),
+            model: Arc::clone(model),
+            profile: None,
+            dialect,
+            request_id: None,
+            session: None,
+            tier,
+            attempts: 1,
+            stop: None,
+        };
+        let started_at = living.clock.now();
+        let scope = self.snapshot.upstreams.get(provider).map(|upstream| upstream.price_of(dialect, model));
+        let basis = Basis {
+            scope: scope.as_ref().map(Cow::Borrowed),
+            unknown: UnknownPrice::AllowAndFlag,
+            snapshot: &self.snapshot,
+        };
+        let cost = basis.price(operation, &served, &usage, started_at);
+        let asked = Asked { dialect, operation, model: Arc::clone(model), stream: false };
+        let entry = OpenEntry {
+            id: CallId::fresh(),
+            started_at,
+            attribution: attribution.clone(),
+            asked: asked.clone(),
+            provider: Arc::clone(provider),
+            model: Arc::clone(model),
+            profile: None,
+            dialect,
+            tier,
+            session: None,
+            estimated: usage,
+            earlier: Vec::new(),
+        };
+        let record = Record {
+            id: entry.id,
+            started_at,
+            attribution,
+            asked,
+            served: Some(served),
+            ending: Ending::Ok,
+            status: 200,
+            fault: None,
+            usage,
+            usage_source: UsageSource::Reported,
+            cost,
+            losses: Vec::new(),
+            guarded: None,
+            earlier: Vec::new(),
+            timing: Timing::default(),
+        };
+        living.counts.sent.fetch_add(1, Ordering::Relaxed);
+        let opened = self.worker.till.open(&entry).inspect_err(|error| {
+            tracing::error!(%error, guard = &**guard, "what a judge has used cannot be journalled");
+        });
+        self.worker.till.close(opened.ok(), record, trace(&HeaderMap::new()));
+    }
+}
+
+/// Asks what is to be asked about a call, and counts the time as waiting.
+pub(crate) async fn consult(
+    questions: Option<Questions>,
+    guarding: &mut Guarding,
+    settlement: &mut Settlement,
+) -> Vec<(usize, String)> {
+    let (Some(questions), Some(premises)) = (questions, Premises::of(settlement)) else { return Vec::new() };
+    let clock = Arc::clone(&premises.worker.living.clock);
+    let began = clock.monotonic();
+    let edits = questions.ask(guarding, &premises).await;
+    settlement.has_waited(clock.monotonic().saturating_sub(began));
+    edits
+}
+
+/// Puts what services have replaced over what was replaced before.
+pub(crate) fn overlay(edits: &mut Vec<(usize, String)>, later: Vec<(usize, String)>) {
+    edits.retain(|(index, _)| !later.iter().any(|(other, _)| other == index));
+    edits.extend(later);
+    edits.sort_by_key(|(index, _)| *index);
+}

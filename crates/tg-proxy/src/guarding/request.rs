@@ -1,0 +1,166 @@
+//! Requests: checked whole, before anything is held for them, and changed where a rule says so.
+
+use super::outside::{Questions, consult, overlay};
+use super::{Cleared, Guarding, LARGE_BYTES, broken_off, medium};
+use crate::prepare::metadata::HEADER;
+use crate::settle::Settlement;
+use crate::snapshot::Snapshot;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use std::borrow::Cow;
+use tg_dialect::passages::{Edits, Passages};
+use tg_dialect::scan::Members;
+use tg_kernel::fault::Fault;
+use tg_kernel::passage::Channel;
+use tg_kernel::principal::Attribution;
+use tg_policy::guard::{Block, Said, Subject, Way};
+
+/// What is asked.
+pub(crate) struct Question<'a> {
+    pub(crate) body: &'a Bytes,
+    pub(crate) members: &'a Members<'a>,
+    /// The model as the caller named it.
+    pub(crate) model: &'a str,
+    /// To whom it is booked.
+    pub(crate) attribution: &'a Attribution,
+}
+
+/// What may go on.
+pub(crate) struct Answer {
+    pub(crate) cleared: Cleared,
+    pub(crate) is_changed: bool,
+    /// To whom it is booked, as providers may be told.
+    pub(crate) attribution: Attribution,
+}
+
+/// Texts beside the body that reach providers with it: the call's tags, and a header.
+#[derive(Clone, Debug, Default)]
+struct Beside {
+    tags: Vec<String>,
+    header: Option<String>,
+}
+
+impl Beside {
+    fn of(question: &Question<'_>, headers: &HeaderMap) -> Self {
+        let header = headers.get(HEADER).and_then(|value| value.to_str().ok());
+        Self { tags: question.attribution.tags.clone(), header: header.map(str::to_owned) }
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &String> {
+        self.tags.iter().chain(&self.header)
+    }
+
+    fn say(&mut self, index: usize, text: String) {
+        if let Some(own) = self.tags.iter_mut().chain(&mut self.header).nth(index) {
+            *own = text;
+        }
+    }
+}
+
+/// What came of a check.
+struct Judged {
+    guarding: Guarding,
+    /// What stands in place of what was said, by its number.
+    edits: Vec<(usize, String)>,
+    /// The body with them; `None` for as it was.
+    body: Option<Bytes>,
+    beside: Beside,
+    /// What services outside are to be asked.
+    questions: Option<Questions>,
+}
+
+/// Checks what is asked, where a guardrail applies. A block is an answer, too: what was found is with the settlement then.
+///
+/// # Errors
+/// When the check itself broke off: then nothing may be sent.
+pub(crate) async fn check(
+    question: Question<'_>,
+    headers: &mut HeaderMap,
+    snapshot: &Snapshot,
+    settlement: &mut Settlement,
+) -> Result<Result<Answer, Block>, Fault> {
+    let Question { body, members, model, attribution } = question;
+    let Some(guard) = snapshot.guards.of(&Subject { attribution, model }) else {
+        let cleared = Cleared { body: body.clone(), by: None };
+        return Ok(Ok(Answer { cleared, is_changed: false, attribution: attribution.clone() }));
+    };
+    let by = Some(guard.version().clone());
+    let (guarding, beside) = (Guarding::new(guard), Beside::of(&question, headers));
+    let judged = if body.len() < LARGE_BYTES {
+        judge(members, guarding, beside)
+    } else {
+        let body = body.clone();
+        let judging = move || Members::scan(&body).map(|members| judge(&members, guarding, beside));
+        tokio::task::spawn_blocking(judging).await.map_err(|_| broken_off())??
+    };
+    let Judged { mut guarding, mut edits, body: mut anew, mut beside, questions } = judged;
+    let later = consult(questions, &mut guarding, settlement).await;
+    if !later.is_empty() && guarding.block.is_none() {
+        overlay(&mut edits, later);
+        anew = write(&Passages::of_request(members), members, edits, &mut beside);
+    }
+    let block = guarding.block.clone();
+    settlement.guard(guarding);
+    if let Some(block) = block {
+        return Ok(Err(block));
+    }
+    if let Some(header) = beside.header {
+        headers.insert(HEADER, HeaderValue::from_str(&header).map_err(Fault::internal)?);
+    }
+    let is_changed = anew.is_some();
+    let cleared = Cleared { body: anew.unwrap_or_else(|| body.clone()), by };
+    if is_changed {
+        settlement.weighs(&cleared);
+    }
+    Ok(Ok(Answer { cleared, is_changed, attribution: Attribution { tags: beside.tags, ..attribution.clone() } }))
+}
+
+/// A label as AWS takes it, which knows neither brackets nor stars.
+fn as_label(text: &str) -> String {
+    text.replace(['[', ']', '*'], "-")
+}
+
+fn judge(members: &Members<'_>, mut guarding: Guarding, mut beside: Beside) -> Judged {
+    let passages = Passages::of_request(members);
+    let media: Vec<_> = passages.media.iter().map(|found| medium(found.kind)).collect();
+    let turns = passages.texts.iter().map(|passage| passage.turn).max().unwrap_or_default();
+    let texts = passages.texts.iter().map(|passage| Said {
+        channel: passage.channel,
+        turn: passage.turn,
+        text: Cow::Borrowed(&passage.text),
+    });
+    // Each by itself: nobody reads them as one.
+    let others = beside.texts().zip(1..).map(|(text, nth)| Said {
+        channel: Channel::Metadata,
+        turn: turns.saturating_add(nth),
+        text: Cow::Borrowed(text),
+    });
+    let said: Vec<Said<'_>> = texts.chain(others).collect();
+    let verdict = guarding.guard.judge(Way::Input, &said, &media, &mut guarding.inquiry);
+    guarding.note(&verdict);
+    let questions = Questions::of(&guarding, Way::Input, &said, &verdict.edits);
+    drop(said);
+    let body = write(&passages, members, verdict.edits.clone(), &mut beside);
+    Judged { guarding, edits: verdict.edits, body, beside, questions }
+}
+
+/// The body with the changes; `None` where they leave it as it is.
+fn write(
+    passages: &Passages<'_>,
+    members: &Members<'_>,
+    changes: Vec<(usize, String)>,
+    beside: &mut Beside,
+) -> Option<Bytes> {
+    let mut edits = Edits::default();
+    for (index, text) in changes {
+        match passages.texts.get(index) {
+            Some(passage) if passage.channel == Channel::Metadata => edits.say(passage, &as_label(&text)),
+            Some(passage) => edits.say(passage, &text),
+            None => beside.say(index - passages.texts.len(), as_label(&text)),
+        }
+    }
+    (!edits.is_empty()).then(|| {
+        passages.echoes.iter().for_each(|echo| edits.blank(echo.clone()));
+        edits.apply(members.body())
+    })
+}

@@ -1,0 +1,110 @@
+//! Streamed answers: held back at a gate until the checks have let them go.
+
+use super::Guarding;
+use bytes::{Bytes, BytesMut};
+use tg_dialect::dialect::ReplyFacts;
+use tg_dialect::gate::{Change, Gate, Inspector, Passing};
+use tg_dialect::passages::Part;
+use tg_kernel::dialect::Dialect;
+use tg_kernel::fault::Fault;
+use tg_kernel::passage::Channel;
+use tg_kernel::usage::Usage;
+use tg_policy::guard::{Inquiry, Watch};
+
+/// The gate of one stream, and who stands there.
+pub(crate) struct Watching {
+    gate: Gate,
+    watch: Watch<Part>,
+}
+
+/// Who stands there, for as long as some bytes pass.
+struct Guardian<'a> {
+    watch: &'a mut Watch<Part>,
+    inquiry: &'a mut Inquiry,
+    is_blocked: bool,
+}
+
+impl Watching {
+    /// Before a caller of this dialect; `None` where no rule looks at the answer.
+    pub(crate) fn of(guarding: &Guarding, caller: Dialect, facts: &ReplyFacts) -> Option<Self> {
+        if !guarding.watches() {
+            return None;
+        }
+        Some(Self { gate: Gate::new(caller, facts), watch: Watch::new(guarding.guard.clone()) })
+    }
+
+    /// Takes what is made for the caller, and appends what may leave.
+    ///
+    /// # Errors
+    /// See [`Gate::pass`].
+    pub(crate) fn pass(
+        &mut self,
+        made: Vec<Bytes>,
+        guarding: &mut Guarding,
+        out: &mut Vec<Bytes>,
+    ) -> Result<Passing, Fault> {
+        self.ask(guarding, |gate, guardian| {
+            for bytes in made {
+                if gate.pass(&bytes, guardian, out)? == Passing::Blocked {
+                    return Ok(Passing::Blocked);
+                }
+            }
+            Ok(Passing::Open)
+        })
+    }
+
+    /// Nothing more comes: all that was made is whole.
+    ///
+    /// # Errors
+    /// See [`Gate::pass`].
+    pub(crate) fn finish(&mut self, guarding: &mut Guarding, out: &mut Vec<Bytes>) -> Result<Passing, Fault> {
+        self.ask(guarding, |gate, guardian| gate.finish(guardian, out))
+    }
+
+    /// Ends a stream that is blocked.
+    pub(crate) fn end(&mut self, usage: &Usage, out: &mut Vec<Bytes>) {
+        let mut end = BytesMut::new();
+        self.gate.end(usage, &mut end);
+        out.push(end.freeze());
+    }
+
+    fn ask(
+        &mut self,
+        guarding: &mut Guarding,
+        pass: impl FnOnce(&mut Gate, &mut Guardian<'_>) -> Result<Passing, Fault>,
+    ) -> Result<Passing, Fault> {
+        let Self { gate, watch } = self;
+        let is_blocked = guarding.block.is_some();
+        let passing = pass(gate, &mut Guardian { watch, inquiry: &mut guarding.inquiry, is_blocked });
+        if guarding.block.is_none() {
+            guarding.block = watch.is_blocked().cloned();
+        }
+        passing
+    }
+}
+
+impl Inspector for Guardian<'_> {
+    fn grows(&mut self, part: Part, channel: Channel, text: &str) {
+        self.watch.grows(part, channel, text, self.inquiry);
+    }
+
+    fn ends(&mut self, part: Part) {
+        self.watch.ends(part, self.inquiry);
+    }
+
+    fn cleared(&self, part: Part) -> usize {
+        self.watch.cleared(part)
+    }
+
+    fn changes(&self, part: Part) -> &[Change] {
+        self.watch.changes(part)
+    }
+
+    fn whole(&mut self, channel: Channel, text: &str) -> Option<String> {
+        self.watch.whole(channel, text, self.inquiry)
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.is_blocked || self.watch.is_blocked().is_some()
+    }
+}

@@ -1,0 +1,270 @@
+//! External guards: services outside the gateway that are asked what they think of texts, through one seam.
+//!
+//! A service is asked within a time, by a bounded number of questions at once, and not at all while it keeps failing; what
+//! it said of a text is remembered. Whatever goes wrong is a [`Failure`]: whoever asks decides what that means.
+
+mod apply;
+mod breaker;
+mod checks;
+mod judge;
+mod memory;
+mod moderation;
+mod opinion;
+mod pieces;
+mod post;
+mod webhook;
+
+#[cfg(test)]
+mod tests;
+
+pub use apply::AppliedGuardrail;
+pub use checks::Checks;
+pub use judge::{Judge, Template};
+pub use memory::Remembering;
+pub use moderation::Moderation;
+pub use opinion::{Failure, FailureKind, Hearing, Opinion, Way};
+pub use webhook::Webhook;
+
+use crate::aws::{Caller, Wallet};
+use crate::pools::Pools;
+use breaker::Breaker;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use memory::{Key, Memory, key_of};
+use opinion::Answer;
+use pieces::{Piece, cut};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tg_kernel::clock::Clock;
+use tg_kernel::usage::Usage;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+/// Most questions that one call's texts may come to.
+const PIECES_MAX: usize = 2_048;
+
+/// A service that can be asked.
+pub enum Service {
+    /// A guardrail of an AWS account.
+    AppliedGuardrail(AppliedGuardrail),
+    /// Bedrock's checks, which need no guardrail of the account.
+    Checks(Checks),
+    /// OpenAI's moderation, or a server that speaks its API.
+    Moderation(Moderation),
+    /// A chat model.
+    Judge(Judge),
+    /// A service of the operator's own.
+    Webhook(Webhook),
+}
+
+/// Bounds on asking a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Longest wait for an opinion on all texts together.
+    pub timeout: Duration,
+    /// Most questions at a time, of all calls together.
+    pub questions_max: usize,
+    /// Most characters of one question; longer texts are asked about in pieces that overlap.
+    pub characters_max: usize,
+    /// What is remembered; `None`: nothing.
+    pub remembering: Option<Remembering>,
+}
+
+/// One configured service, with what is known of it. Shared by all workers.
+pub struct Guard {
+    name: Arc<str>,
+    service: Service,
+    bounds: Bounds,
+    turns: Semaphore,
+    breaker: Breaker,
+    memory: Option<Memory>,
+}
+
+/// With what a service is asked.
+pub struct Asker<'a> {
+    /// The connections of the worker that asks.
+    pub pools: &'a Pools,
+    /// AWS credentials.
+    pub wallet: &'a Wallet,
+    /// Time.
+    pub clock: &'a dyn Clock,
+    /// On whose account AWS shall see the questions.
+    pub caller: &'a (dyn Fn() -> Caller + Sync),
+}
+
+/// What came of one question.
+struct Said {
+    answer: Answer,
+    used: Option<Usage>,
+}
+
+impl From<Answer> for Said {
+    fn from(answer: Answer) -> Self {
+        Self { answer, used: None }
+    }
+}
+
+/// What has been heard of all texts so far.
+#[derive(Default)]
+struct Sum {
+    categories: BTreeSet<Arc<str>>,
+    redacted: Vec<(usize, String)>,
+    is_flagged: bool,
+    /// Something is wrong with a text, and it is not taken out.
+    stays: bool,
+    failure: Option<Failure>,
+    asked: usize,
+    remembered: usize,
+    used: Vec<Usage>,
+}
+
+impl Guard {
+    /// Nothing is known of the service yet.
+    #[must_use]
+    pub fn new(name: Arc<str>, service: Service, bounds: Bounds) -> Self {
+        let turns = Semaphore::new(bounds.questions_max);
+        Self { name, service, bounds, turns, breaker: Breaker::default(), memory: bounds.remembering.map(Memory::new) }
+    }
+
+    /// The name in the configuration.
+    #[must_use]
+    pub const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The provider and the model that are paid by tokens for each question, where the service is one.
+    #[must_use]
+    pub fn model(&self) -> Option<(&Arc<str>, &Arc<str>)> {
+        match &self.service {
+            Service::Judge(judge) => Some(judge.model()),
+            _ => None,
+        }
+    }
+
+    /// Asks what the service thinks of `texts`. Answers within the time given; dropping the future gives the questions up.
+    pub async fn ask(&self, asker: &Asker<'_>, way: Way, texts: &[&str]) -> Hearing {
+        let Some(pieces) = cut(texts, self.bounds.characters_max, PIECES_MAX) else {
+            let detail = format!("more than {PIECES_MAX} pieces of {} characters", self.bounds.characters_max);
+            return Hearing::failed(Failure::new(FailureKind::TooLong, detail));
+        };
+        let mut sum = Sum::default();
+        let deadline = Instant::now() + self.bounds.timeout;
+        let mut open = FuturesUnordered::new();
+        for piece in pieces {
+            let key = key_of(way, piece.text);
+            let known = self.memory.as_ref().and_then(|memory| memory.find(&key, asker.clock.monotonic()));
+            match known {
+                Some(answer) => {
+                    sum.remembered += 1;
+                    sum.add(&piece, answer);
+                }
+                None => open.push(self.question(asker, way, piece, key, deadline)),
+            }
+        }
+        // What cannot become better is not asked further.
+        while !sum.is_decided()
+            && let Some((piece, said)) = open.next().await
+        {
+            sum.hear(&piece, said);
+        }
+        drop(open);
+        sum.into_hearing()
+    }
+
+    async fn question<'a>(
+        &self,
+        asker: &Asker<'_>,
+        way: Way,
+        piece: Piece<'a>,
+        key: Key,
+        deadline: Instant,
+    ) -> (Piece<'a>, Result<Said, Failure>) {
+        let said = self.put(asker, way, piece.text, deadline).await;
+        if let (Some(memory), Ok(said)) = (&self.memory, &said) {
+            memory.learn(key, &said.answer, asker.clock.monotonic());
+        }
+        (piece, said)
+    }
+
+    async fn put(&self, asker: &Asker<'_>, way: Way, text: &str, deadline: Instant) -> Result<Said, Failure> {
+        let turn = timeout_at(deadline, self.turns.acquire()).await;
+        let _turn = turn.map_err(|_late| Failure::new(FailureKind::Crowded, ""))?;
+        // What has its turn when its time is over says nothing of the service.
+        if Instant::now() >= deadline {
+            return Err(Failure::new(FailureKind::Crowded, ""));
+        }
+        let entry = self.breaker.enter(asker.clock.monotonic());
+        let entry = entry.ok_or_else(|| Failure::new(FailureKind::Resting, ""))?;
+        let said = timeout_at(deadline, self.service.ask(&self.name, asker, way, text)).await;
+        let said = said.unwrap_or_else(|_late| Err(Failure::new(FailureKind::TimedOut, "")));
+        match &said {
+            Err(failure) if failure.kind.is_outage() => entry.failed(asker.clock.monotonic()),
+            Ok(_) => entry.worked(),
+            // It shows nothing: the service may have refused this text alone.
+            Err(_) => {}
+        }
+        said
+    }
+}
+
+impl Service {
+    async fn ask(&self, name: &Arc<str>, asker: &Asker<'_>, way: Way, text: &str) -> Result<Said, Failure> {
+        match self {
+            Self::AppliedGuardrail(guardrail) => guardrail.ask(asker, way, text).await.map(Said::from),
+            Self::Checks(checks) => checks.ask(asker, way, text).await.map(Said::from),
+            Self::Moderation(moderation) => moderation.ask(asker, text).await.map(Said::from),
+            Self::Judge(judge) => judge.ask(asker, way, text).await,
+            Self::Webhook(webhook) => webhook.ask(name, asker, way, text).await.map(Said::from),
+        }
+    }
+}
+
+impl Sum {
+    fn hear(&mut self, piece: &Piece<'_>, said: Result<Said, Failure>) {
+        self.asked += 1;
+        match said {
+            Ok(said) => {
+                self.used.extend(said.used);
+                self.add(piece, said.answer);
+            }
+            Err(failure) => self.failure = Some(failure),
+        }
+    }
+
+    fn add(&mut self, piece: &Piece<'_>, answer: Answer) {
+        let Answer::Flagged { categories, text } = answer else { return };
+        self.is_flagged = true;
+        self.categories.extend(categories);
+        match text.filter(|_| piece.is_whole) {
+            Some(text) => self.redacted.push((piece.of, text.as_ref().to_owned())),
+            // Pieces overlap: what is taken out of one stands in its neighbour.
+            None => self.stays = true,
+        }
+    }
+
+    /// Whether no further answer changes what is thought.
+    fn is_decided(&self) -> bool {
+        self.stays || self.failure.is_some()
+    }
+
+    fn into_hearing(mut self) -> Hearing {
+        let opinion = match self.failure {
+            Some(failure) if !self.is_flagged => Opinion::Failed(failure),
+            None if !self.is_flagged => Opinion::Clear,
+            failure => {
+                self.redacted.sort();
+                // What was not asked about to the end cannot be made good by taking something out.
+                let redacted = (!self.stays && failure.is_none()).then_some(self.redacted);
+                Opinion::Flagged { categories: self.categories.into_iter().collect(), redacted }
+            }
+        };
+        Hearing { opinion, asked: self.asked, remembered: self.remembered, used: self.used }
+    }
+}
+
+impl Hearing {
+    fn failed(failure: Failure) -> Self {
+        Self { opinion: Opinion::Failed(failure), asked: 0, remembered: 0, used: Vec::new() }
+    }
+}

@@ -1,0 +1,102 @@
+//! OpenAI's moderation (`/v1/moderations`), or that of a server that speaks its API.
+
+use super::opinion::{Answer, Failure};
+use super::{Asker, post};
+use crate::provider::Upstream;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A moderation model of a provider.
+pub struct Moderation {
+    upstream: Arc<Upstream>,
+    model: Arc<str>,
+    thresholds: BTreeMap<Arc<str>, f64>,
+}
+
+impl Moderation {
+    /// A category of `thresholds` counts from this score (0 to 1) on; any other where the model itself says so.
+    #[must_use]
+    pub fn new(upstream: Arc<Upstream>, model: Arc<str>, thresholds: BTreeMap<Arc<str>, f64>) -> Self {
+        Self { upstream, model, thresholds }
+    }
+
+    pub(super) async fn ask(&self, asker: &Asker<'_>, text: &str) -> Result<Answer, Failure> {
+        let body = json!({ "model": &*self.model, "input": text });
+        let address = self.upstream.provider.runtime_address("/moderations").map_err(post::unanswered)?;
+        let request = post::request(address, body.to_string());
+        let body = post::to_provider(&self.upstream, asker, request, None).await?;
+        let body: Value = serde_json::from_slice(&body).map_err(|_| Failure::unreadable("its answer is no JSON"))?;
+        self.read(&body)
+    }
+
+    fn read(&self, body: &Value) -> Result<Answer, Failure> {
+        let results = body.get("results").and_then(Value::as_array).map(Vec::as_slice);
+        let Some([result]) = results else { return Err(Failure::unreadable("its answer has not one result")) };
+        let (Some(flagged), Some(categories)) =
+            (result.get("flagged").and_then(Value::as_bool), result.get("categories").and_then(Value::as_object))
+        else {
+            return Err(Failure::unreadable("its result lacks 'flagged' or 'categories'"));
+        };
+        let mut found: Vec<&str> = Vec::new();
+        for (name, threshold) in &self.thresholds {
+            let score = result.get("category_scores").and_then(|scores| scores.get(&**name)?.as_f64());
+            match score {
+                Some(score) if score >= *threshold => found.push(name),
+                Some(_) => {}
+                None => return Err(Failure::unreadable("its result lacks the score of a category with a threshold")),
+            }
+        }
+        let others = categories.iter().filter(|(name, _)| !self.thresholds.contains_key(name.as_str()));
+        let mut is_named = false;
+        for (name, holds) in others {
+            // Categories that a model does not know are null.
+            if holds.as_bool() == Some(true) {
+                found.push(name);
+                is_named = true;
+            }
+        }
+        // Flagged, and for no reason that it gives.
+        if flagged && !is_named && !categories.values().any(|holds| holds.as_bool() == Some(true)) {
+            found.push("flagged");
+        }
+        Ok(if found.is_empty() { Answer::Clear } else { Answer::flagged(found) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Moderation;
+    use crate::guard::opinion::Answer;
+    use crate::guard::tests::upstream;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_threshold_takes_the_place_of_the_models_own() {
+        let moderation = Moderation::new(upstream(), "m".into(), [("violence".into(), 0.5)].into());
+        let of = |flagged: bool, violence: (bool, f64), hate: Value| {
+            json!({"results": [{
+                "flagged": flagged,
+                "categories": {"violence": violence.0, "hate": hate},
+                "category_scores": {"violence": violence.1, "hate": 0.1},
+            }]})
+        };
+        for (body, expected) in [
+            (of(false, (false, 0.25), json!(false)), "clear"),
+            (of(false, (false, 0.5), Value::Null), "violence"),
+            (of(true, (true, 0.25), json!(false)), "clear"),
+            (of(true, (true, 0.25), json!(true)), "hate"),
+            (of(true, (false, 0.0), json!(false)), "flagged"),
+            (json!({"results": []}), "unreadable"),
+            (json!({"results": [{"flagged": true}]}), "unreadable"),
+            (json!({"results": [{"flagged": false, "categories": {}, "category_scores": {}}]}), "unreadable"),
+        ] {
+            let shown = match moderation.read(&body) {
+                Ok(Answer::Clear) => "clear".to_owned(),
+                Ok(Answer::Flagged { categories, .. }) => categories.join(","),
+                Err(failure) => failure.kind.as_str().to_owned(),
+            };
+            assert_eq!(shown, expected, "{body}");
+        }
+    }
+}

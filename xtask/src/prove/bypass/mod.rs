@@ -1,0 +1,191 @@
+//! Nothing gets around a guardrail: every dialect before every provider, whole and streamed, in every place of a request or an
+//! answer, with every attack, plain and hidden. All cells come to the same.
+
+mod attacks;
+mod places;
+
+use super::Length;
+use super::findings::Findings;
+use super::house::{ENVIRONMENT, OFFERS, Offer, all_rows, document_with, prices};
+use crate::running::Gateway;
+use crate::running::gateway::Recipe;
+use crate::suite::Tally;
+use crate::wire::Client;
+use crate::wire::client::{ERROR_CODE, Raw, word};
+use crate::wire::dialect::{Ask, Delivery, Dialect, OUTPUT_MAX};
+use anyhow::{Context as _, Result};
+use attacks::{Attack, Outcome};
+use futures_util::{StreamExt as _, stream};
+use places::Place;
+use std::path::Path;
+use tg_sim::{Sim, SimOptions};
+
+/// Calls at once.
+const ABREAST: usize = 16;
+
+/// How many calls the providers' records are kept of.
+const KEPT: usize = 20_000;
+
+/// Guardrails of requests for the usual models, and of answers for those whose names begin with `out-`.
+const GUARDRAILS: &str = "\
+guardrails:
+- name: requests
+  unreadable: { image: block, audio: block, video: block, document: block, reference: block, tokens: block }
+  rules:
+  - { name: secrets, secrets: all, action: block, on: input }
+  - { name: mail, pii: [email], action: redact, on: input }
+  - { name: attacks, injection: 0.9, action: block, on: input }
+- name: answers
+  for: { model: 'out-*' }
+  rules:
+  - { name: secrets, secrets: all, action: block, on: output }
+  - { name: mail, pii: [email], action: redact, on: output }
+";
+
+/// One cell of the matrix.
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    dialect: Dialect,
+    offer: Offer,
+    delivery: Delivery,
+    place: Place,
+    attack: Attack,
+}
+
+impl Cell {
+    fn name(&self) -> String {
+        let Self { dialect, offer, delivery, place, attack } = self;
+        format!("{} on {} {delivery:?}: {} in {}", dialect.name(), offer.provider, attack.name(), place.name())
+    }
+
+    fn model(&self) -> String {
+        match (self.place.is_answer(), self.place) {
+            (true, _) => format!("out-{}", self.offer.provider),
+            (false, Place::Embedding) => self.offer.embedding.unwrap_or_default().to_owned(),
+            (false, _) => self.offer.model.to_owned(),
+        }
+    }
+}
+
+/// Proves the claim.
+///
+/// # Errors
+/// When it cannot be run.
+pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
+    let mut findings = Findings::new();
+    let sim = Sim::start(SimOptions { details_max: KEPT, ..SimOptions::default() })?;
+    let folder = tempfile::Builder::new().prefix("tallygate-prices-").tempdir()?;
+    let document = document_with(&sim.urls, &prices(folder.path())?, "", "");
+    let document = with_models(&document) + GUARDRAILS;
+    let gateway =
+        Gateway::start(&Recipe { program, document: &document, listen: "", environment: &ENVIRONMENT, core: None })?;
+    let client = Client::new(gateway.base(), gateway.key());
+    let cells = cells(length);
+    let (made, all) = (cells.len(), &client);
+    let flaws: Vec<(Cell, Option<String>)> = stream::iter(cells)
+        .map(|cell| {
+            let sim = &sim;
+            async move { (cell, flaw(&cell, all, sim).await) }
+        })
+        .buffer_unordered(ABREAST)
+        .collect()
+        .await;
+    for place in Place::ALL {
+        let own: Vec<&(Cell, Option<String>)> = flaws.iter().filter(|(cell, _)| cell.place == place).collect();
+        let exceptions: Vec<String> =
+            own.iter().filter_map(|(cell, flaw)| Some(format!("{}: {}", cell.name(), flaw.as_ref()?))).collect();
+        findings.none(format_args!("no attack gets through in {}", place.name()), own.len(), &exceptions);
+    }
+    let rows = all_rows(&client, gateway.admin()).await?;
+    let unseen = rows.iter().filter(|row| row["guarded"].is_null()).count();
+    findings.note("every call's row says which guardrails ran", format_args!("{} of {made}", rows.len() - unseen), {
+        unseen == 0 && rows.len() == made
+    });
+    let metrics = client.page(&format!("{}/metrics", gateway.admin())).await?;
+    let count = metrics.lines().find_map(|line| line.strip_prefix("tallygate_unguarded_calls_total "));
+    findings.note("calls that left unguarded", count.unwrap_or("not counted"), count == Some("0"));
+    let tally = findings.show();
+    gateway.end()?;
+    Ok(tally)
+}
+
+/// The document with a further name for each model, whose answers are guarded.
+fn with_models(document: &str) -> String {
+    let further = OFFERS.iter().map(|Offer { provider, model, .. }| {
+        format!("- {{ name: 'out-{provider}', targets: [{{ provider: {provider}, model: '{model}' }}] }}\n")
+    });
+    document.replacen("models:\n", &("models:\n".to_owned() + &further.collect::<String>()), 1)
+}
+
+/// Every cell that there is; in the short form every third, so that all values of each axis meet.
+fn cells(length: Length) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for place in Place::ALL {
+        for attack in Attack::ALL.into_iter().filter(|attack| attack.is_for(place)) {
+            for dialect in Dialect::TALKING.into_iter().chain([Dialect::Embeddings]) {
+                for offer in OFFERS {
+                    for delivery in [Delivery::Plain, Delivery::Streamed] {
+                        let cell = Cell { dialect, offer, delivery, place, attack };
+                        if place.is_in(dialect, &offer, delivery) {
+                            cells.push(cell);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let step = length.pick(3, 1);
+    cells.into_iter().step_by(step).collect()
+}
+
+/// What is wrong with a cell.
+async fn flaw(cell: &Cell, client: &Client, sim: &Sim) -> Option<String> {
+    let text = cell.attack.text();
+    let ask = Ask {
+        dialect: cell.dialect,
+        model: cell.model(),
+        prompt: String::new(),
+        delivery: cell.delivery,
+        output_max: OUTPUT_MAX,
+    };
+    let body = cell.place.body(&ask, &text);
+    match client.raw(&ask, &body).await {
+        Ok(raw) => judge(cell, &raw, sim).err().map(|error| format!("{error:#}")),
+        Err(error) => Some(format!("{error:#}")),
+    }
+}
+
+fn judge(cell: &Cell, raw: &Raw, sim: &Sim) -> Result<()> {
+    let id = raw.id.as_deref().context("no id")?;
+    let heard = raw.said(cell.dialect);
+    if let Some(shown) = cell.attack.is_shown_in(&heard) {
+        anyhow::bail!("the caller sees {shown}: {heard}");
+    }
+    let entries = sim.books.entries();
+    let entry = entries.iter().find(|entry| entry.gateway_request_id.as_deref() == Some(id));
+    let stops = raw.status >= 400 || heard.contains("guardrail_intervened");
+    match (cell.place.is_answer(), cell.attack.outcome()) {
+        (false, Outcome::Blocked) => {
+            anyhow::ensure!(entry.is_none(), "it was sent");
+            anyhow::ensure!(stops, "{}: {heard}", raw.status);
+            let code = word(&raw.headers, ERROR_CODE);
+            anyhow::ensure!(code == Some("content_blocked"), "{code:?}: {heard}");
+        }
+        (false, Outcome::Redacted) => {
+            anyhow::ensure!(raw.status == 200, "{}: {heard}", raw.status);
+            let detail = entry.and_then(|entry| entry.detail.as_ref()).context("it was not sent")?;
+            let sent = format!("{} {:?} {}", detail.path, detail.headers, detail.body);
+            if let Some(shown) = cell.attack.is_shown_in(&sent) {
+                anyhow::bail!("the provider sees {shown}: {sent}");
+            }
+        }
+        (true, outcome) => {
+            anyhow::ensure!(raw.status == 200 && entry.is_some(), "{}: {heard}", raw.status);
+            let ends = ["content_filter", "refusal", "guardrail_intervened"];
+            let filtered = ends.iter().any(|end| heard.contains(end));
+            anyhow::ensure!(filtered == (outcome == Outcome::Blocked), "{heard}");
+            anyhow::ensure!(filtered || heard.contains("[EMAIL"), "nothing was found: {heard}");
+        }
+    }
+    Ok(())
+}

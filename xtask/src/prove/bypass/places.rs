@@ -1,0 +1,205 @@
+//! Where a text may stand, in the words of each dialect.
+
+use super::super::house::Offer;
+use crate::wire::dialect::{Ask, Delivery, Dialect};
+use serde_json::{Value, json};
+
+/// A place of a request or an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// What the user says.
+    User,
+    /// The application's own instructions.
+    System,
+    /// Arguments of a tool, in the history.
+    ToolArguments,
+    /// What a tool answered.
+    ToolResult,
+    /// A document.
+    Document,
+    /// What the model thought before.
+    Reasoning,
+    /// A text to embed.
+    Embedding,
+    /// What the model says.
+    Answer,
+    /// Arguments of a tool that the model calls.
+    AnsweredArguments,
+    /// What the model thinks.
+    AnsweredReasoning,
+}
+
+impl Place {
+    /// All.
+    pub const ALL: [Self; 10] = [
+        Self::User,
+        Self::System,
+        Self::ToolArguments,
+        Self::ToolResult,
+        Self::Document,
+        Self::Reasoning,
+        Self::Embedding,
+        Self::Answer,
+        Self::AnsweredArguments,
+        Self::AnsweredReasoning,
+    ];
+
+    /// The name in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::User => "what a user says",
+            Self::System => "system text",
+            Self::ToolArguments => "arguments of a tool",
+            Self::ToolResult => "what a tool answered",
+            Self::Document => "a document",
+            Self::Reasoning => "earlier reasoning",
+            Self::Embedding => "a text to embed",
+            Self::Answer => "an answer",
+            Self::AnsweredArguments => "arguments of a tool in an answer",
+            Self::AnsweredReasoning => "reasoning in an answer",
+        }
+    }
+
+    /// Whether it is in an answer.
+    pub const fn is_answer(self) -> bool {
+        matches!(self, Self::Answer | Self::AnsweredArguments | Self::AnsweredReasoning)
+    }
+
+    /// Whether a dialect has such a place, before this provider.
+    pub fn is_in(self, dialect: Dialect, offer: &Offer, delivery: Delivery) -> bool {
+        let claude = matches!(offer.provider, "bedrock" | "anthropic");
+        match self {
+            Self::Embedding => {
+                dialect == Dialect::Embeddings && offer.embedding.is_some() && delivery == Delivery::Plain
+            }
+            _ if dialect == Dialect::Embeddings => false,
+            Self::Document => matches!(dialect, Dialect::Messages | Dialect::Converse | Dialect::Invoke) && claude,
+            // Reasoning of a request is signed by who made it.
+            Self::Reasoning => matches!(dialect, Dialect::Messages | Dialect::Converse | Dialect::Invoke),
+            // The simulated OpenAI keeps its thoughts to itself.
+            Self::AnsweredReasoning => dialect != Dialect::Responses && offer.provider != "openai",
+            _ => true,
+        }
+    }
+
+    /// The request with a text in this place. The simulated model repeats the last text, thinks it aloud, or calls the tool
+    /// with what the tool's schema demands.
+    pub fn body(self, ask: &Ask, text: &str) -> Value {
+        let dialect = ask.dialect;
+        let said = |prompt: &str| Ask { prompt: prompt.to_owned(), ..ask.clone() }.body();
+        match self {
+            Self::User | Self::Embedding | Self::Answer => said(text),
+            Self::AnsweredReasoning => said(&format!("{text} [[sim: think=40]]")),
+            Self::System => system(dialect, said("hello"), text),
+            Self::ToolArguments => history(dialect, said("hello"), [text, "done"]),
+            Self::ToolResult => history(dialect, said("hello"), ["nobody", text]),
+            Self::Document => document(dialect, said("read this"), text),
+            Self::Reasoning => reasoned(dialect, said("hello"), text),
+            Self::AnsweredArguments => tool(dialect, said("[[sim: tools=1]]"), text),
+        }
+    }
+}
+
+fn system(dialect: Dialect, mut body: Value, text: &str) -> Value {
+    match dialect {
+        Dialect::Responses => body["instructions"] = text.into(),
+        Dialect::Messages | Dialect::Invoke => body["system"] = json!([{ "type": "text", "text": text }]),
+        Dialect::Converse => body["system"] = json!([{ "text": text }]),
+        Dialect::Chat | Dialect::Embeddings => {
+            body["messages"] = json!([{ "role": "system", "content": text }, { "role": "user", "content": "hello" }]);
+        }
+    }
+    body
+}
+
+/// A call of a tool and its result, before the user goes on.
+fn history(dialect: Dialect, body: Value, [arguments, result]: [&str; 2]) -> Value {
+    let input = json!({ "to": arguments });
+    let mut body = tool(dialect, body, "somebody");
+    match dialect {
+        Dialect::Responses => {
+            body["input"] = json!([
+                { "role": "user", "content": "hello" },
+                { "type": "function_call", "call_id": "call_1", "name": "send", "arguments": input.to_string() },
+                { "type": "function_call_output", "call_id": "call_1", "output": result },
+            ]);
+        }
+        Dialect::Messages | Dialect::Invoke => {
+            body["messages"] = json!([
+                { "role": "user", "content": "hello" },
+                { "role": "assistant", "content": [{ "type": "tool_use", "id": "toolu_1", "name": "send", "input": input }] },
+                { "role": "user", "content": [{ "type": "tool_result", "tool_use_id": "toolu_1", "content": result }] },
+            ]);
+        }
+        Dialect::Converse => {
+            let done = json!({ "toolUseId": "tooluse_1", "content": [{ "text": result }] });
+            body["messages"] = json!([
+                { "role": "user", "content": [{ "text": "hello" }] },
+                { "role": "assistant", "content": [{ "toolUse": { "toolUseId": "tooluse_1", "name": "send", "input": input } }] },
+                { "role": "user", "content": [{ "toolResult": done }] },
+            ]);
+        }
+        Dialect::Chat | Dialect::Embeddings => {
+            let function = json!({ "name": "send", "arguments": input.to_string() });
+            body["messages"] = json!([
+                { "role": "user", "content": "hello" },
+                { "role": "assistant", "content": null,
+                  "tool_calls": [{ "id": "call_1", "type": "function", "function": function }] },
+                { "role": "tool", "tool_call_id": "call_1", "content": result },
+            ]);
+        }
+    }
+    body
+}
+
+fn document(dialect: Dialect, mut body: Value, text: &str) -> Value {
+    if dialect == Dialect::Converse {
+        let source = json!({ "text": text });
+        let document = json!({ "document": { "format": "txt", "name": "notes", "source": source } });
+        body["messages"] = json!([{ "role": "user", "content": [{ "text": "read this" }, document] }]);
+    } else {
+        let source = json!({ "type": "text", "media_type": "text/plain", "data": text });
+        let document = json!({ "type": "document", "source": source });
+        body["messages"] = json!([{ "role": "user", "content": [{ "type": "text", "text": "read this" }, document] }]);
+    }
+    body
+}
+
+/// A thought of an earlier answer, with the answer after it.
+fn reasoned(dialect: Dialect, mut body: Value, text: &str) -> Value {
+    if dialect == Dialect::Converse {
+        let thought = json!({ "reasoningContent": { "reasoningText": { "text": text, "signature": "c2ln" } } });
+        body["messages"] = json!([
+            { "role": "user", "content": [{ "text": "hello" }] },
+            { "role": "assistant", "content": [thought, { "text": "hello yourself" }] },
+            { "role": "user", "content": [{ "text": "go on" }] },
+        ]);
+    } else {
+        let thought = json!({ "type": "thinking", "thinking": text, "signature": "c2ln" });
+        body["messages"] = json!([
+            { "role": "user", "content": "hello" },
+            { "role": "assistant", "content": [thought, { "type": "text", "text": "hello yourself" }] },
+            { "role": "user", "content": "go on" },
+        ]);
+    }
+    body
+}
+
+/// A tool whose argument must be this text.
+fn tool(dialect: Dialect, mut body: Value, text: &str) -> Value {
+    let schema = json!({ "type": "object", "properties": { "to": { "type": "string", "const": text } } });
+    match dialect {
+        Dialect::Responses => {
+            body["tools"] = json!([{ "type": "function", "name": "send", "parameters": schema, "strict": false }]);
+        }
+        Dialect::Messages | Dialect::Invoke => body["tools"] = json!([{ "name": "send", "input_schema": schema }]),
+        Dialect::Converse => {
+            let spec = json!({ "name": "send", "inputSchema": { "json": schema } });
+            body["toolConfig"] = json!({ "tools": [{ "toolSpec": spec }] });
+        }
+        Dialect::Chat | Dialect::Embeddings => {
+            body["tools"] = json!([{ "type": "function", "function": { "name": "send", "parameters": schema } }]);
+        }
+    }
+    body
+}
