@@ -3,7 +3,7 @@
 use crate::example::{Example, Use};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use tg_text::score::model::{ANY, INDIRECT, INJECTION, Model, OUTPUTS, toll};
+use tg_text::score::model::{ANY, Blend, INDIRECT, INJECTION, Model, OUTPUTS};
 use tg_text::view::View;
 
 /// A text's highest logit per output.
@@ -25,14 +25,14 @@ pub fn judge<'a>(model: &Model, examples: impl IntoIterator<Item = &'a Example>)
 pub fn logits(model: &Model, text: &str) -> Logits {
     let view = View::of(text);
     let mut worst = [f32::NEG_INFINITY; OUTPUTS];
-    let mut windows = 0;
+    let mut any = Blend::default();
     let mut see = |_, logits: &Logits| {
-        windows += 1;
+        any.add(logits[ANY]);
         worst.iter_mut().zip(logits).for_each(|(w, l)| *w = w.max(*l));
     };
     model.windows(view.folded().text(), &mut see);
     view.hidden().iter().for_each(|hidden| model.windows(&hidden.text, &mut see));
-    worst[ANY] -= toll(windows);
+    worst[ANY] = any.logit();
     worst
 }
 

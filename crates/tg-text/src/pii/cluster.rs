@@ -180,10 +180,9 @@ impl Candidate {
         if self.count == GROUPS_MAX {
             return false;
         }
-        room.copy_from_slice(new);
-        room.make_ascii_uppercase();
         let values = self.values.iter_mut().skip(self.length);
-        for (value, byte) in values.zip(new) {
+        for ((slot, value), byte) in room.iter_mut().zip(values).zip(new) {
+            *slot = byte.to_ascii_uppercase();
             *value = byte.wrapping_sub(b'0').min(10);
         }
         if let Some(last) = self.count.checked_sub(1)

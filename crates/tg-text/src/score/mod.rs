@@ -106,10 +106,13 @@ struct Worst {
     spans: [Span; model::OUTPUTS],
     /// All outputs of the window with the most harm.
     harmful: [f32; model::OUTPUTS],
+    /// Any harm, over all windows.
+    any: model::Blend,
 }
 
 impl Worst {
     fn see(&mut self, span: Span, logits: &[f32; model::OUTPUTS]) {
+        self.any.add(logits[model::ANY]);
         if logits[model::ANY] > self.logits[model::ANY] {
             self.harmful = *logits;
         }
@@ -132,21 +135,15 @@ impl Scores {
             logits: [f32::NEG_INFINITY; model::OUTPUTS],
             spans: [nowhere; model::OUTPUTS],
             harmful: [f32::NEG_INFINITY; model::OUTPUTS],
+            any: model::Blend::default(),
         };
         let folded = view.folded();
-        let mut windows = 0;
-        learnt.windows(folded.text(), |span, logits| {
-            windows += 1;
-            worst.see(span, logits);
-        });
+        learnt.windows(folded.text(), |span, logits| worst.see(span, logits));
         worst.spans = worst.spans.map(|span| folded.origin(whole(folded.text(), span)));
         for hidden in view.hidden() {
-            learnt.windows(&hidden.text, |_, logits| {
-                windows += 1;
-                worst.see(hidden.origin, logits);
-            });
+            learnt.windows(&hidden.text, |_, logits| worst.see(hidden.origin, logits));
         }
-        worst.logits[model::ANY] -= model::toll(windows);
+        worst.logits[model::ANY] = worst.any.logit();
         let score = |output: usize| Score {
             value: learnt.score(output, worst.logits.get(output).copied().unwrap_or(f32::NEG_INFINITY)),
             span: worst.spans.get(output).copied().unwrap_or(nowhere),

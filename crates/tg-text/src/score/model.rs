@@ -22,14 +22,30 @@ pub const GRAVITY: usize = 10;
 /// Entries of the character model.
 pub const SURPRISES: usize = 1 << 15;
 
-/// What a logit of any harm pays for each e-fold of windows: the worst of many is worse by chance.
-const TOLL: f32 = 0.45;
+/// How sharply the loudest windows count in a [`Blend`], as a logit per e-fold.
+const SHARPNESS: f32 = 0.45;
 
-/// What the logit of any harm of a text of so many windows has to pay, so that long documents raise no more false alarms
-/// than short prompts.
-#[must_use]
-pub fn toll(windows: usize) -> f32 {
-    TOLL * (windows.max(1) as f32).ln()
+/// The logits of any harm of all windows as one: nearly the loudest, but one loud window among many counts for less than
+/// many or than one alone, for the worst of many is loud by chance. So a long document raises no more false alarms than a
+/// short prompt, and one that is harmful throughout loses nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Blend {
+    sum: f64,
+    count: f64,
+}
+
+impl Blend {
+    /// One more window.
+    pub fn add(&mut self, logit: f32) {
+        self.sum += f64::from((logit / SHARPNESS).clamp(-60.0, 60.0)).exp();
+        self.count += 1.0;
+    }
+
+    /// The whole; far below nought where there was nothing.
+    #[must_use]
+    pub fn logit(self) -> f32 {
+        if self.count > 0.0 { (self.sum / self.count).ln() as f32 * SHARPNESS } else { f32::NEG_INFINITY }
+    }
 }
 
 const BYTES: &[u8] = include_bytes!("../../weights/model.bin");

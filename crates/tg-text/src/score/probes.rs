@@ -2,8 +2,11 @@
 
 use super::{Scores, View};
 
+/// A text with its score.
+type Scored<'t> = (f32, &'t str);
+
 /// Those that score half or more, and those that score less.
-fn split<'t>(texts: &[&'t str], score: impl Fn(&Scores) -> f32) -> (Vec<(f32, &'t str)>, Vec<(f32, &'t str)>) {
+fn split<'t>(texts: &[&'t str], score: impl Fn(&Scores) -> f32) -> (Vec<Scored<'t>>, Vec<Scored<'t>>) {
     let scored = texts.iter().map(|text| (score(&Scores::of(&View::of(text))), *text));
     scored.partition(|(score, _)| *score >= 0.5)
 }
@@ -173,5 +176,5 @@ fn harmless_prompts_about_grave_matters_are_left_alone() {
 #[test]
 fn harmful_requests_in_new_words_are_found() {
     let (_, missed) = split(&HARM, |scores| scores.worst_harm().1.value);
-    assert!(missed.len() <= 8, "{} of {}: {missed:#?}", missed.len(), HARM.len());
+    assert!(missed.len() <= 4, "{} of {}: {missed:#?}", missed.len(), HARM.len());
 }

@@ -215,6 +215,9 @@ fn ends(text: &[u8], end: usize) -> bool {
 
 /// Where a number ends with its extension: `x123`, ` ext. 123`.
 fn extension(text: &[u8], end: usize) -> usize {
+    if !matches!(text.get(end..end + 2), Some([b'x', _] | [b' ' | b'-', b'x' | b'e' | b'E'])) {
+        return end;
+    }
     let rest = text.get(end..end + 12).or_else(|| text.get(end..)).unwrap_or_default();
     let mark = [&b"x"[..], b" x", b" ext. ", b" ext ", b" ext.", b" Ext. ", b" Ext ", b"-ext-"]
         .into_iter()
