@@ -31,7 +31,7 @@ fn every_check_can_be_written() {
     assert!(set.unreadable.unwrap().each().iter().all(|(_, unread)| *unread == Unread::Block));
 }
 
-/// field.md §14 A: a rule that silently does nothing, or something else than it says.
+/// field.md §14 C 13: a rule that silently does nothing, or something else than it says.
 #[test]
 fn no_rule_is_taken_that_could_not_do_what_it_says() {
     for (rule, expected) in [

@@ -10,7 +10,7 @@ fn doings(inquiry: &Inquiry) -> Vec<(String, Doing)> {
     inquiry.evidence().hits.into_iter().map(|hit| (format!("{}/{}", hit.set, hit.rule), hit.doing)).collect()
 }
 
-/// field.md §14 H: a value, or an attack, that is split over the parts of a message passes.
+/// field.md §14 E 17: what is checked as passed has not been looked at as a whole.
 #[test]
 fn nothing_passes_by_being_split_over_parts() {
     let guard = guard(&[set("house", vec![pii("pii", Action::Redact(Style::Tag))])]);
