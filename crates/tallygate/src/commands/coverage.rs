@@ -12,10 +12,7 @@ use serde::Serialize;
 use std::process::ExitCode;
 use tg_config::secrets::Secrets;
 
-/// Shows which checks the calls of each team of the configuration meet on each of its routes, and by which rules
-///
-/// Ends with 0 if every required check is in force everywhere, 1 if one is not, 2 if the configuration cannot be read.
-/// Reads neither secrets nor, unless the file follows revisions, the store.
+/// Which configuration, and how to show what is covered.
 #[derive(Debug, Args)]
 pub(crate) struct Coverage {
     #[command(flatten)]

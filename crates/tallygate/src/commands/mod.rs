@@ -41,7 +41,10 @@ enum Command {
     Serve(serve::Serve),
     /// Check a configuration by everything that a start does, short of starting
     Check(check::Check),
-    /// Show which checks the calls of each team meet on each route
+    /// Show which checks the calls of each team meet on each of its routes, and by which rules
+    ///
+    /// Ends with 0 if every required check is in force everywhere, 1 if one is not, 2 if the configuration cannot be read.
+    /// Reads no secrets, and the store only where the file follows its revisions.
     Coverage(coverage::Coverage),
     /// Push, list, compare and restore revisions of the configuration that gateways follow
     Config(config::Config),

@@ -233,7 +233,7 @@ impl Place<'_> {
             ("tag", &scope.tag),
         ];
         for (what, pattern) in others {
-            if let Some(pattern) = pattern.as_ref().filter(|pattern| what == "tag" || pattern.as_str() != "*") {
+            if let Some(pattern) = pattern.as_ref().filter(|pattern| what != "key" || pattern.as_str() != "*") {
                 narrower.push(format!("only for the {what} `{pattern}`"));
             }
         }
@@ -269,11 +269,7 @@ fn described(ruled: &Ruled, way: Way) -> By {
     By {
         set: ruled.set.clone(),
         rule: ruled.rule.clone(),
-        mode: if ruled.is_in_force || ruled.action == tg_policy::guard::Action::Annotate {
-            "enforce"
-        } else {
-            "observe"
-        },
+        mode: if ruled.is_observed { "observe" } else { "enforce" },
         action: ruled.action.as_str(),
         channels: channels.iter().map(tg_kernel::passage::Channel::as_str).collect(),
     }

@@ -121,6 +121,10 @@ fn ways(rule: &GuardrailRule, check: CheckName, path: &Path, found: &mut Finding
         let message = format!("`{}` means nothing for what comes from the model", check.as_str());
         found.add(on, message, "remove it, or write `input`");
     }
+    if check == CheckName::CharactersMax && rule.on.is_none() {
+        let hint = "write `on: input` for requests, `on: output` for answers, or `on: both`";
+        found.add(path.member("on"), "is missing: a length may be meant for requests or for answers", hint);
+    }
     let Some(channels) = &rule.channels else { return };
     let path = path.member("channels");
     for (number, channel) in channels.iter().enumerate() {

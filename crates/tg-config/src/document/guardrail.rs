@@ -1,5 +1,7 @@
 //! Guardrails: what calls may say and be told, for whom.
 
+use super::unreadable::{Unreadable, unreadable_schema};
+use super::wanted::{Wanted, pii_schema, secrets_schema};
 use crate::grammar::{Name, Pattern, Ratio};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -99,7 +101,7 @@ pub struct GuardrailRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
     pub pattern: Option<String>,
-    /// Most characters of a text: of what one turn says in one channel, or of one text of an answer.
+    /// Most characters of a text: of what one turn says in one channel, or of one text of an answer. `on` must be said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub characters_max: Option<NonZeroU32>,
     /// A JSON Schema that answers must be valid under.
@@ -132,26 +134,6 @@ pub struct GuardrailRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500))]
     pub message: Option<String>,
-}
-
-/// All of a list, or some of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Wanted {
-    /// A word for many.
-    Word(WantedWord),
-    /// By their names.
-    These(Vec<String>),
-}
-
-/// A word for many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WantedWord {
-    /// All.
-    All,
-    /// All that have a form.
-    Structured,
 }
 
 /// An entity of your own.
@@ -313,66 +295,6 @@ pub enum GuardrailOn {
     Both,
 }
 
-/// What happens with what no text can be read of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Unreadable {
-    /// The same with all of it.
-    All(Unread),
-    /// Each for itself.
-    Each(UnreadableEach),
-}
-
-/// Each kind of what no text can be read of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct UnreadableEach {
-    /// Pictures.
-    pub image: Unread,
-    /// Sound.
-    pub audio: Unread,
-    /// Moving pictures.
-    pub video: Unread,
-    /// PDF, office documents and other files.
-    pub document: Unread,
-    /// What stands elsewhere: a URL, the id of a file or of an earlier answer.
-    pub reference: Unread,
-    /// Texts as lists of token ids.
-    pub tokens: Unread,
-}
-
-/// What happens with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Unread {
-    /// It goes to the model unread.
-    Allow,
-    /// The call is refused.
-    Block,
-}
-
-impl Unreadable {
-    /// Each kind, by its name.
-    #[must_use]
-    pub const fn each(self) -> [(&'static str, Unread); 6] {
-        let each = match self {
-            Self::All(all) => {
-                UnreadableEach { image: all, audio: all, video: all, document: all, reference: all, tokens: all }
-            }
-            Self::Each(each) => each,
-        };
-        let UnreadableEach { image, audio, video, document, reference, tokens } = each;
-        [
-            ("image", image),
-            ("audio", audio),
-            ("video", video),
-            ("document", document),
-            ("reference", reference),
-            ("tokens", tokens),
-        ]
-    }
-}
-
 /// Checks that every call must meet, in force and without gaps.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -435,7 +357,7 @@ impl CheckName {
     /// Whether it means something for texts that go to the model.
     #[must_use]
     pub const fn is_of_input(self) -> bool {
-        !matches!(self, Self::Canaries | Self::SystemPrompt)
+        !matches!(self, Self::Canaries | Self::SystemPrompt | Self::JsonSchema)
     }
 
     /// Whether it means something for texts that come from it.
@@ -481,46 +403,6 @@ impl GuardrailRule {
             && self.on != Some(GuardrailOn::Output)
             && self.checks().iter().any(|check| check.is_of_input())
     }
-}
-
-fn wanted(description: &str, words: &[(&str, &str)], what: &str) -> Schema {
-    let mut choices: Vec<serde_json::Value> = words
-        .iter()
-        .map(|(word, meaning)| serde_json::json!({ "const": word, "type": "string", "description": meaning }))
-        .collect();
-    choices.push(serde_json::json!({
-        "type": "array",
-        "items": { "type": "string", "maxLength": 64 },
-        "minItems": 1,
-        "maxItems": 1024,
-        "description": what,
-    }));
-    json_schema!({ "description": description, "oneOf": choices })
-}
-
-fn secrets_schema(_: &mut SchemaGenerator) -> Schema {
-    wanted("Credentials.", &[("all", "All forms.")], "Forms by their names.")
-}
-
-fn pii_schema(_: &mut SchemaGenerator) -> Schema {
-    let words = [
-        ("all", "All entities; names and addresses among them are best effort."),
-        ("structured", "All but names and addresses."),
-    ];
-    wanted("Personal data.", &words, "Entities by their names.")
-}
-
-fn unreadable_schema(generator: &mut SchemaGenerator) -> Schema {
-    let mut each = UnreadableEach::json_schema(generator);
-    each.insert("title".to_owned(), "each".into());
-    json_schema!({
-        "description": "What happens with what no text can be read of, on its way to the model. Must be said where a rule is in force for requests.",
-        "oneOf": [
-            { "const": "allow", "type": "string", "description": "All of it goes to the model unread." },
-            { "const": "block", "type": "string", "description": "Calls with any of it are refused." },
-            each,
-        ],
-    })
 }
 
 fn channels_schema(_: &mut SchemaGenerator) -> Schema {

@@ -17,6 +17,8 @@ mod route;
 mod store;
 mod surface;
 mod telemetry;
+mod unreadable;
+mod wanted;
 
 pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredentials, SessionPer, partition_of};
 pub use budget::{Budget, BudgetScope, BudgetWindow, Notify, OnExhausted, Webhook};
@@ -25,8 +27,7 @@ pub use counters::{SharedCounters, WhenAway};
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
 pub use guardrail::{
     CheckDigit, CheckName, Entity, Guardrail, GuardrailAction, GuardrailMode, GuardrailOn, GuardrailRule,
-    GuardrailScope, Harm, HarmCategory, RedactAs, RequiredChecks, SystemPrompt, Topic, Unread, Unreadable,
-    UnreadableEach, Wanted, WantedWord, Words,
+    GuardrailScope, Harm, HarmCategory, RedactAs, RequiredChecks, SystemPrompt, Topic, Words,
 };
 pub use iam::{AwsIdentity, AwsRole, CallerIdentity, WebIdentity, sts_url};
 pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
@@ -41,6 +42,8 @@ pub use route::{Model, ModelTarget, OnLoss};
 pub use store::{OnJournalFailure, Revisions, Store, StoreTls, StoreTlsMode};
 pub use surface::{Endpoint, MantleProject, OpenaiPath, Surface, SurfaceDialect};
 pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
+pub use unreadable::{Unread, Unreadable, UnreadableEach};
+pub use wanted::{Wanted, WantedWord};
 
 use crate::grammar::SecretRef;
 use schemars::JsonSchema;

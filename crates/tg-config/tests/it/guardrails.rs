@@ -16,7 +16,7 @@ fn every_check_can_be_written() {
         {name: e, indirect_injection: 0.5, action: annotate}, {name: f, harm: {threshold: 0.5, categories: [hate]}, action: block},
         {name: g, topics: [{name: t, examples: ['Which stocks should I buy?'], threshold: 0.6}], action: block, message: 'Not here.'},
         {name: h, words: {list: [zephyr], fuzzy: 1}, action: redact}, {name: i, pattern: 'AB-\\d+', action: block, on: input},
-        {name: j, characters_max: 4000, action: block}, {name: k, canaries: [canary-77123-xyz], action: block},
+        {name: j, characters_max: 4000, action: block, on: both}, {name: k, canaries: [canary-77123-xyz], action: block},
         {name: l, json_schema: {type: object, required: [a]}, action: block}, {name: m, system_prompt: {}, action: block},
         {name: n, entities: [{name: staff, pattern: 'E-\\d{6}', near: [badge], check_digit: luhn}], action: redact, mode: observe},
         {name: o, pii: all, action: block, channels: [tool_arguments]}",
@@ -31,7 +31,7 @@ fn every_check_can_be_written() {
     assert!(set.unreadable.unwrap().each().iter().all(|(_, unread)| *unread == Unread::Block));
 }
 
-/// field.md §14 A: a rule that silently does nothing, or something else than it says.
+/// field.md §14 C 13: a rule that silently does nothing, or something else than it says.
 #[test]
 fn no_rule_is_taken_that_could_not_do_what_it_says() {
     for (rule, expected) in [
@@ -44,6 +44,8 @@ fn no_rule_is_taken_that_could_not_do_what_it_says() {
         ("{name: a, pii: all, action: block, as: tag}", ("guardrails[0].rules[0].as", "nothing to stand in place of")),
         ("{name: a, pii: all, action: redact, message: x}", ("guardrails[0].rules[0].message", "shown to nobody")),
         ("{name: a, injection: 0.5, action: block, on: output}", ("guardrails[0].rules[0].on", "means nothing")),
+        ("{name: a, characters_max: 9, action: block}", ("guardrails[0].rules[0].on", "is missing")),
+        ("{name: a, json_schema: {}, action: block, on: both}", ("guardrails[0].rules[0].on", "means nothing")),
         ("{name: a, injection: 0, action: block}", ("guardrails[0].rules[0].injection", "reached by every text")),
         ("{name: a, system_prompt: {}, action: block, on: both}", ("guardrails[0].rules[0].on", "means nothing")),
         ("{name: a, pii: [emal], action: block}", ("guardrails[0].rules[0].pii[0]", "did you mean `email`?")),

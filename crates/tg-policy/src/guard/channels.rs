@@ -83,14 +83,12 @@ impl Channels {
             (Kind::Harm | Kind::Topics | Kind::CharactersMax, _) | (Kind::External, Way::Output) => Self::of(CONTENT),
             (Kind::Injection, Way::Input) => Self::of(&[Channel::User, Channel::ToolResult, Channel::Document]),
             (Kind::IndirectInjection, Way::Input) => Self::of(&[Channel::ToolResult, Channel::Document]),
-            (Kind::JsonSchema, Way::Input) => Self::of(&[Channel::User]),
             (Kind::JsonSchema, Way::Output) => Self::of(&[Channel::Assistant]),
             (Kind::SystemPrompt, Way::Output) => {
                 Self::of(&[Channel::Assistant, Channel::Reasoning, Channel::ToolArguments])
             }
-            (Kind::Injection | Kind::IndirectInjection | Kind::SystemPrompt, _) | (Kind::Canaries, Way::Input) => {
-                Self::NONE
-            }
+            (Kind::Injection | Kind::IndirectInjection | Kind::SystemPrompt, _)
+            | (Kind::Canaries | Kind::JsonSchema, Way::Input) => Self::NONE,
         }
     }
 

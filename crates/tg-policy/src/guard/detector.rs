@@ -19,7 +19,7 @@ pub(super) enum Detector {
     Secrets(Secrets),
     Entities(Vec<Custom>),
     /// Words, an expression, canaries.
-    Rules(Rules),
+    Rules(Box<Rules>),
     Injection(f32),
     Indirect(f32),
     Harm([Option<f32>; 7]),
@@ -172,7 +172,9 @@ fn scored(kind: Kind, rule: &'static str, score: tg_text::score::Score, from: f3
 
 fn rules_of(name: &str, check: rules::Check) -> Result<Detector, Vec<Flaw>> {
     let compiled = Rules::compile(&[rules::Rule { name: name.to_owned(), check }]);
-    compiled.map(Detector::Rules).map_err(|flaws| flaws.into_iter().map(|flaw| (flaw.what, flaw.mend)).collect())
+    compiled
+        .map(|rules| Detector::Rules(Box::new(rules)))
+        .map_err(|flaws| flaws.into_iter().map(|flaw| (flaw.what, flaw.mend)).collect())
 }
 
 /// All of them, or what is wrong with each.

@@ -27,6 +27,9 @@ const LONGEST: usize = 4096;
 /// Letters of a word with what separates it from the next, as they are written to be missed: `s e c r e t`.
 const SPACED: usize = 2;
 
+/// Characters that may stand around a word or in it besides: wrong letters, signs.
+const AROUND: usize = 8;
+
 /// Characters of a usual word with the space behind it, and some.
 const WORD: usize = 10;
 
@@ -60,7 +63,10 @@ impl Hold {
 
 /// What a check needs at least.
 pub(super) fn of_check(check: &Check) -> usize {
-    let longest = |list: &[String]| SPACED * list.iter().map(|text| text.chars().count()).max().unwrap_or_default();
+    let longest = |list: &[String]| {
+        let longest = list.iter().map(|text| text.chars().count()).max().unwrap_or_default();
+        SPACED * longest + AROUND
+    };
     match check {
         Check::Secrets(_) | Check::Pii(_) | Check::Entities(_) | Check::Pattern(_) => HOLD_BACK_DEFAULT,
         Check::Words { list, .. } | Check::Canaries(list) => longest(list),

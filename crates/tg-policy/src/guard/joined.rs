@@ -57,14 +57,14 @@ impl<'a> Joined<'a> {
         Self { text: Cow::Owned(text), pieces }
     }
 
-    /// Whether any two of the texts meet without a space, so that something may be split over them.
-    pub(super) fn is_tight(&self) -> bool {
+    /// Whether any two of the texts meet within a line, so that something may be split over them.
+    pub(super) fn meet_in_a_line(&self) -> bool {
         self.pieces.windows(2).any(|pair| match pair {
             [(start, length, _), (next, _, _)] => {
                 let before = self.text.get(*start..start + length).and_then(|text| text.chars().next_back());
                 let behind = self.text.get(*next..).and_then(|text| text.chars().next());
-                let is_tight = |c: Option<char>| c.is_some_and(|c| !c.is_whitespace());
-                is_tight(before) && is_tight(behind)
+                let goes_on = |c: Option<char>| c.is_some_and(|c| c != '\n');
+                goes_on(before) && goes_on(behind)
             }
             _ => false,
         })

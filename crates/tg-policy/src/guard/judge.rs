@@ -150,8 +150,7 @@ impl Guard {
     }
 
     fn judge_input(&self, said: &[Said<'_>], media: &[Medium], inquiry: &mut Inquiry) -> Verdict {
-        let mut verdict = Verdict::default();
-        verdict.block = self.refusal(media);
+        let mut verdict = Verdict { block: self.refusal(media), ..Verdict::default() };
         if let Some(block) = &verdict.block {
             inquiry.note_refusal(block);
             return verdict;
@@ -172,7 +171,7 @@ impl Guard {
             if verdict.block.is_some() {
                 return Verdict { edits: Vec::new(), ..verdict };
             }
-            self.replace(said, &group, &joined, found, inquiry, &mut edits);
+            self.replace(said, (group.channel, &joined), found, inquiry, &mut edits);
         }
         verdict.edits = edits.apply(said);
         verdict
@@ -220,7 +219,7 @@ impl Guard {
         }
         // The members of what a program wrote are not read as one text; what people write may be cut anywhere.
         let is_prose = !matches!(group.channel, Channel::ToolArguments | Channel::Definition | Channel::Metadata);
-        if is_prose && group.members.len() > 1 && joined.is_tight() {
+        if is_prose && group.members.len() > 1 && joined.meet_in_a_line() {
             self.look_across(&Joined::of(said, &group.members, ""), joined, plan, leaks, &mut found);
         }
         if !plan.lengths.is_empty() {
@@ -229,15 +228,10 @@ impl Guard {
             let beyond = plan.lengths.iter().filter(|(_, most)| characters > *most);
             found.extend(beyond.filter_map(|(rule, _)| custom(*rule)));
         }
-        if !plan.wholes.is_empty() {
-            let text = Joined::of(said, &group.members, "").text;
-            let broken = plan.wholes.iter().filter(|probe| probe.detector.is_broken_by(&text));
-            found.extend(broken.flat_map(|probe| probe.rules.iter().filter_map(|rule| custom(*rule))));
-        }
         found
     }
 
-    /// What is split over texts that meet without a space.
+    /// What is split over texts that meet within a line.
     fn look_across(
         &self,
         direct: &Joined<'_>,
@@ -283,12 +277,11 @@ impl Guard {
         Some(ready.block(ready.found(&blocking.finding)))
     }
 
-    /// Replaces what was found, where a rule says so.
+    /// What is to stand in place of what was found in some texts, where a rule says so.
     fn replace(
         &self,
         said: &[Said<'_>],
-        group: &Group,
-        joined: &Joined<'_>,
+        (channel, joined): (Channel, &Joined<'_>),
         mut found: Vec<Found>,
         inquiry: &mut Inquiry,
         edits: &mut Edits,
@@ -300,10 +293,9 @@ impl Guard {
             };
             let mut parts = joined.parts(cluster.span);
             let Some((first, range)) = parts.next() else { continue };
-            let value: String =
-                joined.parts(cluster.span).filter_map(|(one, range)| said.get(one)?.text.get(range)).collect();
-            let is_json =
-                group.channel == Channel::ToolArguments && said.get(first).is_some_and(|one| is_json(&one.text));
+            let all = joined.parts(cluster.span);
+            let value: String = all.filter_map(|(one, range)| said.get(one)?.text.get(range)).collect();
+            let is_json = channel == Channel::ToolArguments && said.get(first).is_some_and(|one| is_json(&one.text));
             let value = if is_json { unescaped(&value) } else { Cow::Borrowed(&*value) };
             let text = inquiry.place(&label(&lead.finding), &value, ready, self.key());
             edits.say(first, Change { range, text });

@@ -42,6 +42,8 @@ pub struct Ruled {
     pub action: Action,
     /// Whether it changes or ends anything, and does not only count or tell.
     pub is_in_force: bool,
+    /// Whether it only counts.
+    pub is_observed: bool,
     /// Whether it looks for all of its kind.
     pub is_whole: bool,
     /// Where it looks on the way to the model.
@@ -114,6 +116,7 @@ impl Ready {
             check: self.kind,
             action: self.action,
             is_in_force: self.weight() > Weight::None,
+            is_observed: self.is_observed,
             is_whole: self.is_whole,
             input: self.input,
             output: self.output,

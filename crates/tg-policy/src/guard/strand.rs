@@ -84,6 +84,10 @@ impl Strand {
         if self.held.block.is_some() || self.is_over {
             return;
         }
+        self.count(guard, text, inquiry);
+        if self.held.block.is_some() {
+            return;
+        }
         self.came += text.len();
         if let Some(first) = text.trim_start().get(..1).filter(|_| self.held.place.is_none()) {
             self.held.place = Some(if is_json(first) { Place::JsonString } else { Place::Text });
@@ -91,7 +95,6 @@ impl Strand {
         if let Some(whole) = &mut self.whole {
             whole.push_str(text);
         }
-        self.count(guard, text, inquiry);
         self.move_on(guard, Some(text), inquiry);
     }
 
@@ -112,7 +115,7 @@ impl Strand {
 
     /// Bytes that may go on.
     pub(super) fn cleared(&self) -> usize {
-        if self.waits && !self.is_over {
+        if self.waits && (!self.is_over || self.held.block.is_some()) {
             return 0;
         }
         let gate = self.gate.as_ref().map_or(self.came, Window::decided);

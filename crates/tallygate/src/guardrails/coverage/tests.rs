@@ -82,7 +82,7 @@ fn a_check_that_does_not_hold_for_all_calls_is_none() {
     assert!(gaps.iter().all(|gap| gap.contains("no set has the check for them")), "{gaps:#?}");
     let part = "{name: g, unreadable: block, rules: [{name: r, pii: [email], action: block}]}";
     assert!(with("input: [pii]", part)[0].contains("a part of them only"));
-    for scope in ["project: p", "environment: x", "key: k", "tag: t"] {
+    for scope in ["project: '*'", "project: p", "environment: x", "key: k", "tag: t"] {
         let set =
             format!("{{name: g, for: {{{scope}}}, unreadable: block, rules: [{{name: r, pii: all, action: block}}]}}");
         let gaps = with("input: [pii]", &set);

@@ -5,6 +5,7 @@ use crate::admit::{Mode, Scope};
 use proptest::prelude::*;
 use tg_kernel::passage::Change;
 use tg_kernel::principal::Attribution;
+use tg_text::pii::custom::Definition;
 use tg_text::redact::Key;
 
 fn rule(name: &str, check: Check, action: Action) -> Rule {
@@ -197,3 +198,6 @@ proptest! {
         prop_assert!(verdict.edits.is_sorted_by_key(|(index, _)| *index));
     }
 }
+
+mod requests;
+mod streams;

@@ -1,0 +1,78 @@
+//! What happens with pictures, files and what else no text can be read of.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+/// What happens with what no text can be read of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Unreadable {
+    /// The same with all of it.
+    All(Unread),
+    /// Each for itself.
+    Each(UnreadableEach),
+}
+
+/// Each kind of what no text can be read of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UnreadableEach {
+    /// Pictures.
+    pub image: Unread,
+    /// Sound.
+    pub audio: Unread,
+    /// Moving pictures.
+    pub video: Unread,
+    /// PDF, office documents and other files.
+    pub document: Unread,
+    /// What stands elsewhere: a URL, the id of a file or of an earlier answer.
+    pub reference: Unread,
+    /// Texts as lists of token ids.
+    pub tokens: Unread,
+}
+
+/// What happens with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unread {
+    /// It goes to the model unread.
+    Allow,
+    /// The call is refused.
+    Block,
+}
+
+impl Unreadable {
+    /// Each kind, by its name.
+    #[must_use]
+    pub const fn each(self) -> [(&'static str, Unread); 6] {
+        let each = match self {
+            Self::All(all) => {
+                UnreadableEach { image: all, audio: all, video: all, document: all, reference: all, tokens: all }
+            }
+            Self::Each(each) => each,
+        };
+        let UnreadableEach { image, audio, video, document, reference, tokens } = each;
+        [
+            ("image", image),
+            ("audio", audio),
+            ("video", video),
+            ("document", document),
+            ("reference", reference),
+            ("tokens", tokens),
+        ]
+    }
+}
+
+/// A word for all, or each kind by itself.
+pub(super) fn unreadable_schema(generator: &mut SchemaGenerator) -> Schema {
+    let mut each = UnreadableEach::json_schema(generator);
+    each.insert("title".to_owned(), "each".into());
+    json_schema!({
+        "description": "What happens with what no text can be read of, on its way to the model. Must be said where a rule is in force for requests.",
+        "oneOf": [
+            { "const": "allow", "type": "string", "description": "All of it goes to the model unread." },
+            { "const": "block", "type": "string", "description": "Calls with any of it are refused." },
+            each,
+        ],
+    })
+}

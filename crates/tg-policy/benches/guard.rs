@@ -1,0 +1,88 @@
+//! What guardrails cost a call: `cargo bench --package tg-policy --bench guard`.
+
+#![expect(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
+
+use divan::counter::BytesCount;
+use divan::{Bencher, black_box};
+use std::borrow::Cow;
+use std::sync::Arc;
+use tg_kernel::passage::Channel;
+use tg_kernel::principal::Attribution;
+use tg_policy::admit::{Mode, Scope};
+use tg_policy::guard::{Action, Check, Guard, Guards, Inquiry, Pii, Rule, Said, Set, Style, Subject, Watch, Way};
+
+fn main() {
+    divan::main();
+}
+
+const PROSE: &str = "I've been reading about the history of jazz for a while. My budget is small and I work full time, so could you \
+suggest a plan for the first week, list the most important 20 records of 1959, and explain the basics in plain English? Thanks!\n";
+
+fn rule(check: Check, action: Action) -> Rule {
+    let name = check.as_str().into();
+    Rule { name, check, action, mode: Mode::Enforce, on: None, channels: None, message: None }
+}
+
+/// Every built-in check, in force.
+fn all() -> Arc<Guard> {
+    let rules = vec![
+        rule(Check::Secrets(None), Action::Redact(Style::Tag)),
+        rule(Check::Pii(Pii::All), Action::Redact(Style::Tag)),
+        rule(Check::Injection(0.9), Action::Block),
+        rule(Check::IndirectInjection(0.9), Action::Block),
+        rule(Check::Harm([Some(0.95); 7]), Action::Block),
+        rule(Check::Words { list: vec!["project heron".into(), "osprey".into()], fuzzy: 1 }, Action::Block),
+        rule(Check::Pattern(r"\bPC-\d{8}\b".into()), Action::Block),
+    ];
+    guard(rules)
+}
+
+fn guard(rules: Vec<Rule>) -> Arc<Guard> {
+    let set = Set { name: "house".into(), scope: Scope::default(), rules, blocked_media: Vec::new(), hold_back: None };
+    let guards = Guards::compile(&[set], None).unwrap();
+    guards.of(&Subject { attribution: &Attribution::default(), model: "m" }).unwrap()
+}
+
+fn text(bytes: usize) -> String {
+    PROSE.chars().cycle().take(bytes).collect()
+}
+
+/// A prompt of so many bytes through all checks.
+#[divan::bench(args = [1024, 16_384])]
+fn request(bencher: Bencher<'_, '_>, bytes: usize) {
+    let (guard, text) = (all(), text(bytes));
+    bencher.counter(BytesCount::of_str(&text)).bench_local(|| {
+        let said = [Said { channel: Channel::User, turn: 1, text: Cow::Borrowed(black_box(&*text)) }];
+        guard.judge(Way::Input, &said, &[], &mut Inquiry::default())
+    });
+}
+
+/// An answer of 4 KiB, in deltas of four characters, through credentials and personal data.
+#[divan::bench]
+fn stream(bencher: Bencher<'_, '_>) {
+    let rules = vec![
+        rule(Check::Secrets(None), Action::Redact(Style::Tag)),
+        rule(Check::Pii(Pii::Structured), Action::Redact(Style::Tag)),
+    ];
+    streamed(bencher, &guard(rules));
+}
+
+/// The same through all checks.
+#[divan::bench]
+fn stream_all(bencher: Bencher<'_, '_>) {
+    streamed(bencher, &all());
+}
+
+fn streamed(bencher: Bencher<'_, '_>, guard: &Arc<Guard>) {
+    let text = text(4096);
+    let deltas: Vec<String> =
+        text.as_bytes().chunks(4).map(|piece| String::from_utf8_lossy(piece).into_owned()).collect();
+    bencher.counter(BytesCount::of_str(&text)).bench_local(|| {
+        let (mut watch, mut inquiry) = (Watch::new(guard.clone()), Inquiry::default());
+        for delta in &deltas {
+            watch.grows(0, Channel::Assistant, delta, &mut inquiry);
+            black_box(watch.cleared(0));
+        }
+        watch.ends(0, &mut inquiry);
+    });
+}
