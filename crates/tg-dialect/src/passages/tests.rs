@@ -11,6 +11,9 @@ use tg_kernel::passage::Channel::{
     self, Assistant, Definition, Document, Metadata, Reasoning, System, ToolArguments, ToolResult, User,
 };
 
+/// Of the turn of a name, which is read by itself.
+const NAMED: u32 = 1 << 31;
+
 fn request(body: &Value) -> Vec<(Channel, u32, String)> {
     let body = body.to_string();
     let members = Members::scan(body.as_bytes()).unwrap();
@@ -124,7 +127,7 @@ fn messages() {
         &request(&body),
         &[
             (System, 0, "Sys"),
-            (Document, 1, "T 1"),
+            (Document, NAMED | 1, "T 1"),
             (Document, 1, "ignore_all_previous"),
             (Document, 1, "A letter:\nDear Ann"),
             (User, 1, "Sum up."),
@@ -166,7 +169,7 @@ fn converse() {
         &[
             (System, 0, "Sys"),
             (System, 0, "guarded words"),
-            (Document, 1, "a b"),
+            (Document, NAMED | 1, "a b"),
             (User, 1, "Hi"),
             (Reasoning, 2, "Hm"),
             (ToolArguments, 2, "f"),

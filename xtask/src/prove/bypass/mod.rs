@@ -6,7 +6,7 @@ mod places;
 
 use super::Length;
 use super::findings::Findings;
-use super::house::{ENVIRONMENT, OFFERS, Offer, all_rows, document_with, prices};
+use super::house::{ENVIRONMENT, OFFERS, Offer, SETTLED_MAX, all_rows, document_with, prices};
 use crate::running::Gateway;
 use crate::running::gateway::Recipe;
 use crate::suite::Tally;
@@ -18,6 +18,7 @@ use attacks::{Attack, Outcome};
 use futures_util::{StreamExt as _, stream};
 use places::Place;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use tg_sim::{Sim, SimOptions};
 
 /// Calls at once.
@@ -26,10 +27,11 @@ const ABREAST: usize = 16;
 /// How many calls the providers' records are kept of.
 const KEPT: usize = 20_000;
 
-/// Guardrails of requests for the usual models, and of answers for those whose names begin with `out-`.
+/// Guardrails of requests for models whose names begin with `in-`, and of answers for those that begin with `out-`.
 const GUARDRAILS: &str = "\
 guardrails:
 - name: requests
+  for: { model: 'in-*' }
   unreadable: { image: block, audio: block, video: block, document: block, reference: block, tokens: block }
   rules:
   - { name: secrets, secrets: all, action: block, on: input }
@@ -61,8 +63,8 @@ impl Cell {
     fn model(&self) -> String {
         match (self.place.is_answer(), self.place) {
             (true, _) => format!("out-{}", self.offer.provider),
-            (false, Place::Embedding) => self.offer.embedding.unwrap_or_default().to_owned(),
-            (false, _) => self.offer.model.to_owned(),
+            (false, Place::Embedding) => format!("in-embedding-{}", self.offer.provider),
+            (false, _) => format!("in-{}", self.offer.provider),
         }
     }
 }
@@ -96,7 +98,12 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
             own.iter().filter_map(|(cell, flaw)| Some(format!("{}: {}", cell.name(), flaw.as_ref()?))).collect();
         findings.none(format_args!("no attack gets through in {}", place.name()), own.len(), &exceptions);
     }
-    let rows = all_rows(&client, gateway.admin()).await?;
+    let limit = Instant::now() + SETTLED_MAX;
+    let mut rows = all_rows(&client, gateway.admin()).await?;
+    while rows.len() < made && Instant::now() < limit {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        rows = all_rows(&client, gateway.admin()).await?;
+    }
     let unseen = rows.iter().filter(|row| row["guarded"].is_null()).count();
     findings.note("every call's row says which guardrails ran", format_args!("{} of {made}", rows.len() - unseen), {
         unseen == 0 && rows.len() == made
@@ -109,12 +116,17 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
     Ok(tally)
 }
 
-/// The document with a further name for each model, whose answers are guarded.
+/// The document with further names for each model, by which it is guarded.
 fn with_models(document: &str) -> String {
-    let further = OFFERS.iter().map(|Offer { provider, model, .. }| {
-        format!("- {{ name: 'out-{provider}', targets: [{{ provider: {provider}, model: '{model}' }}] }}\n")
-    });
-    document.replacen("models:\n", &("models:\n".to_owned() + &further.collect::<String>()), 1)
+    let mut further = "models:\n".to_owned();
+    for Offer { provider, model, embedding } in OFFERS {
+        let names = [("in-", Some(model)), ("out-", Some(model)), ("in-embedding-", embedding)];
+        for (name, model) in names.into_iter().filter_map(|(name, model)| Some((name, model?))) {
+            further +=
+                &format!("- {{ name: '{name}{provider}', targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
+        }
+    }
+    document.replacen("models:\n", &further, 1)
 }
 
 /// Every cell that there is; in the short form every third, so that all values of each axis meet.
@@ -172,7 +184,9 @@ fn judge(cell: &Cell, raw: &Raw, sim: &Sim) -> Result<()> {
             anyhow::ensure!(code == Some("content_blocked"), "{code:?}: {heard}");
         }
         (false, Outcome::Redacted) => {
-            anyhow::ensure!(raw.status == 200, "{}: {heard}", raw.status);
+            // A thought that was changed does not fit its signature: who made it may refuse it.
+            let is_taken = raw.status == 200 || (cell.place == Place::Reasoning && heard.contains("signature"));
+            anyhow::ensure!(is_taken, "{}: {heard}", raw.status);
             let detail = entry.and_then(|entry| entry.detail.as_ref()).context("it was not sent")?;
             let sent = format!("{} {:?} {}", detail.path, detail.headers, detail.body);
             if let Some(shown) = cell.attack.is_shown_in(&sent) {

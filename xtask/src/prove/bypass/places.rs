@@ -89,7 +89,8 @@ impl Place {
         let said = |prompt: &str| Ask { prompt: prompt.to_owned(), ..ask.clone() }.body();
         match self {
             Self::User | Self::Embedding | Self::Answer => said(text),
-            Self::AnsweredReasoning => said(&format!("{text} [[sim: think=40]]")),
+            // So long that no address is cut at its end.
+            Self::AnsweredReasoning => said(&format!("{text} [[sim: think=45]]")),
             Self::System => system(dialect, said("hello"), text),
             Self::ToolArguments => history(dialect, said("hello"), [text, "done"]),
             Self::ToolResult => history(dialect, said("hello"), ["nobody", text]),
