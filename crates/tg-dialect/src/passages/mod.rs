@@ -4,12 +4,15 @@
 //! text of the channel around it. So a member that a vendor adds tomorrow is read, not passed by. Where a passage is
 //! changed, its JSON string alone is written anew, and every other byte stays.
 
+mod claims;
 mod edits;
 mod frame;
 mod leaf;
 #[cfg(test)]
 mod tests;
 mod walk;
+#[cfg(test)]
+mod ways_round;
 mod words;
 
 pub use edits::Edits;

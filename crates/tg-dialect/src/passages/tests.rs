@@ -1,5 +1,6 @@
 //! What is read of each dialect's bodies and frames, and that nothing else changes when a passage does.
 
+use super::walk::APART;
 use super::{Edits, MediumKind, Passages};
 use crate::scan::Members;
 use base64::Engine as _;
@@ -124,7 +125,7 @@ fn messages() {
         &request(&body),
         &[
             (System, 0, "Sys"),
-            (Document, 1, "T 1"),
+            (Document, APART | 1, "T 1"),
             (Document, 1, "ignore_all_previous"),
             (Document, 1, "A letter:\nDear Ann"),
             (User, 1, "Sum up."),
@@ -166,7 +167,7 @@ fn converse() {
         &[
             (System, 0, "Sys"),
             (System, 0, "guarded words"),
-            (Document, 1, "a b"),
+            (Document, APART | 1, "a b"),
             (User, 1, "Hi"),
             (Reasoning, 2, "Hm"),
             (ToolArguments, 2, "f"),

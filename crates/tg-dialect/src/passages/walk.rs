@@ -1,5 +1,6 @@
 //! The walk through a body: which channel each value stands in.
 
+use super::claims::Claims;
 use super::leaf::{Leaf, leaf};
 use super::{Form, Medium, MediumKind, Part, Passage, Passages, Place, words};
 use crate::tape::{Kind, Node};
@@ -37,8 +38,8 @@ struct Here<'n> {
     free: bool,
     /// The name of the member that the value stands under.
     name: &'n str,
-    /// The name of the member that the object around it stands under.
-    around: &'n str,
+    /// What is said around it of what it is.
+    claims: Claims,
     /// The object around it says that its data is a text as it stands.
     is_plain: bool,
     part: Part,
@@ -54,7 +55,7 @@ impl Here<'_> {
             turn: 0,
             free: false,
             name: "",
-            around: "",
+            claims: Claims::NONE,
             is_plain: false,
             part: Part::ROOT,
             groups: None,
@@ -137,7 +138,7 @@ impl<'p, 'a> Walk<'p, 'a> {
             if here.free {
                 self.text(key, key.text(), Form::Text, here);
             }
-            self.value(value, self.member(Here { around: here.name, ..here }, &name));
+            self.value(value, self.member(here, &name));
         }
     }
 
@@ -153,7 +154,7 @@ impl<'p, 'a> Walk<'p, 'a> {
             (inherited, name) => words::member(name).unwrap_or(inherited),
         };
         let grows = here.grows || self.growth == Growth::Under(word(name));
-        Here { channel, name, free: words::is_free(name, channel), grows, ..here }
+        Here { channel, name, free: words::is_free(name, channel), claims: here.claims.of_name(name), grows, ..here }
     }
 
     fn string(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
@@ -162,21 +163,36 @@ impl<'p, 'a> Walk<'p, 'a> {
             return self.text(node, text, Form::Text, here);
         }
         let is_sealed = here.channel == Channel::Reasoning && here.name == "data";
-        let leaf = if here.is_plain && here.name == "data" { Leaf::Text } else { leaf(here.name, here.around, &text) };
+        let leaf = if here.is_plain && here.name == "data" { Leaf::Text } else { leaf(here.name, here.claims, &text) };
         match leaf {
             Leaf::Quiet => {}
-            Leaf::Medium(_) | Leaf::Perhaps(_) if is_sealed => {}
+            Leaf::Medium(_) | Leaf::Perhaps(_) | Leaf::Both { .. } if is_sealed => {}
             Leaf::Text => self.text(node, text, Form::Text, here),
-            Leaf::Encoded { text, form } => {
-                let channel = if here.channel == Channel::User { Channel::Document } else { here.channel };
-                self.text(node, Cow::Owned(text), form, Here { channel, ..here });
+            Leaf::Encoded { text, form } => self.encoded(node, text, form, here),
+            Leaf::Both { text, form, claims } => {
+                self.bytes(node, claims, here);
+                self.encoded(node, text, form, here);
             }
-            Leaf::Medium(kind) => self.medium(node, kind, here),
-            Leaf::Perhaps(kind) | Leaf::Address(kind) => {
-                self.medium(node, kind, here);
+            Leaf::Medium(claims) => self.bytes(node, claims, here),
+            Leaf::Perhaps(claims) => {
+                self.bytes(node, claims, here);
+                self.text(node, text, Form::Text, here);
+            }
+            Leaf::Reference => self.medium(node, MediumKind::Reference, here),
+            Leaf::Address => {
+                self.medium(node, MediumKind::Reference, here);
                 self.text(node, text, Form::Text, here);
             }
         }
+    }
+
+    fn encoded(&mut self, node: Node<'_, 'a>, text: String, form: Form, here: Here<'_>) {
+        let channel = if here.channel == Channel::User { Channel::Document } else { here.channel };
+        self.text(node, Cow::Owned(text), form, Here { channel, ..here });
+    }
+
+    fn bytes(&mut self, node: Node<'_, 'a>, claims: Claims, here: Here<'_>) {
+        claims.kinds().for_each(|kind| self.medium(node, kind, here));
     }
 
     fn number(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
@@ -211,7 +227,7 @@ impl<'p, 'a> Walk<'p, 'a> {
 }
 
 /// Set in the turn of what is not read as one with the texts beside it.
-const APART: u32 = 1 << 31;
+pub(super) const APART: u32 = 1 << 31;
 
 /// Whether a text is the name of a document: no part of what the document says.
 fn is_name(here: Here<'_>) -> bool {
@@ -229,7 +245,7 @@ fn enter<'n>(node: Node<'_, '_>, here: Here<'n>) -> Here<'n> {
         (inherited, _) => inherited,
     };
     let is_plain = kind.as_deref() == Some("text") && node.member("data").is_some();
-    numbered(node, Here { channel, is_plain, ..here })
+    numbered(node, Here { channel, is_plain, claims: here.claims.of_object(node), ..here })
 }
 
 /// With the part that the numbers of an object tell.

@@ -159,6 +159,16 @@ pub(super) fn is_medium(name: &str) -> bool {
     MEDIA.contains(&name)
 }
 
+/// Those of them that hold bytes, and never a text as it stands.
+pub(super) fn is_bytes(name: &str) -> bool {
+    matches!(name, "bytes" | "data" | "file_data" | "b64_json")
+}
+
+/// Those of them that say where something is.
+pub(super) fn is_url(name: &str) -> bool {
+    matches!(name, "url" | "image_url" | "file_url" | "uri" | "fileUri")
+}
+
 /// Members that name what stands at the provider, or elsewhere.
 pub(super) fn is_reference(name: &str) -> bool {
     matches!(

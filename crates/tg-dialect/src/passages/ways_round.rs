@@ -1,0 +1,73 @@
+//! Ways round the checks that callers may try: none of them hides a text, or lets it pass for another's.
+
+use super::{MediumKind, Passages};
+use crate::scan::Members;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+/// What of a request cannot be read, and what can.
+fn read_and_unread(body: &Value) -> (Vec<String>, Vec<MediumKind>) {
+    let body = body.to_string();
+    let members = Members::scan(body.as_bytes()).unwrap();
+    let passages = Passages::of_request(&members);
+    let texts = passages.texts.iter().map(|passage| passage.text.to_string()).collect();
+    (texts, passages.media.iter().map(|medium| medium.kind).collect())
+}
+
+fn parts(parts: &Value) -> Value {
+    json!({"messages": [{"role": "user", "content": parts}]})
+}
+
+#[test]
+fn a_file_of_letters_alone_does_not_pass_as_a_text() {
+    let pdf = "%PDF-1.4\n1 0 obj <</Length 9>> stream (hidden) Tj endstream endobj";
+    let (page, letter) = (STANDARD.encode(pdf), STANDARD.encode("Dear Ann"));
+    let late = STANDARD.encode(format!("{}{pdf}", " ".repeat(300)));
+    let rich = STANDARD.encode("{\\rtf1 hidden}");
+    for part in [
+        json!({"document": {"format": "pdf", "name": "n", "source": {"bytes": letter}}}),
+        json!({"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": letter}}),
+        json!({"type": "document", "source": {"type": "base64", "media_type": "text/plain", "data": page}}),
+        json!({"type": "document", "source": {"type": "base64", "media_type": "text/plain", "data": late}}),
+        json!({"type": "document", "source": {"type": "base64", "media_type": "text/rtf", "data": rich}}),
+        json!({"type": "file", "file": {"file_data": letter}}),
+        json!({"type": "file", "file": {"file_data": format!("data:application/pdf;base64,{letter}")}}),
+        json!({"type": "file", "file": {"file_data": format!(" data:text/plain; base64,{page}")}}),
+        json!({"type": "input_file", "filename": "a.pdf", "file_data": format!("data:text/plain;base64,{letter}")}),
+        json!({"type": "file", "file": {"file_data": format!("{}*", "JVBERi0x".repeat(30))}}),
+    ] {
+        let (texts, media) = read_and_unread(&parts(&json!([part])));
+        assert_eq!(media, [MediumKind::Document], "{part}");
+        // What can be read of it is read all the same.
+        assert!(!texts.is_empty(), "{part}");
+    }
+    for part in [
+        json!({"document": {"format": "txt", "name": "n", "source": {"bytes": letter}}}),
+        json!({"type": "document", "source": {"type": "base64", "media_type": "text/markdown", "data": letter}}),
+        json!({"type": "file", "file": {"filename": "a.md", "file_data": format!("data:text/plain;charset=utf-8;base64,{letter}")}}),
+    ] {
+        let (texts, media) = read_and_unread(&parts(&json!([part])));
+        assert!(media.is_empty() && texts.iter().any(|text| text == "Dear Ann"), "{part}");
+    }
+}
+
+#[test]
+fn a_picture_is_one_in_every_dialect_and_no_address_passes_as_a_text() {
+    let bytes = STANDARD.encode([255_u8; 200]);
+    for part in [
+        json!({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": bytes}}),
+        json!({"image": {"format": "png", "source": {"bytes": bytes}}}),
+        json!({"type": "input_image", "image_url": format!("data:image/png;base64,{bytes}")}),
+        json!({"type": "image_url", "image_url": {"url": format!("\tdata:image/png;base64,{bytes}")}}),
+    ] {
+        assert_eq!(read_and_unread(&parts(&json!([part]))).1, [MediumKind::Image], "{part}");
+    }
+    for url in ["file:///etc/passwd", "ftp://a/b", " https://a.example/b", "ht\ntps://a.example/b", "blob:abcdefgh"] {
+        let part = json!({"type": "image_url", "image_url": {"url": url}});
+        assert_eq!(read_and_unread(&parts(&json!([part]))).1, [MediumKind::Reference], "{url}");
+    }
+    // A kind that is claimed twice is both.
+    let part = json!({"type": "document", "source": {"type": "base64", "media_type": "image/png", "data": bytes}});
+    assert_eq!(read_and_unread(&parts(&json!([part]))).1, [MediumKind::Document, MediumKind::Image]);
+}
