@@ -29,10 +29,24 @@ pub(super) enum Growth {
     All,
 }
 
+/// What says whose an item of a conversation is. No dialect knows a member that its parts could say it by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Item {
+    /// It is none, but a part of one.
+    None,
+    /// Its role.
+    ByRole,
+    /// Its type; that of a message is its role.
+    ByType,
+}
+
 /// Where the walk is.
 #[derive(Clone, Copy)]
 struct Here<'n> {
     channel: Channel,
+    /// That of the object around it, before its type moved it.
+    outer: Channel,
+    item: Item,
     turn: u32,
     /// In JSON of somebody's own making: no name means anything, nothing is passed by, and keys are read as well.
     free: bool,
@@ -52,6 +66,8 @@ impl Here<'_> {
         let grows = matches!(growth, Growth::All);
         Self {
             channel,
+            outer: channel,
+            item: Item::None,
             turn: 0,
             free: false,
             name: "",
@@ -99,7 +115,7 @@ impl<'p, 'a> Walk<'p, 'a> {
                 ("text", Kind::Object) => Channel::Definition,
                 _ => words::top_level(&name).unwrap_or(channel),
             };
-            let here = self.member(Here { channel, ..outermost }, &name);
+            let here = self.member(Here { channel, outer: channel, ..outermost }, &name);
             match value.kind() {
                 Kind::Array if holds_texts(&name) && is_tokens(value) => self.medium(value, MediumKind::Tokens, here),
                 Kind::Array if opens_turns(&name) => self.turns(value, here),
@@ -114,9 +130,14 @@ impl<'p, 'a> Walk<'p, 'a> {
 
     /// Each item of the array is a turn of its own.
     fn turns(&mut self, array: Node<'_, 'a>, here: Here<'_>) {
+        let says = match here.name {
+            "messages" | "chat_history" => Item::ByRole,
+            "input" => Item::ByType,
+            _ => Item::None,
+        };
         for item in array.items() {
             self.turns += 1;
-            self.value(item, Here { turn: self.turns, ..here });
+            self.value(item, Here { turn: self.turns, item: says, ..here });
         }
     }
 
@@ -147,14 +168,23 @@ impl<'p, 'a> Walk<'p, 'a> {
         if here.free {
             return Here { name, ..here };
         }
-        let channel = match (here.channel, name) {
+        let around = if words::is_of_no_type(name) { here.outer } else { here.channel };
+        let channel = match (around, name) {
             // What an untrusted text cites is no more trusted, and what it calls a thought is none.
             (inherited, _) if inherited.is_untrusted() => inherited,
             (Channel::ToolArguments, "output" | "outputs" | "results") => Channel::ToolResult,
             (inherited, name) => words::member(name).unwrap_or(inherited),
         };
         let grows = here.grows || self.growth == Growth::Under(word(name));
-        Here { channel, name, free: words::is_free(name, channel), claims: here.claims.of_name(name), grows, ..here }
+        Here {
+            channel,
+            item: Item::None,
+            name,
+            free: words::is_free(name, channel),
+            claims: here.claims.of_name(name),
+            grows,
+            ..here
+        }
     }
 
     fn string(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
@@ -238,14 +268,20 @@ fn is_name(here: Here<'_>) -> bool {
 fn enter<'n>(node: Node<'_, '_>, here: Here<'n>) -> Here<'n> {
     let says = |name: &str| node.member(name).filter(|value| value.kind() == Kind::String).map(Node::text);
     let kind = says("type");
-    let by_role = says("role").and_then(|role| words::role(&role));
-    let by_type = kind.as_deref().and_then(words::part);
-    let channel = match (here.channel, by_type.or(by_role)) {
+    let by_type = || kind.as_deref().and_then(words::part);
+    let by_role = || says("role").and_then(|role| words::role(&role));
+    let (told, is_by_role) = match here.item {
+        Item::ByRole => (by_role(), true),
+        Item::ByType if kind.as_deref().is_none_or(|kind| kind == "message") => (by_role(), true),
+        Item::ByType | Item::None => (by_type(), false),
+    };
+    let channel = match (here.channel, told) {
         (Channel::User | Channel::Assistant | Channel::Reasoning, Some(channel)) => channel,
         (inherited, _) => inherited,
     };
+    let outer = if is_by_role { channel } else { here.channel };
     let is_plain = kind.as_deref() == Some("text") && node.member("data").is_some();
-    numbered(node, Here { channel, is_plain, claims: here.claims.of_object(node), ..here })
+    numbered(node, Here { channel, outer, is_plain, claims: here.claims.of_object(node), ..here })
 }
 
 /// With the part that the numbers of an object tell.

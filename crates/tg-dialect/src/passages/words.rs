@@ -59,6 +59,15 @@ pub(super) fn part(kind: &str) -> Option<Channel> {
     })
 }
 
+/// Members that stand in parts of no type: a part of a type that moves it elsewhere has none of them, and its type is not read
+/// where it has.
+pub(super) fn is_of_no_type(name: &str) -> bool {
+    matches!(
+        name,
+        "text" | "guardContent" | "document" | "searchResult" | "toolUse" | "toolResult" | "reasoningContent"
+    )
+}
+
 /// Members that hold JSON of the caller's or the model's own making, in which no name means anything to us: arguments of a
 /// tool, its structured answer, schemas, labels.
 pub(super) fn is_free(name: &str, channel: Channel) -> bool {
