@@ -8,6 +8,7 @@ mod claims;
 mod edits;
 mod frame;
 mod leaf;
+mod nested;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -87,6 +88,8 @@ pub(crate) enum Form {
     Text,
     /// A string of base64, behind the head of a `data:` URL where there is one.
     Base64 { prefix: String },
+    /// A string of JSON, whose escapes are resolved in the text.
+    Json,
 }
 
 /// Something that no text can be read of.

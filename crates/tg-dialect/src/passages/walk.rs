@@ -2,7 +2,7 @@
 
 use super::claims::Claims;
 use super::leaf::{Leaf, leaf};
-use super::{Form, Medium, MediumKind, Part, Passage, Passages, Place, words};
+use super::{Form, Medium, MediumKind, Part, Passage, Passages, Place, nested, words};
 use crate::tape::{Kind, Node};
 use std::borrow::Cow;
 use tg_kernel::passage::Channel;
@@ -190,7 +190,12 @@ impl<'p, 'a> Walk<'p, 'a> {
     fn string(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
         let text = node.text();
         if here.free {
-            return self.text(node, text, Form::Text, here);
+            // What decoders decode is read as they do; of a stream, what comes piece by piece is read as it comes.
+            let is_whole = here.channel == Channel::ToolArguments && !here.grows;
+            return match is_whole.then(|| nested::plain(&text)).flatten() {
+                Some(plain) => self.text(node, Cow::Owned(plain), Form::Json, here),
+                None => self.text(node, text, Form::Text, here),
+            };
         }
         let is_sealed = here.channel == Channel::Reasoning && here.name == "data";
         let leaf = if here.is_plain && here.name == "data" { Leaf::Text } else { leaf(here.name, here.claims, &text) };

@@ -1,6 +1,6 @@
 //! Ways round the checks that callers may try: none of them hides a text, or lets it pass for another's.
 
-use super::{MediumKind, Passages};
+use super::{Edits, MediumKind, Passages};
 use crate::scan::Members;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -108,5 +108,32 @@ fn no_member_that_decoders_pass_by_moves_what_the_caller_says() {
         (json!({"type": "of_tomorrow", "role": "system", "content": "evil"}), Channel::User),
     ] {
         assert_eq!(channel_of(&json!({"input": [item]}), "evil"), channel, "{item}");
+    }
+}
+
+#[test]
+fn no_escape_hides_what_arguments_of_a_tool_say() {
+    let decoys = r#"\u0061\u0062 "#.repeat(200);
+    let arguments = format!(r#"{{ "decoys": "{decoys}", "\u0063ard": "\u0034111\n\"5", "n": 1.50 }}"#);
+    for (item, pointer) in [
+        (
+            json!({"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": arguments}}]}]}),
+            "/messages/0/tool_calls/0/function/arguments",
+        ),
+        (
+            json!({"input": [{"type": "function_call", "call_id": "c", "name": "f", "arguments": arguments}]}),
+            "/input/0/arguments",
+        ),
+    ] {
+        let body = item.to_string();
+        let members = Members::scan(body.as_bytes()).unwrap();
+        let passages = Passages::of_request(&members);
+        let passage = passages.texts.iter().find(|passage| passage.text.contains("decoys")).unwrap();
+        assert!(passage.text.ends_with("\"card\": \"4111\n\\\"5\", \"n\": 1.50 }"), "{}", passage.text);
+        let mut edits = Edits::default();
+        edits.say(passage, &passage.text.replace("4111", "[CARD]"));
+        let anew: Value = serde_json::from_slice(&edits.apply(body.as_bytes())).unwrap();
+        let inner: Value = serde_json::from_str(anew.pointer(pointer).unwrap().as_str().unwrap()).unwrap();
+        assert_eq!(inner["card"], "[CARD]\n\"5");
     }
 }
