@@ -1,6 +1,6 @@
 //! Changing passages where they stand, and leaving every other byte alone.
 
-use super::{Form, Passage, leaf};
+use super::{Form, Passage, leaf, nested};
 use crate::splice::json_string;
 use bytes::Bytes;
 use std::ops::Range;
@@ -22,6 +22,7 @@ impl Edits {
     pub fn say(&mut self, passage: &Passage<'_>, text: &str) {
         let json = match &passage.place.form {
             Form::Text => json_string(text),
+            Form::Json => json_string(&nested::written(text)),
             Form::Base64 { prefix } => json_string(&format!("{prefix}{}", leaf::encode(text))),
         };
         self.changes.push((passage.place.range.clone(), json));

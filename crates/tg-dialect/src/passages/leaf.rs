@@ -1,6 +1,7 @@
 //! What a single string is, once its name is known.
 
-use super::{Form, MediumKind, words};
+use super::claims::Claims;
+use super::{Form, words};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
@@ -13,6 +14,9 @@ const MEDIUM_BYTES_MIN: usize = 8;
 /// A picture, sound or a file in base64 is longer than this.
 const MEDIUM_BYTES_SURE: usize = 128;
 
+/// No scheme of a URL is longer.
+const SCHEME_CHARS_MAX: usize = 64;
+
 /// What a string is.
 pub(super) enum Leaf {
     /// Nothing that is read: an identifier, a choice, sealed bytes.
@@ -21,54 +25,75 @@ pub(super) enum Leaf {
     Text,
     /// A text in base64.
     Encoded { text: String, form: Form },
+    /// A text in base64 that may be more to who reads it: a PDF can be written in letters alone.
+    Both { text: String, form: Form, claims: Claims },
     /// No text.
-    Medium(MediumKind),
-    /// Most likely no text; too short to be sure, so it is read as text as well.
-    Perhaps(MediumKind),
+    Medium(Claims),
+    /// Most likely no text; not surely so, and it is read as text as well.
+    Perhaps(Claims),
+    /// What stands elsewhere.
+    Reference,
     /// Where something stands; its address is read as text as well.
-    Address(MediumKind),
+    Address,
 }
 
-/// What a string under this name is. `around` is the name of the object that the string stands in, which tells a picture
-/// from a document.
-pub(super) fn leaf(name: &str, around: &str, text: &str) -> Leaf {
+/// What a string under this name is. `claims` is what is said around it of what it is.
+pub(super) fn leaf(name: &str, claims: Claims, text: &str) -> Leaf {
     if words::is_quiet(name) && is_identifier(text) || words::is_sealed(name) && is_base64(text) {
         return Leaf::Quiet;
     }
     if words::is_reference(name) && is_identifier(text) {
-        return Leaf::Medium(MediumKind::Reference);
+        return Leaf::Reference;
     }
     if !words::is_medium(name) || text.len() < MEDIUM_BYTES_MIN {
         return Leaf::Text;
     }
-    let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
-    match scheme.to_ascii_lowercase().as_str() {
-        "data" => data_url(name, around, text),
-        "http" | "https" | "s3" | "gs" => Leaf::Address(MediumKind::Reference),
-        _ if is_base64(text) => match encoded("", text, kind(name, around, "")) {
-            Leaf::Medium(kind) if text.len() < MEDIUM_BYTES_SURE => Leaf::Perhaps(kind),
+    match scheme(text).as_str() {
+        "data" => data_url(claims, text),
+        "http" | "https" | "s3" | "gs" => Leaf::Address,
+        _ if is_base64(text) => match encoded("", text, claims) {
+            Leaf::Medium(claims) if text.len() < MEDIUM_BYTES_SURE => Leaf::Perhaps(claims),
             sure => sure,
         },
+        "" if words::is_bytes(name) && text.len() >= MEDIUM_BYTES_SURE => Leaf::Perhaps(claims),
+        "" => Leaf::Text,
+        // Whatever it is, somebody may fetch it.
+        _ if words::is_url(name) || text.contains("://") => Leaf::Address,
+        _ if words::is_bytes(name) && text.len() >= MEDIUM_BYTES_SURE => Leaf::Perhaps(claims),
         _ => Leaf::Text,
     }
 }
 
-fn data_url(name: &str, around: &str, text: &str) -> Leaf {
-    let Some((head, data)) = text.split_once(',') else { return Leaf::Text };
-    let media_type = head.get(5..).unwrap_or_default();
-    if media_type.to_ascii_lowercase().ends_with(";base64") {
-        return encoded(text.get(..=head.len()).unwrap_or_default(), data, kind(name, around, media_type));
-    }
-    // Percent-encoded: what it says can be read as it stands.
-    Leaf::Text
+/// The scheme of a URL, as lenient readers see it; empty for what has none.
+fn scheme(text: &str) -> String {
+    let Some((head, rest)) = text.split_once(':') else { return String::new() };
+    let letters = head.chars().filter(|c| !c.is_whitespace() && !c.is_control());
+    let head: String = letters.take(SCHEME_CHARS_MAX).collect();
+    let is_one = head.starts_with(|c: char| c.is_ascii_alphabetic())
+        && head.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    if is_one && !rest.starts_with(' ') { head.to_ascii_lowercase() } else { String::new() }
 }
 
-/// Base64 of a text is that text; of anything else, it is what its name says.
-fn encoded(prefix: &str, data: &str, kind: MediumKind) -> Leaf {
-    match decode(data).and_then(|bytes| String::from_utf8(bytes).ok()).filter(|text| is_legible(text)) {
-        Some(text) => Leaf::Encoded { text, form: Form::Base64 { prefix: prefix.to_owned() } },
-        None => Leaf::Medium(kind),
+fn data_url(claims: Claims, text: &str) -> Leaf {
+    let Some((head, data)) = text.split_once(',') else { return Leaf::Text };
+    let media_type = head.split_once(':').map_or("", |(_, media_type)| media_type);
+    let media_type: String = media_type.to_ascii_lowercase().split_whitespace().collect();
+    let claims = claims.of_type(media_type.split(';').next().unwrap_or_default());
+    if media_type.contains(";base64") {
+        return encoded(text.get(..=head.len()).unwrap_or_default(), data, claims);
     }
+    // Percent-encoded: what it says can be read as it stands.
+    if claims.is_text(data) { Leaf::Text } else { Leaf::Perhaps(claims) }
+}
+
+/// Base64 of a text is that text, and no more where it is said to be one; of anything else, it is what is said.
+fn encoded(prefix: &str, data: &str, claims: Claims) -> Leaf {
+    let Some(text) = decode(data).and_then(|bytes| String::from_utf8(bytes).ok()).filter(|text| is_legible(text))
+    else {
+        return Leaf::Medium(claims);
+    };
+    let form = Form::Base64 { prefix: prefix.to_owned() };
+    if claims.is_text(&text) { Leaf::Encoded { text, form } } else { Leaf::Both { text, form, claims } }
 }
 
 fn decode(data: &str) -> Option<Vec<u8>> {
@@ -85,19 +110,6 @@ pub(super) fn encode(text: &str) -> String {
 /// Whether bytes that happen to be UTF-8 were meant as a text.
 fn is_legible(text: &str) -> bool {
     !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{c}'))
-}
-
-fn kind(name: &str, around: &str, media_type: &str) -> MediumKind {
-    let says = |word: &str| {
-        media_type.to_ascii_lowercase().starts_with(word)
-            || [name, around].iter().any(|name| name.to_ascii_lowercase().contains(word))
-    };
-    match () {
-        () if says("image") || says("mask") || says("b64_json") => MediumKind::Image,
-        () if says("audio") => MediumKind::Audio,
-        () if says("video") => MediumKind::Video,
-        () => MediumKind::Document,
-    }
 }
 
 /// Whether a string is no prose: the letters of identifiers, without spaces, of a bounded length.

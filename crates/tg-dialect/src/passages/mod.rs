@@ -4,12 +4,16 @@
 //! text of the channel around it. So a member that a vendor adds tomorrow is read, not passed by. Where a passage is
 //! changed, its JSON string alone is written anew, and every other byte stays.
 
+mod claims;
 mod edits;
 mod frame;
 mod leaf;
+mod nested;
 #[cfg(test)]
 mod tests;
 mod walk;
+#[cfg(test)]
+mod ways_round;
 mod words;
 
 pub use edits::Edits;
@@ -84,6 +88,8 @@ pub(crate) enum Form {
     Text,
     /// A string of base64, behind the head of a `data:` URL where there is one.
     Base64 { prefix: String },
+    /// A string of JSON, whose escapes are resolved in the text.
+    Json,
 }
 
 /// Something that no text can be read of.

@@ -1,5 +1,6 @@
 //! What is read of each dialect's bodies and frames, and that nothing else changes when a passage does.
 
+use super::walk::APART;
 use super::{Edits, MediumKind, Passages};
 use crate::scan::Members;
 use base64::Engine as _;
@@ -10,9 +11,6 @@ use std::path::Path;
 use tg_kernel::passage::Channel::{
     self, Assistant, Definition, Document, Metadata, Reasoning, System, ToolArguments, ToolResult, User,
 };
-
-/// Of the turn of a name, which is read by itself.
-const NAMED: u32 = 1 << 31;
 
 fn request(body: &Value) -> Vec<(Channel, u32, String)> {
     let body = body.to_string();
@@ -127,7 +125,7 @@ fn messages() {
         &request(&body),
         &[
             (System, 0, "Sys"),
-            (Document, NAMED | 1, "T 1"),
+            (Document, APART | 1, "T 1"),
             (Document, 1, "ignore_all_previous"),
             (Document, 1, "A letter:\nDear Ann"),
             (User, 1, "Sum up."),
@@ -169,7 +167,7 @@ fn converse() {
         &[
             (System, 0, "Sys"),
             (System, 0, "guarded words"),
-            (Document, NAMED | 1, "a b"),
+            (Document, APART | 1, "a b"),
             (User, 1, "Hi"),
             (Reasoning, 2, "Hm"),
             (ToolArguments, 2, "f"),

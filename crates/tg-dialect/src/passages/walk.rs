@@ -1,7 +1,8 @@
 //! The walk through a body: which channel each value stands in.
 
+use super::claims::Claims;
 use super::leaf::{Leaf, leaf};
-use super::{Form, Medium, MediumKind, Part, Passage, Passages, Place, words};
+use super::{Form, Medium, MediumKind, Part, Passage, Passages, Place, nested, words};
 use crate::tape::{Kind, Node};
 use std::borrow::Cow;
 use tg_kernel::passage::Channel;
@@ -28,17 +29,31 @@ pub(super) enum Growth {
     All,
 }
 
+/// What says whose an item of a conversation is. No dialect knows a member that its parts could say it by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Item {
+    /// It is none, but a part of one.
+    None,
+    /// Its role.
+    ByRole,
+    /// Its type; that of a message is its role.
+    ByType,
+}
+
 /// Where the walk is.
 #[derive(Clone, Copy)]
 struct Here<'n> {
     channel: Channel,
+    /// That of the object around it, before its type moved it.
+    outer: Channel,
+    item: Item,
     turn: u32,
     /// In JSON of somebody's own making: no name means anything, nothing is passed by, and keys are read as well.
     free: bool,
     /// The name of the member that the value stands under.
     name: &'n str,
-    /// The name of the member that the object around it stands under.
-    around: &'n str,
+    /// What is said around it of what it is.
+    claims: Claims,
     /// The object around it says that its data is a text as it stands.
     is_plain: bool,
     part: Part,
@@ -51,10 +66,12 @@ impl Here<'_> {
         let grows = matches!(growth, Growth::All);
         Self {
             channel,
+            outer: channel,
+            item: Item::None,
             turn: 0,
             free: false,
             name: "",
-            around: "",
+            claims: Claims::NONE,
             is_plain: false,
             part: Part::ROOT,
             groups: None,
@@ -98,7 +115,7 @@ impl<'p, 'a> Walk<'p, 'a> {
                 ("text", Kind::Object) => Channel::Definition,
                 _ => words::top_level(&name).unwrap_or(channel),
             };
-            let here = self.member(Here { channel, ..outermost }, &name);
+            let here = self.member(Here { channel, outer: channel, ..outermost }, &name);
             match value.kind() {
                 Kind::Array if holds_texts(&name) && is_tokens(value) => self.medium(value, MediumKind::Tokens, here),
                 Kind::Array if opens_turns(&name) => self.turns(value, here),
@@ -113,9 +130,14 @@ impl<'p, 'a> Walk<'p, 'a> {
 
     /// Each item of the array is a turn of its own.
     fn turns(&mut self, array: Node<'_, 'a>, here: Here<'_>) {
+        let says = match here.name {
+            "messages" | "chat_history" => Item::ByRole,
+            "input" => Item::ByType,
+            _ => Item::None,
+        };
         for item in array.items() {
             self.turns += 1;
-            self.value(item, Here { turn: self.turns, ..here });
+            self.value(item, Here { turn: self.turns, item: says, ..here });
         }
     }
 
@@ -137,7 +159,7 @@ impl<'p, 'a> Walk<'p, 'a> {
             if here.free {
                 self.text(key, key.text(), Form::Text, here);
             }
-            self.value(value, self.member(Here { around: here.name, ..here }, &name));
+            self.value(value, self.member(here, &name));
         }
     }
 
@@ -146,37 +168,66 @@ impl<'p, 'a> Walk<'p, 'a> {
         if here.free {
             return Here { name, ..here };
         }
-        let channel = match (here.channel, name) {
+        let around = if words::is_of_no_type(name) { here.outer } else { here.channel };
+        let channel = match (around, name) {
             // What an untrusted text cites is no more trusted, and what it calls a thought is none.
             (inherited, _) if inherited.is_untrusted() => inherited,
             (Channel::ToolArguments, "output" | "outputs" | "results") => Channel::ToolResult,
             (inherited, name) => words::member(name).unwrap_or(inherited),
         };
         let grows = here.grows || self.growth == Growth::Under(word(name));
-        Here { channel, name, free: words::is_free(name, channel), grows, ..here }
+        Here {
+            channel,
+            item: Item::None,
+            name,
+            free: words::is_free(name, channel),
+            claims: here.claims.of_name(name),
+            grows,
+            ..here
+        }
     }
 
     fn string(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
         let text = node.text();
         if here.free {
-            return self.text(node, text, Form::Text, here);
+            // What decoders decode is read as they do; of a stream, what comes piece by piece is read as it comes.
+            let is_whole = here.channel == Channel::ToolArguments && !here.grows;
+            return match is_whole.then(|| nested::plain(&text)).flatten() {
+                Some(plain) => self.text(node, Cow::Owned(plain), Form::Json, here),
+                None => self.text(node, text, Form::Text, here),
+            };
         }
         let is_sealed = here.channel == Channel::Reasoning && here.name == "data";
-        let leaf = if here.is_plain && here.name == "data" { Leaf::Text } else { leaf(here.name, here.around, &text) };
+        let leaf = if here.is_plain && here.name == "data" { Leaf::Text } else { leaf(here.name, here.claims, &text) };
         match leaf {
             Leaf::Quiet => {}
-            Leaf::Medium(_) | Leaf::Perhaps(_) if is_sealed => {}
+            Leaf::Medium(_) | Leaf::Perhaps(_) | Leaf::Both { .. } if is_sealed => {}
             Leaf::Text => self.text(node, text, Form::Text, here),
-            Leaf::Encoded { text, form } => {
-                let channel = if here.channel == Channel::User { Channel::Document } else { here.channel };
-                self.text(node, Cow::Owned(text), form, Here { channel, ..here });
+            Leaf::Encoded { text, form } => self.encoded(node, text, form, here),
+            Leaf::Both { text, form, claims } => {
+                self.bytes(node, claims, here);
+                self.encoded(node, text, form, here);
             }
-            Leaf::Medium(kind) => self.medium(node, kind, here),
-            Leaf::Perhaps(kind) | Leaf::Address(kind) => {
-                self.medium(node, kind, here);
+            Leaf::Medium(claims) => self.bytes(node, claims, here),
+            Leaf::Perhaps(claims) => {
+                self.bytes(node, claims, here);
+                self.text(node, text, Form::Text, here);
+            }
+            Leaf::Reference => self.medium(node, MediumKind::Reference, here),
+            Leaf::Address => {
+                self.medium(node, MediumKind::Reference, here);
                 self.text(node, text, Form::Text, here);
             }
         }
+    }
+
+    fn encoded(&mut self, node: Node<'_, 'a>, text: String, form: Form, here: Here<'_>) {
+        let channel = if here.channel == Channel::User { Channel::Document } else { here.channel };
+        self.text(node, Cow::Owned(text), form, Here { channel, ..here });
+    }
+
+    fn bytes(&mut self, node: Node<'_, 'a>, claims: Claims, here: Here<'_>) {
+        claims.kinds().for_each(|kind| self.medium(node, kind, here));
     }
 
     fn number(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
@@ -211,7 +262,7 @@ impl<'p, 'a> Walk<'p, 'a> {
 }
 
 /// Set in the turn of what is not read as one with the texts beside it.
-const APART: u32 = 1 << 31;
+pub(super) const APART: u32 = 1 << 31;
 
 /// Whether a text is the name of a document: no part of what the document says.
 fn is_name(here: Here<'_>) -> bool {
@@ -222,14 +273,20 @@ fn is_name(here: Here<'_>) -> bool {
 fn enter<'n>(node: Node<'_, '_>, here: Here<'n>) -> Here<'n> {
     let says = |name: &str| node.member(name).filter(|value| value.kind() == Kind::String).map(Node::text);
     let kind = says("type");
-    let by_role = says("role").and_then(|role| words::role(&role));
-    let by_type = kind.as_deref().and_then(words::part);
-    let channel = match (here.channel, by_type.or(by_role)) {
+    let by_type = || kind.as_deref().and_then(words::part);
+    let by_role = || says("role").and_then(|role| words::role(&role));
+    let (told, is_by_role) = match here.item {
+        Item::ByRole => (by_role(), true),
+        Item::ByType if kind.as_deref().is_none_or(|kind| kind == "message") => (by_role(), true),
+        Item::ByType | Item::None => (by_type(), false),
+    };
+    let channel = match (here.channel, told) {
         (Channel::User | Channel::Assistant | Channel::Reasoning, Some(channel)) => channel,
         (inherited, _) => inherited,
     };
+    let outer = if is_by_role { channel } else { here.channel };
     let is_plain = kind.as_deref() == Some("text") && node.member("data").is_some();
-    numbered(node, Here { channel, is_plain, ..here })
+    numbered(node, Here { channel, outer, is_plain, claims: here.claims.of_object(node), ..here })
 }
 
 /// With the part that the numbers of an object tell.

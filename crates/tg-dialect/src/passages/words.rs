@@ -59,6 +59,15 @@ pub(super) fn part(kind: &str) -> Option<Channel> {
     })
 }
 
+/// Members that stand in parts of no type: a part of a type that moves it elsewhere has none of them, and its type is not read
+/// where it has.
+pub(super) fn is_of_no_type(name: &str) -> bool {
+    matches!(
+        name,
+        "text" | "guardContent" | "document" | "searchResult" | "toolUse" | "toolResult" | "reasoningContent"
+    )
+}
+
 /// Members that hold JSON of the caller's or the model's own making, in which no name means anything to us: arguments of a
 /// tool, its structured answer, schemas, labels.
 pub(super) fn is_free(name: &str, channel: Channel) -> bool {
@@ -157,6 +166,16 @@ pub(super) fn is_medium(name: &str) -> bool {
         "result",
     ];
     MEDIA.contains(&name)
+}
+
+/// Those of them that hold bytes, and never a text as it stands.
+pub(super) fn is_bytes(name: &str) -> bool {
+    matches!(name, "bytes" | "data" | "file_data" | "b64_json")
+}
+
+/// Those of them that say where something is.
+pub(super) fn is_url(name: &str) -> bool {
+    matches!(name, "url" | "image_url" | "file_url" | "uri" | "fileUri")
 }
 
 /// Members that name what stands at the provider, or elsewhere.

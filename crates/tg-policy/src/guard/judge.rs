@@ -369,5 +369,7 @@ fn unescaped(value: &str) -> Cow<'_, str> {
     if !value.contains('\\') {
         return Cow::Borrowed(value);
     }
-    serde_json::from_str(&format!("\"{value}\"")).map_or(Cow::Borrowed(value), Cow::Owned)
+    // Where escapes of control characters are resolved already.
+    let json = value.replace('\n', "\\n").replace('\r', "\\r").replace('\t', "\\t");
+    serde_json::from_str(&format!("\"{json}\"")).map_or(Cow::Borrowed(value), Cow::Owned)
 }
