@@ -25,6 +25,7 @@ mod forecasts;
 mod guard;
 mod guarded;
 mod guarded_answers;
+mod guarded_failures;
 mod guarded_places;
 mod hostile;
 mod iam;

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tg_kernel::fault::{Class, Fault, Origin};
 use tokio::time::{Instant, Sleep};
 
 /// Watches the silence of the upstream. Armed only while there is nothing to send.
@@ -51,4 +52,9 @@ impl Timer {
             }
         }
     }
+}
+
+/// What such a silence comes to.
+pub(super) fn idle_too_long() -> Fault {
+    Fault::new(Class::TimedOut, Origin::Provider, "idle_timeout", "The provider fell silent for too long.")
 }

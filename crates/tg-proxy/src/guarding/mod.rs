@@ -1,6 +1,7 @@
 //! The guarding of one call: what its checks found and did, and the only bytes that may leave once they have run.
 
 pub(crate) mod answer;
+pub(crate) mod failure;
 pub(crate) mod filtered;
 pub(crate) mod keeping;
 pub(crate) mod outside;
