@@ -35,6 +35,17 @@ impl Timer {
         self.last = Instant::now();
     }
 
+    /// When the caller is to be told that somebody is there, however long it takes: the provider has said all, and others
+    /// are waited for, who have a limit of their own.
+    pub(super) fn poll_signs(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match ready!(self.poll(true, cx)) {
+                Silence::Kept => return Poll::Ready(()),
+                Silence::TooLong => self.heard(),
+            }
+        }
+    }
+
     pub(super) fn poll(&mut self, before_content: bool, cx: &mut Context<'_>) -> Poll<Silence> {
         loop {
             ready!(self.sleep.as_mut().poll(cx));

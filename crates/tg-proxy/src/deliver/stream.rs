@@ -289,6 +289,17 @@ impl Flow {
         Poll::Ready(())
     }
 
+    /// While opinions are awaited: a sign of life for the caller, or the gateway's own end.
+    fn poll_asking(&mut self, cx: &mut Context<'_>, out: &mut Vec<Bytes>) -> Poll<()> {
+        if self.ear.as_mut().is_some_and(|ear| ear.poll(cx).is_ready()) {
+            self.ended = Some(Err(draining()));
+            return Poll::Ready(());
+        }
+        ready!(self.timer.poll_signs(cx));
+        out.push(Bytes::from_static(self.end.dialect.keepalive()));
+        Poll::Ready(())
+    }
+
     /// Ends an answer that may use no more: the provider is left with the flow.
     fn cut(&mut self, out: &mut Vec<Bytes>) -> (bool, Option<Cost>) {
         let (Some(bounded), Some(settlement)) = (&mut self.bounded, &self.settlement) else { return (true, None) };
@@ -449,8 +460,9 @@ impl Body for StreamBody {
                 let step = ready!(flow.poll_step(cx));
                 flow.ended = flow.advance(step, &mut out);
             } else {
-                ready!(flow.poll_opinions(cx, &mut out));
-                if let Some(mut flow) = self.flow.take()
+                if flow.poll_opinions(cx, &mut out).is_pending() {
+                    ready!(flow.poll_asking(cx, &mut out));
+                } else if let Some(mut flow) = self.flow.take()
                     && let Some(end) = flow.ended.take()
                 {
                     self.last = flow.finish(end, &mut out);
