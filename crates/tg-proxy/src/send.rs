@@ -165,6 +165,9 @@ impl Trial<'_> {
             return self.estimated_count(settlement);
         }
         let mut prepared = prepare(self.outgoing, self.aim, provider)?;
+        if self.outgoing.body.is_guarded() {
+            prepared.losses.iter_mut().for_each(Loss::veil);
+        }
         self.check_losses(&prepared)?;
         let price = provider.price_by(prepared.road);
         self.check_price(&price)?;

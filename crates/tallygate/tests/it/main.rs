@@ -26,6 +26,7 @@ mod guard;
 mod guarded;
 mod guarded_answers;
 mod guarded_failures;
+mod guarded_headers;
 mod guarded_places;
 mod hostile;
 mod iam;
