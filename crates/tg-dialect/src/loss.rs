@@ -42,6 +42,28 @@ impl Loss {
     }
 }
 
+/// Longest name of a member that is told where the caller's own words are not repeated.
+const NAME_BYTES_MAX: usize = 40;
+
+impl Loss {
+    /// Leaves only what looks like a member's name or a place in a list: a caller may write anything for a name, and losses
+    /// are told in headers, log and ledger.
+    pub fn veil(&mut self) {
+        let is_name = |name: &str| {
+            let digits = name.bytes().filter(u8::is_ascii_digit).count();
+            let is_lower = || name.bytes().all(|byte| !byte.is_ascii_uppercase());
+            name.len() <= NAME_BYTES_MAX
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'[' | b']'))
+                // Numbers of lists and dates of features, and nothing that could be a number of somebody.
+                && (digits == 0 || digits <= 8 && is_lower())
+        };
+        if let Some(first) = self.field.split('.').position(|name| !is_name(name)) {
+            let kept: Vec<&str> = self.field.split('.').take(first).chain(["*"]).collect();
+            self.field = kept.join(".");
+        }
+    }
+}
+
 impl fmt::Display for Loss {
     /// `seed` for a dropped member, `temperature=clamped` and `format=changed` for the others.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,4 +85,26 @@ pub struct Encoded {
     pub losses: Vec<Loss>,
     /// Tool names that had to be changed for the target, to be restored in its answer.
     pub names: crate::tool_names::ToolNames,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_veiled_loss_tells_names_and_no_values() {
+        for (field, told) in [
+            ("service_tier", "service_tier"),
+            ("tools.2.strict", "tools.2.strict"),
+            ("messages.0.4111111111111111", "messages.0.*"),
+            ("metadata.ada@example.org.uk", "metadata.*"),
+            ("anthropic-beta.context-1m-2025-08-07", "anthropic-beta.context-1m-2025-08-07"),
+            ("AKIAQ3EGRLZ5UPYW2KHD", "*"),
+            ("x y", "*"),
+        ] {
+            let mut loss = Loss::dropped(field);
+            loss.veil();
+            assert_eq!(loss.field, told);
+        }
+    }
 }

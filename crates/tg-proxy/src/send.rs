@@ -3,7 +3,7 @@
 use crate::aim::{Aim, aim};
 use crate::answer;
 use crate::deliver::{Delivery, Refusal};
-use crate::guarding::Cleared;
+use crate::guarding::{Cleared, failure};
 use crate::living::{Living, Worker};
 use crate::prepare::asynchronous::stays;
 use crate::prepare::{Prepared, prepare};
@@ -69,8 +69,19 @@ pub(crate) struct Outgoing<'a> {
 ///
 /// # Errors
 /// The fault of the last target that was asked, or that no target can do what is asked. A provider's refusal in the
-/// caller's own dialect is a delivery, not an error: it goes on as it came.
+/// caller's own dialect is a delivery, not an error: it goes on as it came, as far as the call's guard lets it.
 pub(crate) async fn send(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    outgoing: &Outgoing<'_>,
+    plan: &Plan,
+    settlement: &mut Settlement,
+) -> Result<Delivery, Fault> {
+    let end = try_all(worker, snapshot, outgoing, plan, settlement).await;
+    failure::checked(end, settlement).await
+}
+
+async fn try_all(
     worker: &Worker,
     snapshot: &Snapshot,
     outgoing: &Outgoing<'_>,
@@ -154,6 +165,9 @@ impl Trial<'_> {
             return self.estimated_count(settlement);
         }
         let mut prepared = prepare(self.outgoing, self.aim, provider)?;
+        if self.outgoing.body.is_guarded() {
+            prepared.losses.iter_mut().for_each(Loss::veil);
+        }
         self.check_losses(&prepared)?;
         let price = provider.price_by(prepared.road);
         self.check_price(&price)?;

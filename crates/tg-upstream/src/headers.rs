@@ -51,7 +51,9 @@ pub fn copy_request(from: &HeaderMap, to: &mut HeaderMap) {
     }
 }
 
-fn request_passes(name: &HeaderName) -> bool {
+/// Whether a header of a caller's request goes on to a provider that speaks the same dialect.
+#[must_use]
+pub fn request_passes(name: &HeaderName) -> bool {
     if *name == ACCEPT || *name == CONTENT_TYPE || *name == USER_AGENT {
         return true;
     }
@@ -60,6 +62,12 @@ fn request_passes(name: &HeaderName) -> bool {
         return false;
     }
     REQUEST_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || REQUEST_EXACT.contains(&name)
+}
+
+/// Whether a header says what a client is and what it takes: its library writes it, and a provider can do without.
+#[must_use]
+pub fn is_clients_own(name: &HeaderName) -> bool {
+    *name == ACCEPT || *name == USER_AGENT || name.as_str().starts_with("x-stainless-")
 }
 
 /// Copies the headers of a provider's answer that go on to a caller of the same dialect.

@@ -25,6 +25,8 @@ mod forecasts;
 mod guard;
 mod guarded;
 mod guarded_answers;
+mod guarded_failures;
+mod guarded_headers;
 mod guarded_places;
 mod hostile;
 mod iam;

@@ -2,9 +2,14 @@
 
 use crate::guarded::{EMAIL, house, no_mail, rule, told};
 use crate::speak::{CHAT, MANNERS, Manner, ask, each_dialect, hear};
+use crate::wire::Exchange;
 use crate::world::{Setup, World, load, until};
 use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::guarded::{Action as Done, Verdict, Way};
 use tg_kernel::passage::Channel;
@@ -263,4 +268,93 @@ fn services_are_asked_as_their_providers_demand() {
     assert!(entries.iter().all(|entry| entry.status == 200), "signatures and shapes are right: {entries:?}");
     let applied: Arc<str> = Arc::from("/guardrail/gr1/version/3/apply");
     assert!(of(Operation::Guardrail).iter().any(|entry| entry.detail.as_ref().unwrap().path == *applied));
+}
+
+#[test]
+fn what_a_turn_says_in_parts_is_asked_about_at_once_and_replaced_where_it_stands() {
+    let world = world(vec![outside("hook", Action::Redact(Style::Tag), On::Input)]);
+    let mut call = ask(Dialect::OpenaiChat, Manner::Plain, "on-openai", "");
+    let mut body: Value = serde_json::from_slice(&call.body).unwrap();
+    let part = |text: &str| json!({"type": "text", "text": text});
+    body["messages"][0]["content"] = json!([part("first\nline"), part("say mask-me now"), part("and more")]);
+    call.body = body.to_string().into();
+    let answer = world.send(&call);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let asked: Vec<String> = world.sim.hook.asked().into_iter().map(|asked| asked.text).collect();
+    assert_eq!(asked, ["first\nline\nsay mask-me now\nand more"]);
+    let sent = told(&world, &world.row(&answer));
+    assert!(!sent.contains("mask-me") && sent.contains("say [gone] now"), "{sent}");
+    assert!(sent.contains(r"first\nline") && sent.contains("and more"), "{sent}");
+}
+
+/// A webhook that answers when it is told to, and lets everything go.
+fn slow(asked: Sender<()>, go: Receiver<()>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let mut socket = BufReader::new(socket.unwrap());
+            let (mut line, mut length) = (String::new(), 0);
+            while socket.read_line(&mut line).unwrap() > 2 {
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                line.clear();
+            }
+            socket.read_exact(&mut vec![0; length]).unwrap();
+            asked.send(()).unwrap();
+            if go.recv().is_err() {
+                return;
+            }
+            let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 19\r\n\r\n{\"verdict\":\"allow\"}";
+            socket.get_mut().write_all(head.as_bytes()).unwrap();
+        }
+    });
+    address
+}
+
+fn waiting_for(hook: SocketAddr) -> World {
+    let services = format!(
+        "- {{ name: slow, kind: webhook, url: 'http://{hook}/check', secret: 'env:HOOK_SECRET', remember: 'off' }}\n"
+    );
+    let guards = vec![house(vec![outside("slow", Action::Block, On::Output)])];
+    World::with(Setup { guards, services, streams: "{ keepalive: 20ms }".to_owned(), ..Setup::default() })
+}
+
+/// The answer up to signs of life that come while the service is asked.
+fn until_signs(world: &World, asked: &Receiver<()>) -> (Exchange, Vec<u8>) {
+    let call = world.keyed(&ask(Dialect::AnthropicMessages, Manner::Streamed, "on-openai", "hello"));
+    let mut exchange = call.open(world.address);
+    asked.recv().unwrap();
+    let mut came = Vec::new();
+    // More than can have come before: one every 20 ms.
+    for _ in 0..10 {
+        came.extend(exchange.piece().unwrap());
+    }
+    assert!(!String::from_utf8_lossy(&came).contains("hello"), "{}", String::from_utf8_lossy(&came));
+    (exchange, came)
+}
+
+#[test]
+fn a_stream_is_kept_alive_while_a_service_thinks() {
+    let ((ask, asked), (tell, go)) = (channel(), channel());
+    let world = waiting_for(slow(ask, go));
+    let (exchange, came) = until_signs(&world, &asked);
+    tell.send(()).unwrap();
+    let mut answer = exchange.whole();
+    answer.body.splice(0..0, came);
+    let heard = hear(Dialect::AnthropicMessages, Manner::Streamed, &answer);
+    assert!(answer.clean && heard.ended && heard.text.starts_with("echo: hello"), "{heard:?}");
+}
+
+#[test]
+fn a_gateway_that_is_stopped_does_not_wait_for_a_service_and_lets_nothing_unjudged_go() {
+    let ((ask, asked), (tell, go)) = (channel(), channel());
+    let mut world = waiting_for(slow(ask, go));
+    let (exchange, _) = until_signs(&world, &asked);
+    world.drain(Duration::from_millis(50));
+    let answer = exchange.whole();
+    assert!(answer.text().contains("gateway_draining") || answer.text().contains("overloaded"), "{}", answer.text());
+    assert!(!answer.text().contains("hello"), "{}", answer.text());
+    drop(tell);
 }

@@ -13,6 +13,7 @@ use crate::deliver::bounded::Bounded;
 use crate::flow::fault_response;
 use crate::guarding::CONTENT_BLOCKED;
 use crate::guarding::answer::{self as checked, Passing};
+use crate::guarding::failure;
 use crate::guarding::keeping::Keeping;
 use crate::guarding::watching::Watching;
 use crate::linger::Unheard;
@@ -175,7 +176,7 @@ impl Pending {
         };
         let whole = match read {
             Ok(whole) => whole,
-            Err(fault) => return failed(caller, &fault, settlement),
+            Err(fault) => return failed(caller, &failure::told(fault, &mut settlement).await, settlement),
         };
         if let Kind::Started(started) = &prepared.kind {
             started.remember(&whole.body, settlement.monotonic());
@@ -279,6 +280,7 @@ fn refuse(refusal: Refusal, settlement: Settlement) -> Response<OutBody> {
     let verbatim = verbatim.unwrap_or_default();
     let mut headers = verbatim.headers;
     answer::put_code(&mut headers, fault.code);
+    answer::put_guardrail(&mut headers, &settlement.guardrails());
     if let Some(record) = settlement.record() {
         answer::put_id(&mut headers, record.asked.dialect.family(), record.id);
         if let Some(served) = &record.served {
@@ -311,7 +313,7 @@ fn broken(error: BodyError) -> Fault {
         BodyError::TooLarge { .. } => {
             Fault::upstream_failed("upstream_too_large", "The provider's answer is larger than the gateway takes.")
         }
-        BodyError::TimedOut(_) | BodyError::TooSlow(_) => stream::idle_too_long(),
+        BodyError::TimedOut(_) | BodyError::TooSlow(_) => silence::idle_too_long(),
         BodyError::Broken(cause) => truncated().caused_by(cause),
     }
 }

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tg_kernel::fault::{Class, Fault, Origin};
 use tokio::time::{Instant, Sleep};
 
 /// Watches the silence of the upstream. Armed only while there is nothing to send.
@@ -34,6 +35,17 @@ impl Timer {
         self.last = Instant::now();
     }
 
+    /// When the caller is to be told that somebody is there, however long it takes: the provider has said all, and others
+    /// are waited for, who have a limit of their own.
+    pub(super) fn poll_signs(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match ready!(self.poll(true, cx)) {
+                Silence::Kept => return Poll::Ready(()),
+                Silence::TooLong => self.heard(),
+            }
+        }
+    }
+
     pub(super) fn poll(&mut self, before_content: bool, cx: &mut Context<'_>) -> Poll<Silence> {
         loop {
             ready!(self.sleep.as_mut().poll(cx));
@@ -51,4 +63,9 @@ impl Timer {
             }
         }
     }
+}
+
+/// What such a silence comes to.
+pub(super) fn idle_too_long() -> Fault {
+    Fault::new(Class::TimedOut, Origin::Provider, "idle_timeout", "The provider fell silent for too long.")
 }

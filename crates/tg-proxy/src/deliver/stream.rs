@@ -3,8 +3,9 @@
 use crate::answer;
 use crate::deliver::bounded::{Bounded, Passage};
 use crate::deliver::lane::{InboundEnd, Lane, truncated};
-use crate::deliver::silence::{Silence, Timer};
+use crate::deliver::silence::{Silence, Timer, idle_too_long};
 use crate::guarding::CONTENT_BLOCKED;
+use crate::guarding::failure::wordless;
 use crate::guarding::keeping::Keeping;
 use crate::guarding::watching::Watching;
 use crate::outcome::{Counts, draining};
@@ -20,7 +21,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tg_dialect::gate::Passing;
 use tg_kernel::chat::StopReason;
-use tg_kernel::fault::{Class, Fault, Origin};
+use tg_kernel::fault::Fault;
 use tg_kernel::record::{Cost, Ending};
 use tg_net::BoxError;
 use tg_net::drain::Ear;
@@ -288,6 +289,17 @@ impl Flow {
         Poll::Ready(())
     }
 
+    /// While opinions are awaited: a sign of life for the caller, or the gateway's own end.
+    fn poll_asking(&mut self, cx: &mut Context<'_>, out: &mut Vec<Bytes>) -> Poll<()> {
+        if self.ear.as_mut().is_some_and(|ear| ear.poll(cx).is_ready()) {
+            self.ended = Some(Err(draining()));
+            return Poll::Ready(());
+        }
+        ready!(self.timer.poll_signs(cx));
+        out.push(Bytes::from_static(self.end.dialect.keepalive()));
+        Poll::Ready(())
+    }
+
     /// Ends an answer that may use no more: the provider is left with the flow.
     fn cut(&mut self, out: &mut Vec<Bytes>) -> (bool, Option<Cost>) {
         let (Some(bounded), Some(settlement)) = (&mut self.bounded, &self.settlement) else { return (true, None) };
@@ -324,11 +336,11 @@ impl Flow {
     }
 
     /// Says that the answer has failed, after all of it that may leave.
-    fn last_words(&mut self, fault: &Fault, out: &mut Vec<Bytes>) -> Passing {
+    fn last_words(&mut self, fault: Fault, out: &mut Vec<Bytes>) -> Passing {
         let mut made = Vec::new();
         let is_said = match &mut self.lane {
             // It knows what it has said, and its frames are whole.
-            Lane::Transcode(_) => self.lane.fault(fault, &self.end, &mut made),
+            Lane::Transcode(_) => self.lane.fault(&fault, &self.end, &mut made),
             // The provider's own words stand at the gate.
             Lane::Relay(relay) => relay.has_told(),
             Lane::Rewrap(_) => false,
@@ -339,7 +351,7 @@ impl Flow {
             // What cannot be checked does not leave.
             Ok(Passing::Open) | Err(_) => {
                 let mut last = BytesMut::new();
-                self.end.dialect.encode_stream_fault(fault, self.end.id, &mut last);
+                self.end.dialect.encode_stream_fault(&wordless(fault), self.end.id, &mut last);
                 out.push(last.freeze());
             }
         }
@@ -365,17 +377,18 @@ impl Flow {
 
     /// Settles an answer that has ended by itself, or failed. Answers whether the caller could be told of it.
     fn conclude(&mut self, fault: Option<Fault>, out: &mut Vec<Bytes>) -> (bool, Option<Cost>) {
-        let told = match &fault {
+        let code = fault.as_ref().map(|fault| fault.code);
+        let told = match fault {
             None => true,
-            Some(fault) if self.watching.is_none() => self.lane.fault(fault, &self.end, out),
+            Some(fault) if self.watching.is_none() => self.lane.fault(&fault, &self.end, out),
             Some(fault) => match self.last_words(fault, out) {
                 Passing::Open => true,
                 Passing::Blocked => return self.block(out),
             },
         };
-        let cut = fault.is_some() || self.lane.summary().failed;
+        let cut = code.is_some() || self.lane.summary().failed;
         let ending = if cut { Ending::Truncated } else { Ending::Ok };
-        (told, self.settle(ending, fault.map(|f| f.code).or(cut.then_some("upstream_error_event"))))
+        (told, self.settle(ending, code.or(cut.then_some("upstream_error_event"))))
     }
 
     /// Settles with what was seen so far; only the first time counts.
@@ -447,8 +460,9 @@ impl Body for StreamBody {
                 let step = ready!(flow.poll_step(cx));
                 flow.ended = flow.advance(step, &mut out);
             } else {
-                ready!(flow.poll_opinions(cx, &mut out));
-                if let Some(mut flow) = self.flow.take()
+                if flow.poll_opinions(cx, &mut out).is_pending() {
+                    ready!(flow.poll_asking(cx, &mut out));
+                } else if let Some(mut flow) = self.flow.take()
                     && let Some(end) = flow.ended.take()
                 {
                     self.last = flow.finish(end, &mut out);
@@ -482,8 +496,4 @@ fn ended(passage: Passage) -> Option<Ended> {
         Passage::Open => None,
         Passage::Cut => Some(Ended::Cut),
     }
-}
-
-pub(super) fn idle_too_long() -> Fault {
-    Fault::new(Class::TimedOut, Origin::Provider, "idle_timeout", "The provider fell silent for too long.")
 }

@@ -11,7 +11,7 @@ use tg_dialect::passages::{Edits, Passages};
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::fault::Fault;
 use tg_kernel::usage::Usage;
-use tg_policy::guard::{Said, Way};
+use tg_policy::guard::{Block, Said, Way};
 
 /// What becomes of an answer.
 #[derive(Debug)]
@@ -35,8 +35,37 @@ pub(crate) async fn check(
     let operation = settlement.record().map_or(Operation::Chat, |record| record.asked.operation);
     // Counts, vectors, and names of what has begun: nothing that anybody has said.
     let says = matches!(operation, Operation::Chat | Operation::Guardrail);
-    let Some(guarding) = settlement.guarding().filter(|guarding| says && guarding.watches()).cloned() else {
+    if !says {
         return Passing::Open(body);
+    }
+    match look(body.clone(), settlement).await {
+        Seen::Blocked(block) => match withheld(caller, operation, facts, &block.message, (usage, &body)) {
+            Some(instead) => Passing::Withheld(instead),
+            None => Passing::Refused(fault_of(&block)),
+        },
+        Seen::Unreadable(fault) => Passing::Refused(fault),
+        Seen::Changed(anew) => Passing::Open(anew),
+        Seen::Open => Passing::Open(body),
+    }
+}
+
+/// What a look at a body brought.
+pub(super) enum Seen {
+    /// It may go on as it is.
+    Open,
+    /// This may go on in its place.
+    Changed(Bytes),
+    /// Nothing of it may go on.
+    Blocked(Block),
+    /// It cannot be checked.
+    Unreadable(Fault),
+}
+
+/// Looks at a body of JSON that is meant for the caller, where the call's guard watches. What is found is with the
+/// settlement then.
+pub(super) async fn look(body: Bytes, settlement: &mut Settlement) -> Seen {
+    let Some(guarding) = settlement.guarding().filter(|guarding| guarding.watches()).cloned() else {
+        return Seen::Open;
     };
     let judged = if body.len() < LARGE_BYTES {
         judge(&body, guarding)
@@ -44,7 +73,7 @@ pub(crate) async fn check(
         let body = body.clone();
         match tokio::task::spawn_blocking(move || judge(&body, guarding)).await {
             Ok(judged) => judged,
-            Err(_) => return Passing::Refused(broken_off()),
+            Err(_) => return Seen::Unreadable(broken_off()),
         }
     };
     let Judged { mut guarding, mut edits, mut anew, questions } = judged;
@@ -56,13 +85,10 @@ pub(crate) async fn check(
     let block = guarding.block.clone();
     settlement.guard(guarding);
     match (block, anew) {
-        (Some(block), _) => match withheld(caller, operation, facts, &block.message, (usage, &body)) {
-            Some(instead) => Passing::Withheld(instead),
-            None => Passing::Refused(fault_of(&block)),
-        },
-        (None, Some(Anew::Unreadable)) => Passing::Refused(unread()),
-        (None, Some(Anew::Changed(anew))) => Passing::Open(anew),
-        (None, None) => Passing::Open(body),
+        (Some(block), _) => Seen::Blocked(block),
+        (None, Some(Anew::Unreadable)) => Seen::Unreadable(unread()),
+        (None, Some(Anew::Changed(anew))) => Seen::Changed(anew),
+        (None, None) => Seen::Open,
     }
 }
 

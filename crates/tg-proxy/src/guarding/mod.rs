@@ -1,6 +1,8 @@
 //! The guarding of one call: what its checks found and did, and the only bytes that may leave once they have run.
 
 pub(crate) mod answer;
+mod beside;
+pub(crate) mod failure;
 pub(crate) mod filtered;
 pub(crate) mod keeping;
 pub(crate) mod outside;
@@ -34,6 +36,11 @@ impl Cleared {
     /// The bytes.
     pub(crate) const fn bytes(&self) -> &Bytes {
         &self.body
+    }
+
+    /// Whether any guardrail applies.
+    pub(crate) const fn is_guarded(&self) -> bool {
+        self.by.is_some()
     }
 
     /// Whether these very bytes are what the checks of this version let go.

@@ -53,24 +53,50 @@ pub(crate) struct Questions {
     rules: Vec<ExternalRule>,
 }
 
-/// What is asked about at once: a text, or what a program wrote in many small ones.
+/// What is asked about at once: a text, or what a turn says in several. What is split over them is seen.
 struct Text {
-    /// Their numbers among those that were said.
-    of: Vec<usize>,
-    turn: u32,
+    /// Their numbers among those that were said, and what they say.
+    parts: Vec<(usize, String)>,
     channel: Channel,
-    text: String,
 }
 
 impl Text {
-    fn has(&self, index: usize) -> bool {
-        self.of.contains(&index)
+    /// Where texts stand that are asked about together; `None` for one by itself.
+    fn place(way: Way, channel: Channel, turn: u32) -> Option<(Channel, u32)> {
+        match channel {
+            // Many labels, each of them short.
+            Channel::Metadata => Some((channel, 0)),
+            Channel::ToolArguments | Channel::Definition => Some((channel, turn)),
+            // The texts of an answer are each judged by themselves, as they are in a stream.
+            _ => (way == Way::Input).then_some((channel, turn)),
+        }
     }
 
-    /// Whether another text of this turn and channel is asked about with it.
-    fn takes(&self, channel: Channel, turn: u32) -> bool {
-        let is_scattered = matches!(channel, Channel::ToolArguments | Channel::Definition | Channel::Metadata);
-        is_scattered && (self.channel, self.turn) == (channel, turn)
+    fn told(&self) -> Cow<'_, str> {
+        match self.parts.as_slice() {
+            [(_, only)] => Cow::Borrowed(only),
+            parts => Cow::Owned(parts.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n")),
+        }
+    }
+
+    /// What stands in place of each of its texts, where `text` stands in place of them all: they are told apart by their
+    /// lines. `None` where the lines are not as many as they were, and nobody knows what belongs to which.
+    fn split(&self, text: String) -> Option<Vec<(usize, String)>> {
+        if let [(index, _)] = self.parts.as_slice() {
+            return Some(vec![(*index, text)]);
+        }
+        let mut lines = text.split('\n');
+        let own = |(index, said): &(usize, String)| {
+            let wanted = said.split('\n').count();
+            let lines: Vec<&str> = lines.by_ref().take(wanted).collect();
+            (lines.len() == wanted).then(|| (*index, lines.join("\n")))
+        };
+        let parts: Vec<(usize, String)> = self.parts.iter().map(own).collect::<Option<_>>()?;
+        if lines.next().is_some() {
+            return None;
+        }
+        let changed = parts.into_iter().zip(&self.parts).filter(|(anew, said)| anew != *said);
+        Some(changed.map(|(anew, _)| anew).collect())
     }
 }
 
@@ -91,15 +117,16 @@ impl Questions {
         }
         let edits: HashMap<usize, &String> = edits.iter().map(|(index, text)| (*index, text)).collect();
         let mut texts: Vec<Text> = Vec::new();
+        let mut places = HashMap::new();
         for (index, one) in said.iter().enumerate() {
             let text = edits.get(&index).map_or(&*one.text, |text| text.as_str());
-            if let Some(last) = texts.last_mut().filter(|last| last.takes(one.channel, one.turn)) {
-                last.of.push(index);
-                last.text.push('\n');
-                last.text.push_str(text);
-                continue;
+            let part = (index, text.to_owned());
+            let known =
+                Text::place(way, one.channel, one.turn).map(|place| *places.entry(place).or_insert(texts.len()));
+            match known.and_then(|known| texts.get_mut(known)) {
+                Some(other) => other.parts.push(part),
+                None => texts.push(Text { parts: vec![part], channel: one.channel }),
             }
-            texts.push(Text { of: vec![index], turn: one.turn, channel: one.channel, text: text.to_owned() });
         }
         Some(Self { way, texts, rules })
     }
@@ -137,8 +164,9 @@ impl Questions {
     }
 
     fn replace(&mut self, index: usize, text: &str) {
-        if let Some(own) = self.texts.iter_mut().find(|own| own.has(index)) {
-            text.clone_into(&mut own.text);
+        let mut parts = self.texts.iter_mut().flat_map(|own| &mut own.parts);
+        if let Some((_, own)) = parts.find(|(other, _)| *other == index) {
+            text.clone_into(own);
         }
     }
 
@@ -147,7 +175,8 @@ impl Questions {
         let about: Vec<&Text> = self.texts.iter().filter(|text| rule.channels.has(text.channel)).collect();
         let channel = about.first().map_or(Channel::User, |text| text.channel);
         let Some(service) = premises.snapshot.outside.0.get(&rule.service) else { return (channel, Opinion::Failed) };
-        let texts: Vec<&str> = about.iter().map(|text| &*text.text).collect();
+        let told: Vec<Cow<'_, str>> = about.iter().map(|text| text.told()).collect();
+        let texts: Vec<&str> = told.iter().map(|text| &**text).collect();
         let way = match self.way {
             Way::Input => guard::Way::Input,
             Way::Output => guard::Way::Output,
@@ -161,15 +190,9 @@ impl Questions {
             guard::Opinion::Clear => Opinion::Clear,
             guard::Opinion::Flagged { categories, redacted } => {
                 let texts = redacted.unwrap_or_default().into_iter();
-                // Of several that were asked about at once nobody knows what stands in place of which.
-                let texts: Option<Vec<_>> = texts
-                    .map(|(nth, text)| match about.get(nth)?.of.as_slice() {
-                        [index] => Some((*index, text)),
-                        _ => None,
-                    })
-                    .collect();
+                let texts: Option<Vec<_>> = texts.map(|(nth, text)| about.get(nth)?.split(text)).collect();
                 let categories = categories.iter().map(ToString::to_string).collect();
-                Opinion::Flagged { categories, texts: texts.unwrap_or_default() }
+                Opinion::Flagged { categories, texts: texts.unwrap_or_default().concat() }
             }
             guard::Opinion::Failed(failure) => {
                 if let Some(times) = service.complaint.due(clock.monotonic()) {
@@ -282,4 +305,23 @@ pub(crate) fn overlay(edits: &mut Vec<(usize, String)>, later: Vec<(usize, Strin
     edits.retain(|(index, _)| !later.iter().any(|(other, _)| other == index));
     edits.extend(later);
     edits.sort_by_key(|(index, _)| *index);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_place_of_several_texts_is_led_back_or_nothing_is() {
+        let parts = vec![(2, "one\ntwo".to_owned()), (5, "three".to_owned()), (6, String::new())];
+        let text = Text { parts, channel: Channel::User };
+        assert_eq!(text.told(), "one\ntwo\nthree\n");
+        let changed = |text: &Text, anew: &str| text.split(anew.to_owned());
+        assert_eq!(changed(&text, "one\n***\nthree\n"), Some(vec![(2, "one\n***".to_owned())]));
+        assert_eq!(changed(&text, "one\ntwo\n***\n"), Some(vec![(5, "***".to_owned())]));
+        assert_eq!(changed(&text, "one\ntwo\n***"), None);
+        assert_eq!(changed(&text, "one\ntwo\nthree\n\n"), None);
+        let single = Text { parts: vec![(4, "one".to_owned())], channel: Channel::User };
+        assert_eq!(changed(&single, "a\nb"), Some(vec![(4, "a\nb".to_owned())]));
+    }
 }

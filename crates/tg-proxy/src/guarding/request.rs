@@ -1,12 +1,12 @@
 //! Requests: checked whole, before anything is held for them, and changed where a rule says so.
 
+use super::beside::Beside;
 use super::outside::{Questions, consult, overlay};
 use super::{Cleared, Guarding, LARGE_BYTES, broken_off, medium};
-use crate::prepare::metadata::HEADER;
 use crate::settle::Settlement;
 use crate::snapshot::Snapshot;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use std::borrow::Cow;
 use tg_dialect::passages::{Edits, Passages};
 use tg_dialect::scan::Members;
@@ -31,30 +31,6 @@ pub(crate) struct Answer {
     pub(crate) is_changed: bool,
     /// To whom it is booked, as providers may be told.
     pub(crate) attribution: Attribution,
-}
-
-/// Texts beside the body that reach providers with it: the call's tags, and a header.
-#[derive(Clone, Debug, Default)]
-struct Beside {
-    tags: Vec<String>,
-    header: Option<String>,
-}
-
-impl Beside {
-    fn of(question: &Question<'_>, headers: &HeaderMap) -> Self {
-        let header = headers.get(HEADER).and_then(|value| value.to_str().ok());
-        Self { tags: question.attribution.tags.clone(), header: header.map(str::to_owned) }
-    }
-
-    fn texts(&self) -> impl Iterator<Item = &String> {
-        self.tags.iter().chain(&self.header)
-    }
-
-    fn say(&mut self, index: usize, text: String) {
-        if let Some(own) = self.tags.iter_mut().chain(&mut self.header).nth(index) {
-            *own = text;
-        }
-    }
 }
 
 /// What came of a check.
@@ -85,7 +61,8 @@ pub(crate) async fn check(
         return Ok(Ok(Answer { cleared, is_changed: false, attribution: attribution.clone() }));
     };
     let by = Some(guard.version().clone());
-    let (guarding, beside) = (Guarding::new(guard), Beside::of(&question, headers));
+    let beside = Beside::of(&attribution.tags, headers, &guard);
+    let guarding = Guarding::new(guard);
     let judged = if body.len() < LARGE_BYTES {
         judge(members, guarding, beside)
     } else {
@@ -104,9 +81,7 @@ pub(crate) async fn check(
     if let Some(block) = block {
         return Ok(Err(block));
     }
-    if let Some(header) = beside.header {
-        headers.insert(HEADER, HeaderValue::from_str(&header).map_err(Fault::internal)?);
-    }
+    beside.put(headers)?;
     let is_changed = anew.is_some();
     let cleared = Cleared { body: anew.unwrap_or_else(|| body.clone()), by };
     if is_changed {
@@ -138,7 +113,8 @@ fn judge(members: &Members<'_>, mut guarding: Guarding, mut beside: Beside) -> J
     let said: Vec<Said<'_>> = texts.chain(others).collect();
     let verdict = guarding.guard.judge(Way::Input, &said, &media, &mut guarding.inquiry);
     guarding.note(&verdict);
-    let questions = Questions::of(&guarding, Way::Input, &said, &verdict.edits);
+    let asked = said.get(..passages.texts.len() + beside.asked()).unwrap_or(&said);
+    let questions = Questions::of(&guarding, Way::Input, asked, &verdict.edits);
     drop(said);
     let body = write(&passages, members, verdict.edits.clone(), &mut beside);
     Judged { guarding, edits: verdict.edits, body, beside, questions }
