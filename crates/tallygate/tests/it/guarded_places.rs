@@ -23,15 +23,14 @@ fn with(dialect: Dialect, model: &str, change: impl FnOnce(&mut Value)) -> Call 
 
 /// Requests with a text in each place that a dialect has, and what the place is to the model.
 fn places(text: &str) -> Vec<(Channel, Call)> {
+    [of_chat(text), of_messages(text), of_others(text)].concat()
+}
+
+/// In Chat Completions.
+fn of_chat(text: &str) -> Vec<(Channel, Call)> {
     let chat = |change: &dyn Fn(&mut Value)| with(Dialect::OpenaiChat, "on-openai", change);
-    let messages = |change: &dyn Fn(&mut Value)| with(Dialect::AnthropicMessages, "on-anthropic", change);
-    let converse = |change: &dyn Fn(&mut Value)| with(Dialect::BedrockConverse, "on-bedrock", change);
-    let responses = |change: &dyn Fn(&mut Value)| with(Dialect::OpenaiResponses, "on-openai", change);
     let arguments = json!({ "to": text }).to_string();
     let call = json!({"id": "call_1", "type": "function", "function": {"name": "send", "arguments": arguments}});
-    let use_block = json!({"type": "tool_use", "id": "toolu_1", "name": "send", "input": {"to": text}});
-    let result = json!({"type": "tool_result", "tool_use_id": "toolu_1", "content": [{"type": "text", "text": text}]});
-    let document = json!({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": text}});
     let schema = json!({"type": "object", "properties": {}});
     vec![
         (Channel::User, chat(&|body| body["messages"][0]["content"] = json!([{"type": "text", "text": text}]))),
@@ -66,6 +65,17 @@ fn places(text: &str) -> Vec<(Channel, Call)> {
             }),
         ),
         (Channel::Metadata, chat(&|body| body["user"] = text.into())),
+    ]
+}
+
+/// In Messages.
+fn of_messages(text: &str) -> Vec<(Channel, Call)> {
+    let messages = |change: &dyn Fn(&mut Value)| with(Dialect::AnthropicMessages, "on-anthropic", change);
+    let use_block = json!({"type": "tool_use", "id": "toolu_1", "name": "send", "input": {"to": text}});
+    let result = json!({"type": "tool_result", "tool_use_id": "toolu_1", "content": [{"type": "text", "text": text}]});
+    let document = json!({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": text}});
+    let schema = json!({"type": "object", "properties": {}});
+    vec![
         (Channel::System, messages(&|body| body["system"] = json!([{"type": "text", "text": text}]))),
         (
             Channel::Assistant,
@@ -98,6 +108,14 @@ fn places(text: &str) -> Vec<(Channel, Call)> {
                 body["messages"][0]["content"] = json!([{"type": "text", "text": "read"}, document]);
             }),
         ),
+    ]
+}
+
+/// In Converse and Responses.
+fn of_others(text: &str) -> Vec<(Channel, Call)> {
+    let converse = |change: &dyn Fn(&mut Value)| with(Dialect::BedrockConverse, "on-bedrock", change);
+    let responses = |change: &dyn Fn(&mut Value)| with(Dialect::OpenaiResponses, "on-openai", change);
+    vec![
         (
             Channel::Document,
             converse(&|body| {
