@@ -49,15 +49,23 @@ pub(crate) fn shown(head: &RevisionHead) -> Map<String, Value> {
     all.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
+/// The whole configuration that a revision makes here, without its secrets.
+///
+/// # Errors
+/// Every problem at once; when the revision's text is damaged.
+pub(crate) fn join(start: &StartFile, revision: &Revision) -> Result<Document> {
+    if !revision.is_whole() {
+        bail!("{}", is_damaged(&revision.head));
+    }
+    Ok(start.with(&name(&revision.head), &revision.text)?)
+}
+
 /// The whole configuration that a revision makes here, ready to take effect.
 ///
 /// # Errors
 /// Every problem at once, as far as one step can see them.
 pub(crate) fn load(start: &StartFile, revision: &Revision) -> Result<Loaded> {
-    if !revision.is_whole() {
-        bail!("{}", is_damaged(&revision.head));
-    }
-    let document = start.with(&name(&revision.head), &revision.text)?;
+    let document = join(start, revision)?;
     let secrets = resolve_secrets(&document, &environment)?;
     let loaded = Loaded::compile(document, secrets)?;
     Ok(Loaded { revision: Some(TakenFrom { head: revision.head.clone(), is_behind: false }), ..loaded })
@@ -81,7 +89,7 @@ pub(crate) fn open(start: &StartFile) -> Result<Revisions> {
     Ok(place::open_for_revisions(start.document())?.revisions()?)
 }
 
-/// The newest revision, for a command; `None` where there is none, or no store yet.
+/// The newest revision, for a command; `None` where there is none, or no store yet. Its text may be damaged.
 ///
 /// # Errors
 /// As [`open`].
@@ -90,7 +98,7 @@ pub(crate) fn newest(start: &StartFile) -> Result<Option<Revision>> {
     if declared.url.is_none() && !declared.path().exists() {
         return Ok(None);
     }
-    Ok(open(start)?.newest()?)
+    Ok(open(start)?.newest_as_it_is()?)
 }
 
 /// What to do where there is no revision yet.
@@ -112,11 +120,7 @@ pub(crate) fn begin(start: &StartFile) -> Result<(Loaded, Following)> {
     let store = open_patiently(start)?;
     let mut revisions = store.revisions()?;
     let copy = LocalCopy::beside(&start.document().store, store.place());
-    let (newest, note) = match revisions.newest() {
-        Ok(newest) => (newest.ok_or_else(|| none_yet(start))?, None),
-        Err(error @ StoreError::Corrupt { .. }) => damaged(&mut revisions, &copy, error)?,
-        Err(error) => return Err(error.into()),
-    };
+    let (newest, note) = mended(revisions.newest_as_it_is()?.ok_or_else(|| none_yet(start))?, &copy);
     let (loaded, refused) = match load(start, &newest) {
         Ok(loaded) => (Loaded { notes: note.into_iter().chain(loaded.notes).collect(), ..loaded }, None),
         Err(error) => {
@@ -129,15 +133,19 @@ pub(crate) fn begin(start: &StartFile) -> Result<(Loaded, Following)> {
     Ok((loaded, Following::start(revisions, standing, copy)?))
 }
 
-/// The newest revision, whose text is damaged in the store: with the text of this machine's copy where that is of the same
-/// revision, else without one, so that it cannot be loaded.
-fn damaged(revisions: &mut Revisions, copy: &LocalCopy, why: StoreError) -> Result<(Revision, Option<String>)> {
-    let Some(head) = revisions.list(1)?.into_iter().next() else { return Err(why.into()) };
-    if let Some(kept) = copy.read().filter(|kept| kept.head == head) {
-        let note = format!("{}; this machine's copy of it is whole, and is used", is_damaged(&head));
-        return Ok((kept, Some(note)));
+/// The newest revision: where its text is damaged in the store, with that of this machine's copy, if it has one of the same
+/// revision. Else it stays as it is, and cannot be loaded.
+fn mended(newest: Revision, copy: &LocalCopy) -> (Revision, Option<String>) {
+    if newest.is_whole() {
+        return (newest, None);
     }
-    Ok((Revision { head, text: String::new() }, None))
+    match copy.read().filter(|kept| kept.head == newest.head) {
+        Some(kept) => {
+            let note = format!("{}; this machine's copy of it is whole, and is used", is_damaged(&kept.head));
+            (kept, Some(note))
+        }
+        None => (newest, None),
+    }
 }
 
 fn is_damaged(head: &RevisionHead) -> String {

@@ -64,7 +64,7 @@ impl Source {
             Offered::Whole(offered) => Ok(offered.document),
             Offered::Start(start) => {
                 let newest = revisions::newest(&start)?.ok_or_else(|| revisions::none_yet(&start))?;
-                Ok(start.with(&revisions::name(&newest.head), &newest.text)?)
+                revisions::join(&start, &newest)
             }
         }
     }

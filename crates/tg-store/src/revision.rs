@@ -118,8 +118,16 @@ impl Revisions {
     /// # Errors
     /// When the store cannot be read, or the text is not the one that was added.
     pub fn newest(&mut self) -> Result<Option<Revision>, StoreError> {
-        let newest = self.table.newest()?;
+        let newest = self.newest_as_it_is()?;
         newest.map(|revision| self.whole(revision)).transpose()
+    }
+
+    /// The newest revision, also where its text is damaged: see [`Revision::is_whole`].
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn newest_as_it_is(&mut self) -> Result<Option<Revision>, StoreError> {
+        self.table.newest()
     }
 
     /// This revision; `None` where there is none, or it is older than what is kept.
@@ -140,15 +148,15 @@ impl Revisions {
     }
 
     /// The newest revision, if it is another one than that which was seen last. Cheap where nothing has changed; waits
-    /// for nothing.
+    /// for nothing. Its text may be damaged: see [`Revision::is_whole`].
     ///
     /// # Errors
-    /// As [`Revisions::newest`].
+    /// When the store cannot be read.
     pub fn other_than(&mut self, seen: Option<&RevisionHead>) -> Result<Option<Revision>, StoreError> {
         if !self.table.changed(seen.map(|head| (head.number, head.digest.as_str())))? {
             return Ok(None);
         }
-        let newest = self.newest()?;
+        let newest = self.newest_as_it_is()?;
         Ok(newest.filter(|newest| seen.is_none_or(|seen| *seen != newest.head)))
     }
 

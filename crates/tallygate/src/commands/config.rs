@@ -13,8 +13,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 use tg_config::start::StartFile;
 use tg_kernel::clock::{Clock as _, SystemClock};
-use tg_store::StoreError;
-use tg_store::revision::{AUTHOR_MAX, NewRevision, Revision, RevisionError, Revisions, digest};
+use tg_store::revision::{AUTHOR_MAX, NewRevision, Revision, RevisionError, Revisions};
 
 /// Revisions of the configuration in the store. Gateways whose file says `store: { revisions: follow }` take the newest
 /// within two seconds.
@@ -134,13 +133,12 @@ impl Push {
     fn run(self, start: &StartFile, revisions: &mut Revisions) -> Result<()> {
         let (origin, text) = tg_config::load::text_from_file(&self.file)?;
         self.manner.check(start, &origin, &text)?;
-        let newest = revisions.list(1)?.into_iter().next();
-        let is_expected = self.manner.expect.is_none_or(|expect| newest.as_ref().map_or(0, |n| n.number) == expect);
-        if let Some(newest) = newest.filter(|newest| is_expected && newest.digest == digest(&text))
-            // One that was damaged in the store is put there once more.
-            && !matches!(revisions.get(newest.number), Err(StoreError::Corrupt { .. }))
-        {
-            return say(format_args!("{} has this text already; nothing is added", name(&newest)));
+        let newest = revisions.newest_as_it_is()?;
+        let number = newest.as_ref().map_or(0, |newest| newest.head.number);
+        let is_expected = self.manner.expect.is_none_or(|expect| number == expect);
+        // One whose text was damaged in the store is put there once more: it differs.
+        if let Some(newest) = newest.filter(|newest| is_expected && newest.text == text && newest.is_whole()) {
+            return say(format_args!("{} has this text already; nothing is added", name(&newest.head)));
         }
         self.manner.add(revisions, text, None)
     }

@@ -95,7 +95,7 @@ pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
 }
 
 /// What became of a process that ends by itself.
-fn outcome(mut command: Command) -> Output {
+pub(crate) fn outcome(mut command: Command) -> Output {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let end = Instant::now() + DEADLINE;
     while child.try_wait().unwrap().is_none() {

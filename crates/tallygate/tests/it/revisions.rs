@@ -1,7 +1,7 @@
 //! Gateways that follow revisions of the configuration in their store.
 
 use crate::postgres::{PASSWORD, PostgresServer, USER};
-use crate::process::{Process, command};
+use crate::process::{Process, command, outcome};
 use crate::speak::{Manner, ask};
 use crate::wire::{Answer, Call};
 use crate::world::{Setup, document, until};
@@ -373,6 +373,17 @@ fn a_damaged_revision_keeps_no_machine_from_starting_and_no_one_from_teams_and_k
     assert!(pushed.contains("revision 3 is the newest, in the place of 2;"), "{pushed}");
     in_force(&[&first, &second], 3);
     assert_eq!(call(&first, &blue, "moving").status, 200);
+    let copied = "INSERT INTO tallygate.config_revisions (number, at, author, note, digest, replaces, text) \
+                  SELECT 4, at, author, note, digest, 3, text || '#' FROM tallygate.config_revisions WHERE number = 3";
+    server.sql(&database, copied);
+    until("a gateway that meets one refuses it", || {
+        (metric(&first, "tallygate_config_revision_refused") == Some(4)).then_some(())
+    });
+    let there = standing(&first);
+    assert!(there["refused"]["why"].as_str().unwrap().contains("revision 4 is damaged in the store"), "{there}");
+    assert!(!first.log().contains("cannot be asked for revisions"), "the store is there: {}", first.log());
+    bed.push(&bed.more(), &[]).unwrap();
+    in_force(&[&first, &second], 5);
 
     // Nor does one that this machine's file does not go with.
     let own = bed.folders[1].path().join("tallygate.yaml");
@@ -381,6 +392,28 @@ fn a_damaged_revision_keeps_no_machine_from_starting_and_no_one_from_teams_and_k
     bed.push(&(bed.more() + "drain: { time_max: 7s }\n"), &[]).unwrap();
     assert!(bed.run(1, &["check"]).unwrap_err().contains("drain: stands in tallygate.yaml"));
     assert!(bed.run(1, &["keys", "list"]).unwrap().contains("blue"));
+}
+
+#[test]
+fn a_file_that_is_damaged_itself_ends_the_start() {
+    let bed = Bed::new(1, "path: tallygate.db");
+    let text = bed.text.clone() + &"# a line that fills pages of the file\n".repeat(1_000);
+    bed.push(&text, &[]).unwrap();
+    let process = bed.start(0, &[]);
+    in_force(&[&process], 1);
+    process.kill();
+    // The text goes on from page to page, each of which names the next.
+    let path = bed.folders[0].path().join("tallygate.db");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let inside = b"# a line that fills pages of the file\n".repeat(50);
+    let at = bytes.windows(inside.len()).position(|part| part == inside).unwrap();
+    let page = (at / 4096 + 1) * 4096;
+    bytes[page..page + 4].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    let mut serve = command(bed.folders[0].path(), &["serve"]);
+    serve.envs(VARIABLES.iter().copied());
+    let told = String::from_utf8(outcome(serve).stderr).unwrap();
+    assert!(told.contains("the file is damaged") && !told.contains("is whole, and is used"), "{told}");
 }
 
 #[test]

@@ -25,7 +25,6 @@ use tg_finops::focus::Committed;
 use tg_kernel::clock::{Clock as _, SystemClock};
 use tg_kernel::commitment::Commitment;
 use tg_kernel::secret::Secret;
-use tg_store::StoreError;
 use tg_store::ledger::Ledger;
 
 /// The variable that holds the token of a running gateway's admin interface.
@@ -185,24 +184,18 @@ impl AccessArgs {
 /// A start file with the newest revision; by itself where there is none yet, as teams and keys can be made before.
 fn joined(start: &StartFile) -> Result<Document> {
     match revisions::newest(start)? {
-        Some(newest) => Ok(start.with(&revisions::name(&newest.head), &newest.text)?),
+        Some(newest) => revisions::join(start, &newest),
         None => Ok(start.document().clone()),
     }
 }
 
 /// As [`joined`]; where it is the revision that is wrong, or does not go with the file, the file by itself.
 fn joined_or_alone(start: &StartFile) -> Result<Document> {
-    let why = match revisions::newest(start) {
-        Ok(None) => return Ok(start.document().clone()),
-        Ok(Some(newest)) => match start.with(&revisions::name(&newest.head), &newest.text) {
-            Ok(document) => return Ok(document),
-            Err(problems) => problems.into(),
-        },
-        Err(error) if matches!(error.downcast_ref(), Some(StoreError::Corrupt { .. })) => error,
-        Err(error) => return Err(error),
-    };
-    warn(format_args!("the newest revision is left out, as it cannot be used here: {why:#}"));
-    Ok(start.document().clone())
+    let Some(newest) = revisions::newest(start)? else { return Ok(start.document().clone()) };
+    Ok(revisions::join(start, &newest).unwrap_or_else(|why| {
+        warn(format_args!("the newest revision is left out, as it cannot be used here: {why:#}"));
+        start.document().clone()
+    }))
 }
 
 fn environment(name: &str) -> Option<String> {
