@@ -44,6 +44,7 @@ use pledges::{Pledges, Side};
 use script::{Invocation, Script, Speech};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tally::Tally;
 use tg_kernel::clock::Clock;
 use tg_kernel::ids::CallId;
@@ -176,7 +177,7 @@ impl SharedCounters {
             let of = |key: &CounterKey| all.iter().find(|(item, _)| item.key == *key).map_or(0, |(_, used)| *used);
             lock(&self.0.pledges).ends(&id, of);
             let settled = all.iter().filter(|(item, _)| !item.leased).map(|(item, used)| (item, *used));
-            self.0.push(wire::settle(&id, settled));
+            self.0.push(wire::settle(&id, settled), None, Vec::new());
         }
     }
 
@@ -184,12 +185,10 @@ impl SharedCounters {
     /// Also for calls that held nothing. Waits for nothing.
     pub fn book(&self, call: CallId, nanos: u64, purses: &[CounterKey]) {
         let purses: Vec<String> = purses.iter().map(wire::purse).collect();
-        let (id, name) = lock(&self.0.pledges).booked(call);
-        let mut keys = vec![wire::record(&id)];
+        let mut keys = vec![wire::record(&lock(&self.0.pledges).booked(call))];
         keys.extend(purses.iter().cloned());
         let invocation = Invocation { script: Script::Book, keys, arguments: vec![nanos.to_string()] };
-        let appended = Some(self.0.speech.elapsed());
-        self.0.say(Entry { invocation, appended, purses, _name: name });
+        self.0.push(invocation, Some(self.0.speech.elapsed()), purses);
     }
 
     /// These purses may lack bookings: once all that waits is said, they are filled from the ledger anew. Waits for nothing.
@@ -227,13 +226,8 @@ impl SharedCounters {
 }
 
 impl Shared {
-    /// Says something that is no booking.
-    fn push(&self, invocation: Invocation) {
-        self.say(Entry { invocation, appended: None, purses: Vec::new(), _name: None });
-    }
-
-    fn say(&self, entry: Entry) {
-        lock(&self.outbox).push(entry);
+    fn push(&self, invocation: Invocation, appended: Option<Duration>, purses: Vec<String>) {
+        lock(&self.outbox).push(Entry { invocation, appended, purses });
         self.bell.notify_one();
     }
 
@@ -378,7 +372,7 @@ impl SharedLink {
             return;
         }
         let items: Vec<Item> = asks.iter().enumerate().map(|(place, ask)| item(place, ask, false)).collect();
-        self.shared.push(wire::settle(id, items.iter().map(|item| (item, 0))));
+        self.shared.push(wire::settle(id, items.iter().map(|item| (item, 0))), None, Vec::new());
     }
 
     /// What leases have of these asks.
@@ -425,7 +419,7 @@ impl SharedLink {
             let kept = lock(&self.shared.leases).keep(&ask.key, rate, look.extra, wire::level(look), now);
             if !kept {
                 let units = i64::try_from(look.extra).unwrap_or(0);
-                self.shared.push(wire::give(&ask.key, rate, units));
+                self.shared.push(wire::give(&ask.key, rate, units), None, Vec::new());
             }
         }
     }
