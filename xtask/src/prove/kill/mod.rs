@@ -95,7 +95,7 @@ pub fn prove(program: &Path, times: u32, engine: Engine) -> Result<Tally> {
         let rows = all_rows(&client, gateway.admin()).await?;
         let books = books::compare(&mut findings, &sim.books.entries(), &rows, &told);
         summary(&done, &ground, rows.len(), &books);
-        held(&mut findings, &client, gateway.admin(), ground.lost(done.kills)).await
+        held(&mut findings, &client, gateway.admin(), ground.lost()).await
     })?;
     let tally = findings.show();
     gateway.end()?;
