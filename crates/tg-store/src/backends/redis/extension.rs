@@ -1,6 +1,5 @@
 //! More for a call that goes on: asked for under the name of what it holds, beside it.
 
-use super::pledges::Side;
 use super::wire::Answer;
 use super::{SharedLink, item, lock, stand};
 use crate::counters::{Ask, Away, Hold, HoldId, Known, Standing};
@@ -22,10 +21,7 @@ impl SharedLink {
         let Extension { id, number, asks } = extension;
         let all: Vec<&Ask> = asks.iter().collect();
         let said = match self.check(asks) {
-            Ok(()) => self.ask(id, *number, &all).await.map(|(answer, name)| {
-                let by = self.link.server().map(|server| Side { server, name });
-                (answer, by)
-            }),
+            Ok(()) => self.ask(id, *number, &all).await,
             Err(away) => Err(away),
         };
         Extending(said)
@@ -38,8 +34,7 @@ impl SharedLink {
     /// As [`SharedLink::extend`].
     pub fn extended(&self, hold: &mut Hold, extension: &Extension, said: Extending) -> Result<Extended, Away> {
         let asks = &extension.asks;
-        let (answer, by) = said.0?;
-        let looks = match answer {
+        let looks = match said.0? {
             Answer::Taken(looks) => looks,
             Answer::Full(looks) => {
                 return Ok(Extended::Full(stand(asks, &vec![None; asks.len()], &looks)));
@@ -60,7 +55,7 @@ impl SharedLink {
                 }
             }
         }
-        lock(&self.shared.pledges).grows(&hold.id, &hold.items, by.as_ref());
+        lock(&self.shared.pledges).grows(&hold.id, &hold.items, self.link.server().as_ref());
         hold.stands(stand(asks, &vec![None; asks.len()], &looks));
         Ok(Extended::Held)
     }
@@ -99,7 +94,7 @@ impl Extension {
 
 /// What the server said to an extension.
 #[derive(Debug)]
-pub struct Extending(Result<(Answer, Option<Side>), Away>);
+pub struct Extending(Result<Answer, Away>);
 
 /// How an extension ends.
 #[derive(Debug)]

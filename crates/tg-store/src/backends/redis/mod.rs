@@ -40,10 +40,11 @@ use incarnation::Incarnations;
 use lease::Leases;
 use link::Link;
 use outbox::{Entry, Outbox};
-use pledges::{Pledges, Side};
+use pledges::Pledges;
 use script::{Invocation, Script, Speech};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tally::Tally;
 use tg_kernel::clock::Clock;
 use tg_kernel::ids::CallId;
@@ -176,7 +177,7 @@ impl SharedCounters {
             let of = |key: &CounterKey| all.iter().find(|(item, _)| item.key == *key).map_or(0, |(_, used)| *used);
             lock(&self.0.pledges).ends(&id, of);
             let settled = all.iter().filter(|(item, _)| !item.leased).map(|(item, used)| (item, *used));
-            self.0.push(wire::settle(&id, settled));
+            self.0.push(wire::settle(&id, settled), None, Vec::new());
         }
     }
 
@@ -184,12 +185,10 @@ impl SharedCounters {
     /// Also for calls that held nothing. Waits for nothing.
     pub fn book(&self, call: CallId, nanos: u64, purses: &[CounterKey]) {
         let purses: Vec<String> = purses.iter().map(wire::purse).collect();
-        let (id, name) = lock(&self.0.pledges).booked(call);
-        let mut keys = vec![wire::record(&id)];
+        let mut keys = vec![wire::record(&lock(&self.0.pledges).booked(call))];
         keys.extend(purses.iter().cloned());
         let invocation = Invocation { script: Script::Book, keys, arguments: vec![nanos.to_string()] };
-        let appended = Some(self.0.speech.elapsed());
-        self.0.say(Entry { invocation, appended, purses, _name: name });
+        self.0.push(invocation, Some(self.0.speech.elapsed()), purses);
     }
 
     /// These purses may lack bookings: once all that waits is said, they are filled from the ledger anew. Waits for nothing.
@@ -227,13 +226,8 @@ impl SharedCounters {
 }
 
 impl Shared {
-    /// Says something that is no booking.
-    fn push(&self, invocation: Invocation) {
-        self.say(Entry { invocation, appended: None, purses: Vec::new(), _name: None });
-    }
-
-    fn say(&self, entry: Entry) {
-        lock(&self.outbox).push(entry);
+    fn push(&self, invocation: Invocation, appended: Option<Duration>, purses: Vec<String>) {
+        lock(&self.outbox).push(Entry { invocation, appended, purses });
         self.bell.notify_one();
     }
 
@@ -250,42 +244,34 @@ impl Shared {
         }
     }
 
-    /// Says that this process lives; under another name if it was thought dead, or if the server is another than the last.
+    /// Says that this process lives; under another name if it was thought dead.
     async fn beat(&self, link: &Link, how: &str) -> Result<(), Away> {
         let mut how = how;
-        // At another server, the new name is heard with the second.
-        for _ in 0..3 {
-            let names = lock(&self.incarnations).told();
-            let redis::Value::Array(said) = link.run(&wire::beat(&names, how)).await? else { return Ok(()) };
+        for _ in 0..2 {
+            let (current, earlier) = {
+                let mut names = lock(&self.incarnations);
+                (names.current(), names.earlier())
+            };
+            let mut arguments = vec![(*current).to_owned(), how.to_owned()];
+            arguments.extend(earlier.iter().map(|name| (**name).to_owned()));
+            let invocation = Invocation { script: Script::Beat, keys: Vec::new(), arguments };
+            let redis::Value::Array(said) = link.run(&invocation).await? else { return Ok(()) };
             let numbers: Vec<i128> = said.iter().filter_map(wire::number).collect();
-            let [living, replicas] = numbers[..] else { return Ok(()) };
-            let is_other = self.counted(link.server(), u32::try_from(replicas).unwrap_or(u32::MAX));
-            if how == "leave" || (living != 0 && !is_other) {
+            if let [_, replicas] = numbers[..] {
+                let (server, mut counted_by) = (link.server(), lock(&self.counted_by));
+                if *counted_by != server {
+                    self.before.store(self.replicas.load(Ordering::Relaxed), Ordering::Relaxed);
+                    *counted_by = server;
+                }
+                self.replicas.store(u32::try_from(replicas).unwrap_or(u32::MAX), Ordering::Relaxed);
+            }
+            if numbers.first() != Some(&0) || how == "leave" {
                 return Ok(());
             }
-            lock(&self.incarnations).renew(&names.current);
+            lock(&self.incarnations).renew(&current);
             how = "new";
         }
         Ok(())
-    }
-
-    /// So many processes live, says this run of a server. Whether another one said so last: then this one may have missed
-    /// that calls ended, and what they hold is given up with the name by which they hold it.
-    fn counted(&self, server: Option<Arc<str>>, replicas: u32) -> bool {
-        let mut counted_by = lock(&self.counted_by);
-        let is_other = *counted_by != server;
-        let was_counted = counted_by.is_some();
-        if is_other {
-            self.before.store(self.replicas.load(Ordering::Relaxed), Ordering::Relaxed);
-            *counted_by = server;
-        }
-        self.replicas.store(replicas, Ordering::Relaxed);
-        is_other && was_counted
-    }
-
-    /// This run of the server, as it knows this process now.
-    fn side(&self, server: Option<Arc<str>>) -> Option<Side> {
-        Some(Side { server: server?, name: lock(&self.incarnations).current() })
     }
 }
 
@@ -308,10 +294,10 @@ impl SharedLink {
         let said = self.ask(&id, 0, &remote).await;
         leaving.answered();
         match said {
-            Ok((Answer::Taken(looks), name)) => Ok(Reserved::Held(self.held((id, name), asks, &leased, &looks))),
+            Ok(Answer::Taken(looks)) => Ok(Reserved::Held(self.held(id, asks, &leased, &looks))),
             other => {
                 self.undo_leases(asks, &leased);
-                Ok(match other?.0 {
+                Ok(match other? {
                     Answer::Full(looks) => Reserved::Full(stand(asks, &leased, &looks)),
                     Answer::Unseeded(purses) => Reserved::Unseeded(purses),
                     _ => Reserved::Ended,
@@ -340,8 +326,8 @@ impl SharedLink {
         Away { place: self.shared.place.shown(), reason }
     }
 
-    /// Asks the server; under another name if it thought this process dead. Answers by which name it asked, too.
-    async fn ask(&self, id: &HoldId, extension: u32, asks: &[&Ask]) -> Result<(Answer, Arc<str>), Away> {
+    /// Asks the server; under another name if it thought this process dead.
+    async fn ask(&self, id: &HoldId, extension: u32, asks: &[&Ask]) -> Result<Answer, Away> {
         let mut incarnation = lock(&self.shared.incarnations).current();
         for last in [false, true] {
             let asking = Asking::of(|| self.give_up(id, extension, asks, &Reason::Late));
@@ -350,21 +336,19 @@ impl SharedLink {
             let said = said.inspect_err(|away| self.give_up(id, extension, asks, &away.reason))?;
             match wire::answer(said, asks).ok_or_else(|| self.strange())? {
                 Answer::Gone if !last => {
-                    lock(&self.shared.incarnations).renew(&incarnation);
+                    incarnation = lock(&self.shared.incarnations).renew(&incarnation);
                     self.shared.beat(&self.link, "new").await?;
-                    incarnation = lock(&self.shared.incarnations).current();
                 }
                 // It does not know yet what the call holds: it may have lost it.
                 Answer::Ended if extension > 0 && !self.knows(id) => return Err(self.late()),
-                answer => return Ok((answer, incarnation)),
+                answer => return Ok(answer),
             }
         }
-        Ok((Answer::Gone, incarnation))
+        Ok(Answer::Gone)
     }
 
     fn knows(&self, id: &HoldId) -> bool {
-        let side = self.shared.side(self.link.server());
-        lock(&self.shared.pledges).is_known(id, side.as_ref())
+        lock(&self.shared.pledges).is_known(id.call(), self.link.server().as_ref())
     }
 
     fn late(&self) -> Away {
@@ -378,7 +362,7 @@ impl SharedLink {
             return;
         }
         let items: Vec<Item> = asks.iter().enumerate().map(|(place, ask)| item(place, ask, false)).collect();
-        self.shared.push(wire::settle(id, items.iter().map(|item| (item, 0))));
+        self.shared.push(wire::settle(id, items.iter().map(|item| (item, 0))), None, Vec::new());
     }
 
     /// What leases have of these asks.
@@ -400,7 +384,7 @@ impl SharedLink {
         self.shared.give_leased(items.iter());
     }
 
-    fn held(&self, (id, name): (HoldId, Arc<str>), asks: &[Ask], leased: &[Option<Standing>], looks: &[Look]) -> Hold {
+    fn held(&self, id: HoldId, asks: &[Ask], leased: &[Option<Standing>], looks: &[Look]) -> Hold {
         let mut items = Vec::with_capacity(asks.len());
         let mut remote = looks.iter();
         for (place, (ask, had)) in asks.iter().zip(leased).enumerate() {
@@ -411,8 +395,7 @@ impl SharedLink {
                 items.push(item(place, ask, false));
             }
         }
-        let side = self.link.server().map(|server| Side { server, name });
-        lock(&self.shared.pledges).take(&id, &items, side.as_ref());
+        lock(&self.shared.pledges).take(&id, &items, self.link.server().as_ref());
         Hold::new(id, items, Known::Yes, stand(asks, leased, looks))
     }
 
@@ -425,7 +408,7 @@ impl SharedLink {
             let kept = lock(&self.shared.leases).keep(&ask.key, rate, look.extra, wire::level(look), now);
             if !kept {
                 let units = i64::try_from(look.extra).unwrap_or(0);
-                self.shared.push(wire::give(&ask.key, rate, units));
+                self.shared.push(wire::give(&ask.key, rate, units), None, Vec::new());
             }
         }
     }
