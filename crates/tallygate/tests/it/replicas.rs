@@ -4,7 +4,7 @@
 use crate::budgets::{bounded, code};
 use crate::redis::Redis;
 use crate::wire::{Answer, Call};
-use crate::world::{DEADLINE, Setup, document, load, rows, run, until};
+use crate::world::{DEADLINE, Setup, document, load, put_in_force, rows, run, until};
 use serde_json::json;
 use tallygate::gateway::Gateway;
 use tempfile::TempDir;
@@ -280,8 +280,7 @@ fn a_gateway_that_starts_again_goes_on_counting_where_it_was() {
     fleet.stop(0);
     fleet.gateways[0] = Some(gateway(&fleet.texts[0]));
     assert_eq!(fleet.send(0, &hi()).header("x-ratelimit-remaining-requests"), "1");
-    let more = load(&fleet.texts[1].replace("requests: 3/h", "requests: 2/h")).unwrap();
-    fleet.gateway(1).reload(&more).unwrap();
+    put_in_force(fleet.gateway(1), &fleet.texts[1].replace("requests: 3/h", "requests: 2/h"));
     assert_eq!(
         fleet.send(1, &hi()).header("x-ratelimit-remaining-requests"),
         "0",
@@ -374,8 +373,8 @@ fn a_server_that_comes_back_empty_does_not_forget_what_calls_under_way_hold() {
 #[test]
 fn a_budget_that_one_gateway_knows_misses_nothing_of_what_the_others_spend() {
     let fleet = Fleet::start(2, &with("", "- { name: cap, for: { model: gpt-4.1-mini }, amount: 0.003 USD }\n"), "");
-    let newer = load(&fleet.texts[0].replace("model: gpt-4.1-mini }, amount", "model: on-openai }, amount")).unwrap();
-    fleet.gateway(0).reload(&newer).unwrap();
+    let newer = fleet.texts[0].replace("model: gpt-4.1-mini }, amount", "model: on-openai }, amount");
+    put_in_force(fleet.gateway(0), &newer);
     assert_eq!(fleet.send(0, &hi()).status, 200);
     fleet.settle();
     let spends = bounded("on-openai", 2_000, "[[sim: tokens=2000]] hi");
