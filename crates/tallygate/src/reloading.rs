@@ -102,6 +102,8 @@ impl<'a> Reloads<'a> {
             Ok(loaded) => self.took(&loaded),
             Err(error) => self.refused(&error),
         }
+        // What is asked for is no other try of what failed.
+        self.is_again = false;
         asked
     }
 
