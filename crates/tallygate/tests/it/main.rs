@@ -21,6 +21,7 @@ mod fidelity;
 mod figures;
 mod finops;
 mod forecasts;
+mod held_up;
 mod hostile;
 mod iam;
 mod identity;
