@@ -145,23 +145,14 @@ impl Gateway {
     }
 
     /// Puts another configuration into force for the calls that begin from now on. Addresses, store, workers and
-    /// telemetry stay as they were at the start.
+    /// telemetry stay as they were at the start. To be awaited on a Tokio runtime, which serves others while the store is
+    /// waited for. Who drops it before its end leaves the old configuration in force; its teams may be brought in yet.
     ///
     /// # Errors
-    /// When teams contradict each other or a certificate cannot be read; then the old configuration stays in force.
-    pub fn reload(&self, loaded: &Loaded) -> Result<()> {
+    /// When teams contradict each other, the store fails or a certificate cannot be read; then the old configuration stays
+    /// in force.
+    pub async fn reload(&self, loaded: &Arc<Loaded>) -> Result<()> {
         // What may fail comes before what takes effect.
-        let renewal = self.tls.as_ref().map(ServerTls::renewal).transpose()?;
-        sync_teams(&self.store, &self.living.directory, loaded, &*self.living.clock)?;
-        self.adopt(loaded, renewal);
-        Ok(())
-    }
-
-    /// As [`Self::reload`], on a runtime that has others to serve while the store is waited for.
-    ///
-    /// # Errors
-    /// As [`Self::reload`].
-    pub(crate) async fn reload_beside(&self, loaded: &Arc<Loaded>) -> Result<()> {
         let renewal = self.tls.as_ref().map(ServerTls::renewal).transpose()?;
         let (store, living, declared) = (Arc::clone(&self.store), Arc::clone(&self.living), Arc::clone(loaded));
         let teams = move || sync_teams(&store, &living.directory, &declared, &*living.clock);

@@ -9,7 +9,7 @@ use tg_config::secrets::{StoreSecrets, resolve_store_secrets};
 use tg_kernel::secret::Secret;
 use tg_net::egress::EgressPolicy;
 use tg_net::tls::TrustedRoots;
-use tg_store::{Encryption, Postgres, Store};
+use tg_store::{DirectoryError, Encryption, Postgres, Store, StoreError};
 
 /// The variable that holds the password of a database that is named on the command line.
 const PASSWORD_VARIABLE: &str = "TALLYGATE_STORE_PASSWORD";
@@ -49,6 +49,18 @@ pub(crate) fn open_for_revisions(document: &Document) -> Result<Store> {
     let mut document = document.clone();
     document.identity.secrets_key = None;
     Ok(open_at_a_terminal(&document)?.0)
+}
+
+/// Whether what failed is a store that may answer the next time: it is away, or another process holds it.
+pub(crate) fn is_passing(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let of_directory = || match cause.downcast_ref()? {
+            DirectoryError::Store(error) => Some(error),
+            _ => None,
+        };
+        let error = cause.downcast_ref().or_else(of_directory);
+        matches!(error, Some(StoreError::Away { .. } | StoreError::Locked { .. }))
+    })
 }
 
 /// Puts the store that is named on the command line, by path or by URL, in the place of the declared one.

@@ -18,8 +18,8 @@ use tg_config::document::{Document, Store as Declared};
 use tg_config::grammar::Period;
 use tg_config::secrets::{Secrets, resolve_secrets, resolve_store_secrets};
 use tg_config::start::StartFile;
+use tg_store::Store;
 use tg_store::revision::{Revision, RevisionHead, Revisions};
-use tg_store::{Store, StoreError};
 
 /// The revision that a configuration was taken from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,7 +172,7 @@ fn open_patiently(start: &StartFile) -> Result<Store> {
     let secrets = resolve_store_secrets(start.document(), &environment)?;
     let at_once = Declared { start_wait: Period::seconds(0), ..declared.clone() };
     match place::open(&at_once, secrets.password.as_ref(), roots) {
-        Err(error) if is_passing(&error) && !declared.start_wait.get().is_zero() => {
+        Err(error) if place::is_passing(&error) && !declared.start_wait.get().is_zero() => {
             // There is no log before there is a configuration.
             terminal::warn(format_args!("{error:#}; the start waits for it, for {}", declared.start_wait));
             place::open(declared, secrets.password.as_ref(), roots)
@@ -180,10 +180,6 @@ fn open_patiently(start: &StartFile) -> Result<Store> {
         opened => opened,
     }
     .context("the configuration is in the store (`store.revisions: follow`)")
-}
-
-fn is_passing(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(StoreError::Away { .. } | StoreError::Locked { .. }))
 }
 
 fn environment(name: &str) -> Option<String> {

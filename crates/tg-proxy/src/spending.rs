@@ -2,7 +2,7 @@
 
 mod shared;
 
-pub(crate) use shared::Tab;
+pub(crate) use shared::{Tab, nanos};
 
 use crate::bound::Bound;
 use crate::living::Living;
@@ -48,6 +48,8 @@ pub(crate) struct Spending {
     local: Vec<SharedPurse>,
     /// By which name it holds of local shares.
     share: Option<HoldId>,
+    /// Of what it holds: what it holds of local shares beside the purses, which went away after it came.
+    beside: Money,
     /// The budget for whose sake it goes to another model.
     downgraded: Option<Arc<str>>,
 }
@@ -253,7 +255,10 @@ impl Spending {
     pub(crate) fn end(&mut self, living: &Living, record: &Record, cost: Money) {
         match &living.shared {
             // What is held of shared purses ends with what is held of limits.
-            Some(shared) => self.end_share((shared, living), cost),
+            Some(shared) => {
+                self.end_share((shared, living), cost);
+                self.end_beside(living, record.id, cost);
+            }
             None if self.met => living.purses.settle(record.id, cost),
             None => {}
         }

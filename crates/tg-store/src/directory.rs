@@ -11,7 +11,7 @@ use crate::team::{self, DeclaredTeam, Owner, SyncReport, TeamPolicy, TeamRecord,
 use arc_swap::ArcSwap;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::principal::Principal;
@@ -354,7 +354,21 @@ impl Directory {
     /// # Errors
     /// When the store cannot be read; what was read before stays in force.
     pub fn refresh_if_changed(&self) -> Result<bool, StoreError> {
-        let mut tables = self.tables();
+        self.refresh(self.tables())
+    }
+
+    /// As [`Directory::refresh_if_changed`], but `None` while this process reads or edits the directory elsewhere, which
+    /// puts in force what others have changed as well: however long that waits for the store, this does not.
+    pub fn refresh_unless_busy(&self) -> Option<Result<bool, StoreError>> {
+        let tables = match self.tables.try_lock() {
+            Ok(tables) => tables,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(self.refresh(tables))
+    }
+
+    fn refresh(&self, mut tables: MutexGuard<'_, DirectoryTables>) -> Result<bool, StoreError> {
         if !tables.changed()? {
             return Ok(false);
         }

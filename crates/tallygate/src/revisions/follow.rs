@@ -90,10 +90,10 @@ impl Following {
         self.keep_copy();
     }
 
-    /// Notes that a configuration was not put into force, and says so unless it was said before.
-    pub(crate) fn refuse(&self, error: &anyhow::Error) {
+    /// Notes that a configuration was not put into force, and says so unless it was `said` before.
+    pub(crate) fn refuse(&self, error: &anyhow::Error, said: bool) {
         let why = format!("{error:#}");
-        if self.standing.refuse(why.clone()) {
+        if self.standing.refuse(why.clone()) && !said {
             let (in_force, newest) = (self.standing.number(), self.standing.newest().head);
             tracing::error!(
                 in_force,

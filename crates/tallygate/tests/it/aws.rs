@@ -2,7 +2,7 @@
 
 use crate::process::{Process, prepared};
 use crate::speak::{CHAT, MANNERS, Manner, ask, error};
-use crate::world::{HAIKU, Setup, World, document, load, nobody};
+use crate::world::{HAIKU, Setup, World, document, nobody, put_in_force};
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use tg_kernel::dialect::{Dialect, Family};
@@ -112,7 +112,7 @@ fn sessions_are_kept_over_a_reload_and_made_anew_for_other_settings() {
     session(&world, &key, "before");
     let reload = |setup: &Setup| {
         let text = document(setup, &world.sim, world.folder.path());
-        world.gateway().reload(&load(&text).unwrap()).unwrap();
+        put_in_force(world.gateway(), &text);
     };
     reload(&Setup { streams: "{ keepalive: 3s }".to_owned(), ..setup("") });
     session(&world, &key, "the same settings");

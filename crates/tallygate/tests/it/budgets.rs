@@ -2,7 +2,7 @@
 
 use crate::speak::{CHAT, Manner, ask, error};
 use crate::wire::{Answer, Call};
-use crate::world::{DEADLINE, Setup, World, document, load, until};
+use crate::world::{DEADLINE, Setup, World, document, put_in_force, until};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -187,7 +187,7 @@ fn a_reload_takes_another_amount_at_once_and_reads_what_a_new_budget_has_spent()
     let spent = settled(&world);
     let reload = |budgets: &str| {
         let text = document(&setup(budgets), &world.sim, world.folder.path());
-        world.gateway().reload(&load(&text).unwrap()).unwrap();
+        put_in_force(world.gateway(), &text);
     };
     assert_eq!(code(&world.send(&call)), (429, "budget_exhausted"));
     reload("- { name: cap, amount: 1 USD }\n");

@@ -8,7 +8,7 @@ use crate::proofs::{
 };
 use crate::speak::{CHAT, MANNERS, Manner, ask, each_dialect, error, hear};
 use crate::wire::Call;
-use crate::world::{Setup, World, document, load, nobody, until};
+use crate::world::{Setup, World, document, nobody, put_in_force, until};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -312,7 +312,7 @@ fn a_change_of_the_mapping_or_of_a_team_counts_at_once() {
 
     let reload = |identity: String| {
         let text = document(&Setup { identity, ..Setup::default() }, &world.sim, world.folder.path());
-        world.gateway().reload(&load(&text).unwrap()).unwrap();
+        put_in_force(world.gateway(), &text);
     };
     reload(identity("{ arn: 'arn:aws:iam::123456789012:role/*', team: shop }"));
     assert_eq!((booked(&presented), booked(&eu)), ("shop".to_owned(), "shop".to_owned()));

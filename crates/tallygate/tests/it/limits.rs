@@ -2,7 +2,7 @@
 
 use crate::speak::{CHAT, Manner, ask, error};
 use crate::wire::{Answer, Call};
-use crate::world::{Setup, World, document, load, until};
+use crate::world::{Setup, World, document, put_in_force, until};
 use serde_json::json;
 use tg_kernel::dialect::{Dialect, Family};
 use tg_kernel::record::Ending;
@@ -158,7 +158,7 @@ fn what_was_counted_stays_counted_over_a_reload() {
     assert_eq!(world.send(&call).status, 200);
     let reload = |limits: &str| {
         let text = document(&setup(limits), &world.sim, world.folder.path());
-        world.gateway().reload(&load(&text).unwrap()).unwrap();
+        put_in_force(world.gateway(), &text);
     };
     reload("- { name: few, requests: 2/d }\n");
     assert_eq!([world.send(&call).status, world.send(&call).status], [200, 429]);

@@ -28,6 +28,7 @@ mod guarded_answers;
 mod guarded_failures;
 mod guarded_headers;
 mod guarded_places;
+mod held_up;
 mod hostile;
 mod iam;
 mod identity;

@@ -3,7 +3,7 @@
 use crate::cli::{bad, good, tallygate};
 use crate::speak::{CHAT, MANNERS, Manner, ask};
 use crate::wire::Call;
-use crate::world::{Setup, World, document, load};
+use crate::world::{Setup, World, document, load, put_in_force};
 use proptest::prelude::*;
 use std::path::Path;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ fn a_price_change_restates_no_history() {
     let report = ledger.report(&ReportQuery::default()).unwrap();
     let dearer = DOUBLE.replace("500000", "900000");
     std::fs::write(folder.path().join("prices.yaml"), dearer).unwrap();
-    world.gateway().reload(&load(&document(&setup, &world.sim, world.folder.path())).unwrap()).unwrap();
+    put_in_force(world.gateway(), &document(&setup, &world.sim, world.folder.path()));
     assert_eq!(ledger.get(before.id).unwrap(), Some(before.clone()));
     assert_eq!(ledger.report(&ReportQuery::default()).unwrap(), report);
     let after = call(&world);

@@ -2,7 +2,7 @@
 
 use crate::speak::{CHAT, Manner, ask, echo, hear, streamed};
 use crate::wire::{Call, raw};
-use crate::world::{DEADLINE, Setup, World, document, load, until};
+use crate::world::{DEADLINE, Setup, World, document, load, put_in_force, until};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 use tg_kernel::dialect::Dialect;
@@ -22,7 +22,7 @@ fn new_calls_follow_the_new_configuration_and_running_ones_the_old() {
 
     let teams = "- { name: red, projects: [alpha, beta], environments: [prod, dev], models: [moving] }\n".to_owned();
     let setup = Setup { models: AFTER.to_owned(), teams, ..Setup::default() };
-    world.gateway().reload(&load(&document(&setup, &world.sim, world.folder.path())).unwrap()).unwrap();
+    put_in_force(world.gateway(), &document(&setup, &world.sim, world.folder.path()));
     assert_eq!(world.send(&call).header("x-tallygate-provider"), "local");
     let forbidden = world.send(&ask(Dialect::OpenaiChat, Manner::Plain, "on-openai", "hi"));
     assert_eq!(forbidden.status, 403, "the team's new policy is in force: {}", forbidden.text());

@@ -4,7 +4,7 @@
 use crate::budgets::{bounded, code};
 use crate::redis::Redis;
 use crate::wire::{Answer, Call};
-use crate::world::{DEADLINE, Setup, document, load, rows, run, until};
+use crate::world::{DEADLINE, Setup, document, load, put_in_force, rows, run, until};
 use serde_json::json;
 use tallygate::gateway::Gateway;
 use tempfile::TempDir;
@@ -280,8 +280,7 @@ fn a_gateway_that_starts_again_goes_on_counting_where_it_was() {
     fleet.stop(0);
     fleet.gateways[0] = Some(gateway(&fleet.texts[0]));
     assert_eq!(fleet.send(0, &hi()).header("x-ratelimit-remaining-requests"), "1");
-    let more = load(&fleet.texts[1].replace("requests: 3/h", "requests: 2/h")).unwrap();
-    fleet.gateway(1).reload(&more).unwrap();
+    put_in_force(fleet.gateway(1), &fleet.texts[1].replace("requests: 3/h", "requests: 2/h"));
     assert_eq!(
         fleet.send(1, &hi()).header("x-ratelimit-remaining-requests"),
         "0",
@@ -374,8 +373,8 @@ fn a_server_that_comes_back_empty_does_not_forget_what_calls_under_way_hold() {
 #[test]
 fn a_budget_that_one_gateway_knows_misses_nothing_of_what_the_others_spend() {
     let fleet = Fleet::start(2, &with("", "- { name: cap, for: { model: gpt-4.1-mini }, amount: 0.003 USD }\n"), "");
-    let newer = load(&fleet.texts[0].replace("model: gpt-4.1-mini }, amount", "model: on-openai }, amount")).unwrap();
-    fleet.gateway(0).reload(&newer).unwrap();
+    let newer = fleet.texts[0].replace("model: gpt-4.1-mini }, amount", "model: on-openai }, amount");
+    put_in_force(fleet.gateway(0), &newer);
     assert_eq!(fleet.send(0, &hi()).status, 200);
     fleet.settle();
     let spends = bounded("on-openai", 2_000, "[[sim: tokens=2000]] hi");
@@ -385,4 +384,83 @@ fn a_budget_that_one_gateway_knows_misses_nothing_of_what_the_others_spend() {
     let refused =
         until("what the other has spent is counted", || Some(fleet.send(0, &hi())).filter(|it| it.status != 200));
     assert_eq!(code(&refused), (429, "budget_exhausted"), "{}", refused.text());
+}
+
+/// A budget of one gateway and its share, so that of what is left when the counters go away it has this part.
+fn alone(budget: &str, replicas: u32) -> Fleet {
+    let model =
+        "- { name: twice, targets: [{ provider: openai, model: gpt-5-mini }, { provider: openai, model: gpt-4.1 }] }\n";
+    let setup = Setup { models: model.to_owned(), timeouts: "{ first_byte: 3s }".to_owned(), ..with("", budget) };
+    Fleet::start(1, &setup, &format!(", replicas: {replicas}"))
+}
+
+fn cap(amount: Money) -> String {
+    let (dollars, rest) = (amount.nanos() / 1_000_000_000, amount.nanos() % 1_000_000_000);
+    format!("- {{ name: cap, amount: {dollars}.{rest:09} USD, when_away: fail_open_local")
+}
+
+fn held(fleet: &Fleet) -> Money {
+    let living = &fleet.gateway(0).living;
+    living.purses.view(living.clock.now()).first().map_or(Money::ZERO, |view| view.held)
+}
+
+/// Calls that hold the most that they can cost, and must be tried once more when nobody can be asked for that.
+#[test]
+fn tries_that_cost_more_than_is_held_are_not_uncounted_while_the_counters_are_away() {
+    let plenty = cap(Money::from_nanos(9_000_000_000)) + " }\n";
+    let mut fleet = alone(&plenty, 1);
+    let input = "many words that cost something ".repeat(200);
+    // The first try of each text is not answered, and may have been billed.
+    let call = |number: usize| {
+        bounded("twice", 50, &format!("[[sim: hang_before_head times=1 ttft=1500ms]] {number} {input}"))
+    };
+    let address = fleet.gateway(0).address;
+    let send = |call: Call| {
+        let call = call.bearer(fleet.key.secret.expose());
+        std::thread::spawn(move || call.send(address))
+    };
+    let first = send(call(9));
+    let of_one = until("what one holds is seen", || Some(held(&fleet)).filter(|held| *held > Money::ZERO));
+    assert_eq!(first.join().unwrap().status, 200);
+    fleet.settle();
+    let more = fleet.rows()[0].earlier[0].cost.amount;
+    assert!(more > Money::ZERO);
+    let spent = fleet.spent();
+
+    // Four of them fit, and two of them once more.
+    let nanos = spent.nanos() + 4 * of_one.nanos() + 2 * more.nanos() + more.nanos() / 2;
+    let amount = Money::from_nanos(nanos);
+    put_in_force(fleet.gateway(0), &fleet.texts[0].replace(&plenty, &(cap(amount) + " }\n")));
+    let calls: Vec<_> = (0..4).map(|number| send(call(number))).collect();
+    until("what all hold is seen", || (held(&fleet).nanos() == 4 * of_one.nanos()).then_some(()));
+    fleet.redis.kill();
+    let answers: Vec<Answer> = calls.into_iter().map(|call| call.join().unwrap()).collect();
+    let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 200, 504, 504], "{:?}", answers.iter().map(Answer::text).collect::<Vec<_>>());
+    for answer in answers.iter().filter(|answer| answer.status == 200) {
+        assert_eq!(answer.header("x-tallygate-counters"), "local");
+    }
+    until("all have a row", || (fleet.rows().len() == 5).then_some(()));
+    assert!(fleet.spent() <= amount, "{}", fleet.spent());
+    fleet.redis.restart();
+}
+
+#[test]
+fn a_stream_that_grows_while_the_counters_are_away_is_cut_where_the_share_ends() {
+    // 8 USD a million, and until the end it is not known how many tokens a text is: all of it would need some 0.18 USD.
+    let budget = cap(Money::from_nanos(100_000_000)) + ", output: cut, output_min: 16, reserve: usual }\n";
+    let mut fleet = alone(&budget, 2);
+    let prompt = "[[sim: tokens=2000 chunk=5 delay=15ms]] much";
+    let call = streamed("gpt-4.1", prompt).bearer(fleet.key.secret.expose());
+    let mut exchange = call.open(fleet.gateway(0).address);
+    exchange.piece();
+    until("what it holds is seen", || (held(&fleet) > Money::ZERO).then_some(()));
+    fleet.redis.kill();
+    let answer = exchange.whole();
+    assert!(answer.text().contains(r#""finish_reason":"length""#), "{}", answer.text());
+    until("it has its row", || (fleet.rows().len() == 1).then_some(()));
+    let (_, decisions) = fleet.gateway(0).living.shared.as_ref().unwrap().figures();
+    assert!(decisions.local > 0, "it went on by the share: {decisions:?}");
+    fleet.redis.restart();
 }

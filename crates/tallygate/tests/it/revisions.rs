@@ -22,10 +22,10 @@ const ONLY_SOME: (&str, &str) = ("ONLY_SOME", "a-key-that-no-provider-knows");
 const BOUND: Duration = Duration::from_secs(2);
 
 /// Replicas that follow one store, each with a folder and a file of its own; what is pushed lies in the first.
-struct Bed {
+pub(crate) struct Bed {
     folders: Vec<TempDir>,
     /// A revision that declares everything but what the files do.
-    text: String,
+    pub(crate) text: String,
     _sim: Sim,
 }
 
@@ -45,7 +45,7 @@ impl Bed {
         Self { folders, text: text.join("\n") + "\n", _sim: sim }
     }
 
-    fn on_postgres(server: &PostgresServer, database: &str, wait: &str) -> Self {
+    pub(crate) fn on_postgres(server: &PostgresServer, database: &str, wait: &str) -> Self {
         let url = format!("postgres://{USER}@127.0.0.1:{}/{database}", server.port);
         Self::new(2, &format!("url: '{url}', password: 'env:STORE_PASSWORD', start_wait: {wait}"))
     }
@@ -55,17 +55,17 @@ impl Bed {
     }
 
     /// Pushes a text, with more options.
-    fn push(&self, text: &str, more: &[&str]) -> Result<String, String> {
+    pub(crate) fn push(&self, text: &str, more: &[&str]) -> Result<String, String> {
         std::fs::write(self.folders[0].path().join("next.yaml"), text).unwrap();
         self.run(0, &[&["config", "push", "next.yaml"][..], more].concat())
     }
 
-    fn start(&self, number: usize, more: &[(&str, &str)]) -> Process {
+    pub(crate) fn start(&self, number: usize, more: &[(&str, &str)]) -> Process {
         Process::start_among(self.folders[number].path(), &[VARIABLES, more].concat())
     }
 
     /// The revision with another route, a team and a limit.
-    fn more(&self) -> String {
+    pub(crate) fn more(&self) -> String {
         let route = "models:\n- { name: moving, targets: [{ provider: openai, model: gpt-5-mini }] }\n";
         let limit = "limits:\n- { name: few, for: { model: moving }, requests: 2/h }\n";
         let text =
@@ -85,7 +85,7 @@ fn call(process: &Process, key: &str, model: &str) -> Answer {
     ask(Dialect::OpenaiChat, Manner::Plain, model, "hello").bearer(key).send(process.address)
 }
 
-fn metric(process: &Process, name: &str) -> Option<u64> {
+pub(crate) fn metric(process: &Process, name: &str) -> Option<u64> {
     let text = Call::new("GET", "/metrics").send(process.admin).text();
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
     value.strip_suffix(".0").unwrap_or(value).parse().ok()
@@ -430,32 +430,4 @@ fn a_pipeline_pushes_without_the_gateways_secrets_and_certificates() {
     let pushed = bed.push(&text, &["--secrets-elsewhere"]).unwrap();
     assert!(pushed.contains("revision 1 is the newest;"), "{pushed}");
     assert!(bed.run(0, &["config", "list"]).unwrap().contains("ada"));
-}
-
-#[test]
-fn a_store_that_holds_up_a_reload_holds_up_no_probe() {
-    let server = PostgresServer::shared();
-    let database = server.database();
-    let bed = Bed::on_postgres(server, &database, "10s");
-    bed.push(&bed.text, &[]).unwrap();
-    let process = bed.start(0, &[]);
-    std::thread::scope(|scope| {
-        let hold = "LOCK TABLE tallygate.teams IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3)";
-        scope.spawn(|| server.sql(&database, hold));
-        let held = "SELECT count(*) FROM pg_locks JOIN pg_class ON pg_class.oid = relation \
-                    WHERE relname = 'teams' AND mode = 'AccessExclusiveLock' AND granted AND database = \
-                    (SELECT oid FROM pg_database WHERE datname = current_database())";
-        until("the table is held", || (server.sql(&database, held) == "1").then_some(()));
-        let begun = Instant::now();
-        bed.push(&bed.more(), &[]).unwrap();
-        let mut longest = Duration::ZERO;
-        while metric(&process, "tallygate_config_revision") != Some(2) {
-            let asked = Instant::now();
-            assert_eq!(Call::new("GET", "/healthz").send(process.admin).status, 200);
-            longest = longest.max(asked.elapsed());
-            assert!(begun.elapsed() < Duration::from_secs(20), "{}", standing(&process));
-        }
-        assert!(begun.elapsed() > Duration::from_secs(1), "nothing was held up: {:?}", begun.elapsed());
-        assert!(longest < Duration::from_secs(1), "{longest:?}");
-    });
 }

@@ -175,6 +175,34 @@ fn a_start_without_its_database_refuses_no_key_for_ever() {
 }
 
 #[test]
+fn a_file_that_changes_while_the_database_is_away_takes_effect_when_it_is_back() {
+    let mut server = PostgresServer::start(&[]);
+    let (folders, _sim) = replicas(&server, "postgres", "10s");
+    let process = start(&folders[0]);
+    let key = process.key.clone().unwrap();
+    let moving =
+        || ask(Dialect::OpenaiChat, Manner::Plain, "moving", "hello").bearer(&key).send(process.address).status;
+    let file = folders[0].path().join("tallygate.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let route = "models:\n- { name: moving, targets: [{ provider: openai, model: gpt-5-mini }] }\n";
+    let changed = text.replace("models:\n", route);
+    assert_ne!(changed, text);
+
+    server.crash();
+    std::fs::write(&file, &changed).unwrap();
+    until("a reload needs the store", || process.log().contains("configuration is not used yet").then_some(()));
+    assert_eq!((moving(), call(&process, &key).status), (404, 200), "the old one stays in force");
+    server.resume();
+    until("it is tried again", || (moving() == 200).then_some(()));
+
+    // What the document itself has wrong is not mended by time.
+    std::fs::write(&file, text.replace("models:\n", "modells:\n")).unwrap();
+    until("it is refused", || process.log().contains("modells").then_some(()));
+    assert_eq!(process.log().matches("configuration is not used").count(), 2, "{}", process.log());
+    assert_eq!(moving(), 200);
+}
+
+#[test]
 fn commands_work_on_a_database_by_its_address() {
     let server = PostgresServer::shared();
     let database = server.database();

@@ -166,6 +166,13 @@ pub(crate) fn load(text: &str) -> anyhow::Result<Loaded> {
     Loaded::compile(document, secrets)
 }
 
+/// Reloads a gateway, as the process does.
+pub(crate) fn put_in_force(gateway: &Gateway, text: &str) {
+    let loaded = Arc::new(load(text).unwrap_or_else(|error| panic!("{error:#}\n{text}")));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(gateway.reload(&loaded)).unwrap();
+}
+
 /// Waits until `look` finds something.
 pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + DEADLINE;

@@ -2,10 +2,12 @@
 //!
 //! What the call holds of limits and of budgets grows in one round trip, what its try holds of limits on providers in
 //! another. Where less is left than was asked for, what is left is asked for. While the counts are away, the stream goes on
-//! if what bounds it lets calls pass then; else it is asked again for a moment, and then the stream gets nothing.
+//! if what bounds it lets calls pass then, of budgets that count by shares as far as this process's share goes; else it is
+//! asked again for a moment, and then the stream gets nothing.
 
 use super::{Draft, Settlement};
-use crate::shared::{Absence, lefts};
+use crate::shared::{Absence, Shared, lefts};
+use crate::spending::nanos;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -200,7 +202,9 @@ impl Draft {
             if let Ok(instead) = shared.instead(absence, modes) {
                 self.admission.decided(instead);
             }
-            self.spending.grew(growth.more, 0);
+            if of_call {
+                self.grow_beside(&shared, &mut growth);
+            }
             growth.part = Part::Try;
             return if of_call { self.asking(growth) } else { growth };
         }
@@ -211,6 +215,31 @@ impl Draft {
         let extension = Extension::of(part.hold_mut(), extension.asks().to_vec());
         growth.asked = Some((extension.clone(), question(link, extension, AGAIN_AFTER)));
         growth
+    }
+
+    /// What the stream wants more of budgets that are away is held of shares, or as much as these have.
+    fn grow_beside(&mut self, shared: &Shared, growth: &mut Growth) {
+        let Self { worker, record, spending, admission, .. } = self;
+        let (with, at) = ((shared, &*worker.living), (record.id, worker.living.clock.now()));
+        for _ in 0..ROUNDS_MAX {
+            match spending.grow_beside(with, at, (&growth.purses, growth.more)) {
+                Ok(mut places) => {
+                    spending.grew(growth.more, 0);
+                    if let Some(part) = admission.held().filter(|_| !places.is_empty()) {
+                        let first = part.purses_at();
+                        places.iter_mut().for_each(|place| *place += first);
+                        shared.counters.grew(part.hold_mut(), &places, nanos(growth.more));
+                    }
+                    return;
+                }
+                Err(exhausted) => {
+                    let left = exhausted.left.minus(spending.amount());
+                    growth.got = spending.within(growth.got, left);
+                    growth.more = spending.growth(growth.got).1;
+                }
+            }
+        }
+        (growth.got, growth.more) = (0, Money::ZERO);
     }
 
     /// All is heard: the stream may make so many more.

@@ -6,7 +6,7 @@ use crate::living::Living;
 use crate::quote::PriceTag;
 use crate::shared::{Absence, Shared, lefts};
 use crate::snapshot::Snapshot;
-use crate::spending::{Spending, Tab};
+use crate::spending::{Spending, Tab, nanos};
 use std::sync::Arc;
 use tg_dialect::scan::Members;
 use tg_kernel::fault::Fault;
@@ -245,11 +245,30 @@ impl Together<'_> {
                 Ok(Extended::Ended) => Absence::Unsummed,
                 Err(away) => Absence::Away(away),
             };
-            self.admission.decided(self.shared.instead(&absence, tab.when_away())?);
+            return self.raise_beside(tab, held, &absence).await;
+        }
+        Err(busy().into())
+    }
+
+    /// Raises what is held while the purses are away of which it holds, as each of them wants it then.
+    async fn raise_beside(&mut self, tab: Tab, held: (Money, bool), absence: &Absence) -> Result<(), NoRoom> {
+        let (local, mut places) = (tab.local(), tab.local_places());
+        if tab.when_away().all(|mode| mode != WhenAway::FailClosed) {
+            self.shared.know(&self.living.purses, &local, absence).await?;
+        }
+        self.admission.decided(self.shared.instead(absence, tab.when_away())?);
+        if local.is_empty() {
             self.spending.raised(tab, held);
             return Ok(());
         }
-        Err(busy().into())
+        let at = (self.record.id, self.living.clock.now());
+        let more = self.spending.raise_beside((&self.shared, self.living), tab, at)?;
+        if let Some(part) = self.admission.held() {
+            let first = part.purses_at();
+            places.iter_mut().for_each(|place| *place += first);
+            self.shared.counters.grew(part.hold_mut(), &places, nanos(more));
+        }
+        Ok(())
     }
 }
 

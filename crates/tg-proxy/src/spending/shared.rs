@@ -34,13 +34,21 @@ impl Tab {
 
     /// The purses of which this process has a share of its own while they are away.
     pub(crate) fn local(&self) -> Vec<SharedPurse> {
-        let local = |purse: &&SharedPurse| purse.when_away == WhenAway::FailOpenLocal && purse.ask.hard;
-        self.purses.iter().filter(local).cloned().collect()
+        self.purses.iter().filter(|purse| is_local(purse)).cloned().collect()
+    }
+
+    /// Their places.
+    pub(crate) fn local_places(&self) -> Vec<usize> {
+        (0..).zip(&self.purses).filter(|(_, purse)| is_local(purse)).map(|(place, _)| place).collect()
     }
 }
 
+fn is_local(purse: &SharedPurse) -> bool {
+    purse.when_away == WhenAway::FailOpenLocal && purse.ask.hard
+}
+
 /// What a purse can hold is not negative.
-fn nanos(money: Money) -> u64 {
+pub(crate) fn nanos(money: Money) -> u64 {
     u64::try_from(money.nanos()).unwrap_or(0)
 }
 
@@ -154,11 +162,66 @@ impl Spending {
         (call, at): (CallId, Timestamp),
     ) -> Result<(), Box<Exhausted>> {
         let round = (shared.replicas(), at);
-        let raised = self.wants(&tab, |want| living.purses.raise_share(call, &self.local, want, round));
+        let raised = self.wants(&tab, |want| living.purses.raise_share(call, &self.local, want, Money::ZERO, round));
         let amount = raised.map_err(|exhausted| self.with_what_fits(exhausted, &tab.quotes))?;
         self.raised(tab, (amount, false));
         self.pledge(shared);
         Ok(())
+    }
+
+    /// Raises what is held to what the next try can cost, where the purses of which it holds are away by now: what is more,
+    /// of this process's share of those that count so. Answers how much that is, of which they are to be told.
+    ///
+    /// # Errors
+    /// When a share has no money for it.
+    pub(crate) fn raise_beside(
+        &mut self,
+        (shared, living): (&Shared, &Living),
+        tab: Tab,
+        (call, at): (CallId, Timestamp),
+    ) -> Result<Money, Box<Exhausted>> {
+        let (purses, round) = (tab.local(), (shared.replicas(), at));
+        if self.bounds == Bounds::Midway {
+            self.bounds = Bounds::Before;
+        }
+        let of_purses = self.held.amount.minus(self.beside);
+        let raised = self.wants(&tab, |want| living.purses.raise_share(call, &purses, want, of_purses, round));
+        let amount = raised.map_err(|exhausted| self.with_what_fits(exhausted, &tab.quotes))?;
+        let more = amount.minus(self.held.amount).max(Money::ZERO);
+        self.beside = self.beside.plus(more);
+        self.raised(tab, (amount, false));
+        Ok(more)
+    }
+
+    /// The same for its stream, of those of the purses at these places. Answers the places of those that are to be told.
+    ///
+    /// # Errors
+    /// When a share has no money for it.
+    pub(crate) fn grow_beside(
+        &mut self,
+        (shared, living): (&Shared, &Living),
+        (call, at): (CallId, Timestamp),
+        (places, more): (&[usize], Money),
+    ) -> Result<Vec<usize>, Box<Exhausted>> {
+        let at_place = |place: &usize| self.purses.get(*place).filter(|purse| is_local(purse)).cloned();
+        let (local, purses): (Vec<usize>, Vec<SharedPurse>) =
+            places.iter().filter_map(|place| Some((*place, at_place(place)?))).unzip();
+        if !purses.is_empty() {
+            let (want, round) = (Want::fixed(self.held.amount.plus(more)), (shared.replicas(), at));
+            let of_purses = self.held.amount.minus(self.beside);
+            living.purses.raise_share(call, &purses, &want, of_purses, round)?;
+            self.beside = self.beside.plus(more);
+        }
+        Ok(local)
+    }
+
+    /// What is held of shares beside the purses becomes what the call cost beyond what it held of these.
+    pub(crate) fn end_beside(&mut self, living: &Living, call: CallId, cost: Money) {
+        let beside = std::mem::take(&mut self.beside);
+        if beside > Money::ZERO {
+            let of_purses = self.held.amount.minus(beside);
+            living.purses.settle_share(call, cost.minus(of_purses).max(Money::ZERO));
+        }
     }
 
     /// Has the shared purses told of what is held without asking them.

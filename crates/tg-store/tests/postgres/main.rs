@@ -26,6 +26,7 @@ mod retention;
 #[path = "../it/revisions.rs"]
 mod revisions;
 mod server;
+mod sums;
 mod tls;
 
 use server::PostgresServer;

@@ -161,18 +161,12 @@ impl Purses {
         let Some(budgets) = purses.first().map(SharedPurse::budgets) else {
             return Ok(Held { met: true, amount: want.most, stepwise: false });
         };
-        let mut state = self.lock();
-        let amount = state.fit_share(&budgets, purses, want, Money::ZERO, (replicas, at))?;
-        if state.shares.len() >= HOLDS_MAX {
-            return Err(Box::new(Exhausted::crowded(amount)));
-        }
-        let keys: Vec<String> = purses.iter().map(|purse| purse.mirrored.clone()).collect();
-        state.take_share(&keys, amount);
-        state.shares.insert(id, OfShares { keys, amount });
+        let amount = self.take_of_shares(&budgets, (id, purses), want, Money::ZERO, (replicas, at))?;
         Ok(Held { met: true, amount, stepwise: false })
     }
 
-    /// Raises what a call holds of shares to what it wants now; what is held already is never lowered.
+    /// Raises what a call holds of shares to what it wants now, `beside` what it holds of the purses themselves, as they were
+    /// not away when it came; what is held already is never lowered. Answers both together.
     ///
     /// # Errors
     /// As [`Purses::reserve_share`]. What was held stays held.
@@ -181,15 +175,32 @@ impl Purses {
         id: CallId,
         purses: &[SharedPurse],
         want: &Want<'_>,
+        beside: Money,
         (replicas, at): (u32, Timestamp),
     ) -> Result<Money, Box<Exhausted>> {
         let Some(budgets) = purses.first().map(SharedPurse::budgets) else { return Ok(want.most) };
+        self.take_of_shares(&budgets, (id, purses), want, beside, (replicas, at))
+    }
+
+    fn take_of_shares(
+        &self,
+        budgets: &Budgets,
+        (id, purses): (CallId, &[SharedPurse]),
+        want: &Want<'_>,
+        beside: Money,
+        (replicas, at): (u32, Timestamp),
+    ) -> Result<Money, Box<Exhausted>> {
         let mut state = self.lock();
-        let held = state.shares.get(&id).map_or(Money::ZERO, |of| of.amount);
-        let amount = state.fit_share(&budgets, purses, want, held, (replicas, at))?;
-        let Some(mut of) = state.shares.remove(&id) else { return Ok(amount) };
-        state.take_share(&of.keys, amount.minus(of.amount));
-        of.amount = amount;
+        let of_shares = state.shares.get(&id).map_or(Money::ZERO, |of| of.amount);
+        let amount = state.fit_share(budgets, purses, want, beside.plus(of_shares), (replicas, at))?;
+        if state.shares.len() >= HOLDS_MAX && !state.shares.contains_key(&id) {
+            return Err(Box::new(Exhausted::crowded(amount)));
+        }
+        let keys = || purses.iter().map(|purse| purse.mirrored.clone()).collect();
+        let mut of = state.shares.remove(&id).unwrap_or_else(|| OfShares { keys: keys(), amount: Money::ZERO });
+        let share = amount.minus(beside);
+        state.take_share(&of.keys, share.minus(of.amount));
+        of.amount = share;
         state.shares.insert(id, of);
         Ok(amount)
     }

@@ -10,6 +10,7 @@ use crate::ledger::{CallFilter, LedgerSize, Report, ReportQuery, SpentQuery, Spe
 use crate::rollup::Addend;
 use serde_json::Value;
 use std::collections::HashSet;
+use std::time::Instant;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
@@ -129,14 +130,18 @@ impl CallReader {
     }
 
     pub(crate) fn spent(&mut self, query: &SpentQuery, each: &mut dyn FnMut(SpentRow)) -> Result<(), StoreError> {
-        let mut has_more = self.session.run(async |client| Ok(spent::begin(client, query).await?))?;
+        let end = Instant::now() + REPORT_MAX;
+        // All the summing is done for the first page; of that nothing was handed on, so that it may be begun again.
+        let (mut page, mut has_more) = self.session.run(async |client| Ok(spent::begin(client, query).await?))?;
         // Page by page, on the thread that asked: there may be as many groups as calls.
-        while has_more {
-            let page;
-            (page, has_more) = self.session.go_on(async |client| Ok(spent::next(client, &query.by).await?))?;
+        loop {
             page.into_iter().for_each(&mut *each);
+            if !has_more {
+                return Ok(());
+            }
+            let next = async |client: &Client| Ok(spent::next(client, &query.by).await?);
+            (page, has_more) = self.session.go_on_until(end, next)?;
         }
-        Ok(())
     }
 
     pub(crate) fn size(&mut self) -> Result<LedgerSize, StoreError> {

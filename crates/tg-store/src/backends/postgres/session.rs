@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::runtime::{Handle, Runtime};
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, timeout, timeout_at};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, Error};
 
@@ -164,7 +164,16 @@ impl Session {
         &mut self,
         work: impl AsyncFn(&Client) -> Result<T, Failure> + Send + Sync,
     ) -> Result<T, StoreError> {
-        self.bounded(self.limit, async |session| {
+        self.go_on_until(Instant::now() + self.limit, work)
+    }
+
+    /// As [`Session::go_on`], for one of several pieces of work that have the session's limit together, which ends then.
+    pub(super) fn go_on_until<T: Send>(
+        &mut self,
+        end: Instant,
+        work: impl AsyncFn(&Client) -> Result<T, Failure> + Send + Sync,
+    ) -> Result<T, StoreError> {
+        self.bounded_until(end, self.limit, async |session| {
             let lost = || Failure::Connecting("the connection was lost in the middle of a transaction".to_owned());
             let Session { link, notified, .. } = session;
             let Link { client, connection } = link.as_deref_mut().ok_or_else(lost)?;
@@ -194,11 +203,21 @@ impl Session {
         limit: Duration,
         work: impl AsyncFnOnce(&mut Self) -> Result<T, Failure> + Send,
     ) -> Result<T, StoreError> {
+        self.bounded_until(Instant::now() + limit, limit, work)
+    }
+
+    /// As [`Session::bounded`], where some of the limit may have passed.
+    fn bounded_until<T: Send>(
+        &mut self,
+        end: Instant,
+        limit: Duration,
+        work: impl AsyncFnOnce(&mut Self) -> Result<T, Failure> + Send,
+    ) -> Result<T, StoreError> {
         let Some(runtime) = self.runtime.take() else {
             return Err(self.place.away("its connection has no runtime".to_owned()));
         };
         let done = on_thread_that_may_block(|| {
-            let done = runtime.block_on(async { timeout(limit, work(self)).await });
+            let done = runtime.block_on(async { timeout_at(end.into(), work(self)).await });
             self.runtime = Some(runtime);
             done
         });

@@ -14,19 +14,19 @@ const SPEECH: Speech =
 /// How many groups are read at once.
 const PAGE: usize = 1_000;
 
-/// Begins to read the groups, in a transaction, so that all statements speak of the same calls. False where there is nothing
-/// to be read; else [`next`] is to be asked on the same connection until there is no more.
-pub(super) async fn begin(client: &Client, query: &SpentQuery) -> Result<bool, Error> {
+/// The first groups that cost something, read in a transaction, so that all statements speak of the same calls; and whether
+/// there may be more. Then [`next`] is to be asked on the same connection until there is no more.
+pub(super) async fn begin(client: &Client, query: &SpentQuery) -> Result<(Vec<SpentRow>, bool), Error> {
     client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ").await?;
     let (known, _) = report::known(client).await?;
     let Some(sql) = sql(query, &Plan::of(wanted(query), &known), &SPEECH) else {
         client.batch_execute("COMMIT").await?;
-        return Ok(false);
+        return Ok((Vec::new(), false));
     };
     // All of them will be read: a plan that has the first ones soon is not the better one.
     let open = format!("SET LOCAL cursor_tuple_fraction = 1; DECLARE spent NO SCROLL CURSOR FOR {sql}");
     client.batch_execute(&open).await?;
-    Ok(true)
+    next(client, &query.by).await
 }
 
 /// The next groups that cost something, and whether there may be more.

@@ -1,7 +1,7 @@
 //! More for a call that goes on: asked for under the name of what it holds, beside it.
 
 use super::wire::Answer;
-use super::{SharedLink, item, lock, stand};
+use super::{SharedCounters, SharedLink, item, lock, stand};
 use crate::counters::{Ask, Away, Hold, HoldId, Known, Standing};
 
 impl SharedLink {
@@ -58,6 +58,18 @@ impl SharedLink {
         lock(&self.shared.pledges).grows(&hold.id, &hold.items, self.link.server().as_ref());
         hold.stands(stand(asks, &vec![None; asks.len()], &looks));
         Ok(Extended::Held)
+    }
+}
+
+impl SharedCounters {
+    /// A call holds so much more of what it took of the asks at these places of its first list, though the server was not
+    /// asked: it was away. It is told when it is back. Waits for nothing.
+    pub fn grew(&self, hold: &mut Hold, places: &[usize], more: u64) {
+        for item in hold.items.iter_mut().filter(|item| places.contains(&item.ask)) {
+            item.taken = item.taken.saturating_add(more);
+        }
+        lock(&self.0.pledges).grows(&hold.id, &hold.items, None);
+        self.0.bell.notify_one();
     }
 }
 

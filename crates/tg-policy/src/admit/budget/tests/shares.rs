@@ -72,9 +72,9 @@ fn a_share_is_counted_until_the_shared_purses_have_heard_of_it() {
     look(&purses, (0, 0), &[], 0);
     let id = take(&purses, &met, 600, 1).unwrap();
     assert!(take(&purses, &met, 401, 1).is_err());
-    let raised = purses.raise_share(id, &met, &Want::fixed(money(700)), (1, at(NOON))).unwrap();
+    let raised = purses.raise_share(id, &met, &Want::fixed(money(700)), Money::ZERO, (1, at(NOON))).unwrap();
     assert_eq!(raised, money(700));
-    assert!(purses.raise_share(id, &met, &Want::fixed(money(1_001)), (1, at(NOON))).is_err());
+    assert!(purses.raise_share(id, &met, &Want::fixed(money(1_001)), Money::ZERO, (1, at(NOON))).is_err());
     purses.settle_share(id, money(300));
     assert_eq!(take(&purses, &met, 701, 1).unwrap_err().left, money(700), "the rest came back at once");
     purses.book_share(id);
@@ -89,6 +89,28 @@ fn a_share_is_counted_until_the_shared_purses_have_heard_of_it() {
     let free = take(&purses, &met, 700, 1).unwrap();
     purses.settle_share(free, Money::ZERO);
     assert!(take(&purses, &met, 700, 1).is_ok());
+}
+
+/// Calls that hold of a shared purse, and need more when it is away.
+#[test]
+fn what_calls_need_beside_what_they_hold_of_shared_purses_is_counted_in_the_share() {
+    let purses = adopted(vec![budget("b", 1_000)]);
+    let met = met(&purses, NOON);
+    // Four of them hold 200 each. Of the rest one of two replicas has a half.
+    look(&purses, (0, 800), &[], 0);
+    let raise =
+        |id: CallId, nanos: i64| purses.raise_share(id, &met, &Want::fixed(money(nanos)), money(200), (2, at(NOON)));
+    let calls: Vec<CallId> = (0..4).map(|_| CallId::fresh()).collect();
+    let raised: Vec<Option<Money>> = calls.iter().map(|id| raise(*id, 240).ok()).collect();
+    assert_eq!(raised, [Some(money(240)), Some(money(240)), None, None]);
+    assert_eq!(raise(calls[0], 230).unwrap(), money(240), "what is held is not lowered");
+    let refused = raise(calls[0], 261).unwrap_err();
+    assert_eq!(refused.left, money(260), "with what it holds");
+    assert_eq!(raise(calls[0], 260).unwrap(), money(260));
+    assert!(raise(calls[1], 241).is_err());
+    // It cost less than was held of the purses themselves.
+    purses.settle_share(calls[0], Money::ZERO);
+    assert_eq!(raise(calls[2], 260).unwrap(), money(260));
 }
 
 #[test]
