@@ -40,6 +40,7 @@ mod migration;
 mod operations;
 mod output;
 mod outside;
+mod outside_ends;
 mod policies;
 #[expect(dead_code, reason = "what only the tests of the store need")]
 #[path = "../../../tg-store/tests/postgres/server.rs"]

@@ -79,6 +79,11 @@ impl Guarding {
         }
     }
 
+    /// What a caller is told whom a rule has stopped.
+    pub(crate) fn message(&self) -> Option<&str> {
+        self.block.as_ref().map(|block| &*block.message)
+    }
+
     /// What the ledger is told.
     pub(crate) fn record(&self) -> guarded::Guarded {
         let Evidence { sets, version, hits, spent } = self.inquiry.evidence();

@@ -1,6 +1,7 @@
 //! Streamed answers: held back at a gate until the checks have let them go.
 
 use super::Guarding;
+use super::filtered::streamed;
 use bytes::{Bytes, BytesMut};
 use tg_dialect::dialect::ReplyFacts;
 use tg_dialect::gate::{Change, Gate, Inspector, Passing};
@@ -13,8 +14,12 @@ use tg_policy::guard::{Inquiry, Watch};
 
 /// The gate of one stream, and who stands there.
 pub(crate) struct Watching {
+    caller: Dialect,
+    facts: ReplyFacts,
     gate: Gate,
     watch: Watch<Part>,
+    /// Whether anything has been let go.
+    has_left: bool,
 }
 
 /// Who stands there, for as long as some bytes pass.
@@ -30,7 +35,8 @@ impl Watching {
         if !guarding.watches() {
             return None;
         }
-        Some(Self { gate: Gate::new(caller, facts), watch: Watch::new(guarding.guard.clone()) })
+        let (gate, watch) = (Gate::new(caller, facts), Watch::new(guarding.guard.clone()));
+        Some(Self { caller, facts: facts.clone(), gate, watch, has_left: false })
     }
 
     /// Takes what is made for the caller, and appends what may leave.
@@ -43,14 +49,17 @@ impl Watching {
         guarding: &mut Guarding,
         out: &mut Vec<Bytes>,
     ) -> Result<Passing, Fault> {
-        self.ask(guarding, |gate, guardian| {
+        let before = out.len();
+        let passing = self.ask(guarding, |gate, guardian| {
             for bytes in made {
                 if gate.pass(&bytes, guardian, out)? == Passing::Blocked {
                     return Ok(Passing::Blocked);
                 }
             }
             Ok(Passing::Open)
-        })
+        });
+        self.has_left |= out.len() > before;
+        passing
     }
 
     /// Nothing more comes: all that was made is whole.
@@ -58,11 +67,23 @@ impl Watching {
     /// # Errors
     /// See [`Gate::pass`].
     pub(crate) fn finish(&mut self, guarding: &mut Guarding, out: &mut Vec<Bytes>) -> Result<Passing, Fault> {
-        self.ask(guarding, |gate, guardian| gate.finish(guardian, out))
+        let before = out.len();
+        let passing = self.ask(guarding, |gate, guardian| gate.finish(guardian, out));
+        self.has_left |= out.len() > before;
+        passing
     }
 
-    /// Ends a stream that is blocked.
-    pub(crate) fn end(&mut self, usage: &Usage, out: &mut Vec<Bytes>) {
+    /// Ends a stream that is blocked: after what was let go, or, where nothing was, with the rule's message. `is_kept`: what
+    /// was let go has not reached the caller.
+    pub(crate) fn end(&mut self, said: &str, is_kept: bool, usage: &Usage, out: &mut Vec<Bytes>) {
+        // Of InvokeModel's families only Claude's has such an answer, and of a stream it is not known which it is.
+        if (is_kept || !self.has_left) && self.caller != Dialect::BedrockInvoke {
+            out.push(streamed(self.caller, &self.facts, said, usage));
+            return;
+        }
+        if is_kept {
+            self.gate = Gate::new(self.caller, &self.facts);
+        }
         let mut end = BytesMut::new();
         self.gate.end(usage, &mut end);
         out.push(end.freeze());
@@ -73,7 +94,7 @@ impl Watching {
         guarding: &mut Guarding,
         pass: impl FnOnce(&mut Gate, &mut Guardian<'_>) -> Result<Passing, Fault>,
     ) -> Result<Passing, Fault> {
-        let Self { gate, watch } = self;
+        let Self { gate, watch, .. } = self;
         let is_blocked = guarding.block.is_some();
         let passing = pass(gate, &mut Guardian { watch, inquiry: &mut guarding.inquiry, is_blocked });
         if guarding.block.is_none() {
