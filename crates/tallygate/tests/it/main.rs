@@ -54,6 +54,7 @@ mod proofs;
 mod properties;
 mod purses;
 mod recorder;
+mod recordings;
 #[expect(dead_code, reason = "what only the tests of the store need")]
 #[path = "../../../tg-store/tests/servers/redis.rs"]
 mod redis;

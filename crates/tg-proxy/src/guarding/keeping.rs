@@ -128,6 +128,9 @@ impl Keeping {
         let (guarding, edits) = ready!(asking.as_mut().poll(cx));
         self.asking = None;
         let is_blocked = guarding.block.is_some();
+        if let Some(heard) = guarding.heard().filter(|_| !edits.is_empty()) {
+            heard.answered_instead(self.told.with(&edits).into_iter());
+        }
         settlement.guard(guarding);
         Poll::Ready(if is_blocked { Ok(Passing::Blocked) } else { self.release(edits, out) })
     }
@@ -185,6 +188,19 @@ impl Told {
             *self = Self { size: self.size, is_over: true, ..Self::default() };
         }
         !self.is_over
+    }
+
+    /// All that was said, with others in place of some of it: told once, however often it was said.
+    fn with(&self, edits: &[(usize, String)]) -> Vec<(Channel, String)> {
+        let one = |(number, anew): &'_ (usize, String)| {
+            let (channel, said) = self.texts.get(*number)?;
+            Some(((*channel, said.as_str()), anew.clone()))
+        };
+        let anew: HashMap<(Channel, &str), String> = edits.iter().filter_map(one).collect();
+        let text = |(channel, said): &(Channel, String)| {
+            (*channel, anew.get(&(*channel, said.as_str())).unwrap_or(said).clone())
+        };
+        self.texts.iter().map(text).collect()
     }
 
     fn replaced(&self, edits: Vec<(usize, String)>) -> Replaced {

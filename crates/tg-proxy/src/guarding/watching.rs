@@ -2,6 +2,7 @@
 
 use super::Guarding;
 use super::filtered::streamed;
+use crate::recording::Heard;
 use bytes::{Bytes, BytesMut};
 use tg_dialect::dialect::ReplyFacts;
 use tg_dialect::gate::{Change, Gate, Inspector, Passing};
@@ -26,6 +27,7 @@ pub(crate) struct Watching {
 struct Guardian<'a> {
     watch: &'a mut Watch<Part>,
     inquiry: &'a mut Inquiry,
+    heard: Option<&'a Heard>,
     is_blocked: bool,
 }
 
@@ -96,7 +98,8 @@ impl Watching {
     ) -> Result<Passing, Fault> {
         let Self { gate, watch, .. } = self;
         let is_blocked = guarding.block.is_some();
-        let passing = pass(gate, &mut Guardian { watch, inquiry: &mut guarding.inquiry, is_blocked });
+        let Guarding { inquiry, heard, .. } = guarding;
+        let passing = pass(gate, &mut Guardian { watch, inquiry, heard: heard.as_ref(), is_blocked });
         if guarding.block.is_none() {
             guarding.block = watch.is_blocked().cloned();
         }
@@ -106,6 +109,9 @@ impl Watching {
 
 impl Inspector for Guardian<'_> {
     fn grows(&mut self, part: Part, channel: Channel, text: &str) {
+        if let Some(heard) = self.heard {
+            heard.grows(part, channel, text);
+        }
         self.watch.grows(part, channel, text, self.inquiry);
     }
 
@@ -122,6 +128,9 @@ impl Inspector for Guardian<'_> {
     }
 
     fn whole(&mut self, channel: Channel, text: &str) -> Option<String> {
+        if let Some(heard) = self.heard {
+            heard.whole(channel, text);
+        }
         self.watch.whole(channel, text, self.inquiry)
     }
 
