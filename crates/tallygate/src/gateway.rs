@@ -7,6 +7,7 @@ use crate::guardrails::coverage;
 use crate::journal_keeper::JournalKeeper;
 use crate::keeper::Keeper;
 use crate::place;
+use crate::recording;
 use crate::source::Loaded;
 use crate::surroundings::Surroundings;
 use crate::upkeep;
@@ -81,8 +82,7 @@ impl Gateway {
         surroundings: &Surroundings,
         sinks: Vec<Box<dyn tg_proxy::meter::Sink>>,
     ) -> Result<Self> {
-        let document = &loaded.document;
-        let clock = Arc::clone(&surroundings.clock);
+        let (document, clock) = (&loaded.document, Arc::clone(&surroundings.clock));
         let password = document.store.password.as_ref().and_then(|reference| loaded.secrets.get(reference));
         let store = place::open(&document.store, password, || Ok(surroundings.roots.clone()))?;
         let directory = Arc::new(open_directory(&store, loaded)?);
@@ -96,6 +96,7 @@ impl Gateway {
         let bound = tg_net::listener::bind(document.listen.address.get(), workers)
             .with_context(|| format!("listen.address: cannot listen on {}", document.listen.address))?;
         let living = Arc::new(Living {
+            recorder: recording::start(document, &clock)?,
             aws: Wallet::new(Arc::clone(&clock)),
             clock,
             directory,
@@ -221,6 +222,9 @@ impl Gateway {
         self.upkeep.stop();
         self.directory_keeper.stop();
         self.meter.stop();
+        if let Some(recorder) = &self.living.recorder {
+            recorder.stop();
+        }
         if let Some(counting) = self.counting {
             counting.stop();
         }

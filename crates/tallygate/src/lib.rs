@@ -21,6 +21,7 @@ mod paste;
 pub mod place;
 mod pricing;
 pub mod process;
+mod recording;
 mod reloading;
 pub mod revisions;
 mod signals;

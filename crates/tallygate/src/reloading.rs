@@ -194,6 +194,7 @@ fn needs_restart(started: &Document, now: &Document) -> Vec<&'static str> {
         ("drain", started.drain != now.drain),
         ("identity.secrets_key", started.identity.secrets_key != now.identity.secrets_key),
         ("telemetry", started.telemetry != now.telemetry),
+        ("recording", started.recording != now.recording),
     ];
     differs.into_iter().filter_map(|(part, differs)| differs.then_some(part)).collect()
 }

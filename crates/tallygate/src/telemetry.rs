@@ -21,7 +21,9 @@ use tg_proxy::meter::{Queue, Sink};
 use tg_proxy::shared::Decisions;
 use tg_store::shared::Figures;
 use tg_telemetry::log::{CallLog, Calls, Format};
-use tg_telemetry::metrics::{BudgetFigures, CountersReading, Known, Metrics, Naming, Reading, SeriesLimits};
+use tg_telemetry::metrics::{
+    BudgetFigures, CountersReading, Known, Metrics, Naming, Reading, SeriesLimits, ServiceFigures,
+};
 use tg_telemetry::traces::{Spans, TraceOptions};
 
 /// Spans that may wait for the collector: about 30 s of a busy gateway.
@@ -99,6 +101,9 @@ impl Telemetry {
             let figures = living.purses.figures(living.clock.now());
             figures.iter().map(budget_figures).collect()
         });
+        let living = Arc::clone(&gateway.living);
+        self.metrics
+            .set_services(move || living.snapshot.load().outside.figures().into_iter().map(service_figures).collect());
         let (open, bytes) = (Arc::clone(gateway.journal()), Arc::clone(gateway.journal()));
         self.metrics.set_reading(Reading::JournalOpen, move || open.open());
         let [late, unwritten, failing] = std::array::from_fn(|_| Arc::clone(gateway.journal()));
@@ -198,6 +203,16 @@ fn budget_figures(figures: &tg_policy::admit::budget::BudgetFigures) -> BudgetFi
         refused: figures.refused,
         notices: figures.notices,
         crowded: figures.crowded,
+    }
+}
+
+fn service_figures(figures: tg_upstream::guard::Figures) -> ServiceFigures {
+    ServiceFigures {
+        guard: figures.guard,
+        questions: figures.questions,
+        remembered: figures.remembered,
+        micros: figures.micros,
+        failures: figures.failures.map(|(kind, count)| (kind.as_str(), count)).to_vec(),
     }
 }
 

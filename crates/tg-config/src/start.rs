@@ -10,7 +10,7 @@ use crate::tree::{Entry, Node, Value};
 use std::sync::Arc;
 
 /// What such a file may hold: what differs from machine to machine, and what is read at the start only.
-pub const LOCAL: &[&str] = &["store", "listen", "admin", "counters", "telemetry", "drain"];
+pub const LOCAL: &[&str] = &["store", "listen", "admin", "counters", "telemetry", "drain", "recording"];
 
 /// Of this member only [`SECRETS_KEY`] may stand in it.
 const IDENTITY: &str = "identity";

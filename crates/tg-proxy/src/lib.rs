@@ -23,6 +23,7 @@ mod patient;
 mod prepare;
 mod quote;
 mod recognise;
+pub mod recording;
 pub mod rerate;
 mod room;
 mod send;

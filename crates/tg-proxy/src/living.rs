@@ -3,6 +3,7 @@
 use crate::complaint::Complaint;
 use crate::looks::Looks;
 use crate::meter::Till;
+use crate::recording::Recorder;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::whois::Whois;
@@ -41,6 +42,8 @@ pub struct Living {
     pub whois: Whois,
     /// What is being asked of AWS about asynchronous invocations.
     pub looks: Looks,
+    /// Takes guarded calls to be recorded; `None`: none is.
+    pub recorder: Option<Recorder>,
     /// The compiled configuration in force.
     pub snapshot: ArcSwap<Snapshot>,
     /// Counts of calls.

@@ -4,7 +4,7 @@ mod cells;
 mod families;
 mod guards;
 
-pub use crate::readings::{BudgetFigures, CountersReading, Reading};
+pub use crate::readings::{BudgetFigures, CountersReading, Reading, ServiceFigures};
 
 use crate::readings::{Collected, Readings};
 use cells::Cells;
@@ -118,6 +118,11 @@ impl Metrics {
     /// Exposes how each budget stands; `source` is called at each scrape and must not block.
     pub fn set_budgets(&self, source: impl Fn() -> Vec<BudgetFigures> + Send + Sync + 'static) {
         self.readings.set_budgets(Box::new(source));
+    }
+
+    /// Exposes what comes of asking the services that guardrails ask; `source` is called at each scrape and must not block.
+    pub fn set_services(&self, source: impl Fn() -> Vec<ServiceFigures> + Send + Sync + 'static) {
+        self.readings.set_services(Box::new(source));
     }
 
     /// Everything in the OpenMetrics text format, with [`CONTENT_TYPE`].

@@ -100,10 +100,13 @@ pub use counters::{
     COUNTERS_REFUSED, COUNTERS_REPLICAS, COUNTERS_RESTING, COUNTERS_ROUND_TRIPS, COUNTERS_SHADOW, COUNTERS_UNKNOWN,
     COUNTERS_WAITING,
 };
-pub use guards::{GUARD_HITS, GUARD_TIME, GUARDED_CALLS, UNGUARDED_CALLS};
+pub use guards::{
+    GUARD_FAILURES, GUARD_HITS, GUARD_QUESTIONS, GUARD_REMEMBERED, GUARD_SECONDS, GUARD_TIME, GUARDED_CALLS,
+    UNGUARDED_CALLS,
+};
 pub use ledger::{
     CORRECTIONS, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE, JOURNAL_OPEN, JOURNAL_UNWRITTEN, LEDGER_DELETED_ROLLUPS,
-    LEDGER_DELETED_ROWS, LEDGER_OLDEST, STORE_BYTES,
+    LEDGER_DELETED_ROWS, LEDGER_OLDEST, METER_DEFERRED, METER_DROPPED, METER_QUEUE, STORE_BYTES,
 };
 
 pub use revisions::{CONFIG_REVISION, CONFIG_REVISION_BLIND, CONFIG_REVISION_REFUSED};
@@ -341,25 +344,6 @@ pub const IN_FLIGHT: Metric =
 /// Connections from callers.
 pub const CONNECTIONS: Metric =
     own("tallygate_connections_open", Kind::Gauge, "connections", "Open connections from callers", &[]);
-/// Records that wait for the meter.
-pub const METER_QUEUE: Metric =
-    own("tallygate_meter_queue_depth", Kind::Gauge, "calls", "Finished calls that wait to be booked", &[]);
-/// Calls that found the meter's queue full.
-pub const METER_DEFERRED: Metric = own(
-    "tallygate_meter_deferred_calls",
-    Kind::Counter,
-    "calls",
-    "Finished calls that found the meter's queue full: they wait in the journal alone, and are brought into the ledger from there",
-    &[],
-);
-/// Calls without a row.
-pub const METER_DROPPED: Metric = own(
-    "tallygate_meter_dropped_refusals",
-    Kind::Counter,
-    "calls",
-    "Refused calls without a row, as too many waited or too many came from strangers: never one that was sent",
-    &[],
-);
 /// Spans delivered.
 pub const SPANS_EXPORTED: Metric =
     own("tallygate_spans_exported", Kind::Counter, "spans", "Spans that the trace collector accepted", &[]);
@@ -385,6 +369,10 @@ pub const METRICS: &[Metric] = &[
     GUARD_HITS,
     GUARD_TIME,
     UNGUARDED_CALLS,
+    GUARD_QUESTIONS,
+    GUARD_REMEMBERED,
+    GUARD_SECONDS,
+    GUARD_FAILURES,
     CAPTURE_RATE,
     CALLS_SENT,
     LIMIT_REFUSALS,

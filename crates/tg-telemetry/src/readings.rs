@@ -1,8 +1,10 @@
 //! Figures that others keep and that are read only when someone looks: queue depths, calls in flight, capture rate.
 
 mod counters;
+mod services;
 
 pub use counters::CountersReading;
+pub use services::ServiceFigures;
 
 use crate::names::{
     BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_OVERDRAWN, BUDGET_REFUSALS,
@@ -134,6 +136,8 @@ pub struct BudgetFigures {
 /// A metric of each budget, and where it stands.
 type OfBudget<T> = (&'static Metric, fn(&BudgetFigures) -> T);
 
+pub(crate) type OfServices = Box<dyn Fn() -> Vec<ServiceFigures> + Send + Sync>;
+
 type OfBudgets = Box<dyn Fn() -> Vec<BudgetFigures> + Send + Sync>;
 
 #[derive(Default)]
@@ -141,6 +145,7 @@ pub(crate) struct Readings {
     sources: RwLock<BTreeMap<Reading, Source>>,
     limits: RwLock<Option<OfLimits>>,
     budgets: RwLock<Option<OfBudgets>>,
+    services: RwLock<Option<OfServices>>,
     /// Settled calls that had been sent in this run of the process.
     pub(crate) settled: AtomicU64,
 }
@@ -166,6 +171,15 @@ impl Readings {
         counters(encoder, &LIMIT_REFUSALS, label::LIMIT, refused)?;
         let crowded = figures.iter().map(|(limit, _, crowded)| (&**limit, *crowded));
         counters(encoder, &LIMIT_CROWDED, label::LIMIT, crowded)
+    }
+
+    pub(crate) fn set_services(&self, source: OfServices) {
+        *self.services.write().unwrap_or_else(PoisonError::into_inner) = Some(source);
+    }
+
+    fn encode_services(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let source = self.services.read().unwrap_or_else(PoisonError::into_inner);
+        services::encode(encoder, &source.as_ref().map(|source| source()).unwrap_or_default())
     }
 
     pub(crate) fn set_budgets(&self, source: OfBudgets) {
@@ -247,7 +261,8 @@ impl Collector for Collected {
             }
         }
         self.0.encode_limits(&mut encoder)?;
-        self.0.encode_budgets(&mut encoder)
+        self.0.encode_budgets(&mut encoder)?;
+        self.0.encode_services(&mut encoder)
     }
 }
 

@@ -1,7 +1,10 @@
 //! `tallygate guard`: the built-in checks of content, on a text from the command line.
 
 mod lines;
+mod mark;
 mod names;
+mod recordings;
+mod replay;
 mod table;
 
 use super::table::pretty;
@@ -31,6 +34,13 @@ pub(crate) enum Guard {
     Test(Test),
     /// List the names that rules can use: entities of personal data, forms of credentials, categories of harm
     Names(Names),
+    /// Replay recorded calls against a changed policy, and print what would change
+    ///
+    /// Ends with 0 if the same comes of all calls, 1 if something else comes of one, 2 if they could not be replayed.
+    /// Services outside are not asked: they are taken to say what they said.
+    Replay(replay::Replay),
+    /// Mark that a rule was wrong about a recorded call, so that replays show whether a policy still is
+    Mark(mark::Mark),
 }
 
 /// How to list them.
@@ -147,6 +157,8 @@ impl Guard {
     pub(super) fn run(self) -> ExitCode {
         let done = match self {
             Self::Test(test) => test.run(),
+            Self::Replay(replay) => replay.run(),
+            Self::Mark(mark) => mark.run().map(|()| true),
             Self::Names(list) => names::write(list.format == Format::Json).and_then(say).map(|()| true),
         };
         match done {

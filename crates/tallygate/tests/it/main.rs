@@ -41,6 +41,7 @@ mod migration;
 mod operations;
 mod output;
 mod outside;
+mod outside_ends;
 mod policies;
 #[expect(dead_code, reason = "what only the tests of the store need")]
 #[path = "../../../tg-store/tests/postgres/server.rs"]
@@ -54,6 +55,7 @@ mod proofs;
 mod properties;
 mod purses;
 mod recorder;
+mod recordings;
 #[expect(dead_code, reason = "what only the tests of the store need")]
 #[path = "../../../tg-store/tests/servers/redis.rs"]
 mod redis;

@@ -36,7 +36,7 @@ fn world(rules: Vec<Rule>) -> World {
 }
 
 /// A rule that asks a service about what users say, and about what models answer.
-fn outside(service: &str, action: Action, on: On) -> Rule {
+pub(crate) fn outside(service: &str, action: Action, on: On) -> Rule {
     let check = Check::External { service: service.into(), when_away: WhenAway::Block };
     let channels = Some(Channels::of(&[Channel::User, Channel::Assistant]));
     Rule { on: Some(on), channels, ..rule(service, check, action) }

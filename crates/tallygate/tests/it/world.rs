@@ -53,6 +53,8 @@ pub(crate) struct Setup {
     pub(crate) services: String,
     /// Guardrails.
     pub(crate) guards: Vec<Set>,
+    /// Members of `recording` beside the folder, `recorded` in that of the test; then calls are recorded.
+    pub(crate) recording: Option<&'static str>,
     pub(crate) sim: SimOptions,
     /// Longest silence of a caller within its body.
     pub(crate) body_idle: Duration,
@@ -76,6 +78,7 @@ impl Default for Setup {
             webhooks: String::new(),
             services: String::new(),
             guards: Vec::new(),
+            recording: None,
             sim: SimOptions::default(),
             body_idle: Duration::from_secs(60),
         }
@@ -151,6 +154,9 @@ pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> St
          - {{ name: 'arn:aws*', targets: [{{ provider: bedrock }}] }}\n\
          teams:\n{teams}limits:\n{limits}budgets:\n{budgets}guards:\n{services}notify:\n webhooks:\n{webhooks}"
     );
+    if let Some(more) = setup.recording {
+        let _ = writeln!(text, "recording: {{ folder: '{folder}/recorded', {more} }}");
+    }
     text
 }
 

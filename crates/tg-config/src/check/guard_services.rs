@@ -126,6 +126,12 @@ fn provider(document: &Document, guard: &GuardService, path: &Path, found: &mut 
         ),
         GuardServiceKind::Judge | GuardServiceKind::Webhook => (true, ""),
     };
+    if guard.kind == GuardServiceKind::Judge && provider.guardrail.is_some() {
+        let message = format!("`{name}` has a guardrail on every call, and a judge is asked without one");
+        let hint = "name another provider, as one that is declared again without `guardrail`";
+        found.add_resting_on(vec![path.member("kind"), providers], Problem::new(place, message, hint));
+        return;
+    }
     if !fits {
         let message = format!("`{name}` is of the kind `{}`", provider.kind.as_str());
         let problem = Problem::new(place, message, format!("name a provider {wanted}"));

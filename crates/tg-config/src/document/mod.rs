@@ -14,6 +14,7 @@ mod limit;
 mod listen;
 mod pricing;
 mod provider;
+mod recording;
 mod retention;
 mod route;
 mod store;
@@ -41,6 +42,7 @@ pub use pricing::{Ceiling, Discount, DiscountRates, DiscountTerms, Pricing, Unkn
 pub use provider::{
     AuthScheme, Egress, InferenceProfile, OutputLimitMember, Provider, ProviderKind, Quirks, RequestMetadata, Timeouts,
 };
+pub use recording::Recording;
 pub use retention::Retention;
 pub use route::{Model, ModelTarget, OnLoss};
 pub use store::{OnJournalFailure, Revisions, Store, StoreTls, StoreTlsMode};
@@ -98,6 +100,8 @@ pub struct Document {
     pub required_checks: RequiredChecks,
     /// The key of hashes and tokens that stand in place of what guardrails take out: 32 random characters and more.
     pub redaction_key: Option<SecretRef>,
+    /// What is recorded of guarded calls, for trying a changed policy on them. Absent: nothing.
+    pub recording: Option<Recording>,
     /// Where many gateways count limits and budgets together: a Redis or Valkey. Absent: each counts in its memory.
     pub counters: Option<SharedCounters>,
     /// Who is told when a share of a budget is spent, or when it is exhausted.

@@ -50,7 +50,7 @@ pub enum Revisions {
     Ignore,
     /// Yes: what is not in this file is in the newest revision that `tallygate config push` put into the store, and a
     /// new one is in force within 2 seconds. The file holds `store`, and of `listen`, `admin`, `counters`, `telemetry`,
-    /// `drain` and `identity.secrets_key` what differs from machine to machine; nothing stands in both.
+    /// `drain`, `recording` and `identity.secrets_key` what differs from machine to machine; nothing stands in both.
     Follow,
 }
 

@@ -18,6 +18,12 @@ const DAYS_MAX: u64 = 100 * YEAR;
 const UNITS: [(&str, u64); 2] = [("y", YEAR), ("d", 1)];
 
 impl Age {
+    /// This many days, at least one.
+    #[must_use]
+    pub const fn of_days(number: u16) -> Self {
+        Self { days: if number == 0 { 1 } else { number as u64 } }
+    }
+
     /// As the standard library has it.
     #[must_use]
     pub const fn get(self) -> Duration {

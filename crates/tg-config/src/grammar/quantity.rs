@@ -245,6 +245,9 @@ impl Ratio {
     /// All of it.
     pub const ALL: Self = Self(1.0);
 
+    /// Nothing of it.
+    pub const NONE: Self = Self(0.0);
+
     /// The number, from 0 to 1.
     #[must_use]
     pub const fn get(self) -> f64 {

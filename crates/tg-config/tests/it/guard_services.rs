@@ -5,7 +5,8 @@ use tg_config::document::GuardServiceKind;
 use tg_config::load::from_text;
 
 const PROVIDERS: &str = "providers: [{name: a, kind: anthropic, api_key: env:K}, {name: b, kind: bedrock, region: us-east-1}, \
-                         {name: o, kind: openai, api_key: env:K}]\n";
+                         {name: o, kind: openai, api_key: env:K}, {name: guarded, kind: bedrock, region: us-east-1, \
+                         guardrail: {id: gr1, version: '1'}}]\n";
 
 fn guards(guards: &str) -> String {
     format!("{PROVIDERS}guards: [{guards}]\n")
@@ -43,6 +44,7 @@ fn what_a_kind_lacks_or_has_no_use_for_is_told() {
         ("{name: g, kind: webhook, url: 'https://example.com', secret: env:S, provider: o}", "provider", "no meaning"),
         ("{name: g, kind: judge, provider: a}", "model", "needs it"),
         ("{name: g, kind: judge, provider: a, model: m, thresholds: {x: 0.5}}", "thresholds", "no meaning"),
+        ("{name: g, kind: judge, provider: guarded, model: m}", "provider", "without `guardrail`"),
         ("{name: g, kind: moderation, provider: a}", "provider", "`openai` or `openai_compatible`"),
         ("{name: g, kind: moderation, provider: oo}", "provider", "there is no provider `oo`"),
         ("{name: g, kind: moderation}", "provider", "needs it"),

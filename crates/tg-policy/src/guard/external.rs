@@ -22,7 +22,7 @@ pub struct ExternalRule {
     pub service: Arc<str>,
     /// Which texts it is asked about.
     pub channels: Channels,
-    /// Whether the answer waits for its opinion; else it is asked beside it, and counted.
+    /// Whether an answer is kept until its opinion is known; else it is only counted.
     pub is_enforced: bool,
 }
 

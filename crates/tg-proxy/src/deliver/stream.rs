@@ -1,17 +1,16 @@
 //! A streamed answer on its way: polled by the connection, no task and no queue between provider and caller.
 
-use crate::answer;
+mod ends;
+
 use crate::deliver::bounded::{Bounded, Passage};
 use crate::deliver::lane::{InboundEnd, Lane, truncated};
 use crate::deliver::silence::{Silence, Timer, idle_too_long};
-use crate::guarding::CONTENT_BLOCKED;
-use crate::guarding::failure::wordless;
 use crate::guarding::keeping::Keeping;
 use crate::guarding::watching::Watching;
-use crate::outcome::{Counts, draining};
-use crate::settle::{Closing, Settlement};
+use crate::outcome::draining;
+use crate::settle::Settlement;
 use crate::snapshot::Streams;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
@@ -20,9 +19,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tg_dialect::gate::Passing;
-use tg_kernel::chat::StopReason;
 use tg_kernel::fault::Fault;
-use tg_kernel::record::{Cost, Ending};
+use tg_kernel::record::Ending;
 use tg_net::BoxError;
 use tg_net::drain::Ear;
 use tokio::time::Instant;
@@ -78,14 +76,13 @@ enum Step {
 /// How an answer ended that did not fail.
 enum Ended {
     Whole,
-    /// The gateway has to end it: its output may use no more.
-    Cut,
+    /// The gateway has ended it, as its output may use no more. `told`: the caller's framing could end it.
+    Cut {
+        told: bool,
+    },
     /// A guardrail lets nothing more of it go on.
     Blocked,
 }
-
-/// Booked for an answer that was ended at its length.
-const OUTPUT_CUT: &str = "output_cut";
 
 /// The parts of a streamed answer.
 pub(crate) struct Parts {
@@ -202,14 +199,19 @@ impl Flow {
 
     /// Takes the next bytes of the upstream; what may leave goes to `out`. `None` while the answer goes on.
     fn take(&mut self, bytes: Bytes, out: &mut Vec<Bytes>) -> Result<Option<Ended>, Fault> {
-        if self.watching.is_none() {
-            return Ok(ended(self.pass(bytes, out)?));
-        }
-        let mut made = Vec::new();
-        let passage = self.pass(bytes, &mut made);
-        match self.check(made, false, out)? {
-            Passing::Blocked => Ok(Some(Ended::Blocked)),
-            Passing::Open => Ok(ended(passage?)),
+        let passage = if self.watching.is_none() {
+            self.pass(bytes, out)
+        } else {
+            let mut made = Vec::new();
+            let passage = self.pass(bytes, &mut made);
+            if self.check(made, false, out)? == Passing::Blocked {
+                return Ok(Some(Ended::Blocked));
+            }
+            passage
+        };
+        match passage? {
+            Passage::Open => Ok(None),
+            Passage::Cut => self.cut(out).map(Some),
         }
     }
 
@@ -279,7 +281,7 @@ impl Flow {
         let (Some(keeping), Some(settlement)) = (&mut self.keeping, &mut self.settlement) else {
             return Poll::Ready(());
         };
-        if matches!(self.ended, Some(Ok(Ended::Whole | Ended::Cut))) {
+        if matches!(self.ended, Some(Ok(Ended::Whole | Ended::Cut { .. }))) {
             match ready!(keeping.poll_opinions(settlement, cx, out)) {
                 Ok(Passing::Open) => {}
                 Ok(Passing::Blocked) => self.ended = Some(Ok(Ended::Blocked)),
@@ -298,110 +300,6 @@ impl Flow {
         ready!(self.timer.poll_signs(cx));
         out.push(Bytes::from_static(self.end.dialect.keepalive()));
         Poll::Ready(())
-    }
-
-    /// Ends an answer that may use no more: the provider is left with the flow.
-    fn cut(&mut self, out: &mut Vec<Bytes>) -> (bool, Option<Cost>) {
-        let (Some(bounded), Some(settlement)) = (&mut self.bounded, &self.settlement) else { return (true, None) };
-        let (weight, mut made) = (settlement.weight(), Vec::new());
-        let told = bounded.end(&mut self.lane, weight, &self.end, &mut made);
-        match self.check(made, true, out) {
-            Ok(Passing::Open) if told || self.watching.is_none() => {}
-            Ok(Passing::Open) => return self.conclude(Some(truncated()), out),
-            Ok(Passing::Blocked) => return self.block(out),
-            Err(fault) => return self.conclude(Some(fault), out),
-        }
-        let (Some(bounded), Some(mut settlement)) = (&self.bounded, self.settlement.take()) else {
-            return (told, None);
-        };
-        let summary = self.lane.summary();
-        settlement.learned(Some(StopReason::MaxTokens), summary.tier);
-        let counts = bounded.counts(summary, weight);
-        let closing = Closing { ending: Ending::Truncated, status: 200, fault: Some(OUTPUT_CUT), counts };
-        (told, Some(settlement.close(closing)))
-    }
-
-    /// Ends an answer of which nothing more may go on: the provider is left with the flow.
-    fn block(&mut self, out: &mut Vec<Bytes>) -> (bool, Option<Cost>) {
-        let (Some(watching), Some(settlement)) = (&mut self.watching, &mut self.settlement) else {
-            return (true, None);
-        };
-        let summary = self.lane.summary();
-        let usage = Counts::of(summary, settlement.weight()).usage;
-        match &mut self.keeping {
-            Some(keeping) => keeping.end(&usage, out),
-            None => watching.end(&usage, out),
-        }
-        (true, self.settle(Ending::Truncated, Some(CONTENT_BLOCKED)))
-    }
-
-    /// Says that the answer has failed, after all of it that may leave.
-    fn last_words(&mut self, fault: Fault, out: &mut Vec<Bytes>) -> Passing {
-        let mut made = Vec::new();
-        let is_said = match &mut self.lane {
-            // It knows what it has said, and its frames are whole.
-            Lane::Transcode(_) => self.lane.fault(&fault, &self.end, &mut made),
-            // The provider's own words stand at the gate.
-            Lane::Relay(relay) => relay.has_told(),
-            Lane::Rewrap(_) => false,
-        };
-        match self.check(made, true, out) {
-            Ok(Passing::Blocked) => return Passing::Blocked,
-            Ok(Passing::Open) if is_said && !self.keeping.as_ref().is_some_and(Keeping::holds) => {}
-            // What cannot be checked does not leave.
-            Ok(Passing::Open) | Err(_) => {
-                let mut last = BytesMut::new();
-                self.end.dialect.encode_stream_fault(&wordless(fault), self.end.id, &mut last);
-                out.push(last.freeze());
-            }
-        }
-        Passing::Open
-    }
-
-    /// Ends the flow: what is left to send goes to `out`, the call is settled.
-    fn finish(mut self, end: Result<Ended, Fault>, out: &mut Vec<Bytes>) -> Option<Last> {
-        let (told, cost) = match end {
-            Ok(Ended::Cut) => self.cut(out),
-            Ok(Ended::Blocked) => self.block(out),
-            Ok(Ended::Whole) => self.conclude(None, out),
-            Err(fault) => self.conclude(Some(fault), out),
-        };
-        if !told {
-            return Some(Last::Break);
-        }
-        let cost = cost.filter(|_| self.wants_trailers)?;
-        let mut trailers = HeaderMap::new();
-        answer::put_cost(&mut trailers, &cost);
-        Some(Last::Trailers(trailers))
-    }
-
-    /// Settles an answer that has ended by itself, or failed. Answers whether the caller could be told of it.
-    fn conclude(&mut self, fault: Option<Fault>, out: &mut Vec<Bytes>) -> (bool, Option<Cost>) {
-        let code = fault.as_ref().map(|fault| fault.code);
-        let told = match fault {
-            None => true,
-            Some(fault) if self.watching.is_none() => self.lane.fault(&fault, &self.end, out),
-            Some(fault) => match self.last_words(fault, out) {
-                Passing::Open => true,
-                Passing::Blocked => return self.block(out),
-            },
-        };
-        let cut = code.is_some() || self.lane.summary().failed;
-        let ending = if cut { Ending::Truncated } else { Ending::Ok };
-        (told, self.settle(ending, code.or(cut.then_some("upstream_error_event"))))
-    }
-
-    /// Settles with what was seen so far; only the first time counts.
-    fn settle(&mut self, ending: Ending, fault: Option<&'static str>) -> Option<Cost> {
-        let mut settlement = self.settlement.take()?;
-        let summary = self.lane.summary();
-        let mut counts = Counts::of(summary, settlement.weight());
-        if let Some(bounded) = &self.bounded {
-            counts = bounded.bound(counts, summary);
-        }
-        let stop = if fault == Some(CONTENT_BLOCKED) { Some(StopReason::Guardrail) } else { summary.stop };
-        settlement.learned(stop, summary.tier);
-        Some(settlement.close(Closing { ending, status: 200, fault, counts }))
     }
 
     /// Reads the rest for its counts and drops the bytes.
@@ -487,13 +385,5 @@ impl Drop for StreamBody {
             let reading = flow.drain(absence.until(), absence.bytes_max);
             drop(tg_net::tasks::spawn("drain after disconnect", reading));
         }
-    }
-}
-
-/// How an answer ends that goes on so, if it does.
-fn ended(passage: Passage) -> Option<Ended> {
-    match passage {
-        Passage::Open => None,
-        Passage::Cut => Some(Ended::Cut),
     }
 }

@@ -78,6 +78,7 @@ pub(super) async fn look(body: Bytes, settlement: &mut Settlement) -> Seen {
     };
     let Judged { mut guarding, mut edits, mut anew, questions } = judged;
     let later = consult(questions, &mut guarding, settlement).await;
+    record(&body, &guarding, &later);
     if !later.is_empty() && guarding.block.is_none() {
         overlay(&mut edits, later);
         anew = Passages::of_answer(&body).and_then(|passages| write(&passages, &body, &edits));
@@ -90,6 +91,22 @@ pub(super) async fn look(body: Bytes, settlement: &mut Settlement) -> Seen {
         (None, Some(Anew::Changed(anew))) => Seen::Changed(anew),
         (None, None) => Seen::Open,
     }
+}
+
+/// Keeps what an answer says, where calls are recorded.
+fn record(body: &[u8], guarding: &Guarding, later: &[(usize, String)]) {
+    let Some(heard) = guarding.heard() else { return };
+    let Some(passages) = Passages::of_answer(body) else { return };
+    heard.answered(&said_in(&passages), later);
+}
+
+fn said_in<'a>(passages: &'a Passages<'_>) -> Vec<Said<'a>> {
+    let said = passages.texts.iter().map(|passage| Said {
+        channel: passage.channel,
+        turn: passage.turn,
+        text: Cow::Borrowed(&*passage.text),
+    });
+    said.collect()
 }
 
 struct Judged {
@@ -111,12 +128,7 @@ fn judge(body: &[u8], mut guarding: Guarding) -> Judged {
     let Some(passages) = Passages::of_answer(body) else {
         return Judged { guarding, edits: Vec::new(), questions: None, anew: Some(Anew::Unreadable) };
     };
-    let texts = passages.texts.iter().map(|passage| Said {
-        channel: passage.channel,
-        turn: passage.turn,
-        text: Cow::Borrowed(&passage.text),
-    });
-    let said: Vec<Said<'_>> = texts.collect();
+    let said = said_in(&passages);
     let verdict = guarding.guard.judge(Way::Output, &said, &[], &mut guarding.inquiry);
     guarding.note(&verdict);
     let questions = Questions::of(&guarding, Way::Output, &said, &verdict.edits);

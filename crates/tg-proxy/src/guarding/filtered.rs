@@ -93,7 +93,7 @@ fn reply(said: &str, usage: &Usage) -> ChatReply {
 }
 
 /// The same as a stream.
-fn streamed(caller: Dialect, facts: &ReplyFacts, said: &str, usage: &Usage) -> Bytes {
+pub(super) fn streamed(caller: Dialect, facts: &ReplyFacts, said: &str, usage: &Usage) -> Bytes {
     let stop = Stop { reason: StopReason::Guardrail, sequence: None };
     let mut encoder = inbound(caller).encoder(facts.clone());
     let mut out = BytesMut::new();

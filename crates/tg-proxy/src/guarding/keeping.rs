@@ -4,9 +4,9 @@
 use super::Guarding;
 use super::outside::{Premises, Questions};
 use crate::settle::Settlement;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tg_dialect::dialect::ReplyFacts;
@@ -15,11 +15,16 @@ use tg_dialect::passages::Part;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::fault::Fault;
 use tg_kernel::passage::Channel;
-use tg_kernel::usage::Usage;
 use tg_policy::guard::{Said, Way};
 
-/// Most bytes that are kept of one answer.
+/// Most bytes that are kept of one answer, and most that are told of it.
 const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Most texts of an answer about which a service is asked: more would be more questions than are asked about a call.
+const TEXTS_MAX: usize = tg_upstream::guard::PIECES_MAX;
+
+/// What a text takes beside what it says.
+const TEXT_BYTES: usize = 64;
 
 /// One answer, on its way from the gateway's own checks to its caller.
 pub(crate) struct Keeping {
@@ -35,10 +40,10 @@ pub(crate) struct Keeping {
 enum Stage {
     /// It is kept.
     Kept { bytes: Vec<Bytes>, size: usize },
-    /// It goes on as it is.
+    /// It goes on as it is: rules that only watch keep nothing back.
     Open,
-    /// It goes on with texts replaced.
-    Changing(Box<Gate>, Replaced),
+    /// It was kept and has been judged. Nothing may follow that was not.
+    Judged,
 }
 
 /// What was found, and what is to stand in place of texts.
@@ -49,6 +54,9 @@ type Asking = Pin<Box<dyn Future<Output = (Guarding, Vec<(usize, String)>)> + Se
 struct Told {
     texts: Vec<(Channel, String)>,
     parts: HashMap<Part, usize>,
+    size: usize,
+    /// There is more than is kept: nothing of it is.
+    is_over: bool,
 }
 
 /// What stands in place of what.
@@ -79,12 +87,11 @@ impl Keeping {
     /// Takes what the checks have let go, and appends what may leave.
     ///
     /// # Errors
-    /// See [`Gate::pass`]; or more is to be kept than may be.
+    /// See [`Gate::pass`]; or more is to be kept than may be, or comes after what was kept has been judged.
     pub(crate) fn pass(&mut self, made: Vec<Bytes>, out: &mut Vec<Bytes>) -> Result<(), Fault> {
         for piece in made {
-            if let Stage::Changing(gate, replaced) = &mut self.stage {
-                gate.pass(&piece, replaced, out)?;
-                continue;
+            if matches!(self.stage, Stage::Judged) {
+                return Err(unjudged());
             }
             self.reader.pass(&piece, &mut self.told, &mut Vec::new())?;
             match &mut self.stage {
@@ -95,7 +102,7 @@ impl Keeping {
                     }
                     bytes.push(piece);
                 }
-                _ => out.push(piece),
+                Stage::Open | Stage::Judged => out.push(piece),
             }
         }
         Ok(())
@@ -121,6 +128,9 @@ impl Keeping {
         let (guarding, edits) = ready!(asking.as_mut().poll(cx));
         self.asking = None;
         let is_blocked = guarding.block.is_some();
+        if let Some(heard) = guarding.heard().filter(|_| !edits.is_empty()) {
+            heard.answered_instead(self.told.with(&edits).into_iter());
+        }
         settlement.guard(guarding);
         Poll::Ready(if is_blocked { Ok(Passing::Blocked) } else { self.release(edits, out) })
     }
@@ -130,12 +140,18 @@ impl Keeping {
         let (mut guarding, premises) = (settlement.guarding()?.clone(), Premises::of(settlement)?);
         let mut said: Vec<Said<'_>> = Vec::new();
         let mut numbers = Vec::new();
+        let mut known = HashSet::new();
         for (number, (channel, text)) in self.told.texts.iter().enumerate() {
-            if self.told.texts.iter().take(number).any(|earlier| earlier == &(*channel, text.clone())) {
-                continue;
+            if known.insert((*channel, text.as_str())) {
+                said.push(Said { channel: *channel, turn: 0, text: Cow::Borrowed(text.as_str()) });
+                numbers.push(number);
             }
-            said.push(Said { channel: *channel, turn: 0, text: Cow::Borrowed(text.as_str()) });
-            numbers.push(number);
+        }
+        if self.told.is_over || said.len() > TEXTS_MAX {
+            return Some(Box::pin(async move {
+                guarding.hears_nothing(Way::Output);
+                (guarding, Vec::new())
+            }));
         }
         let questions = Questions::of(&guarding, Way::Output, &said, &[])?;
         Some(Box::pin(async move {
@@ -147,34 +163,46 @@ impl Keeping {
     }
 
     fn release(&mut self, edits: Vec<(usize, String)>, out: &mut Vec<Bytes>) -> Result<Passing, Fault> {
-        let kept = match std::mem::replace(&mut self.stage, Stage::Open) {
-            Stage::Kept { bytes, .. } => bytes,
-            // It has left: rules that only watch change nothing.
-            Stage::Open | Stage::Changing(..) => Vec::new(),
-        };
+        // It has left: rules that only watch change nothing.
+        let Stage::Kept { bytes: kept, .. } = &mut self.stage else { return Ok(Passing::Open) };
+        let kept = std::mem::take(kept);
+        self.stage = Stage::Judged;
         if edits.is_empty() {
             out.extend(kept);
             return Ok(Passing::Open);
         }
-        let mut gate = Box::new(Gate::new(self.caller, &self.facts));
+        let mut gate = Gate::new(self.caller, &self.facts);
         let mut replaced = self.told.replaced(edits);
         for piece in kept {
             gate.pass(&piece, &mut replaced, out)?;
         }
-        let passing = gate.finish(&mut replaced, out)?;
-        self.stage = Stage::Changing(gate, replaced);
-        Ok(passing)
-    }
-
-    /// Ends an answer of which nothing goes on.
-    pub(crate) fn end(&mut self, usage: &Usage, out: &mut Vec<Bytes>) {
-        let mut end = BytesMut::new();
-        Gate::new(self.caller, &self.facts).end(usage, &mut end);
-        out.push(end.freeze());
+        gate.finish(&mut replaced, out)
     }
 }
 
 impl Told {
+    /// Whether there is room for so much more.
+    fn has_room(&mut self, bytes: usize) -> bool {
+        self.size = self.size.saturating_add(bytes);
+        if self.size > KEPT_BYTES_MAX && !self.is_over {
+            *self = Self { size: self.size, is_over: true, ..Self::default() };
+        }
+        !self.is_over
+    }
+
+    /// All that was said, with others in place of some of it: told once, however often it was said.
+    fn with(&self, edits: &[(usize, String)]) -> Vec<(Channel, String)> {
+        let one = |(number, anew): &'_ (usize, String)| {
+            let (channel, said) = self.texts.get(*number)?;
+            Some(((*channel, said.as_str()), anew.clone()))
+        };
+        let anew: HashMap<(Channel, &str), String> = edits.iter().filter_map(one).collect();
+        let text = |(channel, said): &(Channel, String)| {
+            (*channel, anew.get(&(*channel, said.as_str())).unwrap_or(said).clone())
+        };
+        self.texts.iter().map(text).collect()
+    }
+
     fn replaced(&self, edits: Vec<(usize, String)>) -> Replaced {
         let said = |number: usize| self.texts.get(number).map(|(_, text)| text.clone());
         let texts: HashMap<String, String> =
@@ -190,6 +218,9 @@ impl Told {
 
 impl Inspector for Told {
     fn grows(&mut self, part: Part, channel: Channel, text: &str) {
+        if !self.has_room(text.len()) {
+            return;
+        }
         let number = *self.parts.entry(part).or_insert_with(|| {
             self.texts.push((channel, String::new()));
             self.texts.len() - 1
@@ -210,7 +241,9 @@ impl Inspector for Told {
     }
 
     fn whole(&mut self, channel: Channel, text: &str) -> Option<String> {
-        self.texts.push((channel, text.to_owned()));
+        if self.has_room(text.len() + TEXT_BYTES) {
+            self.texts.push((channel, text.to_owned()));
+        }
         None
     }
 
@@ -239,6 +272,11 @@ impl Inspector for Replaced {
     fn is_blocked(&self) -> bool {
         false
     }
+}
+
+/// A defect: nothing comes of an answer that has ended.
+fn unjudged() -> Fault {
+    Fault::internal("more came of an answer after it had been judged")
 }
 
 fn too_large() -> Fault {

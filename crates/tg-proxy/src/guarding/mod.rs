@@ -9,6 +9,7 @@ pub(crate) mod outside;
 pub(crate) mod request;
 pub(crate) mod watching;
 
+use crate::recording::Heard;
 use bytes::Bytes;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -65,11 +66,24 @@ pub(crate) struct Guarding {
     block: Option<Block>,
     /// Whether something else went on than was said.
     changed: bool,
+    /// What is said and told, where calls are recorded.
+    heard: Option<Heard>,
 }
 
 impl Guarding {
-    fn new(guard: Arc<Guard>) -> Self {
-        Self { guard, inquiry: Inquiry::default(), block: None, changed: false }
+    fn new(guard: Arc<Guard>, is_recorded: bool) -> Self {
+        let heard = is_recorded.then(Heard::default);
+        Self { guard, inquiry: Inquiry::default(), block: None, changed: false, heard }
+    }
+
+    /// The rules.
+    pub(crate) const fn guard(&self) -> &Arc<Guard> {
+        &self.guard
+    }
+
+    /// What is said and told, where calls are recorded.
+    pub(crate) const fn heard(&self) -> Option<&Heard> {
+        self.heard.as_ref()
     }
 
     fn note(&mut self, verdict: &Verdict) {
@@ -77,6 +91,11 @@ impl Guarding {
         if self.block.is_none() {
             self.block.clone_from(&verdict.block);
         }
+    }
+
+    /// What a caller is told whom a rule has stopped.
+    pub(crate) fn message(&self) -> Option<&str> {
+        self.block.as_ref().map(|block| &*block.message)
     }
 
     /// What the ledger is told.

@@ -26,7 +26,8 @@ use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
 use tg_policy::guard::{ExternalRule, Opinion, Said, Way};
 use tg_policy::route::UnknownPrice;
 use tg_store::journal::OpenEntry;
-use tg_upstream::guard::{self, Asker, Guard, Hearing};
+use tg_upstream::guard::{self, Asker, Figures, Guard};
+use tokio::time::Instant;
 
 /// The services of a configuration.
 #[derive(Default)]
@@ -43,6 +44,25 @@ impl Outside {
     pub fn new(guards: Vec<Guard>) -> Self {
         let named = |guard: Guard| (guard.name().clone(), Service { guard, complaint: Complaint::default() });
         Self(guards.into_iter().map(named).collect())
+    }
+
+    /// What has come of asking each, in the order of their names.
+    #[must_use]
+    pub fn figures(&self) -> Vec<Figures> {
+        let mut all: Vec<Figures> = self.0.values().map(|service| service.guard.figures()).collect();
+        all.sort_by(|one, other| one.guard.cmp(&other.guard));
+        all
+    }
+}
+
+impl Guarding {
+    /// There is more to be asked about than is asked: no service has an opinion.
+    pub(super) fn hears_nothing(&mut self, way: Way) {
+        for rule in self.guard.externals(way) {
+            let (channel, opinion) = (Channel::Assistant, Opinion::Failed);
+            let verdict = self.guard.hear(way, rule.rule, channel, opinion, &mut self.inquiry);
+            self.note(&verdict);
+        }
     }
 }
 
@@ -135,8 +155,10 @@ impl Questions {
     pub(crate) async fn ask(mut self, guarding: &mut Guarding, premises: &Premises) -> Vec<(usize, String)> {
         let mut edits = BTreeMap::new();
         let mut rules = std::mem::take(&mut self.rules);
+        // What is asked again has no more time for it.
+        let began = Instant::now();
         while !rules.is_empty() {
-            let heard = join_all(rules.iter().map(|rule| self.hear(rule, premises))).await;
+            let heard = join_all(rules.iter().map(|rule| self.hear(rule, premises, began))).await;
             let mut again = Vec::new();
             let mut changed = Vec::new();
             for (rule, (channel, opinion)) in rules.into_iter().zip(heard) {
@@ -171,7 +193,7 @@ impl Questions {
     }
 
     /// What a rule's service says, and of which channel.
-    async fn hear(&self, rule: &ExternalRule, premises: &Premises) -> (Channel, Opinion) {
+    async fn hear(&self, rule: &ExternalRule, premises: &Premises, began: Instant) -> (Channel, Opinion) {
         let about: Vec<&Text> = self.texts.iter().filter(|text| rule.channels.has(text.channel)).collect();
         let channel = about.first().map_or(Channel::User, |text| text.channel);
         let Some(service) = premises.snapshot.outside.0.get(&rule.service) else { return (channel, Opinion::Failed) };
@@ -184,8 +206,9 @@ impl Questions {
         let living = &premises.worker.living;
         let caller = || aws_caller(living, premises.attribution.clone());
         let (pools, wallet, clock) = (&*premises.worker.pools, &living.aws, &*living.clock);
-        let hearing = service.guard.ask(&Asker { pools, wallet, clock, caller: &caller }, way, &texts).await;
-        premises.book(&service.guard, &hearing);
+        let used = |used| premises.book(&service.guard, used);
+        let asker = Asker { pools, wallet, clock, caller: &caller, used: &used };
+        let hearing = service.guard.ask(&asker, way, &texts, began).await;
         let opinion = match hearing.opinion {
             guard::Opinion::Clear => Opinion::Clear,
             guard::Opinion::Flagged { categories, redacted } => {
@@ -215,10 +238,9 @@ impl Premises {
     }
 
     /// Books what a judge has used: each answer is a row of its own, on the account of the call that it was about.
-    fn book(&self, guard: &Guard, hearing: &Hearing) {
-        let Some((provider, model)) = guard.model() else { return };
-        for usage in &hearing.used {
-            self.book_one(guard.name(), (provider, model), *usage);
+    fn book(&self, guard: &Guard, usage: Usage) {
+        if let Some(model) = guard.model() {
+            self.book_one(guard.name(), model, usage);
         }
     }
 
@@ -316,7 +338,7 @@ mod tests {
         let parts = vec![(2, "one\ntwo".to_owned()), (5, "three".to_owned()), (6, String::new())];
         let text = Text { parts, channel: Channel::User };
         assert_eq!(text.told(), "one\ntwo\nthree\n");
-        let changed = |text: &Text, anew: &str| text.split(anew.to_owned());
+        let changed = |text: &Text, anew: &str| Text::split(text, anew.to_owned());
         assert_eq!(changed(&text, "one\n***\nthree\n"), Some(vec![(2, "one\n***".to_owned())]));
         assert_eq!(changed(&text, "one\ntwo\n***\n"), Some(vec![(5, "***".to_owned())]));
         assert_eq!(changed(&text, "one\ntwo\n***"), None);

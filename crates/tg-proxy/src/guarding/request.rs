@@ -62,7 +62,8 @@ pub(crate) async fn check(
     };
     let by = Some(guard.version().clone());
     let beside = Beside::of(&attribution.tags, headers, &guard);
-    let guarding = Guarding::new(guard);
+    let is_recorded = settlement.surroundings().is_some_and(|(worker, _)| worker.living.recorder.is_some());
+    let guarding = Guarding::new(guard, is_recorded);
     let judged = if body.len() < LARGE_BYTES {
         judge(members, guarding, beside)
     } else {
@@ -72,6 +73,9 @@ pub(crate) async fn check(
     };
     let Judged { mut guarding, mut edits, body: mut anew, mut beside, questions } = judged;
     let later = consult(questions, &mut guarding, settlement).await;
+    if let Some(heard) = guarding.heard() {
+        heard.asked_instead(&later);
+    }
     if !later.is_empty() && guarding.block.is_none() {
         overlay(&mut edits, later);
         anew = write(&Passages::of_request(members), members, edits, &mut beside);
@@ -111,6 +115,9 @@ fn judge(members: &Members<'_>, mut guarding: Guarding, mut beside: Beside) -> J
         text: Cow::Borrowed(text),
     });
     let said: Vec<Said<'_>> = texts.chain(others).collect();
+    if let Some(heard) = guarding.heard() {
+        heard.asked(&said, &media);
+    }
     let verdict = guarding.guard.judge(Way::Input, &said, &media, &mut guarding.inquiry);
     guarding.note(&verdict);
     let asked = said.get(..passages.texts.len() + beside.asked()).unwrap_or(&said);

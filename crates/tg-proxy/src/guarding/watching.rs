@@ -1,6 +1,8 @@
 //! Streamed answers: held back at a gate until the checks have let them go.
 
 use super::Guarding;
+use super::filtered::streamed;
+use crate::recording::Heard;
 use bytes::{Bytes, BytesMut};
 use tg_dialect::dialect::ReplyFacts;
 use tg_dialect::gate::{Change, Gate, Inspector, Passing};
@@ -13,14 +15,19 @@ use tg_policy::guard::{Inquiry, Watch};
 
 /// The gate of one stream, and who stands there.
 pub(crate) struct Watching {
+    caller: Dialect,
+    facts: ReplyFacts,
     gate: Gate,
     watch: Watch<Part>,
+    /// Whether anything has been let go.
+    has_left: bool,
 }
 
 /// Who stands there, for as long as some bytes pass.
 struct Guardian<'a> {
     watch: &'a mut Watch<Part>,
     inquiry: &'a mut Inquiry,
+    heard: Option<&'a Heard>,
     is_blocked: bool,
 }
 
@@ -30,7 +37,8 @@ impl Watching {
         if !guarding.watches() {
             return None;
         }
-        Some(Self { gate: Gate::new(caller, facts), watch: Watch::new(guarding.guard.clone()) })
+        let (gate, watch) = (Gate::new(caller, facts), Watch::new(guarding.guard.clone()));
+        Some(Self { caller, facts: facts.clone(), gate, watch, has_left: false })
     }
 
     /// Takes what is made for the caller, and appends what may leave.
@@ -43,14 +51,17 @@ impl Watching {
         guarding: &mut Guarding,
         out: &mut Vec<Bytes>,
     ) -> Result<Passing, Fault> {
-        self.ask(guarding, |gate, guardian| {
+        let before = out.len();
+        let passing = self.ask(guarding, |gate, guardian| {
             for bytes in made {
                 if gate.pass(&bytes, guardian, out)? == Passing::Blocked {
                     return Ok(Passing::Blocked);
                 }
             }
             Ok(Passing::Open)
-        })
+        });
+        self.has_left |= out.len() > before;
+        passing
     }
 
     /// Nothing more comes: all that was made is whole.
@@ -58,11 +69,23 @@ impl Watching {
     /// # Errors
     /// See [`Gate::pass`].
     pub(crate) fn finish(&mut self, guarding: &mut Guarding, out: &mut Vec<Bytes>) -> Result<Passing, Fault> {
-        self.ask(guarding, |gate, guardian| gate.finish(guardian, out))
+        let before = out.len();
+        let passing = self.ask(guarding, |gate, guardian| gate.finish(guardian, out));
+        self.has_left |= out.len() > before;
+        passing
     }
 
-    /// Ends a stream that is blocked.
-    pub(crate) fn end(&mut self, usage: &Usage, out: &mut Vec<Bytes>) {
+    /// Ends a stream that is blocked: after what was let go, or, where nothing was, with the rule's message. `is_kept`: what
+    /// was let go has not reached the caller.
+    pub(crate) fn end(&mut self, said: &str, is_kept: bool, usage: &Usage, out: &mut Vec<Bytes>) {
+        // Of InvokeModel's families only Claude's has such an answer, and of a stream it is not known which it is.
+        if (is_kept || !self.has_left) && self.caller != Dialect::BedrockInvoke {
+            out.push(streamed(self.caller, &self.facts, said, usage));
+            return;
+        }
+        if is_kept {
+            self.gate = Gate::new(self.caller, &self.facts);
+        }
         let mut end = BytesMut::new();
         self.gate.end(usage, &mut end);
         out.push(end.freeze());
@@ -73,9 +96,10 @@ impl Watching {
         guarding: &mut Guarding,
         pass: impl FnOnce(&mut Gate, &mut Guardian<'_>) -> Result<Passing, Fault>,
     ) -> Result<Passing, Fault> {
-        let Self { gate, watch } = self;
+        let Self { gate, watch, .. } = self;
         let is_blocked = guarding.block.is_some();
-        let passing = pass(gate, &mut Guardian { watch, inquiry: &mut guarding.inquiry, is_blocked });
+        let Guarding { inquiry, heard, .. } = guarding;
+        let passing = pass(gate, &mut Guardian { watch, inquiry, heard: heard.as_ref(), is_blocked });
         if guarding.block.is_none() {
             guarding.block = watch.is_blocked().cloned();
         }
@@ -85,6 +109,9 @@ impl Watching {
 
 impl Inspector for Guardian<'_> {
     fn grows(&mut self, part: Part, channel: Channel, text: &str) {
+        if let Some(heard) = self.heard {
+            heard.grows(part, channel, text);
+        }
         self.watch.grows(part, channel, text, self.inquiry);
     }
 
@@ -101,6 +128,9 @@ impl Inspector for Guardian<'_> {
     }
 
     fn whole(&mut self, channel: Channel, text: &str) -> Option<String> {
+        if let Some(heard) = self.heard {
+            heard.whole(channel, text);
+        }
         self.watch.whole(channel, text, self.inquiry)
     }
 

@@ -107,7 +107,7 @@ impl Draft {
         self.record.usage_source = closing.counts.source;
         self.record.cost = self.cost(&closing.counts);
         self.record.timing.total_us = self.elapsed_us();
-        self.record.guarded = self.guarding.take().map(|guarding| Box::new(guarding.record()));
+        self.tell_guarding();
         let cost = self.record.total_cost();
         self.learn();
         std::mem::take(&mut self.admission).end(&self.worker.living, &self.record, self.weight);
@@ -115,6 +115,16 @@ impl Draft {
         self.worker.living.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
         self.worker.till.close(self.ticket, self.record, self.trace);
         cost
+    }
+
+    /// What the checks did, for the ledger and for the recording.
+    fn tell_guarding(&mut self) {
+        let Some(guarding) = self.guarding.take() else { return };
+        let guarded = guarding.record();
+        if let Some(recorder) = &self.worker.living.recorder {
+            recorder.take(&self.record, &guarded, &guarding);
+        }
+        self.record.guarded = Some(Box::new(guarded));
     }
 
     /// Budgets that hold what is usual learn as limits do, where those do not.

@@ -12,6 +12,10 @@ pub mod label {
     pub const WAY: &str = "way";
     /// What became of what was found.
     pub const ACTION: &str = "action";
+    /// The service outside that is asked.
+    pub const GUARD: &str = "guard";
+    /// Why it gave no opinion.
+    pub const REASON: &str = "reason";
     /// What the checks on a call came to.
     pub const VERDICT: &str = "verdict";
 }
@@ -44,6 +48,39 @@ pub const GUARD_TIME: Metric = Metric {
         &[],
     )
 };
+/// Questions to services outside.
+pub const GUARD_QUESTIONS: Metric = own(
+    "tallygate_guard_service_questions",
+    Kind::Counter,
+    "questions",
+    "Questions to a service that guardrails ask, answered or not, since the configuration was loaded",
+    &[label::GUARD],
+);
+/// Questions that were not asked again.
+pub const GUARD_REMEMBERED: Metric = own(
+    "tallygate_guard_service_remembered",
+    Kind::Counter,
+    "texts",
+    "Texts, or parts of them, about which a service was not asked, as it had been before",
+    &[label::GUARD],
+);
+/// How long they took.
+pub const GUARD_SECONDS: Metric = own(
+    "tallygate_guard_service_seconds",
+    Kind::Counter,
+    "seconds",
+    "How long questions to a service took together, with the waiting for their turn",
+    &[label::GUARD],
+);
+/// Questions without an answer.
+pub const GUARD_FAILURES: Metric = own(
+    "tallygate_guard_service_failures",
+    Kind::Counter,
+    "questions",
+    "Questions to a service that brought no opinion (`unreachable`, `timed_out`, `unable`, `refused`, `unreadable`, \
+     `resting`, `crowded`, `too_long`, `no_credentials`)",
+    &[label::GUARD, label::REASON],
+);
 /// Calls that got around the checks.
 pub const UNGUARDED_CALLS: Metric = own(
     "tallygate_unguarded_calls",

@@ -67,3 +67,22 @@ pub const JOURNAL_UNWRITTEN: Metric = own(
 /// Whether the journal can be written.
 pub const JOURNAL_FAILING: Metric =
     own("tallygate_journal_failing", Kind::Gauge, "boolean", "1 while the journal cannot be written, else 0", &[]);
+/// Records that wait for the meter.
+pub const METER_QUEUE: Metric =
+    own("tallygate_meter_queue_depth", Kind::Gauge, "calls", "Finished calls that wait to be booked", &[]);
+/// Calls that found the meter's queue full.
+pub const METER_DEFERRED: Metric = own(
+    "tallygate_meter_deferred_calls",
+    Kind::Counter,
+    "calls",
+    "Finished calls that found the meter's queue full: they wait in the journal alone, and are brought into the ledger from there",
+    &[],
+);
+/// Calls without a row.
+pub const METER_DROPPED: Metric = own(
+    "tallygate_meter_dropped_refusals",
+    Kind::Counter,
+    "calls",
+    "Refused calls without a row, as too many waited or too many came from strangers: never one that was sent",
+    &[],
+);

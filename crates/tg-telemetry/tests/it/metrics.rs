@@ -4,7 +4,9 @@ use crate::sample::{refused, served};
 use std::collections::HashMap;
 use tg_kernel::record::{Ending, Pricing};
 use tg_kernel::units::Money;
-use tg_telemetry::metrics::{BudgetFigures, CountersReading, Known, Metrics, Naming, Reading, SeriesLimits};
+use tg_telemetry::metrics::{
+    BudgetFigures, CountersReading, Known, Metrics, Naming, Reading, SeriesLimits, ServiceFigures,
+};
 use tg_telemetry::names::{Generation, METRICS};
 
 fn metrics(naming: Naming) -> Metrics {
@@ -189,7 +191,15 @@ fn every_name_of_the_list_can_be_exposed() {
     }
     metrics.set_limits(|| vec![("few".into(), 1, 1)]);
     metrics.set_budgets(|| vec![BudgetFigures { budget: "cap".into(), ..BudgetFigures::default() }]);
+    metrics.set_services(|| {
+        let failures = vec![("timed_out", 3), ("unable", 0)];
+        vec![ServiceFigures { guard: "hook".into(), questions: 9, remembered: 4, micros: 1_500_000, failures }]
+    });
     let text = metrics.render();
+    let of = |name: &str, more: &[(&str, &str)]| value(&text, name, &[&[("guard", "hook")], more].concat());
+    assert_eq!(of("tallygate_guard_service_questions_total", &[]), Some(9.0));
+    assert_eq!(of("tallygate_guard_service_seconds_total", &[]), Some(1.5));
+    assert_eq!(of("tallygate_guard_service_failures_total", &[("reason", "timed_out")]), Some(3.0));
     for metric in METRICS {
         assert!(text.contains(&format!("# TYPE {} ", metric.name)), "{}\n{text}", metric.name);
         assert!(text.contains(&format!("# HELP {} {}.", metric.name, metric.help)), "{}", metric.name);

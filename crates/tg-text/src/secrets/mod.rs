@@ -117,6 +117,12 @@ impl Secrets {
         Ok(Self { without: without.collect::<Result<_, _>>()? })
     }
 
+    /// Whether it looks for this form.
+    #[must_use]
+    pub fn wants(&self, id: &str) -> bool {
+        entry(id).is_some_and(|entry| !self.without.contains(entry.id))
+    }
+
     /// Adds what is found in a text, in order of its place; no two of its findings overlap, but for those in hidden
     /// texts, which have the place of what hid them. A finding is the value alone, without its name.
     pub fn find(&self, view: &View<'_>, found: &mut Vec<Finding>) {

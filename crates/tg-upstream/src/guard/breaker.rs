@@ -16,6 +16,8 @@ pub(super) struct Breaker(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     failures: u32,
+    /// One of them was more than slowness.
+    is_away: bool,
     rests_until: Duration,
     /// One call finds out whether it is back.
     probed: bool,
@@ -25,7 +27,7 @@ impl Breaker {
     /// Leave to ask; `None` while it rests.
     pub(super) fn enter(&self, now: Duration) -> Option<Entry<'_>> {
         let mut state = self.lock();
-        let is_probe = state.failures >= FAILURES_MAX;
+        let is_probe = state.is_away && state.failures >= FAILURES_MAX;
         if is_probe {
             if state.probed || now < state.rests_until {
                 return None;
@@ -49,13 +51,21 @@ pub(super) struct Entry<'a> {
 impl Entry<'_> {
     /// The service answered.
     pub(super) fn worked(self) {
-        self.breaker.lock().failures = 0;
+        let mut state = self.breaker.lock();
+        (state.failures, state.is_away) = (0, false);
+    }
+
+    /// It was slow, as one text can make it: that alone lets it rest for nobody.
+    pub(super) fn was_slow(self) {
+        let mut state = self.breaker.lock();
+        state.failures = state.failures.saturating_add(1);
     }
 
     /// It was away.
     pub(super) fn failed(self, now: Duration) {
         let mut state = self.breaker.lock();
         state.failures = state.failures.saturating_add(1);
+        state.is_away = true;
         if state.failures >= FAILURES_MAX {
             state.rests_until = now.saturating_add(REST);
         }
@@ -96,5 +106,21 @@ mod tests {
         drop(breaker.enter(later).unwrap());
         breaker.enter(later).unwrap().worked();
         let _both = (breaker.enter(later).unwrap(), breaker.enter(later).unwrap());
+    }
+
+    #[test]
+    fn slowness_alone_lets_a_service_rest_for_nobody() {
+        let breaker = Breaker::default();
+        let at = Duration::from_secs(100);
+        for _ in 0..3 * FAILURES_MAX {
+            breaker.enter(at).unwrap().was_slow();
+        }
+        breaker.enter(at).unwrap().failed(at);
+        assert!(breaker.enter(at).is_none(), "slow, and away");
+        breaker.enter(at + REST).unwrap().was_slow();
+        assert!(breaker.enter(at + REST).is_some(), "it is there; one call at a time asks it until it answers");
+        breaker.enter(at + REST).unwrap().worked();
+        breaker.enter(at).unwrap().was_slow();
+        breaker.enter(at).unwrap();
     }
 }

@@ -6,6 +6,7 @@
 mod apply;
 mod breaker;
 mod checks;
+mod figures;
 mod judge;
 mod memory;
 mod moderation;
@@ -19,6 +20,7 @@ mod tests;
 
 pub use apply::AppliedGuardrail;
 pub use checks::Checks;
+pub use figures::Figures;
 pub use judge::{Judge, Template};
 pub use memory::Remembering;
 pub use moderation::Moderation;
@@ -28,6 +30,7 @@ pub use webhook::Webhook;
 use crate::aws::{Caller, Wallet};
 use crate::pools::Pools;
 use breaker::Breaker;
+use figures::Tally;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use memory::{Key, Memory, key_of};
@@ -42,7 +45,10 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 /// Most questions that one call's texts may come to.
-const PIECES_MAX: usize = 2_048;
+pub const PIECES_MAX: usize = 2_048;
+
+/// Which part of the questions at a time one call may have.
+const SHARE_OF_A_CALL: usize = 4;
 
 /// A service that can be asked.
 pub enum Service {
@@ -79,6 +85,7 @@ pub struct Guard {
     turns: Semaphore,
     breaker: Breaker,
     memory: Option<Memory>,
+    tally: Tally,
 }
 
 /// With what a service is asked.
@@ -91,6 +98,8 @@ pub struct Asker<'a> {
     pub clock: &'a dyn Clock,
     /// On whose account AWS shall see the questions.
     pub caller: &'a (dyn Fn() -> Caller + Sync),
+    /// Is told what each answer of a judge has used, when it comes.
+    pub used: &'a (dyn Fn(Usage) + Sync),
 }
 
 /// What came of one question.
@@ -116,7 +125,6 @@ struct Sum {
     failure: Option<Failure>,
     asked: usize,
     remembered: usize,
-    used: Vec<Usage>,
 }
 
 impl Guard {
@@ -124,7 +132,14 @@ impl Guard {
     #[must_use]
     pub fn new(name: Arc<str>, service: Service, bounds: Bounds) -> Self {
         let turns = Semaphore::new(bounds.questions_max);
-        Self { name, service, bounds, turns, breaker: Breaker::default(), memory: bounds.remembering.map(Memory::new) }
+        let (breaker, tally) = (Breaker::default(), Tally::default());
+        Self { name, service, bounds, turns, breaker, memory: bounds.remembering.map(Memory::new), tally }
+    }
+
+    /// What has come of asking it so far.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.tally.figures(&self.name)
     }
 
     /// The name in the configuration.
@@ -142,34 +157,53 @@ impl Guard {
         }
     }
 
-    /// Asks what the service thinks of `texts`. Answers within the time given; dropping the future gives the questions up.
-    pub async fn ask(&self, asker: &Asker<'_>, way: Way, texts: &[&str]) -> Hearing {
+    /// Asks what the service thinks of `texts`. Answers within the time given, counted from `began`; dropping the future gives
+    /// the questions up.
+    pub async fn ask(&self, asker: &Asker<'_>, way: Way, texts: &[&str], began: Instant) -> Hearing {
         let Some(pieces) = cut(texts, self.bounds.characters_max, PIECES_MAX) else {
             let detail = format!("more than {PIECES_MAX} pieces of {} characters", self.bounds.characters_max);
-            return Hearing::failed(Failure::new(FailureKind::TooLong, detail));
+            let failure = Failure::new(FailureKind::TooLong, detail);
+            self.tally.asked(Duration::ZERO, Some(&failure));
+            return Hearing::failed(failure);
         };
         let mut sum = Sum::default();
-        let deadline = Instant::now() + self.bounds.timeout;
-        let mut open = FuturesUnordered::new();
+        let mut unknown = Vec::new();
         for piece in pieces {
             let key = key_of(way, piece.text);
             let known = self.memory.as_ref().and_then(|memory| memory.find(&key, asker.clock.monotonic()));
             match known {
                 Some(answer) => {
                     sum.remembered += 1;
+                    self.tally.remembered();
                     sum.add(&piece, answer);
                 }
-                None => open.push(self.question(asker, way, piece, key, deadline)),
+                None => unknown.push((piece, key)),
             }
         }
-        // What cannot become better is not asked further.
-        while !sum.is_decided()
-            && let Some((piece, said)) = open.next().await
-        {
+        let deadline = began + self.bounds.timeout;
+        let (mut waiting, mut open) = (unknown.into_iter(), FuturesUnordered::new());
+        loop {
+            // What cannot become better is not asked further.
+            while !sum.is_decided()
+                && open.len() < self.at_once()
+                && let Some((piece, key)) = waiting.next()
+            {
+                open.push(self.question(asker, way, piece, key, deadline));
+            }
+            // What a judge is at is paid, and is heard therefore.
+            if sum.is_decided() && self.model().is_none() {
+                break;
+            }
+            let Some((piece, said)) = open.next().await else { break };
             sum.hear(&piece, said);
         }
         drop(open);
         sum.into_hearing()
+    }
+
+    /// Most questions of one call at a time: the others' turns are not all behind them.
+    fn at_once(&self) -> usize {
+        (self.bounds.questions_max / SHARE_OF_A_CALL).max(1)
     }
 
     async fn question<'a>(
@@ -180,7 +214,12 @@ impl Guard {
         key: Key,
         deadline: Instant,
     ) -> (Piece<'a>, Result<Said, Failure>) {
+        let began = asker.clock.monotonic();
         let said = self.put(asker, way, piece.text, deadline).await;
+        self.tally.asked(asker.clock.monotonic().saturating_sub(began), said.as_ref().err());
+        if let Some(used) = said.as_ref().ok().and_then(|said| said.used) {
+            (asker.used)(used);
+        }
         if let (Some(memory), Ok(said)) = (&self.memory, &said) {
             memory.learn(key, &said.answer, asker.clock.monotonic());
         }
@@ -190,15 +229,23 @@ impl Guard {
     async fn put(&self, asker: &Asker<'_>, way: Way, text: &str, deadline: Instant) -> Result<Said, Failure> {
         let turn = timeout_at(deadline, self.turns.acquire()).await;
         let _turn = turn.map_err(|_late| Failure::new(FailureKind::Crowded, ""))?;
-        // What has its turn when its time is over says nothing of the service.
-        if Instant::now() >= deadline {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
             return Err(Failure::new(FailureKind::Crowded, ""));
         }
         let entry = self.breaker.enter(asker.clock.monotonic());
         let entry = entry.ok_or_else(|| Failure::new(FailureKind::Resting, ""))?;
         let said = timeout_at(deadline, self.service.ask(&self.name, asker, way, text)).await;
         let said = said.unwrap_or_else(|_late| Err(Failure::new(FailureKind::TimedOut, "")));
+        // What had its turn when its time was nearly over says nothing of the service.
+        let is_short = left < self.bounds.timeout / 4 * 3;
+        let said = said.map_err(|failure| match failure.kind {
+            FailureKind::TimedOut if is_short => Failure::new(FailureKind::Crowded, "too little time was left for it"),
+            _ => failure,
+        });
         match &said {
+            // How long a judge thinks is up to what it reads, too.
+            Err(failure) if failure.kind == FailureKind::TimedOut && self.model().is_some() => entry.was_slow(),
             Err(failure) if failure.kind.is_outage() => entry.failed(asker.clock.monotonic()),
             Ok(_) => entry.worked(),
             // It shows nothing: the service may have refused this text alone.
@@ -224,10 +271,7 @@ impl Sum {
     fn hear(&mut self, piece: &Piece<'_>, said: Result<Said, Failure>) {
         self.asked += 1;
         match said {
-            Ok(said) => {
-                self.used.extend(said.used);
-                self.add(piece, said.answer);
-            }
+            Ok(said) => self.add(piece, said.answer),
             Err(failure) => self.failure = Some(failure),
         }
     }
@@ -259,12 +303,12 @@ impl Sum {
                 Opinion::Flagged { categories: self.categories.into_iter().collect(), redacted }
             }
         };
-        Hearing { opinion, asked: self.asked, remembered: self.remembered, used: self.used }
+        Hearing { opinion, asked: self.asked, remembered: self.remembered }
     }
 }
 
 impl Hearing {
     fn failed(failure: Failure) -> Self {
-        Self { opinion: Opinion::Failed(failure), asked: 0, remembered: 0, used: Vec::new() }
+        Self { opinion: Opinion::Failed(failure), asked: 0, remembered: 0 }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use tg_kernel::usage::Usage;
 
 /// Most categories that are kept of one answer.
 const CATEGORIES_MAX: usize = 16;
@@ -114,7 +113,7 @@ pub enum FailureKind {
     Unreadable,
     /// It failed several times in a row, and is not asked for some seconds.
     Resting,
-    /// Too many questions to it were open.
+    /// Too many questions to it were open, so that its time was over before its turn came, or soon after.
     Crowded,
     /// There is more text than is asked about.
     TooLong,
@@ -123,6 +122,19 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// All, in the order in which docs list them.
+    pub const ALL: [Self; 9] = [
+        Self::Unreachable,
+        Self::TimedOut,
+        Self::Unable,
+        Self::Refused,
+        Self::Unreadable,
+        Self::Resting,
+        Self::Crowded,
+        Self::TooLong,
+        Self::NoCredentials,
+    ];
+
     /// The name in metrics and logs.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -172,8 +184,6 @@ pub struct Hearing {
     pub asked: usize,
     /// Texts, or parts of them, about which it was known before.
     pub remembered: usize,
-    /// What a judge used, answer by answer; nothing of services that are no models.
-    pub used: Vec<Usage>,
 }
 
 #[cfg(test)]

@@ -120,19 +120,33 @@ struct Desk {
     pools: Pools,
     wallet: Wallet,
     clock: SystemClock,
+    /// What judges have used.
+    used: Mutex<Vec<Usage>>,
 }
 
 impl Desk {
     fn new() -> Self {
         let pools = Pools::new(TrustedRoots::none(), Resolver::new());
-        Self { pools, wallet: Wallet::new(Arc::new(SystemClock::new())), clock: SystemClock::new() }
+        Self {
+            pools,
+            wallet: Wallet::new(Arc::new(SystemClock::new())),
+            clock: SystemClock::new(),
+            used: Mutex::default(),
+        }
     }
 
     async fn ask(&self, guard: &Guard, texts: &[&str]) -> Hearing {
+        self.ask_since(guard, texts, Instant::now()).await
+    }
+
+    /// As part of something that began then.
+    async fn ask_since(&self, guard: &Guard, texts: &[&str], began: Instant) -> Hearing {
         let caller =
             || Caller { team: "red".into(), project: None, environment: None, key_id: None, cost_centre: None };
-        let asker = Asker { pools: &self.pools, wallet: &self.wallet, clock: &self.clock, caller: &caller };
-        guard.ask(&asker, Way::Input, texts).await
+        let used = |used| self.used.lock().unwrap().push(used);
+        let asker =
+            Asker { pools: &self.pools, wallet: &self.wallet, clock: &self.clock, caller: &caller, used: &used };
+        guard.ask(&asker, Way::Input, texts, began).await
     }
 
     async fn shown(&self, guard: &Guard, texts: &[&str]) -> String {
@@ -264,6 +278,54 @@ async fn no_more_is_asked_at_a_time_than_is_allowed() {
 }
 
 #[tokio::test]
+async fn one_call_with_much_text_does_not_keep_others_from_being_asked() {
+    let desk = Desk::new();
+    let (address, _) = server(|body| if body.contains("much") { Act::Hang } else { allow() }).await;
+    let guard = hook(&address, Bounds { questions_max: 8, timeout: Duration::from_secs(5), ..BOUNDS });
+    let many: Vec<String> = (0..100).map(|number| format!("much {number}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let crowd = desk.shown(&guard, &many);
+    let other = async {
+        // After the others' questions.
+        tokio::task::yield_now().await;
+        desk.shown(&guard, &["a word"]).await
+    };
+    tokio::select! {
+        biased;
+        _ = crowd => panic!("it hangs"),
+        other = other => assert_eq!(other, "clear"),
+    }
+}
+
+#[tokio::test]
+async fn calls_that_had_little_time_left_make_a_service_rest_for_nobody() {
+    let desk = Desk::new();
+    let (address, _) = server(|body| if body.contains("late") { Act::Hang } else { allow() }).await;
+    let guard = hook(&address, Bounds { timeout: Duration::from_secs(10), ..BOUNDS });
+    let began = Instant::now() - Duration::from_millis(9_950);
+    for _ in 0..8 {
+        let Opinion::Failed(failure) = desk.ask_since(&guard, &["late"], began).await.opinion else { panic!() };
+        assert_eq!(failure.kind.as_str(), "crowded");
+    }
+    assert_eq!(desk.shown(&guard, &["hello"]).await, "clear");
+}
+
+fn judge_at(address: &str, bounds: Bounds) -> Guard {
+    let judge = Judge::new(upstream_at(address), "llama-guard".into(), Template::LlamaGuard);
+    Guard::new("judge".into(), Service::Judge(judge), bounds)
+}
+
+#[tokio::test]
+async fn texts_over_which_a_judge_thinks_long_do_not_switch_it_off_for_others() {
+    let desk = Desk::new();
+    let (address, _) = server(|_| Act::Hang).await;
+    let guard = judge_at(&address, Bounds { timeout: Duration::from_millis(20), ..BOUNDS });
+    for _ in 0..8 {
+        assert_eq!(desk.shown(&guard, &["a riddle"]).await, "timed_out");
+    }
+}
+
+#[tokio::test]
 async fn a_judge_is_paid_for_each_answer() {
     let desk = Desk::new();
     let (address, heard) = server(|body| {
@@ -276,14 +338,15 @@ async fn a_judge_is_paid_for_each_answer() {
         )
     })
     .await;
-    let judge = Judge::new(upstream_at(&address), "llama-guard".into(), Template::LlamaGuard);
-    let guard = Guard::new("judge".into(), Service::Judge(judge), BOUNDS);
-    let hearing = desk.ask(&guard, &["hello", "a cake"]).await;
-    assert_eq!(hearing.opinion, Opinion::Clear);
-    assert_eq!(
-        hearing.used.iter().map(|used| (used.input_tokens, used.output_tokens)).collect::<Vec<_>>(),
-        [(7, 2); 2]
-    );
+    let guard = judge_at(&address, Bounds { questions_max: 8, ..BOUNDS });
+    assert_eq!(desk.shown(&guard, &["hello", "a cake"]).await, "clear");
+    let used = || -> Vec<(u64, u64)> {
+        desk.used.lock().unwrap().drain(..).map(|used| (used.input_tokens, used.output_tokens)).collect()
+    };
+    assert_eq!(used(), [(7, 2); 2]);
+    // What is decided by the first answer does not make the second, which was asked for, free.
+    assert_eq!(desk.shown(&guard, &["a bomb", "hello", "a cake"]).await, "S9 None");
+    assert_eq!(used(), [(7, 2); 2]);
     assert_eq!(desk.shown(&guard, &["a bomb"]).await, "S9 None");
     let sent = heard.lock().unwrap().last().unwrap().clone();
     assert!(sent.contains(r#""model":"llama-guard""#) && sent.contains("a bomb") && !sent.contains(r#""stream":true"#));

@@ -340,13 +340,15 @@ mod tests {
     fn what_all_calls_and_guards_need_is_allowed() {
         let provider = "region: us-east-1, guardrail: {id: gr1, version: '1'}";
         let text = format!(
-            "providers: [{{name: b, kind: bedrock, {provider}}}]\nmodels: [{{name: a, targets: [{{provider: b, model: amazon.nova-lite-v1:0}}]}}]\n\
+            "providers: [{{name: b, kind: bedrock, {provider}}}, {{name: plain, kind: bedrock, region: us-east-1}}]\n\
+             models: [{{name: a, targets: [{{provider: b, model: amazon.nova-lite-v1:0}}]}}]\n\
              guards: [{{name: g, kind: bedrock_guardrail, provider: b, guardrail: {{id: gr2, version: '1'}}}}, \
              {{name: c, kind: bedrock_checks, provider: b, thresholds: {{JAILBREAK: 0.5}}}}, \
-             {{name: j, kind: judge, provider: b, model: amazon.nova-micro-v1:0}}]"
+             {{name: j, kind: judge, provider: plain, model: amazon.nova-micro-v1:0}}]"
         );
         let document = tg_config::load::from_text("test", &text).unwrap();
-        let all = policies(&document, &document.providers[0], None).to_string();
+        let all: String =
+            document.providers.iter().map(|provider| policies(&document, provider, None).to_string()).collect();
         for part in ["guardrail/gr1", "guardrail/gr2", "bedrock:InvokeGuardrailChecks", "amazon.nova-micro-v1:0"] {
             assert!(all.contains(part), "{part}: {all}");
         }

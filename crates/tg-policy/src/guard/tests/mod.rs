@@ -199,5 +199,6 @@ proptest! {
     }
 }
 
+mod recordings;
 mod requests;
 mod streams;
