@@ -21,9 +21,6 @@ pub struct Restorer<'p> {
     placeholders: &'p Placeholders,
     place: Place,
     held: String,
-    longest: usize,
-    /// Bytes with which a placeholder begins.
-    begins: [bool; 256],
 }
 
 /// What stands at a place.
@@ -38,17 +35,8 @@ enum Found<'v> {
 impl<'p> Restorer<'p> {
     /// Begins an answer.
     #[must_use]
-    pub fn new(placeholders: &'p Placeholders, place: Place) -> Self {
-        let mut begins = [false; 256];
-        let firsts = placeholders.tokens().filter_map(|(token, _)| token.bytes().next());
-        let tags = [b'[', b'\\'].into_iter().filter(|_| placeholders.longest_tag() > 0);
-        for byte in firsts.chain(tags) {
-            if let Some(begins) = begins.get_mut(usize::from(byte)) {
-                *begins = true;
-            }
-        }
-        let longest = placeholders.longest_tag() + SLACK;
-        Self { placeholders, place, held: String::new(), longest, begins }
+    pub const fn new(placeholders: &'p Placeholders, place: Place) -> Self {
+        Self { placeholders, place, held: String::new() }
     }
 
     /// Takes a piece; gives what may leave. Held back is at most what may be the beginning of a placeholder.
@@ -67,12 +55,11 @@ impl<'p> Restorer<'p> {
         let mut out = String::with_capacity(held.len());
         let mut at = 0;
         while let Some(rest) = held.get(at..).filter(|rest| !rest.is_empty()) {
-            let begins = |b: u8| self.begins.get(usize::from(b)).copied().unwrap_or_default();
-            let plain = rest.bytes().position(begins).unwrap_or(rest.len());
+            let plain = rest.bytes().position(|b| self.placeholders.begins(b)).unwrap_or(rest.len());
             out.push_str(rest.get(..plain).unwrap_or_default());
             at += plain;
             let Some(rest) = held.get(at..).filter(|rest| !rest.is_empty()) else { break };
-            match self.at(rest, is_end) {
+            match at_beginning(self.placeholders, rest, is_end) {
                 Found::Placeholder(length, value) => {
                     self.put(value, &mut out);
                     at += length;
@@ -94,48 +81,46 @@ impl<'p> Restorer<'p> {
     fn put(&self, value: &str, out: &mut String) {
         out.push_str(&written(value, self.place));
     }
+}
 
-    fn at(&self, rest: &str, is_end: bool) -> Found<'p> {
-        let tokens = self.placeholders.tokens();
-        let mut best: Option<(usize, &'p str)> = None;
-        for (token, value) in tokens {
-            if !is_end && token.len() > rest.len() && token.starts_with(rest) {
-                return Found::Begun;
-            }
-            if rest.starts_with(token) && best.is_none_or(|(length, _)| token.len() > length) {
-                best = Some((token.len(), value));
-            }
-        }
-        match best {
-            Some((length, value)) => Found::Placeholder(length, value),
-            None => self.tag(rest, is_end),
-        }
+/// What stands at the beginning of a text.
+fn at_beginning<'p>(placeholders: &'p Placeholders, rest: &str, is_end: bool) -> Found<'p> {
+    if !is_end && placeholders.begins_token(rest) {
+        return Found::Begun;
     }
+    match placeholders.token_of(rest) {
+        Some((length, value)) => Found::Placeholder(length, value),
+        None => tag(placeholders, rest, is_end),
+    }
+}
 
-    /// A tag in brackets, whatever a model made of its case, its spaces and its escapes.
-    fn tag(&self, rest: &str, is_end: bool) -> Found<'p> {
-        let escapes = rest.bytes().take_while(|b| *b == b'\\').take(2).count();
-        let body = match rest.as_bytes().get(escapes) {
-            Some(b'[') => rest.get(escapes + 1..).unwrap_or_default(),
-            None if !is_end => return Found::Begun,
+/// A tag in brackets, whatever a model made of its case, its spaces and its escapes.
+fn tag<'p>(placeholders: &'p Placeholders, rest: &str, is_end: bool) -> Found<'p> {
+    let longest = match placeholders.longest_tag() {
+        0 => return Found::Nothing,
+        longest => longest + SLACK,
+    };
+    let escapes = rest.bytes().take_while(|b| *b == b'\\').take(2).count();
+    let body = match rest.as_bytes().get(escapes) {
+        Some(b'[') => rest.get(escapes + 1..).unwrap_or_default(),
+        None if !is_end => return Found::Begun,
+        _ => return Found::Nothing,
+    };
+    for (at, c) in body.char_indices() {
+        if at > longest {
+            return Found::Nothing;
+        }
+        match c {
+            ']' => {
+                let length = escapes + 1 + at + 1;
+                let tag = placeholders.tagged(body.get(..at).unwrap_or_default());
+                return tag.map_or(Found::Nothing, |value| Found::Placeholder(length, value));
+            }
+            c if c.is_alphanumeric() || matches!(c, '_' | '-' | ' ' | '\\') => {}
             _ => return Found::Nothing,
-        };
-        for (at, c) in body.char_indices() {
-            if at > self.longest {
-                return Found::Nothing;
-            }
-            match c {
-                ']' => {
-                    let length = escapes + 1 + at + 1;
-                    let tag = self.placeholders.tagged(body.get(..at).unwrap_or_default());
-                    return tag.map_or(Found::Nothing, |value| Found::Placeholder(length, value));
-                }
-                c if c.is_alphanumeric() || matches!(c, '_' | '-' | ' ' | '\\') => {}
-                _ => return Found::Nothing,
-            }
         }
-        if is_end || body.len() > self.longest { Found::Nothing } else { Found::Begun }
     }
+    if is_end || body.len() > longest { Found::Nothing } else { Found::Begun }
 }
 
 /// A value as it is written in its place.
@@ -154,15 +139,13 @@ pub fn written(value: &str, place: Place) -> String {
 /// end of the text cuts off, unless it is the end of all.
 #[must_use]
 pub fn placed<'p>(text: &str, placeholders: &'p Placeholders, is_end: bool) -> (Vec<(Span, &'p str)>, Option<usize>) {
-    let restorer = Restorer::new(placeholders, Place::Text);
     let mut all = Vec::new();
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        let begins = |b: u8| restorer.begins.get(usize::from(b)).copied().unwrap_or_default();
-        let Some(plain) = rest.bytes().position(begins) else { break };
+        let Some(plain) = rest.bytes().position(|b| placeholders.begins(b)) else { break };
         at += plain;
         let rest = text.get(at..).unwrap_or_default();
-        match restorer.at(rest, is_end) {
+        match at_beginning(placeholders, rest, is_end) {
             Found::Placeholder(length, value) => {
                 all.push((Span::new(at, at + length), value));
                 at += length;

@@ -69,7 +69,7 @@ impl Strand {
             waits: !gate.wholes.is_empty(),
             is_over: false,
             held: Held {
-                gone: inquiry.gone.clone(),
+                gone: Placeholders::over(inquiry.gone.clone()),
                 place: (channel != Channel::ToolArguments).then_some(Place::Text),
                 changes: Vec::new(),
                 block: None,

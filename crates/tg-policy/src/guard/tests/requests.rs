@@ -156,3 +156,17 @@ fn what_a_service_outside_says_is_done_as_its_rule_says() {
     // Nothing was given to stand in its place.
     assert!(hear(&redact, flagged(vec![])).block.is_some());
 }
+
+#[test]
+fn what_stands_for_the_values_of_a_call_is_there_once_however_many_look_at_the_answer() {
+    let guard = guard(&[set("house", vec![pii("back", Action::Restore(Style::Tag)), pii("out", Action::Annotate)])]);
+    let text: String = (0..2000).map(|n| format!("[word {n}] u{n}@example.com\n")).collect();
+    let (verdict, inquiry) = ask(&guard, &[said(Channel::User, 1, &text)]);
+    assert!(verdict.edits[0].1.contains("[EMAIL_2000]"));
+    assert!(Arc::ptr_eq(&inquiry.kept, &inquiry.clone().kept) && Arc::ptr_eq(&inquiry.gone, &inquiry.clone().gone));
+    let mut watch = Watch::new(guard);
+    let mut own = inquiry.clone();
+    (0..100).for_each(|part| watch.grows(part, Channel::Assistant, "[EMAIL_7] [", &mut own));
+    assert_eq!(watch.changes(99)[0].text, "u6@example.com");
+    assert_eq!(Arc::strong_count(&inquiry.gone), 102);
+}
