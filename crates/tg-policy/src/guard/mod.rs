@@ -9,6 +9,7 @@ mod blocks;
 mod channels;
 mod detector;
 mod edits;
+mod escapes;
 mod external;
 mod found;
 mod guards;

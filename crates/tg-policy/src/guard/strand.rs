@@ -2,10 +2,11 @@
 
 use super::blocks::Blocks;
 use super::detector::Reading;
+use super::escapes::Escapes;
 use super::found::{Found, clusters};
 use super::hold::Hold;
 use super::inquiry::{Doing, Inquiry};
-use super::judge::{Guard, is_json};
+use super::judge::Guard;
 use super::plan::{self, Plan, Probe};
 use super::rule::Weight;
 use super::window::{Piece, Sight, What, Window};
@@ -14,7 +15,7 @@ use std::ops::Range;
 use tg_kernel::passage::{Change, Channel};
 use tg_text::engine::open_block;
 use tg_text::redact::{Placeholders, label};
-use tg_text::restore::{self, Place};
+use tg_text::restore;
 
 /// The text and how far it is.
 #[derive(Debug)]
@@ -40,8 +41,8 @@ pub(super) struct Strand {
 struct Held {
     /// What stands for which value here; begins with what stood in the request.
     gone: Placeholders,
-    /// Where values are put back; known from the first character on.
-    place: Option<Place>,
+    /// How its backslashes are read; known from the first character on.
+    escapes: Option<Escapes>,
     changes: Vec<Change>,
     block: Option<Block>,
     annotations: Vec<Annotation>,
@@ -70,7 +71,7 @@ impl Strand {
             is_over: false,
             held: Held {
                 gone: Placeholders::over(inquiry.gone.clone()),
-                place: (channel != Channel::ToolArguments).then_some(Place::Text),
+                escapes: None,
                 changes: Vec::new(),
                 block: None,
                 annotations: Vec::new(),
@@ -89,8 +90,8 @@ impl Strand {
             return;
         }
         self.came += text.len();
-        if let Some(first) = text.trim_start().get(..1).filter(|_| self.held.place.is_none()) {
-            self.held.place = Some(if is_json(first) { Place::JsonString } else { Place::Text });
+        if self.held.escapes.is_none() && !text.trim_start().is_empty() {
+            self.held.escapes = Some(Escapes::of(self.channel, text));
         }
         if let Some(whole) = &mut self.whole {
             whole.push_str(text);
@@ -235,6 +236,12 @@ struct Eyes<'e> {
     inquiry: &'e mut Inquiry,
 }
 
+impl Eyes<'_> {
+    fn escapes(&self) -> Escapes {
+        self.held.escapes.unwrap_or(Escapes::None)
+    }
+}
+
 impl Sight for Eyes<'_> {
     fn look(&mut self, stretch: &str, is_end: bool) -> (Vec<Piece>, Option<usize>) {
         let mut found: Vec<Found> = Vec::new();
@@ -242,6 +249,7 @@ impl Sight for Eyes<'_> {
             let reading = Reading::of(stretch);
             plan::find(&self.plan.stretches, self.guard.rules(), &reading, &self.inquiry.leaks, &mut found);
         }
+        self.escapes().settle(stretch, &mut found);
         let open = self.plan.looks_for_blocks_of_keys().then(|| open_block(stretch)).flatten();
         if !self.is_gate || !self.inquiry.has_placeholders() {
             let pieces =
@@ -267,12 +275,15 @@ impl Sight for Eyes<'_> {
         (pieces, open.into_iter().chain(begun).min())
     }
 
+    fn cut(&self, stretch: &str, at: usize) -> usize {
+        self.escapes().cut(stretch, at)
+    }
+
     fn act(&mut self, piece: &Piece, range: Range<usize>, value: &str) -> bool {
         let cluster = match &piece.what {
             What::Kept(value) => {
-                let place = self.held.place.unwrap_or(Place::Text);
                 self.inquiry.note_restored(self.guard, self.channel);
-                self.held.changes.push(Change { range, text: restore::written(value, place) });
+                self.held.changes.push(Change { range, text: self.escapes().written(value.clone()) });
                 return true;
             }
             What::Found(cluster) => cluster,
@@ -297,8 +308,10 @@ impl Sight for Eyes<'_> {
                 false
             }
             Weight::Redact | Weight::Restore => {
-                let text = self.held.gone.place(&label(&lead.finding), value, ready.style(), self.guard.key());
-                self.held.changes.push(Change { range, text });
+                let escapes = self.escapes();
+                let value = escapes.meant(value);
+                let text = self.held.gone.place(&label(&lead.finding), &value, ready.style(), self.guard.key());
+                self.held.changes.push(Change { range, text: escapes.written(text) });
                 true
             }
         }

@@ -30,6 +30,9 @@ pub(super) trait Sight {
     /// What stands in a stretch, in order and apart; and where something begins that is not complete at its end.
     fn look(&mut self, stretch: &str, is_end: bool) -> (Vec<Piece>, Option<usize>);
 
+    /// The last place up to this one where a text may be cut.
+    fn cut(&self, stretch: &str, at: usize) -> usize;
+
     /// Acts on it, once for each. `range` is in the whole text. Whether the text goes on.
     fn act(&mut self, piece: &Piece, range: Range<usize>, value: &str) -> bool;
 }
@@ -97,7 +100,7 @@ impl Window {
         }
         let stretch = self.text.get(..frontier).unwrap_or_default();
         let (pieces, open) = sight.look(stretch, is_end);
-        let limit = if is_end { limit } else { self.settled(stretch, &pieces, open, limit) };
+        let limit = if is_end { limit } else { sight.cut(stretch, self.settled(stretch, &pieces, open, limit)) };
         for piece in pieces.iter().filter(|piece| piece.span.start < limit) {
             if piece.span.end <= self.left {
                 continue;

@@ -199,5 +199,6 @@ proptest! {
     }
 }
 
+mod escapes;
 mod requests;
 mod streams;
