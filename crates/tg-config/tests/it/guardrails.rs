@@ -47,6 +47,15 @@ fn no_rule_is_taken_that_could_not_do_what_it_says() {
         ("{name: a, characters_max: 9, action: block}", ("guardrails[0].rules[0].on", "is missing")),
         ("{name: a, json_schema: {}, action: block, on: both}", ("guardrails[0].rules[0].on", "means nothing")),
         ("{name: a, injection: 0, action: block}", ("guardrails[0].rules[0].injection", "reached by every text")),
+        ("{name: a, injection: 1, action: block}", ("guardrails[0].rules[0].injection", "hardly a text")),
+        (
+            "{name: a, harm: {threshold: 0.995}, action: block}",
+            ("guardrails[0].rules[0].harm.threshold", "hardly a text"),
+        ),
+        (
+            "{name: a, topics: [{name: t, examples: ['Which stocks should I buy?'], threshold: 1}], action: block}",
+            ("guardrails[0].rules[0].topics[0].threshold", "nothing else"),
+        ),
         ("{name: a, system_prompt: {}, action: block, on: both}", ("guardrails[0].rules[0].on", "means nothing")),
         ("{name: a, pii: [emal], action: block}", ("guardrails[0].rules[0].pii[0]", "did you mean `email`?")),
         (

@@ -349,9 +349,13 @@ impl Guard {
 /// Those of the required checks that rules do not have in force wherever the check makes sense.
 fn lacking(rules: &[Arc<Ready>], mut required: Vec<Required>) -> Vec<Required> {
     required.retain(|Required { check, way }| {
-        let met = rules.iter().filter(|ready| ready.kind == *check && ready.is_met());
-        let channels = met.fold(Channels::NONE, |all, ready| all.or(ready.channels(*way)));
-        !channels.covers(Channels::usual(*check, *way))
+        let mut met = rules.iter().filter(|ready| ready.kind == *check && ready.is_met());
+        let usual = Channels::usual(*check, *way);
+        if check.is_own() {
+            // Two rules may look for different things: one is to look everywhere.
+            return !met.any(|ready| ready.channels(*way).covers(usual));
+        }
+        !met.fold(Channels::NONE, |all, ready| all.or(ready.channels(*way))).covers(usual)
     });
     required
 }

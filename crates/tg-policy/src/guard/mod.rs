@@ -33,7 +33,7 @@ pub use hold::{HOLD_BACK_DEFAULT, HOLD_BACK_MAX, HOLD_BACK_MIN};
 pub use inquiry::{Doing, Evidence, Hit, Inquiry};
 pub use judge::Guard;
 pub use rule::Ruled;
-pub use set::{Action, Check, CheckKind, Medium, On, Pii, Rule, Set, Style, WhenAway};
+pub use set::{Action, Check, CheckKind, Medium, On, Pii, Rule, Set, Style, THRESHOLD_MAX, WhenAway};
 pub use watch::Watch;
 
 use std::borrow::Cow;
