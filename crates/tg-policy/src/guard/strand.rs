@@ -9,13 +9,16 @@ use super::inquiry::{Doing, Inquiry};
 use super::judge::Guard;
 use super::plan::{self, Plan, Probe};
 use super::rule::Weight;
-use super::window::{Piece, Sight, What, Window};
+use super::window::{Piece, Sight, What, Window, forward};
 use super::{Annotation, Block, Way};
 use std::ops::Range;
 use tg_kernel::passage::{Change, Channel};
 use tg_text::engine::open_block;
 use tg_text::redact::{Placeholders, label};
 use tg_text::restore;
+
+/// Characters that go through all checks before the next do. Looks and blocks end where one of these does.
+const PORTION: usize = 32;
 
 /// The text and how far it is.
 #[derive(Debug)]
@@ -82,17 +85,32 @@ impl Strand {
 
     /// Takes the next piece.
     pub(super) fn grows(&mut self, guard: &Guard, text: &str, inquiry: &mut Inquiry) {
-        if self.held.block.is_some() || self.is_over {
-            return;
+        if self.held.escapes.is_none() && !text.trim_start().is_empty() {
+            self.held.escapes = Some(Escapes::of(self.channel, text));
         }
+        let mut rest = text;
+        while !rest.is_empty() && self.held.block.is_none() && !self.is_over {
+            let portion = forward(rest, 0, self.until_next(guard)).unwrap_or(rest.len());
+            let (next, later) = rest.split_at_checked(portion).unwrap_or((rest, ""));
+            self.take(guard, next, inquiry);
+            rest = later;
+        }
+    }
+
+    /// Characters up to the next place where a check may say something: the places lie in the text, wherever it was cut, and
+    /// at each of them the checks speak in the same order.
+    fn until_next(&self, guard: &Guard) -> usize {
+        let lengths = [guard.gate(self.channel), guard.shadow(self.channel)].into_iter().flat_map(|plan| &plan.lengths);
+        let ends = lengths.filter_map(|(_, most)| most.checked_sub(self.characters).filter(|left| *left > 0));
+        ends.fold(PORTION - self.characters % PORTION, usize::min)
+    }
+
+    fn take(&mut self, guard: &Guard, text: &str, inquiry: &mut Inquiry) {
         self.count(guard, text, inquiry);
         if self.held.block.is_some() {
             return;
         }
         self.came += text.len();
-        if self.held.escapes.is_none() && !text.trim_start().is_empty() {
-            self.held.escapes = Some(Escapes::of(self.channel, text));
-        }
         if let Some(whole) = &mut self.whole {
             whole.push_str(text);
         }
@@ -105,6 +123,9 @@ impl Strand {
             return;
         }
         self.move_on(guard, None, inquiry);
+        if self.held.block.is_some() {
+            return;
+        }
         let whole = self.whole.take().unwrap_or_default();
         for plan in [guard.gate(self.channel), guard.shadow(self.channel)] {
             for probe in plan.wholes.iter().filter(|probe| probe.detector.is_broken_by(&whole)) {
@@ -140,21 +161,18 @@ impl Strand {
         std::mem::take(&mut self.held.annotations)
     }
 
-    /// How long it is by now.
+    /// How long it is by now. A piece ends where a length is reached, so that each is exceeded by the first character behind.
     fn count(&mut self, guard: &Guard, text: &str, inquiry: &mut Inquiry) {
-        let (gate, shadow) = (guard.gate(self.channel), guard.shadow(self.channel));
-        if gate.lengths.is_empty() && shadow.lengths.is_empty() {
-            return;
-        }
+        let before = self.characters;
         self.characters += text.chars().count();
-        for (rule, most) in gate.lengths.iter().chain(&shadow.lengths) {
-            if self.characters > *most {
+        for plan in [guard.shadow(self.channel), guard.gate(self.channel)] {
+            for (rule, _) in plan.lengths.iter().filter(|(_, most)| *most == before) {
                 self.held.tell(guard, self.channel, *rule, inquiry);
             }
         }
     }
 
-    /// A piece, or the end, through every window.
+    /// A piece, or the end, through every window, until one of them blocks.
     fn move_on(&mut self, guard: &Guard, piece: Option<&str>, inquiry: &mut Inquiry) {
         let Self { channel, gate, scored, shadow, shadow_scored, held, .. } = self;
         let channel = *channel;
@@ -166,6 +184,9 @@ impl Strand {
                     None => window.finish(&mut sight),
                 }
             }
+            if held.block.is_some() {
+                return;
+            }
         }
         for (blocks, plan) in [(scored, guard.gate(channel)), (shadow_scored, guard.shadow(channel))] {
             if let Some(blocks) = blocks {
@@ -174,6 +195,9 @@ impl Strand {
                     Some(piece) => blocks.push(piece, &mut score),
                     None => blocks.finish(&mut score),
                 }
+            }
+            if held.block.is_some() {
+                return;
             }
         }
     }

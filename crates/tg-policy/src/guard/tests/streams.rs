@@ -160,6 +160,29 @@ fn private_key() -> String {
     format!("-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----", body.join("\n"))
 }
 
+#[test]
+fn the_earliest_of_several_rules_ends_a_stream_whatever_the_pieces() {
+    let rules = || {
+        vec![
+            rule("long", Check::CharactersMax(300), Action::Block),
+            rule("mail", Check::Pii(Pii::Structured), Action::Block),
+            rule("longer", Check::CharactersMax(320), Action::Block),
+            rule("harm", Check::Harm([Some(0.9); 7]), Action::Block),
+        ]
+    };
+    for (before, by) in [(1, "mail"), (4, "long")] {
+        let text = format!("{} mail ann.lee@example.com {}", prose().get(..before * 66).unwrap(), prose());
+        let mut rules = rules();
+        for _ in 0..2 {
+            let guard = guard(&[set("s", rules.clone())]);
+            let all = [1, 3, 31, 33, 5000].map(|size| watched(&guard, Channel::Assistant, &text, size, &no_inquiry()));
+            assert!(all.iter().all(|one| *one == all[0]), "{all:?}");
+            assert_eq!(&*all[0].1.as_ref().unwrap().rule, by);
+            rules.reverse();
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
