@@ -35,7 +35,8 @@ pub trait Inspector {
     /// A part is whole.
     fn ends(&mut self, part: Part);
 
-    /// How much of a part may go on: bytes from its beginning, on a character boundary.
+    /// How much of a part may go on: bytes from its beginning, on a character boundary. Where it is blocked, not into what
+    /// is stopped.
     fn cleared(&self, part: Part) -> usize;
 
     /// What is to stand in place of stretches of a part: in order, apart from each other, none of them partly cleared.
