@@ -14,8 +14,11 @@ const LABELS_MAX: usize = 1024;
 /// Longest text in brackets that may be a tag, in bytes.
 const TAG_BYTES_MAX: usize = 128;
 
-/// Fewest letters and digits of a token.
-const TOKEN_MIN: usize = 4;
+/// Fewest letters and digits of a token: fewer may be anybody's.
+const TOKEN_MIN: usize = 8;
+
+/// How often a token is derived that stands for another value already.
+const ATTEMPTS_MAX: u8 = 4;
 
 /// Highest number of a tag: where a text has it of itself, there is none behind it, and values are masked.
 const NUMBER_MAX: u64 = 1_000_000_000_000_000;
@@ -130,25 +133,57 @@ impl Placeholders {
         self.longest_tag
     }
 
-    /// The longest token with which a text begins: its length, and the value that it stands for.
-    pub(crate) fn token_of(&self, text: &str) -> Option<(usize, &str)> {
-        let beneath = self.beneath.as_ref().and_then(|beneath| beneath.token_of(text));
+    /// The longest token that stands at a place of a text, between others than letters and digits: its length, and the value
+    /// that it stands for.
+    pub(crate) fn token_at<'t>(&self, text: &'t str, at: usize) -> Option<(usize, &str)> {
+        let (before, text) = text.split_at_checked(at)?;
+        if goes_on(before.chars().next_back(), text.chars().next()) {
+            return None;
+        }
+        let is_whole = |token: &str| {
+            let behind = text.get(token.len()..).and_then(|behind| behind.chars().next());
+            !goes_on(token.chars().next_back(), behind)
+        };
+        self.token_of(text, &is_whole)
+    }
+
+    fn token_of(&self, text: &str, is_whole: &dyn Fn(&str) -> bool) -> Option<(usize, &str)> {
+        let beneath = self.beneath.as_ref().and_then(|beneath| beneath.token_of(text, is_whole));
         // The last token that is not behind the text in their order begins as the text does, or none that does is longer
         // than what both have in common.
         let mut head = text;
         let own = loop {
             let before = (Bound::Unbounded, Bound::Included(head));
             let Some((token, value)) = self.tokens.range::<str, _>(before).next_back() else { break None };
-            if head.starts_with(token.as_str()) {
-                break Some((token.len(), &**value));
-            }
             let common = token.bytes().zip(head.bytes()).take_while(|(a, b)| a == b).count();
-            match text.get(..common) {
-                Some(shorter) if common >= TOKEN_MIN => head = shorter,
+            let shorter = match common == token.len() {
+                true if is_whole(token) => break Some((common, &**value)),
+                true => common - 1,
+                false => common,
+            };
+            match text.get(..shorter) {
+                Some(shorter) if shorter.len() >= TOKEN_MIN => head = shorter,
                 _ => break None,
             }
         };
         own.into_iter().chain(beneath).max_by_key(|(length, _)| *length)
+    }
+
+    /// Whether there are tokens to put back.
+    #[must_use]
+    pub fn has_tokens(&self) -> bool {
+        self.longest_token > 0
+    }
+
+    /// Lets go of tokens that a text has of itself, so that they are not put back: to be told of every text of a call when
+    /// all is placed. It is a chance in many millions.
+    pub fn give_way(&mut self, text: &str) {
+        let begins = text.bytes().enumerate().filter(|(at, byte)| self.begins(*byte) && text.is_char_boundary(*at));
+        let own: Vec<String> =
+            begins.filter_map(|(at, _)| text.get(at..at + self.token_at(text, at)?.0)).map(str::to_owned).collect();
+        own.iter().for_each(|token| {
+            self.tokens.remove(token);
+        });
     }
 
     /// Whether a text is the beginning of a token.
@@ -200,16 +235,41 @@ impl Placeholders {
     }
 
     fn token(&mut self, label: &str, value: &str, key: &Key) -> String {
-        let token = token(value, key, label);
-        // What has neither letters nor digits to change has no form to keep.
-        if token.chars().filter(|c| c.is_ascii_alphanumeric()).count() < TOKEN_MIN || self.len() >= VALUES_MAX {
-            return MASK.to_owned();
+        for attempt in 0..ATTEMPTS_MAX {
+            let token = token(value, key, label, attempt);
+            if !has_form(&token) {
+                break;
+            }
+            match self.of_token(&token) {
+                Some(known) if known == value => return token,
+                Some(_) => {}
+                None if self.len() >= VALUES_MAX => return MASK.to_owned(),
+                None => {
+                    self.longest_token = self.longest_token.max(token.len());
+                    token.bytes().take(1).for_each(|byte| self.begins.add(byte));
+                    self.tokens.insert(token.clone(), value.into());
+                    return token;
+                }
+            }
         }
-        self.longest_token = self.longest_token.max(token.len());
-        token.bytes().take(1).for_each(|byte| self.begins.add(byte));
-        self.tokens.insert(token.clone(), value.into());
-        token
+        self.tag(label, value)
     }
+
+    fn of_token(&self, token: &str) -> Option<&str> {
+        let own = self.tokens.get(token).map(|value| &**value);
+        own.or_else(|| self.beneath.as_ref()?.of_token(token))
+    }
+}
+
+/// Whether a token can be told from what is written anyway, and is written the same in JSON.
+fn has_form(token: &str) -> bool {
+    token.chars().filter(char::is_ascii_alphanumeric).count() >= TOKEN_MIN
+        && !token.contains(|c: char| c.is_ascii_control() || matches!(c, '"' | '\\'))
+}
+
+/// Whether a word goes on from one character to the next.
+fn goes_on(before: Option<char>, behind: Option<char>) -> bool {
+    before.is_some_and(char::is_alphanumeric) && behind.is_some_and(char::is_alphanumeric)
 }
 
 /// A tag in the form in which tags are compared, whatever was done to its case, spaces, dashes and escapes.
@@ -282,25 +342,46 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_token_is_found() {
+    fn the_longest_token_is_found_that_stands_by_itself() {
         let mut placeholders = Placeholders::default();
-        for token in ["abcdef", "abcdefgh", "abcdefzz", "abcdeg", "xyzxyz"] {
+        for token in ["abcdefgh", "abcdefgh-12", "abcdefgh-zz", "abcdefgh+g", "xyzxyzxyz"] {
             placeholders.tokens.insert(token.to_owned(), token.into());
-            placeholders.longest_token = 8;
+            placeholders.longest_token = 11;
         }
         for (text, token) in [
-            ("abcdefghi", Some("abcdefgh")),
-            ("abcdefgi", Some("abcdef")),
-            ("abcdefz", Some("abcdef")),
-            ("abcdeg", Some("abcdeg")),
-            ("abcdeh", None),
-            ("abcde", None),
+            ("abcdefgh-12.", Some("abcdefgh-12")),
+            ("abcdefgh-123", Some("abcdefgh")),
+            ("abcdefgh-1", Some("abcdefgh")),
+            ("abcdefgh+g", Some("abcdefgh+g")),
+            ("abcdefghi", None),
+            ("abcdefg", None),
             ("zz", None),
             ("", None),
         ] {
-            assert_eq!(placeholders.token_of(text).map(|(_, value)| value), token, "{text}");
+            assert_eq!(placeholders.token_at(text, 0).map(|(_, value)| value), token, "{text}");
         }
-        assert!(placeholders.begins_token("abcdef") && placeholders.begins_token("x"));
-        assert!(!placeholders.begins_token("abcdefgh") && !placeholders.begins_token("b"));
+        assert!(placeholders.token_at("1abcdefgh", 1).is_none() && placeholders.token_at("(abcdefgh)", 1).is_some());
+        assert!(placeholders.begins_token("abcdefgh") && placeholders.begins_token("x"));
+        assert!(!placeholders.begins_token("abcdefgh-12") && !placeholders.begins_token("b"));
+    }
+
+    #[test]
+    fn no_token_stands_for_two_values_or_for_what_a_text_has_of_itself() {
+        let key = Key::new(&[7; 32]);
+        let mut placeholders = Placeholders::default();
+        let place =
+            |placeholders: &mut Placeholders, value: &str| placeholders.place("X", value, Style::Token, Some(&key));
+        let token = place(&mut placeholders, "4111-1111");
+        assert_eq!(token, place(&mut placeholders, "4111-1111"));
+        // As if another value had come to the same.
+        placeholders.tokens.insert(token.clone(), "another".into());
+        let anew = place(&mut placeholders, "4111-1111");
+        assert!(anew != token && anew.len() == token.len() && !anew.starts_with('['), "{anew}");
+        // Of few letters and digits many values would come to the same; what JSON escapes would not be found again.
+        for value in ["1234", "12-34-567", "\"12345678\"", "1234\n5678"] {
+            assert!(place(&mut placeholders, value).starts_with("[X_"), "{value}");
+        }
+        placeholders.give_way(&format!("no. 1{anew}, (no. {token})"));
+        assert!(!placeholders.tokens.contains_key(&token) && placeholders.tokens.contains_key(&anew));
     }
 }

@@ -135,6 +135,13 @@ impl Inquiry {
         Arc::make_mut(&mut self.gone).avoid(text);
     }
 
+    /// Lets go of tokens that a text of the request has of itself: they stand for nothing.
+    pub(super) fn give_way(&mut self, text: &str) {
+        if self.kept.has_tokens() {
+            Arc::make_mut(&mut self.kept).give_way(text);
+        }
+    }
+
     /// A request was refused whatever it says.
     pub(super) fn note_refusal(&mut self, block: &Block) {
         let Block { set, rule, check, found, .. } = block.clone();
@@ -173,7 +180,8 @@ impl Inquiry {
             _ => (&mut self.gone, &mut self.kept),
         };
         let placed = Arc::make_mut(own).place(label, value, style, key);
-        if style == Style::Tag {
+        // A token that cannot be told from others is a tag.
+        if matches!(style, Style::Tag | Style::Token) {
             Arc::make_mut(other).avoid(&placed);
         }
         placed

@@ -174,6 +174,7 @@ impl Guard {
             }
             self.replace(said, (group.channel, &joined), found, inquiry, &mut edits);
         }
+        said.iter().for_each(|one| inquiry.give_way(&one.text));
         verdict.edits = edits.apply(said);
         verdict
     }

@@ -267,7 +267,7 @@ impl Eyes<'_> {
 }
 
 impl Sight for Eyes<'_> {
-    fn look(&mut self, stretch: &str, is_end: bool) -> (Vec<Piece>, Option<usize>) {
+    fn look(&mut self, stretch: &str, from: usize, is_end: bool) -> (Vec<Piece>, Option<usize>) {
         let mut found: Vec<Found> = Vec::new();
         if !self.plan.stretches.is_empty() {
             let reading = Reading::of(stretch);
@@ -280,11 +280,13 @@ impl Sight for Eyes<'_> {
                 clusters(found).into_iter().map(|cluster| Piece { span: cluster.span, what: What::Found(cluster) });
             return (pieces.collect(), open);
         }
-        let (kept, begun) = restore::placed(stretch, &self.inquiry.kept, is_end);
+        let placeholders = &self.inquiry.kept;
+        let (kept, begun) = restore::placed(stretch, from, placeholders, is_end);
+        let (gone, _) = restore::placed(stretch.get(..from).unwrap_or_default(), 0, placeholders, true);
         // What we put there ourselves is no finding, as far as it stands alone.
         found.retain(|one| {
             let span = one.finding.span;
-            !kept.iter().any(|(kept, _)| kept.start <= span.start && span.end <= kept.end)
+            !gone.iter().chain(&kept).any(|(kept, _)| kept.start <= span.start && span.end <= kept.end)
         });
         let mut pieces: Vec<Piece> = clusters(found)
             .into_iter()

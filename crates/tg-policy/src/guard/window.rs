@@ -33,8 +33,9 @@ pub(super) enum What {
 
 /// Who looks at the stretches.
 pub(super) trait Sight {
-    /// What stands in a stretch, in order and apart; and where something begins that is not complete at its end.
-    fn look(&mut self, stretch: &str, is_end: bool) -> (Vec<Piece>, Option<usize>);
+    /// What stands in a stretch, in order and apart; and where something begins that is not complete at its end. Up to `from`
+    /// all is decided.
+    fn look(&mut self, stretch: &str, from: usize, is_end: bool) -> (Vec<Piece>, Option<usize>);
 
     /// The last place up to this one where a text may be cut.
     fn cut(&self, stretch: &str, at: usize) -> usize;
@@ -108,7 +109,7 @@ impl Window {
             return;
         }
         let stretch = self.text.get(..frontier).unwrap_or_default();
-        let (pieces, open) = sight.look(stretch, is_end);
+        let (pieces, open) = sight.look(stretch, self.left, is_end);
         let limit = if is_end { limit } else { sight.cut(stretch, self.settled(stretch, &pieces, open, limit)) };
         for piece in pieces.iter().filter(|piece| piece.span.start < limit) {
             if piece.span.end <= self.left {
@@ -207,7 +208,7 @@ mod tests {
     struct Reader(usize);
 
     impl Sight for Reader {
-        fn look(&mut self, stretch: &str, _: bool) -> (Vec<Piece>, Option<usize>) {
+        fn look(&mut self, stretch: &str, _: usize, _: bool) -> (Vec<Piece>, Option<usize>) {
             self.0 += stretch.chars().count();
             (Vec::new(), None)
         }
