@@ -6,7 +6,7 @@ use super::outside::{Premises, Questions};
 use crate::settle::Settlement;
 use bytes::{Bytes, BytesMut};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tg_dialect::dialect::ReplyFacts;
@@ -18,7 +18,7 @@ use tg_kernel::passage::Channel;
 use tg_kernel::usage::Usage;
 use tg_policy::guard::{Said, Way};
 
-/// Most bytes that are kept of one answer.
+/// Most bytes that are kept of one answer; of one that only rules that watch are told of, most that they are told.
 const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// One answer, on its way from the gateway's own checks to its caller.
@@ -27,6 +27,8 @@ pub(crate) struct Keeping {
     facts: ReplyFacts,
     reader: Gate,
     told: Told,
+    /// Bytes that have come.
+    came: usize,
     stage: Stage,
     asking: Option<Asking>,
 }
@@ -34,7 +36,7 @@ pub(crate) struct Keeping {
 /// What becomes of what comes.
 enum Stage {
     /// It is kept.
-    Kept { bytes: Vec<Bytes>, size: usize },
+    Kept(Vec<Bytes>),
     /// It goes on as it is.
     Open,
     /// It goes on with texts replaced.
@@ -66,14 +68,14 @@ impl Keeping {
         }
         // Rules that only watch keep nothing back.
         let is_kept = rules.iter().any(|rule| rule.is_enforced);
-        let stage = if is_kept { Stage::Kept { bytes: Vec::new(), size: 0 } } else { Stage::Open };
+        let stage = if is_kept { Stage::Kept(Vec::new()) } else { Stage::Open };
         let (reader, told, facts) = (Gate::new(caller, facts), Told::default(), facts.clone());
-        Some(Self { caller, facts, reader, told, stage, asking: None })
+        Some(Self { caller, facts, reader, told, came: 0, stage, asking: None })
     }
 
     /// Whether the answer is being kept.
     pub(crate) const fn holds(&self) -> bool {
-        matches!(self.stage, Stage::Kept { .. })
+        matches!(self.stage, Stage::Kept(_))
     }
 
     /// Takes what the checks have let go, and appends what may leave.
@@ -86,15 +88,14 @@ impl Keeping {
                 gate.pass(&piece, replaced, out)?;
                 continue;
             }
-            self.reader.pass(&piece, &mut self.told, &mut Vec::new())?;
+            self.came = self.came.saturating_add(piece.len());
+            let is_within = self.came <= KEPT_BYTES_MAX;
+            if is_within {
+                self.reader.pass(&piece, &mut self.told, &mut Vec::new())?;
+            }
             match &mut self.stage {
-                Stage::Kept { bytes, size } => {
-                    *size = size.saturating_add(piece.len());
-                    if *size > KEPT_BYTES_MAX {
-                        return Err(too_large());
-                    }
-                    bytes.push(piece);
-                }
+                Stage::Kept(_) if !is_within => return Err(too_large()),
+                Stage::Kept(kept) => kept.push(piece),
                 _ => out.push(piece),
             }
         }
@@ -130,8 +131,9 @@ impl Keeping {
         let (mut guarding, premises) = (settlement.guarding()?.clone(), Premises::of(settlement)?);
         let mut said: Vec<Said<'_>> = Vec::new();
         let mut numbers = Vec::new();
+        let mut known = HashSet::new();
         for (number, (channel, text)) in self.told.texts.iter().enumerate() {
-            if self.told.texts.iter().take(number).any(|earlier| earlier == &(*channel, text.clone())) {
+            if !known.insert((*channel, text.as_str())) {
                 continue;
             }
             said.push(Said { channel: *channel, turn: 0, text: Cow::Borrowed(text.as_str()) });
@@ -148,7 +150,7 @@ impl Keeping {
 
     fn release(&mut self, edits: Vec<(usize, String)>, out: &mut Vec<Bytes>) -> Result<Passing, Fault> {
         let kept = match std::mem::replace(&mut self.stage, Stage::Open) {
-            Stage::Kept { bytes, .. } => bytes,
+            Stage::Kept(kept) => kept,
             // It has left: rules that only watch change nothing.
             Stage::Open | Stage::Changing(..) => Vec::new(),
         };
@@ -243,4 +245,34 @@ impl Inspector for Replaced {
 
 fn too_large() -> Fault {
     Fault::upstream_failed("upstream_too_large", "The provider's answer is too large to be checked.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tg_kernel::clock::Timestamp;
+    use tg_kernel::ids::CallId;
+
+    fn keeping(stage: Stage) -> Keeping {
+        let created = Timestamp::from_seconds(0);
+        let facts = ReplyFacts { id: CallId::fresh(), model: "m".into(), created, include_usage: false };
+        let (caller, told) = (Dialect::OpenaiChat, Told::default());
+        let reader = Gate::new(caller, &facts);
+        Keeping { caller, facts, reader, told, came: 0, stage, asking: None }
+    }
+
+    #[test]
+    fn what_only_watches_remembers_no_more_of_an_answer_than_may_be_kept() {
+        let word = "x".repeat(1 << 20);
+        let frame = format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{word}\"}}}}]}}\n\n");
+        let (mut watching, mut kept) = (keeping(Stage::Open), keeping(Stage::Kept(Vec::new())));
+        let mut out = Vec::new();
+        for nth in 0..20 {
+            let piece = || vec![Bytes::from(frame.clone())];
+            watching.pass(piece(), &mut out).unwrap();
+            assert_eq!(kept.pass(piece(), &mut Vec::new()).is_ok(), nth < 15, "{nth}");
+        }
+        assert_eq!(out.len(), 20);
+        assert_eq!(watching.told.texts.iter().map(|(_, text)| text.len()).sum::<usize>(), 15 << 20);
+    }
 }
