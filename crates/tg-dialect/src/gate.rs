@@ -35,7 +35,8 @@ pub trait Inspector {
     /// A part is whole.
     fn ends(&mut self, part: Part);
 
-    /// How much of a part may go on: bytes from its beginning, on a character boundary.
+    /// How much of a part may go on: bytes from its beginning, on a character boundary. Where it is blocked, not into what
+    /// is stopped.
     fn cleared(&self, part: Part) -> usize;
 
     /// What is to stand in place of stretches of a part: in order, apart from each other, none of them partly cleared.
@@ -72,6 +73,8 @@ pub struct Gate {
 struct Grown {
     groups: [Part; 2],
     bytes: usize,
+    /// How many came before it.
+    nth: usize,
 }
 
 /// A frame that waits.
@@ -123,6 +126,9 @@ impl Gate {
             if is_piece {
                 return Err(unread());
             }
+            if inspector.is_blocked() {
+                break;
+            }
             self.take(bytes, inspector)?;
         }
         Ok(self.release(inspector, out))
@@ -134,10 +140,11 @@ impl Gate {
     /// As [`Gate::pass`].
     pub fn finish(&mut self, inspector: &mut dyn Inspector, out: &mut Vec<Bytes>) -> Result<Passing, Fault> {
         let rest = self.frames.rest();
-        if !rest.is_empty() && matches!(self.frames, Frames::Sse { .. }) && sse::read_last(&rest).is_some() {
+        let is_last = !rest.is_empty() && matches!(self.frames, Frames::Sse { .. }) && sse::read_last(&rest).is_some();
+        if is_last && !inspector.is_blocked() {
             self.take(rest, inspector)?;
         }
-        self.parts.keys().for_each(|part| inspector.ends(*part));
+        self.end_all(|_| true, inspector);
         Ok(self.release(inspector, out))
     }
 
@@ -162,7 +169,10 @@ impl Gate {
         } else if !matches!(held.json.trim_ascii(), b"" | b"[DONE]") {
             return Err(no_json());
         }
-        self.held.push_back(held);
+        // That which is stopped does not leave, even where it says nothing itself.
+        if !inspector.is_blocked() {
+            self.held.push_back(held);
+        }
         if self.held_bytes > HELD_BYTES_MAX || self.parts.len() > PARTS_MAX { Err(unread()) } else { Ok(()) }
     }
 
@@ -174,7 +184,8 @@ impl Gate {
             }
             return;
         }
-        let grown = self.parts.entry(part).or_insert(Grown { groups, bytes: 0 });
+        let nth = self.parts.len();
+        let grown = self.parts.entry(part).or_insert(Grown { groups, bytes: 0, nth });
         let start = grown.bytes;
         grown.bytes += passage.text.len();
         inspector.grows(part, channel, &passage.text);
@@ -183,19 +194,25 @@ impl Gate {
     }
 
     fn note(&self, ended: &Ended, inspector: &mut dyn Inspector) {
-        let is_over = |grown: &Grown| match ended {
-            Ended::None => false,
-            Ended::All => true,
-            Ended::Of(groups) => grown.groups.iter().any(|group| groups.contains(group)),
-        };
-        let over = self.parts.iter().filter(|(_, grown)| is_over(grown));
-        over.for_each(|(part, _)| inspector.ends(*part));
+        match ended {
+            Ended::None => {}
+            Ended::All => self.end_all(|_| true, inspector),
+            Ended::Of(groups) => {
+                self.end_all(|grown| grown.groups.iter().any(|group| groups.contains(group)), inspector);
+            }
+        }
     }
 
+    /// Tells that parts are whole, in the order in which they began: the first that is stopped says why.
+    fn end_all(&self, is_over: impl Fn(&Grown) -> bool, inspector: &mut dyn Inspector) {
+        let mut over: Vec<(usize, Part)> =
+            self.parts.iter().filter(|(_, grown)| is_over(grown)).map(|(part, grown)| (grown.nth, *part)).collect();
+        over.sort_unstable_by_key(|(nth, _)| *nth);
+        over.iter().for_each(|(_, part)| inspector.ends(*part));
+    }
+
+    /// Lets go what is cleared; only then it says that no more may.
     fn release(&mut self, inspector: &mut dyn Inspector, out: &mut Vec<Bytes>) -> Passing {
-        if inspector.is_blocked() {
-            return Passing::Blocked;
-        }
         while let Some(first) = self.held.front() {
             if first.segments.iter().any(|segment| inspector.cleared(segment.part) < segment.range.end) {
                 break;
@@ -204,7 +221,7 @@ impl Gate {
             self.held_bytes = self.held_bytes.saturating_sub(held.bytes.len());
             self.leave(held, inspector, out);
         }
-        Passing::Open
+        if inspector.is_blocked() { Passing::Blocked } else { Passing::Open }
     }
 
     fn leave(&mut self, held: Held, inspector: &dyn Inspector, out: &mut Vec<Bytes>) {

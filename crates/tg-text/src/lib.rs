@@ -7,6 +7,7 @@ pub mod engine;
 pub mod finding;
 pub mod layer;
 pub mod pii;
+pub mod placeholders;
 pub mod redact;
 pub mod restore;
 pub mod rules;

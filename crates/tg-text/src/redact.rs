@@ -1,10 +1,11 @@
 //! Takes what was found out of a text: masked, tagged, hashed, or as a token of the same form; and remembers what to put back.
 
 use crate::finding::Finding;
+pub use crate::placeholders::Placeholders;
+use crate::placeholders::normal;
 use crate::span::Span;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
-use std::collections::{HashMap, HashSet};
 
 /// What stands where something was masked.
 pub const MASK: &str = "****";
@@ -13,7 +14,7 @@ pub const MASK: &str = "****";
 pub const KEEP_MAX: usize = 4;
 
 /// Hexadecimal digits of a hash: enough that two values hardly ever share one.
-const HASH_DIGITS: usize = 16;
+pub(crate) const HASH_DIGITS: usize = 16;
 
 /// What takes the place of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,8 @@ pub enum Style {
     Tag,
     /// `[EMAIL:9f86d081884c7d65]`: the same value has the same hash wherever the same key is used.
     Hash,
-    /// Letters for letters and digits for digits, by the key; check digits are wrong. Can be put back.
+    /// Letters for letters and digits for digits, by the key; check digits are wrong. Can be put back. A tag where there are
+    /// fewer than eight of them, or quotation marks, backslashes and controls, which would not come back as they are.
     Token,
 }
 
@@ -41,7 +43,7 @@ impl Key {
         Self(bytes.to_vec())
     }
 
-    fn sum(&self, parts: &[&[u8]]) -> Vec<u8> {
+    pub(crate) fn sum(&self, parts: &[&[u8]]) -> Vec<u8> {
         // A key may have any length.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return Vec::new() };
         for part in parts {
@@ -58,125 +60,18 @@ impl std::fmt::Debug for Key {
     }
 }
 
-/// What stands for which value, over all texts of a call. Its `Debug` tells no value.
-#[derive(Clone, Default)]
-pub struct Placeholders {
-    /// Label and value to what stands for it.
-    placed: HashMap<(String, String), String>,
-    /// The other way: tags, in the form that restoring compares.
-    tags: HashMap<String, String>,
-    /// And tokens.
-    tokens: HashMap<String, String>,
-    counts: HashMap<String, usize>,
-    /// Tags that stood in the texts before.
-    taken: HashSet<String>,
-}
-
-impl std::fmt::Debug for Placeholders {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Placeholders").field("tags", &self.tags.len()).field("tokens", &self.tokens.len()).finish()
-    }
-}
-
-impl Placeholders {
-    /// Keeps tags free that a text has of itself; to be told of every text of a call before the first is redacted.
-    pub fn avoid(&mut self, text: &str) {
-        for part in text.split('[').skip(1) {
-            if let Some((tag, _)) = part.split_once(']').filter(|(tag, _)| tag.len() <= 64) {
-                self.taken.insert(normal(tag));
-            }
-        }
-    }
-
-    /// Whether there is nothing to put back.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.tags.is_empty() && self.tokens.is_empty()
-    }
-
-    /// The value that a tag stands for, as it is compared: upper case, nothing but letters, digits and `_`.
-    pub(crate) fn tagged(&self, tag: &str) -> Option<&str> {
-        self.tags.get(&normal(tag)).map(String::as_str)
-    }
-
-    /// Longest tag, without its brackets.
-    pub(crate) fn longest_tag(&self) -> usize {
-        self.tags.keys().map(String::len).max().unwrap_or_default()
-    }
-
-    /// Tokens and the values that they stand for.
-    pub(crate) fn tokens(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.tokens.iter().map(|(token, value)| (token.as_str(), value.as_str()))
-    }
-
-    /// What stands for a value of a kind; the same each time.
-    pub fn place(&mut self, label: &str, value: &str, style: Style, key: Option<&Key>) -> String {
-        match (style, key) {
-            (Style::KeepLast(keep), _) => keep_last(value, keep),
-            (Style::Tag, _) => self.tag(label, value),
-            (Style::Hash, Some(key)) => {
-                let sum = key.sum(&[b"hash", label.as_bytes(), value.as_bytes()]);
-                format!("[{label}:{}]", hex::encode(sum).get(..HASH_DIGITS).unwrap_or_default())
-            }
-            (Style::Token, Some(key)) => self.token(label, value, key),
-            (Style::Mask | Style::Hash | Style::Token, _) => MASK.to_owned(), // without a key nothing is derived
-        }
-    }
-
-    fn tag(&mut self, label: &str, value: &str) -> String {
-        let known = (label.to_owned(), value.to_owned());
-        if let Some(tag) = self.placed.get(&known) {
-            return tag.clone();
-        }
-        let count = self.counts.entry(label.to_owned()).or_default();
-        let tag = loop {
-            *count += 1;
-            let tag = format!("{label}_{count}");
-            if !self.taken.contains(&normal(&tag)) {
-                break tag;
-            }
-        };
-        self.tags.insert(normal(&tag), value.to_owned());
-        let shown = format!("[{tag}]");
-        self.placed.insert(known, shown.clone());
-        shown
-    }
-
-    fn token(&mut self, label: &str, value: &str, key: &Key) -> String {
-        let token = token(value, key, label);
-        // What has neither letters nor digits to change has no form to keep.
-        if token.chars().filter(|c| c.is_ascii_alphanumeric()).count() < KEEP_MAX {
-            return MASK.to_owned();
-        }
-        self.tokens.insert(token.clone(), value.to_owned());
-        token
-    }
-}
-
-/// A tag in the form in which tags are compared, whatever was done to its case, spaces, dashes and escapes.
-fn normal(tag: &str) -> String {
-    let mut normal = String::with_capacity(tag.len());
-    for c in tag.trim().chars().filter(|c| *c != '\\') {
-        match c.to_ascii_uppercase() {
-            c if c.is_alphanumeric() => normal.push(c),
-            _ if normal.ends_with('_') => {}
-            _ => normal.push('_'),
-        }
-    }
-    normal
-}
-
-fn keep_last(value: &str, keep: usize) -> String {
+pub(crate) fn keep_last(value: &str, keep: usize) -> String {
     let count = value.chars().count();
     let keep = keep.min(KEEP_MAX).min(count / 3);
     let kept: String = value.chars().skip(count - keep).collect();
     format!("{MASK}{kept}")
 }
 
-/// Letters for letters, digits for digits, none where it was.
-fn token(value: &str, key: &Key, label: &str) -> String {
+/// Letters for letters, digits for digits, none where it was. Each attempt gives another.
+pub(crate) fn token(value: &str, key: &Key, label: &str, attempt: u8) -> String {
+    let purpose: &[u8] = if attempt == 0 { b"token" } else { &[b't', attempt] };
     let mut stream =
-        (0_u64..).flat_map(|block| key.sum(&[b"token", label.as_bytes(), value.as_bytes(), &block.to_be_bytes()]));
+        (0_u64..).flat_map(|block| key.sum(&[purpose, label.as_bytes(), value.as_bytes(), &block.to_be_bytes()]));
     let mut turn = |base: u8, c: char, size: u32| {
         let by = 1 + u32::from(stream.next().unwrap_or_default()) % (size - 1);
         let at = (u32::from(c) - u32::from(base) + by) % size;
@@ -354,7 +249,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_character_of_a_token_stays_in_its_place(value in "[0-9a-zA-Zäéß -]{4,40}") {
-            let out = token(&value, &Key::new(b"k"), "X");
+            let out = token(&value, &Key::new(b"k"), "X", 0);
             prop_assert_eq!(out.chars().count(), value.chars().count());
             for (a, b) in value.chars().zip(out.chars()) {
                 prop_assert!(a != b || !a.is_alphanumeric(), "{} {}", value, out);

@@ -4,7 +4,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use tg_config::document::{Document, Guardrail, Model};
 use tg_config::grammar::Pattern;
-use tg_policy::guard::{Channels, Guards, Required, Ruled, Way};
+use tg_policy::guard::{Channels, CheckKind, Guards, Required, Ruled, Way};
 use tg_store::team::TeamRecord;
 
 /// Most gaps that are told at once.
@@ -172,6 +172,8 @@ struct Place<'a> {
 impl Place<'_> {
     fn row(&self, Required { check, way }: Required, required: bool) -> Row {
         let usual = Channels::usual(check, way);
+        // What rules look for that say themselves what it is may be anything: the organisation's own is what is required.
+        let is_own = required && check.is_own();
         let (mut met, mut touched, mut observed) = (Channels::NONE, false, false);
         let mut by = Vec::new();
         let mut gaps: Vec<(usize, String)> = Vec::new();
@@ -180,19 +182,24 @@ impl Place<'_> {
                 continue;
             };
             if !self.touches(set) {
-                gaps.push(self.gap(set, ruled, way, usual));
+                gaps.push(self.gap(set, ruled, (way, usual), is_own));
                 continue;
             }
             by.push(described(ruled, way));
             if !ruled.is_in_force {
                 observed = true;
-            } else if ruled.is_whole && self.narrower(set).is_empty() {
-                met = met.or(channels(ruled, way));
-                touched = true;
             } else {
                 touched = true;
+                let counts = if is_own {
+                    ruled.is_for_all && channels(ruled, way).covers(usual)
+                } else {
+                    self.narrower(set).is_empty()
+                };
+                if ruled.is_whole && counts {
+                    met = met.or(channels(ruled, way));
+                }
             }
-            let gap = self.gap(set, ruled, way, usual);
+            let gap = self.gap(set, ruled, (way, usual), is_own);
             if gap.0 > 0 {
                 gaps.push(gap);
             }
@@ -247,13 +254,20 @@ impl Place<'_> {
     }
 
     /// Why a rule does not meet the check for all of these calls: how many reasons, and what they are.
-    fn gap(&self, set: &Guardrail, ruled: &Ruled, way: Way, usual: Channels) -> (usize, String) {
+    fn gap(&self, set: &Guardrail, ruled: &Ruled, (way, usual): (Way, Channels), is_own: bool) -> (usize, String) {
         let mut why = self.narrower(set);
+        if is_own && !ruled.is_for_all && why.is_empty() {
+            why.push("its set has a `for`, and what it looks for is its own".to_owned());
+        }
         if !ruled.is_in_force {
             why.push("it only counts or tells".to_owned());
         }
         if !ruled.is_whole {
-            why.push("it looks for a part of them only".to_owned());
+            why.push(match ruled.check {
+                CheckKind::External => "it lets calls go on unchecked while its service is away".to_owned(),
+                CheckKind::Injection | CheckKind::IndirectInjection => "hardly a text has such a score".to_owned(),
+                _ => "it looks for a part of them only".to_owned(),
+            });
         }
         let missing: Vec<&str> =
             usual.iter().filter(|one| !channels(ruled, way).has(*one)).map(|one| one.as_str()).collect();

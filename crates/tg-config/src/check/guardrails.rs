@@ -38,6 +38,12 @@ fn one(document: &Document, set: &Guardrail, path: &Path, found: &mut Findings) 
         each: &[],
     };
     check_named(document, &named, path, found);
+    let holds =
+        |rule: &GuardrailRule| rule.checks().iter().any(|check| check.finds_stretches()) && rule.external.is_none();
+    if set.hold_back.is_some() && !set.rules.iter().any(holds) {
+        let hint = "remove it, or add a rule of secrets, pii, entities, words, pattern or canaries";
+        found.add(path.member("hold_back"), "has nothing to hold back for: no rule finds stretches of answers", hint);
+    }
     let in_force = set.rules.iter().find(|rule| rule.is_in_force_on_input());
     if let (Some(rule), None) = (in_force, set.unreadable) {
         let message = format!(
@@ -92,7 +98,10 @@ fn action(document: &Document, rule: &GuardrailRule, check: CheckName, path: &Pa
         let problem = Problem::new(path.member("as"), "needs a key, and there is no `redaction_key`", hint);
         found.add_resting_on(vec![Path::root().member("redaction_key")], problem);
     }
-    if rule.message.is_some() && rule.action != GuardrailAction::Block {
+    // A service that flags a text and takes nothing out of it blocks, whatever it is asked for.
+    let blocks =
+        rule.action == GuardrailAction::Block || rule.external.is_some() && rule.action == GuardrailAction::Redact;
+    if rule.message.is_some() && !blocks {
         found.add(
             path.member("message"),
             "is shown to nobody: the rule blocks nothing",
@@ -132,7 +141,8 @@ fn external(document: &Document, rule: &GuardrailRule, check: CheckName, path: &
 /// Whether there is anything to look at where it is to look.
 fn ways(rule: &GuardrailRule, check: CheckName, path: &Path, found: &mut Findings) {
     let on = path.member("on");
-    let input = !matches!(rule.on, Some(GuardrailOn::Output));
+    // Where it looks if nothing is said of that: wherever its check means something.
+    let of_input = !matches!(rule.on, Some(GuardrailOn::Output)) && check.is_of_input();
     let output = matches!(rule.on, Some(GuardrailOn::Output | GuardrailOn::Both));
     if rule.action == GuardrailAction::Restore {
         if !check.is_of_input() {
@@ -164,7 +174,7 @@ fn ways(rule: &GuardrailRule, check: CheckName, path: &Path, found: &mut Finding
     let only_asked = |channel: &Channel| {
         matches!(channel, Channel::System | Channel::User | Channel::Definition | Channel::Metadata)
     };
-    if !input && channels.iter().all(only_asked) {
+    if !of_input && channels.iter().all(only_asked) {
         let hint = "write `assistant`, `reasoning`, `tool_arguments`, or `on: input`";
         found.add(path, "names no text that an answer has", hint);
     }

@@ -47,6 +47,15 @@ fn no_rule_is_taken_that_could_not_do_what_it_says() {
         ("{name: a, characters_max: 9, action: block}", ("guardrails[0].rules[0].on", "is missing")),
         ("{name: a, json_schema: {}, action: block, on: both}", ("guardrails[0].rules[0].on", "means nothing")),
         ("{name: a, injection: 0, action: block}", ("guardrails[0].rules[0].injection", "reached by every text")),
+        ("{name: a, injection: 1, action: block}", ("guardrails[0].rules[0].injection", "hardly a text")),
+        (
+            "{name: a, harm: {threshold: 0.995}, action: block}",
+            ("guardrails[0].rules[0].harm.threshold", "hardly a text"),
+        ),
+        (
+            "{name: a, topics: [{name: t, examples: ['Which stocks should I buy?'], threshold: 1}], action: block}",
+            ("guardrails[0].rules[0].topics[0].threshold", "nothing else"),
+        ),
         ("{name: a, system_prompt: {}, action: block, on: both}", ("guardrails[0].rules[0].on", "means nothing")),
         ("{name: a, pii: [emal], action: block}", ("guardrails[0].rules[0].pii[0]", "did you mean `email`?")),
         (
@@ -75,6 +84,10 @@ fn no_rule_is_taken_that_could_not_do_what_it_says() {
         ),
         (
             "{name: a, pii: all, action: block, on: output, channels: [user]}",
+            ("guardrails[0].rules[0].channels", "no text that an answer has"),
+        ),
+        (
+            "{name: a, canaries: [canary-77123-xyz], action: block, channels: [user]}",
             ("guardrails[0].rules[0].channels", "no text that an answer has"),
         ),
         (
@@ -115,4 +128,19 @@ fn nothing_unreadable_passes_a_set_in_force_without_being_said() {
     for rule in ["action: block, mode: observe", "action: annotate", "action: block, on: output"] {
         assert!(from_text("t", &set(rule)).is_ok(), "{rule}");
     }
+}
+
+#[test]
+fn what_holds_nothing_back_says_so() {
+    let set =
+        |rule: &str| format!("{OK}guardrails: [{{name: g, unreadable: block, hold_back: 200, rules: [{rule}]}}]\n");
+    check(&set("{name: a, injection: 0.5, action: block}"), &[("guardrails[0].hold_back", "nothing to hold back for")]);
+    assert!(from_text("t", &set("{name: a, pattern: 'AB-\\d+', action: block}")).is_ok());
+}
+
+#[test]
+fn a_service_that_redacts_may_block_and_say_why() {
+    let text = rules("{name: a, external: ours, when_away: block, action: redact, message: 'Not here.'}");
+    let guards = "guards: [{name: ours, kind: webhook, url: 'https://guard.example.com/check', secret: env:S}]\n";
+    from_text("t", &format!("{text}{guards}")).unwrap();
 }

@@ -25,17 +25,31 @@ impl Blocks {
 
     /// Takes a piece; `score` is given each stretch of two blocks, and says whether the text goes on.
     pub(super) fn push(&mut self, piece: &str, score: &mut dyn FnMut(&str) -> bool) {
-        self.text.push_str(piece);
-        while let Some(frontier) = forward(&self.text, self.seen, BLOCK) {
-            if !score(self.text.get(..frontier).unwrap_or_default()) {
-                return;
+        let mut rest = piece;
+        // A long piece in portions: what was scored is cut off the front of what is kept, which must be little.
+        while !rest.is_empty() {
+            let portion = forward(rest, 0, BLOCK).unwrap_or(rest.len());
+            let (next, later) = rest.split_at_checked(portion).unwrap_or((rest, ""));
+            self.text.push_str(next);
+            rest = later;
+            while let Some(frontier) = forward(&self.text, self.seen, BLOCK) {
+                if !self.go_on(frontier, score) {
+                    return;
+                }
             }
-            let from = backward(&self.text, frontier, BLOCK);
-            self.decided = self.base + from;
-            self.text.drain(..from);
-            self.base += from;
-            self.seen = frontier - from;
         }
+    }
+
+    fn go_on(&mut self, frontier: usize, score: &mut dyn FnMut(&str) -> bool) -> bool {
+        if !score(self.text.get(..frontier).unwrap_or_default()) {
+            return false;
+        }
+        let from = backward(&self.text, frontier, BLOCK);
+        self.decided = self.base + from;
+        self.text.drain(..from);
+        self.base += from;
+        self.seen = frontier - from;
+        true
     }
 
     pub(super) fn finish(&mut self, score: &mut dyn FnMut(&str) -> bool) {
@@ -44,5 +58,23 @@ impl Blocks {
         }
         self.decided = self.base + self.text.len();
         self.seen = self.text.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_piece_is_not_kept_whole() {
+        let mut blocks = Blocks::default();
+        let (mut scored, mut longest) = (0, 0);
+        blocks.push(&"é".repeat(200_000), &mut |stretch| {
+            scored += 1;
+            longest = longest.max(stretch.chars().count());
+            true
+        });
+        assert_eq!((scored, longest), (200_000 / BLOCK, 2 * BLOCK));
+        assert!(blocks.text.capacity() <= 32 * BLOCK, "{}", blocks.text.capacity());
     }
 }

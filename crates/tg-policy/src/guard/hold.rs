@@ -52,8 +52,8 @@ impl Hold {
         Self { back, step: STEP, context: CONTEXT.max(back), longest: LONGEST.max(back) }
     }
 
-    /// For placeholders alone, which tell themselves whether they are complete.
-    pub(super) const PLACEHOLDERS: Self = Self { back: 0, step: 0, context: 0, longest: LONGEST };
+    /// For placeholders alone, which tell themselves whether they are complete; the character before may be one of a word.
+    pub(super) const PLACEHOLDERS: Self = Self { back: 0, step: 0, context: 1, longest: LONGEST };
 
     /// The same without hurry.
     pub(super) fn shadow(back: usize) -> Self {

@@ -17,12 +17,12 @@ const HITS_MAX: usize = 256;
 /// The guarding of one call.
 #[derive(Clone, Debug, Default)]
 pub struct Inquiry {
-    /// What comes back in the answer.
-    pub(super) kept: Placeholders,
+    /// What comes back in the answer. It is shared by all that look at the answer, as is the next.
+    pub(super) kept: Arc<Placeholders>,
     /// What does not.
-    pub(super) gone: Placeholders,
+    pub(super) gone: Arc<Placeholders>,
     /// The system text of the call, by how many of its words in a row may not come out.
-    pub(super) leaks: Vec<(usize, Leak)>,
+    pub(super) leaks: Arc<[(usize, Leak)]>,
     hits: Vec<Hit>,
     ran: Option<(Vec<Arc<str>>, Arc<str>)>,
     spent: Duration,
@@ -131,8 +131,15 @@ impl Inquiry {
 
     /// Keeps placeholders free that a text of the request has of itself.
     pub(super) fn avoid(&mut self, text: &str) {
-        self.kept.avoid(text);
-        self.gone.avoid(text);
+        Arc::make_mut(&mut self.kept).avoid(text);
+        Arc::make_mut(&mut self.gone).avoid(text);
+    }
+
+    /// Lets go of tokens that a text of the request has of itself: they stand for nothing.
+    pub(super) fn give_way(&mut self, text: &str) {
+        if self.kept.has_tokens() {
+            Arc::make_mut(&mut self.kept).give_way(text);
+        }
     }
 
     /// A request was refused whatever it says.
@@ -172,9 +179,10 @@ impl Inquiry {
             Weight::Restore => (&mut self.kept, &mut self.gone),
             _ => (&mut self.gone, &mut self.kept),
         };
-        let placed = own.place(label, value, style, key);
-        if style == Style::Tag {
-            other.avoid(&placed);
+        let placed = Arc::make_mut(own).place(label, value, style, key);
+        // A token that cannot be told from others is a tag.
+        if matches!(style, Style::Tag | Style::Token) {
+            Arc::make_mut(other).avoid(&placed);
         }
         placed
     }

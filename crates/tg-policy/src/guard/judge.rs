@@ -2,6 +2,7 @@
 
 use super::detector::{Detector, Reading};
 use super::edits::Edits;
+use super::escapes::Escapes;
 use super::found::{Found, clusters};
 use super::guards::Required;
 use super::inquiry::{Doing, Inquiry};
@@ -173,6 +174,7 @@ impl Guard {
             }
             self.replace(said, (group.channel, &joined), found, inquiry, &mut edits);
         }
+        said.iter().for_each(|one| inquiry.give_way(&one.text));
         verdict.edits = edits.apply(said);
         verdict
     }
@@ -287,7 +289,18 @@ impl Guard {
         edits: &mut Edits,
     ) {
         found.retain(|one| one.weight > Weight::None && !one.finding.span.is_empty());
-        for cluster in clusters(found) {
+        let escapes = |span: Span| {
+            let first = joined.parts(span).next().and_then(|(index, _)| said.get(index));
+            first.map_or(Escapes::None, |one| Escapes::of(channel, &one.text))
+        };
+        let mut settled = Vec::with_capacity(found.len());
+        for one in found {
+            let escapes = escapes(one.finding.span);
+            let mut own = vec![one];
+            escapes.settle(&joined.text, &mut own);
+            settled.append(&mut own);
+        }
+        for cluster in clusters(settled) {
             let Some((lead, ready)) = cluster.lead().and_then(|lead| Some((lead, self.rules.get(lead.rule)?))) else {
                 continue;
             };
@@ -295,9 +308,9 @@ impl Guard {
             let Some((first, range)) = parts.next() else { continue };
             let all = joined.parts(cluster.span);
             let value: String = all.filter_map(|(one, range)| said.get(one)?.text.get(range)).collect();
-            let is_json = channel == Channel::ToolArguments && said.get(first).is_some_and(|one| is_json(&one.text));
-            let value = if is_json { unescaped(&value) } else { Cow::Borrowed(&*value) };
-            let text = inquiry.place(&label(&lead.finding), &value, ready, self.key());
+            let escapes = escapes(cluster.span);
+            let text = inquiry.place(&label(&lead.finding), &escapes.meant(&value), ready, self.key());
+            let text = escapes.written(text);
             edits.say(first, Change { range, text });
             for (index, range) in parts {
                 edits.say(index, Change { range, text: String::new() });
@@ -337,9 +350,13 @@ impl Guard {
 /// Those of the required checks that rules do not have in force wherever the check makes sense.
 fn lacking(rules: &[Arc<Ready>], mut required: Vec<Required>) -> Vec<Required> {
     required.retain(|Required { check, way }| {
-        let met = rules.iter().filter(|ready| ready.kind == *check && ready.is_met());
-        let channels = met.fold(Channels::NONE, |all, ready| all.or(ready.channels(*way)));
-        !channels.covers(Channels::usual(*check, *way))
+        let mut met = rules.iter().filter(|ready| ready.kind == *check && ready.is_met());
+        let usual = Channels::usual(*check, *way);
+        if check.is_own() {
+            // Two rules may look for different things: one is to look everywhere.
+            return !met.any(|ready| ready.channels(*way).covers(usual));
+        }
+        !met.fold(Channels::NONE, |all, ready| all.or(ready.channels(*way))).covers(usual)
     });
     required
 }
@@ -357,19 +374,4 @@ fn of(plans: &Plans, channel: Channel) -> &Plan {
         Channel::Definition => definition,
         Channel::Metadata => metadata,
     }
-}
-
-/// Whether arguments of a tool are JSON as a text, in which values are escaped.
-pub(super) fn is_json(text: &str) -> bool {
-    text.trim_start().starts_with(['{', '[', '"'])
-}
-
-/// A stretch of a JSON string as it is meant.
-fn unescaped(value: &str) -> Cow<'_, str> {
-    if !value.contains('\\') {
-        return Cow::Borrowed(value);
-    }
-    // Where escapes of control characters are resolved already.
-    let json = value.replace('\n', "\\n").replace('\r', "\\r").replace('\t', "\\t");
-    serde_json::from_str(&format!("\"{json}\"")).map_or(Cow::Borrowed(value), Cow::Owned)
 }

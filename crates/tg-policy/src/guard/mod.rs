@@ -9,6 +9,7 @@ mod blocks;
 mod channels;
 mod detector;
 mod edits;
+mod escapes;
 mod external;
 mod found;
 mod guards;
@@ -34,7 +35,7 @@ pub use inquiry::{Doing, Evidence, Hit, Inquiry};
 pub use judge::Guard;
 pub use replay::{Mark, RECORD_FORMAT, Recorded, Replayed, Stripped};
 pub use rule::Ruled;
-pub use set::{Action, Check, CheckKind, Medium, On, Pii, Rule, Set, Style, WhenAway};
+pub use set::{Action, Check, CheckKind, Medium, On, Pii, Rule, Set, Style, THRESHOLD_MAX, WhenAway};
 pub use watch::Watch;
 
 use std::borrow::Cow;

@@ -17,6 +17,8 @@ pub(super) struct Ready {
     pub(super) check: &'static str,
     pub(super) kind: CheckKind,
     is_whole: bool,
+    /// Whether its set is for all calls.
+    is_for_all: bool,
     pub(super) detector: Arc<Detector>,
     pub(super) action: Action,
     is_observed: bool,
@@ -46,6 +48,8 @@ pub struct Ruled {
     pub is_observed: bool,
     /// Whether it looks for all of its kind.
     pub is_whole: bool,
+    /// Whether its set is for all calls.
+    pub is_for_all: bool,
     /// Where it looks on the way to the model.
     pub input: Channels,
     /// And on the way to the caller.
@@ -75,6 +79,7 @@ impl Ready {
             check: rule.check.as_str(),
             kind: rule.check.kind(),
             is_whole: rule.check.is_whole(),
+            is_for_all: set.scope == crate::admit::Scope::default(),
             detector,
             action: rule.action,
             is_observed: rule.mode == crate::admit::Mode::Observe,
@@ -103,9 +108,10 @@ impl Ready {
         }
     }
 
-    /// Whether it is the check of its kind, in force and for all that there is of it.
+    /// Whether it is the check of its kind, in force and for all that there is of it. What looks for content of its own is,
+    /// if it stands in a set of the organisation's: elsewhere it may look for anything.
     pub(super) fn is_met(&self) -> bool {
-        self.is_whole && self.weight() > Weight::None
+        self.is_whole && self.weight() > Weight::None && (!self.kind.is_own() || self.is_for_all)
     }
 
     /// What it is, for people.
@@ -118,6 +124,7 @@ impl Ready {
             is_in_force: self.weight() > Weight::None,
             is_observed: self.is_observed,
             is_whole: self.is_whole,
+            is_for_all: self.is_for_all,
             input: self.input,
             output: self.output,
         }

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use tg_text::pii::custom::Definition;
 pub use tg_text::redact::Style;
 
+/// Highest score from which on a check can find anything: hardly a text has more.
+pub const THRESHOLD_MAX: f32 = 0.99;
+
 /// Rules that go together, and for which calls they are. Sets only add up: none takes another's rules away.
 #[derive(Clone, Debug)]
 pub struct Set {
@@ -246,6 +249,22 @@ impl CheckKind {
             Self::External => "external",
         }
     }
+
+    /// Whether what it looks for is what its rule says, and may be anything: the name of the check tells nothing of it.
+    #[must_use]
+    pub const fn is_own(self) -> bool {
+        matches!(
+            self,
+            Self::Entities
+                | Self::Topics
+                | Self::Words
+                | Self::Pattern
+                | Self::CharactersMax
+                | Self::JsonSchema
+                | Self::Canaries
+                | Self::External
+        )
+    }
 }
 
 impl Check {
@@ -276,13 +295,18 @@ impl Check {
         self.kind().as_str()
     }
 
-    /// Whether it looks for all that there is of its kind, not for a part: only then it is the check that is required.
+    /// Whether it looks for all that there is of its kind, not for a part, and whatever happens: only then it is the check
+    /// that is required.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         match self {
             Self::Secrets(forms) => forms.is_none(),
             Self::Pii(which) => !matches!(which, Pii::Named(_)),
-            Self::Harm(thresholds) => thresholds.iter().all(Option::is_some),
+            Self::Injection(threshold) | Self::IndirectInjection(threshold) => *threshold <= THRESHOLD_MAX,
+            Self::Harm(thresholds) => {
+                thresholds.iter().all(|one| one.is_some_and(|threshold| threshold <= THRESHOLD_MAX))
+            }
+            Self::External { when_away, .. } => *when_away == WhenAway::Block,
             _ => true,
         }
     }

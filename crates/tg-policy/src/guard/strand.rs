@@ -2,19 +2,23 @@
 
 use super::blocks::Blocks;
 use super::detector::Reading;
+use super::escapes::Escapes;
 use super::found::{Found, clusters};
 use super::hold::Hold;
 use super::inquiry::{Doing, Inquiry};
-use super::judge::{Guard, is_json};
+use super::judge::Guard;
 use super::plan::{self, Plan, Probe};
 use super::rule::Weight;
-use super::window::{Piece, Sight, What, Window};
+use super::window::{Piece, Sight, What, Window, forward};
 use super::{Annotation, Block, Way};
 use std::ops::Range;
 use tg_kernel::passage::{Change, Channel};
 use tg_text::engine::open_block;
 use tg_text::redact::{Placeholders, label};
-use tg_text::restore::{self, Place};
+use tg_text::restore;
+
+/// Characters that go through all checks before the next do. Looks and blocks end where one of these does.
+const PORTION: usize = 32;
 
 /// The text and how far it is.
 #[derive(Debug)]
@@ -40,8 +44,8 @@ pub(super) struct Strand {
 struct Held {
     /// What stands for which value here; begins with what stood in the request.
     gone: Placeholders,
-    /// Where values are put back; known from the first character on.
-    place: Option<Place>,
+    /// How its backslashes are read; known from the first character on.
+    escapes: Option<Escapes>,
     changes: Vec<Change>,
     block: Option<Block>,
     annotations: Vec<Annotation>,
@@ -69,8 +73,8 @@ impl Strand {
             waits: !gate.wholes.is_empty(),
             is_over: false,
             held: Held {
-                gone: inquiry.gone.clone(),
-                place: (channel != Channel::ToolArguments).then_some(Place::Text),
+                gone: Placeholders::over(inquiry.gone.clone()),
+                escapes: None,
                 changes: Vec::new(),
                 block: None,
                 annotations: Vec::new(),
@@ -81,17 +85,32 @@ impl Strand {
 
     /// Takes the next piece.
     pub(super) fn grows(&mut self, guard: &Guard, text: &str, inquiry: &mut Inquiry) {
-        if self.held.block.is_some() || self.is_over {
-            return;
+        if self.held.escapes.is_none() && !text.trim_start().is_empty() {
+            self.held.escapes = Some(Escapes::of(self.channel, text));
         }
+        let mut rest = text;
+        while !rest.is_empty() && self.held.block.is_none() && !self.is_over {
+            let portion = forward(rest, 0, self.until_next(guard)).unwrap_or(rest.len());
+            let (next, later) = rest.split_at_checked(portion).unwrap_or((rest, ""));
+            self.take(guard, next, inquiry);
+            rest = later;
+        }
+    }
+
+    /// Characters up to the next place where a check may say something: the places lie in the text, wherever it was cut, and
+    /// at each of them the checks speak in the same order.
+    fn until_next(&self, guard: &Guard) -> usize {
+        let lengths = [guard.gate(self.channel), guard.shadow(self.channel)].into_iter().flat_map(|plan| &plan.lengths);
+        let ends = lengths.filter_map(|(_, most)| most.checked_sub(self.characters).filter(|left| *left > 0));
+        ends.fold(PORTION - self.characters % PORTION, usize::min)
+    }
+
+    fn take(&mut self, guard: &Guard, text: &str, inquiry: &mut Inquiry) {
         self.count(guard, text, inquiry);
         if self.held.block.is_some() {
             return;
         }
         self.came += text.len();
-        if let Some(first) = text.trim_start().get(..1).filter(|_| self.held.place.is_none()) {
-            self.held.place = Some(if is_json(first) { Place::JsonString } else { Place::Text });
-        }
         if let Some(whole) = &mut self.whole {
             whole.push_str(text);
         }
@@ -104,6 +123,9 @@ impl Strand {
             return;
         }
         self.move_on(guard, None, inquiry);
+        if self.held.block.is_some() {
+            return;
+        }
         let whole = self.whole.take().unwrap_or_default();
         for plan in [guard.gate(self.channel), guard.shadow(self.channel)] {
             for probe in plan.wholes.iter().filter(|probe| probe.detector.is_broken_by(&whole)) {
@@ -139,21 +161,18 @@ impl Strand {
         std::mem::take(&mut self.held.annotations)
     }
 
-    /// How long it is by now.
+    /// How long it is by now. A piece ends where a length is reached, so that each is exceeded by the first character behind.
     fn count(&mut self, guard: &Guard, text: &str, inquiry: &mut Inquiry) {
-        let (gate, shadow) = (guard.gate(self.channel), guard.shadow(self.channel));
-        if gate.lengths.is_empty() && shadow.lengths.is_empty() {
-            return;
-        }
+        let before = self.characters;
         self.characters += text.chars().count();
-        for (rule, most) in gate.lengths.iter().chain(&shadow.lengths) {
-            if self.characters > *most {
+        for plan in [guard.shadow(self.channel), guard.gate(self.channel)] {
+            for (rule, _) in plan.lengths.iter().filter(|(_, most)| *most == before) {
                 self.held.tell(guard, self.channel, *rule, inquiry);
             }
         }
     }
 
-    /// A piece, or the end, through every window.
+    /// A piece, or the end, through every window, until one of them blocks.
     fn move_on(&mut self, guard: &Guard, piece: Option<&str>, inquiry: &mut Inquiry) {
         let Self { channel, gate, scored, shadow, shadow_scored, held, .. } = self;
         let channel = *channel;
@@ -165,6 +184,9 @@ impl Strand {
                     None => window.finish(&mut sight),
                 }
             }
+            if held.block.is_some() {
+                return;
+            }
         }
         for (blocks, plan) in [(scored, guard.gate(channel)), (shadow_scored, guard.shadow(channel))] {
             if let Some(blocks) = blocks {
@@ -173,6 +195,9 @@ impl Strand {
                     Some(piece) => blocks.push(piece, &mut score),
                     None => blocks.finish(&mut score),
                 }
+            }
+            if held.block.is_some() {
+                return;
             }
         }
     }
@@ -235,24 +260,33 @@ struct Eyes<'e> {
     inquiry: &'e mut Inquiry,
 }
 
+impl Eyes<'_> {
+    fn escapes(&self) -> Escapes {
+        self.held.escapes.unwrap_or(Escapes::None)
+    }
+}
+
 impl Sight for Eyes<'_> {
-    fn look(&mut self, stretch: &str, is_end: bool) -> (Vec<Piece>, Option<usize>) {
+    fn look(&mut self, stretch: &str, from: usize, is_end: bool) -> (Vec<Piece>, Option<usize>) {
         let mut found: Vec<Found> = Vec::new();
         if !self.plan.stretches.is_empty() {
             let reading = Reading::of(stretch);
             plan::find(&self.plan.stretches, self.guard.rules(), &reading, &self.inquiry.leaks, &mut found);
         }
+        self.escapes().settle(stretch, &mut found);
         let open = self.plan.looks_for_blocks_of_keys().then(|| open_block(stretch)).flatten();
         if !self.is_gate || !self.inquiry.has_placeholders() {
             let pieces =
                 clusters(found).into_iter().map(|cluster| Piece { span: cluster.span, what: What::Found(cluster) });
             return (pieces.collect(), open);
         }
-        let (kept, begun) = restore::placed(stretch, &self.inquiry.kept, is_end);
+        let placeholders = &self.inquiry.kept;
+        let (kept, begun) = restore::placed(stretch, from, placeholders, is_end);
+        let (gone, _) = restore::placed(stretch.get(..from).unwrap_or_default(), 0, placeholders, true);
         // What we put there ourselves is no finding, as far as it stands alone.
         found.retain(|one| {
             let span = one.finding.span;
-            !kept.iter().any(|(kept, _)| kept.start <= span.start && span.end <= kept.end)
+            !gone.iter().chain(&kept).any(|(kept, _)| kept.start <= span.start && span.end <= kept.end)
         });
         let mut pieces: Vec<Piece> = clusters(found)
             .into_iter()
@@ -267,12 +301,15 @@ impl Sight for Eyes<'_> {
         (pieces, open.into_iter().chain(begun).min())
     }
 
+    fn cut(&self, stretch: &str, at: usize) -> usize {
+        self.escapes().cut(stretch, at)
+    }
+
     fn act(&mut self, piece: &Piece, range: Range<usize>, value: &str) -> bool {
         let cluster = match &piece.what {
             What::Kept(value) => {
-                let place = self.held.place.unwrap_or(Place::Text);
                 self.inquiry.note_restored(self.guard, self.channel);
-                self.held.changes.push(Change { range, text: restore::written(value, place) });
+                self.held.changes.push(Change { range, text: self.escapes().written(value.clone()) });
                 return true;
             }
             What::Found(cluster) => cluster,
@@ -297,8 +334,10 @@ impl Sight for Eyes<'_> {
                 false
             }
             Weight::Redact | Weight::Restore => {
-                let text = self.held.gone.place(&label(&lead.finding), value, ready.style(), self.guard.key());
-                self.held.changes.push(Change { range, text });
+                let escapes = self.escapes();
+                let value = escapes.meant(value);
+                let text = self.held.gone.place(&label(&lead.finding), &value, ready.style(), self.guard.key());
+                self.held.changes.push(Change { range, text: escapes.written(text) });
                 true
             }
         }

@@ -24,27 +24,30 @@ impl<P: Copy + Eq + Hash> Watch<P> {
         Self { guard, strands: HashMap::new(), block: None }
     }
 
-    /// A part of the answer goes on with this text.
+    /// A part of the answer goes on with this text. Once the answer is blocked, nothing of it is looked at any more, and no
+    /// more of it is cleared.
     pub fn grows(&mut self, part: P, channel: Channel, text: &str, inquiry: &mut Inquiry) {
+        if self.block.is_some() {
+            return;
+        }
         let began = Instant::now();
         let guard = &self.guard;
         inquiry.begin(guard);
         let strand = self.strands.entry(part).or_insert_with(|| Strand::new(guard, channel, inquiry));
         strand.grows(guard, text, inquiry);
-        if self.block.is_none() {
-            self.block = strand.block().cloned();
-        }
+        self.block = strand.block().cloned();
         inquiry.spend(began.elapsed());
     }
 
     /// A part is whole. Told again, it changes nothing.
     pub fn ends(&mut self, part: P, inquiry: &mut Inquiry) {
+        if self.block.is_some() {
+            return;
+        }
         let began = Instant::now();
         let Some(strand) = self.strands.get_mut(&part) else { return };
         strand.ends(&self.guard, inquiry);
-        if self.block.is_none() {
-            self.block = strand.block().cloned();
-        }
+        self.block = strand.block().cloned();
         inquiry.spend(began.elapsed());
     }
 
@@ -62,14 +65,15 @@ impl<P: Copy + Eq + Hash> Watch<P> {
 
     /// What is to stand in place of a text that stands by itself; `None` for the text as it is.
     pub fn whole(&mut self, channel: Channel, text: &str, inquiry: &mut Inquiry) -> Option<String> {
+        if self.block.is_some() {
+            return None;
+        }
         let began = Instant::now();
         inquiry.begin(&self.guard);
         let mut strand = Strand::new(&self.guard, channel, inquiry);
         strand.grows(&self.guard, text, inquiry);
         strand.ends(&self.guard, inquiry);
-        if self.block.is_none() {
-            self.block = strand.block().cloned();
-        }
+        self.block = strand.block().cloned();
         inquiry.spend(began.elapsed());
         (!strand.changes().is_empty()).then(|| super::edits::apply(text, strand.changes()))
     }

@@ -9,6 +9,12 @@ use tg_text::span::Span;
 /// Most characters that are taken in at once.
 const PORTION: usize = 4096;
 
+/// Most characters of a word that is held back until it ends, unless it may be a credential.
+const WORD_MAX: usize = 256;
+
+/// Of what is held back, so much has to come anew before it is looked at again: what is held long is not read all the time.
+const PART: usize = 4;
+
 /// Something that stands in a stretch.
 #[derive(Debug)]
 pub(super) struct Piece {
@@ -27,8 +33,12 @@ pub(super) enum What {
 
 /// Who looks at the stretches.
 pub(super) trait Sight {
-    /// What stands in a stretch, in order and apart; and where something begins that is not complete at its end.
-    fn look(&mut self, stretch: &str, is_end: bool) -> (Vec<Piece>, Option<usize>);
+    /// What stands in a stretch, in order and apart; and where something begins that is not complete at its end. Up to `from`
+    /// all is decided.
+    fn look(&mut self, stretch: &str, from: usize, is_end: bool) -> (Vec<Piece>, Option<usize>);
+
+    /// The last place up to this one where a text may be cut.
+    fn cut(&self, stretch: &str, at: usize) -> usize;
 
     /// Acts on it, once for each. `range` is in the whole text. Whether the text goes on.
     fn act(&mut self, piece: &Piece, range: Range<usize>, value: &str) -> bool;
@@ -46,12 +56,14 @@ pub(super) struct Window {
     left: usize,
     /// Up to where it was looked at.
     seen: usize,
+    /// Characters to the next look.
+    step: usize,
     is_over: bool,
 }
 
 impl Window {
     pub(super) const fn new(hold: Hold) -> Self {
-        Self { hold, text: String::new(), base: 0, left: 0, seen: 0, is_over: false }
+        Self { hold, text: String::new(), base: 0, left: 0, seen: 0, step: hold.step, is_over: false }
     }
 
     /// Bytes of the whole text about which all is decided.
@@ -82,7 +94,7 @@ impl Window {
 
     /// Up to where is looked next, if enough has come.
     fn frontier(&self) -> Option<usize> {
-        match self.hold.step {
+        match self.step {
             _ if self.is_over => None,
             0 => Some(self.text.len()).filter(|end| *end > self.seen),
             step => forward(&self.text, self.seen, step),
@@ -93,11 +105,12 @@ impl Window {
         self.seen = frontier;
         let limit = if is_end { frontier } else { backward(&self.text, frontier, self.hold.back) };
         if limit <= self.left && !is_end {
+            self.step = self.next_step();
             return;
         }
         let stretch = self.text.get(..frontier).unwrap_or_default();
-        let (pieces, open) = sight.look(stretch, is_end);
-        let limit = if is_end { limit } else { self.settled(stretch, &pieces, open, limit) };
+        let (pieces, open) = sight.look(stretch, self.left, is_end);
+        let limit = if is_end { limit } else { sight.cut(stretch, self.settled(stretch, &pieces, open, limit)) };
         for piece in pieces.iter().filter(|piece| piece.span.start < limit) {
             if piece.span.end <= self.left {
                 continue;
@@ -113,7 +126,15 @@ impl Window {
             self.left = piece.span.end;
         }
         self.left = self.left.max(limit);
+        self.step = self.next_step();
         self.forget();
+    }
+
+    /// Whole steps, so that looks lie where other checks have their ends, too.
+    fn next_step(&self) -> usize {
+        let held = self.text.get(self.left..self.seen).map_or(0, |held| held.chars().count());
+        let steps = (held / PART).checked_div(self.hold.step).unwrap_or_default();
+        self.hold.step * steps.max(1)
     }
 
     /// How far all is decided: not into what is open at the end of what has come, unless it is too long.
@@ -122,7 +143,7 @@ impl Window {
         let is_open = |piece: &&Piece| piece.span.end >= stretch.len() && matches!(piece.what, What::Found(_));
         let at_end = pieces.iter().filter(is_open).map(|piece| piece.span.start);
         // The word in which the limit lies, if it reaches the end.
-        let word = (self.hold.back > 0).then(|| stretch.rfind(char::is_whitespace).map_or(0, |at| at + 1));
+        let word = if self.hold.back > 0 { open_word(stretch) } else { None };
         at_end.chain(open).chain(word).filter(|at| *at >= earliest).fold(limit, usize::min)
     }
 
@@ -131,12 +152,35 @@ impl Window {
         let from = backward(&self.text, self.left, self.hold.context);
         // From a whole word on, so that no part of one is taken for one.
         let context = self.text.get(from..self.left);
-        let from = context.and_then(|context| context.find(char::is_whitespace)).map_or(from, |at| from + at);
+        let from = context.and_then(|context| context.find(is_border)).map_or(from, |at| from + at);
         self.text.drain(..from);
         self.base += from;
         self.left -= from;
         self.seen -= from;
     }
+}
+
+/// Where the word begins that the end of a text cuts off; `None` for one that is too long to be waited for.
+fn open_word(text: &str) -> Option<usize> {
+    let last = text.char_indices().rev().find(|(_, c)| is_border(*c));
+    let start = last.map_or(0, |(at, c)| at + c.len_utf8());
+    let is_short = start >= backward(text, text.len(), WORD_MAX);
+    (is_short || text.get(start..).is_some_and(may_be_credential)).then_some(start)
+}
+
+/// What ends a word, wherever the next begins: also the signs between the strings of JSON, and letters of scripts that have no
+/// spaces, each of which is a word as far as this goes.
+fn is_border(c: char) -> bool {
+    let has_no_spaces = matches!(c,
+        '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{2e80}'..='\u{31ff}'
+        | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{ff01}' | '\u{ff0c}'
+        | '\u{ff1b}' | '\u{ff1f}' | '\u{20000}'..='\u{2fa1f}');
+    c.is_whitespace() || matches!(c, '"' | ',') || (has_no_spaces && !c.is_numeric())
+}
+
+/// Whether a word has nothing but what keys, tokens, addresses with credentials in them and what is encoded consist of.
+fn may_be_credential(word: &str) -> bool {
+    word.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=_-.~%:@&?$!#*;".contains(&b))
 }
 
 /// Offset so many characters further on; `None` where there are not so many.
@@ -152,5 +196,65 @@ pub(super) fn backward(text: &str, from: usize, characters: usize) -> usize {
     match characters.checked_sub(1) {
         Some(skip) => before.char_indices().rev().nth(skip).map_or(0, |(at, _)| at),
         None => from,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Finds nothing, and counts what it reads.
+    #[derive(Default)]
+    struct Reader(usize);
+
+    impl Sight for Reader {
+        fn look(&mut self, stretch: &str, _: usize, _: bool) -> (Vec<Piece>, Option<usize>) {
+            self.0 += stretch.chars().count();
+            (Vec::new(), None)
+        }
+
+        fn cut(&self, _: &str, at: usize) -> usize {
+            at
+        }
+
+        fn act(&mut self, _: &Piece, _: Range<usize>, _: &str) -> bool {
+            true
+        }
+    }
+
+    /// Most characters that were held, and how often each was read, of a text that came by four.
+    fn held(text: &str) -> (usize, usize) {
+        let (mut window, mut reader) = (Window::new(Hold::of(64)), Reader::default());
+        let (mut came, mut most) = (0, 0);
+        let chars: Vec<char> = text.chars().collect();
+        for piece in chars.chunks(4) {
+            let piece: String = piece.iter().collect();
+            window.push(&piece, &mut reader);
+            came += piece.len();
+            most = most.max(text.get(window.decided()..came).unwrap().chars().count());
+        }
+        (most, reader.0 / chars.len())
+    }
+
+    #[test]
+    fn no_script_without_spaces_and_no_json_without_them_is_held_longer_than_prose() {
+        for text in [
+            "我们明天早上九点在图书馆见面，然后一起去买菜。",
+            "สวัสดีครับวันนี้อากาศดีมาก",
+            "ここは図書館です。明日も来ます。",
+            "{\"id\":17,\"name\":\"ann\",\"tags\":[\"a\",\"b\"]},",
+            "the quick brown fox jumps over the lazy dog ",
+        ] {
+            let (most, read) = held(&text.repeat(400));
+            assert!(most <= 64 + 32 + 12 && read <= 10, "{text} {most} {read}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_held_while_it_may_be_a_credential_and_not_read_all_the_time() {
+        let (most, read) = held(&"eyJhbGciOiJIUzI1NiJ9.".repeat(1000));
+        assert!((4000..=4096 * 5 / 4 + 128).contains(&most) && read <= 8, "{most} {read}");
+        let (most, read) = held(&"f(x){return(y)}".repeat(1000));
+        assert!((200..=256 * 5 / 4 + 64).contains(&most) && read <= 12, "{most} {read}");
     }
 }

@@ -112,3 +112,40 @@ fn what_is_required_and_nowhere_is_a_gap_of_every_route() {
     assert_eq!(with("input: [secrets]", "").len(), 2);
     assert!(with("", "").is_empty());
 }
+
+/// A team's rule about a word of its own is not what the organisation asks for.
+#[test]
+fn what_looks_for_content_of_its_own_counts_where_the_organisation_says_it() {
+    let set = |scope: &str, channels: &str| {
+        format!(
+            "{{name: g, {scope} unreadable: block, rules: [{{name: r, words: {{list: [zephyr]}}, action: block{channels}}}]}}"
+        )
+    };
+    assert!(with("input: [words]", &set("", "")).is_empty());
+    let gaps = with("input: [words]", &set("for: {team: '*'},", ""));
+    assert!(gaps.len() == 2 && gaps[0].contains("its set has a `for`"), "{gaps:#?}");
+    // Two rules that each look at a part look for different things.
+    let part = |name: &str, channels: &str| {
+        let set = set("", &format!(", channels: [{channels}]"));
+        set.replace("{name: g", &format!("{{name: {name}"))
+    };
+    let rest = "system, assistant, reasoning, tool_arguments, tool_result, document, definition, metadata";
+    assert_eq!(with("input: [words]", &format!("{}, {}", part("a", "user"), part("b", rest))).len(), 2);
+}
+
+#[test]
+fn a_service_that_may_be_away_is_no_check_that_every_call_meets() {
+    let with = |away: &str| {
+        let set = format!(
+            "{{name: g, unreadable: block, rules: [{{name: r, external: ours, action: block, when_away: {away}}}]}}"
+        );
+        gaps(&format!(
+            "{BASE}guards: [{{name: ours, kind: webhook, url: 'https://guard.example.com/check', secret: env:S}}]\n\
+             required_checks: {{input: [external]}}\nguardrails: [{set}]\n"
+        ))
+    };
+    assert!(with("block").is_empty());
+    assert!(
+        with("allow").iter().all(|gap| gap.contains("unchecked while its service is away")) && with("allow").len() == 2
+    );
+}

@@ -9,6 +9,9 @@ use tg_text::pii::custom::{self, Custom, Definition};
 use tg_text::rules::{Check, Rule, Rules};
 use tg_text::score::topic::Topic;
 
+/// Highest threshold with which a check can find anything.
+const THRESHOLD_MAX: f64 = 0.99;
+
 /// Compiles what a rule consists of, and tells what is wrong with it.
 pub(super) fn check(rule: &GuardrailRule, path: &Path, found: &mut Findings) {
     thresholds(rule, path, found);
@@ -44,7 +47,7 @@ fn rules(rule: &GuardrailRule, check: Check, path: Path, found: &mut Findings) {
     }
 }
 
-/// A score of nought is exceeded by every text.
+/// A score of nought is exceeded by every text, and one of one by none.
 fn thresholds(rule: &GuardrailRule, path: &Path, found: &mut Findings) {
     let harm = rule.harm.as_ref().map(|harm| harm.threshold);
     let all = [
@@ -52,7 +55,24 @@ fn thresholds(rule: &GuardrailRule, path: &Path, found: &mut Findings) {
         (path.member("indirect_injection"), rule.indirect_injection),
         (path.member("harm").member("threshold"), harm),
     ];
+    let topics = path.member("topics");
+    let nearness = rule.topics.iter().flatten().enumerate();
+    let nearness = nearness.map(|(number, topic)| (topics.element(number).member("threshold"), topic.threshold));
+    for (path, _) in nearness.filter(|(_, threshold)| threshold.get() > THRESHOLD_MAX) {
+        found.add(
+            path,
+            "is reached by the examples and nothing else",
+            "write 0.6 for paraphrases, 0.8 for nearly the same words",
+        );
+    }
     for (path, threshold) in all {
+        if threshold.map(Ratio::get).is_some_and(|threshold| threshold > THRESHOLD_MAX) {
+            found.add(
+                path.clone(),
+                "is reached by hardly a text",
+                "write 0.9 (0.1 % of ordinary texts exceed it) or less",
+            );
+        }
         if threshold.map(Ratio::get).is_some_and(|threshold| threshold <= 0.0) {
             found.add(path, "is reached by every text", "write 0.5 (1 % of ordinary texts exceed it) and more");
         }

@@ -156,3 +156,55 @@ fn what_a_service_outside_says_is_done_as_its_rule_says() {
     // Nothing was given to stand in its place.
     assert!(hear(&redact, flagged(vec![])).block.is_some());
 }
+
+#[test]
+fn what_stands_for_the_values_of_a_call_is_there_once_however_many_look_at_the_answer() {
+    let guard = guard(&[set("house", vec![pii("back", Action::Restore(Style::Tag)), pii("out", Action::Annotate)])]);
+    let text: String = (0..2000).map(|n| format!("[word {n}] u{n}@example.com\n")).collect();
+    let (verdict, inquiry) = ask(&guard, &[said(Channel::User, 1, &text)]);
+    assert!(verdict.edits[0].1.contains("[EMAIL_2000]"));
+    assert!(Arc::ptr_eq(&inquiry.kept, &inquiry.clone().kept) && Arc::ptr_eq(&inquiry.gone, &inquiry.clone().gone));
+    let mut watch = Watch::new(guard);
+    let mut own = inquiry.clone();
+    (0..100).for_each(|part| watch.grows(part, Channel::Assistant, "[EMAIL_7] [", &mut own));
+    assert_eq!(watch.changes(99)[0].text, "u6@example.com");
+    assert_eq!(Arc::strong_count(&inquiry.gone), 102);
+}
+
+fn lacks(sets: &[Set], check: CheckKind) -> bool {
+    let required = vec![Required { check, way: Way::Input }];
+    let guards = Guards::compile(sets, None).unwrap().requiring(required);
+    let attribution = Attribution { team: "legal".into(), ..Attribution::default() };
+    !guards.of(&Subject { attribution: &attribution, model: "m" }).unwrap().lacking().is_empty()
+}
+
+#[test]
+fn a_service_that_may_be_away_is_no_check_that_every_call_meets() {
+    for (when_away, is_met) in [(WhenAway::Block, true), (WhenAway::Allow, false)] {
+        let check = Check::External { service: "moderation".into(), when_away };
+        let sets = [set("house", vec![rule("ask", check, Action::Block)])];
+        assert_eq!(!lacks(&sets, CheckKind::External), is_met, "{when_away:?}");
+    }
+}
+
+#[test]
+fn a_score_that_no_text_has_is_no_check() {
+    let of = |check: Check| [set("house", vec![rule("r", check, Action::Block)])];
+    for (threshold, is_met) in [(0.99, true), (0.999, false), (1.0, false)] {
+        assert_eq!(!lacks(&of(Check::Injection(threshold)), CheckKind::Injection), is_met, "{threshold}");
+        assert_eq!(!lacks(&of(Check::Harm([Some(threshold); 7])), CheckKind::Harm), is_met, "{threshold}");
+    }
+}
+
+#[test]
+fn what_looks_for_content_of_its_own_is_a_check_where_the_organisation_says_it() {
+    let words = |channels: Option<&[Channel]>| {
+        let check = Check::Words { list: vec!["zephyr".into()], fuzzy: 0 };
+        Rule { channels: channels.map(Channels::of), ..rule("r", check, Action::Block) }
+    };
+    let legal = Scope { team: Some("legal".to_owned()), ..Scope::default() };
+    assert!(!lacks(&[set("house", vec![words(None)])], CheckKind::Words));
+    assert!(lacks(&[Set { scope: legal, ..set("legal", vec![words(None)]) }], CheckKind::Words));
+    let (some, rest) = Channel::ALL.split_at(4);
+    assert!(lacks(&[set("house", vec![words(Some(some)), words(Some(rest))])], CheckKind::Words));
+}

@@ -118,6 +118,23 @@ fn tokens_come_back_and_are_not_taken_for_new_findings() {
 }
 
 #[test]
+fn a_token_comes_back_where_it_stands_by_itself_and_no_number_of_others_becomes_a_value() {
+    let restore = rule("in", Check::Pii(Pii::Structured), Action::Restore(Style::Token));
+    let guard = guard(&[set("s", vec![restore])]);
+    let (verdict, inquiry) = ask(&guard, &[said(Channel::User, 1, "Card 4111111111111111")]);
+    let token = verdict.edits[0].1.strip_prefix("Card ").unwrap();
+    let answer = format!("{token}: 9{token}, {token}9, x{token} ({token})");
+    let expected = format!("4111111111111111: 9{token}, {token}9, x{token} (4111111111111111)");
+    for size in [1, 2, 5, 16, 17, 200] {
+        assert_eq!(streamed(&guard, Channel::Assistant, &answer, size, &inquiry).0, expected, "{size}");
+    }
+    // What the request has of itself is nobody's token.
+    let twice = [said(Channel::User, 1, "Card 4111111111111111"), said(Channel::User, 2, token)];
+    let (_, inquiry) = ask(&guard, &twice);
+    assert_eq!(answered(&guard, Channel::Assistant, token, &inquiry).0, token);
+}
+
+#[test]
 fn placeholders_alone_are_held_no_longer_than_they_are() {
     let guard = guard(&[set("s", vec![rule("r", Check::Pii(Pii::Structured), Action::Restore(Style::Tag))])]);
     let (_, inquiry) = ask(&guard, &[said(Channel::User, 1, "I am ann.lee@example.com")]);
@@ -158,6 +175,29 @@ fn private_key() -> String {
         |nth: usize| (0..64).map(|n| char::from(letters[(nth * 29 + n * n * 7 + n * 37 + 5) % 64])).collect::<String>();
     let body: Vec<String> = (0..12).map(line).collect();
     format!("-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----", body.join("\n"))
+}
+
+#[test]
+fn the_earliest_of_several_rules_ends_a_stream_whatever_the_pieces() {
+    let rules = || {
+        vec![
+            rule("long", Check::CharactersMax(300), Action::Block),
+            rule("mail", Check::Pii(Pii::Structured), Action::Block),
+            rule("longer", Check::CharactersMax(320), Action::Block),
+            rule("harm", Check::Harm([Some(0.9); 7]), Action::Block),
+        ]
+    };
+    for (before, by) in [(1, "mail"), (4, "long")] {
+        let text = format!("{} mail ann.lee@example.com {}", prose().get(..before * 66).unwrap(), prose());
+        let mut rules = rules();
+        for _ in 0..2 {
+            let guard = guard(&[set("s", rules.clone())]);
+            let all = [1, 3, 31, 33, 5000].map(|size| watched(&guard, Channel::Assistant, &text, size, &no_inquiry()));
+            assert!(all.iter().all(|one| *one == all[0]), "{all:?}");
+            assert_eq!(&*all[0].1.as_ref().unwrap().rule, by);
+            rules.reverse();
+        }
+    }
 }
 
 proptest! {

@@ -1,0 +1,120 @@
+//! What is found in texts that are JSON, and what is put into them.
+
+use super::*;
+use serde_json::{Value, json};
+
+fn pii(name: &str, action: Action) -> Rule {
+    rule(name, Check::Pii(Pii::Structured), action)
+}
+
+/// JSON in which all but letters, digits and signs of ASCII are escapes.
+fn escaped(value: &Value) -> String {
+    let mut out = String::new();
+    for c in value.to_string().chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        }
+    }
+    out
+}
+
+#[test]
+fn no_letter_of_an_escape_is_taken_for_a_part_of_a_value() {
+    let guard = guard(&[set("house", vec![pii("out", Action::Redact(Style::Tag))])]);
+    let json = r#"{"text":"Hi\nann@example.com"}"#;
+    let redacted = r#"{"text":"Hi\n[EMAIL_1]"}"#;
+    for channel in [Channel::ToolArguments, Channel::ToolResult, Channel::Document, Channel::User] {
+        assert_eq!(ask(&guard, &[said(channel, 1, json)]).0.edits, [(0, redacted.to_owned())], "{channel:?}");
+    }
+    for channel in [Channel::ToolArguments, Channel::Assistant] {
+        for size in [1, 7, 100] {
+            assert_eq!(streamed(&guard, channel, json, size, &Inquiry::default()).0, redacted, "{channel:?}");
+        }
+    }
+    // A line of a log is no JSON, and has them all the same.
+    let (verdict, _) = ask(&guard, &[said(Channel::ToolResult, 1, r"from:\nann@example.com")]);
+    assert_eq!(verdict.edits, [(0, r"from:\n[EMAIL_1]".to_owned())]);
+    // What a string within a string says.
+    let nested = json!({ "body": json }).to_string();
+    let (left, _) = streamed(&guard, Channel::ToolArguments, &nested, 5, &Inquiry::default());
+    let body: Value = serde_json::from_str(&left).unwrap();
+    assert_eq!(body["body"].as_str().unwrap(), redacted);
+}
+
+#[test]
+fn a_value_behind_an_escape_comes_back_as_it_was() {
+    let guard = guard(&[set("house", vec![pii("back", Action::Restore(Style::Tag))])]);
+    for channel in [Channel::ToolArguments, Channel::ToolResult] {
+        let (_, inquiry) = ask(&guard, &[said(channel, 1, r#"{"text":"Hi\tann@example.com"}"#)]);
+        assert_eq!(answered(&guard, Channel::Assistant, "[EMAIL_1]", &inquiry).0, "ann@example.com");
+    }
+}
+
+#[test]
+fn what_stands_in_arguments_is_written_as_their_json_wants_it() {
+    let quoted = Definition { name: "note".into(), pattern: r#"N\\?"[a-z]+\\?""#.into(), ..Definition::default() };
+    let check = Check::Entities(vec![quoted]);
+    for style in [Style::KeepLast(2), Style::Tag, Style::Token] {
+        let guard = guard(&[set("house", vec![rule("r", check.clone(), Action::Redact(style))])]);
+        let json = r#"{"a":"N\"yes\" x"}"#;
+        let (input, _) = ask(&guard, &[said(Channel::ToolArguments, 1, json)]);
+        let output = streamed(&guard, Channel::ToolArguments, json, 3, &Inquiry::default()).0;
+        assert_eq!(input.edits, [(0, output.clone())]);
+        let value: Value = serde_json::from_str(&output).unwrap();
+        assert!(!output.contains("yes") && value["a"].as_str().unwrap().ends_with(" x"), "{output}");
+    }
+}
+
+fn said_in_json() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec![
+        "ann.lee@example.com",
+        "4111 1111 1111 1111",
+        "DE89 3704 0044 0532 0130 00",
+        "\n",
+        "\t",
+        "\u{b}",
+        "\"",
+        "\\",
+        "/",
+        "é",
+        "😀",
+        "ж",
+        " ",
+        "x",
+        "n",
+        "one two",
+        "\\n",
+        "u00e9",
+        "a@b.co",
+        "[EMAIL_1]",
+        "192.168.10.20",
+    ]);
+    prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn arguments_stay_json_whatever_is_taken_out_of_them_or_put_back(
+        texts in prop::collection::vec(said_in_json(), 1..4), size in 1_usize..50, is_escaped in prop::bool::ANY,
+        style in prop::sample::select(vec![Style::Mask, Style::KeepLast(4), Style::Tag, Style::Hash, Style::Token]),
+    ) {
+        let json = json!({ "a": texts });
+        let json = if is_escaped { escaped(&json) } else { json.to_string() };
+        let rules = vec![
+            pii("back", Action::Restore(Style::Tag)),
+            Rule { on: Some(On::Output), ..pii("out", Action::Redact(style)) },
+        ];
+        let guard = guard(&[set("house", rules)]);
+        let (verdict, inquiry) = ask(&guard, &[said(Channel::ToolArguments, 1, &json)]);
+        let sent = verdict.edits.first().map_or(&json, |(_, text)| text);
+        prop_assert!(serde_json::from_str::<Value>(sent).is_ok(), "{}", sent);
+        for text in [&json, sent] {
+            let (left, _) = streamed(&guard, Channel::ToolArguments, text, size, &inquiry);
+            prop_assert!(serde_json::from_str::<Value>(&left).is_ok(), "{}", left);
+        }
+    }
+}
