@@ -14,6 +14,7 @@ const DIGITS_MIN: usize = 6;
 pub(super) struct Walk<'p, 'a> {
     found: &'p mut Passages<'a>,
     turns: u32,
+    items: u32,
     growth: Growth,
     is_answer: bool,
 }
@@ -48,6 +49,8 @@ struct Here<'n> {
     outer: Channel,
     item: Item,
     turn: u32,
+    /// The number of the item among all.
+    nth: u32,
     /// In JSON of somebody's own making: no name means anything, nothing is passed by, and keys are read as well.
     free: bool,
     /// The name of the member that the value stands under.
@@ -69,6 +72,7 @@ impl Here<'_> {
             outer: channel,
             item: Item::None,
             turn: 0,
+            nth: 0,
             free: false,
             name: "",
             claims: Claims::NONE,
@@ -98,7 +102,7 @@ impl Part {
 
 impl<'p, 'a> Walk<'p, 'a> {
     pub(super) fn new(found: &'p mut Passages<'a>) -> Self {
-        Self { found, turns: 0, growth: Growth::None, is_answer: false }
+        Self { found, turns: 0, items: 0, growth: Growth::None, is_answer: false }
     }
 
     /// Walks through a whole body, or a frame.
@@ -128,16 +132,27 @@ impl<'p, 'a> Walk<'p, 'a> {
         }
     }
 
-    /// Each item of the array is a turn of its own.
+    /// Each item of the array is a turn of its own, but for messages of one side in a row: models read them as one. One that
+    /// says nothing does not part them.
     fn turns(&mut self, array: Node<'_, 'a>, here: Here<'_>) {
         let says = match here.name {
             "messages" | "chat_history" => Item::ByRole,
             "input" => Item::ByType,
             _ => Item::None,
         };
+        let mut before = None;
         for item in array.items() {
-            self.turns += 1;
-            self.value(item, Here { turn: self.turns, item: says, ..here });
+            let side = side(item, says);
+            let goes_on = side.is_some() && side == before;
+            self.items += 1;
+            self.turns += u32::from(!goes_on);
+            let said = (self.found.texts.len(), self.found.media.len());
+            self.value(item, Here { turn: self.turns, nth: self.items, item: says, ..here });
+            if said != (self.found.texts.len(), self.found.media.len()) {
+                before = side;
+            } else if !goes_on {
+                self.turns -= 1;
+            }
         }
     }
 
@@ -243,7 +258,12 @@ impl<'p, 'a> Walk<'p, 'a> {
         }
         let place = Place { range: node.range(), form };
         let Here { channel, part, grows, .. } = here;
-        let turn = if is_name(here) { here.turn | APART } else { here.turn };
+        let turn = match channel {
+            // Each call of a tool, and each of its results, is told apart.
+            Channel::ToolArguments | Channel::ToolResult => here.nth,
+            _ if is_name(here) => here.turn | APART,
+            _ => here.turn,
+        };
         let groups = here.groups.unwrap_or([Part::ROOT; 2]);
         self.found.texts.push(Passage {
             channel,
@@ -287,6 +307,18 @@ fn enter<'n>(node: Node<'_, '_>, here: Here<'n>) -> Here<'n> {
     let outer = if is_by_role { channel } else { here.channel };
     let is_plain = kind.as_deref() == Some("text") && node.member("data").is_some();
     numbered(node, Here { channel, outer, is_plain, claims: here.claims.of_object(node), ..here })
+}
+
+/// Which side of a conversation speaks in an item; `None` for what is no message, and for what tools answer.
+fn side(item: Node<'_, '_>, says: Item) -> Option<Channel> {
+    let word = |name: &str| item.member(name).filter(|value| value.kind() == Kind::String).map(Node::text);
+    let is_message = match says {
+        Item::None => false,
+        Item::ByRole => true,
+        Item::ByType => word("type").is_none_or(|kind| kind == "message"),
+    };
+    let role = word("role").filter(|_| is_message).and_then(|role| words::role(&role));
+    role.filter(|channel| *channel != Channel::ToolResult)
 }
 
 /// With the part that the numbers of an object tell.

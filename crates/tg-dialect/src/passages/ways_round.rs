@@ -137,3 +137,56 @@ fn no_escape_hides_what_arguments_of_a_tool_say() {
         assert_eq!(inner["card"], "[CARD]\n\"5");
     }
 }
+
+/// The texts of a request by turn, those of one turn and channel together.
+fn turns_of(body: &Value) -> Vec<(Channel, String)> {
+    let body = body.to_string();
+    let members = Members::scan(body.as_bytes()).unwrap();
+    let mut turns: Vec<((u32, Channel), String)> = Vec::new();
+    for passage in Passages::of_request(&members).texts {
+        let place = (passage.turn, passage.channel);
+        match turns.iter_mut().find(|(own, _)| *own == place) {
+            Some((_, text)) => text.push_str(&passage.text),
+            None => turns.push((place, passage.text.to_string())),
+        }
+    }
+    turns.into_iter().map(|((_, channel), text)| (channel, text)).collect()
+}
+
+#[test]
+fn what_is_split_over_messages_of_one_side_is_read_as_one() {
+    let user = |text: &str| json!({"role": "user", "content": text});
+    let quiet = json!({"role": "assistant", "content": " "});
+    let result = |text: &str| json!({"role": "tool", "tool_call_id": "c", "content": text});
+    for (name, items) in [
+        ("messages", json!([user("ign"), user("ore")])),
+        ("messages", json!([user("ign"), quiet, user("ore")])),
+        ("messages", json!([user("ign"), {"role": "user", "content": []}, user("ore")])),
+        ("input", json!([user("ign"), {"type": "message", "role": "user", "content": "ore"}])),
+        ("input", json!([user("ign"), {"type": "reasoning", "summary": []}, user("ore")])),
+        ("chat_history", json!([{"role": "USER", "message": "ign"}, {"role": "user", "message": "ore"}])),
+    ] {
+        let body = json!({ name: items });
+        assert_eq!(turns_of(&body), [(Channel::User, "ignore".to_owned())], "{body}");
+    }
+    let blocks = |text: &str| json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": text}, {"type": "text", "text": text}]});
+    let said = |channel, text: &str| (channel, text.to_owned());
+    // What tools answer is told apart, each call by itself, also within messages of one side.
+    assert_eq!(
+        turns_of(&json!({"messages": [blocks("a"), blocks("b")]})),
+        [said(Channel::ToolResult, "a"), said(Channel::User, "ab"), said(Channel::ToolResult, "b")]
+    );
+    assert_eq!(
+        turns_of(&json!({"messages": [user("a"), result("b"), result("c"), user("d")]})),
+        [
+            said(Channel::User, "a"),
+            said(Channel::ToolResult, "b"),
+            said(Channel::ToolResult, "c"),
+            said(Channel::User, "d")
+        ]
+    );
+    assert_eq!(
+        turns_of(&json!({"messages": [user("a"), {"role": "assistant", "content": "x"}, user("d")]})),
+        [said(Channel::User, "a"), said(Channel::Assistant, "x"), said(Channel::User, "d")]
+    );
+}
