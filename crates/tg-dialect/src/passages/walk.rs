@@ -190,7 +190,9 @@ impl<'p, 'a> Walk<'p, 'a> {
             (Channel::ToolArguments, "output" | "outputs" | "results") => Channel::ToolResult,
             (inherited, name) => words::member(name).unwrap_or(inherited),
         };
-        let grows = here.grows || self.growth == Growth::Under(word(name));
+        // A block begins with its name, and goes on with other texts.
+        let is_whole = name == "name" && self.growth == Growth::Under("content_block");
+        let grows = !is_whole && (here.grows || self.growth == Growth::Under(word(name)));
         Here {
             channel,
             item: Item::None,

@@ -3,13 +3,19 @@
 
 use crate::corpus::cases;
 use crate::speakers::{SPEAKERS, Speaker, reply_facts};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use tg_dialect::dialects::{inbound, upstream};
+use tg_dialect::framing::eventstream;
+use tg_dialect::framing::sse::write_event;
 use tg_dialect::gate::{Change, Gate, Inspector, Passing};
 use tg_dialect::passages::Part;
 use tg_kernel::chat::{Stop, StopReason};
+use tg_kernel::dialect::Dialect;
 use tg_kernel::event::{Delta, Event, PartKind};
 use tg_kernel::passage::Channel;
 use tg_kernel::usage::Usage;
@@ -220,4 +226,83 @@ fn a_blocked_stream_ends_as_its_dialect_ends_a_filtered_one() {
             speaker.dialect
         );
     }
+}
+
+/// How many bytes have left a gate after each of some frames. What is not sure of a text is held back.
+fn leaving(dialect: Dialect, frames: &[Vec<u8>], watch: &mut Watch) -> Vec<usize> {
+    let mut gate = Gate::new(dialect, &reply_facts());
+    let mut out: Vec<Bytes> = Vec::new();
+    let mut left = Vec::new();
+    for frame in frames {
+        assert_eq!(gate.pass(frame, watch, &mut out).unwrap(), Passing::Open);
+        left.push(out.iter().map(Bytes::len).sum());
+    }
+    left
+}
+
+fn ends_of(frames: &[Vec<u8>]) -> Vec<usize> {
+    frames
+        .iter()
+        .scan(0, |sum, frame| {
+            *sum += frame.len();
+            Some(*sum)
+        })
+        .collect()
+}
+
+fn sse(event: &str, data: &Value) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    write_event(Some(event).filter(|event| !event.is_empty()), data.to_string().as_bytes(), &mut out);
+    out.to_vec()
+}
+
+fn chunk(data: &Value) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    let payload = json!({ "bytes": STANDARD.encode(data.to_string()) });
+    eventstream::write_event("chunk", payload.to_string().as_bytes(), &mut out);
+    out.to_vec()
+}
+
+/// Two blocks of Claude's.
+fn two_blocks(write: impl Fn(&Value) -> Vec<u8>) -> Vec<Vec<u8>> {
+    let delta = |index: u64, text: &str| json!({"type": "content_block_delta", "index": index, "delta": {"type": "text_delta", "text": text}});
+    [
+        json!({"type": "message_start", "message": {"id": "m", "role": "assistant", "content": []}}),
+        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+        delta(0, "one"),
+        json!({"type": "content_block_stop", "index": 0}),
+        json!({"type": "content_block_start", "index": 1, "content_block": {"type": "tool_use", "id": "t", "name": "pay", "input": {}}}),
+        json!({"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": "{\"a\": 1, \"b\": 2}"}}),
+    ]
+    .iter()
+    .map(write)
+    .collect()
+}
+
+#[test]
+fn a_block_that_has_ended_holds_up_no_other() {
+    let streams = [
+        (Dialect::BedrockInvoke, two_blocks(chunk)),
+        (Dialect::AnthropicMessages, two_blocks(|data| sse(data["type"].as_str().unwrap(), data))),
+    ];
+    for (dialect, frames) in streams {
+        let (left, ends) = (leaving(dialect, &frames, &mut Watch::default()), ends_of(&frames));
+        // The last frame waits, and the text until its block has ended; nothing else does.
+        assert_eq!(left, [ends[0], ends[1], ends[1], ends[3], ends[4], ends[4]], "{dialect:?}");
+    }
+    // Types of other families mean nothing to us: what they say goes on, whatever they call it.
+    let other = |text: &str| chunk(&json!({"type": "of_tomorrow", "text": text}));
+    let out = gated_frames(Dialect::BedrockInvoke, &[other("1234-"), other("5678"), other(".")], &mut Watch::default());
+    assert!(out.contains(&STANDARD.encode(r#"{"type":"of_tomorrow","text":"[number]"}"#)), "{out}");
+}
+
+/// All that leaves a gate, as a text.
+fn gated_frames(dialect: Dialect, frames: &[Vec<u8>], watch: &mut Watch) -> String {
+    let mut gate = Gate::new(dialect, &reply_facts());
+    let mut out: Vec<Bytes> = Vec::new();
+    for frame in frames {
+        gate.pass(frame, watch, &mut out).unwrap();
+    }
+    gate.finish(watch, &mut out).unwrap();
+    String::from_utf8_lossy(&out.concat()).into_owned()
 }
