@@ -4,6 +4,8 @@
 //! answer came. Frames leave in their order. One whose texts are cleared without a change leaves as it came; in any other
 //! the changed strings alone are written anew.
 
+mod parts;
+
 use crate::cut::{Closing, Cutoff};
 use crate::dialect::ReplyFacts;
 use crate::dialects::bedrock_converse::padding::Padding;
@@ -11,9 +13,10 @@ use crate::dialects::bedrock_invoke;
 use crate::framing::eventstream::{self, Kind};
 use crate::framing::frames::{Frames, Next};
 use crate::framing::sse;
-use crate::passages::{Edits, Ended, Part, Passage, Passages};
+use crate::passages::{Edits, Part, Passage, Passages};
 use bytes::{Bytes, BytesMut};
-use std::collections::{HashMap, VecDeque};
+use parts::{Parts, Segment};
+use std::collections::VecDeque;
 use std::ops::Range;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::fault::Fault;
@@ -64,14 +67,8 @@ pub struct Gate {
     padding: Padding,
     held: VecDeque<Held>,
     held_bytes: usize,
-    parts: HashMap<Part, Grown>,
+    parts: Parts,
     closing: Closing,
-}
-
-/// What came of a part.
-struct Grown {
-    groups: [Part; 2],
-    bytes: usize,
 }
 
 /// A frame that waits.
@@ -85,14 +82,6 @@ struct Held {
     echoes: Vec<Range<usize>>,
 }
 
-/// A stretch of a part in a frame.
-struct Segment {
-    part: Part,
-    range: Range<usize>,
-    text: String,
-    passage: Passage<'static>,
-}
-
 impl Gate {
     /// Before a caller of this dialect.
     #[must_use]
@@ -103,7 +92,7 @@ impl Gate {
             padding: Padding::new(facts.id),
             held: VecDeque::new(),
             held_bytes: 0,
-            parts: HashMap::new(),
+            parts: Parts::default(),
             closing: Closing::of(caller, facts),
         }
     }
@@ -137,7 +126,7 @@ impl Gate {
         if !rest.is_empty() && matches!(self.frames, Frames::Sse { .. }) && sse::read_last(&rest).is_some() {
             self.take(rest, inspector)?;
         }
-        self.parts.keys().for_each(|part| inspector.ends(*part));
+        self.parts.finish(inspector);
         Ok(self.release(inspector, out))
     }
 
@@ -152,13 +141,17 @@ impl Gate {
         let (kind, json) = self.read(&bytes)?;
         let mut held = Held { bytes, kind, json, segments: Vec::new(), edits: Edits::default(), echoes: Vec::new() };
         if let Some(found) = Passages::of_frame(&held.kind, &held.json) {
-            let Passages { texts, echoes, ended, .. } = found;
-            let texts: Vec<Passage<'static>> = texts.into_iter().map(Passage::into_owned).collect();
-            for passage in texts {
-                self.see(passage, &mut held, inspector);
+            let Passages { texts, echoes, ended, in_a_row, .. } = found;
+            let texts = texts.into_iter().map(Passage::into_owned);
+            let (growing, whole): (Vec<_>, Vec<_>) = texts.partition(|passage| passage.grows);
+            for passage in whole {
+                if let Some(text) = inspector.whole(passage.channel, &passage.text) {
+                    held.edits.say(&passage, &text);
+                }
             }
+            held.segments = self.parts.grow(growing, in_a_row, inspector);
             held.echoes = echoes;
-            self.note(&ended, inspector);
+            self.parts.note(&ended, inspector);
         } else if !matches!(held.json.trim_ascii(), b"" | b"[DONE]") {
             return Err(no_json());
         }
@@ -166,38 +159,12 @@ impl Gate {
         if self.held_bytes > HELD_BYTES_MAX || self.parts.len() > PARTS_MAX { Err(unread()) } else { Ok(()) }
     }
 
-    fn see(&mut self, passage: Passage<'static>, held: &mut Held, inspector: &mut dyn Inspector) {
-        let Passage { channel, part, grows, groups, .. } = passage;
-        if !grows {
-            if let Some(text) = inspector.whole(channel, &passage.text) {
-                held.edits.say(&passage, &text);
-            }
-            return;
-        }
-        let grown = self.parts.entry(part).or_insert(Grown { groups, bytes: 0 });
-        let start = grown.bytes;
-        grown.bytes += passage.text.len();
-        inspector.grows(part, channel, &passage.text);
-        let (range, text) = (start..grown.bytes, passage.text.to_string());
-        held.segments.push(Segment { part, range, text, passage });
-    }
-
-    fn note(&self, ended: &Ended, inspector: &mut dyn Inspector) {
-        let is_over = |grown: &Grown| match ended {
-            Ended::None => false,
-            Ended::All => true,
-            Ended::Of(groups) => grown.groups.iter().any(|group| groups.contains(group)),
-        };
-        let over = self.parts.iter().filter(|(_, grown)| is_over(grown));
-        over.for_each(|(part, _)| inspector.ends(*part));
-    }
-
     fn release(&mut self, inspector: &mut dyn Inspector, out: &mut Vec<Bytes>) -> Passing {
         if inspector.is_blocked() {
             return Passing::Blocked;
         }
         while let Some(first) = self.held.front() {
-            if first.segments.iter().any(|segment| inspector.cleared(segment.part) < segment.range.end) {
+            if !first.segments.iter().all(|segment| self.parts.is_cleared(segment, inspector)) {
                 break;
             }
             let Some(held) = self.held.pop_front() else { break };
@@ -209,9 +176,9 @@ impl Gate {
 
     fn leave(&mut self, held: Held, inspector: &dyn Inspector, out: &mut Vec<Bytes>) {
         let Held { bytes, kind, mut json, segments, mut edits, echoes } = held;
-        for Segment { part, range, text, passage } in segments {
-            if let Some(changed) = change(&text, &range, inspector.changes(part)) {
-                edits.say(&passage, &changed);
+        for segment in segments {
+            if let Some(changed) = self.parts.changed(&segment, inspector) {
+                edits.say(&segment.passage, &changed);
             }
         }
         let is_changed = !edits.is_empty();
@@ -256,27 +223,6 @@ impl Gate {
         }
         out.freeze()
     }
-}
-
-/// A stretch of a part with the changes made; `None` where none touches it. A change that reaches over several stretches is
-/// told in the first of them.
-fn change(text: &str, range: &Range<usize>, changes: &[Change]) -> Option<String> {
-    let first = changes.partition_point(|change| change.range.end <= range.start);
-    let own = changes.get(first..).unwrap_or_default().iter().take_while(|change| change.range.start < range.end);
-    let mut out: Option<String> = None;
-    let mut at = range.start;
-    let within = |from: usize, to: usize| text.get(from - range.start..to - range.start).unwrap_or_default();
-    for change in own {
-        let out = out.get_or_insert_default();
-        if change.range.start >= range.start {
-            out.push_str(within(at, change.range.start));
-            out.push_str(&change.text);
-        }
-        at = change.range.end.min(range.end);
-    }
-    let mut out = out?;
-    out.push_str(within(at, range.end));
-    Some(out)
 }
 
 fn no_json() -> Fault {

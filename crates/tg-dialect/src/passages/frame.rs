@@ -19,6 +19,7 @@ pub(super) fn walk<'a>(tape: &Tape<'a>, kind: &str, found: &mut Passages<'a>) {
     let (channel, growth) = facts(kind, root);
     Walk::new(found).body(root, channel, growth);
     found.ended = ended(kind, root);
+    found.in_a_row = root.member("choices").is_some() && growth == Growth::Under("delta");
     if let Some(stem) = kind.strip_suffix(".delta") {
         // Events of Responses that grow differ by their name alone.
         for text in &mut found.texts {

@@ -37,6 +37,8 @@ pub struct Passages<'a> {
     pub echoes: Vec<Range<usize>>,
     /// Of a frame of a stream: which parts of the answer end with it.
     pub(crate) ended: Ended,
+    /// Of a frame of a stream: its texts come one after another in each answer, and nothing else says where one ends.
+    pub(crate) in_a_row: bool,
 }
 
 /// One text.

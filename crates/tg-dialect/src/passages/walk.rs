@@ -93,7 +93,7 @@ impl Part {
     pub(super) const ROOT: Self = Self(FNV_OFFSET);
 
     /// The part that these bytes tell from others of the same parent.
-    pub(super) fn with(self, bytes: &[u8]) -> Self {
+    pub(crate) fn with(self, bytes: &[u8]) -> Self {
         let sum = bytes.iter().fold(self.0, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(FNV_PRIME));
         // What follows must not be taken for more of the same.
         Self((sum ^ 0xff).wrapping_mul(FNV_PRIME))

@@ -306,3 +306,54 @@ fn gated_frames(dialect: Dialect, frames: &[Vec<u8>], watch: &mut Watch) -> Stri
     gate.finish(watch, &mut out).unwrap();
     String::from_utf8_lossy(&out.concat()).into_owned()
 }
+
+/// A frame of Chat's.
+fn chat(delta: &Value) -> Vec<u8> {
+    sse(
+        "",
+        &json!({"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta, "finish_reason": null}]}),
+    )
+}
+
+fn call(index: u64, arguments: &str) -> Value {
+    json!({"tool_calls": [{"index": index, "function": {"arguments": arguments}}]})
+}
+
+#[test]
+fn a_text_is_whole_where_the_next_begins() {
+    let first = json!({"tool_calls": [{"index": 0, "id": "c", "function": {"name": "pay", "arguments": ""}}]});
+    let frames: Vec<Vec<u8>> = [
+        json!({"role": "assistant", "content": ""}),
+        json!({"reasoning_content": "well"}),
+        json!({"content": "one"}),
+        first,
+        call(0, "{\"a\": 1}"),
+        call(1, "{\"b\": 2}"),
+        json!({}),
+    ]
+    .iter()
+    .map(chat)
+    .collect();
+    let (left, ends) = (leaving(Dialect::OpenaiChat, &frames, &mut Watch::default()), ends_of(&frames));
+    assert_eq!(left, [ends[0], ends[0], ends[1], ends[2], ends[3], ends[4], ends[4]]);
+}
+
+#[test]
+fn a_text_that_goes_on_after_others_is_read_on_until_the_stream_ends() {
+    // As servers write that call several tools at once.
+    let mixed: Vec<Vec<u8>> = [
+        call(0, "{1"),
+        call(1, "{2"),
+        call(0, "1234"),
+        call(1, "5"),
+        call(0, "-56"),
+        call(1, "6"),
+        call(0, "78 "),
+        json!({"content": "ab"}),
+    ]
+    .iter()
+    .map(chat)
+    .collect();
+    let out = gated_frames(Dialect::OpenaiChat, &mixed, &mut Watch::default());
+    assert!(out.contains("[number]") && !out.contains("1234"), "{out}");
+}
