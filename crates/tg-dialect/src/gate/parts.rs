@@ -1,9 +1,11 @@
-//! The parts of one answer at its gate: which go on, and which are whole.
+//! The parts of one answer at its gate: which go on, which are whole, and where what was judged stands in what came.
 
 use super::{Change, Inspector};
-use crate::passages::{Ended, Part, Passage};
+use crate::passages::{Ended, Part, Passage, Reader};
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use tg_kernel::passage::Channel;
 
 /// All parts.
 #[derive(Default)]
@@ -20,8 +22,12 @@ pub(super) struct Parts {
 /// What came of a part.
 struct Grown {
     groups: [Part; 2],
+    channel: Channel,
+    /// Bytes, as they came.
     bytes: usize,
     is_over: bool,
+    /// Of arguments of a tool, which whoever calls it decodes: how they read then.
+    reader: Option<Reader>,
 }
 
 /// A stretch of a part in a frame.
@@ -86,10 +92,16 @@ impl Parts {
 
     fn take(&mut self, part: Part, passage: Passage<'static>, inspector: &mut dyn Inspector) -> Segment {
         let (channel, groups) = (passage.channel, passage.groups);
-        let grown = self.parts.entry(part).or_insert(Grown { groups, bytes: 0, is_over: false });
+        let grown = self.parts.entry(part).or_insert_with(|| {
+            let reader = (channel == Channel::ToolArguments).then(Reader::default);
+            Grown { groups, channel, bytes: 0, is_over: false, reader }
+        });
         let start = grown.bytes;
         grown.bytes += passage.text.len();
-        inspector.grows(part, channel, &passage.text);
+        match &mut grown.reader {
+            Some(reader) => inspector.grows(part, channel, &reader.push(&passage.text)),
+            None => inspector.grows(part, channel, &passage.text),
+        }
         let (range, text) = (start..grown.bytes, passage.text.to_string());
         Segment { part, range, text, passage }
     }
@@ -97,6 +109,9 @@ impl Parts {
     fn end(&mut self, part: Part, inspector: &mut dyn Inspector) {
         let Some(grown) = self.parts.get_mut(&part).filter(|grown| !grown.is_over) else { return };
         grown.is_over = true;
+        if let Some(rest) = grown.reader.as_mut().map(Reader::finish).filter(|rest| !rest.is_empty()) {
+            inspector.grows(part, grown.channel, &rest);
+        }
         inspector.ends(part);
     }
 
@@ -124,12 +139,21 @@ impl Parts {
 
     /// Whether all of a stretch may go on.
     pub(super) fn is_cleared(&self, segment: &Segment, inspector: &dyn Inspector) -> bool {
-        inspector.cleared(segment.part) >= segment.range.end
+        let cleared = inspector.cleared(segment.part);
+        let reader = self.parts.get(&segment.part).and_then(|grown| grown.reader.as_ref());
+        reader.map_or(cleared, |reader| reader.came(cleared, false)) >= segment.range.end
     }
 
     /// What a stretch that leaves says instead; `None` where it goes on as it is.
     pub(super) fn changed(&mut self, segment: &Segment, inspector: &dyn Inspector) -> Option<String> {
-        change(&segment.text, &segment.range, inspector.changes(segment.part))
+        let changes = inspector.changes(segment.part);
+        let reader = self.parts.get_mut(&segment.part).and_then(|grown| grown.reader.as_mut());
+        let changes = reader.as_ref().map_or(Cow::Borrowed(changes), |reader| reader.changes(changes));
+        let changed = change(&segment.text, &segment.range, &changes);
+        if let Some(reader) = reader {
+            reader.forget(segment.range.end);
+        }
+        changed
     }
 }
 

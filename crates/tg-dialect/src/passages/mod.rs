@@ -17,6 +17,7 @@ mod ways_round;
 mod words;
 
 pub use edits::Edits;
+pub(crate) use nested::Reader;
 
 use crate::scan::Members;
 use crate::tape::Tape;

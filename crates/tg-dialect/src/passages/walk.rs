@@ -209,7 +209,8 @@ impl<'p, 'a> Walk<'p, 'a> {
         if here.free {
             // What decoders decode is read as they do; of a stream, what comes piece by piece is read as it comes.
             let is_whole = here.channel == Channel::ToolArguments && !here.grows;
-            return match is_whole.then(|| nested::plain(&text)).flatten() {
+            let plain = if self.is_answer { nested::read } else { nested::plain };
+            return match is_whole.then(|| plain(&text)).flatten() {
                 Some(plain) => self.text(node, Cow::Owned(plain), Form::Json, here),
                 None => self.text(node, text, Form::Text, here),
             };
