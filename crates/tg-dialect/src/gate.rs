@@ -16,6 +16,7 @@ use crate::framing::sse;
 use crate::passages::{Edits, Part, Passage, Passages};
 use bytes::{Bytes, BytesMut};
 use parts::{Parts, Segment};
+use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::ops::Range;
 use tg_kernel::dialect::Dialect;
@@ -29,6 +30,12 @@ const HELD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Most parts of one answer. Real ones have a few dozen.
 const PARTS_MAX: usize = 65_536;
+
+/// Where the words of a failure stand that come in a header.
+const MESSAGE: &str = "message";
+
+/// The name of frames that tell of a failure.
+const FAILURE: &str = "error";
 
 /// Who decides what may go on.
 pub trait Inspector {
@@ -71,9 +78,21 @@ pub struct Gate {
     closing: Closing,
 }
 
+/// What a frame is to its framing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Envelope {
+    /// A part of the answer.
+    Event,
+    /// What a provider says of a failure of its own, by the name of that.
+    Exception,
+    /// The same outside its model: a code, and words in a header.
+    Error,
+}
+
 /// A frame that waits.
 struct Held {
     bytes: Bytes,
+    envelope: Envelope,
     kind: String,
     /// Its JSON; empty where it says nothing.
     json: Vec<u8>,
@@ -138,9 +157,12 @@ impl Gate {
 
     fn take(&mut self, bytes: Bytes, inspector: &mut dyn Inspector) -> Result<(), Fault> {
         self.held_bytes = self.held_bytes.saturating_add(bytes.len());
-        let (kind, json) = self.read(&bytes)?;
-        let mut held = Held { bytes, kind, json, segments: Vec::new(), edits: Edits::default(), echoes: Vec::new() };
-        if let Some(found) = Passages::of_frame(&held.kind, &held.json) {
+        let (envelope, kind, json) = self.read(&bytes)?;
+        let (segments, edits, echoes) = (Vec::new(), Edits::default(), Vec::new());
+        let mut held = Held { bytes, envelope, kind, json, segments, edits, echoes };
+        // Failures are no texts that go on, whatever they are called.
+        let name = if envelope == Envelope::Event { &*held.kind } else { FAILURE };
+        if let Some(found) = Passages::of_frame(name, &held.json) {
             let Passages { texts, echoes, ended, in_a_row, .. } = found;
             let texts = texts.into_iter().map(Passage::into_owned);
             let (growing, whole): (Vec<_>, Vec<_>) = texts.partition(|passage| passage.grows);
@@ -175,7 +197,7 @@ impl Gate {
     }
 
     fn leave(&mut self, held: Held, inspector: &dyn Inspector, out: &mut Vec<Bytes>) {
-        let Held { bytes, kind, mut json, segments, mut edits, echoes } = held;
+        let Held { bytes, envelope, kind, mut json, segments, mut edits, echoes } = held;
         for segment in segments {
             if let Some(changed) = self.parts.changed(&segment, inspector) {
                 edits.say(&segment.passage, &changed);
@@ -186,40 +208,54 @@ impl Gate {
             echoes.into_iter().for_each(|echo| edits.blank(echo));
             json = edits.apply(&json).to_vec();
         }
-        self.closing.closer.weigh(if self.in_chunks { "" } else { &kind }, &json);
-        self.closing.closer.passed();
-        out.push(if is_changed { self.write(&kind, &json) } else { bytes });
+        if envelope == Envelope::Event {
+            self.closing.closer.weigh(if self.in_chunks { "" } else { &kind }, &json);
+            self.closing.closer.passed();
+        }
+        out.push(if is_changed { self.write(envelope, &kind, &json) } else { bytes });
     }
 
-    /// The name and the JSON of a frame.
-    fn read(&self, bytes: &Bytes) -> Result<(String, Vec<u8>), Fault> {
+    /// What a frame is, its name and its JSON.
+    fn read(&self, bytes: &Bytes) -> Result<(Envelope, String, Vec<u8>), Fault> {
         if matches!(self.frames, Frames::Sse { .. }) {
             let event = sse::read_frame(bytes);
-            return Ok(event.map_or_else(Default::default, |event| {
+            let (kind, json) = event.map_or_else(Default::default, |event| {
                 (event.event.unwrap_or_default().to_owned(), event.data.into_owned())
-            }));
+            });
+            return Ok((Envelope::Event, kind, json));
         }
         let frame = eventstream::parse(bytes)?;
-        match frame.kind() {
+        Ok(match frame.kind() {
             Kind::Event(kind) if self.in_chunks => {
                 let inner = bedrock_invoke::read_chunk(&frame.payload);
-                Ok((kind.to_owned(), inner.unwrap_or_else(|_| frame.payload.to_vec())))
+                (Envelope::Event, kind.to_owned(), inner.unwrap_or_else(|_| frame.payload.to_vec()))
             }
-            Kind::Event(kind) => Ok((kind.to_owned(), frame.payload.to_vec())),
-            // What a provider says of its own failure goes on as it came.
-            Kind::Exception(_) | Kind::Error { .. } => Ok(Default::default()),
-        }
+            Kind::Event(kind) => (Envelope::Event, kind.to_owned(), frame.payload.to_vec()),
+            Kind::Exception(kind) => (Envelope::Exception, kind.to_owned(), frame.payload.to_vec()),
+            Kind::Error { code, message } => {
+                let words = json!({ MESSAGE: message });
+                (Envelope::Error, code.to_owned(), words.to_string().into_bytes())
+            }
+        })
     }
 
     /// A frame with other JSON.
-    fn write(&mut self, kind: &str, json: &[u8]) -> Bytes {
+    fn write(&mut self, envelope: Envelope, kind: &str, json: &[u8]) -> Bytes {
         let mut out = BytesMut::new();
-        match &self.frames {
-            Frames::Sse { .. } => sse::write_event(Some(kind).filter(|kind| !kind.is_empty()), json, &mut out),
-            Frames::EventStream(_) if self.in_chunks && kind == "chunk" => {
+        match (&self.frames, envelope) {
+            (Frames::Sse { .. }, _) => {
+                sse::write_event(Some(kind).filter(|kind| !kind.is_empty()), json, &mut out);
+            }
+            (_, Envelope::Exception) => eventstream::write_exception(kind, json, &mut out),
+            (_, Envelope::Error) => {
+                let words: Value = serde_json::from_slice(json).unwrap_or_default();
+                let message = words.get(MESSAGE).and_then(Value::as_str).unwrap_or_default();
+                eventstream::write_error(kind, message, &mut out);
+            }
+            (_, Envelope::Event) if self.in_chunks && kind == "chunk" => {
                 bedrock_invoke::write_chunk(json, &mut self.padding, &mut out);
             }
-            Frames::EventStream(_) => eventstream::write_event(kind, json, &mut out),
+            (_, Envelope::Event) => eventstream::write_event(kind, json, &mut out),
         }
         out.freeze()
     }

@@ -91,6 +91,7 @@ impl Inspector for Watch {
     }
 
     fn whole(&mut self, _channel: Channel, text: &str) -> Option<String> {
+        self.blocked |= self.blocks_at.is_some_and(|word| text.contains(word));
         Some(redacted(text)).filter(|anew| anew != text)
     }
 
@@ -398,4 +399,37 @@ fn no_escape_hides_what_arguments_of_a_tool_say_in_a_stream() {
         .collect();
     // What is not changed stays as it was written.
     assert_eq!(said, "{\"n\": \"[number]\\n\\u0021\"}");
+}
+
+#[test]
+fn what_a_provider_says_of_its_failure_within_a_stream_does_not_pass_unread() {
+    let mut exception = BytesMut::new();
+    let said = json!({"message": "no 1234-5678", "originalMessage": "it said: 1234-5678"});
+    eventstream::write_exception("modelStreamErrorException", said.to_string().as_bytes(), &mut exception);
+    let mut error = BytesMut::new();
+    eventstream::write_error("InternalError", "no 1234-5678", &mut error);
+    let mut fine = BytesMut::new();
+    eventstream::write_exception("throttlingException", br#"{"message":"slow down"}"#, &mut fine);
+    for dialect in [Dialect::BedrockConverse, Dialect::BedrockInvoke] {
+        for (frame, kind) in [(&exception, "modelStreamErrorException"), (&error, "InternalError")] {
+            let out = gated_frames(dialect, &[frame.to_vec()], &mut Watch::default());
+            assert!(
+                out.contains("no [number]") && !out.contains("1234-5678") && out.contains(kind),
+                "{dialect:?}: {out}"
+            );
+            // Not a word of it before it is known to be free.
+            let mut watch = Watch { blocks_at: Some("1234"), ..Watch::default() };
+            let mut gate = Gate::new(dialect, &reply_facts());
+            let mut out = Vec::new();
+            assert_eq!(gate.pass(frame, &mut watch, &mut out).unwrap(), Passing::Blocked);
+            assert!(out.is_empty());
+        }
+        let mut gate = Gate::new(dialect, &reply_facts());
+        let mut out = Vec::new();
+        gate.pass(&fine, &mut Watch::default(), &mut out).unwrap();
+        assert_eq!(out.concat(), fine);
+        let mut garbled = BytesMut::new();
+        eventstream::write_exception("throttlingException", b"no JSON: 1234-5678", &mut garbled);
+        assert_eq!(gate.pass(&garbled, &mut Watch::default(), &mut out).unwrap_err().code, "upstream_garbage");
+    }
 }

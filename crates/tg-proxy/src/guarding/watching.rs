@@ -15,6 +15,8 @@ use tg_policy::guard::{Inquiry, Watch};
 pub(crate) struct Watching {
     gate: Gate,
     watch: Watch<Part>,
+    /// Something came that could not be read, and did not leave.
+    has_dropped: bool,
 }
 
 /// Who stands there, for as long as some bytes pass.
@@ -30,7 +32,7 @@ impl Watching {
         if !guarding.watches() {
             return None;
         }
-        Some(Self { gate: Gate::new(caller, facts), watch: Watch::new(guarding.guard.clone()) })
+        Some(Self { gate: Gate::new(caller, facts), watch: Watch::new(guarding.guard.clone()), has_dropped: false })
     }
 
     /// Takes what is made for the caller, and appends what may leave.
@@ -61,6 +63,11 @@ impl Watching {
         self.ask(guarding, |gate, guardian| gate.finish(guardian, out))
     }
 
+    /// Whether something that came could not be read: it did not leave, whatever it was.
+    pub(crate) const fn has_dropped(&self) -> bool {
+        self.has_dropped
+    }
+
     /// Ends a stream that is blocked.
     pub(crate) fn end(&mut self, usage: &Usage, out: &mut Vec<Bytes>) {
         let mut end = BytesMut::new();
@@ -73,9 +80,10 @@ impl Watching {
         guarding: &mut Guarding,
         pass: impl FnOnce(&mut Gate, &mut Guardian<'_>) -> Result<Passing, Fault>,
     ) -> Result<Passing, Fault> {
-        let Self { gate, watch } = self;
+        let Self { gate, watch, has_dropped } = self;
         let is_blocked = guarding.block.is_some();
         let passing = pass(gate, &mut Guardian { watch, inquiry: &mut guarding.inquiry, is_blocked });
+        *has_dropped |= passing.is_err();
         if guarding.block.is_none() {
             guarding.block = watch.is_blocked().cloned();
         }
