@@ -23,6 +23,7 @@ use crate::scan::Members;
 use crate::tape::Tape;
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 use tg_kernel::passage::Channel;
 use walk::Growth;
 
@@ -31,6 +32,9 @@ use walk::Growth;
 pub struct Passages<'a> {
     /// The texts, in their order.
     pub texts: Vec<Passage<'a>>,
+    /// Of a request: identifiers and the like, each by itself. Nobody reads them as texts, but they may be values that must
+    /// not go.
+    pub labels: Vec<Passage<'a>>,
     /// What no text can be read of: pictures, sound, files, what stands elsewhere.
     pub media: Vec<Medium>,
     /// Values that repeat the texts token by token (`logprobs`). They tell what was taken out of a text, so they go when
@@ -93,6 +97,8 @@ pub(crate) enum Form {
     Base64 { prefix: String },
     /// A string of JSON, whose escapes are resolved in the text.
     Json,
+    /// As `form` says in a body of its own, at `range`, which stands as base64 where the passage stands.
+    Within { body: Arc<[u8]>, range: Range<usize>, form: Box<Form> },
 }
 
 /// Something that no text can be read of.

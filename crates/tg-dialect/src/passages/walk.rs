@@ -1,14 +1,18 @@
 //! The walk through a body: which channel each value stands in.
 
 use super::claims::Claims;
-use super::leaf::{Leaf, leaf};
+use super::leaf::{self, Leaf, leaf};
 use super::{Form, Medium, MediumKind, Part, Passage, Passages, Place, nested, words};
-use crate::tape::{Kind, Node};
+use crate::tape::{Kind, Node, Tape};
 use std::borrow::Cow;
+use std::sync::Arc;
 use tg_kernel::passage::Channel;
 
 /// Numbers of fewer digits tell nothing about anybody.
 const DIGITS_MIN: usize = 6;
+
+/// Nor do those of a measure, up to so many: a seed, a share of one.
+const MEASURE_DIGITS_MAX: usize = 12;
 
 /// A walk that adds to what was found.
 pub(super) struct Walk<'p, 'a> {
@@ -113,8 +117,17 @@ impl<'p, 'a> Walk<'p, 'a> {
         if root.kind() != Kind::Object {
             return self.value(root, outermost);
         }
+        self.members_of(root, outermost);
+    }
+
+    /// The members of a body, whose names say what stands in them.
+    fn members_of(&mut self, root: Node<'_, 'a>, outermost: Here<'_>) {
+        let channel = outermost.channel;
         for (key, value) in root.members() {
             let name = key.text();
+            if !self.is_answer && !leaf::is_name(&name) {
+                self.label(key, outermost);
+            }
             let channel = match (&*name, value.kind()) {
                 ("text", Kind::Object) => Channel::Definition,
                 _ => words::top_level(&name).unwrap_or(channel),
@@ -123,6 +136,7 @@ impl<'p, 'a> Walk<'p, 'a> {
             match value.kind() {
                 Kind::Array if holds_texts(&name) && is_tokens(value) => self.medium(value, MediumKind::Tokens, here),
                 Kind::Array if opens_turns(&name) => self.turns(value, here),
+                Kind::Object if name == "input" => self.counted(value, here),
                 Kind::Object if name == "prompt" => {
                     self.medium(value, MediumKind::Reference, here);
                     self.value(value, here);
@@ -130,6 +144,40 @@ impl<'p, 'a> Walk<'p, 'a> {
                 _ => self.value(value, here),
             }
         }
+    }
+
+    /// What Bedrock is to count: a body of Converse, or one of `InvokeModel` in base64.
+    fn counted(&mut self, input: Node<'_, 'a>, here: Here<'_>) {
+        for (key, value) in input.members() {
+            let name = key.text();
+            let body = value.member("body").filter(|body| body.kind() == Kind::String);
+            match (&*name, value.kind()) {
+                ("converse", Kind::Object) => self.members_of(value, here),
+                ("invokeModel", Kind::Object) if body.is_some_and(|body| self.within(body, here)) => {}
+                _ => self.value(value, self.member(here, &name)),
+            }
+        }
+    }
+
+    /// A body within a string of base64; false where there is none.
+    fn within(&mut self, node: Node<'_, 'a>, here: Here<'_>) -> bool {
+        let Some(body) = leaf::decode(&node.text()) else { return false };
+        let Some(tape) = Tape::read(&body) else { return false };
+        let mut inner = Passages::default();
+        let mut walk = Walk { turns: self.turns, items: self.items, ..Walk::new(&mut inner) };
+        walk.members_of(tape.root(), here);
+        (self.turns, self.items) = (walk.turns, walk.items);
+        let shared: Arc<[u8]> = Arc::from(&*body);
+        let out = |passage: Passage<'_>| {
+            let Passage { place: Place { range, form }, .. } = passage.clone();
+            let form = Form::Within { body: Arc::clone(&shared), range, form: Box::new(form) };
+            Passage { place: Place { range: node.range(), form }, ..passage.into_owned() }
+        };
+        self.found.texts.extend(inner.texts.into_iter().map(out));
+        self.found.labels.extend(inner.labels.into_iter().map(out));
+        let media = inner.media.into_iter().map(|medium| Medium { range: node.range(), ..medium });
+        self.found.media.extend(media);
+        true
     }
 
     /// Each item of the array is a turn of its own, but for messages of one side in a row: models read them as one. One that
@@ -162,17 +210,23 @@ impl<'p, 'a> Walk<'p, 'a> {
             Kind::Object => self.object(node, here),
             Kind::Array => node.items().for_each(|item| self.value(item, here)),
             Kind::String => self.string(node, here),
-            Kind::Number if here.free => self.number(node, here),
+            Kind::Number if here.free || !self.is_answer => self.number(node, here),
             Kind::Number | Kind::Word | Kind::Key => {}
         }
     }
 
     fn object(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
         let here = if here.free { here } else { enter(node, here) };
+        let is_own = !self.is_answer
+            && here.channel.is_untrusted()
+            && !node.members().any(|(key, _)| words::is_of_block(&key.text()));
+        let here = Here { free: here.free || is_own, ..here };
         for (key, value) in node.members() {
             let name = key.text();
             if here.free {
                 self.text(key, key.text(), Form::Text, here);
+            } else if !self.is_answer && !leaf::is_name(&name) {
+                self.label(key, here);
             }
             self.value(value, self.member(here, &name));
         }
@@ -219,6 +273,7 @@ impl<'p, 'a> Walk<'p, 'a> {
         let leaf = if here.is_plain && here.name == "data" { Leaf::Text } else { leaf(here.name, here.claims, &text) };
         match leaf {
             Leaf::Quiet => {}
+            Leaf::Label => self.label(node, here),
             Leaf::Medium(_) | Leaf::Perhaps(_) | Leaf::Both { .. } if is_sealed => {}
             Leaf::Text => self.text(node, text, Form::Text, here),
             Leaf::Encoded { text, form } => self.encoded(node, text, form, here),
@@ -250,9 +305,23 @@ impl<'p, 'a> Walk<'p, 'a> {
 
     fn number(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
         let digits = node.raw().iter().filter(|b| b.is_ascii_digit()).count();
-        if digits >= DIGITS_MIN {
-            self.text(node, node.text(), Form::Text, here);
+        if here.free {
+            if digits >= DIGITS_MIN {
+                self.text(node, node.text(), Form::Text, here);
+            }
+        } else if digits >= if words::is_measure(here.name) { MEASURE_DIGITS_MAX } else { DIGITS_MIN } {
+            self.label(node, here);
         }
+    }
+
+    /// A value that is no text: of an answer it is what its provider made.
+    fn label(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
+        if self.is_answer {
+            return;
+        }
+        let texts = self.found.texts.len();
+        self.text(node, node.text(), Form::Text, Here { channel: Channel::Metadata, ..here });
+        self.found.labels.extend(self.found.texts.drain(texts..));
     }
 
     fn text(&mut self, node: Node<'_, 'a>, text: Cow<'a, str>, form: Form, here: Here<'_>) {
