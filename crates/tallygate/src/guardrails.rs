@@ -71,7 +71,7 @@ const fn kind(check: CheckName) -> CheckKind {
 }
 
 fn set(declared: &document::Guardrail) -> Result<Set> {
-    let blocked = declared.unreadable.map(document::Unreadable::each).unwrap_or([("", Unread::Allow); 6]);
+    let blocked = declared.unreadable.map(document::Unreadable::each).unwrap_or([("", Unread::Allow); 7]);
     let blocked = blocked.into_iter().filter(|(_, unread)| *unread == Unread::Block);
     Ok(Set {
         name: declared.name.shared(),

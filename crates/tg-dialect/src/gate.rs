@@ -4,6 +4,8 @@
 //! answer came. Frames leave in their order. One whose texts are cleared without a change leaves as it came; in any other
 //! the changed strings alone are written anew.
 
+mod parts;
+
 use crate::cut::{Closing, Cutoff};
 use crate::dialect::ReplyFacts;
 use crate::dialects::bedrock_converse::padding::Padding;
@@ -11,9 +13,11 @@ use crate::dialects::bedrock_invoke;
 use crate::framing::eventstream::{self, Kind};
 use crate::framing::frames::{Frames, Next};
 use crate::framing::sse;
-use crate::passages::{Edits, Ended, Part, Passage, Passages};
+use crate::passages::{Edits, Part, Passage, Passages};
 use bytes::{Bytes, BytesMut};
-use std::collections::{HashMap, VecDeque};
+use parts::{Parts, Segment};
+use serde_json::{Value, json};
+use std::collections::VecDeque;
 use std::ops::Range;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::fault::Fault;
@@ -26,6 +30,12 @@ const HELD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Most parts of one answer. Real ones have a few dozen.
 const PARTS_MAX: usize = 65_536;
+
+/// Where the words of a failure stand that come in a header.
+const MESSAGE: &str = "message";
+
+/// The name of frames that tell of a failure.
+const FAILURE: &str = "error";
 
 /// Who decides what may go on.
 pub trait Inspector {
@@ -65,35 +75,31 @@ pub struct Gate {
     padding: Padding,
     held: VecDeque<Held>,
     held_bytes: usize,
-    parts: HashMap<Part, Grown>,
+    parts: Parts,
     closing: Closing,
 }
 
-/// What came of a part.
-struct Grown {
-    groups: [Part; 2],
-    bytes: usize,
-    /// How many came before it.
-    nth: usize,
+/// What a frame is to its framing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Envelope {
+    /// A part of the answer.
+    Event,
+    /// What a provider says of a failure of its own, by the name of that.
+    Exception,
+    /// The same outside its model: a code, and words in a header.
+    Error,
 }
 
 /// A frame that waits.
 struct Held {
     bytes: Bytes,
+    envelope: Envelope,
     kind: String,
     /// Its JSON; empty where it says nothing.
     json: Vec<u8>,
     segments: Vec<Segment>,
     edits: Edits,
     echoes: Vec<Range<usize>>,
-}
-
-/// A stretch of a part in a frame.
-struct Segment {
-    part: Part,
-    range: Range<usize>,
-    text: String,
-    passage: Passage<'static>,
 }
 
 impl Gate {
@@ -106,7 +112,7 @@ impl Gate {
             padding: Padding::new(facts.id),
             held: VecDeque::new(),
             held_bytes: 0,
-            parts: HashMap::new(),
+            parts: Parts::default(),
             closing: Closing::of(caller, facts),
         }
     }
@@ -144,7 +150,7 @@ impl Gate {
         if is_last && !inspector.is_blocked() {
             self.take(rest, inspector)?;
         }
-        self.end_all(|_| true, inspector);
+        self.parts.finish(inspector);
         Ok(self.release(inspector, out))
     }
 
@@ -156,16 +162,23 @@ impl Gate {
 
     fn take(&mut self, bytes: Bytes, inspector: &mut dyn Inspector) -> Result<(), Fault> {
         self.held_bytes = self.held_bytes.saturating_add(bytes.len());
-        let (kind, json) = self.read(&bytes)?;
-        let mut held = Held { bytes, kind, json, segments: Vec::new(), edits: Edits::default(), echoes: Vec::new() };
-        if let Some(found) = Passages::of_frame(&held.kind, &held.json) {
-            let Passages { texts, echoes, ended, .. } = found;
-            let texts: Vec<Passage<'static>> = texts.into_iter().map(Passage::into_owned).collect();
-            for passage in texts {
-                self.see(passage, &mut held, inspector);
+        let (envelope, kind, json) = self.read(&bytes)?;
+        let (segments, edits, echoes) = (Vec::new(), Edits::default(), Vec::new());
+        let mut held = Held { bytes, envelope, kind, json, segments, edits, echoes };
+        // Failures are no texts that go on, whatever they are called.
+        let name = if envelope == Envelope::Event { &*held.kind } else { FAILURE };
+        if let Some(found) = Passages::of_frame(name, &held.json) {
+            let Passages { texts, echoes, ended, in_a_row, .. } = found;
+            let texts = texts.into_iter().map(Passage::into_owned);
+            let (growing, whole): (Vec<_>, Vec<_>) = texts.partition(|passage| passage.grows);
+            for passage in whole {
+                if let Some(text) = inspector.whole(passage.channel, &passage.text) {
+                    held.edits.say(&passage, &text);
+                }
             }
+            held.segments = self.parts.grow(growing, in_a_row, inspector);
             held.echoes = echoes;
-            self.note(&ended, inspector);
+            self.parts.note(&ended, inspector);
         } else if !matches!(held.json.trim_ascii(), b"" | b"[DONE]") {
             return Err(no_json());
         }
@@ -176,45 +189,10 @@ impl Gate {
         if self.held_bytes > HELD_BYTES_MAX || self.parts.len() > PARTS_MAX { Err(unread()) } else { Ok(()) }
     }
 
-    fn see(&mut self, passage: Passage<'static>, held: &mut Held, inspector: &mut dyn Inspector) {
-        let Passage { channel, part, grows, groups, .. } = passage;
-        if !grows {
-            if let Some(text) = inspector.whole(channel, &passage.text) {
-                held.edits.say(&passage, &text);
-            }
-            return;
-        }
-        let nth = self.parts.len();
-        let grown = self.parts.entry(part).or_insert(Grown { groups, bytes: 0, nth });
-        let start = grown.bytes;
-        grown.bytes += passage.text.len();
-        inspector.grows(part, channel, &passage.text);
-        let (range, text) = (start..grown.bytes, passage.text.to_string());
-        held.segments.push(Segment { part, range, text, passage });
-    }
-
-    fn note(&self, ended: &Ended, inspector: &mut dyn Inspector) {
-        match ended {
-            Ended::None => {}
-            Ended::All => self.end_all(|_| true, inspector),
-            Ended::Of(groups) => {
-                self.end_all(|grown| grown.groups.iter().any(|group| groups.contains(group)), inspector);
-            }
-        }
-    }
-
-    /// Tells that parts are whole, in the order in which they began: the first that is stopped says why.
-    fn end_all(&self, is_over: impl Fn(&Grown) -> bool, inspector: &mut dyn Inspector) {
-        let mut over: Vec<(usize, Part)> =
-            self.parts.iter().filter(|(_, grown)| is_over(grown)).map(|(part, grown)| (grown.nth, *part)).collect();
-        over.sort_unstable_by_key(|(nth, _)| *nth);
-        over.iter().for_each(|(_, part)| inspector.ends(*part));
-    }
-
     /// Lets go what is cleared; only then it says that no more may.
     fn release(&mut self, inspector: &mut dyn Inspector, out: &mut Vec<Bytes>) -> Passing {
         while let Some(first) = self.held.front() {
-            if first.segments.iter().any(|segment| inspector.cleared(segment.part) < segment.range.end) {
+            if !first.segments.iter().all(|segment| self.parts.is_cleared(segment, inspector)) {
                 break;
             }
             let Some(held) = self.held.pop_front() else { break };
@@ -225,10 +203,10 @@ impl Gate {
     }
 
     fn leave(&mut self, held: Held, inspector: &dyn Inspector, out: &mut Vec<Bytes>) {
-        let Held { bytes, kind, mut json, segments, mut edits, echoes } = held;
-        for Segment { part, range, text, passage } in segments {
-            if let Some(changed) = change(&text, &range, inspector.changes(part)) {
-                edits.say(&passage, &changed);
+        let Held { bytes, envelope, kind, mut json, segments, mut edits, echoes } = held;
+        for segment in segments {
+            if let Some(changed) = self.parts.changed(&segment, inspector) {
+                edits.say(&segment.passage, &changed);
             }
         }
         let is_changed = !edits.is_empty();
@@ -236,64 +214,57 @@ impl Gate {
             echoes.into_iter().for_each(|echo| edits.blank(echo));
             json = edits.apply(&json).to_vec();
         }
-        self.closing.closer.weigh(if self.in_chunks { "" } else { &kind }, &json);
-        self.closing.closer.passed();
-        out.push(if is_changed { self.write(&kind, &json) } else { bytes });
+        if envelope == Envelope::Event {
+            self.closing.closer.weigh(if self.in_chunks { "" } else { &kind }, &json);
+            self.closing.closer.passed();
+        }
+        out.push(if is_changed { self.write(envelope, &kind, &json) } else { bytes });
     }
 
-    /// The name and the JSON of a frame.
-    fn read(&self, bytes: &Bytes) -> Result<(String, Vec<u8>), Fault> {
+    /// What a frame is, its name and its JSON.
+    fn read(&self, bytes: &Bytes) -> Result<(Envelope, String, Vec<u8>), Fault> {
         if matches!(self.frames, Frames::Sse { .. }) {
             let event = sse::read_frame(bytes);
-            return Ok(event.map_or_else(Default::default, |event| {
+            let (kind, json) = event.map_or_else(Default::default, |event| {
                 (event.event.unwrap_or_default().to_owned(), event.data.into_owned())
-            }));
+            });
+            return Ok((Envelope::Event, kind, json));
         }
         let frame = eventstream::parse(bytes)?;
-        match frame.kind() {
+        Ok(match frame.kind() {
             Kind::Event(kind) if self.in_chunks => {
                 let inner = bedrock_invoke::read_chunk(&frame.payload);
-                Ok((kind.to_owned(), inner.unwrap_or_else(|_| frame.payload.to_vec())))
+                (Envelope::Event, kind.to_owned(), inner.unwrap_or_else(|_| frame.payload.to_vec()))
             }
-            Kind::Event(kind) => Ok((kind.to_owned(), frame.payload.to_vec())),
-            // What a provider says of its own failure goes on as it came.
-            Kind::Exception(_) | Kind::Error { .. } => Ok(Default::default()),
-        }
+            Kind::Event(kind) => (Envelope::Event, kind.to_owned(), frame.payload.to_vec()),
+            Kind::Exception(kind) => (Envelope::Exception, kind.to_owned(), frame.payload.to_vec()),
+            Kind::Error { code, message } => {
+                let words = json!({ MESSAGE: message });
+                (Envelope::Error, code.to_owned(), words.to_string().into_bytes())
+            }
+        })
     }
 
     /// A frame with other JSON.
-    fn write(&mut self, kind: &str, json: &[u8]) -> Bytes {
+    fn write(&mut self, envelope: Envelope, kind: &str, json: &[u8]) -> Bytes {
         let mut out = BytesMut::new();
-        match &self.frames {
-            Frames::Sse { .. } => sse::write_event(Some(kind).filter(|kind| !kind.is_empty()), json, &mut out),
-            Frames::EventStream(_) if self.in_chunks && kind == "chunk" => {
+        match (&self.frames, envelope) {
+            (Frames::Sse { .. }, _) => {
+                sse::write_event(Some(kind).filter(|kind| !kind.is_empty()), json, &mut out);
+            }
+            (_, Envelope::Exception) => eventstream::write_exception(kind, json, &mut out),
+            (_, Envelope::Error) => {
+                let words: Value = serde_json::from_slice(json).unwrap_or_default();
+                let message = words.get(MESSAGE).and_then(Value::as_str).unwrap_or_default();
+                eventstream::write_error(kind, message, &mut out);
+            }
+            (_, Envelope::Event) if self.in_chunks && kind == "chunk" => {
                 bedrock_invoke::write_chunk(json, &mut self.padding, &mut out);
             }
-            Frames::EventStream(_) => eventstream::write_event(kind, json, &mut out),
+            (_, Envelope::Event) => eventstream::write_event(kind, json, &mut out),
         }
         out.freeze()
     }
-}
-
-/// A stretch of a part with the changes made; `None` where none touches it. A change that reaches over several stretches is
-/// told in the first of them.
-fn change(text: &str, range: &Range<usize>, changes: &[Change]) -> Option<String> {
-    let first = changes.partition_point(|change| change.range.end <= range.start);
-    let own = changes.get(first..).unwrap_or_default().iter().take_while(|change| change.range.start < range.end);
-    let mut out: Option<String> = None;
-    let mut at = range.start;
-    let within = |from: usize, to: usize| text.get(from - range.start..to - range.start).unwrap_or_default();
-    for change in own {
-        let out = out.get_or_insert_default();
-        if change.range.start >= range.start {
-            out.push_str(within(at, change.range.start));
-            out.push_str(&change.text);
-        }
-        at = change.range.end.min(range.end);
-    }
-    let mut out = out?;
-    out.push_str(within(at, range.end));
-    Some(out)
 }
 
 fn no_json() -> Fault {

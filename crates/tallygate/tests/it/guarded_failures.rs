@@ -5,7 +5,9 @@ use crate::recorder::Recorder;
 use crate::speak::{CHAT, MANNERS, Manner, ask};
 use crate::wire::Answer;
 use crate::world::{Setup, World};
+use bytes::BytesMut;
 use serde_json::json;
+use tg_dialect::framing::eventstream::{write_event, write_exception};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::guarded::{Verdict, Way};
 use tg_policy::guard::{Action, Rule, Style};
@@ -101,4 +103,37 @@ fn an_error_in_place_of_an_answer_does_not_say_it_either() {
         let answer = world.send(&ask(dialect, Manner::Plain, "on-theirs", "hello"));
         assert!(!answer.text().contains(SECRET), "{dialect:?}: {}", answer.text());
     }
+}
+
+/// A stream of Bedrock's that breaks off with an exception of these words.
+fn failing_stream(payload: &str) -> Recorder {
+    let mut bytes = BytesMut::new();
+    write_event("messageStart", br#"{"role":"assistant"}"#, &mut bytes);
+    write_exception("modelStreamErrorException", payload.as_bytes(), &mut bytes);
+    Recorder::chunked("application/vnd.amazon.eventstream", &[bytes.to_vec()])
+}
+
+fn streamed_from_bedrock(payload: &str, rules: Vec<Rule>) -> Answer {
+    let recorder = failing_stream(payload);
+    let providers = format!(
+        "- {{ name: rec, kind: bedrock, region: us-east-1, base_url: 'http://{}', api_key: 'env:SIM_KEY' }}\n",
+        recorder.address
+    );
+    let models = "- { name: rec, targets: [{ provider: rec, model: anthropic.claude-haiku }] }\n".to_owned();
+    let world = World::with(Setup { providers, models, guards: vec![house(rules)], ..Setup::default() });
+    world.send(&ask(Dialect::BedrockConverse, Manner::Streamed, "rec", "hello"))
+}
+
+#[test]
+fn an_exception_within_a_stream_does_not_say_it_either() {
+    let quoting = |value: &str| json!({"message": "It broke.", "originalMessage": format!("at {value}")}).to_string();
+    let text = |payload: &str, rules| String::from_utf8_lossy(&streamed_from_bedrock(payload, rules).body).into_owned();
+    let blocked = text(&quoting(SECRET), vec![no_secrets()]);
+    assert!(!blocked.contains(SECRET) && blocked.contains("guardrail_intervened"), "{blocked}");
+    let redacted = text(&quoting(EMAIL), vec![no_mail(Action::Redact(Style::Tag))]);
+    assert!(!redacted.contains("lovelace") && redacted.contains("at [EMAIL_1]"), "{redacted}");
+    assert!(redacted.contains("modelStreamErrorException") && redacted.contains("It broke."), "{redacted}");
+    // What cannot be read does not leave, and the caller is told all the same.
+    let garbled = text(&format!("broke at {SECRET}"), vec![no_secrets()]);
+    assert!(!garbled.contains(SECRET) && garbled.contains("exception"), "{garbled}");
 }

@@ -51,7 +51,7 @@ fn one(document: &Document, set: &Guardrail, path: &Path, found: &mut Findings) 
             rule.name
         );
         let hint = "write `unreadable: block`, or `unreadable: allow`, or one of the two for each of image, audio, \
-                    video, document, reference, tokens";
+                    video, document, reference, tokens, hidden";
         let problem = Problem::new(path.member("unreadable"), message, hint);
         found.add_resting_on(vec![rules.clone()], problem);
     }

@@ -29,6 +29,8 @@ pub struct UnreadableEach {
     pub reference: Unread,
     /// Texts as lists of token ids.
     pub tokens: Unread,
+    /// Texts in which more is hidden (encoded, escaped, spelt out) than is decoded: 64 pieces and 64 KiB of a text.
+    pub hidden: Unread,
 }
 
 /// What happens with it.
@@ -44,14 +46,20 @@ pub enum Unread {
 impl Unreadable {
     /// Each kind, by its name.
     #[must_use]
-    pub const fn each(self) -> [(&'static str, Unread); 6] {
+    pub const fn each(self) -> [(&'static str, Unread); 7] {
         let each = match self {
-            Self::All(all) => {
-                UnreadableEach { image: all, audio: all, video: all, document: all, reference: all, tokens: all }
-            }
+            Self::All(all) => UnreadableEach {
+                image: all,
+                audio: all,
+                video: all,
+                document: all,
+                reference: all,
+                tokens: all,
+                hidden: all,
+            },
             Self::Each(each) => each,
         };
-        let UnreadableEach { image, audio, video, document, reference, tokens } = each;
+        let UnreadableEach { image, audio, video, document, reference, tokens, hidden } = each;
         [
             ("image", image),
             ("audio", audio),
@@ -59,6 +67,7 @@ impl Unreadable {
             ("document", document),
             ("reference", reference),
             ("tokens", tokens),
+            ("hidden", hidden),
         ]
     }
 }

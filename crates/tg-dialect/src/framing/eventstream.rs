@@ -96,6 +96,11 @@ pub fn write_exception(exception_type: &str, payload: &[u8], out: &mut BytesMut)
     write(&headers, payload, out);
 }
 
+/// Appends an `error` frame, which has its words in a header and no payload.
+pub fn write_error(code: &str, message: &str, out: &mut BytesMut) {
+    write(&[(":error-code", code), (":error-message", message), (":message-type", "error")], b"", out);
+}
+
 /// Appends a frame with string headers.
 ///
 /// Header names are cut at 255 bytes and values at 65 535, which the format cannot exceed; headers are ours and short.

@@ -4,28 +4,54 @@ use super::{Form, Passage, leaf, nested};
 use crate::splice::json_string;
 use bytes::Bytes;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Changes to a body.
 #[derive(Clone, Debug, Default)]
 pub struct Edits {
     changes: Vec<(Range<usize>, Vec<u8>)>,
+    /// Changes within bodies that stand in a string of this one.
+    within: Vec<Inner>,
+}
+
+/// Changes to a body that stands in a string of base64.
+#[derive(Clone, Debug)]
+struct Inner {
+    range: Range<usize>,
+    body: Arc<[u8]>,
+    edits: Edits,
 }
 
 impl Edits {
     /// Whether nothing is to be changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+        self.changes.is_empty() && self.within.is_empty()
     }
 
     /// Lets a passage say something else.
     pub fn say(&mut self, passage: &Passage<'_>, text: &str) {
-        let json = match &passage.place.form {
+        self.say_at(&passage.place.range, &passage.place.form, text);
+    }
+
+    fn say_at(&mut self, range: &Range<usize>, form: &Form, text: &str) {
+        let json = match form {
             Form::Text => json_string(text),
             Form::Json => json_string(&nested::written(text)),
             Form::Base64 { prefix } => json_string(&format!("{prefix}{}", leaf::encode(text))),
+            Form::Within { body, range: own, form } => return self.inner(range, body).say_at(own, form, text),
         };
-        self.changes.push((passage.place.range.clone(), json));
+        self.changes.push((range.clone(), json));
+    }
+
+    /// The changes within the body that stands there.
+    fn inner(&mut self, range: &Range<usize>, body: &Arc<[u8]>) -> &mut Self {
+        let known = self.within.iter().position(|inner| inner.range == *range);
+        let known = known.unwrap_or_else(|| {
+            self.within.push(Inner { range: range.clone(), body: Arc::clone(body), edits: Self::default() });
+            self.within.len() - 1
+        });
+        &mut self.within[known].edits
     }
 
     /// Replaces a value by `null`.
@@ -36,6 +62,9 @@ impl Edits {
     /// The body with the changes made. Of changes within each other the outer one holds.
     #[must_use]
     pub fn apply(mut self, body: &[u8]) -> Bytes {
+        for Inner { range, body, edits } in std::mem::take(&mut self.within) {
+            self.changes.push((range, json_string(&leaf::encode_bytes(&edits.apply(&body)))));
+        }
         self.changes.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
         let grown: usize = self.changes.iter().map(|(_, json)| json.len()).sum();
         let mut out = Vec::with_capacity(body.len() + grown);

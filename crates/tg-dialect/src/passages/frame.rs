@@ -5,14 +5,21 @@ use super::{Ended, Part, Passages};
 use crate::tape::{Kind, Node, Tape};
 use tg_kernel::passage::Channel;
 
+/// The name of the frames in which InvokeModel streams.
+const CHUNK: &str = "chunk";
+
 /// Walks through a frame.
 pub(super) fn walk<'a>(tape: &Tape<'a>, kind: &str, found: &mut Passages<'a>) {
     let root = tape.root();
     let own = root.member("type").filter(|value| value.kind() == Kind::String).map(Node::text);
-    let kind = if kind.is_empty() { own.as_deref().unwrap_or_default() } else { kind };
+    // A chunk of InvokeModel is what its JSON says that it is.
+    let is_chunk = kind == CHUNK;
+    let kind = if kind.is_empty() || is_chunk { own.as_deref().unwrap_or_default() } else { kind };
+    let kind = if is_chunk && !is_of_messages(kind) { "" } else { kind };
     let (channel, growth) = facts(kind, root);
     Walk::new(found).body(root, channel, growth);
     found.ended = ended(kind, root);
+    found.in_a_row = root.member("choices").is_some() && growth == Growth::Under("delta");
     if let Some(stem) = kind.strip_suffix(".delta") {
         // Events of Responses that grow differ by their name alone.
         for text in &mut found.texts {
@@ -31,9 +38,14 @@ fn facts(kind: &str, root: Node<'_, '_>) -> (Channel, Growth) {
         "content_block_start" => (Channel::Assistant, Growth::Under("content_block")),
         "content_block_delta" | "contentBlockDelta" => (Channel::Assistant, Growth::Under("delta")),
         _ if root.member("choices").is_some() => (Channel::Assistant, choices(root)),
-        "" | "chunk" => (Channel::Assistant, Growth::All),
+        "" => (Channel::Assistant, Growth::All),
         _ => (Channel::Assistant, Growth::None),
     }
+}
+
+/// Whether it is an event of Claude's, who says of each what it is. What types mean in other families is not known.
+fn is_of_messages(kind: &str) -> bool {
+    kind.starts_with("content_block_") || kind.starts_with("message_") || matches!(kind, "ping" | "error")
 }
 
 /// Chat's choices grow under `delta`; those of the older completions are all text.
@@ -83,6 +95,9 @@ fn ended(kind: &str, root: Node<'_, '_>) -> Ended {
 
 /// Whether an object says why an answer has ended.
 fn is_over(node: Node<'_, '_>) -> bool {
-    let says = |name| node.member(name).is_some_and(|reason: Node<'_, '_>| reason.kind() == Kind::String);
+    let says = |name| {
+        let reason: Option<Node<'_, '_>> = node.member(name);
+        reason.is_some_and(|reason| reason.kind() == Kind::String && !reason.text().is_empty())
+    };
     ["finish_reason", "stop_reason", "completionReason"].into_iter().any(says)
 }

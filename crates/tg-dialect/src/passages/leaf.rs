@@ -8,6 +8,15 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 /// Longest identifier. AWS's ARNs reach 2 048 bytes.
 const IDENTIFIER_BYTES_MAX: usize = 2_048;
 
+/// What identifies something, and is no name of something that must be there, is no longer.
+const LABEL_BYTES_MAX: usize = 128;
+
+/// Longest name of a member, or word of a choice, that is not looked at.
+const NAME_BYTES_MAX: usize = 64;
+
+/// Most digits of such a name: no value that matters has fewer.
+const NAME_DIGITS_MAX: usize = 2;
+
 /// Shorter strings under a name of pictures and files are read as text: nothing that a model can see fits.
 const MEDIUM_BYTES_MIN: usize = 8;
 
@@ -19,8 +28,10 @@ const SCHEME_CHARS_MAX: usize = 64;
 
 /// What a string is.
 pub(super) enum Leaf {
-    /// Nothing that is read: an identifier, a choice, sealed bytes.
+    /// Nothing that is read: a choice, sealed bytes.
     Quiet,
+    /// An identifier: no text, but it may be a value that must not go.
+    Label,
     /// A text as it stands there.
     Text,
     /// A text in base64.
@@ -39,8 +50,11 @@ pub(super) enum Leaf {
 
 /// What a string under this name is. `claims` is what is said around it of what it is.
 pub(super) fn leaf(name: &str, claims: Claims, text: &str) -> Leaf {
-    if words::is_quiet(name) && is_identifier(text) || words::is_sealed(name) && is_base64(text) {
+    if words::is_sealed(name) && is_base64(text) || words::is_chosen(name) && is_identifier(text) {
         return Leaf::Quiet;
+    }
+    if words::is_quiet(name) && is_identifier(text) && text.len() <= LABEL_BYTES_MAX {
+        return if is_name(text) { Leaf::Quiet } else { Leaf::Label };
     }
     if words::is_reference(name) && is_identifier(text) {
         return Leaf::Reference;
@@ -96,7 +110,8 @@ fn encoded(prefix: &str, data: &str, claims: Claims) -> Leaf {
     if claims.is_text(&text) { Leaf::Encoded { text, form } } else { Leaf::Both { text, form, claims } }
 }
 
-fn decode(data: &str) -> Option<Vec<u8>> {
+/// What stands in base64, of either alphabet.
+pub(super) fn decode(data: &str) -> Option<Vec<u8>> {
     let data: String = data.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     let bare = data.trim_end_matches('=');
     STANDARD_NO_PAD.decode(bare).or_else(|_| URL_SAFE_NO_PAD.decode(bare)).ok()
@@ -104,7 +119,12 @@ fn decode(data: &str) -> Option<Vec<u8>> {
 
 /// A text as base64, as the data of a picture or a file is written.
 pub(super) fn encode(text: &str) -> String {
-    STANDARD.encode(text)
+    encode_bytes(text.as_bytes())
+}
+
+/// Bytes as base64.
+pub(super) fn encode_bytes(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
 }
 
 /// Whether bytes that happen to be UTF-8 were meant as a text.
@@ -116,6 +136,13 @@ fn is_legible(text: &str) -> bool {
 fn is_identifier(text: &str) -> bool {
     text.len() <= IDENTIFIER_BYTES_MAX
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:/+=@|*#~%".contains(&b))
+}
+
+/// Whether a string is a name as programs have them, and no value: not long, and hardly a digit in it.
+pub(super) fn is_name(text: &str) -> bool {
+    text.len() <= NAME_BYTES_MAX
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./:+$".contains(&b))
+        && text.bytes().filter(u8::is_ascii_digit).count() <= NAME_DIGITS_MAX
 }
 
 fn is_base64(text: &str) -> bool {

@@ -17,11 +17,13 @@ mod ways_round;
 mod words;
 
 pub use edits::Edits;
+pub(crate) use nested::Reader;
 
 use crate::scan::Members;
 use crate::tape::Tape;
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 use tg_kernel::passage::Channel;
 use walk::Growth;
 
@@ -30,6 +32,9 @@ use walk::Growth;
 pub struct Passages<'a> {
     /// The texts, in their order.
     pub texts: Vec<Passage<'a>>,
+    /// Of a request: identifiers and the like, each by itself. Nobody reads them as texts, but they may be values that must
+    /// not go.
+    pub labels: Vec<Passage<'a>>,
     /// What no text can be read of: pictures, sound, files, what stands elsewhere.
     pub media: Vec<Medium>,
     /// Values that repeat the texts token by token (`logprobs`). They tell what was taken out of a text, so they go when
@@ -37,6 +42,8 @@ pub struct Passages<'a> {
     pub echoes: Vec<Range<usize>>,
     /// Of a frame of a stream: which parts of the answer end with it.
     pub(crate) ended: Ended,
+    /// Of a frame of a stream: its texts come one after another in each answer, and nothing else says where one ends.
+    pub(crate) in_a_row: bool,
 }
 
 /// One text.
@@ -90,6 +97,8 @@ pub(crate) enum Form {
     Base64 { prefix: String },
     /// A string of JSON, whose escapes are resolved in the text.
     Json,
+    /// As `form` says in a body of its own, at `range`, which stands as base64 where the passage stands.
+    Within { body: Arc<[u8]>, range: Range<usize>, form: Box<Form> },
 }
 
 /// Something that no text can be read of.

@@ -1,19 +1,24 @@
 //! The walk through a body: which channel each value stands in.
 
 use super::claims::Claims;
-use super::leaf::{Leaf, leaf};
+use super::leaf::{self, Leaf, leaf};
 use super::{Form, Medium, MediumKind, Part, Passage, Passages, Place, nested, words};
-use crate::tape::{Kind, Node};
+use crate::tape::{Kind, Node, Tape};
 use std::borrow::Cow;
+use std::sync::Arc;
 use tg_kernel::passage::Channel;
 
 /// Numbers of fewer digits tell nothing about anybody.
 const DIGITS_MIN: usize = 6;
 
+/// Nor do those of a measure, up to so many: a seed, a share of one.
+const MEASURE_DIGITS_MAX: usize = 12;
+
 /// A walk that adds to what was found.
 pub(super) struct Walk<'p, 'a> {
     found: &'p mut Passages<'a>,
     turns: u32,
+    items: u32,
     growth: Growth,
     is_answer: bool,
 }
@@ -48,6 +53,8 @@ struct Here<'n> {
     outer: Channel,
     item: Item,
     turn: u32,
+    /// The number of the item among all.
+    nth: u32,
     /// In JSON of somebody's own making: no name means anything, nothing is passed by, and keys are read as well.
     free: bool,
     /// The name of the member that the value stands under.
@@ -69,6 +76,7 @@ impl Here<'_> {
             outer: channel,
             item: Item::None,
             turn: 0,
+            nth: 0,
             free: false,
             name: "",
             claims: Claims::NONE,
@@ -89,7 +97,7 @@ impl Part {
     pub(super) const ROOT: Self = Self(FNV_OFFSET);
 
     /// The part that these bytes tell from others of the same parent.
-    pub(super) fn with(self, bytes: &[u8]) -> Self {
+    pub(crate) fn with(self, bytes: &[u8]) -> Self {
         let sum = bytes.iter().fold(self.0, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(FNV_PRIME));
         // What follows must not be taken for more of the same.
         Self((sum ^ 0xff).wrapping_mul(FNV_PRIME))
@@ -98,7 +106,7 @@ impl Part {
 
 impl<'p, 'a> Walk<'p, 'a> {
     pub(super) fn new(found: &'p mut Passages<'a>) -> Self {
-        Self { found, turns: 0, growth: Growth::None, is_answer: false }
+        Self { found, turns: 0, items: 0, growth: Growth::None, is_answer: false }
     }
 
     /// Walks through a whole body, or a frame.
@@ -109,8 +117,17 @@ impl<'p, 'a> Walk<'p, 'a> {
         if root.kind() != Kind::Object {
             return self.value(root, outermost);
         }
+        self.members_of(root, outermost);
+    }
+
+    /// The members of a body, whose names say what stands in them.
+    fn members_of(&mut self, root: Node<'_, 'a>, outermost: Here<'_>) {
+        let channel = outermost.channel;
         for (key, value) in root.members() {
             let name = key.text();
+            if !self.is_answer && !leaf::is_name(&name) {
+                self.label(key, outermost);
+            }
             let channel = match (&*name, value.kind()) {
                 ("text", Kind::Object) => Channel::Definition,
                 _ => words::top_level(&name).unwrap_or(channel),
@@ -119,6 +136,7 @@ impl<'p, 'a> Walk<'p, 'a> {
             match value.kind() {
                 Kind::Array if holds_texts(&name) && is_tokens(value) => self.medium(value, MediumKind::Tokens, here),
                 Kind::Array if opens_turns(&name) => self.turns(value, here),
+                Kind::Object if name == "input" => self.counted(value, here),
                 Kind::Object if name == "prompt" => {
                     self.medium(value, MediumKind::Reference, here);
                     self.value(value, here);
@@ -128,16 +146,61 @@ impl<'p, 'a> Walk<'p, 'a> {
         }
     }
 
-    /// Each item of the array is a turn of its own.
+    /// What Bedrock is to count: a body of Converse, or one of `InvokeModel` in base64.
+    fn counted(&mut self, input: Node<'_, 'a>, here: Here<'_>) {
+        for (key, value) in input.members() {
+            let name = key.text();
+            let body = value.member("body").filter(|body| body.kind() == Kind::String);
+            match (&*name, value.kind()) {
+                ("converse", Kind::Object) => self.members_of(value, here),
+                ("invokeModel", Kind::Object) if body.is_some_and(|body| self.within(body, here)) => {}
+                _ => self.value(value, self.member(here, &name)),
+            }
+        }
+    }
+
+    /// A body within a string of base64; false where there is none.
+    fn within(&mut self, node: Node<'_, 'a>, here: Here<'_>) -> bool {
+        let Some(body) = leaf::decode(&node.text()) else { return false };
+        let Some(tape) = Tape::read(&body) else { return false };
+        let mut inner = Passages::default();
+        let mut walk = Walk { turns: self.turns, items: self.items, ..Walk::new(&mut inner) };
+        walk.members_of(tape.root(), here);
+        (self.turns, self.items) = (walk.turns, walk.items);
+        let shared: Arc<[u8]> = Arc::from(&*body);
+        let out = |passage: Passage<'_>| {
+            let Passage { place: Place { range, form }, .. } = passage.clone();
+            let form = Form::Within { body: Arc::clone(&shared), range, form: Box::new(form) };
+            Passage { place: Place { range: node.range(), form }, ..passage.into_owned() }
+        };
+        self.found.texts.extend(inner.texts.into_iter().map(out));
+        self.found.labels.extend(inner.labels.into_iter().map(out));
+        let media = inner.media.into_iter().map(|medium| Medium { range: node.range(), ..medium });
+        self.found.media.extend(media);
+        true
+    }
+
+    /// Each item of the array is a turn of its own, but for messages of one side in a row: models read them as one. One that
+    /// says nothing does not part them.
     fn turns(&mut self, array: Node<'_, 'a>, here: Here<'_>) {
         let says = match here.name {
             "messages" | "chat_history" => Item::ByRole,
             "input" => Item::ByType,
             _ => Item::None,
         };
+        let mut before = None;
         for item in array.items() {
-            self.turns += 1;
-            self.value(item, Here { turn: self.turns, item: says, ..here });
+            let side = side(item, says);
+            let goes_on = side.is_some() && side == before;
+            self.items += 1;
+            self.turns += u32::from(!goes_on);
+            let said = (self.found.texts.len(), self.found.media.len());
+            self.value(item, Here { turn: self.turns, nth: self.items, item: says, ..here });
+            if said != (self.found.texts.len(), self.found.media.len()) {
+                before = side;
+            } else if !goes_on {
+                self.turns -= 1;
+            }
         }
     }
 
@@ -147,17 +210,23 @@ impl<'p, 'a> Walk<'p, 'a> {
             Kind::Object => self.object(node, here),
             Kind::Array => node.items().for_each(|item| self.value(item, here)),
             Kind::String => self.string(node, here),
-            Kind::Number if here.free => self.number(node, here),
+            Kind::Number if here.free || !self.is_answer => self.number(node, here),
             Kind::Number | Kind::Word | Kind::Key => {}
         }
     }
 
     fn object(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
         let here = if here.free { here } else { enter(node, here) };
+        let is_own = !self.is_answer
+            && here.channel.is_untrusted()
+            && !node.members().any(|(key, _)| words::is_of_block(&key.text()));
+        let here = Here { free: here.free || is_own, ..here };
         for (key, value) in node.members() {
             let name = key.text();
             if here.free {
                 self.text(key, key.text(), Form::Text, here);
+            } else if !self.is_answer && !leaf::is_name(&name) {
+                self.label(key, here);
             }
             self.value(value, self.member(here, &name));
         }
@@ -175,7 +244,9 @@ impl<'p, 'a> Walk<'p, 'a> {
             (Channel::ToolArguments, "output" | "outputs" | "results") => Channel::ToolResult,
             (inherited, name) => words::member(name).unwrap_or(inherited),
         };
-        let grows = here.grows || self.growth == Growth::Under(word(name));
+        // A block begins with its name, and goes on with other texts.
+        let is_whole = name == "name" && self.growth == Growth::Under("content_block");
+        let grows = !is_whole && (here.grows || self.growth == Growth::Under(word(name)));
         Here {
             channel,
             item: Item::None,
@@ -192,7 +263,8 @@ impl<'p, 'a> Walk<'p, 'a> {
         if here.free {
             // What decoders decode is read as they do; of a stream, what comes piece by piece is read as it comes.
             let is_whole = here.channel == Channel::ToolArguments && !here.grows;
-            return match is_whole.then(|| nested::plain(&text)).flatten() {
+            let plain = if self.is_answer { nested::read } else { nested::plain };
+            return match is_whole.then(|| plain(&text)).flatten() {
                 Some(plain) => self.text(node, Cow::Owned(plain), Form::Json, here),
                 None => self.text(node, text, Form::Text, here),
             };
@@ -201,6 +273,7 @@ impl<'p, 'a> Walk<'p, 'a> {
         let leaf = if here.is_plain && here.name == "data" { Leaf::Text } else { leaf(here.name, here.claims, &text) };
         match leaf {
             Leaf::Quiet => {}
+            Leaf::Label => self.label(node, here),
             Leaf::Medium(_) | Leaf::Perhaps(_) | Leaf::Both { .. } if is_sealed => {}
             Leaf::Text => self.text(node, text, Form::Text, here),
             Leaf::Encoded { text, form } => self.encoded(node, text, form, here),
@@ -232,9 +305,23 @@ impl<'p, 'a> Walk<'p, 'a> {
 
     fn number(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
         let digits = node.raw().iter().filter(|b| b.is_ascii_digit()).count();
-        if digits >= DIGITS_MIN {
-            self.text(node, node.text(), Form::Text, here);
+        if here.free {
+            if digits >= DIGITS_MIN {
+                self.text(node, node.text(), Form::Text, here);
+            }
+        } else if digits >= if words::is_measure(here.name) { MEASURE_DIGITS_MAX } else { DIGITS_MIN } {
+            self.label(node, here);
         }
+    }
+
+    /// A value that is no text: of an answer it is what its provider made.
+    fn label(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
+        if self.is_answer {
+            return;
+        }
+        let texts = self.found.texts.len();
+        self.text(node, node.text(), Form::Text, Here { channel: Channel::Metadata, ..here });
+        self.found.labels.extend(self.found.texts.drain(texts..));
     }
 
     fn text(&mut self, node: Node<'_, 'a>, text: Cow<'a, str>, form: Form, here: Here<'_>) {
@@ -243,7 +330,12 @@ impl<'p, 'a> Walk<'p, 'a> {
         }
         let place = Place { range: node.range(), form };
         let Here { channel, part, grows, .. } = here;
-        let turn = if is_name(here) { here.turn | APART } else { here.turn };
+        let turn = match channel {
+            // Each call of a tool, and each of its results, is told apart.
+            Channel::ToolArguments | Channel::ToolResult => here.nth,
+            _ if is_name(here) => here.turn | APART,
+            _ => here.turn,
+        };
         let groups = here.groups.unwrap_or([Part::ROOT; 2]);
         self.found.texts.push(Passage {
             channel,
@@ -287,6 +379,18 @@ fn enter<'n>(node: Node<'_, '_>, here: Here<'n>) -> Here<'n> {
     let outer = if is_by_role { channel } else { here.channel };
     let is_plain = kind.as_deref() == Some("text") && node.member("data").is_some();
     numbered(node, Here { channel, outer, is_plain, claims: here.claims.of_object(node), ..here })
+}
+
+/// Which side of a conversation speaks in an item; `None` for what is no message, and for what tools answer.
+fn side(item: Node<'_, '_>, says: Item) -> Option<Channel> {
+    let word = |name: &str| item.member(name).filter(|value| value.kind() == Kind::String).map(Node::text);
+    let is_message = match says {
+        Item::None => false,
+        Item::ByRole => true,
+        Item::ByType => word("type").is_none_or(|kind| kind == "message"),
+    };
+    let role = word("role").filter(|_| is_message).and_then(|role| words::role(&role));
+    role.filter(|channel| *channel != Channel::ToolResult)
 }
 
 /// With the part that the numbers of an object tell.

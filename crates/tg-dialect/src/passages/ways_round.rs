@@ -137,3 +137,146 @@ fn no_escape_hides_what_arguments_of_a_tool_say() {
         assert_eq!(inner["card"], "[CARD]\n\"5");
     }
 }
+
+/// The texts of a request by turn, those of one turn and channel together.
+fn turns_of(body: &Value) -> Vec<(Channel, String)> {
+    let body = body.to_string();
+    let members = Members::scan(body.as_bytes()).unwrap();
+    let mut turns: Vec<((u32, Channel), String)> = Vec::new();
+    for passage in Passages::of_request(&members).texts {
+        let place = (passage.turn, passage.channel);
+        match turns.iter_mut().find(|(own, _)| *own == place) {
+            Some((_, text)) => text.push_str(&passage.text),
+            None => turns.push((place, passage.text.to_string())),
+        }
+    }
+    turns.into_iter().map(|((_, channel), text)| (channel, text)).collect()
+}
+
+#[test]
+fn what_is_split_over_messages_of_one_side_is_read_as_one() {
+    let user = |text: &str| json!({"role": "user", "content": text});
+    let quiet = json!({"role": "assistant", "content": " "});
+    let result = |text: &str| json!({"role": "tool", "tool_call_id": "c", "content": text});
+    for (name, items) in [
+        ("messages", json!([user("ign"), user("ore")])),
+        ("messages", json!([user("ign"), quiet, user("ore")])),
+        ("messages", json!([user("ign"), {"role": "user", "content": []}, user("ore")])),
+        ("input", json!([user("ign"), {"type": "message", "role": "user", "content": "ore"}])),
+        ("input", json!([user("ign"), {"type": "reasoning", "summary": []}, user("ore")])),
+        ("chat_history", json!([{"role": "USER", "message": "ign"}, {"role": "user", "message": "ore"}])),
+    ] {
+        let body = json!({ name: items });
+        assert_eq!(turns_of(&body), [(Channel::User, "ignore".to_owned())], "{body}");
+    }
+    let blocks = |text: &str| json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": text}, {"type": "text", "text": text}]});
+    let said = |channel, text: &str| (channel, text.to_owned());
+    // What tools answer is told apart, each call by itself, also within messages of one side.
+    assert_eq!(
+        turns_of(&json!({"messages": [blocks("a"), blocks("b")]})),
+        [said(Channel::ToolResult, "a"), said(Channel::User, "ab"), said(Channel::ToolResult, "b")]
+    );
+    assert_eq!(
+        turns_of(&json!({"messages": [user("a"), result("b"), result("c"), user("d")]})),
+        [
+            said(Channel::User, "a"),
+            said(Channel::ToolResult, "b"),
+            said(Channel::ToolResult, "c"),
+            said(Channel::User, "d")
+        ]
+    );
+    assert_eq!(
+        turns_of(&json!({"messages": [user("a"), {"role": "assistant", "content": "x"}, user("d")]})),
+        [said(Channel::User, "a"), said(Channel::Assistant, "x"), said(Channel::User, "d")]
+    );
+}
+
+/// All that is read of a request, as a text or a label.
+fn all_read(body: &Value) -> Vec<(Channel, String)> {
+    let body = body.to_string();
+    let members = Members::scan(body.as_bytes()).unwrap();
+    let passages = Passages::of_request(&members);
+    let all = passages.texts.iter().chain(&passages.labels);
+    all.map(|passage| (passage.channel, passage.text.to_string())).collect()
+}
+
+#[test]
+fn no_place_in_json_of_the_callers_own_is_passed_by() {
+    let own = json!({"id": "4111-1111", "status": "ada@a.example", "ignore_all_of_it": 1, "n": 4111111111111111_u64, "role": "4111-1111"});
+    for (body, channel) in [
+        (json!({"message": "m", "documents": [own]}), Channel::Document),
+        (
+            json!({"message": "m", "tool_results": [{"call": {"name": "f", "parameters": own}, "outputs": []}]}),
+            Channel::ToolResult,
+        ),
+        (json!({"message": "m", "tool_results": [{"call": {"name": "f"}, "outputs": [own]}]}), Channel::ToolResult),
+        (json!({"tools": [{"name": "f", "input_examples": [own]}]}), Channel::Definition),
+        (json!({"tools": [{"name": "f", "parameter_definitions": own}]}), Channel::Definition),
+        (
+            json!({"messages": [{"role": "tool", "tool_call_id": "c", "content": {"rows": [{"n": 4111111111111111_u64, "id": "4111-1111", "ada@a.example": "x", "ignore_all_of_it": 1}]}}]}),
+            Channel::ToolResult,
+        ),
+    ] {
+        let read = all_read(&body);
+        for text in ["4111-1111", "ada@a.example", "ignore_all_of_it", "4111111111111111"] {
+            assert!(read.contains(&(channel, text.to_owned())), "{text} in {body}: {read:?}");
+        }
+    }
+}
+
+#[test]
+fn what_identifies_and_counts_is_no_hiding_place() {
+    let long = "ignore.".repeat(20);
+    for body in [
+        json!({"additionalModelRequestFields": {"x": 4111111111111111_u64, "id": "4111-1111"}}),
+        json!({"messages": [{"role": "user", "id": "4111-1111", "x": 4111111111111111_u64, "content": "a b"}]}),
+        json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "a b", "4111-1111": 4111111111111111_u64}]}]}),
+        json!({"seed": 4111111111111111_u64, "tool_choice": "4111-1111"}),
+        json!({"4111-1111": 1, "seed": 4111111111111111_u64}),
+    ] {
+        let read = all_read(&body);
+        for text in ["4111-1111", "4111111111111111"] {
+            assert!(read.contains(&(Channel::Metadata, text.to_owned())), "{text} in {body}: {read:?}");
+        }
+    }
+    assert!(all_read(&json!({"messages": [{"role": "user", "id": long}]})).contains(&(Channel::User, long)));
+    // Ordinary requests have nothing of that kind but ids.
+    let usual = json!({
+        "model": "arn:aws:bedrock:us-east-1:123456789012:inference-profile/x", "max_tokens": 128_000, "temperature": 0.123_456, "seed": 1_234_567,
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "hello there"}]},
+            {"role": "assistant", "tool_calls": [{"id": "call_123", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "strict": true}}],
+    })
+    .to_string();
+    let members = Members::scan(usual.as_bytes()).unwrap();
+    let labels: Vec<String> =
+        Passages::of_request(&members).labels.iter().map(|label| label.text.to_string()).collect();
+    assert_eq!(labels, ["call_123"]);
+}
+
+#[test]
+fn what_is_only_counted_is_read_like_what_is_sent() {
+    let inner = json!({"anthropic_version": "bedrock-2023-05-31", "system": "Be kind.", "messages": [{"role": "user", "content": "my card"}, {"role": "assistant", "content": "yes?"}]});
+    let counted = json!({"input": {"invokeModel": {"body": STANDARD.encode(inner.to_string())}}}).to_string();
+    let members = Members::scan(counted.as_bytes()).unwrap();
+    let passages = Passages::of_request(&members);
+    let told: Vec<_> = passages.texts.iter().map(|passage| (passage.channel, passage.turn, &*passage.text)).collect();
+    assert_eq!(
+        told,
+        [(Channel::System, 0, "Be kind."), (Channel::User, 1, "my card"), (Channel::Assistant, 2, "yes?")]
+    );
+    let mut edits = Edits::default();
+    edits.say(&passages.texts[0], "Be.");
+    edits.say(&passages.texts[1], "my ****");
+    let anew: Value = serde_json::from_slice(&edits.apply(counted.as_bytes())).unwrap();
+    let body = STANDARD.decode(anew["input"]["invokeModel"]["body"].as_str().unwrap()).unwrap();
+    let wanted = inner.to_string().replace("my card", "my ****").replace("Be kind.", "Be.");
+    assert_eq!(String::from_utf8(body).unwrap(), wanted);
+    let converse = json!({"input": {"converse": {"system": [{"text": "Be kind."}], "toolConfig": {"tools": [{"toolSpec": {"name": "f"}}]},
+        "messages": [{"role": "user", "content": [{"text": "a"}]}, {"role": "assistant", "content": [{"text": "b"}]}]}}});
+    assert_eq!(
+        turns_of(&converse),
+        [(Channel::System, "Be kind."), (Channel::Definition, "f"), (Channel::User, "a"), (Channel::Assistant, "b")]
+            .map(|(channel, text)| (channel, text.to_owned()))
+    );
+}

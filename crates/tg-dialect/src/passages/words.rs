@@ -73,9 +73,16 @@ pub(super) fn is_of_no_type(name: &str) -> bool {
 pub(super) fn is_free(name: &str, channel: Channel) -> bool {
     match channel {
         Channel::ToolArguments => matches!(name, "input" | "arguments" | "action" | "parameters"),
-        Channel::ToolResult => matches!(name, "json" | "structuredContent" | "structured_content"),
+        Channel::ToolResult => {
+            matches!(name, "json" | "structuredContent" | "structured_content" | "tool_results" | "outputs")
+        }
+        // Cohere's: each of them is an object with whatever members its author likes.
+        Channel::Document => name == "documents",
         Channel::Definition => {
-            matches!(name, "parameters" | "input_schema" | "schema" | "json")
+            matches!(
+                name,
+                "parameters" | "input_schema" | "schema" | "json" | "input_examples" | "parameter_definitions"
+            )
         }
         Channel::Metadata => matches!(name, "metadata" | "requestMetadata" | "client_metadata"),
         _ => matches!(name, "promptVariables" | "variables"),
@@ -129,6 +136,49 @@ pub(super) fn is_quiet(name: &str) -> bool {
         "p",
     ];
     QUIET.contains(&name)
+}
+
+/// Members that choose what must be there already: a model, a guardrail, a version.
+pub(super) fn is_chosen(name: &str) -> bool {
+    matches!(name, "model" | "guardrailIdentifier" | "anthropic_version")
+}
+
+/// Members of the blocks of which results of tools and documents consist in the dialects. An object without any of them is
+/// of somebody's own making.
+pub(super) fn is_of_block(name: &str) -> bool {
+    matches!(
+        name,
+        "type"
+            | "role"
+            | "text"
+            | "content"
+            | "source"
+            | "bytes"
+            | "uri"
+            | "url"
+            | "image"
+            | "image_url"
+            | "file_id"
+            | "file_data"
+            | "audio"
+            | "video"
+            | "document"
+            | "json"
+            | "searchResult"
+            | "s3Location"
+            | "toolUseId"
+            | "enabled"
+    )
+}
+
+/// Members that count or set a measure: their numbers say nothing as long as they are of a measure's length.
+pub(super) fn is_measure(name: &str) -> bool {
+    name.contains("max") || name.contains("Max") || name.contains("top") || name.ends_with("penalty") || {
+        matches!(
+            name,
+            "temperature" | "seed" | "budget_tokens" | "budgetTokens" | "n" | "p" | "k" | "threshold" | "created_at"
+        )
+    }
 }
 
 /// Members whose bytes only the provider can read, and that it made itself: signatures and sealed thoughts.

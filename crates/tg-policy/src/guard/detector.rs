@@ -57,6 +57,11 @@ impl<'a> Reading<'a> {
         Self { view: View::of(text), scores: OnceCell::new() }
     }
 
+    /// Whether all that is hidden in it was decoded.
+    pub(super) fn is_complete(&self) -> bool {
+        self.view.is_complete()
+    }
+
     fn scores(&self) -> &Scores {
         self.scores.get_or_init(|| Scores::of(&self.view))
     }

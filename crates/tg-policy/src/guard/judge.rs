@@ -167,8 +167,12 @@ impl Guard {
                 continue;
             }
             let joined = Joined::of(said, &group.members, "\n");
-            let found = self.look(said, &group, &joined, plan, inquiry);
+            let (found, is_complete) = self.look(said, &group, &joined, plan, inquiry);
             verdict.block = self.note(Way::Input, group.channel, &found, &mut verdict, inquiry);
+            if let Some(block) = self.refusal(&[Medium::Hidden]).filter(|_| !is_complete && verdict.block.is_none()) {
+                inquiry.note_refusal(&block);
+                verdict.block = Some(block);
+            }
             if verdict.block.is_some() {
                 return Verdict { edits: Vec::new(), ..verdict };
             }
@@ -197,7 +201,7 @@ impl Guard {
         Some(Block { set, rule, check: "unreadable", found: Cow::Borrowed(found), message: message.into() })
     }
 
-    /// What the checks of a group find, in the text that its texts make together.
+    /// What the checks of a group find, in the text that its texts make together, and whether all of that could be read.
     fn look(
         &self,
         said: &[Said<'_>],
@@ -205,8 +209,9 @@ impl Guard {
         joined: &Joined<'_>,
         plan: &Plan,
         inquiry: &Inquiry,
-    ) -> Vec<Found> {
+    ) -> (Vec<Found>, bool) {
         let mut found = Vec::new();
+        let mut is_complete = true;
         let leaks = &inquiry.leaks;
         let whole = Span::new(0, joined.text.len());
         let custom = |rule: usize| {
@@ -216,6 +221,7 @@ impl Guard {
         };
         if !plan.stretches.is_empty() || !plan.blocks.is_empty() {
             let reading = Reading::of(&joined.text);
+            is_complete = reading.is_complete();
             plan::find(&plan.stretches, &self.rules, &reading, leaks, &mut found);
             plan::find(&plan.blocks, &self.rules, &reading, leaks, &mut found);
         }
@@ -230,7 +236,7 @@ impl Guard {
             let beyond = plan.lengths.iter().filter(|(_, most)| characters > *most);
             found.extend(beyond.filter_map(|(rule, _)| custom(*rule)));
         }
-        found
+        (found, is_complete)
     }
 
     /// What is split over texts that meet within a line.

@@ -161,11 +161,14 @@ pub enum Medium {
     Reference,
     /// A text as token ids.
     Tokens,
+    /// A text in which more is hidden than is decoded.
+    Hidden,
 }
 
 impl Medium {
     /// All, in the order in which docs list them.
-    pub const ALL: [Self; 6] = [Self::Image, Self::Audio, Self::Video, Self::Document, Self::Reference, Self::Tokens];
+    pub const ALL: [Self; 7] =
+        [Self::Image, Self::Audio, Self::Video, Self::Document, Self::Reference, Self::Tokens, Self::Hidden];
 
     /// The name in configuration, logs and messages.
     #[must_use]
@@ -177,6 +180,7 @@ impl Medium {
             Self::Document => "document",
             Self::Reference => "reference",
             Self::Tokens => "tokens",
+            Self::Hidden => "hidden",
         }
     }
 

@@ -109,7 +109,8 @@ fn judge(members: &Members<'_>, mut guarding: Guarding, mut beside: Beside) -> J
         text: Cow::Borrowed(&passage.text),
     });
     // Each by itself: nobody reads them as one.
-    let others = beside.texts().zip(1..).map(|(text, nth)| Said {
+    let labels = passages.labels.iter().map(|label| &*label.text);
+    let others = beside.texts().map(String::as_str).chain(labels).zip(1..).map(|(text, nth)| Said {
         channel: Channel::Metadata,
         turn: turns.saturating_add(nth),
         text: Cow::Borrowed(text),
@@ -135,8 +136,10 @@ fn write(
     beside: &mut Beside,
 ) -> Option<Bytes> {
     let mut edits = Edits::default();
+    let beside_end = passages.texts.len() + beside.texts().count();
     for (index, text) in changes {
-        match passages.texts.get(index) {
+        let label = index.checked_sub(beside_end).and_then(|nth| passages.labels.get(nth));
+        match passages.texts.get(index).or(label) {
             Some(passage) if passage.channel == Channel::Metadata => edits.say(passage, &as_label(&text)),
             Some(passage) => edits.say(passage, &text),
             None => beside.say(index - passages.texts.len(), as_label(&text)),

@@ -21,6 +21,8 @@ pub(crate) struct Watching {
     watch: Watch<Part>,
     /// Whether anything has been let go.
     has_left: bool,
+    /// Something came that could not be read, and did not leave.
+    has_dropped: bool,
 }
 
 /// Who stands there, for as long as some bytes pass.
@@ -38,7 +40,7 @@ impl Watching {
             return None;
         }
         let (gate, watch) = (Gate::new(caller, facts), Watch::new(guarding.guard.clone()));
-        Some(Self { caller, facts: facts.clone(), gate, watch, has_left: false })
+        Some(Self { caller, facts: facts.clone(), gate, watch, has_left: false, has_dropped: false })
     }
 
     /// Takes what is made for the caller, and appends what may leave.
@@ -75,6 +77,11 @@ impl Watching {
         passing
     }
 
+    /// Whether something that came could not be read: it did not leave, whatever it was.
+    pub(crate) const fn has_dropped(&self) -> bool {
+        self.has_dropped
+    }
+
     /// Ends a stream that is blocked: after what was let go, or, where nothing was, with the rule's message. `is_kept`: what
     /// was let go has not reached the caller.
     pub(crate) fn end(&mut self, said: &str, is_kept: bool, usage: &Usage, out: &mut Vec<Bytes>) {
@@ -96,10 +103,11 @@ impl Watching {
         guarding: &mut Guarding,
         pass: impl FnOnce(&mut Gate, &mut Guardian<'_>) -> Result<Passing, Fault>,
     ) -> Result<Passing, Fault> {
-        let Self { gate, watch, .. } = self;
+        let Self { gate, watch, has_dropped, .. } = self;
         let is_blocked = guarding.block.is_some();
         let Guarding { inquiry, heard, .. } = guarding;
         let passing = pass(gate, &mut Guardian { watch, inquiry, heard: heard.as_ref(), is_blocked });
+        *has_dropped |= passing.is_err();
         if guarding.block.is_none() {
             guarding.block = watch.is_blocked().cloned();
         }

@@ -67,11 +67,14 @@ impl Attack {
     }
 
     /// Whether it means something in a place: attacks are looked for in what users, tools and documents say.
-    pub const fn is_for(self, place: Place) -> bool {
+    pub fn is_for(self, place: Place) -> bool {
         match self {
             Self::Injection | Self::InjectionAlike => {
-                matches!(place, Place::User | Place::ToolResult | Place::Document)
+                matches!(place, Place::User | Place::UserInMessages | Place::ToolResult | Place::Document)
             }
+            // An identifier has no room for what is said around a value, nor for other letters.
+            _ if place == Place::Identifier => matches!(self, Self::Secret | Self::Mail),
+            Self::SecretEncoded | Self::SecretInvisible | Self::MailWide if place == Place::EscapedArguments => false,
             // The simulated model repeats texts piece by piece; what is hidden in an answer is the matter of other tests.
             Self::SecretEncoded | Self::SecretInvisible | Self::MailWide => !place.is_answer(),
             Self::Secret | Self::Mail => true,

@@ -32,7 +32,7 @@ const GUARDRAILS: &str = "\
 guardrails:
 - name: requests
   for: { model: 'in-*' }
-  unreadable: { image: block, audio: block, video: block, document: block, reference: block, tokens: block }
+  unreadable: { image: block, audio: block, video: block, document: block, reference: block, tokens: block, hidden: block }
   rules:
   - { name: secrets, secrets: all, action: block, on: input }
   - { name: mail, pii: [email], action: redact, on: input }

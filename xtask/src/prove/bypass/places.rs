@@ -9,6 +9,12 @@ use serde_json::{Value, json};
 pub enum Place {
     /// What the user says.
     User,
+    /// What the user says in several messages, cut within a value.
+    UserInMessages,
+    /// Arguments of a tool, in the history, in escapes behind many others.
+    EscapedArguments,
+    /// A member of a message that no dialect has.
+    Identifier,
     /// The application's own instructions.
     System,
     /// Arguments of a tool, in the history.
@@ -31,8 +37,11 @@ pub enum Place {
 
 impl Place {
     /// All.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::User,
+        Self::UserInMessages,
+        Self::EscapedArguments,
+        Self::Identifier,
         Self::System,
         Self::ToolArguments,
         Self::ToolResult,
@@ -48,6 +57,9 @@ impl Place {
     pub const fn name(self) -> &'static str {
         match self {
             Self::User => "what a user says",
+            Self::UserInMessages => "messages of a user in a row",
+            Self::EscapedArguments => "arguments of a tool in escapes",
+            Self::Identifier => "an identifier",
             Self::System => "system text",
             Self::ToolArguments => "arguments of a tool",
             Self::ToolResult => "what a tool answered",
@@ -73,6 +85,11 @@ impl Place {
                 dialect == Dialect::Embeddings && offer.embedding.is_some() && delivery == Delivery::Plain
             }
             _ if dialect == Dialect::Embeddings => false,
+            // Converse wants sides that take turns.
+            Self::UserInMessages => dialect != Dialect::Converse,
+            // Arguments that are a string; elsewhere they are JSON.
+            Self::EscapedArguments => matches!(dialect, Dialect::Chat | Dialect::Responses),
+            Self::Identifier => matches!(dialect, Dialect::Chat | Dialect::Responses),
             Self::Document => matches!(dialect, Dialect::Messages | Dialect::Converse | Dialect::Invoke) && claude,
             // Reasoning of a request is signed by who made it.
             Self::Reasoning => matches!(dialect, Dialect::Messages | Dialect::Converse | Dialect::Invoke),
@@ -91,6 +108,9 @@ impl Place {
             Self::User | Self::Embedding | Self::Answer => said(text),
             // So long that no address is cut at its end.
             Self::AnsweredReasoning => said(&format!("{text} [[sim: think=45]]")),
+            Self::UserInMessages => in_messages(dialect, said("hello"), text),
+            Self::EscapedArguments => escaped(dialect, history(dialect, said("hello"), ["HERE", "done"]), text),
+            Self::Identifier => identified(dialect, history(dialect, said("hello"), ["nobody", "done"]), text),
             Self::System => system(dialect, said("hello"), text),
             Self::ToolArguments => history(dialect, said("hello"), [text, "done"]),
             Self::ToolResult => history(dialect, said("hello"), ["nobody", text]),
@@ -148,6 +168,49 @@ fn history(dialect: Dialect, body: Value, [arguments, result]: [&str; 2]) -> Val
                   "tool_calls": [{ "id": "call_1", "type": "function", "function": function }] },
                 { "role": "tool", "tool_call_id": "call_1", "content": result },
             ]);
+        }
+    }
+    body
+}
+
+/// A text cut into messages of the same side.
+fn in_messages(dialect: Dialect, mut body: Value, text: &str) -> Value {
+    let half = (text.len() / 2..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+    let (first, second) = text.split_at(half);
+    let message = |text: &str| match dialect {
+        Dialect::Converse => json!({ "role": "user", "content": [{ "text": text }] }),
+        _ => json!({ "role": "user", "content": text }),
+    };
+    let name = if dialect == Dialect::Responses { "input" } else { "messages" };
+    body[name] = json!([message(first), message(second)]);
+    body
+}
+
+/// The arguments with a text in place of a word, written in escapes and behind many others.
+fn escaped(dialect: Dialect, mut body: Value, text: &str) -> Value {
+    let in_escapes = |text: &str| text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+    let decoys = format!("{}{}", in_escapes("decoy"), " a word ".repeat(20)).repeat(70);
+    let place = match dialect {
+        Dialect::Responses => "/input/1/arguments",
+        _ => "/messages/1/tool_calls/0/function/arguments",
+    };
+    if let Some(arguments) = body.pointer_mut(place) {
+        *arguments = format!("{{\"decoys\":\"{decoys}\",\"to\":\"{}\"}}", in_escapes(text)).into();
+    }
+    body
+}
+
+/// The call's id with a text in it, as far as that looks like one.
+fn identified(dialect: Dialect, mut body: Value, text: &str) -> Value {
+    let places = match dialect {
+        Dialect::Responses => ["/input/1/call_id", "/input/2/call_id"],
+        _ => ["/messages/1/tool_calls/0/id", "/messages/2/tool_call_id"],
+    };
+    let id: Vec<&str> =
+        text.split_whitespace().filter(|word| word.contains(|c: char| c.is_ascii_digit() || c == '@')).collect();
+    for place in places {
+        if let Some(own) = body.pointer_mut(place) {
+            *own = id.first().copied().unwrap_or(text).into();
         }
     }
     body

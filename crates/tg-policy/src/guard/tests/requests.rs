@@ -117,6 +117,19 @@ fn what_cannot_be_read_goes_only_where_the_set_says_so() {
 }
 
 #[test]
+fn what_is_hidden_behind_more_than_is_decoded_does_not_pass_unsaid() {
+    let pieces = (0..70).map(|nth| format!("{} and", hex::encode(format!("the word {nth} of many"))));
+    let text = pieces.chain([hex::encode("write to ada.lovelace@engines.co.uk")]).collect::<Vec<_>>().join(" ");
+    let judge = |blocked_media: Vec<Medium>| {
+        let set = Set { blocked_media, ..set("house", vec![pii("pii", Action::Block)]) };
+        ask(&guard(&[set]), &[said(Channel::User, 1, &text)]).0.block
+    };
+    assert_eq!(judge(vec![]), None);
+    let block = judge(vec![Medium::Hidden]).unwrap();
+    assert_eq!((&*block.rule, &*block.found), ("unreadable", "hidden"));
+}
+
+#[test]
 fn lengths_are_of_all_that_a_turn_says() {
     let guard = |check| guard(&[set("house", vec![rule("r", check, Action::Block)])]);
     let parts = [said(Channel::User, 1, "12345"), said(Channel::User, 1, "67890")];

@@ -63,8 +63,8 @@ impl Flow {
         let is_said = match &mut self.lane {
             // It knows what it has said, and its frames are whole.
             Lane::Transcode(_) => self.lane.fault(&fault, &self.end, &mut made),
-            // The provider's own words stand at the gate.
-            Lane::Relay(relay) => relay.has_told(),
+            // The provider's own words stand at the gate, if they could be read.
+            Lane::Relay(relay) => relay.has_told() && !self.watching.as_ref().is_some_and(Watching::has_dropped),
             Lane::Rewrap(_) => false,
         };
         match self.check(made, true, out) {

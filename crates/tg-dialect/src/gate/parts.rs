@@ -1,0 +1,188 @@
+//! The parts of one answer at its gate: which go on, which are whole, and where what was judged stands in what came.
+
+use super::{Change, Inspector};
+use crate::passages::{Ended, Part, Passage, Reader};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+use tg_kernel::passage::Channel;
+
+/// All parts.
+#[derive(Default)]
+pub(super) struct Parts {
+    parts: HashMap<Part, Grown>,
+    /// Parts that have gone on after they were taken for whole, and under which name they do: they are texts of their own.
+    anew: HashMap<Part, Part>,
+    /// Answers in which that happened: no part of them is whole before the stream is.
+    mixed: HashSet<Part>,
+    /// Of answers whose texts come one after another: those that grew last.
+    last: HashMap<Part, Vec<Part>>,
+}
+
+/// What came of a part.
+struct Grown {
+    /// How many came before it.
+    nth: usize,
+    groups: [Part; 2],
+    channel: Channel,
+    /// Bytes, as they came.
+    bytes: usize,
+    is_over: bool,
+    /// Of arguments of a tool, which whoever calls it decodes: how they read then.
+    reader: Option<Reader>,
+}
+
+/// A stretch of a part in a frame.
+pub(super) struct Segment {
+    part: Part,
+    range: Range<usize>,
+    text: String,
+    pub(super) passage: Passage<'static>,
+}
+
+impl Parts {
+    pub(super) fn len(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Takes the texts of a frame that go on. `in_a_row` says that they come one after another: where one grows, those before
+    /// it are whole.
+    pub(super) fn grow(
+        &mut self,
+        passages: Vec<Passage<'static>>,
+        in_a_row: bool,
+        inspector: &mut dyn Inspector,
+    ) -> Vec<Segment> {
+        let named: Vec<(Part, Passage<'static>)> =
+            passages.into_iter().map(|passage| (self.name(&passage), passage)).collect();
+        if in_a_row {
+            self.pass_on(&named, inspector);
+        }
+        named.into_iter().map(|(part, passage)| self.take(part, passage, inspector)).collect()
+    }
+
+    /// Under which name a text goes on.
+    fn name(&mut self, passage: &Passage<'_>) -> Part {
+        let part = self.anew.get(&passage.part).copied().unwrap_or(passage.part);
+        if !self.parts.get(&part).is_some_and(|grown| grown.is_over) {
+            return part;
+        }
+        let [answer, _] = passage.groups;
+        self.mixed.insert(answer);
+        let anew = part.with(b"anew");
+        self.anew.insert(passage.part, anew);
+        anew
+    }
+
+    /// Those that grew last, and do not now, are whole.
+    fn pass_on(&mut self, named: &[(Part, Passage<'_>)], inspector: &mut dyn Inspector) {
+        let mut seen: Vec<Part> = Vec::new();
+        for (_, passage) in named {
+            let [answer, _] = passage.groups;
+            if seen.contains(&answer) || self.mixed.contains(&answer) {
+                continue;
+            }
+            seen.push(answer);
+            let own = named.iter().filter(|(_, other)| other.groups[0] == answer).map(|(part, _)| *part);
+            let now: Vec<Part> = own.collect();
+            let before = self.last.insert(answer, now.clone()).unwrap_or_default();
+            for part in before.into_iter().filter(|part| !now.contains(part)) {
+                self.end(part, inspector);
+            }
+        }
+    }
+
+    fn take(&mut self, part: Part, passage: Passage<'static>, inspector: &mut dyn Inspector) -> Segment {
+        let (channel, groups) = (passage.channel, passage.groups);
+        let nth = self.parts.len();
+        let grown = self.parts.entry(part).or_insert_with(|| {
+            let reader = (channel == Channel::ToolArguments).then(Reader::default);
+            Grown { nth, groups, channel, bytes: 0, is_over: false, reader }
+        });
+        let start = grown.bytes;
+        grown.bytes += passage.text.len();
+        match &mut grown.reader {
+            Some(reader) => inspector.grows(part, channel, &reader.push(&passage.text)),
+            None => inspector.grows(part, channel, &passage.text),
+        }
+        let (range, text) = (start..grown.bytes, passage.text.to_string());
+        Segment { part, range, text, passage }
+    }
+
+    fn end(&mut self, part: Part, inspector: &mut dyn Inspector) {
+        let Some(grown) = self.parts.get_mut(&part).filter(|grown| !grown.is_over) else { return };
+        grown.is_over = true;
+        if let Some(rest) = grown.reader.as_mut().map(Reader::finish).filter(|rest| !rest.is_empty()) {
+            inspector.grows(part, grown.channel, &rest);
+        }
+        inspector.ends(part);
+    }
+
+    /// Parts end with a frame.
+    pub(super) fn note(&mut self, ended: &Ended, inspector: &mut dyn Inspector) {
+        let is_over = |grown: &Grown| match ended {
+            Ended::None => false,
+            Ended::All => true,
+            Ended::Of(groups) => grown.groups.iter().any(|group| groups.contains(group)),
+        };
+        if matches!(ended, Ended::None) || matches!(ended, Ended::Of(groups) if groups.is_empty()) {
+            return;
+        }
+        let is_sure = |grown: &Grown| !grown.is_over && !self.mixed.contains(&grown.groups[0]);
+        let over = self.parts.iter().filter(|(_, grown)| is_over(grown) && is_sure(grown));
+        let over = over.map(|(part, grown)| (grown.nth, *part)).collect();
+        self.end_all(over, inspector);
+    }
+
+    /// The stream has ended, and all parts with it.
+    pub(super) fn finish(&mut self, inspector: &mut dyn Inspector) {
+        let all = self.parts.iter().map(|(part, grown)| (grown.nth, *part)).collect();
+        self.end_all(all, inspector);
+    }
+
+    /// Ends parts in the order in which they began: the first that is stopped says why.
+    fn end_all(&mut self, mut over: Vec<(usize, Part)>, inspector: &mut dyn Inspector) {
+        over.sort_unstable_by_key(|(nth, _)| *nth);
+        over.into_iter().for_each(|(_, part)| self.end(part, inspector));
+    }
+
+    /// Whether all of a stretch may go on.
+    pub(super) fn is_cleared(&self, segment: &Segment, inspector: &dyn Inspector) -> bool {
+        let cleared = inspector.cleared(segment.part);
+        let reader = self.parts.get(&segment.part).and_then(|grown| grown.reader.as_ref());
+        reader.map_or(cleared, |reader| reader.came(cleared, false)) >= segment.range.end
+    }
+
+    /// What a stretch that leaves says instead; `None` where it goes on as it is.
+    pub(super) fn changed(&mut self, segment: &Segment, inspector: &dyn Inspector) -> Option<String> {
+        let changes = inspector.changes(segment.part);
+        let reader = self.parts.get_mut(&segment.part).and_then(|grown| grown.reader.as_mut());
+        let changes = reader.as_ref().map_or(Cow::Borrowed(changes), |reader| reader.changes(changes));
+        let changed = change(&segment.text, &segment.range, &changes);
+        if let Some(reader) = reader {
+            reader.forget(segment.range.end);
+        }
+        changed
+    }
+}
+
+/// A stretch of a part with the changes made; `None` where none touches it. A change that reaches over several stretches is
+/// told in the first of them.
+fn change(text: &str, range: &Range<usize>, changes: &[Change]) -> Option<String> {
+    let first = changes.partition_point(|change| change.range.end <= range.start);
+    let own = changes.get(first..).unwrap_or_default().iter().take_while(|change| change.range.start < range.end);
+    let mut out: Option<String> = None;
+    let mut at = range.start;
+    let within = |from: usize, to: usize| text.get(from - range.start..to - range.start).unwrap_or_default();
+    for change in own {
+        let out = out.get_or_insert_default();
+        if change.range.start >= range.start {
+            out.push_str(within(at, change.range.start));
+            out.push_str(&change.text);
+        }
+        at = change.range.end.min(range.end);
+    }
+    let mut out = out?;
+    out.push_str(within(at, range.end));
+    Some(out)
+}
