@@ -5,6 +5,7 @@ use crate::answer;
 use crate::deliver::lane::{Lane, truncated};
 use crate::guarding::failure::wordless;
 use crate::guarding::keeping::Keeping;
+use crate::guarding::watching::Watching;
 use crate::guarding::{CONTENT_BLOCKED, Guarding};
 use crate::outcome::Counts;
 use crate::settle::Closing;
