@@ -21,7 +21,7 @@ impl SharedLink {
         let Extension { id, number, asks } = extension;
         let all: Vec<&Ask> = asks.iter().collect();
         let said = match self.check(asks) {
-            Ok(()) => self.ask(id, *number, &all).await,
+            Ok(()) => self.ask(id, *number, &all).await.map(|(answer, _)| answer),
             Err(away) => Err(away),
         };
         Extending(said)
@@ -55,7 +55,7 @@ impl SharedLink {
                 }
             }
         }
-        lock(&self.shared.pledges).grows(&hold.id, &hold.items, self.link.server().as_ref());
+        lock(&self.shared.pledges).grows(&hold.id, &hold.items);
         hold.stands(stand(asks, &vec![None; asks.len()], &looks));
         Ok(Extended::Held)
     }

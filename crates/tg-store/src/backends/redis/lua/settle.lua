@@ -6,8 +6,10 @@
 -- nothing it is remembered that it has ended: what it asked for may still be under way.
 
 local record = KEYS[3]
-local known = redis.call('HMGET', record, 'i', 'z', 'b', 'l')
+local known = redis.call('HMGET', record, 'i', 'z', 'b', 'l', 'c')
 local incarnation = known[1]
+-- By which name it is one of the calls at a time.
+local counted = known[5] or incarnation
 if known[2] then return 0 end
 if not incarnation then
   redis.call('HSET', record, 'z', '1')
@@ -27,9 +29,9 @@ for place = 4, #KEYS do
     if not is_lost or units < 0 then give(key, tonumber(argument(1)), tonumber(argument(2)), tonumber(argument(3)), units) end
   elseif kind == 'g' then
     -- Where the incarnation was given up, its count is gone, and with it what this call held of it.
-    if not is_lost and argument(1) ~= '0' and redis.call('HEXISTS', key, incarnation) == 1 then
-      local left = redis.call('HINCRBY', key, incarnation, '-' .. argument(1))
-      if left <= 0 then redis.call('HDEL', key, incarnation) end
+    if argument(1) ~= '0' and redis.call('HEXISTS', key, counted) == 1 then
+      local left = redis.call('HINCRBY', key, counted, '-' .. argument(1))
+      if left <= 0 then redis.call('HDEL', key, counted) end
     end
   elseif not known[3] then
     local field = 'p:' .. key
