@@ -70,7 +70,7 @@ impl SharedCounters {
         let kind = Kind::Purse(Purse { cap: 0, keep: Duration::ZERO });
         let item = |key: &CounterKey| Item { ask: 0, key: key.of_holds(), kind, taken: 0, leased: false };
         let items: Vec<Item> = purses.iter().map(item).collect();
-        self.0.push(wire::settle(id, items.iter().map(|item| (item, nanos))), None, Vec::new());
+        self.0.push(wire::settle(id, items.iter().map(|item| (item, nanos))));
     }
 }
 

@@ -65,29 +65,34 @@ impl Incarnations {
         if &*self.current == old {
             self.made += 1;
             let old = std::mem::replace(&mut self.current, named(&self.process, self.made));
-            push(&mut self.earlier, old);
+            self.sweep();
+            push(&mut self.earlier, old).into_iter().for_each(|name| drop(push(&mut self.gone, name)));
         }
         self.current()
     }
 
     /// What is to be told; names that nobody holds anything by are given up with it.
     pub(super) fn told(&mut self) -> Told {
-        let stays = |(name, since): &(Arc<str>, Instant)| Arc::strong_count(name) > 1 && since.elapsed() < EARLIER_LIFE;
-        let (earlier, gone) = std::mem::take(&mut self.earlier).into_iter().partition(stays);
-        self.earlier = earlier;
-        let gone: Names = gone;
-        gone.into_iter().for_each(|(name, _)| push(&mut self.gone, name));
+        self.sweep();
         self.gone.retain(|(_, since)| since.elapsed() < GONE_LIFE);
         let all = |names: &Names| names.iter().map(|(name, _)| Arc::clone(name)).collect();
         Told { current: self.current(), earlier: all(&self.earlier), gone: all(&self.gone) }
     }
+
+    /// Gives up the names that nobody holds anything by.
+    fn sweep(&mut self) {
+        let stays = |(name, since): &(Arc<str>, Instant)| Arc::strong_count(name) > 1 && since.elapsed() < EARLIER_LIFE;
+        let (earlier, gone): (Names, Names) = std::mem::take(&mut self.earlier).into_iter().partition(stays);
+        self.earlier = earlier;
+        gone.into_iter().for_each(|(name, _)| drop(push(&mut self.gone, name)));
+    }
 }
 
-fn push(names: &mut Names, name: Arc<str>) {
+/// Adds a name; answers the one that there is no room for any more.
+fn push(names: &mut Names, name: Arc<str>) -> Option<Arc<str>> {
     names.push_back((name, Instant::now()));
-    if names.len() > EARLIER_MAX {
-        names.pop_front();
-    }
+    let pushed_out = if names.len() > EARLIER_MAX { names.pop_front() } else { None };
+    pushed_out.map(|(name, _)| name)
 }
 
 fn named(process: &str, number: u64) -> Arc<str> {
@@ -128,7 +133,9 @@ mod tests {
             held.push(names.current());
             let _ = names.renew(&held[held.len() - 1]);
         }
-        assert_eq!(names.told().earlier.len(), EARLIER_MAX);
+        let told = names.told();
+        assert_eq!(told.earlier.len(), EARLIER_MAX);
+        assert!(held.iter().take(3).all(|name| told.gone.contains(name)), "none is forgotten");
         assert!(held.iter().all(|name| name.starts_with(names.process())));
     }
 }

@@ -44,7 +44,6 @@ use pledges::{Pledges, Side};
 use script::{Invocation, Script, Speech};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tally::Tally;
 use tg_kernel::clock::Clock;
 use tg_kernel::ids::CallId;
@@ -177,7 +176,7 @@ impl SharedCounters {
             let of = |key: &CounterKey| all.iter().find(|(item, _)| item.key == *key).map_or(0, |(_, used)| *used);
             lock(&self.0.pledges).ends(&id, of);
             let settled = all.iter().filter(|(item, _)| !item.leased).map(|(item, used)| (item, *used));
-            self.0.push(wire::settle(&id, settled), None, Vec::new());
+            self.0.push(wire::settle(&id, settled));
         }
     }
 
@@ -185,10 +184,12 @@ impl SharedCounters {
     /// Also for calls that held nothing. Waits for nothing.
     pub fn book(&self, call: CallId, nanos: u64, purses: &[CounterKey]) {
         let purses: Vec<String> = purses.iter().map(wire::purse).collect();
-        let mut keys = vec![wire::record(&lock(&self.0.pledges).booked(call))];
+        let (id, name) = lock(&self.0.pledges).booked(call);
+        let mut keys = vec![wire::record(&id)];
         keys.extend(purses.iter().cloned());
         let invocation = Invocation { script: Script::Book, keys, arguments: vec![nanos.to_string()] };
-        self.0.push(invocation, Some(self.0.speech.elapsed()), purses);
+        let appended = Some(self.0.speech.elapsed());
+        self.0.say(Entry { invocation, appended, purses, _name: name });
     }
 
     /// These purses may lack bookings: once all that waits is said, they are filled from the ledger anew. Waits for nothing.
@@ -226,8 +227,13 @@ impl SharedCounters {
 }
 
 impl Shared {
-    fn push(&self, invocation: Invocation, appended: Option<Duration>, purses: Vec<String>) {
-        lock(&self.outbox).push(Entry { invocation, appended, purses });
+    /// Says something that is no booking.
+    fn push(&self, invocation: Invocation) {
+        self.say(Entry { invocation, appended: None, purses: Vec::new(), _name: None });
+    }
+
+    fn say(&self, entry: Entry) {
+        lock(&self.outbox).push(entry);
         self.bell.notify_one();
     }
 
@@ -372,7 +378,7 @@ impl SharedLink {
             return;
         }
         let items: Vec<Item> = asks.iter().enumerate().map(|(place, ask)| item(place, ask, false)).collect();
-        self.shared.push(wire::settle(id, items.iter().map(|item| (item, 0))), None, Vec::new());
+        self.shared.push(wire::settle(id, items.iter().map(|item| (item, 0))));
     }
 
     /// What leases have of these asks.
@@ -419,7 +425,7 @@ impl SharedLink {
             let kept = lock(&self.shared.leases).keep(&ask.key, rate, look.extra, wire::level(look), now);
             if !kept {
                 let units = i64::try_from(look.extra).unwrap_or(0);
-                self.shared.push(wire::give(&ask.key, rate, units), None, Vec::new());
+                self.shared.push(wire::give(&ask.key, rate, units));
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::script::Invocation;
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Most that waits at a time (some 30 MB). What comes beyond is given up: see [`Outbox::push`].
@@ -21,6 +22,8 @@ pub(super) struct Entry {
     pub(super) appended: Option<Duration>,
     /// Of a booking: its purses, to be filled anew from the ledger if it is given up.
     pub(super) purses: Vec<String>,
+    /// Of a booking: the name by which the call holds, which is alive as long as this waits.
+    pub(super) _name: Option<Arc<str>>,
 }
 
 /// See the module.
@@ -128,7 +131,7 @@ mod tests {
 
     fn entry(script: Script, number: usize) -> Entry {
         let invocation = Invocation { script, keys: vec![number.to_string()], arguments: Vec::new() };
-        Entry { invocation, appended: None, purses: vec![number.to_string()] }
+        Entry { invocation, appended: None, purses: vec![number.to_string()], _name: None }
     }
 
     #[test]

@@ -95,13 +95,16 @@ impl Pledges {
         }
     }
 
-    /// The call holds so much now, as a server has granted more.
-    pub(super) fn grows(&mut self, id: &HoldId, items: &[Item]) {
+    /// The call holds so much now, as a server has granted more. Another one may have been told of the call meanwhile.
+    pub(super) fn grows(&mut self, id: &HoldId, items: &[Item], by: Option<&Side>) {
         if let Some(pledge) = self.of.get_mut(&id.place()).filter(|pledge| pledge.id == *id && !pledge.ended) {
             let had_money = !pledge.purses.is_empty();
             (pledge.purses, pledge.going) = (purses(items), going(items));
             pledge.changes = pledge.changes.wrapping_add(1);
             self.with_money += usize::from(!had_money && !pledge.purses.is_empty());
+            if by.is_none() || self.side.as_ref() != by {
+                self.owed.insert(id.place());
+            }
         }
     }
 
@@ -119,9 +122,13 @@ impl Pledges {
         }
     }
 
-    /// The call's row is in the ledger. Answers by which name it held.
-    pub(super) fn booked(&mut self, call: CallId) -> HoldId {
-        self.remove(HoldId::of(call).place()).map_or(HoldId::of(call), |pledge| pledge.id)
+    /// The call's row is in the ledger. Answers as what it held, and by which name of this process: that is not to be given
+    /// up before the server was told.
+    pub(super) fn booked(&mut self, call: CallId) -> (HoldId, Option<Arc<str>>) {
+        match self.remove(HoldId::of(call).place()) {
+            Some(pledge) => (pledge.id, pledge.by.or_else(|| self.side.clone()).map(|side| side.name)),
+            None => (HoldId::of(call), None),
+        }
     }
 
     fn remove(&mut self, place: Place) -> Option<Pledge> {
@@ -253,7 +260,7 @@ mod tests {
         pledges.told(&named, said.into_iter());
         assert!(pledges.next(&named).is_empty() && pledges.is_known(&id, Some(&named)) && pledges.is_any());
         assert!(!pledges.is_known(&id, Some(&other)));
-        assert_eq!(pledges.booked(id.call()), id);
+        assert_eq!(pledges.booked(id.call()), (id, Some("j".into())));
         assert!(pledges.next(&one).is_empty() && !pledges.is_any());
     }
 
@@ -264,7 +271,7 @@ mod tests {
         for change in 0..2 {
             let said = pledges.next(&one);
             if change == 0 {
-                pledges.grows(&id, &items(7))
+                pledges.grows(&id, &items(7), Some(&one))
             } else {
                 pledges.ends(&id, |_| 3)
             }
@@ -275,6 +282,24 @@ mod tests {
         assert_eq!(said[0].invocation.arguments[1..3], ["1", "3"]);
         pledges.told(&one, said.into_iter());
         assert!(pledges.next(&one).is_empty());
+    }
+
+    #[test]
+    fn what_a_server_granted_that_is_gone_is_said_to_the_one_that_was_told_before_it_was_known() {
+        let (one, other) = (side("one", "i"), side("other", "j"));
+        let (mut pledges, id) = (Pledges::default(), HoldId::of(CallId::fresh()));
+        pledges.take(&id, &items(5), Some(&one));
+        let said = pledges.next(&other);
+        pledges.told(&other, said.into_iter());
+        pledges.declare(&other.server);
+        assert!(!pledges.owes(&other));
+        pledges.grows(&id, &items(7), Some(&one));
+        assert!(pledges.owes(&other));
+        let said = pledges.next(&other);
+        assert_eq!(said[0].invocation.arguments, ["j", "0", "7", "86400000"]);
+        pledges.told(&other, said.into_iter());
+        pledges.grows(&id, &items(9), Some(&other));
+        assert!(!pledges.owes(&other), "it has granted it itself");
     }
 
     #[test]
