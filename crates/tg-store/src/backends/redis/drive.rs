@@ -90,6 +90,10 @@ impl SharedCounters {
                 if !is_all {
                     continue;
                 }
+                if self.0.bury() {
+                    beat_at = Instant::now();
+                    continue;
+                }
                 let _ = timeout(LEASES_EVERY, self.0.bell.notified()).await;
             } else {
                 sleep(AGAIN_AFTER).await;

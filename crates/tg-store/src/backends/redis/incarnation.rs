@@ -29,6 +29,8 @@ pub(super) struct Incarnations {
     current: Arc<str>,
     earlier: Names,
     gone: Names,
+    /// Processes before this one, each as what all of its names begin with.
+    dead: Names,
 }
 
 type Names = VecDeque<(Arc<str>, Instant)>;
@@ -40,7 +42,7 @@ pub(super) struct Told {
     pub(super) current: Arc<str>,
     /// Those by which calls may still hold something.
     pub(super) earlier: Vec<Arc<str>>,
-    /// Those that are given up.
+    /// Those that are given up; one that ends with a point is all names of a process.
     pub(super) gone: Vec<Arc<str>>,
 }
 
@@ -48,7 +50,7 @@ impl Incarnations {
     pub(super) fn new() -> Self {
         let process = fresh();
         let current = named(&process, 0);
-        Self { process, made: 0, current, earlier: Names::new(), gone: Names::new() }
+        Self { process, made: 0, current, earlier: Names::new(), gone: Names::new(), dead: Names::new() }
     }
 
     /// The process, by whatever name it holds.
@@ -74,9 +76,21 @@ impl Incarnations {
     /// What is to be told; names that nobody holds anything by are given up with it.
     pub(super) fn told(&mut self) -> Told {
         self.sweep();
-        self.gone.retain(|(_, since)| since.elapsed() < GONE_LIFE);
+        for names in [&mut self.gone, &mut self.dead] {
+            names.retain(|(_, since)| since.elapsed() < GONE_LIFE);
+        }
         let all = |names: &Names| names.iter().map(|(name, _)| Arc::clone(name)).collect();
-        Told { current: self.current(), earlier: all(&self.earlier), gone: all(&self.gone) }
+        let mut gone: Vec<Arc<str>> = all(&self.gone);
+        gone.extend(self.dead.iter().map(|(name, _)| Arc::clone(name)));
+        Told { current: self.current(), earlier: all(&self.earlier), gone }
+    }
+
+    /// These processes are dead, and nothing waits to be said of their calls any more.
+    pub(super) fn bury(&mut self, processes: impl IntoIterator<Item = String>) {
+        let others = processes.into_iter().filter(|process| *process != self.process);
+        for name in others.map(|process| format!("{process}.").into()).collect::<Vec<Arc<str>>>() {
+            push(&mut self.dead, name);
+        }
     }
 
     /// Gives up the names that nobody holds anything by.

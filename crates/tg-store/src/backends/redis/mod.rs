@@ -15,6 +15,7 @@ mod breaker;
 mod drive;
 mod extension;
 mod filling;
+mod forebears;
 mod incarnation;
 mod lease;
 mod link;
@@ -81,6 +82,8 @@ struct Shared {
     speech: Arc<Speech>,
     patience: Patience,
     incarnations: Mutex<Incarnations>,
+    /// Dead processes, of whose calls there is something to say yet.
+    forebears: Mutex<Vec<String>>,
     outbox: Mutex<Outbox>,
     /// Held by who says what is in the outbox: what was heard is taken from its front.
     turn: tokio::sync::Mutex<()>,
@@ -136,6 +139,7 @@ impl SharedCounters {
             speech: Arc::new(Speech { tag, clock: options.clock, born: Instant::now() }),
             patience: options.patience,
             incarnations: Mutex::new(Incarnations::new()),
+            forebears: Mutex::default(),
             outbox: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             bell: Notify::new(),

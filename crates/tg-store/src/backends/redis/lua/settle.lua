@@ -17,7 +17,7 @@ if not incarnation then
   return 0
 end
 local life = SETTLED_LIFE
-local now_holding = {'z', '1'}
+local now_holding, settled = {'z', '1'}, {}
 for place = 4, #KEYS do
   local key, first = KEYS[place], 2 + (place - 4) * 6
   local kind = ARGV[first]
@@ -35,6 +35,7 @@ for place = 4, #KEYS do
     end
   elseif not known[3] then
     local field = 'p:' .. key
+    settled[field] = true
     local kept = redis.call('HGET', record, field)
     local becomes = kept and hold_becomes(key, incarnation, kept, argument(1))
     if kept and argument(1) == '0' then
@@ -45,6 +46,13 @@ for place = 4, #KEYS do
       now_holding[#now_holding + 1] = becomes
       life = CALL_LIFE
     end
+  end
+end
+-- What more was asked for without an answer may be of purses that the call does not know to hold of.
+for _, field in ipairs(redis.call('HKEYS', record)) do
+  if string.sub(field, 1, 2) == 'p:' and not settled[field] then
+    hold_becomes(string.sub(field, 3), incarnation, redis.call('HGET', record, field), '0')
+    redis.call('HDEL', record, field)
   end
 end
 if known[3] then life = BOOKED_LIFE end
