@@ -14,6 +14,7 @@ pub mod gateway;
 mod journal_keeper;
 mod keeper;
 mod limits;
+mod lineage;
 pub mod notifier;
 mod paste;
 pub mod place;
