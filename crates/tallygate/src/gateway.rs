@@ -6,6 +6,7 @@ use crate::directory_keeper;
 use crate::guardrails::coverage;
 use crate::journal_keeper::JournalKeeper;
 use crate::keeper::Keeper;
+use crate::lineage;
 use crate::place;
 use crate::recording;
 use crate::source::Loaded;
@@ -92,6 +93,9 @@ impl Gateway {
         let mut ledger = store.ledger_writer()?;
         let (sums, counting) = (store.ledger()?, counting::prepare(loaded)?);
         let purses = fill(loaded, recovered, (&mut ledger, &sums), counting.as_ref(), &*clock)?;
+        if let Some(counting) = &counting {
+            lineage::succeed(&counting.shared, &document.store.journal_directory());
+        }
         let (workers, tls) = (worker_count(document), load_tls("listen", document.listen.tls.as_ref())?);
         let bound = tg_net::listener::bind(document.listen.address.get(), workers)
             .with_context(|| format!("listen.address: cannot listen on {}", document.listen.address))?;

@@ -16,6 +16,7 @@ mod guards;
 mod journal_keeper;
 mod keeper;
 mod limits;
+mod lineage;
 pub mod notifier;
 mod paste;
 pub mod place;

@@ -23,6 +23,10 @@ pub const ASKS_MAX: usize = 64;
 /// Longest key of a count, in bytes; a longer one is shortened to its beginning and a digest of the whole.
 pub const KEY_BYTES_MAX: usize = 256;
 
+/// By how much, and by which part of a span, a clock here may run faster than the server's.
+const CLOCKS_MARGIN: Duration = Duration::from_millis(1);
+const CLOCKS_DRIFT: u32 = 1_000;
+
 /// Longest life of a count that nobody asks of.
 const KEEP_MAX: Duration = PERIOD_MAX;
 
@@ -271,6 +275,11 @@ impl HoldId {
     pub const fn call(&self) -> CallId {
         self.call
     }
+
+    /// The call and its try, whatever asking it is.
+    pub(crate) const fn place(&self) -> (CallId, u16) {
+        (self.call, self.part)
+    }
 }
 
 impl fmt::Display for HoldId {
@@ -363,8 +372,26 @@ impl Hold {
 pub struct Unseeded {
     /// The purse.
     pub key: CounterKey,
-    /// The moment at which the sum was asked for. The sum must be begun after it was heard of.
-    pub mark: u64,
+    /// For which the sum is made. It must be begun after that was heard of.
+    pub mark: Mark,
+}
+
+/// The moment at which a sum was asked for, and a moment before it was begun; both are the server's times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    pub(crate) asked: u64,
+    /// What was appended to the ledger before is in the sum.
+    pub(crate) from: u64,
+}
+
+impl Mark {
+    /// The same, of a sum that was begun so long after the mark was heard of.
+    #[must_use]
+    pub fn begun_after(self, waited: Duration) -> Self {
+        // Clocks do not run alike; what was booked in between is rather counted twice than not at all.
+        let waited = waited.saturating_sub(CLOCKS_MARGIN).saturating_sub(waited / CLOCKS_DRIFT);
+        Self { from: self.from.saturating_add(u64::try_from(waited.as_micros()).unwrap_or(0)), ..self }
+    }
 }
 
 /// How an ask ends.

@@ -8,15 +8,15 @@ pub mod sums;
 use crate::living::Living;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-use sums::Summer;
+use std::time::{Duration, Instant};
+use sums::{Sum, Summer};
 use tg_kernel::clock::Timestamp;
 use tg_kernel::fault::{Class, Fault, Origin, Retry};
 use tg_kernel::record::Record;
 use tg_kernel::units::Money;
 use tg_policy::admit::WhenAway;
 use tg_policy::admit::budget::{Purses, SharedPurse};
-use tg_store::counters::{Away, CounterKey, Standing, Unseeded};
+use tg_store::counters::{Away, CounterKey, Mark, Standing, Unseeded};
 use tg_store::shared::{Figures, Seeding, Seen, SharedCounters, SharedLink};
 
 /// When a caller is asked to come again while counters, or what is spent of budgets, are away.
@@ -172,12 +172,12 @@ impl Shared {
             // It was waited for that already.
             Absence::Unsummed => None,
         };
-        let sums: Option<Vec<Money>> = sums.and_then(|sums| sums.into_iter().collect());
+        let sums: Option<Vec<Sum>> = sums.and_then(|sums| sums.into_iter().collect());
         let Some(sums) = sums else {
             self.tally.unknown.fetch_add(1, Ordering::Relaxed);
             return Err(unavailable(&Absence::Unsummed));
         };
-        unknown.into_iter().zip(sums).for_each(|(purse, spent)| purses.know(purse, spent));
+        unknown.into_iter().zip(sums).for_each(|(purse, Sum { sum, .. })| purses.know(purse, sum));
         Ok(())
     }
 
@@ -227,31 +227,32 @@ impl Shared {
         purses: &[SharedPurse],
         unseeded: Vec<Unseeded>,
     ) -> Result<(), Absence> {
+        let heard = Instant::now();
         let mut waits = Vec::with_capacity(unseeded.len());
         for Unseeded { key, mark } in unseeded {
             let Some(purse) = purses.iter().find(|purse| purse.key == key).cloned() else { continue };
             let (shared, link) = (Arc::clone(self), Arc::clone(link));
-            waits.push(tg_net::tasks::spawn(
-                "sum of a budget",
-                async move { shared.fill_one(&link, purse, mark).await },
-            ));
+            waits.push(tg_net::tasks::spawn("sum of a budget", async move {
+                shared.fill_one(&link, purse, (mark, heard)).await
+            }));
         }
         let all = futures_util::future::join_all(waits);
         let done = tokio::time::timeout(self.settings.sum_timeout, all).await.map_err(|_| Absence::Unsummed)?;
         done.into_iter().try_for_each(|one| one.unwrap_or(Err(Absence::Unsummed)))
     }
 
-    async fn fill_one(&self, link: &SharedLink, purse: SharedPurse, mark: u64) -> Result<(), Absence> {
+    async fn fill_one(&self, link: &SharedLink, purse: SharedPurse, asked: (Mark, Instant)) -> Result<(), Absence> {
         let (key, keep) = (purse.key.clone(), purse.keep());
-        let mut mark = mark;
+        let (mut mark, mut heard) = asked;
         for _ in 0..SUMS_MAX {
-            let sum = self.summer.sum(purse.clone()).await.ok_or(Absence::Unsummed)?;
+            let Sum { sum, begun } = self.summer.sum(purse.clone()).await.ok_or(Absence::Unsummed)?;
+            let mark_of_sum = mark.begun_after(begun.saturating_duration_since(heard));
             let sum = u64::try_from(sum.nanos()).unwrap_or(0);
             for _ in 0..LATER_MAX {
-                match link.seed(&key, mark, sum, keep).await? {
+                match link.seed(&key, mark_of_sum, sum, keep).await? {
                     Seeding::Done => return Ok(()),
                     Seeding::Again(anew) => {
-                        mark = anew;
+                        (mark, heard) = (anew, Instant::now());
                         break;
                     }
                     Seeding::Later(wait) => tokio::time::sleep(wait.min(LATER_EVERY)).await,

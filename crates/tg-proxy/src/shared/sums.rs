@@ -30,7 +30,16 @@ const TICK: Duration = Duration::from_millis(100);
 
 struct Wanted {
     purse: SharedPurse,
-    sum: oneshot::Sender<Money>,
+    sum: oneshot::Sender<Sum>,
+}
+
+/// What is spent of a purse.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sum {
+    /// By the ledger.
+    pub(crate) sum: Money,
+    /// When it was begun to be read: rows that were appended before are in it.
+    pub(crate) begun: Instant,
 }
 
 /// Asks for sums.
@@ -48,7 +57,7 @@ pub fn summer() -> (Summer, Waiting) {
 
 impl Summer {
     /// What is spent of a purse, by a sum that is begun after this; `None` if the ledger cannot be read.
-    pub(crate) async fn sum(&self, purse: SharedPurse) -> Option<Money> {
+    pub(crate) async fn sum(&self, purse: SharedPurse) -> Option<Sum> {
         let (sum, summed) = oneshot::channel();
         self.0.try_send(Wanted { purse, sum }).ok()?;
         summed.await.ok()
@@ -112,12 +121,13 @@ fn answer(all: Vec<Wanted>, living: &Living, ledger: &Ledger, unknown: &mut Outa
     }
     for ((query, _), wanted) in queries {
         let purses: Vec<&SharedPurse> = wanted.iter().map(|wanted| &wanted.purse).collect();
+        let begun = Instant::now();
         match living.purses.sum(&query, &purses, |each| ledger.spent(&query, each)) {
             Ok(sums) => {
                 tell_end(unknown, "what budgets have spent can be summed again");
                 for (wanted, sum) in wanted.into_iter().zip(sums) {
                     // Whoever does not wait any more has gone.
-                    let _ = wanted.sum.send(sum);
+                    let _ = wanted.sum.send(Sum { sum, begun });
                 }
             }
             Err(error) => {

@@ -11,10 +11,6 @@ use clap::ValueEnum;
 use std::path::Path;
 use std::thread;
 
-/// What may stay held of a purse for ten minutes after kills, in nano-dollars: by calls that were asked for as a gateway died.
-/// Calls hold 4 to 100 million here, 16 at once 1 660 million; after kills, 30 million were seen.
-const HELD_AFTER_KILLS_MAX: i64 = 320_000_000;
-
 /// The engine of the store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Engine {
@@ -90,14 +86,6 @@ impl<'a> Ground<'a> {
         match self {
             Self::File(store) => store.trouble(path, dice),
             Self::Servers(servers) => servers.trouble(dice),
-        }
-    }
-
-    /// The most that may stay held in its two purses, in nano-dollars, of which neither the journal nor the next gateway knows.
-    pub const fn lost(&self) -> i64 {
-        match self {
-            Self::File(_) => 0,
-            Self::Servers(_) => 2 * HELD_AFTER_KILLS_MAX,
         }
     }
 

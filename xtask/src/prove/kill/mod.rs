@@ -90,12 +90,12 @@ pub fn prove(program: &Path, times: u32, engine: Engine) -> Result<Tally> {
     let told = crowd.told.into_inner().unwrap_or_default();
     block_on(async {
         let client = Client::new(gateway.base(), gateway.key());
-        holds(&mut findings, &client, 0).await?;
+        holds(&mut findings, &client).await?;
         rest(&mut findings, &gateway, &sim).await?;
         let rows = all_rows(&client, gateway.admin()).await?;
         let books = books::compare(&mut findings, &sim.books.entries(), &rows, &told);
         summary(&done, &ground, rows.len(), &books);
-        held(&mut findings, &client, gateway.admin(), ground.lost()).await
+        held(&mut findings, &client, gateway.admin()).await
     })?;
     let tally = findings.show();
     gateway.end()?;
@@ -230,9 +230,8 @@ async fn booked(client: &Client, url: &str) -> Result<Value> {
     }
 }
 
-/// As many calls as the limit lets through at once are let through: nothing is held for calls that are over, but for so many
-/// whose end a server may not have heard (docs/counters.md).
-pub(super) async fn holds(findings: &mut Findings, client: &Client, lost: usize) -> Result<()> {
+/// As many calls as the limit lets through at once are let through: nothing is held for calls that are over.
+pub(super) async fn holds(findings: &mut Findings, client: &Client) -> Result<()> {
     let ask = Ask {
         dialect: Dialect::Chat,
         model: "gpt-5-mini".to_owned(),
@@ -247,11 +246,7 @@ pub(super) async fn holds(findings: &mut Findings, client: &Client, lost: usize)
         // Callers that left with the last of the tumult may still be held for until the gateway has noticed.
         if through == CONCURRENT || Instant::now() > limit {
             let seen = format!("{through} of {CONCURRENT} at once");
-            let claim = match lost {
-                0 => "limits hold nothing for calls that are over",
-                _ => "limits hold nothing for calls that are over, but for ends that a failover lost",
-            };
-            findings.note(claim, seen, through + lost >= CONCURRENT);
+            findings.note("limits hold nothing for calls that are over", seen, through == CONCURRENT);
             return Ok(());
         }
     }
@@ -293,9 +288,8 @@ fn figures(page: &str) -> BTreeMap<String, u64> {
     lines.filter_map(|(name, value)| Some((name.to_owned(), value.trim_end_matches(".0").parse().ok()?))).collect()
 }
 
-/// Budgets hold nothing for calls that are over, those of killed gateways included; but for so much that these may have asked
-/// for as they died, which servers give back ten minutes later (docs/counters.md).
-pub(super) async fn held(findings: &mut Findings, client: &Client, admin: &str, lost: i64) -> Result<()> {
+/// Budgets hold nothing for calls that are over, those of killed gateways included.
+pub(super) async fn held(findings: &mut Findings, client: &Client, admin: &str) -> Result<()> {
     let limit = Instant::now() + SETTLED_MAX;
     loop {
         let page = client.get(&format!("{admin}/admin/v1/budgets")).await?;
@@ -303,11 +297,7 @@ pub(super) async fn held(findings: &mut Findings, client: &Client, admin: &str, 
         let held: i64 = purses.iter().filter_map(|purse| purse.pointer("/held/nanos")?.as_i64()).sum();
         if held == 0 || Instant::now() > limit {
             let seen = format!("{held} nano-USD in {} purses", purses.len());
-            let claim = match lost {
-                0 => "budgets hold nothing for calls that are over",
-                _ => "budgets hold nothing for calls that are over, but what was asked for at a kill",
-            };
-            findings.note(claim, seen, held <= lost && !purses.is_empty());
+            findings.note("budgets hold nothing for calls that are over", seen, held == 0 && !purses.is_empty());
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

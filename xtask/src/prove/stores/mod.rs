@@ -49,9 +49,6 @@ const CAP: &str = "0.040000000";
 /// The same in nano-dollars.
 const CAP_NANOS: i128 = 40_000_000;
 
-/// Most ends of calls that a failover of Redis loses: those of its last moments, which the follower had not heard.
-const LOST_ENDS_MAX: usize = 4;
-
 /// How long a trouble lasts, in the short form and in the long one.
 const LASTS: [Duration; 2] = [Duration::from_millis(2_500), Duration::from_secs(12)];
 
@@ -72,7 +69,7 @@ pub fn prove(program: &Path, length: Length) -> Result<Tally> {
         } else {
             (Stage::set(program, &premises, &sim.urls)?, &Scene::ALL[..])
         };
-        play(&mut findings, stage, &sim, (scenes, lasts, has_heirs), &mut dice)?;
+        play(&mut findings, stage, &sim, (scenes, lasts), &mut dice)?;
     }
     Ok(findings.show())
 }
@@ -82,7 +79,7 @@ fn play(
     findings: &mut Findings,
     mut stage: Stage<'_>,
     sim: &Sim,
-    (scenes, lasts, has_heirs): (&[Scene], Duration, bool),
+    (scenes, lasts): (&[Scene], Duration),
     dice: &mut Dice,
 ) -> Result<()> {
     let scenes: Vec<Scene> = scenes.iter().copied().filter(|scene| stage.can(*scene)).collect();
@@ -92,10 +89,10 @@ fn play(
     let Some(first) = stage.gateways.first() else { return Ok(()) };
     block_on(async {
         let client = Client::new(first.base(), first.key());
-        kill::holds(findings, &client, if has_heirs { LOST_ENDS_MAX } else { 0 }).await?;
+        kill::holds(findings, &client).await?;
         for gateway in &stage.gateways {
             kill::rest(findings, gateway, sim).await?;
-            kill::held(findings, &client, gateway.admin(), 0).await?;
+            kill::held(findings, &client, gateway.admin()).await?;
         }
         let rows = all_rows(&client, first.admin()).await?;
         let entries = sim.books.entries();

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// How often the server hears that this process lives: often enough to notice soon that it is another, which may have lost
 /// what calls hold.
-const BEAT_EVERY: Duration = Duration::from_millis(500);
+pub(super) const BEAT_EVERY: Duration = Duration::from_millis(500);
 
 /// How often it is looked for leases that have ended.
 const LEASES_EVERY: Duration = Duration::from_millis(250);
@@ -74,7 +74,6 @@ impl SharedCounters {
         let link = self.patient_link();
         let mut beat_at = Instant::now();
         let mut fresh = true;
-        let mut known_as = lock(&self.0.incarnations).current();
         loop {
             let mut heard = true;
             if Instant::now() >= beat_at {
@@ -82,18 +81,19 @@ impl SharedCounters {
                 if heard {
                     fresh = false;
                     beat_at = Instant::now() + BEAT_EVERY;
-                    let current = lock(&self.0.incarnations).current();
-                    if current != known_as {
-                        // It was thought dead: perhaps for so long that what its calls hold was given up.
-                        known_as = current;
-                        lock(&self.0.pledges).forget();
-                    }
                 }
             }
             // What is held comes first: purses of a server that lost it are not believed before.
             heard = heard && self.0.restate(&link).await.is_ok();
-            heard = heard && self.say_all(&link).await.is_ok();
-            if heard {
+            let said = if heard { self.say_some(&link).await.ok() } else { None };
+            if let Some(is_all) = said {
+                if !is_all {
+                    continue;
+                }
+                if self.0.bury() {
+                    beat_at = Instant::now();
+                    continue;
+                }
                 let _ = timeout(LEASES_EVERY, self.0.bell.notified()).await;
             } else {
                 sleep(AGAIN_AFTER).await;
@@ -109,7 +109,7 @@ impl SharedCounters {
         let link = self.patient_link();
         let back = lock(&self.0.leases).all();
         for (key, rate, units) in back {
-            self.0.push(wire::give(&key, rate, units), None, Vec::new());
+            self.0.push(wire::give(&key, rate, units));
         }
         let end = Instant::now() + within;
         loop {
@@ -133,47 +133,69 @@ impl SharedCounters {
         Link::new(place, speech, Patience { connect, command }, tally).resting(AGAIN_AFTER)
     }
 
-    /// Says all that waits, in batches.
+    /// Says all that waits.
     pub(super) async fn say_all(&self, link: &Link) -> Result<(), Away> {
+        while !self.say_some(link).await? {}
+        Ok(())
+    }
+
+    /// Says what waits, as much as is said at a time. Answers whether that was all.
+    pub(super) async fn say_some(&self, link: &Link) -> Result<bool, Away> {
         let _turn = self.0.turn.lock().await;
         let back = lock(&self.0.leases).expired(self.0.born.elapsed());
         for (key, rate, units) in back {
-            self.0.push(wire::give(&key, rate, units), None, Vec::new());
+            self.0.push(wire::give(&key, rate, units));
         }
-        loop {
-            let batch = lock(&self.0.outbox).first(self.0.speech.elapsed());
-            if batch.is_empty() {
-                break;
+        let batch = lock(&self.0.outbox).first(self.0.speech.elapsed());
+        if batch.is_empty() {
+            return self.mend_losses(link).await;
+        }
+        let said = link.run_all(&batch).await;
+        // Another run of the server than the one that knows this process: what it heard, that one may never hear.
+        if said.is_ok() && *lock(&self.0.counted_by) != link.server() {
+            lock(&self.0.outbox).may_be_heard(batch.len());
+            self.0.beat(link, "on").await?;
+            return Ok(false);
+        }
+        match said {
+            // An entry that the server cannot make sense of would stop all behind it.
+            Ok(answers) => {
+                let refused = answers.iter().filter(|answer| answer.is_err()).count();
+                lock(&self.0.outbox).heard(batch.len(), refused);
+                Ok(false)
             }
-            match link.run_all(&batch).await {
-                // An entry that the server cannot make sense of would stop all behind it.
-                Ok(answers) => {
-                    let refused = answers.iter().filter(|answer| answer.is_err()).count();
-                    lock(&self.0.outbox).heard(batch.len(), refused);
-                }
-                Err(away) => {
-                    lock(&self.0.outbox).may_be_heard(batch.len());
-                    return Err(away);
-                }
+            Err(away) => {
+                lock(&self.0.outbox).may_be_heard(batch.len());
+                Err(away)
             }
         }
-        self.mend_losses(link).await
     }
 
-    /// After more waited than there was room for: purses that missed a booking are to be filled from the ledger again, and
-    /// what this process holds is given up, as settlements are missing of which nobody knows.
-    async fn mend_losses(&self, link: &Link) -> Result<(), Away> {
+    /// After more waited than there was room for: purses that missed a booking are to be filled from the ledger again, some
+    /// at a time; and this process goes on under another name, under which what its calls hold is said again, as settlements
+    /// are missing of which nobody knows. Answers whether that was all.
+    async fn mend_losses(&self, link: &Link) -> Result<bool, Away> {
         if lock(&self.0.outbox).take_overflow() {
-            lock(&self.0.incarnations).renounce();
+            {
+                let mut names = lock(&self.0.incarnations);
+                let current = names.current();
+                let _ = names.renew(&current);
+            }
             self.0.beat(link, "new").await?;
         }
-        // Each is remembered until the server was told.
-        while let Some(purse) = { lock(&self.0.outbox).spoiled() } {
-            let keep = crate::counters::PERIOD_MAX.as_millis().to_string();
-            let arguments = vec![String::new(), String::new(), keep];
-            link.run(&Invocation { script: Script::Seed, keys: vec![purse.clone()], arguments }).await?;
-            lock(&self.0.outbox).mended(&purse);
+        let purses = lock(&self.0.outbox).spoiled();
+        if purses.is_empty() {
+            return Ok(true);
         }
-        Ok(())
+        let keep = crate::counters::PERIOD_MAX.as_millis().to_string();
+        let said = |purse: &String| {
+            let arguments = vec![String::new(), String::new(), keep.clone()];
+            Invocation { script: Script::Seed, keys: vec![purse.clone()], arguments }
+        };
+        let all: Vec<Invocation> = purses.iter().map(said).collect();
+        link.run_all(&all).await?;
+        // Each is remembered until the server was told.
+        lock(&self.0.outbox).mended(&purses);
+        Ok(false)
     }
 }

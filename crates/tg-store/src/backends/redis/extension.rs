@@ -1,5 +1,6 @@
 //! More for a call that goes on: asked for under the name of what it holds, beside it.
 
+use super::pledges::Side;
 use super::wire::Answer;
 use super::{SharedCounters, SharedLink, item, lock, stand};
 use crate::counters::{Ask, Away, Hold, HoldId, Known, Standing};
@@ -21,7 +22,10 @@ impl SharedLink {
         let Extension { id, number, asks } = extension;
         let all: Vec<&Ask> = asks.iter().collect();
         let said = match self.check(asks) {
-            Ok(()) => self.ask(id, *number, &all).await,
+            Ok(()) => self.ask(id, *number, &all).await.map(|(answer, name)| {
+                let by = self.link.server().map(|server| Side { server, name });
+                (answer, by)
+            }),
             Err(away) => Err(away),
         };
         Extending(said)
@@ -34,7 +38,8 @@ impl SharedLink {
     /// As [`SharedLink::extend`].
     pub fn extended(&self, hold: &mut Hold, extension: &Extension, said: Extending) -> Result<Extended, Away> {
         let asks = &extension.asks;
-        let looks = match said.0? {
+        let (answer, by) = said.0?;
+        let looks = match answer {
             Answer::Taken(looks) => looks,
             Answer::Full(looks) => {
                 return Ok(Extended::Full(stand(asks, &vec![None; asks.len()], &looks)));
@@ -55,7 +60,7 @@ impl SharedLink {
                 }
             }
         }
-        lock(&self.shared.pledges).grows(&hold.id, &hold.items, self.link.server().as_ref());
+        lock(&self.shared.pledges).grows(&hold.id, &hold.items, by.as_ref());
         hold.stands(stand(asks, &vec![None; asks.len()], &looks));
         Ok(Extended::Held)
     }
@@ -106,7 +111,7 @@ impl Extension {
 
 /// What the server said to an extension.
 #[derive(Debug)]
-pub struct Extending(Result<Answer, Away>);
+pub struct Extending(Result<(Answer, Option<Side>), Away>);
 
 /// How an extension ends.
 #[derive(Debug)]

@@ -15,6 +15,7 @@ mod breaker;
 mod drive;
 mod extension;
 mod filling;
+mod forebears;
 mod incarnation;
 mod lease;
 mod link;
@@ -40,11 +41,10 @@ use incarnation::Incarnations;
 use lease::Leases;
 use link::Link;
 use outbox::{Entry, Outbox};
-use pledges::Pledges;
+use pledges::{Pledges, Side};
 use script::{Invocation, Script, Speech};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tally::Tally;
 use tg_kernel::clock::Clock;
 use tg_kernel::ids::CallId;
@@ -82,6 +82,8 @@ struct Shared {
     speech: Arc<Speech>,
     patience: Patience,
     incarnations: Mutex<Incarnations>,
+    /// Dead processes, of whose calls there is something to say yet.
+    forebears: Mutex<Vec<String>>,
     outbox: Mutex<Outbox>,
     /// Held by who says what is in the outbox: what was heard is taken from its front.
     turn: tokio::sync::Mutex<()>,
@@ -137,6 +139,7 @@ impl SharedCounters {
             speech: Arc::new(Speech { tag, clock: options.clock, born: Instant::now() }),
             patience: options.patience,
             incarnations: Mutex::new(Incarnations::new()),
+            forebears: Mutex::default(),
             outbox: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             bell: Notify::new(),
@@ -177,7 +180,7 @@ impl SharedCounters {
             let of = |key: &CounterKey| all.iter().find(|(item, _)| item.key == *key).map_or(0, |(_, used)| *used);
             lock(&self.0.pledges).ends(&id, of);
             let settled = all.iter().filter(|(item, _)| !item.leased).map(|(item, used)| (item, *used));
-            self.0.push(wire::settle(&id, settled), None, Vec::new());
+            self.0.push(wire::settle(&id, settled));
         }
     }
 
@@ -185,10 +188,12 @@ impl SharedCounters {
     /// Also for calls that held nothing. Waits for nothing.
     pub fn book(&self, call: CallId, nanos: u64, purses: &[CounterKey]) {
         let purses: Vec<String> = purses.iter().map(wire::purse).collect();
-        let mut keys = vec![wire::record(&lock(&self.0.pledges).booked(call))];
+        let (id, name) = lock(&self.0.pledges).booked(call);
+        let mut keys = vec![wire::record(&id)];
         keys.extend(purses.iter().cloned());
         let invocation = Invocation { script: Script::Book, keys, arguments: vec![nanos.to_string()] };
-        self.0.push(invocation, Some(self.0.speech.elapsed()), purses);
+        let appended = Some(self.0.speech.elapsed());
+        self.0.say(Entry { invocation, appended, purses, _name: name });
     }
 
     /// These purses may lack bookings: once all that waits is said, they are filled from the ledger anew. Waits for nothing.
@@ -226,8 +231,13 @@ impl SharedCounters {
 }
 
 impl Shared {
-    fn push(&self, invocation: Invocation, appended: Option<Duration>, purses: Vec<String>) {
-        lock(&self.outbox).push(Entry { invocation, appended, purses });
+    /// Says something that is no booking.
+    fn push(&self, invocation: Invocation) {
+        self.say(Entry { invocation, appended: None, purses: Vec::new(), _name: None });
+    }
+
+    fn say(&self, entry: Entry) {
+        lock(&self.outbox).push(entry);
         self.bell.notify_one();
     }
 
@@ -244,34 +254,42 @@ impl Shared {
         }
     }
 
-    /// Says that this process lives; under another name if it was thought dead.
+    /// Says that this process lives; under another name if it was thought dead, or if the server is another than the last.
     async fn beat(&self, link: &Link, how: &str) -> Result<(), Away> {
         let mut how = how;
-        for _ in 0..2 {
-            let (current, earlier) = {
-                let mut names = lock(&self.incarnations);
-                (names.current(), names.earlier())
-            };
-            let mut arguments = vec![(*current).to_owned(), how.to_owned()];
-            arguments.extend(earlier.iter().map(|name| (**name).to_owned()));
-            let invocation = Invocation { script: Script::Beat, keys: Vec::new(), arguments };
-            let redis::Value::Array(said) = link.run(&invocation).await? else { return Ok(()) };
+        // At another server, the new name is heard with the second.
+        for _ in 0..3 {
+            let names = lock(&self.incarnations).told();
+            let redis::Value::Array(said) = link.run(&wire::beat(&names, how)).await? else { return Ok(()) };
             let numbers: Vec<i128> = said.iter().filter_map(wire::number).collect();
-            if let [_, replicas] = numbers[..] {
-                let (server, mut counted_by) = (link.server(), lock(&self.counted_by));
-                if *counted_by != server {
-                    self.before.store(self.replicas.load(Ordering::Relaxed), Ordering::Relaxed);
-                    *counted_by = server;
-                }
-                self.replicas.store(u32::try_from(replicas).unwrap_or(u32::MAX), Ordering::Relaxed);
-            }
-            if numbers.first() != Some(&0) || how == "leave" {
+            let [living, replicas] = numbers[..] else { return Ok(()) };
+            let is_other = self.counted(link.server(), u32::try_from(replicas).unwrap_or(u32::MAX));
+            if how == "leave" || (living != 0 && !is_other) {
                 return Ok(());
             }
-            lock(&self.incarnations).renew(&current);
+            lock(&self.incarnations).renew(&names.current);
             how = "new";
         }
         Ok(())
+    }
+
+    /// So many processes live, says this run of a server. Whether another one said so last: then this one may have missed
+    /// that calls ended, and what they hold is given up with the name by which they hold it.
+    fn counted(&self, server: Option<Arc<str>>, replicas: u32) -> bool {
+        let mut counted_by = lock(&self.counted_by);
+        let is_other = *counted_by != server;
+        let was_counted = counted_by.is_some();
+        if is_other {
+            self.before.store(self.replicas.load(Ordering::Relaxed), Ordering::Relaxed);
+            *counted_by = server;
+        }
+        self.replicas.store(replicas, Ordering::Relaxed);
+        is_other && was_counted
+    }
+
+    /// This run of the server, as it knows this process now.
+    fn side(&self, server: Option<Arc<str>>) -> Option<Side> {
+        Some(Side { server: server?, name: lock(&self.incarnations).current() })
     }
 }
 
@@ -294,10 +312,10 @@ impl SharedLink {
         let said = self.ask(&id, 0, &remote).await;
         leaving.answered();
         match said {
-            Ok(Answer::Taken(looks)) => Ok(Reserved::Held(self.held(id, asks, &leased, &looks))),
+            Ok((Answer::Taken(looks), name)) => Ok(Reserved::Held(self.held((id, name), asks, &leased, &looks))),
             other => {
                 self.undo_leases(asks, &leased);
-                Ok(match other? {
+                Ok(match other?.0 {
                     Answer::Full(looks) => Reserved::Full(stand(asks, &leased, &looks)),
                     Answer::Unseeded(purses) => Reserved::Unseeded(purses),
                     _ => Reserved::Ended,
@@ -326,8 +344,8 @@ impl SharedLink {
         Away { place: self.shared.place.shown(), reason }
     }
 
-    /// Asks the server; under another name if it thought this process dead.
-    async fn ask(&self, id: &HoldId, extension: u32, asks: &[&Ask]) -> Result<Answer, Away> {
+    /// Asks the server; under another name if it thought this process dead. Answers by which name it asked, too.
+    async fn ask(&self, id: &HoldId, extension: u32, asks: &[&Ask]) -> Result<(Answer, Arc<str>), Away> {
         let mut incarnation = lock(&self.shared.incarnations).current();
         for last in [false, true] {
             let asking = Asking::of(|| self.give_up(id, extension, asks, &Reason::Late));
@@ -336,19 +354,21 @@ impl SharedLink {
             let said = said.inspect_err(|away| self.give_up(id, extension, asks, &away.reason))?;
             match wire::answer(said, asks).ok_or_else(|| self.strange())? {
                 Answer::Gone if !last => {
-                    incarnation = lock(&self.shared.incarnations).renew(&incarnation);
+                    lock(&self.shared.incarnations).renew(&incarnation);
                     self.shared.beat(&self.link, "new").await?;
+                    incarnation = lock(&self.shared.incarnations).current();
                 }
                 // It does not know yet what the call holds: it may have lost it.
                 Answer::Ended if extension > 0 && !self.knows(id) => return Err(self.late()),
-                answer => return Ok(answer),
+                answer => return Ok((answer, incarnation)),
             }
         }
-        Ok(Answer::Gone)
+        Ok((Answer::Gone, incarnation))
     }
 
     fn knows(&self, id: &HoldId) -> bool {
-        lock(&self.shared.pledges).is_known(id.call(), self.link.server().as_ref())
+        let side = self.shared.side(self.link.server());
+        lock(&self.shared.pledges).is_known(id, side.as_ref())
     }
 
     fn late(&self) -> Away {
@@ -362,7 +382,7 @@ impl SharedLink {
             return;
         }
         let items: Vec<Item> = asks.iter().enumerate().map(|(place, ask)| item(place, ask, false)).collect();
-        self.shared.push(wire::settle(id, items.iter().map(|item| (item, 0))), None, Vec::new());
+        self.shared.push(wire::settle(id, items.iter().map(|item| (item, 0))));
     }
 
     /// What leases have of these asks.
@@ -384,7 +404,7 @@ impl SharedLink {
         self.shared.give_leased(items.iter());
     }
 
-    fn held(&self, id: HoldId, asks: &[Ask], leased: &[Option<Standing>], looks: &[Look]) -> Hold {
+    fn held(&self, (id, name): (HoldId, Arc<str>), asks: &[Ask], leased: &[Option<Standing>], looks: &[Look]) -> Hold {
         let mut items = Vec::with_capacity(asks.len());
         let mut remote = looks.iter();
         for (place, (ask, had)) in asks.iter().zip(leased).enumerate() {
@@ -395,7 +415,8 @@ impl SharedLink {
                 items.push(item(place, ask, false));
             }
         }
-        lock(&self.shared.pledges).take(&id, &items, self.link.server().as_ref());
+        let side = self.link.server().map(|server| Side { server, name });
+        lock(&self.shared.pledges).take(&id, &items, side.as_ref());
         Hold::new(id, items, Known::Yes, stand(asks, leased, looks))
     }
 
@@ -408,7 +429,7 @@ impl SharedLink {
             let kept = lock(&self.shared.leases).keep(&ask.key, rate, look.extra, wire::level(look), now);
             if !kept {
                 let units = i64::try_from(look.extra).unwrap_or(0);
-                self.shared.push(wire::give(&ask.key, rate, units), None, Vec::new());
+                self.shared.push(wire::give(&ask.key, rate, units));
             }
         }
     }

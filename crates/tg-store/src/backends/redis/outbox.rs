@@ -2,6 +2,7 @@
 
 use super::script::Invocation;
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Most that waits at a time (some 30 MB). What comes beyond is given up: see [`Outbox::push`].
@@ -21,6 +22,8 @@ pub(super) struct Entry {
     pub(super) appended: Option<Duration>,
     /// Of a booking: its purses, to be filled anew from the ledger if it is given up.
     pub(super) purses: Vec<String>,
+    /// Of a booking: the name by which the call holds, which is alive as long as this waits.
+    pub(super) _name: Option<Arc<str>>,
 }
 
 /// See the module.
@@ -37,8 +40,9 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Adds an entry. If there is no room, it is lost: holds of this process are then given up by its next incarnation,
-    /// and the purses of lost bookings are filled from the ledger again, which has the rows.
+    /// Adds an entry. If there is no room, it is lost: what calls of this process hold is then said under another name, so
+    /// that nothing stays held of those that are over, and the purses of lost bookings are filled from the ledger again,
+    /// which has the rows.
     pub(super) fn push(&mut self, entry: Entry) {
         if self.waiting.len() < OUTBOX_MAX {
             self.waiting.push_back(entry);
@@ -86,14 +90,14 @@ impl Outbox {
         std::mem::take(&mut self.overflowed)
     }
 
-    /// A purse that may lack bookings, of which the server is yet to be told.
-    pub(super) fn spoiled(&self) -> Option<String> {
-        self.spoiled.first().cloned()
+    /// Purses that may lack bookings, of which the server is yet to be told: as many as are said at a time.
+    pub(super) fn spoiled(&self) -> Vec<String> {
+        self.spoiled.iter().take(BATCH_MAX).cloned().collect()
     }
 
-    /// The server was told of this one.
-    pub(super) fn mended(&mut self, purse: &str) {
-        self.spoiled.remove(purse);
+    /// The server was told of these.
+    pub(super) fn mended(&mut self, purses: &[String]) {
+        self.spoiled.retain(|purse| !purses.contains(purse));
     }
 
     /// These may lack bookings.
@@ -127,7 +131,7 @@ mod tests {
 
     fn entry(script: Script, number: usize) -> Entry {
         let invocation = Invocation { script, keys: vec![number.to_string()], arguments: Vec::new() };
-        Entry { invocation, appended: None, purses: vec![number.to_string()] }
+        Entry { invocation, appended: None, purses: vec![number.to_string()], _name: None }
     }
 
     #[test]
@@ -153,11 +157,15 @@ mod tests {
         (0..OUTBOX_MAX + 2).for_each(|number| outbox.push(entry(Script::Book, number)));
         assert_eq!((outbox.len(), outbox.lost()), (OUTBOX_MAX, 2));
         assert!(outbox.take_overflow() && !outbox.take_overflow());
-        for _ in 0..2 {
-            assert_eq!(outbox.spoiled(), outbox.spoiled(), "until the server was told");
-            let purse = outbox.spoiled().unwrap();
-            outbox.mended(&purse);
+        assert_eq!((outbox.spoiled().len(), outbox.spoiled().len()), (2, 2), "until the server was told");
+        let purses = outbox.spoiled();
+        outbox.mended(&purses);
+        assert!(outbox.spoiled().is_empty());
+        outbox.put_spoiled((0..BATCH_MAX + 1).map(|number| number.to_string()));
+        for left in [BATCH_MAX, 1, 0] {
+            let purses = outbox.spoiled();
+            assert_eq!(purses.len(), left, "no more at a time");
+            outbox.mended(&purses);
         }
-        assert!(outbox.spoiled().is_none());
     }
 }

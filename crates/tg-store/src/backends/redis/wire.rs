@@ -1,7 +1,8 @@
 //! What asks look like to the scripts, and what the scripts answer.
 
+use super::incarnation::Told;
 use super::script::{Invocation, Script};
-use crate::counters::{Ask, CounterKey, HoldId, Item, Kind, Mode, Rate, Standing, Unseeded};
+use crate::counters::{Ask, CounterKey, HoldId, Item, Kind, Mark, Mode, Rate, Standing, Unseeded};
 use redis::Value;
 
 /// A script's answer to asks.
@@ -31,13 +32,17 @@ pub(super) struct Look {
 fn counter(key: &CounterKey, kind: &Kind) -> String {
     match kind {
         Kind::Bucket(_) => format!("b:{key}"),
-        Kind::Gauge(_) => format!("g:{key}"),
+        Kind::Gauge(_) => gauge(key),
         Kind::Purse(_) => purse(key),
     }
 }
 
 pub(super) fn purse(key: &CounterKey) -> String {
     format!("p:{key}")
+}
+
+pub(super) fn gauge(key: &CounterKey) -> String {
+    format!("g:{key}")
 }
 
 /// Where what is held of a purse is kept; empty: with itself.
@@ -106,6 +111,13 @@ fn of_bucket(rate: Rate, units: i64) -> [String; 4] {
     [rate.amount().to_string(), rate.period_micros().to_string(), rate.burst().to_string(), units.to_string()]
 }
 
+/// Says that a process lives, or how else it is.
+pub(super) fn beat(names: &Told, how: &str) -> Invocation {
+    let mut arguments = vec![(*names.current).to_owned(), how.to_owned(), names.earlier.len().to_string()];
+    arguments.extend(names.earlier.iter().chain(&names.gone).map(|name| (**name).to_owned()));
+    Invocation { script: Script::Beat, keys: Vec::new(), arguments }
+}
+
 pub(super) fn give(key: &CounterKey, rate: Rate, units: i64) -> Invocation {
     Invocation { script: Script::Give, keys: vec![format!("b:{key}")], arguments: of_bucket(rate, units).to_vec() }
 }
@@ -118,10 +130,11 @@ pub(super) fn answer(value: Value, asks: &[&Ask]) -> Option<Answer> {
         0 => Some(Answer::Taken(looks(rest, asks.len())?)),
         1 => Some(Answer::Full(looks(rest, asks.len())?)),
         2 => {
+            let (time, rest) = rest.split_first()?;
             let of = |pair: &[Value]| {
-                let [place, mark] = pair else { return None };
+                let [place, asked] = pair else { return None };
                 let ask = asks.get(usize::try_from(number(place)?.checked_sub(1)?).ok()?)?;
-                Some(Unseeded { key: ask.key.clone(), mark: u64::try_from(number(mark)?).ok()? })
+                Some(Unseeded { key: ask.key.clone(), mark: mark(asked, time)? })
             };
             Some(Answer::Unseeded(rest.chunks(2).map(of).collect::<Option<_>>()?))
         }
@@ -139,6 +152,12 @@ fn looks(values: &[Value], count: usize) -> Option<Vec<Look>> {
     };
     let looks: Vec<Look> = values.chunks(4).map(look).collect::<Option<_>>()?;
     (looks.len() == count).then_some(looks)
+}
+
+/// A mark, and the server's time when it was said.
+pub(super) fn mark(asked: &Value, time: &Value) -> Option<Mark> {
+    let micros = |value: &Value| u64::try_from(number(value)?).ok();
+    Some(Mark { asked: micros(asked)?, from: micros(time)? })
 }
 
 /// A whole number, or the text of one.
@@ -188,7 +207,7 @@ pub(super) fn level(look: Look) -> (i64, u64) {
 #[cfg(test)]
 mod tests {
     use super::{Answer, answer, back};
-    use crate::counters::{Ask, CounterKey, Kind, Mode, UNITS_MAX, Unseeded};
+    use crate::counters::{Ask, CounterKey, Kind, Mark, Mode, UNITS_MAX, Unseeded};
     use redis::Value;
 
     #[test]
@@ -196,11 +215,12 @@ mod tests {
         let ask = Ask { key: CounterKey::of(&["k"]), kind: Kind::Gauge(1), units: 1, mode: Mode::Enforce, lease: 0 };
         let list = |numbers: &[i64]| Value::Array(numbers.iter().map(|number| Value::Int(*number)).collect());
         assert!(matches!(answer(list(&[0, 0, 1, 0, 0]), &[&ask]), Some(Answer::Taken(looks)) if looks.len() == 1));
-        let unseeded = Unseeded { key: ask.key.clone(), mark: 77 };
-        assert_eq!(answer(list(&[2, 1, 77]), &[&ask]), Some(Answer::Unseeded(vec![unseeded])));
+        let unseeded = Unseeded { key: ask.key.clone(), mark: Mark { asked: 77, from: 78 } };
+        assert_eq!(answer(list(&[2, 78, 1, 77]), &[&ask]), Some(Answer::Unseeded(vec![unseeded])));
         assert_eq!(answer(list(&[3]), &[&ask]), Some(Answer::Gone));
         assert_eq!(answer(list(&[4]), &[&ask]), Some(Answer::Ended));
-        for wrong in [list(&[]), list(&[0]), list(&[0, 0, 1, 0]), list(&[2, 0, 7]), list(&[2, 2, 7]), list(&[9])] {
+        for wrong in [list(&[]), list(&[0]), list(&[0, 0, 1, 0]), list(&[2, 8, 0, 7]), list(&[2, 8, 2, 7]), list(&[9])]
+        {
             assert_eq!(answer(wrong, &[&ask]), None);
         }
         assert_eq!(answer(Value::Nil, &[&ask]), None);

@@ -25,7 +25,7 @@ for place = 4, #KEYS do
     if found[2] then
       redis.call('HSET', key, 's', plus(found[3], amount))
     else
-      redis.call('HSET', key, 'e', plus(found[4], amount))
+      redis.call('HSET', key, 'e', booked_too(found[4], appended, amount))
     end
   end
 end

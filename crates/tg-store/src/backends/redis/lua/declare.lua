@@ -1,6 +1,6 @@
 -- A process has said all that its calls hold.
 --
--- ARGV[2]: the server, [3]: the incarnation, [4]: how many processes there were, as far as it knows.
+-- ARGV[2]: the server, [3]: the process, by whatever name it holds, [4]: how many processes there were, as far as it knows.
 -- Answers 1.
 
 local key, known = birth(ARGV[2])

@@ -20,6 +20,9 @@ local BUCKET_LIFE = 400 * 24 * 3600 * 1000
 local BIRTH_WAIT = 3 * 1000000
 -- A server's clock that goes back by more than this is believed.
 local STEP = 1000000
+-- What is booked while a sum is made is kept apart by so many microseconds, and by so many of these spans at most.
+local SLICE = 2000
+local SLICES_MAX = 256
 -- Deepest debt of a bucket.
 local DEBT = 4e15
 
@@ -78,7 +81,7 @@ local function exceeds(one, other)
   return d > e or (d == e and n > m)
 end
 
--- Incarnations.
+-- Incarnations: a process by one of its names, which is PROCESS.NUMBER.
 
 local heard = {{}, {}}
 
@@ -102,7 +105,7 @@ end
 
 -- A server that is another than the last may have lost what calls hold. Each process says that again, and then that it has;
 -- purses are not believed before as many have as there were, or some time has passed.
---   r  the server, a  since when it is known, n  how many processes there were, c  how many have said it, d:INCARNATION  who
+--   r  the server, a  since when it is known, n  how many processes there were, c  how many have said it, d:PROCESS  who
 
 local function birth(server)
   local key = named('birth')
@@ -210,7 +213,8 @@ local function going(key)
 end
 
 -- Purses: a hash of
---   s  spent, e  booked since the ledger's sum was asked for, m  when it was asked for, o  whether it has come,
+--   s  spent, e  booked since the ledger's sum was asked for: slice and amount, again and again, m  when it was asked for,
+--   o  whether it has come,
 --   r  the server that the sum was asked for at, g  when the purse was made, h:INCARNATION  what it holds.
 -- Of a rolling window there is a purse for each hour, and one more in which is what is held of them all: g and h alone.
 
@@ -237,9 +241,50 @@ end
 local function mark(key, found, server, life)
   local made = found and found.g or whole(now)
   redis.call('HDEL', key, 'o')
-  redis.call('HSET', key, 'm', whole(now), 'e', '0', 'r', server, 'g', made)
+  redis.call('HSET', key, 'm', whole(now), 'e', '', 'r', server, 'g', made)
   redis.call('PEXPIRE', key, life)
   return whole(now)
+end
+
+-- What is booked while a sum is made, by when the rows were appended: the sum has those that it found.
+
+local function slices_of(kept)
+  local slices = {}
+  for slice, amount in string.gmatch(kept or '', '(%d+) (%d+)') do
+    slices[#slices + 1] = {tonumber(slice), amount}
+  end
+  return slices
+end
+
+local function booked_too(kept, appended, amount)
+  local slices, slice = slices_of(kept), math.floor(appended / SLICE)
+  local last = slices[#slices]
+  if last and last[1] == slice then
+    last[2] = plus(last[2], amount)
+  else
+    slices[#slices + 1] = {slice, amount}
+  end
+  local texts, older = {}, #slices > SLICES_MAX and SLICES_MAX / 2 or 0
+  -- Where they are too many, the older half become one, of the latest of their times.
+  local latest, sum = 0, '0'
+  for place, one in ipairs(slices) do
+    if place <= older then
+      latest, sum = math.max(latest, one[1]), plus(sum, one[2])
+      if place == older then texts[1] = whole(latest) .. ' ' .. sum end
+    else
+      texts[#texts + 1] = whole(one[1]) .. ' ' .. one[2]
+    end
+  end
+  return table.concat(texts, ' ')
+end
+
+-- What was appended at this time or later, or a slice before.
+local function booked_from(kept, from)
+  local sum = '0'
+  for _, one in ipairs(slices_of(kept)) do
+    if (one[1] + 1) * SLICE > from then sum = plus(sum, one[2]) end
+  end
+  return sum
 end
 
 -- What a call holds of a purse: the amount, and of which purse: one that was lost and made anew knows nothing of it.

@@ -3,7 +3,7 @@
 -- KEYS[3]: the record of what the call holds; KEYS[4..]: what is asked of.
 -- ARGV[2]: the server, [3]: the incarnation, [4]: 0, or the number of the extension; then seven of each ask: kind, mode
 -- and what the kind needs.
--- Answers {TAKEN or FULL, then of each ask: whether it is full, and three numbers}, {UNSEEDED, place, mark, ...},
+-- Answers {TAKEN or FULL, then of each ask: whether it is full, and three numbers}, {UNSEEDED, time, place, mark, ...},
 -- {GONE} or {ENDED}.
 
 local TAKEN, FULL, UNSEEDED, GONE, ENDED = 0, 1, 2, 3, 4
@@ -22,7 +22,7 @@ else
   again = tonumber(known[3] or '0') >= number
 end
 
-local asks, unseeded, refused = {}, {UNSEEDED}, false
+local asks, unseeded, refused = {}, {UNSEEDED, whole(now)}, false
 for place = 4, #KEYS do
   local first = 5 + (place - 4) * 7
   local ask = {key = KEYS[place], kind = ARGV[first], enforced = ARGV[first + 1] == 'e', extra = 0}
@@ -64,7 +64,7 @@ for place = 4, #KEYS do
   refused = refused or (ask.full and ask.enforced)
   asks[#asks + 1] = ask
 end
-if #unseeded > 1 then return unseeded end
+if #unseeded > 2 then return unseeded end
 
 local function take(ask, holding)
   if ask.kind == 'b' then

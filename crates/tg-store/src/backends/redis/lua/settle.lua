@@ -6,8 +6,10 @@
 -- nothing it is remembered that it has ended: what it asked for may still be under way.
 
 local record = KEYS[3]
-local known = redis.call('HMGET', record, 'i', 'z', 'b', 'l')
+local known = redis.call('HMGET', record, 'i', 'z', 'b', 'l', 'c')
 local incarnation = known[1]
+-- By which name it is one of the calls at a time.
+local counted = known[5] or incarnation
 if known[2] then return 0 end
 if not incarnation then
   redis.call('HSET', record, 'z', '1')
@@ -15,7 +17,7 @@ if not incarnation then
   return 0
 end
 local life = SETTLED_LIFE
-local now_holding = {'z', '1'}
+local now_holding, settled = {'z', '1'}, {}
 for place = 4, #KEYS do
   local key, first = KEYS[place], 2 + (place - 4) * 6
   local kind = ARGV[first]
@@ -27,12 +29,13 @@ for place = 4, #KEYS do
     if not is_lost or units < 0 then give(key, tonumber(argument(1)), tonumber(argument(2)), tonumber(argument(3)), units) end
   elseif kind == 'g' then
     -- Where the incarnation was given up, its count is gone, and with it what this call held of it.
-    if not is_lost and argument(1) ~= '0' and redis.call('HEXISTS', key, incarnation) == 1 then
-      local left = redis.call('HINCRBY', key, incarnation, '-' .. argument(1))
-      if left <= 0 then redis.call('HDEL', key, incarnation) end
+    if argument(1) ~= '0' and redis.call('HEXISTS', key, counted) == 1 then
+      local left = redis.call('HINCRBY', key, counted, '-' .. argument(1))
+      if left <= 0 then redis.call('HDEL', key, counted) end
     end
   elseif not known[3] then
     local field = 'p:' .. key
+    settled[field] = true
     local kept = redis.call('HGET', record, field)
     local becomes = kept and hold_becomes(key, incarnation, kept, argument(1))
     if kept and argument(1) == '0' then
@@ -43,6 +46,13 @@ for place = 4, #KEYS do
       now_holding[#now_holding + 1] = becomes
       life = CALL_LIFE
     end
+  end
+end
+-- What more was asked for without an answer may be of purses that the call does not know to hold of.
+for _, field in ipairs(redis.call('HKEYS', record)) do
+  if string.sub(field, 1, 2) == 'p:' and not settled[field] then
+    hold_becomes(string.sub(field, 3), incarnation, redis.call('HGET', record, field), '0')
+    redis.call('HDEL', record, field)
   end
 end
 if known[3] then life = BOOKED_LIFE end

@@ -3,6 +3,8 @@
 mod again;
 mod away;
 mod cluster;
+mod forebears;
+mod invariant;
 mod lease;
 mod leaving;
 mod model;

@@ -3,7 +3,7 @@
 use super::server::Server;
 use super::{Replica, manual, options};
 use crate::backends::redis::{Extended, Options, Seeding};
-use crate::counters::{Ask, CounterKey, Hold, HoldId, Kind, Mode, Purse, Rate, Reserved, Standing};
+use crate::counters::{Ask, CounterKey, Hold, HoldId, Kind, Mode, Purse, Rate, Reason, Reserved, Standing};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,6 +54,10 @@ enum Event {
         which: usize,
         replica: usize,
     },
+    /// A replica takes the server for another than before, and goes on under another name.
+    Rename(usize),
+    /// A replica says all that its calls hold, as far as the server does not know it by its name.
+    Restate(usize),
 }
 
 fn asks() -> impl Strategy<Value = Vec<(usize, u64, bool)>> {
@@ -69,6 +73,8 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (0usize..8, asks()).prop_map(|(which, asks)| Event::Extend { which, asks }),
         4 => (0usize..8, 0u64..=150).prop_map(|(which, percent)| Event::End { which, percent }),
         3 => (0usize..8, 0..REPLICAS).prop_map(|(which, replica)| Event::Book { which, replica }),
+        1 => (0..REPLICAS).prop_map(Event::Rename),
+        1 => (0..REPLICAS).prop_map(Event::Restate),
     ]
 }
 
@@ -82,6 +88,7 @@ struct Name {
 /// A call that holds something, in the reference.
 #[derive(Clone, Default)]
 struct Held {
+    replica: usize,
     name: usize,
     taken: BTreeMap<usize, u64>,
     /// By count: what is held of a purse.
@@ -123,12 +130,27 @@ impl Model {
             self.current[replica] = Some(self.names.len() - 1);
         }
         for name in self.current[replica].into_iter().chain(self.earlier[replica].iter().copied()) {
-            if self.current[replica] == Some(name) {
-                self.names[name] = Name { going: self.now, money: self.now };
-            } else if self.holds_money(name) {
+            if self.current[replica] == Some(name) || self.alive(name) {
+                self.names[name].going = self.now;
+            }
+            if self.current[replica] == Some(name) || self.holds_money(name) {
                 self.names[name].money = self.now;
             }
         }
+    }
+
+    fn rename(&mut self, replica: usize) {
+        self.beat(replica);
+        self.earlier[replica].extend(self.current[replica].take());
+        self.beat(replica);
+    }
+
+    /// All that calls of a replica hold is held by its name now, also what had been given up.
+    fn restate(&mut self, replica: usize) {
+        self.beat(replica);
+        let Some(name) = self.current[replica] else { return };
+        self.calls.values_mut().filter(|held| held.replica == replica).for_each(|held| held.name = name);
+        self.earlier[replica].clear();
     }
 
     fn name(&mut self, replica: usize) -> usize {
@@ -192,11 +214,11 @@ impl Model {
     }
 
     /// Takes all or nothing for a call; `None` if it holds nothing that could grow.
-    fn take(&mut self, call: CallId, name: usize, asks: &[(usize, Ask)]) -> (bool, Vec<Standing>) {
+    fn take(&mut self, call: CallId, (replica, name): (usize, usize), asks: &[(usize, Ask)]) -> (bool, Vec<Standing>) {
         let full: Vec<bool> = asks.iter().map(|(kind, ask)| self.is_full(*kind, ask)).collect();
         let refused = asks.iter().zip(&full).any(|((_, ask), full)| *full && ask.mode == Mode::Enforce);
         if !refused {
-            let mut held = self.calls.remove(&call).unwrap_or(Held { name, ..Held::default() });
+            let mut held = self.calls.remove(&call).unwrap_or(Held { replica, name, ..Held::default() });
             for ((kind, ask), _) in asks.iter().zip(&full).filter(|(_, full)| !**full) {
                 let mut units = ask.units;
                 if let Kind::Bucket(rate) = ask.kind {
@@ -279,7 +301,24 @@ impl Bench {
                 }
             }
             Event::Book { which, replica } => self.book(which, replica).await,
+            Event::Rename(number) => {
+                let replica = &self.replicas[number];
+                // Its first beat finds out which one it is.
+                replica.beat().await;
+                self.model.beat(number);
+                *replica.counters.0.counted_by.lock().unwrap() = Some("another".into());
+                replica.beat().await;
+                self.model.rename(number);
+            }
+            Event::Restate(replica) => self.restate(replica).await,
         }
+    }
+
+    async fn restate(&mut self, number: usize) {
+        let replica = &self.replicas[number];
+        replica.beat().await;
+        replica.counters.0.restate(&replica.link.link).await.unwrap();
+        self.model.restate(number);
     }
 
     async fn wait(&mut self, mut micros: u64, silent: bool) {
@@ -315,7 +354,9 @@ impl Bench {
         if missing.is_empty() {
             return;
         }
-        let _ = self.model.name(replica);
+        for replica in 0..REPLICAS {
+            self.restate(replica).await;
+        }
         let link = &self.replicas[replica].link;
         let answer = link.reserve(HoldId::of(CallId::fresh()), &all).await.unwrap();
         let Reserved::Unseeded(purses) = answer else { panic!("{answer:?}") };
@@ -334,7 +375,7 @@ impl Bench {
         let all: Vec<Ask> = asks.iter().map(|(_, ask)| ask.clone()).collect();
         let call = CallId::fresh();
         let name = self.model.name(replica);
-        let (passes, standings) = self.model.take(call, name, &asks);
+        let (passes, standings) = self.model.take(call, (replica, name), &asks);
         match self.replicas[replica].link.reserve(HoldId::of(call), &all).await.unwrap() {
             Reserved::Held(hold) => {
                 assert!(passes, "it holds {hold:?}, and should have been refused: {standings:?}");
@@ -357,12 +398,14 @@ impl Bench {
         let all: Vec<Ask> = asks.iter().map(|(_, ask)| ask.clone()).collect();
         let name = self.model.calls[&call].name;
         let alive = self.model.holds_money(name);
-        let expected = alive.then(|| self.model.take(call, name, &asks));
+        let expected = alive.then(|| self.model.take(call, (replica, name), &asks));
         let hold = &mut self.holds[which].2;
-        match (self.replicas[replica].link.extend(hold, &all).await.unwrap(), expected) {
-            (Extended::Held, Some((true, standings))) => assert_eq!(hold.standings(), standings),
-            (Extended::Full(found), Some((false, standings))) => assert_eq!(found, standings),
-            (Extended::Ended, None) => {}
+        match (self.replicas[replica].link.extend(hold, &all).await, expected) {
+            (Ok(Extended::Held), Some((true, standings))) => assert_eq!(hold.standings(), standings),
+            (Ok(Extended::Full(found)), Some((false, standings))) => assert_eq!(found, standings),
+            (Ok(Extended::Ended), None) => {}
+            // It is yet to be said by the new name.
+            (Err(away), None) if self.model.current[replica] != Some(name) => assert_eq!(away.reason, Reason::Late),
             (found, expected) => panic!("{found:?} instead of {expected:?}"),
         }
     }

@@ -4,7 +4,7 @@ use super::server::Server;
 use super::{Replica, bucket, gauge, manual, options, per_minute, purse};
 use crate::backends::redis::script::{Invocation, Script};
 use crate::backends::redis::{Extended, Options, Seeding, wire};
-use crate::counters::{Ask, HoldId, Mode, Rate, Reserved, UNITS_MAX};
+use crate::counters::{Ask, HoldId, Mark, Mode, Rate, Reserved, UNITS_MAX};
 use std::sync::Arc;
 use std::time::Duration;
 use tg_kernel::clock::{ManualClock, Timestamp};
@@ -219,9 +219,13 @@ async fn a_purse_is_filled_from_the_ledger_and_never_undercounts() {
     other.counters.book(CallId::fresh(), 50, &[ask[0].key.clone()]);
     other.say().await;
     let Reserved::Unseeded(too) = other.link.reserve(call(), &ask).await.unwrap() else { panic!("it is empty") };
-    assert_eq!(asked, too, "both sum up for the same mark");
-    let wrong = one.link.seed(&ask[0].key, asked[0].mark - 1, 7, super::DAY).await.unwrap();
-    assert_eq!(wrong, Seeding::Again(asked[0].mark));
+    assert_eq!(asked[0].mark.asked, too[0].mark.asked, "both sum up for the same mark");
+    let wrong = one
+        .link
+        .seed(&ask[0].key, Mark { asked: asked[0].mark.asked - 1, ..asked[0].mark }, 7, super::DAY)
+        .await
+        .unwrap();
+    assert_eq!(wrong, Seeding::Again(too[0].mark));
     for (replica, spent) in [(&one, 200), (&other, 250)] {
         assert_eq!(replica.link.seed(&ask[0].key, asked[0].mark, spent, super::DAY).await.unwrap(), Seeding::Done);
     }
@@ -229,8 +233,8 @@ async fn a_purse_is_filled_from_the_ledger_and_never_undercounts() {
     one.counters.book(CallId::fresh(), 25, &[ask[0].key.clone()]);
     one.say().await;
     assert_eq!(one.left("p", 1_000).await, 725, "also of a call that held nothing");
-    let lost = other.link.seed(&super::purse("q", 1, 1).key, 1, 7, super::DAY).await.unwrap();
-    assert!(matches!(lost, Seeding::Again(mark) if mark > 1), "a purse that was lost in between");
+    let lost = other.link.seed(&super::purse("q", 1, 1).key, Mark { asked: 1, from: 1 }, 7, super::DAY).await.unwrap();
+    assert!(matches!(lost, Seeding::Again(mark) if mark.asked > 1), "a purse that was lost in between");
 }
 
 #[tokio::test]
@@ -338,4 +342,48 @@ async fn what_is_booked_between_a_doubt_and_the_next_ask_is_counted_once() {
     replica.say().await;
     replica.seed("p", 150).await;
     assert_eq!(replica.left("p", 1_000).await, 850);
+}
+
+/// A budget that lacks money until its window ends, as calls that were booked while it was summed count twice.
+#[tokio::test]
+async fn what_is_booked_between_a_mark_and_its_sum_is_counted_once() {
+    let (server, clock) = (Server::start(), manual());
+    let replica = Replica::of(Options { clock: Some(clock.clone()), ..options(&server) });
+    let (ask, millis) = ([purse("p", 10_000, 1)], Duration::from_millis);
+    let Reserved::Unseeded(asked) = replica.link.reserve(call(), &ask).await.unwrap() else {
+        panic!("it is not there")
+    };
+    let mut ledger = 100;
+    // As many as are not all kept apart.
+    for turn in 0..300 {
+        clock.advance(millis(20));
+        replica.counters.book(CallId::fresh(), 10, &[ask[0].key.clone()]);
+        replica.say().await;
+        if turn < 290 {
+            ledger += 10;
+        }
+    }
+    let mark = asked[0].mark.begun_after(millis(290 * 20 + 18));
+    assert_eq!(replica.link.seed(&ask[0].key, mark, ledger, super::DAY).await.unwrap(), Seeding::Done);
+    assert_eq!(replica.left("p", 10_000).await, 10_000 - 100 - 3_000);
+}
+
+#[tokio::test]
+async fn what_is_booked_while_a_sum_is_made_for_long_is_counted_whatever_becomes_of_its_time() {
+    let (server, clock) = (Server::start(), manual());
+    let replica = Replica::of(Options { clock: Some(clock.clone()), ..options(&server) });
+    let ask = [purse("p", 10_000, 1)];
+    let Reserved::Unseeded(asked) = replica.link.reserve(call(), &ask).await.unwrap() else {
+        panic!("it is not there")
+    };
+    for _ in 0..600 {
+        clock.advance(Duration::from_millis(5));
+        replica.counters.book(CallId::fresh(), 10, &[ask[0].key.clone()]);
+        replica.say().await;
+    }
+    let life = server.number("HLEN {tallygate}:p:p");
+    assert!(life < 8, "{life} fields");
+    // Of a sum that was begun at once, and took so long.
+    assert_eq!(replica.link.seed(&ask[0].key, asked[0].mark, 100, super::DAY).await.unwrap(), Seeding::Done);
+    assert_eq!(replica.left("p", 10_000).await, 10_000 - 100 - 6_000);
 }
