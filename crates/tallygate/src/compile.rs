@@ -12,15 +12,16 @@ use std::time::Duration;
 use tg_admin::api::Policy;
 use tg_catalog::{Catalogue, Overridden, OverrideProblem, Terms};
 use tg_config::document::{self, AuthScheme, Document, ProviderKind, RequestMetadata, SurfaceDialect};
-use tg_config::grammar::{Keepalive, Name};
+use tg_config::grammar::{Keepalive, Name, Period};
 use tg_config::load::{text_from_file, value_from_text};
 use tg_config::secrets::Secrets;
 use tg_dialect::dialects::openai_chat::OpenaiChat;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::secret::Secret;
 use tg_net::egress::EgressPolicy;
+use tg_policy::health::Settings;
 use tg_policy::route::{OnLoss, Routes, Rule, RuleTarget, UnknownPrice};
-use tg_proxy::snapshot::{Bounds, Ceiling, OnDisconnect, Snapshot, Streams};
+use tg_proxy::snapshot::{Bounds, Ceiling, OnDisconnect, Resilience, Snapshot, Streams};
 use tg_store::team::DeclaredTeam;
 use tg_upstream::provider::{PriceScope, Provider, Timeouts, Upstream};
 use tg_upstream::providers::anthropic::{self, Anthropic};
@@ -67,6 +68,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
             body_idle: BODY_IDLE,
             body_whole: document.listen.body_timeout.get(),
         },
+        resilience: resilience(&document.resilience),
         streams: streams(&document.streams),
         trust: Arc::new(callers::trust(document)),
         witnesses: callers::witnesses(document),
@@ -87,6 +89,23 @@ pub struct Compiled {
     pub notes: Vec<String>,
     /// What was in the file of `pricing.overrides`.
     pub prices: Option<String>,
+}
+
+fn resilience(declared: &document::Resilience) -> Resilience {
+    let breaker = &declared.breaker;
+    Resilience {
+        breaker: breaker.enabled.then(|| Settings {
+            failures: u32::from(breaker.failures),
+            share_millionths: breaker.error_share.millionths(),
+            calls_min: breaker.calls_min,
+            open: breaker.rest.get(),
+            open_max: breaker.rest_max.get(),
+        }),
+        retries: u32::from(declared.retries),
+        retry_millionths: declared.retry_share.millionths(),
+        backoff: (declared.backoff.get(), declared.backoff_max.get()),
+        deadline: declared.deadline.map(Period::get),
+    }
 }
 
 fn streams(declared: &document::Streams) -> Streams {

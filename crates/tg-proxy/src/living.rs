@@ -14,6 +14,7 @@ use tg_net::drain::Closing;
 use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
+use tg_policy::health::Health;
 use tg_store::directory::Directory;
 use tg_store::shared::SharedLink;
 use tg_upstream::aws::Wallet;
@@ -37,6 +38,8 @@ pub struct Living {
     pub shared: Option<Arc<Shared>>,
     /// What calls of each model need.
     pub lessons: Lessons,
+    /// How targets fare.
+    pub health: Health,
     /// What is known of callers' IAM identities.
     pub whois: Whois,
     /// What is being asked of AWS about asynchronous invocations.

@@ -9,7 +9,8 @@ use crate::names::{
     BUDGET_SPENT, CALLS_SENT, CAPTURE_RATE, CONFIG_REVISION, CONFIG_REVISION_BLIND, CONFIG_REVISION_REFUSED,
     CONNECTIONS, CORRECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE, JOURNAL_OPEN, JOURNAL_UNWRITTEN,
     Kind, LEDGER_DELETED_ROLLUPS, LEDGER_DELETED_ROWS, LEDGER_OLDEST, LIMIT_CROWDED, LIMIT_REFUSALS, METER_DEFERRED,
-    METER_DROPPED, METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED, STORE_BYTES, UNGUARDED_CALLS, label,
+    METER_DROPPED, METER_QUEUE, Metric, RETRIES, RETRIES_DENIED, SPANS_DROPPED, SPANS_EXPORTED, STORE_BYTES,
+    TARGET_BENCHES, TARGETS_BENCHED, UNGUARDED_CALLS, label,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -69,6 +70,12 @@ pub enum Reading {
     SpansDropped,
     /// Calls that left for a provider unchecked, though guardrails apply to them.
     UnguardedCalls,
+    /// Targets that are passed over now.
+    TargetsBenched,
+    /// How often all targets of a call were tried once more.
+    Retries,
+    /// How often they were not, as too many were.
+    RetriesDenied,
     /// Of counters that gateways share.
     Counters(CountersReading),
 }
@@ -98,6 +105,9 @@ impl Reading {
             Self::SpansExported => SPANS_EXPORTED,
             Self::SpansDropped => SPANS_DROPPED,
             Self::UnguardedCalls => UNGUARDED_CALLS,
+            Self::TargetsBenched => TARGETS_BENCHED,
+            Self::Retries => RETRIES,
+            Self::RetriesDenied => RETRIES_DENIED,
             Self::Counters(of) => of.metric(),
         }
     }
@@ -107,6 +117,9 @@ type Source = Box<dyn Fn() -> u64 + Send + Sync>;
 
 /// Of each limit: its name, for how many calls it had no room, and how many it could not count apart.
 pub(crate) type OfLimits = Box<dyn Fn() -> Vec<(Arc<str>, u64, u64)> + Send + Sync>;
+
+/// How often a target was passed over from then on, by whose fault.
+pub(crate) type OfBenches = Box<dyn Fn() -> [(&'static str, u64); 4] + Send + Sync>;
 
 /// How one budget stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -141,6 +154,7 @@ pub(crate) struct Readings {
     sources: RwLock<BTreeMap<Reading, Source>>,
     limits: RwLock<Option<OfLimits>>,
     budgets: RwLock<Option<OfBudgets>>,
+    benches: RwLock<Option<OfBenches>>,
     /// Settled calls that had been sent in this run of the process.
     pub(crate) settled: AtomicU64,
 }
@@ -166,6 +180,16 @@ impl Readings {
         counters(encoder, &LIMIT_REFUSALS, label::LIMIT, refused)?;
         let crowded = figures.iter().map(|(limit, _, crowded)| (&**limit, *crowded));
         counters(encoder, &LIMIT_CROWDED, label::LIMIT, crowded)
+    }
+
+    pub(crate) fn set_benches(&self, source: OfBenches) {
+        *self.benches.write().unwrap_or_else(PoisonError::into_inner) = Some(source);
+    }
+
+    fn encode_benches(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let source = self.benches.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(benches) = source.as_ref().map(|source| source()) else { return Ok(()) };
+        counters(encoder, &TARGET_BENCHES, label::CULPRIT, benches.into_iter())
     }
 
     pub(crate) fn set_budgets(&self, source: OfBudgets) {
@@ -246,6 +270,7 @@ impl Collector for Collected {
                 gauge(&mut encoder, &CAPTURE_RATE, rate)?;
             }
         }
+        self.0.encode_benches(&mut encoder)?;
         self.0.encode_limits(&mut encoder)?;
         self.0.encode_budgets(&mut encoder)
     }

@@ -59,6 +59,7 @@ mod redis;
 mod refusals;
 mod reload;
 mod replicas;
+mod resilience;
 mod retention;
 mod revisions;
 mod secrecy;

@@ -14,6 +14,7 @@ mod limit;
 mod listen;
 mod pricing;
 mod provider;
+mod resilience;
 mod retention;
 mod route;
 mod store;
@@ -41,6 +42,7 @@ pub use pricing::{Ceiling, Discount, DiscountRates, DiscountTerms, Pricing, Unkn
 pub use provider::{
     AuthScheme, Egress, InferenceProfile, OutputLimitMember, Provider, ProviderKind, Quirks, RequestMetadata, Timeouts,
 };
+pub use resilience::{Breaker, Resilience};
 pub use retention::Retention;
 pub use route::{Model, ModelTarget, OnLoss};
 pub use store::{OnJournalFailure, Revisions, Store, StoreTls, StoreTlsMode};
@@ -102,6 +104,8 @@ pub struct Document {
     pub counters: Option<SharedCounters>,
     /// Who is told when a share of a budget is spent, or when it is exhausted.
     pub notify: Notify,
+    /// What is done where providers fail.
+    pub resilience: Resilience,
     /// How answers are streamed.
     pub streams: Streams,
     /// How the gateway stops.
