@@ -20,7 +20,6 @@ use tg_kernel::dialect::Dialect;
 use tg_kernel::secret::Secret;
 use tg_net::egress::EgressPolicy;
 use tg_policy::health::Settings;
-use tg_policy::route::{OnLoss, Routes, Rule, RuleTarget, UnknownPrice};
 use tg_proxy::snapshot::{Bounds, Ceiling, OnDisconnect, Resilience, Snapshot, Streams};
 use tg_store::team::DeclaredTeam;
 use tg_upstream::provider::{PriceScope, Provider, Timeouts, Upstream};
@@ -52,7 +51,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
     let outside = crate::guards::compile(&document.guards, &upstreams, secrets)?;
     let snapshot = Snapshot {
         upstreams,
-        routes: routes(document),
+        routes: crate::routes::compile(document)?,
         catalogue,
         terms: Arc::new(Terms::new(document.pricing.discounts.iter().map(discount).collect())),
         ceiling: document.pricing.ceiling.map_or_else(Ceiling::default, |ceiling| Ceiling {
@@ -180,55 +179,6 @@ type Upstreams = HashMap<Arc<str>, Arc<Upstream>>;
 fn overrides_wrong(path: &Path, problems: &[OverrideProblem]) -> anyhow::Error {
     let list: Vec<String> = problems.iter().map(ToString::to_string).collect();
     anyhow::anyhow!("pricing.overrides: {}:\n  {}", path.display(), list.join("\n  "))
-}
-
-fn routes(document: &Document) -> Routes {
-    let models = if document.models.is_empty() {
-        tg_config::routes::usual_models(&document.providers)
-    } else {
-        document.models.clone()
-    };
-    let guardrails = guardrails(document);
-    Routes::new(guardrails.into_iter().chain(models.into_iter().map(|model| {
-        Rule {
-            name: model.name.as_str().to_owned(),
-            targets: model
-                .targets
-                .iter()
-                .map(|target| RuleTarget {
-                    provider: target.provider.shared(),
-                    model: target.model.as_deref().map(Arc::from),
-                })
-                .collect(),
-            on_loss: match model.on_loss {
-                document::OnLoss::Report => OnLoss::Report,
-                document::OnLoss::Reject => OnLoss::Reject,
-            },
-            unknown_price: unknown_price(model.unknown_price.unwrap_or(document.pricing.unknown_price)),
-        }
-    })))
-}
-
-/// Where guardrails go that are asked for apart from a model, unless a route says so: to the only Bedrock provider.
-/// Among several the gateway does not guess whose guardrail it is.
-fn guardrails(document: &Document) -> Option<Rule> {
-    let mut providers = document.providers.iter().filter(|provider| provider.kind == ProviderKind::Bedrock);
-    let (only, None) = (providers.next()?, providers.next()) else { return None };
-    let routed = document.models.iter().any(|model| model.name.as_str().starts_with("guardrail"));
-    (!routed).then(|| Rule {
-        name: "guardrail*".to_owned(),
-        targets: vec![RuleTarget { provider: only.name.shared(), model: None }],
-        on_loss: OnLoss::Report,
-        unknown_price: unknown_price(document.pricing.unknown_price),
-    })
-}
-
-const fn unknown_price(declared: document::UnknownPrice) -> UnknownPrice {
-    match declared {
-        document::UnknownPrice::Deny => UnknownPrice::Deny,
-        document::UnknownPrice::Ceiling => UnknownPrice::Ceiling,
-        document::UnknownPrice::AllowAndFlag => UnknownPrice::AllowAndFlag,
-    }
 }
 
 /// The seller of a provider's models, as prices name it.

@@ -31,7 +31,8 @@ use tg_net::tls::{Renewal, ServerTls};
 use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
-use tg_policy::health::Health;
+use tg_policy::health::{Health, Paces};
+use tg_policy::route::Sessions;
 use tg_proxy::cost::Basis;
 use tg_proxy::living::{Counts, Living, Worker};
 use tg_proxy::looks::Looks;
@@ -106,6 +107,8 @@ impl Gateway {
             shared: counting.as_ref().map(|counting| Arc::clone(&counting.shared)),
             lessons: Lessons::default(),
             health: Health::default(),
+            paces: Paces::default(),
+            sessions: Sessions::default(),
             whois: Whois::default(),
             looks: Looks::default(),
             snapshot: ArcSwap::new(Arc::clone(&loaded.snapshot)),

@@ -22,6 +22,7 @@ pub mod place;
 mod pricing;
 pub mod process;
 pub mod revisions;
+mod routes;
 mod signals;
 mod signing;
 pub mod source;

@@ -64,6 +64,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) trace: TraceContext,
     /// To whom it is booked, as providers may be told.
     pub(crate) attribution: &'a Attribution,
+    /// To which calls it belongs.
+    pub(crate) session: Option<u64>,
 }
 
 /// Tries the targets in order. A target that fails in a way that another may mend is passed over.

@@ -61,6 +61,7 @@ mod reload;
 mod replicas;
 mod resilience;
 mod retention;
+mod routing;
 mod revisions;
 mod secrecy;
 mod shared_store;

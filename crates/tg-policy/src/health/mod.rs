@@ -5,10 +5,12 @@
 
 mod blame;
 mod breaker;
+mod pace;
 mod retry;
 
 pub use blame::Blame;
 pub use breaker::Standing;
+pub use pace::{Pace, Paces};
 pub use retry::{Allowance, backoff};
 
 use breaker::Breaker;

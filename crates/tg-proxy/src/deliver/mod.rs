@@ -121,6 +121,11 @@ impl Delivery {
         })
     }
 
+    /// Whether a provider has answered what was asked.
+    pub(crate) const fn is_answer(&self) -> bool {
+        matches!(self, Self::Whole(_) | Self::Stream(..))
+    }
+
     /// Waits until nothing can go wrong any more that another target might mend: until a streamed answer says something,
     /// for so long, or until a whole one is there.
     ///

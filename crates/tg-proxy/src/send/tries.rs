@@ -67,6 +67,12 @@ impl Tries<'_> {
             let end = attempt_at(target, Chance { within, is_last }, place, what, settlement).await;
             let asked = settlement.attempts() > before;
             self.learn(target, &end, asked);
+            if let (Ok(delivery), Some(session)) = (&end, self.outgoing.session)
+                && delivery.is_answer()
+            {
+                let living = &self.worker.living;
+                living.sessions.note(session, target, living.clock.monotonic());
+            }
             let may_be_mended = match &end {
                 Ok(Delivery::Refused(refusal)) => may_be_mended(self.outgoing, &refusal.fault),
                 // What is too dear here may fit elsewhere, and hides nothing of what another target has said.
