@@ -234,8 +234,7 @@ impl Scene {
         let heard = self.call(trouble.model, dialect, delivery, &format!("{place} {script}")).await?;
         let row = self.row(heard.id.as_deref().context("an answer without an id")?).await?;
         let earlier = row["earlier"].as_array().map_or(&[][..], Vec::as_slice);
-        let cost =
-            |entry: &Value| entry.pointer("/cost/nanos").and_then(Value::as_i64).is_some_and(|cost| cost > 0);
+        let cost = |entry: &Value| entry.pointer("/cost/nanos").and_then(Value::as_i64).is_some_and(|cost| cost > 0);
         let is_right = if trouble.is_mended {
             // A target that is passed over by now is not asked any more.
             let count = earlier.len();
