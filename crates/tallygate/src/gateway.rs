@@ -85,8 +85,7 @@ impl Gateway {
     ) -> Result<Self> {
         let document = &loaded.document;
         let clock = Arc::clone(&surroundings.clock);
-        let password = document.store.password.as_ref().and_then(|reference| loaded.secrets.get(reference));
-        let store = place::open(&document.store, password, || Ok(surroundings.roots.clone()))?;
+        let store = open_store(loaded, surroundings)?;
         let directory = Arc::new(open_directory(&store, loaded)?);
         sync_teams(&store, &directory, loaded, &*clock)?;
         let (journal, recovered) = Journal::open(document.store.journal_directory())?;
@@ -297,6 +296,12 @@ fn listener(document: &Document, tls: Option<ServerTls>) -> Listener {
 pub fn load_tls(listener: &str, declared: Option<&Tls>) -> Result<Option<ServerTls>> {
     let loaded = declared.map(|tls| ServerTls::load(&tls.certificate, &tls.key)).transpose();
     loaded.with_context(|| format!("{listener}.tls"))
+}
+
+fn open_store(loaded: &Loaded, surroundings: &Surroundings) -> Result<Store> {
+    let declared = &loaded.document.store;
+    let password = declared.password.as_ref().and_then(|reference| loaded.secrets.get(reference));
+    place::open(declared, password, || Ok(surroundings.roots.clone()))
 }
 
 /// Opens teams and keys; says which access keys cannot be used.

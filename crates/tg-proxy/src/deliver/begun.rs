@@ -36,15 +36,14 @@ impl Begun {
     /// its place.
     ///
     /// # Errors
-    /// Where nothing is said, or where the provider says that it fails in a way that another may mend. `reader` is who can
-    /// read it; where nobody can, any bytes are something.
+    /// Where nothing is said, or where the provider says that it fails in a way that another may mend.
     pub(super) async fn look(
         &mut self,
         (within, idle): (Duration, Duration),
-        reader: Option<&dyn UpstreamDialect>,
+        reader: &dyn UpstreamDialect,
     ) -> Result<(), Fault> {
         let end = Instant::now() + within;
-        let (mut decoder, mut held) = (reader.map(UpstreamDialect::decoder), 0);
+        let (mut decoder, mut held) = (reader.decoder(), 0);
         loop {
             let frame = poll_fn(|cx| Pin::new(&mut self.rest).poll_frame(cx));
             let bytes = match timeout_at(end.min(Instant::now() + idle), frame).await {
@@ -57,7 +56,7 @@ impl Begun {
                 continue;
             }
             held += bytes.len();
-            let says = decoder.as_deref_mut().map_or(Ok(true), |decoder| says_something(decoder, &bytes));
+            let says = says_something(&mut *decoder, &bytes);
             self.first.push_back(bytes);
             match says {
                 Ok(false) if held < BEGINNING_BYTES_MAX => {}

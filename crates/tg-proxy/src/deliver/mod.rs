@@ -133,10 +133,8 @@ impl Delivery {
     /// Why nothing of it can go on.
     pub(crate) async fn opened(mut self, within: Duration, settlement: &Settlement) -> Result<Self, Fault> {
         match &mut self {
-            Self::Stream(pending, lane, _) => {
-                // What travels in another envelope is read by nobody else.
-                let reader = (!matches!(lane, Lane::Rewrap(_))).then_some(pending.prepared.spoken);
-                pending.body.look((within, pending.idle), reader).await?;
+            Self::Stream(pending, ..) => {
+                pending.body.look((within, pending.idle), pending.prepared.spoken).await?;
             }
             Self::Whole(pending) => {
                 let whole = pending.read(settlement).await.map_err(|fault| match fault.class {
