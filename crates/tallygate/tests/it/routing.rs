@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use tg_kernel::dialect::Dialect;
 
 fn world(models: &str) -> World {
-    let teams = "- { name: red, projects: [alpha, beta], environments: [prod, dev], tags: { allowed: ['*'] } }\n".to_owned();
+    let teams =
+        "- { name: red, projects: [alpha, beta], environments: [prod, dev], tags: { allowed: ['*'] } }\n".to_owned();
     World::with(Setup { models: models.to_owned(), teams, ..Setup::default() })
 }
 
@@ -152,11 +153,23 @@ fn another_name_is_as_if_callers_had_written_it() {
         ("- { name: a, alias_of: b }\n- { name: b, alias_of: a }\n", "models[0].alias_of", "leads back"),
         ("- { name: a, alias_of: nowhere }\n", "models[0].alias_of", "no entry of `models` serves"),
         ("- { name: a }\n", "models[0].targets", "is empty"),
-        ("- { name: 'a*', alias_of: b }\n- { name: b, targets: [{ provider: local }] }\n", "models[0].alias_of", "pattern"),
+        (
+            "- { name: 'a*', alias_of: b }\n- { name: b, targets: [{ provider: local }] }\n",
+            "models[0].alias_of",
+            "pattern",
+        ),
         ("- { name: a, targets: [{ provider: local, when: 'tema == 1' }] }\n", "models[0].targets[0].when", "tema"),
         ("- { name: a, targets: [{ provider: local, when: 'team' }] }\n", "models[0].targets[0].when", "true or false"),
-        ("- { name: a, targets: [{ provider: local, weight: 3 }] }\n", "models[0].targets[0].weight", "counts for nothing"),
-        ("- { name: a, strategy: weighted, targets: [{ provider: local, weight: 0 }] }\n", "models[0].targets", "all weights"),
+        (
+            "- { name: a, targets: [{ provider: local, weight: 3 }] }\n",
+            "models[0].targets[0].weight",
+            "counts for nothing",
+        ),
+        (
+            "- { name: a, strategy: weighted, targets: [{ provider: local, weight: 0 }] }\n",
+            "models[0].targets",
+            "all weights",
+        ),
     ] {
         let problem = refused(models);
         assert!(problem.contains(place) && problem.contains(said), "{models}: {problem}");

@@ -104,9 +104,11 @@ pub const fn mixed(number: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use proptest::prelude::*;
+    // Named: the testing library has a `Strategy`, too.
+    use super::{Candidate, Pace, Strategy, Target, order};
+    use proptest::prelude::{prop, prop_assert_eq, proptest};
     use std::time::Duration;
+    use tg_kernel::units::Money;
 
     fn candidate(name: &str, weight: u32) -> Candidate {
         let target = Target { provider: name.into(), model: "m".into() };
