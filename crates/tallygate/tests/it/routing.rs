@@ -8,7 +8,7 @@ use tg_kernel::dialect::Dialect;
 
 fn world(models: &str) -> World {
     let teams =
-        "- { name: red, projects: [alpha, beta], environments: [prod, dev], tags: { allowed: ['*'] } }\n".to_owned();
+        "- { name: red, projects: [alpha, beta], environments: [prod, dev], tags: { allow: ['*'] } }\n".to_owned();
     World::with(Setup { models: models.to_owned(), teams, ..Setup::default() })
 }
 

@@ -147,7 +147,8 @@ mod tests {
     #[test]
     fn the_quickest_and_the_least_busy_come_first() {
         let paced = |name, first_ms, in_flight, weight| {
-            let mut pace = Pace { in_flight, ..Pace::default() };
+            let mut pace = Pace::default();
+            pace.in_flight = in_flight;
             if first_ms > 0 {
                 pace.learn(Duration::from_millis(first_ms), Duration::ZERO, 0, Duration::from_secs(1));
             }
