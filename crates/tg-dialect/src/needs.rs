@@ -28,7 +28,8 @@ pub fn needs(members: &Members<'_>, peek: &Peek) -> Needs {
         ..Needs::default()
     };
     for (name, value) in root.members() {
-        if TURNS.iter().any(|turns| name.says(turns)) {
+        let name = name.text();
+        if TURNS.contains(&&*name) {
             match value.kind() {
                 Kind::Array => value.items().for_each(|turn| {
                     needs.turns += 1;
@@ -36,7 +37,7 @@ pub fn needs(members: &Members<'_>, peek: &Peek) -> Needs {
                 }),
                 _ => needs.turns += 1,
             }
-        } else if name.says("system") {
+        } else if name == "system" {
             parts(value, DEPTH_MAX, &mut needs);
         }
     }
@@ -70,13 +71,14 @@ fn parts(node: Node<'_, '_>, depth: u32, needs: &mut Needs) {
         Kind::Array => node.items().for_each(|item| parts(item, depth, needs)),
         Kind::Object => {
             for (name, value) in node.members() {
-                if name.says("type") && value.kind() == Kind::String {
+                let name = name.text();
+                if name == "type" && value.kind() == Kind::String {
                     by_type(value, needs);
-                } else if name.says("cache_control") || name.says("cachePoint") {
+                } else if name == "cache_control" || name == "cachePoint" {
                     needs.cache_points += u32::from(value.kind() == Kind::Object);
-                } else if value.kind() == Kind::Object && by_name(name, needs) {
+                } else if value.kind() == Kind::Object && by_name(&name, needs) {
                     // Bedrock names a part by its only member.
-                } else if name.says("content") || name.says("toolResult") || name.says("output") {
+                } else if matches!(&*name, "content" | "toolResult" | "output") {
                     parts(value, depth - 1, needs);
                 }
             }
@@ -98,17 +100,13 @@ fn by_type(kind: Node<'_, '_>, needs: &mut Needs) {
     }
 }
 
-fn by_name(name: Node<'_, '_>, needs: &mut Needs) -> bool {
-    let count = if name.says("image") {
-        &mut needs.images
-    } else if name.says("document") {
-        &mut needs.documents
-    } else if name.says("audio") {
-        &mut needs.audio
-    } else if name.says("video") {
-        &mut needs.video
-    } else {
-        return false;
+fn by_name(name: &str, needs: &mut Needs) -> bool {
+    let count = match name {
+        "image" => &mut needs.images,
+        "document" => &mut needs.documents,
+        "audio" => &mut needs.audio,
+        "video" => &mut needs.video,
+        _ => return false,
     };
     *count += 1;
     true
