@@ -12,17 +12,21 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("tg-kernel", &[]),
     ("tg-dialect", &["tg-kernel"]),
     ("tg-catalog", &["tg-kernel"]),
-    ("tg-config", &["tg-kernel", "tg-text"]),
+    ("tg-config", &["tg-kernel", "tg-expr", "tg-text"]),
     ("tg-store", &["tg-kernel"]),
     ("tg-text", &[]),
+    ("tg-expr", &["tg-kernel"]),
     ("tg-net", &["tg-kernel"]),
     ("tg-telemetry", &["tg-kernel"]),
     ("tg-sim", &["tg-kernel"]),
     ("tg-upstream", &["tg-kernel", "tg-catalog", "tg-dialect", "tg-net"]),
-    ("tg-policy", &["tg-kernel", "tg-store", "tg-text"]),
+    ("tg-policy", &["tg-kernel", "tg-expr", "tg-store", "tg-text"]),
     ("tg-admin", &["tg-kernel", "tg-config", "tg-net", "tg-store"]),
     ("tg-finops", &["tg-kernel", "tg-store"]),
-    ("tg-proxy", &["tg-kernel", "tg-dialect", "tg-catalog", "tg-net", "tg-store", "tg-policy", "tg-upstream"]),
+    (
+        "tg-proxy",
+        &["tg-kernel", "tg-expr", "tg-dialect", "tg-catalog", "tg-net", "tg-store", "tg-policy", "tg-upstream"],
+    ),
 ];
 
 /// File names that say nothing about what is inside.

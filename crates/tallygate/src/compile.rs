@@ -12,15 +12,15 @@ use std::time::Duration;
 use tg_admin::api::Policy;
 use tg_catalog::{Catalogue, Overridden, OverrideProblem, Terms};
 use tg_config::document::{self, AuthScheme, Document, ProviderKind, RequestMetadata, SurfaceDialect};
-use tg_config::grammar::{Keepalive, Name};
+use tg_config::grammar::{Keepalive, Name, Period};
 use tg_config::load::{text_from_file, value_from_text};
 use tg_config::secrets::Secrets;
 use tg_dialect::dialects::openai_chat::OpenaiChat;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::secret::Secret;
 use tg_net::egress::EgressPolicy;
-use tg_policy::route::{OnLoss, Routes, Rule, RuleTarget, UnknownPrice};
-use tg_proxy::snapshot::{Bounds, Ceiling, OnDisconnect, Snapshot, Streams};
+use tg_policy::health::Settings;
+use tg_proxy::snapshot::{Bounds, Ceiling, OnDisconnect, Resilience, Snapshot, Streams};
 use tg_store::team::DeclaredTeam;
 use tg_upstream::provider::{PriceScope, Provider, Timeouts, Upstream};
 use tg_upstream::providers::anthropic::{self, Anthropic};
@@ -51,7 +51,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
     let outside = crate::guards::compile(&document.guards, &upstreams, secrets)?;
     let snapshot = Snapshot {
         upstreams,
-        routes: routes(document),
+        routes: crate::routes::compile(document)?,
         catalogue,
         terms: Arc::new(Terms::new(document.pricing.discounts.iter().map(discount).collect())),
         ceiling: document.pricing.ceiling.map_or_else(Ceiling::default, |ceiling| Ceiling {
@@ -67,6 +67,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
             body_idle: BODY_IDLE,
             body_whole: document.listen.body_timeout.get(),
         },
+        resilience: resilience(&document.resilience),
         streams: streams(&document.streams),
         trust: Arc::new(callers::trust(document)),
         witnesses: callers::witnesses(document),
@@ -87,6 +88,23 @@ pub struct Compiled {
     pub notes: Vec<String>,
     /// What was in the file of `pricing.overrides`.
     pub prices: Option<String>,
+}
+
+fn resilience(declared: &document::Resilience) -> Resilience {
+    let breaker = &declared.breaker;
+    Resilience {
+        breaker: breaker.enabled.then(|| Settings {
+            failures: u32::from(breaker.failures),
+            share_millionths: breaker.error_share.millionths(),
+            calls_min: breaker.calls_min,
+            open: breaker.rest.get(),
+            open_max: breaker.rest_max.get(),
+        }),
+        retries: u32::from(declared.retries),
+        retry_millionths: declared.retry_share.millionths(),
+        backoff: (declared.backoff.get(), declared.backoff_max.get()),
+        deadline: declared.deadline.map(Period::get),
+    }
 }
 
 fn streams(declared: &document::Streams) -> Streams {
@@ -161,55 +179,6 @@ type Upstreams = HashMap<Arc<str>, Arc<Upstream>>;
 fn overrides_wrong(path: &Path, problems: &[OverrideProblem]) -> anyhow::Error {
     let list: Vec<String> = problems.iter().map(ToString::to_string).collect();
     anyhow::anyhow!("pricing.overrides: {}:\n  {}", path.display(), list.join("\n  "))
-}
-
-fn routes(document: &Document) -> Routes {
-    let models = if document.models.is_empty() {
-        tg_config::routes::usual_models(&document.providers)
-    } else {
-        document.models.clone()
-    };
-    let guardrails = guardrails(document);
-    Routes::new(guardrails.into_iter().chain(models.into_iter().map(|model| {
-        Rule {
-            name: model.name.as_str().to_owned(),
-            targets: model
-                .targets
-                .iter()
-                .map(|target| RuleTarget {
-                    provider: target.provider.shared(),
-                    model: target.model.as_deref().map(Arc::from),
-                })
-                .collect(),
-            on_loss: match model.on_loss {
-                document::OnLoss::Report => OnLoss::Report,
-                document::OnLoss::Reject => OnLoss::Reject,
-            },
-            unknown_price: unknown_price(model.unknown_price.unwrap_or(document.pricing.unknown_price)),
-        }
-    })))
-}
-
-/// Where guardrails go that are asked for apart from a model, unless a route says so: to the only Bedrock provider.
-/// Among several the gateway does not guess whose guardrail it is.
-fn guardrails(document: &Document) -> Option<Rule> {
-    let mut providers = document.providers.iter().filter(|provider| provider.kind == ProviderKind::Bedrock);
-    let (only, None) = (providers.next()?, providers.next()) else { return None };
-    let routed = document.models.iter().any(|model| model.name.as_str().starts_with("guardrail"));
-    (!routed).then(|| Rule {
-        name: "guardrail*".to_owned(),
-        targets: vec![RuleTarget { provider: only.name.shared(), model: None }],
-        on_loss: OnLoss::Report,
-        unknown_price: unknown_price(document.pricing.unknown_price),
-    })
-}
-
-const fn unknown_price(declared: document::UnknownPrice) -> UnknownPrice {
-    match declared {
-        document::UnknownPrice::Deny => UnknownPrice::Deny,
-        document::UnknownPrice::Ceiling => UnknownPrice::Ceiling,
-        document::UnknownPrice::AllowAndFlag => UnknownPrice::AllowAndFlag,
-    }
 }
 
 /// The seller of a provider's models, as prices name it.

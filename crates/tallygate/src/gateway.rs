@@ -33,6 +33,8 @@ use tg_net::tls::{Renewal, ServerTls};
 use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
+use tg_policy::health::{Health, Paces};
+use tg_policy::route::Sessions;
 use tg_proxy::cost::Basis;
 use tg_proxy::living::{Counts, Living, Worker};
 use tg_proxy::looks::Looks;
@@ -84,8 +86,7 @@ impl Gateway {
         sinks: Vec<Box<dyn tg_proxy::meter::Sink>>,
     ) -> Result<Self> {
         let (document, clock) = (&loaded.document, Arc::clone(&surroundings.clock));
-        let password = document.store.password.as_ref().and_then(|reference| loaded.secrets.get(reference));
-        let store = place::open(&document.store, password, || Ok(surroundings.roots.clone()))?;
+        let store = open_store(loaded, surroundings)?;
         let directory = Arc::new(open_directory(&store, loaded)?);
         sync_teams(&store, &directory, loaded, &*clock)?;
         let (journal, recovered) = Journal::open(document.store.journal_directory())?;
@@ -109,6 +110,9 @@ impl Gateway {
             purses,
             shared: counting.as_ref().map(|counting| Arc::clone(&counting.shared)),
             lessons: Lessons::default(),
+            health: Health::default(),
+            paces: Paces::default(),
+            sessions: Sessions::default(),
             whois: Whois::default(),
             looks: Looks::default(),
             snapshot: ArcSwap::new(Arc::clone(&loaded.snapshot)),
@@ -291,6 +295,12 @@ fn listener(document: &Document, tls: Option<ServerTls>) -> Listener {
 pub fn load_tls(listener: &str, declared: Option<&Tls>) -> Result<Option<ServerTls>> {
     let loaded = declared.map(|tls| ServerTls::load(&tls.certificate, &tls.key)).transpose();
     loaded.with_context(|| format!("{listener}.tls"))
+}
+
+fn open_store(loaded: &Loaded, surroundings: &Surroundings) -> Result<Store> {
+    let declared = &loaded.document.store;
+    let password = declared.password.as_ref().and_then(|reference| loaded.secrets.get(reference));
+    place::open(declared, password, || Ok(surroundings.roots.clone()))
 }
 
 /// Opens teams and keys; says which access keys cannot be used.

@@ -25,6 +25,7 @@ pub mod process;
 mod recording;
 mod reloading;
 pub mod revisions;
+mod routes;
 mod signals;
 mod signing;
 pub mod source;

@@ -122,11 +122,29 @@ impl Telemetry {
         // Corrections are made by other processes too: whoever looks after the store asks it. A reading asks nobody.
         upkept(Reading::Corrections, crate::upkeep::Figures::corrections);
         self.watch_counters(gateway);
+        self.watch_targets(gateway);
         if let Some(spans) = self.spans.clone() {
             let exported = spans.clone();
             self.metrics.set_reading(Reading::SpansExported, move || exported.exported());
             self.metrics.set_reading(Reading::SpansDropped, move || spans.dropped());
         }
+    }
+
+    /// How targets fare.
+    fn watch_targets(&self, gateway: &Gateway) {
+        let [benched, retries, denied, benches] = std::array::from_fn(|_| Arc::clone(&gateway.living));
+        self.metrics.set_reading(Reading::TargetsBenched, move || benched.health.benched(benched.clock.monotonic()));
+        self.metrics.set_reading(Reading::Retries, move || retries.health.tallies().retries);
+        self.metrics.set_reading(Reading::RetriesDenied, move || denied.health.tallies().denied);
+        self.metrics.set_benches(move || {
+            let tallies = benches.health.tallies();
+            [
+                ("credential", tallies.credential),
+                ("quota", tallies.quota),
+                ("model", tallies.model),
+                ("provider", tallies.provider),
+            ]
+        });
     }
 
     /// Exposes which revision of the configuration is in force, where they are followed.

@@ -1,6 +1,6 @@
 //! The usual patterns of models, for documents that state none.
 
-use crate::document::{Model, ModelTarget, OnLoss, Provider, ProviderKind};
+use crate::document::{Model, ModelTarget, OnLoss, OnUnable, Provider, ProviderKind, Strategy};
 use crate::grammar::Pattern;
 
 const ANTHROPIC: &[&str] = &["claude-*"];
@@ -57,7 +57,10 @@ pub fn usual_models(providers: &[Provider]) -> Vec<Model> {
         .flat_map(|(provider, patterns)| {
             patterns.iter().filter_map(|p| p.parse::<Pattern>().ok()).map(|name| Model {
                 name,
-                targets: vec![ModelTarget { provider: provider.name.clone(), model: None }],
+                targets: vec![ModelTarget::new(provider.name.clone(), None)],
+                alias_of: None,
+                strategy: Strategy::default(),
+                on_unable: OnUnable::default(),
                 on_loss: OnLoss::default(),
                 unknown_price: None,
             })

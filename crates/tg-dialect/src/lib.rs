@@ -16,6 +16,7 @@ pub mod framing;
 pub mod gate;
 pub mod loss;
 mod media;
+pub mod needs;
 pub mod passages;
 mod provider_fault;
 mod reasoning;

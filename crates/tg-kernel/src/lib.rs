@@ -12,6 +12,7 @@ pub mod event;
 pub mod fault;
 pub mod guarded;
 pub mod ids;
+pub mod needs;
 pub mod outage;
 pub mod passage;
 pub mod pattern;

@@ -5,5 +5,6 @@ pub mod attribute;
 pub mod authenticate;
 pub mod aws;
 pub mod guard;
+pub mod health;
 pub mod iam;
 pub mod route;

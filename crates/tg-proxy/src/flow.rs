@@ -1,6 +1,7 @@
 //! The flow of one call. Read this first: every step is an argument to the next.
 
 use crate::answer;
+use crate::choose::{self, Asked, Booked, Choosing};
 use crate::deliver;
 use crate::guarding::Cleared;
 use crate::guarding::filtered::Stopped;
@@ -106,11 +107,15 @@ async fn run(
     let attribution = attribute::attribute(principal, policy, &head.headers, &peek.metadata).map_err(say)?;
     settlement.book(attribution.clone());
 
-    // Where to: an ordered list of targets that the caller may use.
-    let plan = snapshot.routes.choose(&peek.model, principal, policy).map_err(say)?;
+    // Where to: the targets of the model's route that are for such calls and able to serve them, best first.
+    let (id, arrived) = settlement.identity();
+    let session = choose::session(&head.headers, &members, &attribution.key_id);
+    let asked = Asked { id, at: arrived, head: &call, session, peek: &peek, members: &members };
+    let booked = Booked { principal, policy, attribution: &attribution };
+    let choosing = Choosing::new(snapshot, living.experience(), booked, asked);
+    let plan = choosing.plan(&peek.model).map_err(say)?;
 
     // Whether it may be said: before anything is held for it. From here on there is only what the checks let go.
-    let (id, arrived) = settlement.identity();
     let question = Question { body: &body, members: &members, model: &peek.model, attribution: &attribution };
     let said = match request::check(question, &mut head.headers, snapshot, settlement).await.map_err(say)? {
         Ok(said) => said,
@@ -120,16 +125,16 @@ async fn run(
     let anew = if is_changed { Some(Members::scan(&body).map_err(say)?) } else { None };
     let (members, peek) = match &anew {
         Some(anew) => (anew, self::peek(dialect, &call.facts, anew).map_err(say)?),
-        None => (&members, peek),
+        None => (&members, peek.clone()),
     };
 
     // Whether there is money and room: of all budgets and limits on calls together, or of none. A budget may send it to a
     // cheaper model. What was taken is set right when the call ends.
-    let plan = room::take(settlement, snapshot, (&peek, members), plan, (principal, policy)).await.map_err(say)?;
+    let plan = room::take(settlement, &choosing, (&peek, members), plan).await.map_err(say)?;
 
     // Out and back: the first target that answers. From here on the call is in the journal. A caller of a stream may be
     // kept company while the provider thinks; then the rest happens behind an answer that has begun.
-    let ready = Ready { head, call, body: body.clone(), peek, plan, id, arrived, trace, attribution };
+    let ready = Ready { head, call, body: body.clone(), peek, plan, id, arrived, trace, attribution, session };
     match ready.keepalive(&snapshot.streams) {
         Some(every) => Ok(Step::Patient(Box::new(ready), every)),
         None if settlement.absence().is_some() => Ok(Step::Outlasting(Box::new(ready))),
@@ -160,6 +165,7 @@ pub(crate) struct Ready {
     arrived: Timestamp,
     trace: TraceContext,
     attribution: Attribution,
+    session: Option<u64>,
 }
 
 impl Ready {
@@ -179,9 +185,9 @@ impl Ready {
         snapshot: &Snapshot,
         settlement: &mut Settlement,
     ) -> Result<deliver::Delivery, Fault> {
-        let Self { head, call, body, peek, plan, id, arrived, trace, attribution } = self;
-        let (id, arrived, trace) = (*id, *arrived, *trace);
-        let outgoing = send::Outgoing { head, call, body, members, peek, id, arrived, trace, attribution };
+        let Self { head, call, body, peek, plan, id, arrived, trace, attribution, session } = self;
+        let (id, arrived, trace, session) = (*id, *arrived, *trace, *session);
+        let outgoing = send::Outgoing { head, call, body, members, peek, id, arrived, trace, attribution, session };
         send::send(worker, snapshot, &outgoing, plan, settlement).await
     }
 }

@@ -242,7 +242,7 @@ impl Look<'_> {
         sent.insert("traceparent", answer::text(intake::trace(&self.head.headers).to_string()));
         sent.insert(answer::REQUEST_ID, answer::text(self.id.to_string()));
         let pass = Pass { proof: &proof, surface: None, now: living.clock.now() };
-        let response = attempt(upstream, &self.worker.pools, request, &pass).await?;
+        let response = attempt(upstream, &self.worker.pools, request, &pass, upstream.timeouts.first_byte).await?;
         if !response.status().is_success() {
             let words = Words { spoken: upstream.provider.speaks(DIALECT), same: true, front: None };
             let refusal = refused(&words, response).await;

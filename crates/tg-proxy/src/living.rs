@@ -1,5 +1,6 @@
 //! What outlives a reload: stores, connections, counters. One `Living` per process, one `Worker` per core.
 
+use crate::choose::Experience;
 use crate::complaint::Complaint;
 use crate::looks::Looks;
 use crate::meter::Till;
@@ -15,6 +16,8 @@ use tg_net::drain::Closing;
 use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
+use tg_policy::health::{Health, Paces};
+use tg_policy::route::Sessions;
 use tg_store::directory::Directory;
 use tg_store::shared::SharedLink;
 use tg_upstream::aws::Wallet;
@@ -38,6 +41,12 @@ pub struct Living {
     pub shared: Option<Arc<Shared>>,
     /// What calls of each model need.
     pub lessons: Lessons,
+    /// How targets fare.
+    pub health: Health,
+    /// How quick they are.
+    pub paces: Paces,
+    /// Where sessions are served.
+    pub sessions: Sessions,
     /// What is known of callers' IAM identities.
     pub whois: Whois,
     /// What is being asked of AWS about asynchronous invocations.
@@ -50,6 +59,14 @@ pub struct Living {
     pub counts: Counts,
     /// Whether new calls are welcome: true between start and drain.
     pub ready: AtomicBool,
+}
+
+impl Living {
+    /// What is known of targets from earlier calls.
+    pub(crate) fn experience(&self) -> Experience<'_> {
+        let now = self.clock.monotonic();
+        Experience { lessons: &self.lessons, paces: &self.paces, sessions: &self.sessions, now }
+    }
 }
 
 /// Counts of calls since the start.

@@ -101,7 +101,10 @@ pub(crate) fn unbookable(error: JournalError) -> Fault {
 /// Whether a provider may bill a call that ended with this fault: it took the request, and did not say no.
 pub(crate) fn may_be_billed(fault: &Fault) -> bool {
     fault.upstream_status.is_none()
-        && matches!(fault.code, "first_byte_timeout" | "upstream_reset" | "upstream_garbage")
+        && matches!(
+            fault.code,
+            "first_byte_timeout" | "upstream_reset" | "upstream_garbage" | "upstream_truncated" | "idle_timeout"
+        )
 }
 
 #[cfg(test)]

@@ -1,16 +1,14 @@
 //! Whether there is room for a call, and money: in this process's memory, or where replicas count together.
 
+use crate::choose::Choosing;
 use crate::quote::PriceTag;
 use crate::settle::{NoRoom, Settlement};
-use crate::snapshot::Snapshot;
 use crate::spending;
 use std::sync::Arc;
 use tg_dialect::scan::Members;
 use tg_kernel::fault::Fault;
 use tg_kernel::peek::Peek;
-use tg_kernel::principal::Principal;
 use tg_policy::route::Plan;
-use tg_store::team::TeamPolicy;
 
 /// Takes what a call needs of every budget and limit that it meets, or of none. Where a budget has no money for it but names
 /// a cheaper model, answers the plan for that. Waits only where replicas count together, and then for one answer.
@@ -20,13 +18,12 @@ use tg_store::team::TeamPolicy;
 /// nobody can say.
 pub(crate) async fn take(
     settlement: &mut Settlement,
-    snapshot: &Snapshot,
+    choosing: &Choosing<'_>,
     asked: (&Peek, &Members<'_>),
     plan: Plan,
-    (principal, policy): (&Principal, &TeamPolicy),
 ) -> Result<Plan, Fault> {
     if !settlement.shares_counts() {
-        let plan = spending::afford(settlement, snapshot, asked, plan, (principal, policy))?;
+        let plan = spending::afford(settlement, choosing, asked, plan)?;
         settlement.admit(asked.0, &plan)?;
         return Ok(plan);
     }
@@ -36,7 +33,7 @@ pub(crate) async fn take(
         Err(NoRoom::Money(exhausted)) => exhausted,
     };
     let Some(model) = &exhausted.downgrade else { return Err((*exhausted).into()) };
-    let Ok(cheaper) = snapshot.routes.choose(model, principal, policy) else { return Err((*exhausted).into()) };
+    let Ok(cheaper) = choosing.plan(model) else { return Err((*exhausted).into()) };
     settlement.take_together(asked, &cheaper).await?;
     settlement.downgraded(Arc::clone(&exhausted.budget));
     Ok(cheaper)

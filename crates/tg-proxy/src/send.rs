@@ -1,11 +1,12 @@
-//! Out and back: a plan's targets, one after the other, until one answers.
+//! Out and back: one try at a target of a plan. Which is tried, and how often, is `tries`' to say.
+
+mod tries;
 
 use crate::aim::{Aim, aim};
 use crate::answer;
 use crate::deliver::{Delivery, Refusal};
 use crate::guarding::{Cleared, failure};
 use crate::living::{Living, Worker};
-use crate::prepare::asynchronous::stays;
 use crate::prepare::{Prepared, prepare};
 use crate::quote::PriceTag;
 use crate::recognise::Head;
@@ -63,6 +64,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) trace: TraceContext,
     /// To whom it is booked, as providers may be told.
     pub(crate) attribution: &'a Attribution,
+    /// To which calls it belongs.
+    pub(crate) session: Option<u64>,
 }
 
 /// Tries the targets in order. A target that fails in a way that another may mend is passed over.
@@ -77,76 +80,31 @@ pub(crate) async fn send(
     plan: &Plan,
     settlement: &mut Settlement,
 ) -> Result<Delivery, Fault> {
-    let end = try_all(worker, snapshot, outgoing, plan, settlement).await;
+    let end = tries::all(worker, snapshot, outgoing, plan, settlement).await;
     failure::checked(end, settlement).await
-}
-
-async fn try_all(
-    worker: &Worker,
-    snapshot: &Snapshot,
-    outgoing: &Outgoing<'_>,
-    plan: &Plan,
-    settlement: &mut Settlement,
-) -> Result<Delivery, Fault> {
-    let mut last: Option<Result<Delivery, Fault>> = None;
-    for target in &plan.targets {
-        let before = settlement.attempts();
-        let end = attempt_at(target, worker, snapshot, outgoing, plan, settlement).await;
-        let may_be_mended = match &end {
-            Ok(Delivery::Refused(refusal)) => may_be_mended(outgoing, &refusal.fault),
-            // What is too dear here may fit elsewhere, and hides nothing of what another target has said.
-            Err(fault) => may_be_mended(outgoing, fault) || is_too_dear(fault),
-            Ok(_) => false,
-        };
-        // For a caller who has left nothing more is begun.
-        if !may_be_mended || settlement.is_unheard() {
-            return end;
-        }
-        // A target that was not asked does not hide what became of one that was; nor, of those that were not, one where
-        // only time is missing.
-        let asked = settlement.attempts() > before;
-        if asked || before == 0 && last.as_ref().is_none_or(|last| !is_sooner(last, &end)) {
-            last = Some(end);
-        }
-    }
-    last.unwrap_or_else(|| Err(Fault::internal("a plan without targets")))
-}
-
-/// Whether a wait mends the one, and the other not, or later.
-fn is_sooner(one: &Result<Delivery, Fault>, other: &Result<Delivery, Fault>) -> bool {
-    let wait = |end: &Result<Delivery, Fault>| match end {
-        Err(Fault { retry: Retry::After(wait), .. }) => Some(*wait),
-        _ => None,
-    };
-    match (wait(one), wait(other)) {
-        (Some(one), Some(other)) => one <= other,
-        (one, _) => one.is_some(),
-    }
-}
-
-/// Whether another target may do what this one did not.
-fn may_be_mended(outgoing: &Outgoing<'_>, fault: &Fault) -> bool {
-    fault.retry != Retry::Never && !(outgoing.call.operation == Operation::AsyncInvoke && stays(outgoing, fault))
-}
-
-/// Whether a budget has no money for a target that was not asked: a provider's own fault is of another class or origin.
-fn is_too_dear(fault: &Fault) -> bool {
-    fault.class == Class::OverBudget && fault.origin == Origin::Gateway
 }
 
 /// One target, with what its model comes to in this call.
 async fn attempt_at(
     target: &Target,
-    worker: &Worker,
-    snapshot: &Snapshot,
-    outgoing: &Outgoing<'_>,
-    plan: &Plan,
+    chance: Chance,
+    (worker, snapshot): (&Worker, &Snapshot),
+    (outgoing, plan): (&Outgoing<'_>, &Plan),
     settlement: &mut Settlement,
 ) -> Result<Delivery, Fault> {
     let provider = snapshot.upstreams.get(&target.provider);
     let provider = provider.ok_or_else(|| Fault::internal("a route names a provider that is not there"))?;
     let aim = aim(worker, snapshot, provider, target, outgoing).await?;
-    Trial { worker, snapshot, outgoing, plan, provider, aim: &aim }.run(settlement).await
+    Trial { worker, snapshot, outgoing, plan, provider, aim: &aim, chance }.run(settlement).await
+}
+
+/// What a try may cost in time, and what it is worth.
+#[derive(Clone, Copy, Debug)]
+struct Chance {
+    /// Longest wait for the answer to begin; `None`: as its provider's settings say.
+    within: Option<Duration>,
+    /// Whether there is another target, or another round, if this fails.
+    is_last: bool,
 }
 
 struct Trial<'a> {
@@ -156,6 +114,7 @@ struct Trial<'a> {
     plan: &'a Plan,
     provider: &'a Upstream,
     aim: &'a Aim,
+    chance: Chance,
 }
 
 impl Trial<'_> {
@@ -209,7 +168,9 @@ impl Trial<'_> {
     ) -> Result<Delivery, Fault> {
         let request = self.request(&mut prepared, provider)?;
         let pass = Pass { proof, surface: prepared.road.surface, now: self.worker.living.clock.now() };
-        let response = attempt(provider, &self.worker.pools, request, &pass).await?;
+        let within =
+            self.chance.within.map_or(provider.timeouts.first_byte, |left| left.min(provider.timeouts.first_byte));
+        let response = attempt(provider, &self.worker.pools, request, &pass, within).await?;
         settlement.answered(headers::request_id(response.headers()));
         if !response.status().is_success() {
             let same = self.outgoing.call.dialect.family() == prepared.road.dialect.family();
@@ -217,7 +178,8 @@ impl Trial<'_> {
             let words = Words { spoken: prepared.spoken, same, front };
             return refused(&words, response).await.into_delivery();
         }
-        Delivery::begin(self.outgoing, prepared, provider, response, self.snapshot)
+        let delivery = Delivery::begin(self.outgoing, prepared, provider, response, self.snapshot)?;
+        if self.chance.is_last { Ok(delivery) } else { delivery.opened(within, settlement).await }
     }
 
     /// Whether guardrails apply to the call, and what is sent was not made of the bytes that they let go. Asked of what is

@@ -78,6 +78,8 @@ struct Draft {
     /// What holds if the caller leaves; `None` where the call then ends.
     absence: Option<Arc<Absence>>,
     ticket: Option<Ticket>,
+    /// The try that is under way: where to, and since when.
+    going: Option<(Target, Duration)>,
 }
 
 /// A try that failed, and what it may be billed for.
@@ -159,6 +161,7 @@ impl Settlement {
             failed: None,
             absence: Absence::of(&snapshot.streams),
             ticket: None,
+            going: None,
         })))
     }
 

@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub ceiling: Ceiling,
     /// Bounds on requests.
     pub bounds: Bounds,
+    /// What is done where providers fail.
+    pub resilience: Resilience,
     /// How streams are kept and ended.
     pub streams: Streams,
     /// Whose IAM identities are taken in a key's place.
@@ -73,6 +75,21 @@ pub struct Bounds {
     pub body_idle: Duration,
     /// Longest time for the whole of it.
     pub body_whole: Duration,
+}
+
+/// What is done where providers fail, before the first byte of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resilience {
+    /// When a target is passed over; `None`: never.
+    pub breaker: Option<tg_policy::health::Settings>,
+    /// How many more times the targets of a call are tried.
+    pub retries: u32,
+    /// Of all calls, how many millionths may be tried so again.
+    pub retry_millionths: u32,
+    /// How long is waited before, at first and at most.
+    pub backoff: (Duration, Duration),
+    /// How long after a call's arrival its answer must have begun.
+    pub deadline: Option<Duration>,
 }
 
 /// How streams are kept and ended.

@@ -5,6 +5,7 @@ mod shared;
 pub(crate) use shared::{Tab, nanos};
 
 use crate::bound::Bound;
+use crate::choose::Choosing;
 use crate::living::Living;
 use crate::outcome::Counts;
 use crate::output;
@@ -17,7 +18,6 @@ use tg_kernel::dialect::Operation;
 use tg_kernel::fault::{Class, Fault, Origin, Retry};
 use tg_kernel::ids::CallId;
 use tg_kernel::peek::{Peek, Weight};
-use tg_kernel::principal::Principal;
 use tg_kernel::record::Record;
 use tg_kernel::target::Target;
 use tg_kernel::units::Money;
@@ -25,7 +25,6 @@ use tg_kernel::usage::{ServiceTier, Usage};
 use tg_policy::admit::budget::{Bounds, Exhausted, Held, Payer, SharedPurse, Want};
 use tg_policy::route::Plan;
 use tg_store::counters::HoldId;
-use tg_store::team::TeamPolicy;
 
 /// What a call holds of budgets. Its settlement owes [`Spending::end`].
 #[derive(Default)]
@@ -303,14 +302,13 @@ fn price_unknown() -> Fault {
 /// `Class::OverBudget` when there is no money for it.
 pub(crate) fn afford(
     settlement: &mut Settlement,
-    snapshot: &Snapshot,
+    choosing: &Choosing<'_>,
     asked: (&Peek, &Members<'_>),
     plan: Plan,
-    (principal, policy): (&Principal, &TeamPolicy),
 ) -> Result<Plan, Fault> {
     let Err(exhausted) = settlement.afford(asked, &plan) else { return Ok(plan) };
     let Some(model) = &exhausted.downgrade else { return Err((*exhausted).into()) };
-    let Ok(cheaper) = snapshot.routes.choose(model, principal, policy) else { return Err((*exhausted).into()) };
+    let Ok(cheaper) = choosing.plan(model) else { return Err((*exhausted).into()) };
     settlement.afford(asked, &cheaper).map_err(|exhausted| Fault::from(*exhausted))?;
     settlement.downgraded(Arc::clone(&exhausted.budget));
     Ok(cheaper)

@@ -76,7 +76,7 @@ pub(crate) struct Directive {
     pub ttft: Duration,
     pub pause: Duration,
     pub refusal: Option<ScriptedRefusal>,
-    /// Only so many requests of this very text suffer the refusal or the bad head; later ones are served.
+    /// Only so many requests of this very text suffer the refusal, the bad head or the break; later ones are served.
     pub times: Option<u64>,
     pub head: Head,
     pub broken: Option<(Break, u64)>,
@@ -91,7 +91,7 @@ pub(crate) struct Directive {
 }
 
 impl Directive {
-    /// Whether anything is wrong with the head that `times` may limit.
+    /// Whether anything is wrong with the head.
     pub(crate) fn spoils_head(&self) -> bool {
         self.refusal.is_some() || self.head != Head::Normal
     }

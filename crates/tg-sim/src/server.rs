@@ -177,7 +177,7 @@ fn set_headers(response: &mut Response<Body>, headers: Vec<(&'static str, String
     }
 }
 
-async fn chat(ask: Ask, wire: Box<dyn Wire>, mut ticket: Ticket, shared: &Shared) -> Result<Response<Body>, Torn> {
+async fn chat(mut ask: Ask, wire: Box<dyn Wire>, mut ticket: Ticket, shared: &Shared) -> Result<Response<Body>, Torn> {
     let personality = ticket.personality();
     ticket.note(|entry| {
         entry.model.clone_from(&ask.model);
@@ -189,9 +189,12 @@ async fn chat(ask: Ask, wire: Box<dyn Wire>, mut ticket: Ticket, shared: &Shared
     if !ask.directive.ttft.is_zero() {
         tokio::time::sleep(ask.directive.ttft).await;
     }
-    let spoilt = ask.directive.spoils_head()
-        && ask.directive.times.is_none_or(|times| shared.books.attempt(&ask.prompt) <= times);
-    if spoilt && let Some(response) = spoil(&ask, &mut ticket).await? {
+    let spoilt = ask.directive.times.is_none_or(|times| shared.books.attempt(&ask.prompt) <= times);
+    if !spoilt {
+        ask.directive.broken = None;
+    } else if ask.directive.spoils_head()
+        && let Some(response) = spoil(&ask, &mut ticket).await?
+    {
         return Ok(response);
     }
     let number = ticket.number();

@@ -115,6 +115,11 @@ impl Metrics {
         self.readings.set_limits(Box::new(source));
     }
 
+    /// Exposes how often targets were benched, by whose fault; `source` is called at each scrape and must not block.
+    pub fn set_benches(&self, source: impl Fn() -> [(&'static str, u64); 4] + Send + Sync + 'static) {
+        self.readings.set_benches(Box::new(source));
+    }
+
     /// Exposes how each budget stands; `source` is called at each scrape and must not block.
     pub fn set_budgets(&self, source: impl Fn() -> Vec<BudgetFigures> + Send + Sync + 'static) {
         self.readings.set_budgets(Box::new(source));

@@ -49,47 +49,13 @@ const fn own(name: &'static str, kind: Kind, unit: &'static str, help: &'static 
 
 type Labels = &'static [&'static str];
 
-/// Label and attribute keys.
-pub mod label {
-    pub use super::guards::label::*;
-    /// `gen_ai.operation.name`.
-    pub const GEN_AI_OPERATION: &str = "gen_ai_operation_name";
-    /// `gen_ai.provider.name`.
-    pub const GEN_AI_PROVIDER: &str = "gen_ai_provider_name";
-    /// `gen_ai.request.model`.
-    pub const GEN_AI_MODEL: &str = "gen_ai_request_model";
-    /// `gen_ai.token.type`: `input` or `output`.
-    pub const GEN_AI_TOKEN_TYPE: &str = "gen_ai_token_type";
-    /// `gen_ai.token.modality`: `text` or `audio`.
-    pub const GEN_AI_MODALITY: &str = "gen_ai_token_modality";
-    /// `error.type`: the fault's code; absent (own metrics: `none`) where there was no fault.
-    pub const ERROR: &str = "error_type";
-    /// How the call ended.
-    pub const ENDING: &str = "ending";
-    /// The caller's dialect.
-    pub const DIALECT: &str = "dialect";
-    /// The dialect spoken to the provider.
-    pub const PROVIDER_DIALECT: &str = "provider_dialect";
-    /// The provider's name in the configuration.
-    pub const PROVIDER: &str = "provider";
-    /// The model as sent to the provider; `other` for models that neither configuration nor catalogue names.
-    pub const MODEL: &str = "model";
-    /// The operation.
-    pub const OPERATION: &str = "operation";
-    /// The team; `other` past the limit, `none` where no caller was identified.
-    pub const TEAM: &str = "team";
-    /// The limit's name in the configuration.
-    pub const LIMIT: &str = "limit";
-    /// The budget's name in the configuration.
-    pub const BUDGET: &str = "budget";
-    /// The kind of token.
-    pub const KIND: &str = "kind";
-}
 mod budgets;
 mod counters;
 mod guards;
+pub mod label;
 mod ledger;
 mod revisions;
+mod targets;
 
 pub use budgets::{
     BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_OVERDRAWN, BUDGET_REFUSALS,
@@ -110,6 +76,7 @@ pub use ledger::{
 };
 
 pub use revisions::{CONFIG_REVISION, CONFIG_REVISION_BLIND, CONFIG_REVISION_REFUSED};
+pub use targets::{RETRIES, RETRIES_DENIED, TARGET_BENCHES, TARGETS_BENCHED};
 
 use label as l;
 
@@ -385,6 +352,10 @@ pub const METRICS: &[Metric] = &[
     BUDGET_REFUSALS,
     BUDGET_NOTICES,
     BUDGET_CROWDED,
+    TARGETS_BENCHED,
+    TARGET_BENCHES,
+    RETRIES,
+    RETRIES_DENIED,
     COUNTERS_AWAY,
     COUNTERS_AWAY_SECONDS,
     COUNTERS_ROUND_TRIPS,

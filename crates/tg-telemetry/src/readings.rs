@@ -11,7 +11,8 @@ use crate::names::{
     BUDGET_SPENT, CALLS_SENT, CAPTURE_RATE, CONFIG_REVISION, CONFIG_REVISION_BLIND, CONFIG_REVISION_REFUSED,
     CONNECTIONS, CORRECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE, JOURNAL_OPEN, JOURNAL_UNWRITTEN,
     Kind, LEDGER_DELETED_ROLLUPS, LEDGER_DELETED_ROWS, LEDGER_OLDEST, LIMIT_CROWDED, LIMIT_REFUSALS, METER_DEFERRED,
-    METER_DROPPED, METER_QUEUE, Metric, SPANS_DROPPED, SPANS_EXPORTED, STORE_BYTES, UNGUARDED_CALLS, label,
+    METER_DROPPED, METER_QUEUE, Metric, RETRIES, RETRIES_DENIED, SPANS_DROPPED, SPANS_EXPORTED, STORE_BYTES,
+    TARGET_BENCHES, TARGETS_BENCHED, UNGUARDED_CALLS, label,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -71,6 +72,12 @@ pub enum Reading {
     SpansDropped,
     /// Calls that left for a provider unchecked, though guardrails apply to them.
     UnguardedCalls,
+    /// Targets that are passed over now.
+    TargetsBenched,
+    /// How often all targets of a call were tried once more.
+    Retries,
+    /// How often they were not, as too many were.
+    RetriesDenied,
     /// Of counters that gateways share.
     Counters(CountersReading),
 }
@@ -100,6 +107,9 @@ impl Reading {
             Self::SpansExported => SPANS_EXPORTED,
             Self::SpansDropped => SPANS_DROPPED,
             Self::UnguardedCalls => UNGUARDED_CALLS,
+            Self::TargetsBenched => TARGETS_BENCHED,
+            Self::Retries => RETRIES,
+            Self::RetriesDenied => RETRIES_DENIED,
             Self::Counters(of) => of.metric(),
         }
     }
@@ -109,6 +119,9 @@ type Source = Box<dyn Fn() -> u64 + Send + Sync>;
 
 /// Of each limit: its name, for how many calls it had no room, and how many it could not count apart.
 pub(crate) type OfLimits = Box<dyn Fn() -> Vec<(Arc<str>, u64, u64)> + Send + Sync>;
+
+/// How often a target was passed over from then on, by whose fault.
+pub(crate) type OfBenches = Box<dyn Fn() -> [(&'static str, u64); 4] + Send + Sync>;
 
 /// How one budget stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -146,6 +159,7 @@ pub(crate) struct Readings {
     limits: RwLock<Option<OfLimits>>,
     budgets: RwLock<Option<OfBudgets>>,
     services: RwLock<Option<OfServices>>,
+    benches: RwLock<Option<OfBenches>>,
     /// Settled calls that had been sent in this run of the process.
     pub(crate) settled: AtomicU64,
 }
@@ -180,6 +194,16 @@ impl Readings {
     fn encode_services(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let source = self.services.read().unwrap_or_else(PoisonError::into_inner);
         services::encode(encoder, &source.as_ref().map(|source| source()).unwrap_or_default())
+    }
+
+    pub(crate) fn set_benches(&self, source: OfBenches) {
+        *self.benches.write().unwrap_or_else(PoisonError::into_inner) = Some(source);
+    }
+
+    fn encode_benches(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let source = self.benches.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(benches) = source.as_ref().map(|source| source()) else { return Ok(()) };
+        counters(encoder, &TARGET_BENCHES, label::CULPRIT, benches.into_iter())
     }
 
     pub(crate) fn set_budgets(&self, source: OfBudgets) {
@@ -260,6 +284,7 @@ impl Collector for Collected {
                 gauge(&mut encoder, &CAPTURE_RATE, rate)?;
             }
         }
+        self.0.encode_benches(&mut encoder)?;
         self.0.encode_limits(&mut encoder)?;
         self.0.encode_budgets(&mut encoder)?;
         self.0.encode_services(&mut encoder)

@@ -6,10 +6,11 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use std::time::Duration;
 use tg_kernel::fault::{Class, Fault, Origin, Retry};
 use tg_net::client::{SendError, SendErrorKind};
 
-/// Signs and sends `request`, and waits for the answer's head, whatever its status.
+/// Signs and sends `request`, and waits for the answer's head, whatever its status, for as long as `within`.
 ///
 /// Dropping the future cancels the call: the connection (HTTP/1.1) or the stream (HTTP/2) is closed.
 ///
@@ -21,6 +22,7 @@ pub async fn attempt(
     pools: &Pools,
     mut request: Request<Bytes>,
     pass: &Pass<'_>,
+    within: Duration,
 ) -> Result<Response<Incoming>, Fault> {
     for (name, value) in &upstream.headers {
         request.headers_mut().insert(name.clone(), value.clone());
@@ -28,7 +30,7 @@ pub async fn attempt(
     upstream.provider.authorize(&mut request, pass)?;
     let client = pools.client(upstream)?;
     let sending = client.send(request.map(Full::new));
-    match tokio::time::timeout(upstream.timeouts.first_byte, sending).await {
+    match tokio::time::timeout(within, sending).await {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(error)) => Err(unanswered(error)),
         Err(_elapsed) => Err(Fault::new(

@@ -52,7 +52,7 @@ pub async fn ask(
     }
     let pass = Pass { proof, surface: None, now };
     let asking = async {
-        let (head, body) = attempt(upstream, pools, request, &pass).await?.into_parts();
+        let (head, body) = attempt(upstream, pools, request, &pass, upstream.timeouts.first_byte).await?.into_parts();
         let body = tg_net::body::read(body, LIMITS).await.map_err(Fault::internal)?;
         Ok((head.status, serde_json::from_slice(&body).unwrap_or_default()))
     };

@@ -2,6 +2,7 @@
 
 mod bedrock;
 mod bypass;
+mod failover;
 mod findings;
 mod house;
 mod kill;
@@ -44,13 +45,15 @@ pub enum Claim {
     Overshoot,
     /// PostgreSQL and Redis fail in every way, under load: each limit does what it says, and nothing is lost
     Stores,
+    /// Providers that fail in every way: what callers see, what is tried again, who is passed over and what is booked
+    Failover,
     /// Nothing gets around a guardrail, in any dialect, before any provider, in any place of a request or an answer
     Bypass,
 }
 
 impl Claim {
     /// Every claim, in the order in which the suite proves them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Matrix,
         Self::Ledger,
         Self::Streams,
@@ -58,6 +61,7 @@ impl Claim {
         Self::Kill,
         Self::Overshoot,
         Self::Stores,
+        Self::Failover,
         Self::Bypass,
     ];
 
@@ -71,6 +75,7 @@ impl Claim {
             Self::Kill => "kill",
             Self::Overshoot => "overshoot",
             Self::Stores => "stores",
+            Self::Failover => "failover",
             Self::Bypass => "bypass",
         }
     }
@@ -138,6 +143,7 @@ pub fn tally(claim: Claim, length: Length) -> Result<Tally> {
         }
         Claim::Overshoot => block_on(overshoot::prove(&program, length)),
         Claim::Stores => stores::prove(&program, length),
+        Claim::Failover => block_on(failover::prove(&program, length)),
         Claim::Bypass => block_on(bypass::prove(&program, length)),
     }
 }

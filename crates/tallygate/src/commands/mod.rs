@@ -7,6 +7,7 @@ mod certs;
 mod check;
 mod config;
 mod coverage;
+mod explain;
 mod guard;
 mod keys;
 mod prices;
@@ -46,6 +47,10 @@ enum Command {
     /// Ends with 0 if every required check is in force everywhere, 1 if one is not, 2 if the configuration cannot be read.
     /// Reads no secrets, and the store only where the file follows its revisions.
     Coverage(coverage::Coverage),
+    /// Show where a request would go, and why: targets, prices, guardrails, limits and budgets
+    ///
+    /// Decided as by a gateway that has seen no call yet. Nothing is sent.
+    Explain(Box<explain::Explain>),
     /// Push, list, compare and restore revisions of the configuration that gateways follow
     Config(config::Config),
     /// Run the gateway against simulated providers, with traffic of eight teams and the report at the end
@@ -93,6 +98,7 @@ impl Cli {
             Command::Serve(serve) => serve.run(),
             Command::Check(check) => check.run(),
             Command::Coverage(coverage) => return coverage.run(),
+            Command::Explain(explain) => explain.run(),
             Command::Config(config) => config.run(),
             Command::Demo(demo) => demo.run(),
             Command::Report(report) => report.run(),

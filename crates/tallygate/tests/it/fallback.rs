@@ -17,7 +17,8 @@ fn world() -> World {
                   - { name: openai-then-unpriced, unknown_price: deny, targets: [{ provider: openai, model: gpt-5-mini }, { provider: local, model: local-chat }] }\n\
                   - { name: none-left, targets: [{ provider: dead, model: gpt-5-mini }, { provider: locked-openai, model: gpt-5-mini }] }\n"
         .to_owned();
-    World::with(Setup { models, timeouts: "{ first_byte: 700ms }".to_owned(), ..Setup::default() })
+    let resilience = "{ breaker: { enabled: false } }".to_owned();
+    World::with(Setup { models, resilience, timeouts: "{ first_byte: 700ms }".to_owned(), ..Setup::default() })
 }
 
 #[test]

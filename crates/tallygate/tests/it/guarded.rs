@@ -183,6 +183,8 @@ fn a_fallback_sends_what_was_let_go_and_not_what_was_asked() {
                   { provider: locked-anthropic, model: claude-haiku-4-5 }, { provider: bedrock, model: 'us.anthropic.claude-haiku-4-5-20251001-v1:0' }] }\n";
     let world = World::with(Setup {
         models: models.to_owned(),
+        // Each call tries all of them.
+        resilience: "{ breaker: { enabled: false } }".to_owned(),
         guards: vec![house(vec![no_mail(Action::Redact(Style::Tag))])],
         ..Setup::default()
     });

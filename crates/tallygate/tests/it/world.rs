@@ -36,6 +36,7 @@ pub(crate) struct Setup {
     pub(crate) identity: String,
     pub(crate) pricing: String,
     pub(crate) streams: String,
+    pub(crate) resilience: String,
     /// Timeouts of every simulated provider.
     pub(crate) timeouts: String,
     /// More members of the provider `bedrock`, each with a comma before it.
@@ -68,6 +69,7 @@ impl Default for Setup {
             identity: "{}".to_owned(),
             pricing: "{}".to_owned(),
             streams: "{}".to_owned(),
+            resilience: "{}".to_owned(),
             timeouts: "{}".to_owned(),
             bedrock: String::new(),
             providers: String::new(),
@@ -102,7 +104,19 @@ pub(crate) fn secret(name: &str) -> Option<String> {
 /// The whole configuration. `on-X` is served by provider X; `dead` never answers.
 pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> String {
     let Setup {
-        listen, store, identity, pricing, streams, timeouts, bedrock, providers, models, teams, limits, ..
+        listen,
+        store,
+        identity,
+        pricing,
+        streams,
+        resilience,
+        timeouts,
+        bedrock,
+        providers,
+        models,
+        teams,
+        limits,
+        ..
     } = setup;
     let or_none = |list: &String| if list.is_empty() { "  []\n".to_owned() } else { list.clone() };
     let (limits, budgets, webhooks) = (or_none(limits), or_none(&setup.budgets), or_none(&setup.webhooks));
@@ -118,6 +132,7 @@ pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> St
          identity: {identity}\n\
          pricing: {pricing}\n\
          streams: {streams}\n\
+         resilience: {resilience}\n\
          providers:\n\
          - {{ name: bedrock, kind: bedrock, region: us-east-1, base_url: '{}', control_url: '{}', \
            timeouts: {timeouts}, \

@@ -13,6 +13,7 @@ mod headers;
 mod iam;
 mod limits;
 mod providers;
+mod resilience;
 mod retention;
 mod routes;
 mod store;
@@ -68,6 +69,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     listeners(document, &mut found);
     store::check(document, &mut found);
     retention::check(document, &mut found);
+    resilience::check(document, &mut found);
     providers::check(document, &mut found);
     routes::check(document, &mut found);
     pricing(document, &mut found);

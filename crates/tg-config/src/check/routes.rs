@@ -1,9 +1,13 @@
 //! Models and their targets.
 
 use super::Findings;
-use crate::document::Document;
+use crate::document::{Document, Model, Strategy};
 use crate::nearest::propose;
 use crate::problem::{Path, Problem};
+use tg_expr::Condition;
+
+/// Greatest weight of a target.
+const WEIGHT_MAX: u16 = 10_000;
 
 pub(super) fn check(document: &Document, found: &mut Findings) {
     let list = Path::root().member("models");
@@ -21,10 +25,62 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
                 found.add_resting_on(vec![providers.clone()], problem);
             }
             if model.targets.iter().take(index).any(|earlier| earlier == target) {
-                found.add(path, "is the same as an earlier target", "remove it");
+                found.add(path.clone(), "is the same as an earlier target", "remove it");
+            }
+            if let Some(Err(refused)) = target.when.as_deref().map(Condition::compile) {
+                found.add(path.member("when"), refused.message, refused.hint);
             }
         }
+        way(document, model, &path, found);
+        weights(model, &path, found);
         shadowed(document, number, &path, found);
+    }
+}
+
+/// A name leads to targets, by itself or by another name.
+fn way(document: &Document, model: &Model, path: &Path, found: &mut Findings) {
+    let Some(alias) = &model.alias_of else {
+        if model.targets.is_empty() {
+            found.add(path.member("targets"), "is empty", "add a target, or `alias_of` with another name");
+        }
+        return;
+    };
+    let path = path.member("alias_of");
+    if !model.targets.is_empty() {
+        found.add(path.clone(), "stands beside `targets`", "remove one of them");
+    }
+    if !model.name.is_exact() {
+        found.add(path, "stands beside a pattern", "give each name an entry of its own");
+        return;
+    }
+    let rests_on = vec![Path::root().member("models")];
+    match document.unaliased(model) {
+        Ok(_) => {}
+        Err(name) if document.model(name).is_none() => {
+            let hint = propose(name, document.models.iter().map(|m| m.name.as_str()));
+            found.add_resting_on(rests_on, Problem::new(path, format!("no entry of `models` serves `{name}`"), hint));
+        }
+        Err(_) => {
+            let problem = Problem::new(path, format!("`{alias}` leads back here"), "let one of them have `targets`");
+            found.add_resting_on(rests_on, problem);
+        }
+    }
+}
+
+/// Weights that say something.
+fn weights(model: &Model, path: &Path, found: &mut Findings) {
+    let path = path.member("targets");
+    let weighs = matches!(model.strategy, Strategy::Weighted | Strategy::LeastInFlight);
+    for (index, target) in model.targets.iter().enumerate() {
+        let path = path.element(index).member("weight");
+        if target.weight > WEIGHT_MAX {
+            found.add(path, format!("{} is too much", target.weight), format!("write at most {WEIGHT_MAX}"));
+        } else if target.weight != 1 && !weighs {
+            found.add(path, "counts for nothing in this order", "set `strategy: weighted`, or remove it");
+        }
+    }
+    if weighs && !model.targets.is_empty() && model.targets.iter().all(|target| target.weight == 0) {
+        found.add(path, "all weights are 0", "give at least one target a weight");
     }
 }
 

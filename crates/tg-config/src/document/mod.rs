@@ -15,6 +15,7 @@ mod listen;
 mod pricing;
 mod provider;
 mod recording;
+mod resilience;
 mod retention;
 mod route;
 mod store;
@@ -43,8 +44,9 @@ pub use provider::{
     AuthScheme, Egress, InferenceProfile, OutputLimitMember, Provider, ProviderKind, Quirks, RequestMetadata, Timeouts,
 };
 pub use recording::Recording;
+pub use resilience::{Breaker, Resilience};
 pub use retention::Retention;
-pub use route::{Model, ModelTarget, OnLoss};
+pub use route::{Model, ModelTarget, OnLoss, OnUnable, Strategy};
 pub use store::{OnJournalFailure, Revisions, Store, StoreTls, StoreTlsMode};
 pub use surface::{Endpoint, MantleProject, OpenaiPath, Surface, SurfaceDialect};
 pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
@@ -106,6 +108,8 @@ pub struct Document {
     pub counters: Option<SharedCounters>,
     /// Who is told when a share of a budget is spent, or when it is exhausted.
     pub notify: Notify,
+    /// What is done where providers fail.
+    pub resilience: Resilience,
     /// How answers are streamed.
     pub streams: Streams,
     /// How the gateway stops.
@@ -126,5 +130,21 @@ impl Document {
     pub fn model(&self, model: &str) -> Option<&Model> {
         let exact = self.models.iter().find(|m| m.name.is_exact() && m.name.as_str() == model);
         exact.or_else(|| self.models.iter().find(|m| m.name.matches(model)))
+    }
+
+    /// The entry that an alias comes to, and the name under which it is asked there; an entry that is none, and the name that
+    /// callers wrote (`None`). `Err` where aliases lead nowhere, or round in a circle.
+    ///
+    /// # Errors
+    /// The name at which they do.
+    pub fn unaliased<'a>(&'a self, model: &'a Model) -> Result<(&'a Model, Option<&'a str>), &'a str> {
+        let (mut entry, mut name) = (model, None);
+        // As many steps as there are entries are enough for every way that is no circle.
+        for _ in 0..=self.models.len() {
+            let Some(alias) = entry.alias_of.as_deref() else { return Ok((entry, name)) };
+            entry = self.model(alias).ok_or(alias)?;
+            name = Some(alias);
+        }
+        Err(name.unwrap_or_default())
     }
 }

@@ -11,9 +11,22 @@ use serde::{Deserialize, Serialize};
 pub struct Model {
     /// What callers write as `model`: a name, or a pattern with `*` first, last or both.
     pub name: Pattern,
-    /// Where the call goes: the first target; the next ones in turn if it cannot serve. At least one.
-    #[schemars(length(min = 1, max = 16))]
+    /// Where the call goes: the first target; the next ones in turn if it cannot serve. At least one, unless there is an
+    /// `alias_of`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
     pub targets: Vec<ModelTarget>,
+    /// Instead of `targets`: another name, as if callers had written that. What they may use is decided by what they write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2048))]
+    pub alias_of: Option<String>,
+    /// In which order the targets are tried.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// What to do with a call that none of several targets is known to be able to serve: tools, images, a schema, or more
+    /// tokens than it reads.
+    #[serde(default)]
+    pub on_unable: OnUnable,
     /// What to do when a target's dialect cannot express the request.
     #[serde(default)]
     pub on_loss: OnLoss,
@@ -32,6 +45,61 @@ pub struct ModelTarget {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048))]
     pub model: Option<String>,
+    /// Its share among the others, where they are drawn or counted by weight. 0: only if no other can serve. Default: 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[schemars(range(max = 10_000))]
+    pub weight: u16,
+    /// For which calls it is: an expression of CEL over the facts of a call (`docs/routing.md`), as in
+    /// `team == 'search' && !tools`. Absent: for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2000))]
+    pub when: Option<String>,
+}
+
+const fn one() -> u16 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_one(weight: &u16) -> bool {
+    *weight == 1
+}
+
+impl ModelTarget {
+    /// A target for all calls.
+    #[must_use]
+    pub const fn new(provider: Name, model: Option<String>) -> Self {
+        Self { provider, model, weight: 1, when: None }
+    }
+}
+
+/// In which order targets are tried. A session (see the reference of headers) stays at its target for five minutes after its
+/// last call, but for `ordered`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// As they stand.
+    #[default]
+    Ordered,
+    /// Drawn by `weight`: each call, or each session as a whole.
+    Weighted,
+    /// By what the call is likely to cost, at the price that is in force for it; targets without a known price last.
+    Cheapest,
+    /// By how long an answer is likely to take, as seen of late.
+    Fastest,
+    /// By how many calls are under way, for their `weight`.
+    LeastInFlight,
+}
+
+/// What to do with a call that none of several targets is known to be able to serve.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnable {
+    /// Refuse it, saying what they lack.
+    #[default]
+    Refuse,
+    /// Try them all the same: the catalogue may not know all that they can do.
+    Try,
 }
 
 /// What to do when a target's dialect cannot express the request.

@@ -15,6 +15,19 @@ impl Percent {
     /// The whole, in millionths.
     pub const WHOLE: u32 = 100 * ONE;
 
+    /// This many hundredths of the whole, at least one and at most all of it.
+    #[must_use]
+    pub const fn of_hundred(hundredths: u8) -> Self {
+        let hundredths = hundredths as u32;
+        Self(if hundredths == 0 {
+            ONE
+        } else if hundredths > 100 {
+            Self::WHOLE
+        } else {
+            hundredths * ONE
+        })
+    }
+
     /// Millionths of the whole: `12.5%` is 125 000.
     #[must_use]
     pub const fn millionths(self) -> u32 {

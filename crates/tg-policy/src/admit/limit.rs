@@ -240,6 +240,13 @@ impl Limits {
         self.calls.is_empty() && self.tries.is_empty()
     }
 
+    /// The names of those that are for such a call, at one of these providers.
+    pub fn of<'a>(&'a self, booked: &Attribution, asked: &str, providers: &[&str]) -> Vec<&'a str> {
+        let at_one = |limit: &Limit| providers.iter().any(|provider| limit.scope.holds(booked, asked, Some(provider)));
+        let calls = self.calls.iter().filter(|limit| limit.scope.holds(booked, asked, None));
+        calls.chain(self.tries.iter().filter(|limit| at_one(limit))).map(|limit| &*limit.name).collect()
+    }
+
     /// Whether any of them counts tokens: then it matters what a call may use.
     #[must_use]
     pub const fn count_tokens(&self) -> bool {

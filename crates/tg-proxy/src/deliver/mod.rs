@@ -1,6 +1,7 @@
 //! Handing an answer over: whole, as it comes, or a provider's refusal as it is.
 
 mod allowance;
+mod begun;
 mod bounded;
 pub(crate) mod lane;
 mod plain;
@@ -10,6 +11,7 @@ mod tail;
 
 use crate::answer;
 use crate::deliver::bounded::Bounded;
+use crate::deliver::plain::Whole;
 use crate::flow::fault_response;
 use crate::guarding::CONTENT_BLOCKED;
 use crate::guarding::answer::{self as checked, Passing};
@@ -22,6 +24,7 @@ use crate::prepare::{Kind, Prepared};
 use crate::send::Outgoing;
 use crate::settle::{Closing, Settlement};
 use crate::snapshot::{Snapshot, Streams};
+use begun::Begun;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response, StatusCode};
@@ -34,7 +37,7 @@ use tg_dialect::dialect::ReplyFacts;
 use tg_dialect::dialects::bedrock_invoke::Rewrap;
 use tg_dialect::dialects::inbound;
 use tg_kernel::dialect::Dialect;
-use tg_kernel::fault::{Class, Fault};
+use tg_kernel::fault::{Class, Fault, Retry};
 use tg_kernel::record::Ending;
 use tg_net::body::{BodyError, BodyLimits, OutBody};
 use tg_upstream::headers;
@@ -62,7 +65,9 @@ pub(crate) struct Pending {
     prepared: Prepared,
     facts: ReplyFacts,
     head: http::response::Parts,
-    body: Incoming,
+    body: Begun,
+    /// A whole answer that has been read.
+    whole: Option<Whole>,
     idle: Duration,
     wants_trailers: bool,
 }
@@ -108,11 +113,40 @@ impl Delivery {
             _ => None,
         };
         let idle = provider.timeouts.idle;
-        let pending = Box::new(Pending { caller, prepared, facts, head, body, idle, wants_trailers });
+        let pending =
+            Box::new(Pending { caller, prepared, facts, head, body: body.into(), whole: None, idle, wants_trailers });
         Ok(match lane {
             Some(lane) => Self::Stream(pending, lane, snapshot.streams),
             None => Self::Whole(pending),
         })
+    }
+
+    /// Whether a provider has answered what was asked.
+    pub(crate) const fn is_answer(&self) -> bool {
+        matches!(self, Self::Whole(_) | Self::Stream(..))
+    }
+
+    /// Waits until nothing can go wrong any more that another target might mend: until a streamed answer says something,
+    /// for so long, or until a whole one is there.
+    ///
+    /// # Errors
+    /// Why nothing of it can go on.
+    pub(crate) async fn opened(mut self, within: Duration, settlement: &Settlement) -> Result<Self, Fault> {
+        match &mut self {
+            Self::Stream(pending, ..) => {
+                pending.body.look((within, pending.idle), pending.prepared.spoken).await?;
+            }
+            Self::Whole(pending) => {
+                let whole = pending.read(settlement).await.map_err(|fault| match fault.class {
+                    // Whoever fell silent here may be heard elsewhere.
+                    Class::TimedOut => fault.retry(Retry::Elsewhere),
+                    _ => fault,
+                })?;
+                pending.whole = Some(whole);
+            }
+            Self::Refused(_) | Self::Own(..) => {}
+        }
+        Ok(self)
     }
 
     /// Opens the answer to the caller and pays the call's debt, now (whole answers) or when the stream ends.
@@ -166,14 +200,20 @@ impl Pending {
         headers
     }
 
-    async fn whole(self: Box<Self>, mut settlement: Settlement) -> Response<OutBody> {
+    /// Reads a whole answer to its end, if nobody has yet.
+    async fn read(&mut self, settlement: &Settlement) -> Result<Whole, Fault> {
+        if let Some(whole) = self.whole.take() {
+            return Ok(whole);
+        }
+        let limits = BodyLimits { bytes_max: ANSWER_BYTES_MAX, idle_timeout: self.idle, whole_timeout: None };
+        let body = tg_net::body::read(Unheard::new(&mut self.body, settlement), limits).await.map_err(broken)?;
+        plain::read(self.caller, &self.prepared, &self.head.headers, body, &self.facts)
+    }
+
+    async fn whole(mut self: Box<Self>, mut settlement: Settlement) -> Response<OutBody> {
         let mut headers = self.headers(&settlement);
-        let Self { caller, prepared, facts, head, body, idle, .. } = *self;
-        let limits = BodyLimits { bytes_max: ANSWER_BYTES_MAX, idle_timeout: idle, whole_timeout: None };
-        let read = match tg_net::body::read(Unheard::new(body, &settlement), limits).await {
-            Ok(body) => plain::read(caller, &prepared, &head.headers, body, &facts),
-            Err(error) => Err(broken(error)),
-        };
+        let read = self.read(&settlement).await;
+        let Self { caller, prepared, facts, head, .. } = *self;
         let whole = match read {
             Ok(whole) => whole,
             Err(fault) => return failed(caller, &failure::told(fault, &mut settlement).await, settlement),

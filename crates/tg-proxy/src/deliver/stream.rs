@@ -2,6 +2,7 @@
 
 mod ends;
 
+use crate::deliver::begun::Begun;
 use crate::deliver::bounded::{Bounded, Passage};
 use crate::deliver::lane::{InboundEnd, Lane, truncated};
 use crate::deliver::silence::{Silence, Timer, idle_too_long};
@@ -13,7 +14,6 @@ use crate::snapshot::Streams;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame};
-use hyper::body::Incoming;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -43,7 +43,7 @@ enum Last {
 /// What flows: the upstream's bytes through a lane, with the settlement that is owed for them. Dropped before its end,
 /// it settles with what was seen.
 struct Flow {
-    upstream: Incoming,
+    upstream: Begun,
     lane: Lane,
     bounded: Option<Bounded>,
     /// Where the answer is checked.
@@ -86,7 +86,7 @@ enum Ended {
 
 /// The parts of a streamed answer.
 pub(crate) struct Parts {
-    pub(crate) upstream: Incoming,
+    pub(super) upstream: Begun,
     pub(crate) lane: Lane,
     /// Where the output is taken step by step.
     pub(super) bounded: Option<Bounded>,

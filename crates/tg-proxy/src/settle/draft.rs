@@ -10,6 +10,7 @@ use tg_dialect::dialects::bedrock_converse::ModelFamily;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::fault::Fault;
 use tg_kernel::record::{Attempt, Cost, Ending, Record, Served};
+use tg_kernel::target::Target;
 use tg_kernel::usage::UsageSource;
 use tg_store::journal::OpenEntry;
 
@@ -27,6 +28,7 @@ impl Draft {
         if embeds && self.record.asked.operation == Operation::Chat {
             self.record.asked.operation = Operation::Embeddings;
         }
+        self.is_over();
         let earlier = self.earlier();
         let attempts = self.record.served.as_ref().map_or(0, |served| served.attempts).saturating_add(1);
         let entry = OpenEntry {
@@ -60,8 +62,31 @@ impl Draft {
         self.record.losses = leaving.losses;
         self.price = PriceBasis { scope: Some(leaving.price), unknown: leaving.unknown_price };
         self.failed = None;
+        self.worker.living.paces.leaves(leaving.target);
+        self.going = Some((leaving.target.clone(), self.worker.living.clock.monotonic()));
         self.admission.leaves();
         Ok(())
+    }
+
+    /// The try that had left is over.
+    fn is_over(&mut self) -> Option<(Target, Duration)> {
+        let (target, left) = self.going.take()?;
+        self.worker.living.paces.is_over(&target);
+        Some((target, left))
+    }
+
+    /// Learns how quick the target was that has answered whole.
+    fn measure(&mut self) {
+        let Some((target, left)) = self.is_over() else { return };
+        let Some(first) = self.record.timing.first_token_us.filter(|_| self.record.ending == Ending::Ok) else {
+            return;
+        };
+        let now = self.worker.living.clock.monotonic();
+        // What was said before the try had left is not its own.
+        let before = left.saturating_sub(self.arrived);
+        let first = Duration::from_micros(first).saturating_sub(before);
+        let (whole, tokens) = (now.saturating_sub(left), self.record.usage.output_tokens);
+        self.worker.living.paces.answered(&target, (first, whole), tokens, now);
     }
 
     /// The tries so far, the last one included, which has failed.
@@ -110,6 +135,7 @@ impl Draft {
         self.tell_guarding();
         let cost = self.record.total_cost();
         self.learn();
+        self.measure();
         std::mem::take(&mut self.admission).end(&self.worker.living, &self.record, self.weight);
         self.spending.end(&self.worker.living, &self.record, cost.amount);
         self.worker.living.counts.in_flight.fetch_sub(1, Ordering::Relaxed);

@@ -44,7 +44,8 @@ pub(super) async fn to_provider(
         None => Proof::Standing,
     };
     let pass = Pass { proof: &proof, surface, now: asker.clock.now() };
-    let response = attempt(upstream, asker.pools, request, &pass).await.map_err(unanswered)?;
+    let response =
+        attempt(upstream, asker.pools, request, &pass, upstream.timeouts.first_byte).await.map_err(unanswered)?;
     read(response).await
 }
 

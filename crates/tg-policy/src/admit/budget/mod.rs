@@ -96,7 +96,9 @@ impl Budget {
         self.on_exhausted != OnExhausted::AllowAndAlert
     }
 
-    fn meets(&self, payer: &Payer<'_>) -> bool {
+    /// Whether it is for such calls.
+    #[must_use]
+    pub fn meets(&self, payer: &Payer<'_>) -> bool {
         self.scope.holds(payer.attribution, payer.model, None)
     }
 }

@@ -1,7 +1,14 @@
-//! Where a call may go: the model that the caller names, to an ordered list of targets.
+//! Where a call may go: the model that the caller names, to a list of targets; and in which order (`strategy`).
+
+mod sessions;
+mod strategy;
+
+pub use sessions::Sessions;
+pub use strategy::{Candidate, Strategy, mixed, order};
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use tg_expr::Condition;
 use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::pattern;
 use tg_kernel::principal::Principal;
@@ -18,6 +25,10 @@ pub struct Rule {
     pub name: String,
     /// Where such calls go, best first.
     pub targets: Vec<RuleTarget>,
+    /// In which order they are tried.
+    pub strategy: Strategy,
+    /// What to do with a call that no target is able to serve.
+    pub on_unable: OnUnable,
     /// What to do when a target's dialect cannot express all of a call.
     pub on_loss: OnLoss,
     /// What to do when the catalogue has no price for a target.
@@ -31,6 +42,28 @@ pub struct RuleTarget {
     pub provider: Arc<str>,
     /// The model's id there; `None` for the name that the caller used.
     pub model: Option<Arc<str>>,
+    /// Its share among the others, where they are drawn by weight.
+    pub weight: u32,
+    /// For which calls it is; `None`: for all.
+    pub when: Option<Arc<Condition>>,
+}
+
+impl RuleTarget {
+    /// A target for all calls.
+    #[must_use]
+    pub fn new(provider: Arc<str>, model: Option<Arc<str>>) -> Self {
+        Self { provider, model, weight: 1, when: None }
+    }
+}
+
+/// What to do with a call that asks for what none of a route's targets is known to be able to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnUnable {
+    /// Refuse it, saying what they lack.
+    #[default]
+    Refuse,
+    /// Try them all the same.
+    Try,
 }
 
 /// What to do when a target's dialect cannot express all of a call.
@@ -59,6 +92,8 @@ pub enum UnknownPrice {
 pub struct Plan {
     /// The candidates, best first; never empty.
     pub targets: Vec<Target>,
+    /// The rule that they are of, each of its targets in its place: what is not decided yet.
+    pub rule: Arc<Rule>,
     /// What to do about losses.
     pub on_loss: OnLoss,
     /// What to do about unknown prices.
@@ -68,8 +103,8 @@ pub struct Plan {
 /// The rules, ready for look-ups: exact names first, then patterns in their order.
 #[derive(Debug, Default)]
 pub struct Routes {
-    exact: HashMap<String, Rule>,
-    patterns: Vec<Rule>,
+    exact: HashMap<String, Arc<Rule>>,
+    patterns: Vec<Arc<Rule>>,
 }
 
 impl Routes {
@@ -77,7 +112,7 @@ impl Routes {
     #[must_use]
     pub fn new(rules: impl IntoIterator<Item = Rule>) -> Self {
         let mut routes = Self::default();
-        for rule in rules {
+        for rule in rules.into_iter().map(Arc::new) {
             if pattern::is_exact(&rule.name) {
                 routes.exact.entry(rule.name.clone()).or_insert(rule);
             } else {
@@ -110,10 +145,10 @@ impl Routes {
                 model: t.model.clone().unwrap_or_else(|| Arc::from(model)),
             })
             .collect();
-        Ok(Plan { targets, on_loss: rule.on_loss, unknown_price: rule.unknown_price })
+        Ok(Plan { targets, on_loss: rule.on_loss, unknown_price: rule.unknown_price, rule: Arc::clone(rule) })
     }
 
-    fn rule(&self, model: &str) -> Option<&Rule> {
+    fn rule(&self, model: &str) -> Option<&Arc<Rule>> {
         if model.is_empty() || model.len() > MODEL_BYTES_MAX {
             return None;
         }
@@ -158,7 +193,9 @@ mod tests {
     fn rule(name: &str, provider: &str, model: Option<&str>) -> Rule {
         Rule {
             name: name.to_owned(),
-            targets: vec![RuleTarget { provider: provider.into(), model: model.map(Arc::from) }],
+            targets: vec![RuleTarget::new(provider.into(), model.map(Arc::from))],
+            strategy: Strategy::Ordered,
+            on_unable: OnUnable::Refuse,
             on_loss: OnLoss::Report,
             unknown_price: UnknownPrice::AllowAndFlag,
         }

@@ -1,0 +1,233 @@
+//! `tallygate explain`
+
+use super::ConfigArg;
+use super::table::{Listing, or_dash, pretty};
+use super::terminal::say;
+use crate::source::Source;
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, ValueEnum};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde::Serialize;
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tg_dialect::dialects::peek;
+use tg_dialect::scan::Members;
+use tg_kernel::clock::{Clock as _, SystemClock};
+use tg_kernel::fault::Fault;
+use tg_kernel::ids::CallId;
+use tg_kernel::principal::Principal;
+use tg_policy::admit::Lessons;
+use tg_policy::admit::budget::Payer;
+use tg_policy::attribute::attribute;
+use tg_policy::guard::Subject;
+use tg_policy::health::Paces;
+use tg_policy::route::Sessions;
+use tg_proxy::choose::{Asked, Booked, Choosing, Considered, Dropped, Experience, session};
+use tg_proxy::recognise::{Recognised, recognise};
+use tg_store::team::TeamPolicy;
+
+/// Which request to explain, and on whose account.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The body of the request; `-` reads it from standard input
+    request: PathBuf,
+    /// The path to which it is sent
+    #[arg(long, default_value = "/v1/chat/completions")]
+    path: String,
+    /// The team that calls, as the configuration declares it
+    #[arg(long)]
+    team: String,
+    /// The project to which the key is bound
+    #[arg(long)]
+    project: Option<String>,
+    /// The environment to which the key is bound
+    #[arg(long)]
+    environment: Option<String>,
+    /// A header of the request, as NAME: VALUE
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+    /// How to show it
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+/// How to show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Aligned columns
+    Table,
+    /// Everything, for programs
+    Json,
+}
+
+/// What is told.
+#[derive(Debug, Serialize)]
+struct Page {
+    /// The model that the request names.
+    model: String,
+    /// In which order targets are tried.
+    strategy: &'static str,
+    /// Why the call is refused; null where it is not.
+    refused: Option<Refusal>,
+    /// Every target of the route; those that are tried in their order.
+    targets: Vec<Row>,
+    /// The sets of guardrails that the call meets.
+    guardrails: Vec<String>,
+    /// The limits that are for such calls.
+    limits: Vec<String>,
+    /// The budgets that are for such calls.
+    budgets: Vec<String>,
+}
+
+/// Why a call is refused.
+#[derive(Debug, Serialize)]
+struct Refusal {
+    code: &'static str,
+    message: String,
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self { code: fault.code, message: fault.message.into_owned() }
+    }
+}
+
+/// One target.
+#[derive(Debug, Serialize)]
+struct Row {
+    /// Its place among those that are tried, from 1; null where it is not.
+    place: Option<usize>,
+    provider: String,
+    model: String,
+    /// What the call is likely to cost there, in dollars; null where no price is known.
+    usd: Option<String>,
+    /// Why it is not tried; null where it is.
+    dropped: Option<String>,
+}
+
+impl Explain {
+    pub(super) fn run(self) -> Result<()> {
+        let body = self.body()?;
+        let loaded = Source::choose(self.config.config.clone()).load()?;
+        let declared = loaded.teams.iter().find(|team| *team.name == *self.team);
+        let Some(policy) = declared.map(|team| team.policy.clone()) else {
+            let names: Vec<&str> = loaded.teams.iter().map(|team| &*team.name).collect();
+            bail!("the configuration declares no team '{}'; there are: {}", self.team, names.join(", "));
+        };
+        let page = self.page(&loaded.snapshot, &policy, &body)?;
+        say(match self.format {
+            Format::Json => pretty(&page)?,
+            Format::Table => table(&page),
+        })
+    }
+
+    fn body(&self) -> Result<Vec<u8>> {
+        if self.request.as_os_str() != "-" {
+            return std::fs::read(&self.request).with_context(|| format!("cannot read {}", self.request.display()));
+        }
+        let mut body = Vec::new();
+        std::io::stdin().read_to_end(&mut body).context("cannot read standard input")?;
+        Ok(body)
+    }
+
+    fn headers(&self) -> Result<HeaderMap> {
+        let mut headers = HeaderMap::new();
+        for header in &self.headers {
+            let (name, value) = header.split_once(':').with_context(|| format!("'{header}' has no colon"))?;
+            let name = HeaderName::try_from(name.trim()).with_context(|| format!("'{name}' is no header's name"))?;
+            let value = HeaderValue::try_from(value.trim()).with_context(|| format!("a value of {name} is none"))?;
+            headers.append(name, value);
+        }
+        if self.path.starts_with("/v1/messages") {
+            headers.entry("anthropic-version").or_insert(HeaderValue::from_static("2023-06-01"));
+        }
+        Ok(headers)
+    }
+
+    fn page(&self, snapshot: &tg_proxy::snapshot::Snapshot, policy: &TeamPolicy, body: &[u8]) -> Result<Page> {
+        let headers = self.headers()?;
+        let head = match recognise(&Method::POST, &self.path, &headers) {
+            Ok(Recognised::Call(head)) => head,
+            Ok(_) => bail!("{} is no call of a model", self.path),
+            Err(unrecognised) => bail!("{}", unrecognised.fault.message),
+        };
+        let members = Members::scan(body)?;
+        let peek = peek(head.dialect, &head.facts, &members)?;
+        let principal = Principal {
+            key_id: "explain".into(),
+            team: self.team.as_str().into(),
+            project: self.project.as_deref().map(Arc::from),
+            environment: self.environment.as_deref().map(Arc::from),
+            models: Arc::new([]),
+        };
+        let attribution = attribute(&principal, policy, &headers, &peek.metadata)?;
+        // A gateway that has seen no call yet: what it learns of lengths, times and sessions is in its own memory.
+        let (lessons, paces, sessions) = (Lessons::default(), Paces::default(), Sessions::default());
+        let experience =
+            Experience { lessons: &lessons, paces: &paces, sessions: &sessions, now: Duration::from_secs(1) };
+        let at = SystemClock::new().now();
+        let session = session(&headers, &members, &attribution.key_id);
+        let asked = Asked { id: CallId::fresh(), at, head: &head, session, peek: &peek, members: &members };
+        let booked = Booked { principal: &principal, policy, attribution: &attribution };
+        let choosing = Choosing::new(snapshot, experience, booked, asked);
+        let plan = snapshot.routes.choose(&peek.model, &principal, policy);
+        let considered = plan.as_ref().map(|plan| choosing.consider(plan)).unwrap_or_default();
+        let tried = considered.iter().filter(|one| one.dropped.is_none());
+        let providers: Vec<&str> = tried.map(|one| &*one.candidate.target.provider).collect();
+        let payer = Payer { attribution: &attribution, model: &peek.model };
+        let budgets = snapshot.budgets.list().iter().filter(|budget| budget.meets(&payer));
+        let guard = snapshot.guards.of(&Subject { attribution: &attribution, model: &peek.model });
+        Ok(Page {
+            model: peek.model.clone(),
+            strategy: plan.as_ref().map_or("", |plan| plan.rule.strategy.as_str()),
+            refused: choosing.plan(&peek.model).err().map(Refusal::from),
+            targets: rows(&considered),
+            guardrails: guard.map(|guard| guard.sets().iter().map(ToString::to_string).collect()).unwrap_or_default(),
+            limits: snapshot.limits.of(&attribution, &peek.model, &providers).into_iter().map(str::to_owned).collect(),
+            budgets: budgets.map(|budget| budget.name.to_string()).collect(),
+        })
+    }
+}
+
+fn rows(considered: &[Considered]) -> Vec<Row> {
+    let row = |(number, one): (usize, &Considered)| Row {
+        place: one.dropped.is_none().then_some(number + 1),
+        provider: one.candidate.target.provider.to_string(),
+        model: one.candidate.target.model.to_string(),
+        usd: one.candidate.price.map(|price| price.to_string()),
+        dropped: one.dropped.as_ref().map(|dropped| match dropped {
+            Dropped::Condition(text) => format!("its condition does not hold: {text}"),
+            Dropped::Lacks(lack) => lack.to_string(),
+        }),
+    };
+    considered.iter().enumerate().map(row).collect()
+}
+
+fn table(page: &Page) -> String {
+    let mut listing = Listing::new(&["tried", "provider", "model", "usd", "why not"]);
+    for row in &page.targets {
+        listing.row([
+            row.place.map_or_else(|| "–".to_owned(), |place| place.to_string()),
+            row.provider.clone(),
+            row.model.clone(),
+            or_dash(row.usd.as_deref().unwrap_or_default()),
+            or_dash(row.dropped.as_deref().unwrap_or_default()),
+        ]);
+    }
+    let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let refused = page.refused.as_ref().map(|refusal| format!("refused: {} ({})\n", refusal.message, refusal.code));
+    format!(
+        "model: {}\norder: {}\n{}\n{}\n\nguardrails: {}\nlimits: {}\nbudgets: {}",
+        page.model,
+        or_dash(page.strategy),
+        refused.unwrap_or_default(),
+        listing.finish(),
+        list(&page.guardrails),
+        list(&page.limits),
+        list(&page.budgets),
+    )
+}

@@ -1,0 +1,82 @@
+//! From the declared models to routes: aliases resolved, conditions compiled.
+
+use anyhow::{Result, anyhow};
+use std::sync::Arc;
+use tg_config::document::{self, Document, Model, ModelTarget, ProviderKind};
+use tg_expr::Condition;
+use tg_policy::route::{OnLoss, OnUnable, Routes, Rule, RuleTarget, Strategy, UnknownPrice};
+
+/// Compiles the models of a checked document, or the usual ones where it has none.
+///
+/// # Errors
+/// When a condition cannot be read, or an alias leads nowhere: the document's check finds that with its place.
+pub(crate) fn compile(document: &Document) -> Result<Routes> {
+    let usual;
+    let models = if document.models.is_empty() {
+        usual = tg_config::routes::usual_models(&document.providers);
+        &usual
+    } else {
+        &document.models
+    };
+    let rules = models.iter().map(|model| rule(document, model)).collect::<Result<Vec<_>>>()?;
+    Ok(Routes::new(guardrails(document).into_iter().chain(rules)))
+}
+
+fn rule(document: &Document, model: &Model) -> Result<Rule> {
+    let unaliased = document.unaliased(model);
+    let (served, alias) = unaliased.map_err(|name| anyhow!("models: the alias `{name}` leads nowhere"))?;
+    Ok(Rule {
+        name: model.name.as_str().to_owned(),
+        targets: served.targets.iter().map(|declared| target(declared, alias)).collect::<Result<_>>()?,
+        strategy: match served.strategy {
+            document::Strategy::Ordered => Strategy::Ordered,
+            document::Strategy::Weighted => Strategy::Weighted,
+            document::Strategy::Cheapest => Strategy::Cheapest,
+            document::Strategy::Fastest => Strategy::Fastest,
+            document::Strategy::LeastInFlight => Strategy::LeastInFlight,
+        },
+        on_unable: match served.on_unable {
+            document::OnUnable::Refuse => OnUnable::Refuse,
+            document::OnUnable::Try => OnUnable::Try,
+        },
+        on_loss: match served.on_loss {
+            document::OnLoss::Report => OnLoss::Report,
+            document::OnLoss::Reject => OnLoss::Reject,
+        },
+        unknown_price: unknown_price(served.unknown_price.unwrap_or(document.pricing.unknown_price)),
+    })
+}
+
+/// A target; where it takes the name that callers wrote, that of the alias.
+fn target(declared: &ModelTarget, alias: Option<&str>) -> Result<RuleTarget> {
+    Ok(RuleTarget {
+        provider: declared.provider.shared(),
+        model: declared.model.as_deref().or(alias).map(Arc::from),
+        weight: u32::from(declared.weight),
+        when: declared.when.as_deref().map(Condition::compile).transpose()?.map(Arc::new),
+    })
+}
+
+/// Where guardrails go that are asked for apart from a model, unless a route says so: to the only Bedrock provider.
+/// Among several the gateway does not guess whose guardrail it is.
+fn guardrails(document: &Document) -> Option<Rule> {
+    let mut providers = document.providers.iter().filter(|provider| provider.kind == ProviderKind::Bedrock);
+    let (only, None) = (providers.next()?, providers.next()) else { return None };
+    let routed = document.models.iter().any(|model| model.name.as_str().starts_with("guardrail"));
+    (!routed).then(|| Rule {
+        name: "guardrail*".to_owned(),
+        targets: vec![RuleTarget::new(only.name.shared(), None)],
+        strategy: Strategy::Ordered,
+        on_unable: OnUnable::Refuse,
+        on_loss: OnLoss::Report,
+        unknown_price: unknown_price(document.pricing.unknown_price),
+    })
+}
+
+const fn unknown_price(declared: document::UnknownPrice) -> UnknownPrice {
+    match declared {
+        document::UnknownPrice::Deny => UnknownPrice::Deny,
+        document::UnknownPrice::Ceiling => UnknownPrice::Ceiling,
+        document::UnknownPrice::AllowAndFlag => UnknownPrice::AllowAndFlag,
+    }
+}

@@ -1,0 +1,177 @@
+//! Where calls go: conditions, abilities, weights, prices and sessions.
+
+use crate::speak::{CHAT, Manner, ask};
+use crate::wire::{Answer, Call};
+use crate::world::{Setup, World, load};
+use serde_json::{Value, json};
+use tg_kernel::dialect::Dialect;
+
+fn world(models: &str) -> World {
+    let teams =
+        "- { name: red, projects: [alpha, beta], environments: [prod, dev], tags: { allow: ['*'] } }\n".to_owned();
+    World::with(Setup { models: models.to_owned(), teams, ..Setup::default() })
+}
+
+fn chat(model: &str, body: Value) -> Call {
+    let mut whole = json!({"model": model, "messages": [{"role": "user", "content": "hi"}]});
+    if let (Some(whole), Value::Object(body)) = (whole.as_object_mut(), body) {
+        whole.extend(body);
+    }
+    Call::post("/v1/chat/completions".to_owned(), whole.to_string()).header("content-type", "application/json")
+}
+
+fn provider(answer: &Answer) -> &str {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    answer.header("x-tallygate-provider")
+}
+
+#[test]
+fn a_target_is_for_the_calls_of_which_its_condition_holds() {
+    let world = world(
+        "- name: smart\n  targets:\n\
+         \x20 - { provider: anthropic, model: claude-haiku-4-5, when: \"'tier' in tags && tags.tier == 'gold'\" }\n\
+         \x20 - { provider: local, model: local-chat, when: \"tools\" }\n\
+         \x20 - { provider: openai, model: gpt-5-mini, when: \"project == 'alpha' && environment == 'prod' && !stream\" }\n\
+         - { name: never, targets: [{ provider: local, model: local-chat, when: \"team == 'blue'\" }] }\n",
+    );
+    let plain = chat("smart", json!({}));
+    assert_eq!(provider(&world.send(&plain)), "openai");
+    assert_eq!(provider(&world.send(&plain.clone().header("x-tallygate-tags", "tier=gold"))), "anthropic");
+    assert_eq!(provider(&world.send(&plain.header("x-tallygate-tags", "tier=silver"))), "openai");
+    let tools = json!([{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]);
+    assert_eq!(provider(&world.send(&chat("smart", json!({"tools": tools})))), "local");
+    for dialect in CHAT {
+        let answer = world.send(&ask(dialect, Manner::Plain, "never", "hi"));
+        assert_eq!((answer.status, answer.header("x-tallygate-error-code")), (404, "no_target"), "{dialect:?}");
+    }
+}
+
+#[test]
+fn a_call_goes_to_who_can_do_what_it_asks_and_an_impossible_one_is_refused_unsent() {
+    // What the catalogue says of these: the first reads no documents and writes little, the second does both.
+    let world = world(
+        "- name: able\n  targets:\n\
+         \x20 - { provider: openai, model: gpt-3.5-turbo }\n  - { provider: anthropic, model: claude-haiku-4-5 }\n\
+         - name: unable\n  targets:\n\
+         \x20 - { provider: openai, model: gpt-3.5-turbo }\n  - { provider: openai, model: gpt-4 }\n\
+         - name: tried\n  on_unable: try\n  targets:\n\
+         \x20 - { provider: openai, model: gpt-3.5-turbo }\n  - { provider: openai, model: gpt-4 }\n",
+    );
+    let picture = json!([{"role": "user", "content": [{"type": "text", "text": "what is it?"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]}]);
+    assert_eq!(provider(&world.send(&chat("able", json!({})))), "openai");
+    assert_eq!(provider(&world.send(&chat("able", json!({"messages": picture})))), "anthropic");
+    let before = world.sim.books.entries().len();
+    let refused = world.send(&chat("unable", json!({"messages": picture})));
+    assert_eq!((refused.status, refused.header("x-tallygate-error-code")), (400, "not_able"), "{}", refused.text());
+    assert!(refused.text().contains("reads no images"), "{}", refused.text());
+    assert_eq!(world.sim.books.entries().len(), before, "it has cost nothing");
+    assert!(world.row(&refused).served.is_none());
+    world.send(&chat("tried", json!({"messages": picture})));
+    assert_eq!(world.sim.books.entries().len(), before + 1, "who wants it tried has it tried");
+}
+
+#[test]
+fn weights_are_shares_and_a_session_stays_where_it_is() {
+    let world = world(
+        "- name: canary\n  strategy: weighted\n  targets:\n\
+         \x20 - { provider: openai, model: gpt-5-mini, weight: 3 }\n  - { provider: local, model: local-chat }\n\
+         \x20 - { provider: anthropic, model: claude-haiku-4-5, weight: 0 }\n",
+    );
+    let calls = 200;
+    let mut local = 0;
+    for number in 0..calls {
+        let who = world.send(&ask(Dialect::OpenaiChat, Manner::Plain, "canary", &number.to_string()));
+        match provider(&who) {
+            "local" => local += 1,
+            other => assert_eq!(other, "openai", "what has no weight is for nobody while others serve"),
+        }
+    }
+    // A quarter, give or take five standard deviations.
+    assert!((20..=80).contains(&local), "{local} of {calls}");
+    for session in ["a", "b", "c", "d", "e", "f"] {
+        let said = || chat("canary", json!({})).header("x-session-id", session);
+        let first = world.send(&said());
+        for _ in 0..6 {
+            assert_eq!(provider(&world.send(&said())), provider(&first), "session {session}");
+        }
+    }
+    let dead = World::with(Setup {
+        models: "- name: canary\n  strategy: weighted\n  targets:\n\
+                 \x20 - { provider: dead, model: gpt-5-mini }\n  - { provider: local, model: local-chat, weight: 0 }\n"
+            .to_owned(),
+        ..Setup::default()
+    });
+    assert_eq!(provider(&dead.send(&chat("canary", json!({})))), "local", "but for them it is there");
+}
+
+#[test]
+fn the_cheapest_target_is_found_by_the_price_of_the_call_and_a_warm_session_is_not_moved() {
+    let world = world(
+        "- name: thrifty\n  strategy: cheapest\n  targets:\n\
+         \x20 - { provider: anthropic, model: claude-opus-4-5 }\n  - { provider: openai, model: gpt-5-mini }\n\
+         \x20 - { provider: local, model: local-chat }\n",
+    );
+    let answer = world.send(&chat("thrifty", json!({})));
+    assert_eq!(provider(&answer), "openai", "what has no price is no bargain");
+    let dear = world.send(&chat("claude-opus-4-5", json!({})).header("x-session-id", "warm"));
+    assert_eq!(provider(&dear), "anthropic");
+    let stays = world.send(&chat("thrifty", json!({})).header("x-session-id", "warm"));
+    assert_eq!(provider(&stays), "anthropic", "its cache is warm there");
+    assert_eq!(provider(&world.send(&chat("thrifty", json!({})).header("x-session-id", "cold"))), "openai");
+}
+
+#[test]
+fn the_quickest_target_is_the_one_that_was() {
+    let world = world(
+        "- { name: slow, targets: [{ provider: openai, model: gpt-5-mini }] }\n\
+         - name: quick\n  strategy: fastest\n  targets:\n\
+         \x20 - { provider: openai, model: gpt-5-mini }\n  - { provider: local, model: local-chat }\n",
+    );
+    world.send(&ask(Dialect::OpenaiChat, Manner::Plain, "slow", "[[sim: ttft=700ms]] take your time"));
+    world.send(&chat("on-local", json!({})));
+    assert_eq!(provider(&world.send(&chat("quick", json!({})))), "local");
+}
+
+#[test]
+fn another_name_is_as_if_callers_had_written_it() {
+    let world = world(
+        "- { name: newest, alias_of: stable }\n- { name: stable, alias_of: claude-haiku-4-5 }\n\
+         - { name: mine, alias_of: smart }\n\
+         - { name: smart, targets: [{ provider: local, model: local-chat }] }\n",
+    );
+    let answer = world.send(&chat("newest", json!({})));
+    assert_eq!((provider(&answer), answer.header("x-tallygate-model")), ("anthropic", "claude-haiku-4-5"));
+    assert_eq!(provider(&world.send(&chat("mine", json!({})))), "local");
+    let refused = |models: &str| {
+        let text = format!(
+            "providers: [{{ name: local, kind: openai_compatible, base_url: 'http://127.0.0.1:9/v1' }}]\nmodels:\n{models}"
+        );
+        format!("{:#}", load(&text).err().unwrap_or_else(|| panic!("taken: {models}")))
+    };
+    for (models, place, said) in [
+        ("- { name: a, alias_of: b }\n- { name: b, alias_of: a }\n", "models[0].alias_of", "leads back"),
+        ("- { name: a, alias_of: nowhere }\n", "models[0].alias_of", "no entry of `models` serves"),
+        ("- { name: a }\n", "models[0].targets", "is empty"),
+        (
+            "- { name: 'a*', alias_of: b }\n- { name: b, targets: [{ provider: local }] }\n",
+            "models[0].alias_of",
+            "pattern",
+        ),
+        ("- { name: a, targets: [{ provider: local, when: 'tema == 1' }] }\n", "models[0].targets[0].when", "tema"),
+        ("- { name: a, targets: [{ provider: local, when: 'team' }] }\n", "models[0].targets[0].when", "true or false"),
+        (
+            "- { name: a, targets: [{ provider: local, weight: 3 }] }\n",
+            "models[0].targets[0].weight",
+            "counts for nothing",
+        ),
+        (
+            "- { name: a, strategy: weighted, targets: [{ provider: local, weight: 0 }] }\n",
+            "models[0].targets",
+            "all weights",
+        ),
+    ] {
+        let problem = refused(models);
+        assert!(problem.contains(place) && problem.contains(said), "{models}: {problem}");
+    }
+}

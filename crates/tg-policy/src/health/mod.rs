@@ -1,0 +1,315 @@
+//! How targets fare: who is left in peace for a while, and who is tried next. In memory, of this process alone.
+//!
+//! A target is one model of one provider: that is also what providers' quotas are per. Beside it stands the provider as a
+//! whole, for what concerns all its models: a wrong key, no way there.
+
+mod blame;
+mod breaker;
+mod pace;
+mod retry;
+
+pub use blame::Blame;
+pub use breaker::Standing;
+pub use pace::{Pace, Paces};
+pub use retry::{Allowance, backoff};
+
+use breaker::Breaker;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tg_kernel::target::Target;
+
+/// Most models of a provider that are told apart: callers name them where a route is a pattern.
+const MODELS_MAX: usize = 4096;
+
+/// How long a refused credential rests: an operator has to mend it.
+const CREDENTIAL_REST: Duration = Duration::from_secs(30);
+
+/// How long a quota rests of which the provider did not say when it opens; doubled while it goes on.
+const QUOTA_REST: Duration = Duration::from_secs(1);
+
+/// Longest rest of a quota, whatever the provider says: then one call looks.
+const QUOTA_REST_MAX: Duration = Duration::from_secs(60);
+
+/// When a target is benched, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// So many failures in a row bench it.
+    pub failures: u32,
+    /// So many millionths of the calls of ten seconds bench it,
+    pub share_millionths: u32,
+    /// if they are at least so many.
+    pub calls_min: u32,
+    /// How long it rests the first time; doubled while probes fail.
+    pub open: Duration,
+    /// Longest rest.
+    pub open_max: Duration,
+}
+
+impl Settings {
+    fn rest(&self, times: u32) -> Duration {
+        self.open.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX)).min(self.open_max)
+    }
+}
+
+/// How all targets fare.
+#[derive(Debug, Default)]
+pub struct Health {
+    providers: Mutex<HashMap<Arc<str>, Provider>>,
+    /// Targets and providers of whose failures something is known: while there are none, nobody looks.
+    troubled: AtomicUsize,
+    allowance: Mutex<Allowance>,
+    tallies: [AtomicU64; 4],
+    /// Further tries that were granted, and that were not.
+    repeats: [AtomicU64; 2],
+}
+
+#[derive(Debug, Default)]
+struct Provider {
+    whole: Breaker,
+    models: HashMap<Arc<str>, Model>,
+}
+
+#[derive(Debug, Default)]
+struct Model {
+    breaker: Breaker,
+    quota: Breaker,
+    /// Refusals for want of quota in a row.
+    refusals: u32,
+}
+
+/// How one target, or one provider as a whole, fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figure {
+    /// The provider.
+    pub provider: Arc<str>,
+    /// The model; `None` for the provider as a whole.
+    pub model: Option<Arc<str>>,
+    /// What may be sent.
+    pub standing: Standing,
+}
+
+/// How often somebody was benched, by whose fault, and how often calls were tried again, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tallies {
+    /// Credentials and accounts.
+    pub credential: u64,
+    /// Quotas.
+    pub quota: u64,
+    /// Models.
+    pub model: u64,
+    /// Providers.
+    pub provider: u64,
+    /// Further rounds of tries that were granted.
+    pub retries: u64,
+    /// Further rounds of tries that were not.
+    pub denied: u64,
+}
+
+impl Health {
+    /// Takes the target that is to be tried next out of `left`: the first that is not benched; where all are, the one
+    /// whose rest ends first, so that a call is never refused for what others met. `None` when none is left.
+    pub fn next<'a>(&self, left: &mut Vec<&'a Target>, now: Duration) -> Option<&'a Target> {
+        if self.troubled.load(Ordering::Relaxed) == 0 {
+            return if left.is_empty() { None } else { Some(left.remove(0)) };
+        }
+        let mut providers = self.lock();
+        let rests = |target: &Target| match standing(&providers, target, now) {
+            Standing::Open | Standing::Probe => Duration::ZERO,
+            Standing::Benched(until) => until,
+        };
+        let place = left.iter().enumerate().min_by_key(|(_, target)| rests(target)).map(|(place, _)| place)?;
+        let target = left.remove(place);
+        if let Some(provider) = providers.get_mut(&target.provider) {
+            provider.whole.begin(now);
+            if let Some(model) = provider.models.get_mut(&target.model) {
+                model.breaker.begin(now);
+                model.quota.begin(now);
+            }
+        }
+        Some(target)
+    }
+
+    /// What may be sent to a target.
+    #[must_use]
+    pub fn standing(&self, target: &Target, now: Duration) -> Standing {
+        if self.troubled.load(Ordering::Relaxed) == 0 {
+            return Standing::Open;
+        }
+        standing(&self.lock(), target, now)
+    }
+
+    /// A target has answered.
+    pub fn succeeded(&self, target: &Target, now: Duration) {
+        if self.troubled.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut providers = self.lock();
+        if let Some(provider) = providers.get_mut(&target.provider) {
+            provider.whole.succeeded(now);
+            if let Some(model) = provider.models.get_mut(&target.model) {
+                model.breaker.succeeded(now);
+                model.quota.succeeded(now);
+                model.refusals = 0;
+            }
+        }
+        self.forget(&mut providers, now);
+    }
+
+    /// A try at a target has failed by this fault of its own.
+    pub fn failed(&self, target: &Target, blame: Blame, settings: &Settings, now: Duration) {
+        if blame == Blame::Nobody {
+            return;
+        }
+        let mut providers = self.lock();
+        self.forget(&mut providers, now);
+        let provider = providers.entry(Arc::clone(&target.provider)).or_default();
+        let before = provider.standing(&target.model, now);
+        match blame {
+            Blame::Nobody => {}
+            Blame::Credential => provider.whole.rest(now, CREDENTIAL_REST),
+            Blame::Provider => provider.whole.failed(now, settings),
+            Blame::Quota(wait) => {
+                if let Some(model) = provider.model(&target.model) {
+                    let usual = QUOTA_REST.saturating_mul(1_u32.checked_shl(model.refusals).unwrap_or(u32::MAX));
+                    model.refusals = model.refusals.saturating_add(1);
+                    model.quota.rest(now, wait.unwrap_or(usual).min(QUOTA_REST_MAX));
+                }
+            }
+            Blame::Model => {
+                if let Some(model) = provider.model(&target.model) {
+                    model.breaker.failed(now, settings);
+                }
+            }
+        }
+        if !matches!(before, Standing::Benched(_))
+            && matches!(provider.standing(&target.model, now), Standing::Benched(_))
+        {
+            self.tally(blame);
+        }
+        self.troubled.store(count(&providers), Ordering::Relaxed);
+    }
+
+    /// A call has come, by which further tries are earned.
+    pub fn earn(&self, millionths: u32) {
+        self.allowance.lock().unwrap_or_else(PoisonError::into_inner).earn(millionths);
+    }
+
+    /// Whether there may be a further try where one has failed.
+    pub fn may_repeat(&self, now: Duration) -> bool {
+        let granted = self.allowance.lock().unwrap_or_else(PoisonError::into_inner).take(now);
+        let [retries, denied] = &self.repeats;
+        if granted { retries } else { denied }.fetch_add(1, Ordering::Relaxed);
+        granted
+    }
+
+    /// All of whom something is known, sorted.
+    #[must_use]
+    pub fn figures(&self, now: Duration) -> Vec<Figure> {
+        let providers = self.lock();
+        let mut figures: Vec<Figure> = providers
+            .iter()
+            .flat_map(|(name, provider)| {
+                let whole = std::iter::once((None, provider.whole.standing(now)));
+                let models = provider.models.iter().map(move |(id, model)| (Some(Arc::clone(id)), model.standing(now)));
+                whole.chain(models).map(|(model, standing)| Figure { provider: Arc::clone(name), model, standing })
+            })
+            .collect();
+        figures.sort_by(|a, b| (&a.provider, &a.model).cmp(&(&b.provider, &b.model)));
+        figures
+    }
+
+    /// How many targets, and providers as a whole, are passed over.
+    #[must_use]
+    pub fn benched(&self, now: Duration) -> u64 {
+        let figures = self.figures(now);
+        figures.iter().filter(|figure| matches!(figure.standing, Standing::Benched(_))).count() as u64
+    }
+
+    /// What was benched, and how often tries were repeated, since the start.
+    #[must_use]
+    pub fn tallies(&self) -> Tallies {
+        let [credential, quota, model, provider] = &self.tallies;
+        let read = |tally: &AtomicU64| tally.load(Ordering::Relaxed);
+        let [retries, denied] = &self.repeats;
+        Tallies {
+            credential: read(credential),
+            quota: read(quota),
+            model: read(model),
+            provider: read(provider),
+            retries: read(retries),
+            denied: read(denied),
+        }
+    }
+
+    fn tally(&self, blame: Blame) {
+        let [credential, quota, model, provider] = &self.tallies;
+        let tally = match blame {
+            Blame::Nobody => return,
+            Blame::Credential => credential,
+            Blame::Quota(_) => quota,
+            Blame::Model => model,
+            Blame::Provider => provider,
+        };
+        tally.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Provider>> {
+        self.providers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget(&self, providers: &mut HashMap<Arc<str>, Provider>, now: Duration) {
+        for provider in providers.values_mut() {
+            provider.models.retain(|_, model| !model.is_forgotten(now));
+        }
+        providers.retain(|_, provider| !provider.models.is_empty() || !provider.whole.is_forgotten(now));
+        self.troubled.store(count(providers), Ordering::Relaxed);
+    }
+}
+
+fn count(providers: &HashMap<Arc<str>, Provider>) -> usize {
+    providers.values().map(|provider| 1 + provider.models.len()).sum()
+}
+
+fn standing(providers: &HashMap<Arc<str>, Provider>, target: &Target, now: Duration) -> Standing {
+    providers.get(&target.provider).map_or(Standing::Open, |provider| provider.standing(&target.model, now))
+}
+
+/// The stricter of two.
+fn stricter(one: Standing, other: Standing) -> Standing {
+    match (one, other) {
+        (Standing::Benched(one), Standing::Benched(other)) => Standing::Benched(one.max(other)),
+        (benched @ Standing::Benched(_), _) | (_, benched @ Standing::Benched(_)) => benched,
+        (Standing::Probe, _) | (_, Standing::Probe) => Standing::Probe,
+        (Standing::Open, Standing::Open) => Standing::Open,
+    }
+}
+
+impl Provider {
+    fn standing(&self, model: &str, now: Duration) -> Standing {
+        let model = self.models.get(model).map_or(Standing::Open, |model| model.standing(now));
+        stricter(self.whole.standing(now), model)
+    }
+
+    /// Where there is room for what is known of one more.
+    fn model(&mut self, model: &Arc<str>) -> Option<&mut Model> {
+        if self.models.len() >= MODELS_MAX && !self.models.contains_key(model) {
+            return None;
+        }
+        Some(self.models.entry(Arc::clone(model)).or_default())
+    }
+}
+
+impl Model {
+    fn standing(&self, now: Duration) -> Standing {
+        stricter(self.breaker.standing(now), self.quota.standing(now))
+    }
+
+    fn is_forgotten(&self, now: Duration) -> bool {
+        self.breaker.is_forgotten(now) && self.quota.is_forgotten(now)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+//! Where one call goes: which targets of its route are for it and able to serve it, and which is tried first.
+
+mod able;
+
+pub use able::Lack;
+
+use crate::recognise::Head;
+use crate::snapshot::Snapshot;
+use able::lack;
+use http::HeaderMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tg_catalog::{Buyer, Row};
+use tg_dialect::needs::needs;
+use tg_dialect::scan::Members;
+use tg_dialect::weight::weigh;
+use tg_expr::Facts;
+use tg_kernel::clock::Timestamp;
+use tg_kernel::dialect::Operation;
+use tg_kernel::fault::{Class, Fault, Origin};
+use tg_kernel::ids::CallId;
+use tg_kernel::needs::Needs;
+use tg_kernel::peek::Peek;
+use tg_kernel::principal::{Attribution, Principal};
+use tg_kernel::target::Target;
+use tg_kernel::units::Money;
+use tg_kernel::usage::{ServiceTier, Usage};
+use tg_policy::admit::Lessons;
+use tg_policy::attribute::SESSION_HEADERS;
+use tg_policy::health::Paces;
+use tg_policy::route::{Candidate, OnUnable, Plan, Sessions, Strategy, mixed, order};
+use tg_store::team::TeamPolicy;
+
+/// What is known of targets from earlier calls.
+#[derive(Clone, Copy)]
+pub struct Experience<'a> {
+    /// How much calls use.
+    pub lessons: &'a Lessons,
+    /// How quick targets are.
+    pub paces: &'a Paces,
+    /// Where sessions are served.
+    pub sessions: &'a Sessions,
+    /// The reading of the clock that does not go back.
+    pub now: Duration,
+}
+
+/// Who calls.
+#[derive(Clone, Copy)]
+pub struct Booked<'a> {
+    /// The key.
+    pub principal: &'a Principal,
+    /// What its team may.
+    pub policy: &'a TeamPolicy,
+    /// On whose account.
+    pub attribution: &'a Attribution,
+}
+
+/// What is asked.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// The call.
+    pub id: CallId,
+    /// When it came.
+    pub at: Timestamp,
+    /// Its head.
+    pub head: &'a Head,
+    /// To which calls it belongs; `None` where it does not say.
+    pub session: Option<u64>,
+    /// The cheap facts of its body.
+    pub peek: &'a Peek,
+    /// Its body.
+    pub members: &'a Members<'a>,
+}
+
+/// Which session a call says that it belongs to: by a header of coding agents, or the key of its prompt cache. One key's
+/// sessions are no other's.
+#[must_use]
+pub fn session(headers: &HeaderMap, members: &Members<'_>, key_id: &str) -> Option<u64> {
+    let header = |name: &&str| headers.get(*name).map(http::HeaderValue::as_bytes);
+    let named = SESSION_HEADERS.iter().find_map(header).filter(|value| !value.is_empty());
+    let key = || members.string("prompt_cache_key").ok().flatten();
+    let session = named.map(sum).or_else(|| key().map(|key| sum(key.as_bytes())))?;
+    Some(mixed(session ^ sum(key_id.as_bytes())))
+}
+
+fn sum(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |sum, byte| mixed(sum ^ u64::from(*byte)))
+}
+
+/// All that decides where one call goes.
+pub struct Choosing<'a> {
+    snapshot: &'a Snapshot,
+    experience: Experience<'a>,
+    booked: Booked<'a>,
+    asked: Asked<'a>,
+    needs: OnceLock<Needs>,
+}
+
+/// A target of a route, and what became of it.
+#[derive(Clone, Debug)]
+pub struct Considered {
+    /// The target, and what is known of it.
+    pub candidate: Candidate,
+    /// Why it is not tried; `None` where it is.
+    pub dropped: Option<Dropped>,
+}
+
+/// Why a target is not tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dropped {
+    /// It is for other calls: its condition does not hold.
+    Condition(Arc<str>),
+    /// It lacks something that the call needs.
+    Lacks(Lack),
+}
+
+impl<'a> Choosing<'a> {
+    /// What decides where this call goes.
+    #[must_use]
+    pub const fn new(snapshot: &'a Snapshot, experience: Experience<'a>, booked: Booked<'a>, asked: Asked<'a>) -> Self {
+        Self { snapshot, experience, booked, asked, needs: OnceLock::new() }
+    }
+
+    /// Where the call goes under the name of this model, best first.
+    ///
+    /// # Errors
+    /// As [`tg_policy::route::Routes::choose`]; `Class::Unsupported` (`not_able`) where no target is known to be able to
+    /// serve it, and `Class::NotFound` (`no_target`) where none is for such calls.
+    pub fn plan(&self, model: &str) -> Result<Plan, Fault> {
+        let plan = self.snapshot.routes.choose(model, self.booked.principal, self.booked.policy)?;
+        if let [only] = plan.rule.targets.as_slice()
+            && only.when.is_none()
+        {
+            return Ok(plan);
+        }
+        let considered = self.consider(&plan);
+        let on_unable = plan.rule.on_unable;
+        let is_tried = |one: &Considered| match &one.dropped {
+            None => true,
+            Some(Dropped::Lacks(_)) => on_unable == OnUnable::Try,
+            Some(Dropped::Condition(_)) => false,
+        };
+        // Those that lack something come last, where they are tried at all.
+        let (able, lacking): (Vec<_>, Vec<_>) =
+            considered.iter().filter(|one| is_tried(one)).partition(|one| one.dropped.is_none());
+        let targets: Vec<Target> = able.into_iter().chain(lacking).map(|one| one.candidate.target.clone()).collect();
+        if targets.is_empty() {
+            return Err(nobody(model, &considered));
+        }
+        Ok(Plan { targets, ..plan })
+    }
+
+    /// Every target of a plan's route with what becomes of it; those that are tried in their order, the first in front.
+    #[must_use]
+    pub fn consider(&self, plan: &Plan) -> Vec<Considered> {
+        let candidates = plan.targets.iter().zip(&plan.rule.targets).map(|(target, declared)| {
+            let row = self.row(target);
+            let condition = declared.when.as_ref().filter(|condition| !condition.holds(&self.facts()));
+            let lacks = || row.as_deref().and_then(|row| lack(row, self.needs())).map(Dropped::Lacks);
+            let dropped = match condition {
+                Some(condition) => Some(Dropped::Condition(condition.text().into())),
+                // Only of a chat is it known what it needs.
+                None if self.asked.head.operation == Operation::Chat => lacks(),
+                None => None,
+            };
+            let price = self.price(target, row.as_deref());
+            let pace = self.experience.paces.of(target, self.experience.now);
+            let candidate = Candidate { target: target.clone(), weight: declared.weight, price, pace };
+            Considered { candidate, dropped }
+        });
+        let (mut tried, dropped): (Vec<_>, Vec<_>) = candidates.partition(|one| one.dropped.is_none());
+        self.order(plan, &mut tried);
+        tried.into_iter().chain(dropped).collect()
+    }
+
+    fn order(&self, plan: &Plan, tried: &mut Vec<Considered>) {
+        let chance = self.chance();
+        let session = self.asked.session;
+        let mut candidates: Vec<Candidate> = tried.drain(..).map(|one| one.candidate).collect();
+        order(plan.rule.strategy, &mut candidates, session.unwrap_or(chance), chance);
+        // Where order is by choice, a session stays: its prompt cache is worth more than what moves would save.
+        if !matches!(plan.rule.strategy, Strategy::Ordered | Strategy::Weighted)
+            && let Some(place) =
+                session.and_then(|session| self.experience.sessions.place(session, self.experience.now))
+            && let Some(at) = candidates.iter().position(|candidate| candidate.target == place)
+            && let Some(first) = candidates.get_mut(..=at)
+        {
+            first.rotate_right(1);
+        }
+        tried.extend(candidates.into_iter().map(|candidate| Considered { candidate, dropped: None }));
+    }
+
+    /// A number that is another one for each call.
+    fn chance(&self) -> u64 {
+        sum(self.asked.id.as_bytes())
+    }
+
+    fn row(&self, target: &Target) -> Option<Arc<Row>> {
+        let upstream = self.snapshot.upstreams.get(&target.provider)?;
+        upstream.price_of(self.asked.head.dialect, &target.model).find(
+            &self.snapshot.catalogue,
+            &target.model,
+            self.asked.at,
+        )
+    }
+
+    /// What the call is likely to cost: its input as it is estimated, and the output that is usual for its team and model.
+    fn price(&self, target: &Target, row: Option<&Row>) -> Option<Money> {
+        let (row, Attribution { team, .. }) = (row?, self.booked.attribution);
+        let weight = weigh(self.asked.members.body());
+        let most = self.asked.peek.output_tokens_max;
+        let estimate = self.experience.lessons.estimate(team, &target.model, weight, most);
+        let usage =
+            Usage { input_tokens: self.needs().input_tokens, output_tokens: estimate.output_usual, ..Usage::default() };
+        let buyer = Buyer { provider: &target.provider, model: &target.model, began: self.asked.at };
+        Some(self.snapshot.terms.price(row, &usage, ServiceTier::Default, buyer).amount)
+    }
+
+    fn needs(&self) -> &Needs {
+        self.needs.get_or_init(|| needs(self.asked.members, self.asked.peek))
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        let (needs, Attribution { key_id, team, project, environment, tags }) = (self.needs(), self.booked.attribution);
+        Facts {
+            team,
+            project: project.as_deref().unwrap_or_default(),
+            environment: environment.as_deref().unwrap_or_default(),
+            key: key_id,
+            model: &self.asked.peek.model,
+            dialect: self.asked.head.dialect.as_str(),
+            tags,
+            stream: self.asked.peek.stream,
+            tools: needs.tools,
+            schema: needs.json_schema,
+            reasoning: needs.reasoning,
+            images: needs.images,
+            documents: needs.documents,
+            turns: needs.turns,
+            input_tokens: needs.input_tokens,
+            output_tokens_max: needs.output_tokens_max.unwrap_or_default(),
+            at: self.asked.at,
+            ..Facts::default()
+        }
+    }
+}
+
+/// No target may or can serve the call.
+fn nobody(model: &str, considered: &[Considered]) -> Fault {
+    let lacks = considered.iter().filter_map(|one| match &one.dropped {
+        Some(Dropped::Lacks(lack)) => Some(format!("{} ({lack})", one.candidate.target.model)),
+        _ => None,
+    });
+    let lacks: Vec<String> = lacks.collect();
+    let model: String = model.chars().filter(|c| !c.is_control()).take(120).collect();
+    if lacks.is_empty() {
+        let message = format!(
+            "No target of the model '{model}' is for calls like this one: the conditions of its route do not hold."
+        );
+        return Fault::new(Class::NotFound, Origin::Caller, "no_target", message).at("model");
+    }
+    let message = format!("The model '{model}' cannot do what this request asks: {}.", lacks.join("; "));
+    Fault::new(Class::Unsupported, Origin::Caller, "not_able", message).at("model")
+}

@@ -1,0 +1,103 @@
+//! Whether a model can do what a call asks, as far as the catalogue knows.
+
+use std::fmt;
+use tg_catalog::{Ability, Row};
+use tg_kernel::needs::Needs;
+
+/// What a model lacks for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// It has no such ability.
+    Ability(Ability),
+    /// It reads fewer tokens than the call has.
+    Context {
+        /// How many it reads.
+        most: u32,
+        /// How many the call has, estimated.
+        input: u64,
+    },
+    /// It writes fewer tokens than the call wants to allow.
+    Output {
+        /// How many it writes.
+        most: u32,
+        /// How many are asked for.
+        wanted: u64,
+    },
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ability(ability) => f.write_str(match ability {
+                Ability::Tools => "it calls no tools",
+                Ability::Vision => "it reads no images",
+                Ability::Documents => "it reads no documents",
+                Ability::AudioInput => "it hears no audio",
+                Ability::VideoInput => "it watches no video",
+                Ability::JsonSchema => "it follows no JSON Schema",
+                Ability::Reasoning => "it does not reason",
+                _ => "it is not able to",
+            }),
+            Self::Context { most, input } => {
+                write!(f, "it reads {most} tokens at most, and the call has about {input}")
+            }
+            Self::Output { most, wanted } => {
+                write!(f, "it writes {most} tokens at most, and the call asks for {wanted}")
+            }
+        }
+    }
+}
+
+/// What the model of this row lacks for a call; `None` where nothing is known to be missing. Of a model whose abilities
+/// nobody has written down, nothing is.
+#[must_use]
+pub fn lack(row: &Row, needs: &Needs) -> Option<Lack> {
+    let asked = [
+        (needs.tools, Ability::Tools),
+        (needs.images > 0, Ability::Vision),
+        (needs.documents > 0, Ability::Documents),
+        (needs.audio > 0, Ability::AudioInput),
+        (needs.video > 0, Ability::VideoInput),
+        (needs.json_schema, Ability::JsonSchema),
+        (needs.reasoning, Ability::Reasoning),
+    ];
+    if row.abilities().iter().next().is_some()
+        && let Some((_, ability)) = asked.into_iter().find(|(is_asked, ability)| *is_asked && !row.can(*ability))
+    {
+        return Some(Lack::Ability(ability));
+    }
+    let limits = row.limits();
+    // A price for longer input shows that there is longer input, whatever the limit says.
+    let longest = row.rate_sets().iter().map(|set| set.above).max().unwrap_or_default();
+    if let Some(most) = limits.context.filter(|most| *most > longest && u64::from(*most) < needs.input_tokens) {
+        return Some(Lack::Context { most, input: needs.input_tokens });
+    }
+    let wanted = needs.output_tokens_max.unwrap_or_default();
+    limits.output_max.filter(|most| u64::from(*most) < wanted).map(|most| Lack::Output { most, wanted })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tg_catalog::Catalogue;
+    use tg_kernel::clock::Timestamp;
+
+    fn of(provider: &str, id: &str, needs: Needs) -> Option<Lack> {
+        let row = Catalogue::embedded().unwrap().find(provider, id, Timestamp::from_micros(i64::MAX)).unwrap();
+        lack(&row, &needs)
+    }
+
+    #[test]
+    fn a_model_lacks_what_it_is_known_not_to_have() {
+        let all = Needs { tools: true, images: 1, documents: 1, ..Needs::default() };
+        assert_eq!(of("anthropic", "claude-haiku-4-5", all), None);
+        let haiku = |needs| of("anthropic", "claude-haiku-4-5", needs);
+        let heard = haiku(Needs { audio: 1, ..Needs::default() });
+        assert_eq!(heard, Some(Lack::Ability(Ability::AudioInput)));
+        let long = haiku(Needs { input_tokens: 3_000_000, ..Needs::default() });
+        assert!(matches!(long, Some(Lack::Context { input: 3_000_000, .. })), "{long:?}");
+        let much = haiku(Needs { output_tokens_max: Some(10_000_000), ..Needs::default() });
+        assert!(matches!(much, Some(Lack::Output { wanted: 10_000_000, .. })), "{much:?}");
+        assert!(much.is_some_and(|lack| lack.to_string().contains("10000000")));
+    }
+}

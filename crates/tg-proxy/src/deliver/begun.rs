@@ -1,0 +1,103 @@
+//! The beginning of a streamed answer, looked at before any of it goes on: until then another target may answer instead.
+//! Only where there is one: where there is none, all goes on as it comes.
+
+use super::lane::truncated;
+use super::silence::idle_too_long;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tg_dialect::dialect::{StreamDecoder, UpstreamDialect};
+use tg_kernel::event::Event;
+use tg_kernel::fault::{Fault, Retry};
+use tokio::time::{Instant, timeout_at};
+
+/// Most bytes that are held while nothing has been said: what comes before the first word is a few hundred.
+const BEGINNING_BYTES_MAX: usize = 64 << 10;
+
+/// A provider's answer, of which the beginning may have been looked at.
+pub(crate) struct Begun {
+    first: VecDeque<Bytes>,
+    rest: Incoming,
+}
+
+impl From<Incoming> for Begun {
+    fn from(rest: Incoming) -> Self {
+        Self { first: VecDeque::new(), rest }
+    }
+}
+
+impl Begun {
+    /// Waits until the model says something, for so long in all, and so long from one piece to the next. What came stays in
+    /// its place.
+    ///
+    /// # Errors
+    /// Where nothing is said, or where the provider says that it fails in a way that another may mend.
+    pub(super) async fn look(
+        &mut self,
+        (within, idle): (Duration, Duration),
+        reader: &dyn UpstreamDialect,
+    ) -> Result<(), Fault> {
+        let end = Instant::now() + within;
+        let (mut decoder, mut held) = (reader.decoder(), 0);
+        loop {
+            let frame = poll_fn(|cx| Pin::new(&mut self.rest).poll_frame(cx));
+            let bytes = match timeout_at(end.min(Instant::now() + idle), frame).await {
+                Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+                Ok(Some(Err(error))) => return Err(truncated().caused_by(error)),
+                Ok(None) => return Err(truncated()),
+                Err(_elapsed) => return Err(idle_too_long().retry(Retry::Elsewhere)),
+            };
+            if bytes.is_empty() {
+                continue;
+            }
+            held += bytes.len();
+            let says = says_something(&mut *decoder, &bytes);
+            self.first.push_back(bytes);
+            match says {
+                Ok(false) if held < BEGINNING_BYTES_MAX => {}
+                // A failure that would be the same elsewhere is told as it came.
+                Err(fault) if fault.retry != Retry::Never => return Err(fault),
+                Ok(_) | Err(_) => return Ok(()),
+            }
+        }
+    }
+}
+
+/// Whether the model has said something, or nothing more is to come.
+fn says_something(decoder: &mut dyn StreamDecoder, bytes: &[u8]) -> Result<bool, Fault> {
+    let mut events = Vec::new();
+    let read = decoder.decode(bytes, &mut events);
+    let says = events.iter().any(|event| matches!(event, Event::Delta { .. } | Event::Finish(_) | Event::End));
+    if says { Ok(true) } else { read.map(|()| false) }
+}
+
+impl Body for Begun {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.first.pop_front() {
+            Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
+            None => Pin::new(&mut self.rest).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_empty() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = self.rest.size_hint();
+        let first = self.first.iter().map(Bytes::len).sum::<usize>() as u64;
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper.saturating_add(first));
+        }
+        hint.set_lower(hint.lower().saturating_add(first));
+        hint
+    }
+}

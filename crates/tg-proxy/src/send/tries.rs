@@ -1,0 +1,183 @@
+//! Which target is tried, and which after it: those that fare well first, each once, and all again where that may help.
+
+use super::{Chance, Outgoing, attempt_at};
+use crate::deliver::Delivery;
+use crate::living::Worker;
+use crate::prepare::asynchronous::stays;
+use crate::settle::Settlement;
+use crate::snapshot::Snapshot;
+use std::time::Duration;
+use tg_kernel::dialect::Operation;
+use tg_kernel::fault::{Class, Fault, Origin, Retry};
+use tg_kernel::target::Target;
+use tg_policy::health::{Blame, backoff};
+use tg_policy::route::Plan;
+
+/// Tries the targets until one answers. One that fails in a way that another may mend is passed over.
+///
+/// # Errors
+/// As [`super::send`].
+pub(super) async fn all(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    outgoing: &Outgoing<'_>,
+    plan: &Plan,
+    settlement: &mut Settlement,
+) -> Result<Delivery, Fault> {
+    let resilience = &snapshot.resilience;
+    worker.living.health.earn(resilience.retry_millionths);
+    let mut tries = Tries { worker, snapshot, outgoing, plan, round: 0, last: None };
+    loop {
+        if let Some(end) = tries.round(settlement).await {
+            return end;
+        }
+        let Some(wait) = tries.wait(settlement) else { break };
+        tokio::time::sleep(wait).await;
+        if settlement.is_unheard() {
+            break;
+        }
+        tries.round += 1;
+    }
+    tries.last.unwrap_or_else(|| Err(Fault::internal("a plan without targets")))
+}
+
+struct Tries<'a> {
+    worker: &'a Worker,
+    snapshot: &'a Snapshot,
+    outgoing: &'a Outgoing<'a>,
+    plan: &'a Plan,
+    /// How often all targets have been tried.
+    round: u32,
+    /// What is to be told if no other target answers.
+    last: Option<Result<Delivery, Fault>>,
+}
+
+impl Tries<'_> {
+    /// Tries every target once. `None` where all have failed in a way that another try may mend.
+    async fn round(&mut self, settlement: &mut Settlement) -> Option<Result<Delivery, Fault>> {
+        let mut left: Vec<&Target> = self.plan.targets.iter().collect();
+        while let Some(target) = self.next(&mut left) {
+            let within = self.time_left();
+            if within.is_some_and(|left| left.is_zero()) {
+                return Some(self.last.take().unwrap_or_else(|| Err(too_late())));
+            }
+            let is_last = left.is_empty() && self.round >= self.snapshot.resilience.retries;
+            let before = settlement.attempts();
+            let (place, what) = ((self.worker, self.snapshot), (self.outgoing, self.plan));
+            let end = attempt_at(target, Chance { within, is_last }, place, what, settlement).await;
+            let asked = settlement.attempts() > before;
+            self.learn(target, &end, asked);
+            if let (Ok(delivery), Some(session)) = (&end, self.outgoing.session)
+                && delivery.is_answer()
+            {
+                let living = &self.worker.living;
+                living.sessions.note(session, target, living.clock.monotonic());
+            }
+            let may_be_mended = match &end {
+                Ok(Delivery::Refused(refusal)) => may_be_mended(self.outgoing, &refusal.fault),
+                // What is too dear here may fit elsewhere, and hides nothing of what another target has said.
+                Err(fault) => may_be_mended(self.outgoing, fault) || is_too_dear(fault),
+                Ok(_) => false,
+            };
+            // For a caller who has left nothing more is begun.
+            if !may_be_mended || settlement.is_unheard() {
+                return Some(end);
+            }
+            // A target that was not asked does not hide what became of one that was; nor, of those that were not, one
+            // where only time is missing.
+            if asked || before == 0 && self.last.as_ref().is_none_or(|last| !is_sooner(last, &end)) {
+                self.last = Some(end);
+            }
+        }
+        None
+    }
+
+    /// The target to be tried next.
+    fn next<'b>(&self, left: &mut Vec<&'b Target>) -> Option<&'b Target> {
+        match self.snapshot.resilience.breaker {
+            Some(_) => self.worker.living.health.next(left, self.worker.living.clock.monotonic()),
+            None if left.is_empty() => None,
+            None => Some(left.remove(0)),
+        }
+    }
+
+    /// Notes how a target fared that was asked.
+    fn learn(&self, target: &Target, end: &Result<Delivery, Fault>, asked: bool) {
+        let Some(settings) = self.snapshot.resilience.breaker.as_ref().filter(|_| asked) else { return };
+        let (health, now) = (&self.worker.living.health, self.worker.living.clock.monotonic());
+        let fault = match end {
+            Ok(Delivery::Refused(refusal)) => &refusal.fault,
+            Err(fault) => fault,
+            Ok(_) => return health.succeeded(target, now),
+        };
+        match Blame::of(fault) {
+            // Who says that the request is wrong works.
+            Blame::Nobody if fault.origin == Origin::Provider => health.succeeded(target, now),
+            blame => health.failed(target, blame, settings, now),
+        }
+    }
+
+    /// How much of the call's time is left; `None` where it has no end.
+    fn time_left(&self) -> Option<Duration> {
+        let deadline = self.snapshot.resilience.deadline?;
+        let passed = self.worker.living.clock.now().since(self.outgoing.arrived);
+        Some(deadline.saturating_sub(passed))
+    }
+
+    /// How long to wait until all targets are tried again; `None` where they are not.
+    fn wait(&self, settlement: &Settlement) -> Option<Duration> {
+        let resilience = &self.snapshot.resilience;
+        let fault = match self.last.as_ref()? {
+            Ok(Delivery::Refused(refusal)) => &refusal.fault,
+            Err(fault) => fault,
+            Ok(_) => return None,
+        };
+        // What the gateway itself refuses, a wrong credential and what has taken all the time there was do not pass by
+        // waiting.
+        let passes =
+            fault.origin == Origin::Provider && fault.class != Class::TimedOut && fault.class != Class::NotFound;
+        if self.round >= resilience.retries || settlement.attempts() == 0 || !passes {
+            return None;
+        }
+        let asked = match fault.retry {
+            Retry::After(wait) => wait,
+            Retry::Elsewhere | Retry::Never => Duration::ZERO,
+        };
+        let (first, most) = resilience.backoff;
+        let chance = self.outgoing.id.as_bytes().last().copied().unwrap_or_default().rotate_left(self.round);
+        let wait = backoff(first, most, self.round, chance).max(asked);
+        if wait > most || self.time_left().is_some_and(|left| left <= wait) {
+            return None;
+        }
+        let health = &self.worker.living.health;
+        health.may_repeat(self.worker.living.clock.monotonic()).then_some(wait)
+    }
+}
+
+/// The call's time is over before any target was asked.
+fn too_late() -> Fault {
+    let message = "No answer could begin within the time that the gateway allows.";
+    Fault::new(Class::TimedOut, Origin::Gateway, "deadline_passed", message)
+}
+
+/// Whether a wait mends the one, and the other not, or later.
+fn is_sooner(one: &Result<Delivery, Fault>, other: &Result<Delivery, Fault>) -> bool {
+    let wait = |end: &Result<Delivery, Fault>| match end {
+        Err(Fault { retry: Retry::After(wait), .. }) => Some(*wait),
+        _ => None,
+    };
+    match (wait(one), wait(other)) {
+        (Some(one), Some(other)) => one <= other,
+        (one, _) => one.is_some(),
+    }
+}
+
+/// Whether another target may do what this one did not.
+fn may_be_mended(outgoing: &Outgoing<'_>, fault: &Fault) -> bool {
+    fault.retry != Retry::Never && !(outgoing.call.operation == Operation::AsyncInvoke && stays(outgoing, fault))
+}
+
+/// Whether a budget has no money for a target that was not asked: a provider's own fault is of another class or origin.
+fn is_too_dear(fault: &Fault) -> bool {
+    fault.class == Class::OverBudget && fault.origin == Origin::Gateway
+}

@@ -1,0 +1,31 @@
+//! Metrics of how targets fare.
+
+use super::{Kind, Metric, label, own};
+
+/// Targets, and providers as a whole, that are passed over now.
+pub const TARGETS_BENCHED: Metric = own(
+    "tallygate_targets_benched",
+    Kind::Gauge,
+    "",
+    "Targets, and providers as a whole, that are passed over at the moment",
+    &[],
+);
+/// How often a target was passed over from then on.
+pub const TARGET_BENCHES: Metric = own(
+    "tallygate_target_benches",
+    Kind::Counter,
+    "",
+    "How often a target, or a provider as a whole, was passed over from then on, by whose fault it was",
+    &[label::CULPRIT],
+);
+/// Calls whose targets were all tried once more.
+pub const RETRIES: Metric =
+    own("tallygate_retries", Kind::Counter, "", "How often all targets of a call were tried once more", &[]);
+/// Calls whose targets were not tried once more, as too many were.
+pub const RETRIES_DENIED: Metric = own(
+    "tallygate_retries_denied",
+    Kind::Counter,
+    "",
+    "How often they were not, as that would have been more than `resilience.retry_share` of all calls",
+    &[],
+);
