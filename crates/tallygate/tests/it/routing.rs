@@ -1,5 +1,6 @@
 //! Where calls go: conditions, abilities, weights, prices and sessions.
 
+use crate::cli::tallygate;
 use crate::speak::{CHAT, Manner, ask};
 use crate::wire::{Answer, Call};
 use crate::world::{Setup, World, load};
@@ -174,4 +175,46 @@ fn another_name_is_as_if_callers_had_written_it() {
         let problem = refused(models);
         assert!(problem.contains(place) && problem.contains(said), "{models}: {problem}");
     }
+}
+
+#[test]
+fn a_request_is_explained_without_being_sent() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let config = "providers:\n\
+         - { name: anthropic, kind: anthropic, api_key: 'env:SIM_KEY' }\n\
+         - { name: openai, kind: openai, api_key: 'env:SIM_KEY' }\n\
+         models:\n- name: smart\n  strategy: cheapest\n  targets:\n\
+         \x20 - { provider: anthropic, model: claude-opus-4-5 }\n  - { provider: openai, model: gpt-5-mini }\n\
+         \x20 - { provider: openai, model: gpt-3.5-turbo }\n  - { provider: openai, model: gpt-4o, when: \"team == 'blue'\" }\n\
+         teams: [{ name: red }]\n\
+         limits: [{ name: per-team, each: [team], requests: 10/s }, { name: others, for: { team: blue }, requests: 1/s }]\n\
+         budgets: [{ name: monthly, for: { team: red }, amount: 100 USD }]\n";
+    let picture = json!({"model": "smart", "messages": [{"role": "user", "content": [{"type": "image_url",
+        "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]}]});
+    std::fs::write(folder.path().join("tallygate.yaml"), config).unwrap();
+    std::fs::write(folder.path().join("request.json"), picture.to_string()).unwrap();
+    let run = |more: &[&str]| {
+        let arguments = [&["explain", "request.json", "--config", "tallygate.yaml"][..], more].concat();
+        let done = tallygate(folder.path(), &arguments).env("SIM_KEY", "sk-nobody").output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (done.status.success(), text(done.stdout), text(done.stderr))
+    };
+    let (is_fine, out, err) = run(&["--team", "red", "--format", "json"]);
+    assert!(is_fine, "{err}");
+    let page: Value = serde_json::from_str(&out).unwrap();
+    let rows = page["targets"].as_array().unwrap();
+    let told: Vec<(&str, Option<u64>)> =
+        rows.iter().map(|row| (row["model"].as_str().unwrap(), row["place"].as_u64())).collect();
+    assert_eq!(
+        told,
+        [("gpt-5-mini", Some(1)), ("claude-opus-4-5", Some(2)), ("gpt-3.5-turbo", None), ("gpt-4o", None)],
+        "{out}"
+    );
+    assert_eq!(rows[2]["dropped"], "it reads no images");
+    assert!(rows[3]["dropped"].as_str().unwrap().contains("team == 'blue'") && rows[0]["usd"].is_string(), "{out}");
+    assert_eq!((&page["limits"], &page["budgets"]), (&json!(["per-team"]), &json!(["monthly"])));
+    let (is_fine, out, _) = run(&["--team", "red"]);
+    assert!(is_fine && out.contains("order: cheapest") && out.contains("it reads no images"), "{out}");
+    let (is_fine, _, err) = run(&["--team", "green"]);
+    assert!(!is_fine && err.contains("no team 'green'") && err.contains("red"), "{err}");
 }
