@@ -61,9 +61,12 @@ fn blended(before: u64, news: u64) -> u64 {
     if before == 0 { news } else { before - before / NEWS + news / NEWS }
 }
 
+/// Of each provider, each of its models.
+type Known = HashMap<Arc<str>, HashMap<Arc<str>, Pace>>;
+
 /// How quick all targets are.
 #[derive(Debug, Default)]
-pub struct Paces(Mutex<HashMap<Arc<str>, HashMap<Arc<str>, Pace>>>);
+pub struct Paces(Mutex<Known>);
 
 impl Paces {
     /// What is known of a target.
@@ -105,7 +108,7 @@ impl Paces {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, HashMap<Arc<str>, Pace>>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
