@@ -39,6 +39,7 @@ use tg_proxy::cost::Basis;
 use tg_proxy::living::{Counts, Living, Worker};
 use tg_proxy::looks::Looks;
 use tg_proxy::meter::{Meter, OnFailure, Queue, Running, Till};
+use tg_proxy::shared::Shared;
 use tg_proxy::snapshot::Snapshot;
 use tg_proxy::whois::Whois;
 use tg_store::directory::Directory;
@@ -100,25 +101,8 @@ impl Gateway {
         let (workers, tls) = (worker_count(document), load_tls("listen", document.listen.tls.as_ref())?);
         let bound = tg_net::listener::bind(document.listen.address.get(), workers)
             .with_context(|| format!("listen.address: cannot listen on {}", document.listen.address))?;
-        let living = Arc::new(Living {
-            recorder: recording::start(document, &clock)?,
-            aws: Wallet::new(Arc::clone(&clock)),
-            clock,
-            directory,
-            replays: Replays::default(),
-            limits: Counters::default(),
-            purses,
-            shared: counting.as_ref().map(|counting| Arc::clone(&counting.shared)),
-            lessons: Lessons::default(),
-            health: Health::default(),
-            paces: Paces::default(),
-            sessions: Sessions::default(),
-            whois: Whois::default(),
-            looks: Looks::default(),
-            snapshot: ArcSwap::new(Arc::clone(&loaded.snapshot)),
-            counts: Counts::default(),
-            ready: AtomicBool::new(true),
-        });
+        let shared = counting.as_ref().map(|counting| Arc::clone(&counting.shared));
+        let living = living(loaded, clock, directory, (purses, shared))?;
         let queues: Vec<Arc<Queue>> = (0..workers.get()).map(|_| Arc::default()).collect();
         let (of_meter, known, outage) = (journal.clone(), Arc::clone(&living), Outage::default());
         let meter =
@@ -295,6 +279,34 @@ fn listener(document: &Document, tls: Option<ServerTls>) -> Listener {
 pub fn load_tls(listener: &str, declared: Option<&Tls>) -> Result<Option<ServerTls>> {
     let loaded = declared.map(|tls| ServerTls::load(&tls.certificate, &tls.key)).transpose();
     loaded.with_context(|| format!("{listener}.tls"))
+}
+
+/// What outlives a reload, at a start.
+fn living(
+    loaded: &Loaded,
+    clock: Arc<dyn Clock>,
+    directory: Arc<Directory>,
+    (purses, shared): (Purses, Option<Arc<Shared>>),
+) -> Result<Arc<Living>> {
+    Ok(Arc::new(Living {
+        recorder: recording::start(&loaded.document, &clock)?,
+        aws: Wallet::new(Arc::clone(&clock)),
+        clock,
+        directory,
+        replays: Replays::default(),
+        limits: Counters::default(),
+        purses,
+        shared,
+        lessons: Lessons::default(),
+        health: Health::default(),
+        paces: Paces::default(),
+        sessions: Sessions::default(),
+        whois: Whois::default(),
+        looks: Looks::default(),
+        snapshot: ArcSwap::new(Arc::clone(&loaded.snapshot)),
+        counts: Counts::default(),
+        ready: AtomicBool::new(true),
+    }))
 }
 
 fn open_store(loaded: &Loaded, surroundings: &Surroundings) -> Result<Store> {
