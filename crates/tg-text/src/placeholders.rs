@@ -135,7 +135,7 @@ impl Placeholders {
 
     /// The longest token that stands at a place of a text, between others than letters and digits: its length, and the value
     /// that it stands for.
-    pub(crate) fn token_at<'t>(&self, text: &'t str, at: usize) -> Option<(usize, &str)> {
+    pub(crate) fn token_at(&self, text: &str, at: usize) -> Option<(usize, &str)> {
         let (before, text) = text.split_at_checked(at)?;
         if goes_on(before.chars().next_back(), text.chars().next()) {
             return None;
