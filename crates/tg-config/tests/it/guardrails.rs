@@ -47,15 +47,6 @@ fn no_rule_is_taken_that_could_not_do_what_it_says() {
         ("{name: a, characters_max: 9, action: block}", ("guardrails[0].rules[0].on", "is missing")),
         ("{name: a, json_schema: {}, action: block, on: both}", ("guardrails[0].rules[0].on", "means nothing")),
         ("{name: a, injection: 0, action: block}", ("guardrails[0].rules[0].injection", "reached by every text")),
-        ("{name: a, injection: 1, action: block}", ("guardrails[0].rules[0].injection", "hardly a text")),
-        (
-            "{name: a, harm: {threshold: 0.995}, action: block}",
-            ("guardrails[0].rules[0].harm.threshold", "hardly a text"),
-        ),
-        (
-            "{name: a, topics: [{name: t, examples: ['Which stocks should I buy?'], threshold: 1}], action: block}",
-            ("guardrails[0].rules[0].topics[0].threshold", "nothing else"),
-        ),
         ("{name: a, system_prompt: {}, action: block, on: both}", ("guardrails[0].rules[0].on", "means nothing")),
         ("{name: a, pii: [emal], action: block}", ("guardrails[0].rules[0].pii[0]", "did you mean `email`?")),
         (
@@ -143,4 +134,21 @@ fn a_service_that_redacts_may_block_and_say_why() {
     let text = rules("{name: a, external: ours, when_away: block, action: redact, message: 'Not here.'}");
     let guards = "guards: [{name: ours, kind: webhook, url: 'https://guard.example.com/check', secret: env:S}]\n";
     from_text("t", &format!("{text}{guards}")).unwrap();
+}
+
+#[test]
+fn no_threshold_is_taken_that_no_text_reaches() {
+    for (rule, expected) in [
+        ("{name: a, injection: 1, action: block}", ("guardrails[0].rules[0].injection", "hardly a text")),
+        (
+            "{name: a, harm: {threshold: 0.995}, action: block}",
+            ("guardrails[0].rules[0].harm.threshold", "hardly a text"),
+        ),
+        (
+            "{name: a, topics: [{name: t, examples: ['Which stocks should I buy?'], threshold: 1}], action: block}",
+            ("guardrails[0].rules[0].topics[0].threshold", "nothing else"),
+        ),
+    ] {
+        check(&rules(rule), &[expected]);
+    }
 }
