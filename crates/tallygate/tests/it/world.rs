@@ -101,6 +101,22 @@ pub(crate) fn secret(name: &str) -> Option<String> {
     }
 }
 
+/// Models that every configuration has. `on-bedrock` is [`HAIKU`].
+const MODELS: &str = "\
+    - { name: on-bedrock, targets: [{ provider: bedrock, model: 'us.anthropic.claude-haiku-4-5-20251001-v1:0' }] }\n\
+    - { name: on-nova, targets: [{ provider: bedrock, model: 'amazon.nova-lite-v1:0' }] }\n\
+    - { name: on-anthropic, targets: [{ provider: anthropic, model: claude-haiku-4-5 }] }\n\
+    - { name: on-openai, targets: [{ provider: openai, model: gpt-5-mini }] }\n\
+    - { name: on-local, targets: [{ provider: local, model: local-chat }] }\n\
+    - { name: on-dead, targets: [{ provider: dead, model: gpt-5-mini }] }\n\
+    - { name: on-locked-anthropic, targets: [{ provider: locked-anthropic, model: claude-haiku-4-5 }] }\n\
+    - { name: on-locked-openai, targets: [{ provider: locked-openai, model: gpt-5-mini }] }\n\
+    - { name: 'claude-*', targets: [{ provider: anthropic }] }\n\
+    - { name: 'gpt-*', targets: [{ provider: openai }] }\n\
+    - { name: 'us.*', targets: [{ provider: bedrock }] }\n\
+    - { name: 'arn:aws*', targets: [{ provider: bedrock }] }\n\
+    ";
+
 /// The whole configuration. `on-X` is served by provider X; `dead` never answers.
 pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> String {
     let Setup {
@@ -154,20 +170,7 @@ pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> St
     }
     let _ = write!(
         text,
-        "{providers}models:\n{models}\
-         - {{ name: on-bedrock, targets: [{{ provider: bedrock, model: '{HAIKU}' }}] }}\n\
-         - {{ name: on-nova, targets: [{{ provider: bedrock, model: 'amazon.nova-lite-v1:0' }}] }}\n\
-         - {{ name: on-anthropic, targets: [{{ provider: anthropic, model: claude-haiku-4-5 }}] }}\n\
-         - {{ name: on-openai, targets: [{{ provider: openai, model: gpt-5-mini }}] }}\n\
-         - {{ name: on-local, targets: [{{ provider: local, model: local-chat }}] }}\n\
-         - {{ name: on-dead, targets: [{{ provider: dead, model: gpt-5-mini }}] }}\n\
-         - {{ name: on-locked-anthropic, targets: [{{ provider: locked-anthropic, model: claude-haiku-4-5 }}] }}\n\
-         - {{ name: on-locked-openai, targets: [{{ provider: locked-openai, model: gpt-5-mini }}] }}\n\
-         - {{ name: 'claude-*', targets: [{{ provider: anthropic }}] }}\n\
-         - {{ name: 'gpt-*', targets: [{{ provider: openai }}] }}\n\
-         - {{ name: 'us.*', targets: [{{ provider: bedrock }}] }}\n\
-         - {{ name: 'arn:aws*', targets: [{{ provider: bedrock }}] }}\n\
-         teams:\n{teams}limits:\n{limits}budgets:\n{budgets}guards:\n{services}notify:\n webhooks:\n{webhooks}"
+        "{providers}models:\n{models}{MODELS}teams:\n{teams}limits:\n{limits}budgets:\n{budgets}guards:\n{services}notify:\n webhooks:\n{webhooks}"
     );
     if let Some(more) = setup.recording {
         let _ = writeln!(text, "recording: {{ folder: '{folder}/recorded', {more} }}");
