@@ -154,6 +154,25 @@ impl Grammar {
         }
     }
 
+    /// One of a word's alternatives, unfolded; empty where there is no such word.
+    pub fn word(&self, name: &str, dice: &mut Dice) -> String {
+        let mut out = String::new();
+        if let Some(choice) = self.words.get(name).and_then(|all| dice.pick(all)) {
+            self.unfold(choice, dice, 1, &mut out);
+        }
+        out.replace(OPEN, "{").replace(CLOSE, "}")
+    }
+
+    /// Puts in the words with an underscore in their names that stand in a text by name.
+    pub fn fill(&self, mut text: String, dice: &mut Dice) -> String {
+        for name in self.words.keys().filter(|name| name.contains('_')) {
+            while let Some(at) = text.find(name.as_str()) {
+                text.replace_range(at..at + name.len(), &self.word(name, dice));
+            }
+        }
+        text
+    }
+
     /// More alternatives of a word, from elsewhere.
     pub fn add(&mut self, word: &str, alternatives: impl IntoIterator<Item = String>) {
         self.words.entry(word.to_owned()).or_default().extend(alternatives);

@@ -8,6 +8,7 @@ mod grammar;
 mod judge;
 mod learn;
 mod pile;
+mod tasks;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
@@ -61,6 +62,29 @@ enum What {
         /// Only of families whose name contains this
         family: String,
     },
+    /// Learn the tasks of calls from everything and write their weights
+    TrainTasks {
+        /// The file to write
+        #[arg(long, default_value = "crates/tg-text/weights/task.bin")]
+        out: PathBuf,
+        /// Write the results into the model card too
+        #[arg(long)]
+        cards: bool,
+    },
+    /// Hold out each source of tasks in turn, learn from the others, and print what is told of it
+    EvalTasks {
+        /// Print texts that were told wrongly
+        #[arg(long)]
+        errors: bool,
+        /// Write the results into the model card too
+        #[arg(long)]
+        cards: bool,
+    },
+    /// Print examples of our own texts that ask for something
+    TaskTexts {
+        /// Only of families whose name contains this
+        family: String,
+    },
     /// Score each line of a file with weights that were written
     Score {
         /// The texts
@@ -70,10 +94,13 @@ enum What {
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
-    let settings = settings(&cli)?;
+    let settings = || settings(&cli);
     match &cli.what {
-        What::Train { out, cards } => train(&examples(&cli.data)?, settings, out, *cards),
-        What::Eval { fold, errors, cards } => eval(&examples(&cli.data)?, settings, *fold, *errors, *cards),
+        What::Train { out, cards } => train(&examples(&cli.data)?, settings()?, out, *cards),
+        What::Eval { fold, errors, cards } => eval(&examples(&cli.data)?, settings()?, *fold, *errors, *cards),
+        What::TrainTasks { out, cards } => tasks::train(&cli.data, &cli.set, out, *cards),
+        What::EvalTasks { errors, cards } => tasks::eval(&cli.data, &cli.set, *cards, *errors),
+        What::TaskTexts { family } => tasks::texts(&cli.data, family),
         What::Texts { family } => texts(&cli.data, family),
         What::Score { file } => score(file),
     }

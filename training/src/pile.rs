@@ -45,7 +45,7 @@ fn example(source: &str, row: &Value) -> Option<Example> {
 }
 
 /// Without numeric entities: those of collected posts are pictures, and say where a text comes from, not what it is.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("&#") {

@@ -10,6 +10,8 @@ use std::path::Path;
 pub enum What {
     /// The trained scores of attacks and harm
     Guard,
+    /// Task classes of calls, and quality against cost when the difficulty decides who gets a strong model
+    Route,
 }
 
 /// Judges, and prints the table.
@@ -17,13 +19,13 @@ pub enum What {
 /// # Errors
 /// When the folder is not there, or the program fails.
 pub fn run(what: What, data: &Path, cards: bool) -> Result<()> {
-    match what {
-        What::Guard => {
-            let data = data.canonicalize().with_context(|| format!("no folder {}", data.display()))?;
-            let data = data.to_string_lossy().into_owned();
-            let mut arguments = vec!["run", "--quiet", "--release", "-p", "training", "--", "eval", "--data", &data];
-            arguments.extend(cards.then_some("--cards"));
-            run_program("cargo", arguments)
-        }
-    }
+    let judging = match what {
+        What::Guard => "eval",
+        What::Route => "eval-tasks",
+    };
+    let data = data.canonicalize().with_context(|| format!("no folder {}", data.display()))?;
+    let data = data.to_string_lossy().into_owned();
+    let mut arguments = vec!["run", "--quiet", "--release", "-p", "training", "--", judging, "--data", &data];
+    arguments.extend(cards.then_some("--cards"));
+    run_program("cargo", arguments)
 }

@@ -64,7 +64,7 @@ enum Chore {
         #[arg(long)]
         store: Option<prove::Engine>,
     },
-    /// Train on all groups of sources but one, in turn, and print what is found of the one
+    /// Train on all groups of sources but one, in turn, and print what is told of the one
     Eval {
         /// What is judged
         what: evaluate::What,

@@ -14,5 +14,6 @@ pub mod rules;
 pub mod score;
 pub mod secrets;
 pub mod span;
+pub mod task;
 pub mod view;
 pub mod window;

@@ -68,12 +68,16 @@ impl WordHash {
 
 /// What a character counts as.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Sort {
+pub(crate) enum Sort {
+    /// Of a word.
     Letter,
     /// A letter of a script that writes no spaces: a word of its own.
     Glyph,
+    /// Of a word, but as if it were not there.
     Apostrophe,
+    /// Between words.
     Space,
+    /// All else.
     Mark,
 }
 
@@ -306,7 +310,7 @@ impl<S: Sink> Reader<'_, S> {
 }
 
 /// What a character is read as: digits as nought, accented letters as their base, spaces and controls as one space.
-fn read_as(c: char) -> (u32, Sort) {
+pub(crate) fn read_as(c: char) -> (u32, Sort) {
     match c {
         'a'..='z' => (c as u32, Sort::Letter),
         'A'..='Z' => (c as u32 + 32, Sort::Letter),
