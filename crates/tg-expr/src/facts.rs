@@ -86,7 +86,7 @@ pub const KNOWN: [Known; 20] = [
     known("turns", "int", "messages in the request"),
     known("input_tokens", "int", "input tokens, estimated"),
     known("output_tokens_max", "int", "most output tokens that the caller allows; 0 if it does not say"),
-    known("task", "string", "the kind of task"),
+    known("task", "string", "the kind of task: `classification`, `extraction`, … (docs/routing.md)"),
     known("difficulty", "double", "how likely it is that only a strong model gets it right, from 0 to 1"),
     known("hour", "int", "the hour of the day, in UTC, 0 to 23"),
     known("weekday", "int", "the day of the week, in UTC, 1 (Monday) to 7"),

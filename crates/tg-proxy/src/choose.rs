@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tg_catalog::{Buyer, Row};
 use tg_dialect::needs::needs;
+use tg_dialect::passages::Passages;
 use tg_dialect::scan::Members;
 use tg_dialect::weight::weigh;
 use tg_expr::Facts;
@@ -28,7 +29,7 @@ use tg_kernel::usage::{ServiceTier, Usage};
 use tg_policy::admit::Lessons;
 use tg_policy::attribute::SESSION_HEADERS;
 use tg_policy::health::Paces;
-use tg_policy::route::{Candidate, OnUnable, Plan, Sessions, Strategy, mixed, order};
+use tg_policy::route::{Candidate, OnUnable, Plan, Sessions, Strategy, Task, mixed, order, task};
 use tg_store::team::TeamPolicy;
 
 /// What is known of targets from earlier calls.
@@ -94,6 +95,7 @@ pub struct Choosing<'a> {
     booked: Booked<'a>,
     asked: Asked<'a>,
     needs: OnceLock<Needs>,
+    task: OnceLock<Task>,
 }
 
 /// A target of a route, and what became of it.
@@ -118,7 +120,7 @@ impl<'a> Choosing<'a> {
     /// What decides where this call goes.
     #[must_use]
     pub const fn new(snapshot: &'a Snapshot, experience: Experience<'a>, booked: Booked<'a>, asked: Asked<'a>) -> Self {
-        Self { snapshot, experience, booked, asked, needs: OnceLock::new() }
+        Self { snapshot, experience, booked, asked, needs: OnceLock::new(), task: OnceLock::new() }
     }
 
     /// Where the call goes under the name of this model, best first.
@@ -155,7 +157,8 @@ impl<'a> Choosing<'a> {
     pub fn consider(&self, plan: &Plan) -> Vec<Considered> {
         let candidates = plan.targets.iter().zip(&plan.rule.targets).map(|(target, declared)| {
             let row = self.row(target);
-            let condition = declared.when.as_ref().filter(|condition| !condition.holds(&self.facts()));
+            let condition =
+                declared.when.as_ref().filter(|condition| !condition.holds(&self.facts(condition.asks_task())));
             let lacks = || row.as_deref().and_then(|row| lack(row, self.needs())).map(Dropped::Lacks);
             let dropped = match condition {
                 Some(condition) => Some(Dropped::Condition(condition.text().into())),
@@ -220,7 +223,22 @@ impl<'a> Choosing<'a> {
         self.needs.get_or_init(|| needs(self.asked.members, self.asked.peek))
     }
 
-    fn facts(&self) -> Facts<'_> {
+    /// What kind of task the call is; what its session was about, where it belongs to one.
+    #[must_use]
+    pub fn task(&self) -> &Task {
+        self.task.get_or_init(|| {
+            let find = || {
+                let passages = Passages::of_request(self.asked.members);
+                let said = passages.texts.iter().map(|passage| (passage.channel, passage.turn, &*passage.text));
+                task(said, self.needs())
+            };
+            let Experience { sessions, now, .. } = self.experience;
+            self.asked.session.map_or_else(find, |session| sessions.task(session, now, find))
+        })
+    }
+
+    fn facts(&self, with_task: bool) -> Facts<'_> {
+        let task = with_task.then(|| self.task());
         let (needs, Attribution { key_id, team, project, environment, tags }) = (self.needs(), self.booked.attribution);
         Facts {
             team,
@@ -239,8 +257,9 @@ impl<'a> Choosing<'a> {
             turns: needs.turns,
             input_tokens: needs.input_tokens,
             output_tokens_max: needs.output_tokens_max.unwrap_or_default(),
+            task: task.map_or("", |task| task.class),
+            difficulty: task.map_or(0.0, |task| task.difficulty),
             at: self.asked.at,
-            ..Facts::default()
         }
     }
 }

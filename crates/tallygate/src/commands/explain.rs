@@ -23,7 +23,7 @@ use tg_policy::admit::budget::Payer;
 use tg_policy::attribute::attribute;
 use tg_policy::guard::Subject;
 use tg_policy::health::Paces;
-use tg_policy::route::Sessions;
+use tg_policy::route::{Sessions, Task};
 use tg_proxy::choose::{Asked, Booked, Choosing, Considered, Dropped, Experience, session};
 use tg_proxy::recognise::{Recognised, recognise};
 use tg_store::team::TeamPolicy;
@@ -71,6 +71,12 @@ struct Page {
     model: String,
     /// In which order targets are tried.
     strategy: &'static str,
+    /// What kind of task it is taken for.
+    task: &'static str,
+    /// How sure that is, from 0 to 1.
+    confidence: f32,
+    /// How likely it is that only a strong model gets it right, from 0 to 1.
+    difficulty: f32,
     /// Why the call is refused; null where it is not.
     refused: Option<Refusal>,
     /// Every target of the route; those that are tried in their order.
@@ -181,8 +187,12 @@ impl Explain {
         let payer = Payer { attribution: &attribution, model: &peek.model };
         let budgets = snapshot.budgets.list().iter().filter(|budget| budget.meets(&payer));
         let guard = snapshot.guards.of(&Subject { attribution: &attribution, model: &peek.model });
+        let Task { class: task, confidence, difficulty } = *choosing.task();
         Ok(Page {
             model: peek.model.clone(),
+            task,
+            confidence,
+            difficulty,
             strategy: plan.as_ref().map_or("", |plan| plan.rule.strategy.as_str()),
             refused: choosing.plan(&peek.model).err().map(Refusal::from),
             targets: rows(&considered),
@@ -221,8 +231,11 @@ fn table(page: &Page) -> String {
     let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     let refused = page.refused.as_ref().map(|refusal| format!("refused: {} ({})\n", refusal.message, refusal.code));
     format!(
-        "model: {}\norder: {}\n{}\n{}\n\nguardrails: {}\nlimits: {}\nbudgets: {}",
+        "model: {}\ntask: {} ({:.0} % sure, difficulty {:.2})\norder: {}\n{}\n{}\n\nguardrails: {}\nlimits: {}\nbudgets: {}",
         page.model,
+        page.task,
+        page.confidence * 100.0,
+        page.difficulty,
         or_dash(page.strategy),
         refused.unwrap_or_default(),
         listing.finish(),

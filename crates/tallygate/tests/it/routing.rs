@@ -47,6 +47,25 @@ fn a_target_is_for_the_calls_of_which_its_condition_holds() {
     }
 }
 
+/// Two of eight teams ran the most expensive model for simple classification.
+#[test]
+fn simple_tasks_go_to_the_cheap_model_and_a_session_is_not_moved_in_its_midst() {
+    let world = world(
+        "- name: smart\n  targets:\n\
+         \x20 - { provider: local, model: local-chat, when: \"task == 'classification'\" }\n\
+         \x20 - { provider: openai, model: gpt-5-mini }\n",
+    );
+    let said = |text: &str| chat("smart", json!({"messages": [{"role": "user", "content": text}]}));
+    let label = "Classify the sentiment of this review as positive or negative. Answer with one word.\n\n\
+                 Review: The food was cold and the staff were rude.";
+    let code = "Write a Python function that merges two sorted lists, and explain its complexity.";
+    assert_eq!(provider(&world.send(&said(label))), "local");
+    assert_eq!(provider(&world.send(&said(code))), "openai");
+    let session = |text: &str| said(text).header("x-session-id", "s1");
+    assert_eq!(provider(&world.send(&session(code))), "openai");
+    assert_eq!(provider(&world.send(&session(label))), "openai", "its cache is warm there");
+}
+
 #[test]
 fn a_call_goes_to_who_can_do_what_it_asks_and_an_impossible_one_is_refused_unsent() {
     // What the catalogue says of these: the first reads no documents and writes little, the second does both.
@@ -214,7 +233,10 @@ fn a_request_is_explained_without_being_sent() {
     assert!(rows[3]["dropped"].as_str().unwrap().contains("team == 'blue'") && rows[0]["usd"].is_string(), "{out}");
     assert_eq!((&page["limits"], &page["budgets"]), (&json!(["per-team"]), &json!(["monthly"])));
     let (is_fine, out, _) = run(&["--team", "red"]);
-    assert!(is_fine && out.contains("order: cheapest") && out.contains("it reads no images"), "{out}");
+    assert!(
+        is_fine && out.contains("order: cheapest") && out.contains("task: ") && out.contains("it reads no images"),
+        "{out}"
+    );
     let (is_fine, _, err) = run(&["--team", "green"]);
     assert!(!is_fine && err.contains("no team 'green'") && err.contains("red"), "{err}");
 }

@@ -2,9 +2,11 @@
 
 mod sessions;
 mod strategy;
+mod task;
 
 pub use sessions::Sessions;
 pub use strategy::{Candidate, Strategy, mixed, order};
+pub use task::{Task, task};
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
-//! Where sessions are served: a conversation stays at its target while a prompt cache may be warm there.
+//! Where sessions are served, and what they are about: a conversation stays at its target while a prompt cache may be warm
+//! there, and is not taken for another task in its midst.
 
+use super::Task;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,38 +13,71 @@ const SESSIONS_MAX: usize = 65_536;
 /// How long a session stays without a call: as long as prompt caches usually live.
 const STAYS: Duration = Duration::from_secs(300);
 
-/// Where sessions were served last.
+/// What is known of a session.
 #[derive(Debug, Default)]
-pub struct Sessions(Mutex<HashMap<u64, (Target, Duration)>>);
+struct Known {
+    target: Option<Target>,
+    task: Option<Task>,
+    at: Duration,
+}
+
+/// What is known of sessions.
+#[derive(Debug, Default)]
+pub struct Sessions(Mutex<HashMap<u64, Known>>);
 
 impl Sessions {
     /// Where a session was served of late.
     #[must_use]
     pub fn place(&self, session: u64, now: Duration) -> Option<Target> {
-        let sessions = self.lock();
-        sessions.get(&session).filter(|(_, at)| now.saturating_sub(*at) <= STAYS).map(|(target, _)| target.clone())
+        self.lock().get(&session).filter(|known| known.is_fresh(now))?.target.clone()
     }
 
     /// A session is served there.
     pub fn note(&self, session: u64, target: &Target, now: Duration) {
         let mut sessions = self.lock();
-        if sessions.len() >= SESSIONS_MAX && !sessions.contains_key(&session) {
-            sessions.retain(|_, (_, at)| now.saturating_sub(*at) <= STAYS);
-            // Where all are fresh, a part of them is let go: they find a place again.
-            if sessions.len() >= SESSIONS_MAX {
-                let mut number = 0_u32;
-                sessions.retain(|_, _| {
-                    number = number.wrapping_add(1);
-                    !number.is_multiple_of(8)
-                });
-            }
-        }
-        sessions.insert(session, (target.clone(), now));
+        let known = entry(&mut sessions, session, now);
+        (known.target, known.at) = (Some(target.clone()), now);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, (Target, Duration)>> {
+    /// What a session is about: what it was when it was asked first, for as long as it goes on; else what `find` says.
+    pub fn task(&self, session: u64, now: Duration, find: impl FnOnce() -> Task) -> Task {
+        let known = self.lock().get(&session).filter(|known| known.is_fresh(now)).and_then(|known| known.task);
+        let task = known.unwrap_or_else(find);
+        let mut sessions = self.lock();
+        let entry = entry(&mut sessions, session, now);
+        (entry.task, entry.at) = (Some(task), now);
+        task
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Known>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Known {
+    fn is_fresh(&self, now: Duration) -> bool {
+        now.saturating_sub(self.at) <= STAYS
+    }
+}
+
+/// What is known of a session, for which room is made.
+fn entry(sessions: &mut HashMap<u64, Known>, session: u64, now: Duration) -> &mut Known {
+    if sessions.len() >= SESSIONS_MAX && !sessions.contains_key(&session) {
+        sessions.retain(|_, known| known.is_fresh(now));
+        // Where all are fresh, a part of them is let go: they find a place again.
+        if sessions.len() >= SESSIONS_MAX {
+            let mut number = 0_u32;
+            sessions.retain(|_, _| {
+                number = number.wrapping_add(1);
+                !number.is_multiple_of(8)
+            });
+        }
+    }
+    let known = sessions.entry(session).or_default();
+    if !known.is_fresh(now) {
+        *known = Known::default();
+    }
+    known
 }
 
 #[cfg(test)]
@@ -60,6 +95,14 @@ mod tests {
             sessions.note(session, &target, at(400));
         }
         assert!(sessions.lock().len() <= SESSIONS_MAX);
+        let task = |class| Task { class, confidence: 1.0, difficulty: 0.5 };
+        assert_eq!(sessions.task(9, at(400), || task("code")).class, "code");
+        assert_eq!(
+            sessions.task(9, at(600), || task("chat")).class,
+            "code",
+            "it is not taken for another in its midst"
+        );
+        assert_eq!(sessions.task(9, at(1000), || task("chat")).class, "chat");
         assert_eq!(sessions.place(2 * SESSIONS_MAX as u64 - 1, at(400)), Some(target));
     }
 }
