@@ -37,7 +37,7 @@ fn rule(document: &Document, model: &Model) -> Result<Rule> {
         },
         on_unable: match served.on_unable {
             document::OnUnable::Refuse => OnUnable::Refuse,
-            document::OnUnable::Try => OnUnable::Try,
+            document::OnUnable::Last => OnUnable::Last,
         },
         on_loss: match served.on_loss {
             document::OnLoss::Report => OnLoss::Report,
@@ -67,7 +67,7 @@ fn guardrails(document: &Document) -> Option<Rule> {
         name: "guardrail*".to_owned(),
         targets: vec![RuleTarget::new(only.name.shared(), None)],
         strategy: Strategy::Ordered,
-        on_unable: OnUnable::Refuse,
+        on_unable: OnUnable::Last,
         on_loss: OnLoss::Report,
         unknown_price: unknown_price(document.pricing.unknown_price),
     })

@@ -1,3 +1,5 @@
+//! Conditions, read and decided.
+
 use super::*;
 use proptest::prelude::*;
 use tg_kernel::clock::Timestamp;

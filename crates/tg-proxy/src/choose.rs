@@ -14,21 +14,20 @@ use tg_catalog::{Buyer, Row};
 use tg_dialect::needs::needs;
 use tg_dialect::passages::Passages;
 use tg_dialect::scan::Members;
-use tg_dialect::weight::weigh;
 use tg_expr::Facts;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::Operation;
 use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::ids::CallId;
 use tg_kernel::needs::Needs;
-use tg_kernel::peek::Peek;
+use tg_kernel::peek::{BYTES_PER_TOKEN, Peek, Weight};
 use tg_kernel::principal::{Attribution, Principal};
 use tg_kernel::target::Target;
 use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage};
 use tg_policy::admit::Lessons;
 use tg_policy::attribute::SESSION_HEADERS;
-use tg_policy::health::Paces;
+use tg_policy::health::{Pace, Paces};
 use tg_policy::route::{Candidate, OnUnable, Plan, Sessions, Strategy, Task, mixed, order, task};
 use tg_store::team::TeamPolicy;
 
@@ -135,11 +134,11 @@ impl<'a> Choosing<'a> {
         {
             return Ok(plan);
         }
-        let considered = self.consider(&plan);
+        let considered = self.consider(&plan, false);
         let on_unable = plan.rule.on_unable;
         let is_tried = |one: &Considered| match &one.dropped {
             None => true,
-            Some(Dropped::Lacks(_)) => on_unable == OnUnable::Try,
+            Some(Dropped::Lacks(lack)) => on_unable == OnUnable::Last || !lack.is_sure(),
             Some(Dropped::Condition(_)) => false,
         };
         // Those that lack something come last, where they are tried at all.
@@ -153,8 +152,11 @@ impl<'a> Choosing<'a> {
     }
 
     /// Every target of a plan's route with what becomes of it; those that are tried in their order, the first in front.
+    /// `with_prices`: also where the order does not depend on them.
     #[must_use]
-    pub fn consider(&self, plan: &Plan) -> Vec<Considered> {
+    pub fn consider(&self, plan: &Plan, with_prices: bool) -> Vec<Considered> {
+        let is_priced = with_prices || plan.rule.strategy == Strategy::Cheapest;
+        let is_paced = matches!(plan.rule.strategy, Strategy::Fastest | Strategy::LeastInFlight);
         let candidates = plan.targets.iter().zip(&plan.rule.targets).map(|(target, declared)| {
             let row = self.row(target);
             let condition =
@@ -166,8 +168,9 @@ impl<'a> Choosing<'a> {
                 None if self.asked.head.operation == Operation::Chat => lacks(),
                 None => None,
             };
-            let price = self.price(target, row.as_deref());
-            let pace = self.experience.paces.of(target, self.experience.now);
+            let price = is_priced.then(|| self.price(target, row.as_deref())).flatten();
+            let pace = || self.experience.paces.of(target, self.experience.now);
+            let pace = if is_paced { pace() } else { Pace::default() };
             let candidate = Candidate { target: target.clone(), weight: declared.weight, price, pace };
             Considered { candidate, dropped }
         });
@@ -210,7 +213,7 @@ impl<'a> Choosing<'a> {
     /// What the call is likely to cost: its input as it is estimated, and the output that is usual for its team and model.
     fn price(&self, target: &Target, row: Option<&Row>) -> Option<Money> {
         let (row, Attribution { team, .. }) = (row?, self.booked.attribution);
-        let weight = weigh(self.asked.members.body());
+        let weight = Weight { text_bytes: self.needs().input_tokens.saturating_mul(BYTES_PER_TOKEN), media: 0 };
         let most = self.asked.peek.output_tokens_max;
         let estimate = self.experience.lessons.estimate(team, &target.model, weight, most);
         let usage =

@@ -38,6 +38,7 @@ use tg_upstream::attempt::attempt;
 use tg_upstream::aws::{Caller, Proof};
 use tg_upstream::headers;
 use tg_upstream::provider::{Pass, PriceScope, Upstream};
+use tokio::time::Instant;
 
 /// Most bytes read of a provider's error answer.
 const ERROR_BYTES_MAX: usize = 1 << 20;
@@ -101,8 +102,8 @@ async fn attempt_at(
 /// What a try may cost in time, and what it is worth.
 #[derive(Clone, Copy, Debug)]
 struct Chance {
-    /// Longest wait for the answer to begin; `None`: as its provider's settings say.
-    within: Option<Duration>,
+    /// When the answer must have begun, whatever the provider's settings say.
+    end: Option<Instant>,
     /// Whether there is another target, or another round, if this fails.
     is_last: bool,
 }
@@ -168,8 +169,9 @@ impl Trial<'_> {
     ) -> Result<Delivery, Fault> {
         let request = self.request(&mut prepared, provider)?;
         let pass = Pass { proof, surface: prepared.road.surface, now: self.worker.living.clock.now() };
-        let within =
-            self.chance.within.map_or(provider.timeouts.first_byte, |left| left.min(provider.timeouts.first_byte));
+        let end = Instant::now() + provider.timeouts.first_byte;
+        let end = self.chance.end.map_or(end, |deadline| deadline.min(end));
+        let within = end.saturating_duration_since(Instant::now());
         let response = attempt(provider, &self.worker.pools, request, &pass, within).await?;
         settlement.answered(headers::request_id(response.headers()));
         if !response.status().is_success() {
@@ -179,7 +181,13 @@ impl Trial<'_> {
             return refused(&words, response).await.into_delivery();
         }
         let delivery = Delivery::begin(self.outgoing, prepared, provider, response, self.snapshot)?;
-        if self.chance.is_last { Ok(delivery) } else { delivery.opened(within, settlement).await }
+        if self.chance.is_last {
+            return Ok(delivery);
+        }
+        delivery.opened(end, settlement).await.map_err(|early| {
+            settlement.had_begun(early.reported);
+            early.fault
+        })
     }
 
     /// Whether guardrails apply to the call, and what is sent was not made of the bytes that they let go. Asked of what is

@@ -80,6 +80,8 @@ struct Draft {
     ticket: Option<Ticket>,
     /// The try that is under way: where to, and since when.
     going: Option<(Target, Duration)>,
+    /// What a try had reported that began to answer, and failed.
+    began: Option<Usage>,
 }
 
 /// A try that failed, and what it may be billed for.
@@ -162,6 +164,7 @@ impl Settlement {
             absence: Absence::of(&snapshot.streams),
             ticket: None,
             going: None,
+            began: None,
         })))
     }
 
@@ -178,6 +181,11 @@ impl Settlement {
     /// The reading of the clock that does not go back.
     pub(crate) fn monotonic(&self) -> Duration {
         self.0.as_deref().map_or(Duration::ZERO, |draft| draft.worker.living.clock.monotonic())
+    }
+
+    /// That reading when the call arrived.
+    pub(crate) fn arrived(&self) -> Duration {
+        self.0.as_deref().map_or(Duration::ZERO, |draft| draft.arrived)
     }
 
     /// Hears when the gateway ends.
@@ -346,11 +354,22 @@ impl Settlement {
         self.0.as_mut().map_or(Ok(()), |draft| draft.leave(leaving))
     }
 
+    /// The try that left had begun to answer when it failed: it may be billed, and for this at least.
+    pub(crate) fn had_begun(&mut self, reported: Usage) {
+        if let Some(draft) = &mut self.0 {
+            draft.began = Some(reported);
+        }
+    }
+
     /// The try that left has failed. What it may be billed for is kept, whatever becomes of the call.
     pub(crate) fn failed(&mut self, fault: &Fault) {
         if let Some(draft) = &mut self.0 {
-            let billed = may_be_billed(fault);
-            let counts = if billed { draft.unanswered() } else { Counts::NONE };
+            let billed = draft.began.is_some() || may_be_billed(fault);
+            let mut counts = if billed { draft.unanswered() } else { Counts::NONE };
+            // What the provider has said of it is owed, and known better than by an estimate.
+            if let Some(reported) = draft.began.filter(|reported| reported.total_tokens() > 0) {
+                counts = Counts { usage: reported, source: UsageSource::Estimated, reported };
+            }
             draft.failed = Some(Failed { code: fault.code, counts });
         }
     }

@@ -79,7 +79,7 @@ const TROUBLES: [Trouble; 22] = [
     streamed("a stream that breaks off before its first word", "die_after=0", true),
     streamed("a stream that ends before its first word", "truncate_after=0", true),
     streamed("a stream with garbage before its first word", "garbage_after=0", true),
-    streamed("a stream that reports an error before its first word", "fail_after=0", false),
+    streamed("a stream that reports an error before its first word", "fail_after=0", true),
     streamed("a stream that falls silent before its first word", "hang_after=0", true),
 ];
 

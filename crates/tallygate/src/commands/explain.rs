@@ -18,6 +18,7 @@ use tg_kernel::clock::{Clock as _, SystemClock};
 use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
 use tg_kernel::principal::Principal;
+use tg_kernel::target::Target;
 use tg_policy::admit::Lessons;
 use tg_policy::admit::budget::Payer;
 use tg_policy::attribute::attribute;
@@ -111,7 +112,7 @@ struct Row {
     model: String,
     /// What the call is likely to cost there, in dollars; null where no price is known.
     usd: Option<String>,
-    /// Why it is not tried; null where it is.
+    /// What speaks against it; null where nothing does. Tried all the same if it has a place.
     dropped: Option<String>,
 }
 
@@ -181,9 +182,9 @@ impl Explain {
         let booked = Booked { principal: &principal, policy, attribution: &attribution };
         let choosing = Choosing::new(snapshot, experience, booked, asked);
         let plan = snapshot.routes.choose(&peek.model, &principal, policy);
-        let considered = plan.as_ref().map(|plan| choosing.consider(plan)).unwrap_or_default();
-        let tried = considered.iter().filter(|one| one.dropped.is_none());
-        let providers: Vec<&str> = tried.map(|one| &*one.candidate.target.provider).collect();
+        let targets = choosing.plan(&peek.model).map(|plan| plan.targets).unwrap_or_default();
+        let considered = plan.as_ref().map(|plan| choosing.consider(plan, true)).unwrap_or_default();
+        let providers: Vec<&str> = targets.iter().map(|target| &*target.provider).collect();
         let payer = Payer { attribution: &attribution, model: &peek.model };
         let budgets = snapshot.budgets.list().iter().filter(|budget| budget.meets(&payer));
         let guard = snapshot.guards.of(&Subject { attribution: &attribution, model: &peek.model });
@@ -195,7 +196,7 @@ impl Explain {
             difficulty,
             strategy: plan.as_ref().map_or("", |plan| plan.rule.strategy.as_str()),
             refused: choosing.plan(&peek.model).err().map(Refusal::from),
-            targets: rows(&considered),
+            targets: rows(&considered, &targets),
             guardrails: guard.map(|guard| guard.sets().iter().map(ToString::to_string).collect()).unwrap_or_default(),
             limits: snapshot.limits.of(&attribution, &peek.model, &providers).into_iter().map(str::to_owned).collect(),
             budgets: budgets.map(|budget| budget.name.to_string()).collect(),
@@ -203,9 +204,11 @@ impl Explain {
     }
 }
 
-fn rows(considered: &[Considered]) -> Vec<Row> {
-    let row = |(number, one): (usize, &Considered)| Row {
-        place: one.dropped.is_none().then_some(number + 1),
+/// Those that are tried in their order, then those that are not.
+fn rows(considered: &[Considered], targets: &[Target]) -> Vec<Row> {
+    let place = |one: &Considered| targets.iter().position(|target| *target == one.candidate.target);
+    let row = |one: &Considered| Row {
+        place: place(one).map(|place| place + 1),
         provider: one.candidate.target.provider.to_string(),
         model: one.candidate.target.model.to_string(),
         usd: one.candidate.price.map(|price| price.to_string()),
@@ -214,11 +217,13 @@ fn rows(considered: &[Considered]) -> Vec<Row> {
             Dropped::Lacks(lack) => lack.to_string(),
         }),
     };
-    considered.iter().enumerate().map(row).collect()
+    let mut rows: Vec<Row> = considered.iter().map(row).collect();
+    rows.sort_by_key(|row| row.place.unwrap_or(usize::MAX));
+    rows
 }
 
 fn table(page: &Page) -> String {
-    let mut listing = Listing::new(&["tried", "provider", "model", "usd", "why not"]);
+    let mut listing = Listing::new(&["tried", "provider", "model", "usd", "but"]);
     for row in &page.targets {
         listing.row([
             row.place.map_or_else(|| "–".to_owned(), |place| place.to_string()),

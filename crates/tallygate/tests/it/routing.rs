@@ -72,9 +72,9 @@ fn a_call_goes_to_who_can_do_what_it_asks_and_an_impossible_one_is_refused_unsen
     let world = world(
         "- name: able\n  targets:\n\
          \x20 - { provider: openai, model: gpt-3.5-turbo }\n  - { provider: anthropic, model: claude-haiku-4-5 }\n\
-         - name: unable\n  targets:\n\
+         - name: unable\n  on_unable: refuse\n  targets:\n\
          \x20 - { provider: openai, model: gpt-3.5-turbo }\n  - { provider: openai, model: gpt-4 }\n\
-         - name: tried\n  on_unable: try\n  targets:\n\
+         - name: tried\n  targets:\n\
          \x20 - { provider: openai, model: gpt-3.5-turbo }\n  - { provider: openai, model: gpt-4 }\n",
     );
     let picture = json!([{"role": "user", "content": [{"type": "text", "text": "what is it?"},
@@ -88,7 +88,7 @@ fn a_call_goes_to_who_can_do_what_it_asks_and_an_impossible_one_is_refused_unsen
     assert_eq!(world.sim.books.entries().len(), before, "it has cost nothing");
     assert!(world.row(&refused).served.is_none());
     world.send(&chat("tried", json!({"messages": picture})));
-    assert_eq!(world.sim.books.entries().len(), before + 1, "who wants it tried has it tried");
+    assert_eq!(world.sim.books.entries().len(), before + 1, "unless somebody wants that, it is tried");
 }
 
 #[test]
@@ -174,6 +174,11 @@ fn another_name_is_as_if_callers_had_written_it() {
         ("- { name: a, alias_of: nowhere }\n", "models[0].alias_of", "no entry of `models` serves"),
         ("- { name: a }\n", "models[0].targets", "is empty"),
         (
+            "- { name: a, alias_of: b, unknown_price: deny }\n- { name: b, targets: [{ provider: local }] }\n",
+            "models[0].unknown_price",
+            "counts for nothing",
+        ),
+        (
             "- { name: 'a*', alias_of: b }\n- { name: b, targets: [{ provider: local }] }\n",
             "models[0].alias_of",
             "pattern",
@@ -226,7 +231,7 @@ fn a_request_is_explained_without_being_sent() {
         rows.iter().map(|row| (row["model"].as_str().unwrap(), row["place"].as_u64())).collect();
     assert_eq!(
         told,
-        [("gpt-5-mini", Some(1)), ("claude-opus-4-5", Some(2)), ("gpt-3.5-turbo", None), ("gpt-4o", None)],
+        [("gpt-5-mini", Some(1)), ("claude-opus-4-5", Some(2)), ("gpt-3.5-turbo", Some(3)), ("gpt-4o", None)],
         "{out}"
     );
     assert_eq!(rows[2]["dropped"], "it reads no images");

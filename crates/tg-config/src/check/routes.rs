@@ -1,7 +1,7 @@
 //! Models and their targets.
 
 use super::Findings;
-use crate::document::{Document, Model, Strategy};
+use crate::document::{Document, Model, OnLoss, OnUnable, Strategy};
 use crate::nearest::propose;
 use crate::problem::{Path, Problem};
 use tg_expr::Condition;
@@ -45,9 +45,19 @@ fn way(document: &Document, model: &Model, path: &Path, found: &mut Findings) {
         }
         return;
     };
-    let path = path.member("alias_of");
+    let (entry, path) = (path, path.member("alias_of"));
     if !model.targets.is_empty() {
         found.add(path.clone(), "stands beside `targets`", "remove one of them");
+    }
+    let idle = [
+        ("strategy", model.strategy != Strategy::default()),
+        ("on_unable", model.on_unable != OnUnable::default()),
+        ("on_loss", model.on_loss != OnLoss::default()),
+        ("unknown_price", model.unknown_price.is_some()),
+    ];
+    for (name, _) in idle.into_iter().filter(|(_, is_said)| *is_said) {
+        let problem = "counts for nothing beside `alias_of`: that name has its own";
+        found.add(entry.member(name), problem, "remove it, or give this name `targets`");
     }
     if !model.name.is_exact() {
         found.add(path, "stands beside a pattern", "give each name an entry of its own");

@@ -95,11 +95,11 @@ pub enum Strategy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnUnable {
-    /// Refuse it, saying what they lack.
+    /// Try them all the same, after those that are able: the catalogue may not know all that they can do.
     #[default]
+    Last,
+    /// Refuse it, saying what they lack, before it costs anything.
     Refuse,
-    /// Try them all the same: the catalogue may not know all that they can do.
-    Try,
 }
 
 /// What to do when a target's dialect cannot express the request.

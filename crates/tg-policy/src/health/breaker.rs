@@ -36,10 +36,10 @@ pub struct Breaker {
 enum State {
     #[default]
     Closed,
-    /// Until then nothing is sent; it is the so-manieth time in a row.
-    Benched { until: Duration, times: u32 },
+    /// Until then nothing is sent; it is the so-manieth time in a row, and began then.
+    Benched { since: Duration, until: Duration, times: u32 },
     /// A call is on its way to see whether it works again; if nothing is heard of it, another may go then.
-    Probing { until: Duration, times: u32 },
+    Probing { since: Duration, until: Duration, times: u32 },
 }
 
 impl Breaker {
@@ -56,14 +56,32 @@ impl Breaker {
     /// A call goes: where one was due, it is the probe.
     pub fn begin(&mut self, now: Duration) {
         if self.standing(now) == Standing::Probe
-            && let State::Benched { times, .. } | State::Probing { times, .. } = self.state
+            && let State::Benched { since, times, .. } | State::Probing { since, times, .. } = self.state
         {
-            self.state = State::Probing { until: now + PROBE_MAX, times };
+            self.state = State::Probing { since, until: now + PROBE_MAX, times };
         }
     }
 
-    /// A call has been answered.
-    pub fn succeeded(&mut self, now: Duration) {
+    /// The call that was to see has not been sent: the next one may.
+    pub fn release(&mut self, now: Duration) {
+        if let State::Probing { since, times, .. } = self.state {
+            self.state = State::Benched { since, until: now, times };
+        }
+    }
+
+    /// Whether a call that left then says nothing of a target that was benched since.
+    fn is_old(&self, left: Duration) -> bool {
+        match self.state {
+            State::Closed => false,
+            State::Benched { since, .. } | State::Probing { since, .. } => left < since,
+        }
+    }
+
+    /// A call that left at `left` has been answered.
+    pub fn succeeded(&mut self, left: Duration, now: Duration) {
+        if self.is_old(left) {
+            return;
+        }
         if self.state == State::Closed {
             self.window.count(now, false);
         } else {
@@ -72,8 +90,11 @@ impl Breaker {
         self.streak = 0;
     }
 
-    /// A call has failed in a way that is the target's own.
-    pub fn failed(&mut self, now: Duration, settings: &Settings) {
+    /// A call that left at `left` has failed in a way that is the target's own.
+    pub fn failed(&mut self, left: Duration, now: Duration, settings: &Settings) {
+        if self.is_old(left) {
+            return;
+        }
         match self.state {
             State::Closed => {
                 self.streak = self.streak.saturating_add(1);
@@ -82,7 +103,6 @@ impl Breaker {
                     self.bench(now, settings.rest(0), 0);
                 }
             }
-            // Calls that were under way when it was benched say nothing new.
             State::Benched { until, .. } if now < until => {}
             State::Benched { times, .. } | State::Probing { times, .. } => {
                 let times = times.saturating_add(1);
@@ -101,7 +121,7 @@ impl Breaker {
     }
 
     fn bench(&mut self, now: Duration, rest: Duration, times: u32) {
-        *self = Self { state: State::Benched { until: now + rest, times }, ..Self::default() };
+        *self = Self { state: State::Benched { since: now, until: now + rest, times }, ..Self::default() };
     }
 
     /// Whether what is known of it is nothing, or so old that it says nothing.
@@ -174,21 +194,21 @@ mod tests {
     fn failures_in_a_row_bench_it_and_one_probe_brings_it_back() {
         let mut breaker = Breaker::default();
         for _ in 0..2 {
-            breaker.failed(at(0), &SETTINGS);
+            breaker.failed(at(0), at(0), &SETTINGS);
         }
-        breaker.succeeded(at(0));
+        breaker.succeeded(at(0), at(0));
         for _ in 0..2 {
-            breaker.failed(at(1), &SETTINGS);
+            breaker.failed(at(1), at(1), &SETTINGS);
         }
         assert_eq!(breaker.standing(at(1)), Standing::Open, "a success between begins anew");
-        breaker.failed(at(2), &SETTINGS);
+        breaker.failed(at(2), at(2), &SETTINGS);
         assert_eq!(breaker.standing(at(3)), Standing::Benched(at(1002)));
-        breaker.failed(at(4), &SETTINGS);
+        breaker.failed(at(4), at(4), &SETTINGS);
         assert_eq!(breaker.standing(at(5)), Standing::Benched(at(1002)), "what was under way says nothing new");
         assert_eq!(breaker.standing(at(1002)), Standing::Probe);
         breaker.begin(at(1002));
         assert_eq!(breaker.standing(at(1003)), Standing::Benched(at(31_002)), "one call is enough to see");
-        breaker.failed(at(1100), &SETTINGS);
+        breaker.failed(at(1100), at(1100), &SETTINGS);
         assert_eq!(breaker.standing(at(1101)), Standing::Benched(at(3100)), "twice as long");
         breaker.begin(at(3100));
         assert_eq!(
@@ -197,7 +217,7 @@ mod tests {
             "a probe of which nothing is heard is not waited for"
         );
         breaker.begin(at(33_100));
-        breaker.succeeded(at(33_200));
+        breaker.succeeded(at(33_200), at(33_200));
         assert_eq!(breaker.standing(at(33_200)), Standing::Open);
         assert!(breaker.is_forgotten(at(33_200)));
     }
@@ -206,15 +226,15 @@ mod tests {
     fn a_bad_share_benches_it_though_every_other_call_succeeds() {
         let mut breaker = Breaker::default();
         for number in 0..5 {
-            breaker.succeeded(at(number * 100));
-            breaker.failed(at(number * 100 + 50), &SETTINGS);
+            breaker.succeeded(at(number * 100), at(number * 100));
+            breaker.failed(at(number * 100 + 50), at(number * 100 + 50), &SETTINGS);
             let standing = breaker.standing(at(number * 100 + 60));
             assert_eq!(standing == Standing::Open, number < 4, "{number}: {standing:?}");
         }
         let mut slow = Breaker::default();
         for number in 0..30 {
-            slow.succeeded(at(number * 4000));
-            slow.failed(at(number * 4000 + 50), &SETTINGS);
+            slow.succeeded(at(number * 4000), at(number * 4000));
+            slow.failed(at(number * 4000 + 50), at(number * 4000 + 50), &SETTINGS);
             assert_eq!(slow.standing(at(number * 4000 + 60)), Standing::Open, "too few calls to judge by: {number}");
         }
     }
@@ -225,8 +245,28 @@ mod tests {
         breaker.rest(at(0), at(5000));
         breaker.rest(at(100), at(100));
         assert_eq!(breaker.standing(at(200)), Standing::Benched(at(5000)), "the longer one counts");
-        breaker.succeeded(at(300));
+        breaker.succeeded(at(300), at(300));
         assert_eq!(breaker.standing(at(300)), Standing::Open, "a call that went all the same shows that it works");
+    }
+
+    #[test]
+    fn what_left_before_a_bench_neither_lifts_nor_prolongs_it() {
+        let mut breaker = Breaker::default();
+        breaker.rest(at(1000), at(5000));
+        breaker.succeeded(at(900), at(2000));
+        assert_eq!(breaker.standing(at(2000)), Standing::Benched(at(6000)), "an answer that was under way");
+        breaker.begin(at(6000));
+        breaker.failed(at(900), at(6100), &SETTINGS);
+        breaker.succeeded(at(6000), at(6200));
+        assert_eq!(breaker.standing(at(6200)), Standing::Open, "the probe counts, and no old failure");
+        breaker.rest(at(7000), at(1000));
+        breaker.begin(at(8000));
+        breaker.release(at(8001));
+        assert_eq!(
+            breaker.standing(at(8001)),
+            Standing::Probe,
+            "a probe that was not sent leaves its place to another"
+        );
     }
 
     proptest! {
@@ -239,10 +279,10 @@ mod tests {
                 now += later;
                 match step {
                     0 => breaker.begin(at(now)),
-                    1 => breaker.failed(at(now), &SETTINGS),
+                    1 => breaker.failed(at(now), at(now), &SETTINGS),
                     2 => breaker.rest(at(now), at(later)),
                     _ => {
-                        breaker.succeeded(at(now));
+                        breaker.succeeded(at(now), at(now));
                         prop_assert!(breaker.standing(at(now)) == Standing::Open || later == 0);
                     }
                 }

@@ -29,7 +29,7 @@ const CREDENTIAL_REST: Duration = Duration::from_secs(30);
 /// How long a quota rests of which the provider did not say when it opens; doubled while it goes on.
 const QUOTA_REST: Duration = Duration::from_secs(1);
 
-/// Longest rest of a quota, whatever the provider says: then one call looks.
+/// Longest rest of a quota, whatever the provider says: then calls look.
 const QUOTA_REST_MAX: Duration = Duration::from_secs(60);
 
 /// When a target is benched, and for how long.
@@ -74,8 +74,15 @@ struct Provider {
 #[derive(Debug, Default)]
 struct Model {
     breaker: Breaker,
-    quota: Breaker,
-    /// Refusals for want of quota in a row.
+    quota: Quota,
+}
+
+/// What is known of a quota: nothing is asked of it before then.
+#[derive(Debug, Default)]
+struct Quota {
+    since: Duration,
+    until: Duration,
+    /// Refusals in a row.
     refusals: u32,
 }
 
@@ -125,7 +132,6 @@ impl Health {
             provider.whole.begin(now);
             if let Some(model) = provider.models.get_mut(&target.model) {
                 model.breaker.begin(now);
-                model.quota.begin(now);
             }
         }
         Some(target)
@@ -140,25 +146,39 @@ impl Health {
         standing(&self.lock(), target, now)
     }
 
-    /// A target has answered.
-    pub fn succeeded(&self, target: &Target, now: Duration) {
+    /// A target that was to be tried next has not been asked, or nothing was heard of it: where the call was to see whether it
+    /// works again, the next one is.
+    pub fn release(&self, target: &Target, now: Duration) {
         if self.troubled.load(Ordering::Relaxed) == 0 {
             return;
         }
         let mut providers = self.lock();
         if let Some(provider) = providers.get_mut(&target.provider) {
-            provider.whole.succeeded(now);
+            provider.whole.release(now);
             if let Some(model) = provider.models.get_mut(&target.model) {
-                model.breaker.succeeded(now);
-                model.quota.succeeded(now);
-                model.refusals = 0;
+                model.breaker.release(now);
+            }
+        }
+    }
+
+    /// A target has answered a call that left at `left`.
+    pub fn succeeded(&self, target: &Target, left: Duration, now: Duration) {
+        if self.troubled.load(Ordering::Relaxed) == 0 {
+            return;
+        }
+        let mut providers = self.lock();
+        if let Some(provider) = providers.get_mut(&target.provider) {
+            provider.whole.succeeded(left, now);
+            if let Some(model) = provider.models.get_mut(&target.model) {
+                model.breaker.succeeded(left, now);
+                model.quota.succeeded(left);
             }
         }
         self.forget(&mut providers, now);
     }
 
-    /// A try at a target has failed by this fault of its own.
-    pub fn failed(&self, target: &Target, blame: Blame, settings: &Settings, now: Duration) {
+    /// A try at a target that left at `left` has failed by this fault of its own.
+    pub fn failed(&self, target: &Target, blame: Blame, settings: &Settings, (left, now): (Duration, Duration)) {
         if blame == Blame::Nobody {
             return;
         }
@@ -169,17 +189,15 @@ impl Health {
         match blame {
             Blame::Nobody => {}
             Blame::Credential => provider.whole.rest(now, CREDENTIAL_REST),
-            Blame::Provider => provider.whole.failed(now, settings),
+            Blame::Provider => provider.whole.failed(left, now, settings),
             Blame::Quota(wait) => {
                 if let Some(model) = provider.model(&target.model) {
-                    let usual = QUOTA_REST.saturating_mul(1_u32.checked_shl(model.refusals).unwrap_or(u32::MAX));
-                    model.refusals = model.refusals.saturating_add(1);
-                    model.quota.rest(now, wait.unwrap_or(usual).min(QUOTA_REST_MAX));
+                    model.quota.refused(wait, left, now);
                 }
             }
             Blame::Model => {
                 if let Some(model) = provider.model(&target.model) {
-                    model.breaker.failed(now, settings);
+                    model.breaker.failed(left, now, settings);
                 }
             }
         }
@@ -307,7 +325,32 @@ impl Model {
     }
 
     fn is_forgotten(&self, now: Duration) -> bool {
-        self.breaker.is_forgotten(now) && self.quota.is_forgotten(now)
+        self.breaker.is_forgotten(now) && (self.quota.refusals == 0 || now > self.quota.until + QUOTA_REST_MAX)
+    }
+}
+
+impl Quota {
+    /// Whoever opens again does so for all: a provider says when.
+    fn standing(&self, now: Duration) -> Standing {
+        if now < self.until { Standing::Benched(self.until) } else { Standing::Open }
+    }
+
+    /// A call that left at `left` was refused for want of it.
+    fn refused(&mut self, wait: Option<Duration>, left: Duration, now: Duration) {
+        // Those that left together are refused together: they are one refusal.
+        if self.refusals == 0 || left >= self.since {
+            let usual = QUOTA_REST.saturating_mul(1_u32.checked_shl(self.refusals).unwrap_or(u32::MAX));
+            let rest = wait.unwrap_or(usual).min(QUOTA_REST_MAX);
+            (self.since, self.until) = (now, self.until.max(now + rest));
+            self.refusals = self.refusals.saturating_add(1);
+        }
+    }
+
+    /// A call that left at `left` was not.
+    fn succeeded(&mut self, left: Duration) {
+        if self.refusals > 0 && left >= self.until {
+            *self = Self::default();
+        }
     }
 }
 

@@ -102,6 +102,10 @@ impl Paces {
         if let Some(pace) = providers.get_mut(&target.provider).and_then(|models| models.get_mut(&target.model)) {
             return change(pace);
         }
+        if providers.values().map(HashMap::len).sum::<usize>() >= TARGETS_MAX {
+            // Names that callers invented are asked for once.
+            providers.values_mut().for_each(|models| models.retain(|_, pace| pace.in_flight > 0));
+        }
         if providers.values().map(HashMap::len).sum::<usize>() < TARGETS_MAX {
             let models = providers.entry(Arc::clone(&target.provider)).or_default();
             change(models.entry(Arc::clone(&target.model)).or_default());
@@ -130,6 +134,11 @@ mod tests {
         let expected = paces.of(&target, ms(4)).expected(0);
         assert!(expected > ms(395) && expected <= ms(400), "{expected:?}");
         assert!(!paces.of(&target, ms(200_000)).is_known(), "what is old says nothing");
+        for number in 0..2 * TARGETS_MAX {
+            let invented = Target { provider: "p".into(), model: number.to_string().into() };
+            paces.leaves(&invented);
+            paces.is_over(&invented);
+        }
         paces.leaves(&target);
         paces.leaves(&target);
         paces.is_over(&target);

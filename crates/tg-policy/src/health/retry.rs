@@ -32,9 +32,10 @@ impl Allowance {
 
     /// Takes a further try, if there is one.
     pub fn take(&mut self, now: Duration) -> bool {
-        let passed = now.saturating_sub(self.seen);
-        self.seen = self.seen.max(now);
-        let grown = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).saturating_mul(EACH_SECOND / 1000);
+        // Only what has been counted has passed: the rest of a millisecond is not lost.
+        let passed = u64::try_from(now.saturating_sub(self.seen).as_millis()).unwrap_or(u64::MAX);
+        self.seen += Duration::from_millis(passed);
+        let grown = passed.saturating_mul(EACH_SECOND / 1000);
         self.saved = self.saved.saturating_add(grown).min(SAVED_MAX);
         let left = self.saved.checked_sub(ONE);
         self.saved = left.unwrap_or(self.saved);

@@ -61,11 +61,11 @@ impl RuleTarget {
 /// What to do with a call that asks for what none of a route's targets is known to be able to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnUnable {
-    /// Refuse it, saying what they lack.
+    /// Try them all the same, after those that are: not all may be known that they can do.
     #[default]
+    Last,
+    /// Refuse it where it is sure to fail, saying what they lack.
     Refuse,
-    /// Try them all the same.
-    Try,
 }
 
 /// What to do when a target's dialect cannot express all of a call.
@@ -197,7 +197,7 @@ mod tests {
             name: name.to_owned(),
             targets: vec![RuleTarget::new(provider.into(), model.map(Arc::from))],
             strategy: Strategy::Ordered,
-            on_unable: OnUnable::Refuse,
+            on_unable: OnUnable::Last,
             on_loss: OnLoss::Report,
             unknown_price: UnknownPrice::AllowAndFlag,
         }

@@ -25,6 +25,17 @@ pub enum Lack {
     },
 }
 
+impl Lack {
+    /// Whether a call is sure to fail by it, as far as the catalogue is right. Input is estimated: half of it must be too much.
+    #[must_use]
+    pub const fn is_sure(&self) -> bool {
+        match self {
+            Self::Ability(_) | Self::Output { .. } => true,
+            Self::Context { most, input } => *most as u64 > 0 && *input / 2 > *most as u64,
+        }
+    }
+}
+
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

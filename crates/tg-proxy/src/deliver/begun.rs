@@ -14,6 +14,7 @@ use std::time::Duration;
 use tg_dialect::dialect::{StreamDecoder, UpstreamDialect};
 use tg_kernel::event::Event;
 use tg_kernel::fault::{Fault, Retry};
+use tg_kernel::usage::Usage;
 use tokio::time::{Instant, timeout_at};
 
 /// Most bytes that are held while nothing has been said: what comes before the first word is a few hundred.
@@ -31,49 +32,66 @@ impl From<Incoming> for Begun {
     }
 }
 
+/// A failure before the first word, and what the provider has reported until then: it is owed whoever answers instead.
+pub(crate) struct Early {
+    pub(crate) fault: Fault,
+    pub(crate) reported: Usage,
+}
+
 impl Begun {
-    /// Waits until the model says something, for so long in all, and so long from one piece to the next. What came stays in
+    /// Waits until the model says something, until `end` at most, and so long from one piece to the next. What came stays in
     /// its place.
     ///
     /// # Errors
     /// Where nothing is said, or where the provider says that it fails in a way that another may mend.
     pub(super) async fn look(
         &mut self,
-        (within, idle): (Duration, Duration),
+        end: Instant,
+        idle: Duration,
         reader: &dyn UpstreamDialect,
-    ) -> Result<(), Fault> {
-        let end = Instant::now() + within;
-        let (mut decoder, mut held) = (reader.decoder(), 0);
+    ) -> Result<(), Box<Early>> {
+        let (mut decoder, mut held, mut reported) = (reader.decoder(), 0, Usage::default());
         loop {
+            let early = |fault| Box::new(Early { fault, reported });
             let frame = poll_fn(|cx| Pin::new(&mut self.rest).poll_frame(cx));
             let bytes = match timeout_at(end.min(Instant::now() + idle), frame).await {
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
-                Ok(Some(Err(error))) => return Err(truncated().caused_by(error)),
-                Ok(None) => return Err(truncated()),
-                Err(_elapsed) => return Err(idle_too_long().retry(Retry::Elsewhere)),
+                Ok(Some(Err(error))) => return Err(early(truncated().caused_by(error))),
+                Ok(None) => return Err(early(truncated())),
+                Err(_elapsed) => return Err(early(idle_too_long().retry(Retry::Elsewhere))),
             };
             if bytes.is_empty() {
                 continue;
             }
             held += bytes.len();
-            let says = says_something(&mut *decoder, &bytes);
+            let says = says_something(&mut *decoder, &bytes, &mut reported);
             self.first.push_back(bytes);
             match says {
                 Ok(false) if held < BEGINNING_BYTES_MAX => {}
                 // A failure that would be the same elsewhere is told as it came.
-                Err(fault) if fault.retry != Retry::Never => return Err(fault),
+                Err(fault) if fault.retry != Retry::Never => return Err(Box::new(Early { fault, reported })),
                 Ok(_) | Err(_) => return Ok(()),
             }
         }
     }
 }
 
-/// Whether the model has said something, or nothing more is to come.
-fn says_something(decoder: &mut dyn StreamDecoder, bytes: &[u8]) -> Result<bool, Fault> {
+/// Whether the model has said something, or something came of which nobody here knows that it says nothing: then it goes on as
+/// it comes. What is known to say nothing are the beginning, counts and signs of life.
+fn says_something(decoder: &mut dyn StreamDecoder, bytes: &[u8], reported: &mut Usage) -> Result<bool, Fault> {
     let mut events = Vec::new();
     let read = decoder.decode(bytes, &mut events);
-    let says = events.iter().any(|event| matches!(event, Event::Delta { .. } | Event::Finish(_) | Event::End));
-    if says { Ok(true) } else { read.map(|()| false) }
+    for event in &events {
+        if let Event::Usage(counts) = event {
+            reported.replace(counts);
+        }
+    }
+    let is_silent =
+        |event: &Event| matches!(event, Event::Start { .. } | Event::Usage(_) | Event::Tier(_) | Event::Ping);
+    if events.iter().any(|event| !is_silent(event)) || (events.is_empty() && read.is_ok()) {
+        return Ok(true);
+    }
+    read.map(|()| false)
 }
 
 impl Body for Begun {

@@ -24,7 +24,7 @@ use crate::prepare::{Kind, Prepared};
 use crate::send::Outgoing;
 use crate::settle::{Closing, Settlement};
 use crate::snapshot::{Snapshot, Streams};
-use begun::Begun;
+use begun::{Begun, Early};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response, StatusCode};
@@ -39,10 +39,12 @@ use tg_dialect::dialects::inbound;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::fault::{Class, Fault, Retry};
 use tg_kernel::record::Ending;
+use tg_kernel::usage::Usage;
 use tg_net::body::{BodyError, BodyLimits, OutBody};
 use tg_upstream::headers;
 use tg_upstream::provider::Upstream;
 use tg_upstream::road::Mode;
+use tokio::time::{Instant, timeout_at};
 
 /// Most bytes of a whole answer: embeddings of a full batch stay under 100 MB.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
@@ -127,20 +129,20 @@ impl Delivery {
     }
 
     /// Waits until nothing can go wrong any more that another target might mend: until a streamed answer says something,
-    /// for so long, or until a whole one is there.
+    /// or until a whole one is there; for both until `end`.
     ///
     /// # Errors
-    /// Why nothing of it can go on.
-    pub(crate) async fn opened(mut self, within: Duration, settlement: &Settlement) -> Result<Self, Fault> {
+    /// Why nothing of it can go on, and what was reported all the same.
+    pub(crate) async fn opened(mut self, end: Instant, settlement: &Settlement) -> Result<Self, Box<Early>> {
         match &mut self {
-            Self::Stream(pending, ..) => {
-                pending.body.look((within, pending.idle), pending.prepared.spoken).await?;
-            }
+            Self::Stream(pending, ..) => pending.body.look(end, pending.idle, pending.prepared.spoken).await?,
             Self::Whole(pending) => {
-                let whole = pending.read(settlement).await.map_err(|fault| match fault.class {
+                let read = timeout_at(end, pending.read(settlement)).await;
+                let read = read.unwrap_or_else(|_elapsed| Err(silence::idle_too_long()));
+                let whole = read.map_err(|fault| {
                     // Whoever fell silent here may be heard elsewhere.
-                    Class::TimedOut => fault.retry(Retry::Elsewhere),
-                    _ => fault,
+                    let fault = if fault.class == Class::TimedOut { fault.retry(Retry::Elsewhere) } else { fault };
+                    Box::new(Early { fault, reported: Usage::default() })
                 })?;
                 pending.whole = Some(whole);
             }

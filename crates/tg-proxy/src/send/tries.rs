@@ -12,6 +12,7 @@ use tg_kernel::fault::{Class, Fault, Origin, Retry};
 use tg_kernel::target::Target;
 use tg_policy::health::{Blame, backoff};
 use tg_policy::route::Plan;
+use tokio::time::Instant;
 
 /// Tries the targets until one answers. One that fails in a way that another may mend is passed over.
 ///
@@ -26,7 +27,9 @@ pub(super) async fn all(
 ) -> Result<Delivery, Fault> {
     let resilience = &snapshot.resilience;
     worker.living.health.earn(resilience.retry_millionths);
-    let mut tries = Tries { worker, snapshot, outgoing, plan, round: 0, last: None };
+    let passed = settlement.monotonic().saturating_sub(settlement.arrived());
+    let end = resilience.deadline.map(|deadline| Instant::now() + deadline.saturating_sub(passed));
+    let mut tries = Tries { worker, snapshot, outgoing, plan, end, round: 0, last: None };
     loop {
         if let Some(end) = tries.round(settlement).await {
             return end;
@@ -46,6 +49,8 @@ struct Tries<'a> {
     snapshot: &'a Snapshot,
     outgoing: &'a Outgoing<'a>,
     plan: &'a Plan,
+    /// When an answer must have begun.
+    end: Option<Instant>,
     /// How often all targets have been tried.
     round: u32,
     /// What is to be told if no other target answers.
@@ -57,16 +62,20 @@ impl Tries<'_> {
     async fn round(&mut self, settlement: &mut Settlement) -> Option<Result<Delivery, Fault>> {
         let mut left: Vec<&Target> = self.plan.targets.iter().collect();
         while let Some(target) = self.next(&mut left) {
-            let within = self.time_left();
-            if within.is_some_and(|left| left.is_zero()) {
+            let turn = Turn { worker: self.worker, target };
+            if self.is_over() {
                 return Some(self.last.take().unwrap_or_else(|| Err(too_late())));
             }
             let is_last = left.is_empty() && self.round >= self.snapshot.resilience.retries;
             let before = settlement.attempts();
             let (place, what) = ((self.worker, self.snapshot), (self.outgoing, self.plan));
-            let end = attempt_at(target, Chance { within, is_last }, place, what, settlement).await;
+            let (left, chance) = (settlement.monotonic(), Chance { end: self.end, is_last });
+            let end = attempt_at(target, chance, place, what, settlement).await;
             let asked = settlement.attempts() > before;
-            self.learn(target, &end, asked);
+            if asked {
+                self.learn(target, &end, left);
+            }
+            drop(turn);
             if let (Ok(delivery), Some(session)) = (&end, self.outgoing.session)
                 && delivery.is_answer()
             {
@@ -101,27 +110,34 @@ impl Tries<'_> {
         }
     }
 
-    /// Notes how a target fared that was asked.
-    fn learn(&self, target: &Target, end: &Result<Delivery, Fault>, asked: bool) {
-        let Some(settings) = self.snapshot.resilience.breaker.as_ref().filter(|_| asked) else { return };
+    /// Notes how a target fared that was asked at `left`.
+    fn learn(&self, target: &Target, end: &Result<Delivery, Fault>, left: Duration) {
+        let Some(settings) = self.snapshot.resilience.breaker.as_ref() else { return };
         let (health, now) = (&self.worker.living.health, self.worker.living.clock.monotonic());
+        // Who counts tokens, or starts something, shows nothing of the model.
+        let runs = self.outgoing.call.operation.runs_a_model();
         let fault = match end {
             Ok(Delivery::Refused(refusal)) => &refusal.fault,
             Err(fault) => fault,
-            Ok(_) => return health.succeeded(target, now),
+            Ok(_) if runs => return health.succeeded(target, left, now),
+            Ok(_) => return,
         };
+        // It was not given the time that it may take.
+        if fault.class == Class::TimedOut && self.is_over() {
+            return;
+        }
         match Blame::of(fault) {
             // Who says that the request is wrong works.
-            Blame::Nobody if fault.origin == Origin::Provider => health.succeeded(target, now),
-            blame => health.failed(target, blame, settings, now),
+            Blame::Nobody if runs && fault.class == Class::UpstreamRefused => health.succeeded(target, left, now),
+            Blame::Nobody => {}
+            Blame::Model | Blame::Quota(_) if !runs => {}
+            blame => health.failed(target, blame, settings, (left, now)),
         }
     }
 
-    /// How much of the call's time is left; `None` where it has no end.
-    fn time_left(&self) -> Option<Duration> {
-        let deadline = self.snapshot.resilience.deadline?;
-        let passed = self.worker.living.clock.now().since(self.outgoing.arrived);
-        Some(deadline.saturating_sub(passed))
+    /// Whether the call's time is over.
+    fn is_over(&self) -> bool {
+        self.end.is_some_and(|end| Instant::now() >= end)
     }
 
     /// How long to wait until all targets are tried again; `None` where they are not.
@@ -146,11 +162,25 @@ impl Tries<'_> {
         let (first, most) = resilience.backoff;
         let chance = self.outgoing.id.as_bytes().last().copied().unwrap_or_default().rotate_left(self.round);
         let wait = backoff(first, most, self.round, chance).max(asked);
-        if wait > most || self.time_left().is_some_and(|left| left <= wait) {
+        if wait > most || self.end.is_some_and(|end| Instant::now() + wait >= end) {
             return None;
         }
         let health = &self.worker.living.health;
         health.may_repeat(self.worker.living.clock.monotonic()).then_some(wait)
+    }
+}
+
+/// A target's turn. Where nothing was heard of it when it ends, because it was not asked or its caller has left, another call
+/// may see whether it works again.
+struct Turn<'a> {
+    worker: &'a Worker,
+    target: &'a Target,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let living = &self.worker.living;
+        living.health.release(self.target, living.clock.monotonic());
     }
 }
 

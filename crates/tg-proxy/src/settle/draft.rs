@@ -61,7 +61,7 @@ impl Draft {
         self.record.earlier = earlier;
         self.record.losses = leaving.losses;
         self.price = PriceBasis { scope: Some(leaving.price), unknown: leaving.unknown_price };
-        self.failed = None;
+        (self.failed, self.began) = (None, None);
         self.worker.living.paces.leaves(leaving.target);
         self.going = Some((leaving.target.clone(), self.worker.living.clock.monotonic()));
         self.admission.leaves();
@@ -84,8 +84,13 @@ impl Draft {
         let now = self.worker.living.clock.monotonic();
         // What was said before the try had left is not its own.
         let before = left.saturating_sub(self.arrived);
-        let first = Duration::from_micros(first).saturating_sub(before);
         let (whole, tokens) = (now.saturating_sub(left), self.record.usage.output_tokens);
+        // Of a whole answer only the last word's time is known: each has its part of it.
+        let first = if self.record.asked.stream {
+            Duration::from_micros(first).saturating_sub(before)
+        } else {
+            whole / u32::try_from(tokens.max(1)).unwrap_or(u32::MAX)
+        };
         self.worker.living.paces.answered(&target, (first, whole), tokens, now);
     }
 
