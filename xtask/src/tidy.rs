@@ -22,7 +22,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("tg-upstream", &["tg-kernel", "tg-catalog", "tg-dialect", "tg-net"]),
     ("tg-policy", &["tg-kernel", "tg-expr", "tg-store", "tg-text"]),
     ("tg-admin", &["tg-kernel", "tg-config", "tg-net", "tg-store"]),
-    ("tg-finops", &["tg-kernel", "tg-store"]),
+    ("tg-finops", &["tg-kernel", "tg-catalog", "tg-store"]),
     (
         "tg-proxy",
         &["tg-kernel", "tg-expr", "tg-dialect", "tg-catalog", "tg-net", "tg-store", "tg-policy", "tg-upstream"],

@@ -1,6 +1,7 @@
 //! What FinOps asks of a ledger: whether it agrees with the provider's bill and logs, and the same figures in the form
 //! that cost tools read. Pure functions over rows; nothing here opens a store or prints.
 
+pub mod advise;
 pub mod bill;
 pub mod books;
 pub mod compare;

@@ -9,6 +9,7 @@ mod kill;
 mod ledger;
 mod matrix;
 mod overshoot;
+mod savings;
 mod sdks;
 mod stores;
 mod streams;
@@ -47,13 +48,15 @@ pub enum Claim {
     Stores,
     /// Providers that fail in every way: what callers see, what is tried again, who is passed over and what is booked
     Failover,
+    /// What `tallygate advise` predicts is saved, by the demo's eight teams, once what it prints is in force
+    Savings,
     /// Nothing gets around a guardrail, in any dialect, before any provider, in any place of a request or an answer
     Bypass,
 }
 
 impl Claim {
     /// Every claim, in the order in which the suite proves them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Matrix,
         Self::Ledger,
         Self::Streams,
@@ -62,6 +65,7 @@ impl Claim {
         Self::Overshoot,
         Self::Stores,
         Self::Failover,
+        Self::Savings,
         Self::Bypass,
     ];
 
@@ -76,6 +80,7 @@ impl Claim {
             Self::Overshoot => "overshoot",
             Self::Stores => "stores",
             Self::Failover => "failover",
+            Self::Savings => "savings",
             Self::Bypass => "bypass",
         }
     }
@@ -144,6 +149,7 @@ pub fn tally(claim: Claim, length: Length) -> Result<Tally> {
         Claim::Overshoot => block_on(overshoot::prove(&program, length)),
         Claim::Stores => stores::prove(&program, length),
         Claim::Failover => block_on(failover::prove(&program, length)),
+        Claim::Savings => block_on(savings::prove(&program, length)),
         Claim::Bypass => block_on(bypass::prove(&program, length)),
     }
 }

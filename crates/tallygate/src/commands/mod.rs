@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod access;
+mod advise;
 mod aws;
 mod budgets;
 mod certs;
@@ -57,6 +58,10 @@ enum Command {
     Demo(crate::demo::Demo),
     /// Show calls, tokens and cost from the ledger
     Report(report::Report),
+    /// Show what would save money: cheaper models, prompt caches; and models that go, keys that idle, prices that lack
+    ///
+    /// Prices again, exactly, what the ledger has seen. Changes nothing: `--format yaml` prints what would.
+    Advise(Box<advise::Advise>),
     /// Show what is spent and left of budgets
     Budgets(budgets::Budgets),
     /// Compare the ledger with AWS's bill or with Bedrock's invocation logs
@@ -102,6 +107,7 @@ impl Cli {
             Command::Config(config) => config.run(),
             Command::Demo(demo) => demo.run(),
             Command::Report(report) => report.run(),
+            Command::Advise(advise) => advise.run(),
             Command::Budgets(budgets) => budgets.run(),
             Command::Reconcile(reconcile) => return reconcile.run(),
             Command::Store(store) => store.run(),

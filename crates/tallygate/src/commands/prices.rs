@@ -89,7 +89,7 @@ impl Place {
 
 /// Prices need no credentials: where they are not at hand, something else stands for them. A file of prices that is not
 /// there yet has none.
-fn compiled(document: &Document) -> Result<Snapshot> {
+pub(super) fn compiled(document: &Document) -> Result<Snapshot> {
     let mut document = document.clone();
     // The first `apply` makes the file. A gateway does not start without it.
     if document.pricing.overrides.as_ref().is_some_and(|path| !path.exists()) {

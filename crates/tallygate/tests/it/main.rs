@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod advise;
 mod agents;
 mod asynchronous;
 mod aws;

@@ -121,6 +121,16 @@ impl AccessArgs {
         Ok(store.ledger()?)
     }
 
+    /// Whether it is a running gateway that is asked.
+    pub(super) const fn is_remote(&self) -> bool {
+        self.admin.is_some()
+    }
+
+    /// What the configuration declares, whatever store is named beside it.
+    pub(super) fn document(&self) -> Result<Document> {
+        Source::choose(self.config.clone()).document()
+    }
+
     /// The providers of kind `bedrock` in the configuration; none where a store is named without one.
     pub(super) fn bedrock_providers(&self) -> Result<BTreeSet<String>> {
         if self.store.is_some() && self.config.is_none() {

@@ -1,0 +1,225 @@
+//! The entries of `models` that would do what is advised. An entry keeps all that it had; calls that are moved come first
+//! to their new target and keep the old one to fall back on.
+
+use super::super::table::printable;
+use super::{Page, day, gather};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use tg_config::document::{Document, Model, ModelTarget, OnLoss, OnUnable, Strategy, UnknownPrice};
+use tg_expr::EXPRESSION_BYTES_MAX;
+use tg_finops::advise::{Advice, Change};
+use tg_kernel::units::Money;
+
+/// Why a change has no place: a fallback of elsewhere, or a profile in the model's place.
+const NO_TARGET: &str = "calls went to a model that is no target of it";
+/// Most targets of one entry.
+const TARGETS_MAX: usize = 16;
+
+pub(super) fn write(document: &Document, page: &Page) -> String {
+    let mut by_name: BTreeMap<&str, Vec<(&Advice, &Change)>> = BTreeMap::new();
+    for one in &page.advice {
+        if let Some(change) = &one.change {
+            by_name.entry(&change.asked).or_default().push((one, change));
+        }
+    }
+    let (since, until) = (day(page.since.0), day(page.until.0));
+    let mut text = format!("# By `tallygate advise`, over calls from {since} to {until}.\n");
+    if by_name.is_empty() {
+        return text + "# Nothing to change.";
+    }
+    let models = gather::models(document);
+    let mut entries = String::new();
+    for (name, changes) in by_name {
+        // Writing to a `String` cannot fail.
+        match entry(document, &models, name, &changes) {
+            Ok(Some(entry)) => entries += &entry,
+            Ok(None) => {
+                let _ = writeln!(entries, "  # In force already: {}", printable(name));
+            }
+            Err(why) => {
+                let _ = writeln!(entries, "  # Left out, to be changed by hand: {}: {why}", printable(name));
+            }
+        }
+    }
+    // One that states none is loaded with the usual ones.
+    if models == tg_config::routes::usual_models(&document.providers) {
+        text += "# The configuration states no models; so these come with the usual ones, which would go otherwise.\n";
+        for model in &models {
+            entries += &written(model.name.as_str(), model, &as_they_are(model, None), "");
+        }
+    } else {
+        text += "# `new`: to be added to `models`; `changed`: in the place of the entry of that name.\n";
+    }
+    format!("{text}models:\n{}", entries.trim_end())
+}
+
+/// A target as it will be written.
+#[derive(Clone, PartialEq, Eq)]
+struct Written {
+    provider: String,
+    model: Option<String>,
+    weight: u16,
+    when: Option<String>,
+}
+
+fn as_they_are(model: &Model, name: Option<&str>) -> Vec<Written> {
+    let target = |target: &ModelTarget| Written {
+        provider: target.provider.to_string(),
+        model: target.model.clone().or_else(|| name.map(str::to_owned)),
+        weight: target.weight,
+        when: target.when.clone(),
+    };
+    model.targets.iter().map(target).collect()
+}
+
+/// The entry of a name after all changes, with its comments; `None` where it has them. Or why it cannot be written.
+fn entry(
+    document: &Document,
+    models: &[Model],
+    name: &str,
+    changes: &[(&Advice, &Change)],
+) -> Result<Option<String>, &'static str> {
+    if name.is_empty() || name.contains('*') || name.chars().any(char::is_control) {
+        return Err("it is no name that an entry can have");
+    }
+    let own = models.iter().find(|model| model.name.is_exact() && model.name.as_str() == name);
+    let entry = own.or_else(|| models.iter().find(|model| model.name.matches(name)));
+    let entry = entry.ok_or("the configuration has no entry for it")?;
+    let (served, alias) = document.unaliased(entry).map_err(|_| "its alias leads nowhere")?;
+    let mut targets = as_they_are(served, Some(alias.unwrap_or(name)));
+    if served.strategy != Strategy::Ordered && targets.len() > 1 {
+        return Err("its targets are not tried in their order");
+    }
+    let before = targets.clone();
+    // Those of some calls first: they look for the old target, which the others replace.
+    for (_, change) in changes.iter().filter(|(_, change)| change.only.is_some()) {
+        divert(&mut targets, change)?;
+    }
+    for (_, change) in changes.iter().filter(|(_, change)| change.only.is_none()) {
+        replace(&mut targets, change)?;
+    }
+    if targets.len() > TARGETS_MAX {
+        return Err("it would have more targets than an entry may have");
+    }
+    if targets == before {
+        return Ok(None);
+    }
+    let mut comments = String::new();
+    for (one, change) in changes {
+        let _ = writeln!(comments, "  # {}", printable(&comment(one, change)));
+    }
+    let note = if own.is_some() { "changed" } else { "new" };
+    Ok(Some(comments + &written(name, served, &targets, note)))
+}
+
+fn comment(one: &Advice, change: &Change) -> String {
+    let whose = match &change.only {
+        Some((team, Some(project))) => format!("team {team}, project {project}"),
+        Some((team, None)) => format!("team {team}, no project"),
+        None => "all calls".to_owned(),
+    };
+    let saving = one.saving.map_or_else(String::new, |saving| match saving.month.nanos() {
+        0.. => format!(" Saves {} USD a month.", saving.month),
+        _ => format!(" Costs {} USD a month more.", Money::ZERO.minus(saving.month)),
+    });
+    format!("{whose}: {}.{saving} Risk {}: {}.", one.evidence, one.risk.as_str(), one.why)
+}
+
+fn is(target: &Written, provider: &str, model: &str) -> bool {
+    target.provider == provider && target.model.as_deref() == Some(model)
+}
+
+/// Puts a target for some calls right before the one that they went to; or widens one that is there already.
+fn divert(targets: &mut Vec<Written>, change: &Change) -> Result<(), &'static str> {
+    let Some((team, project)) = &change.only else { return Ok(()) };
+    let project = project.as_deref().unwrap_or_default();
+    let mut when = format!("team == {} && project == {}", quoted(team), quoted(project));
+    let at = targets.iter().position(|target| is(target, &change.from.provider, &change.from.model));
+    let at = at.ok_or(NO_TARGET)?;
+    if let Some(own) = targets.get(at).and_then(|target| target.when.as_deref()) {
+        when = format!("({when}) && ({own})");
+    }
+    if when.len() > EXPRESSION_BYTES_MAX {
+        return Err("its condition would be too long");
+    }
+    let before = at.checked_sub(1).and_then(|at| targets.get_mut(at));
+    let near = before.filter(|target| is(target, &change.to.provider, &change.to.model));
+    if let Some((target, own)) = near.and_then(|target| target.when.clone().map(|own| (target, own))) {
+        if own.contains(&when) {
+            return Ok(());
+        }
+        let wider = format!("{own} || {when}");
+        if wider.len() <= EXPRESSION_BYTES_MAX {
+            target.when = Some(wider);
+            return Ok(());
+        }
+    }
+    let Change { to, .. } = change;
+    let new = Written { provider: to.provider.clone(), model: Some(to.model.clone()), weight: 1, when: Some(when) };
+    targets.insert(at, new);
+    Ok(())
+}
+
+/// Puts another target in the place of each that a change is about.
+fn replace(targets: &mut [Written], change: &Change) -> Result<(), &'static str> {
+    let old = targets.iter_mut().filter(|target| is(target, &change.from.provider, &change.from.model));
+    let mut replaced = 0;
+    for target in old {
+        target.provider.clone_from(&change.to.provider);
+        target.model = Some(change.to.model.clone());
+        replaced += 1;
+    }
+    if replaced == 0 { Err(NO_TARGET) } else { Ok(()) }
+}
+
+/// A string of CEL.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// A string of YAML, on one line.
+fn scalar(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn written(name: &str, served: &Model, targets: &[Written], note: &str) -> String {
+    let note = if note.is_empty() { String::new() } else { format!(" # {note}") };
+    let mut text = format!("  - name: {}{note}\n", scalar(name));
+    let strategy = match served.strategy {
+        Strategy::Ordered => None,
+        Strategy::Weighted => Some("weighted"),
+        Strategy::Cheapest => Some("cheapest"),
+        Strategy::Fastest => Some("fastest"),
+        Strategy::LeastInFlight => Some("least_in_flight"),
+    };
+    let unknown_price = served.unknown_price.map(|policy| match policy {
+        UnknownPrice::Deny => "deny",
+        UnknownPrice::Ceiling => "ceiling",
+        UnknownPrice::AllowAndFlag => "allow_and_flag",
+    });
+    for (member, value) in [
+        ("strategy", strategy),
+        ("on_unable", (served.on_unable == OnUnable::Try).then_some("try")),
+        ("on_loss", (served.on_loss == OnLoss::Reject).then_some("reject")),
+        ("unknown_price", unknown_price),
+    ] {
+        if let Some(value) = value {
+            let _ = writeln!(text, "    {member}: {value}");
+        }
+    }
+    text += "    targets:\n";
+    for target in targets {
+        let _ = write!(text, "      - {{ provider: {}", scalar(&target.provider));
+        if let Some(model) = &target.model {
+            let _ = write!(text, ", model: {}", scalar(model));
+        }
+        if target.weight != 1 {
+            let _ = write!(text, ", weight: {}", target.weight);
+        }
+        if let Some(when) = &target.when {
+            let _ = write!(text, ", when: {}", scalar(when));
+        }
+        text += " }\n";
+    }
+    text
+}

@@ -1,0 +1,198 @@
+//! What `tallygate advise` says of a real ledger, and that what it prints does it.
+
+use crate::cli::{Serving, bad, call, good, json};
+use serde_json::Value;
+use std::path::Path;
+use tempfile::TempDir;
+use tg_kernel::clock::{Clock as _, SystemClock, Timestamp};
+use tg_kernel::dialect::Dialect;
+use tg_kernel::record::{Record, Served};
+use tg_kernel::usage::{ServiceTier, Usage};
+use tg_store::Store;
+use tg_store::key::NewKey;
+
+const DAY: i64 = 86_400;
+
+const PRICES: &str = r#"{"rows": [
+    {"provider": "openai_compatible", "id": "roc-grand-4", "rates": [{"in": 5000000, "out": 25000000}],
+     "context": 200000, "output_max": 64000, "abilities": ["tools", "vision"]},
+    {"provider": "openai_compatible", "id": "roc-small-4", "rates": [{"in": 1000000, "out": 5000000}],
+     "context": 200000, "output_max": 64000, "abilities": ["tools", "vision"]}]}"#;
+
+const ROUTES: &str = "models:\n  - { name: 'roc-*', targets: [{ provider: local }] }\n";
+
+fn served(team: &str, now: Timestamp, output: u64) -> Record {
+    let mut call = call(team, Some("tickets"), 0);
+    call.started_at = Timestamp::from_seconds(now.seconds() - 10 * DAY);
+    call.asked.model = "roc-grand-4".into();
+    call.usage = Usage { input_tokens: 1_000, output_tokens: output, ..Usage::default() };
+    call.served = Some(Served {
+        provider: "local".into(),
+        model: "roc-grand-4".into(),
+        profile: None,
+        dialect: Dialect::OpenaiChat,
+        request_id: None,
+        session: None,
+        tier: ServiceTier::Default,
+        attempts: 1,
+        stop: Some("end".to_owned()),
+    });
+    call
+}
+
+fn configure(folder: &Path, models: &str) {
+    let file = format!(
+        "listen: {{address: '127.0.0.1:0', workers: 1}}\n\
+         admin: {{address: '127.0.0.1:0'}}\n\
+         providers: [{{name: local, kind: openai_compatible, base_url: 'http://127.0.0.1:9/v1'}}]\n\
+         pricing: {{overrides: prices.json}}\n\
+         teams: [{{name: triage, projects: [tickets]}}, {{name: legal, projects: [tickets]}}]\n{models}\n"
+    );
+    std::fs::write(folder.join("tallygate.yaml"), file).unwrap();
+}
+
+/// A ledger of two teams that use the dearest model: one for short answers, one for long ones.
+fn ledger(models: &str) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    std::fs::write(at.join("prices.json"), PRICES).unwrap();
+    configure(at, models);
+    let now = SystemClock::new().now();
+    let calls: Vec<Record> = (0..3).flat_map(|_| [served("triage", now, 3), served("legal", now, 900)]).collect();
+    Store::open(at.join("tallygate.db")).unwrap().ledger_writer().unwrap().append(&calls).unwrap();
+    folder
+}
+
+fn advice<'a>(page: &'a Value, team: &str) -> &'a Value {
+    let of = |one: &&Value| one["teams"][0] == team && one["kind"] == "cheaper_model";
+    page["advice"].as_array().unwrap().iter().find(of).unwrap()
+}
+
+/// Where a call of a team goes first.
+fn first_target(folder: &Path, team: &str) -> String {
+    std::fs::write(
+        folder.join("ask.json"),
+        r#"{"model":"roc-grand-4","messages":[{"role":"user","content":"Spam?"}]}"#,
+    )
+    .unwrap();
+    let explain = ["explain", "ask.json", "--team", team, "--project", "tickets", "--format", "json"];
+    json(&good(folder, &explain))["targets"][0]["model"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_cheaper_model_is_named_with_its_saving_and_the_yaml_does_it_for_that_team_alone() {
+    let folder = ledger(ROUTES);
+    let at = folder.path();
+    let page = json(&good(at, &["advise", "--format", "json"]));
+    let triage = advice(&page, "triage");
+    // 3 × (1000 × 5 + 3 × 25) µ$ less 3 × (1000 × 1 + 3 × 5) µ$.
+    assert_eq!(triage["saving"]["period_nanos"], 15_225_000 - 3_045_000);
+    assert_eq!((&triage["risk"], &triage["change"]["to"]["model"]), (&"low".into(), &"roc-small-4".into()));
+    assert_eq!(advice(&page, "legal")["risk"], "medium");
+    let month = triage["saving"]["month_nanos"].as_i64().unwrap();
+    assert!((36_539_000..=36_540_000).contains(&month), "{page:#}");
+    let table = good(at, &["advise"]);
+    for part in ["cheaper model", "triage", "roc-small-4", "classification", "USD a month"] {
+        assert!(table.contains(part), "{part}: {table}");
+    }
+
+    let yaml = good(at, &["advise", "--format", "yaml"]);
+    assert!(!yaml.contains("legal") && yaml.contains("team triage, project tickets"), "{yaml}");
+    configure(at, &yaml.replace("models:\n", ROUTES));
+    assert!(good(at, &["check"]).contains("fine"), "{yaml}");
+    assert_eq!([first_target(at, "triage"), first_target(at, "legal")], ["roc-small-4", "roc-grand-4"]);
+    let again = good(at, &["advise", "--format", "yaml"]);
+    assert!(again.contains("# In force already: roc-grand-4") && !again.contains("- name"), "{again}");
+    // What is not advised on at low risk is asked for.
+    let risky = good(at, &["advise", "--format", "yaml", "--risk", "high"]);
+    assert!(risky.contains("legal"), "{risky}");
+    configure(at, &risky);
+    good(at, &["check"]);
+    assert_eq!(first_target(at, "legal"), "roc-small-4");
+}
+
+#[test]
+fn an_entry_keeps_what_it_had_and_its_conditions_hold_for_the_new_target_too() {
+    let own = "models:\n  - name: roc-grand-4\n    on_loss: reject\n    targets:\n      \
+               - { provider: local, model: roc-grand-4, when: \"environment != 'dev'\" }\n      \
+               - { provider: local, model: roc-small-4, when: \"environment == 'dev'\" }\n";
+    let folder = ledger(own);
+    let at = folder.path();
+    let yaml = good(at, &["advise", "--format", "yaml"]);
+    for part in [
+        "- name: 'roc-grand-4' # changed",
+        "on_loss: reject",
+        r#"(team == "triage" && project == "tickets") && (environment != ''dev'')"#,
+    ] {
+        assert!(yaml.contains(part), "{part}: {yaml}");
+    }
+    configure(at, &yaml);
+    good(at, &["check"]);
+    assert_eq!([first_target(at, "triage"), first_target(at, "legal")], ["roc-small-4", "roc-grand-4"]);
+}
+
+#[test]
+fn a_configuration_without_models_gets_the_usual_ones_beside_the_new_one() {
+    let folder = ledger("");
+    let at = folder.path();
+    let yaml = good(at, &["advise", "--format", "yaml"]);
+    assert!(yaml.contains("- name: '*'") && yaml.contains("# new"), "{yaml}");
+    configure(at, &yaml);
+    good(at, &["check"]);
+    assert_eq!([first_target(at, "triage"), first_target(at, "legal")], ["roc-small-4", "roc-grand-4"]);
+}
+
+#[test]
+fn routes_that_are_not_ordered_are_left_to_their_owner() {
+    let mixed = "models:\n  - { name: roc-grand-4, strategy: weighted, targets: \
+                 [{ provider: local, model: roc-grand-4 }, { provider: local, model: other }] }\n";
+    let folder = ledger(mixed);
+    let at = folder.path();
+    let yaml = good(at, &["advise", "--format", "yaml"]);
+    assert!(yaml.contains("Left out, to be changed by hand: roc-grand-4"), "{yaml}");
+}
+
+#[test]
+fn a_running_gateway_tells_sums_which_make_no_low_risk() {
+    let folder = ledger(ROUTES);
+    let at = folder.path();
+    let serving = Serving::begin(at);
+    let page = json(&good(at, &["advise", "--format", "json", "--admin", &serving.admin]));
+    let triage = advice(&page, "triage");
+    assert_eq!(triage["saving"]["period_nanos"], 12_180_000);
+    assert_eq!((&triage["risk"], &page["from_calls"]), (&"medium".into(), &false.into()));
+    assert_eq!(triage["change"]["asked"], "roc-grand-4");
+}
+
+#[test]
+fn keys_that_idle_are_named_with_what_revokes_them() {
+    let folder = ledger(ROUTES);
+    let at = folder.path();
+    good(at, &["teams", "create", "old"]);
+    let directory = Store::open(at.join("tallygate.db")).unwrap().directory().unwrap();
+    let issue = |days: i64| {
+        let made = Timestamp::from_seconds(SystemClock::new().now().seconds() - days * DAY);
+        directory.issue(&NewKey { team: "old".to_owned(), ..NewKey::default() }, made).unwrap().record.id
+    };
+    let (old, young) = (issue(40), issue(3));
+    let table = good(at, &["advise"]);
+    assert!(table.contains(&format!("tallygate keys revoke {old}")) && table.contains("never used"), "{table}");
+    assert!(!table.contains(&*young), "{table}");
+}
+
+#[test]
+fn what_cannot_be_advised_on_says_why() {
+    let folder = ledger(ROUTES);
+    let at = folder.path();
+    for (arguments, status, words) in [
+        (&["advise", "--since", "yesterday"][..], 2, "`7d`"),
+        (&["advise", "--store", "nope.db"], 1, "there is no store at nope.db"),
+        (&["advise", "--risk", "none"], 2, "medium"),
+    ] {
+        let told = bad(at, arguments, status);
+        assert!(told.contains(words), "{arguments:?}: {told}");
+    }
+    let late = good(at, &["advise", "--since", "1h"]);
+    assert!(late.starts_with("nothing to advise on"), "{late}");
+    assert!(good(at, &["advise", "--since", "1h", "--format", "yaml"]).contains("# Nothing to change."));
+}

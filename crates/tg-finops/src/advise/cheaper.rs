@@ -1,0 +1,155 @@
+//! Models that would do the same for less: of the same maker first, and only what has all abilities of the model in use.
+
+use super::shop::{Offer, is_able};
+use super::{Advice, Change, Facts, Kind, Risk, Target, Use, Whose, counted};
+use std::cmp::Reverse;
+use tg_catalog::{ModelKind, Row};
+use tg_kernel::units::Money;
+
+/// A candidate costs at most so many hundredths of the model in use.
+const COST_PERCENT_MAX: i128 = 70;
+/// How long a candidate must stay.
+const STAYS_DAYS: i64 = 180;
+/// Answers of a simple task have at most so many tokens.
+const SHORT_ANSWER: u64 = 50;
+/// So many of a hundred answers must be short: a label always is, a chat only now and then.
+const SHORT_PERCENT: u64 = 95;
+
+/// How hard a task looks, by what the ledger knows of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Task {
+    /// Short answers, without tools and without reasoning.
+    Simple,
+    /// Short answers by their mean; single calls are not at hand.
+    SimpleByMean,
+    /// Anything else, without tools.
+    Talk,
+    /// Tools are called.
+    Tools,
+    /// Nothing is known but sums, and answers are long.
+    Unknown,
+}
+
+impl Task {
+    fn of(used: &Use) -> Self {
+        match &used.detail {
+            Some(detail) if detail.tool_calls > 0 => Self::Tools,
+            Some(detail)
+                if detail.output.percentile(SHORT_PERCENT) <= SHORT_ANSWER && used.usage.reasoning_tokens == 0 =>
+            {
+                Self::Simple
+            }
+            Some(_) => Self::Talk,
+            None if used.mean_output() <= SHORT_ANSWER => Self::SimpleByMean,
+            None => Self::Unknown,
+        }
+    }
+}
+
+pub(super) fn advice(facts: &Facts<'_>, whose: &Whose, used: &Use) -> Option<Advice> {
+    let shop = &facts.shop;
+    let row = shop.find(&whose.provider, &whose.model).filter(|row| row.kind() == ModelKind::Chat)?;
+    let cost = shop.cost(&whose.provider, &whose.model, &row, used).filter(|cost| *cost > Money::ZERO)?;
+    if whose.team.is_empty() {
+        return None;
+    }
+    let task = Task::of(used);
+    let (offer, is_kin) = candidate(facts, whose, used, &row, cost, task)?;
+    let (risk, why) = risk(task, used, is_kin);
+    let saving = facts.saving(cost.minus(offer.cost), false);
+    let change = (!whose.asked.is_empty()).then(|| Change {
+        asked: whose.asked.clone(),
+        only: Some((whose.team.clone(), whose.project.clone())),
+        from: Target { provider: whose.provider.clone(), model: whose.model.clone() },
+        to: Target { provider: offer.provider.clone(), model: offer.model.clone() },
+    });
+    Some(Advice {
+        kind: Kind::CheaperModel,
+        teams: vec![whose.team.clone()],
+        project: whose.project.clone(),
+        subject: whose.model.clone(),
+        advice: format!("send these calls to {} of {}", offer.model, offer.provider),
+        evidence: format!(
+            "{}; {}; {cost} USD at today's prices, {} USD there",
+            counted(used.calls, "call"),
+            tokens(used),
+            offer.cost
+        ),
+        saving: Some(saving),
+        risk,
+        why,
+        change,
+        command: None,
+    })
+}
+
+/// The best candidate, and whether it is of the same maker. For a simple task the cheapest; else the dearest that saves
+/// enough, as the next smaller model is nearest in what it can do.
+fn candidate(
+    facts: &Facts<'_>,
+    whose: &Whose,
+    used: &Use,
+    row: &Row,
+    cost: Money,
+    task: Task,
+) -> Option<(Offer, bool)> {
+    let saves = |offer: &Offer| i128::from(offer.cost.nanos()) * 100 <= i128::from(cost.nanos()) * COST_PERCENT_MAX;
+    let fits = |offer: &Offer| saves(offer) && is_able(row, &offer.row, used);
+    let kin = facts.shop.kin(&whose.provider, &whose.model, row, used, STAYS_DAYS).into_iter().filter(fits);
+    let newest = |offer: &Offer| (Reverse(offer.name.version.clone()), offer.model.len(), offer.model.clone());
+    let best = if matches!(task, Task::Simple | Task::SimpleByMean) {
+        kin.min_by_key(|offer| (offer.cost, newest(offer)))
+    } else {
+        kin.min_by_key(|offer| (Reverse(offer.cost), newest(offer)))
+    };
+    if let Some(best) = best {
+        return Some((best, true));
+    }
+    // Of other makers only what this house has set up or uses already.
+    let used_here = facts.uses.iter().map(|(whose, _)| (&whose.provider, &whose.model));
+    let known = facts.targets.iter().map(|(provider, model)| (provider, model)).chain(used_here);
+    let offers = known.filter_map(|(provider, model)| facts.shop.offer(provider, model, used, STAYS_DAYS));
+    offers.filter(fits).min_by_key(|offer| (offer.cost, newest(offer))).map(|offer| (offer, false))
+}
+
+fn tokens(used: &Use) -> String {
+    match &used.detail {
+        Some(detail) => format!(
+            "input mean {}, 95% below {}; output median {}, 95% below {}",
+            used.mean_input(),
+            detail.input.percentile(95),
+            detail.output.percentile(50),
+            detail.output.percentile(95)
+        ),
+        None => format!("input mean {}, output mean {}", used.mean_input(), used.mean_output()),
+    }
+}
+
+fn risk(task: Task, used: &Use, is_kin: bool) -> (Risk, String) {
+    let (risk, why) = match (task, &used.detail) {
+        (Task::Simple, _) => (
+            Risk::Low,
+            format!(
+                "{SHORT_PERCENT} % of the answers have {SHORT_ANSWER} tokens or fewer, and no tool was called: a task such as \
+                 classification"
+            ),
+        ),
+        (Task::SimpleByMean, _) => (
+            Risk::Medium,
+            "answers are short by their mean, but only sums are at hand: whether tools are called is not known"
+                .to_owned(),
+        ),
+        (Task::Tools, Some(detail)) => {
+            (Risk::High, format!("{} of {} ended with a call of tools", detail.tool_calls, counted(used.calls, "call")))
+        }
+        (Task::Talk, _) => (
+            Risk::Medium,
+            "answers are long enough for the model to matter: compare some before all calls go there".to_owned(),
+        ),
+        _ => (Risk::High, "only sums are at hand, and answers are long: nothing is known of the task".to_owned()),
+    };
+    if is_kin {
+        return (risk, why);
+    }
+    (Risk::High, format!("{why}; of another maker, which counts tokens otherwise: both answers and saving may differ"))
+}

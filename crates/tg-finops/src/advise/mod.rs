@@ -1,0 +1,206 @@
+//! What would save money, and what asks for a decision: from what the ledger has seen, at the prices of now. The same
+//! tokens are priced again, exactly; what cannot be known from a ledger is said as a risk, not hidden in a figure.
+
+mod cheaper;
+mod keys;
+mod name;
+mod prompts;
+mod retiring;
+mod seen;
+mod shop;
+mod unpriced;
+
+pub use keys::KeySeen;
+pub use seen::{Detail, Spread, USES_MAX, Use, Uses, Whose};
+pub use shop::{Seller, Shop};
+
+use serde::{Serialize, Serializer};
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use tg_kernel::clock::Timestamp;
+use tg_kernel::units::Money;
+
+const DAY_MICROS: i64 = 86_400_000_000;
+/// A month, of which savings are told.
+const MONTH_MICROS: i64 = 30 * DAY_MICROS;
+
+/// All that advice is made of.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// Who uses what.
+    pub uses: &'a Uses,
+    /// Prices.
+    pub shop: Shop<'a>,
+    /// Keys that are let in.
+    pub keys: &'a [KeySeen],
+    /// Targets of the configuration whose model is named: provider and model.
+    pub targets: &'a BTreeSet<(String, String)>,
+    /// From when on calls were counted.
+    pub since: Timestamp,
+}
+
+/// What a piece of advice is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Another model would cost less.
+    CheaperModel,
+    /// A model that is switched off before long.
+    RetiringModel,
+    /// Input that is long enough for a prompt cache, and in none.
+    PromptCache,
+    /// Calls whose cost nobody knows.
+    UnpricedModel,
+    /// A key that nobody uses.
+    IdleKey,
+}
+
+impl Kind {
+    /// The name in tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CheaperModel => "cheaper model",
+            Self::RetiringModel => "retiring model",
+            Self::PromptCache => "prompt cache",
+            Self::UnpricedModel => "unpriced model",
+            Self::IdleKey => "idle key",
+        }
+    }
+}
+
+/// How likely it is that following the advice does harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Risk {
+    /// Hardly.
+    Low,
+    /// Try it on a part first.
+    Medium,
+    /// Only after a comparison of answers.
+    High,
+}
+
+impl Risk {
+    /// The name in options and tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// What would be saved; below zero: what would be paid more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Saving {
+    /// Of the calls that were seen.
+    #[serde(rename = "period_nanos", serialize_with = "nanos")]
+    pub period: Money,
+    /// Of thirty days of such calls.
+    #[serde(rename = "month_nanos", serialize_with = "nanos")]
+    pub month: Money,
+    /// Whether it rests on something that the ledger does not know; such savings are in no total.
+    pub is_assumed: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn nanos<S: Serializer>(money: &Money, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_i64(money.nanos())
+}
+
+/// A model of a provider.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Target {
+    /// The provider's name in the configuration.
+    pub provider: String,
+    /// The model's id there.
+    pub model: String,
+}
+
+/// What to change in the configuration: calls that go to one model should go to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// The name that callers write.
+    pub asked: String,
+    /// Calls of this team alone, and of this project or of none; `None`: all calls.
+    pub only: Option<(String, Option<String>)>,
+    /// Where they go.
+    pub from: Target,
+    /// Where they should go.
+    pub to: Target,
+}
+
+/// A piece of advice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Advice {
+    /// What it is about.
+    pub kind: Kind,
+    /// Whose calls.
+    pub teams: Vec<String>,
+    /// Their project, where it is one.
+    pub project: Option<String>,
+    /// What it is about, by name: a model or a key.
+    pub subject: String,
+    /// What to do.
+    pub advice: String,
+    /// What was seen.
+    pub evidence: String,
+    /// What would be saved, where that is a question of money.
+    pub saving: Option<Saving>,
+    /// How risky it is.
+    pub risk: Risk,
+    /// Why.
+    pub why: String,
+    /// What to change in the configuration.
+    pub change: Option<Change>,
+    /// The command that does it.
+    pub command: Option<String>,
+}
+
+/// All advice: of each kind the least risky first, then what saves most.
+#[must_use]
+pub fn advise(facts: &Facts<'_>) -> Vec<Advice> {
+    let mut all: Vec<Advice> = Vec::new();
+    for (whose, used) in facts.uses.iter() {
+        all.extend(cheaper::advice(facts, whose, used));
+        all.extend(prompts::advice(facts, whose, used));
+        all.extend(unpriced::advice(facts, whose, used));
+    }
+    all.extend(retiring::advice(facts));
+    all.extend(keys::advice(facts));
+    let saved = |advice: &Advice| advice.saving.map_or(Money::ZERO, |saving| saving.month);
+    all.sort_by(|a, b| {
+        let key = |one: &Advice| (one.kind, one.risk, Reverse(saved(one)));
+        key(a).cmp(&key(b)).then_with(|| (&a.teams, &a.project, &a.subject).cmp(&(&b.teams, &b.project, &b.subject)))
+    });
+    all
+}
+
+/// What a month of following advice would save, by what the ledger knows.
+#[must_use]
+pub fn total(advice: &[Advice]) -> Money {
+    let known = advice.iter().filter(|one| one.kind == Kind::CheaperModel).filter_map(|one| one.saving);
+    known.filter(|saving| !saving.is_assumed).fold(Money::ZERO, |sum, saving| sum.plus(saving.month))
+}
+
+impl Facts<'_> {
+    /// A saving of the period, as of thirty days. A period of less than a day counts as one: nobody knows what the rest of
+    /// the day would have brought.
+    fn saving(&self, period: Money, is_assumed: bool) -> Saving {
+        let since = self.uses.first.map_or(self.since, |first| first.max(self.since));
+        let span = self.shop.now.micros().saturating_sub(since.micros()).max(DAY_MICROS);
+        let month = (i128::from(period.nanos()) * i128::from(MONTH_MICROS) * 1_000).div_euclid(i128::from(span));
+        Saving { period, month: Money::from_picos(month), is_assumed }
+    }
+}
+
+/// `12 calls`, `1 call`.
+fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests;

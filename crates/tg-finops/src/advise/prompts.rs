@@ -1,0 +1,65 @@
+//! Input that is long enough for a prompt cache, and hardly in one. Whether its beginning repeats cannot be seen in a
+//! ledger, so the arithmetic is shown and the saving is marked as assumed.
+
+use super::{Advice, Facts, Kind, Risk, Use, Whose, counted};
+use tg_catalog::Ability;
+use tg_kernel::units::Money;
+
+/// More than this part of the input in a cache, in hundredths: it is used already.
+const CACHED_PERCENT_MAX: u128 = 5;
+/// The part of the input that is assumed to be the same each time: one half.
+const SAME_PART: u128 = 2;
+/// How many calls are assumed to share what was written once.
+const CALLS_PER_WRITE: u128 = 10;
+
+pub(super) fn advice(facts: &Facts<'_>, whose: &Whose, used: &Use) -> Option<Advice> {
+    let row = facts.shop.find(&whose.provider, &whose.model)?;
+    // Where nothing is known of a least length, the provider caches by itself.
+    let least = u64::from(row.limits().cache_min.filter(|_| row.can(Ability::PromptCaching))?);
+    let (usage, mean) = (&used.usage, used.mean_input());
+    let writes = usage.cache_write_5m_tokens.saturating_add(usage.cache_write_1h_tokens);
+    let cached = usage.cache_read_tokens.saturating_add(writes);
+    let all = u128::from(usage.total_input_tokens());
+    if mean <= 2 * least || u128::from(cached) * 100 >= all * CACHED_PERCENT_MAX || used.calls < 2 {
+        return None;
+    }
+    let [plain, read, write] = facts.shop.input_rates(&whose.provider, &whose.model, &row, mean);
+    if read >= plain {
+        return None;
+    }
+    // Writing costs so much more than plain input, and each reading saves so much: the first whole number that pays.
+    let reuses = write.saturating_sub(plain) / (plain - read) + 1;
+    let same = u128::from(usage.input_tokens) / SAME_PART;
+    let written = same / CALLS_PER_WRITE;
+    let before = same * u128::from(plain);
+    let after = written * u128::from(write) + (same - written) * u128::from(read);
+    let saved = i128::try_from(before.saturating_sub(after)).unwrap_or(i128::MAX / 2);
+    Some(Advice {
+        kind: Kind::PromptCache,
+        teams: Some(whose.team.clone()).filter(|team| !team.is_empty()).into_iter().collect(),
+        project: whose.project.clone(),
+        subject: whose.model.clone(),
+        advice: "mark the beginning that stays the same for the prompt cache (`cache_control`, `cachePoint`)".to_owned(),
+        evidence: format!(
+            "{}; input mean {mean} tokens, {cached} of {all} from or to a cache; it takes {least} and more; a million \
+             tokens cost {} USD plain, {} written, {} read: what is read {} is cheaper",
+            counted(used.calls, "call"),
+            per_million(plain),
+            per_million(write),
+            per_million(read),
+            if reuses == 1 { "once again".to_owned() } else { format!("{reuses} times again") }
+        ),
+        saving: Some(facts.saving(Money::from_picos(saved), true)),
+        risk: Risk::Low,
+        why: "answers do not change; the saving assumes that half of the input is the same, and that ten calls share what \
+              was written once within its life"
+            .to_owned(),
+        change: None,
+        command: None,
+    })
+}
+
+/// Pico-dollars for one are millionths of dollars for a million.
+fn per_million(picos: u64) -> Money {
+    Money::from_picos(i128::from(picos) * 1_000_000)
+}
