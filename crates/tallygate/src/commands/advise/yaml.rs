@@ -199,7 +199,7 @@ fn written(name: &str, served: &Model, targets: &[Written], note: &str) -> Strin
     });
     for (member, value) in [
         ("strategy", strategy),
-        ("on_unable", (served.on_unable == OnUnable::Try).then_some("try")),
+        ("on_unable", (served.on_unable == OnUnable::Refuse).then_some("refuse")),
         ("on_loss", (served.on_loss == OnLoss::Reject).then_some("reject")),
         ("unknown_price", unknown_price),
     ] {
