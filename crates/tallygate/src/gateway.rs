@@ -159,7 +159,7 @@ impl Gateway {
             tls.renew(renewal);
         }
         match &self.living.shared {
-            Some(_) => self.living.purses.adopt(Arc::clone(&loaded.snapshot.budgets)),
+            Some(_) => self.living.purses.adopt(Arc::clone(&loaded.snapshot.budgets), self.living.clock.now()),
             None => self.living.purses.propose(Arc::clone(&loaded.snapshot.budgets)),
         }
         self.living.snapshot.store(Arc::clone(&loaded.snapshot));
@@ -246,7 +246,7 @@ fn fill(
 ) -> Result<Purses> {
     let (purses, budgets) = (Purses::default(), Arc::clone(&loaded.snapshot.budgets));
     match counting {
-        Some(_) => purses.adopt(budgets),
+        Some(_) => purses.adopt(budgets, clock.now()),
         None => purses.propose(budgets),
     }
     settle_earlier(recovered, ledger, &loaded.snapshot, |records| {

@@ -167,7 +167,7 @@ impl Bench {
         let (memory, mirror) = (Purses::default(), Purses::default());
         memory.propose(budgets());
         memory.load(clock.now(), |_, _| Ok::<(), ()>(())).unwrap();
-        mirror.adopt(budgets());
+        mirror.adopt(budgets(), clock.now());
         let driven = counters.clone();
         drop(tokio::spawn(async move { driven.drive().await }));
         let (memory, mirror) = ((Counters::default(), memory), (Counters::default(), mirror));

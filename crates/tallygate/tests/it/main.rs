@@ -11,6 +11,7 @@ mod bedrock;
 mod booked;
 mod budgets;
 mod cli;
+mod clocks;
 mod complaints;
 mod coverage;
 mod credentials;
