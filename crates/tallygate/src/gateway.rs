@@ -93,7 +93,7 @@ impl Gateway {
         let (journal, recovered) = Journal::open(document.store.journal_directory())?;
         journal.set_bytes_max(document.store.journal_bytes_max.bytes());
         let mut ledger = store.ledger_writer()?;
-        let (sums, counting) = (store.ledger()?, counting::prepare(loaded)?);
+        let (sums, counting) = (store.ledger()?, counting::prepare(loaded, &clock)?);
         let purses = fill(loaded, recovered, (&mut ledger, &sums), counting.as_ref(), &*clock)?;
         if let Some(counting) = &counting {
             lineage::succeed(&counting.shared, &document.store.journal_directory());
