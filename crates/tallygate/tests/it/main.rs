@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod agents;
+mod apart;
 mod asynchronous;
 mod aws;
 mod aws_profiles;

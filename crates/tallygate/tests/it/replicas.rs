@@ -62,7 +62,11 @@ impl Fleet {
     }
 
     pub(crate) fn send(&self, number: usize, call: &Call) -> Answer {
-        call.clone().bearer(self.key.secret.expose()).send(self.gateway(number).address)
+        self.keyed(call).send(self.gateway(number).address)
+    }
+
+    pub(crate) fn keyed(&self, call: &Call) -> Call {
+        call.clone().bearer(self.key.secret.expose())
     }
 
     pub(crate) fn rows(&self) -> Vec<Record> {
