@@ -154,7 +154,7 @@ fn a_clock_that_goes_back_asks_of_the_window_that_it_knows_and_books_there() {
     let purses = adopted(vec![Budget { window: Window::Calendar(Unit::Day), ..budget("b", 1_000) }]);
     let yesterday = record(CallId::fresh(), &of("red"), at("2026-11-25T12:00:00Z"), 400);
     let today = met(&purses, NOON)[0].key.clone();
-    assert_ne!(purses.booked(&yesterday, at(NOON)), [today.clone()], "a call that began before is of its own day");
+    assert!(!purses.booked(&yesterday, at(NOON)).contains(&today), "a call that began before is of its own day");
     let back = "2026-11-20T12:00:00Z";
     let late = met(&purses, back);
     assert_eq!(late[0].key, today);
