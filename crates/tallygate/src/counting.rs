@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 use tg_config::document::{Document, SharedCounters as Declared};
 use tg_config::grammar::SecretRef;
-use tg_kernel::clock::Timestamp;
+use tg_kernel::clock::{Clock, Timestamp};
 use tg_kernel::secret::Secret;
 use tg_policy::admit::budget::Purses;
 use tg_proxy::living::Living;
@@ -41,12 +41,13 @@ pub(crate) fn note(document: &Document) -> Option<String> {
 ///
 /// # Errors
 /// When the certificate authorities cannot be read.
-pub(crate) fn prepare(loaded: &Loaded) -> Result<Option<Prepared>> {
+pub(crate) fn prepare(loaded: &Loaded, clock: &Arc<dyn Clock>) -> Result<Option<Prepared>> {
     let Some(declared) = &loaded.document.counters else { return Ok(None) };
     let secret = |reference: &Option<SecretRef>| reference.as_ref().and_then(|it| loaded.secrets.get(it)).cloned();
     let (password, sentinel) = (secret(&declared.password), secret(&declared.sentinel_password));
     let options = Options {
         tag: declared.tag.clone(),
+        own: Arc::clone(clock),
         patience: Patience { connect: declared.connect_timeout.get(), command: declared.timeout.get() },
         ..Options::new(place(declared, password, sentinel)?)
     };

@@ -93,7 +93,7 @@ impl Gateway {
         let (journal, recovered) = Journal::open(document.store.journal_directory())?;
         journal.set_bytes_max(document.store.journal_bytes_max.bytes());
         let mut ledger = store.ledger_writer()?;
-        let (sums, counting) = (store.ledger()?, counting::prepare(loaded)?);
+        let (sums, counting) = (store.ledger()?, counting::prepare(loaded, &clock)?);
         let purses = fill(loaded, recovered, (&mut ledger, &sums), counting.as_ref(), &*clock)?;
         if let Some(counting) = &counting {
             lineage::succeed(&counting.shared, &document.store.journal_directory());
@@ -159,7 +159,7 @@ impl Gateway {
             tls.renew(renewal);
         }
         match &self.living.shared {
-            Some(_) => self.living.purses.adopt(Arc::clone(&loaded.snapshot.budgets)),
+            Some(_) => self.living.purses.adopt(Arc::clone(&loaded.snapshot.budgets), self.living.clock.now()),
             None => self.living.purses.propose(Arc::clone(&loaded.snapshot.budgets)),
         }
         self.living.snapshot.store(Arc::clone(&loaded.snapshot));
@@ -246,7 +246,7 @@ fn fill(
 ) -> Result<Purses> {
     let (purses, budgets) = (Purses::default(), Arc::clone(&loaded.snapshot.budgets));
     match counting {
-        Some(_) => purses.adopt(budgets),
+        Some(_) => purses.adopt(budgets, clock.now()),
         None => purses.propose(budgets),
     }
     settle_earlier(recovered, ledger, &loaded.snapshot, |records| {

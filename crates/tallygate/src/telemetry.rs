@@ -85,6 +85,7 @@ impl Telemetry {
         };
         set(Reading::CallsSent, |counts| counts.sent.load(Ordering::Relaxed));
         set(Reading::UnguardedCalls, |counts| counts.unguarded.load(Ordering::Relaxed));
+        set(Reading::ClockSteps, |counts| counts.clock_steps.load(Ordering::Relaxed));
         set(Reading::CallsInFlight, |counts| u64::try_from(counts.in_flight.load(Ordering::Relaxed)).unwrap_or(0));
         self.metrics.set_reading(Reading::Connections, gateway.connections());
         let sum = |reading, read: fn(&Queue) -> u64| {
@@ -182,6 +183,7 @@ impl Telemetry {
         set(CountersReading::Waiting, |of, _| of.waiting as u64);
         set(CountersReading::Lost, |of, _| of.lost);
         set(CountersReading::Replicas, |of, _| u64::from(of.replicas));
+        set(CountersReading::ClockSkew, |of, _| of.skew.as_secs());
     }
 
     /// Takes over what a reload made known.

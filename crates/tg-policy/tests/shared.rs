@@ -55,6 +55,7 @@ fn limits() -> Limits {
                 &[(Measure::Requests, rate(1, 2, 2)), (Measure::Calls, Size::AtMost(2))],
             )
         },
+        limit("streams", &[Dimension::Key], &[(Measure::Streams, Size::AtMost(2))]),
         Limit {
             shortage: Shortage::Clamp { least: 20 },
             reserve: Reserve::Most,
@@ -84,15 +85,17 @@ fn budgets() -> Arc<Budgets> {
 #[derive(Clone, Debug)]
 enum Step {
     Wait(u64),
-    Call { team: u8, key: u8, input: u64, usual: u64, most: u64, worst: i64 },
+    Call { team: u8, key: u8, stream: bool, input: u64, usual: u64, most: u64, worst: i64 },
     End { which: usize, input: u64, output: u64, cost: i64 },
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => (1u64..700).prop_map(Step::Wait),
-        5 => (0u8..2, 0u8..3, 0u64..700, 1u64..300, 0u64..900, 0i64..2_500)
-            .prop_map(|(team, key, input, usual, more, worst)| Step::Call { team, key, input, usual, most: usual + more, worst }),
+        5 => (0u8..2, 0u8..3, any::<bool>(), 0u64..700, 1u64..300, 0u64..900, 0i64..2_500)
+            .prop_map(|(team, key, stream, input, usual, more, worst)| {
+                Step::Call { team, key, stream, input, usual, most: usual + more, worst }
+            }),
         3 => (0usize..8, 0u64..900, 0u64..500, 0i64..2_500)
             .prop_map(|(which, input, output, cost)| Step::End { which, input, output, cost }),
     ]
@@ -167,7 +170,7 @@ impl Bench {
         let (memory, mirror) = (Purses::default(), Purses::default());
         memory.propose(budgets());
         memory.load(clock.now(), |_, _| Ok::<(), ()>(())).unwrap();
-        mirror.adopt(budgets());
+        mirror.adopt(budgets(), clock.now());
         let driven = counters.clone();
         drop(tokio::spawn(async move { driven.drive().await }));
         let (memory, mirror) = ((Counters::default(), memory), (Counters::default(), mirror));
@@ -273,7 +276,7 @@ async fn run(server: &Redis, steps: Vec<Step>) {
     for step in steps {
         match step {
             Step::Wait(millis) => bench.clock.advance(Duration::from_millis(millis)),
-            Step::Call { team, key, input, usual, most, worst } => {
+            Step::Call { team, key, stream, input, usual, most, worst } => {
                 let booked = Attribution {
                     team: format!("t{team}").into(),
                     key_id: format!("k{key}").into(),
@@ -281,7 +284,7 @@ async fn run(server: &Redis, steps: Vec<Step>) {
                 };
                 let estimate = Estimate { input, output_usual: usual, output_most: most };
                 let output = OutputFacts { is_bounded: true, ..OutputFacts::default() };
-                let facts = Facts { attribution: &booked, model: "m", provider: None, stream: false, estimate, output };
+                let facts = Facts { attribution: &booked, model: "m", provider: None, stream, estimate, output };
                 let (id, worst) = (CallId::fresh(), Money::from_nanos(worst));
                 let (wanted, memory) = bench.in_memory(id, &facts, worst);
                 let (got, shared) = bench.shared(id, &facts, worst).await;

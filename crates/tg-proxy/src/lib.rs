@@ -32,4 +32,5 @@ mod settle;
 pub mod shared;
 pub mod snapshot;
 mod spending;
+mod steps;
 pub mod whois;

@@ -80,6 +80,8 @@ pub struct Counts {
     pub unguarded: AtomicU64,
     /// Calls that left for a provider and are in the ledger.
     pub settled: AtomicU64,
+    /// How often the clock was put back or leapt ahead.
+    pub clock_steps: AtomicU64,
     /// Calls that cost more than budgets held for them.
     pub(crate) excess: Complaint,
 }

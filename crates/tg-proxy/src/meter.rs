@@ -1,6 +1,7 @@
 //! From finished calls to ledger, metrics, log and traces: one thread, in batches, never on a call's path.
 
 use crate::living::Living;
+use crate::steps::Steps;
 use load::Load;
 use returning::{Returning, is_back};
 use std::collections::VecDeque;
@@ -325,8 +326,9 @@ impl Meter {
 
     fn run(mut self, stop: &AtomicBool) {
         let (mut batch, mut late) = (Batch::default(), None);
-        let mut load = Load::default();
+        let (mut load, mut steps) = (Load::default(), Steps::default());
         loop {
+            steps.look(&self.living);
             let last = stop.load(Ordering::Acquire);
             let mut progress = self.empty(&mut batch).then(|| self.bring_in(&mut late));
             // Rows that could not be written may be in the ledger all the same: no sums are read until that is known.

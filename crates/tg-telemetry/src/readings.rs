@@ -8,11 +8,11 @@ pub use services::ServiceFigures;
 
 use crate::names::{
     BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_OVERDRAWN, BUDGET_REFUSALS,
-    BUDGET_SPENT, CALLS_SENT, CAPTURE_RATE, CONFIG_REVISION, CONFIG_REVISION_BLIND, CONFIG_REVISION_REFUSED,
-    CONNECTIONS, CORRECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE, JOURNAL_OPEN, JOURNAL_UNWRITTEN,
-    Kind, LEDGER_DELETED_ROLLUPS, LEDGER_DELETED_ROWS, LEDGER_OLDEST, LIMIT_CROWDED, LIMIT_REFUSALS, METER_DEFERRED,
-    METER_DROPPED, METER_QUEUE, Metric, RETRIES, RETRIES_DENIED, SPANS_DROPPED, SPANS_EXPORTED, STORE_BYTES,
-    TARGET_BENCHES, TARGETS_BENCHED, UNGUARDED_CALLS, label,
+    BUDGET_SPENT, CALLS_SENT, CAPTURE_RATE, CLOCK_STEPS, CONFIG_REVISION, CONFIG_REVISION_BLIND,
+    CONFIG_REVISION_REFUSED, CONNECTIONS, CORRECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE,
+    JOURNAL_OPEN, JOURNAL_UNWRITTEN, Kind, LEDGER_DELETED_ROLLUPS, LEDGER_DELETED_ROWS, LEDGER_OLDEST, LIMIT_CROWDED,
+    LIMIT_REFUSALS, METER_DEFERRED, METER_DROPPED, METER_QUEUE, Metric, RETRIES, RETRIES_DENIED, SPANS_DROPPED,
+    SPANS_EXPORTED, STORE_BYTES, TARGET_BENCHES, TARGETS_BENCHED, UNGUARDED_CALLS, label,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -72,6 +72,8 @@ pub enum Reading {
     SpansDropped,
     /// Calls that left for a provider unchecked, though guardrails apply to them.
     UnguardedCalls,
+    /// How often the clock was put back or leapt ahead.
+    ClockSteps,
     /// Targets that are passed over now.
     TargetsBenched,
     /// How often all targets of a call were tried once more.
@@ -107,6 +109,7 @@ impl Reading {
             Self::SpansExported => SPANS_EXPORTED,
             Self::SpansDropped => SPANS_DROPPED,
             Self::UnguardedCalls => UNGUARDED_CALLS,
+            Self::ClockSteps => CLOCK_STEPS,
             Self::TargetsBenched => TARGETS_BENCHED,
             Self::Retries => RETRIES,
             Self::RetriesDenied => RETRIES_DENIED,

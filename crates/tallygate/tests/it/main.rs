@@ -4,6 +4,7 @@
 
 mod advise;
 mod agents;
+mod apart;
 mod asynchronous;
 mod aws;
 mod aws_profiles;
@@ -12,6 +13,7 @@ mod bedrock;
 mod booked;
 mod budgets;
 mod cli;
+mod clocks;
 mod complaints;
 mod coverage;
 mod credentials;

@@ -12,19 +12,19 @@ use tg_kernel::clock::{Clock, SystemClock, Timestamp};
 use tg_kernel::units::Money;
 
 /// A clock that goes on by itself, from where it is set.
-struct Moved {
+pub(crate) struct Moved {
     system: SystemClock,
     ahead: AtomicI64,
 }
 
 impl Moved {
-    fn at(time: &str) -> Arc<Self> {
+    pub(crate) fn at(time: &str) -> Arc<Self> {
         let clock = Arc::new(Self { system: SystemClock::new(), ahead: AtomicI64::new(0) });
         clock.set(time);
         clock
     }
 
-    fn set(&self, time: &str) {
+    pub(crate) fn set(&self, time: &str) {
         let ahead = Timestamp::parse(time).unwrap().micros() - self.system.now().micros();
         self.ahead.store(ahead, Ordering::Relaxed);
     }
@@ -41,9 +41,10 @@ impl Clock for Moved {
 }
 
 /// A budget by day where days begin at half past six in the evening of UTC; one call of [`half`] takes some half of it.
-const DAILY: &str = "- { name: daily, amount: 0.0095 USD, window: day, time_zone: Asia/Kolkata, warn_at: [] }\n";
+pub(crate) const DAILY: &str =
+    "- { name: daily, amount: 0.0095 USD, window: day, time_zone: Asia/Kolkata, warn_at: [] }\n";
 
-fn half() -> Call {
+pub(crate) fn half() -> Call {
     bounded("on-openai", 2_000, "[[sim: tokens=1900]] much")
 }
 

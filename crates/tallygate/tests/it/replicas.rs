@@ -4,18 +4,20 @@
 use crate::budgets::{bounded, code};
 use crate::redis::Redis;
 use crate::wire::{Answer, Call};
-use crate::world::{DEADLINE, Setup, document, load, put_in_force, rows, run, until};
+use crate::world::{DEADLINE, Setup, document, load, put_in_force, rows, run_by, until};
 use serde_json::json;
+use std::sync::Arc;
 use tallygate::gateway::Gateway;
 use tempfile::TempDir;
+use tg_kernel::clock::{Clock, SystemClock};
 use tg_kernel::record::Record;
 use tg_kernel::units::Money;
 use tg_sim::Sim;
 use tg_store::key::{IssuedKey, NewKey};
 
 /// Gateways on one store and one Redis.
-struct Fleet {
-    redis: Redis,
+pub(crate) struct Fleet {
+    pub(crate) redis: Redis,
     sim: Sim,
     gateways: Vec<Option<Gateway>>,
     texts: Vec<String>,
@@ -24,7 +26,13 @@ struct Fleet {
 }
 
 impl Fleet {
-    fn start(count: usize, setup: &Setup, counters: &str) -> Self {
+    pub(crate) fn start(count: usize, setup: &Setup, counters: &str) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        Self::by(&vec![clock; count], setup, counters)
+    }
+
+    /// With clocks of the test's own, one for each gateway.
+    pub(crate) fn by(clocks: &[Arc<dyn Clock>], setup: &Setup, counters: &str) -> Self {
         let (redis, folder) = (Redis::start(), TempDir::new().unwrap());
         let sim = Sim::start(setup.sim.clone()).unwrap();
         let text = |number: usize| {
@@ -32,13 +40,14 @@ impl Fleet {
             let text = document(setup, &sim, folder.path()).replacen("tallygate.db'", &journal, 1);
             format!("{text}counters: {{ url: '{}', timeout: 200ms{counters} }}\n", redis.url())
         };
-        let texts: Vec<String> = (0..count).map(text).collect();
-        let gateways: Vec<Option<Gateway>> = texts.iter().map(|text| Some(gateway(text))).collect();
+        let texts: Vec<String> = (0..clocks.len()).map(text).collect();
+        let gateways: Vec<Option<Gateway>> =
+            texts.iter().zip(clocks).map(|(text, clock)| Some(gateway_by(text, clock))).collect();
         let living = &gateways[0].as_ref().unwrap().living;
         let new = NewKey { team: "red".to_owned(), project: Some("alpha".to_owned()), ..NewKey::default() };
         let key = living.directory.issue(&new, living.clock.now()).unwrap();
         let fleet = Self { redis, sim, gateways, texts, key, folder };
-        for number in 0..count {
+        for number in 0..clocks.len() {
             let directory = &fleet.gateway(number).living.directory;
             until("a key is known everywhere", || {
                 let _ = directory.refresh_if_changed();
@@ -48,15 +57,19 @@ impl Fleet {
         fleet
     }
 
-    fn gateway(&self, number: usize) -> &Gateway {
+    pub(crate) fn gateway(&self, number: usize) -> &Gateway {
         self.gateways[number].as_ref().unwrap()
     }
 
-    fn send(&self, number: usize, call: &Call) -> Answer {
-        call.clone().bearer(self.key.secret.expose()).send(self.gateway(number).address)
+    pub(crate) fn send(&self, number: usize, call: &Call) -> Answer {
+        self.keyed(call).send(self.gateway(number).address)
     }
 
-    fn rows(&self) -> Vec<Record> {
+    pub(crate) fn keyed(&self, call: &Call) -> Call {
+        call.clone().bearer(self.key.secret.expose())
+    }
+
+    pub(crate) fn rows(&self) -> Vec<Record> {
         rows(&self.folder.path().join("tallygate.db"))
     }
 
@@ -65,7 +78,7 @@ impl Fleet {
     }
 
     /// Waits until the ledger has a row of every call that was sent, and the server has heard of all.
-    fn settle(&self) {
+    pub(crate) fn settle(&self) {
         for gateway in self.gateways.iter().flatten() {
             let living = &gateway.living;
             until("all is booked", || {
@@ -97,15 +110,19 @@ impl Drop for Fleet {
 }
 
 fn gateway(text: &str) -> Gateway {
-    let loaded = load(text).unwrap_or_else(|error| panic!("{error:#}\n{text}"));
-    run(&loaded).0
+    gateway_by(text, &(Arc::new(SystemClock::new()) as Arc<dyn Clock>))
 }
 
-fn with(limits: &str, budgets: &str) -> Setup {
+fn gateway_by(text: &str, clock: &Arc<dyn Clock>) -> Gateway {
+    let loaded = load(text).unwrap_or_else(|error| panic!("{error:#}\n{text}"));
+    run_by(&loaded, clock).0
+}
+
+pub(crate) fn with(limits: &str, budgets: &str) -> Setup {
     Setup { limits: limits.to_owned(), budgets: budgets.to_owned(), ..Setup::default() }
 }
 
-fn hi() -> Call {
+pub(crate) fn hi() -> Call {
     bounded("on-openai", 50, "[[sim: tokens=10]] hi")
 }
 
@@ -160,7 +177,7 @@ fn a_budget_of_three_gateways_is_never_overspent_under_a_hammer_and_can_be_used_
     assert_eq!(fleet.sim.books.entries().len(), fleet.rows().iter().filter(|row| row.served.is_some()).count());
 }
 
-fn streamed(model: &str, prompt: &str) -> Call {
+pub(crate) fn streamed(model: &str, prompt: &str) -> Call {
     let body = json!({"model": model, "stream": true, "messages": [{"role": "user", "content": prompt}]});
     Call::post("/v1/chat/completions", body.to_string()).header("content-type", "application/json")
 }

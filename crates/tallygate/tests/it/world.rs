@@ -349,7 +349,7 @@ pub(crate) fn run(loaded: &Loaded) -> (Gateway, Option<Notifier>) {
     run_by(loaded, &clock)
 }
 
-fn run_by(loaded: &Loaded, clock: &Arc<dyn Clock>) -> (Gateway, Option<Notifier>) {
+pub(crate) fn run_by(loaded: &Loaded, clock: &Arc<dyn Clock>) -> (Gateway, Option<Notifier>) {
     let surroundings = Surroundings { roots: TrustedRoots::none(), clock: Arc::clone(clock) };
     let told = !loaded.document.notify.webhooks.is_empty();
     let notifier = told.then(|| Notifier::start(loaded, &surroundings.roots).unwrap());

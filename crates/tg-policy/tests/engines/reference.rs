@@ -1,7 +1,7 @@
 //! The reference: everything is kept in the open, and every question is answered by going over all of it.
 
 use super::fixture::record;
-use super::rules::{CALLS, Call, LEAST, OUTPUT, REQUESTS, Rules, TOKENS, Verdict, budgets};
+use super::rules::{CALLS, Call, LEAST, OUTPUT, REQUESTS, Rules, STREAMS, TOKENS, Verdict, budgets};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tg_kernel::clock::Timestamp;
@@ -137,6 +137,10 @@ impl Reference {
         self.calls.iter().filter(|call| self.holds_calls(call)).count() as u64
     }
 
+    fn streams(&self, key: &str) -> u64 {
+        self.calls.iter().filter(|call| self.holds_calls(call) && &*call.booked.key_id == key).count() as u64
+    }
+
     /// Whether something that began at `began` counts in the budget's purse of a call that arrived at `arrived`.
     fn counts(budget: &Budget, began: Timestamp, arrived: Timestamp) -> bool {
         match budget.window {
@@ -194,6 +198,10 @@ impl Reference {
         if self.going() >= CALLS {
             lacking.push((Measure::Calls, 0));
         }
+        let streams = self.streams(&call.booked.key_id);
+        if streams >= STREAMS {
+            lacking.push((Measure::Streams, 0));
+        }
         if !lacking.is_empty() {
             return Decision::Limited { full: lacking, wait: wait.unwrap_or(MOMENT) };
         }
@@ -204,7 +212,7 @@ impl Reference {
             self.add(&wish.key, &wish.rate, -i128::from(granted));
             left.push(self.left(&wish.key, &wish.rate));
         }
-        left.insert(2, CALLS - self.going() - 1);
+        left.splice(2..2, [STREAMS - streams - 1, CALLS - self.going() - 1]);
         self.calls.push(Going {
             id: call.id,
             booked: call.booked.clone(),

@@ -28,6 +28,8 @@ pub(crate) const OUTPUT: Rate = Rate { amount: 100, period: Duration::from_secs(
 pub(crate) const LEAST: u64 = 20;
 /// Calls at a time.
 pub(crate) const CALLS: u64 = 5;
+/// Streams of each key at a time; all calls are streams.
+pub(crate) const STREAMS: u64 = 2;
 
 /// How engines differ in what they promise.
 #[derive(Clone, Copy, Debug)]
@@ -128,7 +130,11 @@ pub(crate) fn limits() -> Limits {
         mode: Mode::Enforce,
         when_away: WhenAway::FailClosed,
     };
-    let of_keys = [(Measure::Requests, Size::Rate(REQUESTS)), (Measure::Tokens, Size::Rate(TOKENS))];
+    let of_keys = [
+        (Measure::Requests, Size::Rate(REQUESTS)),
+        (Measure::Tokens, Size::Rate(TOKENS)),
+        (Measure::Streams, Size::AtMost(STREAMS)),
+    ];
     let cut = Shortage::Cut { least: LEAST };
     Limits::new([
         limit("keys", &[Dimension::Key], &of_keys, Shortage::Refuse),

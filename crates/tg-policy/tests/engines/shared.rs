@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tg_kernel::clock::{Clock, ManualClock};
+use tg_kernel::clock::{Clock, ManualClock, Timestamp};
 use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
 use tg_kernel::units::Money;
@@ -44,10 +44,10 @@ struct Process {
 }
 
 impl Process {
-    fn new(options: &Options, teams: &str) -> Self {
+    fn new(options: &Options, teams: &str, now: Timestamp) -> Self {
         let counters = SharedCounters::new(options.clone());
         let (link, purses) = (counters.link(), Purses::default());
-        purses.adopt(in_force(teams, false));
+        purses.adopt(in_force(teams, false), now);
         Self { counters, link, census: Counters::default(), purses }
     }
 
@@ -84,7 +84,7 @@ impl<'a> Shared<'a> {
         let patience = Patience { connect: Duration::from_secs(10), command: Duration::from_secs(10) };
         let time: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
         let options = Options { tag: teams.to_owned(), patience, clock: Some(time), ..Options::new(place) };
-        let process = Process::new(&options, teams);
+        let process = Process::new(&options, teams, clock.now());
         let (clock, teams, holds) = (Arc::clone(clock), teams.to_owned(), HashMap::new());
         let engine = Self { runtime, clock, teams, books, limits: limits(), options, process, holds };
         engine.runtime.block_on(engine.process.say(BEGIN));
@@ -217,7 +217,7 @@ impl Engine for Shared<'_> {
     fn restart(&mut self, journal: &[Record]) {
         self.holds.clear();
         self.books.append(journal);
-        self.process = Process::new(&self.options, &self.teams);
+        self.process = Process::new(&self.options, &self.teams, self.clock.now());
         for row in journal {
             self.process.book(row, &*self.clock);
         }

@@ -83,6 +83,14 @@ pub const COUNTERS_LOST: Metric = own(
     "Settlements and bookings that were given up, as too many waited; their purses are summed anew",
     &[],
 );
+/// How far the clocks are apart.
+pub const COUNTERS_CLOCK_SKEW: Metric = own(
+    "tallygate_counters_clock_skew_seconds",
+    Kind::Gauge,
+    "seconds",
+    "How far this gateway's clock and that of the shared counters are apart, in whole seconds, whichever is ahead",
+    &[],
+);
 /// Gateways that count together, this one included.
 pub const COUNTERS_REPLICAS: Metric =
     own("tallygate_counters_replicas", Kind::Gauge, "", "Gateways that count together, this one included", &[]);

@@ -31,11 +31,13 @@ pub enum CountersReading {
     Lost,
     /// Gateways that count together.
     Replicas,
+    /// How far the clocks are apart, in seconds.
+    ClockSkew,
 }
 
 impl CountersReading {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Away,
         Self::AwaySeconds,
         Self::RoundTrips,
@@ -49,6 +51,7 @@ impl CountersReading {
         Self::Waiting,
         Self::Lost,
         Self::Replicas,
+        Self::ClockSkew,
     ];
 
     pub(super) const fn metric(self) -> Metric {
@@ -66,6 +69,7 @@ impl CountersReading {
             Self::Waiting => names::COUNTERS_WAITING,
             Self::Lost => names::COUNTERS_LOST,
             Self::Replicas => names::COUNTERS_REPLICAS,
+            Self::ClockSkew => names::COUNTERS_CLOCK_SKEW,
         }
     }
 }

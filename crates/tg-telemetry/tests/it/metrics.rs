@@ -185,6 +185,7 @@ fn every_name_of_the_list_can_be_exposed() {
         Reading::TargetsBenched,
         Reading::Retries,
         Reading::RetriesDenied,
+        Reading::ClockSteps,
     ]
     .into_iter()
     .chain(CountersReading::ALL.map(Reading::Counters))

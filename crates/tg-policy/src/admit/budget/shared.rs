@@ -94,11 +94,15 @@ fn key(text: &str, hour: Option<i64>) -> CounterKey {
 }
 
 impl Purses {
-    /// Puts budgets into force whose purses are elsewhere: at once, as these are summed when they are first asked of.
-    pub fn adopt(&self, budgets: Arc<Budgets>) {
+    /// Puts budgets into force whose purses are elsewhere: at once, as these are summed when they are first asked of. A clock
+    /// that goes back after `now` opens no window of theirs again.
+    pub fn adopt(&self, budgets: Arc<Budgets>, now: Timestamp) {
         let mut state = self.lock();
         state.pending = None;
-        state.install(budgets, Vec::new());
+        let fresh: Vec<usize> =
+            (0..budgets.list().len()).filter(|number| state.same(&budgets, *number).is_none()).collect();
+        state.install(Arc::clone(&budgets), Vec::new());
+        state.set_floors(&budgets, now, fresh.into_iter());
         self.note(&state);
     }
 
@@ -108,14 +112,18 @@ impl Purses {
         let mut state = self.lock();
         let budgets = Arc::clone(&state.budgets);
         let mut all = Vec::new();
-        for ask in budgets.asks(payer, arrived, &[]) {
+        for ask in budgets.asks(payer, arrived, &state.floors) {
+            let at = state.not_left_behind(ask.budget, arrived);
+            if at > arrived {
+                state.went_back(ask.budget);
+            }
             let mirrored = state.place(&ask, &budgets, payer);
             let when_away = budgets.list().get(ask.budget).map_or(WhenAway::FailClosed, |budget| budget.when_away);
             all.push(SharedPurse {
                 budgets: Arc::clone(&budgets),
                 key: key(&mirrored, ask.hours.map(|_| ask.hour)),
                 mirrored,
-                at: arrived,
+                at,
                 when_away,
                 ask,
             });
@@ -165,7 +173,7 @@ impl Purses {
         let budgets = Arc::clone(&state.budgets);
         let payer = Payer::from(record);
         let mut keys = Vec::new();
-        for ask in budgets.asks(&payer, record.started_at, &[]) {
+        for ask in budgets.asks(&payer, record.started_at, &state.floors_of_calls()) {
             let mirrored = state.place(&ask, &budgets, &payer);
             match ask.hours {
                 None => keys.push(key(&mirrored, None)),
@@ -194,6 +202,7 @@ impl Purses {
         let budgets = self.budgets();
         let mut queries: HashMap<SpentQuery, Vec<usize>> = HashMap::new();
         for number in 0..budgets.list().len() {
+            let now = self.lock().not_left_behind(number, now);
             if let Some(query) = budgets.wanted(number, now) {
                 queries.entry(query).or_default().push(number);
             }
@@ -238,7 +247,8 @@ impl Purses {
         let payer = Payer { attribution: &nobody, model: "" };
         for (number, budget) in budgets.list().iter().enumerate().filter(|(_, budget)| budget.each.is_empty()) {
             let has_begun = budget.starts.is_none_or(|starts| now >= starts);
-            if let Some(ask) = budgets.ask(number, budget, &payer, now).filter(|_| has_begun) {
+            let at = state.not_left_behind(number, now);
+            if let Some(ask) = budgets.ask(number, budget, &payer, at).filter(|_| has_begun) {
                 state.place(&ask, &budgets, &payer);
             }
         }

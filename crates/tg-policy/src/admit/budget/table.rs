@@ -49,6 +49,8 @@ struct Known {
     purses: usize,
     /// The hour in which it was last looked for purses that are not needed any more.
     swept: Option<i64>,
+    /// Whether a call came by a clock that had gone back behind all that is known.
+    went_back: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -158,6 +160,25 @@ impl State {
                 *floor = budget.since(now);
             }
         }
+    }
+
+    /// The moment by which a call of `at` counts in the budget at this place: no earlier than all that is known of it.
+    pub(super) fn not_left_behind(&self, budget: usize, at: Timestamp) -> Timestamp {
+        self.floors.get(budget).map_or(at, |floor| at.max(*floor))
+    }
+
+    /// A call came out of a later window of this budget than its own, as the clock had gone back.
+    pub(super) fn went_back(&mut self, budget: usize) {
+        if let Some(known) = self.known.get_mut(budget) {
+            known.went_back = true;
+        }
+    }
+
+    /// By which windows calls are booked: by their own, which may have been left behind since; where the clock went back,
+    /// by those that calls came out of.
+    pub(super) fn floors_of_calls(&self) -> Vec<Timestamp> {
+        let never = Timestamp::from_micros(i64::MIN);
+        self.floors.iter().zip(&self.known).map(|(floor, known)| if known.went_back { *floor } else { never }).collect()
     }
 
     /// Makes sure that a purse is there, and answers under which key.

@@ -23,6 +23,7 @@ mod outbox;
 mod place;
 mod pledges;
 mod script;
+mod skew;
 mod tally;
 mod wire;
 
@@ -43,10 +44,12 @@ use link::Link;
 use outbox::{Entry, Outbox};
 use pledges::{Pledges, Side};
 use script::{Invocation, Script, Speech};
+use skew::Skew;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tally::Tally;
-use tg_kernel::clock::Clock;
+use tg_kernel::clock::{Clock, SystemClock, Timestamp};
 use tg_kernel::ids::CallId;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -63,13 +66,21 @@ pub struct Options {
     pub patience: Patience,
     /// Another clock than the server's, which all replicas must then have: for tests.
     pub clock: Option<Arc<dyn Clock>>,
+    /// This process's clock, which is compared with the server's.
+    pub own: Arc<dyn Clock>,
 }
 
 impl Options {
     /// The usual ones for a place.
     #[must_use]
     pub fn new(place: Place) -> Self {
-        Self { place, tag: "tallygate".to_owned(), patience: Patience::default(), clock: None }
+        Self {
+            place,
+            tag: "tallygate".to_owned(),
+            patience: Patience::default(),
+            clock: None,
+            own: Arc::new(SystemClock::new()),
+        }
     }
 }
 
@@ -99,6 +110,7 @@ struct Shared {
     before: AtomicU32,
     counted_by: Mutex<Option<Arc<str>>>,
     tally: Arc<Tally>,
+    skew: Skew,
     born: Instant,
 }
 
@@ -114,6 +126,8 @@ pub struct Figures {
     /// Those that the server answered with an error of its own: keys that another program has changed, or a server that
     /// is none of those that are supported.
     pub refused: u64,
+    /// How far this process's clock and the server's are apart.
+    pub skew: Duration,
     /// What became of what was asked.
     pub tally: TallyFigures,
 }
@@ -150,6 +164,7 @@ impl SharedCounters {
             before: AtomicU32::new(0),
             counted_by: Mutex::default(),
             tally: Arc::default(),
+            skew: Skew::new(options.own),
             born: Instant::now(),
         }))
     }
@@ -226,7 +241,8 @@ impl SharedCounters {
         let outbox = lock(&self.0.outbox);
         let replicas = self.0.replicas.load(Ordering::Relaxed);
         let tally = self.0.tally.read();
-        Figures { replicas, waiting: outbox.len(), lost: outbox.lost(), refused: outbox.refused(), tally }
+        let skew = self.0.skew.apart();
+        Figures { replicas, waiting: outbox.len(), lost: outbox.lost(), refused: outbox.refused(), skew, tally }
     }
 }
 
@@ -260,9 +276,12 @@ impl Shared {
         // At another server, the new name is heard with the second.
         for _ in 0..3 {
             let names = lock(&self.incarnations).told();
+            let (asked, began) = (self.skew.now(), Instant::now());
             let redis::Value::Array(said) = link.run(&wire::beat(&names, how)).await? else { return Ok(()) };
             let numbers: Vec<i128> = said.iter().filter_map(wire::number).collect();
-            let [living, replicas] = numbers[..] else { return Ok(()) };
+            let [living, replicas, time] = numbers[..] else { return Ok(()) };
+            let server = Timestamp::from_micros(i64::try_from(time).unwrap_or(i64::MAX));
+            self.skew.seen(&self.place.shown(), (asked, began.elapsed()), server);
             let is_other = self.counted(link.server(), u32::try_from(replicas).unwrap_or(u32::MAX));
             if how == "leave" || (living != 0 && !is_other) {
                 return Ok(());

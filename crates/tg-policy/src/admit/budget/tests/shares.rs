@@ -8,7 +8,7 @@ use tg_store::shared::Seen;
 
 fn adopted(budgets: Vec<Budget>) -> Purses {
     let purses = Purses::default();
-    purses.adopt(Arc::new(Budgets::new(budgets)));
+    purses.adopt(Arc::new(Budgets::new(budgets)), at(NOON));
     purses
 }
 
@@ -146,4 +146,24 @@ fn a_call_of_a_rolling_window_is_held_whatever_hour_it_is_and_grows_by_the_prese
     let late = purses.shared(&Payer { attribution: &of("red"), model: "m" }, at("2026-11-26T15:20:00Z"));
     assert_eq!(late[0].key, met[0].key);
     assert_eq!(late[0].summed_by().map(|(query, _)| query.since), met[0].summed_by().map(|(query, _)| query.since));
+}
+
+/// docs/budgets.md: a clock that goes back opens no window again, and gives nobody its money.
+#[test]
+fn a_clock_that_goes_back_asks_of_the_window_that_it_knows_and_books_there() {
+    let purses = adopted(vec![Budget { window: Window::Calendar(Unit::Day), ..budget("b", 1_000) }]);
+    let yesterday = record(CallId::fresh(), &of("red"), at("2026-11-25T12:00:00Z"), 400);
+    let today = met(&purses, NOON)[0].key.clone();
+    assert!(!purses.booked(&yesterday, at(NOON)).contains(&today), "a call that began before is of its own day");
+    let back = "2026-11-20T12:00:00Z";
+    let late = met(&purses, back);
+    assert_eq!(late[0].key, today);
+    let (query, _) = late[0].summed_by().unwrap();
+    assert_eq!(query.since, at("2026-11-26T00:00:00Z"));
+    let here = record(CallId::fresh(), &of("red"), at(back), 400);
+    assert_eq!(purses.booked(&here, at(back)), std::slice::from_ref(&today));
+    let open: Vec<_> = purses.open(at(back)).into_iter().map(|(_, key)| key).collect();
+    assert!(open.contains(&today) && open.len() == 2, "that day, yesterday, and no other: {open:?}");
+    let rows = Rows(vec![record(CallId::fresh(), &of("red"), at(NOON), 400)]);
+    assert_eq!(purses.mirror(at(back), |query, each| rows.read(query, each)).unwrap(), [today], "what is shown of it");
 }
