@@ -71,6 +71,15 @@ fn budgets_that_would_do_nothing_or_cannot_be() {
     ] {
         check(&with(list), expected);
     }
+    // Without `models` the usual ones are served.
+    let usual = |budget: &str| format!("{OK}budgets: [{{name: b, amount: 1 USD, {budget}}}]\n");
+    for (budget, path) in [
+        ("for: {model: gptt-5}", "budgets[0].for.model"),
+        ("on_exhausted: {downgrade: gptt-5}", "budgets[0].on_exhausted.downgrade"),
+    ] {
+        check(&usual(budget), &[(path, "is served by no provider here")]);
+        from_text("test.yaml", &usual(&budget.replace("gptt-5", "claude-opus-4-1"))).unwrap();
+    }
 }
 
 #[test]
