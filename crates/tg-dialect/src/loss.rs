@@ -50,17 +50,30 @@ impl Loss {
     /// are told in headers, log and ledger.
     pub fn veil(&mut self) {
         let is_name = |name: &str| {
-            let digits = name.bytes().filter(u8::is_ascii_digit).count();
+            let digits = undated(name).bytes().filter(u8::is_ascii_digit).count();
             let is_lower = || name.bytes().all(|byte| !byte.is_ascii_uppercase());
             name.len() <= NAME_BYTES_MAX
                 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'[' | b']'))
-                // Numbers of lists and dates of features, and nothing that could be a number of somebody.
+                // Numbers of lists, and nothing that could be a number of somebody.
                 && (digits == 0 || digits <= 8 && is_lower())
         };
         if let Some(first) = self.field.split('.').position(|name| !is_name(name)) {
             let kept: Vec<&str> = self.field.split('.').take(first).chain(["*"]).collect();
             self.field = kept.join(".");
         }
+    }
+}
+
+/// A name without the date at its end, as names of features have one.
+fn undated(name: &str) -> &str {
+    let Some(at) = name.len().checked_sub("-2025-08-07".len()) else { return name };
+    let is_date = |date: &[u8]| {
+        let form = b"-dddd-dd-dd";
+        date.iter().zip(form).all(|(byte, form)| if *form == b'd' { byte.is_ascii_digit() } else { byte == form })
+    };
+    match name.split_at_checked(at) {
+        Some((rest, date)) if is_date(date.as_bytes()) && date.starts_with("-20") => rest,
+        _ => name,
     }
 }
 
@@ -99,6 +112,9 @@ mod tests {
             ("messages.0.4111111111111111", "messages.0.*"),
             ("metadata.ada@example.org.uk", "metadata.*"),
             ("anthropic-beta.context-1m-2025-08-07", "anthropic-beta.context-1m-2025-08-07"),
+            ("metadata.of-123-45-6789", "metadata.*"),
+            ("metadata.4929-2025-08-07", "metadata.4929-2025-08-07"),
+            ("metadata.492912345-2025-08-07", "metadata.*"),
             ("AKIAQ3EGRLZ5UPYW2KHD", "*"),
             ("x y", "*"),
         ] {

@@ -41,7 +41,7 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
 fn way(document: &Document, model: &Model, path: &Path, found: &mut Findings) {
     let Some(alias) = &model.alias_of else {
         if model.targets.is_empty() {
-            found.add(path.member("targets"), "is empty", "add a target, or `alias_of` with another name");
+            found.add(path.member("targets"), "is empty", "write 1 to 16 entries, or `alias_of` with another name");
         }
         return;
     };

@@ -182,6 +182,9 @@ fn every_name_of_the_list_can_be_exposed() {
         Reading::SpansExported,
         Reading::SpansDropped,
         Reading::UnguardedCalls,
+        Reading::TargetsBenched,
+        Reading::Retries,
+        Reading::RetriesDenied,
     ]
     .into_iter()
     .chain(CountersReading::ALL.map(Reading::Counters))
@@ -191,6 +194,7 @@ fn every_name_of_the_list_can_be_exposed() {
     }
     metrics.set_limits(|| vec![("few".into(), 1, 1)]);
     metrics.set_budgets(|| vec![BudgetFigures { budget: "cap".into(), ..BudgetFigures::default() }]);
+    metrics.set_benches(|| [("credential", 1), ("quota", 2), ("model", 3), ("provider", 4)]);
     metrics.set_services(|| {
         let failures = vec![("timed_out", 3), ("unable", 0)];
         vec![ServiceFigures { guard: "hook".into(), questions: 9, remembered: 4, micros: 1_500_000, failures }]
