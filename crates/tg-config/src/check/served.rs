@@ -1,10 +1,14 @@
 //! The models that calls can name: those of the document, or where it states none the usual ones of its providers.
 
 use super::Findings;
-use crate::document::Document;
+use crate::document::{Document, ProviderKind};
 use crate::grammar::Pattern;
 use crate::problem::{Path, Problem};
 use crate::routes::usual_models;
+
+/// The names under which guardrails are asked for apart from a model: without an entry of `models` they go to the only
+/// Bedrock provider.
+const GUARDRAILS: &str = "guardrail*";
 
 /// The names of models that are served.
 pub(super) struct Served {
@@ -16,7 +20,9 @@ impl Served {
     pub(super) fn of(document: &Document) -> Self {
         let is_usual = document.models.is_empty();
         let models = if is_usual { usual_models(&document.providers) } else { document.models.clone() };
-        Self { names: models.into_iter().map(|model| model.name).collect(), is_usual }
+        let bedrock = document.providers.iter().filter(|provider| provider.kind == ProviderKind::Bedrock).count();
+        let guardrails = if bedrock == 1 { GUARDRAILS.parse().ok() } else { None };
+        Self { names: models.into_iter().map(|model| model.name).chain(guardrails).collect(), is_usual }
     }
 
     /// Adds a problem where `name`, which stands at `path`, is served by nobody; `hint` is for documents that state their

@@ -210,6 +210,9 @@ fn limits_that_would_do_nothing() {
     for model in ["claude-opus-4-1", "'claude-*'", "'*-opus'", "'*'"] {
         from_text("test.yaml", &usual(model)).unwrap();
     }
+    let bedrock = "providers: [{name: b, kind: bedrock, region: us-east-1}]\n";
+    from_text("test.yaml", &usual("'guardrail/*'").replace(OK, bedrock)).unwrap();
+    check(&usual("'guardrail/*'"), &[("limits[0].for.model", "is served by no provider here")]);
     // Who may be served by what is wrong in itself is not complained of.
     let unread = usual("gpt-5").replace("]\nlimits", ", {name: b, kind: openai}]\nlimits");
     check(&unread, &[("providers[1].api_key", "is missing")]);
