@@ -71,7 +71,10 @@ fn budgets_that_would_do_nothing_or_cannot_be() {
     ] {
         check(&with(list), expected);
     }
-    // Without `models` the usual ones are served.
+}
+
+#[test]
+fn a_budget_that_names_what_nobody_serves_does_not_pass_without_models() {
     let usual = |budget: &str| format!("{OK}budgets: [{{name: b, amount: 1 USD, {budget}}}]\n");
     for (budget, path) in [
         ("for: {model: gptt-5}", "budgets[0].for.model"),
