@@ -1,5 +1,7 @@
 //! Budgets: from declared to compiled ones, and from purses to what is shown of them.
 
+mod dearer;
+
 use crate::forecasts;
 use crate::limits::{dimension, reserve, shortage, when_away};
 use std::sync::Arc;
@@ -80,9 +82,10 @@ fn scope(declared: &BudgetScope) -> Scope {
     }
 }
 
-/// What a writer of budgets may not expect: what nobody can price cannot be held up either, and so is refused.
+/// What a writer of budgets may not expect: what nobody can price cannot be held up either, and so is refused; and a
+/// downgrade may be to a dearer model.
 pub(crate) fn notes(document: &Document, snapshot: &Snapshot) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes = dearer::notes(document, snapshot);
     for model in document.models.iter().filter(|model| model.name.is_exact()) {
         let policy = model.unknown_price.unwrap_or(document.pricing.unknown_price);
         let name = model.name.as_str();

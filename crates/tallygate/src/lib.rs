@@ -31,4 +31,5 @@ mod signing;
 pub mod source;
 pub mod surroundings;
 pub mod telemetry;
+mod undeclared;
 pub mod upkeep;

@@ -137,7 +137,11 @@ fn a_limit_of_several_gateways_is_one_limit() {
     assert_eq!(left, [6, 5, 4, 3, 2, 1, 0]);
     let refused = answers.last().unwrap();
     assert_eq!(code(refused), (429, "limit_reached"));
-    assert!(refused.text().contains("'few' is reached: 7 requests in 1 h"), "{}", refused.text());
+    let text = refused.text();
+    assert!(
+        text.contains("'few' of key '") && text.contains("' is reached: 7 requests in 1 h for each key."),
+        "{text}"
+    );
     assert_ne!(refused.header("retry-after"), "");
     assert_eq!(refused.header("x-tallygate-counters"), "");
 }

@@ -1,6 +1,7 @@
 //! Budgets: whether their windows can be, whether what they name is there, and whether they fit into each other.
 
 use super::limits::{Named, check_named, output_min};
+use super::served::Served;
 use super::{Findings, egress};
 use crate::document::{Budget, BudgetScope, BudgetWindow, Document, LimitOutput, OnExhausted, Reserve};
 use crate::grammar::{Dimension, Pattern};
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-pub(super) fn check(document: &Document, found: &mut Findings) {
+pub(super) fn check(document: &Document, served: &Served, found: &mut Findings) {
     let list = Path::root().member("budgets");
     let names = document.budgets.iter().enumerate();
     found.add_repeated(names.map(|(number, budget)| (list.element(number).member("name"), budget.name.as_str())));
@@ -19,8 +20,8 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
         each(budget, &path, found);
         warnings(budget, &path, found);
         output(budget, &path, found);
-        check_named(document, &named(budget), &path, found);
-        downgrade(document, budget, &path, found);
+        check_named((document, served), &named(budget), &path, found);
+        downgrade((document, served), budget, &path, found);
         within_parents(document, budget, &path, found);
     }
     let webhooks = Path::root().member("notify").member("webhooks");
@@ -94,7 +95,7 @@ fn named(budget: &Budget) -> Named<'_> {
 }
 
 /// A model that is to stand in for dearer ones must be there, and the team must be allowed to use it.
-fn downgrade(document: &Document, budget: &Budget, path: &Path, found: &mut Findings) {
+fn downgrade((document, served): (&Document, &Served), budget: &Budget, path: &Path, found: &mut Findings) {
     let OnExhausted::Downgrade(model) = &budget.on_exhausted else { return };
     let path = path.member("on_exhausted").member("downgrade");
     if !model.is_exact() {
@@ -106,10 +107,7 @@ fn downgrade(document: &Document, budget: &Budget, path: &Path, found: &mut Find
         found.add(path, format!("`{model}` is the model that the budget is for"), hint);
         return;
     }
-    if !document.models.is_empty() && document.model(model.as_str()).is_none() {
-        let message = format!("`{model}` is the name of no model in `models`");
-        let problem = Problem::new(path, message, "add the model, or mend the name");
-        found.add_resting_on(vec![Path::root().member("models")], problem);
+    if !served.check(model, path.clone(), "add the model, or mend the name", found) {
         return;
     }
     let teams = document.teams.iter().filter(|team| covers(budget.scope.team.as_ref(), team.name.as_str()));

@@ -4,6 +4,7 @@ mod compiled;
 
 use super::Findings;
 use super::limits::{Named, check_named};
+use super::served::Served;
 use crate::document::{
     CheckName, Document, Guardrail, GuardrailAction, GuardrailOn, GuardrailRule, RedactAs, Wanted, WantedWord,
 };
@@ -14,17 +15,17 @@ use tg_kernel::passage::Channel;
 /// Most names that a hint lists.
 const NAMES_SHOWN: usize = 8;
 
-pub(super) fn check(document: &Document, found: &mut Findings) {
+pub(super) fn check(document: &Document, served: &Served, found: &mut Findings) {
     let list = Path::root().member("guardrails");
     let names = document.guardrails.iter().enumerate();
     found.add_repeated(names.map(|(number, set)| (list.element(number).member("name"), set.name.as_str())));
     for (number, set) in document.guardrails.iter().enumerate() {
-        one(document, set, &list.element(number), found);
+        one((document, served), set, &list.element(number), found);
     }
     required(document, found);
 }
 
-fn one(document: &Document, set: &Guardrail, path: &Path, found: &mut Findings) {
+fn one((document, served): (&Document, &Served), set: &Guardrail, path: &Path, found: &mut Findings) {
     let rules = path.member("rules");
     let names = set.rules.iter().enumerate();
     found.add_repeated(names.map(|(number, rule)| (rules.element(number).member("name"), rule.name.as_str())));
@@ -37,7 +38,7 @@ fn one(document: &Document, set: &Guardrail, path: &Path, found: &mut Findings) 
         tag: scope.tag.as_ref(),
         each: &[],
     };
-    check_named(document, &named, path, found);
+    check_named((document, served), &named, path, found);
     let holds =
         |rule: &GuardrailRule| rule.checks().iter().any(|check| check.finds_stretches()) && rule.external.is_none();
     if set.hold_back.is_some() && !set.rules.iter().any(holds) {

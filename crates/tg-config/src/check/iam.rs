@@ -3,6 +3,7 @@
 use super::Findings;
 use super::aws::is_region;
 use super::egress::{Reach, reach};
+use super::served::Served;
 use crate::document::{AwsIdentity, AwsRole, CallerIdentity, Document, WebIdentity};
 use crate::grammar::{BaseUrl, Host, Name};
 use crate::problem::{Path, Problem};
@@ -10,7 +11,7 @@ use crate::problem::{Path, Problem};
 const FORM: &str =
     "write it as in `arn:aws:iam::123456789012:role/search-*`, with the account's number and without a path";
 
-pub(super) fn check(document: &Document, found: &mut Findings) {
+pub(super) fn check(document: &Document, served: &Served, found: &mut Findings) {
     let Some(aws) = &document.identity.aws else { return };
     let path = Path::root().member("identity").member("aws");
     purpose(aws, &path, found);
@@ -20,7 +21,7 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
         arn(&role.arn, &path.member("arn"), found);
         reached(aws.roles.get(..number).unwrap_or_default(), role, &path, found);
         booking(document, role, &path, found);
-        models(document, role, &path, found);
+        models(served, role, &path, found);
     }
     if let Some(web) = &aws.web_identity {
         web_identity(web, aws.allow_private, &path.member("web_identity"), found);
@@ -101,17 +102,10 @@ fn booking(document: &Document, role: &AwsRole, path: &Path, found: &mut Finding
     lacks("environment", &role.environment, &team.environments, "environments", hint);
 }
 
-fn models(document: &Document, role: &AwsRole, path: &Path, found: &mut Findings) {
-    if document.models.is_empty() {
-        return;
-    }
+fn models(served: &Served, role: &AwsRole, path: &Path, found: &mut Findings) {
     for (number, pattern) in role.models.iter().flatten().enumerate() {
-        if !document.models.iter().any(|model| model.name.overlaps(pattern)) {
-            let message = format!("`{pattern}` is the name of no model in `models`");
-            let path = path.member("models").element(number);
-            let problem = Problem::new(path, message, "add the model, or remove the name here");
-            found.add_resting_on(vec![Path::root().member("models")], problem);
-        }
+        let path = path.member("models").element(number);
+        served.check(pattern, path, "add the model, or remove the name here", found);
     }
 }
 

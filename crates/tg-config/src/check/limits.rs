@@ -1,13 +1,14 @@
 //! Limits: what they bound, and whether what they name is there.
 
 use super::Findings;
+use super::served::Served;
 use crate::document::{Document, Limit, LimitOutput, Team};
 use crate::grammar::{Allowance, Dimension, Name, Pattern};
 use crate::nearest::propose;
 use crate::problem::{Path, Problem};
 use std::num::NonZeroU32;
 
-pub(super) fn check(document: &Document, found: &mut Findings) {
+pub(super) fn check(document: &Document, served: &Served, found: &mut Findings) {
     let list = Path::root().member("limits");
     let names = document.limits.iter().enumerate();
     found.add_repeated(names.map(|(number, limit)| (list.element(number).member("name"), limit.name.as_str())));
@@ -20,7 +21,7 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
                 found.add(each.element(index), "stands there twice", "remove one of the two");
             }
         }
-        named(document, limit, &path, found);
+        named((document, served), limit, &path, found);
     }
 }
 
@@ -92,7 +93,7 @@ pub(super) struct Named<'a> {
 }
 
 /// A limit that names what is not there would do nothing, and its writer believe that it does.
-fn named(document: &Document, limit: &Limit, path_of: &Path, found: &mut Findings) {
+fn named((document, served): (&Document, &Served), limit: &Limit, path_of: &Path, found: &mut Findings) {
     let path = path_of.member("for");
     if let Some(provider) = &limit.scope.provider
         && !document.providers.iter().any(|declared| provider.matches(declared.name.as_str()))
@@ -111,18 +112,19 @@ fn named(document: &Document, limit: &Limit, path_of: &Path, found: &mut Finding
         tag: scope.tag.as_ref(),
         each: &limit.each,
     };
-    check_named(document, &named, path_of, found);
+    check_named((document, served), &named, path_of, found);
 }
 
 /// Checks what `named` names, which stands at `path_of`.
-pub(super) fn check_named(document: &Document, named: &Named<'_>, path_of: &Path, found: &mut Findings) {
+pub(super) fn check_named(
+    (document, served): (&Document, &Served),
+    named: &Named<'_>,
+    path_of: &Path,
+    found: &mut Findings,
+) {
     let path = path_of.member("for");
-    if let Some(model) = named.model.filter(|_| !document.models.is_empty())
-        && !document.models.iter().any(|declared| declared.name.overlaps(model))
-    {
-        let message = format!("`{model}` is the name of no model in `models`");
-        let problem = Problem::new(path.member("model"), message, "add the model, or mend the name");
-        found.add_resting_on(vec![Path::root().member("models")], problem);
+    if let Some(model) = named.model {
+        served.check(model, path.member("model"), "add the model, or mend the name", found);
     }
     // Of a team that the store owns, the file knows neither projects nor tags.
     let team = named.team.filter(|team| team.is_exact());

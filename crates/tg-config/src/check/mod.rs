@@ -16,6 +16,7 @@ mod providers;
 mod resilience;
 mod retention;
 mod routes;
+mod served;
 mod store;
 mod surfaces;
 mod teams;
@@ -66,6 +67,7 @@ impl Findings {
 
 pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     let mut found = Findings::default();
+    let served = served::Served::of(document);
     listeners(document, &mut found);
     store::check(document, &mut found);
     retention::check(document, &mut found);
@@ -75,12 +77,12 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     pricing(document, &mut found);
     discounts::check(document, &mut found);
     commitments::check(document, &mut found);
-    teams::check(document, &mut found);
-    iam::check(document, &mut found);
-    limits::check(document, &mut found);
-    budgets::check(document, &mut found);
+    teams::check(document, &served, &mut found);
+    iam::check(document, &served, &mut found);
+    limits::check(document, &served, &mut found);
+    budgets::check(document, &served, &mut found);
     guard_services::check(document, &mut found);
-    guardrails::check(document, &mut found);
+    guardrails::check(document, &served, &mut found);
     counters::check(document, &mut found);
     if let Some(otlp) = &document.telemetry.otlp {
         let path = Path::root().member("telemetry").member("otlp").member("headers");

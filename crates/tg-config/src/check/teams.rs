@@ -1,10 +1,11 @@
 //! Teams and the policy for those that have none of their own.
 
+use super::served::Served;
 use super::{Findings, numbered};
 use crate::document::{Document, Team, UnknownProject};
 use crate::problem::{Path, Problem};
 
-pub(super) fn check(document: &Document, found: &mut Findings) {
+pub(super) fn check(document: &Document, served: &Served, found: &mut Findings) {
     let identity = Path::root().member("identity");
     if document.identity.unknown_project == UnknownProject::BookToDefault && document.identity.default_project.is_none()
     {
@@ -14,11 +15,11 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
     let names = document.teams.iter().enumerate();
     found.add_repeated(names.map(|(number, t)| (list.element(number).member("name"), t.name.as_str())));
     for (number, team) in document.teams.iter().enumerate() {
-        check_team(document, team, &list.element(number), found);
+        check_team((document, served), team, &list.element(number), found);
     }
 }
 
-fn check_team(document: &Document, team: &Team, path: &Path, found: &mut Findings) {
+fn check_team((document, served): (&Document, &Served), team: &Team, path: &Path, found: &mut Findings) {
     found.add_repeated(numbered(&path.member("projects"), &team.projects));
     found.add_repeated(numbered(&path.member("environments"), &team.environments));
     if let Some(default) = team.default_project.as_ref().filter(|d| !team.projects.contains(d)) {
@@ -32,16 +33,9 @@ fn check_team(document: &Document, team: &Team, path: &Path, found: &mut Finding
         let rests_on = vec![path.member("default_project"), Path::root().member("identity").member("default_project")];
         no_default(path.member("unknown_project"), rests_on, found);
     }
-    if document.models.is_empty() {
-        return;
-    }
     for (number, pattern) in team.models.iter().flatten().enumerate() {
-        if !document.models.iter().any(|m| m.name.overlaps(pattern)) {
-            let message = format!("`{pattern}` is the name of no model in `models`");
-            let path = path.member("models").element(number);
-            let problem = Problem::new(path, message, "add the model, or remove the name here");
-            found.add_resting_on(vec![Path::root().member("models")], problem);
-        }
+        let path = path.member("models").element(number);
+        served.check(pattern, path, "add the model, or remove the name here", found);
     }
 }
 

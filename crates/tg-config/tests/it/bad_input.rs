@@ -202,6 +202,20 @@ fn limits_that_would_do_nothing() {
     ] {
         check(&limits(list), expected);
     }
+    // Without `models` the usual ones are served: a name that none of them is counts nothing either.
+    let usual = |model: &str| format!("{OK}limits: [{{name: l, requests: 1/m, for: {{model: {model}}}}}]\n");
+    for model in ["gptt-5", "gpt-5", "'gpt-*'"] {
+        check(&usual(model), &[("limits[0].for.model", "is served by no provider here")]);
+    }
+    for model in ["claude-opus-4-1", "'claude-*'", "'*-opus'", "'*'"] {
+        from_text("test.yaml", &usual(model)).unwrap();
+    }
+    let bedrock = "providers: [{name: b, kind: bedrock, region: us-east-1}]\n";
+    from_text("test.yaml", &usual("'guardrail/*'").replace(OK, bedrock)).unwrap();
+    check(&usual("'guardrail/*'"), &[("limits[0].for.model", "is served by no provider here")]);
+    // Who may be served by what is wrong in itself is not complained of.
+    let unread = usual("gpt-5").replace("]\nlimits", ", {name: b, kind: openai}]\nlimits");
+    check(&unread, &[("providers[1].api_key", "is missing")]);
     let general =
         "{name: l, requests: 1/m, for: {team: red, project: general}}, {name: m, requests: 1/m, each: ['tag:any']}";
     assert!(from_text("test.yaml", &limits(general)).is_ok());

@@ -74,6 +74,18 @@ fn budgets_that_would_do_nothing_or_cannot_be() {
 }
 
 #[test]
+fn a_budget_that_names_what_nobody_serves_does_not_pass_without_models() {
+    let usual = |budget: &str| format!("{OK}budgets: [{{name: b, amount: 1 USD, {budget}}}]\n");
+    for (budget, path) in [
+        ("for: {model: gptt-5}", "budgets[0].for.model"),
+        ("on_exhausted: {downgrade: gptt-5}", "budgets[0].on_exhausted.downgrade"),
+    ] {
+        check(&usual(budget), &[(path, "is served by no provider here")]);
+        from_text("test.yaml", &usual(&budget.replace("gptt-5", "claude-opus-4-1"))).unwrap();
+    }
+}
+
+#[test]
 fn budgets_read_as_they_are_written() {
     let text = with(
         "{name: b, amount: 0.5k USD, window: {rolling: 30d}, for: {team: red}, each: [project, 'tag:user'], \

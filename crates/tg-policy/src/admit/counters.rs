@@ -58,6 +58,8 @@ pub(super) struct Full {
     pub(super) standing: Standing,
     /// How long until there is room; `None` where that depends on calls that go on.
     pub(super) wait: Option<Duration>,
+    /// Whether the call is counted apart: not where too many values are counted together.
+    pub(super) is_apart: bool,
 }
 
 /// What a call has taken, until it is settled. Losing it would leave calls at a time counted for ever: whoever holds it
@@ -457,6 +459,7 @@ impl Table {
             units,
             standing: cell.standing(ask.bound.measure),
             wait: cell.wait(needed),
+            is_apart: key == ask.key,
         };
         (!cell.has(needed)).then(full)
     }

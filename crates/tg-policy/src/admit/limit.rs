@@ -2,7 +2,7 @@
 
 use super::counters::{Ask, Counters, Hold, Key};
 use super::output::OutputAsk;
-use super::{Denied, Estimate, OutputFacts, Rate, Shortage, WhenAway, denied};
+use super::{Denied, Estimate, OutputFacts, Rate, Shortage, WhenAway, denied, printable};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,6 +100,24 @@ impl Dimension {
             Self::Model => "model".to_owned(),
             Self::Provider => "provider".to_owned(),
             Self::Tag(name) => format!("value of the tag '{name}'"),
+        }
+    }
+
+    /// A call's value, and the team before it where teams have values of the same name. What a call does not have counts
+    /// as one value of its own, the empty one.
+    fn value<'f>(&self, facts: &Facts<'f>) -> (Option<&'f str>, &'f str) {
+        let booked = facts.attribution;
+        let of_team = |value: Option<&'f str>| (Some(&*booked.team), value.unwrap_or_default());
+        match self {
+            Self::Team => (None, &booked.team),
+            Self::Project => of_team(booked.project.as_deref()),
+            Self::Environment => of_team(booked.environment.as_deref()),
+            Self::Key => (None, &booked.key_id),
+            Self::Model => (None, facts.model),
+            Self::Provider => (None, facts.provider.unwrap_or_default()),
+            Self::Tag(name) => {
+                of_team(booked.tags.iter().find_map(|tag| tag.strip_prefix(name.as_str())?.strip_prefix('=')))
+            }
         }
     }
 }
@@ -275,7 +293,7 @@ fn reserve(limits: &[Limit], facts: &Facts<'_>, counters: &Counters, now: Durati
     if asks.is_empty() {
         return Ok(Hold::default());
     }
-    let hold = counters.reserve(&asks, now).map_err(|full| denied(limits, &full))?;
+    let hold = counters.reserve(&asks, now).map_err(|full| denied(limits, facts, &full))?;
     Ok(bounded(hold, facts))
 }
 
@@ -340,32 +358,25 @@ impl Limit {
         key.finish()
     }
 
-    /// The values of a call by which it is counted. What it does not have counts as one value of its own.
+    /// The values of a call by which it is counted.
     pub(super) fn values<'f>(&self, facts: &Facts<'f>, add: &mut impl FnMut(&'f str)) {
-        let booked = facts.attribution;
-        let absent = "";
         for dimension in &self.each {
-            match dimension {
-                Dimension::Team => add(&booked.team),
-                // Teams have projects, environments and tags of the same name.
-                Dimension::Project => {
-                    add(&booked.team);
-                    add(booked.project.as_deref().unwrap_or(absent));
-                }
-                Dimension::Environment => {
-                    add(&booked.team);
-                    add(booked.environment.as_deref().unwrap_or(absent));
-                }
-                Dimension::Key => add(&booked.key_id),
-                Dimension::Model => add(facts.model),
-                Dimension::Provider => add(facts.provider.unwrap_or(absent)),
-                Dimension::Tag(name) => {
-                    add(&booked.team);
-                    let value = booked.tags.iter().find_map(|tag| tag.strip_prefix(name.as_str())?.strip_prefix('='));
-                    add(value.unwrap_or(absent));
-                }
-            }
+            let (team, value) = dimension.value(facts);
+            team.into_iter().chain([value]).for_each(&mut *add);
         }
+    }
+
+    /// ` of key 'k1' and project 'search:ranking'`: in which of the limit's counts a call is counted. Nothing where all its
+    /// calls are counted together.
+    pub(super) fn whose(&self, facts: &Facts<'_>) -> String {
+        let mut text = String::new();
+        for (number, dimension) in self.each.iter().enumerate() {
+            let joint = if number == 0 { "of" } else { "and" };
+            let (team, value) = dimension.value(facts);
+            let team = team.map(|team| format!("{team}:")).unwrap_or_default();
+            let _ = write!(text, " {joint} {} '{team}{}'", dimension.noun(), printable(value));
+        }
+        text
     }
 
     /// `600 requests in 60 s for each key of team 'search'`.

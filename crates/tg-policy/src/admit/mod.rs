@@ -68,8 +68,9 @@ impl From<Denied> for Fault {
     }
 }
 
-/// The refusal of a call for which a limit has no room, in words that say which, how much is left, and when it opens.
-fn denied(limits: &[Limit], full: &Full) -> Denied {
+/// The refusal of a call for which a limit has no room, in words that say which, whose count it is, how much is left, and
+/// when it opens.
+fn denied(limits: &[Limit], facts: &Facts<'_>, full: &Full) -> Denied {
     let wait = full.wait.unwrap_or(MOMENT);
     let message = limits.get(full.limit).map_or_else(
         || "A limit is reached.".to_owned(),
@@ -85,10 +86,16 @@ fn denied(limits: &[Limit], full: &Full) -> Denied {
                 Some(wait) => format!("Try again in {}.", shown(wait)),
                 None => "Try again when one of them has ended.".to_owned(),
             };
-            format!("The limit '{}' is reached: {bound}.{needed} {opens}", limit.name)
+            let whose = if full.is_apart { limit.whose(facts) } else { String::new() };
+            format!("The limit '{}'{whose} is reached: {bound}.{needed} {opens}", limit.name)
         },
     );
     Denied { standing: full.standing, message, wait }
+}
+
+/// A value that callers wrote: short, and without what a terminal obeys.
+fn printable(value: &str) -> String {
+    value.chars().filter(|c| !c.is_control()).take(80).collect()
 }
 
 /// A wait in whole seconds, rounded up, in the largest units that show it.

@@ -23,6 +23,8 @@ pub struct SharedAsks<'a> {
 struct One<'a> {
     ask: Ask<'a>,
     key: CounterKey,
+    /// Whether the call is counted apart: not where too many values are counted together.
+    is_apart: bool,
     /// Output tokens that are taken of it.
     output: u64,
 }
@@ -83,6 +85,7 @@ impl One<'_> {
             units,
             standing: self.standing(of),
             wait: self.wait(needed, of),
+            is_apart: self.is_apart,
         })
     }
 
@@ -143,7 +146,7 @@ impl<'a> SharedAsks<'a> {
             if let Some(limit) = limits.get(ask.limit).filter(|_| !crowded) {
                 limit.values(facts, &mut |part| parts.push(part));
             }
-            One { key: CounterKey::of(&parts), ask, output }
+            One { key: CounterKey::of(&parts), ask, is_apart: !crowded, output }
         };
         let list = asks.into_iter().zip(crowded).map(one).collect();
         Self { limits, facts: *facts, list, bound: None }
@@ -189,7 +192,7 @@ impl<'a> SharedAsks<'a> {
         }
         let enforced = self.list.iter().zip(&fulls).filter(|(one, _)| one.ask.mode == Mode::Enforce);
         if let Some(full) = enforced.filter_map(|(_, full)| *full).max_by_key(|full| full.wait) {
-            return Err(denied(self.limits, &full));
+            return Err(denied(self.limits, &self.facts, &full));
         }
         let mut lowered = false;
         for (one, of) in self.list.iter_mut().zip(standings) {
@@ -352,7 +355,7 @@ fn share(
     if asks.is_empty() {
         return Ok(Hold::default());
     }
-    let hold = counters.reserve(&asks, now).map_err(|full| denied(&shares, &full))?;
+    let hold = counters.reserve(&asks, now).map_err(|full| denied(&shares, facts, &full))?;
     Ok(bounded(hold, facts))
 }
 

@@ -1,5 +1,7 @@
 //! Limits against what they promise: all or nothing, counted apart, given back, in words that help.
 
+mod whose;
+
 use super::{
     Bound, Counters, Dimension, Estimate, Facts, Hold, Limit, Limits, Measure, Mode, OutputFacts, Rate, Reserve, Scope,
     Shortage, Size, Used, WhenAway,
@@ -166,7 +168,11 @@ fn of_several_full_limits_the_one_that_opens_last_is_told() {
     assert_eq!(bench.passed(&red, 0), 1);
     let refused = bench.admit(&facts(&red), 0).unwrap_err();
     assert_eq!(refused.retry, Retry::After(Duration::from_secs(3600)));
-    assert!(refused.message.contains("'slow' is reached: 1 request in 1 h for each key"), "{}", refused.message);
+    assert!(
+        refused.message.contains("'slow' of key 'k' is reached: 1 request in 1 h for each key"),
+        "{}",
+        refused.message
+    );
     assert_eq!(bench.counters.figures(), [("fast".into(), 100, 0), ("slow".into(), 100, 0)]);
 }
 

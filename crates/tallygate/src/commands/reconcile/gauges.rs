@@ -40,7 +40,7 @@ impl Gauges {
     }
 }
 
-/// The ledger against a bill: sums over its whole time, by side and model.
+/// The ledger against a bill: sums over its whole time, by side; tokens by kind, too.
 pub(super) fn bill(comparison: &Comparison, now: Timestamp) -> String {
     let mut gauges = Gauges::default();
     gauges.common("bill", comparison.agrees, now);

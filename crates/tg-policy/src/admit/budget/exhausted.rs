@@ -4,7 +4,7 @@
 use super::purse::Purse;
 use super::window::start_of_hour;
 use super::{Budget, OnExhausted, PurseAsk};
-use crate::admit::Shortage;
+use crate::admit::{Shortage, printable};
 use std::sync::Arc;
 use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::units::Money;
@@ -49,7 +49,7 @@ impl Exhausted {
         let whose: Vec<String> = purse
             .iter()
             .flat_map(|purse| &purse.of)
-            .map(|(noun, value)| format!("{noun} '{}'", shown(value)))
+            .map(|(noun, value)| format!("{noun} '{}'", printable(value)))
             .collect();
         let whose = if whose.is_empty() { String::new() } else { format!(" of {}", whose.join(" and ")) };
         let (amount, window) = (budget.amount, budget.window.words());
@@ -95,9 +95,4 @@ impl Exhausted {
             message: message.to_owned(),
         }
     }
-}
-
-/// Values are what callers wrote: short, and without what a terminal obeys.
-fn shown(value: &str) -> String {
-    value.chars().filter(|c| !c.is_control()).take(80).collect()
 }
