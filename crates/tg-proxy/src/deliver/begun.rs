@@ -48,7 +48,7 @@ impl Begun {
         &mut self,
         end: Instant,
         idle: Duration,
-        reader: &dyn UpstreamDialect,
+        (reader, is_sse): (&dyn UpstreamDialect, bool),
     ) -> Result<(), Box<Early>> {
         let (mut decoder, mut held, mut reported) = (reader.decoder(), 0, Usage::default());
         loop {
@@ -64,7 +64,7 @@ impl Begun {
                 continue;
             }
             held += bytes.len();
-            let says = says_something(&mut *decoder, &bytes, &mut reported);
+            let says = says_something(&mut *decoder, &bytes, is_sse, &mut reported);
             self.first.push_back(bytes);
             match says {
                 Ok(false) if held < BEGINNING_BYTES_MAX => {}
@@ -78,7 +78,12 @@ impl Begun {
 
 /// Whether the model has said something, or something came of which nobody here knows that it says nothing: then it goes on as
 /// it comes. What is known to say nothing are the beginning, counts and signs of life.
-fn says_something(decoder: &mut dyn StreamDecoder, bytes: &[u8], reported: &mut Usage) -> Result<bool, Fault> {
+fn says_something(
+    decoder: &mut dyn StreamDecoder,
+    bytes: &[u8],
+    is_sse: bool,
+    reported: &mut Usage,
+) -> Result<bool, Fault> {
     let mut events = Vec::new();
     let read = decoder.decode(bytes, &mut events);
     for event in &events {
@@ -88,7 +93,9 @@ fn says_something(decoder: &mut dyn StreamDecoder, bytes: &[u8], reported: &mut 
     }
     let is_silent =
         |event: &Event| matches!(event, Event::Start { .. } | Event::Usage(_) | Event::Tier(_) | Event::Ping);
-    if events.iter().any(|event| !is_silent(event)) || (events.is_empty() && read.is_ok()) {
+    // Comments and bytes that are no events say nothing, where events have a form by which they are known.
+    let is_unknown = || events.is_empty() && (!is_sse || bytes.windows(5).any(|window| window == b"data:"));
+    if events.iter().any(|event| !is_silent(event)) || (read.is_ok() && is_unknown()) {
         return Ok(true);
     }
     read.map(|()| false)

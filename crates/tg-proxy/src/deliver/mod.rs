@@ -135,7 +135,11 @@ impl Delivery {
     /// Why nothing of it can go on, and what was reported all the same.
     pub(crate) async fn opened(mut self, end: Instant, settlement: &Settlement) -> Result<Self, Box<Early>> {
         match &mut self {
-            Self::Stream(pending, ..) => pending.body.look(end, pending.idle, pending.prepared.spoken).await?,
+            Self::Stream(pending, ..) => {
+                let Prepared { spoken, road, .. } = &pending.prepared;
+                let is_sse = inbound(road.dialect).stream_content_type().starts_with("text/event-stream");
+                pending.body.look(end, pending.idle, (*spoken, is_sse)).await?;
+            }
             Self::Whole(pending) => {
                 let read = timeout_at(end, pending.read(settlement)).await;
                 let read = read.unwrap_or_else(|_elapsed| Err(silence::idle_too_long()));
