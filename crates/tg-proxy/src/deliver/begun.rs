@@ -93,8 +93,10 @@ fn says_something(
     }
     let is_silent =
         |event: &Event| matches!(event, Event::Start { .. } | Event::Usage(_) | Event::Tier(_) | Event::Ping);
-    // Comments and bytes that are no events say nothing, where events have a form by which they are known.
-    let is_unknown = || events.is_empty() && (!is_sse || bytes.windows(5).any(|window| window == b"data:"));
+    // Comments, bytes that are no events, and events that are not whole yet say nothing, where events have a form by which
+    // they are known.
+    let has = |word: &[u8]| bytes.windows(word.len()).any(|window| window == word);
+    let is_unknown = || events.is_empty() && (!is_sse || has(b"data:") && (has(b"\n\n") || has(b"\n\r\n")));
     if events.iter().any(|event| !is_silent(event)) || (read.is_ok() && is_unknown()) {
         return Ok(true);
     }
