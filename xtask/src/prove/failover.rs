@@ -256,7 +256,7 @@ impl Scene {
         let limit = Instant::now() + SETTLED_MAX;
         loop {
             let rows = all_rows(&self.client, self.gateway.admin()).await?;
-            if let Some(row) = rows.into_iter().find(|row| row["id"] == id) {
+            if let Some(row) = rows.into_iter().find(|row| row["request_id"] == id) {
                 return Ok(row);
             }
             anyhow::ensure!(Instant::now() < limit, "the ledger has no row of {id}");
