@@ -102,16 +102,16 @@ pub struct Choosing<'a> {
 pub struct Considered {
     /// The target, and what is known of it.
     pub candidate: Candidate,
-    /// Why it is not tried; `None` where it is.
+    /// What speaks against it; `None` where nothing does.
     pub dropped: Option<Dropped>,
 }
 
-/// Why a target is not tried.
+/// What speaks against a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dropped {
-    /// It is for other calls: its condition does not hold.
+    /// It is for other calls: its condition does not hold. It is not tried.
     Condition(Arc<str>),
-    /// It lacks something that the call needs.
+    /// It lacks something that the call needs. It comes last, if at all: the route says.
     Lacks(Lack),
 }
 
@@ -151,12 +151,12 @@ impl<'a> Choosing<'a> {
         Ok(Plan { targets, ..plan })
     }
 
-    /// Every target of a plan's route with what becomes of it; those that are tried in their order, the first in front.
+    /// Every target of a plan's route: first those against which nothing speaks, in the order in which they are tried.
     /// `with_prices`: also where the order does not depend on them.
     #[must_use]
     pub fn consider(&self, plan: &Plan, with_prices: bool) -> Vec<Considered> {
         let is_priced = with_prices || plan.rule.strategy == Strategy::Cheapest;
-        let is_paced = matches!(plan.rule.strategy, Strategy::Fastest | Strategy::LeastInFlight);
+        let is_paced = plan.rule.strategy.is_paced();
         let candidates = plan.targets.iter().zip(&plan.rule.targets).map(|(target, declared)| {
             let row = self.row(target);
             let condition =
@@ -174,18 +174,19 @@ impl<'a> Choosing<'a> {
             let candidate = Candidate { target: target.clone(), weight: declared.weight, price, pace };
             Considered { candidate, dropped }
         });
-        let (mut tried, dropped): (Vec<_>, Vec<_>) = candidates.partition(|one| one.dropped.is_none());
-        self.order(plan, &mut tried);
-        tried.into_iter().chain(dropped).collect()
+        let (able, dropped): (Vec<_>, Vec<_>) = candidates.partition(|one| one.dropped.is_none());
+        let mut able: Vec<Candidate> = able.into_iter().map(|one| one.candidate).collect();
+        self.order(plan.rule.strategy, &mut able);
+        able.into_iter().map(|candidate| Considered { candidate, dropped: None }).chain(dropped).collect()
     }
 
-    fn order(&self, plan: &Plan, tried: &mut Vec<Considered>) {
-        let chance = self.chance();
+    fn order(&self, strategy: Strategy, candidates: &mut [Candidate]) {
+        // A number that is another one for each call.
+        let chance = sum(self.asked.id.as_bytes());
         let session = self.asked.session;
-        let mut candidates: Vec<Candidate> = tried.drain(..).map(|one| one.candidate).collect();
-        order(plan.rule.strategy, &mut candidates, session.unwrap_or(chance), chance);
+        order(strategy, candidates, session.unwrap_or(chance), chance);
         // Where order is by choice, a session stays: its prompt cache is worth more than what moves would save.
-        if !matches!(plan.rule.strategy, Strategy::Ordered | Strategy::Weighted)
+        if strategy.is_by_experience()
             && let Some(place) =
                 session.and_then(|session| self.experience.sessions.place(session, self.experience.now))
             && let Some(at) = candidates.iter().position(|candidate| candidate.target == place)
@@ -193,12 +194,6 @@ impl<'a> Choosing<'a> {
         {
             first.rotate_right(1);
         }
-        tried.extend(candidates.into_iter().map(|candidate| Considered { candidate, dropped: None }));
-    }
-
-    /// A number that is another one for each call.
-    fn chance(&self) -> u64 {
-        sum(self.asked.id.as_bytes())
     }
 
     fn row(&self, target: &Target) -> Option<Arc<Row>> {

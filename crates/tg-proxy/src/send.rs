@@ -102,7 +102,7 @@ async fn attempt_at(
 /// What a try may cost in time, and what it is worth.
 #[derive(Clone, Copy, Debug)]
 struct Chance {
-    /// When the answer must have begun, whatever the provider's settings say.
+    /// When the answer must have begun, whatever the provider's settings say; `None`: they alone say.
     end: Option<Instant>,
     /// Whether there is another target, or another round, if this fails.
     is_last: bool,
@@ -169,9 +169,8 @@ impl Trial<'_> {
     ) -> Result<Delivery, Fault> {
         let request = self.request(&mut prepared, provider)?;
         let pass = Pass { proof, surface: prepared.road.surface, now: self.worker.living.clock.now() };
-        let end = Instant::now() + provider.timeouts.first_byte;
-        let end = self.chance.end.map_or(end, |deadline| deadline.min(end));
-        let within = end.saturating_duration_since(Instant::now());
+        let left = self.chance.end.map(|end| end.saturating_duration_since(Instant::now()));
+        let within = left.map_or(provider.timeouts.first_byte, |left| left.min(provider.timeouts.first_byte));
         let response = attempt(provider, &self.worker.pools, request, &pass, within).await?;
         settlement.answered(headers::request_id(response.headers()));
         if !response.status().is_success() {
@@ -184,7 +183,7 @@ impl Trial<'_> {
         if self.chance.is_last {
             return Ok(delivery);
         }
-        delivery.opened(end, settlement).await.map_err(|early| {
+        delivery.opened(self.chance.end, settlement).await.map_err(|early| {
             settlement.had_begun(early.reported);
             early.fault
         })

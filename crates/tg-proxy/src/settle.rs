@@ -78,7 +78,7 @@ struct Draft {
     /// What holds if the caller leaves; `None` where the call then ends.
     absence: Option<Arc<Absence>>,
     ticket: Option<Ticket>,
-    /// The try that is under way: where to, and since when.
+    /// The try that is under way: where to, and since when. Only where a route wants to know.
     going: Option<(Target, Duration)>,
     /// What a try had reported that began to answer, and failed.
     began: Option<Usage>,

@@ -6,6 +6,7 @@
 pub mod engine;
 pub mod finding;
 pub mod layer;
+pub mod net;
 pub mod pii;
 pub mod placeholders;
 pub mod redact;

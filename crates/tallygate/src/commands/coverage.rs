@@ -1,12 +1,12 @@
 //! `tallygate coverage`
 
 use super::ConfigArg;
-use super::table::{Listing, or_dash, pretty};
+use super::table::{Format, Listing, or_dash, pretty};
 use super::terminal::say;
 use crate::guardrails::{self, coverage};
 use crate::source::Source;
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use coverage::{Row, State};
 use serde::Serialize;
 use std::process::ExitCode;
@@ -23,15 +23,6 @@ pub(crate) struct Coverage {
     /// How to show it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-}
-
-/// How to show it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Aligned columns
-    Table,
-    /// Everything, for programs
-    Json,
 }
 
 /// What is told.

@@ -1,11 +1,11 @@
 //! `tallygate explain`
 
 use super::ConfigArg;
-use super::table::{Listing, or_dash, pretty};
+use super::table::{Format, Listing, or_dash, pretty};
 use super::terminal::say;
 use crate::source::Source;
 use anyhow::{Context as _, Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Serialize;
 use std::io::Read as _;
@@ -54,15 +54,6 @@ pub(crate) struct Explain {
     /// How to show it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-}
-
-/// How to show it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Aligned columns
-    Table,
-    /// Everything, for programs
-    Json,
 }
 
 /// What is told.

@@ -7,7 +7,7 @@ mod recordings;
 mod replay;
 mod table;
 
-use super::table::pretty;
+use super::table::{Format, pretty};
 use super::terminal::{complain, say};
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
@@ -81,15 +81,6 @@ enum Of {
     Arguments,
     /// A model's, as an answer
     Answer,
-}
-
-/// How to show what is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Aligned columns
-    Table,
-    /// Everything, for programs
-    Json,
 }
 
 impl Of {

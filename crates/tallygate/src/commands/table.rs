@@ -1,8 +1,18 @@
 //! Text in columns, safe for a terminal: nothing that callers named can move its cursor.
 
 use anyhow::Result;
+use clap::ValueEnum;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
+
+/// How to show what is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// Aligned columns
+    Table,
+    /// Everything, for programs
+    Json,
+}
 
 /// Rows under headings, or names and values.
 pub(super) struct Listing(Table);

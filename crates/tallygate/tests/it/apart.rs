@@ -50,7 +50,11 @@ fn users_are_counted_apart_by_their_tag_within_their_team_and_those_without_toge
     let thrice = |call: &Call| [(); 3].map(|()| world.send(call).status);
     assert_eq!(thrice(&tagged("user=ann")), [200, 200, 429]);
     let refused = world.send(&tagged("user=ann"));
-    assert!(refused.text().contains("'per-user' is reached: 2 requests in 1 h"), "{}", refused.text());
+    assert!(
+        refused.text().contains("'per-user' of value of the tag 'user' 'red:ann' is reached: 2 requests in 1 h"),
+        "{}",
+        refused.text()
+    );
     assert_eq!(
         thrice(&tagged("job=nightly,user=bob")),
         [200, 200, 429],

@@ -146,6 +146,20 @@ fn until_the_first_word_another_target_answers_instead() {
 }
 
 #[test]
+fn a_model_that_thinks_after_the_head_is_not_left_for_another() {
+    let world = world("{}", "{ first_byte: 500ms, idle: 10s }");
+    for model in ["openai-first", "claude-first"] {
+        each_dialect(|dialect| {
+            let said = format!("{model} {dialect:?}");
+            let prompt = format!("{said} [[sim: pause=1500ms]]");
+            let answer = world.send(&ask(dialect, Manner::Streamed, model, &prompt));
+            assert_eq!((answer.status, answer.header("x-tallygate-attempts")), (200, "1"), "{said}");
+            assert_eq!(hear(dialect, Manner::Streamed, &answer).text, echo(&said, 30), "{said}");
+        });
+    }
+}
+
+#[test]
 fn a_whole_answer_that_breaks_off_is_had_from_another_target() {
     let world = world("{ breaker: { enabled: false } }", "{ idle: 700ms }");
     for dialect in CHAT {

@@ -325,7 +325,8 @@ impl<'p, 'a> Walk<'p, 'a> {
     }
 
     fn text(&mut self, node: Node<'_, 'a>, text: Cow<'a, str>, form: Form, here: Here<'_>) {
-        if text.trim().is_empty() {
+        // A blank is nothing to look at, but it parts the words of a text that goes on.
+        if text.is_empty() || !here.grows && text.trim().is_empty() {
             return;
         }
         let place = Place { range: node.range(), form };

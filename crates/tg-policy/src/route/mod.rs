@@ -107,6 +107,8 @@ pub struct Plan {
 pub struct Routes {
     exact: HashMap<String, Arc<Rule>>,
     patterns: Vec<Arc<Rule>>,
+    is_paced: bool,
+    follows_sessions: bool,
 }
 
 impl Routes {
@@ -115,6 +117,8 @@ impl Routes {
     pub fn new(rules: impl IntoIterator<Item = Rule>) -> Self {
         let mut routes = Self::default();
         for rule in rules.into_iter().map(Arc::new) {
+            routes.is_paced |= rule.strategy.is_paced();
+            routes.follows_sessions |= rule.strategy.is_by_experience();
             if pattern::is_exact(&rule.name) {
                 routes.exact.entry(rule.name.clone()).or_insert(rule);
             } else {
@@ -122,6 +126,18 @@ impl Routes {
             }
         }
         routes
+    }
+
+    /// Whether any of them goes by how quick targets are, or by what they have to do: else nobody measures it.
+    #[must_use]
+    pub const fn is_paced(&self) -> bool {
+        self.is_paced
+    }
+
+    /// Whether any of them asks where a session was served: else nobody notes it.
+    #[must_use]
+    pub const fn follows_sessions(&self) -> bool {
+        self.follows_sessions
     }
 
     /// Where a call for `model` goes.

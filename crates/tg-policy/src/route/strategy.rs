@@ -38,6 +38,18 @@ impl Strategy {
             Self::LeastInFlight => "least_in_flight",
         }
     }
+
+    /// Whether it goes by how quick targets are, or by what they have to do.
+    #[must_use]
+    pub const fn is_paced(self) -> bool {
+        matches!(self, Self::Fastest | Self::LeastInFlight)
+    }
+
+    /// Whether the next call of a session might go elsewhere though nothing was changed.
+    #[must_use]
+    pub const fn is_by_experience(self) -> bool {
+        matches!(self, Self::Cheapest | Self::Fastest | Self::LeastInFlight)
+    }
 }
 
 /// A target, and what is known of it for one call.

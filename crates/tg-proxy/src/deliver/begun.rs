@@ -39,14 +39,14 @@ pub(crate) struct Early {
 }
 
 impl Begun {
-    /// Waits until the model says something, until `end` at most, and so long from one piece to the next. What came stays in
-    /// its place.
+    /// Waits until the model says something, so long from one piece to the next, and until `end` at most, where there is one.
+    /// What came stays in its place.
     ///
     /// # Errors
     /// Where nothing is said, or where the provider says that it fails in a way that another may mend.
     pub(super) async fn look(
         &mut self,
-        end: Instant,
+        end: Option<Instant>,
         idle: Duration,
         (reader, is_sse): (&dyn UpstreamDialect, bool),
     ) -> Result<(), Box<Early>> {
@@ -54,7 +54,8 @@ impl Begun {
         loop {
             let early = |fault| Box::new(Early { fault, reported });
             let frame = poll_fn(|cx| Pin::new(&mut self.rest).poll_frame(cx));
-            let bytes = match timeout_at(end.min(Instant::now() + idle), frame).await {
+            let silent = Instant::now() + idle;
+            let bytes = match timeout_at(end.map_or(silent, |end| end.min(silent)), frame).await {
                 Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
                 Ok(Some(Err(error))) => return Err(early(truncated().caused_by(error))),
                 Ok(None) => return Err(early(truncated())),

@@ -44,7 +44,7 @@ use tg_net::body::{BodyError, BodyLimits, OutBody};
 use tg_upstream::headers;
 use tg_upstream::provider::Upstream;
 use tg_upstream::road::Mode;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 /// Most bytes of a whole answer: embeddings of a full batch stay under 100 MB.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
@@ -128,12 +128,12 @@ impl Delivery {
         matches!(self, Self::Whole(_) | Self::Stream(..))
     }
 
-    /// Waits until nothing can go wrong any more that another target might mend: until a streamed answer says something,
-    /// or until a whole one is there; for both until `end`.
+    /// Waits until nothing can go wrong any more that another target might mend: until a streamed answer says something (by
+    /// `end`, where there is one), or until a whole one, which has begun with its head, is there.
     ///
     /// # Errors
     /// Why nothing of it can go on, and what was reported all the same.
-    pub(crate) async fn opened(mut self, end: Instant, settlement: &Settlement) -> Result<Self, Box<Early>> {
+    pub(crate) async fn opened(mut self, end: Option<Instant>, settlement: &Settlement) -> Result<Self, Box<Early>> {
         match &mut self {
             Self::Stream(pending, ..) => {
                 let Prepared { spoken, road, .. } = &pending.prepared;
@@ -141,9 +141,7 @@ impl Delivery {
                 pending.body.look(end, pending.idle, (*spoken, is_sse)).await?;
             }
             Self::Whole(pending) => {
-                let read = timeout_at(end, pending.read(settlement)).await;
-                let read = read.unwrap_or_else(|_elapsed| Err(silence::idle_too_long()));
-                let whole = read.map_err(|fault| {
+                let whole = pending.read(settlement).await.map_err(|fault| {
                     // Whoever fell silent here may be heard elsewhere.
                     let fault = if fault.class == Class::TimedOut { fault.retry(Retry::Elsewhere) } else { fault };
                     Box::new(Early { fault, reported: Usage::default() })

@@ -26,7 +26,9 @@ pub(super) async fn all(
     settlement: &mut Settlement,
 ) -> Result<Delivery, Fault> {
     let resilience = &snapshot.resilience;
-    worker.living.health.earn(resilience.retry_millionths);
+    if resilience.retries > 0 {
+        worker.living.health.earn(resilience.retry_millionths);
+    }
     let passed = settlement.monotonic().saturating_sub(settlement.arrived());
     let end = resilience.deadline.map(|deadline| Instant::now() + deadline.saturating_sub(passed));
     let mut tries = Tries { worker, snapshot, outgoing, plan, end, round: 0, last: None };
@@ -78,6 +80,7 @@ impl Tries<'_> {
             drop(turn);
             if let (Ok(delivery), Some(session)) = (&end, self.outgoing.session)
                 && delivery.is_answer()
+                && self.snapshot.routes.follows_sessions()
             {
                 let living = &self.worker.living;
                 living.sessions.note(session, target, living.clock.monotonic());

@@ -62,8 +62,10 @@ impl Draft {
         self.record.losses = leaving.losses;
         self.price = PriceBasis { scope: Some(leaving.price), unknown: leaving.unknown_price };
         (self.failed, self.began) = (None, None);
-        self.worker.living.paces.leaves(leaving.target);
-        self.going = Some((leaving.target.clone(), self.worker.living.clock.monotonic()));
+        if self.snapshot.routes.is_paced() {
+            self.worker.living.paces.leaves(leaving.target);
+            self.going = Some((leaving.target.clone(), self.worker.living.clock.monotonic()));
+        }
         self.admission.leaves();
         Ok(())
     }

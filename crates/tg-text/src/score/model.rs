@@ -2,6 +2,7 @@
 
 use super::block::{Block, INPUTS, LANES};
 use super::stream::{BUCKETS, Sink};
+use crate::net::Cursor;
 use crate::span::Span;
 use std::sync::OnceLock;
 
@@ -68,67 +69,7 @@ pub struct Model {
 }
 
 /// The network over the inputs.
-#[derive(Clone, Debug)]
-pub struct Net {
-    /// Input to inner nodes: one row an input.
-    pub inner: Vec<[f32; HIDDEN]>,
-    /// Of the inner nodes.
-    pub inner_bias: [f32; HIDDEN],
-    /// Inner nodes to outputs: one row an inner node.
-    pub outer: Vec<[f32; OUTPUTS]>,
-    /// Input to outputs, past the inner nodes: one row an input.
-    pub direct: Vec<[f32; OUTPUTS]>,
-    /// Of the outputs.
-    pub bias: [f32; OUTPUTS],
-}
-
-impl Net {
-    /// All noughts.
-    #[must_use]
-    pub fn blank() -> Self {
-        Self {
-            inner: vec![[0.0; HIDDEN]; INPUTS],
-            inner_bias: [0.0; HIDDEN],
-            outer: vec![[0.0; OUTPUTS]; HIDDEN],
-            direct: vec![[0.0; OUTPUTS]; INPUTS],
-            bias: [0.0; OUTPUTS],
-        }
-    }
-
-    /// What the inner nodes hold for these inputs; never negative.
-    #[must_use]
-    pub fn inner(&self, inputs: &[f32; INPUTS]) -> [f32; HIDDEN] {
-        let mut nodes = self.inner_bias;
-        for (input, row) in inputs.iter().zip(&self.inner) {
-            nodes.iter_mut().zip(row).for_each(|(node, weight)| *node += input * weight);
-        }
-        nodes.map(|node| node.max(0.0))
-    }
-
-    /// The outputs, as logits.
-    #[must_use]
-    pub fn outputs(&self, inputs: &[f32; INPUTS], inner: &[f32; HIDDEN]) -> [f32; OUTPUTS] {
-        let mut outputs = self.bias;
-        for (input, row) in inputs.iter().zip(&self.direct) {
-            outputs.iter_mut().zip(row).for_each(|(output, weight)| *output += input * weight);
-        }
-        for (node, row) in inner.iter().zip(&self.outer) {
-            outputs.iter_mut().zip(row).for_each(|(output, weight)| *output += node * weight);
-        }
-        outputs
-    }
-
-    fn parts(&self) -> impl Iterator<Item = &[f32]> {
-        [
-            self.inner.as_flattened(),
-            &self.inner_bias[..],
-            self.outer.as_flattened(),
-            self.direct.as_flattened(),
-            &self.bias[..],
-        ]
-        .into_iter()
-    }
-}
+pub type Net = crate::net::Net<INPUTS, HIDDEN, OUTPUTS>;
 
 /// The embedded model.
 pub fn model() -> &'static Model {
@@ -136,41 +77,12 @@ pub fn model() -> &'static Model {
     MODEL.get_or_init(|| Model::read(BYTES))
 }
 
-/// Takes what stands at the front of a file of weights.
-struct Cursor(&'static [u8]);
-
-impl Cursor {
-    fn bytes(&mut self, count: usize) -> &'static [u8] {
-        let (front, rest) = self.0.split_at(count.min(self.0.len()));
-        self.0 = rest;
-        front
-    }
-
-    fn float(&mut self) -> f32 {
-        self.bytes(4).try_into().map_or(0.0, f32::from_le_bytes)
-    }
-
-    fn floats<const N: usize>(&mut self) -> [f32; N] {
-        std::array::from_fn(|_| self.float())
-    }
-
-    fn rows<const N: usize>(&mut self, count: usize) -> Vec<[f32; N]> {
-        (0..count).map(|_| self.floats()).collect()
-    }
-}
-
 impl Model {
     /// Reads embedded weights. What is missing is nought; a test keeps the embedded file whole.
     fn read(bytes: &'static [u8]) -> Self {
         let mut cursor = Cursor(bytes.strip_prefix(&MAGIC).unwrap_or_default());
         let unit = cursor.floats();
-        let net = Net {
-            inner: cursor.rows(INPUTS),
-            inner_bias: cursor.floats(),
-            outer: cursor.rows(HIDDEN),
-            direct: cursor.rows(INPUTS),
-            bias: cursor.floats(),
-        };
+        let net = Net::read(&mut cursor);
         let marks = std::array::from_fn(|_| cursor.floats());
         let surprise = cursor.bytes(SURPRISES).iter().map(|b| b.cast_signed()).collect();
         let grams = cursor.bytes(BUCKETS * LANES).as_chunks().0.into();
