@@ -1,5 +1,6 @@
 //! The debt of one call: from its head on, exactly one ledger row is owed, and paid also when the call is dropped.
 
+mod caching;
 mod draft;
 mod growth;
 mod guarding;
@@ -17,6 +18,7 @@ use crate::recognise::Head;
 use crate::shared::Instead;
 use crate::snapshot::Snapshot;
 use crate::spending::Spending;
+use caching::Caching;
 use growth::Growth;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -71,6 +73,8 @@ struct Draft {
     spending: Spending,
     /// What content checks find and do.
     guarding: Option<Guarding>,
+    /// What the cache of answers does.
+    caching: Option<Caching>,
     /// More output that is asked for its stream, where replicas count together.
     growth: Option<Growth>,
     /// What became of the try that the record's `served` names, once it has failed.
@@ -159,6 +163,7 @@ impl Settlement {
             clamped: None,
             spending: Spending::default(),
             guarding: None,
+            caching: None,
             growth: None,
             failed: None,
             absence: Absence::of(&snapshot.streams),

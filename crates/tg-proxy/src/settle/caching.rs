@@ -1,0 +1,57 @@
+//! What the cache of answers does for a call, kept with its debt: the answer is kept when the debt is paid.
+
+use super::{Draft, Settlement};
+use crate::cached::Keeping;
+use bytes::Bytes;
+use tg_kernel::fault::Fault;
+use tg_kernel::reuse::{Outcome, Reuse};
+
+/// What the cache does for a call.
+pub(super) struct Caching {
+    reuse: Reuse,
+    keeping: Option<Keeping>,
+}
+
+impl Settlement {
+    /// This is what the cache does for the call, and so its answer is to be kept.
+    pub(crate) fn reuses(&mut self, reuse: Reuse, keeping: Option<Keeping>) {
+        if let Some(draft) = &mut self.0 {
+            draft.caching = Some(Caching { reuse, keeping });
+        }
+    }
+
+    /// What became of the call at the cache; `None` where no rule is for it.
+    pub(crate) fn cache_outcome(&self) -> Option<Outcome> {
+        Some(self.0.as_deref()?.caching.as_ref()?.reuse.outcome)
+    }
+
+    /// Takes what a call needs whose answer is there: of the limits on calls, no tokens and no money.
+    ///
+    /// # Errors
+    /// `Class::Limited` when one of them has no room.
+    pub(crate) fn admit_again(&mut self) -> Result<(), Fault> {
+        let Some(draft) = &mut self.0 else { return Ok(()) };
+        let Draft { snapshot, worker, record, admission, .. } = &mut **draft;
+        admission.begin_again((snapshot, &worker.living), record)
+    }
+
+    /// These bytes of the answer go to the caller.
+    pub(crate) fn hands_over(&mut self, bytes: &[Bytes]) {
+        let caching = self.0.as_deref_mut().and_then(|draft| draft.caching.as_mut());
+        if let Some(keeping) = caching.and_then(|caching| caching.keeping.as_mut()) {
+            bytes.iter().for_each(|bytes| keeping.take(bytes));
+        }
+    }
+}
+
+impl Draft {
+    /// Keeps the answer of the call, which has ended, if it is worth that; says what the cache did.
+    pub(super) fn keep_answer(&mut self) {
+        let Some(Caching { mut reuse, keeping }) = self.caching.take() else { return };
+        let kept = keeping.and_then(|keeping| keeping.finish(&self.record, self.worker.living.clock.now()));
+        if let Some((key, kept)) = kept {
+            reuse.kept = self.worker.keep(key, kept, self.snapshot.cache.bytes_max);
+        }
+        self.record.decided.get_or_insert_default().cache = Some(reuse);
+    }
+}
