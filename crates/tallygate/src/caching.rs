@@ -74,7 +74,9 @@ mod tests {
         let of = |text: &str| compile(&from_text("test", text).unwrap()).unwrap().rules.revision;
         let with = |more: &str| of(&format!("{BASE}{more}"));
         let usual = of(BASE);
-        for same in ["limits: [{name: l, requests: 1/m}]", "teams: [{name: red}]", "cache: {rules: [{name: r, ttl: 1h}]}"] {
+        for same in
+            ["limits: [{name: l, requests: 1/m}]", "teams: [{name: red}]", "cache: {rules: [{name: r, ttl: 1h}]}"]
+        {
             assert_eq!(with(same), usual, "{same}");
         }
         let route = "models: [{name: fast, targets: [{provider: a, model: claude-haiku-4-5}]}]";

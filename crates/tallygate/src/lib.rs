@@ -2,9 +2,9 @@
 
 pub mod admin;
 mod budgets;
+pub mod caching;
 mod callers;
 pub mod commands;
-pub mod caching;
 mod compile;
 mod counting;
 mod demo;

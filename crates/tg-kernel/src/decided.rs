@@ -1,5 +1,6 @@
 //! What the gateway itself decided about a call, beside where it went: kept with its row.
 
+use crate::reuse::Reuse;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -10,6 +11,9 @@ pub struct Decided {
     /// What kind of task the call was taken for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<Task>,
+    /// What the cache of answers did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Reuse>,
 }
 
 /// A kind of task.

@@ -62,7 +62,11 @@ impl Admission {
     ///
     /// # Errors
     /// As [`Admission::begin`].
-    pub(crate) fn begin_again(&mut self, (snapshot, living): (&Snapshot, &Living), record: &Record) -> Result<(), Fault> {
+    pub(crate) fn begin_again(
+        &mut self,
+        (snapshot, living): (&Snapshot, &Living),
+        record: &Record,
+    ) -> Result<(), Fault> {
         if snapshot.limits.is_empty() {
             return Ok(());
         }

@@ -9,6 +9,7 @@ mod shared;
 pub(crate) use shared::NoRoom;
 
 use crate::admission::Admission;
+use crate::cached::Keeping;
 use crate::guarding::Guarding;
 use crate::linger::Absence;
 use crate::living::Worker;
@@ -18,7 +19,6 @@ use crate::recognise::Head;
 use crate::shared::Instead;
 use crate::snapshot::Snapshot;
 use crate::spending::Spending;
-use caching::Caching;
 use growth::Growth;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -74,8 +74,8 @@ struct Draft {
     spending: Spending,
     /// What content checks find and do.
     guarding: Option<Guarding>,
-    /// What the cache of answers does.
-    caching: Option<Caching>,
+    /// The copy of its answer, where that is to be kept.
+    keeping: Option<Keeping>,
     /// More output that is asked for its stream, where replicas count together.
     growth: Option<Growth>,
     /// What became of the try that the record's `served` names, once it has failed.
@@ -165,7 +165,7 @@ impl Settlement {
             clamped: None,
             spending: Spending::default(),
             guarding: None,
-            caching: None,
+            keeping: None,
             growth: None,
             failed: None,
             absence: Absence::of(&snapshot.streams),

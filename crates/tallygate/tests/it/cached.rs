@@ -6,7 +6,7 @@ use crate::guarded::{EMAIL, house, no_mail, no_secrets};
 use crate::replicas::Fleet;
 use crate::speak::{MANNERS, Manner, ask, each_dialect, hear};
 use crate::wire::{Answer, Call};
-use crate::world::{Setup, World, document, put_in_force, until};
+use crate::world::{Setup, World, put_in_force, until};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -115,7 +115,7 @@ fn without_a_rule_nothing_is_kept_and_nothing_is_said() {
 fn a_caller_who_wants_another_answer_each_time_is_given_one_unless_a_rule_says_otherwise() {
     let world = world("{ rules: [{ name: all, ttl: 1h }] }");
     let with = |more: serde_json::Value| {
-        let mut body = json!({"model": "on-openai", "messages": [{"role": "user", "content": "hi"}]});
+        let mut body = json!({"model": "on-local", "messages": [{"role": "user", "content": "hi"}]});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         Call::post("/v1/chat/completions", body.to_string())
     };
@@ -196,27 +196,32 @@ fn an_answer_is_given_until_its_time_is_over_and_its_age_is_told() {
 
 #[test]
 fn no_answer_outlives_a_change_of_route_provider_or_guardrail() {
-    let folder_of = |world: &World| world.folder.path().to_path_buf();
-    let plain = setup(ALL);
-    let world = World::with(setup(ALL));
-    let changed = |setup: &Setup| document(setup, &world.sim, &folder_of(&world));
+    let world = world(ALL);
+    let plain = world.config.clone();
+    let changed = |from: &str, to: &str| {
+        assert!(plain.contains(from), "{from}");
+        plain.replacen(from, to, 1)
+    };
     assert_eq!(outcome(&world.send(&hi("hi"))), "miss");
     assert_eq!(outcome(&world.send(&hi("hi"))), "hit");
-    // What decides nothing of an answer changes nothing.
-    put_in_force(world.gateway(), &changed(&Setup { limits: "- { name: l, requests: 999/m }\n".to_owned(), ..setup(ALL) }));
-    assert_eq!(outcome(&world.send(&hi("hi"))), "hit");
-    let route = "- { name: on-openai, targets: [{ provider: local, model: local-chat }] }\n";
-    let routed = changed(&Setup { models: route.to_owned(), ..setup(ALL) });
-    put_in_force(world.gateway(), &routed);
-    assert_eq!(outcome(&world.send(&hi("hi"))), "miss", "another route");
-    put_in_force(world.gateway(), &changed(&plain));
-    assert_eq!(outcome(&world.send(&hi("hi"))), "hit", "the old one again");
-    let guarded = "guardrails: [{ name: house, rules: [{ name: keys, secrets: all, action: block }] }]\n";
-    put_in_force(world.gateway(), &format!("{}{guarded}", changed(&plain)));
-    assert_eq!(outcome(&world.send(&hi("hi"))), "miss", "another guardrail");
-    assert_eq!(outcome(&world.send(&hi("hi"))), "hit");
-    let none = Setup { cache: "{}".to_owned(), ..setup(ALL) };
-    put_in_force(world.gateway(), &changed(&none));
+    put_in_force(world.gateway(), &changed("limits:\n  []\n", "limits: [{ name: l, requests: 999/m }]\n"));
+    assert_eq!(outcome(&world.send(&hi("hi"))), "hit", "what decides nothing of an answer");
+    for (what, from, to) in [
+        ("route", "[{ provider: openai, model: gpt-5-mini }]", "[{ provider: local, model: local-chat }]"),
+        ("provider", "name: openai, kind: openai,", "name: openai, headers: { x-other: y }, kind: openai,"),
+        (
+            "guardrail",
+            "cache:",
+            "guardrails: [{ name: house, rules: [{ name: keys, secrets: all, action: block }] }]\ncache:",
+        ),
+    ] {
+        put_in_force(world.gateway(), &changed(from, to));
+        assert_eq!(outcome(&world.send(&hi("hi"))), "miss", "another {what}");
+        assert_eq!(outcome(&world.send(&hi("hi"))), "hit", "another {what}");
+        put_in_force(world.gateway(), &plain);
+        assert_eq!(outcome(&world.send(&hi("hi"))), "hit", "the {what} of before");
+    }
+    put_in_force(world.gateway(), &changed(&format!("cache: {ALL}"), "cache: {}"));
     assert_eq!(outcome(&world.send(&hi("hi"))), "", "no rule any more");
 }
 
@@ -258,7 +263,11 @@ fn no_guardrail_is_gone_round_by_what_was_kept() {
             let call = ask(dialect, manner, "on-anthropic", &format!("{place}: write [[sim: tokens=1]] to {EMAIL}"));
             for expected in ["miss", "hit"] {
                 let answer = world.send(&call);
-                assert_eq!((outcome(&answer), answer.header("x-tallygate-guardrail")), (expected, "house/mail"), "{place}");
+                assert_eq!(
+                    (outcome(&answer), answer.header("x-tallygate-guardrail")),
+                    (expected, "house/mail"),
+                    "{place}"
+                );
                 assert_eq!(world.row(&answer).guarded.unwrap().hits.len(), 1, "{place} {expected}");
             }
         }
@@ -280,12 +289,9 @@ fn what_a_guardrail_took_out_of_one_request_does_not_come_back_in_the_answer_to_
 
 #[test]
 fn a_hit_counts_as_a_request_and_uses_neither_tokens_nor_money() {
-    let limits = "- { name: few, each: [key], requests: 4/h }\n- { name: words, each: [key], tokens: 2000/31d }\n";
-    let setup = Setup {
-        limits: limits.to_owned(),
-        budgets: "- { name: cap, amount: 0.002 USD }\n".to_owned(),
-        ..setup(ALL)
-    };
+    let limits = "- { name: few, each: [key], requests: 3/h }\n- { name: words, each: [key], tokens: 1500/31d }\n";
+    let setup =
+        Setup { limits: limits.to_owned(), budgets: "- { name: cap, amount: 0.003 USD }\n".to_owned(), ..setup(ALL) };
     let world = World::with(setup);
     // It takes most of both: nobody could send it twice.
     let call = bounded("on-openai", 900, "[[sim: tokens=900]] hi");

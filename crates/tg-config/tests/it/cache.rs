@@ -25,7 +25,10 @@ fn caches_that_would_do_nothing_or_too_much() {
             &[("cache.rules[1].name", "already the name")],
         ),
         ("{rules: [{name: r, ttl: 1h, for: {model: fastt}}]}", &[("cache.rules[0].for.model", "no model")]),
-        ("{rules: [{name: r, ttl: 1h, for: {team: red, project: y}}]}", &[("cache.rules[0].for.project", "no project")]),
+        (
+            "{rules: [{name: r, ttl: 1h, for: {team: red, project: y}}]}",
+            &[("cache.rules[0].for.project", "no project")],
+        ),
         ("{rules: [{name: r, ttl: 1h}, {name: s, ttl: 2h}]}", &[("cache.rules[1]", "is for no call")]),
     ] {
         check(&cache(members), expected);

@@ -22,11 +22,11 @@ fn target(provider: &str, model: &str) -> Target {
 }
 
 /// The key of a chat, as `change` has it.
-fn keyed(body: &Value, change: impl FnOnce(&mut Request<'_>)) -> Key {
-    let booked = booked("red", "alpha", "k1");
-    let targets = [target("bedrock", "claude"), target("anthropic", "claude")];
+fn keyed<'a>(body: &'a Value, change: impl FnOnce(&mut Request<'a>)) -> Key {
+    let booked = Box::leak(Box::new(booked("red", "alpha", "k1")));
+    let targets = Box::leak(Box::new([target("bedrock", "claude"), target("anthropic", "claude")]));
     let mut request = Request {
-        booked: &booked,
+        booked,
         share: Share::Team,
         dialect: Dialect::OpenaiChat,
         operation: Operation::Chat,
@@ -34,7 +34,7 @@ fn keyed(body: &Value, change: impl FnOnce(&mut Request<'_>)) -> Key {
         model: "fast",
         headers: &[("anthropic-beta", b"a"), ("openai-beta", b"b")],
         body,
-        targets: &targets,
+        targets,
         guard: Some("v1"),
         revision: &[7; 32],
     };
@@ -111,11 +111,7 @@ proptest! {
     ) {
         let of = |team: &str, project: &str, key: &str, share: usize, text: &str| {
             let (booked, share) = (booked(team, project, key), [Share::Team, Share::Project, Share::Key][share]);
-            keyed(&json!({"input": text}), |request| {
-                request.booked = &booked;
-                request.share = share;
-                key_of(request)
-            })
+            keyed(&json!({"input": text}), |request| (request.booked, request.share) = (&booked, share))
         };
         let one = of(&teams.0, &projects.0, &keys.0, shares.0, &bodies.0);
         let other = of(&teams.1, &projects.1, &keys.1, shares.1, &bodies.1);
@@ -127,9 +123,6 @@ proptest! {
         prop_assert_eq!(one == other, may_share && bodies.0 == bodies.1);
     }
 }
-
-/// Nothing else differs.
-fn key_of(_: &mut Request<'_>) {}
 
 fn finished() -> Record {
     Record {
@@ -147,6 +140,7 @@ fn finished() -> Record {
         cost: Cost::default(),
         losses: Vec::new(),
         guarded: None,
+        decided: None,
         timing: Timing::default(),
     }
 }
@@ -237,7 +231,8 @@ fn no_answer_is_kept_that_was_blocked_changed_truncated_filtered_or_a_stand_ins(
 
 #[test]
 fn vectors_are_kept_without_a_reason_to_stop_and_counts_of_tokens_never() {
-    for (operation, kept) in [(Operation::Embeddings, true), (Operation::Chat, false), (Operation::CountTokens, false)] {
+    for (operation, kept) in [(Operation::Embeddings, true), (Operation::Chat, false), (Operation::CountTokens, false)]
+    {
         let mut record = finished();
         record.asked.operation = operation;
         record.served.as_mut().unwrap().stop = None;

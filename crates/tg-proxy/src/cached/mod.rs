@@ -12,6 +12,7 @@ pub use answers::{Answers, CacheFigures};
 pub(crate) use given::Given;
 pub(crate) use kept::Keeping;
 
+use crate::guarding::Guarding;
 use crate::recognise::Head;
 use crate::room;
 use crate::settle::Settlement;
@@ -62,18 +63,20 @@ pub(crate) struct Asked<'a> {
 /// # Errors
 /// When a limit on requests has no room for a call that is given an answer, as for any other.
 pub(crate) async fn look(asked: &Asked<'_>, settlement: &mut Settlement) -> Result<Option<Box<Given>>, Fault> {
+    let Some((rule, booked)) = rule(asked, settlement) else { return Ok(None) };
     let Some((worker, snapshot)) = settlement.surroundings().map(|(worker, of)| (Arc::clone(worker), Arc::clone(of)))
     else {
         return Ok(None);
     };
-    let Some((rule, booked)) = rule(asked, &snapshot, settlement) else { return Ok(None) };
     let note = |outcome| Reuse { rule: Arc::clone(&rule.name), outcome, hit: None, kept: false };
     let wish = Wish::of(asked.headers);
     if !wish.take && !wish.keep {
         settlement.reuses(note(Outcome::Off), None);
         return Ok(None);
     }
-    let Some(key) = asked.key(&rule, &booked, &snapshot) else {
+    // What was taken out of a request may be put back into its answer: that is for its caller alone.
+    let is_changed = asked.is_changed || settlement.guarding().is_some_and(Guarding::has_changed);
+    let Some(key) = asked.key(&rule, &booked, &snapshot).filter(|_| !is_changed) else {
         settlement.reuses(note(Outcome::Unfit), None);
         return Ok(None);
     };
@@ -102,7 +105,8 @@ pub(crate) async fn look(asked: &Asked<'_>, settlement: &mut Settlement) -> Resu
 }
 
 /// The rule that is for the call, and to whom it is booked.
-fn rule(asked: &Asked<'_>, snapshot: &Snapshot, settlement: &Settlement) -> Option<(Arc<Rule>, Attribution)> {
+fn rule(asked: &Asked<'_>, settlement: &Settlement) -> Option<(Arc<Rule>, Attribution)> {
+    let (_, snapshot) = settlement.surroundings()?;
     if !matches!(asked.head.operation, Operation::Chat | Operation::Embeddings) {
         return None;
     }
@@ -115,9 +119,8 @@ impl Asked<'_> {
     /// By what the call's answer is found; `None` where it is none whose answers are used again.
     fn key(&self, rule: &Rule, booked: &Attribution, snapshot: &Snapshot) -> Option<Key> {
         let (bytes, model) = (self.members.body(), &*self.peek.model);
-        // What was taken out of a request may be put back into its answer: that is for its caller alone. And what may not be
-        // asked is refused where it is sent.
-        if self.is_changed || bytes.len() > REQUEST_BYTES_MAX || snapshot.is_anothers_profile(booked, model) {
+        // What may not be asked is refused where it is sent.
+        if bytes.len() > REQUEST_BYTES_MAX || snapshot.is_anothers_profile(booked, model) {
             return None;
         }
         let body: Value = serde_json::from_slice(bytes).ok()?;
@@ -152,7 +155,11 @@ impl Asked<'_> {
     fn operation(&self) -> Operation {
         let embeds = |model: &str| ModelFamily::of(model).is_embedding();
         let all_embed = self.plan.targets.iter().all(|target| embeds(&target.model));
-        if self.head.dialect == Dialect::BedrockInvoke && all_embed { Operation::Embeddings } else { self.head.operation }
+        if self.head.dialect == Dialect::BedrockInvoke && all_embed {
+            Operation::Embeddings
+        } else {
+            self.head.operation
+        }
     }
 }
 

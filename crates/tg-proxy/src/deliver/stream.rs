@@ -227,7 +227,9 @@ impl Flow {
         let keepalive = self.end.dialect.keepalive();
         if let (Some(settlement), false) = (&mut self.settlement, out.is_empty()) {
             let is_sign = |bytes: &&Bytes| !keepalive.is_empty() && **bytes == keepalive;
-            out.iter().filter(|bytes| !is_sign(bytes)).for_each(|bytes| settlement.hands_over(std::slice::from_ref(bytes)));
+            out.iter()
+                .filter(|bytes| !is_sign(bytes))
+                .for_each(|bytes| settlement.hands_over(std::slice::from_ref(bytes)));
         }
     }
 

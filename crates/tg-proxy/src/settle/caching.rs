@@ -6,23 +6,18 @@ use bytes::Bytes;
 use tg_kernel::fault::Fault;
 use tg_kernel::reuse::{Outcome, Reuse};
 
-/// What the cache does for a call.
-pub(super) struct Caching {
-    reuse: Reuse,
-    keeping: Option<Keeping>,
-}
-
 impl Settlement {
     /// This is what the cache does for the call, and so its answer is to be kept.
     pub(crate) fn reuses(&mut self, reuse: Reuse, keeping: Option<Keeping>) {
+        self.decide(|decided| decided.cache = Some(reuse));
         if let Some(draft) = &mut self.0 {
-            draft.caching = Some(Caching { reuse, keeping });
+            draft.keeping = keeping;
         }
     }
 
     /// What became of the call at the cache; `None` where no rule is for it.
     pub(crate) fn cache_outcome(&self) -> Option<Outcome> {
-        Some(self.0.as_deref()?.caching.as_ref()?.reuse.outcome)
+        Some(self.record()?.decided.as_ref()?.cache.as_ref()?.outcome)
     }
 
     /// Takes what a call needs whose answer is there: of the limits on calls, no tokens and no money.
@@ -37,21 +32,20 @@ impl Settlement {
 
     /// These bytes of the answer go to the caller.
     pub(crate) fn hands_over(&mut self, bytes: &[Bytes]) {
-        let caching = self.0.as_deref_mut().and_then(|draft| draft.caching.as_mut());
-        if let Some(keeping) = caching.and_then(|caching| caching.keeping.as_mut()) {
+        if let Some(keeping) = self.0.as_mut().and_then(|draft| draft.keeping.as_mut()) {
             bytes.iter().for_each(|bytes| keeping.take(bytes));
         }
     }
 }
 
 impl Draft {
-    /// Keeps the answer of the call, which has ended, if it is worth that; says what the cache did.
+    /// Keeps the answer of the call, which has ended, if it is worth that.
     pub(super) fn keep_answer(&mut self) {
-        let Some(Caching { mut reuse, keeping }) = self.caching.take() else { return };
-        let kept = keeping.and_then(|keeping| keeping.finish(&self.record, self.worker.living.clock.now()));
-        if let Some((key, kept)) = kept {
-            reuse.kept = self.worker.keep(key, kept, self.snapshot.cache.bytes_max);
+        let Some(keeping) = self.keeping.take() else { return };
+        let Some((key, kept)) = keeping.finish(&self.record, self.worker.living.clock.now()) else { return };
+        let is_kept = self.worker.keep(key, kept, self.snapshot.cache.bytes_max);
+        if let Some(reuse) = self.record.decided.as_mut().and_then(|decided| decided.cache.as_mut()) {
+            reuse.kept = is_kept;
         }
-        self.record.decided.get_or_insert_default().cache = Some(reuse);
     }
 }
