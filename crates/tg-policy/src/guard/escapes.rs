@@ -1,6 +1,7 @@
 //! Escapes in texts that are JSON: what was found neither begins nor ends within one, and is put in its place as JSON wants it.
 
 use super::found::Found;
+use super::scalars::{is_number, scalar};
 use std::borrow::Cow;
 use std::ops::Range;
 use tg_kernel::passage::Channel;
@@ -33,8 +34,9 @@ impl Escapes {
     }
 
     /// Sets what was found right in its text: without the letters of an escape before it, and with all of one that is part of
-    /// it. Of what reaches over several strings of JSON each is found by itself, so that they stay apart.
-    pub(super) fn settle(self, text: &str, found: &mut Vec<Found>) {
+    /// it. Of what reaches over several strings of JSON each is found by itself, so that they stay apart; and of a number, of
+    /// which `is_within` says that it stands in no string, all is found.
+    pub(super) fn settle(self, text: &str, is_within: Option<&dyn Fn(usize) -> bool>, found: &mut Vec<Found>) {
         if self == Self::None {
             return;
         }
@@ -44,14 +46,21 @@ impl Escapes {
             one.finding.span = span;
             let mut strings = self.strings(text, span);
             let Some(first) = strings.next() else { continue };
-            one.finding.span = first;
+            let bare = |span: Span| self.bare(text, span, is_within);
+            (one.finding.span, one.is_bare) = bare(first).map_or((first, false), |whole| (whole, true));
             let rest = one.clone();
             found.extend(strings.map(|span| {
                 let mut one = rest.clone();
-                one.finding.span = span;
+                (one.finding.span, one.is_bare) = bare(span).map_or((span, false), |whole| (whole, true));
                 one
             }));
         }
+    }
+
+    /// The number that a stretch is a part of, where it stands in no string.
+    pub(super) fn bare(self, text: &str, span: Span, is_within: Option<&dyn Fn(usize) -> bool>) -> Option<Span> {
+        let is_within = is_within.filter(|_| self == Self::Json)?;
+        if is_within(span.start) { None } else { scalar(text, span) }
     }
 
     /// A stretch whose ends do not lie within an escape.
@@ -121,9 +130,15 @@ impl Escapes {
         serde_json::from_str(&format!("\"{json}\"")).map_or(Cow::Borrowed(value), Cow::Owned)
     }
 
-    /// How something is written in such a text.
-    pub(super) fn written(self, text: String) -> String {
-        if self == Self::Json { tg_text::restore::written(&text, tg_text::restore::Place::JsonString) } else { text }
+    /// How something is written in such a text: within a string, or as a value by itself, which is a number if it reads as
+    /// one, and else a string.
+    pub(super) fn written(self, text: String, is_bare: bool) -> String {
+        match self {
+            Self::Json if is_bare && is_number(&text) => text,
+            Self::Json if is_bare => serde_json::Value::from(text).to_string(),
+            Self::Json => tg_text::restore::written(&text, tg_text::restore::Place::JsonString),
+            _ => text,
+        }
     }
 }
 
