@@ -9,7 +9,7 @@ use super::inquiry::{Doing, Inquiry};
 use super::joined::{Group, Joined, groups};
 use super::plan::{self, Plan};
 use super::rule::{Ready, Ruled, Weight};
-use super::scalars::Quotes;
+use super::scalars::{Laid, Quotes};
 use super::set::{Action, Medium};
 use super::strand::Strand;
 use super::{Block, Channels, Said, Verdict, Way};
@@ -299,7 +299,7 @@ impl Guard {
         found.retain(|one| one.weight > Weight::None && !one.finding.span.is_empty());
         let escapes = |span: Span| {
             let first = joined.parts(span).next().and_then(|(index, _)| said.get(index));
-            first.map_or(Escapes::None, |one| Escapes::of(channel, &one.text))
+            first.map_or(Escapes::None, |one| Escapes::of(channel, &one.text, false))
         };
         let mut settled = Vec::with_capacity(found.len());
         let mut quotes: BTreeMap<usize, Quotes> = BTreeMap::new();
@@ -308,12 +308,12 @@ impl Guard {
             let escapes = escapes(span);
             let of = joined.parts(span).next().filter(|_| escapes == Escapes::Json);
             let text = of.and_then(|(index, range)| Some((index, span.start - range.start, &said.get(index)?.text)));
-            let own = text.map(|(index, begins, text)| {
+            let laid = text.map(|(index, begins, text)| {
                 let quotes = quotes.entry(index).or_insert_with(|| Quotes::of(text));
-                move |at: usize| quotes.holds(at.saturating_sub(begins))
+                Laid { quotes, place: (0, begins) }
             });
             let mut all = vec![one];
-            escapes.settle(&joined.text, own.as_ref().map(|own| own as &dyn Fn(usize) -> bool), &mut all);
+            escapes.settle(&joined.text, laid, &mut all);
             settled.append(&mut all);
         }
         for cluster in clusters(settled) {

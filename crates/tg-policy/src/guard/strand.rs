@@ -9,7 +9,7 @@ use super::inquiry::{Doing, Inquiry};
 use super::judge::Guard;
 use super::plan::{self, Plan, Probe};
 use super::rule::Weight;
-use super::scalars::Quotes;
+use super::scalars::{Laid, Quotes};
 use super::window::{Piece, Sight, What, Window, forward};
 use super::{Annotation, Block, Way};
 use std::ops::Range;
@@ -63,7 +63,9 @@ impl Strand {
             false => Some(Hold::of(gate.back)),
             true => inquiry.has_placeholders().then_some(Hold::PLACEHOLDERS),
         };
-        let quotes = hold.is_some() && matches!(channel, Channel::ToolArguments | Channel::ToolResult);
+        let may_be_json = matches!(channel, Channel::ToolArguments | Channel::ToolResult)
+            || inquiry.is_structured && channel == Channel::Assistant;
+        let quotes = hold.is_some() && may_be_json;
         let reads_all = !gate.wholes.is_empty() || !shadow.wholes.is_empty();
         Self {
             channel,
@@ -91,7 +93,7 @@ impl Strand {
     /// Takes the next piece.
     pub(super) fn grows(&mut self, guard: &Guard, text: &str, inquiry: &mut Inquiry) {
         if self.held.escapes.is_none() && !text.trim_start().is_empty() {
-            self.held.escapes = Some(Escapes::of(self.channel, text));
+            self.held.escapes = Some(Escapes::of(self.channel, text, inquiry.is_structured));
         }
         let mut rest = text;
         while !rest.is_empty() && self.held.block.is_none() && !self.is_over {
@@ -283,12 +285,11 @@ impl Sight for Eyes<'_> {
         }
         let escapes = self.escapes();
         let quotes = self.held.quotes.as_mut().filter(|_| self.is_gate);
-        let quotes = quotes.map(|quotes| {
+        let laid = quotes.map(|quotes| {
             quotes.forget(base);
-            move |at: usize| quotes.holds(base + at)
+            Laid { quotes, place: (base, 0) }
         });
-        let is_within = quotes.as_ref().map(|quotes| quotes as &dyn Fn(usize) -> bool);
-        escapes.settle(stretch, is_within, &mut found);
+        escapes.settle(stretch, laid, &mut found);
         let open = self.plan.looks_for_blocks_of_keys().then(|| open_block(stretch)).flatten();
         if !self.is_gate || !self.inquiry.has_placeholders() {
             let pieces =
@@ -309,7 +310,7 @@ impl Sight for Eyes<'_> {
             .collect();
         for (span, value) in kept {
             if !pieces.iter().any(|piece| piece.span.overlaps(span)) {
-                let is_bare = escapes.bare(stretch, span, is_within).is_some();
+                let is_bare = escapes.bare(stretch, span, laid).is_some();
                 pieces.push(Piece { span, what: What::Kept(escapes.written(value.to_owned(), is_bare)) });
             }
         }

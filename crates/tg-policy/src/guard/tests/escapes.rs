@@ -70,8 +70,8 @@ fn what_stands_in_arguments_is_written_as_their_json_wants_it() {
 #[test]
 fn arguments_in_which_a_number_is_taken_out_stay_json_and_it_comes_back() {
     let house = |action| guard(&[set("house", vec![pii("r", action)])]);
-    let json = r#"{"text": "4111111111111111", "card": 4111111111111111, "more": [-4111111111111111.0,1]}"#;
-    let gone = r#"{"text": "[CARD_1]", "card": "[CARD_1]", "more": ["[CARD_2]",1]}"#;
+    let json = r#"{"text": "4111111111111111", "card": 4111111111111111, "more": [ 4111111111111111 ,1]}"#;
+    let gone = r#"{"text": "[CARD_1]", "card": "[CARD_1]", "more": [ "[CARD_1]" ,1]}"#;
     let redacting = house(Action::Redact(Style::Tag));
     for channel in [Channel::ToolArguments, Channel::ToolResult] {
         assert_eq!(ask(&redacting, &[said(channel, 1, json)]).0.edits, [(0, gone.to_owned())], "{channel:?}");
@@ -95,6 +95,24 @@ fn arguments_in_which_a_number_is_taken_out_stay_json_and_it_comes_back() {
     let out = streamed(&house(Action::Redact(Style::Token)), Channel::ToolArguments, json, 5, &Inquiry::default()).0;
     let out: Value = serde_json::from_str(&out).unwrap();
     assert!(out["text"].is_string() && !out.to_string().contains("4111111111111111"), "{out}");
+}
+
+#[test]
+fn an_answer_that_was_asked_for_as_json_stays_json_whatever_is_put_back() {
+    let quoted = Definition { name: "note".into(), pattern: "N\"[a-z]+\"".into(), ..Definition::default() };
+    let guard = guard(&[set("house", vec![rule("r", Check::Entities(vec![quoted]), Action::Restore(Style::Tag))])]);
+    let (_, mut inquiry) = ask(&guard, &[said(Channel::User, 1, "say N\"yes\"")]);
+    let answer = r#"{"note": "[NOTE_1]", "bare": [NOTE_1]}"#;
+    // Nobody knows that it is to be JSON: it may be prose about some.
+    let plain = r#"{"note": "N"yes"", "bare": N"yes"}"#;
+    assert_eq!(streamed(&guard, Channel::Assistant, answer, 3, &inquiry).0, plain);
+    inquiry.answers_in_json();
+    let whole = r#"{"note": "N\"yes\"", "bare": "N\"yes\""}"#;
+    for size in [1, 7, 100] {
+        assert_eq!(streamed(&guard, Channel::Assistant, answer, size, &inquiry).0, whole);
+    }
+    assert_eq!(answered(&guard, Channel::Assistant, "It is [NOTE_1].", &inquiry).0, "It is N\"yes\".");
+    assert_eq!(answered(&guard, Channel::Reasoning, answer, &inquiry).0, plain);
 }
 
 fn said_in_json() -> impl Strategy<Value = String> {
