@@ -1,19 +1,21 @@
 //! A running gateway: stores, workers, meter and admin listener, started in order and ended in the reverse order.
 
+mod keepers;
+
 use crate::budgets;
 use crate::counting;
-use crate::directory_keeper;
 use crate::guardrails::coverage;
 use crate::journal_keeper::JournalKeeper;
-use crate::keeper::Keeper;
 use crate::lineage;
 use crate::place;
+use crate::quality;
 use crate::recording;
 use crate::source::Loaded;
 use crate::surroundings::Surroundings;
 use crate::upkeep;
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
+use keepers::Keepers;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -35,10 +37,12 @@ use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_policy::health::{Health, Paces};
 use tg_policy::route::Sessions;
+use tg_policy::route::quality::Qualities;
 use tg_proxy::cost::Basis;
 use tg_proxy::living::{Counts, Living, Worker};
 use tg_proxy::looks::Looks;
 use tg_proxy::meter::{Meter, OnFailure, Queue, Running, Till};
+use tg_proxy::shadow::Shadows;
 use tg_proxy::shared::Shared;
 use tg_proxy::snapshot::Snapshot;
 use tg_proxy::whois::Whois;
@@ -70,7 +74,7 @@ pub struct Gateway {
     journal: Arc<Figures>,
     workers: Vec<thread::JoinHandle<Drained>>,
     meter: Running,
-    directory_keeper: Keeper,
+    keepers: Keepers,
     journal_keeper: JournalKeeper,
     upkeep: upkeep::Running,
     counting: Option<counting::Running>,
@@ -108,7 +112,7 @@ impl Gateway {
         let meter =
             Meter { queues: queues.clone(), journal: of_meter, ledger, sums, living: known, sinks, outage }.start()?;
         let counting = counting.map(|counting| counting.start(&living, store.ledger()?)).transpose()?;
-        let directory_keeper = directory_keeper::start(Arc::clone(&living))?;
+        let keepers = Keepers::start(&living, &store, &loaded.snapshot.routes)?;
         let journal_keeper = JournalKeeper::start(journal.clone(), document.store.journal_sync.get())?;
         // After the journal's calls are in the ledger: a row must not be deleted while it may come again.
         let upkeep = upkeep::Running::start(&store, document.store.retention, Arc::clone(&living.clock))?;
@@ -130,7 +134,7 @@ impl Gateway {
             journal,
             workers,
             meter,
-            directory_keeper,
+            keepers,
             journal_keeper,
             upkeep,
             counting,
@@ -148,7 +152,10 @@ impl Gateway {
         // What may fail comes before what takes effect.
         let renewal = self.tls.as_ref().map(ServerTls::renewal).transpose()?;
         let (store, living, declared) = (Arc::clone(&self.store), Arc::clone(&self.living), Arc::clone(loaded));
-        let teams = move || sync_teams(&store, &living.directory, &declared, &*living.clock);
+        let teams = move || {
+            quality::read(&store, &living, &declared.snapshot.routes)?;
+            sync_teams(&store, &living.directory, &declared, &*living.clock)
+        };
         tokio::task::spawn_blocking(teams).await.context("bringing in the teams broke off")??;
         self.adopt(loaded, renewal);
         Ok(())
@@ -210,9 +217,8 @@ impl Gateway {
                 Err(_) => tracing::error!("a worker panicked"),
             }
         }
-        self.directory_keeper.end();
         self.upkeep.stop();
-        self.directory_keeper.stop();
+        self.keepers.stop();
         self.meter.stop();
         if let Some(recorder) = &self.living.recorder {
             recorder.stop();
@@ -301,6 +307,8 @@ fn living(
         health: Health::default(),
         paces: Paces::default(),
         sessions: Sessions::default(),
+        qualities: Qualities::default(),
+        shadows: Shadows::default(),
         whois: Whois::default(),
         looks: Looks::default(),
         snapshot: ArcSwap::new(Arc::clone(&loaded.snapshot)),

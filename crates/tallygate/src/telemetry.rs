@@ -124,6 +124,8 @@ impl Telemetry {
         upkept(Reading::Corrections, crate::upkeep::Figures::corrections);
         self.watch_counters(gateway);
         self.watch_targets(gateway);
+        let living = Arc::clone(&gateway.living);
+        self.metrics.set_shadows(move || crate::quality::figures(&living));
         if let Some(spans) = self.spans.clone() {
             let exported = spans.clone();
             self.metrics.set_reading(Reading::SpansExported, move || exported.exported());

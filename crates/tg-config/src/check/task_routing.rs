@@ -122,14 +122,14 @@ fn quality(
             let tasks = routing.steps.iter().flat_map(|step| &step.tasks);
             if let Some(task) = tasks.into_iter().find(|task| !task.is_agreed_on()) {
                 let message = format!("cannot compare answers to `{}`: two good ones differ", task.as_str());
-                let hint = "name a model as judge, `{ provider: …, model: … }`, or keep to classification and extraction";
+                let hint =
+                    "name a model as judge, `{ provider: …, model: … }`, or keep to classification and extraction";
                 found.add(judge, message, hint);
             }
         }
         TaskJudge::Model(named) => {
             provider(document, &named.provider, &judge, found);
-            let is_step =
-                routing.steps.iter().any(|step| step.provider == named.provider && step.model == named.model);
+            let is_step = routing.steps.iter().any(|step| step.provider == named.provider && step.model == named.model);
             if is_step || is_target(model, &named.provider, &named.model) {
                 let hint = "name another model, best of another maker: models like their own answers";
                 found.add(judge, "would judge its own answers", hint);
@@ -158,7 +158,11 @@ mod tests {
         for (members, place, said) in [
             ("  mirror: { provider: a, model: strong, share: 5% }\n".to_owned(), "models[0].mirror", "own targets"),
             ("  mirror: { provider: b, model: x, share: 5% }\n".to_owned(), "models[0].mirror.provider", "no provider"),
-            ("  mirror: { provider: a, model: x, share: 150% }\n".to_owned(), "models[0].mirror.share", "more than all"),
+            (
+                "  mirror: { provider: a, model: x, share: 150% }\n".to_owned(),
+                "models[0].mirror.share",
+                "more than all",
+            ),
             ("  mirror: { provider: a, share: 5% }\n".to_owned(), "models[0].mirror", "model"),
             ("  task_routing: { steps: [] }\n".to_owned(), "models[0].task_routing.steps", ""),
             (

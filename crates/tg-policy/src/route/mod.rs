@@ -1,5 +1,6 @@
 //! Where a call may go: the model that the caller names, to a list of targets; and in which order (`strategy`).
 
+pub mod compare;
 pub mod quality;
 mod sessions;
 pub mod steps;

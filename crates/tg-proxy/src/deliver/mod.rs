@@ -199,6 +199,7 @@ impl Pending {
             }
         }
         answer::put_clamped(&mut headers, settlement.clamped());
+        answer::put_advice(&mut headers, settlement.advice());
         answer::put_guardrail(&mut headers, &settlement.guardrails());
         answer::put_standings(&mut headers, self.caller.family(), &settlement.standings());
         headers
@@ -241,6 +242,7 @@ impl Pending {
         if let Some(code) = fault {
             answer::put_code(&mut headers, code);
         }
+        settlement.hear(&body);
         let cost = settlement.close(Closing { ending, status, fault, counts });
         answer::put_cost(&mut headers, &cost);
         headers.entry(CONTENT_TYPE).or_insert(http::HeaderValue::from_static("application/json"));

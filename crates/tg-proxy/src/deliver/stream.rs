@@ -276,6 +276,13 @@ impl Flow {
         Ok(passing)
     }
 
+    /// Tells who listens what is on its way to the caller.
+    fn hear(&mut self, out: &[Bytes]) {
+        if let Some(settlement) = &mut self.settlement {
+            out.iter().for_each(|bytes| settlement.hear(bytes));
+        }
+    }
+
     /// Waits until services outside have said what they think of an answer that is all there.
     fn poll_opinions(&mut self, cx: &mut Context<'_>, out: &mut Vec<Bytes>) -> Poll<()> {
         let (Some(keeping), Some(settlement)) = (&mut self.keeping, &mut self.settlement) else {
@@ -357,12 +364,14 @@ impl Body for StreamBody {
             if flow.ended.is_none() {
                 let step = ready!(flow.poll_step(cx));
                 flow.ended = flow.advance(step, &mut out);
+                flow.hear(&out);
             } else {
                 if flow.poll_opinions(cx, &mut out).is_pending() {
                     ready!(flow.poll_asking(cx, &mut out));
                 } else if let Some(mut flow) = self.flow.take()
                     && let Some(end) = flow.ended.take()
                 {
+                    flow.hear(&out);
                     self.last = flow.finish(end, &mut out);
                 }
             }
