@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tg_kernel::decided::Purpose;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::record::{Ending, Record};
+use tg_kernel::units::Money;
 use tg_policy::guard::{Action, Style};
 use tg_proxy::shadow::Fate;
 
@@ -56,7 +57,7 @@ fn a_copy_goes_to_the_mirror_in_every_dialect_and_its_caller_hears_nothing_of_it
             assert_eq!((&*served.provider, &*served.model), ("anthropic", "claude-haiku-4-5"));
             assert_eq!((&copy.attribution, &copy.asked), (&row.attribution, &row.asked));
             assert_ne!(copy.id, row.id);
-            assert!(copy.total_cost().amount > tg_kernel::units::Money::ZERO, "its money is booked");
+            assert!(copy.total_cost().amount > Money::ZERO, "its money is booked");
             assert!(row.decided.is_none_or(|decided| decided.purpose.is_none()), "the call is its caller's own");
         }
     }
@@ -78,7 +79,7 @@ fn a_mirror_that_fails_or_hangs_slows_nobody_and_is_tried_once() {
         assert_eq!(world.send(&chat("[[sim: tokens=5]] [[sim@claude-haiku-4-5: hang_before_head]] hi")).status, 200);
     }
     assert!(began.elapsed() < Duration::from_secs(5), "nobody waits for the copies");
-    until("they are under way", || (fated_under_way(&world) == 3).then_some(()));
+    until("they are under way", || (left(&world) == 8).then_some(()));
     // The gateway ends: so do they, and each is booked.
     world.drain(Duration::from_secs(10));
     assert!(began.elapsed() < Duration::from_secs(9), "the end waits for none of them");
@@ -91,30 +92,39 @@ fn a_mirror_that_fails_or_hangs_slows_nobody_and_is_tried_once() {
     assert!(given_up.iter().all(|row| row.usage.input_tokens > 0), "what they may have used is booked");
 }
 
-/// Requests that the mirror has taken and not answered.
-fn fated_under_way(world: &World) -> usize {
-    let entries = world.sim.books.entries();
-    let of = |model: &str| entries.iter().filter(|entry| entry.model == model).count();
-    of("claude-haiku-4-5").saturating_sub(1)
+/// How many calls have left, copies among them.
+pub(crate) fn left(world: &World) -> u64 {
+    world.gateway().living.counts.sent.load(Ordering::Relaxed)
 }
 
 /// field.md §14 B 8: copies must not pass a hard cap that calls cannot pass.
 #[test]
 fn a_copy_for_which_there_is_no_money_is_not_sent_and_takes_none() {
-    let budgets = "- { name: tight, for: { team: red }, amount: 0.0006 USD }\n";
+    let budgets = "- { name: tight, for: { team: red }, amount: 0.002 USD }\n";
     let world = World::with(Setup { models: WATCHED.to_owned(), budgets: budgets.to_owned(), ..Setup::default() });
-    // The call is bounded to 200 tokens at 2 USD a million; its copy would cost five at most, in thousands of a cent.
-    let answer = world.send(&bounded("watched", 200, "[[sim: tokens=150]] hi"));
-    assert_eq!(answer.status, 200, "{}", answer.text());
-    let row = world.row(&answer);
-    until("the copy was not sent", || (fated(&world, Purpose::Mirror, Fate::NoRoom) == 1).then_some(()));
-    assert_eq!(settled(&world), row.total_cost().amount, "what it held was given back");
-    assert_eq!(booked(&world), row.total_cost().amount);
-    let small = world.send(&bounded("watched", 20, "[[sim: tokens=5]] hi"));
-    assert_eq!(small.status, 200, "what is left is for callers: {}", small.text());
-    copy_of(&world, &world.row(&small), Purpose::Mirror);
-    assert_eq!(settled(&world), booked(&world), "a copy that fits is spent of the same budget");
-    assert_eq!(world.sim.books.entries().iter().filter(|e| e.model == "claude-haiku-4-5").count(), 1);
+    // The call can cost half of it; its copy, at a model of some four times the price, more than all.
+    let mut spent = Money::ZERO;
+    for calls in 1..=2 {
+        let answer = world.send(&bounded("watched", 200, "[[sim: tokens=150]] hi"));
+        assert_eq!(answer.status, 200, "what is left is for callers: {}", answer.text());
+        spent = spent.plus(world.row(&answer).total_cost().amount);
+        until("the copy was not sent", || (fated(&world, Purpose::Mirror, Fate::NoRoom) == calls).then_some(()));
+        assert_eq!(settled(&world), spent, "what it held was given back");
+        assert_eq!(booked(&world), spent);
+    }
+    assert!(world.sim.books.entries().iter().all(|entry| entry.model != "claude-haiku-4-5"));
+    assert_eq!(world.finish().len(), 2, "what was not sent has no row");
+}
+
+/// field.md §14 B 8: nor what a copy costs be forgotten.
+#[test]
+fn what_copies_cost_is_spent_of_the_budgets_of_their_calls() {
+    let budgets = "- { name: wide, for: { team: red }, amount: 1000 USD }\n";
+    let world = World::with(Setup { models: WATCHED.to_owned(), budgets: budgets.to_owned(), ..Setup::default() });
+    let row = world.row(&world.send(&bounded("watched", 200, "[[sim: tokens=150]] hi")));
+    let copy = copy_of(&world, &row, Purpose::Mirror);
+    let both = row.total_cost().amount.plus(copy.total_cost().amount);
+    until("both are spent", || (settled(&world) == both).then_some(()));
 }
 
 #[test]
@@ -145,9 +155,8 @@ fn copies_are_bounded_and_only_of_chats_that_ended_well() {
         assert_eq!(world.send(&chat(&prompt)).status, 200);
     }
     until("all is decided", || {
-        let crowded = fated(&world, Purpose::Mirror, Fate::Crowded);
-        let asked = world.sim.books.entries().iter().filter(|e| e.model == "claude-haiku-4-5").count();
-        (crowded + asked as u64 == 140).then_some(())
+        let copies = left(&world) - 141;
+        (fated(&world, Purpose::Mirror, Fate::Crowded) + copies == 140).then_some(())
     });
     assert_eq!(fated(&world, Purpose::Mirror, Fate::Crowded), 12, "128 at a time");
 }

@@ -1,7 +1,7 @@
 //! Calls that go to both models: how their answers are compared, what comes of it, and when a rule switches itself off.
 
 use crate::guarded::{EMAIL, house, no_mail};
-use crate::mirror::{copy_of, fated};
+use crate::mirror::{copy_of, fated, left};
 use crate::speak::{Manner, ask};
 use crate::wire::Answer;
 use crate::world::{Setup, World, put_in_force, until};
@@ -137,10 +137,7 @@ fn a_judge_that_answers_garbage_fails_or_hangs_says_nothing_and_slows_nobody() {
     let began = Instant::now();
     call(&world, Manner::Plain, ("one", "other"), "hang_before_head");
     assert!(began.elapsed() < Duration::from_secs(5));
-    until("the judge is asked", || {
-        let entries = world.sim.books.entries();
-        (entries.iter().filter(|entry| entry.model == "local-chat").count() == 6).then_some(())
-    });
+    until("the judge is asked", || (left(&world) == 6 * 3).then_some(()));
     assert_eq!(known(&world).0, None, "what is no verdict is not counted");
     world.drain(Duration::from_secs(10));
     assert!(began.elapsed() < Duration::from_secs(9), "the end does not wait for a judge");

@@ -124,6 +124,10 @@ fn a_conversation_with_a_warm_prompt_cache_is_not_moved_where_that_costs_more_th
     for _ in 0..10 {
         messages.extend([turn("assistant", "negative"), turn("user", LABEL)]);
     }
+    let said = |messages: &Value| {
+        let body = json!({"model": "smart", "messages": messages, "max_completion_tokens": 50});
+        Call::post("/v1/chat/completions".to_owned(), body.to_string()).header("content-type", "application/json")
+    };
     let unknown = world.send(&said(&json!(messages)));
     assert_eq!(model(&unknown), "gpt-5", "its cache may be warm there");
     assert_eq!(routed(&world, &unknown).stays.as_deref(), Some("warm_cache"));
