@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tg_admin::api::{RoutingPage, RoutingRule, TaskQuality};
 use tg_kernel::clock::Timestamp;
+use tg_kernel::decided::Decided;
+use tg_kernel::ids::CallId;
 use tg_kernel::outage::{Failing, Outage};
-use tg_policy::route::quality::View;
+use tg_policy::route::quality::{Qualities, View};
 use tg_policy::route::{Routes, TaskRouting};
 use tg_proxy::living::Living;
 use tg_proxy::shadow::Figures;
@@ -37,10 +39,27 @@ const OFF: &str = r#""stays":"switched_off""#;
 /// # Errors
 /// When the ledger cannot be read.
 pub(crate) fn read(store: &Store, living: &Living, routes: &Routes) -> Result<(), StoreError> {
-    read_since(&store.ledger()?, living, routes, living.clock.now().before(COUNTED_FOR))
+    let learn = |id, decided: &Decided| living.learn(routes, id, decided);
+    read_since(&store.ledger()?, (&living.qualities, routes), living.clock.now().before(COUNTED_FOR), &learn)
 }
 
-fn read_since(ledger: &Ledger, living: &Living, routes: &Routes, since: Timestamp) -> Result<(), StoreError> {
+/// What the ledger says of the rules of these routes, for who has no gateway to ask.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) fn of_ledger(ledger: &Ledger, routes: &Routes, now: Timestamp) -> Result<RoutingPage, StoreError> {
+    let qualities = Qualities::default();
+    let learn = |id, decided: &Decided| drop(qualities.learn(routes, id, decided));
+    read_since(ledger, (&qualities, routes), now.before(COUNTED_FOR), &learn)?;
+    Ok(shown(routes, &qualities))
+}
+
+fn read_since(
+    ledger: &Ledger,
+    (qualities, routes): (&Qualities, &Routes),
+    since: Timestamp,
+    each: &dyn Fn(CallId, &Decided),
+) -> Result<(), StoreError> {
     let rules = routes.all_by_task();
     if rules.iter().all(|rule| rule.sampling.is_none()) {
         return Ok(());
@@ -53,13 +72,13 @@ fn read_since(ledger: &Ledger, living: &Living, routes: &Routes, since: Timestam
         // The oldest first, as they were seen.
         for record in records.iter().rev() {
             if let Some(decided) = &record.decided {
-                living.learn(routes, record.id, decided);
+                each(record.id, decided);
             }
         }
     };
     learn(&with(&[VERDICT.to_owned()], CALLS_MAX)?);
     // Of a rule that was off there is a row for each call, so each is asked for by itself.
-    for rule in rules.iter().filter(|rule| !living.qualities.is_off(&rule.rule)) {
+    for rule in rules.iter().filter(|rule| !qualities.is_off(&rule.rule)) {
         if rule.sampling.as_ref().is_some_and(|sampling| sampling.floor.is_some()) {
             let named = format!(r#""routed":{{"rule":{}"#, serde_json::Value::from(&*rule.rule));
             learn(&with(&[named, OFF.to_owned()], 1)?);
@@ -70,9 +89,12 @@ fn read_since(ledger: &Ledger, living: &Living, routes: &Routes, since: Timestam
 
 /// What is known of the rules in force, for the admin interface.
 pub(crate) fn page(living: &Living) -> RoutingPage {
-    let snapshot = living.snapshot.load();
+    shown(&living.snapshot.load().routes, &living.qualities)
+}
+
+fn shown(routes: &Routes, qualities: &Qualities) -> RoutingPage {
     let rule = |rule: &Arc<TaskRouting>| {
-        let View { tasks, off } = living.qualities.view(&rule.rule);
+        let View { tasks, off } = qualities.view(&rule.rule);
         let quality = tasks.iter().map(|(task, known)| {
             let (low, high) = known.interval();
             TaskQuality { task: task.to_string(), samples: known.of, kept: known.kept, low, high }
@@ -87,7 +109,7 @@ pub(crate) fn page(living: &Living) -> RoutingPage {
             quality: quality.collect(),
         }
     };
-    RoutingPage { rules: snapshot.routes.all_by_task().into_iter().map(rule).collect() }
+    RoutingPage { rules: routes.all_by_task().into_iter().map(rule).collect() }
 }
 
 /// The same for metrics, with what became of copies and judges.
@@ -120,7 +142,9 @@ pub(crate) fn start(living: Arc<Living>, ledger: Ledger) -> std::io::Result<Keep
             return TICK;
         }
         let snapshot = living.snapshot.load_full();
-        match read_since(&ledger, &living, &snapshot.routes, living.clock.now().before(LATE_MAX)) {
+        let (qualities, routes) = (&living.qualities, &snapshot.routes);
+        let learn = |id, decided: &Decided| living.learn(routes, id, decided);
+        match read_since(&ledger, (qualities, routes), living.clock.now().before(LATE_MAX), &learn) {
             Ok(()) => {
                 if let Some(Failing { tries, lasts }) = outage.mended(Instant::now()) {
                     tracing::info!(tries, ?lasts, "the ledger can be read again for the quality of answers");

@@ -5,6 +5,7 @@ mod by_task;
 pub use by_task::{Purpose, Routed, Verdict};
 
 use crate::ids::CallId;
+use crate::reuse::Reuse;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -27,6 +28,9 @@ pub struct Decided {
     /// What the comparison came to that this call was made for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
+    /// What the cache of answers did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Reuse>,
 }
 
 /// A kind of task.

@@ -48,6 +48,7 @@ pub(crate) async fn answer(
 ) -> Response<OutBody> {
     let (dialect, id) = (ready.call.dialect, ready.id);
     let (standings, guardrails, advice) = (settlement.standings(), settlement.guardrails(), settlement.advice());
+    let cached = settlement.cache_outcome();
     let ear = Ear::new(Arc::clone(&worker.closing));
     let (absence, closing) = (settlement.absence(), Arc::clone(&worker.closing));
     let going = Box::pin(conclude(worker, snapshot, ready, settlement));
@@ -64,6 +65,7 @@ pub(crate) async fn answer(
     answer::put_advice(response.headers_mut(), advice);
     answer::put_guardrail(response.headers_mut(), &guardrails);
     answer::put_standings(response.headers_mut(), dialect.family(), &standings);
+    answer::put_cache(response.headers_mut(), cached);
     response
 }
 

@@ -84,6 +84,8 @@ struct Page {
     limits: Vec<String>,
     /// The budgets that are for such calls.
     budgets: Vec<String>,
+    /// The rule by which such a call's answer is kept, if it is one that can be; null where there is none.
+    cache: Option<String>,
 }
 
 /// What a rule by tasks makes of a call.
@@ -237,6 +239,7 @@ impl Explain {
             guardrails: guard.map(|guard| guard.sets().iter().map(ToString::to_string).collect()).unwrap_or_default(),
             limits: snapshot.limits.of(&attribution, &peek.model, &providers).into_iter().map(str::to_owned).collect(),
             budgets: budgets.map(|budget| budget.name.to_string()).collect(),
+            cache: snapshot.cache.rules.of(&attribution, &peek.model).map(|rule| rule.name.to_string()),
         })
     }
 }
@@ -286,7 +289,7 @@ fn table(page: &Page) -> String {
     let by_task = page.task_routing.as_ref().map(in_words).unwrap_or_default();
     let mirror = page.mirror.as_ref().map(|mirror| format!("mirror: {mirror}\n")).unwrap_or_default();
     format!(
-        "model: {}\ntask: {} ({:.0} % sure, difficulty {:.2})\norder: {}\n{by_task}{mirror}{}\n{}\n\nguardrails: {}\nlimits: {}\nbudgets: {}",
+        "model: {}\ntask: {} ({:.0} % sure, difficulty {:.2})\norder: {}\n{by_task}{mirror}{}\n{}\n\nguardrails: {}\nlimits: {}\nbudgets: {}\ncache: {}",
         page.model,
         page.task,
         page.confidence * 100.0,
@@ -297,6 +300,7 @@ fn table(page: &Page) -> String {
         list(&page.guardrails),
         list(&page.limits),
         list(&page.budgets),
+        page.cache.as_deref().unwrap_or("none"),
     )
 }
 

@@ -1,5 +1,6 @@
 //! Calls that go to both models: how their answers are compared, what comes of it, and when a rule switches itself off.
 
+use crate::cli::tallygate;
 use crate::guarded::{EMAIL, house, no_mail};
 use crate::mirror::{copy_of, fated, left};
 use crate::speak::{Manner, ask};
@@ -92,6 +93,13 @@ fn a_rule_below_its_floor_switches_itself_off_and_stays_off_until_it_is_changed(
     off(&world);
     world.restart();
     off(&world);
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::write(folder.path().join("t.yaml"), &world.config).unwrap();
+    let shown = tallygate(folder.path(), &["routing", "--config", "t.yaml"]).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    for said in ["enforce (switched off)", "openai/gpt-5-nano", "95.0%", "classification", "0.0% and 27.8%"] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
     put_in_force(world.gateway(), &world.config.replace("mode: enforce", "mode: advise"));
     assert_eq!(
         call(&world, Manner::Plain, ("a", "b"), "tokens=1").header("x-tallygate-advice"),

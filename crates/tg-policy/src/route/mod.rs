@@ -1,12 +1,14 @@
 //! Where a call may go: the model that the caller names, to a list of targets; and in which order (`strategy`).
 
 pub mod compare;
+mod learned;
 pub mod quality;
 mod sessions;
 pub mod steps;
 mod strategy;
 mod task;
 
+pub use learned::Learned;
 pub use sessions::Sessions;
 pub use steps::TaskRouting;
 pub use strategy::{Candidate, Strategy, mixed, order};

@@ -222,6 +222,17 @@ impl Flow {
         }
     }
 
+    /// These bytes go to the caller. Signs of life are no part of the answer.
+    fn hands_over(&mut self, out: &[Bytes]) {
+        let keepalive = self.end.dialect.keepalive();
+        if let (Some(settlement), false) = (&mut self.settlement, out.is_empty()) {
+            let is_sign = |bytes: &&Bytes| !keepalive.is_empty() && **bytes == keepalive;
+            out.iter()
+                .filter(|bytes| !is_sign(bytes))
+                .for_each(|bytes| settlement.hands_over(std::slice::from_ref(bytes)));
+        }
+    }
+
     /// Takes in what was granted of what was asked for; pending while that is awaited.
     fn poll_growth(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let (Some(bounded), Some(settlement)) = (&mut self.bounded, &mut self.settlement)
@@ -274,13 +285,6 @@ impl Flow {
             None => out.append(&mut free),
         }
         Ok(passing)
-    }
-
-    /// Tells who listens what is on its way to the caller.
-    fn hear(&mut self, out: &[Bytes]) {
-        if let Some(settlement) = &mut self.settlement {
-            out.iter().for_each(|bytes| settlement.hear(bytes));
-        }
     }
 
     /// Waits until services outside have said what they think of an answer that is all there.
@@ -364,14 +368,14 @@ impl Body for StreamBody {
             if flow.ended.is_none() {
                 let step = ready!(flow.poll_step(cx));
                 flow.ended = flow.advance(step, &mut out);
-                flow.hear(&out);
+                flow.hands_over(&out);
             } else {
                 if flow.poll_opinions(cx, &mut out).is_pending() {
                     ready!(flow.poll_asking(cx, &mut out));
                 } else if let Some(mut flow) = self.flow.take()
                     && let Some(end) = flow.ended.take()
                 {
-                    flow.hear(&out);
+                    flow.hands_over(&out);
                     self.last = flow.finish(end, &mut out);
                 }
             }

@@ -66,9 +66,9 @@ impl Settlement {
     }
 
     /// This of the answer is on its way.
-    pub(crate) fn hear(&mut self, bytes: &Bytes) {
+    pub(super) fn hear(&mut self, bytes: &[Bytes]) {
         if let Some(hearing) = self.0.as_mut().and_then(|draft| draft.hearing.as_mut()) {
-            hearing.hear(bytes);
+            bytes.iter().for_each(|bytes| hearing.hear(bytes));
         }
     }
 

@@ -1,12 +1,11 @@
 //! What comparisons come to counts once it is in the ledger: so it counts once, also after a restart, and for all gateways.
 
 use crate::living::Living;
-use std::sync::Arc;
 use tg_kernel::decided::Decided;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
 use tg_policy::route::quality::{Floor, Kept};
-use tg_policy::route::{Routes, Stays};
+use tg_policy::route::{Learned, Routes};
 
 impl Living {
     /// These rows are in the ledger now: what they say of cheaper answers counts.
@@ -21,34 +20,28 @@ impl Living {
         }
     }
 
-    /// Takes in what a row of the ledger says of a rule that is in force. A row that is known counts once.
+    /// Takes in what a row of the ledger says of a rule that is in force, and says what was not known.
     pub fn learn(&self, routes: &Routes, id: CallId, decided: &Decided) {
-        if let Some(routed) = &decided.routed
-            && routed.stays.as_deref() == Some(Stays::SwitchedOff.as_str())
-            && let Some(rule) = routes.by_task(&routed.rule)
-            && self.qualities.switch_off(&rule.rule)
-        {
-            tracing::warn!(
-                rule = &*rule.rule,
-                "a rule by tasks has switched itself off, and stays so until it is changed"
-            );
-        }
-        let Some(verdict) = &decided.verdict else { return };
-        let (Some(rule), Some(kept)) = (routes.by_task(&verdict.rule), verdict.kept) else { return };
-        let floor = rule.sampling.as_ref().and_then(|sampling| sampling.floor);
-        if let Some(known) = self.qualities.note(&rule.rule, floor, &verdict.task, (id, kept)) {
-            tell(&rule.rule, &verdict.task, known, floor);
+        match self.qualities.learn(routes, id, decided) {
+            Some(Learned::WasOff(rule)) => {
+                tracing::warn!(
+                    rule = &*rule,
+                    "a rule by tasks has switched itself off, and stays so until it is changed"
+                );
+            }
+            Some(Learned::SwitchedOff { rule, task, known, floor }) => tell(&rule, &task, known, floor),
+            None => {}
         }
     }
 }
 
 /// Says that a rule has switched itself off.
-fn tell(rule: &Arc<str>, task: &str, known: Kept, floor: Option<Floor>) {
+fn tell(rule: &str, task: &str, known: Kept, floor: Option<Floor>) {
     let percent = |part: f64| format!("{:.1}%", part * 100.0);
     let (low, high) = known.interval();
     let floor = percent(floor.map_or(0.0, |floor| f64::from(floor.millionths) / 1e6));
     tracing::error!(
-        rule = &**rule,
+        rule,
         task,
         kept = known.kept,
         of = known.of,

@@ -20,8 +20,9 @@ use crate::snapshot::Snapshot;
 use copy::Copy;
 use hearing::Comparison;
 use std::sync::Arc;
+use tg_dialect::scan::Members;
 use tg_kernel::decided::Purpose;
-use tg_kernel::dialect::Operation;
+use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
 use tg_kernel::target::Target;
 use tg_policy::route::{Plan, mixed};
@@ -88,6 +89,9 @@ impl Arranging<'_> {
         comparison: Option<Comparison>,
         settlement: &Settlement,
     ) -> Option<Copy> {
+        if leaves_traces(self.ready) {
+            return None;
+        }
         let heard = if comparison.is_some() { 2 * HEARD_BYTES_MAX } else { 0 };
         let place = Shadows::take(&self.worker.living, purpose, self.ready.body.len() + heard)?;
         let plan = Plan { targets: vec![target.clone()], routed: None, ..self.ready.plan.clone() };
@@ -102,6 +106,16 @@ impl Arranging<'_> {
             place,
         })
     }
+}
+
+/// Whether a call starts something that outlasts its answer, or adds to what its provider keeps: done twice, it is another thing.
+fn leaves_traces(ready: &Ready) -> bool {
+    if ready.call.dialect != Dialect::OpenaiResponses {
+        return false;
+    }
+    let Ok(members) = Members::scan(&ready.body) else { return true };
+    let says = |name| members.get(name).is_some_and(|value| !matches!(value, b"null" | b"false"));
+    says("background") || says("conversation")
 }
 
 /// Whether a call is of the share of which something is wanted. The same for both purposes would make one a part of the other.

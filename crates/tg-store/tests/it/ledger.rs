@@ -207,6 +207,7 @@ fn decided() -> Decided {
             saving: Some(Money::from_nanos(1_234)),
         }),
         verdict: Some(decided::Verdict { rule, task: "classification".into(), kept: Some(false) }),
+        cache: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Label and attribute keys.
 
+pub use super::cache::label::*;
 pub use super::guards::label::*;
 pub use super::shadows::label::*;
 /// `gen_ai.operation.name`.
