@@ -2,6 +2,7 @@
 
 use crate::answer;
 use crate::choose::{self, Asked, Booked, Choosing};
+use crate::deadline;
 use crate::deliver;
 use crate::guarding::Cleared;
 use crate::guarding::filtered::Stopped;
@@ -102,6 +103,7 @@ async fn run(
     let members = Members::scan(&body).map_err(say)?;
     let peek = peek(dialect, &call.facts, &members).map_err(say)?;
     settlement.asks(&peek.model, peek.stream);
+    let deadline = deadline::of_caller(&head.headers, company(&call, &peek, &snapshot.streams)).map_err(say)?;
 
     // On whose account: needs the caller's policy and what the body states.
     let attribution = attribute::attribute(principal, policy, &head.headers, &peek.metadata).map_err(say)?;
@@ -134,8 +136,9 @@ async fn run(
 
     // Out and back: the first target that answers. From here on the call is in the journal. A caller of a stream may be
     // kept company while the provider thinks; then the rest happens behind an answer that has begun.
-    let ready = Ready { head, call, body: body.clone(), peek, plan, id, arrived, trace, attribution, session };
-    match ready.keepalive(&snapshot.streams) {
+    let body = body.clone();
+    let ready = Ready { head, call, body, peek, plan, id, arrived, trace, attribution, session, deadline };
+    match company(&ready.call, &ready.peek, &snapshot.streams) {
         Some(every) => Ok(Step::Patient(Box::new(ready), every)),
         None if settlement.absence().is_some() => Ok(Step::Outlasting(Box::new(ready))),
         None => ready.send(members, worker, snapshot, settlement).await.map(Step::Answered).map_err(say),
@@ -166,17 +169,18 @@ pub(crate) struct Ready {
     trace: TraceContext,
     attribution: Attribution,
     session: Option<u64>,
+    deadline: Option<Duration>,
+}
+
+/// How often the caller gets a sign of life; `None` where nobody waits for one, or the dialect has none.
+fn company(call: &Head, peek: &Peek, streams: &Streams) -> Option<Duration> {
+    let has_one = !inbound(call.dialect).keepalive().is_empty();
+    // Only a chat is answered by a stream, whatever a count of tokens says of one.
+    let streamed = peek.stream && call.operation == Operation::Chat;
+    streams.keepalive.filter(|_| streamed && has_one)
 }
 
 impl Ready {
-    /// How often the caller wants a sign of life; `None` where nobody waits for one, or the dialect has none.
-    fn keepalive(&self, streams: &Streams) -> Option<Duration> {
-        let has_one = !inbound(self.call.dialect).keepalive().is_empty();
-        // Only a chat is answered by a stream, whatever a count of tokens says of one.
-        let streamed = self.peek.stream && self.call.operation == Operation::Chat;
-        streams.keepalive.filter(|_| streamed && has_one)
-    }
-
     /// Sends the call. `members` are those of its body.
     pub(crate) async fn send(
         &self,
@@ -185,9 +189,10 @@ impl Ready {
         snapshot: &Snapshot,
         settlement: &mut Settlement,
     ) -> Result<deliver::Delivery, Fault> {
-        let Self { head, call, body, peek, plan, id, arrived, trace, attribution, session } = self;
-        let (id, arrived, trace, session) = (*id, *arrived, *trace, *session);
-        let outgoing = send::Outgoing { head, call, body, members, peek, id, arrived, trace, attribution, session };
+        let Self { head, call, body, peek, plan, attribution, .. } = self;
+        let (id, arrived, trace, session, deadline) = (self.id, self.arrived, self.trace, self.session, self.deadline);
+        let outgoing =
+            send::Outgoing { head, call, body, members, peek, id, arrived, trace, attribution, session, deadline };
         send::send(worker, snapshot, &outgoing, plan, settlement).await
     }
 }

@@ -7,6 +7,7 @@ mod bound;
 pub mod choose;
 mod complaint;
 pub mod cost;
+mod deadline;
 mod deliver;
 pub mod flights;
 pub mod flow;

@@ -67,6 +67,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) attribution: &'a Attribution,
     /// To which calls it belongs.
     pub(crate) session: Option<u64>,
+    /// How long after its arrival its caller wants the answer to have begun.
+    pub(crate) deadline: Option<Duration>,
 }
 
 /// Tries the targets in order. A target that fails in a way that another may mend is passed over.
