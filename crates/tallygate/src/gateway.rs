@@ -34,7 +34,7 @@ use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_policy::health::{Health, Paces};
-use tg_policy::route::Sessions;
+use tg_policy::route::{SeenPrefixes, Sessions};
 use tg_proxy::cost::Basis;
 use tg_proxy::living::{Counts, Living, Worker};
 use tg_proxy::looks::Looks;
@@ -301,6 +301,7 @@ fn living(
         health: Health::default(),
         paces: Paces::default(),
         sessions: Sessions::default(),
+        prefixes: SeenPrefixes::default(),
         whois: Whois::default(),
         looks: Looks::default(),
         snapshot: ArcSwap::new(Arc::clone(&loaded.snapshot)),

@@ -1,5 +1,6 @@
 //! What the gateway itself decided about a call, beside where it went: kept with its row.
 
+use crate::units::Money;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -10,6 +11,9 @@ pub struct Decided {
     /// What kind of task the call was taken for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<Task>,
+    /// Points that were put into the request for its provider's prompt cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_cache: Option<CachePoints>,
 }
 
 /// A kind of task.
@@ -19,4 +23,15 @@ pub struct Task {
     pub class: Cow<'static, str>,
     /// How likely it was that only a strong model gets it right, in percent.
     pub difficulty: u8,
+}
+
+/// Points for a provider's prompt cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CachePoints {
+    /// How many.
+    pub points: u8,
+    /// What the cache saved: what was read from it at the price of plain input, less what it cost, less what was paid more
+    /// for what was written. Below zero where nothing was read yet; zero where the provider did not say.
+    pub saved: Money,
 }

@@ -116,7 +116,7 @@ async fn run(
     let booked = Booked { principal, policy, attribution: &attribution };
     let choosing = Choosing::new(snapshot, living.experience(), booked, asked);
     let plan = choosing.plan(&peek.model).map_err(say)?;
-    if let Some(task) = choosing.found_task() {
+    if let Some(task) = choosing.look(snapshot.looks_at_millionths) {
         settlement.decide(|decided| decided.task = Some(task.into()));
     }
 
@@ -209,6 +209,7 @@ pub(crate) fn refuse(dialect: Dialect, fault: &Fault, settlement: Settlement) ->
     let headers = response.headers_mut();
     if let Some(served) = &record.served {
         answer::put_served(headers, served, record.timing.overhead_us);
+        answer::put_task(headers, record);
         answer::put_losses(headers, &record.losses);
     }
     answer::put_guardrail(headers, &settlement.guardrails());

@@ -17,7 +17,7 @@ use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_policy::health::{Health, Paces};
-use tg_policy::route::Sessions;
+use tg_policy::route::{SeenPrefixes, Sessions};
 use tg_store::directory::Directory;
 use tg_store::shared::SharedLink;
 use tg_upstream::aws::Wallet;
@@ -47,6 +47,8 @@ pub struct Living {
     pub paces: Paces,
     /// Where sessions are served.
     pub sessions: Sessions,
+    /// What prompts began with of late.
+    pub prefixes: SeenPrefixes,
     /// What is known of callers' IAM identities.
     pub whois: Whois,
     /// What is being asked of AWS about asynchronous invocations.

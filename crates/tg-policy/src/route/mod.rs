@@ -1,9 +1,11 @@
 //! Where a call may go: the model that the caller names, to a list of targets; and in which order (`strategy`).
 
+mod prefixes;
 mod sessions;
 mod strategy;
 mod task;
 
+pub use prefixes::{CacheRules, SeenPrefixes};
 pub use sessions::Sessions;
 pub use strategy::{Candidate, Strategy, mixed, order};
 pub use task::{Task, task};
