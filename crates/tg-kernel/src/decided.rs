@@ -1,5 +1,6 @@
 //! What the gateway itself decided about a call, beside where it went: kept with its row.
 
+use crate::reuse::Reuse;
 use crate::units::Money;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -14,6 +15,9 @@ pub struct Decided {
     /// Points that were put into the request for its provider's prompt cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt_cache: Option<CachePoints>,
+    /// What the cache of answers did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Reuse>,
 }
 
 /// A kind of task.

@@ -13,6 +13,7 @@ mod bedrock;
 mod booked;
 mod budgets;
 mod cache_points;
+mod cached;
 mod cli;
 mod clocks;
 mod complaints;

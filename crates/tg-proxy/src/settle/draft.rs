@@ -143,6 +143,7 @@ impl Draft {
         self.record.timing.total_us = self.elapsed_us();
         self.tell_cached(&closing.counts);
         self.tell_guarding();
+        self.keep_answer();
         let cost = self.record.total_cost();
         self.learn();
         self.measure();

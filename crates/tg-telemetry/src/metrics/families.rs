@@ -1,6 +1,7 @@
 //! The registered families: one field per metric that is made from records.
 
 use super::Naming;
+use super::cache::Cache;
 use super::guards::Guards;
 use crate::labels::Labels;
 use crate::names::{self, Generation, Metric};
@@ -89,6 +90,7 @@ pub(super) struct Families {
     pub(super) prompt_cache: Dollars,
     pub(super) unknown_stops: Counters,
     pub(super) guards: Guards,
+    pub(super) cache: Cache,
     pub(super) request_duration: Histograms,
     pub(super) first_token: Histograms,
     pub(super) old: Option<OldNames>,
@@ -109,6 +111,7 @@ impl Families {
             prompt_cache: r.dollars(&names::PROMPT_CACHE),
             unknown_stops: r.counters(&names::UNKNOWN_STOPS),
             guards: Guards::register(r),
+            cache: Cache::register(r),
             request_duration: r.histograms(&names::REQUEST_DURATION),
             first_token: r.histograms(&names::TIME_TO_FIRST_TOKEN),
             old: exposes(naming, Generation::Old).then(|| OldNames {
@@ -149,7 +152,7 @@ impl Registrar<'_> {
         family
     }
 
-    fn dollars(&mut self, metric: &Metric) -> Dollars {
+    pub(super) fn dollars(&mut self, metric: &Metric) -> Dollars {
         let family = Dollars::default();
         self.registry.register(metric.name, metric.help, family.clone());
         family
