@@ -20,6 +20,7 @@ use tg_kernel::dialect::Dialect;
 use tg_kernel::secret::Secret;
 use tg_net::egress::EgressPolicy;
 use tg_policy::health::Settings;
+use tg_policy::route::CacheRules;
 use tg_proxy::snapshot::{Bounds, Ceiling, OnDisconnect, Resilience, Snapshot, Streams};
 use tg_store::team::DeclaredTeam;
 use tg_upstream::provider::{PriceScope, Provider, Timeouts, Upstream};
@@ -52,6 +53,8 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
     let snapshot = Snapshot {
         upstreams,
         routes: crate::routes::compile(document)?,
+        prompt_cache: cache_rules(&document.prompt_cache),
+        looks_at_millionths: document.routing.classify.millionths(),
         catalogue,
         terms: Arc::new(Terms::new(document.pricing.discounts.iter().map(discount).collect())),
         ceiling: document.pricing.ceiling.map_or_else(Ceiling::default, |ceiling| Ceiling {
@@ -90,6 +93,13 @@ pub struct Compiled {
     pub notes: Vec<String>,
     /// What was in the file of `pricing.overrides`.
     pub prices: Option<String>,
+}
+
+fn cache_rules(declared: &[document::PromptCache]) -> CacheRules {
+    let rule = |rule: &document::PromptCache| {
+        (crate::guardrails::scope(&rule.scope), rule.points == document::CachePoints::Auto)
+    };
+    CacheRules::new(declared.iter().map(rule).collect())
 }
 
 fn resilience(declared: &document::Resilience) -> Resilience {

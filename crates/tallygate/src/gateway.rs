@@ -36,8 +36,8 @@ use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_policy::health::{Health, Paces};
-use tg_policy::route::Sessions;
 use tg_policy::route::quality::Qualities;
+use tg_policy::route::{SeenPrefixes, Sessions};
 use tg_proxy::cached::Answers;
 use tg_proxy::living::{Counts, Living, Worker};
 use tg_proxy::looks::Looks;
@@ -307,6 +307,7 @@ fn living(
         sessions: Sessions::default(),
         qualities: Qualities::default(),
         shadows: Shadows::default(),
+        prefixes: SeenPrefixes::default(),
         whois: Whois::default(),
         looks: Looks::default(),
         answers: Answers::default(),

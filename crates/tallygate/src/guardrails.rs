@@ -82,7 +82,7 @@ fn set(declared: &document::Guardrail) -> Result<Set> {
     })
 }
 
-fn scope(declared: &GuardrailScope) -> Scope {
+pub(crate) fn scope(declared: &GuardrailScope) -> Scope {
     let text = |pattern: &Option<Pattern>| pattern.as_ref().map(|pattern| pattern.as_str().to_owned());
     Scope {
         team: text(&declared.team),

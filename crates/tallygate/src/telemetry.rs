@@ -147,6 +147,7 @@ impl Telemetry {
                 ("credential", tallies.credential),
                 ("quota", tallies.quota),
                 ("model", tallies.model),
+                ("absent", tallies.absent),
                 ("provider", tallies.provider),
             ]
         });

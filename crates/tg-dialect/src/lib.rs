@@ -5,6 +5,7 @@
 //! answer in passing. Only where dialects differ is the body decoded, and the answer transcoded event by event.
 
 pub mod bound;
+pub mod cache_points;
 pub mod clamp;
 mod conversation;
 pub mod count;

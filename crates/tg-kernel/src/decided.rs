@@ -6,6 +6,7 @@ pub use by_task::{Purpose, Routed, Verdict};
 
 use crate::ids::CallId;
 use crate::reuse::Reuse;
+use crate::units::Money;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -28,6 +29,9 @@ pub struct Decided {
     /// What the comparison came to that this call was made for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
+    /// Points that were put into the request for its provider's prompt cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_cache: Option<CachePoints>,
     /// What the cache of answers did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<Reuse>,
@@ -40,4 +44,15 @@ pub struct Task {
     pub class: Cow<'static, str>,
     /// How likely it was that only a strong model gets it right, in percent.
     pub difficulty: u8,
+}
+
+/// Points for a provider's prompt cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CachePoints {
+    /// How many.
+    pub points: u8,
+    /// What the cache saved: what was read from it at the price of plain input, less what it cost, less what was paid more
+    /// for what was written. Below zero where nothing was read yet; zero where the provider did not say.
+    pub saved: Money,
 }

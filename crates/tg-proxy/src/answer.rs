@@ -8,7 +8,7 @@ use std::time::Duration;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::Family;
 use tg_kernel::ids::CallId;
-use tg_kernel::record::{Cost, Pricing};
+use tg_kernel::record::{Cost, Pricing, Record};
 use tg_kernel::reuse::Outcome;
 use tg_policy::admit::{Measure, Standing};
 
@@ -22,6 +22,8 @@ pub const MODEL: HeaderName = HeaderName::from_static("x-tallygate-model");
 pub const ATTEMPTS: HeaderName = HeaderName::from_static("x-tallygate-attempts");
 /// The gateway's own share of the time before the call left, in microseconds.
 pub const OVERHEAD: HeaderName = HeaderName::from_static("x-tallygate-overhead-us");
+/// What kind of task the call was taken for, where that was found: `classification; difficulty=12`, in percent.
+pub const TASK: HeaderName = HeaderName::from_static("x-tallygate-task");
 /// The cost in US dollars. On streams a trailer, for callers that send `te: trailers`.
 pub const COST: HeaderName = HeaderName::from_static("x-tallygate-cost-usd");
 /// The code of a fault, also for dialects whose bodies have no place for one.
@@ -72,6 +74,13 @@ pub(crate) fn put_served(headers: &mut HeaderMap, served: &tg_kernel::record::Se
     headers.insert(MODEL, shared(&served.model));
     headers.insert(ATTEMPTS, HeaderValue::from(served.attempts));
     headers.insert(OVERHEAD, HeaderValue::from(overhead_us));
+}
+
+/// Adds what kind of task the call was taken for, where that was found.
+pub(crate) fn put_task(headers: &mut HeaderMap, record: &Record) {
+    if let Some(task) = record.decided.as_deref().and_then(|decided| decided.task.as_ref()) {
+        headers.insert(TASK, text(format!("{}; difficulty={}", task.class, task.difficulty)));
+    }
 }
 
 /// Adds the cost; a call without a known price does not look as if it were free.

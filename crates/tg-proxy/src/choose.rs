@@ -266,6 +266,17 @@ impl<'a> Choosing<'a> {
         session.map_or_else(find, |session| sessions.task(session, now, find))
     }
 
+    /// What kind of task a chat is, where a condition asked for it, or where it is one of so many in a million of which it is
+    /// found in any case.
+    #[must_use]
+    pub fn look(&self, millionths: u32) -> Option<&Task> {
+        let is_drawn = || sum(self.asked.id.as_bytes()) % 1_000_000 < u64::from(millionths);
+        if self.asked.head.operation == Operation::Chat && is_drawn() {
+            return Some(self.task());
+        }
+        self.found_task()
+    }
+
     /// The same, where anything has asked for it.
     #[must_use]
     pub fn found_task(&self) -> Option<&Task> {

@@ -3,6 +3,7 @@
 use crate::answer;
 use crate::cached;
 use crate::choose::{self, Asked, Booked, Choosing};
+use crate::deadline;
 use crate::deliver;
 use crate::guarding::Cleared;
 use crate::guarding::filtered::Stopped;
@@ -105,6 +106,7 @@ async fn run(
     let members = Members::scan(&body).map_err(say)?;
     let peek = peek(dialect, &call.facts, &members).map_err(say)?;
     settlement.asks(&peek.model, peek.stream);
+    let deadline = deadline::of_caller(&head.headers, company(&call, &peek, &snapshot.streams)).map_err(say)?;
 
     // On whose account: needs the caller's policy and what the body states.
     let attribution = attribute::attribute(principal, policy, &head.headers, &peek.metadata).map_err(say)?;
@@ -118,7 +120,7 @@ async fn run(
     let booked = Booked { principal, policy, attribution: &attribution };
     let choosing = Choosing::new(snapshot, living.experience(), booked, asked);
     let plan = choosing.plan(&peek.model).map_err(say)?;
-    if let Some(task) = choosing.found_task() {
+    if let Some(task) = choosing.look(snapshot.looks_at_millionths) {
         settlement.decide(|decided| decided.task = Some(task.into()));
     }
 
@@ -149,9 +151,10 @@ async fn run(
 
     // Out and back: the first target that answers. From here on the call is in the journal. A caller of a stream may be
     // kept company while the provider thinks; then the rest happens behind an answer that has begun.
-    let ready = Ready { head, call, body: body.clone(), peek, plan, id, arrived, trace, attribution, session };
+    let body = body.clone();
+    let ready = Ready { head, call, body, peek, plan, id, arrived, trace, attribution, session, deadline };
     shadow::arrange(worker, snapshot, &ready, settlement);
-    match ready.keepalive(&snapshot.streams) {
+    match company(&ready.call, &ready.peek, &snapshot.streams) {
         Some(every) => Ok(Step::Patient(Box::new(ready), every)),
         None if settlement.absence().is_some() => Ok(Step::Outlasting(Box::new(ready))),
         None => ready.send(members, worker, snapshot, settlement).await.map(Step::Answered).map_err(say),
@@ -184,15 +187,27 @@ pub(crate) struct Ready {
     pub(crate) trace: TraceContext,
     pub(crate) attribution: Attribution,
     pub(crate) session: Option<u64>,
+    pub(crate) deadline: Option<Duration>,
+}
+
+/// How often the caller gets a sign of life; `None` where nobody waits for one, or the dialect has none.
+fn company(call: &Head, peek: &Peek, streams: &Streams) -> Option<Duration> {
+    let has_one = !inbound(call.dialect).keepalive().is_empty();
+    // Only a chat is answered by a stream, whatever a count of tokens says of one.
+    let streamed = peek.stream && call.operation == Operation::Chat;
+    streams.keepalive.filter(|_| streamed && has_one)
 }
 
 impl Ready {
-    /// The same call for other targets. It belongs to no session: what becomes of it says nothing of where that is served.
+    /// The same call for other targets. It belongs to no session: what becomes of it says nothing of where that is served;
+    /// and nobody waits for it.
     pub(crate) fn copied(&self, plan: Plan) -> Self {
         let Self { head, call, body, peek, id, arrived, trace, attribution, .. } = self;
         let mut head = head.clone();
         // By these a provider would take the copy for the call itself, sent once more.
-        ["idempotency-key", "x-client-request-id"].map(|name| head.headers.remove(name));
+        for name in ["idempotency-key", "x-client-request-id"] {
+            head.headers.remove(name);
+        }
         Self {
             head,
             call: call.clone(),
@@ -204,15 +219,8 @@ impl Ready {
             trace: *trace,
             attribution: attribution.clone(),
             session: None,
+            deadline: None,
         }
-    }
-
-    /// How often the caller wants a sign of life; `None` where nobody waits for one, or the dialect has none.
-    fn keepalive(&self, streams: &Streams) -> Option<Duration> {
-        let has_one = !inbound(self.call.dialect).keepalive().is_empty();
-        // Only a chat is answered by a stream, whatever a count of tokens says of one.
-        let streamed = self.peek.stream && self.call.operation == Operation::Chat;
-        streams.keepalive.filter(|_| streamed && has_one)
     }
 
     /// Sends the call. `members` are those of its body.
@@ -223,9 +231,10 @@ impl Ready {
         snapshot: &Snapshot,
         settlement: &mut Settlement,
     ) -> Result<deliver::Delivery, Fault> {
-        let Self { head, call, body, peek, plan, id, arrived, trace, attribution, session } = self;
-        let (id, arrived, trace, session) = (*id, *arrived, *trace, *session);
-        let outgoing = send::Outgoing { head, call, body, members, peek, id, arrived, trace, attribution, session };
+        let Self { head, call, body, peek, plan, attribution, .. } = self;
+        let (id, arrived, trace, session, deadline) = (self.id, self.arrived, self.trace, self.session, self.deadline);
+        let outgoing =
+            send::Outgoing { head, call, body, members, peek, id, arrived, trace, attribution, session, deadline };
         send::send(worker, snapshot, &outgoing, plan, settlement).await
     }
 }
@@ -239,6 +248,7 @@ pub(crate) fn refuse(dialect: Dialect, fault: &Fault, settlement: Settlement) ->
     let headers = response.headers_mut();
     if let Some(served) = &record.served {
         answer::put_served(headers, served, record.timing.overhead_us);
+        answer::put_task(headers, record);
         answer::put_losses(headers, &record.losses);
     }
     answer::put_guardrail(headers, &settlement.guardrails());

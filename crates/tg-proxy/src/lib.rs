@@ -8,6 +8,7 @@ pub mod cached;
 pub mod choose;
 mod complaint;
 pub mod cost;
+mod deadline;
 mod deliver;
 pub mod flights;
 pub mod flow;

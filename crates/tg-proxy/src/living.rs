@@ -19,8 +19,8 @@ use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_policy::health::{Health, Paces};
-use tg_policy::route::Sessions;
 use tg_policy::route::quality::Qualities;
+use tg_policy::route::{SeenPrefixes, Sessions};
 use tg_store::directory::Directory;
 use tg_store::shared::{AnswersLink, SharedLink};
 use tg_upstream::aws::Wallet;
@@ -54,6 +54,8 @@ pub struct Living {
     pub qualities: Qualities,
     /// Copies of calls, and questions about them.
     pub shadows: Shadows,
+    /// What prompts began with of late.
+    pub prefixes: SeenPrefixes,
     /// What is known of callers' IAM identities.
     pub whois: Whois,
     /// What is being asked of AWS about asynchronous invocations.

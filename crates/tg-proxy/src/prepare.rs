@@ -24,6 +24,7 @@ use tg_upstream::provider::Upstream;
 use tg_upstream::road::{Mode, Road};
 
 pub(crate) mod asynchronous;
+pub(crate) mod caching;
 mod crossing;
 mod features;
 pub(crate) mod metadata;

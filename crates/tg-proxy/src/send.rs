@@ -7,7 +7,7 @@ use crate::answer;
 use crate::deliver::{Delivery, Refusal};
 use crate::guarding::{Cleared, failure};
 use crate::living::{Living, Worker};
-use crate::prepare::{Prepared, prepare};
+use crate::prepare::{Prepared, caching, prepare};
 use crate::quote::PriceTag;
 use crate::recognise::Head;
 use crate::room;
@@ -67,6 +67,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) attribution: &'a Attribution,
     /// To which calls it belongs.
     pub(crate) session: Option<u64>,
+    /// How long after its arrival its caller wants the answer to have begun.
+    pub(crate) deadline: Option<Duration>,
 }
 
 /// Tries the targets in order. A target that fails in a way that another may mend is passed over.
@@ -130,6 +132,7 @@ impl Trial<'_> {
         }
         self.check_losses(&prepared)?;
         let price = provider.price_by(prepared.road);
+        self.cache(&mut prepared, &price, settlement);
         self.check_price(&price)?;
         let (model, unknown) = (&self.aim.target.model, self.plan.unknown_price);
         room::afford_try(settlement, &PriceTag { scope: &price, model, tier: prepared.tier, unknown }).await?;
@@ -187,6 +190,16 @@ impl Trial<'_> {
             settlement.had_begun(early.reported);
             early.fault
         })
+    }
+
+    /// Puts points for the provider's prompt cache, where they pay.
+    fn cache(&self, prepared: &mut Prepared, price: &PriceScope, settlement: &mut Settlement) {
+        let (place, to) = ((self.snapshot, &*self.worker.living), (self.aim, price));
+        let put = caching::put(place, self.outgoing, to, prepared, settlement.attempts());
+        let had = settlement.record().and_then(|record| record.decided.as_deref()?.prompt_cache);
+        if put.is_some() || had.is_some() {
+            settlement.decide(|decided| decided.prompt_cache = put);
+        }
     }
 
     /// Whether guardrails apply to the call, and what is sent was not made of the bytes that they let go. Asked of what is

@@ -9,7 +9,7 @@ use tg_kernel::principal::Attribution;
 use tg_net::egress::EgressPolicy;
 use tg_policy::guard::Guards;
 use tg_policy::iam::Trust;
-use tg_policy::route::Routes;
+use tg_policy::route::{CacheRules, Routes};
 use tg_upstream::provider::Upstream;
 
 /// Everything about a call that the configuration decides.
@@ -18,6 +18,10 @@ pub struct Snapshot {
     pub upstreams: HashMap<Arc<str>, Arc<Upstream>>,
     /// Where calls go.
     pub routes: Routes,
+    /// Of how many chats in a million the kind of task is found though no condition asks for it.
+    pub looks_at_millionths: u32,
+    /// Whose prompts get points for their provider's cache.
+    pub prompt_cache: CacheRules,
     /// What calls may say and be told.
     pub guards: Arc<Guards>,
     /// Services outside that they ask.

@@ -276,6 +276,14 @@ pub const LOSSES: Metric = own(
     "Members of requests that the provider's dialect could not express",
     &[l::DIALECT, l::PROVIDER_DIALECT],
 );
+/// What points for prompt caches came to.
+pub const PROMPT_CACHE: Metric = own(
+    "tallygate_prompt_cache_usd",
+    Kind::Counter,
+    "US dollars",
+    "Of calls into which the gateway put points for a prompt cache: what reading it saved beside plain input, and what was paid more where writing it outweighed that",
+    &[l::PROVIDER, l::MODEL, l::KIND],
+);
 /// Reasons that this version does not know.
 pub const UNKNOWN_STOPS: Metric = own(
     "tallygate_unknown_stop_reasons",
@@ -337,6 +345,7 @@ pub const METRICS: &[Metric] = &[
     TOKENS,
     UNPRICED,
     LOSSES,
+    PROMPT_CACHE,
     UNKNOWN_STOPS,
     GUARDED_CALLS,
     GUARD_HITS,

@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tg_admin::api::{Amount, Time, time};
-use tg_finops::advise::{Advice, Facts, Risk, Shop, USES_MAX, advise, total};
+use tg_finops::advise::{Advice, Facts, Habit, Risk, Shop, USES_MAX, advise, habits, total};
 use tg_kernel::clock::{Clock as _, SystemClock, Timestamp};
 
 /// Over which calls, and how to show it.
@@ -74,6 +74,8 @@ struct Page {
     from_calls: bool,
     /// What a month of following all advice on cheaper models would save, without what is assumed.
     saving_a_month: Amount,
+    /// Who uses which model for what, the dearest first.
+    habits: Vec<Habit>,
     /// By kind; within each the least risky first, then what saves most.
     advice: Vec<Advice>,
 }
@@ -107,6 +109,7 @@ impl Advise {
             until: now.into(),
             from_calls: !self.access.is_remote(),
             saving_a_month: total(&advice).into(),
+            habits: habits(&facts),
             advice,
         };
         say(match self.format {

@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::path::Path;
 use tempfile::TempDir;
 use tg_kernel::clock::{Clock as _, SystemClock, Timestamp};
+use tg_kernel::decided::{Decided, Task};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::record::{Record, Served};
 use tg_kernel::usage::{ServiceTier, Usage};
@@ -109,6 +110,54 @@ fn the_cheaper_model_is_named_with_its_saving_and_the_yaml_does_it_for_that_team
     configure(at, &risky);
     good(at, &["check"]);
     assert_eq!(first_target(at, "legal"), "roc-small-4");
+}
+
+const LABEL: &str = "Classify the sentiment of this review as positive or negative. Answer with one word.\n\n\
+                     Review: The food was cold and the staff were rude.";
+const CODE: &str = "Write a Python function that merges two sorted lists, and explain its complexity.";
+
+#[test]
+fn the_simple_tasks_of_a_team_are_moved_and_its_others_stay() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    std::fs::write(at.join("prices.json"), PRICES).unwrap();
+    configure(at, ROUTES);
+    let now = SystemClock::new().now();
+    let calls = |class: &'static str, output: u64| {
+        let task = Some(Task { class: class.into(), difficulty: 10 });
+        let decided = Some(Box::new(Decided { task, ..Decided::default() }));
+        (0..20).map(move |_| Record { decided: decided.clone(), ..served("triage", now, output) })
+    };
+    let calls: Vec<Record> = calls("classification", 3).chain(calls("code", 900)).collect();
+    Store::open(at.join("tallygate.db")).unwrap().ledger_writer().unwrap().append(&calls).unwrap();
+
+    let page = json(&good(at, &["advise", "--format", "json"]));
+    assert_eq!(page["habits"][0]["tasks"][0]["percent"], 50);
+    let triage = advice(&page, "triage");
+    assert_eq!((&triage["risk"], &triage["change"]["tasks"][0]), (&"low".into(), &"classification".into()));
+    // 20 × (1000 × 5 + 3 × 25) µ$ less 20 × (1000 × 1 + 3 × 5) µ$.
+    assert_eq!(triage["saving"]["period_nanos"], 81_200_000);
+    let table = good(at, &["advise"]);
+    assert!(table.contains("classification 50 %, code 50 % of 40"), "{table}");
+
+    let yaml = good(at, &["advise", "--format", "yaml"]);
+    configure(at, &yaml.replace("models:\n", ROUTES));
+    assert!(good(at, &["check"]).contains("fine"), "{yaml}");
+    let first = |text: &str| {
+        let body = serde_json::json!({"model": "roc-grand-4", "messages": [{"role": "user", "content": text}]});
+        std::fs::write(at.join("ask.json"), body.to_string()).unwrap();
+        let explain = ["explain", "ask.json", "--team", "triage", "--project", "tickets", "--format", "json"];
+        json(&good(at, &explain))["targets"][0]["model"].as_str().unwrap().to_owned()
+    };
+    assert_eq!([first(LABEL), first(CODE)], ["roc-small-4", "roc-grand-4"], "{yaml}");
+    let again = good(at, &["advise", "--format", "yaml"]);
+    assert!(again.contains("# In force already: roc-grand-4"), "{again}");
+    // What is more risky comes after it, and leaves it where it is.
+    let risky = good(at, &["advise", "--format", "yaml", "--risk", "high"]);
+    assert!(risky.contains("task in [\"classification\"]") && risky.contains("the saving is without"), "{risky}");
+    configure(at, &risky);
+    good(at, &["check"]);
+    assert_eq!([first(LABEL), first(CODE)], ["roc-small-4", "roc-small-4"], "{risky}");
 }
 
 #[test]

@@ -11,7 +11,9 @@ fn world(resilience: &str, timeouts: &str) -> World {
     let models = "- { name: openai-first, targets: [{ provider: openai, model: gpt-5-mini }, { provider: local, model: local-chat }] }\n\
                   - { name: locked-first, targets: [{ provider: locked-openai, model: gpt-5-mini }, { provider: local, model: local-chat }] }\n\
                   - { name: claude-first, targets: [{ provider: anthropic, model: claude-haiku-4-5 }, { provider: bedrock, model: 'us.anthropic.claude-haiku-4-5-20251001-v1:0' }] }\n\
-                  - { name: dead-first, targets: [{ provider: dead, model: gpt-5-mini }, { provider: local, model: local-chat }] }\n"
+                  - { name: dead-first, targets: [{ provider: dead, model: gpt-5-mini }, { provider: local, model: local-chat }] }\n\
+                  - { name: gone-first, targets: [{ provider: openai, model: gpt-4-missing }, { provider: local, model: local-chat }] }\n\
+                  - { name: gone-at-aws, targets: [{ provider: bedrock, model: 'us.anthropic.claude-missing' }, { provider: local, model: local-chat }] }\n"
         .to_owned();
     let (resilience, timeouts) = (resilience.to_owned(), timeouts.to_owned());
     World::with(Setup { models, resilience, timeouts, ..Setup::default() })
@@ -63,6 +65,19 @@ fn a_wrong_request_benches_nobody() {
         say(&world, "openai-first", &format!("{status} [[sim: status={status} times=1]]"));
         assert_eq!(by(&say(&world, "openai-first", &format!("after {status}"))), (200, "openai", "1"), "{status}");
     }
+}
+
+#[test]
+fn a_retired_model_is_not_asked_first_by_each_call() {
+    let world = world("{}", "{}");
+    for model in ["gone-first", "gone-at-aws"] {
+        assert_eq!(by(&say(&world, model, "one")), (200, "local", "2"), "{model}");
+        assert_eq!(by(&say(&world, model, "two")), (200, "local", "1"), "{model}");
+    }
+    assert_eq!(world.gateway.as_ref().unwrap().living.health.tallies().absent, 2);
+    assert_eq!(by(&say(&world, "gpt-5-mini", "three")), (200, "openai", "1"), "its provider serves others");
+    let alone = say(&world, "gpt-4-missing", "who is asked for it alone hears it");
+    assert_eq!((alone.status, alone.header("x-tallygate-attempts")), (404, "1"));
 }
 
 #[test]
@@ -122,6 +137,32 @@ fn all_tries_together_have_one_deadline() {
         assert!(took >= Duration::from_millis(600) && took < Duration::from_secs(10), "{model}: {took:?}");
         assert_eq!(answer.header("x-tallygate-attempts"), "1", "{model}: no time is left for another");
     }
+}
+
+#[test]
+fn nothing_is_begun_for_a_caller_who_has_given_up() {
+    let world = world("{ deadline: 30s, retries: 5 }", "{}");
+    let hangs = |dialect, manner| ask(dialect, manner, "openai-first", "[[sim: hang_before_head]]");
+    for (manner, header, value) in [
+        (Manner::Plain, "x-tallygate-timeout", "700ms"),
+        (Manner::Streamed, "x-tallygate-timeout", "0.7"),
+        (Manner::Plain, "x-stainless-read-timeout", "0.7"),
+        (Manner::Streamed, "x-stainless-timeout", "1"),
+    ] {
+        each_dialect(|dialect| {
+            let said = format!("{dialect:?} {manner:?} {header}");
+            let begun = Instant::now();
+            let answer = world.send(&hangs(dialect, manner).header(header, value));
+            let took = begun.elapsed();
+            assert!(took >= Duration::from_millis(600) && took < Duration::from_secs(10), "{said}: {took:?}");
+            assert!([408, 504].contains(&answer.status), "{said}: {}", answer.text());
+            assert_eq!(answer.header("x-tallygate-attempts"), "1", "{said}");
+        });
+    }
+    assert_eq!(by(&say(&world, "openai-first", "a target without time is not blamed")), (200, "openai", "1"));
+    let wrong = hangs(Dialect::OpenaiChat, Manner::Plain).header("x-tallygate-timeout", "soon");
+    let refused = world.send(&wrong);
+    assert!(refused.status == 400 && refused.text().contains("'30s'"), "{}", refused.text());
 }
 
 #[test]

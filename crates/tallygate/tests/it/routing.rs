@@ -47,6 +47,26 @@ fn a_target_is_for_the_calls_of_which_its_condition_holds() {
     }
 }
 
+#[test]
+fn what_calls_are_for_is_known_though_no_condition_asks() {
+    for (classify, found) in [("100%", Some("classification")), ("off", None)] {
+        let more = format!("routing: {{ classify: {classify} }}\n");
+        let world = World::with(Setup { more, ..Setup::default() });
+        let label = "Classify the sentiment of this review as positive or negative. Answer with one word.\n\n\
+                     Review: The food was cold and the staff were rude.";
+        for dialect in CHAT {
+            for manner in [Manner::Plain, Manner::Streamed] {
+                let answer = world.send(&ask(dialect, manner, "on-bedrock", label));
+                assert_eq!(answer.status, 200, "{}", answer.text());
+                let task = world.row(&answer).decided.and_then(|decided| decided.task);
+                assert_eq!(task.as_ref().map(|task| &*task.class), found, "{dialect:?}");
+                let said = task.map(|task| format!("{}; difficulty={}", task.class, task.difficulty));
+                assert_eq!(answer.header("x-tallygate-task"), said.unwrap_or_default(), "{dialect:?} {manner:?}");
+            }
+        }
+    }
+}
+
 /// Two of eight teams ran the most expensive model for simple classification.
 #[test]
 fn simple_tasks_go_to_the_cheap_model_and_a_session_is_not_moved_in_its_midst() {

@@ -37,6 +37,8 @@ pub(crate) struct Setup {
     pub(crate) pricing: String,
     pub(crate) streams: String,
     pub(crate) resilience: String,
+    /// Lines of further members, as `routing: …`.
+    pub(crate) more: String,
     /// Timeouts of every simulated provider.
     pub(crate) timeouts: String,
     /// More members of the provider `bedrock`, each with a comma before it.
@@ -72,6 +74,7 @@ impl Default for Setup {
             pricing: "{}".to_owned(),
             streams: "{}".to_owned(),
             resilience: "{}".to_owned(),
+            more: String::new(),
             timeouts: "{}".to_owned(),
             bedrock: String::new(),
             providers: String::new(),
@@ -152,11 +155,12 @@ pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> St
          pricing: {pricing}\n\
          streams: {streams}\n\
          resilience: {resilience}\n\
+         {}\
          providers:\n\
          - {{ name: bedrock, kind: bedrock, region: us-east-1, base_url: '{}', control_url: '{}', \
            timeouts: {timeouts}, \
            credentials: {{ access_key_id: 'env:SIM_ID', secret_access_key: 'env:SIM_SECRET' }}{bedrock} }}\n",
-        urls.bedrock, urls.bedrock_control,
+        setup.more, urls.bedrock, urls.bedrock_control,
     );
     for (name, kind, url, key) in [
         ("anthropic", "anthropic", urls.anthropic.clone(), "SIM_KEY"),

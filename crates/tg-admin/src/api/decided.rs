@@ -19,6 +19,8 @@ pub struct Decided {
     pub routed: Option<Routed>,
     /// What the comparison came to that this call was made for; null where it was made for none.
     pub verdict: Option<Verdict>,
+    /// Points that were put into the request for its provider's prompt cache; null where none were.
+    pub prompt_cache: Option<CachePoints>,
     /// What the cache of answers did; null where no rule of it is for the call.
     pub cache: Option<Reuse>,
 }
@@ -95,6 +97,21 @@ pub struct Task {
     pub difficulty: u8,
 }
 
+/// Points for a provider's prompt cache.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CachePoints {
+    /// How many.
+    pub points: u8,
+    /// What the cache saved beside plain input; below zero: what was paid more for writing it.
+    pub saved: Amount,
+}
+
+impl From<decided::CachePoints> for CachePoints {
+    fn from(put: decided::CachePoints) -> Self {
+        Self { points: put.points, saved: put.saved.into() }
+    }
+}
+
 impl From<&decided::Decided> for Decided {
     fn from(decided: &decided::Decided) -> Self {
         Self {
@@ -104,6 +121,7 @@ impl From<&decided::Decided> for Decided {
             routed: decided.routed.as_ref().map(Routed::from),
             verdict: decided.verdict.as_ref().map(Verdict::from),
             cache: decided.cache.as_ref().map(Reuse::from),
+            prompt_cache: decided.prompt_cache.map(CachePoints::from),
         }
     }
 }

@@ -14,11 +14,13 @@ mod identity;
 mod limit;
 mod listen;
 mod pricing;
+mod prompt_cache;
 mod provider;
 mod recording;
 mod resilience;
 mod retention;
 mod route;
+mod routing;
 mod store;
 mod surface;
 mod task_routing;
@@ -43,6 +45,7 @@ pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
 pub use limit::{Limit, LimitMode, LimitOutput, LimitScope, Reserve};
 pub use listen::{Admin, Listen, Tls};
 pub use pricing::{Ceiling, Discount, DiscountRates, DiscountTerms, Pricing, UnknownPrice};
+pub use prompt_cache::{CachePoints, PromptCache};
 pub use provider::{
     AuthScheme, Egress, InferenceProfile, OutputLimitMember, Provider, ProviderKind, Quirks, RequestMetadata, Timeouts,
 };
@@ -50,6 +53,7 @@ pub use recording::Recording;
 pub use resilience::{Breaker, Resilience};
 pub use retention::Retention;
 pub use route::{Model, ModelTarget, OnLoss, OnUnable, Strategy};
+pub use routing::Routing;
 pub use store::{OnJournalFailure, Revisions, Store, StoreTls, StoreTlsMode};
 pub use surface::{Endpoint, MantleProject, OpenaiPath, Surface, SurfaceDialect};
 pub use task_routing::{
@@ -83,6 +87,12 @@ pub struct Document {
     /// listed in the reference.
     #[schemars(length(max = 4096))]
     pub models: Vec<Model>,
+    /// How calls are told apart, whatever their routes ask.
+    pub routing: Routing,
+    /// Whose prompts get points for their provider's prompt cache, where their callers put none: what the first of these says
+    /// that is for a call. Absent: nobody's.
+    #[schemars(length(max = 128))]
+    pub prompt_cache: Vec<PromptCache>,
     /// How calls are priced.
     pub pricing: Pricing,
     /// To whom calls are booked, where a team does not say otherwise.

@@ -43,7 +43,8 @@ impl Default for Resilience {
 }
 
 /// When a target (one model of one provider) is passed over for a while. A wrong request counts against nobody, a refused
-/// credential benches its provider for 30 seconds, and a `429` its target for as long as it says (at most a minute).
+/// credential benches its provider for 30 seconds, a `429` its target for as long as it says (at most a minute), and a model
+/// that its provider does not have (any more) for five minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Breaker {

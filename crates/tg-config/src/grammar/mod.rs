@@ -10,6 +10,7 @@ mod name;
 mod network;
 mod percent;
 mod quantity;
+mod sample;
 mod secret_ref;
 mod store_url;
 
@@ -23,6 +24,7 @@ pub use name::{Name, Pattern};
 pub use network::Network;
 pub use percent::Percent;
 pub use quantity::{Keepalive, Period, Ratio, Size, TokenPrice};
+pub use sample::Sample;
 pub use secret_ref::{HeaderText, SecretRef};
 pub use store_url::StoreUrl;
 
@@ -69,6 +71,7 @@ pub(crate) fn refusal(grammar: &str, text: &str) -> Option<Refused> {
         "pattern" => of::<Pattern>(text),
         "moment" => of::<Moment>(text),
         "percent" => of::<Percent>(text),
+        "sample" => of::<Sample>(text),
         "network" => of::<Network>(text),
         "duration" => of::<Period>(text),
         "duration_or_off" => of::<Keepalive>(text),

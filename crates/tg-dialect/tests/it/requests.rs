@@ -223,6 +223,24 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 50, ..ProptestConfig::default() })]
+
+    /// A prompt cache holds what it has seen byte by byte.
+    #[test]
+    fn the_same_request_is_written_as_the_same_bytes_each_time(request in request()) {
+        for speaker in &SPEAKERS {
+            let body = speaker.upstream.encode_request(&request, speaker.model).unwrap().body;
+            let read = || speaker.inbound.decode_request(&speaker.request_facts(), &body).unwrap();
+            let (one, other) = (read(), read());
+            for target in &SPEAKERS {
+                let write = |request| target.upstream.encode_request(request, target.model).map(|encoded| encoded.body);
+                prop_assert_eq!(write(&one).ok(), write(&other).ok(), "{} to {}", speaker.name(), target.name());
+            }
+        }
+    }
+}
+
 #[test]
 fn what_no_target_can_say_is_lost_by_one_name() {
     let picture = Media { mime: String::new(), source: Source::Url("ftp://there/a.png".into()), detail: None };

@@ -1,6 +1,8 @@
 //! Models that would do the same for less: of the same maker first, and only what has all abilities of the model in use.
+//! Where only some kinds of tasks are simple, those go to the cheapest one, and the others are judged by themselves.
 
 use super::shop::{Offer, is_able};
+use super::tasks::SimplePart;
 use super::{Advice, Change, Facts, Kind, Risk, Target, Use, Whose, counted};
 use std::cmp::Reverse;
 use tg_catalog::{ModelKind, Row};
@@ -17,7 +19,7 @@ const SHORT_PERCENT: u64 = 95;
 
 /// How hard a task looks, by what the ledger knows of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Task {
+pub(super) enum Task {
     /// Short answers, without tools and without reasoning.
     Simple,
     /// Short answers by their mean; single calls are not at hand.
@@ -31,7 +33,7 @@ enum Task {
 }
 
 impl Task {
-    fn of(used: &Use) -> Self {
+    pub(super) fn of(used: &Use) -> Self {
         match &used.detail {
             Some(detail) if detail.tool_calls > 0 => Self::Tools,
             Some(detail)
@@ -46,40 +48,100 @@ impl Task {
     }
 }
 
-pub(super) fn advice(facts: &Facts<'_>, whose: &Whose, used: &Use) -> Option<Advice> {
+pub(super) fn advice(facts: &Facts<'_>, whose: &Whose, used: &Use) -> Vec<Advice> {
     let shop = &facts.shop;
-    let row = shop.find(&whose.provider, &whose.model).filter(|row| row.kind() == ModelKind::Chat)?;
-    let cost = shop.cost(&whose.provider, &whose.model, &row, used).filter(|cost| *cost > Money::ZERO)?;
-    if whose.team.is_empty() {
-        return None;
-    }
+    let row = shop.find(&whose.provider, &whose.model).filter(|row| row.kind() == ModelKind::Chat);
+    let Some(row) = row.filter(|_| !whose.team.is_empty()) else { return Vec::new() };
     let task = Task::of(used);
-    let (offer, is_kin) = candidate(facts, whose, used, &row, cost, task)?;
+    let simple = if task == Task::Simple { None } else { SimplePart::of(used) };
+    let simple = simple.filter(|part| part.of_all(cost_of(facts, whose, &row, &part.used)) > Money::ZERO);
+    let narrow = simple.as_ref().and_then(|part| for_simple(facts, whose, &row, part));
+    let part = simple.as_ref().filter(|_| narrow.is_some());
+    narrow.into_iter().chain(for_all(facts, whose, &row, (used, task), part)).collect()
+}
+
+fn cost_of(facts: &Facts<'_>, whose: &Whose, row: &Row, used: &Use) -> Money {
+    facts.shop.cost(&whose.provider, &whose.model, row, used).unwrap_or_default()
+}
+
+/// For all calls; but for the simple part, of which something is advised by itself.
+fn for_all(
+    facts: &Facts<'_>,
+    whose: &Whose,
+    row: &Row,
+    (used, task): (&Use, Task),
+    part: Option<&SimplePart>,
+) -> Option<Advice> {
+    let shop = &facts.shop;
+    let cost = shop.cost(&whose.provider, &whose.model, row, used).filter(|cost| *cost > Money::ZERO)?;
+    let (offer, is_kin) = candidate(facts, whose, used, row, cost, task)?;
     let (risk, why) = risk(task, used, is_kin);
-    let saving = facts.saving(cost.minus(offer.cost), false);
-    let change = (!whose.asked.is_empty()).then(|| Change {
-        asked: whose.asked.clone(),
-        only: Some((whose.team.clone(), whose.project.clone())),
-        from: Target { provider: whose.provider.clone(), model: whose.model.clone() },
-        to: Target { provider: offer.provider.clone(), model: offer.model.clone() },
-    });
+    let mut saved = cost.minus(offer.cost);
+    if let Some(part) = part {
+        let there = shop.cost(&offer.provider, &offer.model, &offer.row, &part.used)?;
+        saved = saved.minus(part.of_all(cost_of(facts, whose, row, &part.used).minus(there)));
+        if saved <= Money::ZERO {
+            return None;
+        }
+    }
+    let all = format!(
+        "{}; {}; {cost} USD at today's prices, {} USD there",
+        counted(used.calls, "call"),
+        tokens(used),
+        offer.cost
+    );
+    let (which, evidence) = match part {
+        Some(part) => ("the other calls", format!("{all}; the saving is without {}", part.kinds.join(", "))),
+        None => ("these calls", all),
+    };
     Some(Advice {
         kind: Kind::CheaperModel,
         teams: vec![whose.team.clone()],
         project: whose.project.clone(),
         subject: whose.model.clone(),
-        advice: format!("send these calls to {} of {}", offer.model, offer.provider),
+        advice: format!("send {which} to {} of {}", offer.model, offer.provider),
+        evidence,
+        saving: Some(facts.saving(saved, false)),
+        risk,
+        why,
+        change: change(whose, &offer, Vec::new()),
+        command: None,
+    })
+}
+
+/// For the kinds of tasks that are simple, where not all are.
+fn for_simple(facts: &Facts<'_>, whose: &Whose, row: &Row, part: &SimplePart) -> Option<Advice> {
+    let used = &part.used;
+    let cost = cost_of(facts, whose, row, used);
+    let (offer, is_kin) = candidate(facts, whose, used, row, cost, Task::Simple)?;
+    let (risk, why) = risk(Task::Simple, used, is_kin);
+    Some(Advice {
+        kind: Kind::CheaperModel,
+        teams: vec![whose.team.clone()],
+        project: whose.project.clone(),
+        subject: whose.model.clone(),
+        advice: format!("send {} to {} of {}", part.kinds.join(", "), offer.model, offer.provider),
         evidence: format!(
-            "{}; {}; {cost} USD at today's prices, {} USD there",
-            counted(used.calls, "call"),
+            "{}; {}; {cost} USD at today's prices, {} USD there; the saving is of all calls, by their share",
+            part.evidence(),
             tokens(used),
             offer.cost
         ),
-        saving: Some(saving),
+        saving: Some(facts.saving(part.of_all(cost.minus(offer.cost)), false)),
         risk,
-        why,
-        change,
+        why: format!("{why}; what kind of task a call is, is told from its texts, and that errs at times"),
+        change: change(whose, &offer, part.kinds.clone()),
         command: None,
+    })
+}
+
+fn change(whose: &Whose, offer: &Offer, tasks: Vec<String>) -> Option<Change> {
+    (!whose.asked.is_empty()).then(|| Change {
+        asked: whose.asked.clone(),
+        only: Some((whose.team.clone(), whose.project.clone())),
+        tasks,
+        from: Target { provider: whose.provider.clone(), model: whose.model.clone() },
+        to: Target { provider: offer.provider.clone(), model: offer.model.clone() },
     })
 }
 

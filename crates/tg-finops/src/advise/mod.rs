@@ -2,14 +2,17 @@
 //! tokens are priced again, exactly; what cannot be known from a ledger is said as a risk, not hidden in a figure.
 
 mod cheaper;
+mod habits;
 mod keys;
 mod name;
 mod prompts;
 mod retiring;
 mod seen;
 mod shop;
+mod tasks;
 mod unpriced;
 
+pub use habits::{Habit, TaskShare, habits};
 pub use keys::KeySeen;
 pub use seen::{Detail, Spread, USES_MAX, Use, Uses, Whose};
 pub use shop::{Seller, Shop};
@@ -127,6 +130,9 @@ pub struct Change {
     pub asked: String,
     /// Calls of this team alone, and of this project or of none; `None`: all calls.
     pub only: Option<(String, Option<String>)>,
+    /// Of these, calls of such tasks alone; empty: all of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<String>,
     /// Where they go.
     pub from: Target,
     /// Where they should go.

@@ -39,7 +39,9 @@ pub(super) fn advice(facts: &Facts<'_>, whose: &Whose, used: &Use) -> Option<Adv
         teams: Some(whose.team.clone()).filter(|team| !team.is_empty()).into_iter().collect(),
         project: whose.project.clone(),
         subject: whose.model.clone(),
-        advice: "mark the beginning that stays the same for the prompt cache (`cache_control`, `cachePoint`)".to_owned(),
+        advice: "mark the beginning that stays the same for the prompt cache (`cache_control`, `cachePoint`), or have the \
+                 gateway do so (`prompt_cache`)"
+            .to_owned(),
         evidence: format!(
             "{}; input mean {mean} tokens, {cached} of {all} from or to a cache; it takes {least} and more; a million \
              tokens cost {} USD plain, {} written, {} read: what is read {} is cheaper",

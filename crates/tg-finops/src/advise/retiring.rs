@@ -91,6 +91,7 @@ fn of(facts: &Facts<'_>, asked: &str, provider: &str, model: &str, group: Group)
         change: offer.filter(|_| !asked.is_empty()).map(|offer| Change {
             asked: asked.to_owned(),
             only: None,
+            tasks: Vec::new(),
             from: Target { provider: provider.to_owned(), model: model.to_owned() },
             to: Target { provider: offer.provider, model: offer.model },
         }),

@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use tg_catalog::Catalogue;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::record::{Pricing, Record};
+use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage};
 
 /// Most combinations that are kept; calls of further ones are counted and left out.
 pub const USES_MAX: usize = 10_000;
+
+/// Most kinds of tasks that are told apart within one use; calls of further ones count as not looked at.
+const TASKS_MAX: usize = 32;
 
 /// Who uses what.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +52,14 @@ pub struct Use {
     pub unpriced_calls: u64,
     /// What only single calls tell; `None` where sums alone are at hand.
     pub detail: Option<Detail>,
+    /// Those of the calls whose kind of task was found, by that kind. Of these nothing is told apart further.
+    pub tasks: BTreeMap<String, Use>,
+    /// Calls into which the gateway put points for a prompt cache.
+    pub cached_calls: u64,
+    /// What these points saved.
+    pub cache_saved: Money,
+    /// How hard the calls of one kind of task looked, added up, in percent.
+    pub(super) difficulty: u64,
 }
 
 /// What single calls tell.
@@ -80,6 +92,14 @@ impl Spread {
         *self.steps.entry(step).or_default() += 1;
         self.count += 1;
         self.most = self.most.max(value);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (step, count) in &other.steps {
+            *self.steps.entry(*step).or_default() += count;
+        }
+        self.count += other.count;
+        self.most = self.most.max(other.most);
     }
 
     /// So many of a hundred are not above this; never above the largest.
@@ -143,12 +163,21 @@ impl Uses {
             model: served.model.to_string(),
         };
         let Some(known) = self.of(whose) else { return };
-        known.add(Part { tier: served.tier, above, usage: *usage }, 1);
+        let part = Part { tier: served.tier, above, usage: *usage };
+        let calls_tools = served.stop.as_deref() == Some("tool_use");
+        known.take(part, calls_tools);
         known.unpriced_calls += u64::from(matches!(record.cost.pricing, Pricing::Unpriced | Pricing::Ceiling));
-        let detail = known.detail.get_or_insert_default();
-        detail.input.take(total);
-        detail.output.take(usage.output_tokens);
-        detail.tool_calls += u64::from(served.stop.as_deref() == Some("tool_use"));
+        if let Some(put) = record.decided.as_deref().and_then(|decided| decided.prompt_cache) {
+            known.cached_calls += 1;
+            known.cache_saved = known.cache_saved.plus(put.saved);
+        }
+        if let Some(task) = record.decided.as_deref().and_then(|decided| decided.task.as_ref())
+            && (known.tasks.len() < TASKS_MAX || known.tasks.contains_key(&*task.class))
+        {
+            let alike = known.tasks.entry(task.class.to_string()).or_default();
+            alike.take(part, calls_tools);
+            alike.difficulty += u64::from(task.difficulty);
+        }
     }
 
     /// Takes sums of calls, where calls themselves are not at hand. Each is taken to have had the mean input, at the
@@ -182,6 +211,44 @@ impl Uses {
 }
 
 impl Use {
+    /// Takes one call.
+    fn take(&mut self, part: Part, calls_tools: bool) {
+        self.add(part, 1);
+        let detail = self.detail.get_or_insert_default();
+        detail.input.take(part.usage.total_input_tokens());
+        detail.output.take(part.usage.output_tokens);
+        detail.tool_calls += u64::from(calls_tools);
+    }
+
+    /// All of these together.
+    pub(super) fn together<'a>(uses: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut sum = Self::default();
+        for one in uses {
+            one.parts.iter().for_each(|part| sum.add(*part, 0));
+            sum.calls += one.calls;
+            sum.difficulty += one.difficulty;
+            if let Some(detail) = &one.detail {
+                let all = sum.detail.get_or_insert_default();
+                all.input.merge(&detail.input);
+                all.output.merge(&detail.output);
+                all.tool_calls += detail.tool_calls;
+            }
+        }
+        sum
+    }
+
+    /// Calls whose kind of task was found.
+    #[must_use]
+    pub fn looked_at(&self) -> u64 {
+        self.tasks.values().map(|alike| alike.calls).sum()
+    }
+
+    /// How hard the calls of one kind of task look on average, in percent.
+    #[must_use]
+    pub fn mean_difficulty(&self) -> u64 {
+        self.difficulty / self.calls.max(1)
+    }
+
     fn add(&mut self, part: Part, calls: u64) {
         self.calls += calls;
         add(&mut self.usage, &part.usage);

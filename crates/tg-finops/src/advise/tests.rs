@@ -3,6 +3,7 @@
 use super::*;
 use std::sync::Arc;
 use tg_catalog::{Catalogue, Discount, Paid, Terms, parse_overrides};
+use tg_kernel::decided::{Decided, Task};
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
 use tg_kernel::principal::Attribution;
@@ -134,6 +135,58 @@ fn long_answers_go_one_step_down_and_tools_are_a_high_risk() {
         .map(|one| (one.teams[0].as_str(), one.risk, one.change.as_ref().unwrap().to.model.as_str()))
         .collect();
     assert_eq!(seen, [("talk", Risk::Medium, "roc-middle-4"), ("agents", Risk::High, "roc-middle-4")]);
+}
+
+/// A call that was taken for such a task.
+fn taken_for(class: &'static str, output: u64) -> Record {
+    let task = Task { class: class.into(), difficulty: 20 };
+    let decided = Decided { task: Some(task), ..Decided::default() };
+    Record { decided: Some(Box::new(decided)), ..call("mixed", "roc-grand-4", 1_000, output) }
+}
+
+#[test]
+fn where_some_kinds_of_tasks_are_simple_those_are_moved_by_themselves() {
+    let fill = |unseen: usize| {
+        move |uses: &mut Uses| {
+            for (class, output) in [("classification", 3), ("long_writing", 900)] {
+                (0..30).for_each(|_| uses.take(&taken_for(class, output)));
+                (0..unseen).for_each(|_| uses.take(&call("mixed", "roc-grand-4", 1_000, output)));
+            }
+            // Too few to say anything, and of a kind whose short answers are hard to find.
+            (0..3).for_each(|_| uses.take(&taken_for("extraction", 3)));
+        }
+    };
+    let all = advised(Vec::new(), &[], fill(0));
+    let [narrow, rest] = all.as_slice() else { panic!("{all:#?}") };
+    let to = |one: &Advice| one.change.as_ref().map(|change| (change.tasks.clone(), change.to.model.clone())).unwrap();
+    assert_eq!((narrow.risk, to(narrow)), (Risk::Low, (vec!["classification".to_owned()], "roc-small-4".to_owned())));
+    assert_eq!((rest.risk, to(rest)), (Risk::Medium, (Vec::new(), "roc-middle-4".to_owned())));
+    // 30 × (1000 × 5 + 3 × 25) µ$ less 30 × (1000 × 1 + 3 × 5) µ$; all 63 calls were looked at.
+    assert_eq!(saved(narrow).0, 121_800_000);
+    // Of all 63 calls: 33 × 5075 + 30 × 27500 µ$ less 33 × 3045 + 30 × 16500 µ$; without the 30 that are moved already.
+    assert_eq!(saved(rest).0, 396_990_000 - 60_900_000);
+    assert!(narrow.evidence.contains("30 of 63 calls looked at are classification (48 %)"), "{}", narrow.evidence);
+    let sampled = advised(Vec::new(), &[], fill(30));
+    assert_eq!(saved(&sampled[0]).0, 121_800_000 * 123 / 63, "the share of those looked at stands for all");
+}
+
+#[test]
+fn who_uses_which_model_for_what_is_told() {
+    let mut uses = Uses::new(&catalogue());
+    (0..3).for_each(|_| uses.take(&taken_for("classification", 3)));
+    uses.take(&taken_for("code", 900));
+    uses.take(&call("mixed", "roc-grand-4", 1_000, 10));
+    let (catalogue, terms) = (catalogue(), Terms::new(Vec::new()));
+    let sellers = [Seller { name: "shop".to_owned(), vendor: "acme".to_owned(), region: None }];
+    let shop = Shop { catalogue: &catalogue, terms: &terms, sellers: &sellers, now: at("2026-11-24T00:00:00Z") };
+    let (targets, since) = (BTreeSet::new(), at("2026-10-25T00:00:00Z"));
+    let all = habits(&Facts { uses: &uses, shop, keys: &[], targets: &targets, since });
+    let [only] = all.as_slice() else { panic!("{all:#?}") };
+    assert_eq!((only.team.as_str(), only.calls, only.looked_at), ("mixed", 5, 4));
+    assert_eq!(only.cost, Some(Money::from_nanos(5 * 5_000_000 + (9 + 900 + 10) * 25_000)));
+    let shares: Vec<_> = only.tasks.iter().map(|share| (share.task.as_str(), share.calls, share.percent)).collect();
+    assert_eq!(shares, [("classification", 3, 75), ("code", 1, 25)]);
+    assert_eq!(only.tasks[0].difficulty_percent, 20);
 }
 
 #[test]

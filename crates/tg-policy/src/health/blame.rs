@@ -1,7 +1,17 @@
-//! Whose fault a failed try is: the credential's, a quota's, the model's, the provider's, or nobody's.
+//! Whose fault a failed try is: the credential's, a quota's, the model's (which fails, or is not there any more), the
+//! provider's, or nobody's.
 
 use std::time::Duration;
 use tg_kernel::fault::{Class, Fault, Origin, Retry};
+
+/// How providers say, without its name, that they have no such model: in lower case.
+const GONE: [&str; 5] = [
+    "model identifier is invalid",
+    "reached the end of its life",
+    "marked by provider as legacy",
+    "model not found",
+    "deployment for this resource does not exist",
+];
 
 /// Who is to be left in peace after a failed try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +24,8 @@ pub enum Blame {
     Quota(Option<Duration>),
     /// One model of the provider.
     Model,
+    /// One model, which the provider does not have, or not any more.
+    Absent,
     /// The way to the provider.
     Provider,
 }
@@ -27,13 +39,14 @@ impl Blame {
             Self::Credential => "credential",
             Self::Quota(_) => "quota",
             Self::Model => "model",
+            Self::Absent => "absent",
             Self::Provider => "provider",
         }
     }
 
-    /// Who is to blame for a try that failed so.
+    /// Who is to blame for a try at `model` that failed so.
     #[must_use]
-    pub fn of(fault: &Fault) -> Self {
+    pub fn of(fault: &Fault, model: &str) -> Self {
         match (fault.class, fault.code) {
             // A wrong key is wrong for every model; a permission may be missing for one alone.
             (_, "upstream_credentials_refused") if fault.upstream_status == Some(403) => Self::Model,
@@ -45,9 +58,17 @@ impl Blame {
                 Retry::Never | Retry::Elsewhere => None,
             }),
             (Class::Overloaded | Class::UpstreamFailed | Class::TimedOut, _) => Self::Model,
+            (Class::NotFound, _) if says_it_is_gone(&fault.message, model) => Self::Absent,
             _ => Self::Nobody,
         }
     }
+}
+
+/// Whether a provider says that it has no such model. What else may not be there (an address, a job, an earlier answer) is
+/// nothing of the model's, and a 404 without words says nothing.
+fn says_it_is_gone(message: &str, model: &str) -> bool {
+    let said = message.to_ascii_lowercase();
+    said.contains(&model.to_ascii_lowercase()) || GONE.iter().any(|words| said.contains(words))
 }
 
 #[cfg(test)]
@@ -82,7 +103,26 @@ mod tests {
             (fault(Class::OverBudget, Origin::Gateway, "budget_exceeded", 429), Blame::Nobody),
             (fault(Class::Internal, Origin::Gateway, "internal_error", 500), Blame::Nobody),
         ] {
-            assert_eq!(Blame::of(&fault), blame, "{fault}");
+            assert_eq!(Blame::of(&fault, "gpt-5"), blame, "{fault}");
+        }
+    }
+
+    #[test]
+    fn only_a_404_that_speaks_of_the_model_is_the_models() {
+        for (message, blame) in [
+            ("The model `GPT-5` does not exist or you do not have access to it.", Blame::Absent),
+            ("model: gpt-5", Blame::Absent),
+            ("The provided model identifier is invalid.", Blame::Absent),
+            ("This model version has reached the end of its life.", Blame::Absent),
+            ("The provider does not have this model.", Blame::Nobody),
+            ("Invalid URL (POST /v1/chat/completion)", Blame::Nobody),
+            ("Previous response with id 'resp_1' not found.", Blame::Nobody),
+            ("No such invocation: job-17", Blame::Nobody),
+        ] {
+            let fault = Fault::new(Class::NotFound, Origin::Provider, "upstream_not_found", message);
+            assert_eq!(Blame::of(&fault, "gpt-5"), blame, "{message}");
+            let own = Fault::new(Class::NotFound, Origin::Caller, "model_not_found", message);
+            assert_eq!(Blame::of(&own, "gpt-5"), Blame::Nobody, "{message}");
         }
     }
 }

@@ -26,6 +26,9 @@ const MODELS_MAX: usize = 4096;
 /// How long a refused credential rests: an operator has to mend it.
 const CREDENTIAL_REST: Duration = Duration::from_secs(30);
 
+/// How long a model rests that its provider does not have: it hardly comes back, but may have been away by mistake.
+const ABSENT_REST: Duration = Duration::from_secs(300);
+
 /// How long a quota rests of which the provider did not say when it opens; doubled while it goes on.
 const QUOTA_REST: Duration = Duration::from_secs(1);
 
@@ -60,7 +63,7 @@ pub struct Health {
     /// Targets and providers of whose failures something is known: while there are none, nobody looks.
     troubled: AtomicUsize,
     allowance: Mutex<Allowance>,
-    tallies: [AtomicU64; 4],
+    tallies: [AtomicU64; 5],
     /// Further tries that were granted, and that were not.
     repeats: [AtomicU64; 2],
 }
@@ -106,6 +109,8 @@ pub struct Tallies {
     pub quota: u64,
     /// Models.
     pub model: u64,
+    /// Models that their providers do not have.
+    pub absent: u64,
     /// Providers.
     pub provider: u64,
     /// Further rounds of tries that were granted.
@@ -177,10 +182,17 @@ impl Health {
         self.forget(&mut providers, now);
     }
 
-    /// A try at a target that left at `left` has failed by this fault of its own.
-    pub fn failed(&self, target: &Target, blame: Blame, settings: &Settings, (left, now): (Duration, Duration)) {
+    /// A try at a target that left at `left` has failed by this fault of its own. Whether it is passed over from now on,
+    /// and was not before.
+    pub fn failed(
+        &self,
+        target: &Target,
+        blame: Blame,
+        settings: &Settings,
+        (left, now): (Duration, Duration),
+    ) -> bool {
         if blame == Blame::Nobody {
-            return;
+            return false;
         }
         let mut providers = self.lock();
         self.forget(&mut providers, now);
@@ -195,18 +207,24 @@ impl Health {
                     model.quota.refused(wait, left, now);
                 }
             }
+            Blame::Absent => {
+                if let Some(model) = provider.model(&target.model) {
+                    model.breaker.rest(now, ABSENT_REST);
+                }
+            }
             Blame::Model => {
                 if let Some(model) = provider.model(&target.model) {
                     model.breaker.failed(left, now, settings);
                 }
             }
         }
-        if !matches!(before, Standing::Benched(_))
-            && matches!(provider.standing(&target.model, now), Standing::Benched(_))
-        {
+        let is_new = !matches!(before, Standing::Benched(_))
+            && matches!(provider.standing(&target.model, now), Standing::Benched(_));
+        if is_new {
             self.tally(blame);
         }
         self.troubled.store(count(&providers), Ordering::Relaxed);
+        is_new
     }
 
     /// A call has come, by which further tries are earned.
@@ -248,13 +266,14 @@ impl Health {
     /// What was benched, and how often tries were repeated, since the start.
     #[must_use]
     pub fn tallies(&self) -> Tallies {
-        let [credential, quota, model, provider] = &self.tallies;
+        let [credential, quota, model, provider, absent] = &self.tallies;
         let read = |tally: &AtomicU64| tally.load(Ordering::Relaxed);
         let [retries, denied] = &self.repeats;
         Tallies {
             credential: read(credential),
             quota: read(quota),
             model: read(model),
+            absent: read(absent),
             provider: read(provider),
             retries: read(retries),
             denied: read(denied),
@@ -262,12 +281,13 @@ impl Health {
     }
 
     fn tally(&self, blame: Blame) {
-        let [credential, quota, model, provider] = &self.tallies;
+        let [credential, quota, model, provider, absent] = &self.tallies;
         let tally = match blame {
             Blame::Nobody => return,
             Blame::Credential => credential,
             Blame::Quota(_) => quota,
             Blame::Model => model,
+            Blame::Absent => absent,
             Blame::Provider => provider,
         };
         tally.fetch_add(1, Ordering::Relaxed);

@@ -2,6 +2,7 @@
 
 pub mod compare;
 mod learned;
+mod prefixes;
 pub mod quality;
 mod sessions;
 pub mod steps;
@@ -9,6 +10,7 @@ mod strategy;
 mod task;
 
 pub use learned::Learned;
+pub use prefixes::{CacheRules, SeenPrefixes};
 pub use sessions::Sessions;
 pub use steps::TaskRouting;
 pub use strategy::{Candidate, Strategy, mixed, order};

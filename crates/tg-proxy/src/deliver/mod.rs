@@ -197,6 +197,7 @@ impl Pending {
             if let Some(served) = &record.served {
                 answer::put_served(&mut headers, served, record.timing.overhead_us);
             }
+            answer::put_task(&mut headers, record);
         }
         answer::put_clamped(&mut headers, settlement.clamped());
         answer::put_advice(&mut headers, settlement.advice());

@@ -30,7 +30,8 @@ pub(super) async fn all(
         worker.living.health.earn(resilience.retry_millionths);
     }
     let passed = settlement.monotonic().saturating_sub(settlement.arrived());
-    let end = resilience.deadline.map(|deadline| Instant::now() + deadline.saturating_sub(passed));
+    let deadline = resilience.deadline.into_iter().chain(outgoing.deadline).min();
+    let end = deadline.map(|deadline| Instant::now() + deadline.saturating_sub(passed));
     let mut tries = Tries { worker, snapshot, outgoing, plan, end, round: 0, last: None };
     loop {
         if let Some(end) = tries.round(settlement).await {
@@ -129,12 +130,20 @@ impl Tries<'_> {
         if fault.class == Class::TimedOut && self.is_over() {
             return;
         }
-        match Blame::of(fault) {
+        match Blame::of(fault, &target.model) {
             // Who says that the request is wrong works.
             Blame::Nobody if runs && fault.class == Class::UpstreamRefused => health.succeeded(target, left, now),
             Blame::Nobody => {}
-            Blame::Model | Blame::Quota(_) if !runs => {}
-            blame => health.failed(target, blame, settings, (left, now)),
+            Blame::Model | Blame::Absent | Blame::Quota(_) if !runs => {}
+            blame => {
+                let is_new = health.failed(target, blame, settings, (left, now));
+                if is_new && blame == Blame::Absent {
+                    tracing::warn!(
+                        provider = %target.provider, model = %target.model,
+                        "the provider does not have this model (any more): it is passed over where there is another"
+                    );
+                }
+            }
         }
     }
 
@@ -190,7 +199,7 @@ impl Drop for Turn<'_> {
 
 /// The call's time is over before any target was asked.
 fn too_late() -> Fault {
-    let message = "No answer could begin within the time that the gateway allows.";
+    let message = "No answer could begin within the time that the gateway or its caller allows.";
     Fault::new(Class::TimedOut, Origin::Gateway, "deadline_passed", message)
 }
 

@@ -7,11 +7,12 @@ use std::borrow::Cow;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tg_dialect::dialects::bedrock_converse::ModelFamily;
+use tg_kernel::decided::CachePoints;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::fault::Fault;
 use tg_kernel::record::{Attempt, Cost, Ending, Record, Served};
 use tg_kernel::target::Target;
-use tg_kernel::usage::UsageSource;
+use tg_kernel::usage::{Usage, UsageSource};
 use tg_store::journal::OpenEntry;
 
 impl Draft {
@@ -141,6 +142,7 @@ impl Draft {
         self.record.usage_source = closing.counts.source;
         self.record.cost = self.cost(&closing.counts);
         self.record.timing.total_us = self.elapsed_us();
+        self.tell_cached(&closing.counts);
         self.tell_guarding();
         self.keep_answer();
         let cost = self.record.total_cost();
@@ -154,6 +156,19 @@ impl Draft {
         }
         self.worker.till.close(self.ticket, self.record, self.trace);
         cost
+    }
+
+    /// What the prompt cache saved for which points were put: beside the same tokens as plain input.
+    fn tell_cached(&mut self, counts: &Counts) {
+        let put = self.record.decided.as_deref().and_then(|decided| decided.prompt_cache);
+        let Some(put) = put.filter(|_| counts.source == UsageSource::Reported) else { return };
+        let Usage { input_tokens, cache_read_tokens, cache_write_5m_tokens, .. } = counts.usage;
+        let input_tokens = input_tokens.saturating_add(cache_read_tokens).saturating_add(cache_write_5m_tokens);
+        let plain = Usage { input_tokens, cache_read_tokens: 0, cache_write_5m_tokens: 0, ..counts.usage };
+        let saved = self.cost(&Counts { usage: plain, ..*counts }).amount.minus(self.record.cost.amount);
+        if let Some(decided) = &mut self.record.decided {
+            decided.prompt_cache = Some(CachePoints { saved, ..put });
+        }
     }
 
     /// What the checks did, for the ledger and for the recording.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tg_kernel::dialect::{Dialect, Family, Operation};
 use tg_kernel::record::{Ending, Pricing, Record, Served};
+use tg_kernel::units::Money;
 use tg_kernel::usage::Usage;
 
 /// Providers and fault codes are closed sets of the configuration and the code; the limits only guard against mistakes.
@@ -155,6 +156,13 @@ impl Cells {
             let (from, to) = (record.asked.dialect.as_str().into(), served.dialect.as_str().into());
             let labels = Labels::from([(l::DIALECT, &from), (l::PROVIDER_DIALECT, &to)]);
             f.losses.get_or_create(&labels).inc_by(record.losses.len() as u64);
+        }
+        if let Some(put) = record.decided.as_deref().and_then(|decided| decided.prompt_cache) {
+            let model = self.models.value(combination.model);
+            let (kind, amount) =
+                if put.saved < Money::ZERO { ("premium", Money::ZERO.minus(put.saved)) } else { ("saved", put.saved) };
+            let labels = Labels::from([(l::PROVIDER, &provider), (l::MODEL, &model), (l::KIND, &kind.into())]);
+            f.prompt_cache.get_or_create(&labels).inc_by(Spent(amount));
         }
         if served.stop.as_deref() == Some("unknown") {
             f.unknown_stops.get_or_create(&Labels::from([(l::PROVIDER, &provider)])).inc();

@@ -33,7 +33,7 @@ pub const TEAM: &str = "team";
 pub const LIMIT: &str = "limit";
 /// The budget's name in the configuration.
 pub const BUDGET: &str = "budget";
-/// Whose fault it was: `credential`, `quota`, `model` or `provider`.
+/// Whose fault it was: `credential`, `quota`, `model`, `absent` (the provider does not have the model) or `provider`.
 pub const CULPRIT: &str = "culprit";
 /// The kind of token.
 pub const KIND: &str = "kind";

@@ -1,6 +1,7 @@
 //! Records to tell about.
 
 use tg_kernel::clock::Timestamp;
+use tg_kernel::decided::{CachePoints, Decided};
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::guarded::{Action, Guarded, Hit, Verdict, Way};
 use tg_kernel::ids::CallId;
@@ -52,7 +53,10 @@ pub fn served() -> Record {
         cost: Cost::at_list(Money::from_nanos(1_250_000), Pricing::Priced, "2026/x"),
         losses: vec!["seed".into(), "logprobs".into()],
         guarded: Some(Box::new(guarded())),
-        decided: None,
+        decided: Some(Box::new(Decided {
+            prompt_cache: Some(CachePoints { points: 2, saved: Money::from_nanos(5_000_000) }),
+            ..Decided::default()
+        })),
         earlier: Vec::new(),
         timing: Timing { total_us: 1_500_000, first_token_us: Some(300_000), overhead_us: 42 },
     }

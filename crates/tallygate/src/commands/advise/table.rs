@@ -3,12 +3,20 @@
 use super::super::table::{Listing, or_dash, printable};
 use super::{Page, day};
 use std::fmt::Write as _;
-use tg_finops::advise::{Kind, Saving};
+use tg_finops::advise::{Habit, Kind, Saving};
+use tg_kernel::units::Money;
+
+/// Most habits that are listed.
+const HABITS_MAX: usize = 20;
+
+/// Most kinds of tasks that are named of one habit.
+const TASKS_MAX: usize = 4;
 
 pub(super) fn write(page: &Page) -> String {
     let period = format!("calls from {} to {}", day(page.since.0), day(page.until.0));
+    let habits = habits(&page.habits);
     if page.advice.is_empty() {
-        return format!("nothing to advise on, by {period}");
+        return format!("{habits}nothing to advise on, by {period}");
     }
     let mut listing = Listing::new(&["no", "kind", "team", "project", "subject", "risk", "what to do", "usd a month"]);
     for (number, one) in (1..).zip(&page.advice) {
@@ -24,7 +32,7 @@ pub(super) fn write(page: &Page) -> String {
         ]);
     }
     listing.right_from(7);
-    let mut text = listing.finish();
+    let mut text = habits + &listing.finish();
     text.push('\n');
     for (number, one) in (1..).zip(&page.advice) {
         // Writing to a `String` cannot fail.
@@ -46,6 +54,43 @@ pub(super) fn write(page: &Page) -> String {
         text.push_str("\n`tallygate advise --format yaml` prints what would do it");
     }
     text
+}
+
+/// Who uses which model for what; nothing where nobody called.
+fn habits(habits: &[Habit]) -> String {
+    if habits.is_empty() {
+        return String::new();
+    }
+    let mut listing = Listing::new(&["team", "project", "model", "for what", "calls", "usd"]);
+    for habit in habits.iter().take(HABITS_MAX) {
+        listing.row([
+            or_dash(&habit.team),
+            or_dash(habit.project.as_deref().unwrap_or_default()),
+            habit.model.clone(),
+            or_dash(&purpose(habit)),
+            habit.calls.to_string(),
+            habit.cost.map_or_else(|| "-".to_owned(), |cost| cost.to_string()),
+        ]);
+    }
+    listing.right_from(4);
+    let mut text = listing.finish();
+    if habits.len() > HABITS_MAX {
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "\nand {} more: `--format json` has them", habits.len() - HABITS_MAX);
+    }
+    let cached: u64 = habits.iter().map(|habit| habit.cached_calls).sum();
+    if cached > 0 {
+        let saved = habits.iter().fold(Money::ZERO, |sum, habit| sum.plus(habit.cache_saved));
+        let _ = write!(text, "\nprompt caches for which the gateway put points saved {saved} USD, in {cached} calls");
+    }
+    text + "\n\n"
+}
+
+/// `classification 62 %, chat 30 %, code 8 % of 41`: the shares of the kinds of tasks in the calls that were looked at.
+fn purpose(habit: &Habit) -> String {
+    let shares = habit.tasks.iter().take(TASKS_MAX).map(|share| format!("{} {} %", share.task, share.percent));
+    let shares: Vec<String> = shares.collect();
+    if shares.is_empty() { String::new() } else { format!("{} of {}", shares.join(", "), habit.looked_at) }
 }
 
 fn saves(saving: Saving) -> String {

@@ -91,11 +91,14 @@ fn entry(
         return Err("its targets are not tried in their order");
     }
     let before = targets.clone();
-    // Those of some calls first: they look for the old target, which the others replace.
-    for (_, change) in changes.iter().filter(|(_, change)| change.only.is_some()) {
+    // Those of some calls first, those of some tasks before all of a team's: they look for the old target, which the
+    // others replace.
+    let (of_some, of_all): (Vec<_>, Vec<_>) = changes.iter().partition(|(_, change)| change.only.is_some());
+    let (of_tasks, of_teams): (Vec<_>, Vec<_>) = of_some.into_iter().partition(|(_, change)| !change.tasks.is_empty());
+    for (_, change) in of_tasks.into_iter().chain(of_teams) {
         divert(&mut targets, change)?;
     }
-    for (_, change) in changes.iter().filter(|(_, change)| change.only.is_none()) {
+    for (_, change) in of_all {
         replace(&mut targets, change)?;
     }
     if targets.len() > TARGETS_MAX {
@@ -118,6 +121,7 @@ fn comment(one: &Advice, change: &Change) -> String {
         Some((team, None)) => format!("team {team}, no project"),
         None => "all calls".to_owned(),
     };
+    let whose = if change.tasks.is_empty() { whose } else { format!("{whose}, {}", change.tasks.join(", ")) };
     let saving = one.saving.map_or_else(String::new, |saving| match saving.month.nanos() {
         0.. => format!(" Saves {} USD a month.", saving.month),
         _ => format!(" Costs {} USD a month more.", Money::ZERO.minus(saving.month)),
@@ -133,21 +137,29 @@ fn is(target: &Written, provider: &str, model: &str) -> bool {
 fn divert(targets: &mut Vec<Written>, change: &Change) -> Result<(), &'static str> {
     let Some((team, project)) = &change.only else { return Ok(()) };
     let project = project.as_deref().unwrap_or_default();
-    let mut when = format!("team == {} && project == {}", quoted(team), quoted(project));
+    let mut whole = format!("team == {} && project == {}", quoted(team), quoted(project));
+    let tasks: Vec<String> = change.tasks.iter().map(|task| quoted(task)).collect();
+    let mut when = whole.clone();
+    if !tasks.is_empty() {
+        when = format!("{whole} && task in [{}]", tasks.join(", "));
+    }
     let at = targets.iter().position(|target| is(target, &change.from.provider, &change.from.model));
     let at = at.ok_or(NO_TARGET)?;
     if let Some(own) = targets.get(at).and_then(|target| target.when.as_deref()) {
+        whole = format!("({whole}) && ({own})");
         when = format!("({when}) && ({own})");
     }
     if when.len() > EXPRESSION_BYTES_MAX {
         return Err("its condition would be too long");
     }
-    let before = at.checked_sub(1).and_then(|at| targets.get_mut(at));
-    let near = before.filter(|target| is(target, &change.to.provider, &change.to.model));
+    let is_new = |target: &Written| is(target, &change.to.provider, &change.to.model);
+    let has = |any: &str| is_one_of(&when, any) || is_one_of(&whole, any);
+    let mut before = targets.iter().take(at).filter(|target| is_new(target));
+    if before.any(|target| target.when.as_deref().is_some_and(has)) {
+        return Ok(());
+    }
+    let near = at.checked_sub(1).and_then(|at| targets.get_mut(at)).filter(|target| is_new(target));
     if let Some((target, own)) = near.and_then(|target| target.when.clone().map(|own| (target, own))) {
-        if own.contains(&when) {
-            return Ok(());
-        }
         let wider = format!("{own} || {when}");
         if wider.len() <= EXPRESSION_BYTES_MAX {
             target.when = Some(wider);
@@ -158,6 +170,16 @@ fn divert(targets: &mut Vec<Written>, change: &Change) -> Result<(), &'static st
     let new = Written { provider: to.provider.clone(), model: Some(to.model.clone()), weight: 1, when: Some(when) };
     targets.insert(at, new);
     Ok(())
+}
+
+/// Whether a condition is one of those of which one is enough.
+fn is_one_of(condition: &str, any: &str) -> bool {
+    let bounded = |text: &str, at: usize| {
+        let before = text.get(..at).is_some_and(|before| before.is_empty() || before.ends_with(" || "));
+        let after = text.get(at + condition.len()..);
+        before && after.is_some_and(|after| after.is_empty() || after.starts_with(" || "))
+    };
+    any.match_indices(condition).any(|(at, _)| bounded(any, at))
 }
 
 /// Puts another target in the place of each that a change is about.
