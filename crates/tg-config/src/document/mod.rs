@@ -23,6 +23,7 @@ mod route;
 mod routing;
 mod store;
 mod surface;
+mod task_routing;
 mod telemetry;
 mod unreadable;
 mod wanted;
@@ -55,6 +56,9 @@ pub use route::{Model, ModelTarget, OnLoss, OnUnable, Strategy};
 pub use routing::Routing;
 pub use store::{OnJournalFailure, Revisions, Store, StoreTls, StoreTlsMode};
 pub use surface::{Endpoint, MantleProject, OpenaiPath, Surface, SurfaceDialect};
+pub use task_routing::{
+    AgreementWord, JudgeModel, Mirror, Quality, RoutingMode, RoutingStep, TaskJudge, TaskName, TaskRouting, TeamRouting,
+};
 pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
 pub use unreadable::{Unread, Unreadable, UnreadableEach};
 pub use wanted::{Wanted, WantedWord};
