@@ -17,6 +17,9 @@ pub struct Decided {
     /// What kind of task the call was taken for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<Task>,
+    /// Points that were put into the request for its provider's prompt cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_cache: Option<CachePoints>,
     /// What the call is, where no caller made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Purpose>,
@@ -29,9 +32,6 @@ pub struct Decided {
     /// What the comparison came to that this call was made for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
-    /// Points that were put into the request for its provider's prompt cache.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prompt_cache: Option<CachePoints>,
     /// What the cache of answers did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<Reuse>,

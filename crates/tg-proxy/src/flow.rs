@@ -187,7 +187,7 @@ pub(crate) struct Ready {
     pub(crate) trace: TraceContext,
     pub(crate) attribution: Attribution,
     pub(crate) session: Option<u64>,
-    pub(crate) deadline: Option<Duration>,
+    deadline: Option<Duration>,
 }
 
 /// How often the caller gets a sign of life; `None` where nobody waits for one, or the dialect has none.
@@ -199,8 +199,8 @@ fn company(call: &Head, peek: &Peek, streams: &Streams) -> Option<Duration> {
 }
 
 impl Ready {
-    /// The same call for other targets. It belongs to no session: what becomes of it says nothing of where that is served;
-    /// and nobody waits for it.
+    /// The same call for other targets. It belongs to no session: what becomes of it says nothing of where that is served.
+    /// Nobody waits for it.
     pub(crate) fn copied(&self, plan: Plan) -> Self {
         let Self { head, call, body, peek, id, arrived, trace, attribution, .. } = self;
         let mut head = head.clone();

@@ -50,12 +50,12 @@ pub struct Living {
     pub paces: Paces,
     /// Where sessions are served.
     pub sessions: Sessions,
+    /// What prompts began with of late.
+    pub prefixes: SeenPrefixes,
     /// How good cheaper answers are.
     pub qualities: Qualities,
     /// Copies of calls, and questions about them.
     pub shadows: Shadows,
-    /// What prompts began with of late.
-    pub prefixes: SeenPrefixes,
     /// What is known of callers' IAM identities.
     pub whois: Whois,
     /// What is being asked of AWS about asynchronous invocations.

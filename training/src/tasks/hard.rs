@@ -184,6 +184,16 @@ fn held_out(routes: &[&Route], dice: &mut Dice) -> Vec<Curve> {
     curves
 }
 
+/// The least share of calls to the strong model that keeps so much of its quality: the mean over subjects that were held out,
+/// and the middle 95 %.
+pub fn needed(routes: &[Route], kept: f64, dice: &mut Dice) -> (f64, f64, f64) {
+    let curves = held_out(&routes.iter().collect::<Vec<_>>(), dice);
+    mean(&curves, &|curve| {
+        let at = curve.qualities.iter().position(|quality| *quality >= kept * curve.strong);
+        at.unwrap_or(100) as f64 / 100.0
+    })
+}
+
 /// The mean of something over curves, and its middle 95 %.
 fn mean(curves: &[Curve], of: &dyn Fn(&Curve) -> f64) -> (f64, f64, f64) {
     let mut values: Vec<f64> = curves.iter().map(of).collect();

@@ -15,7 +15,7 @@ pub struct Judged<'a> {
 }
 
 impl Judged<'_> {
-    fn told(&self) -> TaskClass {
+    pub fn told(&self) -> TaskClass {
         let mut best = (TaskClass::Chat, f32::NEG_INFINITY);
         for (class, logit) in TaskClass::ALL.into_iter().zip(self.logits) {
             if logit > best.1 {

@@ -3,6 +3,7 @@
 mod hard;
 mod judge;
 mod learn;
+mod mixed;
 mod own;
 mod pile;
 
@@ -105,6 +106,7 @@ fn report(rows: &[Row], judged: &[Judged<'_>], routes: &[hard::Route], settings:
         judge::macro_f1(&without)
     );
     out.push_str(&hard::table(routes, &mut Dice::new(7)));
+    out.push_str(&mixed::table(judged, routes, &mut Dice::new(8)));
     out
 }
 

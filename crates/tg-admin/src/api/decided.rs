@@ -11,6 +11,8 @@ use tg_kernel::{decided, reuse};
 pub struct Decided {
     /// What kind of task the call was taken for; null where nothing asked for it.
     pub task: Option<Task>,
+    /// Points that were put into the request for its provider's prompt cache; null where none were.
+    pub prompt_cache: Option<CachePoints>,
     /// Where no caller made the call: `mirror`, `sample` or `judge`; null for a caller's own.
     pub purpose: Option<String>,
     /// The request id of the call that it copies, or whose answers it compares; null for a caller's own.
@@ -19,8 +21,6 @@ pub struct Decided {
     pub routed: Option<Routed>,
     /// What the comparison came to that this call was made for; null where it was made for none.
     pub verdict: Option<Verdict>,
-    /// Points that were put into the request for its provider's prompt cache; null where none were.
-    pub prompt_cache: Option<CachePoints>,
     /// What the cache of answers did; null where no rule of it is for the call.
     pub cache: Option<Reuse>,
 }

@@ -145,9 +145,12 @@ impl Uses {
         Self { thresholds, ..Self::default() }
     }
 
-    /// Takes a call. One that used nothing, or reached no provider, tells nothing.
+    /// Takes a call. One that used nothing, or reached no provider, tells nothing; nor does one that no caller made.
     pub fn take(&mut self, record: &Record) {
         let Some(served) = &record.served else { return };
+        if record.decided.as_deref().is_some_and(|decided| decided.purpose.is_some()) {
+            return;
+        }
         let usage = &record.usage;
         if usage.total_tokens() == 0 && usage.images == 0 {
             return;
