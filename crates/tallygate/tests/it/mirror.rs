@@ -97,7 +97,7 @@ pub(crate) fn left(world: &World) -> u64 {
     world.gateway().living.counts.sent.load(Ordering::Relaxed)
 }
 
-/// field.md §14 B 8: copies must not pass a hard cap that calls cannot pass.
+/// docs/complaints.md, 8: a hard cap that is passed, here by copies of calls.
 #[test]
 fn a_copy_for_which_there_is_no_money_is_not_sent_and_takes_none() {
     let budgets = "- { name: tight, for: { team: red }, amount: 0.002 USD }\n";
@@ -116,7 +116,6 @@ fn a_copy_for_which_there_is_no_money_is_not_sent_and_takes_none() {
     assert_eq!(world.finish().len(), 2, "what was not sent has no row");
 }
 
-/// field.md §14 B 8: nor what a copy costs be forgotten.
 #[test]
 fn what_copies_cost_is_spent_of_the_budgets_of_their_calls() {
     let budgets = "- { name: wide, for: { team: red }, amount: 1000 USD }\n";

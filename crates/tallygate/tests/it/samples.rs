@@ -73,7 +73,6 @@ fn both_models_answer_and_what_they_agree_on_counts() {
     }
 }
 
-/// field.md §14 C: a route that grows worse and tells nobody.
 #[test]
 fn a_rule_below_its_floor_switches_itself_off_and_stays_off_until_it_is_changed() {
     let mut world = world("enforce", AGREEMENT);

@@ -108,7 +108,6 @@ fn teams_have_modes_floors_and_ceilings_of_their_own_and_calls_may_keep_out_wher
     assert!(world.row(&plain).decided.is_none(), "routes without steps are not looked at");
 }
 
-/// field.md §14 C: a conversation that is moved loses its prompt cache, and the cheaper model costs more.
 #[test]
 fn a_conversation_with_a_warm_prompt_cache_is_not_moved_where_that_costs_more_than_it_saves() {
     // gpt-5 reads its cache at a tenth of its price: a long conversation is cheaper there than read anew by gpt-5-mini.

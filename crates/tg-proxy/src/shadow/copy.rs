@@ -62,6 +62,7 @@ async fn go(worker: &Arc<Worker>, copy: Copy) {
     let Copy { purpose, of, snapshot, mut ready, booked, guarding, comparison, place } = copy;
     // Without what the call was answered there is nothing to compare; the money is better kept.
     if comparison.as_ref().is_some_and(|comparison| comparison.original.is_none()) {
+        worker.living.shadows.judged(None);
         return;
     }
     let birth = Birth { purpose, of, booked: booked.clone(), trace: ready.trace };
