@@ -1,19 +1,23 @@
 //! A running gateway: stores, workers, meter and admin listener, started in order and ended in the reverse order.
 
+mod earlier;
+mod keepers;
+
 use crate::budgets;
+use crate::caching;
 use crate::counting;
-use crate::directory_keeper;
 use crate::guardrails::coverage;
 use crate::journal_keeper::JournalKeeper;
-use crate::keeper::Keeper;
 use crate::lineage;
 use crate::place;
+use crate::quality;
 use crate::recording;
 use crate::source::Loaded;
 use crate::surroundings::Surroundings;
 use crate::upkeep;
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
+use keepers::Keepers;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -24,8 +28,6 @@ use std::time::Duration;
 use tg_config::document::{Document, OnJournalFailure, Tls};
 use tg_kernel::clock::Clock;
 use tg_kernel::outage::Outage;
-use tg_kernel::record::Record;
-use tg_kernel::usage::UsageSource;
 use tg_net::drain::{Drain, Drained, Draining};
 use tg_net::listener::{Bound, Listener, ListenerOptions};
 use tg_net::resolve::Resolver;
@@ -35,21 +37,20 @@ use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_policy::health::{Health, Paces};
 use tg_policy::route::Sessions;
-use tg_proxy::cost::Basis;
+use tg_policy::route::quality::Qualities;
+use tg_proxy::cached::Answers;
 use tg_proxy::living::{Counts, Living, Worker};
 use tg_proxy::looks::Looks;
 use tg_proxy::meter::{Meter, OnFailure, Queue, Running, Till};
+use tg_proxy::shadow::Shadows;
 use tg_proxy::shared::Shared;
-use tg_proxy::snapshot::Snapshot;
 use tg_proxy::whois::Whois;
 use tg_store::directory::Directory;
-use tg_store::journal::{Figures, Found, Journal, Recovered, Tally};
-use tg_store::ledger::{Ledger, LedgerWriter, Past};
+use tg_store::journal::{Figures, Journal, Recovered};
+use tg_store::ledger::{Ledger, LedgerWriter};
+use tg_store::shared::AnswersLink;
 use tg_store::store::Store;
 use tg_upstream::aws::Wallet;
-
-/// Rows written at once when an earlier run is settled.
-const RECOVERY_BATCH: usize = 2_000;
 
 /// What streams that outlast a drain have for their last word to reach the caller.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -70,7 +71,7 @@ pub struct Gateway {
     journal: Arc<Figures>,
     workers: Vec<thread::JoinHandle<Drained>>,
     meter: Running,
-    directory_keeper: Keeper,
+    keepers: Keepers,
     journal_keeper: JournalKeeper,
     upkeep: upkeep::Running,
     counting: Option<counting::Running>,
@@ -108,14 +109,14 @@ impl Gateway {
         let meter =
             Meter { queues: queues.clone(), journal: of_meter, ledger, sums, living: known, sinks, outage }.start()?;
         let counting = counting.map(|counting| counting.start(&living, store.ledger()?)).transpose()?;
-        let directory_keeper = directory_keeper::start(Arc::clone(&living))?;
+        let keepers = Keepers::start(&living, &store, &loaded.snapshot.routes)?;
         let journal_keeper = JournalKeeper::start(journal.clone(), document.store.journal_sync.get())?;
         // After the journal's calls are in the ledger: a row must not be deleted while it may come again.
         let upkeep = upkeep::Running::start(&store, document.store.retention, Arc::clone(&living.clock))?;
         let (drain, draining) = tg_net::drain::signal();
         let (address, listener) = (bound.addr, listener(document, tls.clone()));
         let tills = Tills { journal: &journal, queues: &queues, on_failure: on_failure(document) };
-        let crew = Crew { living: &living, tills, surroundings, listener: &listener };
+        let crew = Crew { living: &living, tills, surroundings, listener: &listener, loaded };
         let workers = crew.start(bound, &draining)?;
         let (store, journal) = (Arc::new(store), journal.figures());
         Ok(Self {
@@ -130,7 +131,7 @@ impl Gateway {
             journal,
             workers,
             meter,
-            directory_keeper,
+            keepers,
             journal_keeper,
             upkeep,
             counting,
@@ -148,7 +149,10 @@ impl Gateway {
         // What may fail comes before what takes effect.
         let renewal = self.tls.as_ref().map(ServerTls::renewal).transpose()?;
         let (store, living, declared) = (Arc::clone(&self.store), Arc::clone(&self.living), Arc::clone(loaded));
-        let teams = move || sync_teams(&store, &living.directory, &declared, &*living.clock);
+        let teams = move || {
+            quality::read(&store, &living, &declared.snapshot.routes)?;
+            sync_teams(&store, &living.directory, &declared, &*living.clock)
+        };
         tokio::task::spawn_blocking(teams).await.context("bringing in the teams broke off")??;
         self.adopt(loaded, renewal);
         Ok(())
@@ -162,6 +166,7 @@ impl Gateway {
             Some(_) => self.living.purses.adopt(Arc::clone(&loaded.snapshot.budgets), self.living.clock.now()),
             None => self.living.purses.propose(Arc::clone(&loaded.snapshot.budgets)),
         }
+        self.living.answers.shrink(loaded.snapshot.cache.bytes_max);
         self.living.snapshot.store(Arc::clone(&loaded.snapshot));
     }
 
@@ -210,9 +215,8 @@ impl Gateway {
                 Err(_) => tracing::error!("a worker panicked"),
             }
         }
-        self.directory_keeper.end();
         self.upkeep.stop();
-        self.directory_keeper.stop();
+        self.keepers.stop();
         self.meter.stop();
         if let Some(recorder) = &self.living.recorder {
             recorder.stop();
@@ -249,7 +253,7 @@ fn fill(
         Some(_) => purses.adopt(budgets, clock.now()),
         None => purses.propose(budgets),
     }
-    settle_earlier(recovered, ledger, &loaded.snapshot, |records| {
+    earlier::settle(recovered, ledger, &loaded.snapshot, |records| {
         if let Some(counting) = counting {
             counting.shared.book(records, &purses, clock.now());
         }
@@ -301,8 +305,11 @@ fn living(
         health: Health::default(),
         paces: Paces::default(),
         sessions: Sessions::default(),
+        qualities: Qualities::default(),
+        shadows: Shadows::default(),
         whois: Whois::default(),
         looks: Looks::default(),
+        answers: Answers::default(),
         snapshot: ArcSwap::new(Arc::clone(&loaded.snapshot)),
         counts: Counts::default(),
         ready: AtomicBool::new(true),
@@ -373,52 +380,13 @@ fn is_outdated(store: &Store, taken: u64) -> Result<bool> {
     Ok(newest.first().is_some_and(|newest| newest.number > taken))
 }
 
-/// Puts into the ledger what an earlier run left in its journal.
-fn settle_earlier(
-    recovered: Recovered,
-    ledger: &mut LedgerWriter,
-    snapshot: &Snapshot,
-    book: impl Fn(&[Record]),
-) -> Result<Tally> {
-    let mut past = Past::default();
-    let tally = recovered.settle(RECOVERY_BATCH, |found| {
-        let records = match found {
-            Found::Ended(records) => records,
-            Found::Interrupted(entries) => entries
-                .into_iter()
-                .map(|entry| {
-                    let mut record = entry.into_interrupted(tg_kernel::record::Cost::default());
-                    debug_assert_eq!(record.usage_source, UsageSource::Estimated);
-                    record.cost = Basis::of(&record, snapshot).cost(&record);
-                    record
-                })
-                .collect(),
-        };
-        let part = ledger.append_found(records.clone())?;
-        past = Past { calls: past.calls + part.calls, cost: past.cost.plus(part.cost) };
-        book(&records);
-        Ok::<_, anyhow::Error>(())
-    })?;
-    recovered.discard()?;
-    if past.calls > 0 {
-        tracing::warn!(
-            calls = past.calls,
-            cost_nanos = past.cost.nanos(),
-            "calls in the journal are older than the rows that `store.retention` keeps; they are not booked again"
-        );
-    }
-    if tally != Tally::default() {
-        tracing::warn!(?tally, "an earlier run left calls in its journal; they are in the ledger now");
-    }
-    Ok(tally)
-}
-
 /// What workers are made of.
 struct Crew<'a> {
     living: &'a Arc<Living>,
     tills: Tills<'a>,
     surroundings: &'a Surroundings,
     listener: &'a Listener,
+    loaded: &'a Loaded,
 }
 
 /// What their tills are made of.
@@ -437,6 +405,12 @@ const fn on_failure(document: &Document) -> OnFailure {
 }
 
 impl Crew<'_> {
+    /// A worker's connection to answers that gateways share, where they do.
+    fn answers(&self) -> Option<AnswersLink> {
+        let shared = self.living.shared.as_ref().filter(|_| caching::is_shared(&self.loaded.document))?;
+        Some(shared.counters.answers(self.loaded.secrets_key.clone()))
+    }
+
     fn start(self, bound: Bound, draining: &Draining) -> Result<Vec<thread::JoinHandle<Drained>>> {
         let resolver = Resolver::new();
         let mut threads = Vec::new();
@@ -444,6 +418,7 @@ impl Crew<'_> {
             let worker = Arc::new(Worker {
                 living: Arc::clone(self.living),
                 link: self.living.shared.as_ref().map(|shared| Arc::new(shared.counters.link())),
+                answers: self.answers().map(Arc::new),
                 pools: Arc::new(tg_upstream::pools::Pools::new(self.surroundings.roots.clone(), resolver.clone())),
                 till: Till::new(self.tills.journal.worker(number), Arc::clone(queue), self.tills.on_failure),
                 closing: Arc::default(),
@@ -469,6 +444,9 @@ fn work(worker: &Arc<Worker>, listener: Listener, socket: std::net::TcpListener,
     let _inside = runtime.enter();
     if let Some(link) = worker.link.clone() {
         drop(tg_net::tasks::spawn("counters", async move { link.keep().await }));
+    }
+    if let Some(link) = worker.answers.clone() {
+        drop(tg_net::tasks::spawn("answers", async move { link.stay().await }));
     }
     let (closing, mut begun) = (Arc::clone(&worker.closing), draining.clone());
     drop(tg_net::tasks::spawn("closing", async move {

@@ -2,9 +2,10 @@
 
 pub mod admin;
 mod budgets;
+pub mod caching;
 mod callers;
 pub mod commands;
-pub mod compile;
+mod compile;
 mod counting;
 mod demo;
 mod directory_keeper;
@@ -22,6 +23,7 @@ mod paste;
 pub mod place;
 mod pricing;
 pub mod process;
+mod quality;
 mod recording;
 mod reloading;
 pub mod revisions;

@@ -27,6 +27,8 @@ pub(crate) enum Operation {
     ListCalls,
     ShowCall,
     ListBudgets,
+    ListRouting,
+    ShowSavings,
     ShowStore,
     ShowConfig,
 }
@@ -226,6 +228,22 @@ fn ledger() -> Vec<Route> {
             "Lists what is spent, held and left of each budget, one entry for each value that it counts apart, and what \
              it comes to. Forecasts are a minute old at most.",
             Answer::Json(part::<api::BudgetPage>("BudgetPage")),
+        ),
+        Route {
+            query: &[SINCE, UNTIL],
+            ..get(
+                "/admin/v1/savings",
+                Operation::ShowSavings,
+                "Sums what the cache of answers saved, by team. Reads the rows of that time one by one.",
+                Answer::Json(part::<api::Savings>("Savings")),
+            )
+        },
+        get(
+            "/admin/v1/routing",
+            Operation::ListRouting,
+            "Lists the rules by tasks that are in force, how good their cheaper answers are as far as comparisons tell, and \
+             which rules have switched themselves off.",
+            Answer::Json(part::<api::RoutingPage>("RoutingPage")),
         ),
         get(
             "/admin/v1/store",

@@ -1,10 +1,12 @@
 //! What outlives a reload: stores, connections, counters. One `Living` per process, one `Worker` per core.
 
+use crate::cached::Answers;
 use crate::choose::Experience;
 use crate::complaint::Complaint;
 use crate::looks::Looks;
 use crate::meter::Till;
 use crate::recording::Recorder;
+use crate::shadow::Shadows;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::whois::Whois;
@@ -18,8 +20,9 @@ use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_policy::health::{Health, Paces};
 use tg_policy::route::Sessions;
+use tg_policy::route::quality::Qualities;
 use tg_store::directory::Directory;
-use tg_store::shared::SharedLink;
+use tg_store::shared::{AnswersLink, SharedLink};
 use tg_upstream::aws::Wallet;
 use tg_upstream::pools::Pools;
 
@@ -47,12 +50,18 @@ pub struct Living {
     pub paces: Paces,
     /// Where sessions are served.
     pub sessions: Sessions,
+    /// How good cheaper answers are.
+    pub qualities: Qualities,
+    /// Copies of calls, and questions about them.
+    pub shadows: Shadows,
     /// What is known of callers' IAM identities.
     pub whois: Whois,
     /// What is being asked of AWS about asynchronous invocations.
     pub looks: Looks,
     /// Takes guarded calls to be recorded; `None`: none is.
     pub recorder: Option<Recorder>,
+    /// Answers that are kept to be given again.
+    pub answers: Answers,
     /// The compiled configuration in force.
     pub snapshot: ArcSwap<Snapshot>,
     /// Counts of calls.
@@ -65,7 +74,8 @@ impl Living {
     /// What is known of targets from earlier calls.
     pub(crate) fn experience(&self) -> Experience<'_> {
         let now = self.clock.monotonic();
-        Experience { lessons: &self.lessons, paces: &self.paces, sessions: &self.sessions, now }
+        let (lessons, paces, sessions) = (&self.lessons, &self.paces, &self.sessions);
+        Experience { lessons, paces, sessions, qualities: &self.qualities, now }
     }
 }
 
@@ -94,6 +104,8 @@ pub struct Worker {
     pub pools: Arc<Pools>,
     /// The connection to counts that replicas share.
     pub link: Option<Arc<SharedLink>>,
+    /// The connection to answers that gateways share; `None`: they are in this process's memory.
+    pub answers: Option<Arc<AnswersLink>>,
     /// Where finished calls go.
     pub till: Till,
     /// Tells what still runs that its time is up.

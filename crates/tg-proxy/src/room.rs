@@ -39,6 +39,34 @@ pub(crate) async fn take(
     Ok(cheaper)
 }
 
+/// The same for a call that goes where it is to go or nowhere.
+///
+/// # Errors
+/// As [`take`].
+pub(crate) async fn take_as_planned(
+    settlement: &mut Settlement,
+    asked: (&Peek, &Members<'_>),
+    plan: &Plan,
+) -> Result<(), Fault> {
+    if settlement.shares_counts() {
+        return settlement.take_together(asked, plan).await.map_err(Fault::from);
+    }
+    settlement.afford(asked, plan).map_err(|exhausted| Fault::from(*exhausted))?;
+    settlement.admit(asked.0, plan)
+}
+
+/// Takes what a call needs that uses no tokens and costs nothing, as its answer is there: of the limits on requests and on calls
+/// at a time.
+///
+/// # Errors
+/// `Class::Limited` when one of them has no room, `Class::Overloaded` when nobody can say.
+pub(crate) async fn take_again(settlement: &mut Settlement) -> Result<(), Fault> {
+    if settlement.shares_counts() {
+        return settlement.take_again_together().await.map_err(Fault::from);
+    }
+    settlement.admit_again()
+}
+
 /// Makes sure that what is held of budgets is enough for the next try.
 ///
 /// # Errors

@@ -1,19 +1,23 @@
 //! The debt of one call: from its head on, exactly one ledger row is owed, and paid also when the call is dropped.
 
+mod caching;
 mod draft;
 mod growth;
 mod guarding;
+mod shadow;
 mod shared;
 
 pub(crate) use shared::NoRoom;
 
 use crate::admission::Admission;
+use crate::cached::Keeping;
 use crate::guarding::Guarding;
 use crate::linger::Absence;
 use crate::living::Worker;
 use crate::outcome::{Counts, draining, may_be_billed};
 use crate::quote::PriceTag;
 use crate::recognise::Head;
+use crate::shadow::Hearing;
 use crate::shared::Instead;
 use crate::snapshot::Snapshot;
 use crate::spending::Spending;
@@ -72,6 +76,8 @@ struct Draft {
     spending: Spending,
     /// What content checks find and do.
     guarding: Option<Guarding>,
+    /// The copy of its answer, where that is to be kept.
+    keeping: Option<Keeping>,
     /// More output that is asked for its stream, where replicas count together.
     growth: Option<Growth>,
     /// What became of the try that the record's `served` names, once it has failed.
@@ -83,6 +89,8 @@ struct Draft {
     going: Option<(Target, Duration)>,
     /// What a try had reported that began to answer, and failed.
     began: Option<Usage>,
+    /// Who listens to the answer.
+    hearing: Option<Box<Hearing>>,
 }
 
 /// A try that failed, and what it may be billed for.
@@ -161,12 +169,14 @@ impl Settlement {
             clamped: None,
             spending: Spending::default(),
             guarding: None,
+            keeping: None,
             growth: None,
             failed: None,
             absence: Absence::of(&snapshot.streams),
             ticket: None,
             going: None,
             began: None,
+            hearing: None,
         })))
     }
 

@@ -1,8 +1,10 @@
 //! The seam to the ledger: rows are appended in batches, never edited, and read back as calls or as reports.
 
+mod saved;
 mod seen;
 mod spent;
 
+pub use saved::Saved;
 pub use seen::{Glance, Past};
 pub use spent::{SpentBy, SpentQuery, SpentRow};
 
@@ -243,6 +245,9 @@ pub struct CallFilter {
     pub before: Option<CallId>,
     /// All must hold.
     pub filters: Vec<Filter>,
+    /// What must stand in what was decided about them, as it is kept: parts of its JSON. No index serves it: state a time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decided: Vec<String>,
 }
 
 /// Appends to the ledger. One per process, owned by the thread that meters.

@@ -50,18 +50,21 @@ const fn own(name: &'static str, kind: Kind, unit: &'static str, help: &'static 
 type Labels = &'static [&'static str];
 
 mod budgets;
+mod cache;
 mod clock;
 mod counters;
 mod guards;
 pub mod label;
 mod ledger;
 mod revisions;
+mod shadows;
 mod targets;
 
 pub use budgets::{
     BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_OVERDRAWN, BUDGET_REFUSALS,
     BUDGET_SPENT,
 };
+pub use cache::{CACHE_ANSWERS, CACHE_BYTES, CACHE_CALLS, CACHE_CROWDED_OUT, CACHE_KEPT, CACHE_SAVED};
 pub use clock::CLOCK_STEPS;
 pub use counters::{
     COUNTERS_AWAY, COUNTERS_AWAY_SECONDS, COUNTERS_CLOCK_SKEW, COUNTERS_FAILED, COUNTERS_LATE, COUNTERS_LOCAL,
@@ -78,6 +81,7 @@ pub use ledger::{
 };
 
 pub use revisions::{CONFIG_REVISION, CONFIG_REVISION_BLIND, CONFIG_REVISION_REFUSED};
+pub use shadows::{COMPARISONS, QUALITY_KEPT, QUALITY_SAMPLES, SHADOW_CALLS, TASK_ROUTING_OFF};
 pub use targets::{RETRIES, RETRIES_DENIED, TARGET_BENCHES, TARGETS_BENCHED};
 
 use label as l;
@@ -354,10 +358,21 @@ pub const METRICS: &[Metric] = &[
     BUDGET_REFUSALS,
     BUDGET_NOTICES,
     BUDGET_CROWDED,
+    CACHE_CALLS,
+    CACHE_SAVED,
+    CACHE_KEPT,
+    CACHE_CROWDED_OUT,
+    CACHE_ANSWERS,
+    CACHE_BYTES,
     TARGETS_BENCHED,
     TARGET_BENCHES,
     RETRIES,
     RETRIES_DENIED,
+    SHADOW_CALLS,
+    COMPARISONS,
+    QUALITY_KEPT,
+    QUALITY_SAMPLES,
+    TASK_ROUTING_OFF,
     COUNTERS_AWAY,
     COUNTERS_AWAY_SECONDS,
     COUNTERS_ROUND_TRIPS,

@@ -2,17 +2,20 @@
 
 mod counters;
 mod services;
+mod shadows;
 
 pub use counters::CountersReading;
 pub use services::ServiceFigures;
+pub use shadows::{RuleFigures, ShadowFigures};
 
 use crate::names::{
     BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_OVERDRAWN, BUDGET_REFUSALS,
-    BUDGET_SPENT, CALLS_SENT, CAPTURE_RATE, CLOCK_STEPS, CONFIG_REVISION, CONFIG_REVISION_BLIND,
-    CONFIG_REVISION_REFUSED, CONNECTIONS, CORRECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE,
-    JOURNAL_OPEN, JOURNAL_UNWRITTEN, Kind, LEDGER_DELETED_ROLLUPS, LEDGER_DELETED_ROWS, LEDGER_OLDEST, LIMIT_CROWDED,
-    LIMIT_REFUSALS, METER_DEFERRED, METER_DROPPED, METER_QUEUE, Metric, RETRIES, RETRIES_DENIED, SPANS_DROPPED,
-    SPANS_EXPORTED, STORE_BYTES, TARGET_BENCHES, TARGETS_BENCHED, UNGUARDED_CALLS, label,
+    BUDGET_SPENT, CACHE_ANSWERS, CACHE_BYTES, CACHE_CROWDED_OUT, CACHE_KEPT, CALLS_SENT, CAPTURE_RATE, CLOCK_STEPS,
+    CONFIG_REVISION, CONFIG_REVISION_BLIND, CONFIG_REVISION_REFUSED, CONNECTIONS, CORRECTIONS, IN_FLIGHT,
+    JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE, JOURNAL_OPEN, JOURNAL_UNWRITTEN, Kind, LEDGER_DELETED_ROLLUPS,
+    LEDGER_DELETED_ROWS, LEDGER_OLDEST, LIMIT_CROWDED, LIMIT_REFUSALS, METER_DEFERRED, METER_DROPPED, METER_QUEUE,
+    Metric, RETRIES, RETRIES_DENIED, SPANS_DROPPED, SPANS_EXPORTED, STORE_BYTES, TARGET_BENCHES, TARGETS_BENCHED,
+    UNGUARDED_CALLS, label,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -80,6 +83,14 @@ pub enum Reading {
     Retries,
     /// How often they were not, as too many were.
     RetriesDenied,
+    /// Answers that were kept.
+    CacheKept,
+    /// Answers in memory that had to make room.
+    CacheCrowdedOut,
+    /// Answers in memory.
+    CacheAnswers,
+    /// What they take, in bytes.
+    CacheBytes,
     /// Of counters that gateways share.
     Counters(CountersReading),
 }
@@ -113,6 +124,10 @@ impl Reading {
             Self::TargetsBenched => TARGETS_BENCHED,
             Self::Retries => RETRIES,
             Self::RetriesDenied => RETRIES_DENIED,
+            Self::CacheKept => CACHE_KEPT,
+            Self::CacheCrowdedOut => CACHE_CROWDED_OUT,
+            Self::CacheAnswers => CACHE_ANSWERS,
+            Self::CacheBytes => CACHE_BYTES,
             Self::Counters(of) => of.metric(),
         }
     }
@@ -152,6 +167,8 @@ pub struct BudgetFigures {
 /// A metric of each budget, and where it stands.
 type OfBudget<T> = (&'static Metric, fn(&BudgetFigures) -> T);
 
+pub(crate) type OfShadows = Box<dyn Fn() -> ShadowFigures + Send + Sync>;
+
 pub(crate) type OfServices = Box<dyn Fn() -> Vec<ServiceFigures> + Send + Sync>;
 
 type OfBudgets = Box<dyn Fn() -> Vec<BudgetFigures> + Send + Sync>;
@@ -162,6 +179,7 @@ pub(crate) struct Readings {
     limits: RwLock<Option<OfLimits>>,
     budgets: RwLock<Option<OfBudgets>>,
     services: RwLock<Option<OfServices>>,
+    shadows: RwLock<Option<OfShadows>>,
     benches: RwLock<Option<OfBenches>>,
     /// Settled calls that had been sent in this run of the process.
     pub(crate) settled: AtomicU64,
@@ -197,6 +215,15 @@ impl Readings {
     fn encode_services(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let source = self.services.read().unwrap_or_else(PoisonError::into_inner);
         services::encode(encoder, &source.as_ref().map(|source| source()).unwrap_or_default())
+    }
+
+    pub(crate) fn set_shadows(&self, source: OfShadows) {
+        *self.shadows.write().unwrap_or_else(PoisonError::into_inner) = Some(source);
+    }
+
+    fn encode_shadows(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let source = self.shadows.read().unwrap_or_else(PoisonError::into_inner);
+        shadows::encode(encoder, &source.as_ref().map(|source| source()).unwrap_or_default())
     }
 
     pub(crate) fn set_benches(&self, source: OfBenches) {
@@ -290,6 +317,7 @@ impl Collector for Collected {
         self.0.encode_benches(&mut encoder)?;
         self.0.encode_limits(&mut encoder)?;
         self.0.encode_budgets(&mut encoder)?;
+        self.0.encode_shadows(&mut encoder)?;
         self.0.encode_services(&mut encoder)
     }
 }

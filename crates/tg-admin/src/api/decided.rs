@@ -1,8 +1,9 @@
 //! What the gateway itself decided about a call, as it travels.
 
+use super::{Amount, Usage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tg_kernel::decided;
+use tg_kernel::{decided, reuse};
 
 /// What the gateway itself decided about a call. Every part is null where that was nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -10,6 +11,79 @@ use tg_kernel::decided;
 pub struct Decided {
     /// What kind of task the call was taken for; null where nothing asked for it.
     pub task: Option<Task>,
+    /// Where no caller made the call: `mirror`, `sample` or `judge`; null for a caller's own.
+    pub purpose: Option<String>,
+    /// The request id of the call that it copies, or whose answers it compares; null for a caller's own.
+    pub of: Option<String>,
+    /// What a rule by tasks made of it; null where there is none.
+    pub routed: Option<Routed>,
+    /// What the comparison came to that this call was made for; null where it was made for none.
+    pub verdict: Option<Verdict>,
+    /// What the cache of answers did; null where no rule of it is for the call.
+    pub cache: Option<Reuse>,
+}
+
+/// What a rule by tasks made of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Routed {
+    /// The rule: the route's name and a hash.
+    pub rule: String,
+    /// `observe`, `advise` or `enforce`.
+    pub mode: String,
+    /// The cheaper model, as `PROVIDER/MODEL`; null where there is none for the call.
+    pub to: Option<String>,
+    /// Where the call goes without the rule, as `PROVIDER/MODEL`.
+    pub from: String,
+    /// Why it does not go there in any mode: `no_step`, `unable`, `opted_out`, `switched_off`, `warm_cache` or `dearer`; null:
+    /// it does under `enforce`.
+    pub stays: Option<String>,
+    /// What was likely to be saved by it, before the call; null where that was not known.
+    pub saving: Option<Amount>,
+}
+
+/// What a comparison of two answers came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Verdict {
+    /// The rule that the answers speak for or against.
+    pub rule: String,
+    /// The task of the call.
+    pub task: String,
+    /// Whether the cheaper answer was as good; null: there is no verdict, and it is not counted.
+    pub kept: Option<bool>,
+}
+
+/// What the cache of answers did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reuse {
+    /// The rule that is for the call.
+    pub rule: String,
+    /// `hit`, `miss`, `refresh`, `off`, `unfit` or `away`.
+    pub outcome: String,
+    /// The answer that it was given; null where it was none that had been kept.
+    pub hit: Option<Reused>,
+    /// Whether its own answer was kept.
+    pub kept: bool,
+}
+
+/// An answer that was given again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reused {
+    /// How it was found: `exact`.
+    pub kind: String,
+    /// How old it was, in whole seconds.
+    pub age_s: u64,
+    /// The request id of the call that it was made for.
+    pub from: String,
+    /// Who made it.
+    pub provider: String,
+    /// Of which model.
+    pub model: String,
+    /// What it used then.
+    pub usage: Usage,
+    /// What that would have cost now. No part of what the call cost.
+    pub saved: Amount,
+    /// Whether that is known: `priced`, `ceiling` or `unpriced`.
+    pub pricing: String,
 }
 
 /// A kind of task.
@@ -23,12 +97,60 @@ pub struct Task {
 
 impl From<&decided::Decided> for Decided {
     fn from(decided: &decided::Decided) -> Self {
-        Self { task: decided.task.as_ref().map(Task::from) }
+        Self {
+            task: decided.task.as_ref().map(Task::from),
+            purpose: decided.purpose.map(|purpose| purpose.as_str().to_owned()),
+            of: decided.of.map(|of| of.to_string()),
+            routed: decided.routed.as_ref().map(Routed::from),
+            verdict: decided.verdict.as_ref().map(Verdict::from),
+            cache: decided.cache.as_ref().map(Reuse::from),
+        }
+    }
+}
+
+impl From<&decided::Routed> for Routed {
+    fn from(routed: &decided::Routed) -> Self {
+        Self {
+            rule: routed.rule.to_string(),
+            mode: routed.mode.to_string(),
+            to: routed.to.as_ref().map(ToString::to_string),
+            from: routed.from.to_string(),
+            stays: routed.stays.as_ref().map(ToString::to_string),
+            saving: routed.saving.map(Amount::from),
+        }
+    }
+}
+
+impl From<&decided::Verdict> for Verdict {
+    fn from(verdict: &decided::Verdict) -> Self {
+        Self { rule: verdict.rule.to_string(), task: verdict.task.to_string(), kept: verdict.kept }
     }
 }
 
 impl From<&decided::Task> for Task {
     fn from(task: &decided::Task) -> Self {
         Self { class: task.class.to_string(), difficulty: task.difficulty }
+    }
+}
+
+impl From<&reuse::Reuse> for Reuse {
+    fn from(reuse: &reuse::Reuse) -> Self {
+        let (rule, outcome) = (reuse.rule.to_string(), reuse.outcome.as_str().to_owned());
+        Self { rule, outcome, hit: reuse.hit.as_ref().map(Reused::from), kept: reuse.kept }
+    }
+}
+
+impl From<&reuse::Hit> for Reused {
+    fn from(hit: &reuse::Hit) -> Self {
+        Self {
+            kind: hit.kind.as_str().to_owned(),
+            age_s: hit.age_s,
+            from: hit.from.to_string(),
+            provider: hit.provider.to_string(),
+            model: hit.model.to_string(),
+            usage: hit.usage.into(),
+            saved: hit.saved.amount.into(),
+            pricing: hit.saved.pricing.as_str().to_owned(),
+        }
     }
 }

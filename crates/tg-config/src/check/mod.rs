@@ -3,6 +3,7 @@
 mod aws;
 mod bedrock_guardrail;
 mod budgets;
+mod cache;
 mod commitments;
 mod counters;
 mod discounts;
@@ -19,6 +20,7 @@ mod routes;
 mod served;
 mod store;
 mod surfaces;
+mod task_routing;
 mod teams;
 
 use crate::document::{Document, UnknownPrice};
@@ -74,6 +76,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     resilience::check(document, &mut found);
     providers::check(document, &mut found);
     routes::check(document, &mut found);
+    task_routing::check(document, &mut found);
     pricing(document, &mut found);
     discounts::check(document, &mut found);
     commitments::check(document, &mut found);
@@ -84,6 +87,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     guard_services::check(document, &mut found);
     guardrails::check(document, &served, &mut found);
     counters::check(document, &mut found);
+    cache::check(document, &served, &mut found);
     if let Some(otlp) = &document.telemetry.otlp {
         let path = Path::root().member("telemetry").member("otlp").member("headers");
         headers::check(&otlp.headers, &path, &mut found);

@@ -3,6 +3,7 @@
 mod aws;
 mod bedrock_guardrail;
 mod budget;
+mod cache;
 mod commitment;
 mod counters;
 mod delivery;
@@ -20,6 +21,7 @@ mod retention;
 mod route;
 mod store;
 mod surface;
+mod task_routing;
 mod telemetry;
 mod unreadable;
 mod wanted;
@@ -27,6 +29,7 @@ mod wanted;
 pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredentials, SessionPer, partition_of};
 pub use bedrock_guardrail::BedrockGuardrail;
 pub use budget::{Budget, BudgetScope, BudgetWindow, Notify, OnExhausted, Webhook};
+pub use cache::{Cache, CachePlace, CacheRule, CacheScope, CacheShare};
 pub use commitment::Commitment;
 pub use counters::{SharedCounters, WhenAway};
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
@@ -49,6 +52,9 @@ pub use retention::Retention;
 pub use route::{Model, ModelTarget, OnLoss, OnUnable, Strategy};
 pub use store::{OnJournalFailure, Revisions, Store, StoreTls, StoreTlsMode};
 pub use surface::{Endpoint, MantleProject, OpenaiPath, Surface, SurfaceDialect};
+pub use task_routing::{
+    AgreementWord, JudgeModel, Mirror, Quality, RoutingMode, RoutingStep, TaskJudge, TaskName, TaskRouting, TeamRouting,
+};
 pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
 pub use unreadable::{Unread, Unreadable, UnreadableEach};
 pub use wanted::{Wanted, WantedWord};
@@ -108,6 +114,8 @@ pub struct Document {
     pub counters: Option<SharedCounters>,
     /// Who is told when a share of a budget is spent, or when it is exhausted.
     pub notify: Notify,
+    /// Answers that are kept, to be given again.
+    pub cache: Cache,
     /// What is done where providers fail.
     pub resilience: Resilience,
     /// How answers are streamed.

@@ -76,6 +76,11 @@ impl Guarding {
         Self { guard, inquiry: Inquiry::default(), block: None, changed: false, heard }
     }
 
+    /// For a copy of the call: what was found on the request, to go on with its answer. It is recorded once.
+    pub(crate) fn of_copy(&self) -> Self {
+        Self { heard: None, ..self.clone() }
+    }
+
     /// The rules.
     pub(crate) const fn guard(&self) -> &Arc<Guard> {
         &self.guard
@@ -91,6 +96,11 @@ impl Guarding {
         if self.block.is_none() {
             self.block.clone_from(&verdict.block);
         }
+    }
+
+    /// Whether something else went on than was said, in the body or beside it.
+    pub(crate) const fn has_changed(&self) -> bool {
+        self.changed
     }
 
     /// What a caller is told whom a rule has stopped.
