@@ -187,7 +187,7 @@ pub(crate) struct Ready {
     pub(crate) trace: TraceContext,
     pub(crate) attribution: Attribution,
     pub(crate) session: Option<u64>,
-    deadline: Option<Duration>,
+    pub(crate) deadline: Option<Duration>,
 }
 
 /// How often the caller gets a sign of life; `None` where nobody waits for one, or the dialect has none.
