@@ -7,4 +7,5 @@ pub mod aws;
 pub mod guard;
 pub mod health;
 pub mod iam;
+pub mod pool;
 pub mod route;
