@@ -6,6 +6,7 @@ pub mod calendar;
 pub mod chat;
 pub mod clock;
 pub mod commitment;
+pub mod decided;
 pub mod dialect;
 pub mod embed;
 pub mod event;

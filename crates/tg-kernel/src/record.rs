@@ -1,6 +1,7 @@
 //! A finished call: one row of the ledger.
 
 use crate::clock::Timestamp;
+use crate::decided::Decided;
 use crate::dialect::{Dialect, Operation};
 use crate::guarded::Guarded;
 use crate::ids::CallId;
@@ -184,6 +185,9 @@ pub struct Record {
     /// What content checks did; `None` where none ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guarded: Option<Box<Guarded>>,
+    /// What the gateway itself decided about the call; `None` where that was nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Box<Decided>>,
     /// How long things took.
     pub timing: Timing,
 }

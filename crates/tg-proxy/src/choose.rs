@@ -235,6 +235,12 @@ impl<'a> Choosing<'a> {
         })
     }
 
+    /// The same, where anything has asked for it.
+    #[must_use]
+    pub fn found_task(&self) -> Option<&Task> {
+        self.task.get()
+    }
+
     fn facts(&self, with_task: bool) -> Facts<'_> {
         let task = with_task.then(|| self.task());
         let (needs, Attribution { key_id, team, project, environment, tags }) = (self.needs(), self.booked.attribution);

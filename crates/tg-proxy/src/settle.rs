@@ -25,6 +25,7 @@ use tg_dialect::scan::Members;
 use tg_dialect::weight::weigh;
 use tg_kernel::chat::StopReason;
 use tg_kernel::clock::Timestamp;
+use tg_kernel::decided::Decided;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
@@ -143,6 +144,7 @@ impl Settlement {
             cost: Cost::default(),
             losses: Vec::new(),
             guarded: None,
+            decided: None,
             earlier: Vec::new(),
             timing: Timing::default(),
         };
@@ -222,6 +224,13 @@ impl Settlement {
     pub(crate) fn book(&mut self, attribution: Attribution) {
         if let Some(draft) = &mut self.0 {
             draft.record.attribution = attribution;
+        }
+    }
+
+    /// What the gateway itself decides about the call; nothing is kept once it is settled.
+    pub(crate) fn decide(&mut self, with: impl FnOnce(&mut Decided)) {
+        if let Some(draft) = &mut self.0 {
+            with(draft.record.decided.get_or_insert_default());
         }
     }
 

@@ -113,6 +113,7 @@ pub(crate) fn call(team: &str, project: Option<&str>, nanos: i64) -> Record {
         cost: Cost::at_list(Money::from_nanos(nanos), Pricing::Priced, "v/row"),
         losses: Vec::new(),
         guarded: None,
+        decided: None,
         earlier: Vec::new(),
         timing: Timing::default(),
     }

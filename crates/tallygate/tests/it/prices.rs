@@ -322,6 +322,7 @@ fn plain((model, input_tokens, output_tokens, earlier): Drawn, snapshot: &Snapsh
         session: None,
         estimated: Usage { input_tokens, output_tokens, ..Usage::default() },
         earlier: Vec::new(),
+        decided: None,
     };
     let mut record = entry.into_interrupted(Cost::default());
     record.earlier = earlier

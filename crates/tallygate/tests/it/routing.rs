@@ -59,7 +59,10 @@ fn simple_tasks_go_to_the_cheap_model_and_a_session_is_not_moved_in_its_midst() 
     let label = "Classify the sentiment of this review as positive or negative. Answer with one word.\n\n\
                  Review: The food was cold and the staff were rude.";
     let code = "Write a Python function that merges two sorted lists, and explain its complexity.";
-    assert_eq!(provider(&world.send(&said(label))), "local");
+    let labelled = world.send(&said(label));
+    assert_eq!(provider(&labelled), "local");
+    let decided = world.row(&labelled).decided.expect("the row says what the call was taken for");
+    assert_eq!(decided.task.expect("a task").class, "classification");
     assert_eq!(provider(&world.send(&said(code))), "openai");
     let session = |text: &str| said(text).header("x-session-id", "s1");
     assert_eq!(provider(&world.send(&session(code))), "openai");

@@ -2,7 +2,7 @@
 
 use super::report::{check_filters, window};
 use super::time::quoted;
-use super::{Amount, Guarded, Time, Usage};
+use super::{Amount, Decided, Guarded, Time, Usage};
 use crate::query::{Parameters, read_filters};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -118,6 +118,9 @@ pub struct Call {
     /// What content checks did; null where none ran.
     #[serde(default)]
     pub guarded: Option<Guarded>,
+    /// What the gateway itself decided; null where that was nothing.
+    #[serde(default)]
+    pub decided: Option<Decided>,
     /// How long things took.
     pub timing: Timing,
 }
@@ -269,6 +272,7 @@ impl From<&Record> for Call {
             corrections: Vec::new(),
             losses: record.losses.clone(),
             guarded: record.guarded.as_deref().map(Guarded::from),
+            decided: record.decided.as_deref().map(Decided::from),
             timing: Timing {
                 total_us: record.timing.total_us,
                 first_token_us: record.timing.first_token_us,

@@ -3,6 +3,7 @@
 mod amount;
 mod budget;
 mod call;
+mod decided;
 mod guarded;
 mod key;
 mod report;
@@ -13,6 +14,7 @@ pub mod time;
 pub use amount::{Amount, Usage};
 pub use budget::{Budget, BudgetPage, Forecast};
 pub use call::{Asked, Attribution, Call, CallPage, Calls, Cost, Served, Timing};
+pub use decided::{Decided, Task};
 pub use guarded::{Guarded, Hit};
 pub use key::{IssuedKey, Key, KeyKind, KeyPage, KeyState, NewKey, Rotation};
 pub(crate) use report::dimensions;

@@ -47,6 +47,7 @@ fn record(team: &str, project: Option<&str>, nanos: i64, ending: Ending) -> Reco
         cost: Cost::at_list(Money::from_nanos(nanos), Pricing::Priced, "v/row"),
         losses: Vec::new(),
         guarded: None,
+        decided: None,
         earlier: Vec::new(),
         timing: Timing { total_us: 5, first_token_us: Some(3), overhead_us: 1 },
     }

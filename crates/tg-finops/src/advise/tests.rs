@@ -84,6 +84,7 @@ fn call(team: &str, model: &str, input: u64, output: u64) -> Record {
         cost: Cost { pricing: Pricing::Priced, ..Cost::default() },
         losses: Vec::new(),
         guarded: None,
+        decided: None,
         timing: Timing::default(),
     }
 }

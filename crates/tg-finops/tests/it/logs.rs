@@ -70,6 +70,7 @@ fn row(number: u64, input: u64, output: u64) -> Record {
         cost: Cost { amount: Money::from_nanos(1000), ..Cost::default() },
         losses: Vec::new(),
         guarded: None,
+        decided: None,
         timing: Timing::default(),
     }
 }

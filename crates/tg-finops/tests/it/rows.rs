@@ -42,6 +42,7 @@ pub(crate) fn record() -> Record {
         cost: Cost::default(),
         losses: Vec::new(),
         guarded: None,
+        decided: None,
         timing: Timing::default(),
     }
 }

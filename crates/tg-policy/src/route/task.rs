@@ -1,5 +1,6 @@
 //! What kind of task a call is, from what stands in its last turn and in the application's instructions.
 
+use tg_kernel::decided;
 use tg_kernel::needs::Needs;
 use tg_kernel::passage::Channel;
 use tg_text::task::{Facts, task_with};
@@ -17,6 +18,14 @@ pub struct Task {
     pub confidence: f32,
     /// How likely it is that only a strong model gets it right, from 0 to 1.
     pub difficulty: f32,
+}
+
+impl From<&Task> for decided::Task {
+    fn from(task: &Task) -> Self {
+        // A share of one, in whole percent.
+        let difficulty = (task.difficulty.clamp(0.0, 1.0) * 100.0).round() as u8;
+        Self { class: task.class.into(), difficulty }
+    }
 }
 
 /// The task of a call of which this is said: channel, turn, text.

@@ -21,7 +21,7 @@ use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
 use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
-use tg_kernel::record::{Asked, Ending, Record, Served, Timing};
+use tg_kernel::record::{Asked, Ending, Record, Served};
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
 use tg_policy::guard::{ExternalRule, Opinion, Said, Way};
 use tg_policy::route::UnknownPrice;
@@ -272,8 +272,8 @@ impl Premises {
         let entry = OpenEntry {
             id: CallId::fresh(),
             started_at,
-            attribution: attribution.clone(),
-            asked: asked.clone(),
+            attribution,
+            asked,
             provider: Arc::clone(provider),
             model: Arc::clone(model),
             profile: None,
@@ -282,24 +282,10 @@ impl Premises {
             session: None,
             estimated: usage,
             earlier: Vec::new(),
+            decided: None,
         };
-        let record = Record {
-            id: entry.id,
-            started_at,
-            attribution,
-            asked,
-            served: Some(served),
-            ending: Ending::Ok,
-            status: 200,
-            fault: None,
-            usage,
-            usage_source: UsageSource::Reported,
-            cost,
-            losses: Vec::new(),
-            guarded: None,
-            earlier: Vec::new(),
-            timing: Timing::default(),
-        };
+        let (ending, status, usage_source) = (Ending::Ok, 200, UsageSource::Reported);
+        let record = Record { ending, status, usage_source, ..entry.clone().into_interrupted(cost) };
         living.counts.sent.fetch_add(1, Ordering::Relaxed);
         let opened = self.worker.till.open(&entry).inspect_err(|error| {
             tracing::error!(%error, guard = &**guard, "what a judge has used cannot be journalled");

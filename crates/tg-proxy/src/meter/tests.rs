@@ -37,6 +37,7 @@ fn refused() -> Record {
         cost: Cost::default(),
         losses: Vec::new(),
         guarded: None,
+        decided: None,
         earlier: Vec::new(),
         timing: Timing::default(),
     }
@@ -56,6 +57,7 @@ fn opening(record: &Record) -> OpenEntry {
         session: None,
         estimated: Usage::default(),
         earlier: Vec::new(),
+        decided: None,
     }
 }
 

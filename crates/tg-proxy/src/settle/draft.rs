@@ -44,6 +44,7 @@ impl Draft {
             session: leaving.session,
             estimated: self.unanswered().usage,
             earlier,
+            decided: self.record.decided.clone(),
         };
         if let Some(ticket) = &mut self.ticket {
             self.worker.till.open_again(ticket, &entry).map_err(unbookable)?;

@@ -3,10 +3,12 @@
 //! Numbers are variable-length, texts have their length before them, and closed sets are written by name so that
 //! nothing hangs on the order of an enum.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tg_kernel::clock::Timestamp;
+use tg_kernel::decided::Decided;
 use tg_kernel::dialect::{Dialect, Operation};
-use tg_kernel::guarded::Guarded;
 use tg_kernel::ids::CallId;
 use tg_kernel::principal::Attribution;
 use tg_kernel::record::{Asked, Attempt, Cost, Ending, Pricing, Record, Served, Timing};
@@ -50,6 +52,8 @@ pub struct OpenEntry {
     pub estimated: Usage,
     /// The tries before this one.
     pub earlier: Vec<Attempt>,
+    /// What the gateway itself has decided about the call.
+    pub decided: Option<Box<Decided>>,
 }
 
 impl OpenEntry {
@@ -83,6 +87,7 @@ impl OpenEntry {
             cost,
             losses: Vec::new(),
             guarded: None,
+            decided: self.decided,
             timing: Timing::default(),
         }
     }
@@ -98,6 +103,7 @@ impl OpenEntry {
         to.maybe(self.session.as_deref());
         to.usage(&self.estimated);
         to.attempts(&self.earlier);
+        to.json(self.decided.as_deref());
     }
 
     /// Reads an entry of a segment of this format.
@@ -117,6 +123,7 @@ impl OpenEntry {
             session: from.newer()?,
             estimated: from.usage()?,
             earlier: from.attempts()?,
+            decided: from.json(5)?,
         })
     }
 }
@@ -140,7 +147,8 @@ pub(super) fn encode_record(record: &Record, buffer: &mut Vec<u8>) {
     to.number(record.timing.first_token_us.unwrap_or(0));
     to.number(record.timing.overhead_us);
     to.attempts(&record.earlier);
-    to.guarded(record.guarded.as_deref());
+    to.json(record.guarded.as_deref());
+    to.json(record.decided.as_deref());
 }
 
 /// Reads a record of a segment of this format.
@@ -170,7 +178,8 @@ pub(super) fn decode_record(payload: &[u8], format: u8) -> Option<Record> {
             overhead_us: from.number()?,
         },
         earlier: from.attempts()?,
-        guarded: from.guarded()?,
+        guarded: from.json(4)?,
+        decided: from.json(5)?,
     })
 }
 
@@ -258,8 +267,8 @@ impl Writer<'_> {
     }
 
     /// As JSON: few calls have any, and what stands in it will grow.
-    fn guarded(&mut self, guarded: Option<&Guarded>) {
-        self.maybe(guarded.and_then(|guarded| serde_json::to_string(guarded).ok()).as_deref());
+    fn json(&mut self, value: Option<&impl Serialize>) {
+        self.maybe(value.and_then(|value| serde_json::to_string(value).ok()).as_deref());
     }
 
     fn usage(&mut self, usage: &Usage) {
@@ -398,10 +407,10 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// What content checks did, which formats before 4 do not have.
+    /// What is kept as JSON, which formats before this one do not have.
     #[expect(clippy::option_option, reason = "the outer one says whether the payload was readable")]
-    fn guarded(&mut self) -> Option<Option<Box<Guarded>>> {
-        if self.format < 4 {
+    fn json<T: DeserializeOwned>(&mut self, since: u8) -> Option<Option<T>> {
+        if self.format < since {
             return Some(None);
         }
         let text: Option<&str> = self.maybe()?;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// How a segment begins: a name and the format's number.
 const HEADER: [u8; 8] = [b't', b'g', b'j', b'o', b'u', b'r', b'n', FORMAT];
 /// The format of entries. A change of any entry's encoding makes it one more.
-pub(super) const FORMAT: u8 = 4;
+pub(super) const FORMAT: u8 = 5;
 pub(super) const HEADER_BYTES: u64 = HEADER.len() as u64;
 /// How a frame begins. No UTF-8 text has a byte 0xFF, so no name that a caller chose can pass for a frame.
 const MARK: [u8; 4] = [0xFF, b't', b'g', 0xFE];

@@ -51,6 +51,7 @@ pub(crate) fn record() -> Record {
         },
         losses: Vec::new(),
         guarded: None,
+        decided: None,
         earlier: Vec::new(),
         timing: Timing { total_us: 1_200_000, first_token_us: Some(300_000), overhead_us: 90 },
     }
@@ -88,6 +89,7 @@ pub(crate) fn opening(record: &Record) -> OpenEntry {
         session: Some("tg-search.ranking".into()),
         estimated: Usage { input_tokens: 990, ..Usage::default() },
         earlier: vec![attempt(0, Pricing::Nothing)],
+        decided: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::fixture::{at, attempt, record, text};
 use crate::on_every_store;
+use tg_kernel::decided::{Decided, Task};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::guarded::{Action, Guarded, Hit, Verdict, Way};
 use tg_kernel::ids::CallId;
@@ -47,6 +48,7 @@ fn a_call_is_read_back_as_it_was_appended() {
             },
             losses: vec!["tools[0].strict".to_owned()],
             guarded: Some(Box::new(guarded())),
+            decided: Some(Box::new(Decided { task: Some(Task { class: "classification".into(), difficulty: 12 }) })),
             earlier: vec![attempt(0, Pricing::Nothing), attempt(7, Pricing::Priced)],
             usage: Usage {
                 input_tokens: 1,

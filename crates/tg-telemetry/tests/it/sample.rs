@@ -52,6 +52,7 @@ pub fn served() -> Record {
         cost: Cost::at_list(Money::from_nanos(1_250_000), Pricing::Priced, "2026/x"),
         losses: vec!["seed".into(), "logprobs".into()],
         guarded: Some(Box::new(guarded())),
+        decided: None,
         earlier: Vec::new(),
         timing: Timing { total_us: 1_500_000, first_token_us: Some(300_000), overhead_us: 42 },
     }
@@ -78,6 +79,7 @@ pub fn refused() -> Record {
         cost: Cost::default(),
         losses: Vec::new(),
         guarded: None,
+        decided: None,
         earlier: Vec::new(),
         timing: Timing { total_us: 900, first_token_us: None, overhead_us: 9 },
         ..served()

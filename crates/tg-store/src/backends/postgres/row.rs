@@ -22,7 +22,7 @@ pub(super) const COLUMNS: &str = "id, started_at, key_id, team, project, environ
     asked_model, stream, provider, model, profile, served_dialect, request_id, session, tier, attempts, stop, ending, \
     status, fault, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, \
     reasoning_tokens, audio_input_tokens, audio_output_tokens, images, usage_source, cost_nanos, list_nanos, pricing, \
-    price, rates_id, losses, guarded, earlier, earlier_nanos, earlier_list_nanos, earlier_pricing, total_us, \
+    price, rates_id, losses, guarded, decided, earlier, earlier_nanos, earlier_list_nanos, earlier_pricing, total_us, \
     first_token_us, overhead_us";
 
 /// What to select for [`read`].
@@ -100,6 +100,7 @@ pub(super) fn write(record: &Record, rates_id: Option<i64>) -> serde_json::Resul
     to.text("price", Some(&record.cost.price));
     to.list("losses", &record.losses)?;
     to.json("guarded", record.guarded.as_deref())?;
+    to.json("decided", record.decided.as_deref())?;
     write_earlier(&mut to, record)?;
     to.count("total_us", record.timing.total_us);
     to.put("first_token_us", record.timing.first_token_us.map(|us| us.min(COUNT_MAX)));
@@ -205,6 +206,7 @@ pub(super) fn read(row: &Row) -> Result<Record, BoxError> {
         cost: read_cost(&from)?,
         losses: from.list("losses")?,
         guarded: from.json("guarded")?,
+        decided: from.json("decided")?,
         earlier: from.list::<Attempt>("earlier")?,
         timing: Timing {
             total_us: from.count("total_us")?,

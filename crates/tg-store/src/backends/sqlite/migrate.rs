@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0007_budget_notices.sql"),
     include_str!("migrations/0008_revisions.sql"),
     include_str!("migrations/0009_guarded.sql"),
+    include_str!("migrations/0010_decided.sql"),
 ];
 
 /// Runs the steps that the file has not seen, all or none of them.

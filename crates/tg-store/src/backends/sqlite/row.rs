@@ -15,7 +15,7 @@ use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
 
 /// The columns, in the order in which `bind` and `read` take them.
-const COLUMNS: [&str; 47] = [
+const COLUMNS: [&str; 48] = [
     "id",
     "started_at",
     "key_id",
@@ -56,6 +56,7 @@ const COLUMNS: [&str; 47] = [
     RATES,
     "losses",
     "guarded",
+    "decided",
     "earlier",
     "earlier_nanos",
     "earlier_list_nanos",
@@ -136,6 +137,7 @@ pub(super) fn bind(statement: &mut Statement<'_>, record: &Record, rates_id: Opt
     to.put(rates_id)?;
     to.list(&record.losses)?;
     to.json(record.guarded.as_deref())?;
+    to.json(record.decided.as_deref())?;
     bind_earlier(&mut to, record)?;
     to.count(record.timing.total_us)?;
     match record.timing.first_token_us {
@@ -257,6 +259,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Record> {
         cost: read_cost(&mut from)?,
         losses: from.list()?,
         guarded: from.json()?,
+        decided: from.json()?,
         earlier: read_earlier(&mut from)?,
         timing: Timing {
             total_us: from.count()?,

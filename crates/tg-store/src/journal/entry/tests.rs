@@ -4,6 +4,7 @@ use super::super::segment::FORMAT;
 use super::{OpenEntry, decode_record, encode_record};
 use proptest::prelude::*;
 use tg_kernel::clock::Timestamp;
+use tg_kernel::decided::{Decided, Task};
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::guarded::{Action, Guarded, Hit, Verdict, Way};
 use tg_kernel::ids::CallId;
@@ -38,7 +39,12 @@ fn open_entry(text: &str, number: u64) -> OpenEntry {
         session: number.is_multiple_of(5).then(|| text.into()),
         estimated: Usage { input_tokens: number, images: 3, ..Usage::default() },
         earlier: (0..number % 3).map(|_| attempt(text, number)).collect(),
+        decided: number.is_multiple_of(2).then(|| Box::new(decided(text))),
     }
+}
+
+fn decided(text: &str) -> Decided {
+    Decided { task: Some(Task { class: text.to_owned().into(), difficulty: 40 }) }
 }
 
 fn attempt(text: &str, number: u64) -> Attempt {
@@ -94,6 +100,7 @@ fn record(text: &str, number: u64) -> Record {
         asked: open.asked,
         served: (!number.is_multiple_of(3)).then(|| served(text, number)),
         earlier: open.earlier,
+        decided: open.decided,
         ending: Ending::ALL[(number % 6) as usize],
         status: number as u16,
         fault: number.is_multiple_of(5).then(|| text.to_owned()),
@@ -152,10 +159,20 @@ fn without_list_price(bytes: &mut Vec<u8>) {
 }
 
 #[test]
-fn entries_of_the_third_format_say_nothing_of_checks() {
-    let end = Record { guarded: None, ..record("x", 4) };
+fn entries_of_the_fourth_format_say_nothing_of_what_was_decided() {
+    let end = Record { decided: None, ..record("x", 4) };
     let mut bytes = Vec::new();
     encode_record(&end, &mut bytes);
+    assert_eq!(bytes.pop(), Some(0), "the flag that the fifth format added");
+    assert_eq!(decode_record(&bytes, 4), Some(end));
+}
+
+#[test]
+fn entries_of_the_third_format_say_nothing_of_checks() {
+    let end = Record { guarded: None, decided: None, ..record("x", 4) };
+    let mut bytes = Vec::new();
+    encode_record(&end, &mut bytes);
+    bytes.pop();
     assert_eq!(bytes.pop(), Some(0), "the flag that the fourth format added");
     assert_eq!(decode_record(&bytes, 3), Some(end));
 }
@@ -167,7 +184,7 @@ fn entries_of_the_second_format_are_at_list_price() {
     encode_record(&end, &mut bytes);
     without_list_price(&mut bytes);
     end.cost.list = end.cost.amount;
-    end.guarded = None;
+    (end.guarded, end.decided) = (None, None);
     assert_eq!(decode_record(&bytes, 2), Some(end));
 }
 
@@ -175,7 +192,7 @@ fn entries_of_the_second_format_are_at_list_price() {
 fn entries_of_the_first_format_are_read() {
     let (mut open, mut end) = (open_entry("x", 6), Record { earlier: Vec::new(), ..record("x", 4) });
     end.cost.list = end.cost.amount;
-    end.guarded = None;
+    (end.guarded, end.decided, open.decided) = (None, None, None);
     open.profile = None;
     end.served.as_mut().unwrap().profile = None;
     let (mut bytes, mut first) = (Vec::new(), Vec::new());

@@ -29,6 +29,7 @@ pub(crate) fn record(id: CallId, booked: &Attribution, arrived: Timestamp, cost:
         cost: Cost::at_list(Money::from_nanos(cost), Pricing::Priced, "p"),
         losses: Vec::new(),
         guarded: None,
+        decided: None,
         timing: Timing::default(),
     }
 }

@@ -1,0 +1,22 @@
+//! What the gateway itself decided about a call, beside where it went: kept with its row.
+
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// What was decided. Every part is there only where it was.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Decided {
+    /// What kind of task the call was taken for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<Task>,
+}
+
+/// A kind of task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Its name: `classification`, `extraction`, …
+    pub class: Cow<'static, str>,
+    /// How likely it was that only a strong model gets it right, in percent.
+    pub difficulty: u8,
+}
