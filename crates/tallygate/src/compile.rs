@@ -61,6 +61,8 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
         guards: Arc::new(crate::guardrails::compile(document, secrets)?),
         outside,
         limits: crate::limits::compile(&document.limits),
+        pools: crate::pools::compile(&document.pools),
+        priorities: crate::pools::priorities(&document.priorities),
         budgets: Arc::new(crate::budgets::compile(document)),
         bounds: Bounds {
             body_bytes_max: document.listen.body_bytes_max.as_usize(),

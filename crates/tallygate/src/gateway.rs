@@ -34,6 +34,7 @@ use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_policy::health::{Health, Paces};
+use tg_policy::pool::Gates;
 use tg_policy::route::Sessions;
 use tg_proxy::cost::Basis;
 use tg_proxy::living::{Counts, Living, Worker};
@@ -300,6 +301,7 @@ fn living(
         lessons: Lessons::default(),
         health: Health::default(),
         paces: Paces::default(),
+        gates: Gates::default(),
         sessions: Sessions::default(),
         whois: Whois::default(),
         looks: Looks::default(),

@@ -22,7 +22,7 @@ use tg_proxy::shared::Decisions;
 use tg_store::shared::Figures;
 use tg_telemetry::log::{CallLog, Calls, Format};
 use tg_telemetry::metrics::{
-    BudgetFigures, CountersReading, Known, Metrics, Naming, Reading, SeriesLimits, ServiceFigures,
+    BudgetFigures, CountersReading, Known, Metrics, Naming, PoolFigures, Reading, SeriesLimits, ServiceFigures,
 };
 use tg_telemetry::traces::{Spans, TraceOptions};
 
@@ -137,6 +137,10 @@ impl Telemetry {
         self.metrics.set_reading(Reading::TargetsBenched, move || benched.health.benched(benched.clock.monotonic()));
         self.metrics.set_reading(Reading::Retries, move || retries.health.tallies().retries);
         self.metrics.set_reading(Reading::RetriesDenied, move || denied.health.tallies().denied);
+        let pools = Arc::clone(&gateway.living);
+        self.metrics.set_pools(move || {
+            pools.gates.figures(&pools.snapshot.load().pools).into_iter().map(pool_figures).collect()
+        });
         self.metrics.set_benches(move || {
             let tallies = benches.health.tallies();
             [
@@ -223,6 +227,21 @@ fn budget_figures(figures: &tg_policy::admit::budget::BudgetFigures) -> BudgetFi
         refused: figures.refused,
         notices: figures.notices,
         crowded: figures.crowded,
+    }
+}
+
+fn pool_figures(figures: tg_policy::pool::Figures) -> PoolFigures {
+    let tallies = figures.tallies;
+    PoolFigures {
+        pool: figures.pool,
+        target: figures.target,
+        limit: figures.limit,
+        in_flight: figures.under_way,
+        waiting: figures.waiting,
+        entries: tallies.at_once + tallies.waited,
+        refusals: [("too_long", tallies.too_long), ("full", tallies.full), ("in_vain", tallies.in_vain)],
+        waits: figures.waits.to_vec(),
+        waited_us: figures.waited_us,
     }
 }
 

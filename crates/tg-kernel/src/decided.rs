@@ -10,6 +10,9 @@ pub struct Decided {
     /// What kind of task the call was taken for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<Task>,
+    /// How long it waited for a place in a pool, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waited_us: Option<u64>,
 }
 
 /// A kind of task.

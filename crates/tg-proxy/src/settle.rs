@@ -12,6 +12,7 @@ use crate::guarding::Guarding;
 use crate::linger::Absence;
 use crate::living::Worker;
 use crate::outcome::{Counts, draining, may_be_billed};
+use crate::queueing::{Place, signal_of};
 use crate::quote::PriceTag;
 use crate::recognise::Head;
 use crate::shared::Instead;
@@ -81,6 +82,10 @@ struct Draft {
     ticket: Option<Ticket>,
     /// The try that is under way: where to, and since when. Only where a route wants to know.
     going: Option<(Target, Duration)>,
+    /// What the try has of its target's pool.
+    place: Option<Place>,
+    /// How long the call has waited for such places.
+    queued: Duration,
     /// What a try had reported that began to answer, and failed.
     began: Option<Usage>,
 }
@@ -108,6 +113,8 @@ pub(crate) struct Standings {
     pub(crate) downgraded: Option<Arc<str>>,
     /// By what the call was decided where shared counts were away.
     pub(crate) instead: Option<Instead>,
+    /// How long it waited for a place in a pool; zero where it did not.
+    pub(crate) queued: Duration,
 }
 
 /// How a call ended.
@@ -166,6 +173,8 @@ impl Settlement {
             absence: Absence::of(&snapshot.streams),
             ticket: None,
             going: None,
+            place: None,
+            queued: Duration::ZERO,
             began: None,
         })))
     }
@@ -238,6 +247,28 @@ impl Settlement {
     pub(crate) fn has_waited(&mut self, waited: Duration) {
         if let Some(draft) = &mut self.0 {
             draft.waited += waited;
+        }
+    }
+
+    /// The call has waited so long for a place in a pool.
+    pub(crate) fn has_queued(&mut self, waited: Duration) {
+        self.has_waited(waited);
+        if let Some(draft) = &mut self.0 {
+            draft.queued += waited;
+            let waited_us = u64::try_from(draft.queued.as_micros()).unwrap_or(u64::MAX);
+            draft.record.decided.get_or_insert_default().waited_us = Some(waited_us);
+        }
+    }
+
+    /// How long it has waited so.
+    pub(crate) fn queued(&self) -> Duration {
+        self.0.as_deref().map_or(Duration::ZERO, |draft| draft.queued)
+    }
+
+    /// The next try has a place in its target's pool, or none; what an earlier one had goes back.
+    pub(crate) fn takes_place(&mut self, place: Option<Place>) {
+        if let Some(draft) = &mut self.0 {
+            draft.place = place;
         }
     }
 
@@ -352,7 +383,7 @@ impl Settlement {
         let at = draft.filter(|_| !of.is_empty()).map(|draft| draft.worker.living.clock.now());
         let downgraded = draft.and_then(|draft| draft.spending.downgraded().cloned());
         let instead = draft.and_then(|draft| draft.admission.instead());
-        Standings { at: at.unwrap_or_default(), of, downgraded, instead }
+        Standings { at: at.unwrap_or_default(), of, downgraded, instead, queued: self.queued() }
     }
 
     /// The call is about to leave for `target`: makes sure that it cannot be forgotten, whatever dies.
@@ -378,6 +409,9 @@ impl Settlement {
             // What the provider has said of it is owed, and known better than by an estimate.
             if let Some(reported) = draft.began.filter(|reported| reported.total_tokens() > 0) {
                 counts = Counts { usage: reported, source: UsageSource::Estimated, reported };
+            }
+            if let Some(place) = draft.place.take() {
+                place.end(Used::from(&counts.usage), signal_of(fault));
             }
             draft.failed = Some(Failed { code: fault.code, counts });
         }

@@ -4,7 +4,7 @@ mod cells;
 mod families;
 mod guards;
 
-pub use crate::readings::{BudgetFigures, CountersReading, Reading, ServiceFigures};
+pub use crate::readings::{BudgetFigures, CountersReading, PoolFigures, Reading, ServiceFigures};
 
 use crate::readings::{Collected, Readings};
 use cells::Cells;
@@ -123,6 +123,11 @@ impl Metrics {
     /// Exposes how each budget stands; `source` is called at each scrape and must not block.
     pub fn set_budgets(&self, source: impl Fn() -> Vec<BudgetFigures> + Send + Sync + 'static) {
         self.readings.set_budgets(Box::new(source));
+    }
+
+    /// Exposes how each pool stands; `source` is called at each scrape and must not block for long.
+    pub fn set_pools(&self, source: impl Fn() -> Vec<PoolFigures> + Send + Sync + 'static) {
+        self.readings.set_pools(Box::new(source));
     }
 
     /// Exposes what comes of asking the services that guardrails ask; `source` is called at each scrape and must not block.

@@ -1,9 +1,11 @@
 //! Figures that others keep and that are read only when someone looks: queue depths, calls in flight, capture rate.
 
 mod counters;
+mod pools;
 mod services;
 
 pub use counters::CountersReading;
+pub use pools::PoolFigures;
 pub use services::ServiceFigures;
 
 use crate::names::{
@@ -154,6 +156,8 @@ type OfBudget<T> = (&'static Metric, fn(&BudgetFigures) -> T);
 
 pub(crate) type OfServices = Box<dyn Fn() -> Vec<ServiceFigures> + Send + Sync>;
 
+pub(crate) type OfPools = Box<dyn Fn() -> Vec<PoolFigures> + Send + Sync>;
+
 type OfBudgets = Box<dyn Fn() -> Vec<BudgetFigures> + Send + Sync>;
 
 #[derive(Default)]
@@ -162,6 +166,7 @@ pub(crate) struct Readings {
     limits: RwLock<Option<OfLimits>>,
     budgets: RwLock<Option<OfBudgets>>,
     services: RwLock<Option<OfServices>>,
+    pools: RwLock<Option<OfPools>>,
     benches: RwLock<Option<OfBenches>>,
     /// Settled calls that had been sent in this run of the process.
     pub(crate) settled: AtomicU64,
@@ -197,6 +202,15 @@ impl Readings {
     fn encode_services(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let source = self.services.read().unwrap_or_else(PoisonError::into_inner);
         services::encode(encoder, &source.as_ref().map(|source| source()).unwrap_or_default())
+    }
+
+    pub(crate) fn set_pools(&self, source: OfPools) {
+        *self.pools.write().unwrap_or_else(PoisonError::into_inner) = Some(source);
+    }
+
+    fn encode_pools(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let source = self.pools.read().unwrap_or_else(PoisonError::into_inner);
+        pools::encode(encoder, &source.as_ref().map(|source| source()).unwrap_or_default())
     }
 
     pub(crate) fn set_benches(&self, source: OfBenches) {
@@ -290,6 +304,7 @@ impl Collector for Collected {
         self.0.encode_benches(&mut encoder)?;
         self.0.encode_limits(&mut encoder)?;
         self.0.encode_budgets(&mut encoder)?;
+        self.0.encode_pools(&mut encoder)?;
         self.0.encode_services(&mut encoder)
     }
 }

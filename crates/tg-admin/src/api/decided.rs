@@ -10,6 +10,8 @@ use tg_kernel::decided;
 pub struct Decided {
     /// What kind of task the call was taken for; null where nothing asked for it.
     pub task: Option<Task>,
+    /// How long it waited for a place in a pool, in microseconds; null where it did not.
+    pub waited_us: Option<u64>,
 }
 
 /// A kind of task.
@@ -23,7 +25,7 @@ pub struct Task {
 
 impl From<&decided::Decided> for Decided {
     fn from(decided: &decided::Decided) -> Self {
-        Self { task: decided.task.as_ref().map(Task::from) }
+        Self { task: decided.task.as_ref().map(Task::from), waited_us: decided.waited_us }
     }
 }
 

@@ -88,7 +88,7 @@ pub struct BudgetScope {
 }
 
 impl BudgetScope {
-    fn is_everything(&self) -> bool {
+    pub(super) fn is_everything(&self) -> bool {
         *self == Self::default()
     }
 }

@@ -15,7 +15,7 @@ mod state;
 pub use adaptive::Signal;
 pub use gate::{Figures, Gate, Gates, Seen, WAIT_BOUNDS};
 pub use priority::{Class, Precedence, Priorities, Standing};
-pub use spec::{Concurrency, Cover, Quotas, QueueBounds, Spec};
+pub use spec::{Concurrency, Cover, QueueBounds, Quotas, Spec};
 pub use state::{Arrival, Ask, End, Need, Pool, Reason, Refusal, Taken, Tallies};
 
 #[cfg(test)]

@@ -48,7 +48,10 @@ fn a_call_is_read_back_as_it_was_appended() {
             },
             losses: vec!["tools[0].strict".to_owned()],
             guarded: Some(Box::new(guarded())),
-            decided: Some(Box::new(Decided { task: Some(Task { class: "classification".into(), difficulty: 12 }) })),
+            decided: Some(Box::new(Decided {
+                task: Some(Task { class: "classification".into(), difficulty: 12 }),
+                waited_us: Some(1_500),
+            })),
             earlier: vec![attempt(0, Pricing::Nothing), attempt(7, Pricing::Priced)],
             usage: Usage {
                 input_tokens: 1,

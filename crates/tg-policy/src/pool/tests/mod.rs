@@ -1,8 +1,8 @@
 //! Pools by hand and by chance: who goes, who waits, who is refused, and that nothing is lost.
 
 mod neighbours;
-mod simulation;
 mod searching;
+mod simulation;
 
 use super::*;
 use crate::admit::{Measure, Rate, Reserve, Used};
@@ -166,7 +166,8 @@ fn pools_are_found_by_target_and_apart_where_each_has_one() {
         each_target,
         ..spec(Concurrency::Fixed(1), Vec::new())
     };
-    let quotas = Quotas::new([named("claude", "bedrock", Some("us.anthropic.*"), false), named("rest", "*", None, true)]);
+    let quotas =
+        Quotas::new([named("claude", "bedrock", Some("us.anthropic.*"), false), named("rest", "*", None, true)]);
     let gates = Gates::default();
     let find = |provider: &str, model: &str| {
         let target = target(provider, model);
@@ -183,8 +184,7 @@ fn pools_are_found_by_target_and_apart_where_each_has_one() {
     assert!(!Arc::ptr_eq(&one, &other));
     let _taken = place(one.arrive(&ask("a", Class::Normal, 1), ms(0)));
     let figures = gates.figures(&quotas);
-    let shown: Vec<(&str, &str, u64)> =
-        figures.iter().map(|of| (&*of.pool, &*of.target, of.under_way)).collect();
+    let shown: Vec<(&str, &str, u64)> = figures.iter().map(|of| (&*of.pool, &*of.target, of.under_way)).collect();
     assert_eq!(shown, [("claude", "", 0), ("rest", "openai/gpt-5", 1), ("rest", "openai/gpt-5-mini", 0)]);
 }
 

@@ -114,8 +114,7 @@ fn teams_of_long_calls_have_no_more_of_the_places_than_others() {
             }
         }
         let lasts = |team: usize| ms(if team == 0 { 3000 } else { 1000 });
-        let (over, on): (Vec<_>, Vec<_>) =
-            going.into_iter().partition(|(team, since, _)| now >= *since + lasts(*team));
+        let (over, on): (Vec<_>, Vec<_>) = going.into_iter().partition(|(team, since, _)| now >= *since + lasts(*team));
         going = on;
         over.into_iter().for_each(|(_, since, taken)| pool.end(taken, used(since), now));
         while let Some((ticket, taken)) = pool.next(now) {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::route::mixed;
-use std::collections::{BTreeMap, BinaryHeap};
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 
 /// A team that sends calls.
 #[derive(Clone)]

@@ -44,7 +44,7 @@ fn open_entry(text: &str, number: u64) -> OpenEntry {
 }
 
 fn decided(text: &str) -> Decided {
-    Decided { task: Some(Task { class: text.to_owned().into(), difficulty: 40 }) }
+    Decided { task: Some(Task { class: text.to_owned().into(), difficulty: 40 }), ..Decided::default() }
 }
 
 fn attempt(text: &str, number: u64) -> Attempt {
