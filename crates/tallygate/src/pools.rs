@@ -3,7 +3,6 @@
 use crate::budgets::scope;
 use crate::limits::{rate, reserve};
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use tg_config::document::{self, PoolEach};
 use tg_config::grammar::Percent;
 use tg_policy::admit::{Measure, Rate};
@@ -36,7 +35,7 @@ fn pool(declared: &document::Pool) -> Spec {
         model: cover.model.as_ref().map(|model| model.as_str().to_owned()),
     };
     Spec {
-        name: Arc::clone(&declared.name.shared()),
+        name: declared.name.shared(),
         covers: declared.covers.iter().map(cover).collect(),
         each_target: declared.each == PoolEach::Target,
         rates: rates(declared),
@@ -92,7 +91,8 @@ mod tests {
     use tg_kernel::principal::Attribution;
     use tg_kernel::target::Target;
     use tg_policy::admit::{Measure, Rate};
-    use tg_policy::pool::{Class, Concurrency, Standing};
+    use tg_policy::pool::{Class, Concurrency, Standing, WAIT_BOUNDS};
+    use tg_telemetry::names::POOL_WAIT;
 
     const TEXT: &str = "
 providers: [{ name: a, kind: anthropic, api_key: env:K }]
@@ -102,6 +102,12 @@ pools:
 - { name: rest, for: [{ provider: '*' }], each: target, adaptive: {} }
 priorities: [{ for: { team: red }, class: interactive, weight: 3 }]
 ";
+
+    #[test]
+    fn waits_are_counted_by_the_bounds_that_the_metric_shows() {
+        let shown: Vec<String> = POOL_WAIT.buckets.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, WAIT_BOUNDS.map(|millis| (millis as f64 / 1000.0).to_string()));
+    }
 
     #[test]
     fn what_is_declared_is_what_is_in_force() {

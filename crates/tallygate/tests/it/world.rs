@@ -54,6 +54,8 @@ pub(crate) struct Setup {
     pub(crate) services: String,
     /// Guardrails.
     pub(crate) guards: Vec<Set>,
+    /// More members of the whole, as YAML.
+    pub(crate) more: String,
     /// Members of `recording` beside the folder, `recorded` in that of the test; then calls are recorded.
     pub(crate) recording: Option<&'static str>,
     pub(crate) sim: SimOptions,
@@ -80,6 +82,7 @@ impl Default for Setup {
             webhooks: String::new(),
             services: String::new(),
             guards: Vec::new(),
+            more: String::new(),
             recording: None,
             sim: SimOptions::default(),
             body_idle: Duration::from_secs(60),
@@ -172,6 +175,7 @@ pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> St
         text,
         "{providers}models:\n{models}{MODELS}teams:\n{teams}limits:\n{limits}budgets:\n{budgets}guards:\n{services}notify:\n webhooks:\n{webhooks}"
     );
+    text += &setup.more;
     if let Some(more) = setup.recording {
         let _ = writeln!(text, "recording: {{ folder: '{folder}/recorded', {more} }}");
     }
