@@ -89,7 +89,7 @@ pub enum PoolEach {
 }
 
 /// How many calls at a time a target bears is looked for: one more after each time that all were answered, a fifth less after
-/// a `429`, `503`, `529` or a timeout, a tenth less where even the quickest first word comes twice as late as it used to.
+/// a `429`, `503`, `529` or a timeout, a tenth to a half less where even the quickest first word comes twice as late as it used to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Adaptive {

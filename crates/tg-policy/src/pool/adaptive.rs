@@ -1,7 +1,7 @@
 //! How many calls at a time somebody bears: found by how they fare, as networks find how much a line carries.
 //!
 //! More, one by one, while all goes well and the limit is what holds calls back; less, by a fifth, where a provider says that
-//! it is too much, or times out; less, by a tenth, where even the quickest first word of many comes much later than it used to.
+//! it is too much, or times out; less, by a tenth to a half, where even the quickest first word of many comes much later than it used to.
 
 use std::time::Duration;
 
@@ -20,8 +20,12 @@ const SLOWER_MIN_US: u64 = 20_000;
 /// For how many minutes the quickest first word is remembered: what is slower for longer is how it is.
 const MINUTES: usize = 30;
 
-/// Near where it was too much, only each of so many good windows raises the limit.
+/// Near where it was too much, only each of so many good windows raises the limit; twice as many each time that it was too
+/// much there again,
 const CAREFUL: u32 = 4;
+
+/// and no more than this.
+const CAREFUL_MAX: u32 = 32;
 
 /// How a call fared, as far as it says something of how much its target bears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,11 +53,15 @@ pub(super) struct Adaptive {
     window: Window,
     /// Good windows since the limit was raised.
     good: u32,
+    /// How many it takes where it was too much.
+    careful: u32,
     floors: Floors,
 }
 
 #[derive(Debug)]
 struct Window {
+    /// Answers that make it whole.
+    size: u32,
     answers: u32,
     timed: u32,
     /// Most that were under way.
@@ -61,24 +69,26 @@ struct Window {
     quickest_us: u64,
 }
 
-impl Default for Window {
-    fn default() -> Self {
-        Self { answers: 0, timed: 0, peak: 0, quickest_us: u64::MAX }
+impl Window {
+    fn new(limit: u32) -> Self {
+        Self { size: limit.max(WINDOW_MIN), answers: 0, timed: 0, peak: 0, quickest_us: u64::MAX }
     }
 }
 
 impl Adaptive {
     pub(super) fn new(min: u32, max: u32) -> Self {
         let min = min.max(1);
+        let limit = WINDOW_MIN.clamp(min, max.max(min));
         Self {
-            limit: WINDOW_MIN.clamp(min, max.max(min)),
+            limit,
             min,
             max: max.max(min),
             is_new: true,
             knee: None,
             since: Duration::ZERO,
-            window: Window::default(),
+            window: Window::new(limit),
             good: 0,
+            careful: CAREFUL,
             floors: Floors::default(),
         }
     }
@@ -108,6 +118,8 @@ impl Adaptive {
 
     fn congested(&mut self, under_way: u32, now: Duration) {
         let knee = self.limit.min(under_way).max(self.min);
+        let is_again = self.knee.is_some_and(|before| before.abs_diff(knee) <= before / 4 + 1);
+        self.careful = if is_again { self.careful.saturating_mul(2).min(CAREFUL_MAX) } else { CAREFUL };
         self.knee = Some(knee);
         self.lower(knee - knee.div_ceil(5), now);
     }
@@ -115,7 +127,7 @@ impl Adaptive {
     fn lower(&mut self, limit: u32, now: Duration) {
         self.limit = limit.max(self.min);
         (self.since, self.is_new, self.good) = (now, false, 0);
-        self.window = Window::default();
+        self.window = Window::new(self.limit);
     }
 
     fn answered(&mut self, first: Option<Duration>, under_way: u32, now: Duration) {
@@ -129,19 +141,19 @@ impl Adaptive {
         if self.is_new && under_way.saturating_mul(2) >= self.limit {
             self.limit = self.limit.saturating_add(1).min(self.max);
         }
-        if self.window.answers >= self.limit.max(WINDOW_MIN) {
+        if self.window.answers >= self.window.size {
             self.judge(now);
         }
     }
 
     /// Enough were answered to say something.
     fn judge(&mut self, now: Duration) {
-        let window = std::mem::take(&mut self.window);
+        let window = std::mem::replace(&mut self.window, Window::new(self.limit));
         if window.timed >= TIMED_MIN {
             let usual = self.floors.least(now);
             self.floors.note(window.quickest_us, now);
-            if usual.is_some_and(|usual| is_slower(window.quickest_us, usual)) {
-                self.lower(self.limit - self.limit.div_ceil(10), now);
+            if let Some(usual) = usual.filter(|usual| is_slower(window.quickest_us, *usual)) {
+                self.lower(slowed(self.limit, window.quickest_us, usual), now);
                 return;
             }
         }
@@ -150,8 +162,9 @@ impl Adaptive {
             return;
         }
         self.good += 1;
-        let near = self.knee.is_some_and(|knee| u64::from(self.limit) * 10 >= u64::from(knee) * 9);
-        if self.good >= if near { CAREFUL } else { 1 } {
+        let near =
+            self.knee.is_some_and(|knee| self.limit + 1 >= knee || u64::from(self.limit) * 10 >= u64::from(knee) * 9);
+        if self.good >= if near { self.careful } else { 1 } {
             self.good = 0;
             self.limit = self.limit.saturating_add(1).min(self.max);
         }
@@ -160,6 +173,13 @@ impl Adaptive {
             self.knee = None;
         }
     }
+}
+
+/// By how much a limit is lowered under which first words come so late.
+fn slowed(limit: u32, quickest_us: u64, usual_us: u64) -> u32 {
+    let borne = u64::from(limit).saturating_mul(usual_us.saturating_mul(SLOWER)) / quickest_us.max(1);
+    let borne = u32::try_from(borne).unwrap_or(u32::MAX);
+    borne.clamp(limit / 2, limit - limit.div_ceil(10))
 }
 
 fn is_slower(quickest_us: u64, usual_us: u64) -> bool {

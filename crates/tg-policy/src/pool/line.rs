@@ -1,8 +1,9 @@
 //! The line before a full pool, fair between teams: start-time fair queueing in two steps, classes first, teams within each.
 //!
 //! What a call takes is counted in the pool's own time (see [`Entry::cost`]). Each class, and each team within it, has a tag:
-//! the time up to which it has had its part. The smallest tag is next. Who comes anew begins where the others stand: nobody
-//! saves up, and nobody who took more while it was quiet is made to pay for it.
+//! the time up to which it has had its part. The smallest tag is next. Who comes anew begins a little before where the others
+//! stand: a team that wants less than its part, now and then some calls at once, does not wait for its turns behind one that
+//! floods. But nobody saves up more than that, and nobody who took more while it was quiet is made to pay for it.
 
 use super::priority::{Class, Standing};
 use std::collections::{HashMap, VecDeque};
@@ -11,6 +12,9 @@ use std::time::Duration;
 
 /// Teams of a class that are kept though nobody of them waits, until they are looked through.
 const FLOWS_KEPT: usize = 1024;
+
+/// How much of its part of the pool's time somebody may be behind, and have at once when it comes.
+const CREDIT: Duration = Duration::from_secs(2);
 
 /// So many parts of a nanosecond are told apart, so that weights divide without much loss.
 const SCALE: u128 = 1024;
@@ -51,9 +55,9 @@ struct Tag {
 }
 
 impl Tag {
-    /// Somebody begins to wait.
-    fn begin(&mut self, clock: u128) {
-        self.at = self.at.max(clock);
+    /// Somebody begins to wait, beside others that have these weights with it.
+    fn begin(&mut self, clock: u128, weights: u32) {
+        self.at = self.at.max(clock.saturating_sub(span(CREDIT, weights)));
     }
 
     fn serve(&mut self, cost: Duration, weight: u32) {
@@ -66,7 +70,7 @@ impl Tag {
             self.at.saturating_add(span(taken.saturating_sub(thought), weight))
         } else {
             let back = span(thought.saturating_sub(taken), weight);
-            // Never before the others: nothing is saved up.
+            // Never before the others: what was not taken is not saved up.
             self.at.saturating_sub(back).max(self.at.min(clock))
         };
     }
@@ -81,6 +85,9 @@ fn time(from: u128, to: u128, weight: u32) -> Duration {
     let nanos = to.saturating_sub(from).saturating_mul(u128::from(weight)) / SCALE;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
+
+/// The weights of all classes together.
+const ALL_CLASSES: u32 = 21;
 
 /// One class.
 #[derive(Debug, Default)]
@@ -127,15 +134,15 @@ impl Line {
         let clock = self.clock;
         let Some(tier) = self.tiers.get_mut(who.standing.class.place()) else { return };
         if tier.length == 0 {
-            tier.tag.begin(clock);
+            tier.tag.begin(clock, ALL_CLASSES);
         }
         self.bytes = self.bytes.saturating_add(entry.bytes);
         tier.length += 1;
         tier.backlog += entry.cost;
-        let clock = tier.clock;
+        let (clock, weights) = (tier.clock, tier.weights(who));
         let flow = tier.flow(who);
         if flow.waiting.is_empty() {
-            flow.tag.begin(clock);
+            flow.tag.begin(clock, weights);
         }
         flow.backlog += entry.cost;
         flow.waiting.push_back(entry);
@@ -170,12 +177,12 @@ impl Line {
     pub(super) fn pass(&mut self, who: &Who, cost: Duration) {
         let class = who.standing.class;
         let Some(tier) = self.tiers.get_mut(class.place()) else { return };
-        tier.tag.begin(self.clock);
+        tier.tag.begin(self.clock, ALL_CLASSES);
         self.clock = self.clock.max(tier.tag.at);
         tier.tag.serve(cost, class.weight());
-        let clock = tier.clock;
+        let (clock, weights) = (tier.clock, tier.weights(who));
         let flow = tier.flow(who);
-        flow.tag.begin(clock);
+        flow.tag.begin(clock, weights);
         let (at, weight) = (flow.tag.at, flow.weight);
         flow.tag.serve(cost, weight);
         tier.clock = tier.clock.max(at);
@@ -211,18 +218,20 @@ impl Line {
         let own = tier.flows.get(&who.team);
         let mut within = own.map_or(Duration::ZERO, |flow| flow.backlog);
         let weight = who.standing.weight;
-        let begins = match own {
-            Some(flow) if !flow.waiting.is_empty() => flow.tag.at,
-            Some(flow) => flow.tag.at.max(tier.clock),
-            None => tier.clock,
-        };
-        let turn = begins.saturating_add(span(within, weight));
+        let mut tag = own.map_or_else(Tag::default, |flow| flow.tag);
+        if own.is_none_or(|flow| flow.waiting.is_empty()) {
+            tag.begin(tier.clock, tier.weights(who));
+        }
+        let turn = tag.at.saturating_add(span(within, weight));
         let others = tier.flows.iter().filter(|(team, flow)| **team != who.team && !flow.waiting.is_empty());
         within += others.map(|(_, flow)| flow.before(turn)).sum::<Duration>();
         // And before its class has had so much, others have theirs.
         let class = who.standing.class;
-        let begins = if tier.length > 0 { tier.tag.at } else { tier.tag.at.max(self.clock) };
-        let turn = begins.saturating_add(span(within, class.weight()));
+        let mut tag = tier.tag;
+        if tier.length == 0 {
+            tag.begin(self.clock, ALL_CLASSES);
+        }
+        let turn = tag.at.saturating_add(span(within, class.weight()));
         let others = Class::ALL.into_iter().filter(|other| *other != class);
         let beside = others.filter_map(|other| Some((other, self.tier(other)?))).map(|(other, tier)| {
             if tier.length == 0 { Duration::ZERO } else { time(tier.tag.at, turn, other.weight()).min(tier.backlog) }
@@ -264,6 +273,12 @@ fn part(backlog: Duration, class: Class, weight: u32) -> u128 {
 }
 
 impl Tier {
+    /// The weights of those who wait, and of `who`.
+    fn weights(&self, who: &Who) -> u32 {
+        let others = self.flows.iter().filter(|(team, flow)| **team != who.team && !flow.waiting.is_empty());
+        others.fold(who.standing.weight.max(1), |sum, (_, flow)| sum.saturating_add(flow.weight))
+    }
+
     fn flow(&mut self, who: &Who) -> &mut Flow {
         if self.flows.len() >= FLOWS_KEPT && !self.flows.contains_key(&who.team) {
             // Who has had no more than its part is as good as new.

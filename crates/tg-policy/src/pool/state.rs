@@ -15,6 +15,9 @@ const HELD_UNKNOWN: Duration = Duration::from_secs(2);
 /// The weight of what is new beside what was known, as a divisor.
 const NEWS: u32 = 8;
 
+/// By this part more than is likely must be allowed: some will wait longer.
+const MARGIN: u32 = 3;
+
 /// Shortest wait that somebody is told who finds no place: nobody knows when one is free.
 const MOMENT: Duration = Duration::from_secs(1);
 
@@ -176,7 +179,9 @@ impl Pool {
         }
         let wait = self.expected(&who, &units);
         let Some(queue) = self.spec.queue else { return self.refuse(Reason::Full, wait) };
-        if wait > ask.patience.min(queue.wait_max) {
+        // When a place is free is likely at best; when a rate has room is certain.
+        let doubt = if self.has_slot() { Duration::ZERO } else { wait / MARGIN };
+        if wait + doubt > ask.patience.min(queue.wait_max) {
             return self.refuse(Reason::TooLong, wait);
         }
         let Some(displaced) = self.place_in_line(&who, cost, ask.need.bytes, &queue) else {
