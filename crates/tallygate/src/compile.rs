@@ -63,6 +63,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
         limits: crate::limits::compile(&document.limits),
         pools: crate::pools::compile(&document.pools),
         priorities: crate::pools::priorities(&document.priorities),
+        cache: crate::caching::compile(document)?,
         budgets: Arc::new(crate::budgets::compile(document)),
         bounds: Bounds {
             body_bytes_max: document.listen.body_bytes_max.as_usize(),

@@ -1,6 +1,7 @@
 //! A running gateway: stores, workers, meter and admin listener, started in order and ended in the reverse order.
 
 use crate::budgets;
+use crate::caching;
 use crate::counting;
 use crate::directory_keeper;
 use crate::guardrails::coverage;
@@ -36,6 +37,7 @@ use tg_policy::aws::Replays;
 use tg_policy::health::{Health, Paces};
 use tg_policy::pool::Gates;
 use tg_policy::route::Sessions;
+use tg_proxy::cached::Answers;
 use tg_proxy::cost::Basis;
 use tg_proxy::living::{Counts, Living, Worker};
 use tg_proxy::looks::Looks;
@@ -46,6 +48,7 @@ use tg_proxy::whois::Whois;
 use tg_store::directory::Directory;
 use tg_store::journal::{Figures, Found, Journal, Recovered, Tally};
 use tg_store::ledger::{Ledger, LedgerWriter, Past};
+use tg_store::shared::AnswersLink;
 use tg_store::store::Store;
 use tg_upstream::aws::Wallet;
 
@@ -116,7 +119,7 @@ impl Gateway {
         let (drain, draining) = tg_net::drain::signal();
         let (address, listener) = (bound.addr, listener(document, tls.clone()));
         let tills = Tills { journal: &journal, queues: &queues, on_failure: on_failure(document) };
-        let crew = Crew { living: &living, tills, surroundings, listener: &listener };
+        let crew = Crew { living: &living, tills, surroundings, listener: &listener, loaded };
         let workers = crew.start(bound, &draining)?;
         let (store, journal) = (Arc::new(store), journal.figures());
         Ok(Self {
@@ -163,6 +166,7 @@ impl Gateway {
             Some(_) => self.living.purses.adopt(Arc::clone(&loaded.snapshot.budgets), self.living.clock.now()),
             None => self.living.purses.propose(Arc::clone(&loaded.snapshot.budgets)),
         }
+        self.living.answers.shrink(loaded.snapshot.cache.bytes_max);
         self.living.snapshot.store(Arc::clone(&loaded.snapshot));
     }
 
@@ -305,6 +309,7 @@ fn living(
         sessions: Sessions::default(),
         whois: Whois::default(),
         looks: Looks::default(),
+        answers: Answers::default(),
         snapshot: ArcSwap::new(Arc::clone(&loaded.snapshot)),
         counts: Counts::default(),
         ready: AtomicBool::new(true),
@@ -421,6 +426,7 @@ struct Crew<'a> {
     tills: Tills<'a>,
     surroundings: &'a Surroundings,
     listener: &'a Listener,
+    loaded: &'a Loaded,
 }
 
 /// What their tills are made of.
@@ -439,6 +445,12 @@ const fn on_failure(document: &Document) -> OnFailure {
 }
 
 impl Crew<'_> {
+    /// A worker's connection to answers that gateways share, where they do.
+    fn answers(&self) -> Option<AnswersLink> {
+        let shared = self.living.shared.as_ref().filter(|_| caching::is_shared(&self.loaded.document))?;
+        Some(shared.counters.answers(self.loaded.secrets_key.clone()))
+    }
+
     fn start(self, bound: Bound, draining: &Draining) -> Result<Vec<thread::JoinHandle<Drained>>> {
         let resolver = Resolver::new();
         let mut threads = Vec::new();
@@ -446,6 +458,7 @@ impl Crew<'_> {
             let worker = Arc::new(Worker {
                 living: Arc::clone(self.living),
                 link: self.living.shared.as_ref().map(|shared| Arc::new(shared.counters.link())),
+                answers: self.answers().map(Arc::new),
                 pools: Arc::new(tg_upstream::pools::Pools::new(self.surroundings.roots.clone(), resolver.clone())),
                 till: Till::new(self.tills.journal.worker(number), Arc::clone(queue), self.tills.on_failure),
                 closing: Arc::default(),
@@ -471,6 +484,9 @@ fn work(worker: &Arc<Worker>, listener: Listener, socket: std::net::TcpListener,
     let _inside = runtime.enter();
     if let Some(link) = worker.link.clone() {
         drop(tg_net::tasks::spawn("counters", async move { link.keep().await }));
+    }
+    if let Some(link) = worker.answers.clone() {
+        drop(tg_net::tasks::spawn("answers", async move { link.stay().await }));
     }
     let (closing, mut begun) = (Arc::clone(&worker.closing), draining.clone());
     drop(tg_net::tasks::spawn("closing", async move {

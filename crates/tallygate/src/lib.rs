@@ -2,9 +2,10 @@
 
 pub mod admin;
 mod budgets;
+pub mod caching;
 mod callers;
 pub mod commands;
-pub mod compile;
+mod compile;
 mod counting;
 mod demo;
 mod directory_keeper;

@@ -191,6 +191,7 @@ fn needs_restart(started: &Document, now: &Document) -> Vec<&'static str> {
         ("admin", started.admin != now.admin),
         ("store", started.store != now.store),
         ("counters", started.counters != now.counters),
+        ("cache.place", started.cache.place != now.cache.place),
         ("drain", started.drain != now.drain),
         ("identity.secrets_key", started.identity.secrets_key != now.identity.secrets_key),
         ("telemetry", started.telemetry != now.telemetry),
@@ -284,6 +285,7 @@ mod tests {
             ("listen: {body_bytes_max: 1 MiB, body_timeout: 7s}", &[][..]),
             ("limits: [{name: l, requests: 1/m}]", &[]),
             ("listen: {head_timeout: 7s}", &["listen"]),
+            ("cache: {bytes_max: 1 MiB, rules: [{name: r, ttl: 1h}]}", &[]),
             ("identity: {secrets_key: env:K}\ndrain: {time_max: 7s}", &["drain", "identity.secrets_key"]),
         ] {
             assert_eq!(needs_restart(&load(""), &load(change)), parts, "{change}");

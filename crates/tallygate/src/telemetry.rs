@@ -17,6 +17,7 @@ use tg_net::egress::EgressPolicy;
 use tg_net::resolve::Resolver;
 use tg_net::tasks::Task;
 use tg_net::tls::TrustedRoots;
+use tg_proxy::cached::CacheFigures;
 use tg_proxy::meter::{Queue, Sink};
 use tg_proxy::shared::Decisions;
 use tg_store::shared::Figures;
@@ -124,6 +125,7 @@ impl Telemetry {
         upkept(Reading::Corrections, crate::upkeep::Figures::corrections);
         self.watch_counters(gateway);
         self.watch_targets(gateway);
+        self.watch_answers(gateway);
         if let Some(spans) = self.spans.clone() {
             let exported = spans.clone();
             self.metrics.set_reading(Reading::SpansExported, move || exported.exported());
@@ -150,6 +152,18 @@ impl Telemetry {
                 ("provider", tallies.provider),
             ]
         });
+    }
+
+    /// Exposes which answers are kept.
+    fn watch_answers(&self, gateway: &Gateway) {
+        let set = |reading, read: fn(&CacheFigures) -> u64| {
+            let living = Arc::clone(&gateway.living);
+            self.metrics.set_reading(reading, move || read(&living.answers.figures()));
+        };
+        set(Reading::CacheKept, |of| of.kept);
+        set(Reading::CacheCrowdedOut, |of| of.held.crowded_out);
+        set(Reading::CacheAnswers, |of| of.held.answers);
+        set(Reading::CacheBytes, |of| of.held.bytes);
     }
 
     /// Exposes which revision of the configuration is in force, where they are followed.

@@ -2,7 +2,7 @@
 
 use crate::api::{
     Call, CallPage, Calls, FixedCharge, IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest,
-    Rotation, StoreSize, Team, TeamPage,
+    Rotation, Savings, SavingsRequest, StoreSize, Team, TeamPage,
 };
 use crate::refusal::Refusal;
 use http::StatusCode;
@@ -176,6 +176,15 @@ impl Control {
         let report = Report::of(&query, &self.ledger.report(&query)?);
         let fixed_charges = FixedCharge::of(&query, &(self.commitments)(), self.clock.now());
         Ok(Report { fixed_charges, ..report })
+    }
+
+    /// Sums what the cache of answers saved.
+    ///
+    /// # Errors
+    /// When the request is not sound, or the store fails.
+    pub fn savings(&self, wanted: &SavingsRequest) -> Result<Savings, Refusal> {
+        let (since, until) = wanted.resolve(self.clock.now()).map_err(Refusal::invalid)?;
+        Ok(self.ledger.saved(since, until)?.into())
     }
 
     /// How much the store holds.

@@ -27,6 +27,7 @@ pub(crate) enum Operation {
     ListCalls,
     ShowCall,
     ListBudgets,
+    ShowSavings,
     ShowStore,
     ShowConfig,
 }
@@ -227,6 +228,15 @@ fn ledger() -> Vec<Route> {
              it comes to. Forecasts are a minute old at most.",
             Answer::Json(part::<api::BudgetPage>("BudgetPage")),
         ),
+        Route {
+            query: &[SINCE, UNTIL],
+            ..get(
+                "/admin/v1/savings",
+                Operation::ShowSavings,
+                "Sums what the cache of answers saved, by team. Reads the rows of that time one by one.",
+                Answer::Json(part::<api::Savings>("Savings")),
+            )
+        },
         get(
             "/admin/v1/store",
             Operation::ShowStore,

@@ -1,7 +1,7 @@
 //! The admin listener: from a request to an answer. What blocks runs on threads of its own.
 
 use crate::access::Access;
-use crate::api::{BudgetPage, Calls, NewKey, NewTeam, Policy, ReportRequest, Rotation};
+use crate::api::{BudgetPage, Calls, NewKey, NewTeam, Policy, ReportRequest, Rotation, SavingsRequest};
 use crate::control::{Commitments, Control};
 use crate::query::Parameters;
 use crate::refusal::{ErrorBody, Refusal};
@@ -206,6 +206,10 @@ impl Server {
             Operation::ListBudgets => {
                 self.foresee().await;
                 json(StatusCode::OK, &(self.budgets)())
+            }
+            Operation::ShowSavings => {
+                let wanted = SavingsRequest::from_query(&query).map_err(Refusal::invalid)?;
+                self.work(move |control| control.savings(&wanted)).await
             }
             Operation::ShowStore => self.work(Control::store).await,
             Operation::ShowConfig => json(StatusCode::OK, &(self.document)()),

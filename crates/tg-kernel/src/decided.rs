@@ -1,5 +1,6 @@
 //! What the gateway itself decided about a call, beside where it went: kept with its row.
 
+use crate::reuse::Reuse;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -13,6 +14,9 @@ pub struct Decided {
     /// How long it waited for a place in a pool, in microseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waited_us: Option<u64>,
+    /// What the cache of answers did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Reuse>,
 }
 
 /// A kind of task.

@@ -21,6 +21,7 @@ pub mod peek;
 pub mod principal;
 pub mod rates;
 pub mod record;
+pub mod reuse;
 pub mod secret;
 pub mod target;
 pub mod trace;

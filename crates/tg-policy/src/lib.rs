@@ -4,6 +4,7 @@ pub mod admit;
 pub mod attribute;
 pub mod authenticate;
 pub mod aws;
+pub mod cache;
 pub mod guard;
 pub mod health;
 pub mod iam;

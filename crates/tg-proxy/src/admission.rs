@@ -58,6 +58,24 @@ impl Admission {
         Ok(())
     }
 
+    /// Takes what a call needs that uses no tokens, as its answer is there.
+    ///
+    /// # Errors
+    /// As [`Admission::begin`].
+    pub(crate) fn begin_again(
+        &mut self,
+        (snapshot, living): (&Snapshot, &Living),
+        record: &Record,
+    ) -> Result<(), Fault> {
+        if snapshot.limits.is_empty() {
+            return Ok(());
+        }
+        let facts = self.facts(record, None);
+        let taken = snapshot.limits.admit_call(&facts, &living.limits, living.clock.monotonic());
+        self.call = self.taken(taken)?;
+        Ok(())
+    }
+
     /// Finds out what limits want to know of the call.
     fn weigh(
         &mut self,

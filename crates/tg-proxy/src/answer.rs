@@ -9,6 +9,7 @@ use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::Family;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::{Cost, Pricing};
+use tg_kernel::reuse::Outcome;
 use tg_policy::admit::{Measure, Standing};
 
 /// The call's id in ledger, log and trace.
@@ -45,6 +46,12 @@ pub const QUEUED: HeaderName = HeaderName::from_static("x-tallygate-queued-ms");
 /// of the request, as the answer is yet to come.
 pub const GUARDRAIL: HeaderName = HeaderName::from_static("x-tallygate-guardrail");
 
+/// What the cache of answers did: `hit`, `miss`, `refresh`, `off`, `unfit`, `away`. Absent where no rule is for the call.
+pub const CACHE: HeaderName = tg_policy::cache::HEADER;
+
+/// What the answer would have cost, in US dollars, had it not been kept.
+pub const SAVED: HeaderName = HeaderName::from_static("x-tallygate-saved-usd");
+
 /// Longest value of a header that lists losses or rules, in bytes; the ledger has them all.
 const LIST_BYTES_MAX: usize = 1024;
 
@@ -75,6 +82,21 @@ pub(crate) fn put_cost(headers: &mut HeaderMap, cost: &Cost) {
         _ => text(cost.amount.to_string()),
     };
     headers.insert(COST, value);
+}
+
+/// Adds what the cache did.
+pub(crate) fn put_cache(headers: &mut HeaderMap, outcome: Option<Outcome>) {
+    if let Some(outcome) = outcome {
+        headers.insert(CACHE, HeaderValue::from_static(outcome.as_str()));
+    }
+}
+
+/// Adds what it saved.
+pub(crate) fn put_saved(headers: &mut HeaderMap, saved: &Cost) {
+    let cost = HeaderMap::new();
+    let mut cost = cost;
+    put_cost(&mut cost, saved);
+    headers.extend(cost.remove(COST).map(|value| (SAVED, value)));
 }
 
 /// Adds how the caller's limits stand, in the family's own words: those of the tightest bound of each kind. A provider's

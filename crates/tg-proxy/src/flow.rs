@@ -1,6 +1,7 @@
 //! The flow of one call. Read this first: every step is an argument to the next.
 
 use crate::answer;
+use crate::cached;
 use crate::choose::{self, Asked, Booked, Choosing};
 use crate::deliver;
 use crate::guarding::Cleared;
@@ -52,6 +53,7 @@ pub async fn answer(worker: Arc<Worker>, request: Request<Incoming>, from: IpAdd
                 Ok(Step::Patient(ready, every)) => patient::answer(worker, snapshot, ready, settlement, every).await,
                 Ok(Step::Outlasting(ready)) => patient::outlast(worker, snapshot, ready, settlement).await,
                 Ok(Step::Stopped(stopped)) => stopped.answer(settlement),
+                Ok(Step::Given(given)) => given.answer(settlement),
                 Err((dialect, fault)) => refuse(dialect, &fault, settlement),
             }
         }
@@ -133,6 +135,12 @@ async fn run(
         None => (&members, peek.clone()),
     };
 
+    // Whether the same was answered before: after the checks, so that no answer goes round them; before anything is held.
+    let again = cached::Asked { head: &call, headers: &head.headers, peek: &peek, members, plan: &plan, is_changed };
+    if let Some(given) = cached::look(&again, settlement).await.map_err(say)? {
+        return Ok(Step::Given(given));
+    }
+
     // Whether there is money and room: of all budgets and limits on calls together, or of none. A budget may send it to a
     // cheaper model. What was taken is set right when the call ends.
     let plan = room::take(settlement, &choosing, (&peek, members), plan).await.map_err(say)?;
@@ -157,6 +165,8 @@ enum Step {
     Outlasting(Box<Ready>),
     /// A guardrail stopped the call.
     Stopped(Box<Stopped>),
+    /// The same was answered before.
+    Given(Box<cached::Given>),
 }
 
 /// A call about which all is decided.

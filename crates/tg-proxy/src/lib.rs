@@ -4,6 +4,7 @@ mod admission;
 mod aim;
 mod answer;
 mod bound;
+pub mod cached;
 pub mod choose;
 mod complaint;
 pub mod cost;

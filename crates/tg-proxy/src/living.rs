@@ -1,5 +1,6 @@
 //! What outlives a reload: stores, connections, counters. One `Living` per process, one `Worker` per core.
 
+use crate::cached::Answers;
 use crate::choose::Experience;
 use crate::complaint::Complaint;
 use crate::looks::Looks;
@@ -20,7 +21,7 @@ use tg_policy::health::{Health, Paces};
 use tg_policy::pool::Gates;
 use tg_policy::route::Sessions;
 use tg_store::directory::Directory;
-use tg_store::shared::SharedLink;
+use tg_store::shared::{AnswersLink, SharedLink};
 use tg_upstream::aws::Wallet;
 use tg_upstream::pools::Pools;
 
@@ -56,6 +57,8 @@ pub struct Living {
     pub looks: Looks,
     /// Takes guarded calls to be recorded; `None`: none is.
     pub recorder: Option<Recorder>,
+    /// Answers that are kept to be given again.
+    pub answers: Answers,
     /// The compiled configuration in force.
     pub snapshot: ArcSwap<Snapshot>,
     /// Counts of calls.
@@ -97,6 +100,8 @@ pub struct Worker {
     pub pools: Arc<Pools>,
     /// The connection to counts that replicas share.
     pub link: Option<Arc<SharedLink>>,
+    /// The connection to answers that gateways share; `None`: they are in this process's memory.
+    pub answers: Option<Arc<AnswersLink>>,
     /// Where finished calls go.
     pub till: Till,
     /// Tells what still runs that its time is up.

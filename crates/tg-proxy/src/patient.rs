@@ -47,7 +47,7 @@ pub(crate) async fn answer(
     every: Duration,
 ) -> Response<OutBody> {
     let (dialect, id) = (ready.call.dialect, ready.id);
-    let (standings, guardrails) = (settlement.standings(), settlement.guardrails());
+    let (standings, guardrails, cached) = (settlement.standings(), settlement.guardrails(), settlement.cache_outcome());
     let ear = Ear::new(Arc::clone(&worker.closing));
     let (absence, closing) = (settlement.absence(), Arc::clone(&worker.closing));
     let going = Box::pin(conclude(worker, snapshot, ready, settlement));
@@ -63,6 +63,7 @@ pub(crate) async fn answer(
     answer::put_id(response.headers_mut(), dialect.family(), id);
     answer::put_guardrail(response.headers_mut(), &guardrails);
     answer::put_standings(response.headers_mut(), dialect.family(), &standings);
+    answer::put_cache(response.headers_mut(), cached);
     response
 }
 

@@ -39,6 +39,18 @@ pub(crate) async fn take(
     Ok(cheaper)
 }
 
+/// Takes what a call needs that uses no tokens and costs nothing, as its answer is there: of the limits on requests and on calls
+/// at a time.
+///
+/// # Errors
+/// `Class::Limited` when one of them has no room, `Class::Overloaded` when nobody can say.
+pub(crate) async fn take_again(settlement: &mut Settlement) -> Result<(), Fault> {
+    if settlement.shares_counts() {
+        return settlement.take_again_together().await.map_err(Fault::from);
+    }
+    settlement.admit_again()
+}
+
 /// Makes sure that what is held of budgets is enough for the next try.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! The debt of one call: from its head on, exactly one ledger row is owed, and paid also when the call is dropped.
 
+mod caching;
 mod draft;
 mod growth;
 mod guarding;
@@ -8,6 +9,7 @@ mod shared;
 pub(crate) use shared::NoRoom;
 
 use crate::admission::Admission;
+use crate::cached::Keeping;
 use crate::guarding::Guarding;
 use crate::linger::Absence;
 use crate::living::Worker;
@@ -73,6 +75,8 @@ struct Draft {
     spending: Spending,
     /// What content checks find and do.
     guarding: Option<Guarding>,
+    /// The copy of its answer, where that is to be kept.
+    keeping: Option<Keeping>,
     /// More output that is asked for its stream, where replicas count together.
     growth: Option<Growth>,
     /// What became of the try that the record's `served` names, once it has failed.
@@ -168,6 +172,7 @@ impl Settlement {
             clamped: None,
             spending: Spending::default(),
             guarding: None,
+            keeping: None,
             growth: None,
             failed: None,
             absence: Absence::of(&snapshot.streams),

@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub priorities: tg_policy::pool::Priorities,
     /// How much their calls may cost. In force are those that the purses have taken over.
     pub budgets: Arc<tg_policy::admit::budget::Budgets>,
+    /// Which answers are kept, to be given again.
+    pub cache: Cache,
     /// Prices and limits of models.
     pub catalogue: Arc<Catalogue>,
     /// What was negotiated on those prices.
@@ -59,6 +61,15 @@ impl Snapshot {
         });
         declared && !is_theirs
     }
+}
+
+/// Which answers are kept, and how many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cache {
+    /// For which calls, and how.
+    pub rules: tg_policy::cache::Rules,
+    /// Most bytes of all together.
+    pub bytes_max: u64,
 }
 
 /// Rates for models without a price, in micro-dollars per million tokens.

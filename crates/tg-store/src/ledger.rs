@@ -1,8 +1,10 @@
 //! The seam to the ledger: rows are appended in batches, never edited, and read back as calls or as reports.
 
+mod saved;
 mod seen;
 mod spent;
 
+pub use saved::Saved;
 pub use seen::{Glance, Past};
 pub use spent::{SpentBy, SpentQuery, SpentRow};
 

@@ -1,8 +1,9 @@
 //! What outlives a call: the directory of teams and keys, the ledger of calls, revisions of the configuration, and the
 //! journal that survives a crash.
 //!
-//! `directory`, `ledger`, `journal` and `counters` are what the rest of Tallygate knows; `backends` holds how each is kept.
+//! `directory`, `ledger`, `journal`, `counters` and `answers` are what the rest of Tallygate knows; `backends` holds how each is kept.
 
+pub mod answers;
 mod backends;
 pub mod correction;
 pub mod counters;

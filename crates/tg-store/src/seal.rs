@@ -59,6 +59,25 @@ impl SecretsKey {
         let text = self.0.open_in_place(Nonce::assume_unique_for_key(*nonce), bound_to(id), &mut text).ok()?;
         std::str::from_utf8(text).ok().map(Secret::new)
     }
+
+    /// Encrypts any bytes, bound to what they belong to. `None` where the system gives no randomness, or they are too many.
+    pub(crate) fn seal_bytes(&self, bound: &[u8], mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+        let mut nonce = [0; NONCE_LEN];
+        getrandom::fill(&mut nonce).ok()?;
+        let of = Nonce::assume_unique_for_key(nonce);
+        self.0.seal_in_place_append_tag(of, Aad::from(bound), &mut bytes).ok()?;
+        Some([&nonce[..], &bytes].concat())
+    }
+
+    /// Those bytes; `None` where they were sealed under another key or belong to something else, or are damaged.
+    pub(crate) fn open_bytes(&self, bound: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>()?;
+        let mut text = text.to_vec();
+        let length =
+            self.0.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(bound), &mut text).ok()?.len();
+        text.truncate(length);
+        Some(text)
+    }
 }
 
 fn bound_to(id: &str) -> Aad<Vec<u8>> {

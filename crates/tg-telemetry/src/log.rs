@@ -163,6 +163,8 @@ struct Line<'a> {
     guard: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     guard_hits: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<&'static str>,
     total_us: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     first_token_us: Option<u64>,
@@ -214,6 +216,7 @@ impl<'a> Line<'a> {
             losses: record.losses.len(),
             guard: record.guarded.as_ref().map(|guarded| guarded.verdict.as_str()),
             guard_hits: record.guarded.iter().flat_map(|guarded| &guarded.hits).map(ToString::to_string).collect(),
+            cache: record.decided.as_ref().and_then(|it| it.cache.as_ref()).map(|reuse| reuse.outcome.as_str()),
             total_us: record.timing.total_us,
             first_token_us: record.timing.first_token_us,
             overhead_us: record.timing.overhead_us,

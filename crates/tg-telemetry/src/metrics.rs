@@ -1,5 +1,6 @@
 //! Metrics: made from finished calls by the meter's thread, read as text by whoever scrapes.
 
+mod cache;
 mod cells;
 mod families;
 mod guards;

@@ -50,6 +50,7 @@ const fn own(name: &'static str, kind: Kind, unit: &'static str, help: &'static 
 type Labels = &'static [&'static str];
 
 mod budgets;
+mod cache;
 mod clock;
 mod counters;
 mod guards;
@@ -63,6 +64,7 @@ pub use budgets::{
     BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_OVERDRAWN, BUDGET_REFUSALS,
     BUDGET_SPENT,
 };
+pub use cache::{CACHE_ANSWERS, CACHE_BYTES, CACHE_CALLS, CACHE_CROWDED_OUT, CACHE_KEPT, CACHE_SAVED};
 pub use clock::CLOCK_STEPS;
 pub use counters::{
     COUNTERS_AWAY, COUNTERS_AWAY_SECONDS, COUNTERS_CLOCK_SKEW, COUNTERS_FAILED, COUNTERS_LATE, COUNTERS_LOCAL,
@@ -356,6 +358,12 @@ pub const METRICS: &[Metric] = &[
     BUDGET_REFUSALS,
     BUDGET_NOTICES,
     BUDGET_CROWDED,
+    CACHE_CALLS,
+    CACHE_SAVED,
+    CACHE_KEPT,
+    CACHE_CROWDED_OUT,
+    CACHE_ANSWERS,
+    CACHE_BYTES,
     TARGETS_BENCHED,
     TARGET_BENCHES,
     RETRIES,

@@ -10,11 +10,12 @@ pub use services::ServiceFigures;
 
 use crate::names::{
     BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_OVERDRAWN, BUDGET_REFUSALS,
-    BUDGET_SPENT, CALLS_SENT, CAPTURE_RATE, CLOCK_STEPS, CONFIG_REVISION, CONFIG_REVISION_BLIND,
-    CONFIG_REVISION_REFUSED, CONNECTIONS, CORRECTIONS, IN_FLIGHT, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE,
-    JOURNAL_OPEN, JOURNAL_UNWRITTEN, Kind, LEDGER_DELETED_ROLLUPS, LEDGER_DELETED_ROWS, LEDGER_OLDEST, LIMIT_CROWDED,
-    LIMIT_REFUSALS, METER_DEFERRED, METER_DROPPED, METER_QUEUE, Metric, RETRIES, RETRIES_DENIED, SPANS_DROPPED,
-    SPANS_EXPORTED, STORE_BYTES, TARGET_BENCHES, TARGETS_BENCHED, UNGUARDED_CALLS, label,
+    BUDGET_SPENT, CACHE_ANSWERS, CACHE_BYTES, CACHE_CROWDED_OUT, CACHE_KEPT, CALLS_SENT, CAPTURE_RATE, CLOCK_STEPS,
+    CONFIG_REVISION, CONFIG_REVISION_BLIND, CONFIG_REVISION_REFUSED, CONNECTIONS, CORRECTIONS, IN_FLIGHT,
+    JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE, JOURNAL_OPEN, JOURNAL_UNWRITTEN, Kind, LEDGER_DELETED_ROLLUPS,
+    LEDGER_DELETED_ROWS, LEDGER_OLDEST, LIMIT_CROWDED, LIMIT_REFUSALS, METER_DEFERRED, METER_DROPPED, METER_QUEUE,
+    Metric, RETRIES, RETRIES_DENIED, SPANS_DROPPED, SPANS_EXPORTED, STORE_BYTES, TARGET_BENCHES, TARGETS_BENCHED,
+    UNGUARDED_CALLS, label,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -82,6 +83,14 @@ pub enum Reading {
     Retries,
     /// How often they were not, as too many were.
     RetriesDenied,
+    /// Answers that were kept.
+    CacheKept,
+    /// Answers in memory that had to make room.
+    CacheCrowdedOut,
+    /// Answers in memory.
+    CacheAnswers,
+    /// What they take, in bytes.
+    CacheBytes,
     /// Of counters that gateways share.
     Counters(CountersReading),
 }
@@ -115,6 +124,10 @@ impl Reading {
             Self::TargetsBenched => TARGETS_BENCHED,
             Self::Retries => RETRIES,
             Self::RetriesDenied => RETRIES_DENIED,
+            Self::CacheKept => CACHE_KEPT,
+            Self::CacheCrowdedOut => CACHE_CROWDED_OUT,
+            Self::CacheAnswers => CACHE_ANSWERS,
+            Self::CacheBytes => CACHE_BYTES,
             Self::Counters(of) => of.metric(),
         }
     }

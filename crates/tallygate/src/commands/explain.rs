@@ -79,6 +79,8 @@ struct Page {
     limits: Vec<String>,
     /// The budgets that are for such calls.
     budgets: Vec<String>,
+    /// The rule by which such a call's answer is kept, if it is one that can be; null where there is none.
+    cache: Option<String>,
 }
 
 /// Why a call is refused.
@@ -191,6 +193,7 @@ impl Explain {
             guardrails: guard.map(|guard| guard.sets().iter().map(ToString::to_string).collect()).unwrap_or_default(),
             limits: snapshot.limits.of(&attribution, &peek.model, &providers).into_iter().map(str::to_owned).collect(),
             budgets: budgets.map(|budget| budget.name.to_string()).collect(),
+            cache: snapshot.cache.rules.of(&attribution, &peek.model).map(|rule| rule.name.to_string()),
         })
     }
 }
@@ -227,7 +230,7 @@ fn table(page: &Page) -> String {
     let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     let refused = page.refused.as_ref().map(|refusal| format!("refused: {} ({})\n", refusal.message, refusal.code));
     format!(
-        "model: {}\ntask: {} ({:.0} % sure, difficulty {:.2})\norder: {}\n{}\n{}\n\nguardrails: {}\nlimits: {}\nbudgets: {}",
+        "model: {}\ntask: {} ({:.0} % sure, difficulty {:.2})\norder: {}\n{}\n{}\n\nguardrails: {}\nlimits: {}\nbudgets: {}\ncache: {}",
         page.model,
         page.task,
         page.confidence * 100.0,
@@ -238,5 +241,6 @@ fn table(page: &Page) -> String {
         list(&page.guardrails),
         list(&page.limits),
         list(&page.budgets),
+        page.cache.as_deref().unwrap_or("none"),
     )
 }

@@ -12,6 +12,7 @@ mod bad_input;
 mod bedrock;
 mod booked;
 mod budgets;
+mod cached;
 mod cli;
 mod clocks;
 mod complaints;

@@ -48,6 +48,8 @@ pub(crate) struct Setup {
     pub(crate) teams: String,
     pub(crate) limits: String,
     pub(crate) budgets: String,
+    /// Members of `cache`.
+    pub(crate) cache: String,
     /// Webhooks for notices of budgets; then they are kept and told.
     pub(crate) webhooks: String,
     /// Services that guardrails ask. `HOOK_URL` stands for the simulated webhook.
@@ -79,6 +81,7 @@ impl Default for Setup {
             teams: "- { name: red, projects: [alpha, beta], environments: [prod, dev] }\n".to_owned(),
             limits: String::new(),
             budgets: String::new(),
+            cache: "{}".to_owned(),
             webhooks: String::new(),
             services: String::new(),
             guards: Vec::new(),
@@ -176,6 +179,7 @@ pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> St
         "{providers}models:\n{models}{MODELS}teams:\n{teams}limits:\n{limits}budgets:\n{budgets}guards:\n{services}notify:\n webhooks:\n{webhooks}"
     );
     text += &setup.more;
+    let _ = writeln!(text, "cache: {}", setup.cache);
     if let Some(more) = setup.recording {
         let _ = writeln!(text, "recording: {{ folder: '{folder}/recorded', {more} }}");
     }

@@ -109,3 +109,30 @@ async fn calls_are_listed_in_pages_and_shown() {
     assert_eq!(call["usage"]["output_tokens"], 200);
     assert_eq!(bed.get("/admin/v1/calls?filter=team:other").await.expect(200)["calls"], json!([]));
 }
+
+#[tokio::test]
+async fn savings_are_told_by_team_and_with_each_call() {
+    let mut hit = record("search", None, 0, Ending::Ok);
+    let reused = tg_kernel::reuse::Hit {
+        kind: tg_kernel::reuse::Kind::Exact,
+        age_s: 60,
+        from: CallId::fresh(),
+        provider: "bedrock-eu".into(),
+        model: "eu.anthropic.claude".into(),
+        usage: Usage { input_tokens: 1000, ..Usage::default() },
+        saved: Cost::at_list(Money::from_nanos(6_000_001), Pricing::Priced, "v/row"),
+    };
+    let (rule, outcome) = ("faq".into(), tg_kernel::reuse::Outcome::Hit);
+    let cache = Some(tg_kernel::reuse::Reuse { rule, outcome, hit: Some(reused), kept: false });
+    hit.decided = Some(Box::new(tg_kernel::decided::Decided { cache, ..Default::default() }));
+    let bed = bed_with(&[hit.clone(), record("other", None, 5, Ending::Ok)]);
+    let saved = json!({"usd": "0.006000001", "nanos": 6_000_001});
+    let expected = json!({"hits": 1, "saved": saved, "teams": [{"team": "search", "hits": 1, "saved": saved}]});
+    assert_eq!(bed.get("/admin/v1/savings?since=7d").await.expect(200), expected);
+    let none = json!({"hits": 0, "saved": {"usd": "0.00", "nanos": 0}, "teams": []});
+    assert_eq!(bed.get("/admin/v1/savings?until=7d").await.expect(200), none);
+    assert!(bed.get("/admin/v1/savings?since=soon").await.expect(400).to_string().contains("since"));
+    let call = bed.get(&format!("/admin/v1/calls/{}", hit.id)).await.expect(200);
+    let cache = &call["decided"]["cache"];
+    assert_eq!((&cache["rule"], &cache["outcome"], &cache["hit"]["saved"]), (&json!("faq"), &json!("hit"), &saved));
+}

@@ -3,6 +3,7 @@
 mod aws;
 mod bedrock_guardrail;
 mod budgets;
+mod cache;
 mod commitments;
 mod counters;
 mod discounts;
@@ -86,6 +87,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     guard_services::check(document, &mut found);
     guardrails::check(document, &served, &mut found);
     counters::check(document, &mut found);
+    cache::check(document, &served, &mut found);
     if let Some(otlp) = &document.telemetry.otlp {
         let path = Path::root().member("telemetry").member("otlp").member("headers");
         headers::check(&otlp.headers, &path, &mut found);

@@ -3,6 +3,7 @@
 mod aws;
 mod bedrock_guardrail;
 mod budget;
+mod cache;
 mod commitment;
 mod counters;
 mod delivery;
@@ -28,6 +29,7 @@ mod wanted;
 pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredentials, SessionPer, partition_of};
 pub use bedrock_guardrail::BedrockGuardrail;
 pub use budget::{Budget, BudgetScope, BudgetWindow, Notify, OnExhausted, Webhook};
+pub use cache::{Cache, CachePlace, CacheRule, CacheScope, CacheShare};
 pub use commitment::Commitment;
 pub use counters::{SharedCounters, WhenAway};
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
@@ -116,6 +118,8 @@ pub struct Document {
     pub counters: Option<SharedCounters>,
     /// Who is told when a share of a budget is spent, or when it is exhausted.
     pub notify: Notify,
+    /// Answers that are kept, to be given again.
+    pub cache: Cache,
     /// What is done where providers fail.
     pub resilience: Resilience,
     /// How answers are streamed.

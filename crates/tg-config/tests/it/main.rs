@@ -4,6 +4,7 @@
 mod bad_input;
 mod bedrock_guardrail;
 mod budgets;
+mod cache;
 #[cfg(test)]
 mod counters;
 #[cfg(test)]

@@ -30,6 +30,12 @@ impl Admission {
         self.facts(record, None)
     }
 
+    /// The same of a call that uses no tokens, as its answer is there.
+    pub(crate) fn known_again<'a>(&mut self, record: &'a Record) -> Facts<'a> {
+        self.refused = None;
+        self.facts(record, None)
+    }
+
     /// By which name something is asked for the call: another one each time, as what was asked before may be given up.
     pub(crate) fn asks(&mut self, call: CallId) -> HoldId {
         let id = self.asked.as_ref().map_or(HoldId::of(call), HoldId::again);

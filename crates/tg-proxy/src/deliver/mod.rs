@@ -201,6 +201,7 @@ impl Pending {
         answer::put_clamped(&mut headers, settlement.clamped());
         answer::put_guardrail(&mut headers, &settlement.guardrails());
         answer::put_standings(&mut headers, self.caller.family(), &settlement.standings());
+        answer::put_cache(&mut headers, settlement.cache_outcome());
         headers
     }
 
@@ -241,6 +242,7 @@ impl Pending {
         if let Some(code) = fault {
             answer::put_code(&mut headers, code);
         }
+        settlement.hands_over(std::slice::from_ref(&body));
         let cost = settlement.close(Closing { ending, status, fault, counts });
         answer::put_cost(&mut headers, &cost);
         headers.entry(CONTENT_TYPE).or_insert(http::HeaderValue::from_static("application/json"));

@@ -222,6 +222,17 @@ impl Flow {
         }
     }
 
+    /// These bytes go to the caller. Signs of life are no part of the answer.
+    fn hands_over(&mut self, out: &[Bytes]) {
+        let keepalive = self.end.dialect.keepalive();
+        if let (Some(settlement), false) = (&mut self.settlement, out.is_empty()) {
+            let is_sign = |bytes: &&Bytes| !keepalive.is_empty() && **bytes == keepalive;
+            out.iter()
+                .filter(|bytes| !is_sign(bytes))
+                .for_each(|bytes| settlement.hands_over(std::slice::from_ref(bytes)));
+        }
+    }
+
     /// Takes in what was granted of what was asked for; pending while that is awaited.
     fn poll_growth(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if let (Some(bounded), Some(settlement)) = (&mut self.bounded, &mut self.settlement)
@@ -357,12 +368,14 @@ impl Body for StreamBody {
             if flow.ended.is_none() {
                 let step = ready!(flow.poll_step(cx));
                 flow.ended = flow.advance(step, &mut out);
+                flow.hands_over(&out);
             } else {
                 if flow.poll_opinions(cx, &mut out).is_pending() {
                     ready!(flow.poll_asking(cx, &mut out));
                 } else if let Some(mut flow) = self.flow.take()
                     && let Some(end) = flow.ended.take()
                 {
+                    flow.hands_over(&out);
                     self.last = flow.finish(end, &mut out);
                 }
             }

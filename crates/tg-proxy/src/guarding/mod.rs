@@ -93,6 +93,11 @@ impl Guarding {
         }
     }
 
+    /// Whether something else went on than was said, in the body or beside it.
+    pub(crate) const fn has_changed(&self) -> bool {
+        self.changed
+    }
+
     /// What a caller is told whom a rule has stopped.
     pub(crate) fn message(&self) -> Option<&str> {
         self.block.as_ref().map(|block| &*block.message)

@@ -146,6 +146,7 @@ impl Draft {
         self.record.cost = self.cost(&closing.counts);
         self.record.timing.total_us = self.elapsed_us();
         self.tell_guarding();
+        self.keep_answer();
         let cost = self.record.total_cost();
         self.learn();
         self.measure();

@@ -82,6 +82,16 @@ impl Settlement {
         together.take(&facts, tab).await
     }
 
+    /// As [`Settlement::admit_again`].
+    ///
+    /// # Errors
+    /// As there; and `Class::Overloaded` where the counts are away and a limit wants the call refused then.
+    pub(crate) async fn take_again_together(&mut self) -> Result<(), NoRoom> {
+        let Some((mut together, _)) = self.together() else { return Ok(()) };
+        let facts = together.admission.known_again(together.record);
+        together.take(&facts, Tab::default()).await
+    }
+
     /// As [`Settlement::afford_try`].
     ///
     /// # Errors

@@ -51,6 +51,7 @@ fn a_call_is_read_back_as_it_was_appended() {
             decided: Some(Box::new(Decided {
                 task: Some(Task { class: "classification".into(), difficulty: 12 }),
                 waited_us: Some(1_500),
+                ..Decided::default()
             })),
             earlier: vec![attempt(0, Pricing::Nothing), attempt(7, Pricing::Priced)],
             usage: Usage {

@@ -13,6 +13,7 @@ mod reports;
 mod retention;
 mod revisions;
 mod rollups;
+mod saved;
 mod store;
 
 use tempfile::TempDir;

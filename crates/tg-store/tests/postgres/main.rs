@@ -25,6 +25,8 @@ mod reports;
 mod retention;
 #[path = "../it/revisions.rs"]
 mod revisions;
+#[path = "../it/saved.rs"]
+mod saved;
 mod server;
 mod sums;
 mod tls;

@@ -74,6 +74,9 @@ impl Cells {
         if let Some(guarded) = &record.guarded {
             self.families.guards.count(guarded);
         }
+        if let Some(reuse) = record.decided.as_ref().and_then(|decided| decided.cache.as_ref()) {
+            self.families.cache.count(reuse, &self.teams.value(combination.team));
+        }
     }
 
     fn combine(&mut self, record: &Record) -> Combination {

@@ -1,6 +1,7 @@
 //! The registered families: one field per metric that is made from records.
 
 use super::Naming;
+use super::cache::Cache;
 use super::guards::Guards;
 use crate::labels::Labels;
 use crate::names::{self, Generation, Metric};
@@ -88,6 +89,7 @@ pub(super) struct Families {
     pub(super) losses: Counters,
     pub(super) unknown_stops: Counters,
     pub(super) guards: Guards,
+    pub(super) cache: Cache,
     pub(super) request_duration: Histograms,
     pub(super) first_token: Histograms,
     pub(super) old: Option<OldNames>,
@@ -107,6 +109,7 @@ impl Families {
             losses: r.counters(&names::LOSSES),
             unknown_stops: r.counters(&names::UNKNOWN_STOPS),
             guards: Guards::register(r),
+            cache: Cache::register(r),
             request_duration: r.histograms(&names::REQUEST_DURATION),
             first_token: r.histograms(&names::TIME_TO_FIRST_TOKEN),
             old: exposes(naming, Generation::Old).then(|| OldNames {
@@ -147,7 +150,7 @@ impl Registrar<'_> {
         family
     }
 
-    fn dollars(&mut self, metric: &Metric) -> Dollars {
+    pub(super) fn dollars(&mut self, metric: &Metric) -> Dollars {
         let family = Dollars::default();
         self.registry.register(metric.name, metric.help, family.clone());
         family

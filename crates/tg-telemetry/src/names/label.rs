@@ -1,5 +1,6 @@
 //! Label and attribute keys.
 
+pub use super::cache::label::*;
 pub use super::guards::label::*;
 /// `gen_ai.operation.name`.
 pub const GEN_AI_OPERATION: &str = "gen_ai_operation_name";

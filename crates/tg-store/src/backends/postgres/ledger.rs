@@ -3,10 +3,10 @@
 use super::conditions::Conditions;
 use super::session::{APPEND_MAX, Failure, REPORT_MAX, Session};
 use super::sheets::Sheets;
-use super::{Place, Server, corrections, report, rollup, row, spent, upkeep};
+use super::{Place, Server, corrections, report, rollup, row, saved, spent, upkeep};
 use crate::correction::Correction;
 use crate::error::StoreError;
-use crate::ledger::{CallFilter, LedgerSize, Report, ReportQuery, SpentQuery, SpentRow};
+use crate::ledger::{CallFilter, LedgerSize, Report, ReportQuery, Saved, SpentQuery, SpentRow};
 use crate::rollup::Addend;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -142,6 +142,10 @@ impl CallReader {
             let next = async |client: &Client| Ok(spent::next(client, &query.by).await?);
             (page, has_more) = self.session.go_on_until(end, next)?;
         }
+    }
+
+    pub(crate) fn saved(&mut self, since: i64, until: i64) -> Result<Vec<Saved>, StoreError> {
+        self.session.run(async |client| Ok(saved::run(client, since, until).await?))
     }
 
     pub(crate) fn size(&mut self) -> Result<LedgerSize, StoreError> {

@@ -11,6 +11,7 @@ mod report;
 mod revisions;
 mod rollup;
 mod row;
+mod saved;
 mod session;
 mod sheets;
 mod spent;

@@ -10,6 +10,7 @@
 //! themselves. Time is the server's. A purse remembers at which run of the server it was filled: after a restart or a
 //! failover, which may have lost the last moments, it is filled from the ledger anew.
 
+mod answers;
 mod asking;
 mod breaker;
 mod drive;
@@ -27,6 +28,7 @@ mod skew;
 mod tally;
 mod wire;
 
+pub use answers::AnswersLink;
 pub use drive::Seen;
 pub use extension::{Extended, Extending, Extension};
 pub use filling::Seeding;

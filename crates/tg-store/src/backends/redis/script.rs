@@ -17,6 +17,8 @@ pub(super) enum Script {
     Look,
     Restate,
     Declare,
+    Keep,
+    Recall,
 }
 
 macro_rules! with_prelude {
@@ -26,7 +28,7 @@ macro_rules! with_prelude {
 }
 
 /// Every script, in the order of [`Script`].
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 11] = [
     with_prelude!("lua/reserve.lua"),
     with_prelude!("lua/settle.lua"),
     with_prelude!("lua/book.lua"),
@@ -36,11 +38,13 @@ const SOURCES: [&str; 9] = [
     with_prelude!("lua/look.lua"),
     with_prelude!("lua/restate.lua"),
     with_prelude!("lua/declare.lua"),
+    with_prelude!("lua/keep.lua"),
+    with_prelude!("lua/recall.lua"),
 ];
 
 /// How the scripts are called at one server: by the digests that it answered when they were loaded.
 #[derive(Clone, Debug)]
-pub(super) struct Digests([String; 9]);
+pub(super) struct Digests([String; 11]);
 
 impl Digests {
     /// What loads them all, in one round trip.
@@ -54,12 +58,12 @@ impl Digests {
 
     pub(super) const COUNT: usize = SOURCES.len();
 
-    pub(super) const fn new(digests: [String; 9]) -> Self {
+    pub(super) const fn new(digests: [String; 11]) -> Self {
         Self(digests)
     }
 
     fn of(&self, script: Script) -> &str {
-        let [reserve, settle, book, seed, beat, give, look, restate, declare] = &self.0;
+        let [reserve, settle, book, seed, beat, give, look, restate, declare, keep, recall] = &self.0;
         match script {
             Script::Reserve => reserve,
             Script::Settle => settle,
@@ -70,6 +74,8 @@ impl Digests {
             Script::Look => look,
             Script::Restate => restate,
             Script::Declare => declare,
+            Script::Keep => keep,
+            Script::Recall => recall,
         }
     }
 }

@@ -3,10 +3,10 @@
 use super::conditions::Conditions;
 use super::rollup::{Roller, State};
 use super::sheets::Sheets;
-use super::{Database, Place, corrections, report, row, spent, upkeep};
+use super::{Database, Place, corrections, report, row, saved, spent, upkeep};
 use crate::correction::Correction;
 use crate::error::StoreError;
-use crate::ledger::{CallFilter, LedgerSize, Report, ReportQuery, SpentQuery, SpentRow};
+use crate::ledger::{CallFilter, LedgerSize, Report, ReportQuery, Saved, SpentQuery, SpentRow};
 use crate::rollup::Addend;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params_from_iter};
 use tg_kernel::clock::Timestamp;
@@ -153,6 +153,10 @@ impl CallReader {
     pub(crate) fn spent(&mut self, query: &SpentQuery, each: &mut dyn FnMut(SpentRow)) -> Result<(), StoreError> {
         let transaction = self.connection.transaction().map_err(|e| self.place.error(e))?;
         spent::run(&transaction, query, each).map_err(|e| self.place.error(e))
+    }
+
+    pub(crate) fn saved(&mut self, since: i64, until: i64) -> Result<Vec<Saved>, StoreError> {
+        saved::run(&self.connection, since, until).map_err(|e| self.place.error(e))
     }
 
     pub(crate) fn size(&mut self) -> Result<LedgerSize, StoreError> {

@@ -10,6 +10,7 @@ mod report;
 mod revisions;
 mod rollup;
 mod row;
+mod saved;
 mod sheets;
 mod spent;
 mod tally;

@@ -1,6 +1,7 @@
 //! The shared counters on real servers.
 
 mod again;
+mod answers;
 mod away;
 mod cluster;
 mod forebears;

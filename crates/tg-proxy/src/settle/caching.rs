@@ -1,0 +1,51 @@
+//! What the cache of answers does for a call, kept with its debt: the answer is kept when the debt is paid.
+
+use super::{Draft, Settlement};
+use crate::cached::Keeping;
+use bytes::Bytes;
+use tg_kernel::fault::Fault;
+use tg_kernel::reuse::{Outcome, Reuse};
+
+impl Settlement {
+    /// This is what the cache does for the call, and so its answer is to be kept.
+    pub(crate) fn reuses(&mut self, reuse: Reuse, keeping: Option<Keeping>) {
+        self.decide(|decided| decided.cache = Some(reuse));
+        if let Some(draft) = &mut self.0 {
+            draft.keeping = keeping;
+        }
+    }
+
+    /// What became of the call at the cache; `None` where no rule is for it.
+    pub(crate) fn cache_outcome(&self) -> Option<Outcome> {
+        Some(self.record()?.decided.as_ref()?.cache.as_ref()?.outcome)
+    }
+
+    /// Takes what a call needs whose answer is there: of the limits on calls, no tokens and no money.
+    ///
+    /// # Errors
+    /// `Class::Limited` when one of them has no room.
+    pub(crate) fn admit_again(&mut self) -> Result<(), Fault> {
+        let Some(draft) = &mut self.0 else { return Ok(()) };
+        let Draft { snapshot, worker, record, admission, .. } = &mut **draft;
+        admission.begin_again((snapshot, &worker.living), record)
+    }
+
+    /// These bytes of the answer go to the caller.
+    pub(crate) fn hands_over(&mut self, bytes: &[Bytes]) {
+        if let Some(keeping) = self.0.as_mut().and_then(|draft| draft.keeping.as_mut()) {
+            bytes.iter().for_each(|bytes| keeping.take(bytes));
+        }
+    }
+}
+
+impl Draft {
+    /// Keeps the answer of the call, which has ended, if it is worth that.
+    pub(super) fn keep_answer(&mut self) {
+        let Some(keeping) = self.keeping.take() else { return };
+        let Some((key, kept)) = keeping.finish(&self.record, self.worker.living.clock.now()) else { return };
+        let is_kept = self.worker.keep(key, kept, self.snapshot.cache.bytes_max);
+        if let Some(reuse) = self.record.decided.as_mut().and_then(|decided| decided.cache.as_mut()) {
+            reuse.kept = is_kept;
+        }
+    }
+}
