@@ -152,12 +152,6 @@ impl Gate {
         self.lock().pool.look(ask, now)
     }
 
-    /// How long calls may wait; `None`: they may not.
-    #[must_use]
-    pub fn wait_max(&self) -> Option<Duration> {
-        self.lock().pool.spec().queue.map(|queue| queue.wait_max)
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
