@@ -42,6 +42,9 @@ pub const COUNTERS: HeaderName = HeaderName::from_static("x-tallygate-counters")
 /// before their provider, the ledger alone has it.
 pub const QUEUED: HeaderName = HeaderName::from_static("x-tallygate-queued-ms");
 
+/// That a cheaper model would do for the call: `model=PROVIDER/MODEL; task=…; saving_usd=…`.
+pub const ADVICE: HeaderName = HeaderName::from_static("x-tallygate-advice");
+
 /// The rules of guardrails that did something to the call or its answer, as `SET/RULE`; comma-separated. On streams those
 /// of the request, as the answer is yet to come.
 pub const GUARDRAIL: HeaderName = HeaderName::from_static("x-tallygate-guardrail");
@@ -177,6 +180,13 @@ fn short(span: Duration) -> String {
 pub(crate) fn put_clamped(headers: &mut HeaderMap, output_tokens: Option<u64>) {
     if let Some(output_tokens) = output_tokens {
         headers.insert(CLAMPED, text(format!("output_tokens={output_tokens}")));
+    }
+}
+
+/// Adds that a cheaper model would do, where callers are told.
+pub(crate) fn put_advice(headers: &mut HeaderMap, advice: Option<String>) {
+    if let Some(advice) = advice {
+        headers.insert(ADVICE, text(advice));
     }
 }
 

@@ -31,6 +31,7 @@ pub mod rerate;
 mod room;
 mod send;
 mod settle;
+pub mod shadow;
 pub mod shared;
 pub mod snapshot;
 mod spending;

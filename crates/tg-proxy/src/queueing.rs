@@ -168,6 +168,10 @@ fn ask(snapshot: &Snapshot, outgoing: &Outgoing<'_>, settlement: &Settlement, ne
     }
     // What is no class was refused when the call came.
     standing.class = standing.class.lowered(wish(&outgoing.head.headers).ok().flatten());
+    // For copies and judges nobody waits.
+    if settlement.record().and_then(|record| record.decided.as_ref()).is_some_and(|decided| decided.purpose.is_some()) {
+        standing.class = Class::Batch;
+    }
     Ask { team, standing, need, patience: Duration::ZERO }
 }
 

@@ -4,6 +4,7 @@ mod caching;
 mod draft;
 mod growth;
 mod guarding;
+mod shadow;
 mod shared;
 
 pub(crate) use shared::NoRoom;
@@ -17,6 +18,7 @@ use crate::outcome::{Counts, draining, may_be_billed};
 use crate::queueing::{Place, signal_of};
 use crate::quote::PriceTag;
 use crate::recognise::Head;
+use crate::shadow::Hearing;
 use crate::shared::Instead;
 use crate::snapshot::Snapshot;
 use crate::spending::Spending;
@@ -92,6 +94,8 @@ struct Draft {
     queued: Duration,
     /// What a try had reported that began to answer, and failed.
     began: Option<Usage>,
+    /// Who listens to the answer.
+    hearing: Option<Box<Hearing>>,
 }
 
 /// A try that failed, and what it may be billed for.
@@ -181,6 +185,7 @@ impl Settlement {
             place: None,
             queued: Duration::ZERO,
             began: None,
+            hearing: None,
         })))
     }
 

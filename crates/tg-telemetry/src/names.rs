@@ -58,6 +58,7 @@ pub mod label;
 mod ledger;
 mod pools;
 mod revisions;
+mod shadows;
 mod targets;
 
 pub use budgets::{
@@ -82,6 +83,7 @@ pub use ledger::{
 
 pub use pools::{POOL_ENTRIES, POOL_IN_FLIGHT, POOL_LIMIT, POOL_REFUSALS, POOL_WAIT, POOL_WAITING};
 pub use revisions::{CONFIG_REVISION, CONFIG_REVISION_BLIND, CONFIG_REVISION_REFUSED};
+pub use shadows::{COMPARISONS, QUALITY_KEPT, QUALITY_SAMPLES, SHADOW_CALLS, TASK_ROUTING_OFF};
 pub use targets::{RETRIES, RETRIES_DENIED, TARGET_BENCHES, TARGETS_BENCHED};
 
 use label as l;
@@ -374,6 +376,11 @@ pub const METRICS: &[Metric] = &[
     POOL_ENTRIES,
     POOL_REFUSALS,
     POOL_WAIT,
+    SHADOW_CALLS,
+    COMPARISONS,
+    QUALITY_KEPT,
+    QUALITY_SAMPLES,
+    TASK_ROUTING_OFF,
     COUNTERS_AWAY,
     COUNTERS_AWAY_SECONDS,
     COUNTERS_ROUND_TRIPS,

@@ -3,10 +3,12 @@
 mod counters;
 mod pools;
 mod services;
+mod shadows;
 
 pub use counters::CountersReading;
 pub use pools::PoolFigures;
 pub use services::ServiceFigures;
+pub use shadows::{RuleFigures, ShadowFigures};
 
 use crate::names::{
     BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_OVERDRAWN, BUDGET_REFUSALS,
@@ -167,6 +169,8 @@ pub struct BudgetFigures {
 /// A metric of each budget, and where it stands.
 type OfBudget<T> = (&'static Metric, fn(&BudgetFigures) -> T);
 
+pub(crate) type OfShadows = Box<dyn Fn() -> ShadowFigures + Send + Sync>;
+
 pub(crate) type OfServices = Box<dyn Fn() -> Vec<ServiceFigures> + Send + Sync>;
 
 pub(crate) type OfPools = Box<dyn Fn() -> Vec<PoolFigures> + Send + Sync>;
@@ -180,6 +184,7 @@ pub(crate) struct Readings {
     budgets: RwLock<Option<OfBudgets>>,
     services: RwLock<Option<OfServices>>,
     pools: RwLock<Option<OfPools>>,
+    shadows: RwLock<Option<OfShadows>>,
     benches: RwLock<Option<OfBenches>>,
     /// Settled calls that had been sent in this run of the process.
     pub(crate) settled: AtomicU64,
@@ -224,6 +229,15 @@ impl Readings {
     fn encode_pools(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let source = self.pools.read().unwrap_or_else(PoisonError::into_inner);
         pools::encode(encoder, &source.as_ref().map(|source| source()).unwrap_or_default())
+    }
+
+    pub(crate) fn set_shadows(&self, source: OfShadows) {
+        *self.shadows.write().unwrap_or_else(PoisonError::into_inner) = Some(source);
+    }
+
+    fn encode_shadows(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let source = self.shadows.read().unwrap_or_else(PoisonError::into_inner);
+        shadows::encode(encoder, &source.as_ref().map(|source| source()).unwrap_or_default())
     }
 
     pub(crate) fn set_benches(&self, source: OfBenches) {
@@ -318,6 +332,7 @@ impl Collector for Collected {
         self.0.encode_limits(&mut encoder)?;
         self.0.encode_budgets(&mut encoder)?;
         self.0.encode_pools(&mut encoder)?;
+        self.0.encode_shadows(&mut encoder)?;
         self.0.encode_services(&mut encoder)
     }
 }
