@@ -26,7 +26,7 @@ fn a_flooding_team_does_not_raise_anothers_p99_by_more_than_a_fifth() {
     let rates = vec![(Measure::Requests, rate(20, Duration::from_secs(1)))];
     for (what, spec) in [("places", twenty_places()), ("a rate", spec(Concurrency::Unbounded, rates))] {
         let (alone, _) = simulated(&spec, std::slice::from_ref(&calm));
-        for flood in [30, 300] {
+        for flood in [30, 100, 400] {
             let (both, _) = simulated(&spec, &[calm.clone(), sender("flood", Class::Normal, 1, flood)]);
             let (before, after) = (alone[0].percentile(99), both[0].percentile(99));
             println!(

@@ -65,6 +65,8 @@ pub(super) struct Simulation<'a> {
     going: Vec<Going>,
     at_provider: u32,
     waiting: BTreeMap<u64, (usize, Duration)>,
+    /// When somebody looks next.
+    looks: Duration,
     pub(super) seen: Vec<Seen>,
     /// How many places were held, over time: places times microseconds.
     pub(super) held: u128,
@@ -82,6 +84,7 @@ impl<'a> Simulation<'a> {
             going: Vec::new(),
             at_provider: 0,
             waiting: BTreeMap::new(),
+            looks: Duration::ZERO,
             seen: vec![Seen::default(); senders.len()],
             held: 0,
         };
@@ -132,7 +135,9 @@ impl<'a> Simulation<'a> {
             }
             if let Some((_, Some(at))) = self.pool.due(self.now)
                 && at > self.now
+                && at != self.looks
             {
+                self.looks = at;
                 self.at(at, Event::Looks);
             }
         }
