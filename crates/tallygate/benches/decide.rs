@@ -18,6 +18,7 @@ use tg_kernel::target::Target;
 use tg_policy::admit::Lessons;
 use tg_policy::health::{Blame, Health, Paces, Settings};
 use tg_policy::route::Sessions;
+use tg_policy::route::quality::Qualities;
 use tg_proxy::choose::{Asked, Booked, Choosing, Experience};
 use tg_proxy::recognise::{Recognised, recognise};
 use tg_store::team::TeamPolicy;
@@ -77,11 +78,12 @@ fn everything_on(bencher: Bencher<'_, '_>, model: &str) {
     let attribution = Attribution { key_id: "key".into(), team: "search".into(), ..Attribution::default() };
     let (lessons, paces, sessions, health) = (Lessons::default(), Paces::default(), Sessions::default(), troubled());
     let (policy, now) = (TeamPolicy::default(), Duration::from_secs(1));
-    let experience = Experience { lessons: &lessons, paces: &paces, sessions: &sessions, now };
+    let qualities = Qualities::default();
+    let experience = Experience { lessons: &lessons, paces: &paces, sessions: &sessions, qualities: &qualities, now };
     let id = CallId::fresh();
     bencher.bench_local(|| {
         let at = Timestamp::from_seconds(1_800_000_000);
-        let asked = Asked { id, at, head: &head, session: Some(7), peek: &peek, members: &members };
+        let asked = Asked { id, at, head: &head, session: Some(7), opts_out: false, peek: &peek, members: &members };
         let booked = Booked { principal: &principal, policy: &policy, attribution: &attribution };
         // A session that has a place is not looked at again: each call here is the first of its own.
         let sessions = Sessions::default();

@@ -69,7 +69,7 @@ fn hours(period: Period) -> u32 {
     u32::try_from(period.get().as_secs() / 3600).unwrap_or(u32::MAX)
 }
 
-fn scope(declared: &BudgetScope) -> Scope {
+pub(crate) fn scope(declared: &BudgetScope) -> Scope {
     let text = |pattern: &Option<Pattern>| pattern.as_ref().map(|pattern| pattern.as_str().to_owned());
     Scope {
         team: text(&declared.team),

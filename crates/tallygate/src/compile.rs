@@ -64,6 +64,8 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
         guards: Arc::new(crate::guardrails::compile(document, secrets)?),
         outside,
         limits: crate::limits::compile(&document.limits),
+        pools: crate::pools::compile(&document.pools),
+        priorities: crate::pools::priorities(&document.priorities),
         cache: crate::caching::compile(document)?,
         budgets: Arc::new(crate::budgets::compile(document)),
         bounds: Bounds {

@@ -36,6 +36,7 @@ use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_policy::health::{Health, Paces};
+use tg_policy::pool::Gates;
 use tg_policy::route::quality::Qualities;
 use tg_policy::route::{SeenPrefixes, Sessions};
 use tg_proxy::cached::Answers;
@@ -304,6 +305,7 @@ fn living(
         lessons: Lessons::default(),
         health: Health::default(),
         paces: Paces::default(),
+        gates: Gates::default(),
         sessions: Sessions::default(),
         prefixes: SeenPrefixes::default(),
         qualities: Qualities::default(),

@@ -21,6 +21,7 @@ mod lineage;
 pub mod notifier;
 mod paste;
 pub mod place;
+mod pools;
 mod pricing;
 pub mod process;
 mod quality;

@@ -97,7 +97,7 @@ fn bounds(declared: &document::Limit) -> Vec<Bound> {
     rates.chain(at_a_time).collect()
 }
 
-fn rate(allowance: Allowance, burst: Option<Duration>) -> Rate {
+pub(crate) fn rate(allowance: Allowance, burst: Option<Duration>) -> Rate {
     let (amount, period) = (allowance.amount(), allowance.period());
     let in_burst = |span: Duration| {
         let units = u128::from(amount) * span.as_nanos() / period.as_nanos().max(1);

@@ -23,7 +23,7 @@ use tg_proxy::shared::Decisions;
 use tg_store::shared::Figures;
 use tg_telemetry::log::{CallLog, Calls, Format};
 use tg_telemetry::metrics::{
-    BudgetFigures, CountersReading, Known, Metrics, Naming, Reading, SeriesLimits, ServiceFigures,
+    BudgetFigures, CountersReading, Known, Metrics, Naming, PoolFigures, Reading, SeriesLimits, ServiceFigures,
 };
 use tg_telemetry::traces::{Spans, TraceOptions};
 
@@ -141,6 +141,10 @@ impl Telemetry {
         self.metrics.set_reading(Reading::TargetsBenched, move || benched.health.benched(benched.clock.monotonic()));
         self.metrics.set_reading(Reading::Retries, move || retries.health.tallies().retries);
         self.metrics.set_reading(Reading::RetriesDenied, move || denied.health.tallies().denied);
+        let pools = Arc::clone(&gateway.living);
+        self.metrics.set_pools(move || {
+            pools.gates.figures(&pools.snapshot.load().pools).into_iter().map(pool_figures).collect()
+        });
         self.metrics.set_benches(move || {
             let tallies = benches.health.tallies();
             [
@@ -243,6 +247,21 @@ fn budget_figures(figures: &tg_policy::admit::budget::BudgetFigures) -> BudgetFi
     }
 }
 
+fn pool_figures(figures: tg_policy::pool::Figures) -> PoolFigures {
+    let tallies = figures.tallies;
+    PoolFigures {
+        pool: figures.pool,
+        target: figures.target,
+        limit: figures.limit,
+        in_flight: figures.under_way,
+        waiting: figures.waiting,
+        entries: tallies.at_once + tallies.waited,
+        refusals: [("too_long", tallies.too_long), ("full", tallies.full), ("in_vain", tallies.in_vain)],
+        waits: figures.waits.to_vec(),
+        waited_us: figures.waited_us,
+    }
+}
+
 fn service_figures(figures: tg_upstream::guard::Figures) -> ServiceFigures {
     ServiceFigures {
         guard: figures.guard,
@@ -284,10 +303,7 @@ fn target_models(document: &Document) -> impl Iterator<Item = String> + '_ {
         let own = model.name.is_exact().then(|| model.name.as_str().to_owned());
         let steps = model.task_routing.iter().flat_map(|routing| &routing.steps).map(|step| step.model.clone());
         let mirror = model.mirror.iter().map(|mirror| mirror.model.clone());
-        own.into_iter()
-            .chain(model.targets.iter().filter_map(|target| target.model.clone()))
-            .chain(steps)
-            .chain(mirror)
+        own.into_iter().chain(model.targets.iter().filter_map(|target| target.model.clone())).chain(steps).chain(mirror)
     })
 }
 

@@ -20,6 +20,9 @@ pub struct Decided {
     /// Points that were put into the request for its provider's prompt cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prompt_cache: Option<CachePoints>,
+    /// How long it waited for a place in a pool, in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waited_us: Option<u64>,
     /// What the call is, where no caller made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Purpose>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 /// One candidate for a call. A plan is an ordered list of these.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
     /// The provider's name in the configuration.
     pub provider: Arc<str>,

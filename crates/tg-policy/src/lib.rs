@@ -8,4 +8,5 @@ pub mod cache;
 pub mod guard;
 pub mod health;
 pub mod iam;
+pub mod pool;
 pub mod route;

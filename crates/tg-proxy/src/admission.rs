@@ -194,7 +194,13 @@ fn settle(living: &Living, mut hold: Hold, used: Option<Used>, nanos: u64) {
 
 /// What the call may use: by what the team's calls for the model needed, and by the bound that the call or its targets'
 /// models have.
-fn estimate(living: &Living, record: &Record, weight: Weight, peek: &Peek, output_max: Option<u64>) -> Estimate {
+pub(crate) fn estimate(
+    living: &Living,
+    record: &Record,
+    weight: Weight,
+    peek: &Peek,
+    output_max: Option<u64>,
+) -> Estimate {
     let learned = living.lessons.estimate(&record.attribution.team, &record.asked.model, weight, output_max);
     let learned = learned.times(peek.answers.unwrap_or(1).max(1));
     match record.asked.operation {

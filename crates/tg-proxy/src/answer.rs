@@ -40,6 +40,10 @@ pub const DOWNGRADED: HeaderName = HeaderName::from_static("x-tallygate-downgrad
 /// That the counts which replicas share were away, and by what the call was decided instead: `local`, `shadow`.
 pub const COUNTERS: HeaderName = HeaderName::from_static("x-tallygate-counters");
 
+/// How long the call waited for a place in a pool, in whole milliseconds; absent where it did not. On streams that began
+/// before their provider, the ledger alone has it.
+pub const QUEUED: HeaderName = HeaderName::from_static("x-tallygate-queued-ms");
+
 /// That a cheaper model would do for the call: `model=PROVIDER/MODEL; task=…; saving_usd=…`.
 pub const ADVICE: HeaderName = HeaderName::from_static("x-tallygate-advice");
 
@@ -112,6 +116,10 @@ pub(crate) fn put_saved(headers: &mut HeaderMap, saved: &Cost) {
 pub(crate) fn put_standings(headers: &mut HeaderMap, family: Family, standings: &Standings) {
     if let Some(budget) = &standings.downgraded {
         headers.insert(DOWNGRADED, text(format!("budget={budget}")));
+    }
+    if !standings.queued.is_zero() {
+        let millis = u64::try_from(standings.queued.as_millis()).unwrap_or(u64::MAX);
+        headers.insert(QUEUED, HeaderValue::from(millis));
     }
     if let Some(instead) = standings.instead {
         headers.insert(COUNTERS, HeaderValue::from_static(instead.as_str()));

@@ -14,6 +14,7 @@ use crate::living::Worker;
 use crate::models;
 use crate::outcome::ending_of;
 use crate::patient;
+use crate::queueing;
 use crate::recognise::{Head, Recognised, recognise};
 use crate::room;
 use crate::send;
@@ -111,6 +112,7 @@ async fn run(
     // On whose account: needs the caller's policy and what the body states.
     let attribution = attribute::attribute(principal, policy, &head.headers, &peek.metadata).map_err(say)?;
     settlement.book(attribution.clone());
+    queueing::wish(&head.headers).map_err(say)?;
 
     // Where to: the targets of the model's route that are for such calls and able to serve them, best first.
     let (id, arrived) = settlement.identity();

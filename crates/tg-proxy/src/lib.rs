@@ -24,6 +24,7 @@ mod outcome;
 mod output;
 mod patient;
 mod prepare;
+mod queueing;
 mod quote;
 pub mod recognise;
 pub mod recording;

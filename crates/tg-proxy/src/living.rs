@@ -19,6 +19,7 @@ use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_policy::health::{Health, Paces};
+use tg_policy::pool::Gates;
 use tg_policy::route::quality::Qualities;
 use tg_policy::route::{SeenPrefixes, Sessions};
 use tg_store::directory::Directory;
@@ -48,6 +49,8 @@ pub struct Living {
     pub health: Health,
     /// How quick they are.
     pub paces: Paces,
+    /// What calls have of providers' pools, and who waits there.
+    pub gates: Gates,
     /// Where sessions are served.
     pub sessions: Sessions,
     /// What prompts began with of late.

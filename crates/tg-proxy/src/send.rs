@@ -8,6 +8,7 @@ use crate::deliver::{Delivery, Refusal};
 use crate::guarding::{Cleared, failure};
 use crate::living::{Living, Worker};
 use crate::prepare::{Prepared, caching, prepare};
+use crate::queueing;
 use crate::quote::PriceTag;
 use crate::recognise::Head;
 use crate::room;
@@ -137,6 +138,9 @@ impl Trial<'_> {
         let (model, unknown) = (&self.aim.target.model, self.plan.unknown_price);
         room::afford_try(settlement, &PriceTag { scope: &price, model, tier: prepared.tier, unknown }).await?;
         let proof = self.proof(provider, settlement).await?;
+        // After all that can fail or wait elsewhere: whoever has a place uses it.
+        let (place, what) = ((self.worker, self.snapshot), (self.outgoing, self.plan));
+        queueing::enter(place, &self.aim.target, what, self.chance.end, settlement).await?;
         // Last: whoever waits for credentials takes no room from others, and what cannot leave takes none at all.
         room::admit_try(settlement, &self.aim.target.provider).await?;
         self.clamp(&mut prepared, settlement)?;

@@ -4,6 +4,7 @@ mod caching;
 mod draft;
 mod growth;
 mod guarding;
+mod places;
 mod shadow;
 mod shared;
 
@@ -15,6 +16,7 @@ use crate::guarding::Guarding;
 use crate::linger::Absence;
 use crate::living::Worker;
 use crate::outcome::{Counts, draining, may_be_billed};
+use crate::queueing::{Place, signal_of};
 use crate::quote::PriceTag;
 use crate::recognise::Head;
 use crate::shadow::Hearing;
@@ -87,6 +89,10 @@ struct Draft {
     ticket: Option<Ticket>,
     /// The try that is under way: where to, and since when. Only where a route wants to know.
     going: Option<(Target, Duration)>,
+    /// What the try has of its target's pool.
+    place: Option<Place>,
+    /// How long the call has waited for such places.
+    queued: Duration,
     /// What a try had reported that began to answer, and failed.
     began: Option<Usage>,
     /// Who listens to the answer.
@@ -116,6 +122,8 @@ pub(crate) struct Standings {
     pub(crate) downgraded: Option<Arc<str>>,
     /// By what the call was decided where shared counts were away.
     pub(crate) instead: Option<Instead>,
+    /// How long it waited for a place in a pool; zero where it did not.
+    pub(crate) queued: Duration,
 }
 
 /// How a call ended.
@@ -175,6 +183,8 @@ impl Settlement {
             absence: Absence::of(&snapshot.streams),
             ticket: None,
             going: None,
+            place: None,
+            queued: Duration::ZERO,
             began: None,
             hearing: None,
         })))
@@ -362,7 +372,7 @@ impl Settlement {
         let at = draft.filter(|_| !of.is_empty()).map(|draft| draft.worker.living.clock.now());
         let downgraded = draft.and_then(|draft| draft.spending.downgraded().cloned());
         let instead = draft.and_then(|draft| draft.admission.instead());
-        Standings { at: at.unwrap_or_default(), of, downgraded, instead }
+        Standings { at: at.unwrap_or_default(), of, downgraded, instead, queued: self.queued() }
     }
 
     /// The call is about to leave for `target`: makes sure that it cannot be forgotten, whatever dies.
@@ -388,6 +398,9 @@ impl Settlement {
             // What the provider has said of it is owed, and known better than by an estimate.
             if let Some(reported) = draft.began.filter(|reported| reported.total_tokens() > 0) {
                 counts = Counts { usage: reported, source: UsageSource::Estimated, reported };
+            }
+            if let Some(place) = draft.place.take() {
+                place.end(Used::from(&counts.usage), signal_of(fault));
             }
             draft.failed = Some(Failed { code: fault.code, counts });
         }

@@ -28,6 +28,10 @@ pub struct Snapshot {
     pub outside: Outside,
     /// How much callers may do.
     pub limits: tg_policy::admit::Limits,
+    /// What providers' accounts let through.
+    pub pools: tg_policy::pool::Quotas,
+    /// Whose calls go before others' where that is all taken.
+    pub priorities: tg_policy::pool::Priorities,
     /// How much their calls may cost. In force are those that the purses have taken over.
     pub budgets: Arc<tg_policy::admit::budget::Budgets>,
     /// Which answers are kept, to be given again.

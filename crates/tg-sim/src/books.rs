@@ -1,5 +1,6 @@
 //! What the simulators served, in their own counting: the other side of every comparison with a ledger.
 
+use crate::chats::Chat;
 use crate::counts::{Counts, PrefixCache};
 use crate::personalities::{self, Voice};
 use http::HeaderMap;
@@ -258,7 +259,7 @@ impl Books {
             aws_session: None,
             detail: None,
         };
-        Ticket { books: self.clone(), entry: Some(entry), voice }
+        Ticket { books: self.clone(), entry: Some(entry), voice, chat: None }
     }
 
     fn record(&self, entry: Entry) {
@@ -290,6 +291,7 @@ pub(crate) struct Ticket {
     books: Books,
     entry: Option<Entry>,
     voice: Voice,
+    chat: Option<Chat>,
 }
 
 impl Ticket {
@@ -311,7 +313,13 @@ impl Ticket {
         self.entry.as_ref().map_or(0, |e| e.number)
     }
 
+    /// The chat goes on until the call is finished.
+    pub(crate) fn keep(&mut self, chat: Chat) {
+        self.chat = Some(chat);
+    }
+
     pub(crate) fn finish(&mut self, ending: Ending) {
+        self.chat = None;
         if let Some(mut entry) = self.entry.take() {
             entry.ending = ending;
             self.books.record(entry);

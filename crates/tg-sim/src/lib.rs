@@ -6,6 +6,7 @@
 
 mod ask;
 mod books;
+mod chats;
 mod counts;
 mod directive;
 mod eventstream;
@@ -128,6 +129,7 @@ impl Sim {
             witness: witness.clone(),
             oidc: oidc.clone(),
             hook: hook.clone(),
+            chats: chats::Chats::default(),
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();

@@ -30,6 +30,8 @@ pub struct SimOptions {
     pub details_max: usize,
     /// How much of a body the books keep.
     pub body_bytes_kept: usize,
+    /// How many chats each personality bears at a time; it refuses others with 429. Absent: as many as come.
+    pub chats_max: Option<u32>,
     /// Whether signed requests are kept whole, with the secrets of their keys, for [`crate::Sim::witness`].
     pub keep_signed: bool,
 }
@@ -57,6 +59,7 @@ impl Default for SimOptions {
             entries_max: 200_000,
             details_max: 512,
             body_bytes_kept: 64 * 1024,
+            chats_max: None,
             keep_signed: false,
         }
     }

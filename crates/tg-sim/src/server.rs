@@ -2,6 +2,7 @@
 
 use crate::ask::Ask;
 use crate::books::{Books, Detail, Ending, Personality, Ticket, shown_headers};
+use crate::chats::Chats;
 use crate::directive::{Break, Head};
 use crate::exchange::{Outcome, Received};
 use crate::hook::Hook;
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub witness: Witness,
     pub oidc: Oidc,
     pub hook: Hook,
+    pub chats: Chats,
 }
 
 /// Accepts connections until the thread's runtime ends, and serves each in a task of its own.
@@ -186,6 +188,10 @@ async fn chat(mut ask: Ask, wire: Box<dyn Wire>, mut ticket: Ticket, shared: &Sh
             detail.metadata = ask.metadata.clone();
         }
     });
+    let Some(chat) = shared.chats.begin(personality, shared.options.chats_max) else {
+        return Ok(refuse(&mut ticket, &Refusal::new(429, "Too many chats at a time")));
+    };
+    ticket.keep(chat);
     if !ask.directive.ttft.is_zero() {
         tokio::time::sleep(ask.directive.ttft).await;
     }

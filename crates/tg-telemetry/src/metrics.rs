@@ -5,7 +5,9 @@ mod cells;
 mod families;
 mod guards;
 
-pub use crate::readings::{BudgetFigures, CountersReading, Reading, RuleFigures, ServiceFigures, ShadowFigures};
+pub use crate::readings::{
+    BudgetFigures, CountersReading, PoolFigures, Reading, RuleFigures, ServiceFigures, ShadowFigures,
+};
 
 use crate::readings::{Collected, Readings};
 use cells::Cells;
@@ -124,6 +126,11 @@ impl Metrics {
     /// Exposes how each budget stands; `source` is called at each scrape and must not block.
     pub fn set_budgets(&self, source: impl Fn() -> Vec<BudgetFigures> + Send + Sync + 'static) {
         self.readings.set_budgets(Box::new(source));
+    }
+
+    /// Exposes how each pool stands; `source` is called at each scrape and must not block for long.
+    pub fn set_pools(&self, source: impl Fn() -> Vec<PoolFigures> + Send + Sync + 'static) {
+        self.readings.set_pools(Box::new(source));
     }
 
     /// Exposes what comes of asking the services that guardrails ask; `source` is called at each scrape and must not block.

@@ -1,10 +1,12 @@
 //! Figures that others keep and that are read only when someone looks: queue depths, calls in flight, capture rate.
 
 mod counters;
+mod pools;
 mod services;
 mod shadows;
 
 pub use counters::CountersReading;
+pub use pools::PoolFigures;
 pub use services::ServiceFigures;
 pub use shadows::{RuleFigures, ShadowFigures};
 
@@ -171,6 +173,8 @@ pub(crate) type OfShadows = Box<dyn Fn() -> ShadowFigures + Send + Sync>;
 
 pub(crate) type OfServices = Box<dyn Fn() -> Vec<ServiceFigures> + Send + Sync>;
 
+pub(crate) type OfPools = Box<dyn Fn() -> Vec<PoolFigures> + Send + Sync>;
+
 type OfBudgets = Box<dyn Fn() -> Vec<BudgetFigures> + Send + Sync>;
 
 #[derive(Default)]
@@ -179,6 +183,7 @@ pub(crate) struct Readings {
     limits: RwLock<Option<OfLimits>>,
     budgets: RwLock<Option<OfBudgets>>,
     services: RwLock<Option<OfServices>>,
+    pools: RwLock<Option<OfPools>>,
     shadows: RwLock<Option<OfShadows>>,
     benches: RwLock<Option<OfBenches>>,
     /// Settled calls that had been sent in this run of the process.
@@ -215,6 +220,15 @@ impl Readings {
     fn encode_services(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let source = self.services.read().unwrap_or_else(PoisonError::into_inner);
         services::encode(encoder, &source.as_ref().map(|source| source()).unwrap_or_default())
+    }
+
+    pub(crate) fn set_pools(&self, source: OfPools) {
+        *self.pools.write().unwrap_or_else(PoisonError::into_inner) = Some(source);
+    }
+
+    fn encode_pools(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let source = self.pools.read().unwrap_or_else(PoisonError::into_inner);
+        pools::encode(encoder, &source.as_ref().map(|source| source()).unwrap_or_default())
     }
 
     pub(crate) fn set_shadows(&self, source: OfShadows) {
@@ -317,6 +331,7 @@ impl Collector for Collected {
         self.0.encode_benches(&mut encoder)?;
         self.0.encode_limits(&mut encoder)?;
         self.0.encode_budgets(&mut encoder)?;
+        self.0.encode_pools(&mut encoder)?;
         self.0.encode_shadows(&mut encoder)?;
         self.0.encode_services(&mut encoder)
     }

@@ -17,7 +17,7 @@ use tg_dialect::scan::Members;
 use tg_kernel::clock::{Clock as _, SystemClock};
 use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
-use tg_kernel::principal::Principal;
+use tg_kernel::principal::{Attribution, Principal};
 use tg_kernel::target::Target;
 use tg_policy::admit::Lessons;
 use tg_policy::admit::budget::Payer;
@@ -28,6 +28,7 @@ use tg_policy::route::quality::Qualities;
 use tg_policy::route::{Routed, Sessions, Stays, Task};
 use tg_proxy::choose::{Asked, Booked, Choosing, Considered, Dropped, Experience, opts_out, session};
 use tg_proxy::recognise::{Recognised, recognise};
+use tg_proxy::snapshot::Snapshot;
 use tg_store::team::TeamPolicy;
 
 /// Which request to explain, and on whose account.
@@ -82,6 +83,10 @@ struct Page {
     guardrails: Vec<String>,
     /// The limits that are for such calls.
     limits: Vec<String>,
+    /// The pools of its targets, those that are tried first in front.
+    pools: Vec<String>,
+    /// How it stands beside others where a pool is full.
+    priority: String,
     /// The budgets that are for such calls.
     budgets: Vec<String>,
     /// The rule by which such a call's answer is kept, if it is one that can be; null where there is none.
@@ -188,7 +193,7 @@ impl Explain {
         Ok(headers)
     }
 
-    fn page(&self, snapshot: &tg_proxy::snapshot::Snapshot, policy: &TeamPolicy, body: &[u8]) -> Result<Page> {
+    fn page(&self, snapshot: &Snapshot, policy: &TeamPolicy, body: &[u8]) -> Result<Page> {
         let headers = self.headers()?;
         let head = match recognise(&Method::POST, &self.path, &headers) {
             Ok(Recognised::Call(head)) => head,
@@ -238,10 +243,29 @@ impl Explain {
             mirror: mirror.map(|mirror| format!("{}/{}", mirror.target.provider, mirror.target.model)),
             guardrails: guard.map(|guard| guard.sets().iter().map(ToString::to_string).collect()).unwrap_or_default(),
             limits: snapshot.limits.of(&attribution, &peek.model, &providers).into_iter().map(str::to_owned).collect(),
+            pools: pools(snapshot, &targets),
+            priority: priority(snapshot, &attribution, &peek.model),
             budgets: budgets.map(|budget| budget.name.to_string()).collect(),
             cache: snapshot.cache.rules.of(&attribution, &peek.model).map(|rule| rule.name.to_string()),
         })
     }
+}
+
+/// The pools of targets, each once.
+fn pools(snapshot: &Snapshot, targets: &[Target]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for spec in targets.iter().filter_map(|target| snapshot.pools.of(target)) {
+        if !names.iter().any(|name| **name == *spec.name) {
+            names.push(spec.name.to_string());
+        }
+    }
+    names
+}
+
+/// The class and the weight of a call.
+fn priority(snapshot: &Snapshot, attribution: &Attribution, model: &str) -> String {
+    let standing = snapshot.priorities.of(attribution, model);
+    format!("{}, weight {}", standing.class.as_str(), standing.weight)
 }
 
 /// Those that are tried in their order, then those that are not.
@@ -289,7 +313,7 @@ fn table(page: &Page) -> String {
     let by_task = page.task_routing.as_ref().map(in_words).unwrap_or_default();
     let mirror = page.mirror.as_ref().map(|mirror| format!("mirror: {mirror}\n")).unwrap_or_default();
     format!(
-        "model: {}\ntask: {} ({:.0} % sure, difficulty {:.2})\norder: {}\n{by_task}{mirror}{}\n{}\n\nguardrails: {}\nlimits: {}\nbudgets: {}\ncache: {}",
+        "model: {}\ntask: {} ({:.0} % sure, difficulty {:.2})\norder: {}\n{by_task}{mirror}{}\n{}\n\nguardrails: {}\nlimits: {}\npools: {} (priority: {})\nbudgets: {}\ncache: {}",
         page.model,
         page.task,
         page.confidence * 100.0,
@@ -299,6 +323,8 @@ fn table(page: &Page) -> String {
         listing.finish(),
         list(&page.guardrails),
         list(&page.limits),
+        list(&page.pools),
+        page.priority,
         list(&page.budgets),
         page.cache.as_deref().unwrap_or("none"),
     )

@@ -49,6 +49,7 @@ mod output;
 mod outside;
 mod outside_ends;
 mod policies;
+mod pools;
 #[expect(dead_code, reason = "what only the tests of the store need")]
 #[path = "../../../tg-store/tests/postgres/server.rs"]
 mod postgres;

@@ -235,6 +235,8 @@ fn a_request_is_explained_without_being_sent() {
          \x20 - { provider: openai, model: gpt-3.5-turbo }\n  - { provider: openai, model: gpt-4o, when: \"team == 'blue'\" }\n\
          teams: [{ name: red }]\n\
          limits: [{ name: per-team, each: [team], requests: 10/s }, { name: others, for: { team: blue }, requests: 1/s }]\n\
+         pools: [{ name: gpt, for: [{ provider: openai }], requests: 1k/m }]\n\
+         priorities: [{ for: { team: red }, class: batch }]\n\
          budgets: [{ name: monthly, for: { team: red }, amount: 100 USD }]\n";
     let picture = json!({"model": "smart", "messages": [{"role": "user", "content": [{"type": "image_url",
         "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]}]});
@@ -260,6 +262,7 @@ fn a_request_is_explained_without_being_sent() {
     assert_eq!(rows[2]["dropped"], "it reads no images");
     assert!(rows[3]["dropped"].as_str().unwrap().contains("team == 'blue'") && rows[0]["usd"].is_string(), "{out}");
     assert_eq!((&page["limits"], &page["budgets"]), (&json!(["per-team"]), &json!(["monthly"])));
+    assert_eq!((&page["pools"], &page["priority"]), (&json!(["gpt"]), &json!("batch, weight 1")));
     let (is_fine, out, _) = run(&["--team", "red"]);
     assert!(
         is_fine && out.contains("order: cheapest") && out.contains("task: ") && out.contains("it reads no images"),

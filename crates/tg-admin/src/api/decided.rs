@@ -13,6 +13,8 @@ pub struct Decided {
     pub task: Option<Task>,
     /// Points that were put into the request for its provider's prompt cache; null where none were.
     pub prompt_cache: Option<CachePoints>,
+    /// How long it waited for a place in a pool, in microseconds; null where it did not.
+    pub waited_us: Option<u64>,
     /// Where no caller made the call: `mirror`, `sample` or `judge`; null for a caller's own.
     pub purpose: Option<String>,
     /// The request id of the call that it copies, or whose answers it compares; null for a caller's own.
@@ -122,6 +124,7 @@ impl From<&decided::Decided> for Decided {
             verdict: decided.verdict.as_ref().map(Verdict::from),
             cache: decided.cache.as_ref().map(Reuse::from),
             prompt_cache: decided.prompt_cache.map(CachePoints::from),
+            waited_us: decided.waited_us,
         }
     }
 }

@@ -13,6 +13,7 @@ mod guardrails;
 mod headers;
 mod iam;
 mod limits;
+mod pools;
 mod providers;
 mod resilience;
 mod retention;
@@ -83,6 +84,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     teams::check(document, &served, &mut found);
     iam::check(document, &served, &mut found);
     limits::check(document, &served, &mut found);
+    pools::check(document, &served, &mut found);
     budgets::check(document, &served, &mut found);
     guard_services::check(document, &mut found);
     guardrails::check(document, &served, &mut found);

@@ -63,7 +63,7 @@ fn default_warn_at() -> Vec<Share> {
     vec![Share::of(80), Share::of(100)]
 }
 
-/// For which calls a budget is. What is absent does not matter.
+/// For which calls a budget, or a priority, is. What is absent does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BudgetScope {
@@ -88,7 +88,7 @@ pub struct BudgetScope {
 }
 
 impl BudgetScope {
-    fn is_everything(&self) -> bool {
+    pub(super) fn is_everything(&self) -> bool {
         *self == Self::default()
     }
 }

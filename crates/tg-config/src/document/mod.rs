@@ -13,6 +13,7 @@ mod iam;
 mod identity;
 mod limit;
 mod listen;
+mod pool;
 mod pricing;
 mod prompt_cache;
 mod provider;
@@ -44,6 +45,7 @@ pub use iam::{AwsIdentity, AwsRole, CallerIdentity, WebIdentity, sts_url};
 pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
 pub use limit::{Limit, LimitMode, LimitOutput, LimitScope, Reserve};
 pub use listen::{Admin, Listen, Tls};
+pub use pool::{Adaptive, Class, Pool, PoolCover, PoolEach, Priority, Queue};
 pub use pricing::{Ceiling, Discount, DiscountRates, DiscountTerms, Pricing, UnknownPrice};
 pub use prompt_cache::{CachePoints, PromptCache};
 pub use provider::{
@@ -103,6 +105,12 @@ pub struct Document {
     /// How many requests and tokens, and how many calls at a time, for whom.
     #[schemars(length(max = 1024))]
     pub limits: Vec<Limit>,
+    /// What providers' accounts let through, for which targets, and who waits for it.
+    #[schemars(length(max = 256))]
+    pub pools: Vec<Pool>,
+    /// Whose calls go before others' where a pool is full.
+    #[schemars(length(max = 1024))]
+    pub priorities: Vec<Priority>,
     /// How much money whose calls may cost.
     #[schemars(length(max = 1024))]
     pub budgets: Vec<Budget>,

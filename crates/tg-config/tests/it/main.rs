@@ -20,6 +20,8 @@ mod guard_services;
 #[cfg(test)]
 mod guardrails;
 #[cfg(test)]
+mod pools;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod start;

@@ -23,6 +23,11 @@ impl Rate {
         i128::from(self.burst) * self.period()
     }
 
+    /// How much of its time so many units are.
+    pub(crate) fn worth(&self, units: u64) -> Duration {
+        self.time_for(i128::from(units) * self.period())
+    }
+
     /// How long it takes for so much of a bucket's level to come back, rounded up.
     fn time_for(&self, level: i128) -> Duration {
         let amount = i128::from(self.amount.max(1));
@@ -34,19 +39,19 @@ impl Rate {
 /// What is left of a rate. The level is in units times the period's nanoseconds, so that no division loses anything:
 /// each nanosecond brings back `amount` of it. Below zero where calls used more than was reserved for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     level: i128,
     period: i128,
     at: Duration,
 }
 
 impl Bucket {
-    pub(super) fn full(rate: &Rate, now: Duration) -> Self {
+    pub(crate) fn full(rate: &Rate, now: Duration) -> Self {
         Self { level: rate.full(), period: rate.period(), at: now }
     }
 
     /// Brings back what has come since the last look. A configuration with another rate takes the units over.
-    pub(super) fn refresh(&mut self, rate: &Rate, now: Duration) {
+    pub(crate) fn refresh(&mut self, rate: &Rate, now: Duration) {
         if self.period != rate.period() {
             self.level = self.level.saturating_mul(rate.period()) / self.period;
             self.period = rate.period();
@@ -57,36 +62,41 @@ impl Bucket {
     }
 
     /// Whether so much is there.
-    pub(super) fn has(&self, units: u64) -> bool {
+    pub(crate) fn has(&self, units: u64) -> bool {
         self.level >= i128::from(units) * self.period
     }
 
-    pub(super) fn is_full(&self, rate: &Rate) -> bool {
+    pub(crate) fn is_full(&self, rate: &Rate) -> bool {
         self.level >= rate.full()
     }
 
-    pub(super) fn take(&mut self, units: u64) {
+    pub(crate) fn take(&mut self, units: u64) {
         self.level = self.level.saturating_sub(i128::from(units) * self.period);
     }
 
     /// What was reserved comes back, what was used goes: what is too much is cut at the next look.
-    pub(super) fn settle(&mut self, reserved: u64, used: u64) {
+    pub(crate) fn settle(&mut self, reserved: u64, used: u64) {
         let back = (i128::from(reserved) - i128::from(used)) * self.period;
         self.level = self.level.saturating_add(back);
     }
 
     /// How long until so much may be taken.
-    pub(super) fn wait(&self, rate: &Rate, units: u64) -> Duration {
+    pub(crate) fn wait(&self, rate: &Rate, units: u64) -> Duration {
         rate.time_for(i128::from(units) * self.period - self.level)
     }
 
+    /// How long it took for what is there beyond so much to come.
+    pub(crate) fn surplus(&self, rate: &Rate, units: u64) -> Duration {
+        rate.time_for(self.level - i128::from(units) * self.period)
+    }
+
     /// Whole units that are left.
-    pub(super) fn remaining(&self) -> u64 {
+    pub(crate) fn remaining(&self) -> u64 {
         u64::try_from(self.level.div_euclid(self.period)).unwrap_or(0)
     }
 
     /// How long until all is back.
-    pub(super) fn reset(&self, rate: &Rate) -> Duration {
+    pub(crate) fn reset(&self, rate: &Rate) -> Duration {
         rate.time_for(rate.full() - self.level)
     }
 }

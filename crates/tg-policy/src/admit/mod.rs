@@ -3,7 +3,7 @@
 //! Every limit of a call is looked at together and taken together, or none is. What was taken for tokens is an estimate;
 //! the difference to what the call really used goes back, or is owed, when it ends.
 
-mod bucket;
+pub(crate) mod bucket;
 pub mod budget;
 mod counters;
 mod estimate;

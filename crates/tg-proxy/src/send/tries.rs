@@ -4,6 +4,7 @@ use super::{Chance, Outgoing, attempt_at};
 use crate::deliver::Delivery;
 use crate::living::Worker;
 use crate::prepare::asynchronous::stays;
+use crate::queueing;
 use crate::settle::Settlement;
 use crate::snapshot::Snapshot;
 use std::time::Duration;
@@ -64,7 +65,7 @@ impl Tries<'_> {
     /// Tries every target once. `None` where all have failed in a way that another try may mend.
     async fn round(&mut self, settlement: &mut Settlement) -> Option<Result<Delivery, Fault>> {
         let mut left: Vec<&Target> = self.plan.targets.iter().collect();
-        while let Some(target) = self.next(&mut left) {
+        while let Some(target) = self.next(&mut left, settlement) {
             let turn = Turn { worker: self.worker, target };
             if self.is_over() {
                 return Some(self.last.take().unwrap_or_else(|| Err(too_late())));
@@ -77,6 +78,8 @@ impl Tries<'_> {
             let asked = settlement.attempts() > before;
             if asked {
                 self.learn(target, &end, left);
+            } else {
+                settlement.takes_place(None);
             }
             drop(turn);
             if let (Ok(delivery), Some(session)) = (&end, self.outgoing.session)
@@ -106,7 +109,9 @@ impl Tries<'_> {
     }
 
     /// The target to be tried next.
-    fn next<'b>(&self, left: &mut Vec<&'b Target>) -> Option<&'b Target> {
+    fn next<'b>(&self, left: &mut Vec<&'b Target>, settlement: &Settlement) -> Option<&'b Target> {
+        // Where a pool is full, another target may do it now.
+        queueing::prefer((self.worker, self.snapshot), self.outgoing, settlement, left);
         match self.snapshot.resilience.breaker {
             Some(_) => self.worker.living.health.next(left, self.worker.living.clock.monotonic()),
             None if left.is_empty() => None,

@@ -13,6 +13,8 @@ use tg_kernel::fault::Fault;
 use tg_kernel::record::{Attempt, Cost, Ending, Record, Served};
 use tg_kernel::target::Target;
 use tg_kernel::usage::{Usage, UsageSource};
+use tg_policy::admit::Used;
+use tg_policy::pool::Signal;
 use tg_store::journal::OpenEntry;
 
 impl Draft {
@@ -69,6 +71,9 @@ impl Draft {
             self.going = Some((leaving.target.clone(), self.worker.living.clock.monotonic()));
         }
         self.admission.leaves();
+        if let Some(place) = &mut self.place {
+            place.leaves();
+        }
         Ok(())
     }
 
@@ -148,6 +153,7 @@ impl Draft {
         let cost = self.record.total_cost();
         self.learn();
         self.measure();
+        self.end_place();
         std::mem::take(&mut self.admission).end(&self.worker.living, &self.record, self.weight);
         self.spending.end(&self.worker.living, &self.record, cost.amount);
         self.worker.living.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
@@ -169,6 +175,20 @@ impl Draft {
         if let Some(decided) = &mut self.record.decided {
             decided.prompt_cache = Some(CachePoints { saved, ..put });
         }
+    }
+
+    /// The place that the last try had is free.
+    fn end_place(&mut self) {
+        let Some(place) = self.place.take() else { return };
+        let signal = if self.record.ending == Ending::Ok {
+            // Of a whole answer only the last word's time is known; and what was said before the try had left is not its own.
+            let first = self.record.timing.first_token_us.filter(|_| self.record.asked.stream);
+            let before = place.left().map_or(Duration::ZERO, |left| left.saturating_sub(self.arrived));
+            Signal::Answered(first.map(|first| Duration::from_micros(first).saturating_sub(before)))
+        } else {
+            Signal::Nothing
+        };
+        place.end(Used::from(&self.record.usage), signal);
     }
 
     /// What the checks did, for the ledger and for the recording.

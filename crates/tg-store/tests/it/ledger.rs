@@ -208,6 +208,7 @@ fn decided() -> Decided {
         }),
         verdict: Some(decided::Verdict { rule, task: "classification".into(), kept: Some(false) }),
         cache: None,
+        waited_us: Some(1_500),
     }
 }
 

@@ -33,6 +33,10 @@ pub const TEAM: &str = "team";
 pub const LIMIT: &str = "limit";
 /// The budget's name in the configuration.
 pub const BUDGET: &str = "budget";
+/// The pool's name in the configuration.
+pub const POOL: &str = "pool";
+/// The target whose pool it is (`provider/model`); empty where targets share one, `other` past the limit.
+pub const TARGET: &str = "target";
 /// Whose fault it was: `credential`, `quota`, `model`, `absent` (the provider does not have the model) or `provider`.
 pub const CULPRIT: &str = "culprit";
 /// The kind of token.
