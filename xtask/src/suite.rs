@@ -2,11 +2,13 @@
 
 use crate::prove::{self, Claim, Length};
 use crate::shell::command;
+use crate::table::Table;
 use crate::terminal::{complain, say};
 use crate::{checks, setup, tidy};
 use anyhow::{Context as _, Result, bail};
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 /// How many things held, and how many did not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,23 +52,50 @@ const CHECKS: [Check; 5] = [
 /// # Errors
 /// When anything failed; it has been shown by then.
 pub fn run() -> Result<()> {
-    let mut tally = Tally::default();
+    let (mut tally, mut times) = (Tally::default(), Times::default());
     for (name, check) in CHECKS {
-        say(format_args!("\n== {name}"));
-        let done = check();
-        tally.count(done.is_ok());
-        if let Err(error) = done {
-            complain(&error);
-        }
+        tally.add(times.take(name, || {
+            let done = check();
+            let held = done.is_ok();
+            if let Err(error) = done {
+                complain(&error);
+            }
+            Tally { passed: held.into(), failed: (!held).into() }
+        }));
     }
-    say("\n== tests");
-    tally.add(or_one_failure(tests()));
+    tally.add(times.take("tests", || or_one_failure(tests())));
+    // What every proof runs, so that none of them is taken to be slow for it.
+    tally.add(times.take("the program of the proofs", || or_one_failure(prove::build().map(|()| Tally::default()))));
     for claim in Claim::ALL {
-        say(format_args!("\n== proof: {}", claim.name()));
-        tally.add(or_one_failure(prove::tally(claim, Length::Short)));
+        let name = format!("proof: {}", claim.name());
+        tally.add(times.take(&name, || or_one_failure(prove::tally(claim, Length::Short))));
     }
+    times.show();
     say(format_args!("\n{} passed, {} failed", tally.passed, tally.failed));
     if tally.failed == 0 { Ok(()) } else { bail!("not everything passed") }
+}
+
+/// How long each step took.
+#[derive(Debug, Default)]
+struct Times(Vec<(String, Duration)>);
+
+impl Times {
+    /// Runs a step under its name.
+    fn take(&mut self, name: &str, step: impl FnOnce() -> Tally) -> Tally {
+        say(format_args!("\n== {name}"));
+        let begun = Instant::now();
+        let tally = step();
+        self.0.push((name.to_owned(), begun.elapsed()));
+        tally
+    }
+
+    fn show(&self) {
+        let mut table = Table::new(["step", "seconds"]);
+        for (name, took) in &self.0 {
+            table.row([name.clone(), took.as_secs().to_string()]);
+        }
+        say(&table);
+    }
 }
 
 fn or_one_failure(tally: Result<Tally>) -> Tally {

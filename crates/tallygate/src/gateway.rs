@@ -1,20 +1,23 @@
 //! A running gateway: stores, workers, meter and admin listener, started in order and ended in the reverse order.
 
+mod earlier;
+mod keepers;
+
 use crate::budgets;
 use crate::caching;
 use crate::counting;
-use crate::directory_keeper;
 use crate::guardrails::coverage;
 use crate::journal_keeper::JournalKeeper;
-use crate::keeper::Keeper;
 use crate::lineage;
 use crate::place;
+use crate::quality;
 use crate::recording;
 use crate::source::Loaded;
 use crate::surroundings::Surroundings;
 use crate::upkeep;
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
+use keepers::Keepers;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -25,8 +28,6 @@ use std::time::Duration;
 use tg_config::document::{Document, OnJournalFailure, Tls};
 use tg_kernel::clock::Clock;
 use tg_kernel::outage::Outage;
-use tg_kernel::record::Record;
-use tg_kernel::usage::UsageSource;
 use tg_net::drain::{Drain, Drained, Draining};
 use tg_net::listener::{Bound, Listener, ListenerOptions};
 use tg_net::resolve::Resolver;
@@ -36,23 +37,20 @@ use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_policy::health::{Health, Paces};
 use tg_policy::route::Sessions;
+use tg_policy::route::quality::Qualities;
 use tg_proxy::cached::Answers;
-use tg_proxy::cost::Basis;
 use tg_proxy::living::{Counts, Living, Worker};
 use tg_proxy::looks::Looks;
 use tg_proxy::meter::{Meter, OnFailure, Queue, Running, Till};
+use tg_proxy::shadow::Shadows;
 use tg_proxy::shared::Shared;
-use tg_proxy::snapshot::Snapshot;
 use tg_proxy::whois::Whois;
 use tg_store::directory::Directory;
-use tg_store::journal::{Figures, Found, Journal, Recovered, Tally};
-use tg_store::ledger::{Ledger, LedgerWriter, Past};
+use tg_store::journal::{Figures, Journal, Recovered};
+use tg_store::ledger::{Ledger, LedgerWriter};
 use tg_store::shared::AnswersLink;
 use tg_store::store::Store;
 use tg_upstream::aws::Wallet;
-
-/// Rows written at once when an earlier run is settled.
-const RECOVERY_BATCH: usize = 2_000;
 
 /// What streams that outlast a drain have for their last word to reach the caller.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -73,7 +71,7 @@ pub struct Gateway {
     journal: Arc<Figures>,
     workers: Vec<thread::JoinHandle<Drained>>,
     meter: Running,
-    directory_keeper: Keeper,
+    keepers: Keepers,
     journal_keeper: JournalKeeper,
     upkeep: upkeep::Running,
     counting: Option<counting::Running>,
@@ -111,7 +109,7 @@ impl Gateway {
         let meter =
             Meter { queues: queues.clone(), journal: of_meter, ledger, sums, living: known, sinks, outage }.start()?;
         let counting = counting.map(|counting| counting.start(&living, store.ledger()?)).transpose()?;
-        let directory_keeper = directory_keeper::start(Arc::clone(&living))?;
+        let keepers = Keepers::start(&living, &store, &loaded.snapshot.routes)?;
         let journal_keeper = JournalKeeper::start(journal.clone(), document.store.journal_sync.get())?;
         // After the journal's calls are in the ledger: a row must not be deleted while it may come again.
         let upkeep = upkeep::Running::start(&store, document.store.retention, Arc::clone(&living.clock))?;
@@ -133,7 +131,7 @@ impl Gateway {
             journal,
             workers,
             meter,
-            directory_keeper,
+            keepers,
             journal_keeper,
             upkeep,
             counting,
@@ -151,7 +149,10 @@ impl Gateway {
         // What may fail comes before what takes effect.
         let renewal = self.tls.as_ref().map(ServerTls::renewal).transpose()?;
         let (store, living, declared) = (Arc::clone(&self.store), Arc::clone(&self.living), Arc::clone(loaded));
-        let teams = move || sync_teams(&store, &living.directory, &declared, &*living.clock);
+        let teams = move || {
+            quality::read(&store, &living, &declared.snapshot.routes)?;
+            sync_teams(&store, &living.directory, &declared, &*living.clock)
+        };
         tokio::task::spawn_blocking(teams).await.context("bringing in the teams broke off")??;
         self.adopt(loaded, renewal);
         Ok(())
@@ -214,9 +215,8 @@ impl Gateway {
                 Err(_) => tracing::error!("a worker panicked"),
             }
         }
-        self.directory_keeper.end();
         self.upkeep.stop();
-        self.directory_keeper.stop();
+        self.keepers.stop();
         self.meter.stop();
         if let Some(recorder) = &self.living.recorder {
             recorder.stop();
@@ -253,7 +253,7 @@ fn fill(
         Some(_) => purses.adopt(budgets, clock.now()),
         None => purses.propose(budgets),
     }
-    settle_earlier(recovered, ledger, &loaded.snapshot, |records| {
+    earlier::settle(recovered, ledger, &loaded.snapshot, |records| {
         if let Some(counting) = counting {
             counting.shared.book(records, &purses, clock.now());
         }
@@ -305,6 +305,8 @@ fn living(
         health: Health::default(),
         paces: Paces::default(),
         sessions: Sessions::default(),
+        qualities: Qualities::default(),
+        shadows: Shadows::default(),
         whois: Whois::default(),
         looks: Looks::default(),
         answers: Answers::default(),
@@ -376,46 +378,6 @@ fn sync_teams(store: &Store, directory: &Directory, loaded: &Loaded, clock: &dyn
 fn is_outdated(store: &Store, taken: u64) -> Result<bool> {
     let newest = store.revisions().and_then(|mut revisions| revisions.list(1)).context("store.revisions")?;
     Ok(newest.first().is_some_and(|newest| newest.number > taken))
-}
-
-/// Puts into the ledger what an earlier run left in its journal.
-fn settle_earlier(
-    recovered: Recovered,
-    ledger: &mut LedgerWriter,
-    snapshot: &Snapshot,
-    book: impl Fn(&[Record]),
-) -> Result<Tally> {
-    let mut past = Past::default();
-    let tally = recovered.settle(RECOVERY_BATCH, |found| {
-        let records = match found {
-            Found::Ended(records) => records,
-            Found::Interrupted(entries) => entries
-                .into_iter()
-                .map(|entry| {
-                    let mut record = entry.into_interrupted(tg_kernel::record::Cost::default());
-                    debug_assert_eq!(record.usage_source, UsageSource::Estimated);
-                    record.cost = Basis::of(&record, snapshot).cost(&record);
-                    record
-                })
-                .collect(),
-        };
-        let part = ledger.append_found(records.clone())?;
-        past = Past { calls: past.calls + part.calls, cost: past.cost.plus(part.cost) };
-        book(&records);
-        Ok::<_, anyhow::Error>(())
-    })?;
-    recovered.discard()?;
-    if past.calls > 0 {
-        tracing::warn!(
-            calls = past.calls,
-            cost_nanos = past.cost.nanos(),
-            "calls in the journal are older than the rows that `store.retention` keeps; they are not booked again"
-        );
-    }
-    if tally != Tally::default() {
-        tracing::warn!(?tally, "an earlier run left calls in its journal; they are in the ledger now");
-    }
-    Ok(tally)
 }
 
 /// What workers are made of.

@@ -23,6 +23,7 @@ mod paste;
 pub mod place;
 mod pricing;
 pub mod process;
+mod quality;
 mod recording;
 mod reloading;
 pub mod revisions;

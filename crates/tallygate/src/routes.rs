@@ -1,10 +1,13 @@
 //! From the declared models to routes: aliases resolved, conditions compiled.
 
+mod by_task;
+
 use anyhow::{Result, anyhow};
 use std::sync::Arc;
 use tg_config::document::{self, Document, Model, ModelTarget, ProviderKind};
 use tg_expr::Condition;
-use tg_policy::route::{OnLoss, OnUnable, Routes, Rule, RuleTarget, Strategy, UnknownPrice};
+use tg_kernel::target::Target;
+use tg_policy::route::{Mirror, OnLoss, OnUnable, Routes, Rule, RuleTarget, Strategy, UnknownPrice};
 
 /// Compiles the models of a checked document, or the usual ones where it has none.
 ///
@@ -44,7 +47,14 @@ fn rule(document: &Document, model: &Model) -> Result<Rule> {
             document::OnLoss::Reject => OnLoss::Reject,
         },
         unknown_price: unknown_price(served.unknown_price.unwrap_or(document.pricing.unknown_price)),
+        mirror: served.mirror.as_ref().map(mirror),
+        tasks: served.task_routing.as_ref().map(|declared| by_task::compile(served, declared)).transpose()?,
     })
+}
+
+fn mirror(declared: &document::Mirror) -> Mirror {
+    let target = Target { provider: declared.provider.shared(), model: declared.model.as_str().into() };
+    Mirror { target, millionths: declared.share.millionths() }
 }
 
 /// A target; where it takes the name that callers wrote, that of the alias.
@@ -70,6 +80,8 @@ fn guardrails(document: &Document) -> Option<Rule> {
         on_unable: OnUnable::Last,
         on_loss: OnLoss::Report,
         unknown_price: unknown_price(document.pricing.unknown_price),
+        mirror: None,
+        tasks: None,
     })
 }
 

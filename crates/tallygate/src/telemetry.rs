@@ -125,6 +125,8 @@ impl Telemetry {
         upkept(Reading::Corrections, crate::upkeep::Figures::corrections);
         self.watch_counters(gateway);
         self.watch_targets(gateway);
+        let living = Arc::clone(&gateway.living);
+        self.metrics.set_shadows(move || crate::quality::figures(&living));
         self.watch_answers(gateway);
         if let Some(spans) = self.spans.clone() {
             let exported = spans.clone();

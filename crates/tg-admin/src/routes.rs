@@ -27,6 +27,7 @@ pub(crate) enum Operation {
     ListCalls,
     ShowCall,
     ListBudgets,
+    ListRouting,
     ShowSavings,
     ShowStore,
     ShowConfig,
@@ -237,6 +238,13 @@ fn ledger() -> Vec<Route> {
                 Answer::Json(part::<api::Savings>("Savings")),
             )
         },
+        get(
+            "/admin/v1/routing",
+            Operation::ListRouting,
+            "Lists the rules by tasks that are in force, how good their cheaper answers are as far as comparisons tell, and \
+             which rules have switched themselves off.",
+            Answer::Json(part::<api::RoutingPage>("RoutingPage")),
+        ),
         get(
             "/admin/v1/store",
             Operation::ShowStore,

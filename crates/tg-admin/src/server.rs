@@ -1,7 +1,7 @@
 //! The admin listener: from a request to an answer. What blocks runs on threads of its own.
 
 use crate::access::Access;
-use crate::api::{BudgetPage, Calls, NewKey, NewTeam, Policy, ReportRequest, Rotation, SavingsRequest};
+use crate::api::{BudgetPage, Calls, NewKey, NewTeam, Policy, ReportRequest, Rotation, RoutingPage, SavingsRequest};
 use crate::control::{Commitments, Control};
 use crate::query::Parameters;
 use crate::refusal::{ErrorBody, Refusal};
@@ -70,6 +70,8 @@ pub struct Parts {
     /// Makes the forecasts anew that [`Parts::budgets`] shows, where they are old. Reads the ledger, so it may block; where it
     /// is under way already, it returns at once.
     pub foresee: Arc<dyn Fn() + Send + Sync>,
+    /// The rules by tasks in force.
+    pub routing: Arc<dyn Fn() -> RoutingPage + Send + Sync>,
     /// The commitments in force.
     pub commitments: Commitments,
     /// What callers of `/admin/v1` present as bearer. Without it, only callers on this machine are answered, and no
@@ -103,6 +105,7 @@ struct Server {
     document: Arc<dyn Fn() -> serde_json::Value + Send + Sync>,
     budgets: Arc<dyn Fn() -> BudgetPage + Send + Sync>,
     foresee: Arc<dyn Fn() + Send + Sync>,
+    routing: Arc<dyn Fn() -> RoutingPage + Send + Sync>,
 }
 
 impl Server {
@@ -119,6 +122,7 @@ impl Server {
             document: parts.document,
             budgets: parts.budgets,
             foresee: parts.foresee,
+            routing: parts.routing,
         }
     }
 
@@ -207,6 +211,7 @@ impl Server {
                 self.foresee().await;
                 json(StatusCode::OK, &(self.budgets)())
             }
+            Operation::ListRouting => json(StatusCode::OK, &(self.routing)()),
             Operation::ShowSavings => {
                 let wanted = SavingsRequest::from_query(&query).map_err(Refusal::invalid)?;
                 self.work(move |control| control.savings(&wanted)).await

@@ -63,6 +63,8 @@ pub fn usual_models(providers: &[Provider]) -> Vec<Model> {
                 on_unable: OnUnable::default(),
                 on_loss: OnLoss::default(),
                 unknown_price: None,
+                mirror: None,
+                task_routing: None,
             })
         })
         .collect()

@@ -52,14 +52,27 @@ fn is_some(list: Node<'_, '_>) -> bool {
     list.kind() == Kind::Array && list.items().next().is_some()
 }
 
-/// Whether the answer must follow a schema: OpenAI's two ways to say so, and Anthropic's.
+/// Whether what the model says is to be JSON, of a schema or of any.
+#[must_use]
+pub fn answers_in_json(members: &Members<'_>) -> bool {
+    let tape = Tape::of(members);
+    let of_converse = tape.root().member("outputConfig").and_then(|config| config.member("textFormat"));
+    is_form(tape.root(), &["json_schema", "json_object"]) || of_converse.is_some()
+}
+
+/// Whether the answer must follow a schema.
 fn wants_schema(root: Node<'_, '_>) -> bool {
+    is_form(root, &["json_schema"])
+}
+
+/// Whether the answer is to have one of these forms: OpenAI's two ways to say so, and Anthropic's.
+fn is_form(root: Node<'_, '_>, forms: &[&str]) -> bool {
     let format = |path: &[&str]| path.iter().try_fold(root, |node, name| node.member(name));
     [&["response_format"][..], &["text", "format"], &["output_format"], &["output_config", "format"]]
         .into_iter()
         .filter_map(format)
         .filter_map(|format| format.member("type"))
-        .any(|kind| kind.says("json_schema"))
+        .any(|kind| forms.iter().any(|form| kind.says(form)))
 }
 
 /// Counts what is no text in a part, and in those within it.
@@ -120,6 +133,16 @@ mod tests {
     fn of(body: &Value) -> Needs {
         let body = body.to_string();
         needs(&Members::scan(body.as_bytes()).unwrap(), &Peek::default())
+    }
+
+    #[test]
+    fn every_dialect_says_that_it_wants_json_in_its_own_words() {
+        let wants = |body: Value| answers_in_json(&Members::scan(body.to_string().as_bytes()).unwrap());
+        assert!(wants(json!({"response_format": {"type": "json_object"}})));
+        assert!(wants(json!({"text": {"format": {"type": "json_schema", "name": "n"}}})));
+        assert!(wants(json!({"output_config": {"format": {"type": "json_schema"}}})));
+        assert!(wants(json!({"outputConfig": {"textFormat": {"type": "json_schema"}}})));
+        assert!(!wants(json!({"response_format": {"type": "text"}, "text": {"verbosity": "low"}, "outputConfig": {}})));
     }
 
     #[test]

@@ -41,6 +41,12 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    /// The point this much earlier, saturating.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
+    }
+
     /// How long from `earlier` to here; zero if it is not earlier.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

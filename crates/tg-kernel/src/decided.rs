@@ -1,5 +1,10 @@
 //! What the gateway itself decided about a call, beside where it went: kept with its row.
 
+mod by_task;
+
+pub use by_task::{Purpose, Routed, Verdict};
+
+use crate::ids::CallId;
 use crate::reuse::Reuse;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -11,6 +16,18 @@ pub struct Decided {
     /// What kind of task the call was taken for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<Task>,
+    /// What the call is, where no caller made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
+    /// The call that it copies, or whose answers it compares.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<CallId>,
+    /// What a rule by tasks made of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routed: Option<Routed>,
+    /// What the comparison came to that this call was made for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
     /// What the cache of answers did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<Reuse>,

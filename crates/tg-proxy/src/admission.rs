@@ -134,7 +134,9 @@ impl Admission {
             all += Used::from(&attempt.usage);
         }
         settle(living, std::mem::take(&mut self.call), Some(all), cost);
-        if self.learns() && record.usage_source == UsageSource::Reported {
+        // What another model than that of the call has used says nothing of what such calls use.
+        let is_callers = record.decided.as_ref().is_none_or(|decided| decided.purpose.is_none());
+        if is_callers && self.learns() && record.usage_source == UsageSource::Reported {
             let answers = self.output.further_answers.saturating_add(1);
             let usage = Usage { output_tokens: record.usage.output_tokens / answers, ..record.usage };
             living.lessons.learn(&record.attribution.team, &record.asked.model, weight, &usage);

@@ -38,6 +38,9 @@ pub const DOWNGRADED: HeaderName = HeaderName::from_static("x-tallygate-downgrad
 /// That the counts which replicas share were away, and by what the call was decided instead: `local`, `shadow`.
 pub const COUNTERS: HeaderName = HeaderName::from_static("x-tallygate-counters");
 
+/// That a cheaper model would do for the call: `model=PROVIDER/MODEL; task=…; saving_usd=…`.
+pub const ADVICE: HeaderName = HeaderName::from_static("x-tallygate-advice");
+
 /// The rules of guardrails that did something to the call or its answer, as `SET/RULE`; comma-separated. On streams those
 /// of the request, as the answer is yet to come.
 pub const GUARDRAIL: HeaderName = HeaderName::from_static("x-tallygate-guardrail");
@@ -169,6 +172,13 @@ fn short(span: Duration) -> String {
 pub(crate) fn put_clamped(headers: &mut HeaderMap, output_tokens: Option<u64>) {
     if let Some(output_tokens) = output_tokens {
         headers.insert(CLAMPED, text(format!("output_tokens={output_tokens}")));
+    }
+}
+
+/// Adds that a cheaper model would do, where callers are told.
+pub(crate) fn put_advice(headers: &mut HeaderMap, advice: Option<String>) {
+    if let Some(advice) = advice {
+        headers.insert(ADVICE, text(advice));
     }
 }
 

@@ -1,8 +1,10 @@
 //! Where one call goes: which targets of its route are for it and able to serve it, and which is tried first.
 
 mod able;
+mod by_task;
 
 pub use able::Lack;
+pub use by_task::{ROUTING, opts_out};
 
 use crate::recognise::Head;
 use crate::snapshot::Snapshot;
@@ -28,6 +30,7 @@ use tg_kernel::usage::{ServiceTier, Usage};
 use tg_policy::admit::Lessons;
 use tg_policy::attribute::SESSION_HEADERS;
 use tg_policy::health::{Pace, Paces};
+use tg_policy::route::quality::Qualities;
 use tg_policy::route::{Candidate, OnUnable, Plan, Sessions, Strategy, Task, mixed, order, task};
 use tg_store::team::TeamPolicy;
 
@@ -40,6 +43,8 @@ pub struct Experience<'a> {
     pub paces: &'a Paces,
     /// Where sessions are served.
     pub sessions: &'a Sessions,
+    /// How good cheaper answers are.
+    pub qualities: &'a Qualities,
     /// The reading of the clock that does not go back.
     pub now: Duration,
 }
@@ -66,6 +71,8 @@ pub struct Asked<'a> {
     pub head: &'a Head,
     /// To which calls it belongs; `None` where it does not say.
     pub session: Option<u64>,
+    /// Whether it keeps out of rules by tasks.
+    pub opts_out: bool,
     /// The cheap facts of its body.
     pub peek: &'a Peek,
     /// Its body.
@@ -95,6 +102,8 @@ pub struct Choosing<'a> {
     asked: Asked<'a>,
     needs: OnceLock<Needs>,
     task: OnceLock<Task>,
+    passages: OnceLock<Passages<'a>>,
+    conversation: OnceLock<Option<u64>>,
 }
 
 /// A target of a route, and what became of it.
@@ -119,15 +128,31 @@ impl<'a> Choosing<'a> {
     /// What decides where this call goes.
     #[must_use]
     pub const fn new(snapshot: &'a Snapshot, experience: Experience<'a>, booked: Booked<'a>, asked: Asked<'a>) -> Self {
-        Self { snapshot, experience, booked, asked, needs: OnceLock::new(), task: OnceLock::new() }
+        Self {
+            snapshot,
+            experience,
+            booked,
+            asked,
+            needs: OnceLock::new(),
+            task: OnceLock::new(),
+            passages: OnceLock::new(),
+            conversation: OnceLock::new(),
+        }
     }
 
     /// Where the call goes under the name of this model, best first.
     ///
     /// # Errors
-    /// As [`tg_policy::route::Routes::choose`]; `Class::Unsupported` (`not_able`) where no target is known to be able to
+    /// As [`tg_policy::route::Routes::choose`]; `Class::Forbidden` (`routing_not_optional`) where the call keeps out of a rule by
+    /// tasks and may not; `Class::Unsupported` (`not_able`) where no target is known to be able to
     /// serve it, and `Class::NotFound` (`no_target`) where none is for such calls.
     pub fn plan(&self, model: &str) -> Result<Plan, Fault> {
+        let plan = self.own(model)?;
+        self.by_task(plan)
+    }
+
+    /// Where the call goes by the route's own targets.
+    fn own(&self, model: &str) -> Result<Plan, Fault> {
         let plan = self.snapshot.routes.choose(model, self.booked.principal, self.booked.policy)?;
         if let [only] = plan.rule.targets.as_slice()
             && only.when.is_none()
@@ -207,14 +232,19 @@ impl<'a> Choosing<'a> {
 
     /// What the call is likely to cost: its input as it is estimated, and the output that is usual for its team and model.
     fn price(&self, target: &Target, row: Option<&Row>) -> Option<Money> {
-        let (row, Attribution { team, .. }) = (row?, self.booked.attribution);
+        let usage = Usage { input_tokens: self.needs().input_tokens, ..Usage::default() };
+        Some(self.price_of(target, row?, usage))
+    }
+
+    /// What these counts of input cost, with the output that is usual for the call's team and model.
+    fn price_of(&self, target: &Target, row: &Row, input: Usage) -> Money {
+        let team = &self.booked.attribution.team;
         let weight = Weight { text_bytes: self.needs().input_tokens.saturating_mul(BYTES_PER_TOKEN), media: 0 };
         let most = self.asked.peek.output_tokens_max;
         let estimate = self.experience.lessons.estimate(team, &target.model, weight, most);
-        let usage =
-            Usage { input_tokens: self.needs().input_tokens, output_tokens: estimate.output_usual, ..Usage::default() };
+        let usage = Usage { output_tokens: estimate.output_usual, ..input };
         let buyer = Buyer { provider: &target.provider, model: &target.model, began: self.asked.at };
-        Some(self.snapshot.terms.price(row, &usage, ServiceTier::Default, buyer).amount)
+        self.snapshot.terms.price(row, &usage, ServiceTier::Default, buyer).amount
     }
 
     fn needs(&self) -> &Needs {
@@ -224,15 +254,16 @@ impl<'a> Choosing<'a> {
     /// What kind of task the call is; what its session was about, where it belongs to one.
     #[must_use]
     pub fn task(&self) -> &Task {
-        self.task.get_or_init(|| {
-            let find = || {
-                let passages = Passages::of_request(self.asked.members);
-                let said = passages.texts.iter().map(|passage| (passage.channel, passage.turn, &*passage.text));
-                task(said, self.needs())
-            };
-            let Experience { sessions, now, .. } = self.experience;
-            self.asked.session.map_or_else(find, |session| sessions.task(session, now, find))
-        })
+        self.task.get_or_init(|| self.find_task(self.asked.session))
+    }
+
+    fn find_task(&self, session: Option<u64>) -> Task {
+        let find = || {
+            let said = self.passages().texts.iter().map(|passage| (passage.channel, passage.turn, &*passage.text));
+            task(said, self.needs())
+        };
+        let Experience { sessions, now, .. } = self.experience;
+        session.map_or_else(find, |session| sessions.task(session, now, find))
     }
 
     /// The same, where anything has asked for it.

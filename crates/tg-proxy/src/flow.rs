@@ -17,6 +17,7 @@ use crate::recognise::{Head, Recognised, recognise};
 use crate::room;
 use crate::send;
 use crate::settle::{Closing, Settlement};
+use crate::shadow;
 use crate::snapshot::{Snapshot, Streams};
 use crate::whois;
 use http::{Request, Response};
@@ -112,7 +113,8 @@ async fn run(
     // Where to: the targets of the model's route that are for such calls and able to serve them, best first.
     let (id, arrived) = settlement.identity();
     let session = choose::session(&head.headers, &members, &attribution.key_id);
-    let asked = Asked { id, at: arrived, head: &call, session, peek: &peek, members: &members };
+    let opts_out = choose::opts_out(&head.headers).map_err(say)?;
+    let asked = Asked { id, at: arrived, head: &call, session, opts_out, peek: &peek, members: &members };
     let booked = Booked { principal, policy, attribution: &attribution };
     let choosing = Choosing::new(snapshot, living.experience(), booked, asked);
     let plan = choosing.plan(&peek.model).map_err(say)?;
@@ -142,10 +144,13 @@ async fn run(
     // Whether there is money and room: of all budgets and limits on calls together, or of none. A budget may send it to a
     // cheaper model. What was taken is set right when the call ends.
     let plan = room::take(settlement, &choosing, (&peek, members), plan).await.map_err(say)?;
+    let session = if plan.routed.is_some() { choosing.conversation() } else { session };
+    settlement.is_routed(plan.routed.as_deref());
 
     // Out and back: the first target that answers. From here on the call is in the journal. A caller of a stream may be
     // kept company while the provider thinks; then the rest happens behind an answer that has begun.
     let ready = Ready { head, call, body: body.clone(), peek, plan, id, arrived, trace, attribution, session };
+    shadow::arrange(worker, snapshot, &ready, settlement);
     match ready.keepalive(&snapshot.streams) {
         Some(every) => Ok(Step::Patient(Box::new(ready), every)),
         None if settlement.absence().is_some() => Ok(Step::Outlasting(Box::new(ready))),
@@ -169,19 +174,39 @@ enum Step {
 
 /// A call about which all is decided.
 pub(crate) struct Ready {
-    head: http::request::Parts,
+    pub(crate) head: http::request::Parts,
     pub(crate) call: Head,
     pub(crate) body: Cleared,
-    peek: Peek,
-    plan: Plan,
+    pub(crate) peek: Peek,
+    pub(crate) plan: Plan,
     pub(crate) id: CallId,
-    arrived: Timestamp,
-    trace: TraceContext,
-    attribution: Attribution,
-    session: Option<u64>,
+    pub(crate) arrived: Timestamp,
+    pub(crate) trace: TraceContext,
+    pub(crate) attribution: Attribution,
+    pub(crate) session: Option<u64>,
 }
 
 impl Ready {
+    /// The same call for other targets. It belongs to no session: what becomes of it says nothing of where that is served.
+    pub(crate) fn copied(&self, plan: Plan) -> Self {
+        let Self { head, call, body, peek, id, arrived, trace, attribution, .. } = self;
+        let mut head = head.clone();
+        // By these a provider would take the copy for the call itself, sent once more.
+        ["idempotency-key", "x-client-request-id"].map(|name| head.headers.remove(name));
+        Self {
+            head,
+            call: call.clone(),
+            body: body.clone(),
+            peek: peek.clone(),
+            plan,
+            id: *id,
+            arrived: *arrived,
+            trace: *trace,
+            attribution: attribution.clone(),
+            session: None,
+        }
+    }
+
     /// How often the caller wants a sign of life; `None` where nobody waits for one, or the dialect has none.
     fn keepalive(&self, streams: &Streams) -> Option<Duration> {
         let has_one = !inbound(self.call.dialect).keepalive().is_empty();

@@ -30,6 +30,7 @@ pub mod rerate;
 mod room;
 mod send;
 mod settle;
+pub mod shadow;
 pub mod shared;
 pub mod snapshot;
 mod spending;

@@ -6,6 +6,7 @@ use crate::complaint::Complaint;
 use crate::looks::Looks;
 use crate::meter::Till;
 use crate::recording::Recorder;
+use crate::shadow::Shadows;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::whois::Whois;
@@ -19,6 +20,7 @@ use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_policy::health::{Health, Paces};
 use tg_policy::route::Sessions;
+use tg_policy::route::quality::Qualities;
 use tg_store::directory::Directory;
 use tg_store::shared::{AnswersLink, SharedLink};
 use tg_upstream::aws::Wallet;
@@ -48,6 +50,10 @@ pub struct Living {
     pub paces: Paces,
     /// Where sessions are served.
     pub sessions: Sessions,
+    /// How good cheaper answers are.
+    pub qualities: Qualities,
+    /// Copies of calls, and questions about them.
+    pub shadows: Shadows,
     /// What is known of callers' IAM identities.
     pub whois: Whois,
     /// What is being asked of AWS about asynchronous invocations.
@@ -68,7 +74,8 @@ impl Living {
     /// What is known of targets from earlier calls.
     pub(crate) fn experience(&self) -> Experience<'_> {
         let now = self.clock.monotonic();
-        Experience { lessons: &self.lessons, paces: &self.paces, sessions: &self.sessions, now }
+        let (lessons, paces, sessions) = (&self.lessons, &self.paces, &self.sessions);
+        Experience { lessons, paces, sessions, qualities: &self.qualities, now }
     }
 }
 

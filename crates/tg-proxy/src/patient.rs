@@ -47,7 +47,8 @@ pub(crate) async fn answer(
     every: Duration,
 ) -> Response<OutBody> {
     let (dialect, id) = (ready.call.dialect, ready.id);
-    let (standings, guardrails, cached) = (settlement.standings(), settlement.guardrails(), settlement.cache_outcome());
+    let (standings, guardrails, advice) = (settlement.standings(), settlement.guardrails(), settlement.advice());
+    let cached = settlement.cache_outcome();
     let ear = Ear::new(Arc::clone(&worker.closing));
     let (absence, closing) = (settlement.absence(), Arc::clone(&worker.closing));
     let going = Box::pin(conclude(worker, snapshot, ready, settlement));
@@ -61,6 +62,7 @@ pub(crate) async fn answer(
     let mut response = Response::new(OutBody::stream(PatientBody::Waiting(company)));
     answer::put_content_type(response.headers_mut(), inbound(dialect).stream_content_type());
     answer::put_id(response.headers_mut(), dialect.family(), id);
+    answer::put_advice(response.headers_mut(), advice);
     answer::put_guardrail(response.headers_mut(), &guardrails);
     answer::put_standings(response.headers_mut(), dialect.family(), &standings);
     answer::put_cache(response.headers_mut(), cached);

@@ -24,7 +24,7 @@ pub enum Recognised {
 }
 
 /// The head of a call.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The caller's dialect.
     pub dialect: Dialect,

@@ -39,6 +39,22 @@ pub(crate) async fn take(
     Ok(cheaper)
 }
 
+/// The same for a call that goes where it is to go or nowhere.
+///
+/// # Errors
+/// As [`take`].
+pub(crate) async fn take_as_planned(
+    settlement: &mut Settlement,
+    asked: (&Peek, &Members<'_>),
+    plan: &Plan,
+) -> Result<(), Fault> {
+    if settlement.shares_counts() {
+        return settlement.take_together(asked, plan).await.map_err(Fault::from);
+    }
+    settlement.afford(asked, plan).map_err(|exhausted| Fault::from(*exhausted))?;
+    settlement.admit(asked.0, plan)
+}
+
 /// Takes what a call needs that uses no tokens and costs nothing, as its answer is there: of the limits on requests and on calls
 /// at a time.
 ///

@@ -4,6 +4,7 @@ mod caching;
 mod draft;
 mod growth;
 mod guarding;
+mod shadow;
 mod shared;
 
 pub(crate) use shared::NoRoom;
@@ -16,6 +17,7 @@ use crate::living::Worker;
 use crate::outcome::{Counts, draining, may_be_billed};
 use crate::quote::PriceTag;
 use crate::recognise::Head;
+use crate::shadow::Hearing;
 use crate::shared::Instead;
 use crate::snapshot::Snapshot;
 use crate::spending::Spending;
@@ -87,6 +89,8 @@ struct Draft {
     going: Option<(Target, Duration)>,
     /// What a try had reported that began to answer, and failed.
     began: Option<Usage>,
+    /// Who listens to the answer.
+    hearing: Option<Box<Hearing>>,
 }
 
 /// A try that failed, and what it may be billed for.
@@ -172,6 +176,7 @@ impl Settlement {
             ticket: None,
             going: None,
             began: None,
+            hearing: None,
         })))
     }
 

@@ -101,7 +101,7 @@ impl Ask {
     /// The word of a directive that could not be read.
     pub(crate) fn hear(&mut self, talk: Talk) -> Result<(), String> {
         let texts = if talk.texts.is_empty() { &talk.earlier } else { &talk.texts };
-        let (mut prompt, directive) = directive::read(&texts.join(" "))?;
+        let (mut prompt, directive) = directive::read_for(&texts.join(" "), &self.model)?;
         for media in talk.media {
             prompt.push(' ');
             prompt.push_str(&media);

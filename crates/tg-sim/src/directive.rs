@@ -7,7 +7,7 @@ use crate::counts::Counts;
 use crate::reply::Stop;
 use std::time::Duration;
 
-const OPEN: &str = "[[sim:";
+const OPEN: &str = "[[sim";
 const CLOSE: &str = "]]";
 
 /// As what a stream of Bedrock may fail.
@@ -64,6 +64,8 @@ pub(crate) struct ScriptedRefusal {
 /// What the last text asked for.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Directive {
+    /// What is answered, word for word.
+    pub say: Option<String>,
     pub tokens: Option<u64>,
     pub chunk: Option<u64>,
     pub think: Option<u64>,
@@ -102,6 +104,14 @@ impl Directive {
 /// # Errors
 /// The word that could not be read.
 pub(crate) fn read(text: &str) -> Result<(String, Directive), String> {
+    read_for(text, "")
+}
+
+/// The same for a model: directives for other models (`[[sim@MODEL: …]]`) are taken out, and no more.
+///
+/// # Errors
+/// The word that could not be read.
+pub(crate) fn read_for(text: &str, model: &str) -> Result<(String, Directive), String> {
     let mut directive = Directive::default();
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -109,13 +119,22 @@ pub(crate) fn read(text: &str) -> Result<(String, Directive), String> {
         let (before, after) = rest.split_at(start);
         plain.push_str(before);
         let inside = &after[OPEN.len()..];
-        let Some(end) = inside.find(CLOSE) else {
+        let Some((whose, words)) =
+            inside.split_once(':').filter(|(whose, _)| whose.is_empty() || whose.starts_with('@'))
+        else {
+            plain.push_str(OPEN);
+            rest = inside;
+            continue;
+        };
+        let Some(end) = words.find(CLOSE) else {
             return Err(format!("a directive that begins with {OPEN:?} must end with {CLOSE:?}"));
         };
-        for word in inside[..end].split_ascii_whitespace() {
-            apply(&mut directive, word)?;
+        if whose.is_empty() || whose.get(1..) == Some(model) {
+            for word in words[..end].split_ascii_whitespace() {
+                apply(&mut directive, word)?;
+            }
         }
-        rest = &inside[end + CLOSE.len()..];
+        rest = &words[end + CLOSE.len()..];
     }
     plain.push_str(rest);
     Ok((plain.trim().to_owned(), directive))
@@ -131,6 +150,7 @@ fn apply(directive: &mut Directive, word: &str) -> Result<(), String> {
     let number = || value.parse::<u64>().map_err(|_| bad());
     let broken = |how| number().map(|after| Some((how, after)));
     match name {
+        "say" => directive.say = Some(value.replace('+', " ")),
         "tokens" => directive.tokens = Some(number()?),
         "chunk" => directive.chunk = Some(number()?.max(1)),
         "think" => directive.think = Some(number()?),

@@ -188,6 +188,9 @@ fn call_tools(ask: &Ask, number: u64, calls: usize, blocks: &mut Vec<Block>) {
 }
 
 fn answer_text(ask: &Ask) -> String {
+    if let Some(said) = &ask.directive.say {
+        return said.clone();
+    }
     match &ask.form {
         Form::Schema(schema) => return sample::of_schema(schema, 1).to_string(),
         Form::Json => return json!({ "echo": ask.prompt }).to_string(),

@@ -1,6 +1,8 @@
 //! What a large ledger costs: appending with and without sums, its size, and how long reports and listings take.
 //! `cargo bench --package tg-store --bench ledger -- ROWS USERS`, by default 100 000 rows with tags of 1 000 users. With the
-//! word `postgres` behind: on a PostgreSQL server that is started for it, with the settings that it has by itself.
+//! word `postgres` behind: on a PostgreSQL server that is started for it, with the settings that it has by itself. With
+//! `postgres=PORT`: on one that is there, in the database `bench` of a role `tallygate`, which is filled if it is empty and
+//! kept, so that reports can be measured again.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a measurement that cannot go on ends")]
 #![expect(clippy::print_stdout, reason = "this is how it tells what it measured")]
@@ -19,14 +21,14 @@ use rusqlite::Connection;
 use server::PostgresServer;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::{Ending, Record};
 use tg_kernel::units::Money;
 use tg_store::ledger::{Piece, Retention, SpentBy, SpentQuery, SpentRow};
-use tg_store::{CallFilter, Dimension, Filter, ReportQuery, Store};
+use tg_store::{CallFilter, Dimension, Encryption, Filter, Postgres, ReportQuery, Store};
 
 /// Days over which the calls are spread.
 const DAYS: u64 = 30;
@@ -40,8 +42,9 @@ fn main() {
     let (rows, users) = (number(0).unwrap_or(100_000), number(1).unwrap_or(1_000));
     let world = World::new(users);
     println!("{rows} rows over {DAYS} days: 20 teams, 100 keys, 8 models, 30 features and {users} users in tags");
-    if std::env::args().any(|argument| argument == "postgres") {
-        return on_postgres(&world, rows);
+    let mut words = std::env::args();
+    if let Some(word) = words.find(|word| word == "postgres" || word.starts_with("postgres=")) {
+        return on_postgres(&world, rows, word.strip_prefix("postgres="));
     }
     println!("a fiftieth of them as they come, then as many in an hour:");
     compare_appends(&world, 10_000_000);
@@ -61,14 +64,34 @@ fn main() {
 }
 
 /// The same on PostgreSQL, but for what only the engine in a file can be asked.
-fn on_postgres(world: &World, rows: u64) {
+fn on_postgres(world: &World, rows: u64, port: Option<&str>) {
     // What tests do without is what takes time: every append waits for the disk.
-    let server = PostgresServer::start(&["fsync=on"]);
-    let store = Store::connect(server.address(&server.database())).unwrap();
-    fill(&store, world, rows, rows);
-    println!("{:#?}", store.ledger().unwrap().size().unwrap());
+    let server = port.is_none().then(|| PostgresServer::start(&["fsync=on"]));
+    let address = match (&server, port) {
+        (Some(server), _) => server.address(&server.database()),
+        (None, port) => there(port.and_then(|port| port.parse().ok()).unwrap()),
+    };
+    let store = Store::connect(address).unwrap();
+    let ledger = store.ledger().unwrap();
+    if ledger.size().unwrap().rows == 0 {
+        fill(&store, world, rows, rows);
+    }
+    println!("{:#?}", ledger.size().unwrap());
     reports(&store);
     listings(&store);
+}
+
+/// The database of a server that is there, and asks for no password.
+fn there(port: u16) -> Postgres {
+    Postgres {
+        hosts: vec![("127.0.0.1".to_owned(), port)],
+        database: "bench".to_owned(),
+        user: server::USER.to_owned(),
+        password: None,
+        encryption: Encryption::Off,
+        may_dial: |_| Ok(()),
+        start_wait: Duration::ZERO,
+    }
 }
 
 /// Calls that resemble a company's.
@@ -262,7 +285,7 @@ fn spending(store: &Store, path: &Path) {
 fn upkeep(store: &Store, path: &Path, rows: u64) {
     let mut upkeep = store.upkeep().unwrap();
     let now = at(86_400 * DAYS as i64);
-    let day = std::time::Duration::from_secs(86_400);
+    let day = Duration::from_secs(86_400);
     let keep = Retention { calls: Some(day * 20), rollups: None };
     run("deleting ten days", || upkeep.step(&keep, now).unwrap());
     let raw = Connection::open(path).unwrap();

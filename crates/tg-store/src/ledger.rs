@@ -245,6 +245,9 @@ pub struct CallFilter {
     pub before: Option<CallId>,
     /// All must hold.
     pub filters: Vec<Filter>,
+    /// What must stand in what was decided about them, as it is kept: parts of its JSON. No index serves it: state a time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decided: Vec<String>,
 }
 
 /// Appends to the ledger. One per process, owned by the thread that meters.

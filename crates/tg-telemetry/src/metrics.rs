@@ -5,7 +5,7 @@ mod cells;
 mod families;
 mod guards;
 
-pub use crate::readings::{BudgetFigures, CountersReading, Reading, ServiceFigures};
+pub use crate::readings::{BudgetFigures, CountersReading, Reading, RuleFigures, ServiceFigures, ShadowFigures};
 
 use crate::readings::{Collected, Readings};
 use cells::Cells;
@@ -129,6 +129,11 @@ impl Metrics {
     /// Exposes what comes of asking the services that guardrails ask; `source` is called at each scrape and must not block.
     pub fn set_services(&self, source: impl Fn() -> Vec<ServiceFigures> + Send + Sync + 'static) {
         self.readings.set_services(Box::new(source));
+    }
+
+    /// Exposes what becomes of calls that no caller made; `source` is called at each scrape and must not block.
+    pub fn set_shadows(&self, source: impl Fn() -> ShadowFigures + Send + Sync + 'static) {
+        self.readings.set_shadows(Box::new(source));
     }
 
     /// Everything in the OpenMetrics text format, with [`CONTENT_TYPE`].

@@ -57,6 +57,7 @@ mod guards;
 pub mod label;
 mod ledger;
 mod revisions;
+mod shadows;
 mod targets;
 
 pub use budgets::{
@@ -80,6 +81,7 @@ pub use ledger::{
 };
 
 pub use revisions::{CONFIG_REVISION, CONFIG_REVISION_BLIND, CONFIG_REVISION_REFUSED};
+pub use shadows::{COMPARISONS, QUALITY_KEPT, QUALITY_SAMPLES, SHADOW_CALLS, TASK_ROUTING_OFF};
 pub use targets::{RETRIES, RETRIES_DENIED, TARGET_BENCHES, TARGETS_BENCHED};
 
 use label as l;
@@ -366,6 +368,11 @@ pub const METRICS: &[Metric] = &[
     TARGET_BENCHES,
     RETRIES,
     RETRIES_DENIED,
+    SHADOW_CALLS,
+    COMPARISONS,
+    QUALITY_KEPT,
+    QUALITY_SAMPLES,
+    TASK_ROUTING_OFF,
     COUNTERS_AWAY,
     COUNTERS_AWAY_SECONDS,
     COUNTERS_ROUND_TRIPS,

@@ -2,9 +2,11 @@
 
 mod counters;
 mod services;
+mod shadows;
 
 pub use counters::CountersReading;
 pub use services::ServiceFigures;
+pub use shadows::{RuleFigures, ShadowFigures};
 
 use crate::names::{
     BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_OVERDRAWN, BUDGET_REFUSALS,
@@ -165,6 +167,8 @@ pub struct BudgetFigures {
 /// A metric of each budget, and where it stands.
 type OfBudget<T> = (&'static Metric, fn(&BudgetFigures) -> T);
 
+pub(crate) type OfShadows = Box<dyn Fn() -> ShadowFigures + Send + Sync>;
+
 pub(crate) type OfServices = Box<dyn Fn() -> Vec<ServiceFigures> + Send + Sync>;
 
 type OfBudgets = Box<dyn Fn() -> Vec<BudgetFigures> + Send + Sync>;
@@ -175,6 +179,7 @@ pub(crate) struct Readings {
     limits: RwLock<Option<OfLimits>>,
     budgets: RwLock<Option<OfBudgets>>,
     services: RwLock<Option<OfServices>>,
+    shadows: RwLock<Option<OfShadows>>,
     benches: RwLock<Option<OfBenches>>,
     /// Settled calls that had been sent in this run of the process.
     pub(crate) settled: AtomicU64,
@@ -210,6 +215,15 @@ impl Readings {
     fn encode_services(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let source = self.services.read().unwrap_or_else(PoisonError::into_inner);
         services::encode(encoder, &source.as_ref().map(|source| source()).unwrap_or_default())
+    }
+
+    pub(crate) fn set_shadows(&self, source: OfShadows) {
+        *self.shadows.write().unwrap_or_else(PoisonError::into_inner) = Some(source);
+    }
+
+    fn encode_shadows(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let source = self.shadows.read().unwrap_or_else(PoisonError::into_inner);
+        shadows::encode(encoder, &source.as_ref().map(|source| source()).unwrap_or_default())
     }
 
     pub(crate) fn set_benches(&self, source: OfBenches) {
@@ -303,6 +317,7 @@ impl Collector for Collected {
         self.0.encode_benches(&mut encoder)?;
         self.0.encode_limits(&mut encoder)?;
         self.0.encode_budgets(&mut encoder)?;
+        self.0.encode_shadows(&mut encoder)?;
         self.0.encode_services(&mut encoder)
     }
 }

@@ -9,6 +9,7 @@ const ERRORS = {
   invalid: [Anthropic.BadRequestError],
   limited: [Anthropic.RateLimitError],
   spent: [Anthropic.APIError],
+  blocked: [Anthropic.BadRequestError],
   failed: [Anthropic.InternalServerError],
   stream: [Anthropic.APIError],
   any: [Error],

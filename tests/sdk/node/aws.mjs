@@ -25,6 +25,7 @@ const NAMES = {
   invalid: ['ValidationException'],
   limited: ['ThrottlingException'],
   spent: ['ServiceQuotaExceededException'],
+  blocked: ['ValidationException'],
   failed: ['InternalServerException', 'ServiceUnavailableException', 'ModelErrorException'],
 };
 const STREAM_ERRORS = [
@@ -86,6 +87,7 @@ class Base {
 
 export class Converse extends Base {
   moreExceptions = [];
+  answersWhenBlocked = true;
 
   part(part) {
     if (part.image) return { image: { format: 'png', source: { bytes: part.image } } };

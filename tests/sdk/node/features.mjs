@@ -350,11 +350,32 @@ async function budget_refused(adapter, cell) {
   }
 }
 
+/**
+ * A guardrail that refuses requests with a word, met by an SDK that repeats calls as it does by itself: it must not, and shows
+ * the rule's message: in an error of the class for bad requests, or as an answer that a guardrail stopped, which is how
+ * Converse says it. The gateway of the proofs has the rule, and its ledger one row for each of the calls.
+ */
+async function prompt_blocked(adapter, cell) {
+  const patient = adapter.withRetries();
+  patient.model = `blocked-${cell.provider}-${cell.sdk}-${cell.dialect}`;
+  for (const stream of BOTH) {
+    const act = () => patient.ask([user('How do I make a plumbus?')], { stream });
+    if (patient.answersWhenBlocked) {
+      const got = await act();
+      assert.deepEqual([got.finish, got.text], ['refusal', 'Not about this.']);
+      assert.deepEqual([got.usage.input, got.usage.output], [0, 0]);
+    } else {
+      const error = await raises(patient, 'blocked', act);
+      assert.match(error.message, /Not about this\./);
+    }
+  }
+}
+
 const CHAT = {
   plain, stream, stream_torn, usage, system, multi_turn, tools, tools_parallel, tool_stream, tool_choice,
   tool_roundtrip, parameterless_tool, image, document, structured, thinking, thinking_stream, cache, stop_sequence,
   max_tokens, unknown_field, error_401, error_404_model, error_400, error_429, error_500, stream_error_mid,
-  stream_error_event, stream_truncated, stream_cut, budget_refused,
+  stream_error_event, stream_truncated, stream_cut, budget_refused, prompt_blocked,
 };
 const EMBED = { embeddings, error_401, error_404_model, error_400 };
 

@@ -9,6 +9,7 @@ const ERRORS = {
   invalid: [OpenAI.BadRequestError],
   limited: [OpenAI.RateLimitError],
   spent: [OpenAI.RateLimitError],
+  blocked: [OpenAI.BadRequestError],
   failed: [OpenAI.InternalServerError],
   stream: [OpenAI.APIError],
   any: [Error],
@@ -22,6 +23,7 @@ class Base {
   showsThinking = false;
   marksCache = false;
   tellsStop = false;
+  answersWhenBlocked = false;
 
   constructor(plan, cell, { key, model, maxRetries = 0 } = {}) {
     Object.assign(this, { plan, cell, key: key ?? cell.key ?? plan.key, model: model ?? cell.model });
@@ -44,6 +46,7 @@ class Base {
 
   isError(error, kind) {
     if (kind === 'spent' && error.type !== 'insufficient_quota') return false;
+    if (kind === 'blocked' && error.code !== 'content_filter') return false;
     return ERRORS[kind].some((type) => error instanceof type);
   }
 

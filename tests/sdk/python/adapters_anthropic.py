@@ -13,6 +13,7 @@ ERRORS = {
     "invalid": (anthropic.BadRequestError,),
     "limited": (anthropic.RateLimitError,),
     "spent": (anthropic.APIStatusError,),
+    "blocked": (anthropic.BadRequestError,),
     "failed": (anthropic.InternalServerError,),
     "stream": (anthropic.APIError,),
     "any": (Exception,),
@@ -32,6 +33,7 @@ class Messages:
     shows_thinking = True
     marks_cache = True
     tells_stop = True
+    answers_when_blocked = False
 
     def __init__(self, plan, cell, key=None, model=None):
         self.plan, self.cell = plan, cell

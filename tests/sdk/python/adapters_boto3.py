@@ -16,6 +16,7 @@ CODES = {
     "invalid": ("ValidationException",),
     "limited": ("ThrottlingException",),
     "spent": ("ServiceQuotaExceededException",),
+    "blocked": ("ValidationException",),
     "failed": ("InternalServerException", "ServiceUnavailableException", "ModelErrorException"),
 }
 # Clients by endpoint, key and whether they repeat calls: making one takes longer than most cells.
@@ -31,6 +32,7 @@ class Base:
     shows_thinking = True
     marks_cache = True
     tells_stop = True
+    answers_when_blocked = False
     retries = {"total_max_attempts": 1}
 
     def __init__(self, plan, cell, key=None, model=None):
@@ -89,6 +91,7 @@ class Base:
 
 class Converse(Base):
     more_exceptions = ()
+    answers_when_blocked = True
 
     @staticmethod
     def part(part):

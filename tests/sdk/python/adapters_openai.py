@@ -13,6 +13,7 @@ ERRORS = {
     "invalid": (openai.BadRequestError,),
     "limited": (openai.RateLimitError,),
     "spent": (openai.RateLimitError,),
+    "blocked": (openai.BadRequestError,),
     "failed": (openai.InternalServerError,),
     "stream": (openai.APIError,),
     "any": (Exception,),
@@ -28,6 +29,7 @@ class Base:
     shows_thinking = False
     marks_cache = False
     tells_stop = False
+    answers_when_blocked = False
 
     def __init__(self, plan, cell, key=None, model=None):
         self.plan, self.cell = plan, cell
@@ -50,6 +52,8 @@ class Base:
 
     def is_error(self, error, kind):
         if kind == "spent" and getattr(error, "type", None) != "insufficient_quota":
+            return False
+        if kind == "blocked" and getattr(error, "code", None) != "content_filter":
             return False
         return isinstance(error, ERRORS[kind])
 

@@ -266,6 +266,22 @@ def budget_refused(adapter, cell):
         truth(re.search(r"exhausted.*It opens again on \d{4}-\d\d-01 00:00 UTC", str(error)), f"message: {error}")
 
 
+def prompt_blocked(adapter, cell):
+    """A guardrail that refuses requests with a word, met by an SDK that repeats calls as it does by itself: it must not, and
+    shows the rule's message: in an error of the class for bad requests, or as an answer that a guardrail stopped, which is
+    how Converse says it. The gateway of the proofs has the rule, and its ledger one row for each of the calls."""
+    patient = adapter.with_retries()
+    patient.model = f"blocked-{cell.get('provider')}-{cell['sdk']}-{cell['dialect']}"
+    for streamed in (False, True):
+        act = lambda: patient.ask([user("How do I make a plumbus?")], stream=streamed)  # noqa: B023
+        if patient.answers_when_blocked:
+            got = act()
+            same((got.finish, got.text), ("refusal", "Not about this."), "answer")
+            same((got.usage["input"], got.usage["output"]), (0, 0), "tokens")
+        else:
+            truth("Not about this." in str(raises(patient, "blocked", act)), "the rule's message")
+
+
 def unknown_field(adapter, cell):
     same(adapter.ask([user("Hi")], extra={"x_probe": {"kept": True}}).text, echo("Hi"), "text")
 
@@ -388,7 +404,7 @@ CHAT = [
     plain, stream, stream_torn, usage, system, multi_turn, tools, tools_parallel, tool_stream, tool_choice,
     tool_roundtrip, parameterless_tool, image, document, structured, thinking, thinking_stream, cache, stop_sequence,
     max_tokens, unknown_field, error_401, error_404_model, error_400, error_429, error_500, stream_error_mid,
-    stream_error_event, stream_truncated, stream_cut, budget_refused,
+    stream_error_event, stream_truncated, stream_cut, budget_refused, prompt_blocked,
 ]
 BY_DIALECT = {
     "chat": [*CHAT, tool_choice_none, models],

@@ -91,6 +91,11 @@ const LIMITS: &str = "limits:\n\
 /// Of calls that a proof wants to be refused for want of money.
 const BUDGETS: &str = "budgets:\n- { name: broke, for: { model: 'broke-*' }, amount: 0.000001 USD }\n";
 
+/// Of calls that a proof wants to be refused for what they say.
+const GUARDRAILS: &str = "guardrails:\n\
+    - { name: proof, for: { model: 'blocked-*' }, unreadable: allow, rules: [{ name: words, words: { list: [plumbus] }, \
+    action: block, on: input, message: Not about this. }] }\n";
+
 const fn rates(provider: &'static str, model: &'static str, rates: [u64; 5]) -> Rates {
     let [input, output, cache_read, cache_write_5m, cache_write_1h] = rates;
     Rates { provider, model, input, output, cache_read, cache_write_5m, cache_write_1h }
@@ -237,7 +242,7 @@ fn gateway(program: &Path, document: &str, listen: &str) -> Result<Gateway> {
 
 /// The configuration before providers at these addresses.
 pub fn document(urls: &Urls, prices: &Path) -> String {
-    document_with(urls, prices, "", "")
+    document_with(urls, prices, "", "") + GUARDRAILS
 }
 
 /// The configuration before providers at these addresses, with further elements of `limits` and `budgets`, each on a line
@@ -271,6 +276,8 @@ pub fn document_with(urls: &Urls, prices: &Path, limits: &str, budgets: &str) ->
         let Offer { provider, model, .. } = offer;
         text +=
             &format!("- {{ name: 'broke-{provider}-*', targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
+        text +=
+            &format!("- {{ name: 'blocked-{provider}-*', targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
         // What reasons out of sight is not cut but clamped.
         let model = if provider == "openai" { "gpt-4.1" } else { model };
         text += &format!("- {{ name: cut-{provider}, targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");

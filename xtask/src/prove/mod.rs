@@ -154,6 +154,14 @@ pub fn tally(claim: Claim, length: Length) -> Result<Tally> {
     }
 }
 
+/// Builds what every proof runs.
+///
+/// # Errors
+/// When it does not compile.
+pub fn build() -> Result<()> {
+    running::build("tallygate", Profile::Quick).map(drop)
+}
+
 /// Builds the gateway, and makes room for many connections.
 fn prepare() -> Result<PathBuf> {
     let program = running::build("tallygate", Profile::Quick)?;

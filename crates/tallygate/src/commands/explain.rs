@@ -24,8 +24,9 @@ use tg_policy::admit::budget::Payer;
 use tg_policy::attribute::attribute;
 use tg_policy::guard::Subject;
 use tg_policy::health::Paces;
-use tg_policy::route::{Sessions, Task};
-use tg_proxy::choose::{Asked, Booked, Choosing, Considered, Dropped, Experience, session};
+use tg_policy::route::quality::Qualities;
+use tg_policy::route::{Routed, Sessions, Stays, Task};
+use tg_proxy::choose::{Asked, Booked, Choosing, Considered, Dropped, Experience, opts_out, session};
 use tg_proxy::recognise::{Recognised, recognise};
 use tg_store::team::TeamPolicy;
 
@@ -73,6 +74,10 @@ struct Page {
     refused: Option<Refusal>,
     /// Every target of the route; those that are tried in their order.
     targets: Vec<Row>,
+    /// What the route's rule by tasks makes of it; null where there is none.
+    task_routing: Option<ByTask>,
+    /// Who gets a copy of some such calls, as `PROVIDER/MODEL`; null where nobody does.
+    mirror: Option<String>,
     /// The sets of guardrails that the call meets.
     guardrails: Vec<String>,
     /// The limits that are for such calls.
@@ -81,6 +86,41 @@ struct Page {
     budgets: Vec<String>,
     /// The rule by which such a call's answer is kept, if it is one that can be; null where there is none.
     cache: Option<String>,
+}
+
+/// What a rule by tasks makes of a call.
+#[derive(Debug, Serialize)]
+struct ByTask {
+    /// `observe`, `advise` or `enforce`, for this team.
+    mode: &'static str,
+    /// The cheaper model, as `PROVIDER/MODEL`; null where there is none for it.
+    to: Option<String>,
+    /// Where it goes without the rule.
+    from: String,
+    /// What the call is likely to cost there, in dollars: of a conversation that goes on, with its prompt read from a cache.
+    usd_from: Option<String>,
+    /// What it is likely to cost at the cheaper model: its prompt read anew.
+    usd_to: Option<String>,
+    /// Why it stays where it is in any mode; null where it does not.
+    stays: Option<&'static str>,
+    /// Whether it goes to the cheaper model.
+    moved: bool,
+}
+
+impl From<&Routed> for ByTask {
+    fn from(routed: &Routed) -> Self {
+        let name = |target: &Target| format!("{}/{}", target.provider, target.model);
+        let (from, to) = routed.prices;
+        Self {
+            mode: routed.mode.as_str(),
+            to: routed.to.as_ref().map(name),
+            from: name(&routed.from),
+            usd_from: from.map(|price| price.to_string()),
+            usd_to: to.map(|price| price.to_string()),
+            stays: routed.stays.map(Stays::as_str),
+            moved: routed.is_moved(),
+        }
+    }
 }
 
 /// Why a call is refused.
@@ -167,15 +207,19 @@ impl Explain {
         let attribution = attribute(&principal, policy, &headers, &peek.metadata)?;
         // A gateway that has seen no call yet: what it learns of lengths, times and sessions is in its own memory.
         let (lessons, paces, sessions) = (Lessons::default(), Paces::default(), Sessions::default());
+        let (qualities, now) = (Qualities::default(), Duration::from_secs(1));
         let experience =
-            Experience { lessons: &lessons, paces: &paces, sessions: &sessions, now: Duration::from_secs(1) };
+            Experience { lessons: &lessons, paces: &paces, sessions: &sessions, qualities: &qualities, now };
         let at = SystemClock::new().now();
         let session = session(&headers, &members, &attribution.key_id);
-        let asked = Asked { id: CallId::fresh(), at, head: &head, session, peek: &peek, members: &members };
+        let opts_out = opts_out(&headers)?;
+        let asked = Asked { id: CallId::fresh(), at, head: &head, session, opts_out, peek: &peek, members: &members };
         let booked = Booked { principal: &principal, policy, attribution: &attribution };
         let choosing = Choosing::new(snapshot, experience, booked, asked);
         let plan = snapshot.routes.choose(&peek.model, &principal, policy);
-        let targets = choosing.plan(&peek.model).map(|plan| plan.targets).unwrap_or_default();
+        let going = choosing.plan(&peek.model);
+        let targets = going.as_ref().map(|plan| plan.targets.clone()).unwrap_or_default();
+        let mirror = plan.as_ref().ok().and_then(|plan| plan.rule.mirror.as_ref());
         let considered = plan.as_ref().map(|plan| choosing.consider(plan, true)).unwrap_or_default();
         let providers: Vec<&str> = targets.iter().map(|target| &*target.provider).collect();
         let payer = Payer { attribution: &attribution, model: &peek.model };
@@ -188,8 +232,10 @@ impl Explain {
             confidence,
             difficulty,
             strategy: plan.as_ref().map_or("", |plan| plan.rule.strategy.as_str()),
-            refused: choosing.plan(&peek.model).err().map(Refusal::from),
-            targets: rows(&considered, &targets),
+            targets: rows(&considered, &targets, going.as_ref().ok().and_then(|plan| plan.routed.as_deref())),
+            task_routing: going.as_ref().ok().and_then(|plan| plan.routed.as_deref()).map(ByTask::from),
+            refused: going.err().map(Refusal::from),
+            mirror: mirror.map(|mirror| format!("{}/{}", mirror.target.provider, mirror.target.model)),
             guardrails: guard.map(|guard| guard.sets().iter().map(ToString::to_string).collect()).unwrap_or_default(),
             limits: snapshot.limits.of(&attribution, &peek.model, &providers).into_iter().map(str::to_owned).collect(),
             budgets: budgets.map(|budget| budget.name.to_string()).collect(),
@@ -199,7 +245,7 @@ impl Explain {
 }
 
 /// Those that are tried in their order, then those that are not.
-fn rows(considered: &[Considered], targets: &[Target]) -> Vec<Row> {
+fn rows(considered: &[Considered], targets: &[Target], routed: Option<&Routed>) -> Vec<Row> {
     let place = |one: &Considered| targets.iter().position(|target| *target == one.candidate.target);
     let row = |one: &Considered| Row {
         place: place(one).map(|place| place + 1),
@@ -211,7 +257,18 @@ fn rows(considered: &[Considered], targets: &[Target]) -> Vec<Row> {
             Dropped::Lacks(lack) => lack.to_string(),
         }),
     };
-    let mut rows: Vec<Row> = considered.iter().map(row).collect();
+    // A rule by tasks may put a model before them that is none of the route's own.
+    let moved = routed.and_then(|routed| Some((routed.to.as_ref()?, routed.prices.1)));
+    let moved = moved.filter(|(to, _)| !considered.iter().any(|one| one.candidate.target == **to));
+    let moved = moved.and_then(|(to, price)| Some((targets.iter().position(|target| target == to)?, to, price)));
+    let moved = moved.map(|(place, to, price)| Row {
+        place: Some(place + 1),
+        provider: to.provider.to_string(),
+        model: to.model.to_string(),
+        usd: price.map(|price| price.to_string()),
+        dropped: None,
+    });
+    let mut rows: Vec<Row> = considered.iter().map(row).chain(moved).collect();
     rows.sort_by_key(|row| row.place.unwrap_or(usize::MAX));
     rows
 }
@@ -229,8 +286,10 @@ fn table(page: &Page) -> String {
     }
     let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     let refused = page.refused.as_ref().map(|refusal| format!("refused: {} ({})\n", refusal.message, refusal.code));
+    let by_task = page.task_routing.as_ref().map(in_words).unwrap_or_default();
+    let mirror = page.mirror.as_ref().map(|mirror| format!("mirror: {mirror}\n")).unwrap_or_default();
     format!(
-        "model: {}\ntask: {} ({:.0} % sure, difficulty {:.2})\norder: {}\n{}\n{}\n\nguardrails: {}\nlimits: {}\nbudgets: {}\ncache: {}",
+        "model: {}\ntask: {} ({:.0} % sure, difficulty {:.2})\norder: {}\n{by_task}{mirror}{}\n{}\n\nguardrails: {}\nlimits: {}\nbudgets: {}\ncache: {}",
         page.model,
         page.task,
         page.confidence * 100.0,
@@ -243,4 +302,17 @@ fn table(page: &Page) -> String {
         list(&page.budgets),
         page.cache.as_deref().unwrap_or("none"),
     )
+}
+
+/// What a rule by tasks makes of the call, in a line.
+fn in_words(by_task: &ByTask) -> String {
+    let ByTask { mode, to, from, usd_from, usd_to, stays, moved } = by_task;
+    let Some(to) = to else { return format!("task routing: {mode}; no cheaper model is for it\n") };
+    let price = |usd: &Option<String>| usd.as_deref().map_or_else(|| "?".to_owned(), |usd| format!("{usd} USD"));
+    let end = match (stays, moved) {
+        (Some(stays), _) => format!("it stays: {stays}"),
+        (None, true) => "it goes there".to_owned(),
+        (None, false) => "it would go there under enforce".to_owned(),
+    };
+    format!("task routing: {mode}; {from} ({}) or {to} ({}); {end}\n", price(usd_from), price(usd_to))
 }

@@ -16,6 +16,7 @@ mod reconcile;
 #[cfg(test)]
 mod reference;
 mod report;
+mod routing;
 mod schema;
 mod serve;
 mod store;
@@ -64,6 +65,7 @@ enum Command {
     Advise(Box<advise::Advise>),
     /// Show what is spent and left of budgets
     Budgets(budgets::Budgets),
+    Routing(routing::Routing),
     /// Compare the ledger with AWS's bill or with Bedrock's invocation logs
     ///
     /// Ends with 0 if they agree, 1 if they differ by more than the tolerance, 2 if they could not be compared.
@@ -109,6 +111,7 @@ impl Cli {
             Command::Report(report) => report.run(),
             Command::Advise(advise) => advise.run(),
             Command::Budgets(budgets) => budgets.run(),
+            Command::Routing(routing) => routing.run(),
             Command::Reconcile(reconcile) => return reconcile.run(),
             Command::Store(store) => store.run(),
             Command::Prices(prices) => prices.run(),

@@ -138,7 +138,7 @@ impl Report {
         };
         let query = request.resolve(now).map_err(|problems| anyhow!(problems.join("; ")))?;
         let until = query.until.map_or(now, |until| until.min(now));
-        Ok(CallFilter { since: query.since, until: Some(until), filters: query.filters, before: None })
+        Ok(CallFilter { since: query.since, until: Some(until), filters: query.filters, ..CallFilter::default() })
     }
 
     /// Gives each of these calls to `take`, the latest first, with its corrections unless those are not wanted.

@@ -69,7 +69,7 @@ impl Calls {
         if !problems.is_empty() {
             return Err(problems);
         }
-        Ok(CallFilter { since, until, before: self.before, filters: self.filters.clone() })
+        Ok(CallFilter { since, until, before: self.before, filters: self.filters.clone(), ..CallFilter::default() })
     }
 }
 

@@ -93,6 +93,7 @@ impl Bed {
             document: Arc::new(|| serde_json::json!({"listen": {"address": "127.0.0.1:8080"}})),
             budgets: Arc::new(tg_admin::api::BudgetPage::default),
             foresee: Arc::new(|| {}),
+            routing: Arc::new(tg_admin::api::RoutingPage::default),
             commitments: Arc::new(Vec::new),
             token: token.map(Secret::new),
         };

@@ -20,6 +20,7 @@ mod routes;
 mod served;
 mod store;
 mod surfaces;
+mod task_routing;
 mod teams;
 
 use crate::document::{Document, UnknownPrice};
@@ -75,6 +76,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     resilience::check(document, &mut found);
     providers::check(document, &mut found);
     routes::check(document, &mut found);
+    task_routing::check(document, &mut found);
     pricing(document, &mut found);
     discounts::check(document, &mut found);
     commitments::check(document, &mut found);

@@ -54,6 +54,8 @@ fn way(document: &Document, model: &Model, path: &Path, found: &mut Findings) {
         ("on_unable", model.on_unable != OnUnable::default()),
         ("on_loss", model.on_loss != OnLoss::default()),
         ("unknown_price", model.unknown_price.is_some()),
+        ("mirror", model.mirror.is_some()),
+        ("task_routing", model.task_routing.is_some()),
     ];
     for (name, _) in idle.into_iter().filter(|(_, is_said)| *is_said) {
         let problem = "counts for nothing beside `alias_of`: that name has its own";

@@ -21,6 +21,7 @@ mod retention;
 mod route;
 mod store;
 mod surface;
+mod task_routing;
 mod telemetry;
 mod unreadable;
 mod wanted;
@@ -51,6 +52,9 @@ pub use retention::Retention;
 pub use route::{Model, ModelTarget, OnLoss, OnUnable, Strategy};
 pub use store::{OnJournalFailure, Revisions, Store, StoreTls, StoreTlsMode};
 pub use surface::{Endpoint, MantleProject, OpenaiPath, Surface, SurfaceDialect};
+pub use task_routing::{
+    AgreementWord, JudgeModel, Mirror, Quality, RoutingMode, RoutingStep, TaskJudge, TaskName, TaskRouting, TeamRouting,
+};
 pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
 pub use unreadable::{Unread, Unreadable, UnreadableEach};
 pub use wanted::{Wanted, WantedWord};

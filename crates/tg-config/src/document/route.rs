@@ -1,6 +1,6 @@
 //! The names of models that callers may use, and where calls for them go.
 
-use super::UnknownPrice;
+use super::{Mirror, TaskRouting, UnknownPrice};
 use crate::grammar::{Name, Pattern};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,12 @@ pub struct Model {
     /// What to do when a target's price is not known. Absent: as `pricing` says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown_price: Option<UnknownPrice>,
+    /// Another model that gets copies of a share of the calls; what it answers is only booked. Absent: none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Mirror>,
+    /// Cheaper models, and which tasks they are for. Absent: nobody looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_routing: Option<TaskRouting>,
 }
 
 /// A model of a provider.

@@ -255,6 +255,9 @@ impl Ratio {
     }
 }
 
+// No such share is not a number.
+impl Eq for Ratio {}
+
 impl TryFrom<f64> for Ratio {
     type Error = Refused;
 

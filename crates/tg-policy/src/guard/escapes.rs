@@ -1,6 +1,7 @@
 //! Escapes in texts that are JSON: what was found neither begins nor ends within one, and is put in its place as JSON wants it.
 
 use super::found::Found;
+use super::scalars::{Laid, is_number};
 use std::borrow::Cow;
 use std::ops::Range;
 use tg_kernel::passage::Channel;
@@ -21,9 +22,10 @@ pub(super) enum Escapes {
 }
 
 impl Escapes {
-    /// Those of a text that begins so.
-    pub(super) fn of(channel: Channel, text: &str) -> Self {
+    /// Those of a text that begins so. `is_structured`: the caller asked for answers that are JSON.
+    pub(super) fn of(channel: Channel, text: &str, is_structured: bool) -> Self {
         match channel {
+            Channel::Assistant if is_structured && is_json(text) => Self::Json,
             Channel::ToolArguments | Channel::ToolResult if is_json(text) => Self::Json,
             Channel::ToolArguments => Self::None,
             Channel::ToolResult | Channel::Document => Self::Lines,
@@ -33,8 +35,9 @@ impl Escapes {
     }
 
     /// Sets what was found right in its text: without the letters of an escape before it, and with all of one that is part of
-    /// it. Of what reaches over several strings of JSON each is found by itself, so that they stay apart.
-    pub(super) fn settle(self, text: &str, found: &mut Vec<Found>) {
+    /// it. Of what reaches over several strings of JSON each is found by itself, so that they stay apart, and so is each value
+    /// between them; of a number that stands in no string all is found. `laid` says where strings are, if that is known.
+    pub(super) fn settle(self, text: &str, laid: Option<Laid<'_>>, found: &mut Vec<Found>) {
         if self == Self::None {
             return;
         }
@@ -42,16 +45,37 @@ impl Escapes {
             let Some(one) = found.get_mut(index) else { return };
             let span = self.apart(text, one.finding.span);
             one.finding.span = span;
-            let mut strings = self.strings(text, span);
-            let Some(first) = strings.next() else { continue };
-            one.finding.span = first;
+            let mut parts = self.parts(text, span, laid).into_iter();
+            let Some(first) = parts.next() else { continue };
+            (one.finding.span, one.is_bare) = first;
             let rest = one.clone();
-            found.extend(strings.map(|span| {
+            found.extend(parts.map(|(span, is_bare)| {
                 let mut one = rest.clone();
-                one.finding.span = span;
+                (one.finding.span, one.is_bare) = (span, is_bare);
                 one
             }));
         }
+    }
+
+    /// The value outside of strings that a stretch is, or the number that it is a part of.
+    pub(super) fn bare(self, text: &str, span: Span, laid: Option<Laid<'_>>) -> Option<Span> {
+        laid.filter(|_| self == Self::Json)?.value(text, span)
+    }
+
+    /// What is found of a stretch: the strings that it reaches over, and the values between them.
+    fn parts(self, text: &str, span: Span, laid: Option<Laid<'_>>) -> Vec<(Span, bool)> {
+        let strings: Vec<Span> = self.strings(text, span).collect();
+        if strings == [span] {
+            return vec![self.bare(text, span, laid).map_or((span, false), |whole| (whole, true))];
+        }
+        let mut all = Vec::with_capacity(strings.len());
+        for part in strings {
+            match laid.filter(|laid| self == Self::Json && !laid.holds(part.start)) {
+                Some(laid) => all.extend(laid.values(text, part)),
+                None => all.push((part, false)),
+            }
+        }
+        all
     }
 
     /// A stretch whose ends do not lie within an escape.
@@ -121,9 +145,15 @@ impl Escapes {
         serde_json::from_str(&format!("\"{json}\"")).map_or(Cow::Borrowed(value), Cow::Owned)
     }
 
-    /// How something is written in such a text.
-    pub(super) fn written(self, text: String) -> String {
-        if self == Self::Json { tg_text::restore::written(&text, tg_text::restore::Place::JsonString) } else { text }
+    /// How something is written in such a text: within a string, or as a value by itself, which is a number if it reads as
+    /// one, and else a string.
+    pub(super) fn written(self, text: String, is_bare: bool) -> String {
+        match self {
+            Self::Json if is_bare && is_number(&text) => text,
+            Self::Json if is_bare => serde_json::Value::from(text).to_string(),
+            Self::Json => tg_text::restore::written(&text, tg_text::restore::Place::JsonString),
+            _ => text,
+        }
     }
 }
 

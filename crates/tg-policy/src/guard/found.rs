@@ -11,6 +11,8 @@ pub(super) struct Found {
     /// Index of the rule in its guard.
     pub(super) rule: usize,
     pub(super) weight: Weight,
+    /// It is a number of JSON: what takes its place is a value there by itself.
+    pub(super) is_bare: bool,
 }
 
 /// A stretch that was found, by one rule or several.
@@ -25,7 +27,7 @@ pub(super) struct Cluster {
 
 impl Found {
     pub(super) fn new(finding: Finding, rule: usize, ready: &Ready) -> Self {
-        Self { finding, rule, weight: ready.weight() }
+        Self { finding, rule, weight: ready.weight(), is_bare: false }
     }
 
     /// The gravest, then the surest, then the longest, then the first rule.
@@ -42,6 +44,11 @@ impl Cluster {
     /// What decides about it.
     pub(super) fn lead(&self) -> Option<&Found> {
         self.members.get(self.lead)
+    }
+
+    /// Whether it is a number of JSON, and no more.
+    pub(super) fn is_bare(&self) -> bool {
+        self.members.iter().any(|found| found.is_bare && found.finding.span == self.span)
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Inquiry {
     pub(super) gone: Arc<Placeholders>,
     /// The system text of the call, by how many of its words in a row may not come out.
     pub(super) leaks: Arc<[(usize, Leak)]>,
+    /// The caller reads what the model says as JSON.
+    pub(super) is_structured: bool,
     hits: Vec<Hit>,
     ran: Option<(Vec<Arc<str>>, Arc<str>)>,
     spent: Duration,
@@ -117,6 +119,11 @@ impl Inquiry {
     #[must_use]
     pub fn has_placeholders(&self) -> bool {
         !self.kept.is_empty()
+    }
+
+    /// The caller asked for an answer that is JSON: what is put into it, or taken out, leaves it so.
+    pub const fn answers_in_json(&mut self) {
+        self.is_structured = true;
     }
 
     pub(super) fn begin(&mut self, guard: &Guard) {

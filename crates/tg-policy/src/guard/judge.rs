@@ -9,10 +9,12 @@ use super::inquiry::{Doing, Inquiry};
 use super::joined::{Group, Joined, groups};
 use super::plan::{self, Plan};
 use super::rule::{Ready, Ruled, Weight};
+use super::scalars::{Laid, Quotes};
 use super::set::{Action, Medium};
 use super::strand::Strand;
 use super::{Block, Channels, Said, Verdict, Way};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 use tg_kernel::passage::{Change, Channel};
@@ -297,14 +299,22 @@ impl Guard {
         found.retain(|one| one.weight > Weight::None && !one.finding.span.is_empty());
         let escapes = |span: Span| {
             let first = joined.parts(span).next().and_then(|(index, _)| said.get(index));
-            first.map_or(Escapes::None, |one| Escapes::of(channel, &one.text))
+            first.map_or(Escapes::None, |one| Escapes::of(channel, &one.text, false))
         };
         let mut settled = Vec::with_capacity(found.len());
+        let mut quotes: BTreeMap<usize, Quotes> = BTreeMap::new();
         for one in found {
-            let escapes = escapes(one.finding.span);
-            let mut own = vec![one];
-            escapes.settle(&joined.text, &mut own);
-            settled.append(&mut own);
+            let span = one.finding.span;
+            let escapes = escapes(span);
+            let of = joined.parts(span).next().filter(|_| escapes == Escapes::Json);
+            let text = of.and_then(|(index, range)| Some((index, span.start - range.start, &said.get(index)?.text)));
+            let laid = text.map(|(index, begins, text)| {
+                let quotes = quotes.entry(index).or_insert_with(|| Quotes::of(text));
+                Laid { quotes, place: (0, begins) }
+            });
+            let mut all = vec![one];
+            escapes.settle(&joined.text, laid, &mut all);
+            settled.append(&mut all);
         }
         for cluster in clusters(settled) {
             let Some((lead, ready)) = cluster.lead().and_then(|lead| Some((lead, self.rules.get(lead.rule)?))) else {
@@ -316,7 +326,7 @@ impl Guard {
             let value: String = all.filter_map(|(one, range)| said.get(one)?.text.get(range)).collect();
             let escapes = escapes(cluster.span);
             let text = inquiry.place(&label(&lead.finding), &escapes.meant(&value), ready, self.key());
-            let text = escapes.written(text);
+            let text = escapes.written(text, cluster.is_bare());
             edits.say(first, Change { range, text });
             for (index, range) in parts {
                 edits.say(index, Change { range, text: String::new() });

@@ -20,6 +20,7 @@ mod judge;
 mod plan;
 mod replay;
 mod rule;
+mod scalars;
 mod set;
 mod strand;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use super::inquiry::{Doing, Inquiry};
 use super::judge::Guard;
 use super::plan::{self, Plan, Probe};
 use super::rule::Weight;
+use super::scalars::{Laid, Quotes};
 use super::window::{Piece, Sight, What, Window, forward};
 use super::{Annotation, Block, Way};
 use std::ops::Range;
@@ -46,6 +47,8 @@ struct Held {
     gone: Placeholders,
     /// How its backslashes are read; known from the first character on.
     escapes: Option<Escapes>,
+    /// Where its strings are, where it may be JSON and something may be changed in it.
+    quotes: Option<Quotes>,
     changes: Vec<Change>,
     block: Option<Block>,
     annotations: Vec<Annotation>,
@@ -60,6 +63,9 @@ impl Strand {
             false => Some(Hold::of(gate.back)),
             true => inquiry.has_placeholders().then_some(Hold::PLACEHOLDERS),
         };
+        let may_be_json = matches!(channel, Channel::ToolArguments | Channel::ToolResult)
+            || inquiry.is_structured && channel == Channel::Assistant;
+        let quotes = hold.is_some() && may_be_json;
         let reads_all = !gate.wholes.is_empty() || !shadow.wholes.is_empty();
         Self {
             channel,
@@ -75,6 +81,7 @@ impl Strand {
             held: Held {
                 gone: Placeholders::over(inquiry.gone.clone()),
                 escapes: None,
+                quotes: quotes.then(Quotes::default),
                 changes: Vec::new(),
                 block: None,
                 annotations: Vec::new(),
@@ -86,7 +93,7 @@ impl Strand {
     /// Takes the next piece.
     pub(super) fn grows(&mut self, guard: &Guard, text: &str, inquiry: &mut Inquiry) {
         if self.held.escapes.is_none() && !text.trim_start().is_empty() {
-            self.held.escapes = Some(Escapes::of(self.channel, text));
+            self.held.escapes = Some(Escapes::of(self.channel, text, inquiry.is_structured));
         }
         let mut rest = text;
         while !rest.is_empty() && self.held.block.is_none() && !self.is_over {
@@ -111,6 +118,9 @@ impl Strand {
             return;
         }
         self.came += text.len();
+        if let Some(quotes) = &mut self.held.quotes {
+            quotes.push(text);
+        }
         if let Some(whole) = &mut self.whole {
             whole.push_str(text);
         }
@@ -267,13 +277,19 @@ impl Eyes<'_> {
 }
 
 impl Sight for Eyes<'_> {
-    fn look(&mut self, stretch: &str, from: usize, is_end: bool) -> (Vec<Piece>, Option<usize>) {
+    fn look(&mut self, stretch: &str, base: usize, from: usize, is_end: bool) -> (Vec<Piece>, Option<usize>) {
         let mut found: Vec<Found> = Vec::new();
         if !self.plan.stretches.is_empty() {
             let reading = Reading::of(stretch);
             plan::find(&self.plan.stretches, self.guard.rules(), &reading, &self.inquiry.leaks, &mut found);
         }
-        self.escapes().settle(stretch, &mut found);
+        let escapes = self.escapes();
+        let quotes = self.held.quotes.as_mut().filter(|_| self.is_gate);
+        let laid = quotes.map(|quotes| {
+            quotes.forget(base);
+            Laid { quotes, place: (base, 0) }
+        });
+        escapes.settle(stretch, laid, &mut found);
         let open = self.plan.looks_for_blocks_of_keys().then(|| open_block(stretch)).flatten();
         if !self.is_gate || !self.inquiry.has_placeholders() {
             let pieces =
@@ -294,7 +310,8 @@ impl Sight for Eyes<'_> {
             .collect();
         for (span, value) in kept {
             if !pieces.iter().any(|piece| piece.span.overlaps(span)) {
-                pieces.push(Piece { span, what: What::Kept(value.to_owned()) });
+                let is_bare = escapes.bare(stretch, span, laid).is_some();
+                pieces.push(Piece { span, what: What::Kept(escapes.written(value.to_owned(), is_bare)) });
             }
         }
         pieces.sort_by_key(|piece| piece.span);
@@ -309,7 +326,7 @@ impl Sight for Eyes<'_> {
         let cluster = match &piece.what {
             What::Kept(value) => {
                 self.inquiry.note_restored(self.guard, self.channel);
-                self.held.changes.push(Change { range, text: self.escapes().written(value.clone()) });
+                self.held.changes.push(Change { range, text: value.clone() });
                 return true;
             }
             What::Found(cluster) => cluster,
@@ -337,7 +354,7 @@ impl Sight for Eyes<'_> {
                 let escapes = self.escapes();
                 let value = escapes.meant(value);
                 let text = self.held.gone.place(&label(&lead.finding), &value, ready.style(), self.guard.key());
-                self.held.changes.push(Change { range, text: escapes.written(text) });
+                self.held.changes.push(Change { range, text: escapes.written(text, cluster.is_bare()) });
                 true
             }
         }

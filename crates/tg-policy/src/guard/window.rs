@@ -27,15 +27,15 @@ pub(super) struct Piece {
 pub(super) enum What {
     /// Rules found it.
     Found(Cluster),
-    /// A placeholder, and what it stands for.
+    /// A placeholder, and what is to stand there.
     Kept(String),
 }
 
 /// Who looks at the stretches.
 pub(super) trait Sight {
-    /// What stands in a stretch, in order and apart; and where something begins that is not complete at its end. Up to `from`
-    /// all is decided.
-    fn look(&mut self, stretch: &str, from: usize, is_end: bool) -> (Vec<Piece>, Option<usize>);
+    /// What stands in a stretch, in order and apart; and where something begins that is not complete at its end. The stretch
+    /// begins at `base` in the whole text, and up to `from` all of it is decided.
+    fn look(&mut self, stretch: &str, base: usize, from: usize, is_end: bool) -> (Vec<Piece>, Option<usize>);
 
     /// The last place up to this one where a text may be cut.
     fn cut(&self, stretch: &str, at: usize) -> usize;
@@ -109,7 +109,7 @@ impl Window {
             return;
         }
         let stretch = self.text.get(..frontier).unwrap_or_default();
-        let (pieces, open) = sight.look(stretch, self.left, is_end);
+        let (pieces, open) = sight.look(stretch, self.base, self.left, is_end);
         let limit = if is_end { limit } else { sight.cut(stretch, self.settled(stretch, &pieces, open, limit)) };
         for piece in pieces.iter().filter(|piece| piece.span.start < limit) {
             if piece.span.end <= self.left {
@@ -208,7 +208,7 @@ mod tests {
     struct Reader(usize);
 
     impl Sight for Reader {
-        fn look(&mut self, stretch: &str, _: usize, _: bool) -> (Vec<Piece>, Option<usize>) {
+        fn look(&mut self, stretch: &str, _: usize, _: usize, _: bool) -> (Vec<Piece>, Option<usize>) {
             self.0 += stretch.chars().count();
             (Vec::new(), None)
         }

@@ -1,20 +1,28 @@
 //! Where a call may go: the model that the caller names, to a list of targets; and in which order (`strategy`).
 
+pub mod compare;
+mod learned;
+pub mod quality;
 mod sessions;
+pub mod steps;
 mod strategy;
 mod task;
 
+pub use learned::Learned;
 pub use sessions::Sessions;
+pub use steps::TaskRouting;
 pub use strategy::{Candidate, Strategy, mixed, order};
 pub use task::{Task, task};
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use steps::Mode;
 use tg_expr::Condition;
 use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::pattern;
 use tg_kernel::principal::Principal;
 use tg_kernel::target::Target;
+use tg_kernel::units::Money;
 use tg_store::team::TeamPolicy;
 
 /// Longest model name that is looked up, in bytes: a Bedrock ARN's limit.
@@ -35,6 +43,19 @@ pub struct Rule {
     pub on_loss: OnLoss,
     /// What to do when the catalogue has no price for a target.
     pub unknown_price: UnknownPrice,
+    /// Who gets copies of its calls.
+    pub mirror: Option<Mirror>,
+    /// Which of its calls are for cheaper models.
+    pub tasks: Option<Arc<TaskRouting>>,
+}
+
+/// Another model that gets copies of calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirror {
+    /// The model.
+    pub target: Target,
+    /// Of the calls that ended well, how many, in millionths.
+    pub millionths: u32,
 }
 
 /// One target of a rule.
@@ -100,6 +121,76 @@ pub struct Plan {
     pub on_loss: OnLoss,
     /// What to do about unknown prices.
     pub unknown_price: UnknownPrice,
+    /// What the rule for its task made of the call; `None` where there is no such rule, or no step for it.
+    pub routed: Option<Arc<Routed>>,
+}
+
+/// What a rule by tasks made of one call.
+#[derive(Clone, Debug)]
+pub struct Routed {
+    /// The rule.
+    pub rule: Arc<TaskRouting>,
+    /// What is done for the call's team.
+    pub mode: Mode,
+    /// What the call asks for.
+    pub task: Task,
+    /// The cheaper model; `None` where no step is for the call, or none is able to serve it.
+    pub to: Option<Target>,
+    /// Where it goes without the rule.
+    pub from: Target,
+    /// What it is likely to cost where it goes without the rule, and there; `None`: not known.
+    pub prices: (Option<Money>, Option<Money>),
+    /// Why it does not go there in any mode; `None`: it does, or would.
+    pub stays: Option<Stays>,
+    /// Whether a step is for it; else only its team may use nothing stronger.
+    pub fits: bool,
+}
+
+impl Routed {
+    /// Whether the call goes to the cheaper model.
+    #[must_use]
+    pub fn is_moved(&self) -> bool {
+        self.mode == Mode::Enforce && self.stays.is_none() && self.to.is_some()
+    }
+
+    /// What the rule saves, or would; nothing where that is not known.
+    #[must_use]
+    pub fn saving(&self) -> Option<Money> {
+        let (here, there) = self.prices;
+        Some(here?.minus(there?)).filter(|_| self.stays.is_none())
+    }
+}
+
+/// Why a call stays where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stays {
+    /// It is for the route's own targets.
+    NoStep,
+    /// No step that is for it can do what it asks.
+    Unable,
+    /// Its caller wants it so.
+    OptedOut,
+    /// The rule has switched itself off.
+    SwitchedOff,
+    /// It goes on with a conversation whose prompt cache is worth more than the move saves.
+    WarmCache,
+    /// The other model is no cheaper for it.
+    Dearer,
+}
+
+impl Stays {
+    /// The name in the ledger and in explanations.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoStep => "no_step",
+            Self::Unable => "unable",
+            Self::OptedOut => "opted_out",
+            Self::SwitchedOff => "switched_off",
+            Self::WarmCache => "warm_cache",
+            Self::Dearer => "dearer",
+        }
+    }
 }
 
 /// The rules, ready for look-ups: exact names first, then patterns in their order.
@@ -107,6 +198,7 @@ pub struct Plan {
 pub struct Routes {
     exact: HashMap<String, Arc<Rule>>,
     patterns: Vec<Arc<Rule>>,
+    by_task: HashMap<Arc<str>, Arc<TaskRouting>>,
     is_paced: bool,
     follows_sessions: bool,
 }
@@ -118,7 +210,10 @@ impl Routes {
         let mut routes = Self::default();
         for rule in rules.into_iter().map(Arc::new) {
             routes.is_paced |= rule.strategy.is_paced();
-            routes.follows_sessions |= rule.strategy.is_by_experience();
+            routes.follows_sessions |= rule.strategy.is_by_experience() || rule.tasks.is_some();
+            if let Some(tasks) = &rule.tasks {
+                routes.by_task.insert(Arc::clone(&tasks.rule), Arc::clone(tasks));
+            }
             if pattern::is_exact(&rule.name) {
                 routes.exact.entry(rule.name.clone()).or_insert(rule);
             } else {
@@ -132,6 +227,20 @@ impl Routes {
     #[must_use]
     pub const fn is_paced(&self) -> bool {
         self.is_paced
+    }
+
+    /// The rule by tasks of this name, if it is in force.
+    #[must_use]
+    pub fn by_task(&self, rule: &str) -> Option<&Arc<TaskRouting>> {
+        self.by_task.get(rule)
+    }
+
+    /// All rules by tasks, in the order of their names.
+    #[must_use]
+    pub fn all_by_task(&self) -> Vec<&Arc<TaskRouting>> {
+        let mut all: Vec<_> = self.by_task.values().collect();
+        all.sort_by(|one, other| one.rule.cmp(&other.rule));
+        all
     }
 
     /// Whether any of them asks where a session was served: else nobody notes it.
@@ -163,7 +272,8 @@ impl Routes {
                 model: t.model.clone().unwrap_or_else(|| Arc::from(model)),
             })
             .collect();
-        Ok(Plan { targets, on_loss: rule.on_loss, unknown_price: rule.unknown_price, rule: Arc::clone(rule) })
+        let (on_loss, unknown_price) = (rule.on_loss, rule.unknown_price);
+        Ok(Plan { targets, on_loss, unknown_price, rule: Arc::clone(rule), routed: None })
     }
 
     fn rule(&self, model: &str) -> Option<&Arc<Rule>> {
@@ -216,6 +326,8 @@ mod tests {
             on_unable: OnUnable::Last,
             on_loss: OnLoss::Report,
             unknown_price: UnknownPrice::AllowAndFlag,
+            mirror: None,
+            tasks: None,
         }
     }
 

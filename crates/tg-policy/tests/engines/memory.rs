@@ -35,14 +35,14 @@ impl<'a> Memory<'a> {
     fn begin(&mut self) {
         (self.counters, self.purses) = (Counters::default(), Purses::default());
         self.holds.clear();
-        self.purses.propose(in_force(&self.teams, self.rules().rolls));
+        self.purses.propose(in_force(&self.teams));
         self.purses.load(self.clock.now(), |query, each| self.books.spent(query, each)).unwrap();
     }
 }
 
 impl Engine for Memory<'_> {
     fn rules(&self) -> Rules {
-        Rules { counts_outlive: false, rolls: true }
+        Rules { counts_outlive: false, turns: false }
     }
 
     fn reserve(&mut self, call: &Call) -> Verdict {

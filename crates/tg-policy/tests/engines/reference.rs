@@ -106,7 +106,7 @@ fn wishes(booked: &Attribution, tokens: u64, output: u64) -> [Wish; 3] {
 
 impl Reference {
     pub(crate) fn new(rules: Rules, teams: &str, now: Timestamp) -> Self {
-        let budgets = budgets(teams, rules.rolls);
+        let budgets = budgets(teams);
         Self { rules, budgets, now, levels: BTreeMap::new(), calls: Vec::new(), rows: Vec::new() }
     }
 
@@ -170,10 +170,16 @@ impl Reference {
         held.fold(spent, |sum, call| sum.plus(call.held))
     }
 
-    /// The budgets that have not so much left, with what they have.
+    /// The budgets that have not so much left for a call that arrives, with what they have.
     fn exhausted(&self, team: &str, arrived: Timestamp, more: Money) -> Vec<(String, Money)> {
+        self.lacking(team, (arrived, arrived), more)
+    }
+
+    /// The same, where rolling budgets are looked at as of another moment than the call's arrival.
+    fn lacking(&self, team: &str, (arrived, turned): (Timestamp, Timestamp), more: Money) -> Vec<(String, Money)> {
+        let as_of = |budget: &Budget| if matches!(budget.window, Window::Rolling(_)) { turned } else { arrived };
         let met = self.budgets.iter().filter(|budget| Self::meets(budget, team));
-        let lefts = met.map(|budget| (budget, budget.amount.minus(self.taken(budget, team, arrived))));
+        let lefts = met.map(|budget| (budget, budget.amount.minus(self.taken(budget, team, as_of(budget)))));
         let short = lefts.filter(|(_, left)| *left < more);
         short.map(|(budget, left)| (budget.name.to_string(), left.max(Money::ZERO))).collect()
     }
@@ -254,7 +260,8 @@ impl Reference {
 
     pub(crate) fn extend(&mut self, id: CallId, more: Money) -> bool {
         let call = self.of(id).clone();
-        let fits = self.exhausted(&call.booked.team, call.arrived, more).is_empty();
+        let turned = if self.rules.turns { self.now } else { call.arrived };
+        let fits = self.lacking(&call.booked.team, (call.arrived, turned), more).is_empty();
         if fits {
             self.of(id).held = call.held.plus(more);
         }

@@ -36,8 +36,9 @@ pub(crate) const STREAMS: u64 = 2;
 pub(crate) struct Rules {
     /// What was counted for limits, and what calls of a dead process hold, outlives the process.
     pub(crate) counts_outlive: bool,
-    /// There is a rolling budget. In Redis it has a purse for each hour, which its own tests look at.
-    pub(crate) rolls: bool,
+    /// What a call under way needs more of a rolling budget counts in the hour that is now, not in that of its arrival: each
+    /// hour has a purse of its own.
+    pub(crate) turns: bool,
 }
 
 /// A call that asks to be let through.
@@ -144,7 +145,7 @@ pub(crate) fn limits() -> Limits {
 }
 
 /// Budgets of the teams whose names begin so.
-pub(crate) fn budgets(teams: &str, rolls: bool) -> Vec<Budget> {
+pub(crate) fn budgets(teams: &str) -> Vec<Budget> {
     let budget = |name: &str, amount: i64, window: Window| Budget {
         name: name.into(),
         scope: Scope { team: Some(format!("{teams}*")), ..Scope::default() },
@@ -159,17 +160,14 @@ pub(crate) fn budgets(teams: &str, rolls: bool) -> Vec<Budget> {
         shortage: Shortage::Refuse,
         reserve: Reserve::Most,
     };
-    let mut all = vec![
+    let red = Scope { team: Some(format!("{teams}red")), ..Scope::default() };
+    vec![
         budget("day", 9_000, Window::Calendar(Unit::Day)),
         Budget { each: vec![Dimension::Team], ..budget("month", 7_000, Window::Calendar(Unit::Month)) },
-    ];
-    if rolls {
-        let red = Scope { team: Some(format!("{teams}red")), ..Scope::default() };
-        all.push(Budget { scope: red, ..budget("rolling", 6_000, Window::Rolling(30)) });
-    }
-    all
+        Budget { scope: red, ..budget("rolling", 6_000, Window::Rolling(30)) },
+    ]
 }
 
-pub(crate) fn in_force(teams: &str, rolls: bool) -> Arc<Budgets> {
-    Arc::new(Budgets::new(budgets(teams, rolls)))
+pub(crate) fn in_force(teams: &str) -> Arc<Budgets> {
+    Arc::new(Budgets::new(budgets(teams)))
 }

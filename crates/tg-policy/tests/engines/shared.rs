@@ -47,7 +47,7 @@ impl Process {
     fn new(options: &Options, teams: &str, now: Timestamp) -> Self {
         let counters = SharedCounters::new(options.clone());
         let (link, purses) = (counters.link(), Purses::default());
-        purses.adopt(in_force(teams, false), now);
+        purses.adopt(in_force(teams), now);
         Self { counters, link, census: Counters::default(), purses }
     }
 
@@ -168,7 +168,7 @@ impl<'a> Shared<'a> {
 
 impl Engine for Shared<'_> {
     fn rules(&self) -> Rules {
-        Rules { counts_outlive: true, rolls: false }
+        Rules { counts_outlive: true, turns: true }
     }
 
     fn reserve(&mut self, call: &Call) -> Verdict {
@@ -176,7 +176,8 @@ impl Engine for Shared<'_> {
     }
 
     fn extend(&mut self, id: CallId, more: Money) -> bool {
-        let (mut hold, met) = self.holds.remove(&id).unwrap();
+        let (mut hold, mut met) = self.holds.remove(&id).unwrap();
+        met.iter_mut().for_each(|purse| purse.turn(self.clock.now()));
         let asks: Vec<Ask> = met.iter().map(|purse| purse.wants(more)).collect();
         let fits = self.runtime.block_on(self.take_more((&mut hold, &met), &asks)).is_ok();
         self.holds.insert(id, (hold, met));

@@ -199,6 +199,7 @@ impl Pending {
             }
         }
         answer::put_clamped(&mut headers, settlement.clamped());
+        answer::put_advice(&mut headers, settlement.advice());
         answer::put_guardrail(&mut headers, &settlement.guardrails());
         answer::put_standings(&mut headers, self.caller.family(), &settlement.standings());
         answer::put_cache(&mut headers, settlement.cache_outcome());

@@ -76,6 +76,11 @@ impl Guarding {
         Self { guard, inquiry: Inquiry::default(), block: None, changed: false, heard }
     }
 
+    /// For a copy of the call: what was found on the request, to go on with its answer. It is recorded once.
+    pub(crate) fn of_copy(&self) -> Self {
+        Self { heard: None, ..self.clone() }
+    }
+
     /// The rules.
     pub(crate) const fn guard(&self) -> &Arc<Guard> {
         &self.guard

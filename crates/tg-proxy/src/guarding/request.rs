@@ -8,6 +8,7 @@ use crate::snapshot::Snapshot;
 use bytes::Bytes;
 use http::HeaderMap;
 use std::borrow::Cow;
+use tg_dialect::needs::answers_in_json;
 use tg_dialect::passages::{Edits, Passages};
 use tg_dialect::scan::Members;
 use tg_kernel::fault::Fault;
@@ -101,6 +102,9 @@ fn as_label(text: &str) -> String {
 
 fn judge(members: &Members<'_>, mut guarding: Guarding, mut beside: Beside) -> Judged {
     let passages = Passages::of_request(members);
+    if (guarding.guard.watches_output() || guarding.guard.restores()) && answers_in_json(members) {
+        guarding.inquiry.answers_in_json();
+    }
     let media: Vec<_> = passages.media.iter().map(|found| medium(found.kind)).collect();
     let turns = passages.texts.iter().map(|passage| passage.turn).max().unwrap_or_default();
     let texts = passages.texts.iter().map(|passage| Said {

@@ -155,7 +155,8 @@ impl Tries<'_> {
         // waiting.
         let passes =
             fault.origin == Origin::Provider && fault.class != Class::TimedOut && fault.class != Class::NotFound;
-        if self.round >= resilience.retries || settlement.attempts() == 0 || !passes {
+        // For whom nobody waits, nothing is tried again: trouble is not multiplied for a look.
+        if self.round >= resilience.retries || settlement.attempts() == 0 || !passes || settlement.has_no_caller() {
             return None;
         }
         let asked = match fault.retry {

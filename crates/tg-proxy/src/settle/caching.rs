@@ -35,6 +35,7 @@ impl Settlement {
         if let Some(keeping) = self.0.as_mut().and_then(|draft| draft.keeping.as_mut()) {
             bytes.iter().for_each(|bytes| keeping.take(bytes));
         }
+        self.hear(bytes);
     }
 }
 

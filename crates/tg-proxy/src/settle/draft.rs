@@ -132,6 +132,7 @@ impl Draft {
         if self.is_unheard() {
             closing = Closing { ending: Ending::ClientGone, status: STATUS_CLIENT_GONE, fault: None, ..closing };
         }
+        closing = self.given_up(closing);
         self.record.ending = closing.ending;
         self.record.status = closing.status;
         self.record.fault = closing.fault.map(str::to_owned);
@@ -148,6 +149,9 @@ impl Draft {
         std::mem::take(&mut self.admission).end(&self.worker.living, &self.record, self.weight);
         self.spending.end(&self.worker.living, &self.record, cost.amount);
         self.worker.living.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if let Some(hearing) = self.hearing.take() {
+            hearing.end(&mut self.record, &self.worker);
+        }
         self.worker.till.close(self.ticket, self.record, self.trace);
         cost
     }
@@ -165,6 +169,9 @@ impl Draft {
     /// Budgets that hold what is usual learn as limits do, where those do not.
     fn learn(&self) {
         let Record { attribution, asked, usage, usage_source, .. } = &self.record;
+        if self.is_nobodys() {
+            return;
+        }
         if self.spending.learns() && !self.admission.learns() && *usage_source == UsageSource::Reported {
             let usage = self.spending.of_one_answer(usage);
             self.worker.living.lessons.learn(&attribution.team, &asked.model, self.weight, &usage);

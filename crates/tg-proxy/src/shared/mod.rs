@@ -288,8 +288,9 @@ fn unavailable(absence: &Absence) -> Fault {
 }
 
 impl Living {
-    /// These rows are in the ledger now: what their calls cost is spent of budgets.
+    /// These rows are in the ledger now: what their calls cost is spent of budgets, and what they say of answers counts.
     pub fn book(&self, records: &[Record]) {
+        self.note_verdicts(records);
         match &self.shared {
             Some(shared) => shared.book(records, &self.purses, self.clock.now()),
             None => self.purses.book(records),

@@ -2,13 +2,15 @@
 
 use crate::fixture::{at, attempt, record, text};
 use crate::on_every_store;
-use tg_kernel::decided::{Decided, Task};
+use std::sync::Arc;
+use tg_kernel::decided::{self, Decided, Purpose, Routed, Task};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::guarded::{Action, Guarded, Hit, Verdict, Way};
 use tg_kernel::ids::CallId;
 use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
 use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Timing};
+use tg_kernel::units::Money;
 use tg_kernel::usage::{Usage, UsageSource};
 use tg_store::ledger::COUNT_MAX;
 use tg_store::{CallFilter, Dimension, Filter};
@@ -48,10 +50,7 @@ fn a_call_is_read_back_as_it_was_appended() {
             },
             losses: vec!["tools[0].strict".to_owned()],
             guarded: Some(Box::new(guarded())),
-            decided: Some(Box::new(Decided {
-                task: Some(Task { class: "classification".into(), difficulty: 12 }),
-                ..Decided::default()
-            })),
+            decided: Some(Box::new(decided())),
             earlier: vec![attempt(0, Pricing::Nothing), attempt(7, Pricing::Priced)],
             usage: Usage {
                 input_tokens: 1,
@@ -189,5 +188,45 @@ fn readers_see_what_the_writer_has_committed_while_it_goes_on() {
             writer.append(&[record()]).unwrap();
             assert_eq!(ledger.report(&Default::default()).unwrap().totals.calls, n);
         }
+    });
+}
+
+/// All that can be decided about a call.
+fn decided() -> Decided {
+    let rule: Arc<str> = "smart#0123456789ab".into();
+    Decided {
+        task: Some(Task { class: "classification".into(), difficulty: 12 }),
+        purpose: Some(Purpose::Sample),
+        of: Some(CallId::fresh()),
+        routed: Some(Routed {
+            rule: rule.clone(),
+            mode: "enforce".into(),
+            to: Some("openai/small".into()),
+            from: "openai/large".into(),
+            stays: Some("switched_off".into()),
+            saving: Some(Money::from_nanos(1_234)),
+        }),
+        verdict: Some(decided::Verdict { rule, task: "classification".into(), kept: Some(false) }),
+        cache: None,
+    }
+}
+
+#[test]
+fn calls_are_found_by_what_was_decided_about_them() {
+    on_every_store(|bed| {
+        let store = bed.open();
+        let told = Record { decided: Some(Box::new(decided())), ..record() };
+        store.ledger_writer().unwrap().append(&[record(), told.clone()]).unwrap();
+        let ledger = store.ledger().unwrap();
+        let found = |parts: &[&str]| {
+            let decided = parts.iter().map(|part| (*part).to_owned()).collect();
+            let rows = ledger.calls(&CallFilter { decided, ..CallFilter::default() }, 10).unwrap();
+            rows.iter().map(|row| row.id).collect::<Vec<_>>()
+        };
+        let rule = r#""routed":{"rule":"smart#0123456789ab""#;
+        assert_eq!(found(&[r#""verdict":{"#]), [told.id]);
+        assert_eq!(found(&[rule, r#""stays":"switched_off""#]), [told.id]);
+        assert_eq!(found(&[r#""routed":{"rule":"smart#0123456789a_""#]), [], "as it is written, without wildcards");
+        assert_eq!(found(&[]).len(), 2);
     });
 }

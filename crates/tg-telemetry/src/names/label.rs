@@ -2,6 +2,7 @@
 
 pub use super::cache::label::*;
 pub use super::guards::label::*;
+pub use super::shadows::label::*;
 /// `gen_ai.operation.name`.
 pub const GEN_AI_OPERATION: &str = "gen_ai_operation_name";
 /// `gen_ai.provider.name`.

@@ -17,9 +17,10 @@ use anyhow::{Context as _, Result};
 use attacks::{Attack, Outcome};
 use futures_util::{StreamExt as _, stream};
 use places::Place;
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use tg_sim::{Sim, SimOptions};
+use tg_sim::{Entry, Sim, SimOptions};
 
 /// Calls at once.
 const ABREAST: usize = 16;
@@ -84,14 +85,22 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
     let client = Client::new(gateway.base(), gateway.key());
     let cells = cells(length);
     let (made, all) = (cells.len(), &client);
-    let flaws: Vec<(Cell, Option<String>)> = stream::iter(cells)
-        .map(|cell| {
-            let sim = &sim;
-            async move { (cell, flaw(&cell, all, sim).await) }
-        })
+    let heard: Vec<(Cell, Result<Raw>)> = stream::iter(cells)
+        .map(|cell| async move { (cell, call(&cell, all).await) })
         .buffer_unordered(ABREAST)
         .collect()
         .await;
+    // Providers that were left in the midst of an answer have not noticed it at once.
+    let limit = Instant::now() + SETTLED_MAX;
+    while sim.books.open() > 0 && Instant::now() < limit {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let entries = sim.books.entries();
+    let seen: HashMap<&str, &Entry> =
+        entries.iter().filter_map(|entry| Some((entry.gateway_request_id.as_deref()?, entry))).collect();
+    let flaw = |cell: &Cell, raw: Result<Raw>| raw.and_then(|raw| judge(cell, &raw, &seen)).err();
+    let flaws: Vec<(Cell, Option<String>)> =
+        heard.into_iter().map(|(cell, raw)| (cell, flaw(&cell, raw).map(|error| format!("{error:#}")))).collect();
     for place in Place::ALL {
         let own: Vec<&(Cell, Option<String>)> = flaws.iter().filter(|(cell, _)| cell.place == place).collect();
         let exceptions: Vec<String> =
@@ -150,8 +159,8 @@ fn cells(length: Length) -> Vec<Cell> {
     cells.into_iter().step_by(step).collect()
 }
 
-/// What is wrong with a cell.
-async fn flaw(cell: &Cell, client: &Client, sim: &Sim) -> Option<String> {
+/// Makes the call of a cell.
+async fn call(cell: &Cell, client: &Client) -> Result<Raw> {
     let text = cell.attack.text();
     let ask = Ask {
         dialect: cell.dialect,
@@ -161,20 +170,16 @@ async fn flaw(cell: &Cell, client: &Client, sim: &Sim) -> Option<String> {
         output_max: OUTPUT_MAX,
     };
     let body = cell.place.body(&ask, &text);
-    match client.raw(&ask, &body).await {
-        Ok(raw) => judge(cell, &raw, sim).err().map(|error| format!("{error:#}")),
-        Err(error) => Some(format!("{error:#}")),
-    }
+    client.raw(&ask, &body).await
 }
 
-fn judge(cell: &Cell, raw: &Raw, sim: &Sim) -> Result<()> {
+fn judge(cell: &Cell, raw: &Raw, seen: &HashMap<&str, &Entry>) -> Result<()> {
     let id = raw.id.as_deref().context("no id")?;
     let heard = raw.said(cell.dialect);
     if let Some(shown) = cell.attack.is_shown_in(&heard) {
         anyhow::bail!("the caller sees {shown}: {heard}");
     }
-    let entries = sim.books.entries();
-    let entry = entries.iter().find(|entry| entry.gateway_request_id.as_deref() == Some(id));
+    let entry = seen.get(id);
     let stops = raw.status >= 400 || heard.contains("guardrail_intervened");
     match (cell.place.is_answer(), cell.attack.outcome()) {
         (false, Outcome::Blocked) => {

@@ -1,5 +1,7 @@
 //! One scene after the other: what is brought, what is seen meanwhile, how long it takes until all is well again.
 
+use super::Place;
+use super::listener::{self, Heard};
 use super::probe::{self, Manner, Seen};
 use super::stage::Stage;
 use super::trouble::{LONELY, Scene, Server};
@@ -7,6 +9,7 @@ use crate::prove::block_on;
 use crate::wire::Client;
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -33,6 +36,8 @@ pub struct Played {
     pub flaws: Vec<String>,
     /// The longest wait for one.
     pub slowest: Duration,
+    /// Streams from before it until it was over.
+    pub heard: Heard,
     /// How long it took until every gateway decided as before; `None`: for too long.
     pub recovered: Option<Duration>,
     /// What became of the key that was to be revoked; for PostgreSQL alone.
@@ -57,6 +62,9 @@ struct Watched {
     flaws: Vec<String>,
     slowest: Duration,
 }
+
+/// What was seen of a trouble, what became of the key, and how long it took until all was well again.
+type Acted = (Watched, Option<Revocation>, Option<Duration>);
 
 /// Plays scenes.
 #[derive(Debug)]
@@ -85,11 +93,28 @@ impl<'a, 'b> Director<'a, 'b> {
         let model = format!("cap-{number}");
         self.budget.send_replace(Some(model.clone()));
         let key = (scene.server == Server::Postgres).then(|| block_on(self.new_key())).transpose()?;
+        let places: Vec<Place> = self.stage.gateways.iter().map(super::place).collect();
+        let over = AtomicBool::new(false);
+        let (acted, heard) = thread::scope(|scope| {
+            let listening = scope.spawn(|| block_on(async { Ok(listener::listen(&places, &over).await) }));
+            let acted = self.act(scene, key.as_ref(), &over);
+            // Whatever failed, all must end.
+            over.store(true, Ordering::Release);
+            (acted, listening.join())
+        });
+        let (Watched { probes, flaws, slowest }, revocation, recovered) = acted?;
+        let heard = heard.map_err(|_| anyhow::anyhow!("a thread of the proof panicked"))??;
+        self.budget.send_replace(None);
+        Ok(Played { scene, model, probes, flaws, slowest, heard, recovered, revocation })
+    }
+
+    /// Brings it, watches, mends it, and waits until all is well again; says when the trouble is over.
+    fn act(&mut self, scene: Scene, key: Option<&Key>, over: &AtomicBool) -> Result<Acted> {
         thread::sleep(BEFORE);
         self.stage.bring(scene)?;
         let (seen, said) = block_on(async {
             let revoking = async {
-                match &key {
+                match key {
                     Some(key) => self.revoke(&key.id).await.map(Some),
                     None => Ok(None),
                 }
@@ -98,11 +123,9 @@ impl<'a, 'b> Director<'a, 'b> {
         })?;
         self.stage.mend(scene)?;
         let mended = Instant::now();
-        let revocation = key.zip(said).map(|(key, said)| self.revocation(scene, &key, said, mended)).transpose()?;
-        let recovered = self.recovered(mended)?;
-        self.budget.send_replace(None);
-        let Watched { probes, flaws, slowest } = seen;
-        Ok(Played { scene, model, probes, flaws, slowest, recovered, revocation })
+        over.store(true, Ordering::Release);
+        let revocation = key.zip(said).map(|(key, said)| self.revocation(scene, key, said, mended)).transpose()?;
+        Ok((seen, revocation, self.recovered(mended)?))
     }
 
     /// Asks again and again while it lasts.

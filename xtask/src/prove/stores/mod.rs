@@ -2,6 +2,7 @@
 //! each limit does what it says, calls go on, and afterwards nothing is lost, doubled, held or overspent.
 
 mod director;
+mod listener;
 mod probe;
 mod spender;
 mod stage;
@@ -48,6 +49,9 @@ const CAP: &str = "0.040000000";
 
 /// The same in nano-dollars.
 const CAP_NANOS: i128 = 40_000_000;
+
+/// How long a call waits for an answer of the shared counters.
+const TIMEOUT: Duration = Duration::from_millis(300);
 
 /// How long a trouble lasts, in the short form and in the long one.
 const LASTS: [Duration; 2] = [Duration::from_millis(2_500), Duration::from_secs(12)];
@@ -105,7 +109,6 @@ fn play(
 
 /// Plays the scenes while callers call and spend.
 fn act(stage: &mut Stage<'_>, scenes: &[Scene], lasts: Duration, dice: &mut Dice) -> Result<(Vec<Crowd>, Vec<Played>)> {
-    let place = |gateway: &Gateway| Place { base: gateway.base().to_owned(), key: gateway.key().to_owned() };
     let places: Vec<Place> = stage.gateways.iter().map(place).collect();
     let crowds: Vec<Crowd> = places.iter().map(crowd).collect();
     let (tell, told) = watch::channel(None);
@@ -135,6 +138,10 @@ fn act(stage: &mut Stage<'_>, scenes: &[Scene], lasts: Duration, dice: &mut Dice
         directing.join().map_err(|_| anyhow::anyhow!("a thread of the proof panicked"))?
     })
     .map(|played| (crowds, played))
+}
+
+fn place(gateway: &Gateway) -> Place {
+    Place { base: gateway.base().to_owned(), key: gateway.key().to_owned() }
 }
 
 fn crowd(place: &Place) -> Crowd {

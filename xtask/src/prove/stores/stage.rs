@@ -1,7 +1,7 @@
 //! Two gateways, the stores that they share, and what is done to those.
 
 use super::trouble::{LONELY, Scene, Server, Trouble};
-use super::{CAP, CONCURRENT};
+use super::{CAP, CONCURRENT, TIMEOUT};
 use crate::prove::house::{ENVIRONMENT, document_with, prices};
 use crate::running::gateway::{Recipe, Shelf};
 use crate::running::passage::{Passage, State};
@@ -200,7 +200,7 @@ fn text(urls: &Urls, prices: &Path, redis: &str) -> String {
          output_min: 16, reserve: usual }}\n"
     );
     document_with(urls, prices, &limits, &budget)
-        + &format!("counters: {{ url: '{redis}', replicas: {GATEWAYS}, timeout: 300ms }}\n")
+        + &format!("counters: {{ url: '{redis}', replicas: {GATEWAYS}, timeout: {}ms }}\n", TIMEOUT.as_millis())
 }
 
 fn filler(disk: &Path) -> PathBuf {

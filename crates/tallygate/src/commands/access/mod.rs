@@ -14,8 +14,8 @@ use std::io::Read as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tg_admin::api::{
-    BudgetPage, IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest, Rotation, StoreSize, Team,
-    TeamPage,
+    BudgetPage, IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest, Rotation, RoutingPage,
+    StoreSize, Team, TeamPage,
 };
 use tg_admin::{Control, TeamAction};
 use tg_config::document::{Document, Provider, ProviderKind};
@@ -108,6 +108,20 @@ impl AccessArgs {
         }
         let (store, _) = place::open_at_a_terminal(&document)?;
         Ok(crate::budgets::spent(&document, &store.ledger()?, SystemClock::new().now())?)
+    }
+
+    /// What is known of rules by tasks: as a running gateway says, else by the store's ledger and the configuration.
+    pub(super) fn routing(&self) -> Result<RoutingPage> {
+        if let Access::Gateway(remote) = self.open(MissingStore::Refuse)? {
+            return remote.get(&["routing"], "");
+        }
+        let mut document = self.configured()?;
+        if let Some(named) = &self.store {
+            place::name_another(&mut document.store, named)?;
+        }
+        let (store, _) = place::open_at_a_terminal(&document)?;
+        let routes = crate::routes::compile(&document)?;
+        Ok(crate::quality::of_ledger(&store.ledger()?, &routes, SystemClock::new().now())?)
     }
 
     /// Opens the ledger of the store itself: for what reads more of it than travels.

@@ -58,7 +58,11 @@ fn calls(ledger: &Ledger, since: Timestamp, now: Timestamp, uses: &mut Uses) -> 
     let mut filter = CallFilter { since: Some(since), until: Some(now), ..CallFilter::default() };
     loop {
         let page = ledger.calls(&filter, CALLS_MAX)?;
-        page.iter().for_each(|record| uses.take(record));
+        // Copies and judges are nobody's use of a model.
+        let is_callers = |record: &&tg_kernel::record::Record| {
+            record.decided.as_ref().is_none_or(|decided| decided.purpose.is_none())
+        };
+        page.iter().filter(is_callers).for_each(|record| uses.take(record));
         match page.last() {
             Some(record) if page.len() == CALLS_MAX => filter.before = Some(record.id),
             _ => return Ok(()),

@@ -67,6 +67,54 @@ fn what_stands_in_arguments_is_written_as_their_json_wants_it() {
     }
 }
 
+#[test]
+fn arguments_in_which_a_number_is_taken_out_stay_json_and_it_comes_back() {
+    let house = |action| guard(&[set("house", vec![pii("r", action)])]);
+    let json = r#"{"text": "4111111111111111", "card": 4111111111111111, "more": [ 4111111111111111 ,1]}"#;
+    let gone = r#"{"text": "[CARD_1]", "card": "[CARD_1]", "more": [ "[CARD_1]" ,1]}"#;
+    let redacting = house(Action::Redact(Style::Tag));
+    for channel in [Channel::ToolArguments, Channel::ToolResult] {
+        assert_eq!(ask(&redacting, &[said(channel, 1, json)]).0.edits, [(0, gone.to_owned())], "{channel:?}");
+    }
+    for size in [1, 9, 200] {
+        assert_eq!(streamed(&redacting, Channel::ToolArguments, json, size, &Inquiry::default()).0, gone);
+    }
+    // As a string where the model writes one; as a number where it writes none.
+    let (_, inquiry) = ask(&house(Action::Restore(Style::Tag)), &[said(Channel::ToolArguments, 1, json)]);
+    let guard = house(Action::Restore(Style::Tag));
+    let answer = r#"{"card": "[CARD_1]", "other": [CARD_1], "all": ["[CARD_1]", [CARD_1] ]}"#;
+    let whole =
+        r#"{"card": "4111111111111111", "other": 4111111111111111, "all": ["4111111111111111", 4111111111111111 ]}"#;
+    for size in [1, 9, 200] {
+        assert_eq!(streamed(&guard, Channel::ToolArguments, answer, size, &inquiry).0, whole);
+    }
+    let (_, inquiry) = ask(&guard, &[said(Channel::User, 1, "I am ann@example.com")]);
+    let written = answered(&guard, Channel::ToolArguments, r#"{"to": [EMAIL_1]}"#, &inquiry).0;
+    assert_eq!(written, r#"{"to": "ann@example.com"}"#);
+    // A token of digits is a number.
+    let out = streamed(&house(Action::Redact(Style::Token)), Channel::ToolArguments, json, 5, &Inquiry::default()).0;
+    let out: Value = serde_json::from_str(&out).unwrap();
+    assert!(out["text"].is_string() && !out.to_string().contains("4111111111111111"), "{out}");
+}
+
+#[test]
+fn an_answer_that_was_asked_for_as_json_stays_json_whatever_is_put_back() {
+    let quoted = Definition { name: "note".into(), pattern: "N\"[a-z]+\"".into(), ..Definition::default() };
+    let guard = guard(&[set("house", vec![rule("r", Check::Entities(vec![quoted]), Action::Restore(Style::Tag))])]);
+    let (_, mut inquiry) = ask(&guard, &[said(Channel::User, 1, "say N\"yes\"")]);
+    let answer = r#"{"note": "[NOTE_1]", "bare": [NOTE_1]}"#;
+    // Nobody knows that it is to be JSON: it may be prose about some.
+    let plain = r#"{"note": "N"yes"", "bare": N"yes"}"#;
+    assert_eq!(streamed(&guard, Channel::Assistant, answer, 3, &inquiry).0, plain);
+    inquiry.answers_in_json();
+    let whole = r#"{"note": "N\"yes\"", "bare": "N\"yes\""}"#;
+    for size in [1, 7, 100] {
+        assert_eq!(streamed(&guard, Channel::Assistant, answer, size, &inquiry).0, whole);
+    }
+    assert_eq!(answered(&guard, Channel::Assistant, "It is [NOTE_1].", &inquiry).0, "It is N\"yes\".");
+    assert_eq!(answered(&guard, Channel::Reasoning, answer, &inquiry).0, plain);
+}
+
 fn said_in_json() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
         "ann.lee@example.com",
@@ -101,8 +149,9 @@ proptest! {
     fn arguments_stay_json_whatever_is_taken_out_of_them_or_put_back(
         texts in prop::collection::vec(said_in_json(), 1..4), size in 1_usize..50, is_escaped in prop::bool::ANY,
         style in prop::sample::select(vec![Style::Mask, Style::KeepLast(4), Style::Tag, Style::Hash, Style::Token]),
+        number in prop::sample::select(vec![4_111_111_111_111_111_i64, -4_111_111_111_111_111, 4_915_123_456_789, 7]),
     ) {
-        let json = json!({ "a": texts });
+        let json = json!({ "a": texts, "n": number, "f": number as f64 / 2.0, "z": [number, number] });
         let json = if is_escaped { escaped(&json) } else { json.to_string() };
         let rules = vec![
             pii("back", Action::Restore(Style::Tag)),

@@ -83,6 +83,9 @@ pub(crate) fn messages(root: &Node<'_>, surface: Surface, counting: bool) -> Res
         reading.cache(&control)?;
     }
     let Reading { mut ask, talk, .. } = reading;
+    if let Some(model) = root.get("model") {
+        model.text()?.clone_into(&mut ask.model);
+    }
     ask.hear(talk).map_err(|word| root.flaw(word))?;
     Ok(ask)
 }

@@ -45,6 +45,12 @@ impl Conditions {
         self.parts.push(format!("(started_at, id) < ({at}, {id})"));
     }
 
+    /// Keeps calls about which something was decided in whose JSON this stands.
+    pub(super) fn decided(&mut self, part: &str) {
+        let mark = self.mark(storable(part), Type::TEXT);
+        self.parts.push(format!("strpos(decided, {mark}) > 0"));
+    }
+
     pub(super) fn filter(&mut self, filter: &Filter) {
         let part = match (filter.dimension, &filter.value) {
             (Dimension::Tag, None) => "tags IS NULL".to_owned(),

@@ -180,6 +180,7 @@ async fn at_one_moment<T>(client: &Client, read: impl Future<Output = Result<T, 
 /// A page, in the order of the indexes by time and by team: it is read, not sorted.
 async fn list(client: &Client, filter: &CallFilter, limit: usize) -> Result<Vec<Row>, Failure> {
     let mut conditions = Conditions::of(filter.since, filter.until, &filter.filters);
+    filter.decided.iter().for_each(|part| conditions.decided(part));
     if let Some(before) = filter.before {
         let id = before.as_bytes().to_vec();
         let sql = "SELECT started_at FROM calls WHERE id = $1";

@@ -12,13 +12,42 @@ use tg_kernel::clock::Timestamp;
 use tg_kernel::record::Ending;
 use tokio_postgres::{Client, Error, Row};
 
-/// What is summed of `part`, in the order of [`Total`].
-fn sums(is_corrected: bool) -> String {
-    let sums = SUM_COLUMNS.iter().enumerate();
-    let sums = sums.map(|(place, column)| if place < BOOKED || is_corrected { summed(column, "") } else { big(0) });
-    let apart = ["calls", "cost_dollars", "cost_rest", "delta_dollars", "delta_rest"].into_iter();
-    let apart = apart.map(|column| summed(column, " AND NOT is_attributed"));
-    sums.chain(apart).collect::<Vec<_>>().join(", ")
+/// Which columns of sums are added: each costs time for every sum that is read, and most of what a call might have used it has
+/// not.
+#[derive(Clone, Copy, Debug)]
+struct Summed([bool; SUM_COLUMNS.len()]);
+
+impl Summed {
+    /// All of them, or those of what was booked.
+    fn all(is_corrected: bool) -> Self {
+        Self(std::array::from_fn(|place| place < BOOKED || is_corrected))
+    }
+
+    /// Without those in which these sums of the same calls have nothing. What is booked is never less than nothing, so then no
+    /// call has any of it.
+    fn of(mut self, totals: &[Total]) -> Self {
+        for (place, is_summed) in self.0.iter_mut().enumerate().take(BOOKED) {
+            *is_summed = totals.iter().any(|total| total.get(place).is_some_and(|sum| *sum != 0));
+        }
+        self
+    }
+
+    fn has(&self, column: &str) -> bool {
+        SUM_COLUMNS.iter().zip(self.0).any(|(name, is_summed)| *name == column && is_summed)
+    }
+
+    /// The sum of a column, or nothing.
+    fn sum(&self, column: &str, and: &str) -> String {
+        if self.has(column) { summed(column, and) } else { big(0) }
+    }
+
+    /// What is summed of `part`, in the order of [`Total`].
+    fn totals(&self) -> String {
+        let sums = SUM_COLUMNS.iter().map(|column| self.sum(column, ""));
+        let apart = ["calls", "cost_dollars", "cost_rest", "delta_dollars", "delta_rest"].into_iter();
+        let apart = apart.map(|column| self.sum(column, " AND NOT is_attributed"));
+        sums.chain(apart).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// The sum of a column. The engine's sums of whole numbers are wider than 64 bits, and dear: most of what a call might have
@@ -61,9 +90,11 @@ pub(super) async fn run(client: &Client, query: &ReportQuery) -> Result<Report, 
     let Some((since, until)) = period(query) else { return Ok(report) };
     let (known, rollups_since) = known(client).await?;
     let is_corrected = !query.as_booked && corrections::made(client).await? > 0;
-    let source = |by| Source::of(query, by, (since, until), &known, is_corrected);
-    let endings = source(&[Dimension::Ending]);
-    for row in endings.groups(client).await? {
+    let source = |by, summed| Source::of(query, by, (since, until), &known, (is_corrected, summed));
+    let all = Summed::all(is_corrected);
+    let endings = source(&[Dimension::Ending], all);
+    let (rows, totals) = endings.groups(client).await?;
+    for row in rows {
         let ending = row.group.first().and_then(Option::as_deref).and_then(Ending::parse);
         report.endings.extend(ending.map(|ending| (ending, row.figures.calls)));
         report.totals.add(&row.figures);
@@ -71,9 +102,9 @@ pub(super) async fn run(client: &Client, query: &ReportQuery) -> Result<Report, 
     report.endings.sort_unstable();
     let mut is_coarse = endings.plan.is_coarse;
     if !query.by.is_empty() {
-        let groups = source(&query.by);
+        let groups = source(&query.by, all.of(&totals));
         is_coarse |= groups.plan.is_coarse;
-        report.rows = groups.groups(client).await?;
+        (report.rows, _) = groups.groups(client).await?;
         report.cut = report.rows.len() > ROWS_MAX;
         report.rows.truncate(ROWS_MAX);
     }
@@ -107,23 +138,33 @@ struct Source<'a> {
     plan: Plan,
     /// Whether corrections are added.
     is_corrected: bool,
+    summed: Summed,
 }
 
 impl<'a> Source<'a> {
-    fn of(query: &ReportQuery, by: &'a [Dimension], period: (i64, i64), known: &Known, is_corrected: bool) -> Self {
+    fn of(
+        query: &ReportQuery,
+        by: &'a [Dimension],
+        period: (i64, i64),
+        known: &Known,
+        (is_corrected, summed): (bool, Summed),
+    ) -> Self {
         let (wanted, filters) = wanted(query, by, period);
         let mut conditions = Conditions::default();
         filters.into_iter().for_each(|filter| conditions.filter(filter));
-        Self { by, conditions, plan: Plan::of(wanted, known), is_corrected }
+        Self { by, conditions, plan: Plan::of(wanted, known), is_corrected, summed }
     }
 
-    /// The groups in their order, and one more than fits if there are more.
-    async fn groups(&self, client: &Client) -> Result<Vec<ReportRow>, Error> {
+    /// The groups in their order, and one more than fits if there are more; and the sums of each.
+    async fn groups(&self, client: &Client) -> Result<(Vec<ReportRow>, Vec<Total>), Error> {
         if self.plan.cells.is_empty() && self.plan.rows.is_empty() {
-            return Ok(Vec::new());
+            return Ok(<_>::default());
         }
         let rows = client.query_typed(&self.sql(), &self.conditions.values()).await?;
-        rows.iter().map(|row| Ok(ReportRow { group: self.labels(row)?, figures: figures(&total(row)?) })).collect()
+        let totals = rows.iter().map(total).collect::<Result<Vec<_>, _>>()?;
+        let named = rows.iter().zip(&totals);
+        let named = named.map(|(row, total)| Ok(ReportRow { group: self.labels(row)?, figures: figures(total) }));
+        Ok((named.collect::<Result<_, Error>>()?, totals))
     }
 
     fn labels(&self, row: &Row) -> Result<Vec<Option<String>>, Error> {
@@ -135,7 +176,7 @@ impl<'a> Source<'a> {
     }
 
     fn sql(&self) -> String {
-        let mut sql = format!("{}SELECT {}", self.part(), sums(self.is_corrected));
+        let mut sql = format!("{}SELECT {}", self.part(), self.summed.totals());
         for (number, dimension) in self.by.iter().enumerate() {
             sql.push_str(&match dimension {
                 // The engine's own order is the database's, which may be a language's.
@@ -162,28 +203,19 @@ impl<'a> Source<'a> {
         let (plan, conditions) = (&self.plan, self.conditions.sql());
         let (mut tables, mut parts) = (Vec::new(), Vec::new());
         if !plan.cells.is_empty() {
-            let cells = plan.cells.iter().map(|(grain, from, to)| {
-                format!(
-                    "({}, {}, {}, {})",
-                    big(grain.number()),
-                    big(*from),
-                    big(*to),
-                    big(grain.micros() / HOUR_MICROS)
-                )
-            });
-            tables.push(values("cell_spans (grain, since, until, hours)", cells));
-            let of_spans = "cell_spans JOIN rollups ON rollups.grain = cell_spans.grain \
-                            AND rollups.start >= cell_spans.since AND rollups.start < cell_spans.until";
             let sums = sum_columns(self.is_corrected);
             if self.by.iter().any(|by| matches!(by, Dimension::Day | Dimension::Hour)) {
+                tables.push(self.cell_spans());
                 let columns = columns(self.by, "start * hours");
                 parts.push(format!(
-                    "SELECT {columns}, {sums}, is_attributed FROM {of_spans} \
+                    "SELECT {columns}, {sums}, is_attributed FROM cell_spans JOIN rollups \
+                     ON rollups.grain = cell_spans.grain \
+                     AND rollups.start >= cell_spans.since AND rollups.start < cell_spans.until \
                      JOIN rollup_series ON rollup_series.id = rollups.series{conditions}"
                 ));
             } else {
                 // A series has many cells: its name is taken, and its tags are taken apart, once for all of them.
-                tables.push(format!("cells AS ({})", self.by_series(of_spans)));
+                tables.push(format!("cells AS ({})", self.by_series()));
                 let columns = columns(self.by, &big(0));
                 parts.push(format!(
                     "SELECT {columns}, {sums}, is_attributed FROM cells JOIN rollup_series ON rollup_series.id = cells.series"
@@ -206,16 +238,31 @@ impl<'a> Source<'a> {
         format!("WITH {}, part AS ({}) ", tables.join(", "), parts.join(" UNION ALL "))
     }
 
-    /// The sums of each series that the conditions leave.
-    fn by_series(&self, of_spans: &str) -> String {
+    /// Which sums are read, as a table: how many hours each of them has is known for each.
+    fn cell_spans(&self) -> String {
+        let cells = self.plan.cells.iter().map(|(grain, from, to)| {
+            let (grain, hours) = (big(grain.number()), big(grain.micros() / HOUR_MICROS));
+            format!("({grain}, {}, {}, {hours})", big(*from), big(*to))
+        });
+        values("cell_spans (grain, since, until, hours)", cells)
+    }
+
+    /// The sums of each series that the conditions leave. Which are read is said so that several processes of the server may
+    /// share in it.
+    fn by_series(&self) -> String {
         let columns = if self.is_corrected { SUM_COLUMNS.len() } else { BOOKED };
-        let sums = SUM_COLUMNS.iter().take(columns).map(|column| format!("{} AS {column}", summed(column, "")));
+        let sums =
+            SUM_COLUMNS.iter().take(columns).map(|column| format!("{} AS {column}", self.summed.sum(column, "")));
         let sums = sums.collect::<Vec<_>>().join(", ");
         let wanted = match self.conditions.sql() {
             none if none.is_empty() => none,
-            conditions => format!(" WHERE series IN (SELECT id FROM rollup_series{conditions})"),
+            conditions => format!(" AND series IN (SELECT id FROM rollup_series{conditions})"),
         };
-        format!("SELECT series, {sums} FROM {of_spans}{wanted} GROUP BY series")
+        let cells = self.plan.cells.iter().map(|(grain, from, to)| {
+            format!("grain = {} AND start >= {} AND start < {}", big(grain.number()), big(*from), big(*to))
+        });
+        let cells = cells.collect::<Vec<_>>().join(" OR ");
+        format!("SELECT series, {sums} FROM rollups WHERE ({cells}){wanted} GROUP BY series")
     }
 }
 

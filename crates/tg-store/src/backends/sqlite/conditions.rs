@@ -43,6 +43,11 @@ impl Conditions {
         self.parts.push(format!("(started_at, id) < (?{}, ?{})", number + 1, number + 2).into());
     }
 
+    /// Keeps calls about which something was decided in whose JSON this stands.
+    pub(super) fn decided(&mut self, part: &str) {
+        self.push("instr(decided, ?) > 0", part.to_owned());
+    }
+
     pub(super) fn filter(&mut self, filter: &Filter) {
         match (filter.dimension, &filter.value) {
             (Dimension::Tag, None) => self.parts.push("tags IS NULL".into()),

@@ -189,6 +189,7 @@ pub(super) fn listing(
     limit: usize,
 ) -> rusqlite::Result<(String, Conditions)> {
     let mut conditions = Conditions::of(filter.since, filter.until, &filter.filters);
+    filter.decided.iter().for_each(|part| conditions.decided(part));
     if let Some(before) = filter.before {
         let sql = "SELECT started_at FROM calls WHERE id = ?";
         let found = connection.prepare_cached(sql)?.query_row([before.as_bytes()], |row| row.get(0)).optional()?;

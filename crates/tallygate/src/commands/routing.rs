@@ -1,0 +1,59 @@
+//! `tallygate routing`
+
+use super::access::AccessArgs;
+use super::table::{Listing, pretty};
+use super::terminal::say;
+use anyhow::Result;
+use clap::Args;
+use tg_admin::api::{RoutingPage, RoutingRule, TaskQuality};
+
+/// Show the rules by tasks, how good the answers of their cheaper models are as far as comparisons tell, and which rules have
+/// switched themselves off
+#[derive(Debug, Args)]
+pub(crate) struct Routing {
+    /// Print JSON, as the admin interface answers it
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    access: AccessArgs,
+}
+
+impl Routing {
+    pub(super) fn run(self) -> Result<()> {
+        let page = self.access.routing()?;
+        say(if self.json { pretty(&page)? } else { table(&page) })
+    }
+}
+
+fn table(page: &RoutingPage) -> String {
+    if page.rules.is_empty() {
+        return "no model has `task_routing`".to_owned();
+    }
+    let mut listing = Listing::new(&["rule", "mode", "steps", "floor", "task", "samples", "kept", "between"]);
+    for rule in &page.rules {
+        if rule.quality.is_empty() {
+            listing.row(row(rule, None));
+        }
+        for quality in &rule.quality {
+            listing.row(row(rule, Some(quality)));
+        }
+    }
+    listing.finish()
+}
+
+fn row(rule: &RoutingRule, quality: Option<&TaskQuality>) -> [String; 8] {
+    let percent = |part: f64| format!("{:.1}%", part * 100.0);
+    let dash = || "-".to_owned();
+    let mode = if rule.off { format!("{} (switched off)", rule.mode) } else { rule.mode.clone() };
+    let kept = |of: &TaskQuality| percent(f64::from(of.kept) / f64::from(of.samples.max(1)));
+    [
+        rule.rule.clone(),
+        mode,
+        rule.steps.join(", "),
+        rule.floor.map_or_else(dash, percent),
+        quality.map_or_else(dash, |of| of.task.clone()),
+        quality.map_or_else(dash, |of| of.samples.to_string()),
+        quality.map_or_else(dash, kept),
+        quality.map_or_else(dash, |of| format!("{} and {}", percent(of.low), percent(of.high))),
+    ]
+}

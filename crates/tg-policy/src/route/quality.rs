@@ -1,0 +1,266 @@
+//! How good the cheaper answers are: what comparisons came to, with an interval, and whether a rule has switched itself off.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tg_kernel::ids::CallId;
+
+/// Most comparisons of one rule and task that count: the latest ones, as models and what is asked of them change.
+pub const COUNTED_MAX: usize = 1_000;
+
+/// Most rules of which something is known. What is beyond it, those that nobody asked about longest, is forgotten.
+const RULES_MAX: usize = 4_096;
+
+/// Most tasks of one rule: there are twelve.
+const TASKS_MAX: usize = 64;
+
+/// The quantile of the normal distribution for an interval that holds in 95 of 100 cases.
+const Z: f64 = 1.959_963_984_540_054;
+
+/// Below what a rule is switched off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Floor {
+    /// The least share of comparisons in which the cheaper answer must be as good, in millionths.
+    pub millionths: u32,
+    /// The fewest comparisons that decide.
+    pub samples_min: u32,
+}
+
+/// Of so many comparisons, in so many the cheaper answer was as good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// In so many it was as good.
+    pub kept: u32,
+    /// Comparisons.
+    pub of: u32,
+}
+
+impl Kept {
+    /// Between which shares the true one lies with 95 % certainty (Wilson's score interval): from 0 to 1, the first the lower.
+    /// Nothing is known before the first comparison: then it is all.
+    #[must_use]
+    pub fn interval(self) -> (f64, f64) {
+        if self.of == 0 {
+            return (0.0, 1.0);
+        }
+        let (n, z2) = (f64::from(self.of), Z * Z);
+        let p = f64::from(self.kept.min(self.of)) / n;
+        let middle = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
+        let half = Z / (1.0 + z2 / n) * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
+        ((middle - half).clamp(0.0, p), (middle + half).clamp(p, 1.0))
+    }
+
+    /// Whether it is certain that the floor is not kept.
+    #[must_use]
+    pub fn is_below(self, floor: Floor) -> bool {
+        self.of >= floor.samples_min.max(1) && self.interval().1 < f64::from(floor.millionths) / 1e6
+    }
+}
+
+/// What is known of one rule.
+#[derive(Debug, Default)]
+struct Known {
+    tasks: BTreeMap<Arc<str>, Counted>,
+    off: bool,
+    /// When it was told of last, as a number that grows.
+    told: u64,
+}
+
+/// The latest comparisons of one task.
+#[derive(Debug, Default)]
+struct Counted {
+    latest: VecDeque<(CallId, bool)>,
+    ids: HashSet<CallId>,
+}
+
+impl Counted {
+    /// Takes a comparison in; whether it is new.
+    fn take(&mut self, id: CallId, kept: bool) -> bool {
+        if !self.ids.insert(id) {
+            return false;
+        }
+        self.latest.push_back((id, kept));
+        if self.latest.len() > COUNTED_MAX
+            && let Some((oldest, _)) = self.latest.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+        true
+    }
+
+    fn kept(&self) -> Kept {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Kept { kept: count(self.latest.iter().filter(|(_, kept)| *kept).count()), of: count(self.latest.len()) }
+    }
+}
+
+/// What is known of all rules.
+#[derive(Debug, Default)]
+pub struct Qualities(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    rules: HashMap<Arc<str>, Known>,
+    told: u64,
+}
+
+/// What is known of one rule, to be shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// By task, in the order of their names.
+    pub tasks: Vec<(Arc<str>, Kept)>,
+    /// Whether it has switched itself off.
+    pub off: bool,
+}
+
+impl Qualities {
+    /// Takes a comparison in: of the call with this id, by this rule, for this task. One that is known counts once. Answers
+    /// what is known of the task where that switches the rule off now.
+    pub fn note(&self, rule: &Arc<str>, floor: Option<Floor>, task: &str, (id, kept): (CallId, bool)) -> Option<Kept> {
+        let mut inner = self.lock();
+        let known = inner.known(rule);
+        if !known.tasks.contains_key(task) {
+            if known.tasks.len() >= TASKS_MAX {
+                return None;
+            }
+            known.tasks.insert(task.into(), Counted::default());
+        }
+        let counted = known.tasks.get_mut(task)?;
+        if !counted.take(id, kept) {
+            return None;
+        }
+        let now = counted.kept();
+        let turns = !known.off && floor.is_some_and(|floor| now.is_below(floor));
+        known.off |= turns;
+        turns.then_some(now)
+    }
+
+    /// The rule was switched off, as rows of the ledger tell; whether that was not known.
+    pub fn switch_off(&self, rule: &Arc<str>) -> bool {
+        !std::mem::replace(&mut self.lock().known(rule).off, true)
+    }
+
+    /// Whether a rule has switched itself off.
+    #[must_use]
+    pub fn is_off(&self, rule: &str) -> bool {
+        self.lock().rules.get(rule).is_some_and(|known| known.off)
+    }
+
+    /// What is known of a rule.
+    #[must_use]
+    pub fn view(&self, rule: &str) -> View {
+        let inner = self.lock();
+        let Some(known) = inner.rules.get(rule) else { return View::default() };
+        let tasks = known.tasks.iter().map(|(task, counted)| (Arc::clone(task), counted.kept()));
+        View { tasks: tasks.collect(), off: known.off }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// What is known of a rule, for which room is made.
+    fn known(&mut self, rule: &Arc<str>) -> &mut Known {
+        if self.rules.len() >= RULES_MAX && !self.rules.contains_key(rule) {
+            let oldest = self.rules.iter().min_by_key(|(_, known)| known.told).map(|(rule, _)| Arc::clone(rule));
+            oldest.map(|oldest| self.rules.remove(&oldest));
+        }
+        self.told += 1;
+        let known = self.rules.entry(Arc::clone(rule)).or_default();
+        known.told = self.told;
+        known
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{COUNTED_MAX, CallId, Floor, Kept, Qualities, RULES_MAX};
+    use proptest::prelude::{prop_assert, proptest};
+    use std::sync::Arc;
+
+    #[test]
+    fn the_interval_is_that_of_the_book() {
+        // Figures of the literature on Wilson's interval (z = 1.96).
+        for (kept, of, low, high) in
+            [(0, 10, 0.0, 0.2775), (1, 10, 0.0179, 0.4042), (5, 10, 0.2366, 0.7634), (95, 100, 0.8882, 0.9785)]
+        {
+            let (found_low, found_high) = Kept { kept, of }.interval();
+            assert!((found_low - low).abs() < 1e-4 && (found_high - high).abs() < 1e-4, "{kept}/{of}");
+        }
+        assert_eq!(Kept::default().interval(), (0.0, 1.0));
+    }
+
+    proptest! {
+        /// The interval holds the share that was seen, is never outside of 0 and 1, and grows narrower with more of the same.
+        #[test]
+        fn the_interval_holds_what_was_seen(of in 1_u32..2_000, part in 0.0_f64..=1.0) {
+            let kept = (f64::from(of) * part) as u32;
+            let seen = f64::from(kept) / f64::from(of);
+            let (low, high) = Kept { kept, of }.interval();
+            prop_assert!((0.0..=1.0).contains(&low) && (0.0..=1.0).contains(&high));
+            prop_assert!(low <= seen && seen <= high);
+            let (more_low, more_high) = Kept { kept: kept * 4, of: of * 4 }.interval();
+            prop_assert!(more_high - more_low <= high - low);
+            // One more that was as good speaks for it, one that was not against it.
+            let (better, worse) = (Kept { kept: kept + 1, of: of + 1 }.interval(), Kept { kept, of: of + 1 }.interval());
+            prop_assert!(better.0 >= low && worse.1 <= high + 1e-12);
+        }
+
+        /// A rule that keeps its floor is hardly ever switched off, and one that misses it by far always is.
+        #[test]
+        fn chance_switches_nothing_off(seed: u64) {
+            let (mut state, floor) = (seed, Floor { millionths: 900_000, samples_min: 50 });
+            let mut draws = |share: u64| {
+                let qualities = Qualities::default();
+                let rule: Arc<str> = "r".into();
+                for _ in 0..400 {
+                    state = crate::route::mixed(state);
+                    qualities.note(&rule, Some(floor), "chat", (CallId::fresh(), state % 1000 < share));
+                }
+                qualities.is_off("r")
+            };
+            prop_assert!(!draws(990));
+            prop_assert!(draws(600));
+        }
+    }
+
+    #[test]
+    fn a_rule_is_switched_off_once_it_is_certain_and_stays_off() {
+        let (qualities, rule): (Qualities, Arc<str>) = (Qualities::default(), "smart#1".into());
+        let floor = Some(Floor { millionths: 950_000, samples_min: 20 });
+        let mut turned = Vec::new();
+        for number in 0..30 {
+            let kept = number % 2 == 0;
+            if let Some(known) = qualities.note(&rule, floor, "classification", (CallId::fresh(), kept)) {
+                turned.push((number, known));
+            }
+        }
+        assert_eq!(turned, [(19, Kept { kept: 10, of: 20 })], "not before there are enough, and only once");
+        for _ in 0..COUNTED_MAX {
+            qualities.note(&rule, floor, "classification", (CallId::fresh(), true));
+        }
+        assert!(qualities.is_off("smart#1"), "later luck does not switch it on");
+        assert_eq!(qualities.view("smart#1").tasks[0].1, Kept { kept: COUNTED_MAX as u32, of: COUNTED_MAX as u32 });
+        assert!(!qualities.is_off("smart#2"), "another configuration is another rule");
+        assert!(qualities.switch_off(&"smart#2".into()) && !qualities.switch_off(&"smart#2".into()));
+    }
+
+    #[test]
+    fn a_comparison_counts_once_and_memory_is_bounded() {
+        let (qualities, rule): (Qualities, Arc<str>) = (Qualities::default(), "r".into());
+        let id = CallId::fresh();
+        for kept in [true, false, true] {
+            qualities.note(&rule, None, "chat", (id, kept));
+        }
+        assert_eq!(qualities.view("r").tasks, [("chat".into(), Kept { kept: 1, of: 1 })]);
+        for number in 0..2 * RULES_MAX {
+            qualities.note(&number.to_string().into(), None, "chat", (CallId::fresh(), true));
+        }
+        assert!(qualities.lock().rules.len() <= RULES_MAX);
+        for number in 0..200 {
+            qualities.note(&rule, None, &number.to_string(), (CallId::fresh(), true));
+        }
+        assert!(qualities.view("r").tasks.len() <= super::TASKS_MAX);
+    }
+}

@@ -1,0 +1,144 @@
+//! Calls that no caller made: copies of calls for another model, and questions which of two answers is better.
+//!
+//! A copy goes out once its original has ended well, in a task of its own, so that no caller waits for it. It is made of the
+//! body that the checks let go, holds money and room as any call does, and is not sent where there is none. It has a row of
+//! its own. How many there are, and how much they keep in memory, is bounded; what is beyond it is dropped and counted.
+
+mod copy;
+mod hearing;
+mod judge;
+mod learn;
+mod places;
+
+pub(crate) use hearing::Hearing;
+pub use places::{Fate, Figures, Shadows};
+
+use crate::flow::Ready;
+use crate::living::Worker;
+use crate::settle::Settlement;
+use crate::snapshot::Snapshot;
+use copy::Copy;
+use hearing::Comparison;
+use std::sync::Arc;
+use tg_dialect::scan::Members;
+use tg_kernel::decided::Purpose;
+use tg_kernel::dialect::{Dialect, Operation};
+use tg_kernel::ids::CallId;
+use tg_kernel::target::Target;
+use tg_policy::route::{Plan, mixed};
+
+/// Most bytes of an answer that are kept to be compared, as they stand on the wire.
+pub(crate) const HEARD_BYTES_MAX: usize = 512 << 10;
+
+/// Sees to it that copies of a call go out when it has ended well, where its route wants some of this call.
+pub(crate) fn arrange(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, ready: &Ready, settlement: &mut Settlement) {
+    let plan = &ready.plan;
+    if (plan.rule.mirror.is_none() && plan.routed.is_none()) || ready.call.operation != Operation::Chat {
+        return;
+    }
+    let arranging = Arranging { worker, snapshot, ready };
+    let copies: Vec<Copy> =
+        [arranging.mirror(settlement), arranging.sample(settlement)].into_iter().flatten().collect();
+    if !copies.is_empty() {
+        settlement.hears(Hearing::of_original(copies, ready));
+    }
+}
+
+struct Arranging<'a> {
+    worker: &'a Arc<Worker>,
+    snapshot: &'a Arc<Snapshot>,
+    ready: &'a Ready,
+}
+
+impl Arranging<'_> {
+    fn mirror(&self, settlement: &Settlement) -> Option<Copy> {
+        let mirror = self.ready.plan.rule.mirror.as_ref()?;
+        if !is_drawn(self.ready.id, Purpose::Mirror, mirror.millionths) {
+            return None;
+        }
+        self.copy(Purpose::Mirror, &mirror.target, None, settlement)
+    }
+
+    /// A copy for the model that the call does not go to, where the two are to be compared.
+    fn sample(&self, settlement: &Settlement) -> Option<Copy> {
+        let routed = self.ready.plan.routed.as_ref().filter(|routed| routed.fits && routed.stays.is_none())?;
+        let sampling = routed.rule.sampling.as_ref().filter(|sampling| sampling.judge.judges(routed.task.class))?;
+        let cheaper = routed.to.as_ref()?;
+        let is_drawn = is_drawn(self.ready.id, Purpose::Sample, sampling.millionths);
+        // Who wants several answers at once is compared with nobody.
+        if !is_drawn || self.ready.peek.answers.is_some_and(|answers| answers > 1) {
+            return None;
+        }
+        let is_moved = routed.is_moved();
+        let comparison = Comparison {
+            rule: Arc::clone(&routed.rule),
+            task: routed.task.class,
+            of: self.ready.id,
+            of_target: if is_moved { cheaper.clone() } else { routed.from.clone() },
+            is_copy_cheaper: !is_moved,
+            original: None,
+        };
+        let other = if is_moved { &routed.from } else { cheaper };
+        self.copy(Purpose::Sample, other, Some(comparison), settlement)
+    }
+
+    fn copy(
+        &self,
+        purpose: Purpose,
+        target: &Target,
+        comparison: Option<Comparison>,
+        settlement: &Settlement,
+    ) -> Option<Copy> {
+        if leaves_traces(self.ready) {
+            return None;
+        }
+        let heard = if comparison.is_some() { 2 * HEARD_BYTES_MAX } else { 0 };
+        let place = Shadows::take(&self.worker.living, purpose, self.ready.body.len() + heard)?;
+        let plan = Plan { targets: vec![target.clone()], routed: None, ..self.ready.plan.clone() };
+        Some(Copy {
+            purpose,
+            of: self.ready.id,
+            snapshot: Arc::clone(self.snapshot),
+            ready: self.ready.copied(plan),
+            booked: settlement.record()?.attribution.clone(),
+            guarding: settlement.guarding().map(crate::guarding::Guarding::of_copy),
+            comparison,
+            place,
+        })
+    }
+}
+
+/// Whether a call starts something that outlasts its answer, or adds to what its provider keeps: done twice, it is another thing.
+fn leaves_traces(ready: &Ready) -> bool {
+    if ready.call.dialect != Dialect::OpenaiResponses {
+        return false;
+    }
+    let Ok(members) = Members::scan(&ready.body) else { return true };
+    let says = |name| members.get(name).is_some_and(|value| !matches!(value, b"null" | b"false"));
+    says("background") || says("conversation")
+}
+
+/// Whether a call is of the share of which something is wanted. The same for both purposes would make one a part of the other.
+fn is_drawn(id: CallId, purpose: Purpose, millionths: u32) -> bool {
+    let salt = purpose.as_str().bytes().fold(0, |salt, byte| mixed(salt ^ u64::from(byte)));
+    let lot = id.as_bytes().iter().fold(salt, |lot, byte| mixed(lot ^ u64::from(*byte)));
+    lot % 1_000_000 < u64::from(millionths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CallId, Purpose, is_drawn};
+
+    #[test]
+    fn as_many_are_drawn_as_are_wanted() {
+        let ids: Vec<CallId> = (0..20_000).map(|_| CallId::fresh()).collect();
+        for (millionths, expected) in [(0, 0), (50_000, 1_000), (1_000_000, 20_000)] {
+            let drawn = ids.iter().filter(|id| is_drawn(**id, Purpose::Mirror, millionths)).count();
+            assert!(drawn.abs_diff(expected) < 200, "{millionths}: {drawn}");
+        }
+        let both = ids
+            .iter()
+            .filter(|id| is_drawn(**id, Purpose::Mirror, 500_000) && is_drawn(**id, Purpose::Sample, 500_000));
+        assert!(both.count().abs_diff(5_000) < 400, "the one is no part of the other");
+    }
+}
