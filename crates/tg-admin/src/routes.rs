@@ -97,6 +97,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(teams());
     all.extend(keys());
     all.extend(ledger());
+    all.extend(gateway());
     all
 }
 
@@ -245,6 +246,11 @@ fn ledger() -> Vec<Route> {
              which rules have switched themselves off.",
             Answer::Json(part::<api::RoutingPage>("RoutingPage")),
         ),
+    ]
+}
+
+fn gateway() -> Vec<Route> {
+    vec![
         get(
             "/admin/v1/store",
             Operation::ShowStore,

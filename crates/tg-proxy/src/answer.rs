@@ -89,11 +89,14 @@ pub(crate) fn put_task(headers: &mut HeaderMap, record: &Record) {
 
 /// Adds the cost; a call without a known price does not look as if it were free.
 pub(crate) fn put_cost(headers: &mut HeaderMap, cost: &Cost) {
-    let value = match cost.pricing {
+    headers.insert(COST, dollars(cost));
+}
+
+fn dollars(cost: &Cost) -> HeaderValue {
+    match cost.pricing {
         Pricing::Unpriced => HeaderValue::from_static("unknown"),
         _ => text(cost.amount.to_string()),
-    };
-    headers.insert(COST, value);
+    }
 }
 
 /// Adds what the cache did.
@@ -105,10 +108,7 @@ pub(crate) fn put_cache(headers: &mut HeaderMap, outcome: Option<Outcome>) {
 
 /// Adds what it saved.
 pub(crate) fn put_saved(headers: &mut HeaderMap, saved: &Cost) {
-    let cost = HeaderMap::new();
-    let mut cost = cost;
-    put_cost(&mut cost, saved);
-    headers.extend(cost.remove(COST).map(|value| (SAVED, value)));
+    headers.insert(SAVED, dollars(saved));
 }
 
 /// Adds how the caller's limits stand, in the family's own words: those of the tightest bound of each kind. A provider's
