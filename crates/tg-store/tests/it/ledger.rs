@@ -208,6 +208,7 @@ fn decided() -> Decided {
         }),
         verdict: Some(decided::Verdict { rule, task: "classification".into(), kept: Some(false) }),
         cache: None,
+        prompt_cache: Some(decided::CachePoints { points: 3, saved: Money::from_nanos(-5_678) }),
     }
 }
 
