@@ -122,9 +122,7 @@ async fn run(
     let booked = Booked { principal, policy, attribution: &attribution };
     let choosing = Choosing::new(snapshot, living.experience(), booked, asked);
     let plan = choosing.plan(&peek.model).map_err(say)?;
-    if let Some(task) = choosing.look(snapshot.looks_at_millionths) {
-        settlement.decide(|decided| decided.task = Some(task.into()));
-    }
+    settlement.takes_it_for(choosing.look(snapshot.looks_at_millionths));
 
     // Whether it may be said: before anything is held for it. From here on there is only what the checks let go.
     let question = Question { body: &body, members: &members, model: &peek.model, attribution: &attribution };
