@@ -283,10 +283,7 @@ fn target_models(document: &Document) -> impl Iterator<Item = String> + '_ {
         let own = model.name.is_exact().then(|| model.name.as_str().to_owned());
         let steps = model.task_routing.iter().flat_map(|routing| &routing.steps).map(|step| step.model.clone());
         let mirror = model.mirror.iter().map(|mirror| mirror.model.clone());
-        own.into_iter()
-            .chain(model.targets.iter().filter_map(|target| target.model.clone()))
-            .chain(steps)
-            .chain(mirror)
+        own.into_iter().chain(model.targets.iter().filter_map(|target| target.model.clone())).chain(steps).chain(mirror)
     })
 }
 

@@ -97,6 +97,7 @@ pub(crate) fn routes() -> Vec<Route> {
     all.extend(teams());
     all.extend(keys());
     all.extend(ledger());
+    all.extend(gateway());
     all
 }
 
@@ -238,6 +239,11 @@ fn ledger() -> Vec<Route> {
                 Answer::Json(part::<api::Savings>("Savings")),
             )
         },
+    ]
+}
+
+fn gateway() -> Vec<Route> {
+    vec![
         get(
             "/admin/v1/routing",
             Operation::ListRouting,

@@ -16,7 +16,7 @@ const TEMPERATURES: [&str; 3] = ["/temperature", "/inferenceConfig/temperature",
 #[must_use]
 pub fn is_determined(operation: Operation, body: &Value) -> bool {
     let is_zero = |place: &&str| body.pointer(place).and_then(Value::as_f64) == Some(0.0);
-    operation == Operation::Embeddings || TEMPERATURES.iter().any(|place| is_zero(&place)) || body["seed"].is_number()
+    operation == Operation::Embeddings || TEMPERATURES.iter().any(|place| is_zero(place)) || body["seed"].is_number()
 }
 
 /// Whether an answer rests on nothing but the request. What a provider looks up, runs or keeps for the caller may be another

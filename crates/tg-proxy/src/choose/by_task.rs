@@ -131,8 +131,7 @@ impl Choosing<'_> {
 
     /// Where the conversation was served of late.
     fn place(&self) -> Option<Target> {
-        let Some(conversation) = self.conversation() else { return None };
-        self.experience.sessions.place(conversation, self.experience.now)
+        self.experience.sessions.place(self.conversation()?, self.experience.now)
     }
 
     pub(super) fn passages(&self) -> &Passages<'_> {
