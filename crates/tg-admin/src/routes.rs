@@ -239,6 +239,11 @@ fn ledger() -> Vec<Route> {
                 Answer::Json(part::<api::Savings>("Savings")),
             )
         },
+    ]
+}
+
+fn gateway() -> Vec<Route> {
+    vec![
         get(
             "/admin/v1/routing",
             Operation::ListRouting,
