@@ -251,11 +251,6 @@ fn gateway() -> Vec<Route> {
              which rules have switched themselves off.",
             Answer::Json(part::<api::RoutingPage>("RoutingPage")),
         ),
-    ]
-}
-
-fn gateway() -> Vec<Route> {
-    vec![
         get(
             "/admin/v1/store",
             Operation::ShowStore,
