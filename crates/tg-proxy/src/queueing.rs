@@ -130,6 +130,8 @@ pub(crate) async fn enter(
     // Its waits for all its targets together are bounded, and so is its time.
     let wait_max = spec.queue.map_or(Duration::ZERO, |queue| queue.wait_max);
     let until_end = end.map_or(wait_max, |end| end.saturating_duration_since(Instant::now()));
+    // For whom nobody waits, nothing is waited for: it must not stand before calls that somebody wants.
+    let wait_max = if settlement.has_no_caller() { Duration::ZERO } else { wait_max };
     ask.patience = wait_max.saturating_sub(settlement.queued()).min(until_end);
     let clock = Arc::clone(&worker.living.clock);
     let begun = clock.monotonic();
