@@ -239,6 +239,11 @@ fn ledger() -> Vec<Route> {
                 Answer::Json(part::<api::Savings>("Savings")),
             )
         },
+    ]
+}
+
+fn gateway() -> Vec<Route> {
+    vec![
         get(
             "/admin/v1/routing",
             Operation::ListRouting,
@@ -246,11 +251,6 @@ fn ledger() -> Vec<Route> {
              which rules have switched themselves off.",
             Answer::Json(part::<api::RoutingPage>("RoutingPage")),
         ),
-    ]
-}
-
-fn gateway() -> Vec<Route> {
-    vec![
         get(
             "/admin/v1/store",
             Operation::ShowStore,

@@ -182,12 +182,7 @@ impl Server {
                 self.work(move |control| control.set_policy(&argument, &policy)).await
             }
             Operation::ActOnTeam(action) => self.work(move |control| control.act_on_team(&argument, action)).await,
-            Operation::ListKeys => {
-                let mut parameters = Parameters::read(&query, &["team"]);
-                let team = parameters.one("team");
-                let team = parameters.finish(team).map_err(Refusal::invalid)?;
-                self.work(move |control| Ok(control.keys(team.as_deref()))).await
-            }
+            Operation::ListKeys => self.keys(&query).await,
             Operation::CreateKey => {
                 let new: NewKey = body(request).await?;
                 self.make(move |control| control.create_key(&new)).await
@@ -207,10 +202,7 @@ impl Server {
                 self.work(move |control| control.calls(&wanted)).await
             }
             Operation::ShowCall => self.work(move |control| control.call(&argument)).await,
-            Operation::ListBudgets => {
-                self.foresee().await;
-                json(StatusCode::OK, &(self.budgets)())
-            }
+            Operation::ListBudgets => self.purses().await,
             Operation::ListRouting => json(StatusCode::OK, &(self.routing)()),
             Operation::ShowSavings => {
                 let wanted = SavingsRequest::from_query(&query).map_err(Refusal::invalid)?;
@@ -219,6 +211,18 @@ impl Server {
             Operation::ShowStore => self.work(Control::store).await,
             Operation::ShowConfig => json(StatusCode::OK, &(self.document)()),
         }
+    }
+
+    async fn keys(&self, query: &str) -> Result<Response<OutBody>, Refusal> {
+        let mut parameters = Parameters::read(query, &["team"]);
+        let team = parameters.one("team");
+        let team = parameters.finish(team).map_err(Refusal::invalid)?;
+        self.work(move |control| Ok(control.keys(team.as_deref()))).await
+    }
+
+    async fn purses(&self) -> Result<Response<OutBody>, Refusal> {
+        self.foresee().await;
+        json(StatusCode::OK, &(self.budgets)())
     }
 
     /// Waits a moment for newer forecasts. What is spent and held is known without the ledger, so nobody waits longer.

@@ -4,7 +4,9 @@ mod able;
 mod by_task;
 
 pub use able::Lack;
-pub use by_task::{ROUTING, opts_out};
+use by_task::opts_out;
+
+pub use by_task::ROUTING;
 
 use crate::recognise::Head;
 use crate::snapshot::Snapshot;
@@ -81,13 +83,20 @@ pub struct Asked<'a> {
 
 /// Which session a call says that it belongs to: by a header of coding agents, or the key of its prompt cache. One key's
 /// sessions are no other's.
-#[must_use]
-pub fn session(headers: &HeaderMap, members: &Members<'_>, key_id: &str) -> Option<u64> {
+fn session(headers: &HeaderMap, members: &Members<'_>, key_id: &str) -> Option<u64> {
     let header = |name: &&str| headers.get(*name).map(http::HeaderValue::as_bytes);
     let named = SESSION_HEADERS.iter().find_map(header).filter(|value| !value.is_empty());
     let key = || members.string("prompt_cache_key").ok().flatten();
     let session = named.map(sum).or_else(|| key().map(|key| sum(key.as_bytes())))?;
     Some(mixed(session ^ sum(key_id.as_bytes())))
+}
+
+/// The session of a call, and whether it keeps out of rules by tasks.
+///
+/// # Errors
+/// As [`opts_out`].
+pub fn said(headers: &HeaderMap, members: &Members<'_>, key_id: &str) -> Result<(Option<u64>, bool), Fault> {
+    Ok((session(headers, members, key_id), opts_out(headers)?))
 }
 
 fn sum(bytes: &[u8]) -> u64 {

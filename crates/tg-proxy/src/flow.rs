@@ -116,15 +116,12 @@ async fn run(
 
     // Where to: the targets of the model's route that are for such calls and able to serve them, best first.
     let (id, arrived) = settlement.identity();
-    let session = choose::session(&head.headers, &members, &attribution.key_id);
-    let opts_out = choose::opts_out(&head.headers).map_err(say)?;
+    let (session, opts_out) = choose::said(&head.headers, &members, &attribution.key_id).map_err(say)?;
     let asked = Asked { id, at: arrived, head: &call, session, opts_out, peek: &peek, members: &members };
     let booked = Booked { principal, policy, attribution: &attribution };
     let choosing = Choosing::new(snapshot, living.experience(), booked, asked);
     let plan = choosing.plan(&peek.model).map_err(say)?;
-    if let Some(task) = choosing.look(snapshot.looks_at_millionths) {
-        settlement.decide(|decided| decided.task = Some(task.into()));
-    }
+    settlement.takes_it_for(choosing.look(snapshot.looks_at_millionths));
 
     // Whether it may be said: before anything is held for it. From here on there is only what the checks let go.
     let question = Question { body: &body, members: &members, model: &peek.model, attribution: &attribution };
@@ -149,7 +146,6 @@ async fn run(
     // cheaper model. What was taken is set right when the call ends.
     let plan = room::take(settlement, &choosing, (&peek, members), plan).await.map_err(say)?;
     let session = if plan.routed.is_some() { choosing.conversation() } else { session };
-    settlement.is_routed(plan.routed.as_deref());
 
     // Out and back: the first target that answers. From here on the call is in the journal. A caller of a stream may be
     // kept company while the provider thinks; then the rest happens behind an answer that has begun.

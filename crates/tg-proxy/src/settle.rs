@@ -45,7 +45,7 @@ use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
 use tg_net::drain::Ear;
 use tg_policy::admit::budget::Exhausted;
 use tg_policy::admit::{Standing, Used};
-use tg_policy::route::{Plan, UnknownPrice};
+use tg_policy::route::{Plan, Task, UnknownPrice};
 use tg_store::journal::Ticket;
 use tg_upstream::provider::PriceScope;
 
@@ -244,6 +244,13 @@ impl Settlement {
     pub(crate) fn book(&mut self, attribution: Attribution) {
         if let Some(draft) = &mut self.0 {
             draft.record.attribution = attribution;
+        }
+    }
+
+    /// What kind of task the call is taken for, where somebody has looked.
+    pub(crate) fn takes_it_for(&mut self, task: Option<&Task>) {
+        if let Some(task) = task {
+            self.decide(|decided| decided.task = Some(task.into()));
         }
     }
 

@@ -26,7 +26,7 @@ use tg_policy::guard::Subject;
 use tg_policy::health::Paces;
 use tg_policy::route::quality::Qualities;
 use tg_policy::route::{Routed, Sessions, Stays, Task};
-use tg_proxy::choose::{Asked, Booked, Choosing, Considered, Dropped, Experience, opts_out, session};
+use tg_proxy::choose::{Asked, Booked, Choosing, Considered, Dropped, Experience, said};
 use tg_proxy::recognise::{Recognised, recognise};
 use tg_proxy::snapshot::Snapshot;
 use tg_store::team::TeamPolicy;
@@ -216,8 +216,7 @@ impl Explain {
         let experience =
             Experience { lessons: &lessons, paces: &paces, sessions: &sessions, qualities: &qualities, now };
         let at = SystemClock::new().now();
-        let session = session(&headers, &members, &attribution.key_id);
-        let opts_out = opts_out(&headers)?;
+        let (session, opts_out) = said(&headers, &members, &attribution.key_id)?;
         let asked = Asked { id: CallId::fresh(), at, head: &head, session, opts_out, peek: &peek, members: &members };
         let booked = Booked { principal: &principal, policy, attribution: &attribution };
         let choosing = Choosing::new(snapshot, experience, booked, asked);

@@ -150,12 +150,13 @@ mod tests {
         from_text("test", &text).err().map_or_else(|| format!("taken: {members}"), |problems| problems.to_string())
     }
 
-    #[test]
-    fn what_cannot_be_meant_is_refused_with_its_place_and_a_mend() {
-        let routing = |more: &str| {
-            format!("  task_routing:\n    steps: [{{ provider: a, model: weak, tasks: [classification] }}]\n{more}")
-        };
-        for (members, place, said) in [
+    fn routing(more: &str) -> String {
+        format!("  task_routing:\n    steps: [{{ provider: a, model: weak, tasks: [classification] }}]\n{more}")
+    }
+
+    /// Members of a model, the place of what is wrong with them, and what is said.
+    fn wrong() -> Vec<(String, &'static str, &'static str)> {
+        vec![
             ("  mirror: { provider: a, model: strong, share: 5% }\n".to_owned(), "models[0].mirror", "own targets"),
             ("  mirror: { provider: b, model: x, share: 5% }\n".to_owned(), "models[0].mirror.provider", "no provider"),
             (
@@ -212,7 +213,12 @@ mod tests {
                 "models[0].task_routing.floor",
                 "above the ceiling",
             ),
-        ] {
+        ]
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_with_its_place_and_a_mend() {
+        for (members, place, said) in wrong() {
             let problem = refused(&members);
             assert!(problem.contains(place) && problem.contains(said), "{members}: {problem}");
         }

@@ -131,7 +131,7 @@ impl Choosing<'_> {
 
     /// Where the conversation was served of late.
     fn place(&self) -> Option<Target> {
-        let Some(conversation) = self.conversation() else { return None };
+        let conversation = self.conversation()?;
         self.experience.sessions.place(conversation, self.experience.now)
     }
 

@@ -52,7 +52,7 @@ pub(crate) struct Copy {
 pub(super) fn begin(worker: &Arc<Worker>, copy: Copy) {
     let (worker, mut ear) = (Arc::clone(worker), Ear::new(Arc::clone(&worker.closing)));
     drop(tg_net::tasks::spawn("copy of a call", async move {
-        let going = pin!(go(&worker, copy));
+        let going = Box::pin(go(&worker, copy));
         let ended = pin!(std::future::poll_fn(|cx| ear.poll(cx)));
         drop(tokio::time::timeout(TIME_MAX, select(going, ended)).await);
     }));

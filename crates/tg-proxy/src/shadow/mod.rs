@@ -30,9 +30,10 @@ use tg_policy::route::{Plan, mixed};
 /// Most bytes of an answer that are kept to be compared, as they stand on the wire.
 pub(crate) const HEARD_BYTES_MAX: usize = 512 << 10;
 
-/// Sees to it that copies of a call go out when it has ended well, where its route wants some of this call.
+/// Notes what a rule by tasks made of a call, and sees to it that copies of it go out when it has ended well, where its route wants some of this call.
 pub(crate) fn arrange(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, ready: &Ready, settlement: &mut Settlement) {
     let plan = &ready.plan;
+    settlement.is_routed(plan.routed.as_deref());
     if (plan.rule.mirror.is_none() && plan.routed.is_none()) || ready.call.operation != Operation::Chat {
         return;
     }
