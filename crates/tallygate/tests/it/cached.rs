@@ -130,7 +130,6 @@ fn a_caller_who_wants_another_answer_each_time_is_given_one_unless_a_rule_says_o
     }
 }
 
-/// field.md §14 A: answers of one tenant that another is given, as the cache knew neither.
 #[test]
 fn no_answer_is_given_to_another_team_nor_past_what_a_rule_shares() {
     for (share, to_project, to_key) in [("team", "hit", "hit"), ("project", "miss", "hit"), ("key", "miss", "miss")] {
