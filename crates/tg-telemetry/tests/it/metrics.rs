@@ -2,10 +2,14 @@
 
 use crate::sample::{refused, served};
 use std::collections::HashMap;
-use tg_kernel::record::{Ending, Pricing};
+use tg_kernel::ids::CallId;
+use tg_kernel::record::{Cost, Ending, Pricing};
+use tg_kernel::reuse::{Hit, Kind, Outcome, Reuse};
 use tg_kernel::units::Money;
+use tg_kernel::usage::Usage;
 use tg_telemetry::metrics::{
-    BudgetFigures, CountersReading, Known, Metrics, Naming, Reading, SeriesLimits, ServiceFigures,
+    BudgetFigures, CountersReading, Known, Metrics, Naming, PoolFigures, Reading, RuleFigures, SeriesLimits,
+    ServiceFigures, ShadowFigures,
 };
 use tg_telemetry::names::{Generation, METRICS};
 
@@ -152,45 +156,63 @@ fn the_switch_chooses_the_names() {
     }
 }
 
+/// All but those of the counters.
+const READINGS: [Reading; 30] = [
+    Reading::CallsSent,
+    Reading::CallsInFlight,
+    Reading::Connections,
+    Reading::MeterQueue,
+    Reading::MeterDeferred,
+    Reading::MeterDropped,
+    Reading::JournalOpen,
+    Reading::JournalBytes,
+    Reading::StoreBytes,
+    Reading::LedgerOldest,
+    Reading::LedgerDeletedRows,
+    Reading::LedgerDeletedRollups,
+    Reading::Corrections,
+    Reading::JournalLate,
+    Reading::JournalUnwritten,
+    Reading::JournalFailing,
+    Reading::ConfigRevision,
+    Reading::ConfigRevisionRefused,
+    Reading::ConfigRevisionBlind,
+    Reading::SpansExported,
+    Reading::SpansDropped,
+    Reading::UnguardedCalls,
+    Reading::TargetsBenched,
+    Reading::Retries,
+    Reading::RetriesDenied,
+    Reading::ClockSteps,
+    Reading::CacheKept,
+    Reading::CacheCrowdedOut,
+    Reading::CacheAnswers,
+    Reading::CacheBytes,
+];
+
+/// What the cache of answers does for a call that is given one.
+fn given_again() -> Reuse {
+    let hit = Hit {
+        kind: Kind::Exact,
+        age_s: 1,
+        from: CallId::fresh(),
+        provider: "aws-eu".into(),
+        model: "anthropic.claude".into(),
+        usage: Usage::default(),
+        saved: Cost::default(),
+    };
+    Reuse { rule: "faq".into(), outcome: Outcome::Hit, hit: Some(hit), kept: false }
+}
+
 #[test]
 fn every_name_of_the_list_can_be_exposed() {
     let metrics = metrics(Naming::Both);
     let mut record = served();
     record.cost.pricing = Pricing::Unpriced;
     record.served.as_mut().unwrap().stop = Some("unknown".into());
+    record.decided.as_mut().unwrap().cache = Some(given_again());
     metrics.record(&record);
-    for (position, reading) in [
-        Reading::CallsSent,
-        Reading::CallsInFlight,
-        Reading::Connections,
-        Reading::MeterQueue,
-        Reading::MeterDeferred,
-        Reading::MeterDropped,
-        Reading::JournalOpen,
-        Reading::JournalBytes,
-        Reading::StoreBytes,
-        Reading::LedgerOldest,
-        Reading::LedgerDeletedRows,
-        Reading::LedgerDeletedRollups,
-        Reading::Corrections,
-        Reading::JournalLate,
-        Reading::JournalUnwritten,
-        Reading::JournalFailing,
-        Reading::ConfigRevision,
-        Reading::ConfigRevisionRefused,
-        Reading::ConfigRevisionBlind,
-        Reading::SpansExported,
-        Reading::SpansDropped,
-        Reading::UnguardedCalls,
-        Reading::TargetsBenched,
-        Reading::Retries,
-        Reading::RetriesDenied,
-        Reading::ClockSteps,
-    ]
-    .into_iter()
-    .chain(CountersReading::ALL.map(Reading::Counters))
-    .enumerate()
-    {
+    for (position, reading) in READINGS.into_iter().chain(CountersReading::ALL.map(Reading::Counters)).enumerate() {
         metrics.set_reading(reading, move || position as u64 + 2);
     }
     metrics.set_limits(|| vec![("few".into(), 1, 1)]);
@@ -199,6 +221,12 @@ fn every_name_of_the_list_can_be_exposed() {
     metrics.set_services(|| {
         let failures = vec![("timed_out", 3), ("unable", 0)];
         vec![ServiceFigures { guard: "hook".into(), questions: 9, remembered: 4, micros: 1_500_000, failures }]
+    });
+    metrics.set_pools(|| vec![PoolFigures { pool: "p".into(), limit: Some(3), ..PoolFigures::default() }]);
+    metrics.set_shadows(|| ShadowFigures {
+        calls: vec![("mirror", "done", 1)],
+        comparisons: vec![("as_good", 1)],
+        rules: vec![RuleFigures { route: "r".into(), is_off: false, tasks: vec![("chat".into(), 1, 1)] }],
     });
     let text = metrics.render();
     let of = |name: &str, more: &[(&str, &str)]| value(&text, name, &[&[("guard", "hook")], more].concat());
