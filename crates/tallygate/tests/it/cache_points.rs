@@ -115,7 +115,7 @@ fn nobody_gets_points_who_did_not_ask_or_has_his_own() {
 #[test]
 fn a_retry_has_the_points_that_its_first_try_had_and_a_stand_in_learns_for_itself() {
     let resilience = "{ retries: 1, retry_share: 100%, backoff: 10ms, backoff_max: 3s, breaker: { enabled: false } }";
-    let models = "  - { name: openai-first, targets: [{ provider: openai, model: gpt-5-mini }, { provider: anthropic, model: claude-haiku-4-5 }] }\n";
+    let models = "- { name: openai-first, targets: [{ provider: openai, model: gpt-5-mini }, { provider: anthropic, model: claude-haiku-4-5 }] }\n";
     let world = World::with(Setup {
         more: "prompt_cache: [{ points: auto }]\n".to_owned(),
         resilience: resilience.to_owned(),
