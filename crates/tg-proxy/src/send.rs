@@ -7,7 +7,8 @@ use crate::answer;
 use crate::deliver::{Delivery, Refusal};
 use crate::guarding::{Cleared, failure};
 use crate::living::{Living, Worker};
-use crate::prepare::{Prepared, caching, prepare};
+use crate::prepare::caching::{self, Put};
+use crate::prepare::{Prepared, prepare};
 use crate::queueing;
 use crate::quote::PriceTag;
 use crate::recognise::Head;
@@ -30,6 +31,7 @@ use tg_kernel::fault::{Class, Fault, Origin, Retry};
 use tg_kernel::ids::CallId;
 use tg_kernel::peek::Peek;
 use tg_kernel::principal::Attribution;
+use tg_kernel::record::Served;
 use tg_kernel::target::Target;
 use tg_kernel::trace::TraceContext;
 use tg_net::body::BodyLimits;
@@ -133,7 +135,7 @@ impl Trial<'_> {
         }
         self.check_losses(&prepared)?;
         let price = provider.price_by(prepared.road);
-        self.cache(&mut prepared, &price, settlement);
+        let sent = self.cache(&mut prepared, &price, settlement);
         self.check_price(&price)?;
         let (model, unknown) = (&self.aim.target.model, self.plan.unknown_price);
         room::afford_try(settlement, &PriceTag { scope: &price, model, tier: prepared.tier, unknown }).await?;
@@ -157,6 +159,8 @@ impl Trial<'_> {
             is_unguarded: self.is_unguarded(settlement),
         };
         settlement.leaves(leaving)?;
+        let living = &self.worker.living;
+        living.prefixes.note(sent, living.clock.monotonic());
         let answered = self.out_and_back(prepared, provider, &proof, settlement).await;
         match &answered {
             Ok(Delivery::Refused(refusal)) => settlement.failed(&refusal.fault),
@@ -196,14 +200,22 @@ impl Trial<'_> {
         })
     }
 
-    /// Puts points for the provider's prompt cache, where they pay.
-    fn cache(&self, prepared: &mut Prepared, price: &PriceScope, settlement: &mut Settlement) {
+    /// Puts points for the provider's prompt cache, where they pay. Answers what is to be noted once the call has left.
+    fn cache(&self, prepared: &mut Prepared, price: &PriceScope, settlement: &mut Settlement) -> Vec<u64> {
         let (place, to) = ((self.snapshot, &*self.worker.living), (self.aim, price));
-        let put = caching::put(place, self.outgoing, to, prepared, settlement.attempts());
-        let had = settlement.record().and_then(|record| record.decided.as_deref()?.prompt_cache);
-        if put.is_some() || had.is_some() {
-            settlement.decide(|decided| decided.prompt_cache = put);
+        let target = &self.aim.target;
+        let is_there = |served: &Served| served.provider == target.provider && served.model == target.model;
+        let record = settlement.record();
+        let is_again = record.is_some_and(|record| {
+            let earlier = record.earlier.iter().map(|attempt| &attempt.served);
+            record.served.iter().chain(earlier).any(is_there)
+        });
+        let had = record.and_then(|record| record.decided.as_deref()?.prompt_cache);
+        let Put { points, sent } = caching::put(place, self.outgoing, to, prepared, is_again).unwrap_or_default();
+        if points.is_some() || had.is_some() {
+            settlement.decide(|decided| decided.prompt_cache = points);
         }
+        sent
     }
 
     /// Whether guardrails apply to the call, and what is sent was not made of the bytes that they let go. Asked of what is

@@ -111,3 +111,30 @@ fn nobody_gets_points_who_did_not_ask_or_has_his_own() {
     let own = Call::post("/v1/messages", marked.to_string()).header("content-type", "application/json");
     assert_eq!(twice(&world, &own.header("anthropic-version", "2023-06-01")), None, "its caller sees to it");
 }
+
+#[test]
+fn a_retry_has_the_points_that_its_first_try_had_and_a_stand_in_learns_for_itself() {
+    let resilience = "{ retries: 1, retry_share: 100%, backoff: 10ms, backoff_max: 3s, breaker: { enabled: false } }";
+    let models = "- { name: openai-first, targets: [{ provider: openai, model: gpt-5-mini }, { provider: anthropic, model: claude-haiku-4-5 }] }\n";
+    let world = World::with(Setup {
+        more: "prompt_cache: [{ points: auto }]\n".to_owned(),
+        resilience: resilience.to_owned(),
+        models: models.to_owned(),
+        ..Setup::default()
+    });
+    let dialect = Dialect::AnthropicMessages;
+    let long = instructions("a conversation");
+    let turns = [long.as_str(), "Yes.", "And then? [[sim: status=503 times=1]]"];
+    let send = |count: usize| world.send(&asked(dialect, "on-anthropic", "Be brief.", &turns[..count]));
+    assert_eq!(put(&world, &send(1)), None);
+    let again = send(3);
+    assert_eq!(put(&world, &again).map(|put| put.points), Some(1));
+    assert_eq!(world.row(&again).earlier.len(), 1);
+    let stand_in = |question: &str| {
+        let question = format!("{question} [[sim: status=503 times=1]]");
+        let answer = world.send(&asked(dialect, "openai-first", &instructions("a stand-in"), &[&question]));
+        assert_eq!(answer.header("x-tallygate-provider"), "anthropic", "{question}");
+        put(&world, &answer).map(|put| put.points)
+    };
+    assert_eq!((stand_in("one"), stand_in("two")), (None, Some(1)));
+}

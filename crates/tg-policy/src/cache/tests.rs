@@ -211,6 +211,14 @@ fn no_answer_is_kept_that_was_blocked_changed_truncated_filtered_or_a_stand_ins(
     ] {
         assert!(!kept(&|record| record.guarded = guarded(verdict, way, action)), "{verdict:?} {way:?} {action:?}");
     }
+    assert!(
+        !kept(&|record| {
+            record.guarded = guarded(Verdict::Passed, Way::Input, Action::Observed);
+            let hits = &mut record.guarded.as_mut().unwrap().hits;
+            *hits = vec![hits[0].clone(); 256];
+        }),
+        "a list that may be cut off"
+    );
     assert!(!kept(&|record| record.served = None));
     assert!(!kept(&|record| record.status = 206));
     assert!(!kept(&|record| record.fault = Some("upstream_error".to_owned())));
@@ -263,6 +271,10 @@ fn what_providers_look_up_run_or_keep_is_not_answered_from_here() {
     for (dialect, body, expected) in [
         (Dialect::OpenaiChat, json!({"tools": [{"type": "function", "function": {}}]}), true),
         (Dialect::OpenaiChat, json!({"web_search_options": {}}), false),
+        (Dialect::OpenaiChat, json!({"search_parameters": {"mode": "auto"}}), false),
+        (Dialect::OpenaiChat, json!({"plugins": [{"id": "web"}]}), false),
+        (Dialect::OpenaiChat, json!({"enable_search": true}), false),
+        (Dialect::OpenaiChat, json!({"enable_search": false}), true),
         (Dialect::OpenaiResponses, json!({"tools": [{"type": "web_search"}]}), false),
         (Dialect::OpenaiResponses, json!({"tools": [{"type": "function"}], "background": false}), true),
         (Dialect::OpenaiResponses, json!({"background": true}), false),
@@ -274,9 +286,36 @@ fn what_providers_look_up_run_or_keep_is_not_answered_from_here() {
         (Dialect::BedrockConverse, json!({"toolConfig": {"tools": [{"toolSpec": {}}]}}), true),
         (Dialect::BedrockConverse, json!({"toolConfig": {"tools": [{"systemTool": {}}]}}), false),
     ] {
-        assert_eq!(rests_on_itself(dialect, "m", &body), expected, "{dialect:?} {body}");
+        assert_eq!(rests_on_itself(dialect, "m", &[], &body), expected, "{dialect:?} {body}");
     }
-    assert!(!rests_on_itself(Dialect::BedrockConverse, "arn:aws:bedrock:us-east-1:1:prompt/P:DRAFT", &json!({})));
+    assert!(!rests_on_itself(Dialect::BedrockConverse, "arn:aws:bedrock:us-east-1:1:prompt/P:DRAFT", &[], &json!({})));
+    for (model, expected) in [
+        ("gpt-4o", true),
+        ("research-model", true),
+        ("gpt-4o-search-preview", false),
+        ("gpt-5-search-api", false),
+        ("o3-deep-research-2025-06-26", false),
+        ("perplexity/Sonar-pro", false),
+        ("openai/gpt-4o:online", false),
+    ] {
+        let targets = [target("a", "gpt-4o"), target("b", model)];
+        assert_eq!(rests_on_itself(Dialect::OpenaiChat, "docs-search", &targets, &json!({})), expected, "{model}");
+    }
+}
+
+#[test]
+fn of_several_answers_none_is_kept_and_none_that_a_draft_has_seen() {
+    for (body, expected) in [
+        (json!({"n": 1}), true),
+        (json!({"n": null}), true),
+        (json!({"n": 2}), false),
+        (json!({"num_generations": 3}), false),
+        (json!({"numResults": 2}), false),
+        (json!({"guardrailConfig": {"guardrailVersion": "3"}}), true),
+        (json!({"guardrailConfig": {"guardrailVersion": "DRAFT"}}), false),
+    ] {
+        assert_eq!(rests_on_itself(Dialect::BedrockConverse, "m", &[], &body), expected, "{body}");
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use tg_text::redact::{Key, Placeholders, Style};
 use tg_text::rules::Leak;
 
 /// Most different things that are told of one call; further ones are only acted upon.
-const HITS_MAX: usize = 256;
+pub(crate) const HITS_MAX: usize = 256;
 
 /// The guarding of one call.
 #[derive(Clone, Debug, Default)]

@@ -32,6 +32,7 @@ pub use channels::Channels;
 pub use external::{ExternalRule, Opinion};
 pub use guards::{Guards, Problem, Required, SETS_MAX, Subject};
 pub use hold::{HOLD_BACK_DEFAULT, HOLD_BACK_MAX, HOLD_BACK_MIN};
+pub(crate) use inquiry::HITS_MAX;
 pub use inquiry::{Doing, Evidence, Hit, Inquiry};
 pub use judge::Guard;
 pub use replay::{Mark, RECORD_FORMAT, Recorded, Replayed, Stripped};

@@ -13,6 +13,46 @@ const GONE: [&str; 5] = [
     "deployment for this resource does not exist",
 ];
 
+/// What else may not be there: of what speaks of it, the model is not to blame.
+const OTHERS: [&str; 30] = [
+    "agent",
+    "assistant",
+    "batch",
+    "batches",
+    "container",
+    "containers",
+    "conversation",
+    "endpoint",
+    "file",
+    "files",
+    "guardrail",
+    "guardrails",
+    "invocation",
+    "item",
+    "job",
+    "knowledge",
+    "mcp",
+    "message",
+    "prompt",
+    "response",
+    "responses",
+    "session",
+    "skill",
+    "skills",
+    "store",
+    "thread",
+    "tool",
+    "upload",
+    "url",
+    "vector",
+];
+
+/// What may stand around a name.
+const QUOTES: [char; 3] = ['\'', '"', '`'];
+
+/// What may stand between the word "model" and its name.
+const BETWEEN: [char; 5] = [' ', ':', '\'', '"', '`'];
+
 /// Who is to be left in peace after a failed try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
@@ -65,10 +105,32 @@ impl Blame {
 }
 
 /// Whether a provider says that it has no such model. What else may not be there (an address, a job, an earlier answer) is
-/// nothing of the model's, and a 404 without words says nothing.
+/// nothing of the model's, though its name may be what a caller wrote; and a 404 without words says nothing.
 fn says_it_is_gone(message: &str, model: &str) -> bool {
-    let said = message.to_ascii_lowercase();
-    said.contains(&model.to_ascii_lowercase()) || GONE.iter().any(|words| said.contains(words))
+    let (said, name) = (message.to_ascii_lowercase(), model.to_ascii_lowercase());
+    if name.is_empty() {
+        return false;
+    }
+    // What the model is called says nothing of what the message is about.
+    let rest = said.replace(&name, " ");
+    let of_another = rest.split(|letter: char| !letter.is_alphanumeric()).any(|word| OTHERS.contains(&word));
+    !of_another && (names(&said, &name) || GONE.iter().any(|words| said.contains(words)))
+}
+
+/// Whether a name stands, whole, right behind the word "model", and nothing quoted before that.
+fn names(said: &str, name: &str) -> bool {
+    said.match_indices("model").any(|(at, word)| {
+        let (before, after) = (&said[..at], &said[at + word.len()..]);
+        let after = after.strip_prefix("s/").or_else(|| Some(after.strip_prefix(BETWEEN)?.trim_start_matches(BETWEEN)));
+        let is_first = !before.contains(QUOTES) && !before.ends_with(char::is_alphanumeric);
+        is_first && after.and_then(|after| after.strip_prefix(name)).is_some_and(ends_a_word)
+    })
+}
+
+/// Whether no word goes on in what follows: a point or colon that something stands behind belongs to a name.
+fn ends_a_word(rest: &str) -> bool {
+    let goes_on = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '/' | '@');
+    !rest.trim_start_matches(['.', ':']).starts_with(goes_on)
 }
 
 #[cfg(test)]
@@ -108,6 +170,26 @@ mod tests {
     }
 
     #[test]
+    fn no_caller_benches_a_model_by_what_it_asks_for() {
+        for message in [
+            "File not found: gpt-5",
+            "No such File object: model gpt-5",
+            "Container 'gpt-5' not found.",
+            "Previous response with id 'model: gpt-5' not found.",
+            "Vector store model gpt-5 not found.",
+            "No batch found with id model gpt-5.",
+            "The guardrail identifier model gpt-5 does not exist.",
+            "File id 'model not found' does not exist.",
+        ] {
+            let fault = Fault::new(Class::NotFound, Origin::Provider, "upstream_not_found", message);
+            assert_eq!(Blame::of(&fault, "gpt-5"), Blame::Nobody, "{message}");
+        }
+        let fault =
+            Fault::new(Class::NotFound, Origin::Provider, "upstream_not_found", "The model `file-1` does not exist.");
+        assert_eq!(Blame::of(&fault, "file-1"), Blame::Absent, "a model may be called so");
+    }
+
+    #[test]
     fn only_a_404_that_speaks_of_the_model_is_the_models() {
         for (message, blame) in [
             ("The model `GPT-5` does not exist or you do not have access to it.", Blame::Absent),
@@ -115,6 +197,14 @@ mod tests {
             ("The provided model identifier is invalid.", Blame::Absent),
             ("This model version has reached the end of its life.", Blame::Absent),
             ("The provider does not have this model.", Blame::Nobody),
+            ("model 'gpt-5' not found", Blame::Absent),
+            ("models/gpt-5 is not found for API version v1beta.", Blame::Absent),
+            ("Model gpt-5.", Blame::Absent),
+            ("The model `gpt-5.1` does not exist.", Blame::Nobody),
+            ("The model `gpt-5-mini` does not exist.", Blame::Nobody),
+            ("model: gpt-5:fine", Blame::Nobody),
+            ("No such thing: 'gpt-5'", Blame::Nobody),
+            ("No such thing: 'model gpt-5'", Blame::Nobody),
             ("Invalid URL (POST /v1/chat/completion)", Blame::Nobody),
             ("Previous response with id 'resp_1' not found.", Blame::Nobody),
             ("No such invocation: job-17", Blame::Nobody),

@@ -49,6 +49,10 @@ impl SeenPrefixes {
 
     /// These are sent.
     pub fn note(&self, digests: impl IntoIterator<Item = u64>, now: Duration) {
+        let mut digests = digests.into_iter().peekable();
+        if digests.peek().is_none() {
+            return;
+        }
         let mut all = self.lock();
         for digest in digests {
             if all.len() >= PREFIXES_MAX && !all.contains_key(&digest) {

@@ -8,14 +8,21 @@ use tg_policy::cache::Key;
 use tg_store::answers::{Held, Kept, Memory};
 use tg_store::counters::Away;
 
-/// Most answers of a process that are on their way to where gateways share them; others are not kept.
+/// Most answers of a process that are on their way to where gateways share them; others are not kept,
 const PUTTING_MAX: u64 = 64;
+
+/// nor are those with which more than so many bytes would be on their way.
+const PUTTING_BYTES_MAX: u64 = 64 << 20;
+
+/// So often is an answer there while it is on its way: as it is, written, encrypted, as text.
+const COPIES: u64 = 4;
 
 /// Answers of a process.
 #[derive(Debug, Default)]
 pub struct Answers {
     memory: Memory,
     kept: AtomicU64,
+    /// Bytes on their way.
     putting: AtomicU64,
 }
 
@@ -39,6 +46,22 @@ impl Answers {
     pub fn shrink(&self, bytes_max: u64) {
         self.memory.shrink(bytes_max);
     }
+
+    /// Takes room for an answer of so many bytes that is to go on its way; `None` where there is none. What is taken is owed
+    /// back.
+    fn sets_out(&self, bytes: usize) -> Option<u64> {
+        let taken = (bytes as u64).saturating_mul(COPIES).max(PUTTING_BYTES_MAX / PUTTING_MAX);
+        if self.putting.fetch_add(taken, Ordering::Relaxed).saturating_add(taken) <= PUTTING_BYTES_MAX {
+            return Some(taken);
+        }
+        self.arrives(taken);
+        None
+    }
+
+    /// Gives back what was taken.
+    fn arrives(&self, taken: u64) {
+        self.putting.fetch_sub(taken, Ordering::Relaxed);
+    }
 }
 
 impl Worker {
@@ -61,18 +84,32 @@ impl Worker {
             answers.kept.fetch_add(u64::from(is_kept), Ordering::Relaxed);
             return is_kept;
         };
-        if answers.putting.fetch_add(1, Ordering::Relaxed) >= PUTTING_MAX {
-            answers.putting.fetch_sub(1, Ordering::Relaxed);
-            return false;
-        }
+        let Some(taken) = answers.sets_out(kept.body.len()) else { return false };
         let living = Arc::clone(&self.living);
         drop(tg_net::tasks::spawn("keep an answer", async move {
             match link.put(key.as_bytes(), &kept, bytes_max).await {
                 Ok(is_kept) => drop(living.answers.kept.fetch_add(u64::from(is_kept), Ordering::Relaxed)),
                 Err(away) => tracing::debug!(%away, "an answer is not kept"),
             }
-            living.answers.putting.fetch_sub(1, Ordering::Relaxed);
+            living.answers.arrives(taken);
         }));
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_many_answers_nor_many_bytes_are_on_their_way_at_once() {
+        let answers = Answers::default();
+        let longest = answers.sets_out(16 << 20).unwrap();
+        assert_eq!(answers.sets_out(1), None);
+        answers.arrives(longest);
+        let small: Vec<u64> = std::iter::from_fn(|| answers.sets_out(1)).collect();
+        assert_eq!((small.len() as u64, answers.sets_out(0)), (PUTTING_MAX, None));
+        small.into_iter().for_each(|taken| answers.arrives(taken));
+        assert_eq!(answers.putting.load(Ordering::Relaxed), 0);
     }
 }

@@ -46,6 +46,7 @@ impl Keeping {
             usage: record.usage,
             losses: record.losses.clone(),
         };
-        Some((self.key, Kept { origin, body: body.into() }))
+        // What it grew by beyond its bytes is given back: they alone are counted.
+        Some((self.key, Kept { origin, body: body.into_boxed_slice().into() }))
     }
 }

@@ -28,6 +28,7 @@ use tg_kernel::fault::Fault;
 use tg_kernel::peek::Peek;
 use tg_kernel::principal::Attribution;
 use tg_kernel::reuse::{Outcome, Reuse};
+use tg_kernel::target::Target;
 use tg_policy::cache::{Key, Request, Rule, Wish, is_determined, key, rests_on_itself};
 use tg_policy::guard::Subject;
 use tg_policy::route::Plan;
@@ -35,6 +36,12 @@ use tg_upstream::headers::{is_clients_own, request_passes};
 
 /// Largest request whose answer is looked for or kept: reading one takes time, and nobody asks a longer one twice.
 const REQUEST_BYTES_MAX: usize = 1 << 20;
+
+/// InvokeModel's version of a guardrail,
+const GUARDRAIL_VERSION: &str = "x-amzn-bedrock-guardrailversion";
+
+/// and the one that changes.
+const DRAFT: &str = "DRAFT";
 
 /// Headers that go on to providers and name the call, not what is asked.
 const NAMES_THE_CALL: [&str; 7] = [
@@ -126,7 +133,10 @@ impl Asked<'_> {
         let body: Value = serde_json::from_slice(bytes).ok()?;
         let operation = self.operation();
         let dialect = self.head.dialect;
-        if !rests_on_itself(dialect, model, &body) || (rule.only_determined && !is_determined(operation, &body)) {
+        if !rests_on_itself(dialect, model, &self.plan.targets, &body) || self.meets_a_draft(snapshot) {
+            return None;
+        }
+        if rule.only_determined && !is_determined(operation, &body) {
             return None;
         }
         let subject = Subject { attribution: booked, model };
@@ -144,6 +154,17 @@ impl Asked<'_> {
             guard: guard.as_ref().map(|guard| &**guard.version()),
             revision: &snapshot.cache.rules.revision,
         }))
+    }
+
+    /// Whether a guardrail of Bedrock's looks at the call that may be edited, by a header or by a provider's configuration.
+    fn meets_a_draft(&self, snapshot: &Snapshot) -> bool {
+        let named = self.headers.get(GUARDRAIL_VERSION).is_some_and(|version| version.as_bytes() == DRAFT.as_bytes());
+        let stands = |target: &Target| {
+            let upstream = snapshot.upstreams.get(&target.provider);
+            let guardrail = upstream.and_then(|upstream| upstream.provider.guardrail());
+            guardrail.is_some_and(|guardrail| *guardrail.version == *DRAFT)
+        };
+        named || self.plan.targets.iter().any(stands)
     }
 
     /// Whether the answer is a stream.

@@ -21,15 +21,25 @@ use tg_upstream::provider::PriceScope;
 /// The fewest tokens that Nova caches; the catalogue knows Claude's.
 const NOVA_LEAST: u64 = 1024;
 
-/// Puts points into a request that is about to leave for the `attempts`-th time after the first, where the configuration wants
-/// them for such calls, the caller put none, and they pay. Says what was put.
+/// What was put into a request, and what it shows once it has left.
+#[derive(Debug, Default)]
+pub(crate) struct Put {
+    /// The points; `None` where there are none.
+    pub(crate) points: Option<CachePoints>,
+    /// The beginnings that are sent with it, for those that were [seen](Living::prefixes): none where this call has sent them
+    /// to that target before.
+    pub(crate) sent: Vec<u64>,
+}
+
+/// Puts points into a request that is about to leave, where the configuration wants them for such calls, the caller put none,
+/// and they pay. `is_again`: this very call has left for that target before. `None` where no points come into question.
 pub(crate) fn put(
     (snapshot, living): (&Snapshot, &Living),
     outgoing: &Outgoing<'_>,
     (aim, price): (&Aim, &PriceScope),
     prepared: &mut Prepared,
-    attempts: u16,
-) -> Option<CachePoints> {
+    is_again: bool,
+) -> Option<Put> {
     let (booked, model) = (outgoing.attribution, &*aim.target.model);
     let is_chat = outgoing.call.operation == Operation::Chat;
     if !is_chat || !snapshot.prompt_cache.wants(booked, &outgoing.peek.model) {
@@ -51,13 +61,13 @@ pub(crate) fn put(
         let hasher = BuildHasherDefault::<DefaultHasher>::default();
         hasher.hash_one((digest, &*booked.team, &*aim.target.provider, model))
     };
-    // What an earlier try of this very call has sent shows nothing.
-    let (is_first, own) = (attempts == 0, u32::from(attempts > 0));
-    let times = |digest: u64| seen.times(keyed(digest), now).saturating_sub(own);
+    let times = |digest: u64| seen.times(keyed(digest), now);
+    // What an earlier try of this very call has sent there shows nothing.
+    let others = |digest: u64| times(digest).saturating_sub(u32::from(is_again));
     let may = |prefix: &&Prefix| prefix.takes_a_point() && prefix.bytes / BYTES_PER_TOKEN >= pays.least;
     let fixed = [&found.tools, &found.system].into_iter().flatten();
-    let fixed = fixed.filter(may).filter(|prefix| times(prefix.digest) >= pays.times);
-    // A conversation has come again if one of its turns was the last of an earlier call.
+    let fixed = fixed.filter(may).filter(|prefix| others(prefix.digest) >= pays.times);
+    // A conversation has come again if one of its turns was the last of an earlier call: no try of this one ended there.
     let goes_on = || found.turns.iter().any(|turn| times(*turn) > 0);
     let stable = found.stable.iter().filter(may).filter(|_| goes_on());
     let points: Vec<&Prefix> = fixed.chain(stable).collect();
@@ -65,11 +75,9 @@ pub(crate) fn put(
     if put.points > 0 {
         prepared.body = with_points(&prepared.body, points);
     }
-    if is_first {
-        let sent = [&found.tools, &found.system].into_iter().flatten().map(|prefix| prefix.digest);
-        seen.note(sent.chain([found.whole]).map(keyed), now);
-    }
-    (put.points > 0).then_some(put)
+    let fixed = [&found.tools, &found.system].into_iter().flatten().map(|prefix| prefix.digest);
+    let sent = fixed.chain([found.whole]).filter(|_| !is_again).map(keyed).collect();
+    Some(Put { points: (put.points > 0).then_some(put), sent })
 }
 
 /// When points pay.

@@ -74,10 +74,14 @@ impl Tries<'_> {
             let before = settlement.attempts();
             let (place, what) = ((self.worker, self.snapshot), (self.outgoing, self.plan));
             let (left, chance) = (settlement.monotonic(), Chance { end: self.end, is_last });
+            let queued = settlement.queued();
             let end = attempt_at(target, chance, place, what, settlement).await;
             let asked = settlement.attempts() > before;
             if asked {
-                self.learn(target, &end, left);
+                // Who waits for a place is not with the provider yet.
+                let queued = settlement.queued().saturating_sub(queued);
+                let had = settlement.monotonic().saturating_sub(left).saturating_sub(queued);
+                self.learn(target, &end, (left, had));
             } else {
                 settlement.takes_place(None);
             }
@@ -119,8 +123,8 @@ impl Tries<'_> {
         }
     }
 
-    /// Notes how a target fared that was asked at `left`.
-    fn learn(&self, target: &Target, end: &Result<Delivery, Fault>, left: Duration) {
+    /// Notes how a target fared that was asked at `left` and took `had`.
+    fn learn(&self, target: &Target, end: &Result<Delivery, Fault>, (left, had): (Duration, Duration)) {
         let Some(settings) = self.snapshot.resilience.breaker.as_ref() else { return };
         let (health, now) = (&self.worker.living.health, self.worker.living.clock.monotonic());
         // Who counts tokens, or starts something, shows nothing of the model.
@@ -132,7 +136,9 @@ impl Tries<'_> {
             Ok(_) => return,
         };
         // It was not given the time that it may take.
-        if fault.class == Class::TimedOut && self.is_over() {
+        let first_byte = self.snapshot.upstreams.get(&target.provider).map(|upstream| upstream.timeouts.first_byte);
+        let had_its_time = is_enough(had, first_byte, self.snapshot.resilience.deadline);
+        if fault.class == Class::TimedOut && self.is_over() && !had_its_time {
             return;
         }
         match Blame::of(fault, &target.model) {
@@ -202,6 +208,13 @@ impl Drop for Turn<'_> {
     }
 }
 
+/// Whether a target had, but for a tenth, the time that the operator gives it: its provider's, or a whole call's where that is
+/// less. A caller that is less patient shows nothing.
+fn is_enough(had: Duration, first_byte: Option<Duration>, deadline: Option<Duration>) -> bool {
+    let due = first_byte.into_iter().chain(deadline).min();
+    due.is_none_or(|due| had >= due / 10 * 9)
+}
+
 /// The call's time is over before any target was asked.
 fn too_late() -> Fault {
     let message = "No answer could begin within the time that the gateway or its caller allows.";
@@ -228,4 +241,26 @@ fn may_be_mended(outgoing: &Outgoing<'_>, fault: &Fault) -> bool {
 /// Whether a budget has no money for a target that was not asked: a provider's own fault is of another class or origin.
 fn is_too_dear(fault: &Fault) -> bool {
     fault.class == Class::OverBudget && fault.origin == Origin::Gateway
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_blamed_for_silence_only_when_it_had_its_time() {
+        let seconds = Duration::from_secs;
+        for (had, first_byte, deadline, enough) in [
+            // The official SDKs wait for 600 seconds and say so; a second is for the way back.
+            (599, 600, None, true),
+            (540, 600, None, true),
+            (539, 600, None, false),
+            (30, 600, None, false),
+            (59, 600, Some(60), true),
+            (40, 600, Some(60), false),
+        ] {
+            let found = is_enough(seconds(had), Some(seconds(first_byte)), deadline.map(seconds));
+            assert_eq!(found, enough, "{had} of {first_byte}, {deadline:?}");
+        }
+    }
 }

@@ -11,6 +11,9 @@ use crate::dialect::FaultReply;
 use crate::framing::eventstream::{self, Kind};
 use crate::provider_fault::{Complaint, by_kind, by_status};
 
+/// How Bedrock says, as of any other flaw, that it has no such model.
+const NO_SUCH_MODEL: &str = "The provided model identifier is invalid";
+
 /// Status and exception of a class.
 ///
 /// The official clients repeat a `ThrottlingException` at once; a spent budget is therefore the quota exception, which
@@ -111,7 +114,8 @@ pub(crate) fn decode(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Fa
     let message = text("message").or_else(|| text("Message")).map(ToOwned::to_owned);
     let fault = by_status(status, headers, message.clone());
     let complaint = match complaint(exception) {
-        Some(Complaint::Request) if message.as_deref().is_some_and(|m| m.contains("model identifier is invalid")) => {
+        // Where it says something else first, the words may be its caller's.
+        Some(Complaint::Request) if message.as_deref().is_some_and(|message| message.starts_with(NO_SUCH_MODEL)) => {
             Complaint::Absent
         }
         // Bedrock names a body that is too large as it names any other flaw.

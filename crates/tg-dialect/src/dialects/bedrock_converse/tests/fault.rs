@@ -62,6 +62,12 @@ fn the_vendors_errors_are_read() {
         ),
         (400, "ServiceQuotaExceededException", named, Class::UpstreamFailed),
         (400, "ValidationException", r#"{"message":"The provided model identifier is invalid."}"#, Class::NotFound),
+        (
+            400,
+            "ValidationException",
+            r#"{"message":"Value 'The provided model identifier is invalid.' at 'role' is not valid."}"#,
+            Class::UpstreamRefused,
+        ),
         (403, "AccessDeniedException", named, Class::UpstreamFailed),
         (404, "com.amazon.bedrock#ResourceNotFoundException", named, Class::NotFound),
         (408, "ModelTimeoutException", named, Class::TimedOut),
