@@ -68,6 +68,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) attribution: &'a Attribution,
     /// To which calls it belongs.
     pub(crate) session: Option<u64>,
+    /// By what a rule by tasks knows where its conversation is; `None` where there is no such rule.
+    pub(crate) conversation: Option<u64>,
     /// How long after its arrival its caller wants the answer to have begun.
     pub(crate) deadline: Option<Duration>,
 }

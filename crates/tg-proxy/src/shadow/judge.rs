@@ -77,7 +77,9 @@ async fn ask_of(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, case: Case) -> O
     };
     let (id, arrived) = settlement.identity();
     let (head, ()) = Request::new(()).into_parts();
-    let ready = Ready { head, call, body, peek, plan, id, arrived, trace, attribution, session: None, deadline: None };
+    let (session, conversation, deadline) = (None, None, None);
+    let ready =
+        Ready { head, call, body, peek, plan, id, arrived, trace, attribution, session, conversation, deadline };
     let judging = Judging { comparison, is_cheaper_first: brief.is_cheaper_first };
     settlement.hears(Hearing::judge(judging, &ready));
     send(worker, snapshot, &ready, settlement, Purpose::Judge).await;
