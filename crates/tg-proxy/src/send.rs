@@ -211,9 +211,9 @@ impl Trial<'_> {
     /// Whether guardrails apply to the call, and what is sent was not made of the bytes that they let go. Asked of what is
     /// about to leave, not of what was meant to happen.
     fn is_unguarded(&self, settlement: &Settlement) -> bool {
-        let Some(record) = settlement.record() else { return true };
+        let Some(attribution) = settlement.subject() else { return true };
         let Outgoing { body, members, peek, .. } = self.outgoing;
-        let subject = Subject { attribution: &record.attribution, model: &peek.model };
+        let subject = Subject { attribution, model: &peek.model };
         let guard = self.snapshot.guards.of(&subject);
         guard.is_some_and(|guard| !body.is_by(guard.version(), members.body()))
     }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use tg_kernel::decided::Purpose;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::record::{Ending, Record};
-use tg_policy::guard::{Action, Style};
+use tg_policy::admit::Scope;
+use tg_policy::guard::{Action, Set, Style};
 use tg_policy::route::quality::Kept;
 use tg_proxy::shadow::Fate;
 
@@ -181,9 +182,15 @@ fn a_judge_sees_no_value_that_guardrails_keep_from_models_and_is_checked_itself(
 fn a_judge_is_booked_to_the_team_of_the_call_or_to_another() {
     let models = models("enforce", "sample: 100%, judge: { provider: local, model: local-chat, booked_to: quality }");
     let teams = "- { name: red, projects: [alpha], environments: [prod] }\n- { name: quality }\n".to_owned();
-    let world = World::with(Setup { models, teams, ..Setup::default() });
+    // The guardrails are those of the team whose texts they are, whoever pays.
+    let scope = Scope { team: Some("red".to_owned()), ..Scope::default() };
+    let guards = vec![Set { scope, ..house(vec![no_mail(Action::Block)]) }];
+    let world = World::with(Setup { models, teams, guards, ..Setup::default() });
     let row = world.row(&call(&world, Manner::Plain, ("one", "other"), "say=SAME"));
     assert_eq!(&*copy_of(&world, &row, Purpose::Sample).attribution.team, "red");
     let judged = copy_of(&world, &row, Purpose::Judge);
     assert_eq!((&*judged.attribution.team, judged.attribution.project.as_deref()), ("quality", None));
+    assert!(row.guarded.is_some() && judged.guarded.is_some(), "the question is checked as the call was");
+    let unguarded = world.gateway().living.counts.unguarded.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(unguarded, 0);
 }
