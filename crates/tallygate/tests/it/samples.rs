@@ -75,6 +75,22 @@ fn both_models_answer_and_what_they_agree_on_counts() {
 }
 
 #[test]
+fn a_cheaper_model_that_is_not_up_to_a_call_is_worse_but_one_without_capacity_is_not() {
+    for (quality, no_verdict) in [(AGREEMENT, Some(None)), (JUDGE, None)] {
+        let world = world("observe", quality);
+        for (status, verdict) in [(400, Some(Some(false))), (422, Some(Some(false))), (503, no_verdict)] {
+            let prompt = format!("[[sim@gpt-5: say=negative]] [[sim@gpt-5-nano: status={status}]] {LABEL}");
+            let answer = world.send(&ask(Dialect::OpenaiChat, Manner::Plain, "smart", &prompt));
+            assert_eq!((answer.status, answer.header("x-tallygate-model")), (200, "gpt-5"), "{status}");
+            let copy = copy_of(&world, &world.row(&answer), Purpose::Sample);
+            let found = copy.decided.as_ref().and_then(|decided| decided.verdict.as_ref()).map(|verdict| verdict.kept);
+            assert_eq!(found, verdict, "{status}");
+        }
+        until("all is counted", || (known(&world).0 == Some(Kept { kept: 0, of: 2 })).then_some(()));
+    }
+}
+
+#[test]
 fn a_rule_below_its_floor_switches_itself_off_and_stays_off_until_it_is_changed() {
     let mut world = world("enforce", AGREEMENT);
     for number in 1..=10 {

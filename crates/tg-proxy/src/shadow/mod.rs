@@ -106,6 +106,7 @@ impl Arranging<'_> {
             booked: settlement.record()?.attribution.clone(),
             guarding: settlement.guarding().map(crate::guarding::Guarding::of_copy),
             comparison,
+            heard: None,
             place,
         })
     }
