@@ -27,9 +27,6 @@ const TICK: Duration = Duration::from_secs(30);
 /// How long after its call's arrival a row may come into the ledger and still be seen by a look.
 const LATE_MAX: Duration = Duration::from_secs(900);
 
-/// In whose JSON a comparison stands.
-const VERDICT: &str = r#""verdict":{"#;
-
 /// In whose JSON it stands that a rule was off.
 const OFF: &str = r#""stays":"switched_off""#;
 
@@ -76,12 +73,14 @@ fn read_since(
             }
         }
     };
-    learn(&with(&[VERDICT.to_owned()], CALLS_MAX)?);
-    // Of a rule that was off there is a row for each call, so each is asked for by itself.
-    for rule in rules.iter().filter(|rule| !qualities.is_off(&rule.rule)) {
-        if rule.sampling.as_ref().is_some_and(|sampling| sampling.floor.is_some()) {
-            let named = format!(r#""routed":{{"rule":{}"#, serde_json::Value::from(&*rule.rule));
-            learn(&with(&[named, OFF.to_owned()], 1)?);
+    // Each is asked for by itself: of one with many comparisons, or of one that was off and has a row for each call, there may
+    // be so many that they would hide the others'.
+    for rule in &rules {
+        let Some(sampling) = &rule.sampling else { continue };
+        let name = serde_json::Value::from(&*rule.rule);
+        learn(&with(&[format!(r#""verdict":{{"rule":{name}"#)], CALLS_MAX)?);
+        if sampling.floor.is_some() && !qualities.is_off(&rule.rule) {
+            learn(&with(&[format!(r#""routed":{{"rule":{name}"#), OFF.to_owned()], 1)?);
         }
     }
     Ok(())

@@ -145,12 +145,13 @@ async fn run(
     // Whether there is money and room: of all budgets and limits on calls together, or of none. A budget may send it to a
     // cheaper model. What was taken is set right when the call ends.
     let plan = room::take(settlement, &choosing, (&peek, members), plan).await.map_err(say)?;
-    let session = if plan.routed.is_some() { choosing.conversation() } else { session };
+    let conversation = plan.routed.as_ref().and_then(|_| choosing.conversation());
 
     // Out and back: the first target that answers. From here on the call is in the journal. A caller of a stream may be
     // kept company while the provider thinks; then the rest happens behind an answer that has begun.
     let body = body.clone();
-    let ready = Ready { head, call, body, peek, plan, id, arrived, trace, attribution, session, deadline };
+    let ready =
+        Ready { head, call, body, peek, plan, id, arrived, trace, attribution, session, conversation, deadline };
     shadow::arrange(worker, snapshot, &ready, settlement);
     match company(&ready.call, &ready.peek, &snapshot.streams) {
         Some(every) => Ok(Step::Patient(Box::new(ready), every)),
@@ -185,6 +186,7 @@ pub(crate) struct Ready {
     pub(crate) trace: TraceContext,
     pub(crate) attribution: Attribution,
     pub(crate) session: Option<u64>,
+    pub(crate) conversation: Option<u64>,
     pub(crate) deadline: Option<Duration>,
 }
 
@@ -197,7 +199,7 @@ fn company(call: &Head, peek: &Peek, streams: &Streams) -> Option<Duration> {
 }
 
 impl Ready {
-    /// The same call for other targets. It belongs to no session: what becomes of it says nothing of where that is served.
+    /// The same call for other targets. It belongs to no session or conversation: what becomes of it says nothing of where that is served.
     /// Nobody waits for it.
     pub(crate) fn copied(&self, plan: Plan) -> Self {
         let Self { head, call, body, peek, id, arrived, trace, attribution, .. } = self;
@@ -217,6 +219,7 @@ impl Ready {
             trace: *trace,
             attribution: attribution.clone(),
             session: None,
+            conversation: None,
             deadline: None,
         }
     }
@@ -230,9 +233,20 @@ impl Ready {
         settlement: &mut Settlement,
     ) -> Result<deliver::Delivery, Fault> {
         let Self { head, call, body, peek, plan, attribution, .. } = self;
-        let (id, arrived, trace, session, deadline) = (self.id, self.arrived, self.trace, self.session, self.deadline);
-        let outgoing =
-            send::Outgoing { head, call, body, members, peek, id, arrived, trace, attribution, session, deadline };
+        let outgoing = send::Outgoing {
+            head,
+            call,
+            body,
+            members,
+            peek,
+            id: self.id,
+            arrived: self.arrived,
+            trace: self.trace,
+            attribution,
+            session: self.session,
+            conversation: self.conversation,
+            deadline: self.deadline,
+        };
         send::send(worker, snapshot, &outgoing, plan, settlement).await
     }
 }

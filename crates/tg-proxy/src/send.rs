@@ -70,6 +70,8 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) attribution: &'a Attribution,
     /// To which calls it belongs.
     pub(crate) session: Option<u64>,
+    /// By what a rule by tasks knows where its conversation is; `None` where there is no such rule.
+    pub(crate) conversation: Option<u64>,
     /// How long after its arrival its caller wants the answer to have begun.
     pub(crate) deadline: Option<Duration>,
 }
@@ -221,9 +223,9 @@ impl Trial<'_> {
     /// Whether guardrails apply to the call, and what is sent was not made of the bytes that they let go. Asked of what is
     /// about to leave, not of what was meant to happen.
     fn is_unguarded(&self, settlement: &Settlement) -> bool {
-        let Some(record) = settlement.record() else { return true };
+        let Some(attribution) = settlement.subject() else { return true };
         let Outgoing { body, members, peek, .. } = self.outgoing;
-        let subject = Subject { attribution: &record.attribution, model: &peek.model };
+        let subject = Subject { attribution, model: &peek.model };
         let guard = self.snapshot.guards.of(&subject);
         guard.is_some_and(|guard| !body.is_by(guard.version(), members.body()))
     }

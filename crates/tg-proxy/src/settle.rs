@@ -78,6 +78,8 @@ struct Draft {
     spending: Spending,
     /// What content checks find and do.
     guarding: Option<Guarding>,
+    /// Whose content checks hold for the call; `None`: those of who pays for it.
+    subject: Option<Box<Attribution>>,
     /// The copy of its answer, where that is to be kept.
     keeping: Option<Keeping>,
     /// More output that is asked for its stream, where replicas count together.
@@ -177,6 +179,7 @@ impl Settlement {
             clamped: None,
             spending: Spending::default(),
             guarding: None,
+            subject: None,
             keeping: None,
             growth: None,
             failed: None,

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use tg_kernel::decided::Purpose;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::record::{Ending, Record};
-use tg_policy::guard::{Action, Style};
+use tg_policy::admit::Scope;
+use tg_policy::guard::{Action, Set, Style};
 use tg_policy::route::quality::Kept;
 use tg_proxy::shadow::Fate;
 
@@ -70,6 +71,22 @@ fn both_models_answer_and_what_they_agree_on_counts() {
         until("all is counted", || (known(&world).0 == Some(Kept { kept: 2, of: 3 })).then_some(()));
         assert!(!known(&world).1, "three are too few to say");
         assert_eq!(fated(&world, Purpose::Judge, Fate::Sent), 0, "nobody is asked");
+    }
+}
+
+#[test]
+fn a_cheaper_model_that_is_not_up_to_a_call_is_worse_but_one_without_capacity_is_not() {
+    for (quality, no_verdict) in [(AGREEMENT, Some(None)), (JUDGE, None)] {
+        let world = world("observe", quality);
+        for (status, verdict) in [(400, Some(Some(false))), (422, Some(Some(false))), (503, no_verdict)] {
+            let prompt = format!("[[sim@gpt-5: say=negative]] [[sim@gpt-5-nano: status={status}]] {LABEL}");
+            let answer = world.send(&ask(Dialect::OpenaiChat, Manner::Plain, "smart", &prompt));
+            assert_eq!((answer.status, answer.header("x-tallygate-model")), (200, "gpt-5"), "{status}");
+            let copy = copy_of(&world, &world.row(&answer), Purpose::Sample);
+            let found = copy.decided.as_ref().and_then(|decided| decided.verdict.as_ref()).map(|verdict| verdict.kept);
+            assert_eq!(found, verdict, "{status}");
+        }
+        until("all is counted", || (known(&world).0 == Some(Kept { kept: 0, of: 2 })).then_some(()));
     }
 }
 
@@ -181,9 +198,15 @@ fn a_judge_sees_no_value_that_guardrails_keep_from_models_and_is_checked_itself(
 fn a_judge_is_booked_to_the_team_of_the_call_or_to_another() {
     let models = models("enforce", "sample: 100%, judge: { provider: local, model: local-chat, booked_to: quality }");
     let teams = "- { name: red, projects: [alpha], environments: [prod] }\n- { name: quality }\n".to_owned();
-    let world = World::with(Setup { models, teams, ..Setup::default() });
+    // The guardrails are those of the team whose texts they are, whoever pays.
+    let scope = Scope { team: Some("red".to_owned()), ..Scope::default() };
+    let guards = vec![Set { scope, ..house(vec![no_mail(Action::Block)]) }];
+    let world = World::with(Setup { models, teams, guards, ..Setup::default() });
     let row = world.row(&call(&world, Manner::Plain, ("one", "other"), "say=SAME"));
     assert_eq!(&*copy_of(&world, &row, Purpose::Sample).attribution.team, "red");
     let judged = copy_of(&world, &row, Purpose::Judge);
     assert_eq!((&*judged.attribution.team, judged.attribution.project.as_deref()), ("quality", None));
+    assert!(row.guarded.is_some() && judged.guarded.is_some(), "the question is checked as the call was");
+    let unguarded = world.gateway().living.counts.unguarded.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(unguarded, 0);
 }

@@ -72,6 +72,14 @@ fn a_simple_call_is_noted_then_advised_then_sent_to_the_cheaper_model() {
     let enforced = world.send(&asks(LABEL));
     assert_eq!((model(&enforced), enforced.header("x-tallygate-advice")), ("gpt-5-nano", ""));
     assert_eq!(model(&world.send(&asks(CODE))), "gpt-5");
+    for status in [400, 413, 422] {
+        let again = world.send(&asks(&format!("[[sim@gpt-5-nano: status={status}]] {LABEL}")));
+        assert_eq!(model(&again), "gpt-5", "{status}: nor does the cheaper one refuse what the route's own takes");
+        let tried = world.row(&again).earlier;
+        assert_eq!(tried.iter().map(|try_| &*try_.served.model).collect::<Vec<_>>(), ["gpt-5-nano"], "{status}");
+    }
+    let refused = world.send(&asks(&format!("[[sim: status=400]] {LABEL}")));
+    assert_eq!(refused.status, 400, "what no model takes is refused");
     let again = world.send(&asks(&format!("[[sim@gpt-5-nano: status=500]] {LABEL}")));
     assert_eq!(model(&again), "gpt-5", "where the cheaper one fails, the route's own is there");
     assert_eq!(routed(&world, &enforced).rule, noted.rule, "a mode makes no other rule of it");
@@ -139,6 +147,35 @@ fn a_conversation_with_a_warm_prompt_cache_is_not_moved_where_that_costs_more_th
         goes_on.extend([turn("assistant", "negative"), turn("user", &format!("{LABEL} {long}"))]);
         let next = world.send(&said(&json!(goes_on)));
         assert_eq!(model(&next), "gpt-5-mini", "{:?}", routed(&world, &next));
+    }
+}
+
+/// Coding agents send titles and summaries under the session of the conversation that they serve.
+#[test]
+fn a_sessions_small_calls_do_not_move_its_long_conversation() {
+    let world = World::with(Setup {
+        models: "- name: smart\n  targets: [{ provider: openai, model: gpt-5 }]\n  task_routing:\n    mode: enforce\n\
+                 \x20   steps: [{ provider: openai, model: gpt-5-mini, tasks: [classification] }]\n"
+            .to_owned(),
+        ..Setup::default()
+    });
+    let long = "A very long review of the food, and of how cold it was. ".repeat(2_000);
+    let turn = |role: &str, text: &str| json!({"role": role, "content": text});
+    let mut messages = vec![turn("user", &long)];
+    for _ in 0..10 {
+        messages.extend([turn("assistant", "negative"), turn("user", LABEL)]);
+    }
+    let said = |messages: &Value| {
+        let body = json!({"model": "smart", "messages": messages, "max_completion_tokens": 50});
+        Call::post("/v1/chat/completions".to_owned(), body.to_string())
+            .header("content-type", "application/json")
+            .header("x-claude-code-session-id", "s-1")
+    };
+    for round in 0..3 {
+        let conversation = world.send(&said(&json!(messages)));
+        assert_eq!(model(&conversation), "gpt-5", "{round}");
+        assert_eq!(routed(&world, &conversation).stays.as_deref(), Some("warm_cache"), "{round}");
+        assert_eq!(model(&world.send(&said(&json!([turn("user", LABEL)])))), "gpt-5-mini", "{round}");
     }
 }
 

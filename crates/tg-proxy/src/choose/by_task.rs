@@ -107,10 +107,15 @@ impl Choosing<'_> {
         routed
     }
 
-    /// By what the calls of one conversation are known: its session, or else its beginning, which each of its calls repeats.
+    /// By what the calls of one conversation are known: the model that they ask for, their session if they name one, and
+    /// their beginning, which each of them repeats. A session's other calls (titles, summaries, agents) are none of it.
     #[must_use]
     pub fn conversation(&self) -> Option<u64> {
-        *self.conversation.get_or_init(|| self.asked.session.or_else(|| self.beginning()))
+        *self.conversation.get_or_init(|| {
+            let (session, beginning) = (self.asked.session, self.beginning());
+            let known = session.into_iter().chain(beginning).reduce(|known, part| mixed(known ^ part))?;
+            Some(mixed(known ^ sum(self.asked.peek.model.as_bytes())))
+        })
     }
 
     fn beginning(&self) -> Option<u64> {

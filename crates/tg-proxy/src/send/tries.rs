@@ -86,22 +86,20 @@ impl Tries<'_> {
                 settlement.takes_place(None);
             }
             drop(turn);
-            if let (Ok(delivery), Some(session)) = (&end, self.outgoing.session)
-                && delivery.is_answer()
-                && self.snapshot.routes.follows_sessions()
-            {
-                let living = &self.worker.living;
-                living.sessions.note(session, target, living.clock.monotonic());
-            }
-            let may_be_mended = match &end {
-                Ok(Delivery::Refused(refusal)) => may_be_mended(self.outgoing, &refusal.fault),
-                // What is too dear here may fit elsewhere, and hides nothing of what another target has said.
-                Err(fault) => may_be_mended(self.outgoing, fault) || is_too_dear(fault),
-                Ok(_) => false,
-            };
+            self.note_place(target, &end);
+            let fault = fault_of(&end);
+            // What is too dear here may fit elsewhere, and hides nothing of what another target has said.
+            let may_be_mended =
+                fault.is_some_and(|fault| may_be_mended(self.outgoing, fault)) || end.as_ref().is_err_and(is_too_dear);
+            // What was put before the route's own targets refuses nothing for them.
+            let is_passed_by = !may_be_mended && self.is_refused_in_place(target, fault);
             // For a caller who has left nothing more is begun.
-            if !may_be_mended || settlement.is_unheard() {
+            if !(may_be_mended || is_passed_by) || settlement.is_unheard() {
                 return Some(end);
+            }
+            // Nor does it hide what one of them has said.
+            if is_passed_by && before > 0 {
+                continue;
             }
             // A target that was not asked does not hide what became of one that was; nor, of those that were not, one
             // where only time is missing.
@@ -110,6 +108,31 @@ impl Tries<'_> {
             }
         }
         None
+    }
+
+    /// Notes where the call's session and conversation are served now.
+    fn note_place(&self, target: &Target, end: &Result<Delivery, Fault>) {
+        let is_answer = end.as_ref().is_ok_and(Delivery::is_answer);
+        if !is_answer || !self.snapshot.routes.follows_sessions() {
+            return;
+        }
+        let living = &self.worker.living;
+        // Of a session it counts where the route's own order has it: single calls of it may be for a cheaper model.
+        let session = self.outgoing.session.filter(|_| !self.is_in_place(target));
+        for known in [session, self.outgoing.conversation].into_iter().flatten() {
+            living.sessions.note(known, target, living.clock.monotonic());
+        }
+    }
+
+    /// Whether a rule by tasks has put the target before the route's own.
+    fn is_in_place(&self, target: &Target) -> bool {
+        let routed = self.plan.routed.as_deref().filter(|routed| routed.is_moved());
+        routed.is_some_and(|routed| routed.to.as_ref() == Some(target))
+    }
+
+    /// Whether the provider of such a target has refused what the route's own may take.
+    fn is_refused_in_place(&self, target: &Target, fault: Option<&Fault>) -> bool {
+        self.is_in_place(target) && fault.is_some_and(|fault| fault.origin == Origin::Provider)
     }
 
     /// The target to be tried next.
@@ -171,10 +194,12 @@ impl Tries<'_> {
             Err(fault) => fault,
             Ok(_) => return None,
         };
-        // What the gateway itself refuses, a wrong credential and what has taken all the time there was do not pass by
+        // What the gateway itself refuses, a wrong request or credential and what has taken all the time there was do not pass by
         // waiting.
-        let passes =
-            fault.origin == Origin::Provider && fault.class != Class::TimedOut && fault.class != Class::NotFound;
+        let passes = fault.origin == Origin::Provider
+            && fault.retry != Retry::Never
+            && fault.class != Class::TimedOut
+            && fault.class != Class::NotFound;
         // For whom nobody waits, nothing is tried again: trouble is not multiplied for a look.
         if self.round >= resilience.retries || settlement.attempts() == 0 || !passes || settlement.has_no_caller() {
             return None;
@@ -230,6 +255,15 @@ fn is_sooner(one: &Result<Delivery, Fault>, other: &Result<Delivery, Fault>) -> 
     match (wait(one), wait(other)) {
         (Some(one), Some(other)) => one <= other,
         (one, _) => one.is_some(),
+    }
+}
+
+/// What went wrong with a try.
+fn fault_of(end: &Result<Delivery, Fault>) -> Option<&Fault> {
+    match end {
+        Ok(Delivery::Refused(refusal)) => Some(&refusal.fault),
+        Err(fault) => Some(fault),
+        Ok(_) => None,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::living::Worker;
 use crate::snapshot::Snapshot;
 use std::sync::Arc;
 use tg_dialect::weight::weigh;
+use tg_kernel::principal::Attribution;
 
 impl Settlement {
     /// Takes what is found and done.
@@ -13,6 +14,18 @@ impl Settlement {
         if let Some(draft) = &mut self.0 {
             draft.guarding = Some(guarding);
         }
+    }
+
+    /// The content checks of another than who pays for the call hold for it.
+    pub(crate) fn is_subject_to_checks_of(&mut self, whose: Attribution) {
+        if let Some(draft) = &mut self.0 {
+            draft.subject = Some(Box::new(whose));
+        }
+    }
+
+    /// Whose content checks hold for the call; `None` once it is settled.
+    pub(crate) fn subject(&self) -> Option<&Attribution> {
+        self.0.as_deref().map(|draft| draft.subject.as_deref().unwrap_or(&draft.record.attribution))
     }
 
     /// What is found and done.

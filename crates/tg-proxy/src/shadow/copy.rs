@@ -1,6 +1,6 @@
 //! One copy of a call: sent as a call of its own, its answer read to the end by nobody but the gateway.
 
-use super::hearing::{Comparison, Hearing};
+use super::hearing::{Comparison, Heard, Hearing};
 use super::judge::{self, Case};
 use super::places::{Fate, Place};
 use crate::flow::{self, Ready};
@@ -45,6 +45,8 @@ pub(crate) struct Copy {
     pub(super) guarding: Option<Guarding>,
     /// What its answer is compared for.
     pub(super) comparison: Option<Comparison>,
+    /// What its call was answered, to be compared.
+    pub(super) heard: Option<Heard>,
     pub(super) place: Place,
 }
 
@@ -59,11 +61,14 @@ pub(super) fn begin(worker: &Arc<Worker>, copy: Copy) {
 }
 
 async fn go(worker: &Arc<Worker>, copy: Copy) {
-    let Copy { purpose, of, snapshot, mut ready, booked, guarding, comparison, place } = copy;
-    // Without what the call was answered there is nothing to compare; the money is better kept.
-    if comparison.as_ref().is_some_and(|comparison| comparison.original.is_none()) {
-        worker.living.shadows.judged(None);
-        return;
+    let Copy { purpose, of, snapshot, mut ready, booked, guarding, mut comparison, heard, place } = copy;
+    if let Some(comparison) = &mut comparison {
+        comparison.original = heard.and_then(Heard::said);
+        // Without what the call was answered there is nothing to compare; the money is better kept.
+        if comparison.original.is_none() {
+            worker.living.shadows.judged(None);
+            return;
+        }
     }
     let birth = Birth { purpose, of, booked: booked.clone(), trace: ready.trace };
     let (mut settlement, trace) = begun(worker, &snapshot, birth, (&ready.call, &ready.peek, &ready.body));
@@ -76,7 +81,7 @@ async fn go(worker: &Arc<Worker>, copy: Copy) {
         if comparison.is_by_agreement() {
             settlement.hears(Hearing::compared(comparison, &ready));
         } else {
-            let (hearing, told) = Hearing::told(&ready);
+            let (hearing, told) = Hearing::told(comparison.clone(), &ready);
             settlement.hears(hearing);
             judged = Some((comparison, told));
         }

@@ -14,12 +14,23 @@ use tg_kernel::dialect::Dialect;
 use tg_kernel::guarded::Action;
 use tg_kernel::ids::CallId;
 use tg_kernel::passage::Channel;
-use tg_kernel::record::{Ending, Record};
+use tg_kernel::record::{Ending, Record, Served};
 use tg_kernel::target::Target;
 use tg_policy::route::TaskRouting;
 use tg_policy::route::compare::{ANSWER_BYTES_MAX, agree, verdict};
 use tg_policy::route::steps::Judge;
 use tokio::sync::oneshot;
+
+/// The faults of calls that a model is not up to, or does not bring to an end. Limits, want of capacity, errors of providers and
+/// networks, and what the gateway lacks say nothing of a model.
+const FAILURES: [&str; 6] = [
+    "upstream_refused",
+    "upstream_too_large",
+    "context_length_exceeded",
+    "content_filter",
+    "upstream_garbage",
+    "upstream_truncated",
+];
 
 /// What two answers are compared for.
 #[derive(Clone)]
@@ -41,6 +52,24 @@ pub(crate) struct Said {
     pub(super) text: String,
     /// Whether values stand in it that guardrails keep from models.
     pub(super) is_private: bool,
+}
+
+/// An answer as it stands on the wire.
+#[derive(Clone)]
+pub(crate) struct Heard {
+    dialect: Dialect,
+    facts: ReplyFacts,
+    is_streamed: bool,
+    bytes: Bytes,
+    is_private: bool,
+}
+
+impl Heard {
+    /// What it says, where that can be read and compared. Not for whom a caller waits.
+    pub(super) fn said(self) -> Option<Said> {
+        let text = Said::of(self.dialect, &self.facts, self.is_streamed, &self.bytes)?;
+        Some(Said { text, is_private: self.is_private })
+    }
 }
 
 /// By whose word a comparison is decided.
@@ -66,8 +95,8 @@ enum Then {
     Copies(Vec<Copy>),
     /// It is compared with that of the call.
     Compare(Box<Comparison>),
-    /// It is told to who waits.
-    Tell(oneshot::Sender<Said>),
+    /// It is told to who waits, to be compared.
+    Tell(oneshot::Sender<Said>, Box<Comparison>),
     /// It is a judge's word.
     Decide(Box<Judging>),
 }
@@ -84,9 +113,9 @@ impl Hearing {
     }
 
     /// Of a copy about which a judge is asked.
-    pub(super) fn told(ready: &Ready) -> (Self, oneshot::Receiver<Said>) {
+    pub(super) fn told(comparison: Comparison, ready: &Ready) -> (Self, oneshot::Receiver<Said>) {
         let (tell, told) = oneshot::channel();
-        (Self::new(ready, Then::Tell(tell)), told)
+        (Self::new(ready, Then::Tell(tell, Box::new(comparison))), told)
     }
 
     /// Of a judge.
@@ -129,14 +158,16 @@ impl Hearing {
             .is_some_and(|guarded| guarded.hits.iter().any(|hit| hit.action == Action::Restored));
         match then {
             Then::Copies(copies) => {
-                let said = listen().map(|text| Said { text, is_private });
+                // The call's caller waits here: what was heard is read by the copies.
+                let bytes = heard.freeze();
+                let heard = (!is_deaf).then_some(Heard { dialect, facts, is_streamed, bytes, is_private });
                 for mut copy in copies {
-                    if let Some(comparison) = &mut copy.comparison {
+                    if let Some(comparison) = &copy.comparison {
                         // Another target than was meant says nothing of the one that was.
-                        if !is_by(record, &comparison.of_target) {
+                        if !is_by(record.served.as_ref(), &comparison.of_target) {
                             continue;
                         }
-                        comparison.original.clone_from(&said);
+                        copy.heard.clone_from(&heard);
                     }
                     copy::begin(worker, copy);
                 }
@@ -146,7 +177,7 @@ impl Hearing {
                 let kept = comparison.original.as_ref().zip(own).map(|(original, own)| agree(&original.text, &own));
                 comparison.settle(kept, record, worker);
             }
-            Then::Tell(tell) => {
+            Then::Tell(tell, _) => {
                 if let Some(text) = listen() {
                     drop(tell.send(Said { text, is_private }));
                 }
@@ -158,12 +189,20 @@ impl Hearing {
         }
     }
 
-    /// Of an answer that did not end well nothing can be learned; a judge that fails has said nothing.
+    /// Of an answer that did not end well nothing can be learned, but where a cheaper model was not up to it: then it was
+    /// worse. A judge that fails has said nothing.
     fn end_badly(self, record: &mut Record, worker: &Arc<Worker>) {
+        let has_failed = !worker.closing.has_begun() && is_failure(record.ending, record.fault.as_deref());
         match self.then {
-            Then::Compare(comparison) => comparison.settle(None, record, worker),
+            Then::Compare(comparison) => {
+                let kept = (comparison.is_copy_cheaper && has_failed).then_some(false);
+                comparison.settle(kept, record, worker);
+            }
+            Then::Tell(_, comparison) if comparison.is_copy_cheaper && has_failed => {
+                comparison.settle(Some(false), record, worker);
+            }
             Then::Decide(judging) => judging.comparison.settle(None, record, worker),
-            Then::Copies(_) | Then::Tell(_) => {}
+            Then::Copies(_) | Then::Tell(..) => {}
         }
     }
 }
@@ -181,8 +220,17 @@ impl Comparison {
     }
 }
 
-fn is_by(record: &Record, target: &Target) -> bool {
-    record.served.as_ref().is_some_and(|served| served.provider == target.provider && served.model == target.model)
+/// Whether a call was served there. Where a profile is named in its place, the model is the one behind it.
+fn is_by(served: Option<&Served>, target: &Target) -> bool {
+    served.is_some_and(|served| {
+        let is_named = served.model == target.model || served.profile.as_ref() == Some(&target.model);
+        served.provider == target.provider && is_named
+    })
+}
+
+/// Whether a call that ended so failed by its model.
+fn is_failure(ending: Ending, fault: Option<&str>) -> bool {
+    matches!(ending, Ending::ProviderError | Ending::Truncated) && fault.is_some_and(|fault| FAILURES.contains(&fault))
 }
 
 impl Said {
@@ -263,9 +311,55 @@ impl Inspector for Collected {
 mod tests {
     use super::*;
     use tg_kernel::clock::Timestamp;
+    use tg_kernel::usage::ServiceTier;
 
     fn facts() -> ReplyFacts {
         ReplyFacts { id: CallId::fresh(), model: "m".into(), created: Timestamp::default(), include_usage: false }
+    }
+
+    #[test]
+    fn a_profile_stands_for_the_model_behind_it() {
+        let arn = "arn:aws:bedrock:eu-west-1:1:application-inference-profile/x";
+        let served = |profile: Option<&str>| Served {
+            provider: "aws".into(),
+            model: "m".into(),
+            profile: profile.map(Arc::from),
+            dialect: Dialect::BedrockConverse,
+            request_id: None,
+            session: None,
+            tier: ServiceTier::Default,
+            attempts: 1,
+            stop: None,
+        };
+        let target = |model: &str| Target { provider: "aws".into(), model: model.into() };
+        for (profile, model, expected) in [
+            (Some(arn), arn, true),
+            (Some(arn), "m", true),
+            (None, "m", true),
+            (None, arn, false),
+            (Some(arn), "n", false),
+        ] {
+            assert_eq!(is_by(Some(&served(profile)), &target(model)), expected, "{profile:?} {model}");
+        }
+        let other = Target { provider: "other".into(), ..target("m") };
+        assert!(!is_by(Some(&served(None)), &other) && !is_by(None, &target("m")));
+    }
+
+    #[test]
+    fn only_what_a_model_is_not_up_to_is_its_failure() {
+        for (ending, fault, expected) in [
+            (Ending::ProviderError, Some("upstream_refused"), true),
+            (Ending::Truncated, Some("upstream_truncated"), true),
+            (Ending::ProviderError, Some("upstream_limited"), false),
+            (Ending::ProviderError, Some("upstream_overloaded"), false),
+            (Ending::ProviderError, Some("upstream_error"), false),
+            (Ending::ProviderError, Some("upstream_credentials_refused"), false),
+            (Ending::Interrupted, Some("given_up"), false),
+            (Ending::Refused, Some("upstream_refused"), false),
+            (Ending::Ok, None, false),
+        ] {
+            assert_eq!(is_failure(ending, fault), expected, "{ending:?} {fault:?}");
+        }
     }
 
     #[test]

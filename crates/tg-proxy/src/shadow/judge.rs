@@ -58,26 +58,34 @@ async fn ask_of(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, case: Case) -> O
     let brief = Brief::of(&case)?;
     let Case { comparison, plan, booked, trace, model, .. } = case;
     let Judge::Model { target, booked_to } = &comparison.rule.sampling.as_ref()?.judge else { return None };
-    let booked = match booked_to {
-        Some(team) => Attribution { team: Arc::clone(team), key_id: booked.key_id, ..Attribution::default() },
-        None => booked,
-    };
+    // Whose the texts are, and who pays for the question.
+    let (whose, other) = (booked, booked_to.as_ref());
+    let other = other.map(|team| {
+        let (team, key_id) = (Arc::clone(team), whose.key_id.clone());
+        Attribution { team, key_id, ..Attribution::default() }
+    });
+    let booked = other.as_ref().unwrap_or(&whose).clone();
     let plan = Plan { targets: vec![target.clone()], on_loss: OnLoss::Report, routed: None, ..plan };
     let call = Head { dialect: Dialect::OpenaiChat, operation: Operation::Chat, facts: RequestFacts::default() };
     let members = Members::scan(&brief.body).ok()?;
     let peek = peek(call.dialect, &call.facts, &members).ok()?;
-    let birth = Birth { purpose: Purpose::Judge, of: comparison.of, booked: booked.clone(), trace };
+    let birth = Birth { purpose: Purpose::Judge, of: comparison.of, booked, trace };
     let (mut settlement, trace) = begun(worker, snapshot, birth, (&call, &peek, &brief.body));
-    // The guardrails of whoever pays for the question apply to it, as to any call.
-    let asked = Question { body: &brief.body, members: &members, model: &model, attribution: &booked };
+    // The guardrails of the call apply to what is asked about it, whoever pays for the question.
+    let asked = Question { body: &brief.body, members: &members, model: &model, attribution: &whose };
     let checked = request::check(asked, &mut HeaderMap::new(), snapshot, &mut settlement).await;
     let Ok(Ok(request::Answer { cleared: body, attribution, .. })) = checked else {
         settlement.forgo();
         return None;
     };
+    // Providers are told who pays.
+    let attribution = other.unwrap_or(attribution);
+    settlement.is_subject_to_checks_of(whose);
     let (id, arrived) = settlement.identity();
     let (head, ()) = Request::new(()).into_parts();
-    let ready = Ready { head, call, body, peek, plan, id, arrived, trace, attribution, session: None, deadline: None };
+    let (session, conversation, deadline) = (None, None, None);
+    let ready =
+        Ready { head, call, body, peek, plan, id, arrived, trace, attribution, session, conversation, deadline };
     let judging = Judging { comparison, is_cheaper_first: brief.is_cheaper_first };
     settlement.hears(Hearing::judge(judging, &ready));
     send(worker, snapshot, &ready, settlement, Purpose::Judge).await;

@@ -19,12 +19,13 @@ use crate::settle::Settlement;
 use crate::snapshot::Snapshot;
 use copy::Copy;
 use hearing::Comparison;
+use serde_json::Value;
 use std::sync::Arc;
-use tg_dialect::scan::Members;
 use tg_kernel::decided::Purpose;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
 use tg_kernel::target::Target;
+use tg_policy::cache::rests_on_itself;
 use tg_policy::route::{Plan, mixed};
 
 /// Most bytes of an answer that are kept to be compared, as they stand on the wire.
@@ -90,7 +91,8 @@ impl Arranging<'_> {
         comparison: Option<Comparison>,
         settlement: &Settlement,
     ) -> Option<Copy> {
-        if leaves_traces(self.ready) {
+        let Ready { call, peek, body, .. } = self.ready;
+        if leaves_traces(call.dialect, &peek.model, body) {
             return None;
         }
         let heard = if comparison.is_some() { 2 * HEARD_BYTES_MAX } else { 0 };
@@ -104,19 +106,17 @@ impl Arranging<'_> {
             booked: settlement.record()?.attribution.clone(),
             guarding: settlement.guarding().map(crate::guarding::Guarding::of_copy),
             comparison,
+            heard: None,
             place,
         })
     }
 }
 
-/// Whether a call starts something that outlasts its answer, or adds to what its provider keeps: done twice, it is another thing.
-fn leaves_traces(ready: &Ready) -> bool {
-    if ready.call.dialect != Dialect::OpenaiResponses {
-        return false;
-    }
-    let Ok(members) = Members::scan(&ready.body) else { return true };
-    let says = |name| members.get(name).is_some_and(|value| !matches!(value, b"null" | b"false"));
-    says("background") || says("conversation")
+/// Whether a call starts something that outlasts its answer, adds to what its provider keeps, or has tools that its provider
+/// runs: done twice, it is another thing.
+fn leaves_traces(dialect: Dialect, model: &str, body: &[u8]) -> bool {
+    let Ok(body) = serde_json::from_slice::<Value>(body) else { return true };
+    !rests_on_itself(dialect, model, &body) || body.get("store") == Some(&Value::Bool(true))
 }
 
 /// Whether a call is of the share of which something is wanted. The same for both purposes would make one a part of the other.
@@ -128,7 +128,29 @@ fn is_drawn(id: CallId, purpose: Purpose, millionths: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{CallId, Purpose, is_drawn};
+    use super::{CallId, Dialect, Purpose, Value, is_drawn, leaves_traces};
+    use serde_json::json;
+
+    #[test]
+    fn what_providers_run_or_keep_is_not_done_twice() {
+        let mcp = json!({"tools": [{"type": "mcp", "server_url": "https://example.com"}]});
+        for (dialect, body, expected) in [
+            (Dialect::OpenaiResponses, mcp, true),
+            (Dialect::OpenaiResponses, json!({"background": true}), true),
+            (Dialect::OpenaiResponses, json!({"conversation": "c"}), true),
+            (Dialect::OpenaiResponses, json!({"store": true}), true),
+            (Dialect::OpenaiResponses, json!({"store": false, "tools": [{"type": "function"}]}), false),
+            (Dialect::OpenaiChat, json!({"store": true}), true),
+            (Dialect::OpenaiChat, json!({"messages": []}), false),
+            (Dialect::AnthropicMessages, json!({"mcp_servers": [{"type": "url"}]}), true),
+            (Dialect::AnthropicMessages, json!({"container": "c"}), true),
+            (Dialect::AnthropicMessages, json!({"tools": [{"name": "f"}]}), false),
+        ] {
+            let bytes = body.to_string();
+            assert_eq!(leaves_traces(dialect, "m", bytes.as_bytes()), expected, "{dialect:?} {body}");
+        }
+        assert!(leaves_traces(Dialect::OpenaiChat, "m", b"{"), "what cannot be read is not sent twice");
+    }
 
     #[test]
     fn as_many_are_drawn_as_are_wanted() {
