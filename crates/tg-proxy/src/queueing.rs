@@ -68,9 +68,11 @@ impl Drop for Place {
     }
 }
 
-/// What a failed try says of how much its target bears.
-pub(crate) fn signal_of(fault: &Fault) -> Signal {
+/// What a failed try says of how much its target bears; `is_over`: the time that its call had is over.
+pub(crate) fn signal_of(fault: &Fault, is_over: bool) -> Signal {
     match fault.class {
+        // It was not given the time that it may take.
+        FaultClass::TimedOut if is_over => Signal::Nothing,
         FaultClass::Limited | FaultClass::Overloaded | FaultClass::TimedOut if fault.origin == Origin::Provider => {
             Signal::Congested
         }
@@ -302,7 +304,16 @@ mod tests {
             (fault(FaultClass::UpstreamRefused, Origin::Provider), Signal::Nothing),
             (fault(FaultClass::Limited, Origin::Gateway), Signal::Nothing),
         ] {
-            assert_eq!(signal_of(&fault), signal, "{fault}");
+            assert_eq!(signal_of(&fault, false), signal, "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_callers_own_short_deadline_is_no_congestion() {
+        let fault = |class| Fault::new(class, Origin::Provider, "x", "x");
+        assert_eq!(signal_of(&fault(FaultClass::TimedOut), true), Signal::Nothing);
+        for class in [FaultClass::Limited, FaultClass::Overloaded] {
+            assert_eq!(signal_of(&fault(class), true), Signal::Congested, "that a provider says of itself");
         }
     }
 }

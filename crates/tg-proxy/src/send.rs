@@ -158,9 +158,10 @@ impl Trial<'_> {
         };
         settlement.leaves(leaving)?;
         let answered = self.out_and_back(prepared, provider, &proof, settlement).await;
+        let is_over = self.chance.end.is_some_and(|end| Instant::now() >= end);
         match &answered {
-            Ok(Delivery::Refused(refusal)) => settlement.failed(&refusal.fault),
-            Err(fault) => settlement.failed(fault),
+            Ok(Delivery::Refused(refusal)) => settlement.failed(&refusal.fault, is_over),
+            Err(fault) => settlement.failed(fault, is_over),
             Ok(_) => {}
         }
         answered
