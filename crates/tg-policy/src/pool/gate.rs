@@ -32,7 +32,7 @@ pub struct Gate(Mutex<State>);
 struct State {
     pool: Pool,
     seats: HashMap<u64, Seat>,
-    /// Who was told last that it is next, and when its time comes.
+    /// Who was told last, or saw, that it is next, and when its time comes.
     told: Option<(u64, Option<Duration>)>,
     waits: Waits,
     waited_us: u64,
@@ -190,6 +190,8 @@ impl State {
         if let Some(Seat::Waiting { waker, .. }) = self.seats.get_mut(&ticket) {
             *waker = Some(by.clone());
             let due = self.pool.due(now).filter(|(next, _)| *next == ticket);
+            // What it sees now is what it acts by: all that comes earlier is news.
+            self.told = due.or(self.told);
             return Seen::Waits(due.and_then(|(_, at)| at));
         }
         match self.seats.remove(&ticket) {

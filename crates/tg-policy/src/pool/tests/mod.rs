@@ -3,6 +3,7 @@
 mod neighbours;
 mod searching;
 mod simulation;
+mod waking;
 
 use super::*;
 use crate::admit::{Measure, Rate, Reserve, Used};
