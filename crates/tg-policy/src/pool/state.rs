@@ -181,7 +181,8 @@ impl Pool {
         let Some(queue) = self.spec.queue else { return self.refuse(Reason::Full, wait) };
         // When a place is free is likely at best; when a rate has room is certain.
         let doubt = if self.has_slot() { Duration::ZERO } else { wait / MARGIN };
-        if wait + doubt > ask.patience.min(queue.wait_max) {
+        // Who cannot wait at all does not stand in line, nor has others make room.
+        if ask.patience.is_zero() || wait + doubt > ask.patience.min(queue.wait_max) {
             return self.refuse(Reason::TooLong, wait);
         }
         let Some(displaced) = self.place_in_line(&who, cost, ask.need.bytes, &queue) else {

@@ -136,6 +136,9 @@ fn a_full_line_refuses_the_flood_and_not_its_neighbours() {
     }
     let large = Ask { need: Need { bytes: 98, ..Need::default() }, ..ask("large", Class::Normal, 1) };
     assert_eq!(refusal(pool.arrive(&large, ms(0))).reason, Reason::Full, "bytes are bounded, too");
+    let hurried = Ask { patience: ms(0), ..ask("hurried", Class::Normal, 1) };
+    assert_eq!(refusal(pool.arrive(&hurried, ms(0))).reason, Reason::TooLong, "who cannot wait pushes nobody out");
+    assert_eq!(pool.waiting(), 4);
     let alone = Spec { queue: None, ..spec(Concurrency::Fixed(1), Vec::new()) };
     let mut pool = Pool::new(&Arc::new(alone), ms(0));
     let _held = place(pool.arrive(&flood, ms(0)));
