@@ -254,12 +254,15 @@ impl Pool {
         let under_way = self.room.under_way;
         self.room.settle(&units, &used, now);
         let held = now.saturating_sub(since);
-        if end.used.is_some() {
+        // How soon a call fails says nothing of how long those hold their places that are answered.
+        if matches!(end.signal, Signal::Answered(_)) {
             self.held =
                 if self.held.is_zero() { held } else { self.held - self.held / NEWS + held / NEWS }.max(HELD_MIN);
-            if let Some(found) = &mut self.found {
-                found.hear(end.signal, end.left, under_way, now);
-            }
+        }
+        if end.used.is_some()
+            && let Some(found) = &mut self.found
+        {
+            found.hear(end.signal, end.left, under_way, now);
         }
         let really = if end.used.is_some() { self.cost(&used, held) } else { Duration::ZERO };
         self.line.correct(class, &team, cost, really);
