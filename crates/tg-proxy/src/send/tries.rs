@@ -73,10 +73,13 @@ impl Tries<'_> {
             let is_last = left.is_empty() && self.round >= self.snapshot.resilience.retries;
             let before = settlement.attempts();
             let (place, what) = ((self.worker, self.snapshot), (self.outgoing, self.plan));
-            let (left, chance) = (settlement.monotonic(), Chance { end: self.end, is_last });
+            let (begun, queued) = (settlement.monotonic(), settlement.queued());
+            let chance = Chance { end: self.end, is_last };
             let end = attempt_at(target, chance, place, what, settlement).await;
             let asked = settlement.attempts() > before;
             if asked {
+                // What it did while the call waited for a place is not this try's to tell.
+                let left = begun + settlement.queued().saturating_sub(queued);
                 self.learn(target, &end, left);
             } else {
                 settlement.takes_place(None);
