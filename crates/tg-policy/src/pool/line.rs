@@ -295,6 +295,9 @@ fn part(backlog: Duration, class: Class, weight: u32) -> u128 {
 impl Tier {
     /// The weights of those who wait, and of `who`.
     fn weights(&self, who: &Who) -> u32 {
+        if self.length == 0 {
+            return who.standing.weight.max(1);
+        }
         let others = self.flows.iter().filter(|(team, flow)| **team != who.team && !flow.waiting.is_empty());
         others.fold(who.standing.weight.max(1), |sum, (_, flow)| sum.saturating_add(flow.weight))
     }
