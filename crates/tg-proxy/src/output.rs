@@ -15,10 +15,20 @@ use tg_policy::route::Plan;
 /// Most output tokens of one answer: the call's own bound, or that of the target's model which allows most; `None` where
 /// neither is known.
 pub(crate) fn most(snapshot: &Snapshot, living: &Living, (peek, plan): (&Peek, &Plan)) -> Option<u64> {
-    let of_model = |target: &Target| row(snapshot, living, target)?.limits().output_max.map(u64::from);
+    let of_model = |target: &Target| of_model(snapshot, living, target);
     // Any of them may serve it: the largest counts, and one that is not known is larger than any.
     let of_models = plan.targets.iter().map(of_model).try_fold(0, |most, bound| Some(bound?.max(most)));
     peek.output_tokens_max.into_iter().chain(of_models.filter(|most| *most > 0)).min()
+}
+
+/// The same of one target alone.
+pub(crate) fn most_at(snapshot: &Snapshot, living: &Living, peek: &Peek, target: &Target) -> Option<u64> {
+    let of_model = of_model(snapshot, living, target).filter(|most| *most > 0);
+    peek.output_tokens_max.into_iter().chain(of_model).min()
+}
+
+fn of_model(snapshot: &Snapshot, living: &Living, target: &Target) -> Option<u64> {
+    row(snapshot, living, target)?.limits().output_max.map(u64::from)
 }
 
 /// What limits want to know of it besides its size.

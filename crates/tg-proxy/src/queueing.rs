@@ -21,7 +21,6 @@ use tg_kernel::target::Target;
 use tg_net::drain::Ear;
 use tg_policy::admit::{Reserve, Used};
 use tg_policy::pool::{Arrival, Ask, Class, End, Gate, Need, Reason, Refusal, Seen, Signal, Spec, Taken};
-use tg_policy::route::Plan;
 use tokio::time::{Instant, Sleep};
 
 /// By which a caller says that its call can wait: its class, no higher than that which it has.
@@ -68,9 +67,11 @@ impl Drop for Place {
     }
 }
 
-/// What a failed try says of how much its target bears.
-pub(crate) fn signal_of(fault: &Fault) -> Signal {
+/// What a failed try says of how much its target bears; `is_over`: the time that its call had is over.
+pub(crate) fn signal_of(fault: &Fault, is_over: bool) -> Signal {
     match fault.class {
+        // It was not given the time that it may take.
+        FaultClass::TimedOut if is_over => Signal::Nothing,
         FaultClass::Limited | FaultClass::Overloaded | FaultClass::TimedOut if fault.origin == Origin::Provider => {
             Signal::Congested
         }
@@ -103,10 +104,11 @@ pub(crate) fn prefer(
         return;
     }
     let now = worker.living.clock.monotonic();
-    let ask = ask(snapshot, outgoing, settlement, Need::default());
+    let mut ask = ask(snapshot, outgoing, settlement, Need::default());
     left.sort_by_cached_key(|target| {
-        let spec = snapshot.pools.of(target);
-        spec.map_or(Duration::ZERO, |spec| worker.living.gates.of(spec, target, now).expected(&ask, now))
+        let Some(spec) = snapshot.pools.of(target) else { return Duration::ZERO };
+        ask.need = need((worker, snapshot), (spec, target), outgoing, settlement);
+        worker.living.gates.of(spec, target, now).expected(&ask, now)
     });
 }
 
@@ -117,7 +119,7 @@ pub(crate) fn prefer(
 pub(crate) async fn enter(
     (worker, snapshot): (&Worker, &Snapshot),
     target: &Target,
-    (outgoing, plan): (&Outgoing<'_>, &Plan),
+    outgoing: &Outgoing<'_>,
     end: Option<Instant>,
     settlement: &mut Settlement,
 ) -> Result<(), Fault> {
@@ -125,7 +127,7 @@ pub(crate) async fn enter(
         return Ok(());
     }
     let Some(spec) = snapshot.pools.of(target) else { return Ok(()) };
-    let need = need((worker, snapshot), spec, (outgoing, plan), settlement);
+    let need = need((worker, snapshot), (spec, target), outgoing, settlement);
     let mut ask = ask(snapshot, outgoing, settlement, need);
     // Its waits for all its targets together are bounded, and so is its time.
     let wait_max = spec.queue.map_or(Duration::ZERO, |queue| queue.wait_max);
@@ -177,18 +179,18 @@ fn ask(snapshot: &Snapshot, outgoing: &Outgoing<'_>, settlement: &Settlement, ne
     Ask { team, standing, need, patience: Duration::ZERO }
 }
 
-/// What a call is likely to take of a pool.
+/// What a call is likely to take of the pool of a target.
 fn need(
     (worker, snapshot): (&Worker, &Snapshot),
-    spec: &Spec,
-    (outgoing, plan): (&Outgoing<'_>, &Plan),
+    (spec, target): (&Spec, &Target),
+    outgoing: &Outgoing<'_>,
     settlement: &Settlement,
 ) -> Need {
     let bytes = outgoing.members.body().len() as u64;
     let Some(record) = settlement.record().filter(|_| spec.counts_tokens()) else {
         return Need { bytes, ..Need::default() };
     };
-    let most = output::most(snapshot, &worker.living, (outgoing.peek, plan));
+    let most = output::most_at(snapshot, &worker.living, outgoing.peek, target);
     let estimate = admission::estimate(&worker.living, record, settlement.weight(), outgoing.peek, most);
     let output = match spec.reserve {
         Reserve::Usual => estimate.output_usual,
@@ -302,7 +304,16 @@ mod tests {
             (fault(FaultClass::UpstreamRefused, Origin::Provider), Signal::Nothing),
             (fault(FaultClass::Limited, Origin::Gateway), Signal::Nothing),
         ] {
-            assert_eq!(signal_of(&fault), signal, "{fault}");
+            assert_eq!(signal_of(&fault, false), signal, "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_callers_own_short_deadline_is_no_congestion() {
+        let fault = |class| Fault::new(class, Origin::Provider, "x", "x");
+        assert_eq!(signal_of(&fault(FaultClass::TimedOut), true), Signal::Nothing);
+        for class in [FaultClass::Limited, FaultClass::Overloaded] {
+            assert_eq!(signal_of(&fault(class), true), Signal::Congested, "that a provider says of itself");
         }
     }
 }

@@ -143,8 +143,8 @@ impl Trial<'_> {
         room::afford_try(settlement, &PriceTag { scope: &price, model, tier: prepared.tier, unknown }).await?;
         let proof = self.proof(provider, settlement).await?;
         // After all that can fail or wait elsewhere: whoever has a place uses it.
-        let (place, what) = ((self.worker, self.snapshot), (self.outgoing, self.plan));
-        queueing::enter(place, &self.aim.target, what, self.chance.end, settlement).await?;
+        let place = (self.worker, self.snapshot);
+        queueing::enter(place, &self.aim.target, self.outgoing, self.chance.end, settlement).await?;
         // Last: whoever waits for credentials takes no room from others, and what cannot leave takes none at all.
         room::admit_try(settlement, &self.aim.target.provider).await?;
         self.clamp(&mut prepared, settlement)?;
@@ -164,9 +164,10 @@ impl Trial<'_> {
         let living = &self.worker.living;
         living.prefixes.note(sent, living.clock.monotonic());
         let answered = self.out_and_back(prepared, provider, &proof, settlement).await;
+        let is_over = self.chance.end.is_some_and(|end| Instant::now() >= end);
         match &answered {
-            Ok(Delivery::Refused(refusal)) => settlement.failed(&refusal.fault),
-            Err(fault) => settlement.failed(fault),
+            Ok(Delivery::Refused(refusal)) => settlement.failed(&refusal.fault, is_over),
+            Err(fault) => settlement.failed(fault, is_over),
             Ok(_) => {}
         }
         answered

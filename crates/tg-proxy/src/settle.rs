@@ -400,8 +400,9 @@ impl Settlement {
         }
     }
 
-    /// The try that left has failed. What it may be billed for is kept, whatever becomes of the call.
-    pub(crate) fn failed(&mut self, fault: &Fault) {
+    /// The try that left has failed; `is_over`: the time that the call had is over. What the try may be billed for is kept,
+    /// whatever becomes of the call.
+    pub(crate) fn failed(&mut self, fault: &Fault, is_over: bool) {
         if let Some(draft) = &mut self.0 {
             let billed = draft.began.is_some() || may_be_billed(fault);
             let mut counts = if billed { draft.unanswered() } else { Counts::NONE };
@@ -410,7 +411,7 @@ impl Settlement {
                 counts = Counts { usage: reported, source: UsageSource::Estimated, reported };
             }
             if let Some(place) = draft.place.take() {
-                place.end(Used::from(&counts.usage), signal_of(fault));
+                place.end(Used::from(&counts.usage), signal_of(fault, is_over));
             }
             draft.failed = Some(Failed { code: fault.code, counts });
         }

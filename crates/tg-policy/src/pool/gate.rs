@@ -32,7 +32,7 @@ pub struct Gate(Mutex<State>);
 struct State {
     pool: Pool,
     seats: HashMap<u64, Seat>,
-    /// Who was told last that it is next, and when its time comes.
+    /// Who was told last, or saw, that it is next, and when its time comes.
     told: Option<(u64, Option<Duration>)>,
     waits: Waits,
     waited_us: u64,
@@ -190,6 +190,8 @@ impl State {
         if let Some(Seat::Waiting { waker, .. }) = self.seats.get_mut(&ticket) {
             *waker = Some(by.clone());
             let due = self.pool.due(now).filter(|(next, _)| *next == ticket);
+            // What it sees now is what it acts by: all that comes earlier is news.
+            self.told = due.or(self.told);
             return Seen::Waits(due.and_then(|(_, at)| at));
         }
         match self.seats.remove(&ticket) {
@@ -290,18 +292,24 @@ impl Gates {
     /// How those stand that are configured, sorted.
     #[must_use]
     pub fn figures(&self, quotas: &Quotas) -> Vec<Figures> {
-        let doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = Vec::new();
         for spec in quotas.iter() {
-            let of_pool = doors.get(&spec.name).into_iter().flatten();
+            let of_pool = self.of_pool(&spec.name);
             let mut figures: Vec<Figures> =
-                of_pool.map(|(target, gate)| gate.lock().figures(&spec.name, target.as_ref())).collect();
+                of_pool.iter().map(|(target, gate)| gate.lock().figures(&spec.name, target.as_ref())).collect();
             figures.sort_by(|one, other| one.target.cmp(&other.target));
             let rest = figures.split_off(figures.len().min(SHOWN_MAX));
             figures.extend(rest.into_iter().reduce(Figures::with));
             all.extend(figures);
         }
         all
+    }
+
+    /// The doors of one pool: calls find theirs while somebody looks at these.
+    fn of_pool(&self, name: &str) -> Vec<(Option<Target>, Arc<Gate>)> {
+        let doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_pool = doors.get(name).into_iter().flatten();
+        of_pool.map(|(target, gate)| (target.clone(), Arc::clone(gate))).collect()
     }
 }
 

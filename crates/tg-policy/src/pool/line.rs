@@ -37,6 +37,15 @@ pub(super) struct Entry {
     pub(super) units: super::room::Units,
 }
 
+/// Who else waited when a call went: for whom nobody had to wait, it was quiet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Beside {
+    /// Calls of other classes.
+    pub(super) classes: bool,
+    /// Calls of other teams of its class.
+    pub(super) teams: bool,
+}
+
 /// Calls of one team in one class.
 #[derive(Debug, Default)]
 struct Flow {
@@ -64,9 +73,12 @@ impl Tag {
         self.at = self.at.saturating_add(span(cost, weight));
     }
 
-    /// Of what was served, more or less was taken than was thought.
-    fn correct(&mut self, (thought, taken): (Duration, Duration), weight: u32, clock: u128) {
+    /// Of what was served, more or less was taken than was thought. More is not counted where it was taken from nobody.
+    fn correct(&mut self, (thought, taken): (Duration, Duration), weight: u32, (clock, is_counted): (u128, bool)) {
         self.at = if taken > thought {
+            if !is_counted {
+                return;
+            }
             self.at.saturating_add(span(taken.saturating_sub(thought), weight))
         } else {
             let back = span(thought.saturating_sub(taken), weight);
@@ -157,6 +169,14 @@ impl Line {
         Some((class, Arc::clone(team), entry))
     }
 
+    /// Who waits beside this team.
+    pub(super) fn beside(&self, class: Class, team: &str) -> Beside {
+        let of_class = self.tier(class);
+        let length = of_class.map_or(0, |tier| tier.length);
+        let own = of_class.and_then(|tier| tier.flows.get(team)).map_or(0, |flow| flow.waiting.len());
+        Beside { classes: self.len() > length, teams: length > own }
+    }
+
     /// Takes the next one of this team out, which is served.
     pub(super) fn serve(&mut self, class: Class, team: &str) -> Option<Entry> {
         let tier = self.tiers.get_mut(class.place())?;
@@ -188,14 +208,14 @@ impl Line {
         tier.clock = tier.clock.max(at);
     }
 
-    /// A call that was served has taken more or less than was thought.
-    pub(super) fn correct(&mut self, class: Class, team: &str, thought: Duration, taken: Duration) {
+    /// A call that was served, while these waited beside it, has taken more or less than was thought.
+    pub(super) fn correct(&mut self, (class, team): (Class, &str), beside: Beside, thought: Duration, taken: Duration) {
         let clock = self.clock;
         let Some(tier) = self.tiers.get_mut(class.place()) else { return };
-        tier.tag.correct((thought, taken), class.weight(), clock);
+        tier.tag.correct((thought, taken), class.weight(), (clock, beside.classes));
         let clock = tier.clock;
         if let Some(flow) = tier.flows.get_mut(team) {
-            flow.tag.correct((thought, taken), flow.weight, clock);
+            flow.tag.correct((thought, taken), flow.weight, (clock, beside.teams));
         }
     }
 
@@ -275,6 +295,9 @@ fn part(backlog: Duration, class: Class, weight: u32) -> u128 {
 impl Tier {
     /// The weights of those who wait, and of `who`.
     fn weights(&self, who: &Who) -> u32 {
+        if self.length == 0 {
+            return who.standing.weight.max(1);
+        }
         let others = self.flows.iter().filter(|(team, flow)| **team != who.team && !flow.waiting.is_empty());
         others.fold(who.standing.weight.max(1), |sum, (_, flow)| sum.saturating_add(flow.weight))
     }
@@ -380,17 +403,31 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_beyond_what_was_thought_is_counted_and_what_was_not_is_not_saved_up() {
+    fn what_was_taken_from_others_beyond_what_was_thought_is_counted_and_what_was_not_is_not_saved_up() {
         let mut line = Line::default();
         let (a, b) = (who("a", Class::Normal, 1), who("b", Class::Normal, 1));
-        line.pass(&a, Duration::from_secs(1));
-        line.correct(Class::Normal, "a", Duration::from_secs(1), Duration::from_secs(5));
         for ticket in 0..20 {
             second(&mut line, if ticket % 2 == 0 { &a } else { &b }, ticket);
         }
+        let beside = line.beside(Class::Normal, "a");
+        assert_eq!(beside, Beside { classes: false, teams: true });
+        assert_eq!(served(&mut line, 1), "a");
+        line.correct((Class::Normal, "a"), beside, Duration::from_secs(1), Duration::from_secs(5));
         assert_eq!(served(&mut line, 6), "bbbbba");
-        line.correct(Class::Normal, "a", Duration::from_secs(3600), Duration::ZERO);
+        line.correct((Class::Normal, "a"), beside, Duration::from_secs(3600), Duration::ZERO);
         let order = served(&mut line, 6);
         assert!(order.contains('b'), "an hour that was not used is not owed: {order}");
+    }
+
+    #[test]
+    fn what_was_taken_while_nobody_waited_is_not_owed() {
+        let mut line = Line::default();
+        let (a, b) = (who("a", Class::Normal, 1), who("b", Class::Normal, 1));
+        line.pass(&a, Duration::from_secs(1));
+        line.correct((Class::Normal, "a"), Beside::default(), Duration::from_secs(1), Duration::from_secs(3600));
+        for ticket in 0..20 {
+            second(&mut line, if ticket % 2 == 0 { &a } else { &b }, ticket);
+        }
+        assert_eq!(served(&mut line, 4), "baba");
     }
 }

@@ -1,7 +1,7 @@
 //! One pool: who has a place, who waits for one, who is next, and who is told at once that it would take too long.
 
 use super::adaptive::{Adaptive, Signal};
-use super::line::{Entry, Line, Who};
+use super::line::{Beside, Entry, Line, Who};
 use super::priority::{Class, Standing};
 use super::room::{Room, Units};
 use super::spec::{Concurrency, QueueBounds, Spec};
@@ -54,6 +54,8 @@ pub struct Taken {
     units: Units,
     cost: Duration,
     since: Duration,
+    /// Who else waited when it was taken.
+    beside: Beside,
 }
 
 /// Why a call has no place.
@@ -175,13 +177,14 @@ impl Pool {
         if self.line.is_empty() && self.fits(&units) {
             self.line.pass(&who, cost);
             self.tallies.at_once += 1;
-            return Arrival::Enters(self.take(ask.standing.class, who.team, &units, cost, now));
+            return Arrival::Enters(self.take((ask.standing.class, who.team), (&units, cost), Beside::default(), now));
         }
         let wait = self.expected(&who, &units);
         let Some(queue) = self.spec.queue else { return self.refuse(Reason::Full, wait) };
         // When a place is free is likely at best; when a rate has room is certain.
         let doubt = if self.has_slot() { Duration::ZERO } else { wait / MARGIN };
-        if wait + doubt > ask.patience.min(queue.wait_max) {
+        // Who cannot wait at all does not stand in line, nor has others make room.
+        if ask.patience.is_zero() || wait + doubt > ask.patience.min(queue.wait_max) {
             return self.refuse(Reason::TooLong, wait);
         }
         let Some(displaced) = self.place_in_line(&who, cost, ask.need.bytes, &queue) else {
@@ -221,9 +224,10 @@ impl Pool {
         if !self.has_slot() || !self.room.has(&entry.units) {
             return None;
         }
+        let beside = self.line.beside(class, &team);
         let entry = self.line.serve(class, &team)?;
         self.tallies.waited += 1;
-        Some((entry.ticket, self.take(class, team, &entry.units, entry.cost, now)))
+        Some((entry.ticket, self.take((class, team), (&entry.units, entry.cost), beside, now)))
     }
 
     /// The ticket of who is next, and when there is a place for it; no time where that depends on others' ends.
@@ -248,20 +252,23 @@ impl Pool {
 
     /// Gives a place back.
     pub fn end(&mut self, taken: Taken, end: End, now: Duration) {
-        let Taken { class, team, units, cost, since } = taken;
+        let Taken { class, team, units, cost, since, beside } = taken;
         let used = end.used.map_or([0; 4], |used| Room::used(&self.spec, used));
         let under_way = self.room.under_way;
         self.room.settle(&units, &used, now);
         let held = now.saturating_sub(since);
-        if end.used.is_some() {
+        // How soon a call fails says nothing of how long those hold their places that are answered.
+        if matches!(end.signal, Signal::Answered(_)) {
             self.held =
                 if self.held.is_zero() { held } else { self.held - self.held / NEWS + held / NEWS }.max(HELD_MIN);
-            if let Some(found) = &mut self.found {
-                found.hear(end.signal, end.left, under_way, now);
-            }
+        }
+        if end.used.is_some()
+            && let Some(found) = &mut self.found
+        {
+            found.hear(end.signal, end.left, under_way, now);
         }
         let really = if end.used.is_some() { self.cost(&used, held) } else { Duration::ZERO };
-        self.line.correct(class, &team, cost, really);
+        self.line.correct((class, &team), beside, cost, really);
     }
 
     /// How long a call that comes now is likely to wait: zero where there is a place.
@@ -320,8 +327,14 @@ impl Pool {
         self.has_slot() && self.room.has(units)
     }
 
-    fn take(&mut self, class: Class, team: Arc<str>, units: &Units, cost: Duration, now: Duration) -> Taken {
-        Taken { class, team, units: self.room.take(units), cost, since: now }
+    fn take(
+        &mut self,
+        (class, team): (Class, Arc<str>),
+        (units, cost): (&Units, Duration),
+        beside: Beside,
+        now: Duration,
+    ) -> Taken {
+        Taken { class, team, units: self.room.take(units), cost, since: now, beside }
     }
 
     fn held_likely(&self) -> Duration {

@@ -73,14 +73,14 @@ impl Tries<'_> {
             let is_last = left.is_empty() && self.round >= self.snapshot.resilience.retries;
             let before = settlement.attempts();
             let (place, what) = ((self.worker, self.snapshot), (self.outgoing, self.plan));
-            let (left, chance) = (settlement.monotonic(), Chance { end: self.end, is_last });
-            let queued = settlement.queued();
+            let (begun, queued) = (settlement.monotonic(), settlement.queued());
+            let chance = Chance { end: self.end, is_last };
             let end = attempt_at(target, chance, place, what, settlement).await;
             let asked = settlement.attempts() > before;
             if asked {
-                // Who waits for a place is not with the provider yet.
-                let queued = settlement.queued().saturating_sub(queued);
-                let had = settlement.monotonic().saturating_sub(left).saturating_sub(queued);
+                // Who waits for a place is not with the provider yet, and what that did meanwhile is not this try's to tell.
+                let left = begun + settlement.queued().saturating_sub(queued);
+                let had = settlement.monotonic().saturating_sub(left);
                 self.learn(target, &end, (left, had));
             } else {
                 settlement.takes_place(None);

@@ -3,6 +3,7 @@
 mod neighbours;
 mod searching;
 mod simulation;
+mod waking;
 
 use super::*;
 use crate::admit::{Measure, Rate, Reserve, Used};
@@ -92,6 +93,20 @@ fn who_would_wait_too_long_is_told_so_when_it_comes() {
 }
 
 #[test]
+fn quick_failures_do_not_teach_how_long_a_place_is_held() {
+    let mut pool = Pool::new(&Arc::new(spec(Concurrency::Fixed(1), Vec::new())), ms(0));
+    let one = ask("a", Class::Normal, 1);
+    let first = place(pool.arrive(&one, ms(0)));
+    pool.end(first, used(ms(0)), ms(1000));
+    for signal in [Signal::Congested, Signal::Nothing] {
+        let failing = place(pool.arrive(&one, ms(1000)));
+        pool.end(failing, End { signal, ..used(ms(1000)) }, ms(1000));
+    }
+    let _held = place(pool.arrive(&one, ms(1000)));
+    assert_eq!(pool.look(&one, ms(1000)), ms(1000), "a place is still held for a second");
+}
+
+#[test]
 fn a_rate_says_when_there_is_room_again() {
     let rates = vec![(Measure::Tokens, rate(60, Duration::from_secs(60)))];
     let mut pool = Pool::new(&Arc::new(Spec { output_factor: 5, ..spec(Concurrency::Unbounded, rates) }), ms(0));
@@ -135,6 +150,9 @@ fn a_full_line_refuses_the_flood_and_not_its_neighbours() {
     }
     let large = Ask { need: Need { bytes: 98, ..Need::default() }, ..ask("large", Class::Normal, 1) };
     assert_eq!(refusal(pool.arrive(&large, ms(0))).reason, Reason::Full, "bytes are bounded, too");
+    let hurried = Ask { patience: ms(0), ..ask("hurried", Class::Normal, 1) };
+    assert_eq!(refusal(pool.arrive(&hurried, ms(0))).reason, Reason::TooLong, "who cannot wait pushes nobody out");
+    assert_eq!(pool.waiting(), 4);
     let alone = Spec { queue: None, ..spec(Concurrency::Fixed(1), Vec::new()) };
     let mut pool = Pool::new(&Arc::new(alone), ms(0));
     let _held = place(pool.arrive(&flood, ms(0)));

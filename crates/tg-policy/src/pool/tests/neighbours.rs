@@ -125,3 +125,44 @@ fn teams_of_long_calls_have_no_more_of_the_places_than_others() {
     let part = held[0] * 100 / (held[0] + held[1]);
     assert!((40..=60).contains(&part), "{part} % of the places at {now:?}");
 }
+
+#[test]
+fn batch_that_took_more_than_was_thought_while_it_was_alone_has_its_share_soon() {
+    let long = Duration::from_secs(100_000);
+    let queue = Some(QueueBounds { wait_max: long, length_max: 1000, bytes_max: 1 << 20 });
+    let mut pool = Pool::new(&Arc::new(Spec { queue, ..twenty_places() }), ms(0));
+    let of = |team: &str, class| Ask { patience: long, ..ask(team, class, 1) };
+    let (batch, urgent) = (of("batch", Class::Batch), of("urgent", Class::Interactive));
+    // Twenty calls of batch, one each three seconds, hold their places for a minute: nobody knew that they would.
+    let mut going: std::collections::VecDeque<(Duration, Taken)> = (0..20)
+        .map(|call| {
+            let now = ms(call * 3000);
+            (now, place(pool.arrive(&batch, now)))
+        })
+        .collect();
+    // Others come into their places, and then more of both than there are places.
+    for call in 20..40 {
+        let now = ms(call * 3000);
+        let (since, taken) = going.pop_front().unwrap();
+        pool.end(taken, used(since), now);
+        going.push_back((now, place(pool.arrive(&urgent, now))));
+    }
+    let mut of_batch = std::collections::HashSet::new();
+    for call in 0..400 {
+        let _ = ticket(pool.arrive(&urgent, ms(118_000)));
+        if call < 30 {
+            of_batch.insert(ticket(pool.arrive(&batch, ms(118_000))));
+        }
+    }
+    let mut served = 0;
+    for call in 40..145 {
+        let now = ms(call * 3000);
+        let (since, taken) = going.pop_front().unwrap();
+        pool.end(taken, used(since), now);
+        let (called, taken) = pool.next(now).unwrap();
+        served += usize::from(of_batch.contains(&called));
+        going.push_back((now, taken));
+    }
+    // One of each seventeen.
+    assert!((5..=8).contains(&served), "batch had {served} of 105 places");
+}
