@@ -128,7 +128,7 @@ fn is_drawn(id: CallId, purpose: Purpose, millionths: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{CallId, Dialect, Purpose, Value, is_drawn, leaves_traces};
+    use super::{CallId, Dialect, Purpose, is_drawn, leaves_traces};
     use serde_json::json;
 
     #[test]
