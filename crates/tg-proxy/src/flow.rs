@@ -199,8 +199,8 @@ fn company(call: &Head, peek: &Peek, streams: &Streams) -> Option<Duration> {
 }
 
 impl Ready {
-    /// The same call for other targets. It belongs to no session or conversation: what becomes of it says nothing of where that is served.
-    /// Nobody waits for it.
+    /// The same call for other targets. It belongs to no session or conversation: what becomes of it says nothing of where
+    /// that is served. Nobody waits for it.
     pub(crate) fn copied(&self, plan: Plan) -> Self {
         let Self { head, call, body, peek, id, arrived, trace, attribution, .. } = self;
         let mut head = head.clone();

@@ -68,7 +68,7 @@ fn a_call_waits_for_a_place_and_its_row_and_answer_say_how_long() {
     }
     let alone = world.send(&say("on-openai", Manner::Plain, "alone"));
     assert_eq!((alone.status, alone.header("x-tallygate-queued-ms")), (200, ""));
-    assert_eq!(world.row(&alone).decided, None);
+    assert_eq!(world.row(&alone).decided.and_then(|decided| decided.waited_us), None);
     until("all is free", || (figures(&world).under_way == 0).then_some(()));
     let seen = world.sim.books.entries();
     assert!(seen.iter().all(|entry| entry.status != 429), "the provider was never asked too much");

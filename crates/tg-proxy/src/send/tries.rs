@@ -194,8 +194,8 @@ impl Tries<'_> {
             Err(fault) => fault,
             Ok(_) => return None,
         };
-        // What the gateway itself refuses, a wrong request or credential and what has taken all the time there was do not pass by
-        // waiting.
+        // What the gateway itself refuses, a wrong request or credential, and what has taken all the time there was do not
+        // pass by waiting.
         let passes = fault.origin == Origin::Provider
             && fault.retry != Retry::Never
             && fault.class != Class::TimedOut

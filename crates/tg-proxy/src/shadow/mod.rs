@@ -19,8 +19,9 @@ use crate::settle::Settlement;
 use crate::snapshot::Snapshot;
 use copy::Copy;
 use hearing::Comparison;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::sync::Arc;
+use tg_dialect::scan::Members;
 use tg_kernel::decided::Purpose;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
@@ -30,6 +31,10 @@ use tg_policy::route::{Plan, mixed};
 
 /// Most bytes of an answer that are kept to be compared, as they stand on the wire.
 pub(crate) const HEARD_BYTES_MAX: usize = 512 << 10;
+
+/// In which members it stands what is said: most of a body, and nothing of what its provider does with it. They are not parsed
+/// while a caller waits.
+const SAID: [&str; 2] = ["messages", "input"];
 
 /// Notes what a rule by tasks made of a call, and sees to it that copies of it go out when it has ended well, where its route wants some of this call.
 pub(crate) fn arrange(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, ready: &Ready, settlement: &mut Settlement) {
@@ -115,9 +120,14 @@ impl Arranging<'_> {
 /// Whether a call starts something that outlasts its answer, adds to what its provider keeps, or has tools that its provider
 /// runs: done twice, it is another thing.
 fn leaves_traces(dialect: Dialect, model: &str, body: &[u8]) -> bool {
-    let Ok(body) = serde_json::from_slice::<Value>(body) else { return true };
+    let Ok(members) = Members::scan(body) else { return true };
+    let settings = members.iter().filter(|(name, _)| !SAID.contains(name));
+    let settings = settings.map(|(name, value)| Ok((name.to_owned(), serde_json::from_slice::<Value>(value)?)));
+    let settings: serde_json::Result<Map<String, Value>> = settings.collect();
+    let Ok(settings) = settings else { return true };
+    let settings = Value::Object(settings);
     // A model that looks things up by itself leaves nothing behind.
-    !rests_on_itself(dialect, model, &[], &body) || body.get("store") == Some(&Value::Bool(true))
+    !rests_on_itself(dialect, model, &[], &settings) || settings.get("store") == Some(&Value::Bool(true))
 }
 
 /// Whether a call is of the share of which something is wanted. The same for both purposes would make one a part of the other.
