@@ -4,14 +4,14 @@ mod dearer;
 
 use crate::forecasts;
 use crate::limits::{dimension, reserve, shortage, when_away};
+use crate::scope::scope;
 use std::sync::Arc;
 use tg_admin::api::{self, BudgetPage};
-use tg_config::document::{self, BudgetScope, BudgetWindow, Document};
-use tg_config::grammar::{Pattern, Period, Share};
+use tg_config::document::{self, BudgetWindow, Document};
+use tg_config::grammar::{Period, Share};
 use tg_kernel::calendar::{Unit, Zone};
 use tg_kernel::clock::Timestamp;
 use tg_kernel::pattern;
-use tg_policy::admit::Scope;
 use tg_policy::admit::budget::{Budget, Budgets, OnExhausted, PurseView, Purses, Window};
 use tg_proxy::snapshot::Snapshot;
 use tg_store::StoreError;
@@ -67,19 +67,6 @@ fn window(declared: BudgetWindow) -> Window {
 
 fn hours(period: Period) -> u32 {
     u32::try_from(period.get().as_secs() / 3600).unwrap_or(u32::MAX)
-}
-
-pub(crate) fn scope(declared: &BudgetScope) -> Scope {
-    let text = |pattern: &Option<Pattern>| pattern.as_ref().map(|pattern| pattern.as_str().to_owned());
-    Scope {
-        team: text(&declared.team),
-        project: text(&declared.project),
-        environment: text(&declared.environment),
-        key: text(&declared.key),
-        model: text(&declared.model),
-        provider: None,
-        tag: text(&declared.tag),
-    }
 }
 
 /// What a writer of budgets may not expect: what nobody can price cannot be held up either, and so is refused; and a

@@ -1,11 +1,10 @@
 //! From declared rules of the cache to compiled ones.
 
+use crate::scope::scope;
 use anyhow::Result;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
-use tg_config::document::{self, CachePlace, CacheRule, CacheScope, CacheShare, Document};
-use tg_config::grammar::Pattern;
-use tg_policy::admit::Scope;
+use tg_config::document::{self, CachePlace, CacheRule, CacheShare, Document};
 use tg_policy::cache::{Rule, Rules, Share};
 use tg_proxy::snapshot::Cache;
 
@@ -47,19 +46,6 @@ fn rule(declared: &CacheRule) -> Arc<Rule> {
         },
         only_determined: declared.only_deterministic,
     })
-}
-
-fn scope(declared: &CacheScope) -> Scope {
-    let text = |pattern: &Option<Pattern>| pattern.as_ref().map(|pattern| pattern.as_str().to_owned());
-    Scope {
-        team: text(&declared.team),
-        project: text(&declared.project),
-        environment: text(&declared.environment),
-        key: text(&declared.key),
-        model: text(&declared.model),
-        provider: None,
-        tag: text(&declared.tag),
-    }
 }
 
 #[cfg(test)]

@@ -98,9 +98,8 @@ pub struct Compiled {
 }
 
 fn cache_rules(declared: &[document::PromptCache]) -> CacheRules {
-    let rule = |rule: &document::PromptCache| {
-        (crate::guardrails::scope(&rule.scope), rule.points == document::CachePoints::Auto)
-    };
+    let rule =
+        |rule: &document::PromptCache| (crate::scope::scope(&rule.scope), rule.points == document::CachePoints::Auto);
     CacheRules::new(declared.iter().map(rule).collect())
 }
 

@@ -2,14 +2,14 @@
 
 pub(crate) mod coverage;
 
+use crate::scope::scope;
 use anyhow::{Context as _, Result, bail};
 use tg_config::document::{
     self, CheckDigit, CheckName, Document, GuardAway, GuardrailAction, GuardrailMode, GuardrailOn, GuardrailRule,
-    GuardrailScope, HarmCategory, RedactAs, Unread, Wanted, WantedWord,
+    HarmCategory, RedactAs, Unread, Wanted, WantedWord,
 };
-use tg_config::grammar::Pattern;
 use tg_config::secrets::Secrets;
-use tg_policy::admit::{Mode, Scope};
+use tg_policy::admit::Mode;
 use tg_policy::guard::{
     Action, Channels, Check, CheckKind, Guards, Medium, On, Pii, Required, Rule, Set, Style, Way, WhenAway,
 };
@@ -80,19 +80,6 @@ fn set(declared: &document::Guardrail) -> Result<Set> {
         blocked_media: blocked.filter_map(|(name, _)| Medium::named(name)).collect(),
         hold_back: declared.hold_back.and_then(|characters| usize::try_from(characters).ok()),
     })
-}
-
-pub(crate) fn scope(declared: &GuardrailScope) -> Scope {
-    let text = |pattern: &Option<Pattern>| pattern.as_ref().map(|pattern| pattern.as_str().to_owned());
-    Scope {
-        team: text(&declared.team),
-        project: text(&declared.project),
-        environment: text(&declared.environment),
-        key: text(&declared.key),
-        model: text(&declared.model),
-        provider: None,
-        tag: text(&declared.tag),
-    }
 }
 
 fn rule(declared: &GuardrailRule) -> Result<Rule> {

@@ -29,6 +29,7 @@ mod recording;
 mod reloading;
 pub mod revisions;
 mod routes;
+mod scope;
 mod signals;
 mod signing;
 pub mod source;

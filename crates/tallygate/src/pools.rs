@@ -1,7 +1,7 @@
 //! From declared pools and priorities to compiled ones.
 
-use crate::budgets::scope;
 use crate::limits::{rate, reserve};
+use crate::scope::scope;
 use std::num::NonZeroU32;
 use tg_config::document::{self, PoolEach};
 use tg_config::grammar::Percent;

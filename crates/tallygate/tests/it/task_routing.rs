@@ -117,35 +117,53 @@ fn teams_have_modes_floors_and_ceilings_of_their_own_and_calls_may_keep_out_wher
     assert_eq!(noted, None, "routes without steps have no rule");
 }
 
-#[test]
-fn a_conversation_with_a_warm_prompt_cache_is_not_moved_where_that_costs_more_than_it_saves() {
-    // gpt-5 reads its cache at a tenth of its price: a long conversation is cheaper there than read anew by gpt-5-mini.
-    let world = World::with(Setup {
+/// A rule that moves classification from gpt-5, which reads its cache at a tenth of its price, to gpt-5-mini.
+fn moving() -> World {
+    World::with(Setup {
         models: "- name: smart\n  targets: [{ provider: openai, model: gpt-5 }]\n  task_routing:\n    mode: enforce\n\
                  \x20   steps: [{ provider: openai, model: gpt-5-mini, tasks: [classification] }]\n"
             .to_owned(),
         ..Setup::default()
-    });
-    let long = "A very long review of the food, and of how cold it was. ".repeat(2_000);
-    let turn = |role: &str, text: &str| json!({"role": role, "content": text});
-    let mut messages = vec![turn("user", &long)];
+    })
+}
+
+fn turn(role: &str, text: &str) -> Value {
+    json!({"role": role, "content": text})
+}
+
+fn talk(messages: &[Value]) -> Call {
+    let body = json!({"model": "smart", "messages": messages, "max_completion_tokens": 50});
+    Call::post("/v1/chat/completions".to_owned(), body.to_string()).header("content-type", "application/json")
+}
+
+/// What fills a prompt cache.
+fn long() -> String {
+    "A very long review of the food, and of how cold it was. ".repeat(2_000)
+}
+
+/// A long conversation whose last turn is a simple one.
+fn conversation() -> Vec<Value> {
+    let mut messages = vec![turn("user", &long())];
     for _ in 0..10 {
         messages.extend([turn("assistant", "negative"), turn("user", LABEL)]);
     }
-    let said = |messages: &Value| {
-        let body = json!({"model": "smart", "messages": messages, "max_completion_tokens": 50});
-        Call::post("/v1/chat/completions".to_owned(), body.to_string()).header("content-type", "application/json")
-    };
-    let unknown = world.send(&said(&json!(messages)));
+    messages
+}
+
+#[test]
+fn a_conversation_with_a_warm_prompt_cache_is_not_moved_where_that_costs_more_than_it_saves() {
+    // A long conversation is cheaper where its cache is than read anew by a cheaper model.
+    let (world, long) = (moving(), long());
+    let unknown = world.send(&talk(&conversation()));
     assert_eq!(model(&unknown), "gpt-5", "its cache may be warm there");
     assert_eq!(routed(&world, &unknown).stays.as_deref(), Some("warm_cache"));
     // One that has begun at the cheaper model goes on there: its cache is there. It says no session, and needs none.
     let first = [turn("user", LABEL)];
-    assert_eq!(model(&world.send(&said(&json!(first)))), "gpt-5-mini");
+    assert_eq!(model(&world.send(&talk(&first))), "gpt-5-mini");
     let mut goes_on = first.to_vec();
     for _ in 0..4 {
         goes_on.extend([turn("assistant", "negative"), turn("user", &format!("{LABEL} {long}"))]);
-        let next = world.send(&said(&json!(goes_on)));
+        let next = world.send(&talk(&goes_on));
         assert_eq!(model(&next), "gpt-5-mini", "{:?}", routed(&world, &next));
     }
 }
@@ -153,29 +171,13 @@ fn a_conversation_with_a_warm_prompt_cache_is_not_moved_where_that_costs_more_th
 /// Coding agents send titles and summaries under the session of the conversation that they serve.
 #[test]
 fn a_sessions_small_calls_do_not_move_its_long_conversation() {
-    let world = World::with(Setup {
-        models: "- name: smart\n  targets: [{ provider: openai, model: gpt-5 }]\n  task_routing:\n    mode: enforce\n\
-                 \x20   steps: [{ provider: openai, model: gpt-5-mini, tasks: [classification] }]\n"
-            .to_owned(),
-        ..Setup::default()
-    });
-    let long = "A very long review of the food, and of how cold it was. ".repeat(2_000);
-    let turn = |role: &str, text: &str| json!({"role": role, "content": text});
-    let mut messages = vec![turn("user", &long)];
-    for _ in 0..10 {
-        messages.extend([turn("assistant", "negative"), turn("user", LABEL)]);
-    }
-    let said = |messages: &Value| {
-        let body = json!({"model": "smart", "messages": messages, "max_completion_tokens": 50});
-        Call::post("/v1/chat/completions".to_owned(), body.to_string())
-            .header("content-type", "application/json")
-            .header("x-claude-code-session-id", "s-1")
-    };
+    let world = moving();
+    let talk = |messages: &[Value]| talk(messages).header("x-claude-code-session-id", "s-1");
     for round in 0..3 {
-        let conversation = world.send(&said(&json!(messages)));
+        let conversation = world.send(&talk(&conversation()));
         assert_eq!(model(&conversation), "gpt-5", "{round}");
         assert_eq!(routed(&world, &conversation).stays.as_deref(), Some("warm_cache"), "{round}");
-        assert_eq!(model(&world.send(&said(&json!([turn("user", LABEL)])))), "gpt-5-mini", "{round}");
+        assert_eq!(model(&world.send(&talk(&[turn("user", LABEL)]))), "gpt-5-mini", "{round}");
     }
 }
 

@@ -3,7 +3,7 @@
 use super::limits::{Named, check_named, output_min};
 use super::served::Served;
 use super::{Findings, egress};
-use crate::document::{Budget, BudgetScope, BudgetWindow, Document, LimitOutput, OnExhausted, Reserve};
+use crate::document::{Budget, BudgetWindow, CallScope, Document, LimitOutput, OnExhausted, Reserve};
 use crate::grammar::{Dimension, Pattern};
 use crate::problem::{Path, Problem};
 use std::time::Duration;
@@ -83,7 +83,7 @@ fn output(budget: &Budget, path: &Path, found: &mut Findings) {
 }
 
 fn named(budget: &Budget) -> Named<'_> {
-    let BudgetScope { team, project, environment, model, tag, .. } = &budget.scope;
+    let CallScope { team, project, environment, model, tag, .. } = &budget.scope;
     Named {
         team: team.as_ref(),
         project: project.as_ref(),
@@ -141,7 +141,7 @@ fn within_parents(document: &Document, budget: &Budget, path: &Path, found: &mut
     }
 }
 
-fn is_within(child: &BudgetScope, parent: &BudgetScope) -> bool {
+fn is_within(child: &CallScope, parent: &CallScope) -> bool {
     let pairs = [
         (&child.team, &parent.team),
         (&child.project, &parent.project),

@@ -58,6 +58,6 @@ fn named(rule: &CacheRule) -> Named<'_> {
 
 /// The rule behind the first one that is for all calls.
 fn shadowed(rules: &[CacheRule]) -> Option<usize> {
-    let first = rules.iter().position(|rule| rule.scope == crate::document::CacheScope::default())?;
+    let first = rules.iter().position(|rule| rule.scope == crate::document::CallScope::default())?;
     (first + 1 < rules.len()).then_some(first + 1)
 }

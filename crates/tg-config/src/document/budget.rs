@@ -1,6 +1,6 @@
 //! Budgets: how much money whose calls may cost, and who is told.
 
-use super::{Egress, LimitOutput, Reserve, WhenAway};
+use super::{CallScope, Egress, LimitOutput, Reserve, WhenAway};
 use crate::grammar::{BaseUrl, Dimension, LocalMoment, Money, Name, Pattern, Period, SecretRef, Share, TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,8 +13,8 @@ pub struct Budget {
     /// The budget's name; unique, and shown to the callers whom it refuses.
     pub name: Name,
     /// For which calls it is. Absent: for all.
-    #[serde(default, rename = "for", skip_serializing_if = "BudgetScope::is_everything")]
-    pub scope: BudgetScope,
+    #[serde(default, rename = "for", skip_serializing_if = "CallScope::is_everything")]
+    pub scope: CallScope,
     /// By what it counts apart: an amount of its own for each team, each key, … Absent: one amount for all its calls.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
@@ -61,36 +61,6 @@ const fn default_reserve() -> Reserve {
 
 fn default_warn_at() -> Vec<Share> {
     vec![Share::of(80), Share::of(100)]
-}
-
-/// For which calls a budget, or a priority, is. What is absent does not matter.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct BudgetScope {
-    /// Calls of these teams.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub team: Option<Pattern>,
-    /// Calls booked to these projects.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub project: Option<Pattern>,
-    /// Calls booked to these environments.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub environment: Option<Pattern>,
-    /// Calls with these keys, by their public ids.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key: Option<Pattern>,
-    /// Calls for these models, by the names that callers write.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<Pattern>,
-    /// Calls with such a tag: `name`, or `name=value`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tag: Option<Pattern>,
-}
-
-impl BudgetScope {
-    pub(super) fn is_everything(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// How long one amount lasts. Calls count in the window in which they arrived.

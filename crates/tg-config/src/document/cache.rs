@@ -1,6 +1,7 @@
 //! Answers that are kept, to be given again: for which calls, for how long, and where.
 
-use crate::grammar::{Name, Pattern, Period, Size};
+use super::CallScope;
+use crate::grammar::{Name, Period, Size};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -49,8 +50,8 @@ pub struct CacheRule {
     /// The rule's name; unique, and shown in the ledger.
     pub name: Name,
     /// For which calls it is. Absent: for all.
-    #[serde(default, rename = "for", skip_serializing_if = "CacheScope::is_everything")]
-    pub scope: CacheScope,
+    #[serde(default, rename = "for", skip_serializing_if = "CallScope::is_everything")]
+    pub scope: CallScope,
     /// How long an answer is given again: at most `30d`. Callers may ask for less.
     pub ttl: Period,
     /// Who is given it. Never another team.
@@ -64,36 +65,6 @@ pub struct CacheRule {
 
 const fn yes() -> bool {
     true
-}
-
-/// For which calls a rule is. What is absent does not matter.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct CacheScope {
-    /// Calls of these teams.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub team: Option<Pattern>,
-    /// Calls booked to these projects.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub project: Option<Pattern>,
-    /// Calls booked to these environments.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub environment: Option<Pattern>,
-    /// Calls with these keys, by their public ids.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key: Option<Pattern>,
-    /// Calls for these models, by the names that callers write.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<Pattern>,
-    /// Calls with such a tag: `name`, or `name=value`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tag: Option<Pattern>,
-}
-
-impl CacheScope {
-    fn is_everything(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// Who is given an answer that was kept.

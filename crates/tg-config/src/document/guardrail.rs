@@ -1,9 +1,10 @@
 //! Guardrails: what calls may say and be told, for whom.
 
+use super::CallScope;
 use super::guard_service::GuardAway;
 use super::unreadable::{Unreadable, unreadable_schema};
 use super::wanted::{Wanted, pii_schema, secrets_schema};
-use crate::grammar::{Name, Pattern, Ratio};
+use crate::grammar::{Name, Ratio};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
@@ -17,8 +18,8 @@ pub struct Guardrail {
     /// The set's name; unique, and shown to callers whose calls it changes or refuses.
     pub name: Name,
     /// For which calls it is. Absent: for all, so that no team is without it.
-    #[serde(default, rename = "for", skip_serializing_if = "GuardrailScope::is_everything")]
-    pub scope: GuardrailScope,
+    #[serde(default, rename = "for", skip_serializing_if = "CallScope::is_everything")]
+    pub scope: CallScope,
     /// What is looked for, and what happens then.
     #[schemars(length(min = 1, max = 64))]
     pub rules: Vec<GuardrailRule>,
@@ -32,36 +33,6 @@ pub struct Guardrail {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 16, max = 4096))]
     pub hold_back: Option<u32>,
-}
-
-/// For which calls a set is. What is absent does not matter.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct GuardrailScope {
-    /// Calls of these teams.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub team: Option<Pattern>,
-    /// Calls booked to these projects.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub project: Option<Pattern>,
-    /// Calls booked to these environments.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub environment: Option<Pattern>,
-    /// Calls with these keys, by their public ids.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key: Option<Pattern>,
-    /// Calls for these models, by the names that callers write.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<Pattern>,
-    /// Calls with such a tag: `name`, or `name=value`. Callers may leave tags out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tag: Option<Pattern>,
-}
-
-impl GuardrailScope {
-    fn is_everything(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// One check, and what happens when it finds something. Exactly one of the checks stands in it.

@@ -22,6 +22,7 @@ mod resilience;
 mod retention;
 mod route;
 mod routing;
+mod scope;
 mod store;
 mod surface;
 mod task_routing;
@@ -31,15 +32,15 @@ mod wanted;
 
 pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredentials, SessionPer, partition_of};
 pub use bedrock_guardrail::BedrockGuardrail;
-pub use budget::{Budget, BudgetScope, BudgetWindow, Notify, OnExhausted, Webhook};
-pub use cache::{Cache, CachePlace, CacheRule, CacheScope, CacheShare};
+pub use budget::{Budget, BudgetWindow, Notify, OnExhausted, Webhook};
+pub use cache::{Cache, CachePlace, CacheRule, CacheShare};
 pub use commitment::Commitment;
 pub use counters::{SharedCounters, WhenAway};
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
 pub use guard_service::{GuardAway, GuardService, GuardServiceKind};
 pub use guardrail::{
-    CheckDigit, CheckName, Entity, Guardrail, GuardrailAction, GuardrailMode, GuardrailOn, GuardrailRule,
-    GuardrailScope, Harm, HarmCategory, RedactAs, RequiredChecks, SystemPrompt, Topic, Words,
+    CheckDigit, CheckName, Entity, Guardrail, GuardrailAction, GuardrailMode, GuardrailOn, GuardrailRule, Harm,
+    HarmCategory, RedactAs, RequiredChecks, SystemPrompt, Topic, Words,
 };
 pub use iam::{AwsIdentity, AwsRole, CallerIdentity, WebIdentity, sts_url};
 pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
@@ -56,6 +57,7 @@ pub use resilience::{Breaker, Resilience};
 pub use retention::Retention;
 pub use route::{Model, ModelTarget, OnLoss, OnUnable, Strategy};
 pub use routing::Routing;
+pub use scope::CallScope;
 pub use store::{OnJournalFailure, Revisions, Store, StoreTls, StoreTlsMode};
 pub use surface::{Endpoint, MantleProject, OpenaiPath, Surface, SurfaceDialect};
 pub use task_routing::{

@@ -1,6 +1,6 @@
 //! Pools: what a provider's account lets through for some targets, who waits for a place, and who is next.
 
-use super::{BudgetScope, Reserve};
+use super::{CallScope, Reserve};
 use crate::grammar::{Allowance, Name, Pattern, Percent, Period, Size};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -133,8 +133,8 @@ impl Default for Queue {
 #[serde(deny_unknown_fields)]
 pub struct Priority {
     /// For which calls it is. Absent: for all.
-    #[serde(default, rename = "for", skip_serializing_if = "BudgetScope::is_everything")]
-    pub scope: BudgetScope,
+    #[serde(default, rename = "for", skip_serializing_if = "CallScope::is_everything")]
+    pub scope: CallScope,
     /// Their class: those of one class share what it has, whatever their numbers. A caller may lower it, with the header
     /// `x-tallygate-priority`.
     #[serde(default)]

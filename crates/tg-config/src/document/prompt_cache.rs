@@ -1,6 +1,6 @@
 //! Whose prompts get points for their provider's prompt cache.
 
-use super::GuardrailScope;
+use super::CallScope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct PromptCache {
     /// For which calls. Absent: for all.
     #[serde(default, rename = "for")]
-    pub scope: GuardrailScope,
+    pub scope: CallScope,
     /// Whether points are put.
     pub points: CachePoints,
 }

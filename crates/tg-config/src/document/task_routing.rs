@@ -242,3 +242,18 @@ fn judge_schema(generator: &mut SchemaGenerator) -> Schema {
         ],
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::TaskName;
+    use tg_text::task::TaskClass;
+
+    /// Else a configuration could not name what the engine finds.
+    #[test]
+    fn every_kind_of_task_that_is_found_can_be_named() {
+        for class in TaskClass::ALL {
+            let named: TaskName = serde_json::from_value(class.as_str().into()).unwrap();
+            assert_eq!(named.as_str(), class.as_str());
+        }
+    }
+}
