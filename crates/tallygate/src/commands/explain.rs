@@ -1,23 +1,24 @@
 //! `tallygate explain`
 
-use super::ConfigArg;
+mod caller;
+
+use super::access::AccessArgs;
 use super::table::{Format, Listing, or_dash, pretty};
 use super::terminal::say;
-use crate::source::Source;
 use anyhow::{Context as _, Result, bail};
+use caller::{Caller, CallerArgs};
 use clap::Args;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Serialize;
 use std::io::Read as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 use tg_dialect::dialects::peek;
 use tg_dialect::scan::Members;
 use tg_kernel::clock::{Clock as _, SystemClock};
 use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
-use tg_kernel::principal::{Attribution, Principal};
+use tg_kernel::principal::Attribution;
 use tg_kernel::target::Target;
 use tg_policy::admit::Lessons;
 use tg_policy::admit::budget::Payer;
@@ -29,33 +30,25 @@ use tg_policy::route::{Routed, Sessions, Stays, Task};
 use tg_proxy::choose::{Asked, Booked, Choosing, Considered, Dropped, Experience, said};
 use tg_proxy::recognise::{Recognised, recognise};
 use tg_proxy::snapshot::Snapshot;
-use tg_store::team::TeamPolicy;
 
 /// Which request to explain, and on whose account.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    #[command(flatten)]
-    config: ConfigArg,
     /// The body of the request; `-` reads it from standard input
     request: PathBuf,
     /// The path to which it is sent
     #[arg(long, default_value = "/v1/chat/completions")]
     path: String,
-    /// The team that calls, as the configuration declares it
-    #[arg(long)]
-    team: String,
-    /// The project to which the key is bound
-    #[arg(long)]
-    project: Option<String>,
-    /// The environment to which the key is bound
-    #[arg(long)]
-    environment: Option<String>,
+    #[command(flatten)]
+    caller: CallerArgs,
     /// A header of the request, as NAME: VALUE
     #[arg(long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
     /// How to show it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+    #[command(flatten)]
+    access: AccessArgs,
 }
 
 /// What is told.
@@ -91,6 +84,8 @@ struct Page {
     budgets: Vec<String>,
     /// The rule by which such a call's answer is kept, if it is one that can be; null where there is none.
     cache: Option<String>,
+    /// Whether points for the provider's prompt cache are put, where they pay.
+    prompt_cache: bool,
 }
 
 /// What a rule by tasks makes of a call.
@@ -157,13 +152,9 @@ struct Row {
 impl Explain {
     pub(super) fn run(self) -> Result<()> {
         let body = self.body()?;
-        let loaded = Source::choose(self.config.config.clone()).load()?;
-        let declared = loaded.teams.iter().find(|team| *team.name == *self.team);
-        let Some(policy) = declared.map(|team| team.policy.clone()) else {
-            let names: Vec<&str> = loaded.teams.iter().map(|team| &*team.name).collect();
-            bail!("the configuration declares no team '{}'; there are: {}", self.team, names.join(", "));
-        };
-        let page = self.page(&loaded.snapshot, &policy, &body)?;
+        let loaded = self.access.source().load()?;
+        let caller = self.caller.find(&self.access, &loaded)?;
+        let page = self.page(&loaded.snapshot, &caller, &body)?;
         say(match self.format {
             Format::Json => pretty(&page)?,
             Format::Table => table(&page),
@@ -193,7 +184,8 @@ impl Explain {
         Ok(headers)
     }
 
-    fn page(&self, snapshot: &Snapshot, policy: &TeamPolicy, body: &[u8]) -> Result<Page> {
+    fn page(&self, snapshot: &Snapshot, caller: &Caller, body: &[u8]) -> Result<Page> {
+        let Caller { principal, policy } = caller;
         let headers = self.headers()?;
         let head = match recognise(&Method::POST, &self.path, &headers) {
             Ok(Recognised::Call(head)) => head,
@@ -202,14 +194,7 @@ impl Explain {
         };
         let members = Members::scan(body)?;
         let peek = peek(head.dialect, &head.facts, &members)?;
-        let principal = Principal {
-            key_id: "explain".into(),
-            team: self.team.as_str().into(),
-            project: self.project.as_deref().map(Arc::from),
-            environment: self.environment.as_deref().map(Arc::from),
-            models: Arc::new([]),
-        };
-        let attribution = attribute(&principal, policy, &headers, &peek.metadata)?;
+        let attribution = attribute(principal, policy, &headers, &peek.metadata)?;
         // A gateway that has seen no call yet: what it learns of lengths, times and sessions is in its own memory.
         let (lessons, paces, sessions) = (Lessons::default(), Paces::default(), Sessions::default());
         let (qualities, now) = (Qualities::default(), Duration::from_secs(1));
@@ -218,9 +203,9 @@ impl Explain {
         let at = SystemClock::new().now();
         let (session, opts_out) = said(&headers, &members, &attribution.key_id)?;
         let asked = Asked { id: CallId::fresh(), at, head: &head, session, opts_out, peek: &peek, members: &members };
-        let booked = Booked { principal: &principal, policy, attribution: &attribution };
+        let booked = Booked { principal, policy, attribution: &attribution };
         let choosing = Choosing::new(snapshot, experience, booked, asked);
-        let plan = snapshot.routes.choose(&peek.model, &principal, policy);
+        let plan = snapshot.routes.choose(&peek.model, principal, policy);
         let going = choosing.plan(&peek.model);
         let targets = going.as_ref().map(|plan| plan.targets.clone()).unwrap_or_default();
         let mirror = plan.as_ref().ok().and_then(|plan| plan.rule.mirror.as_ref());
@@ -246,6 +231,7 @@ impl Explain {
             priority: priority(snapshot, &attribution, &peek.model),
             budgets: budgets.map(|budget| budget.name.to_string()).collect(),
             cache: snapshot.cache.rules.of(&attribution, &peek.model).map(|rule| rule.name.to_string()),
+            prompt_cache: snapshot.prompt_cache.wants(&attribution, &peek.model),
         })
     }
 }
@@ -312,7 +298,7 @@ fn table(page: &Page) -> String {
     let by_task = page.task_routing.as_ref().map(in_words).unwrap_or_default();
     let mirror = page.mirror.as_ref().map(|mirror| format!("mirror: {mirror}\n")).unwrap_or_default();
     format!(
-        "model: {}\ntask: {} ({:.0} % sure, difficulty {:.2})\norder: {}\n{by_task}{mirror}{}\n{}\n\nguardrails: {}\nlimits: {}\npools: {} (priority: {})\nbudgets: {}\ncache: {}",
+        "model: {}\ntask: {} ({:.0} % sure, difficulty {:.2})\norder: {}\n{by_task}{mirror}{}\n{}\n\nguardrails: {}\nlimits: {}\npools: {} (priority: {})\nbudgets: {}\ncache: {}\nprompt cache: {}",
         page.model,
         page.task,
         page.confidence * 100.0,
@@ -326,6 +312,7 @@ fn table(page: &Page) -> String {
         page.priority,
         list(&page.budgets),
         page.cache.as_deref().unwrap_or("none"),
+        if page.prompt_cache { "points where they pay" } else { "as the caller marks it" },
     )
 }
 

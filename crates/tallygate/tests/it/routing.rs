@@ -270,4 +270,35 @@ fn a_request_is_explained_without_being_sent() {
     );
     let (is_fine, _, err) = run(&["--team", "green"]);
     assert!(!is_fine && err.contains("no team 'green'") && err.contains("red"), "{err}");
+    assert!(!run(&[]).0, "somebody calls");
+}
+
+#[test]
+fn a_key_is_explained_by_what_it_may_and_is_bound_to() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let config = "providers: [{ name: openai, kind: openai, api_key: 'env:SIM_KEY' }]\n\
+         models:\n- name: smart\n  targets:\n\
+         \x20 - { provider: openai, model: gpt-5, when: \"environment == 'prod'\" }\n  - { provider: openai, model: gpt-5-mini }\n\
+         - { name: other, targets: [{ provider: openai, model: gpt-5 }] }\n\
+         prompt_cache: [{ for: { project: alpha }, points: auto }]\n";
+    std::fs::write(folder.path().join("tallygate.yaml"), config).unwrap();
+    let run = |arguments: &[&str]| {
+        let done = tallygate(folder.path(), arguments).env("SIM_KEY", "sk-nobody").output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        assert!(done.status.success(), "{arguments:?}: {}", text(done.stderr));
+        text(done.stdout)
+    };
+    // Of the store alone: no file declares it.
+    run(&["teams", "create", "blue", "--project", "alpha", "--environment", "prod"]);
+    let keys = ["keys", "create", "--team", "blue", "--project", "alpha", "--environment", "prod", "--json"];
+    let made: Value = serde_json::from_str(&run(&[&keys[..], &["--model", "smart"]].concat())).unwrap();
+    let id = made.pointer("/key/id").or_else(|| made.get("id")).unwrap().as_str().unwrap().to_owned();
+    let explained = |model: &str| -> Value {
+        let body = json!({"model": model, "messages": [{"role": "user", "content": "hi"}]});
+        std::fs::write(folder.path().join("request.json"), body.to_string()).unwrap();
+        serde_json::from_str(&run(&["explain", "request.json", "--key", &id, "--format", "json"])).unwrap()
+    };
+    let smart = explained("smart");
+    assert_eq!((&smart["targets"][0]["model"], &smart["prompt_cache"]), (&json!("gpt-5"), &json!(true)), "{smart}");
+    assert_eq!(explained("other")["refused"]["code"], "model_not_allowed");
 }

@@ -140,6 +140,11 @@ impl AccessArgs {
         self.admin.is_some()
     }
 
+    /// Where the configuration is, whatever store is named beside it.
+    pub(super) fn source(&self) -> Source {
+        Source::choose(self.config.clone())
+    }
+
     /// What the configuration declares, whatever store is named beside it.
     pub(super) fn document(&self) -> Result<Document> {
         Source::choose(self.config.clone()).document()
