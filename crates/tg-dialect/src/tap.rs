@@ -18,6 +18,8 @@ pub struct Summary {
     pub stop: Option<StopReason>,
     /// The tier at which it was served.
     pub tier: Option<ServiceTier>,
+    /// What the provider calls its answer, where later calls may name it.
+    pub id: Option<String>,
     /// The model that the provider names, where it does.
     pub model: Option<String>,
     /// The stream reached its dialect's own clean end. Of a whole body: it is what its dialect calls an answer.

@@ -2,6 +2,7 @@
 
 mod able;
 mod by_task;
+pub(crate) mod kept;
 
 pub use able::Lack;
 use by_task::opts_out;
@@ -99,7 +100,8 @@ pub fn said(headers: &HeaderMap, members: &Members<'_>, key_id: &str) -> Result<
     Ok((session(headers, members, key_id), opts_out(headers)?))
 }
 
-fn sum(bytes: &[u8]) -> u64 {
+/// A number for these bytes: the same for the same, in this process.
+pub(crate) fn sum(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0, |sum, byte| mixed(sum ^ u64::from(*byte)))
 }
 
@@ -156,8 +158,8 @@ impl<'a> Choosing<'a> {
     /// tasks and may not; `Class::Unsupported` (`not_able`) where no target is known to be able to
     /// serve it, and `Class::NotFound` (`no_target`) where none is for such calls.
     pub fn plan(&self, model: &str) -> Result<Plan, Fault> {
-        let plan = self.own(model)?;
-        self.by_task(plan)
+        // What a provider keeps is nowhere else, and a call that goes on with it is no first turn.
+        self.by_keeper(self.own(model)?).or_else(|plan| self.by_task(plan))
     }
 
     /// Where the call goes by the route's own targets.

@@ -37,4 +37,5 @@ pub mod shared;
 pub mod snapshot;
 mod spending;
 mod steps;
+mod traces;
 pub mod whois;

@@ -15,6 +15,7 @@ use crate::recognise::Head;
 use crate::room;
 use crate::settle::{Leaving, Settlement};
 use crate::snapshot::Snapshot;
+use crate::traces;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -54,6 +55,20 @@ const ERROR_TIME: Duration = Duration::from_secs(30);
 
 /// Longest name of an error that is kept for the log.
 const WORD_CHARS_MAX: usize = 64;
+
+/// What AWS calls a credential that it does not know, or not any more, without `Exception`: no model answers it.
+const NO_CREDENTIAL: [&str; 10] = [
+    "ExpiredToken",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSignature",
+    "MissingAuthenticationToken",
+    "OptInRequired",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClient",
+];
 
 /// A call that is ready to go out.
 pub(crate) struct Outgoing<'a> {
@@ -163,14 +178,20 @@ impl Trial<'_> {
         settlement.leaves(leaving)?;
         let living = &self.worker.living;
         living.prefixes.note(sent, living.clock.monotonic());
-        let answered = self.out_and_back(prepared, provider, &proof, settlement).await;
-        let is_over = self.chance.end.is_some_and(|end| Instant::now() >= end);
-        match &answered {
-            Ok(Delivery::Refused(refusal)) => settlement.failed(&refusal.fault, is_over),
-            Err(fault) => settlement.failed(fault, is_over),
+        let mut answered = self.out_and_back(prepared, provider, &proof, settlement).await;
+        match &mut answered {
+            Ok(Delivery::Refused(refusal)) => self.failed(&mut refusal.fault, settlement),
+            Err(fault) => self.failed(fault, settlement),
             Ok(_) => {}
         }
         answered
+    }
+
+    /// The try has failed. What may have been done by it, and is another thing if it is done twice, is asked of nobody else.
+    fn failed(&self, fault: &mut Fault, settlement: &mut Settlement) {
+        let is_over = self.chance.end.is_some_and(|end| Instant::now() >= end);
+        settlement.failed(fault, is_over);
+        traces::done_once(self.outgoing.members, fault, false);
     }
 
     /// One try, from its leaving to its answer's head, or to the whole of a refusal.
@@ -197,8 +218,9 @@ impl Trial<'_> {
         if self.chance.is_last {
             return Ok(delivery);
         }
-        delivery.opened(self.chance.end, settlement).await.map_err(|early| {
+        delivery.opened(self.chance.end, settlement).await.map_err(|mut early| {
             settlement.had_begun(early.reported);
+            traces::done_once(self.outgoing.members, &mut early.fault, true);
             early.fault
         })
     }
@@ -381,11 +403,15 @@ fn is_json_object(body: &[u8]) -> bool {
 /// The provider's words are not kept, not even for the log: some providers repeat the credential in them.
 fn credentials_refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Fault {
     let message = "The provider refused the gateway's own credentials for this model; its operator must mend that.";
-    let cause = match error_words(headers, body).as_slice() {
+    let words = error_words(headers, body);
+    let cause = match words.as_slice() {
         [] => format!("the provider answered {status}"),
         words => format!("the provider answered {status}: {}", words.join(", ")),
     };
-    Fault::new(Class::UpstreamFailed, Origin::Gateway, "upstream_credentials_refused", message)
+    // AWS says 403 of both: what is no credential (any more), and what a good one may not do.
+    let is_none = words.iter().any(|word| NO_CREDENTIAL.contains(&word.trim_end_matches("Exception")));
+    let code = if is_none { "upstream_credentials_invalid" } else { "upstream_credentials_refused" };
+    Fault::new(Class::UpstreamFailed, Origin::Gateway, code, message)
         .retry(Retry::Elsewhere)
         .with_upstream_status(status.as_u16())
         .caused_by(cause)

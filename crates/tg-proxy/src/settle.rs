@@ -4,6 +4,7 @@ mod caching;
 mod draft;
 mod growth;
 mod guarding;
+mod kept;
 mod places;
 mod shadow;
 mod shared;

@@ -70,7 +70,7 @@ const TROUBLES: [Trouble; 22] = [
     trouble("502 from a proxy, in HTML", "html", "model"),
     wrong("400", "status=400"),
     trouble("401", "status=401", "credential"),
-    trouble("403", "status=403", "model"),
+    trouble("403", "status=403", "credential"),
     Trouble { benched: "", ..trouble("404", "status=404", "") },
     trouble("408", "status=408", "model"),
     wrong("413", "status=413"),

@@ -38,7 +38,7 @@ fn answering(status: u16, headers: &str, body: &str) -> Recorder {
 fn exceptions_about_the_gateways_account_are_a_failure_of_the_model() {
     for (status, exception, code) in [
         (403, "AccessDeniedException", "upstream_credentials_refused"),
-        (403, "UnrecognizedClientException", "upstream_credentials_refused"),
+        (403, "UnrecognizedClientException", "upstream_credentials_invalid"),
         (400, "ServiceQuotaExceededException", "upstream_account"),
     ] {
         let head = format!("x-amzn-errortype: {exception}\r\n");

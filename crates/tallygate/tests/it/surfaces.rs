@@ -210,7 +210,7 @@ fn sessions_sign_for_the_service_of_each_endpoint() {
     for name in ["gpt", "gemma", "us-opus", "opus"] {
         let answer = crossed.send(&ask(Dialect::OpenaiChat, Manner::Plain, name, "hi"));
         let (code, message) = error(Dialect::OpenaiChat, &answer);
-        assert_eq!((answer.status, code.as_str()), (502, "upstream_credentials_refused"), "{name}: {message}");
+        assert_eq!((answer.status, code.as_str()), (502, "upstream_credentials_invalid"), "{name}: {message}");
         assert_eq!(crossed.entry(&crossed.row(&answer)).status, 403);
     }
 }

@@ -43,7 +43,7 @@ pub(crate) struct Setup {
     pub(crate) timeouts: String,
     /// More members of the provider `bedrock`, each with a comma before it.
     pub(crate) bedrock: String,
-    /// More providers. `BEDROCK_URL`, `MANTLE_URL` and `STS_URL` stand for where these are simulated.
+    /// More providers. `BEDROCK_URL`, `MANTLE_URL`, `OPENAI_URL` and `STS_URL` stand for where these are simulated.
     pub(crate) providers: String,
     /// More models.
     pub(crate) models: String,
@@ -146,7 +146,7 @@ pub(crate) fn document(setup: &Setup, sim: &Sim, folder: &std::path::Path) -> St
     let (urls, folder) = (&sim.urls, folder.display());
     let identity = identity.replace("STS_URL", &urls.sts).replace("OIDC_URL", sim.oidc.issuer());
     let providers = providers.replace("BEDROCK_URL", &urls.bedrock).replace("STS_URL", &urls.sts);
-    let providers = providers.replace("MANTLE_URL", &urls.bedrock_mantle);
+    let providers = providers.replace("MANTLE_URL", &urls.bedrock_mantle).replace("OPENAI_URL", &urls.openai);
     let mut text = format!(
         "listen: {{ address: '127.0.0.1:0', workers: 1{listen} }}\n\
          admin: {{ address: '127.0.0.1:0' }}\n\

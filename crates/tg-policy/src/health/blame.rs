@@ -1,4 +1,4 @@
-//! Whose fault a failed try is: the credential's, a quota's, the model's (which fails, or is not there any more), the
+//! Whose fault a failed try is: the credential's, that of what it may do, a quota's, the model's (which fails, or is not there any more), the
 //! provider's, or nobody's.
 
 use std::time::Duration;
@@ -60,6 +60,8 @@ pub enum Blame {
     Nobody,
     /// The gateway's credential or account: no model of the provider will answer.
     Credential,
+    /// What the gateway's credential may do for this caller.
+    Permission,
     /// The quota of one model there: for so long, where the provider said.
     Quota(Option<Duration>),
     /// One model of the provider.
@@ -77,6 +79,7 @@ impl Blame {
         match self {
             Self::Nobody => "nobody",
             Self::Credential => "credential",
+            Self::Permission => "permission",
             Self::Quota(_) => "quota",
             Self::Model => "model",
             Self::Absent => "absent",
@@ -88,9 +91,15 @@ impl Blame {
     #[must_use]
     pub fn of(fault: &Fault, model: &str) -> Self {
         match (fault.class, fault.code) {
-            // A wrong key is wrong for every model; a permission may be missing for one alone.
-            (_, "upstream_credentials_refused") if fault.upstream_status == Some(403) => Self::Model,
-            (_, "upstream_credentials_refused" | "upstream_credential" | "upstream_account") => Self::Credential,
+            // A wrong key is wrong for every model; a permission may be missing for one alone, or for what one caller names.
+            (_, "upstream_credentials_refused") if fault.upstream_status == Some(403) => Self::Permission,
+            (
+                _,
+                "upstream_credentials_refused"
+                | "upstream_credentials_invalid"
+                | "upstream_credential"
+                | "upstream_account",
+            ) => Self::Credential,
             (_, "upstream_unreachable" | "egress_refused") => Self::Provider,
             _ if fault.origin != Origin::Provider => Self::Nobody,
             (Class::Limited, _) => Self::Quota(match fault.retry {
@@ -150,7 +159,8 @@ mod tests {
             (fault(Class::TooLarge, provider, "upstream_too_large", 413), Blame::Nobody),
             (fault(Class::Blocked, provider, "content_filter", 400), Blame::Nobody),
             (fault(Class::UpstreamFailed, Origin::Gateway, "upstream_credentials_refused", 401), Blame::Credential),
-            (fault(Class::UpstreamFailed, Origin::Gateway, "upstream_credentials_refused", 403), Blame::Model),
+            (fault(Class::UpstreamFailed, Origin::Gateway, "upstream_credentials_refused", 403), Blame::Permission),
+            (fault(Class::UpstreamFailed, Origin::Gateway, "upstream_credentials_invalid", 403), Blame::Credential),
             (fault(Class::UpstreamFailed, Origin::Gateway, "upstream_account", 402), Blame::Credential),
             (fault(Class::Limited, provider, "upstream_limited", 429), Blame::Quota(None)),
             (

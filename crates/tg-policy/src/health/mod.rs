@@ -6,11 +6,13 @@
 mod blame;
 mod breaker;
 mod pace;
+mod refusals;
 mod retry;
 
 pub use blame::Blame;
 pub use breaker::Standing;
 pub use pace::{Pace, Paces};
+pub use refusals::Refusals;
 pub use retry::{Allowance, backoff};
 
 use breaker::Breaker;
@@ -59,6 +61,8 @@ impl Settings {
 /// How all targets fare.
 #[derive(Debug, Default)]
 pub struct Health {
+    /// What single callers are refused, on top of it.
+    pub refusals: Refusals,
     providers: Mutex<HashMap<Arc<str>, Provider>>,
     /// Targets and providers of whose failures something is known: while there are none, nobody looks.
     troubled: AtomicUsize,
@@ -103,7 +107,7 @@ pub struct Figure {
 /// How often somebody was benched, by whose fault, and how often calls were tried again, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tallies {
-    /// Credentials and accounts.
+    /// Credentials, their permissions, and accounts.
     pub credential: u64,
     /// Quotas.
     pub quota: u64,
@@ -183,7 +187,7 @@ impl Health {
     }
 
     /// A try at a target that left at `left` has failed by this fault of its own. Whether it is passed over from now on,
-    /// and was not before.
+    /// and was not before. What a single caller may not do is no fault of the target's.
     pub fn failed(
         &self,
         target: &Target,
@@ -191,7 +195,7 @@ impl Health {
         settings: &Settings,
         (left, now): (Duration, Duration),
     ) -> bool {
-        if blame == Blame::Nobody {
+        if matches!(blame, Blame::Nobody | Blame::Permission) {
             return false;
         }
         let mut providers = self.lock();
@@ -199,7 +203,7 @@ impl Health {
         let provider = providers.entry(Arc::clone(&target.provider)).or_default();
         let before = provider.standing(&target.model, now);
         match blame {
-            Blame::Nobody => {}
+            Blame::Nobody | Blame::Permission => {}
             Blame::Credential => provider.whole.rest(now, CREDENTIAL_REST),
             Blame::Provider => provider.whole.failed(left, now, settings),
             Blame::Quota(wait) => {
@@ -224,6 +228,27 @@ impl Health {
             self.tally(blame);
         }
         self.troubled.store(count(&providers), Ordering::Relaxed);
+        is_new
+    }
+
+    /// The same for a caller that is told apart: what it alone may not do is passed by for nobody else. `has_own_credential`:
+    /// its calls are signed with one that no other caller's are.
+    pub fn failed_for(
+        &self,
+        (who, has_own_credential): (u64, bool),
+        target: &Target,
+        blame: Blame,
+        settings: &Settings,
+        (left, now): (Duration, Duration),
+    ) -> bool {
+        let is_new = match blame {
+            Blame::Permission => self.refusals.may_not(who, target, settings, (left, now)),
+            Blame::Credential if has_own_credential => self.refusals.is_unknown(who, target, now),
+            _ => return self.failed(target, blame, settings, (left, now)),
+        };
+        if is_new {
+            self.tally(Blame::Credential);
+        }
         is_new
     }
 
@@ -256,11 +281,12 @@ impl Health {
         figures
     }
 
-    /// How many targets, and providers as a whole, are passed over.
+    /// How many targets, and providers as a whole, are passed over; those that are so for single callers, once for each.
     #[must_use]
     pub fn benched(&self, now: Duration) -> u64 {
         let figures = self.figures(now);
-        figures.iter().filter(|figure| matches!(figure.standing, Standing::Benched(_))).count() as u64
+        let targets = figures.iter().filter(|figure| matches!(figure.standing, Standing::Benched(_))).count() as u64;
+        targets + self.refusals.benched(now)
     }
 
     /// What was benched, and how often tries were repeated, since the start.
@@ -284,7 +310,7 @@ impl Health {
         let [credential, quota, model, provider, absent] = &self.tallies;
         let tally = match blame {
             Blame::Nobody => return,
-            Blame::Credential => credential,
+            Blame::Credential | Blame::Permission => credential,
             Blame::Quota(_) => quota,
             Blame::Model => model,
             Blame::Absent => absent,

@@ -1,6 +1,7 @@
 //! Where a call may go: the model that the caller names, to a list of targets; and in which order (`strategy`).
 
 pub mod compare;
+mod keepers;
 mod learned;
 mod prefixes;
 pub mod quality;
@@ -9,6 +10,7 @@ pub mod steps;
 mod strategy;
 mod task;
 
+pub use keepers::Keepers;
 pub use learned::Learned;
 pub use prefixes::{CacheRules, SeenPrefixes};
 pub use sessions::Sessions;
@@ -203,6 +205,7 @@ pub struct Routes {
     by_task: HashMap<Arc<str>, Arc<TaskRouting>>,
     is_paced: bool,
     follows_sessions: bool,
+    has_choices: bool,
 }
 
 impl Routes {
@@ -213,6 +216,7 @@ impl Routes {
         for rule in rules.into_iter().map(Arc::new) {
             routes.is_paced |= rule.strategy.is_paced();
             routes.follows_sessions |= rule.strategy.is_by_experience() || rule.tasks.is_some();
+            routes.has_choices |= rule.targets.len() > 1 || rule.tasks.is_some();
             if let Some(tasks) = &rule.tasks {
                 routes.by_task.insert(Arc::clone(&tasks.rule), Arc::clone(tasks));
             }
@@ -249,6 +253,12 @@ impl Routes {
     #[must_use]
     pub const fn follows_sessions(&self) -> bool {
         self.follows_sessions
+    }
+
+    /// Whether any of them has more than one target: else it is no question where an answer is kept.
+    #[must_use]
+    pub const fn has_choices(&self) -> bool {
+        self.has_choices
     }
 
     /// Where a call for `model` goes.

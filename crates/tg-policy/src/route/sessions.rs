@@ -1,7 +1,7 @@
 //! Where sessions are served, and what they are about: a conversation stays at its target while a prompt cache may be warm
 //! there, and is not taken for another task in its midst.
 
-use super::Task;
+use super::{Keepers, Task};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,7 +23,11 @@ struct Known {
 
 /// What is known of sessions.
 #[derive(Debug, Default)]
-pub struct Sessions(Mutex<HashMap<u64, Known>>);
+pub struct Sessions {
+    /// Where answers and conversations are kept that later calls name.
+    pub keepers: Keepers,
+    known: Mutex<HashMap<u64, Known>>,
+}
 
 impl Sessions {
     /// Where a session was served of late.
@@ -50,7 +54,7 @@ impl Sessions {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Known>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -230,6 +230,7 @@ impl Pending {
         }
         settlement.first_token();
         settlement.learned(whole.summary.stop, whole.summary.tier);
+        settlement.is_called(whole.summary.id.as_deref());
         let counts = Counts::of(&whole.summary, settlement.weight());
         let status = head.status.as_u16();
         let (body, ending, fault) =

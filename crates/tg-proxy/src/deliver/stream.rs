@@ -174,6 +174,9 @@ impl Flow {
                 let passage = self.take(bytes, out);
                 // Ahead of time: nobody waits for it yet.
                 self.must_wait(0);
+                if let (Some(settlement), id @ Some(_)) = (&self.settlement, self.lane.summary().id.as_deref()) {
+                    settlement.is_called(id);
+                }
                 if let Some(settlement) = &mut self.settlement
                     && !out.is_empty()
                     && self.lane.summary().content_seen

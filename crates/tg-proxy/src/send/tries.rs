@@ -1,12 +1,14 @@
 //! Which target is tried, and which after it: those that fare well first, each once, and all again where that may help.
 
-use super::{Chance, Outgoing, attempt_at};
+use super::{Chance, Outgoing, attempt_at, aws_caller};
+use crate::choose::{kept, sum};
 use crate::deliver::Delivery;
 use crate::living::Worker;
 use crate::prepare::asynchronous::stays;
 use crate::queueing;
 use crate::settle::Settlement;
 use crate::snapshot::Snapshot;
+use crate::traces;
 use std::time::Duration;
 use tg_kernel::dialect::Operation;
 use tg_kernel::fault::{Class, Fault, Origin, Retry};
@@ -112,11 +114,17 @@ impl Tries<'_> {
 
     /// Notes where the call's session and conversation are served now.
     fn note_place(&self, target: &Target, end: &Result<Delivery, Fault>) {
-        let is_answer = end.as_ref().is_ok_and(Delivery::is_answer);
-        if !is_answer || !self.snapshot.routes.follows_sessions() {
+        if !end.as_ref().is_ok_and(Delivery::is_answer) {
             return;
         }
-        let living = &self.worker.living;
+        let (living, Outgoing { call, members, .. }) = (&self.worker.living, self.outgoing);
+        let kept = kept::conversation(call.dialect, members).filter(|_| self.snapshot.routes.has_choices());
+        if let Some(kept) = kept {
+            living.sessions.keepers.note(kept, target, living.clock.monotonic());
+        }
+        if !self.snapshot.routes.follows_sessions() {
+            return;
+        }
         // Of a session it counts where the route's own order has it: single calls of it may be for a cheaper model.
         let session = self.outgoing.session.filter(|_| !self.is_in_place(target));
         for known in [session, self.outgoing.conversation].into_iter().flatten() {
@@ -132,17 +140,42 @@ impl Tries<'_> {
 
     /// Whether the provider of such a target has refused what the route's own may take.
     fn is_refused_in_place(&self, target: &Target, fault: Option<&Fault>) -> bool {
-        self.is_in_place(target) && fault.is_some_and(|fault| fault.origin == Origin::Provider)
+        let refuses = |fault: &Fault| fault.origin == Origin::Provider && !traces::may_be_done(fault);
+        self.is_in_place(target) && fault.is_some_and(refuses)
     }
 
     /// The target to be tried next.
     fn next<'b>(&self, left: &mut Vec<&'b Target>, settlement: &Settlement) -> Option<&'b Target> {
         // Where a pool is full, another target may do it now.
         queueing::prefer((self.worker, self.snapshot), self.outgoing, settlement, left);
+        let (health, now) = (&self.worker.living.health, self.worker.living.clock.monotonic());
+        if self.snapshot.resilience.breaker.is_some() {
+            health.refusals.put_last(left, |target| self.seen_as(target).0, now);
+        }
         match self.snapshot.resilience.breaker {
-            Some(_) => self.worker.living.health.next(left, self.worker.living.clock.monotonic()),
+            Some(_) => health.next(left, now),
             None if left.is_empty() => None,
             None => Some(left.remove(0)),
+        }
+    }
+
+    /// As whom a target's provider sees the call: as the session of a role, which is no other caller's, or as the team.
+    fn seen_as(&self, target: &Target) -> (u64, bool) {
+        let booked = &self.outgoing.attribution;
+        let identity = self.snapshot.upstreams.get(&target.provider).and_then(|upstream| upstream.identity.as_ref());
+        let caller = || aws_caller(&self.worker.living, (*booked).clone());
+        match identity.and_then(|identity| identity.session_of(caller)) {
+            Some(session) => (session, true),
+            None => (sum(booked.team.as_bytes()), false),
+        }
+    }
+
+    /// A target has answered.
+    fn is_well(&self, target: &Target, left: Duration, now: Duration) {
+        let health = &self.worker.living.health;
+        health.succeeded(target, left, now);
+        if health.refusals.are_there() {
+            health.refusals.succeeded(self.seen_as(target).0, target, left, now);
         }
     }
 
@@ -155,7 +188,7 @@ impl Tries<'_> {
         let fault = match end {
             Ok(Delivery::Refused(refusal)) => &refusal.fault,
             Err(fault) => fault,
-            Ok(_) if runs => return health.succeeded(target, left, now),
+            Ok(_) if runs => return self.is_well(target, left, now),
             Ok(_) => return,
         };
         // It was not given the time that it may take.
@@ -166,11 +199,11 @@ impl Tries<'_> {
         }
         match Blame::of(fault, &target.model) {
             // Who says that the request is wrong works.
-            Blame::Nobody if runs && fault.class == Class::UpstreamRefused => health.succeeded(target, left, now),
+            Blame::Nobody if runs && fault.class == Class::UpstreamRefused => self.is_well(target, left, now),
             Blame::Nobody => {}
-            Blame::Model | Blame::Absent | Blame::Quota(_) if !runs => {}
+            Blame::Model | Blame::Permission | Blame::Absent | Blame::Quota(_) if !runs => {}
             blame => {
-                let is_new = health.failed(target, blame, settings, (left, now));
+                let is_new = health.failed_for(self.seen_as(target), target, blame, settings, (left, now));
                 if is_new && blame == Blame::Absent {
                     tracing::warn!(
                         provider = %target.provider, model = %target.model,

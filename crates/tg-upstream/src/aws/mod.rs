@@ -12,6 +12,7 @@ pub use wallet::Wallet;
 
 use aws_credential_types::Credentials;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tg_kernel::secret::Secret;
@@ -28,6 +29,15 @@ impl Identity {
     #[must_use]
     pub const fn new(settings: Settings) -> Self {
         Self { settings, held: OnceLock::new() }
+    }
+
+    /// A number for the session of a role that signs such a caller's calls; `None` where one credential signs all. Beyond
+    /// `sessions_max` several callers may have one session: they are told apart all the same.
+    pub fn session_of(&self, caller: impl FnOnce() -> Caller) -> Option<u64> {
+        let role = self.settings.role.as_ref().filter(|_| !matches!(self.settings.source, Source::ApiKey(_)))?;
+        let mut hasher = DefaultHasher::new();
+        (&role.arn, caller().seen_as(role.per)).hash(&mut hasher);
+        Some(hasher.finish())
     }
 }
 

@@ -131,6 +131,7 @@ fn delta_bytes(data: &[u8]) -> u64 {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Response<'a> {
+    id: Value,
     object: Value,
     status: Value,
     model: Value,
@@ -170,6 +171,7 @@ impl Response<'_> {
             summary.stop = stop_reason(status, incomplete, seen);
             summary.complete = summary.stop.is_some();
         }
+        summary.id = self.id.as_str().map(str::to_owned).or(summary.id.take());
         summary.model = self.model.as_str().map(str::to_owned).or(summary.model.take());
         summary.tier = self.service_tier.as_str().and_then(ServiceTier::parse).or(summary.tier);
         summary.report(&usage::read(&self.usage));
