@@ -235,7 +235,7 @@ fn ledger() -> Vec<Route> {
             ..get(
                 "/admin/v1/savings",
                 Operation::ShowSavings,
-                "Sums what the cache of answers saved, by team. Reads the rows of that time one by one.",
+                "Sums what caches saved, by team: that of answers, and points for those of providers. Reads the rows of that time one by one.",
                 Answer::Json(part::<api::Savings>("Savings")),
             )
         },

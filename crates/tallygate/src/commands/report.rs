@@ -3,6 +3,7 @@
 mod amortised;
 mod csv;
 mod focus;
+mod saved;
 mod split;
 mod table;
 
@@ -59,6 +60,9 @@ pub(crate) struct Report {
     /// of those went unused
     #[arg(long)]
     amortize: bool,
+    /// Show what caches saved, by group: that of answers, and points that were put for prompt caches of providers
+    #[arg(long, conflicts_with_all = ["amortize", "split_shared"])]
+    savings: bool,
     #[command(flatten)]
     access: AccessArgs,
 }
@@ -98,6 +102,12 @@ impl Report {
         let in_focus = matches!(self.format, Format::Focus | Format::FocusParquet);
         if self.billing_account.is_some() && !in_focus {
             bail!("--billing-account is for --format focus and focus-parquet");
+        }
+        if self.savings {
+            if in_focus {
+                bail!("--savings makes rows of its own; leave --format focus out");
+            }
+            return self.saved();
         }
         match (self.amortize, &self.split_shared, in_focus) {
             (true, _, true) => bail!("--amortize: FOCUS has both, as BilledCost and EffectiveCost; leave it out"),

@@ -74,6 +74,7 @@ mod retention;
 mod revisions;
 mod routing;
 mod samples;
+mod savings;
 mod secrecy;
 mod shared_store;
 mod signed;
