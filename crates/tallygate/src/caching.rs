@@ -4,8 +4,12 @@ use crate::scope::scope;
 use anyhow::Result;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
-use tg_config::document::{self, CachePlace, CacheRule, CacheShare, Document};
+use tg_config::document::{self, AlikeMode, CacheAlike, CachePlace, CacheRule, CacheShare, Document};
+use tg_config::grammar::{Name, Percent};
+use tg_kernel::target::Target;
+use tg_policy::cache::alike::{Alike, Mode};
 use tg_policy::cache::{Rule, Rules, Share};
+use tg_policy::route::steps::Judge;
 use tg_proxy::snapshot::Cache;
 
 /// Compiles rules that have been checked.
@@ -45,7 +49,27 @@ fn rule(declared: &CacheRule) -> Arc<Rule> {
             CacheShare::Key => Share::Key,
         },
         only_determined: declared.only_deterministic,
+        alike: declared.alike.as_ref().map(alike),
     })
+}
+
+fn alike(declared: &CacheAlike) -> Alike {
+    let target = |provider: &Name, model: &str| Target { provider: provider.shared(), model: model.into() };
+    let judge = declared.judge.as_ref().map_or(Judge::Agreement, |judge| Judge::Model {
+        target: target(&judge.provider, &judge.model),
+        booked_to: judge.booked_to.as_ref().map(Name::shared),
+    });
+    Alike {
+        target: target(&declared.model.provider, &declared.model.model),
+        mode: match declared.mode {
+            AlikeMode::Observe => Mode::Observe,
+            AlikeMode::Enforce => Mode::Enforce,
+        },
+        threshold: declared.threshold.map(Percent::millionths),
+        entries_max: usize::try_from(declared.entries_max).unwrap_or(usize::MAX),
+        timeout: declared.timeout.get(),
+        judge,
+    }
 }
 
 #[cfg(test)]

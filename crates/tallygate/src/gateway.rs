@@ -35,6 +35,7 @@ use tg_net::tls::{Renewal, ServerTls};
 use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
+use tg_policy::cache::alike::Likenesses;
 use tg_policy::health::{Health, Paces};
 use tg_policy::pool::Gates;
 use tg_policy::route::quality::Qualities;
@@ -313,6 +314,7 @@ fn living(
         whois: Whois::default(),
         looks: Looks::default(),
         answers: Answers::default(),
+        likenesses: Likenesses::default(),
         snapshot: ArcSwap::new(Arc::clone(&loaded.snapshot)),
         counts: Counts::default(),
         ready: AtomicBool::new(true),

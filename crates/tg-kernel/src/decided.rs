@@ -1,7 +1,9 @@
 //! What the gateway itself decided about a call, beside where it went: kept with its row.
 
+mod alike;
 mod by_task;
 
+pub use alike::Alike;
 pub use by_task::{Purpose, Routed, Verdict};
 
 use crate::ids::CallId;
@@ -38,6 +40,9 @@ pub struct Decided {
     /// What the cache of answers did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<Reuse>,
+    /// Of a call that the gateway made to watch what a cache by likeness would do: what it found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alike: Option<Alike>,
 }
 
 /// A kind of task.

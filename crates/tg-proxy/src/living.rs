@@ -18,6 +18,7 @@ use tg_net::drain::Closing;
 use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
+use tg_policy::cache::alike::Likenesses;
 use tg_policy::health::{Health, Paces};
 use tg_policy::pool::Gates;
 use tg_policy::route::quality::Qualities;
@@ -67,6 +68,8 @@ pub struct Living {
     pub recorder: Option<Recorder>,
     /// Answers that are kept to be given again.
     pub answers: Answers,
+    /// Vectors of the questions to which some of them are.
+    pub likenesses: Likenesses,
     /// The compiled configuration in force.
     pub snapshot: ArcSwap<Snapshot>,
     /// Counts of calls.

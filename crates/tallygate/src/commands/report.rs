@@ -3,6 +3,7 @@
 mod amortised;
 mod csv;
 mod focus;
+mod likeness;
 mod saved;
 mod split;
 mod table;
@@ -63,6 +64,10 @@ pub(crate) struct Report {
     /// Show what caches saved, by group: that of answers, and points that were put for prompt caches of providers
     #[arg(long, conflicts_with_all = ["amortize", "split_shared"])]
     savings: bool,
+    /// Show what a cache by likeness would have done that only watches (`alike` of `cache.rules`), by rule and threshold: how many
+    /// calls it would have answered, and in how many of these the answer would have done
+    #[arg(long, conflicts_with_all = ["amortize", "split_shared", "savings"])]
+    likeness: bool,
     #[command(flatten)]
     access: AccessArgs,
 }
@@ -103,11 +108,16 @@ impl Report {
         if self.billing_account.is_some() && !in_focus {
             bail!("--billing-account is for --format focus and focus-parquet");
         }
-        if self.savings {
-            if in_focus {
-                bail!("--savings makes rows of its own; leave --format focus out");
+        for (is_wanted, option) in [(self.savings, "--savings"), (self.likeness, "--likeness")] {
+            if is_wanted && in_focus {
+                bail!("{option} makes rows of its own; leave --format focus out");
             }
+        }
+        if self.savings {
             return self.saved();
+        }
+        if self.likeness {
+            return self.likeness();
         }
         match (self.amortize, &self.split_shared, in_focus) {
             (true, _, true) => bail!("--amortize: FOCUS has both, as BilledCost and EffectiveCost; leave it out"),

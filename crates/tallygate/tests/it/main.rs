@@ -4,6 +4,7 @@
 
 mod advise;
 mod agents;
+mod alike;
 mod apart;
 mod asynchronous;
 mod aws;

@@ -115,6 +115,7 @@ async fn savings_are_told_by_team_and_with_each_call() {
     let mut hit = record("search", None, 0, Ending::Ok);
     let reused = tg_kernel::reuse::Hit {
         kind: tg_kernel::reuse::Kind::Exact,
+        likeness: None,
         age_s: 60,
         from: CallId::fresh(),
         provider: "bedrock-eu".into(),

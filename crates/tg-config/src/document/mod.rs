@@ -33,7 +33,7 @@ mod wanted;
 pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredentials, SessionPer, partition_of};
 pub use bedrock_guardrail::BedrockGuardrail;
 pub use budget::{Budget, BudgetWindow, Notify, OnExhausted, Webhook};
-pub use cache::{Cache, CachePlace, CacheRule, CacheShare};
+pub use cache::{AlikeMode, Cache, CacheAlike, CachePlace, CacheRule, CacheShare, VectorModel};
 pub use commitment::Commitment;
 pub use counters::{SharedCounters, WhenAway};
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};

@@ -82,7 +82,7 @@ pub struct Sampling {
 }
 
 /// Who compares two answers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judge {
     /// The gateway: they must say the same.
     Agreement,

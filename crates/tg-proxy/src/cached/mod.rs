@@ -4,15 +4,19 @@
 //! answer depends on. Where many ask the same at once, all go: none waits for another, none fails with it, and the last
 //! answer stays. Where answers that gateways share are away, every call goes, too.
 
+mod alike;
 mod answers;
 mod given;
 mod kept;
 
+pub(crate) use alike::Fresh;
 pub use answers::{Answers, CacheFigures};
 pub(crate) use given::Given;
 pub(crate) use kept::Keeping;
 
-use crate::guarding::Guarding;
+use alike::Near;
+
+use crate::guarding::{Cleared, Guarding};
 use crate::recognise::Head;
 use crate::room;
 use crate::settle::Settlement;
@@ -29,6 +33,7 @@ use tg_kernel::peek::Peek;
 use tg_kernel::principal::Attribution;
 use tg_kernel::reuse::{Outcome, Reuse};
 use tg_kernel::target::Target;
+use tg_kernel::trace::TraceContext;
 use tg_policy::cache::{Key, Request, Rule, Wish, is_determined, key, rests_on_itself};
 use tg_policy::guard::Subject;
 use tg_policy::route::Plan;
@@ -63,6 +68,9 @@ pub(crate) struct Asked<'a> {
     pub(crate) plan: &'a Plan,
     /// Whether the checks have changed it.
     pub(crate) is_changed: bool,
+    /// What the checks let go.
+    pub(crate) body: &'a Cleared,
+    pub(crate) trace: TraceContext,
 }
 
 /// The answer to a call, if the same was answered before. Otherwise the settlement knows whether its answer is to be kept.
@@ -104,9 +112,22 @@ pub(crate) async fn look(asked: &Asked<'_>, settlement: &mut Settlement) -> Resu
             Outcome::Away
         }
     };
-    let first = asked.plan.targets.first().cloned();
+    let (first, life) = (asked.plan.targets.first().cloned(), wish.life(rule.ttl));
+    let mut near = None;
+    if outcome == Outcome::Miss && wish.alike {
+        near = Near::of(asked, (&rule, &booked), (&snapshot, settlement.identity().0));
+    }
+    if let Some(near) = &mut near
+        && let Some((kept, likeness)) = near.look(&worker, &snapshot, settlement).await
+        && fresh_enough(now.since(kept.origin.at))
+    {
+        room::take_again(settlement).await?;
+        let given = Given::of(kept, asked, (&snapshot, now)).like(likeness);
+        settlement.reuses(Reuse { hit: Some(given.told()), ..note(Outcome::Alike) }, None);
+        return Ok(Some(Box::new(given)));
+    }
     let bytes_max = snapshot.cache.rules.answer_bytes_max;
-    let keeping = wish.life(rule.ttl).zip(first).map(|(life, first)| Keeping::new(key, life, first, bytes_max));
+    let keeping = life.zip(first).map(|(life, first)| Keeping::new(key, life, first, bytes_max).near(near));
     settlement.reuses(note(outcome), keeping);
     Ok(None)
 }
@@ -125,6 +146,11 @@ fn rule(asked: &Asked<'_>, settlement: &Settlement) -> Option<(Arc<Rule>, Attrib
 impl Asked<'_> {
     /// By what the call's answer is found; `None` where it is none whose answers are used again.
     fn key(&self, rule: &Rule, booked: &Attribution, snapshot: &Snapshot) -> Option<Key> {
+        self.fit(rule, booked, snapshot).map(|body| self.with(&body, (rule, booked, snapshot), key))
+    }
+
+    /// The body, where it is one whose answers are used again.
+    fn fit(&self, rule: &Rule, booked: &Attribution, snapshot: &Snapshot) -> Option<Value> {
         let (bytes, model) = (self.members.body(), &*self.peek.model);
         // What may not be asked is refused where it is sent.
         if bytes.len() > REQUEST_BYTES_MAX || snapshot.is_anothers_profile(booked, model) {
@@ -136,24 +162,31 @@ impl Asked<'_> {
         if !rests_on_itself(dialect, model, &self.plan.targets, &body) || self.meets_a_draft(snapshot) {
             return None;
         }
-        if rule.only_determined && !is_determined(operation, &body) {
-            return None;
-        }
-        let subject = Subject { attribution: booked, model };
-        let guard = snapshot.guards.of(&subject);
-        Some(key(&Request {
+        (!rule.only_determined || is_determined(operation, &body)).then_some(body)
+    }
+
+    /// All that the answer depends on, with this body.
+    fn with<T>(
+        &self,
+        body: &Value,
+        (rule, booked, snapshot): (&Rule, &Attribution, &Snapshot),
+        then: impl FnOnce(&Request<'_>) -> T,
+    ) -> T {
+        let model = &*self.peek.model;
+        let guard = snapshot.guards.of(&Subject { attribution: booked, model });
+        then(&Request {
             booked,
             share: rule.share,
-            dialect,
-            operation,
+            dialect: self.head.dialect,
+            operation: self.operation(),
             stream: self.streams(),
             model,
             headers: &told_headers(self.headers),
-            body: &body,
+            body,
             targets: &self.plan.targets,
             guard: guard.as_ref().map(|guard| &**guard.version()),
             revision: &snapshot.cache.rules.revision,
-        }))
+        })
     }
 
     /// Whether a guardrail of Bedrock's looks at the call that may be edited, by a header or by a provider's configuration.

@@ -57,7 +57,7 @@ pub(super) async fn ask(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, case: Ca
 async fn ask_of(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, case: Case) -> Option<()> {
     let brief = Brief::of(&case)?;
     let Case { comparison, plan, booked, trace, model, .. } = case;
-    let Judge::Model { target, booked_to } = &comparison.rule.sampling.as_ref()?.judge else { return None };
+    let Judge::Model { target, booked_to } = &comparison.judge else { return None };
     // Whose the texts are, and who pays for the question.
     let (whose, other) = (booked, booked_to.as_ref());
     let other = other.map(|team| {

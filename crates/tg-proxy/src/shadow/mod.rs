@@ -1,4 +1,4 @@
-//! Calls that no caller made: copies of calls for another model, and questions which of two answers is better.
+//! Calls that no caller made: copies of calls for another model, questions which of two answers is better, and for vectors.
 //!
 //! A copy goes out once its original has ended well, in a task of its own, so that no caller waits for it. It is made of the
 //! body that the checks let go, holds money and room as any call does, and is not sent where there is none. It has a row of
@@ -8,9 +8,11 @@ mod copy;
 mod hearing;
 mod judge;
 mod learn;
+mod likeness;
 mod places;
 
-pub(crate) use hearing::Hearing;
+pub(crate) use hearing::{Heard, Hearing};
+pub(crate) use likeness::{Observing, Question, ask_for_vector};
 pub use places::{Fate, Figures, Shadows};
 
 use crate::flow::Ready;
@@ -78,12 +80,14 @@ impl Arranging<'_> {
         }
         let is_moved = routed.is_moved();
         let comparison = Comparison {
-            rule: Arc::clone(&routed.rule),
+            rule: Arc::clone(&routed.rule.rule),
+            judge: sampling.judge.clone(),
             task: routed.task.class,
             of: self.ready.id,
             of_target: if is_moved { cheaper.clone() } else { routed.from.clone() },
             is_copy_cheaper: !is_moved,
             original: None,
+            alike: None,
         };
         let other = if is_moved { &routed.from } else { cheaper };
         self.copy(Purpose::Sample, other, Some(comparison), settlement)

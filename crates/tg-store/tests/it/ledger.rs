@@ -208,6 +208,12 @@ fn decided() -> Decided {
         }),
         verdict: Some(decided::Verdict { rule, task: "classification".into(), kept: Some(false) }),
         cache: None,
+        alike: Some(decided::Alike {
+            rule: "faq".into(),
+            likeness: Some(973_100),
+            agreed: Some(true),
+            saves: Money::from_nanos(9),
+        }),
         waited_us: Some(1_500),
         prompt_cache: Some(decided::CachePoints { points: 3, saved: Money::from_nanos(-5_678) }),
     }

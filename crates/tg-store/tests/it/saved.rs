@@ -13,6 +13,7 @@ use tg_store::ledger::Saved;
 fn call(team: &str, second: i64, outcome: Outcome, saved: Option<Cost>) -> Record {
     let hit = saved.map(|saved| Hit {
         kind: Kind::Exact,
+        likeness: None,
         age_s: 9,
         from: CallId::fresh(),
         provider: "bedrock".into(),

@@ -194,6 +194,7 @@ const READINGS: [Reading; 30] = [
 fn given_again() -> Reuse {
     let hit = Hit {
         kind: Kind::Exact,
+        likeness: None,
         age_s: 1,
         from: CallId::fresh(),
         provider: "aws-eu".into(),
