@@ -137,9 +137,7 @@ async fn run(
     };
 
     // Whether the same was answered before: after the checks, so that no answer goes round them; before anything is held.
-    let headers = &head.headers;
-    let again =
-        cached::Asked { head: &call, headers, peek: &peek, members, plan: &plan, is_changed, body: &body, trace };
+    let again = cached::Asked { head: &call, parts: &head, peek: &peek, members, plan: &plan, is_changed, body: &body };
     if let Some(given) = cached::look(&again, settlement).await.map_err(say)? {
         return Ok(Step::Given(given));
     }

@@ -203,6 +203,11 @@ impl Settlement {
         self.record().map_or_else(|| (CallId::fresh(), Timestamp::default()), |record| (record.id, record.started_at))
     }
 
+    /// The span of the call.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        self.0.as_deref().map(|draft| draft.trace)
+    }
+
     /// The reading of the clock that does not go back.
     pub(crate) fn monotonic(&self) -> Duration {
         self.0.as_deref().map_or(Duration::ZERO, |draft| draft.worker.living.clock.monotonic())

@@ -34,18 +34,18 @@ fn caches_that_would_do_nothing_or_too_much() {
             "{rules: [{name: r, ttl: 1h, alike: {model: {provider: b, model: e}, mode: enforce, entries_max: 0, \
              timeout: 6s, judge: {provider: c, model: j}}}]}",
             &[
-                ("cache.rules[0].alike.model.provider", "no provider `b`"),
-                ("cache.rules[0].alike.judge.provider", "no provider `c`"),
                 ("cache.rules[0].alike.threshold", "is missing"),
+                ("cache.rules[0].alike.model.provider", "no provider `b`"),
                 ("cache.rules[0].alike.entries_max", "0 is out of range"),
                 ("cache.rules[0].alike.timeout", "too long for a call to wait"),
+                ("cache.rules[0].alike.judge.provider", "no provider `c`"),
             ],
         ),
         (
             "{rules: [{name: r, ttl: 1h, alike: {model: {provider: a, model: e}, threshold: 79.9%}}]}",
             &[("cache.rules[0].alike.threshold", "79.9% is hardly like")],
         ),
-        ("{rules: [{name: r, ttl: 1h, alike: {threshold: 97%}}]}", &[("cache.rules[0].alike", "model")]),
+        ("{rules: [{name: r, ttl: 1h, alike: {threshold: 97%}}]}", &[("cache.rules[0].alike.model", "is missing")]),
         ("{rules: [{name: r, ttl: 1h}, {name: s, ttl: 2h}]}", &[("cache.rules[1]", "is for no call")]),
     ] {
         check(&cache(members), expected);

@@ -71,8 +71,9 @@ impl Near {
     pub(super) fn of(
         asked: &Asked<'_>,
         (rule, booked): (&Arc<Rule>, &Attribution),
-        (snapshot, of): (&Snapshot, CallId),
+        (snapshot, settlement): (&Snapshot, &Settlement),
     ) -> Option<Box<Self>> {
+        let (of, trace) = (settlement.identity().0, settlement.trace()?);
         let alike = rule.alike.as_ref().filter(|_| asked.operation() == Operation::Chat)?;
         let body: Value = serde_json::from_slice(asked.members.body()).ok()?;
         let dialect = asked.head.dialect;
@@ -94,7 +95,7 @@ impl Near {
             model,
             plan: Plan { targets, on_loss: OnLoss::Report, routed: None, ..asked.plan.clone() },
             body: (alike.mode == Mode::Observe).then(|| asked.body.clone()),
-            trace: asked.trace,
+            trace,
             facts,
             heard: (dialect, asked.streams()),
         }))
@@ -130,7 +131,9 @@ impl Near {
         };
         self.vector = Vector::Here(Arc::clone(&vector));
         let now = worker.living.clock.now();
-        let near = likenesses.nearest(&self.partition, &vector, now).filter(|near| near.likeness >= threshold)?;
+        let words = alike::placed(&self.text);
+        let near =
+            likenesses.nearest(&self.partition, (&vector, &words), now).filter(|near| near.likeness >= threshold)?;
         match worker.find(&near.entry.key, now).await {
             Ok(Some(kept)) => Some((kept, near.likeness)),
             Ok(None) => {
@@ -173,7 +176,8 @@ impl Near {
     }
 
     fn place(&self, worker: &Worker, fresh: &Fresh, vector: Arc<[f32]>) {
-        let entry = Entry { key: fresh.key, vector, of: self.of, until: fresh.until, said: None };
+        let words = alike::placed(&self.text);
+        let entry = Entry { key: fresh.key, vector, words, of: self.of, until: fresh.until, said: None };
         worker.living.likenesses.keep(self.partition, entry, self.alike.entries_max);
     }
 

@@ -22,6 +22,7 @@ use crate::room;
 use crate::settle::Settlement;
 use crate::snapshot::Snapshot;
 use http::HeaderMap;
+use http::request::Parts;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +34,6 @@ use tg_kernel::peek::Peek;
 use tg_kernel::principal::Attribution;
 use tg_kernel::reuse::{Outcome, Reuse};
 use tg_kernel::target::Target;
-use tg_kernel::trace::TraceContext;
 use tg_policy::cache::{Key, Request, Rule, Wish, is_determined, key, rests_on_itself};
 use tg_policy::guard::Subject;
 use tg_policy::route::Plan;
@@ -62,7 +62,7 @@ const NAMES_THE_CALL: [&str; 7] = [
 /// What is asked, after the checks.
 pub(crate) struct Asked<'a> {
     pub(crate) head: &'a Head,
-    pub(crate) headers: &'a HeaderMap,
+    pub(crate) parts: &'a Parts,
     pub(crate) peek: &'a Peek,
     pub(crate) members: &'a Members<'a>,
     pub(crate) plan: &'a Plan,
@@ -70,7 +70,6 @@ pub(crate) struct Asked<'a> {
     pub(crate) is_changed: bool,
     /// What the checks let go.
     pub(crate) body: &'a Cleared,
-    pub(crate) trace: TraceContext,
 }
 
 /// The answer to a call, if the same was answered before. Otherwise the settlement knows whether its answer is to be kept.
@@ -84,7 +83,7 @@ pub(crate) async fn look(asked: &Asked<'_>, settlement: &mut Settlement) -> Resu
         return Ok(None);
     };
     let note = |outcome| Reuse { rule: Arc::clone(&rule.name), outcome, hit: None, kept: false };
-    let wish = Wish::of(asked.headers);
+    let wish = Wish::of(&asked.parts.headers);
     if !wish.take && !wish.keep {
         settlement.reuses(note(Outcome::Off), None);
         return Ok(None);
@@ -115,7 +114,7 @@ pub(crate) async fn look(asked: &Asked<'_>, settlement: &mut Settlement) -> Resu
     let (first, life) = (asked.plan.targets.first().cloned(), wish.life(rule.ttl));
     let mut near = None;
     if outcome == Outcome::Miss && wish.alike {
-        near = Near::of(asked, (&rule, &booked), (&snapshot, settlement.identity().0));
+        near = Near::of(asked, (&rule, &booked), (&snapshot, settlement));
     }
     if let Some(near) = &mut near
         && let Some((kept, likeness)) = near.look(&worker, &snapshot, settlement).await
@@ -181,7 +180,7 @@ impl Asked<'_> {
             operation: self.operation(),
             stream: self.streams(),
             model,
-            headers: &told_headers(self.headers),
+            headers: &told_headers(&self.parts.headers),
             body,
             targets: &self.plan.targets,
             guard: guard.as_ref().map(|guard| &**guard.version()),
@@ -191,7 +190,8 @@ impl Asked<'_> {
 
     /// Whether a guardrail of Bedrock's looks at the call that may be edited, by a header or by a provider's configuration.
     fn meets_a_draft(&self, snapshot: &Snapshot) -> bool {
-        let named = self.headers.get(GUARDRAIL_VERSION).is_some_and(|version| version.as_bytes() == DRAFT.as_bytes());
+        let named =
+            self.parts.headers.get(GUARDRAIL_VERSION).is_some_and(|version| version.as_bytes() == DRAFT.as_bytes());
         let stands = |target: &Target| {
             let upstream = snapshot.upstreams.get(&target.provider);
             let guardrail = upstream.and_then(|upstream| upstream.provider.guardrail());

@@ -28,7 +28,7 @@ use tg_kernel::record::Record;
 use tg_kernel::trace::TraceContext;
 use tg_kernel::units::Money;
 use tg_policy::cache::Key;
-use tg_policy::cache::alike::{Alike, Entry, Near, unit};
+use tg_policy::cache::alike::{Alike, Entry, Near, placed, unit};
 use tg_policy::route::Plan;
 use tg_policy::route::compare::agree;
 use tg_policy::route::steps::Judge;
@@ -71,6 +71,7 @@ pub(super) struct Watching {
     until: Timestamp,
     saves: Money,
     said: Said,
+    words: Arc<[Box<str>]>,
 }
 
 /// What came of it.
@@ -105,7 +106,7 @@ async fn ask(
     observing: Option<Observing>,
     tell: oneshot::Sender<Arc<[f32]>>,
 ) {
-    let (watching, body) = match observing.map(Observing::read) {
+    let (watching, body) = match observing.map(|observing| observing.read(&question.text)) {
         // What the call was answered cannot be compared; the money is better kept.
         Some(None) => return,
         Some(Some((watching, body))) => (Some(watching), Some(body)),
@@ -164,10 +165,11 @@ async fn put(
 }
 
 impl Observing {
-    fn read(self) -> Option<(Watching, Cleared)> {
+    fn read(self, text: &str) -> Option<(Watching, Cleared)> {
         let Self { rule, alike, partition, key, until, fresh, saves, body } = self;
         let said = fresh.said()?;
-        Some((Watching { rule, alike, partition, key, until, saves, said }, body))
+        let words = placed(text);
+        Some((Watching { rule, alike, partition, key, until, saves, said, words }, body))
     }
 }
 
@@ -199,14 +201,14 @@ impl Watching {
 
     /// What would have been, for the question's row; the answer is kept for the next one.
     fn watch(self, vector: &Arc<[f32]>, record: &mut Record, worker: &Worker) -> Option<Near> {
-        let Self { rule, alike, partition, key, until, saves, said } = self;
+        let Self { rule, alike, partition, key, until, saves, said, words } = self;
         let (living, now) = (&worker.living, worker.living.clock.now());
-        let near = living.likenesses.nearest(&partition, vector, now);
+        let near = living.likenesses.nearest(&partition, (vector, &words), now);
         let others = near.as_ref().and_then(|near| near.entry.said.as_ref());
         let agreed = others.filter(|_| matches!(alike.judge, Judge::Agreement)).map(|others| agree(others, &said.text));
         let likeness = near.as_ref().map(|near| near.likeness);
         let of = record.decided.as_ref().and_then(|decided| decided.of).unwrap_or(record.id);
-        let entry = Entry { key, vector: Arc::clone(vector), of, until, said: Some(said.text.into()) };
+        let entry = Entry { key, vector: Arc::clone(vector), words, of, until, said: Some(said.text.into()) };
         living.likenesses.keep(partition, entry, alike.entries_max);
         record.decided.get_or_insert_default().alike = Some(decided::Alike { rule, likeness, agreed, saves });
         near

@@ -1,7 +1,8 @@
 //! What of two texts must be the same, though their vectors hardly differ by it: numbers, denials, contraries, names, quoted
 //! stretches, placeholders, what is no plain word; and the language.
 
-use super::words::{language, turns};
+use super::words::{is_common, language, turns};
+use std::sync::Arc;
 
 /// What opens a stretch that is compared as it stands, and what closes it.
 const STRETCHES: [(char, char); 12] = [
@@ -46,6 +47,26 @@ pub fn facts(text: &str) -> Vec<String> {
     }
     facts.push(format!("language {}", language(small.iter().map(String::as_str)).unwrap_or("unknown")));
     facts
+}
+
+/// Shortest word whose place among the others tells something.
+const PLACED_MIN: usize = 4;
+
+/// The words of a text that carry what it says, in small letters, in their order.
+#[must_use]
+pub fn placed(text: &str) -> Arc<[Box<str>]> {
+    let words = text.split(|sign: char| !sign.is_alphanumeric()).filter(|word| word.chars().count() >= PLACED_MIN);
+    words.map(str::to_lowercase).filter(|word| !is_common(word)).map(String::into_boxed_str).collect()
+}
+
+/// Whether the words that both texts have once stand in the same order: who is older than whom, from where to where.
+#[must_use]
+pub fn same_order(one: &[Box<str>], other: &[Box<str>]) -> bool {
+    let once = |word: &str, of: &[Box<str>]| of.iter().filter(|known| ***known == *word).count() == 1;
+    let shared = |of: &[Box<str>]| -> Vec<Box<str>> {
+        of.iter().filter(|word| once(word, one) && once(word, other)).cloned().collect()
+    };
+    shared(one) == shared(other)
 }
 
 /// The stretch with which this begins, its signs included; `None` where it begins with none, or with one that does not end.

@@ -1,6 +1,6 @@
 //! Vectors of questions whose answers are kept: bounded, those of one partition side by side, the oldest going first.
 
-use super::{LEAST, SAME};
+use super::{LEAST, SAME, same_order};
 use crate::cache::Key;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,6 +23,8 @@ pub struct Entry {
     pub key: Key,
     /// Its vector, of length 1.
     pub vector: Arc<[f32]>,
+    /// Its [`super::placed`] words.
+    pub words: Arc<[Box<str>]>,
     /// The call that it was asked in.
     pub of: CallId,
     /// Until when its answer is given again.
@@ -69,14 +71,16 @@ impl Likenesses {
         self.shelf().partitions.contains_key(partition)
     }
 
-    /// The likest question of a partition whose answer is still kept; `None` where none is as like as [`LEAST`]. Takes time
-    /// with the number of questions, in which others are not kept waiting.
+    /// The likest question of a partition whose answer is still kept, and whose words stand in the same order as these;
+    /// `None` where none is as like as [`LEAST`]. Takes time with the number of questions, in which others are not kept waiting.
     #[must_use]
-    pub fn nearest(&self, partition: &Key, vector: &[f32], now: Timestamp) -> Option<Near> {
+    pub fn nearest(&self, partition: &Key, (vector, words): (&[f32], &[Box<str>]), now: Timestamp) -> Option<Near> {
         let entries = Arc::clone(self.shelf().partitions.get(partition)?);
         let standing = entries.iter().filter(|entry| entry.until > now && entry.vector.len() == vector.len());
         let near = standing.map(|entry| Near { likeness: likeness(&entry.vector, vector), entry: Arc::clone(entry) });
-        near.filter(|near| near.likeness >= LEAST).max_by_key(|near| near.likeness)
+        let mut near: Vec<Near> = near.filter(|near| near.likeness >= LEAST).collect();
+        near.sort_by_key(|near| std::cmp::Reverse(near.likeness));
+        near.into_iter().find(|near| same_order(&near.entry.words, words))
     }
 
     /// Keeps a question, in place of an earlier one with the same answer. The oldest make room: of the partition, which has
@@ -150,7 +154,8 @@ impl Shelf {
 impl Entry {
     fn weight(&self) -> u64 {
         let said = self.said.as_ref().map_or(0, |said| said.len());
-        (size_of_val(&*self.vector) + said + OVERHEAD) as u64
+        let words: usize = self.words.iter().map(|word| word.len() + size_of::<Box<str>>()).sum();
+        (size_of_val(&*self.vector) + said + words + OVERHEAD) as u64
     }
 }
 

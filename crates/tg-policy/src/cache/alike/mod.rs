@@ -10,7 +10,7 @@ mod index;
 mod turn;
 mod words;
 
-pub use facts::facts;
+pub use facts::{facts, placed, same_order};
 pub use index::{Entry, Figures, Likenesses, Near};
 pub use turn::{Asked, TEXT_BYTES_MAX, asked};
 

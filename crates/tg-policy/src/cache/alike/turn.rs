@@ -40,8 +40,8 @@ pub struct Asked {
 pub fn asked(dialect: Dialect, body: Value) -> Option<Asked> {
     let mut rest = body;
     let members = rest.as_object()?;
-    let stands = |name: &&str| members.get(*name).is_some_and(|value| !is_nothing(value));
-    if BEYOND_TEXTS.iter().any(|name| stands(&name)) {
+    let stands = |name: &str| members.get(name).is_some_and(|value| !is_nothing(value));
+    if BEYOND_TEXTS.iter().any(|name| stands(name)) {
         return None;
     }
     let place = match dialect {

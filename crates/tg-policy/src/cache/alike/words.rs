@@ -5,13 +5,13 @@
 const NUMBERS: &str = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen \
     seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion dozen \
     half quarter double twice triple once both second third fourth fifth single \
-    null eins ein eine einen einem einer eines zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn \
+    null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn \
     fünfzehn sechzehn siebzehn achtzehn neunzehn zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig hundert tausend \
     million millionen milliarde dutzend halb halbe viertel doppelt zweimal dreimal einmal beide erste zweite dritte \
-    zéro un une deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize vingt trente quarante \
+    zéro deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize vingt trente quarante \
     cinquante soixante cent cents mille millions milliard douzaine demi demie moitié quart deux double triple premier première \
     deuxième troisième \
-    cero uno una dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete dieciocho \
+    cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete dieciocho \
     diecinueve veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa cien ciento mil millón millones docena medio \
     media mitad cuarto doble triple primero primera segundo segunda tercero tercera";
 
@@ -22,24 +22,19 @@ const DENIALS: &str = "no not never none nobody nothing neither nor nowhere with
     ne n pas jamais sans aucun aucune rien ni non personne sauf guère nul nulle \
     nunca jamás sin ningún ninguna ninguno nada nadie tampoco excepto salvo apenas";
 
-/// Contraries, which stand where their opposite would.
-const CONTRARIES: &str = "before after more less most least above below over under up down in out on off yes always only all any \
-    some every each from to into increase decrease raise lower higher highest lowest larger smaller largest smallest bigger \
-    maximum minimum max min first last next previous start stop begin end open close enable disable enabled disabled allow forbid \
-    allowed forbidden add remove buy sell send receive import export old new young left right early late earlier later earliest \
-    latest north south east west win lose best worst better worse good bad hot cold fast slow true false inside outside legal \
-    illegal safe unsafe possible impossible with by male female man woman mother father today yesterday tomorrow \
-    vor nach mehr weniger über unter auf ab an aus ja immer nur alle jede jeder jedes von zu zum zur hoch niedrig höher niedriger \
-    erhöhen senken größer kleiner größte kleinste maximal minimal letzte nächste vorherige anfangen aufhören öffnen schließen \
-    aktivieren deaktivieren erlaubt verboten hinzufügen entfernen kaufen verkaufen senden empfangen alt neu links rechts früher \
-    später beste schlechteste besser schlechter mit heute gestern morgen \
-    avant après plus moins dessus dessous oui toujours seulement tous toutes chaque de à vers augmenter baisser supérieur \
-    inférieur plus grand petit dernier dernière suivant précédent commencer arrêter ouvrir fermer activer désactiver autorisé \
-    interdit ajouter supprimer acheter vendre envoyer recevoir ancien nouveau gauche droite meilleur pire avec aujourd'hui hier \
-    demain \
-    antes después más menos encima debajo sí siempre solo sólo todos todas cada desde hasta hacia a aumentar bajar mayor menor \
-    máximo mínimo último última siguiente anterior empezar parar abrir cerrar activar desactivar permitido prohibido añadir quitar \
-    comprar vender enviar recibir viejo nuevo izquierda derecha mejor peor con hoy ayer mañana";
+/// Contraries, which stand where their opposite would. Of two that are opposites one is enough, and the rarer one is here where
+/// the other stands in every second sentence.
+const CONTRARIES: &str = "before after less least above below over under down out off only increase decrease raise lower higher highest lowest \
+    larger smaller largest smallest bigger maximum minimum max min last next previous start stop end close disable \
+    disabled forbid forbidden remove sell receive import export old left early late earlier later earliest latest north \
+    south east west win lose worst worse bad cold fast false outside illegal unsafe impossible male female man woman \
+    mother father today yesterday tomorrow vor nach weniger über unter ab aus nur hoch niedrig höher niedriger erhöhen \
+    senken größer kleiner größte kleinste maximal minimal letzte nächste vorherige aufhören schließen deaktivieren \
+    verboten entfernen verkaufen empfangen alt links früher später schlechteste schlechter heute gestern morgen avant \
+    après moins dessus dessous seulement augmenter baisser supérieur inférieur grand petit dernier dernière suivant \
+    précédent arrêter fermer désactiver interdit supprimer vendre recevoir ancien gauche pire aujourd'hui hier demain \
+    antes después menos encima debajo solo sólo aumentar bajar mayor menor máximo mínimo último última siguiente anterior \
+    parar cerrar desactivar prohibido quitar vender recibir viejo izquierda peor hoy ayer mañana";
 
 /// Words that stand in nearly every sentence of a language, and in few of another.
 const LANGUAGES: [(&str, &str); 4] = [
@@ -64,6 +59,11 @@ const LANGUAGES: [(&str, &str); 4] = [
          con yo nosotros un una del en lo se",
     ),
 ];
+
+/// Whether a word in small letters stands in nearly every sentence of a language.
+pub(super) fn is_common(word: &str) -> bool {
+    LANGUAGES.iter().any(|(_, list)| is_in(list, word))
+}
 
 fn is_in(list: &str, word: &str) -> bool {
     list.split_ascii_whitespace().any(|known| known == word)
