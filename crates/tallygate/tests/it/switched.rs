@@ -83,7 +83,8 @@ fn worse(folder: &Path, process: &Process, key: &str, known: u64) -> Answer {
 
 #[test]
 fn a_rule_that_somebody_switches_on_again_begins_anew_and_is_on_after_a_restart() {
-    let (folder, _sim) = prepared(&Setup { models: models("enforce", AGREEMENT), teams: String::new(), ..Setup::default() });
+    let (folder, _sim) =
+        prepared(&Setup { models: models("enforce", AGREEMENT), teams: String::new(), ..Setup::default() });
     let folder = folder.path();
     let mut process = Process::start(folder);
     let key = process.key.clone().unwrap();
