@@ -1,4 +1,5 @@
-//! Notices of budgets and of rules that have switched themselves off: to the log, to the store, which knows whether they were told before, and to webhooks.
+//! Notices of budgets and of rules that have switched themselves off: to the log, to the store, which knows whether they
+//! were told before, and to webhooks.
 //!
 //! A thread of its own does it. Each notice is tried several times at each address, and again after a restart if it is no
 //! older than a day: so it comes at least once, unless an address fails all that time; a receiver knows doubles by their id.

@@ -1,4 +1,5 @@
-//! In how many comparisons a cheaper answer was as good, between what that says the true share lies, and below what it is too few.
+//! In how many comparisons a cheaper answer was as good, between which shares the true one lies, and below what that is too
+//! few.
 
 /// The quantile of the normal distribution for an interval that holds in 95 of 100 cases.
 const Z: f64 = 1.959_963_984_540_054;

@@ -198,13 +198,13 @@ fn compared(team: &str, to: &str, class: &'static str, (kept, of): (usize, usize
 
 #[test]
 fn the_risk_follows_from_comparisons_where_there_are_enough_of_the_teams_own_calls() {
+    type Fill<'a> = &'a dyn Fn(&mut Uses);
     let classified = |uses: &mut Uses| (0..30).for_each(|_| uses.take(&taken_for("classification", 3)));
     let talked = |uses: &mut Uses| (0..30).for_each(|_| uses.take(&taken_for("chat", 900)));
     let mixed = |uses: &mut Uses| {
         (0..30).for_each(|_| uses.take(&taken_for("chat", 900)));
         (0..30).for_each(|_| uses.take(&taken_for("code", 900)));
     };
-    type Fill<'a> = &'a dyn Fn(&mut Uses);
     let (small, middle) = ("roc-small-4", "roc-middle-4");
     for (fill, rows, risk, seen) in [
         (&classified as Fill<'_>, compared("mixed", small, "classification", (100, 100)), Risk::Low, Some((100, 100))),
