@@ -220,6 +220,7 @@ impl Gateway {
         self.upkeep.stop();
         self.keepers.stop();
         self.meter.stop();
+        quality::keep_last(&self.store, &self.living);
         if let Some(recorder) = &self.living.recorder {
             recorder.stop();
         }

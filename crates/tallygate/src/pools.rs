@@ -47,6 +47,7 @@ fn pool(declared: &document::Pool) -> Spec {
             length_max: usize::try_from(queue.length_max.get()).unwrap_or(usize::MAX),
             bytes_max: queue.bytes_max.bytes(),
         }),
+        generation: 0,
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) enum Operation {
     ShowCall,
     ListBudgets,
     ListRouting,
+    SwitchRuleOn,
     ShowSavings,
     ShowStore,
     ShowConfig,
@@ -251,6 +252,16 @@ fn gateway() -> Vec<Route> {
              which rules have switched themselves off.",
             Answer::Json(part::<api::RoutingPage>("RoutingPage")),
         ),
+        Route {
+            method: Method::POST,
+            ..get(
+                "/admin/v1/routing/{rule}/on",
+                Operation::SwitchRuleOn,
+                "Switches a rule on that has switched itself off. It is named by its route, or whole (`#` is written `%23`). \
+                 Comparisons that were begun before do not count any more.",
+                Answer::Json(part::<api::RoutingRule>("RoutingRule")),
+            )
+        },
         get(
             "/admin/v1/store",
             Operation::ShowStore,

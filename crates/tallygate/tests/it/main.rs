@@ -83,6 +83,7 @@ mod speak;
 mod standing_guardrail;
 mod stream_ends;
 mod surfaces;
+mod switched;
 mod task_routing;
 mod together;
 mod wire;

@@ -9,7 +9,6 @@ pub mod steps;
 mod strategy;
 mod task;
 
-pub use learned::Learned;
 pub use prefixes::{CacheRules, SeenPrefixes};
 pub use sessions::Sessions;
 pub use steps::TaskRouting;
