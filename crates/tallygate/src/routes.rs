@@ -1,6 +1,7 @@
 //! From the declared models to routes: aliases resolved, conditions compiled.
 
 mod by_task;
+mod residency;
 
 use anyhow::{Result, anyhow};
 use std::sync::Arc;
@@ -22,7 +23,8 @@ pub(crate) fn compile(document: &Document) -> Result<Routes> {
         &document.models
     };
     let rules = models.iter().map(|model| rule(document, model)).collect::<Result<Vec<_>>>()?;
-    Ok(Routes::new(guardrails(document).into_iter().chain(rules)))
+    let routes = Routes::new(guardrails(document).into_iter().chain(rules));
+    Ok(routes.bound_to(residency::compile(document)))
 }
 
 fn rule(document: &Document, model: &Model) -> Result<Rule> {

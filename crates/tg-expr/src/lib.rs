@@ -1,11 +1,13 @@
 //! Conditions on a call: expressions of CEL over the facts of a call, checked when they are read, and cheap to ask.
 
 mod facts;
+mod least;
 
 pub use facts::{Facts, KNOWN, Known};
 
 use cel::{Context, Env, Program, Value};
 use std::sync::{Arc, LazyLock};
+use tg_kernel::needs::Needs;
 use thiserror::Error;
 
 /// Longest expression, in bytes.
@@ -83,6 +85,12 @@ impl Condition {
     #[must_use]
     pub const fn asks_task(&self) -> bool {
         self.asks_task
+    }
+
+    /// What every call needs at least for which it holds, as far as that can be read off it; `None` where it holds for none.
+    #[must_use]
+    pub fn least(&self) -> Option<Needs> {
+        least::least(&self.program.expression().expr)
     }
 
     /// The expression as it was written.

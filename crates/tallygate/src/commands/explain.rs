@@ -25,8 +25,8 @@ use tg_policy::attribute::attribute;
 use tg_policy::guard::Subject;
 use tg_policy::health::Paces;
 use tg_policy::route::quality::Qualities;
-use tg_policy::route::{Routed, Sessions, Stays, Task};
-use tg_proxy::choose::{Asked, Booked, Choosing, Considered, Dropped, Experience, said};
+use tg_policy::route::{Plan, Routed, Sessions, Stays, Task};
+use tg_proxy::choose::{Asked, Booked, Choosing, Considered, Dropped, Experience, away, said};
 use tg_proxy::recognise::{Recognised, recognise};
 use tg_proxy::snapshot::Snapshot;
 use tg_store::team::TeamPolicy;
@@ -223,7 +223,11 @@ impl Explain {
         let plan = snapshot.routes.choose(&peek.model, &principal, policy);
         let going = choosing.plan(&peek.model);
         let targets = going.as_ref().map(|plan| plan.targets.clone()).unwrap_or_default();
-        let mirror = plan.as_ref().ok().and_then(|plan| plan.rule.mirror.as_ref());
+        let may_go = |plan: &Plan, target: &Target| {
+            away(snapshot, &attribution, [&peek.model, &plan.rule.name], target).is_none()
+        };
+        let mirror =
+            plan.as_ref().ok().and_then(|plan| plan.rule.mirror.as_ref().filter(|mirror| may_go(plan, &mirror.target)));
         let considered = plan.as_ref().map(|plan| choosing.consider(plan, true)).unwrap_or_default();
         let providers: Vec<&str> = targets.iter().map(|target| &*target.provider).collect();
         let payer = Payer { attribution: &attribution, model: &peek.model };
@@ -277,6 +281,7 @@ fn rows(considered: &[Considered], targets: &[Target], routed: Option<&Routed>) 
         usd: one.candidate.price.map(|price| price.to_string()),
         dropped: one.dropped.as_ref().map(|dropped| match dropped {
             Dropped::Condition(text) => format!("its condition does not hold: {text}"),
+            Dropped::Away(away) => away.to_string(),
             Dropped::Lacks(lack) => lack.to_string(),
         }),
     };

@@ -4,6 +4,7 @@ pub mod compare;
 mod learned;
 mod prefixes;
 pub mod quality;
+pub mod residency;
 mod sessions;
 pub mod steps;
 mod strategy;
@@ -16,6 +17,7 @@ pub use steps::TaskRouting;
 pub use strategy::{Candidate, Strategy, mixed, order};
 pub use task::{Task, task};
 
+use residency::Residency;
 use std::collections::HashMap;
 use std::sync::Arc;
 use steps::Mode;
@@ -201,6 +203,7 @@ pub struct Routes {
     exact: HashMap<String, Arc<Rule>>,
     patterns: Vec<Arc<Rule>>,
     by_task: HashMap<Arc<str>, Arc<TaskRouting>>,
+    residency: Residency,
     is_paced: bool,
     follows_sessions: bool,
 }
@@ -223,6 +226,18 @@ impl Routes {
             }
         }
         routes
+    }
+
+    /// The same rules, with where calls must stay.
+    #[must_use]
+    pub fn bound_to(self, residency: Residency) -> Self {
+        Self { residency, ..self }
+    }
+
+    /// Where calls must stay.
+    #[must_use]
+    pub const fn residency(&self) -> &Residency {
+        &self.residency
     }
 
     /// Whether any of them goes by how quick targets are, or by what they have to do: else nobody measures it.
