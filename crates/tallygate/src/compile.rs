@@ -82,6 +82,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
     let notes = jumps
         .chain(strange)
         .chain(crate::budgets::notes(document, &snapshot))
+        .chain(crate::promises::notes(document, &snapshot))
         .chain(crate::undeclared::notes(document))
         .chain(crate::counting::note(document))
         .collect();

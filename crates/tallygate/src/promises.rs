@@ -17,15 +17,23 @@ use tg_proxy::snapshot::Snapshot;
 /// Every promise that cannot be kept, with its place and how to mend it.
 pub(crate) fn keep(document: &Document, snapshot: &Snapshot) -> anyhow::Result<()> {
     let mut broken = Vec::new();
-    for (number, model) in document.models.iter().enumerate().filter(|(_, model)| model.alias_of.is_none()) {
-        let place = format!("models[{number}]");
-        let route = Route { document, snapshot, model };
+    for (place, route) in routes(document, snapshot) {
         route.names(&place, &mut broken);
-        route.kinds(&place, &mut broken);
         route.conditions(&place, &mut broken);
     }
     anyhow::ensure!(broken.is_empty(), broken.join("\n"));
     Ok(())
+}
+
+/// What the writer of routes may not expect: targets of which some talk and some make vectors.
+pub(crate) fn notes(document: &Document, snapshot: &Snapshot) -> Vec<String> {
+    routes(document, snapshot).filter_map(|(place, route)| route.mixed(&place)).collect()
+}
+
+/// The routes that are no aliases, with their places.
+fn routes<'a>(document: &'a Document, snapshot: &'a Snapshot) -> impl Iterator<Item = (String, Route<'a>)> {
+    let own = document.models.iter().enumerate().filter(|(_, model)| model.alias_of.is_none());
+    own.map(move |(number, model)| (format!("models[{number}]"), Route { document, snapshot, model }))
 }
 
 struct Route<'a> {
@@ -121,18 +129,16 @@ impl Route<'_> {
         )
     }
 
-    /// Not some targets talk and others make vectors: a call of either kind would come to the wrong one.
-    fn kinds(&self, place: &str, broken: &mut Vec<String>) {
+    /// Where some targets talk and others make vectors, so that a call of either kind may come to the wrong one.
+    fn mixed(&self, place: &str) -> Option<String> {
         let kind = |target: &tg_config::document::ModelTarget| {
             Some(self.row(&target.provider, &self.id_of(target.model.as_deref())?)?.kind())
         };
         let kinds: Vec<Option<ModelKind>> = self.model.targets.iter().map(kind).collect();
-        let is_chat = kinds.contains(&Some(ModelKind::Chat));
-        if let Some(number) = kinds.iter().position(|kind| *kind == Some(ModelKind::Embedding)).filter(|_| is_chat) {
-            broken.push(format!(
-                "{place}.targets[{number}]: makes vectors, and other targets here talk; give it a name of its own"
-            ));
-        }
+        let number = kinds.iter().position(|kind| *kind == Some(ModelKind::Embedding))?;
+        kinds.contains(&Some(ModelKind::Chat)).then(|| {
+            format!("{place}.targets[{number}]: makes vectors, and other targets here talk; give it a name of its own")
+        })
     }
 
     /// No condition is for calls that its target is sure to fail, or for none at all.
@@ -165,7 +171,7 @@ mod tests {
     use tg_config::load::from_text;
     use tg_config::secrets::Secrets;
 
-    /// What is said of an entry of `models`; empty where it is taken.
+    /// What is said of an entry of `models`, or else what is noted; empty where it is taken.
     fn said(models: &str) -> String {
         let text = format!(
             "providers:\n- {{ name: openai, kind: openai, api_key: 'env:K' }}\n\
@@ -174,7 +180,10 @@ mod tests {
         );
         let document = from_text("test", &text).unwrap();
         let compiled = compile::snapshot(&document, &Secrets::standing_in(&document));
-        compiled.err().map(|error| format!("{error:#}")).unwrap_or_default()
+        let notes = |compiled: compile::Compiled| {
+            compiled.notes.into_iter().filter(|note| note.starts_with("models[")).collect::<Vec<_>>().join("\n")
+        };
+        compiled.map_or_else(|error| format!("{error:#}"), notes)
     }
 
     #[test]
@@ -204,12 +213,6 @@ mod tests {
                 "does not talk",
             ),
             (
-                "- { name: a, targets: [{ provider: openai, model: gpt-5 }, { provider: openai, \
-                 model: text-embedding-3-small }] }\n",
-                "targets[1]",
-                "makes vectors",
-            ),
-            (
                 "- { name: a, targets: [{ provider: openai, model: gpt-3.5-turbo, when: 'stream && images > 0' }] }\n",
                 "targets[0].when",
                 "reads no images",
@@ -223,6 +226,14 @@ mod tests {
             let found = said(models);
             assert!(found.contains(&format!("models[0].{place}")) && found.contains(told), "{models}: {found}");
         }
+    }
+
+    #[test]
+    fn a_route_whose_targets_do_not_do_the_same_is_noted() {
+        let mixed = "- { name: a, targets: [{ provider: openai, model: gpt-5 }, { provider: openai, \
+                     model: text-embedding-3-small }] }\n";
+        let noted = said(mixed);
+        assert!(noted.starts_with("models[0].targets[1]: makes vectors"), "{noted}");
     }
 
     #[test]

@@ -24,7 +24,8 @@ pub(crate) fn compile(document: &Document) -> Result<Routes> {
     };
     let rules = models.iter().map(|model| rule(document, model)).collect::<Result<Vec<_>>>()?;
     let routes = Routes::new(guardrails(document).into_iter().chain(rules));
-    Ok(routes.bound_to(residency::compile(document)))
+    let zone = document.routing.time_zone.as_ref().map(|zone| zone.zone().clone()).unwrap_or_default();
+    Ok(routes.bound_to(residency::compile(document)).by_clock_of(zone))
 }
 
 fn rule(document: &Document, model: &Model) -> Result<Rule> {

@@ -20,7 +20,7 @@ use tg_catalog::{Buyer, Row};
 use tg_dialect::needs::needs;
 use tg_dialect::passages::Passages;
 use tg_dialect::scan::Members;
-use tg_expr::Facts;
+use tg_expr::{Condition, Facts};
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::Operation;
 use tg_kernel::fault::{Class, Fault, Origin};
@@ -32,6 +32,7 @@ use tg_kernel::target::Target;
 use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage};
 use tg_policy::admit::Lessons;
+use tg_policy::admit::budget::{Payer, Purses};
 use tg_policy::attribute::SESSION_HEADERS;
 use tg_policy::health::{Pace, Paces};
 use tg_policy::route::quality::Qualities;
@@ -47,6 +48,8 @@ pub struct Experience<'a> {
     pub paces: &'a Paces,
     /// Where sessions are served.
     pub sessions: &'a Sessions,
+    /// What is left of budgets.
+    pub purses: &'a Purses,
     /// How good cheaper answers are.
     pub qualities: &'a Qualities,
     /// The reading of the clock that does not go back.
@@ -209,8 +212,7 @@ impl<'a> Choosing<'a> {
         let is_paced = plan.rule.strategy.is_paced();
         let candidates = plan.targets.iter().zip(&plan.rule.targets).map(|(target, declared)| {
             let row = self.row(target);
-            let condition =
-                declared.when.as_ref().filter(|condition| !condition.holds(&self.facts(condition.asks_task())));
+            let condition = declared.when.as_ref().filter(|condition| !condition.holds(&self.facts(condition)));
             let lacks = || row.as_deref().and_then(|row| lack(row, self.needs())).map(Dropped::Lacks);
             let away = || self.away(&plan.rule.name, target).map(Dropped::Away);
             let dropped = match condition {
@@ -325,8 +327,10 @@ impl<'a> Choosing<'a> {
         self.task.get()
     }
 
-    fn facts(&self, with_task: bool) -> Facts<'_> {
-        let task = with_task.then(|| self.task());
+    /// The facts of the call, as far as a condition asks for them.
+    fn facts(&self, condition: &Condition) -> Facts<'_> {
+        let task = condition.asks_task().then(|| self.task());
+        let budget_left = if condition.asks_budget() { self.budget_left() } else { 1.0 };
         let (needs, Attribution { key_id, team, project, environment, tags }) = (self.needs(), self.booked.attribution);
         Facts {
             team,
@@ -347,8 +351,16 @@ impl<'a> Choosing<'a> {
             output_tokens_max: needs.output_tokens_max.unwrap_or_default(),
             task: task.map_or("", |task| task.class),
             difficulty: task.map_or(0.0, |task| task.difficulty),
+            budget_left,
             at: self.asked.at,
+            zone: Some(self.snapshot.routes.zone()),
         }
+    }
+
+    /// What is left of the budget of which least is, as a part of its amount.
+    fn budget_left(&self) -> f64 {
+        let payer = Payer { attribution: self.booked.attribution, model: &self.asked.peek.model };
+        f64::from(self.experience.purses.millionths_left(&payer, self.asked.at)) / 1e6
     }
 }
 

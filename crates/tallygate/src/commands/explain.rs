@@ -20,7 +20,7 @@ use tg_kernel::ids::CallId;
 use tg_kernel::principal::{Attribution, Principal};
 use tg_kernel::target::Target;
 use tg_policy::admit::Lessons;
-use tg_policy::admit::budget::Payer;
+use tg_policy::admit::budget::{Payer, Purses};
 use tg_policy::attribute::attribute;
 use tg_policy::guard::Subject;
 use tg_policy::health::Paces;
@@ -210,16 +210,12 @@ impl Explain {
             models: Arc::new([]),
         };
         let attribution = attribute(&principal, policy, &headers, &peek.metadata)?;
-        // A gateway that has seen no call yet: what it learns of lengths, times and sessions is in its own memory.
-        let (lessons, paces, sessions) = (Lessons::default(), Paces::default(), Sessions::default());
-        let (qualities, now) = (Qualities::default(), Duration::from_secs(1));
-        let experience =
-            Experience { lessons: &lessons, paces: &paces, sessions: &sessions, qualities: &qualities, now };
+        let memory = Memory::default();
         let at = SystemClock::new().now();
         let (session, opts_out) = said(&headers, &members, &attribution.key_id)?;
         let asked = Asked { id: CallId::fresh(), at, head: &head, session, opts_out, peek: &peek, members: &members };
         let booked = Booked { principal: &principal, policy, attribution: &attribution };
-        let choosing = Choosing::new(snapshot, experience, booked, asked);
+        let choosing = Choosing::new(snapshot, memory.experience(), booked, asked);
         let plan = snapshot.routes.choose(&peek.model, &principal, policy);
         let going = choosing.plan(&peek.model);
         let targets = going.as_ref().map(|plan| plan.targets.clone()).unwrap_or_default();
@@ -251,6 +247,23 @@ impl Explain {
             budgets: budgets.map(|budget| budget.name.to_string()).collect(),
             cache: snapshot.cache.rules.of(&attribution, &peek.model).map(|rule| rule.name.to_string()),
         })
+    }
+}
+
+/// What a gateway knows that has seen no call yet: what it learns of lengths, times, sessions and spending is in its own memory.
+#[derive(Default)]
+struct Memory {
+    lessons: Lessons,
+    paces: Paces,
+    sessions: Sessions,
+    purses: Purses,
+    qualities: Qualities,
+}
+
+impl Memory {
+    const fn experience(&self) -> Experience<'_> {
+        let Self { lessons, paces, sessions, purses, qualities } = self;
+        Experience { lessons, paces, sessions, purses, qualities, now: Duration::from_secs(1) }
     }
 }
 

@@ -251,6 +251,45 @@ fn the_quickest_target_is_the_one_that_was() {
 }
 
 #[test]
+fn a_budget_that_is_nearly_spent_sends_calls_to_the_cheaper_target_before_it_refuses_any() {
+    let world = World::with(Setup {
+        models: "- name: thrifty\n  targets:\n\
+                 \x20 - { provider: openai, model: gpt-5-nano, when: 'budget_left < 0.5' }\n\
+                 \x20 - { provider: openai, model: gpt-5 }\n"
+            .to_owned(),
+        budgets: "- { name: month, for: { team: red }, amount: 0.010 USD }\n".to_owned(),
+        ..Setup::default()
+    });
+    let asks = |output: u64, tokens: u64| {
+        let body = json!({"messages": [{"role": "user", "content": format!("[[sim: tokens={tokens}]] hi")}],
+            "max_completion_tokens": output, "service_tier": "default"});
+        let answer = world.send(&chat("thrifty", body));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.header("x-tallygate-model").to_owned()
+    };
+    assert_eq!(asks(700, 600), "gpt-5", "nothing is spent");
+    assert_eq!(asks(10, 5), "gpt-5-nano", "more than half is");
+}
+
+#[test]
+fn hours_are_those_of_the_zone_that_is_said() {
+    let served = |zone: &str| {
+        let setup = Setup {
+            more: format!("routing: {{ time_zone: {zone} }}\n"),
+            models: "- name: timely\n  targets:\n\
+                     \x20 - { provider: local, model: local-chat, when: 'hour == 0 && weekday == 5' }\n\
+                     \x20 - { provider: openai, model: gpt-5-mini }\n"
+                .to_owned(),
+            ..Setup::default()
+        };
+        // Half past eleven on a Thursday evening in UTC is Friday in Berlin.
+        let world = World::by(setup, crate::midnight::Moved::at("2026-11-26T23:30:00Z"));
+        provider(&world.send(&chat("timely", json!({})))).to_owned()
+    };
+    assert_eq!((served("UTC"), served("Europe/Berlin")), ("openai".to_owned(), "local".to_owned()));
+}
+
+#[test]
 fn another_name_is_as_if_callers_had_written_it() {
     let world = world(
         "- { name: newest, alias_of: stable }\n- { name: stable, alias_of: claude-haiku-4-5 }\n\

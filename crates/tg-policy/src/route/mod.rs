@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use steps::Mode;
 use tg_expr::Condition;
+use tg_kernel::calendar::Zone;
 use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::pattern;
 use tg_kernel::principal::Principal;
@@ -204,6 +205,7 @@ pub struct Routes {
     patterns: Vec<Arc<Rule>>,
     by_task: HashMap<Arc<str>, Arc<TaskRouting>>,
     residency: Residency,
+    zone: Zone,
     is_paced: bool,
     follows_sessions: bool,
 }
@@ -232,6 +234,18 @@ impl Routes {
     #[must_use]
     pub fn bound_to(self, residency: Residency) -> Self {
         Self { residency, ..self }
+    }
+
+    /// The same rules, with the clock by which their conditions go.
+    #[must_use]
+    pub fn by_clock_of(self, zone: Zone) -> Self {
+        Self { zone, ..self }
+    }
+
+    /// The clock by which conditions go.
+    #[must_use]
+    pub const fn zone(&self) -> &Zone {
+        &self.zone
     }
 
     /// Where calls must stay.
