@@ -19,7 +19,7 @@ use tg_proxy::snapshot::Cache;
 pub(crate) fn compile(document: &Document) -> Result<Cache> {
     let document::Cache { bytes_max, answer_bytes_max, rules, .. } = &document.cache;
     let rules = Rules {
-        rules: rules.iter().map(rule).collect(),
+        rules: rules.iter().map(|declared| rule(document, declared)).collect(),
         answer_bytes_max: answer_bytes_max.as_usize(),
         revision: revision(document)?,
     };
@@ -34,14 +34,15 @@ pub(crate) fn is_shared(document: &Document) -> bool {
 /// A sum of all that decides what is answered, by whom: this version, providers, routes and the services that guardrails ask.
 /// What guardrails say is in their own version. Secrets are not part of it, only where they are.
 fn revision(document: &Document) -> Result<[u8; 32]> {
-    let decides = (env!("CARGO_PKG_VERSION"), &document.providers, &document.models, &document.guards);
+    let decides =
+        (env!("CARGO_PKG_VERSION"), &document.providers, &document.models, &document.guards, &document.residency);
     Ok(Sha256::digest(serde_json::to_vec(&decides)?).into())
 }
 
-fn rule(declared: &CacheRule) -> Arc<Rule> {
+fn rule(document: &Document, declared: &CacheRule) -> Arc<Rule> {
     Arc::new(Rule {
         name: declared.name.shared(),
-        scope: scope(&declared.scope),
+        scope: scope(document, &declared.scope),
         ttl: declared.ttl.get(),
         share: match declared.share {
             CacheShare::Team => Share::Team,

@@ -1,6 +1,7 @@
 //! From the declared models to routes: aliases resolved, conditions compiled.
 
 mod by_task;
+mod residency;
 
 use anyhow::{Result, anyhow};
 use std::sync::Arc;
@@ -22,7 +23,9 @@ pub(crate) fn compile(document: &Document) -> Result<Routes> {
         &document.models
     };
     let rules = models.iter().map(|model| rule(document, model)).collect::<Result<Vec<_>>>()?;
-    Ok(Routes::new(guardrails(document).into_iter().chain(rules)))
+    let routes = Routes::new(guardrails(document).into_iter().chain(rules));
+    let zone = document.routing.time_zone.as_ref().map(|zone| zone.zone().clone()).unwrap_or_default();
+    Ok(routes.bound_to(residency::compile(document)).by_clock_of(zone))
 }
 
 fn rule(document: &Document, model: &Model) -> Result<Rule> {

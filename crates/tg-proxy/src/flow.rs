@@ -145,7 +145,7 @@ async fn run(
     // Whether there is money and room: of all budgets and limits on calls together, or of none. A budget may send it to a
     // cheaper model. What was taken is set right when the call ends.
     let plan = room::take(settlement, &choosing, (&peek, members), plan).await.map_err(say)?;
-    let conversation = plan.routed.as_ref().and_then(|_| choosing.conversation());
+    let conversation = choosing.followed(&plan);
 
     // Out and back: the first target that answers. From here on the call is in the journal. A caller of a stream may be
     // kept company while the provider thinks; then the rest happens behind an answer that has begun.

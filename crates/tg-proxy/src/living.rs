@@ -83,7 +83,7 @@ impl Living {
     pub(crate) fn experience(&self) -> Experience<'_> {
         let now = self.clock.monotonic();
         let (lessons, paces, sessions) = (&self.lessons, &self.paces, &self.sessions);
-        Experience { lessons, paces, sessions, qualities: &self.qualities, now }
+        Experience { lessons, paces, sessions, purses: &self.purses, qualities: &self.qualities, now }
     }
 }
 

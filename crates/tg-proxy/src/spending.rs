@@ -308,7 +308,7 @@ pub(crate) fn afford(
 ) -> Result<Plan, Fault> {
     let Err(exhausted) = settlement.afford(asked, &plan) else { return Ok(plan) };
     let Some(model) = &exhausted.downgrade else { return Err((*exhausted).into()) };
-    let Ok(cheaper) = choosing.plan(model) else { return Err((*exhausted).into()) };
+    let Ok(cheaper) = choosing.plan_instead(model) else { return Err((*exhausted).into()) };
     settlement.afford(asked, &cheaper).map_err(|exhausted| Fault::from(*exhausted))?;
     settlement.downgraded(Arc::clone(&exhausted.budget));
     Ok(cheaper)

@@ -70,6 +70,7 @@ mod redis;
 mod refusals;
 mod reload;
 mod replicas;
+mod residency;
 mod resilience;
 mod retention;
 mod revisions;

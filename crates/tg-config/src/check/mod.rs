@@ -15,6 +15,7 @@ mod iam;
 mod limits;
 mod pools;
 mod providers;
+mod residency;
 mod resilience;
 mod retention;
 mod routes;
@@ -78,6 +79,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     providers::check(document, &mut found);
     routes::check(document, &mut found);
     task_routing::check(document, &mut found);
+    residency::check(document, &served, &mut found);
     pricing(document, &mut found);
     discounts::check(document, &mut found);
     commitments::check(document, &mut found);

@@ -1,7 +1,7 @@
 //! Models and their targets.
 
 use super::Findings;
-use crate::document::{Document, Model, OnLoss, OnUnable, Strategy};
+use crate::document::{Document, Model, OnLoss, OnUnable, Strategy, UnknownModels};
 use crate::nearest::propose;
 use crate::problem::{Path, Problem};
 use tg_expr::Condition;
@@ -54,6 +54,7 @@ fn way(document: &Document, model: &Model, path: &Path, found: &mut Findings) {
         ("on_unable", model.on_unable != OnUnable::default()),
         ("on_loss", model.on_loss != OnLoss::default()),
         ("unknown_price", model.unknown_price.is_some()),
+        ("unknown_models", model.unknown_models != UnknownModels::default()),
         ("mirror", model.mirror.is_some()),
         ("task_routing", model.task_routing.is_some()),
     ];

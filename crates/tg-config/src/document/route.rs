@@ -33,6 +33,10 @@ pub struct Model {
     /// What to do when a target's price is not known. Absent: as `pricing` says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown_price: Option<UnknownPrice>,
+    /// What to do with a model that the catalogue does not know, of a provider whose models it is meant to know: `openai`,
+    /// `anthropic` and `bedrock` at their own addresses.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub unknown_models: UnknownModels,
     /// Another model that gets copies of a share of the calls; what it answers is only booked. Absent: none does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirror: Option<Mirror>,
@@ -117,4 +121,20 @@ pub enum OnLoss {
     Report,
     /// Refuse the call.
     Reject,
+}
+
+/// What to do with the name of a model that the catalogue does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownModels {
+    /// Refuse the configuration, with the nearest name.
+    #[default]
+    Refuse,
+    /// Take it: it may be newer than this catalogue.
+    Allow,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_usual(unknown: &UnknownModels) -> bool {
+    *unknown == UnknownModels::default()
 }

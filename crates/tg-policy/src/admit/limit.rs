@@ -131,6 +131,8 @@ pub struct Scope {
     pub environment: Option<String>,
     pub key: Option<String>,
     pub model: Option<String>,
+    /// Names that stand for one that `model` has in it.
+    pub aliases: Vec<String>,
     pub provider: Option<String>,
     /// `name` or `name=value`, as tags stand in the ledger.
     pub tag: Option<String>,
@@ -139,7 +141,7 @@ pub struct Scope {
 impl Scope {
     /// Whether it has such a call in it.
     pub(crate) fn holds(&self, booked: &Attribution, asked: &str, provider_of_try: Option<&str>) -> bool {
-        let Self { team, project, environment, key, model, provider, tag } = self;
+        let Self { team, project, environment, key, model, aliases, provider, tag } = self;
         let fits = |wanted: &Option<String>, found: Option<&str>| {
             wanted.as_ref().is_none_or(|wanted| found.is_some_and(|found| pattern::matches(wanted, found)))
         };
@@ -147,7 +149,7 @@ impl Scope {
             && fits(project, booked.project.as_deref())
             && fits(environment, booked.environment.as_deref())
             && fits(key, Some(&booked.key_id))
-            && fits(model, Some(asked))
+            && (fits(model, Some(asked)) || aliases.iter().any(|alias| alias == asked))
             && fits(provider, provider_of_try)
             && tag.as_ref().is_none_or(|wanted| booked.tags.iter().any(|tag| pattern::matches(wanted, tag)))
     }

@@ -4,6 +4,7 @@ pub mod compare;
 mod learned;
 mod prefixes;
 pub mod quality;
+pub mod residency;
 mod sessions;
 pub mod steps;
 mod strategy;
@@ -15,10 +16,12 @@ pub use steps::TaskRouting;
 pub use strategy::{Candidate, Strategy, mixed, order};
 pub use task::{Task, task};
 
+use residency::Residency;
 use std::collections::HashMap;
 use std::sync::Arc;
 use steps::Mode;
 use tg_expr::Condition;
+use tg_kernel::calendar::Zone;
 use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::pattern;
 use tg_kernel::principal::Principal;
@@ -200,6 +203,8 @@ pub struct Routes {
     exact: HashMap<String, Arc<Rule>>,
     patterns: Vec<Arc<Rule>>,
     by_task: HashMap<Arc<str>, Arc<TaskRouting>>,
+    residency: Residency,
+    zone: Zone,
     is_paced: bool,
     follows_sessions: bool,
 }
@@ -222,6 +227,30 @@ impl Routes {
             }
         }
         routes
+    }
+
+    /// The same rules, with where calls must stay.
+    #[must_use]
+    pub fn bound_to(self, residency: Residency) -> Self {
+        Self { residency, ..self }
+    }
+
+    /// The same rules, with the clock by which their conditions go.
+    #[must_use]
+    pub fn by_clock_of(self, zone: Zone) -> Self {
+        Self { zone, ..self }
+    }
+
+    /// The clock by which conditions go.
+    #[must_use]
+    pub const fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// Where calls must stay.
+    #[must_use]
+    pub const fn residency(&self) -> &Residency {
+        &self.residency
     }
 
     /// Whether any of them goes by how quick targets are, or by what they have to do: else nobody measures it.

@@ -3,6 +3,7 @@
 use super::copy::{Birth, begun, send};
 use super::hearing::{Comparison, Hearing, Judging, Said};
 use super::places::Fate;
+use crate::choose::away;
 use crate::flow::Ready;
 use crate::guarding::Cleared;
 use crate::guarding::request::{self, Question};
@@ -60,6 +61,9 @@ async fn ask_of(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, case: Case) -> O
     let Judge::Model { target, booked_to } = &comparison.judge else { return None };
     // Whose the texts are, and who pays for the question.
     let (whose, other) = (booked, booked_to.as_ref());
+    if away(snapshot, &whose, [&model, &plan.rule.name], target).is_some() {
+        return None;
+    }
     let other = other.map(|team| {
         let (team, key_id) = (Arc::clone(team), whose.key_id.clone());
         Attribution { team, key_id, ..Attribution::default() }

@@ -15,6 +15,7 @@ pub(crate) use hearing::{Heard, Hearing};
 pub(crate) use likeness::{Observing, Question, ask_for_vector};
 pub use places::{Fate, Figures, Shadows};
 
+use crate::choose::away;
 use crate::flow::Ready;
 use crate::living::Worker;
 use crate::settle::Settlement;
@@ -27,6 +28,7 @@ use tg_dialect::scan::Members;
 use tg_kernel::decided::Purpose;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
+use tg_kernel::principal::Attribution;
 use tg_kernel::target::Target;
 use tg_policy::cache::rests_on_itself;
 use tg_policy::route::{Plan, mixed};
@@ -93,6 +95,12 @@ impl Arranging<'_> {
         self.copy(Purpose::Sample, other, Some(comparison), settlement)
     }
 
+    /// Whether the call must stay where a target is not.
+    fn is_away(&self, booked: &Attribution, target: &Target) -> bool {
+        let Ready { peek, plan, .. } = self.ready;
+        away(self.snapshot, booked, [&peek.model, &plan.rule.name], target).is_some()
+    }
+
     fn copy(
         &self,
         purpose: Purpose,
@@ -101,6 +109,12 @@ impl Arranging<'_> {
         settlement: &Settlement,
     ) -> Option<Copy> {
         let Ready { call, peek, body, .. } = self.ready;
+        let booked = settlement.record()?.attribution.clone();
+        let judged = comparison.as_ref().and_then(|comparison| comparison.rule.sampling.as_ref()?.judge.target());
+        if judged.into_iter().chain([target]).any(|target| self.is_away(&booked, target)) {
+            self.worker.living.shadows.note(purpose, Fate::Away);
+            return None;
+        }
         if leaves_traces(call.dialect, &peek.model, body) {
             return None;
         }
@@ -112,7 +126,7 @@ impl Arranging<'_> {
             of: self.ready.id,
             snapshot: Arc::clone(self.snapshot),
             ready: self.ready.copied(plan),
-            booked: settlement.record()?.attribution.clone(),
+            booked,
             guarding: settlement.guarding().map(crate::guarding::Guarding::of_copy),
             comparison,
             heard: None,

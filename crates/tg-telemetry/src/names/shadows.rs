@@ -20,7 +20,7 @@ pub const SHADOW_CALLS: Metric = own(
     Kind::Counter,
     "calls",
     "Calls that no caller made (`mirror`, `sample`, `judge`, `likeness`), by what became of them: `sent`; `crowded` (too many at a time), \
-     `no_room` (limits, budgets, or it could not leave) and `blocked` (a guardrail) were not sent",
+     `no_room` (limits, budgets, or it could not leave), `blocked` (a guardrail) and `away` (its call must stay elsewhere) were not sent",
     &[label::PURPOSE, label::FATE],
 );
 /// What comparisons came to.

@@ -20,6 +20,9 @@ use tg_store::ledger::{SpentQuery, SpentRow};
 /// are refused.
 pub(super) const HOLDS_MAX: usize = 1 << 20;
 
+/// All of an amount, in millionths.
+const WHOLE: u32 = 1_000_000;
+
 /// The purses of all budgets. One for each process; it outlives reloads.
 #[derive(Debug, Default)]
 pub struct Purses {
@@ -135,6 +138,22 @@ impl Purses {
         let (attribution, model) = (payer.attribution.clone(), Arc::from(payer.model));
         state.holds.insert(id, Holding { attribution, model, arrived, amount, keys });
         Ok(Held { met: true, amount, stepwise })
+    }
+
+    /// What is left of the budgets that a call meets, in millionths of their amounts: of the one of which least is. All, where
+    /// it meets none. Where replicas share purses, as it was seen last.
+    #[must_use]
+    pub fn millionths_left(&self, payer: &Payer<'_>, at: Timestamp) -> u32 {
+        if self.is_idle() {
+            return WHOLE;
+        }
+        let state = self.lock();
+        let part = |ask: &PurseAsk| {
+            let left = i128::from(state.left_of(ask)?.nanos().max(0)) * i128::from(WHOLE);
+            u32::try_from(left / i128::from(ask.amount.nanos().max(1))).ok()
+        };
+        let asks = state.budgets.asks(payer, at, &state.floors);
+        asks.iter().filter_map(part).fold(WHOLE, u32::min)
     }
 
     /// Raises what a call holds to what it wants now, in every purse or in none; what is held already is never lowered. A
