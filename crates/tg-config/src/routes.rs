@@ -64,6 +64,7 @@ pub fn usual_models(providers: &[Provider]) -> Vec<Model> {
                 on_loss: OnLoss::default(),
                 unknown_price: None,
                 mirror: None,
+                hedge: None,
                 task_routing: None,
             })
         })

@@ -38,6 +38,19 @@ pub struct Decided {
     /// What the cache of answers did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<Reuse>,
+    /// The second try that left beside the first, as that was slow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<Hedge>,
+}
+
+/// A second try beside a slow first one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hedge {
+    /// How long nothing had been heard of the first, in microseconds.
+    pub after_us: u64,
+    /// Whether the second was heard first.
+    pub won: bool,
 }
 
 /// A kind of task.

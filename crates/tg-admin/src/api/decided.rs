@@ -25,6 +25,23 @@ pub struct Decided {
     pub verdict: Option<Verdict>,
     /// What the cache of answers did; null where no rule of it is for the call.
     pub cache: Option<Reuse>,
+    /// The second try that left beside the first, as that was slow; null where none did.
+    pub hedge: Option<Hedge>,
+}
+
+/// A second try beside a slow first one. The one that was not heard first is in `earlier`, as `hedge_lost`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Hedge {
+    /// How long nothing had been heard of the first, in microseconds.
+    pub after_us: u64,
+    /// Whether the second was heard first.
+    pub won: bool,
+}
+
+impl From<decided::Hedge> for Hedge {
+    fn from(hedge: decided::Hedge) -> Self {
+        Self { after_us: hedge.after_us, won: hedge.won }
+    }
 }
 
 /// What a rule by tasks made of a call.
@@ -125,6 +142,7 @@ impl From<&decided::Decided> for Decided {
             cache: decided.cache.as_ref().map(Reuse::from),
             prompt_cache: decided.prompt_cache.map(CachePoints::from),
             waited_us: decided.waited_us,
+            hedge: decided.hedge.map(Hedge::from),
         }
     }
 }

@@ -55,6 +55,7 @@ fn way(document: &Document, model: &Model, path: &Path, found: &mut Findings) {
         ("on_loss", model.on_loss != OnLoss::default()),
         ("unknown_price", model.unknown_price.is_some()),
         ("mirror", model.mirror.is_some()),
+        ("hedge", model.hedge.is_some()),
         ("task_routing", model.task_routing.is_some()),
     ];
     for (name, _) in idle.into_iter().filter(|(_, is_said)| *is_said) {
