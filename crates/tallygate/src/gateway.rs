@@ -36,7 +36,7 @@ use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_policy::cache::alike::Likenesses;
-use tg_policy::health::{Health, Paces};
+use tg_policy::health::{Health, Hedges, Paces};
 use tg_policy::pool::Gates;
 use tg_policy::route::quality::Qualities;
 use tg_policy::route::{SeenPrefixes, Sessions};
@@ -307,6 +307,7 @@ fn living(
         lessons: Lessons::default(),
         health: Health::default(),
         paces: Paces::default(),
+        hedges: Hedges::default(),
         gates: Gates::default(),
         sessions: Sessions::default(),
         prefixes: SeenPrefixes::default(),

@@ -65,6 +65,7 @@ pub fn usual_models(providers: &[Provider]) -> Vec<Model> {
                 unknown_price: None,
                 unknown_models: UnknownModels::default(),
                 mirror: None,
+                hedge: None,
                 task_routing: None,
             })
         })

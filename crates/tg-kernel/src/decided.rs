@@ -43,6 +43,19 @@ pub struct Decided {
     /// Of a call that the gateway made to watch what a cache by likeness would do: what it found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alike: Option<Alike>,
+    /// The second try that left beside the first, as that was slow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<Hedge>,
+}
+
+/// A second try beside a slow first one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hedge {
+    /// How long nothing had been heard of the first, in microseconds.
+    pub after_us: u64,
+    /// Whether the second was heard first.
+    pub won: bool,
 }
 
 /// A kind of task.

@@ -19,7 +19,7 @@ use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
 use tg_policy::cache::alike::Likenesses;
-use tg_policy::health::{Health, Paces};
+use tg_policy::health::{Health, Hedges, Paces};
 use tg_policy::pool::Gates;
 use tg_policy::route::quality::Qualities;
 use tg_policy::route::{SeenPrefixes, Sessions};
@@ -50,6 +50,8 @@ pub struct Living {
     pub health: Health,
     /// How quick they are.
     pub paces: Paces,
+    /// Second tries beside slow first ones.
+    pub hedges: Hedges,
     /// What calls have of providers' pools, and who waits there.
     pub gates: Gates,
     /// Where sessions are served.

@@ -5,9 +5,11 @@ mod draft;
 mod growth;
 mod guarding;
 mod places;
+mod rival;
 mod shadow;
 mod shared;
 
+pub(crate) use rival::{NO_HEDGE, Over, Which};
 pub(crate) use shared::NoRoom;
 
 use crate::admission::Admission;
@@ -24,6 +26,7 @@ use crate::shared::Instead;
 use crate::snapshot::Snapshot;
 use crate::spending::Spending;
 use growth::Growth;
+use rival::Rival;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -97,6 +100,8 @@ struct Draft {
     queued: Duration,
     /// What a try had reported that began to answer, and failed.
     began: Option<Usage>,
+    /// The first of two tries at once.
+    rival: Option<Box<Rival>>,
     /// Who listens to the answer.
     hearing: Option<Box<Hearing>>,
 }
@@ -174,7 +179,7 @@ impl Settlement {
             arrived: clock.monotonic(),
             waited: Duration::ZERO,
             weight: Weight::default(),
-            price: PriceBasis { scope: None, unknown: UnknownPrice::AllowAndFlag },
+            price: PriceBasis::default(),
             admission: Admission::default(),
             clamped: None,
             spending: Spending::default(),
@@ -189,6 +194,7 @@ impl Settlement {
             place: None,
             queued: Duration::ZERO,
             began: None,
+            rival: None,
             hearing: None,
         })))
     }

@@ -34,6 +34,7 @@ mod guarded_answers;
 mod guarded_failures;
 mod guarded_headers;
 mod guarded_places;
+mod hedging;
 mod held_up;
 mod hostile;
 mod iam;

@@ -27,6 +27,8 @@ pub struct Decided {
     pub cache: Option<Reuse>,
     /// Of a call that watches what a cache by likeness would do: what it found; null for others.
     pub alike: Option<Alike>,
+    /// The second try that left beside the first, as that was slow; null where none did.
+    pub hedge: Option<Hedge>,
 }
 
 /// What a cache by likeness would have done with the call `of`.
@@ -40,6 +42,21 @@ pub struct Alike {
     pub agreed: Option<bool>,
     /// What the call cost that would not have been made.
     pub saves: Amount,
+}
+
+/// A second try beside a slow first one. The one that was not heard first is in `earlier`, as `hedge_lost`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Hedge {
+    /// How long nothing had been heard of the first, in microseconds.
+    pub after_us: u64,
+    /// Whether the second was heard first.
+    pub won: bool,
+}
+
+impl From<decided::Hedge> for Hedge {
+    fn from(hedge: decided::Hedge) -> Self {
+        Self { after_us: hedge.after_us, won: hedge.won }
+    }
 }
 
 /// What a rule by tasks made of a call.
@@ -144,6 +161,7 @@ impl From<&decided::Decided> for Decided {
             prompt_cache: decided.prompt_cache.map(CachePoints::from),
             waited_us: decided.waited_us,
             alike: decided.alike.as_ref().map(Alike::from),
+            hedge: decided.hedge.map(Hedge::from),
         }
     }
 }

@@ -11,6 +11,7 @@ mod egress;
 mod guard_services;
 mod guardrails;
 mod headers;
+mod hedges;
 mod iam;
 mod limits;
 mod pools;
@@ -76,6 +77,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     store::check(document, &mut found);
     retention::check(document, &mut found);
     resilience::check(document, &mut found);
+    hedges::check(document, &mut found);
     providers::check(document, &mut found);
     routes::check(document, &mut found);
     task_routing::check(document, &mut found);

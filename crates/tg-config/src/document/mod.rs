@@ -9,6 +9,7 @@ mod counters;
 mod delivery;
 mod guard_service;
 mod guardrail;
+mod hedge;
 mod iam;
 mod identity;
 mod limit;
@@ -43,6 +44,7 @@ pub use guardrail::{
     CheckDigit, CheckName, Entity, Guardrail, GuardrailAction, GuardrailMode, GuardrailOn, GuardrailRule, Harm,
     HarmCategory, RedactAs, RequiredChecks, SystemPrompt, Topic, Words,
 };
+pub use hedge::Hedge;
 pub use iam::{AwsIdentity, AwsRole, CallerIdentity, WebIdentity, sts_url};
 pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
 pub use limit::{Limit, LimitMode, LimitOutput, LimitScope, Reserve};

@@ -1,6 +1,6 @@
 //! The names of models that callers may use, and where calls for them go.
 
-use super::{Mirror, TaskRouting, UnknownPrice};
+use super::{Hedge, Mirror, TaskRouting, UnknownPrice};
 use crate::grammar::{Name, Pattern};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,9 @@ pub struct Model {
     /// Another model that gets copies of a share of the calls; what it answers is only booked. Absent: none does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirror: Option<Mirror>,
+    /// A second try beside a first that is slow. Absent: calls wait for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<Hedge>,
     /// Cheaper models, and which tasks they are for. Absent: nobody looks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_routing: Option<TaskRouting>,

@@ -290,6 +290,32 @@ impl Limits {
     }
 }
 
+impl Limits {
+    /// Takes what a second try of a call needs beside its first: of every limit on calls, and of every one on providers; or
+    /// nothing. Nobody is told where there is no room.
+    #[must_use]
+    pub fn admit_beside(
+        &self,
+        (call, attempt): (&Facts<'_>, &Facts<'_>),
+        counters: &Counters,
+        now: Duration,
+    ) -> Option<(Hold, Hold)> {
+        let reserve = |limits: &[Limit], facts: &Facts<'_>| {
+            let asks = asks(limits, facts, counters, |limit| Some(&*limit.bounds));
+            if asks.is_empty() {
+                return Some(Hold::default());
+            }
+            counters.reserve_beside(&asks, now).map(|hold| bounded(hold, facts))
+        };
+        let of_call = reserve(&self.calls, call)?;
+        let Some(of_try) = reserve(&self.tries, attempt) else {
+            counters.settle(of_call, None, now);
+            return None;
+        };
+        Some((of_call, of_try))
+    }
+}
+
 fn reserve(limits: &[Limit], facts: &Facts<'_>, counters: &Counters, now: Duration) -> Result<Hold, Denied> {
     let asks = asks(limits, facts, counters, |limit| Some(&*limit.bounds));
     if asks.is_empty() {

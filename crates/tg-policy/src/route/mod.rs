@@ -1,6 +1,7 @@
 //! Where a call may go: the model that the caller names, to a list of targets; and in which order (`strategy`).
 
 pub mod compare;
+pub mod hedge;
 mod learned;
 mod prefixes;
 pub mod quality;
@@ -16,6 +17,7 @@ pub use steps::TaskRouting;
 pub use strategy::{Candidate, Strategy, mixed, order};
 pub use task::{Task, task};
 
+use hedge::Hedge;
 use residency::Residency;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -49,6 +51,8 @@ pub struct Rule {
     pub unknown_price: UnknownPrice,
     /// Who gets copies of its calls.
     pub mirror: Option<Mirror>,
+    /// Second tries beside slow first ones.
+    pub hedge: Option<Arc<Hedge>>,
     /// Which of its calls are for cheaper models.
     pub tasks: Option<Arc<TaskRouting>>,
 }
@@ -357,6 +361,7 @@ mod tests {
             on_loss: OnLoss::Report,
             unknown_price: UnknownPrice::AllowAndFlag,
             mirror: None,
+            hedge: None,
             tasks: None,
         }
     }

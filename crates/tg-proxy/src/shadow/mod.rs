@@ -137,7 +137,7 @@ impl Arranging<'_> {
 
 /// Whether a call starts something that outlasts its answer, adds to what its provider keeps, or has tools that its provider
 /// runs: done twice, it is another thing.
-fn leaves_traces(dialect: Dialect, model: &str, body: &[u8]) -> bool {
+pub(crate) fn leaves_traces(dialect: Dialect, model: &str, body: &[u8]) -> bool {
     let Ok(members) = Members::scan(body) else { return true };
     let settings = members.iter().filter(|(name, _)| !SAID.contains(name));
     let settings = settings.map(|(name, value)| Ok((name.to_owned(), serde_json::from_slice::<Value>(value)?)));

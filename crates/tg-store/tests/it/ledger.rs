@@ -215,6 +215,7 @@ fn decided() -> Decided {
             saves: Money::from_nanos(9),
         }),
         waited_us: Some(1_500),
+        hedge: Some(decided::Hedge { after_us: 800_000, won: true }),
         prompt_cache: Some(decided::CachePoints { points: 3, saved: Money::from_nanos(-5_678) }),
     }
 }

@@ -173,6 +173,22 @@ impl Purses {
         Ok(Held { met: true, amount, stepwise })
     }
 
+    /// Raises what a call holds to `amount` where every purse that bounds it has room for that: for a second try beside its
+    /// first. Else nothing changes, and nobody is told: the call goes on as it does.
+    #[must_use]
+    pub fn hold_beside(&self, id: CallId, amount: Money) -> bool {
+        let mut state = self.lock();
+        let budgets = Arc::clone(&state.budgets);
+        let Some(held) = state.holds.get(&id).map(|holding| holding.amount) else { return true };
+        let purses = state.purses_of(id, &budgets);
+        let more = amount.minus(held).max(Money::ZERO);
+        let fits = state.room(&budgets, &purses, |ask, _| ask.hard).is_none_or(|room| more <= room);
+        if fits {
+            state.hold_more(id, more);
+        }
+        fits
+    }
+
     /// Raises what a stream holds to `amount`, as far as there is room in every purse. Answers what it holds then.
     pub fn extend(&self, id: CallId, amount: Money) -> Money {
         let mut state = self.lock();
