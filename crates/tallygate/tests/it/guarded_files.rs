@@ -29,7 +29,7 @@ fn page(content: &str, trailer: &str) -> Vec<u8> {
         "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>".to_owned(),
         "<</Type/XObject/Subtype/Image/Width 1/Height 1/Length 1>>\nstream\nx\nendstream".to_owned(),
     ];
-    let mut out = "%PDF-1.7\n".to_owned();
+    let mut out = "%PDF-1.7\n%##\n".to_owned();
     let mut table = format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
     for (number, object) in (1..).zip(&objects) {
         table += &format!("{:010} 00000 n \n", out.len());
@@ -37,7 +37,12 @@ fn page(content: &str, trailer: &str) -> Vec<u8> {
     }
     let start = out.len();
     let size = objects.len() + 1;
-    (out + &table + &format!("trailer\n<</Size {size}/Root 1 0 R{trailer}>>\nstartxref\n{start}\n%%EOF\n")).into_bytes()
+    let mut file =
+        (out + &table + &format!("trailer\n<</Size {size}/Root 1 0 R{trailer}>>\nstartxref\n{start}\n%%EOF\n"))
+            .into_bytes();
+    // As all writers do, so that nobody takes it for a text.
+    file[10..12].fill(0xff);
+    file
 }
 
 /// The sum that packages have of what is in them.
