@@ -26,7 +26,14 @@ pub(crate) fn rule(name: &str, check: Check, action: Action) -> Rule {
 
 /// The house's set: all calls.
 pub(crate) fn house(rules: Vec<Rule>) -> Set {
-    Set { name: "house".into(), scope: Scope::default(), rules, blocked_media: Vec::new(), hold_back: None }
+    Set {
+        name: "house".into(),
+        scope: Scope::default(),
+        rules,
+        blocked_media: Vec::new(),
+        reads_documents: false,
+        hold_back: None,
+    }
 }
 
 pub(crate) fn no_secrets() -> Rule {

@@ -32,6 +32,7 @@ mod guard;
 mod guarded;
 mod guarded_answers;
 mod guarded_failures;
+mod guarded_files;
 mod guarded_headers;
 mod guarded_places;
 mod hedging;
