@@ -110,7 +110,7 @@ impl Arranging<'_> {
     ) -> Option<Copy> {
         let Ready { call, peek, body, .. } = self.ready;
         let booked = settlement.record()?.attribution.clone();
-        let judged = comparison.as_ref().and_then(|comparison| comparison.rule.sampling.as_ref()?.judge.target());
+        let judged = comparison.as_ref().and_then(|comparison| comparison.judge.target());
         if judged.into_iter().chain([target]).any(|target| self.is_away(&booked, target)) {
             self.worker.living.shadows.note(purpose, Fate::Away);
             return None;
