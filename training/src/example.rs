@@ -1,5 +1,6 @@
 //! A text with what is known of it.
 
+use anyhow::{Context as _, Result};
 use tg_text::score::model::{ANY, GRAVITY, HARM, INDIRECT, INJECTION, OUTPUTS};
 
 /// What a text is used for when results are judged.
@@ -28,13 +29,20 @@ pub enum Use {
 #[derive(Clone, Debug)]
 pub struct Example {
     pub text: String,
-    /// The source, or the family of our own texts.
+    /// The source, or the family of our own texts; behind a slash the kin, of texts that were written one by one.
     pub source: String,
     pub used: Use,
     /// Per output: 0 or 1, or NaN where it is not known. The gravity is a logit.
     pub targets: [f32; OUTPUTS],
     /// Whether what counts is one stretch of a longer text.
     pub planted: bool,
+}
+
+impl Example {
+    /// What the text is counted under: the source without the kin.
+    pub fn group(&self) -> &str {
+        self.source.split('/').next().unwrap_or_default()
+    }
 }
 
 pub const UNKNOWN: [f32; OUTPUTS] = [f32::NAN; OUTPUTS];
@@ -85,4 +93,10 @@ pub fn safe() -> [f32; OUTPUTS] {
     let mut targets = [0.0; OUTPUTS];
     (targets[INJECTION], targets[INDIRECT], targets[GRAVITY]) = (f32::NAN, f32::NAN, f32::NAN);
     targets
+}
+
+/// The place of a category of harm, by its name.
+pub fn number(category: &str) -> Result<usize> {
+    let names = ["hate", "harassment", "sexual", "violence", "self_harm", "crime", "child_safety"];
+    names.iter().position(|n| *n == category).with_context(|| format!("what is the category `{category}`?"))
 }

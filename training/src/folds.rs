@@ -1,5 +1,7 @@
 //! Which sources are held out together: never a part of a source, never two sources of one origin apart.
 
+use crate::dice::seed;
+
 /// How many folds there are.
 pub const FOLDS: usize = 6;
 
@@ -38,12 +40,17 @@ const OWN: [&str; 18] = [
 
 /// The fold that a source is held out in. Our own families lie in the last two, and families whose names begin alike
 /// (before the dot) are held out together.
+/// What was written one by one is held out by its kin.
 pub fn fold(source: &str) -> usize {
     let source = source.trim_end_matches('+');
     if let Some(family) = source.strip_prefix("own:") {
         // Our harmless prompts with the words of attacks are of different matters, so each family is a kin of its own.
         let kin = if family.starts_with("hardneg.") { family } else { family.split('.').next().unwrap_or(family) };
         return if OWN.contains(&kin) { 4 } else { 5 };
+    }
+    if let Some((_, kin)) = source.strip_prefix("written:").and_then(|written| written.split_once('/')) {
+        // Among the folds that hold out collected prompts of several kinds, which set the thresholds.
+        return (seed(kin) % 4) as usize;
     }
     COLLECTED.iter().position(|fold| fold.contains(&source)).unwrap_or(0)
 }

@@ -5,7 +5,7 @@
 //! line end, `\{` and `\}` are braces. `{random}` is a string of arbitrary characters. Names hold for all files.
 
 use crate::dice::{Dice, seed};
-use crate::example::{Example, UNKNOWN, Use, attack, harm, harmless, safe};
+use crate::example::{Example, UNKNOWN, Use, attack, harm, harmless, number, safe};
 use anyhow::{Context as _, Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -211,11 +211,6 @@ impl Family {
         let count = parts.next().and_then(|c| c.strip_prefix("count=")).context("a family without count=")?.parse()?;
         Ok(Self { name, used, targets, count, templates: Vec::new() })
     }
-}
-
-fn number(category: &str) -> Result<usize> {
-    let names = ["hate", "harassment", "sexual", "violence", "self_harm", "crime", "child_safety"];
-    names.iter().position(|n| *n == category).with_context(|| format!("what is the category `{category}`?"))
 }
 
 /// People write carelessly: without capitals or the last stop, with a slip of the finger.

@@ -97,7 +97,7 @@ pub fn rows(judged: &[Judged<'_>]) -> Vec<Row> {
         let mut groups: BTreeMap<(Use, &str), Vec<f32>> = BTreeMap::new();
         let others = judged.iter().filter(|j| uses.contains(&j.example.used) && j.example.used != pool);
         for j in measured.chain(others) {
-            groups.entry((j.example.used, &j.example.source)).or_default().push(j.logits[output]);
+            groups.entry((j.example.used, j.example.group())).or_default().push(j.logits[output]);
         }
         let safe: BTreeMap<&str, Vec<f32>> =
             groups.iter().filter(|((u, _), _)| *u == Use::SafeText).map(|((_, s), v)| (*s, v.clone())).collect();
@@ -118,12 +118,29 @@ pub fn rows(judged: &[Judged<'_>]) -> Vec<Row> {
     rows
 }
 
+/// Rows of one source as one: what was written one by one lies in several folds. Areas are weighed by how many texts there are.
+fn joined(rows: &[Row]) -> Vec<Row> {
+    let mut all: Vec<Row> = Vec::new();
+    for row in rows {
+        let same = |one: &&mut Row| (one.head, one.used, &one.source) == (row.head, row.used, &row.source);
+        let Some(one) = all.iter_mut().find(same) else {
+            all.push(row.clone());
+            continue;
+        };
+        let (before, more) = (one.count as f64, row.count as f64);
+        one.auc = one.auc.zip(row.auc).map(|(a, b)| (a * before + b * more) / (before + more));
+        (one.count, one.at_one, one.at_tenth) =
+            (one.count + row.count, one.at_one + row.at_one, one.at_tenth + row.at_tenth);
+    }
+    all
+}
+
 /// The table as text.
 pub fn table(rows: &[Row]) -> String {
     let mut out = String::from(
         "| head | use | source | n | above the 1 % threshold | above the 0.1 % threshold | AUC |\n|---|---|---|---|---|---|---|\n",
     );
-    let mut rows = rows.to_vec();
+    let mut rows = joined(rows);
     rows.sort_by(|a, b| (a.head, a.used, &a.source).cmp(&(b.head, b.used, &b.source)));
     for row in &rows {
         let auc = row.auc.map(|a| format!("{a:.3}")).unwrap_or_default();
@@ -135,21 +152,29 @@ pub fn table(rows: &[Row]) -> String {
     out
 }
 
+/// Who made the texts of a source.
+pub fn whose(source: &str) -> &'static str {
+    match source.split_once(':') {
+        Some(("own", _)) => "own families",
+        Some(("written", _)) => "written",
+        _ => "collected",
+    }
+}
+
 /// Means over sources: what is collected, and what is our own.
 fn means(rows: &[Row]) -> String {
-    let mut groups: BTreeMap<(&str, Use, bool), Vec<&Row>> = BTreeMap::new();
+    let mut groups: BTreeMap<(&str, Use, &str), Vec<&Row>> = BTreeMap::new();
     for row in rows {
-        groups.entry((row.head, row.used, row.source.starts_with("own:"))).or_default().push(row);
+        groups.entry((row.head, row.used, whose(&row.source))).or_default().push(row);
     }
     let mut out = String::from(
         "\n| head | use | sources | how many | mean at 1 % | mean at 0.1 % | mean AUC |\n|---|---|---|---|---|---|---|\n",
     );
-    for ((head, used, own), rows) in groups {
+    for ((head, used, whose), rows) in groups {
         let mean = |of: &dyn Fn(&Row) -> f64| rows.iter().map(|r| of(r)).sum::<f64>() / rows.len() as f64;
         let one = mean(&|r| r.at_one as f64 / r.count as f64);
         let tenth = mean(&|r| r.at_tenth as f64 / r.count as f64);
         let auc = mean(&|r| r.auc.unwrap_or(f64::NAN));
-        let whose = if own { "own families" } else { "collected" };
         let _ = writeln!(out, "| {head} | {used:?} | {whose} | {} | {one:.3} | {tenth:.3} | {auc:.3} |", rows.len());
     }
     out

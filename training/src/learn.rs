@@ -65,7 +65,7 @@ impl Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            rounds: 6,
+            rounds: 10,
             source_max: 700,
             gram_step: 0.1,
             net_step: 0.0015,
@@ -166,12 +166,13 @@ impl Learner {
     /// Learns from all examples, round by round.
     pub fn learn(&mut self, examples: &[Example]) {
         let mut sources: BTreeMap<&str, Vec<&Example>> = BTreeMap::new();
-        examples.iter().for_each(|e| sources.entry(&e.source).or_default().push(e));
+        examples.iter().for_each(|e| sources.entry(e.group()).or_default().push(e));
         for round in 0..self.settings.rounds {
             let mut order = Vec::new();
             for (source, all) in &mut sources {
                 self.dice.shuffle(all);
-                let most = self.settings.source_max * if *source == "borrowed" { 4 } else { 1 };
+                let much = *source == "borrowed" || source.starts_with("written:");
+                let most = self.settings.source_max * if much { 4 } else { 1 };
                 order.extend(all.iter().take(most).copied());
             }
             self.dice.shuffle(&mut order);

@@ -9,6 +9,7 @@ mod judge;
 mod learn;
 mod pile;
 mod tasks;
+mod written;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
@@ -127,6 +128,7 @@ fn own(data: &Path) -> Result<Vec<Example>> {
 fn examples(data: &Path) -> Result<Vec<Example>> {
     let mut all = pile::read(data)?;
     all.extend(own(data)?);
+    all.extend(written::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("texts/written"))?);
     Ok(all)
 }
 
@@ -181,7 +183,8 @@ fn held_out(
             rows.extend(judge::rows(&judged));
             // Where our own texts are held out, a model lacks what the final one has: the collected sources set its marks.
             let of_pool = judged.iter().filter(|j| {
-                matches!(j.example.used, Use::Ordinary | Use::Document) && !j.example.source.starts_with("own:")
+                matches!(j.example.used, Use::Ordinary | Use::Document)
+                    && judge::whose(&j.example.source) == "collected"
             });
             quiet.extend(of_pool.map(|j| (j.example.used == Use::Document, j.logits)));
         }

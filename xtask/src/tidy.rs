@@ -15,6 +15,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("tg-config", &["tg-kernel", "tg-expr", "tg-text"]),
     ("tg-store", &["tg-kernel"]),
     ("tg-text", &[]),
+    ("tg-document", &[]),
     ("tg-expr", &["tg-kernel"]),
     ("tg-net", &["tg-kernel"]),
     ("tg-telemetry", &["tg-kernel"]),
@@ -25,7 +26,17 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("tg-finops", &["tg-kernel", "tg-catalog", "tg-store"]),
     (
         "tg-proxy",
-        &["tg-kernel", "tg-expr", "tg-dialect", "tg-catalog", "tg-net", "tg-store", "tg-policy", "tg-upstream"],
+        &[
+            "tg-kernel",
+            "tg-expr",
+            "tg-dialect",
+            "tg-document",
+            "tg-catalog",
+            "tg-net",
+            "tg-store",
+            "tg-policy",
+            "tg-upstream",
+        ],
     ),
 ];
 

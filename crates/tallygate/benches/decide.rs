@@ -16,6 +16,7 @@ use tg_kernel::ids::CallId;
 use tg_kernel::principal::{Attribution, Principal};
 use tg_kernel::target::Target;
 use tg_policy::admit::Lessons;
+use tg_policy::admit::budget::Purses;
 use tg_policy::health::{Blame, Health, Paces, Settings};
 use tg_policy::route::Sessions;
 use tg_policy::route::quality::Qualities;
@@ -78,8 +79,15 @@ fn everything_on(bencher: Bencher<'_, '_>, model: &str) {
     let attribution = Attribution { key_id: "key".into(), team: "search".into(), ..Attribution::default() };
     let (lessons, paces, sessions, health) = (Lessons::default(), Paces::default(), Sessions::default(), troubled());
     let (policy, now) = (TeamPolicy::default(), Duration::from_secs(1));
-    let qualities = Qualities::default();
-    let experience = Experience { lessons: &lessons, paces: &paces, sessions: &sessions, qualities: &qualities, now };
+    let (qualities, purses) = (Qualities::default(), Purses::default());
+    let experience = Experience {
+        lessons: &lessons,
+        paces: &paces,
+        sessions: &sessions,
+        purses: &purses,
+        qualities: &qualities,
+        now,
+    };
     let id = CallId::fresh();
     bencher.bench_local(|| {
         let at = Timestamp::from_seconds(1_800_000_000);

@@ -82,6 +82,10 @@ pub fn start(
             let living = Arc::clone(&gateway.living);
             move || crate::quality::page(&living)
         }),
+        switch_on: Arc::new({
+            let (living, store) = (Arc::clone(&gateway.living), Arc::clone(&gateway.store));
+            move |rule| crate::quality::switch_on(&store, &living, rule)
+        }),
         commitments: Arc::new({
             let commitments = Arc::clone(&commitments);
             move || Vec::clone(&commitments.load())

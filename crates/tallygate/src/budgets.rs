@@ -26,7 +26,7 @@ fn budget(document: &Document, declared: &document::Budget) -> Budget {
     let zone = zone(document, declared);
     Budget {
         name: declared.name.shared(),
-        scope: scope(&declared.scope),
+        scope: scope(document, &declared.scope),
         each: declared.each.iter().map(dimension).collect(),
         amount: declared.amount.get(),
         window: window(declared.window),
@@ -77,7 +77,9 @@ pub(crate) fn notes(document: &Document, snapshot: &Snapshot) -> Vec<String> {
         let policy = model.unknown_price.unwrap_or(document.pricing.unknown_price);
         let name = model.name.as_str();
         let bounds = |budget: &&Budget| {
-            budget.is_hard() && budget.scope.model.as_ref().is_none_or(|scope| pattern::matches(scope, name))
+            let scope = &budget.scope;
+            let is_for = scope.model.as_ref().is_none_or(|model| pattern::matches(model, name));
+            budget.is_hard() && (is_for || scope.aliases.iter().any(|alias| alias == name))
         };
         let Some(budget) = snapshot.budgets.list().iter().find(bounds) else { continue };
         if policy != document::UnknownPrice::AllowAndFlag {

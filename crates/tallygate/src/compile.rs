@@ -53,7 +53,7 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
     let snapshot = Snapshot {
         upstreams,
         routes: crate::routes::compile(document)?,
-        prompt_cache: cache_rules(&document.prompt_cache),
+        prompt_cache: cache_rules(document),
         looks_at_millionths: document.routing.classify.millionths(),
         catalogue,
         terms: Arc::new(Terms::new(document.pricing.discounts.iter().map(discount).collect())),
@@ -63,9 +63,9 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
         }),
         guards: Arc::new(crate::guardrails::compile(document, secrets)?),
         outside,
-        limits: crate::limits::compile(&document.limits),
+        limits: crate::limits::compile(document),
         pools: crate::pools::compile(&document.pools),
-        priorities: crate::pools::priorities(&document.priorities),
+        priorities: crate::pools::priorities(document),
         cache: crate::caching::compile(document)?,
         budgets: Arc::new(crate::budgets::compile(document)),
         bounds: Bounds {
@@ -78,9 +78,11 @@ pub fn snapshot(document: &Document, secrets: &Secrets) -> Result<Compiled> {
         trust: Arc::new(callers::trust(document)),
         witnesses: callers::witnesses(document),
     };
+    crate::promises::keep(document, &snapshot)?;
     let notes = jumps
         .chain(strange)
         .chain(crate::budgets::notes(document, &snapshot))
+        .chain(crate::promises::notes(document, &snapshot))
         .chain(crate::undeclared::notes(document))
         .chain(crate::counting::note(document))
         .collect();
@@ -97,10 +99,11 @@ pub struct Compiled {
     pub prices: Option<String>,
 }
 
-fn cache_rules(declared: &[document::PromptCache]) -> CacheRules {
-    let rule =
-        |rule: &document::PromptCache| (crate::scope::scope(&rule.scope), rule.points == document::CachePoints::Auto);
-    CacheRules::new(declared.iter().map(rule).collect())
+fn cache_rules(document: &Document) -> CacheRules {
+    let rule = |rule: &document::PromptCache| {
+        (crate::scope::scope(document, &rule.scope), rule.points == document::CachePoints::Auto)
+    };
+    CacheRules::new(document.prompt_cache.iter().map(rule).collect())
 }
 
 fn resilience(declared: &document::Resilience) -> Resilience {

@@ -35,7 +35,8 @@ use tg_net::tls::{Renewal, ServerTls};
 use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
-use tg_policy::health::{Health, Paces};
+use tg_policy::cache::alike::Likenesses;
+use tg_policy::health::{Health, Hedges, Paces};
 use tg_policy::pool::Gates;
 use tg_policy::route::quality::Qualities;
 use tg_policy::route::{SeenPrefixes, Sessions};
@@ -219,6 +220,7 @@ impl Gateway {
         self.upkeep.stop();
         self.keepers.stop();
         self.meter.stop();
+        quality::keep_last(&self.store, &self.living);
         if let Some(recorder) = &self.living.recorder {
             recorder.stop();
         }
@@ -305,6 +307,7 @@ fn living(
         lessons: Lessons::default(),
         health: Health::default(),
         paces: Paces::default(),
+        hedges: Hedges::default(),
         gates: Gates::default(),
         sessions: Sessions::default(),
         prefixes: SeenPrefixes::default(),
@@ -313,6 +316,7 @@ fn living(
         whois: Whois::default(),
         looks: Looks::default(),
         answers: Answers::default(),
+        likenesses: Likenesses::default(),
         snapshot: ArcSwap::new(Arc::clone(&loaded.snapshot)),
         counts: Counts::default(),
         ready: AtomicBool::new(true),

@@ -33,7 +33,7 @@ pub(crate) fn compile(document: &Document, secrets: &Secrets) -> Result<Guards> 
         );
     }
     let key = key.map(|key| Key::new(key.expose().as_bytes()));
-    let sets: Vec<Set> = document.guardrails.iter().map(set).collect::<Result<_>>()?;
+    let sets: Vec<Set> = document.guardrails.iter().map(|declared| set(document, declared)).collect::<Result<_>>()?;
     let guards = Guards::compile(&sets, key).map_err(|problems| {
         let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
         anyhow::anyhow!(all.join("\n"))
@@ -70,14 +70,15 @@ const fn kind(check: CheckName) -> CheckKind {
     }
 }
 
-fn set(declared: &document::Guardrail) -> Result<Set> {
+fn set(document: &Document, declared: &document::Guardrail) -> Result<Set> {
     let blocked = declared.unreadable.map(document::Unreadable::each).unwrap_or([("", Unread::Allow); 7]);
     let blocked = blocked.into_iter().filter(|(_, unread)| *unread == Unread::Block);
     Ok(Set {
         name: declared.name.shared(),
-        scope: scope(&declared.scope),
+        scope: scope(document, &declared.scope),
         rules: declared.rules.iter().map(rule).collect::<Result<_>>()?,
         blocked_media: blocked.filter_map(|(name, _)| Medium::named(name)).collect(),
+        reads_documents: declared.unreadable.is_some_and(document::Unreadable::reads_documents),
         hold_back: declared.hold_back.and_then(|characters| usize::try_from(characters).ok()),
     })
 }

@@ -24,6 +24,7 @@ pub mod place;
 mod pools;
 mod pricing;
 pub mod process;
+mod promises;
 mod quality;
 mod recording;
 mod reloading;

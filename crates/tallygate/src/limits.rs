@@ -1,20 +1,21 @@
 //! From declared limits to compiled ones.
 
+use crate::scope::scope_of_limit;
 use std::num::NonZeroU32;
 use std::time::Duration;
-use tg_config::document::{self, LimitMode, LimitOutput, LimitScope, Reserve};
-use tg_config::grammar::{Allowance, Dimension, Pattern};
-use tg_policy::admit::{self, Bound, Limit, Limits, Measure, Mode, Rate, Scope, Shortage, Size, WhenAway};
+use tg_config::document::{self, Document, LimitMode, LimitOutput, Reserve};
+use tg_config::grammar::{Allowance, Dimension};
+use tg_policy::admit::{self, Bound, Limit, Limits, Measure, Mode, Rate, Shortage, Size, WhenAway};
 
 /// Compiles limits that have been checked.
-pub(crate) fn compile(declared: &[document::Limit]) -> Limits {
-    Limits::new(declared.iter().map(limit))
+pub(crate) fn compile(document: &Document) -> Limits {
+    Limits::new(document.limits.iter().map(|declared| limit(document, declared)))
 }
 
-fn limit(declared: &document::Limit) -> Limit {
+fn limit(document: &Document, declared: &document::Limit) -> Limit {
     Limit {
         name: declared.name.shared(),
-        scope: scope(&declared.scope),
+        scope: scope_of_limit(document, &declared.scope),
         each: declared.each.iter().map(dimension).collect(),
         bounds: bounds(declared),
         reserve: reserve(declared.reserve),
@@ -51,19 +52,6 @@ pub(crate) const fn when_away(declared: document::WhenAway) -> WhenAway {
         document::WhenAway::FailOpenLocal => WhenAway::FailOpenLocal,
         document::WhenAway::FailClosed => WhenAway::FailClosed,
         document::WhenAway::Shadow => WhenAway::Shadow,
-    }
-}
-
-fn scope(declared: &LimitScope) -> Scope {
-    let text = |pattern: &Option<Pattern>| pattern.as_ref().map(|pattern| pattern.as_str().to_owned());
-    Scope {
-        team: text(&declared.team),
-        project: text(&declared.project),
-        environment: text(&declared.environment),
-        key: text(&declared.key),
-        model: text(&declared.model),
-        provider: text(&declared.provider),
-        tag: text(&declared.tag),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Notices of budgets: to the log, to the store, which knows whether they were told before, and to webhooks.
+//! Notices of budgets and of rules that have switched themselves off: to the log, to the store, which knows whether they
+//! were told before, and to webhooks.
 //!
 //! A thread of its own does it. Each notice is tried several times at each address, and again after a restart if it is no
 //! older than a day: so it comes at least once, unless an address fails all that time; a receiver knows doubles by their id.
@@ -23,6 +24,7 @@ use tg_net::egress::EgressPolicy;
 use tg_net::resolve::Resolver;
 use tg_net::tls::TrustedRoots;
 use tg_policy::admit::budget::{Notice, NoticeKind};
+use tg_policy::route::quality::SwitchedOff;
 use tg_proxy::meter::Sink;
 use tg_store::notices::{Notices, Owed};
 use tg_upstream::signature;
@@ -62,7 +64,7 @@ struct Hook {
 
 /// A running notifier.
 pub struct Notifier {
-    queue: mpsc::Sender<Notice>,
+    queue: mpsc::Sender<News>,
     hooks: Arc<ArcSwap<Vec<Hook>>>,
     roots: TrustedRoots,
     thread: thread::JoinHandle<()>,
@@ -138,7 +140,13 @@ fn hooks(loaded: &Loaded, roots: &TrustedRoots) -> Result<Vec<Hook>> {
         .collect()
 }
 
-struct Told(mpsc::Sender<Notice>);
+/// What somebody is told of.
+enum News {
+    Budget(Notice),
+    Rule(SwitchedOff),
+}
+
+struct Told(mpsc::Sender<News>);
 
 impl Sink for Told {
     fn observe(&mut self, _record: &Record, _trace: &TraceContext) {}
@@ -146,13 +154,19 @@ impl Sink for Told {
     fn observe_late(&mut self, _record: &Record) {}
 
     fn notice(&mut self, notice: &Notice) {
-        if self.0.try_send(notice.clone()).is_err() {
+        if self.0.try_send(News::Budget(notice.clone())).is_err() {
             tracing::warn!(budget = %notice.budget, kind = notice.kind.name(), "a notice could not be kept");
+        }
+    }
+
+    fn switched_off(&mut self, off: &SwitchedOff) {
+        if self.0.try_send(News::Rule(off.clone())).is_err() {
+            tracing::warn!(rule = %off.rule, "that it has switched itself off is told after a restart");
         }
     }
 }
 
-async fn run(mut notices: Notices, post: Arc<Post>, mut waiting: mpsc::Receiver<Notice>) {
+async fn run(mut notices: Notices, post: Arc<Post>, mut waiting: mpsc::Receiver<News>) {
     let turns = Arc::new(Semaphore::new(DELIVERIES_MAX));
     let (done, mut ended) = mpsc::channel::<Owed>(DELIVERIES_MAX);
     let now = post.clock.now();
@@ -162,7 +176,7 @@ async fn run(mut notices: Notices, post: Arc<Post>, mut waiting: mpsc::Receiver<
     });
     let mut owed: std::collections::VecDeque<Owed> = earlier
         .unwrap_or_else(|error| {
-            tracing::error!(%error, "earlier notices of budgets cannot be read");
+            tracing::error!(%error, "earlier notices cannot be read");
             Vec::new()
         })
         .into();
@@ -173,20 +187,20 @@ async fn run(mut notices: Notices, post: Arc<Post>, mut waiting: mpsc::Receiver<
             turn = Arc::clone(&turns).acquire_owned(), if !owed.is_empty() => {
                 let (Ok(turn), Some(one)) = (turn, owed.pop_front()) else { break };
                 let (post, done) = (Arc::clone(&post), done.clone());
-                drop(tg_net::tasks::spawn("notice of a budget", async move {
+                drop(tg_net::tasks::spawn("notice", async move {
                     if post.deliver(&one).await {
                         drop(done.send(one).await);
                     }
                     drop(turn);
                 }));
             }
-            notice = waiting.recv() => match notice {
-                Some(notice) => {
-                    let kept = keep(&mut notices, &notice);
+            news = waiting.recv() => match news {
+                Some(news) => {
+                    let kept = keep(&mut notices, &news, post.clock.now());
                     if owed.len() < WAITING_MAX {
                         owed.extend(kept);
-                    } else if kept.is_some() {
-                        tracing::warn!(budget = %notice.budget, "too many notices wait; this one comes after a restart");
+                    } else if let Some(kept) = kept {
+                        tracing::warn!(of = kept.purse, "too many notices wait; this one comes after a restart");
                     }
                 }
                 None => break,
@@ -205,23 +219,40 @@ async fn run(mut notices: Notices, post: Arc<Post>, mut waiting: mpsc::Receiver<
 }
 
 /// Notes a notice and says it in the log, unless it was said before.
-fn keep(notices: &mut Notices, notice: &Notice) -> Option<Owed> {
-    let body = shown(notice);
-    let owed = Owed { purse: notice.purse.clone(), kind: notice.kind.name(), notice: body.to_string() };
-    match notices.add(&owed, notice.at) {
+fn keep(notices: &mut Notices, news: &News, now: Timestamp) -> Option<Owed> {
+    let (owed, at) = match news {
+        News::Budget(notice) => {
+            let notice_of = shown(notice).to_string();
+            (Owed { purse: notice.purse.clone(), kind: notice.kind.name(), notice: notice_of }, notice.at)
+        }
+        // A rule may have been off for long when it becomes known here: what is owed is owed from now on.
+        News::Rule(off) => {
+            let (purse, kind) = (format!("rule {}", off.rule), format!("off {}", off.at));
+            (Owed { purse, kind, notice: shown_rule(off).to_string() }, now)
+        }
+    };
+    match notices.add(&owed, at) {
         Ok(false) => return None,
         Ok(true) => {}
-        Err(error) => tracing::error!(%error, "a notice of a budget cannot be kept; it may be told twice"),
+        Err(error) => tracing::error!(%error, "a notice cannot be kept; it may be told twice"),
     }
+    if let News::Budget(notice) = news {
+        log(notice, owed.kind.as_str());
+    }
+    Some(owed)
+}
+
+/// Says it in the log. Of a rule it was said when it was switched off.
+fn log(notice: &Notice, kind: &str) {
+    let of: Vec<String> = notice.of.iter().map(|(noun, value)| format!("{noun}={value}")).collect();
     tracing::warn!(
         budget = %notice.budget,
-        of = %body["of"],
-        kind = owed.kind,
+        of = of.join(", "),
+        kind,
         amount_usd = %notice.amount,
         spent_usd = %notice.spent,
         "a budget is spent in part, or exhausted"
     );
-    Some(owed)
 }
 
 fn mark(notices: &mut Notices, post: &Post, delivered: Option<Owed>) {
@@ -251,6 +282,24 @@ fn shown(notice: &Notice) -> Value {
         "since": notice.since.to_string(),
         "resets_at": notice.until.map(|until| until.to_string()),
         "at": notice.at.to_string(),
+    })
+}
+
+/// The same of a rule that has switched itself off. Shares are from 0 to 1.
+fn shown_rule(off: &SwitchedOff) -> Value {
+    let (low, high) = off.known.interval();
+    json!({
+        "id": format!("{}#off#{}", off.rule, off.at),
+        "event": "routing.switched_off",
+        "route": off.route(),
+        "rule": &*off.rule,
+        "task": &*off.task,
+        "samples": off.known.of,
+        "kept": off.known.kept,
+        "low": low,
+        "high": high,
+        "floor": off.floor(),
+        "at": off.at.to_string(),
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::limits::{rate, reserve};
 use crate::scope::scope;
 use std::num::NonZeroU32;
-use tg_config::document::{self, PoolEach};
+use tg_config::document::{self, Document, PoolEach};
 use tg_config::grammar::Percent;
 use tg_policy::admit::{Measure, Rate};
 use tg_policy::pool::{Class, Concurrency, Cover, Precedence, Priorities, QueueBounds, Quotas, Spec, Standing};
@@ -14,9 +14,9 @@ pub(crate) fn compile(declared: &[document::Pool]) -> Quotas {
 }
 
 /// Compiles priorities that have been checked.
-pub(crate) fn priorities(declared: &[document::Priority]) -> Priorities {
-    Priorities::new(declared.iter().map(|priority| Precedence {
-        scope: scope(&priority.scope),
+pub(crate) fn priorities(document: &Document) -> Priorities {
+    Priorities::new(document.priorities.iter().map(|priority| Precedence {
+        scope: scope(document, &priority.scope),
         standing: Standing { class: class(priority.class), weight: u32::from(priority.weight) },
     }))
 }
@@ -47,6 +47,7 @@ fn pool(declared: &document::Pool) -> Spec {
             length_max: usize::try_from(queue.length_max.get()).unwrap_or(usize::MAX),
             bytes_max: queue.bytes_max.bytes(),
         }),
+        generation: 0,
     }
 }
 
@@ -123,7 +124,7 @@ priorities: [{ for: { team: red }, class: interactive, weight: 3 }]
         assert_eq!((rest.concurrency, rest.queue), (Concurrency::Found { min: 2, max: 256 }, None));
         assert!(rest.each_target && !quarter.each_target);
         let booked = Attribution { team: "red".into(), ..Attribution::default() };
-        let standing = priorities(&document.priorities).of(&booked, "m");
+        let standing = priorities(&document).of(&booked, "m");
         assert_eq!(standing, Standing { class: Class::Interactive, weight: 3 });
     }
 }

@@ -1,12 +1,15 @@
 //! From the declared models to routes: aliases resolved, conditions compiled.
 
 mod by_task;
+mod residency;
 
 use anyhow::{Result, anyhow};
 use std::sync::Arc;
 use tg_config::document::{self, Document, Model, ModelTarget, ProviderKind};
+use tg_config::grammar::Patience;
 use tg_expr::Condition;
 use tg_kernel::target::Target;
+use tg_policy::route::hedge::{After, Hedge};
 use tg_policy::route::{Mirror, OnLoss, OnUnable, Routes, Rule, RuleTarget, Strategy, UnknownPrice};
 
 /// Compiles the models of a checked document, or the usual ones where it has none.
@@ -22,7 +25,9 @@ pub(crate) fn compile(document: &Document) -> Result<Routes> {
         &document.models
     };
     let rules = models.iter().map(|model| rule(document, model)).collect::<Result<Vec<_>>>()?;
-    Ok(Routes::new(guardrails(document).into_iter().chain(rules)))
+    let routes = Routes::new(guardrails(document).into_iter().chain(rules));
+    let zone = document.routing.time_zone.as_ref().map(|zone| zone.zone().clone()).unwrap_or_default();
+    Ok(routes.bound_to(residency::compile(document)).by_clock_of(zone))
 }
 
 fn rule(document: &Document, model: &Model) -> Result<Rule> {
@@ -48,6 +53,7 @@ fn rule(document: &Document, model: &Model) -> Result<Rule> {
         },
         unknown_price: unknown_price(served.unknown_price.unwrap_or(document.pricing.unknown_price)),
         mirror: served.mirror.as_ref().map(mirror),
+        hedge: served.hedge.as_ref().map(hedge).map(Arc::new),
         tasks: served.task_routing.as_ref().map(|declared| by_task::compile(served, declared)).transpose()?,
     })
 }
@@ -55,6 +61,14 @@ fn rule(document: &Document, model: &Model) -> Result<Rule> {
 fn mirror(declared: &document::Mirror) -> Mirror {
     let target = Target { provider: declared.provider.shared(), model: declared.model.as_str().into() };
     Mirror { target, millionths: declared.share.millionths() }
+}
+
+fn hedge(declared: &document::Hedge) -> Hedge {
+    let after = match declared.after {
+        Patience::Fixed(period) => After::Fixed(period.get()),
+        Patience::Seen(percent) => After::Seen(percent),
+    };
+    Hedge::new(after, declared.share_max.millionths())
 }
 
 /// A target; where it takes the name that callers wrote, that of the alias.
@@ -81,6 +95,7 @@ fn guardrails(document: &Document) -> Option<Rule> {
         on_loss: OnLoss::Report,
         unknown_price: unknown_price(document.pricing.unknown_price),
         mirror: None,
+        hedge: None,
         tasks: None,
     })
 }

@@ -141,6 +141,8 @@ impl Telemetry {
         self.metrics.set_reading(Reading::TargetsBenched, move || benched.health.benched(benched.clock.monotonic()));
         self.metrics.set_reading(Reading::Retries, move || retries.health.tallies().retries);
         self.metrics.set_reading(Reading::RetriesDenied, move || denied.health.tallies().denied);
+        let hedges = Arc::clone(&gateway.living);
+        self.metrics.set_hedges(move || [hedges.hedges.outcomes().to_vec(), hedges.hedges.none().to_vec()]);
         let pools = Arc::clone(&gateway.living);
         self.metrics.set_pools(move || {
             pools.gates.figures(&pools.snapshot.load().pools).into_iter().map(pool_figures).collect()

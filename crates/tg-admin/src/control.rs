@@ -178,7 +178,7 @@ impl Control {
         Ok(Report { fixed_charges, ..report })
     }
 
-    /// Sums what the cache of answers saved.
+    /// Sums what caches saved.
     ///
     /// # Errors
     /// When the request is not sound, or the store fails.

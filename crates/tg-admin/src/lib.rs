@@ -12,4 +12,4 @@ mod server;
 pub use control::{Control, TeamAction};
 pub use query::read_filter;
 pub use refusal::{ErrorBody, ErrorDetail, Refusal};
-pub use server::{BODY_BYTES_MAX, Parts, serve};
+pub use server::{BODY_BYTES_MAX, Parts, SwitchOn, serve};

@@ -28,6 +28,7 @@ pub(crate) enum Operation {
     ShowCall,
     ListBudgets,
     ListRouting,
+    SwitchRuleOn,
     ShowSavings,
     ShowStore,
     ShowConfig,
@@ -235,7 +236,7 @@ fn ledger() -> Vec<Route> {
             ..get(
                 "/admin/v1/savings",
                 Operation::ShowSavings,
-                "Sums what the cache of answers saved, by team. Reads the rows of that time one by one.",
+                "Sums what caches saved, by team: that of answers, and points for those of providers. Reads the rows of that time one by one.",
                 Answer::Json(part::<api::Savings>("Savings")),
             )
         },
@@ -251,6 +252,16 @@ fn gateway() -> Vec<Route> {
              which rules have switched themselves off.",
             Answer::Json(part::<api::RoutingPage>("RoutingPage")),
         ),
+        Route {
+            method: Method::POST,
+            ..get(
+                "/admin/v1/routing/{rule}/on",
+                Operation::SwitchRuleOn,
+                "Switches a rule on that has switched itself off. It is named by its route, or whole (`#` is written `%23`). \
+                 Comparisons that were begun before do not count any more.",
+                Answer::Json(part::<api::RoutingRule>("RoutingRule")),
+            )
+        },
         get(
             "/admin/v1/store",
             Operation::ShowStore,

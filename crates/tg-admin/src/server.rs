@@ -1,7 +1,10 @@
 //! The admin listener: from a request to an answer. What blocks runs on threads of its own.
 
 use crate::access::Access;
-use crate::api::{BudgetPage, Calls, NewKey, NewTeam, Policy, ReportRequest, Rotation, RoutingPage, SavingsRequest};
+use crate::api::{
+    BudgetPage, Calls, NewKey, NewTeam, Policy, ReportRequest, Rotation, RoutingPage, RoutingRule, SavingsRequest,
+    SwitchError,
+};
 use crate::control::{Commitments, Control};
 use crate::query::Parameters;
 use crate::refusal::{ErrorBody, Refusal};
@@ -51,6 +54,9 @@ const JOBS_MAX: usize = 8;
 /// Longest wait for forecasts of budgets. Then those made before are shown, if there are any.
 const FORESEE_MAX: Duration = Duration::from_secs(1);
 
+/// Switches a rule by tasks on, by its name or that of its route, and answers how it stands then.
+pub type SwitchOn = Arc<dyn Fn(&str) -> Result<RoutingRule, SwitchError> + Send + Sync>;
+
 /// What the admin interface works on and tells about.
 pub struct Parts {
     /// Teams and keys. Edits are in force on this node when the answer leaves.
@@ -72,6 +78,8 @@ pub struct Parts {
     pub foresee: Arc<dyn Fn() + Send + Sync>,
     /// The rules by tasks in force.
     pub routing: Arc<dyn Fn() -> RoutingPage + Send + Sync>,
+    /// Switches a rule on that has switched itself off. Writes to the store, so it may block.
+    pub switch_on: SwitchOn,
     /// The commitments in force.
     pub commitments: Commitments,
     /// What callers of `/admin/v1` present as bearer. Without it, only callers on this machine are answered, and no
@@ -106,6 +114,7 @@ struct Server {
     budgets: Arc<dyn Fn() -> BudgetPage + Send + Sync>,
     foresee: Arc<dyn Fn() + Send + Sync>,
     routing: Arc<dyn Fn() -> RoutingPage + Send + Sync>,
+    switch_on: SwitchOn,
 }
 
 impl Server {
@@ -123,6 +132,7 @@ impl Server {
             budgets: parts.budgets,
             foresee: parts.foresee,
             routing: parts.routing,
+            switch_on: parts.switch_on,
         }
     }
 
@@ -204,6 +214,10 @@ impl Server {
             Operation::ShowCall => self.work(move |control| control.call(&argument)).await,
             Operation::ListBudgets => self.purses().await,
             Operation::ListRouting => json(StatusCode::OK, &(self.routing)()),
+            Operation::SwitchRuleOn => {
+                let switch_on = Arc::clone(&self.switch_on);
+                self.work(move |_| Ok(switch_on(&argument)?)).await
+            }
             Operation::ShowSavings => {
                 let wanted = SavingsRequest::from_query(&query).map_err(Refusal::invalid)?;
                 self.work(move |control| control.savings(&wanted)).await

@@ -16,7 +16,7 @@ mod terms;
 pub use ability::{Abilities, Ability};
 pub use catalogue::{Catalogue, CatalogueError, Provenance};
 pub use history::{ListKind, Merged, Origin, RateChange, RowChange, Touched, changes, merge};
-pub use name::undated;
+pub use name::{Reach, reach, undated};
 pub use overrides::{Overridden, OverrideProblem, PriceJump, parse_overrides};
 pub use price::{CostLine, CostLines, ceiling_cost, ceiling_estimate, cost_lines, output_within, price};
 pub use row::{HIGHEST_RATE, Limits, ModelKind, RateSet, Rates, Row};

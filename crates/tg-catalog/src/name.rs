@@ -65,6 +65,46 @@ fn split_geography(id: &str) -> Option<(&str, Factor, &str)> {
     })
 }
 
+/// Where Bedrock works on a call for a model, beside the Region that is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach<'a> {
+    /// Nowhere else.
+    Region,
+    /// In any Region of this geography; `global`: in any.
+    Geography(&'a str),
+    /// The name does not say.
+    Unknown,
+}
+
+/// Kinds of resources that are of one Region.
+const REGIONAL: [&str; 3] = ["provisioned-model", "imported-model", "custom-model-deployment"];
+
+/// Where Bedrock works on a call for a model of this id or ARN.
+#[must_use]
+pub fn reach(name: &str) -> Reach<'_> {
+    match BedrockName::read(name) {
+        Some(BedrockName { geography: Some((geography, _)), .. }) => Reach::Geography(geography),
+        // A prefix of which nothing is known, or two of them.
+        Some(BedrockName { id, .. }) if split_geography(id).is_some() => Reach::Unknown,
+        // One of AWS's newer geographies.
+        Some(BedrockName { id, .. }) if let Some(geography) = stranger(id) => Reach::Geography(geography),
+        Some(_) => Reach::Region,
+        None => {
+            let kind = name.splitn(6, ':').nth(5).and_then(|resource| resource.split('/').next());
+            if kind.is_some_and(|kind| REGIONAL.contains(&kind)) { Reach::Region } else { Reach::Unknown }
+        }
+    }
+}
+
+/// What stands before the maker of a model, as in `ca.amazon.nova-lite-v1:0`: makers have neither signs nor versions in
+/// their names, as models do.
+fn stranger(id: &str) -> Option<&str> {
+    let (first, rest) = id.split_once('.')?;
+    let (maker, _) = rest.split_once('.')?;
+    let is_version = maker.strip_prefix('v').is_some_and(is_number);
+    (!is_version && maker.bytes().all(|byte| byte.is_ascii_alphanumeric())).then_some(first)
+}
+
 /// `id`, then `id` with its version cut off piece by piece: `:200k`, `:0`, `-v1`.
 pub(crate) fn bedrock_versions(id: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(id), |id| {
@@ -137,7 +177,31 @@ pub(crate) fn other_surface(provider: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BedrockName, bedrock_versions, snapshots};
+    use super::{BedrockName, Reach, bedrock_versions, reach, snapshots};
+
+    #[test]
+    fn a_name_says_where_bedrock_works_on_a_call() {
+        for (name, expected) in [
+            ("anthropic.claude-opus-5-5", Reach::Region),
+            ("eu.anthropic.claude-opus-5-5", Reach::Geography("eu")),
+            ("global.anthropic.claude-opus-5-5", Reach::Geography("global")),
+            ("ca.amazon.nova-lite-v1:0", Reach::Geography("ca")),
+            ("deepseek.v3.2", Reach::Region),
+            ("openai.gpt-5.6", Reach::Region),
+            ("eu.us.anthropic.claude-opus-5-5", Reach::Unknown),
+            ("arn:aws:bedrock:eu-west-1::foundation-model/amazon.nova-pro-v1:0", Reach::Region),
+            (
+                "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.amazon.nova-pro-v1:0",
+                Reach::Geography("eu"),
+            ),
+            ("arn:aws:bedrock:eu-west-1:123456789012:provisioned-model/abc123", Reach::Region),
+            ("arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abc123", Reach::Unknown),
+            ("arn:aws:bedrock:eu-west-1:123456789012:default-prompt-router/x", Reach::Unknown),
+            ("arn:", Reach::Unknown),
+        ] {
+            assert_eq!(reach(name), expected, "{name}");
+        }
+    }
 
     #[test]
     fn bedrock_names_give_geography_and_region() {

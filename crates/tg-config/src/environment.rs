@@ -254,6 +254,7 @@ fn blank(kind: ProviderKind) -> Option<Provider> {
         surfaces: Vec::new(),
         mantle_url: None,
         mantle_projects: Vec::new(),
+        residency: None,
         inference_profiles: Vec::new(),
         async_output: Vec::new(),
         guardrail: None,

@@ -17,3 +17,5 @@ pub mod secrets;
 mod shape;
 pub mod start;
 mod tree;
+
+pub use nearest::nearest;

@@ -1,7 +1,8 @@
 //! The known word that a wrong one was probably meant to be.
 
 /// The one of `known` that needs the fewest edits to become `word`, if those are few.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Longer words are not names of ours, and the distance costs their product.
     if word.len() > 64 {
         return None;

@@ -1,6 +1,6 @@
 //! The usual patterns of models, for documents that state none.
 
-use crate::document::{Model, ModelTarget, OnLoss, OnUnable, Provider, ProviderKind, Strategy};
+use crate::document::{Model, ModelTarget, OnLoss, OnUnable, Provider, ProviderKind, Strategy, UnknownModels};
 use crate::grammar::Pattern;
 
 const ANTHROPIC: &[&str] = &["claude-*"];
@@ -63,7 +63,9 @@ pub fn usual_models(providers: &[Provider]) -> Vec<Model> {
                 on_unable: OnUnable::default(),
                 on_loss: OnLoss::default(),
                 unknown_price: None,
+                unknown_models: UnknownModels::default(),
                 mirror: None,
+                hedge: None,
                 task_routing: None,
             })
         })

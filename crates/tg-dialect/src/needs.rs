@@ -1,6 +1,8 @@
 //! What a request needs of whoever serves it. Every dialect says it in words of its own, and none means something else by
 //! another's: so one look suffices for all of them.
 
+mod settings;
+
 use crate::scan::Members;
 use crate::tape::{Kind, Node, Tape};
 use crate::weight::weigh;
@@ -25,11 +27,16 @@ pub fn needs(members: &Members<'_>, peek: &Peek) -> Needs {
         reasoning: peek.reasons,
         input_tokens: weigh(members.body()).tokens(),
         output_tokens_max: peek.output_tokens_max,
+        forced_tools: settings::forces_tools(root),
+        web_search: settings::has_tool(root, "web_search"),
+        computer_use: settings::has_tool(root, "computer"),
+        sampling: settings::draws_unusually(root),
         ..Needs::default()
     };
     for (name, value) in root.members() {
         let name = name.text();
         if TURNS.contains(&&*name) {
+            needs.prefill |= ends_with_assistant(value);
             match value.kind() {
                 Kind::Array => value.items().for_each(|turn| {
                     needs.turns += 1;
@@ -42,6 +49,16 @@ pub fn needs(members: &Members<'_>, peek: &Peek) -> Needs {
         }
     }
     needs
+}
+
+/// Whether the last turn is the assistant's, in words: what calls tools or is a summary of a provider's own is gone on with by
+/// no model.
+fn ends_with_assistant(turns: Node<'_, '_>) -> bool {
+    let last = if turns.kind() == Kind::Array { turns.items().last() } else { None };
+    last.is_some_and(|last| {
+        let says_so = last.member("role").is_some_and(|role| role.says("assistant"));
+        says_so && last.member("tool_calls").is_none()
+    })
 }
 
 fn has_some(root: Node<'_, '_>, names: &[&str]) -> bool {
@@ -169,11 +186,52 @@ mod tests {
                 images: 1,
                 documents: 1,
                 audio: 1,
+                prefill: found.prefill,
                 turns: 2,
                 input_tokens: found.input_tokens,
                 ..Needs::default()
             };
             assert_eq!(found, wanted, "{body}");
+        }
+    }
+
+    #[test]
+    fn every_dialect_says_in_its_own_words_what_some_models_refuse() {
+        let asks = |body: Value| {
+            let Needs { forced_tools, web_search, computer_use, sampling, prefill, .. } = of(&body);
+            [forced_tools, web_search, computer_use, sampling, prefill]
+        };
+        let [forced, search, computer, sampling, prefill] =
+            std::array::from_fn(|place| std::array::from_fn::<bool, 5, _>(|at| at == place));
+        for (body, expected) in [
+            (json!({"tool_choice": "required"}), forced),
+            (json!({"tool_choice": {"type": "function", "function": {"name": "f"}}}), forced),
+            (json!({"tool_choice": {"type": "allowed_tools", "mode": "required"}}), forced),
+            (json!({"tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "required"}}}), forced),
+            (json!({"tool_choice": {"type": "any"}}), forced),
+            (json!({"tool_choice": {"type": "tool", "name": "f"}}), forced),
+            (json!({"toolConfig": {"toolChoice": {"any": {}}}}), forced),
+            (json!({"toolConfig": {"toolChoice": {"tool": {"name": "f"}}}}), forced),
+            (json!({"tool_choice": "auto"}), [false; 5]),
+            (json!({"tool_choice": {"type": "auto"}}), [false; 5]),
+            (json!({"tool_choice": {"type": "allowed_tools", "mode": "auto"}}), [false; 5]),
+            (json!({"toolConfig": {"toolChoice": {"auto": {}}}}), [false; 5]),
+            (json!({"tools": [{"type": "web_search"}]}), search),
+            (json!({"tools": [{"type": "web_search_20250305", "name": "web_search"}]}), search),
+            (json!({"web_search_options": {}}), search),
+            (json!({"tools": [{"type": "computer_20250124"}]}), computer),
+            (json!({"tools": [{"type": "function", "name": "web_search"}]}), [false; 5]),
+            (json!({"temperature": 0.2}), sampling),
+            (json!({"top_p": 0.5}), sampling),
+            (json!({"top_k": 5}), sampling),
+            (json!({"inferenceConfig": {"topP": 0.5}}), sampling),
+            (json!({"additionalModelRequestFields": {"top_k": 5}}), sampling),
+            (json!({"temperature": 1, "top_p": 1.0, "top_k": null}), [false; 5]),
+            (json!({"messages": [{"role": "user"}, {"role": "assistant", "content": "{"}]}), prefill),
+            (json!({"messages": [{"role": "assistant", "tool_calls": [{}]}]}), [false; 5]),
+            (json!({"messages": [{"role": "assistant", "content": "a"}, {"role": "user"}]}), [false; 5]),
+        ] {
+            assert_eq!(asks(body.clone()), expected, "{body}");
         }
     }
 

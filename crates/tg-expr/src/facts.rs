@@ -4,6 +4,7 @@ use cel::Value;
 use cel::common::value::CowVal;
 use cel::context::VariableResolver;
 use std::collections::HashMap;
+use tg_kernel::calendar::Zone;
 use tg_kernel::clock::Timestamp;
 
 /// What is known of one call. Texts that are not there are empty, numbers that are not there are zero.
@@ -45,8 +46,12 @@ pub struct Facts<'a> {
     pub task: &'a str,
     /// How likely it is that only a strong model gets it right, from 0 to 1.
     pub difficulty: f32,
+    /// What is left of the budget of which least is, as a part of its amount: 0 to 1.
+    pub budget_left: f64,
     /// When it came.
     pub at: Timestamp,
+    /// By which clock; `None`: UTC.
+    pub zone: Option<&'a Zone>,
 }
 
 /// A name that conditions can use.
@@ -65,7 +70,7 @@ const fn known(name: &'static str, kind: &'static str, meaning: &'static str) ->
 }
 
 /// Every name that conditions can use.
-pub const KNOWN: [Known; 20] = [
+pub const KNOWN: [Known; 21] = [
     known("team", "string", "the team"),
     known("project", "string", "the project; empty if none"),
     known("environment", "string", "the environment of the key; empty if none"),
@@ -88,23 +93,22 @@ pub const KNOWN: [Known; 20] = [
     known("output_tokens_max", "int", "most output tokens that the caller allows; 0 if it does not say"),
     known("task", "string", "the kind of task: `classification`, `extraction`, … (docs/routing.md)"),
     known("difficulty", "double", "how likely it is that only a strong model gets it right, from 0 to 1"),
-    known("hour", "int", "the hour of the day, in UTC, 0 to 23"),
-    known("weekday", "int", "the day of the week, in UTC, 1 (Monday) to 7"),
+    known(
+        "budget_left",
+        "double",
+        "what is left of the call's budgets as a part of their amounts, of the one of which least is: 0 to 1; 1 without one",
+    ),
+    known("hour", "int", "the hour of the day, 0 to 23, by `routing.time_zone`"),
+    known("weekday", "int", "the day of the week, 1 (Monday) to 7, by `routing.time_zone`"),
 ];
 
 pub(crate) fn is_known(name: &str) -> bool {
     KNOWN.iter().any(|known| known.name == name)
 }
 
-const DAY_S: i64 = 86_400;
-
-/// 1970 began on a Thursday.
-const FIRST_WEEKDAY: i64 = 4;
-
 impl Facts<'_> {
     fn value(&self, name: &str) -> Option<Value> {
         let number = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
-        let seconds = self.at.micros().div_euclid(1_000_000);
         Some(match name {
             "team" => self.team.into(),
             "project" => self.project.into(),
@@ -124,10 +128,16 @@ impl Facts<'_> {
             "input_tokens" => number(self.input_tokens),
             "output_tokens_max" => number(self.output_tokens_max),
             "difficulty" => Value::Float(self.difficulty.into()),
-            "hour" => Value::Int(seconds.rem_euclid(DAY_S) / 3600),
-            "weekday" => Value::Int((seconds.div_euclid(DAY_S) + FIRST_WEEKDAY - 1).rem_euclid(7) + 1),
+            "budget_left" => Value::Float(self.budget_left),
+            "hour" => Value::Int(self.moment().0.into()),
+            "weekday" => Value::Int(self.moment().1.into()),
             _ => return None,
         })
+    }
+
+    /// The hour and the day of the week.
+    fn moment(&self) -> (u8, u8) {
+        self.zone.unwrap_or(&Zone::UTC).hour_and_weekday(self.at).unwrap_or_default()
     }
 
     fn tags(&self) -> HashMap<String, Value> {
@@ -167,6 +177,7 @@ pub(crate) fn samples() -> [Facts<'static>; 2] {
         output_tokens_max: 1000,
         task: "chat",
         difficulty: 0.5,
+        budget_left: 0.5,
         ..bare
     };
     [bare, full]

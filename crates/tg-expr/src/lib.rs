@@ -1,11 +1,13 @@
 //! Conditions on a call: expressions of CEL over the facts of a call, checked when they are read, and cheap to ask.
 
 mod facts;
+mod least;
 
 pub use facts::{Facts, KNOWN, Known};
 
 use cel::{Context, Env, Program, Value};
 use std::sync::{Arc, LazyLock};
+use tg_kernel::needs::Needs;
 use thiserror::Error;
 
 /// Longest expression, in bytes.
@@ -32,6 +34,7 @@ pub struct Condition {
     text: Arc<str>,
     program: Program,
     asks_task: bool,
+    asks_budget: bool,
 }
 
 impl Condition {
@@ -61,7 +64,8 @@ impl Condition {
             return Err(Refused { message: format!("nothing is known as `{name}`"), hint });
         }
         let asks_task = references.has_variable("task") || references.has_variable("difficulty");
-        let condition = Self { text: text.into(), program, asks_task };
+        let asks_budget = references.has_variable("budget_left");
+        let condition = Self { text: text.into(), program, asks_task, asks_budget };
         for facts in facts::samples() {
             condition.value(&facts).map_err(|why| Refused {
                 message: format!("cannot be decided for every call: {why}"),
@@ -83,6 +87,18 @@ impl Condition {
     #[must_use]
     pub const fn asks_task(&self) -> bool {
         self.asks_task
+    }
+
+    /// Whether it asks what is left of budgets.
+    #[must_use]
+    pub const fn asks_budget(&self) -> bool {
+        self.asks_budget
+    }
+
+    /// What every call needs at least for which it holds, as far as that can be read off it; `None` where it holds for none.
+    #[must_use]
+    pub fn least(&self) -> Option<Needs> {
+        least::least(&self.program.expression().expr)
     }
 
     /// The expression as it was written.

@@ -3,6 +3,7 @@
 use super::*;
 use proptest::prelude::*;
 use tg_kernel::clock::Timestamp;
+use tg_kernel::needs::Needs;
 
 fn holds(text: &str, facts: &Facts<'_>) -> bool {
     Condition::compile(text).unwrap_or_else(|refused| panic!("{text}: {refused}")).holds(facts)
@@ -83,4 +84,27 @@ proptest! {
             let _ = condition.holds(&Facts::default());
         }
     }
+}
+
+#[test]
+fn what_every_call_needs_is_read_off_parts_that_must_all_hold() {
+    let least = |text: &str| Condition::compile(text).unwrap().least();
+    let none = Needs::default();
+    for (text, expected) in [
+        ("images > 0", Needs { images: 1, ..none }),
+        ("stream && 2 <= images && tools", Needs { images: 2, tools: true, ..none }),
+        (
+            "documents != 0 && schema == true && reasoning",
+            Needs { documents: 1, json_schema: true, reasoning: true, ..none },
+        ),
+        ("input_tokens > 50000", Needs { input_tokens: 50_001, ..none }),
+        ("images > 0 || team == 'x'", none),
+        ("!tools && images < 5 && !(images > 3)", none),
+        ("tools ? false : turns < 4", none),
+        ("true", none),
+    ] {
+        assert_eq!(least(text), Some(expected), "{text}");
+    }
+    assert_eq!(least("false"), None);
+    assert_eq!(least("team == 'x' && false"), None);
 }

@@ -77,6 +77,15 @@ impl Zone {
         Some(at.to_zoned(self.0.clone()))
     }
 
+    /// The hour of the day, 0 to 23, and the day of the week, 1 (Monday) to 7, by this zone's clock. `None` only at the ends
+    /// of what a calendar reaches.
+    #[must_use]
+    pub fn hour_and_weekday(&self, at: Timestamp) -> Option<(u8, u8)> {
+        let there = self.zoned(at)?;
+        let (hour, weekday) = (there.hour(), there.weekday().to_monday_one_offset());
+        Some((u8::try_from(hour).ok()?, u8::try_from(weekday).ok()?))
+    }
+
     /// The first moment of a day.
     fn midnight(&self, day: Date) -> Option<Timestamp> {
         let first = day.to_zoned(self.0.clone()).and_then(|day| day.start_of_day()).ok()?;

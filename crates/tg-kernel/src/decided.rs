@@ -1,7 +1,9 @@
 //! What the gateway itself decided about a call, beside where it went: kept with its row.
 
+mod alike;
 mod by_task;
 
+pub use alike::Alike;
 pub use by_task::{Purpose, Routed, Verdict};
 
 use crate::ids::CallId;
@@ -38,6 +40,22 @@ pub struct Decided {
     /// What the cache of answers did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<Reuse>,
+    /// Of a call that the gateway made to watch what a cache by likeness would do: what it found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alike: Option<Alike>,
+    /// The second try that left beside the first, as that was slow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<Hedge>,
+}
+
+/// A second try beside a slow first one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Hedge {
+    /// How long nothing had been heard of the first, in microseconds.
+    pub after_us: u64,
+    /// Whether the second was heard first.
+    pub won: bool,
 }
 
 /// A kind of task.

@@ -13,6 +13,7 @@ pub mod event;
 pub mod fault;
 pub mod guarded;
 pub mod ids;
+pub mod kept;
 pub mod needs;
 pub mod outage;
 pub mod passage;

@@ -9,6 +9,16 @@ pub struct Needs {
     pub json_schema: bool,
     /// The model is asked to reason.
     pub reasoning: bool,
+    /// The model is made to call a tool.
+    pub forced_tools: bool,
+    /// The provider's search of the web is among the tools.
+    pub web_search: bool,
+    /// Tools of the provider by which a computer is used are among them.
+    pub computer_use: bool,
+    /// How the next token is drawn is said, and is not the usual.
+    pub sampling: bool,
+    /// The conversation ends with words of the assistant, which the model is to go on with.
+    pub prefill: bool,
     /// Pictures.
     pub images: u32,
     /// Documents.

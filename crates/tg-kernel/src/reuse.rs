@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub enum Outcome {
     /// It was given an answer that had been kept.
     Hit,
+    /// It was given the answer to a question that is like its own.
+    Alike,
     /// There was none.
     Miss,
     /// Its caller wanted a fresh one.
@@ -26,13 +28,14 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome.
-    pub const ALL: [Self; 6] = [Self::Hit, Self::Miss, Self::Refresh, Self::Off, Self::Unfit, Self::Away];
+    pub const ALL: [Self; 7] = [Self::Hit, Self::Alike, Self::Miss, Self::Refresh, Self::Off, Self::Unfit, Self::Away];
 
     /// The name in headers, metrics and the ledger.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Hit => "hit",
+            Self::Alike => "alike",
             Self::Miss => "miss",
             Self::Refresh => "refresh",
             Self::Off => "off",
@@ -48,6 +51,8 @@ impl Outcome {
 pub enum Kind {
     /// Exactly the same was asked.
     Exact,
+    /// The last question is like that of the other call; all else is the same.
+    Alike,
 }
 
 impl Kind {
@@ -56,6 +61,7 @@ impl Kind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Exact => "exact",
+            Self::Alike => "alike",
         }
     }
 }
@@ -80,6 +86,9 @@ pub struct Reuse {
 pub struct Hit {
     /// How it was found.
     pub kind: Kind,
+    /// How like the two questions are, in millionths; `None` where they are the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likeness: Option<u32>,
     /// How old it was, in whole seconds.
     pub age_s: u64,
     /// The call that it was made for.

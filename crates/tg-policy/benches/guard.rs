@@ -38,7 +38,14 @@ fn all() -> Arc<Guard> {
 }
 
 fn guard(rules: Vec<Rule>) -> Arc<Guard> {
-    let set = Set { name: "house".into(), scope: Scope::default(), rules, blocked_media: Vec::new(), hold_back: None };
+    let set = Set {
+        name: "house".into(),
+        scope: Scope::default(),
+        rules,
+        blocked_media: Vec::new(),
+        reads_documents: false,
+        hold_back: None,
+    };
     let guards = Guards::compile(&[set], None).unwrap();
     guards.of(&Subject { attribution: &Attribution::default(), model: "m" }).unwrap()
 }

@@ -25,6 +25,7 @@ fn spec(concurrent: u32) -> Spec {
         reserve: Reserve::Most,
         concurrency: Concurrency::Fixed(concurrent),
         queue: Some(QueueBounds { wait_max: Duration::from_secs(3600), length_max: 100_000, bytes_max: 1 << 40 }),
+        generation: 0,
     }
 }
 

@@ -1,7 +1,9 @@
 //! What one call has taken of limits: of those on calls when it came, of those on providers with each try.
 
+mod beside;
 mod shared;
 
+pub(crate) use beside::OfTry;
 pub(crate) use shared::{ROUNDS_MAX, busy};
 
 use crate::living::Living;
@@ -24,6 +26,8 @@ pub(crate) struct Admission {
     attempt: Hold,
     /// Whether the try for which `attempt` was taken has left.
     left: bool,
+    /// What a second try took of the limits on calls.
+    beside: Hold,
     estimate: Estimate,
     output: OutputFacts,
     /// The bound that refused the call, or its last try.
@@ -134,6 +138,8 @@ impl Admission {
             all += Used::from(&attempt.usage);
         }
         settle(living, std::mem::take(&mut self.call), Some(all), cost);
+        // What both tries have used is in the sum: the second has one request of its own.
+        settle(living, std::mem::take(&mut self.beside), Some(Used::default()), 0);
         // What another model than that of the call has used says nothing of what such calls use.
         let is_callers = record.decided.as_ref().is_none_or(|decided| decided.purpose.is_none());
         if is_callers && self.learns() && record.usage_source == UsageSource::Reported {

@@ -56,6 +56,8 @@ pub const CACHE: HeaderName = tg_policy::cache::HEADER;
 
 /// What the answer would have cost, in US dollars, had it not been kept.
 pub const SAVED: HeaderName = HeaderName::from_static("x-tallygate-saved-usd");
+/// How like the question was whose answer was given again.
+pub const LIKENESS: HeaderName = HeaderName::from_static("x-tallygate-likeness");
 
 /// Longest value of a header that lists losses or rules, in bytes; the ledger has them all.
 const LIST_BYTES_MAX: usize = 1024;
@@ -104,6 +106,11 @@ pub(crate) fn put_cache(headers: &mut HeaderMap, outcome: Option<Outcome>) {
     if let Some(outcome) = outcome {
         headers.insert(CACHE, HeaderValue::from_static(outcome.as_str()));
     }
+}
+
+/// Adds how like the question was that was answered before, from 0 to 1.
+pub(crate) fn put_likeness(headers: &mut HeaderMap, millionths: u32) {
+    headers.insert(LIKENESS, text(format!("{}.{:06}", millionths / 1_000_000, millionths % 1_000_000)));
 }
 
 /// Adds what it saved.

@@ -3,15 +3,17 @@
 mod able;
 mod by_task;
 pub(crate) mod kept;
+mod residency;
 
-pub use able::Lack;
+pub use able::{Lack, lack};
 use by_task::opts_out;
 
 pub use by_task::ROUTING;
+pub use residency::{Away, away};
 
+use crate::prepare::tier_of;
 use crate::recognise::Head;
 use crate::snapshot::Snapshot;
-use able::lack;
 use http::HeaderMap;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -19,7 +21,7 @@ use tg_catalog::{Buyer, Row};
 use tg_dialect::needs::needs;
 use tg_dialect::passages::Passages;
 use tg_dialect::scan::Members;
-use tg_expr::Facts;
+use tg_expr::{Condition, Facts};
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::Operation;
 use tg_kernel::fault::{Class, Fault, Origin};
@@ -31,6 +33,7 @@ use tg_kernel::target::Target;
 use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage};
 use tg_policy::admit::Lessons;
+use tg_policy::admit::budget::{Payer, Purses};
 use tg_policy::attribute::SESSION_HEADERS;
 use tg_policy::health::{Pace, Paces};
 use tg_policy::route::quality::Qualities;
@@ -46,6 +49,8 @@ pub struct Experience<'a> {
     pub paces: &'a Paces,
     /// Where sessions are served.
     pub sessions: &'a Sessions,
+    /// What is left of budgets.
+    pub purses: &'a Purses,
     /// How good cheaper answers are.
     pub qualities: &'a Qualities,
     /// The reading of the clock that does not go back.
@@ -131,6 +136,8 @@ pub struct Considered {
 pub enum Dropped {
     /// It is for other calls: its condition does not hold. It is not tried.
     Condition(Arc<str>),
+    /// It is elsewhere than the call must stay. It is not tried.
+    Away(Away),
     /// It lacks something that the call needs. It comes last, if at all: the route says.
     Lacks(Lack),
 }
@@ -155,27 +162,42 @@ impl<'a> Choosing<'a> {
     ///
     /// # Errors
     /// As [`tg_policy::route::Routes::choose`]; `Class::Forbidden` (`routing_not_optional`) where the call keeps out of a rule by
-    /// tasks and may not; `Class::Unsupported` (`not_able`) where no target is known to be able to
-    /// serve it, and `Class::NotFound` (`no_target`) where none is for such calls.
+    /// tasks and may not, and (`residency`) where none is where the call must stay; `Class::Unsupported` (`not_able`) where no
+    /// target is known to be able to serve it, and `Class::NotFound` (`no_target`) where none is for such calls.
     pub fn plan(&self, model: &str) -> Result<Plan, Fault> {
-        // What a provider keeps is nowhere else, and a call that goes on with it is no first turn.
-        self.by_keeper(self.own(model)?).or_else(|plan| self.by_task(plan))
+        self.on_from(self.own(model, OnUnable::Last)?)
+    }
+
+    /// The same for a model that the caller did not ask for: it must be able to do what the call asks, whatever its route says.
+    ///
+    /// # Errors
+    /// As [`Choosing::plan`].
+    pub fn plan_instead(&self, model: &str) -> Result<Plan, Fault> {
+        self.on_from(self.own(model, OnUnable::Refuse)?)
+    }
+
+    /// What a provider keeps is nowhere else, and a call that goes on with it is no first turn.
+    fn on_from(&self, plan: Plan) -> Result<Plan, Fault> {
+        self.by_keeper(plan).or_else(|plan| self.by_task(plan))
     }
 
     /// Where the call goes by the route's own targets.
-    fn own(&self, model: &str) -> Result<Plan, Fault> {
+    fn own(&self, model: &str, on_unable: OnUnable) -> Result<Plan, Fault> {
         let plan = self.snapshot.routes.choose(model, self.booked.principal, self.booked.policy)?;
+        let refuses = on_unable == OnUnable::Refuse || plan.rule.on_unable == OnUnable::Refuse;
+        // Nothing can come of a look at a target that is tried in any case.
         if let [only] = plan.rule.targets.as_slice()
             && only.when.is_none()
+            && !refuses
+            && self.snapshot.routes.residency().is_empty()
         {
             return Ok(plan);
         }
         let considered = self.consider(&plan, false);
-        let on_unable = plan.rule.on_unable;
         let is_tried = |one: &Considered| match &one.dropped {
             None => true,
-            Some(Dropped::Lacks(lack)) => on_unable == OnUnable::Last || !lack.is_sure(),
-            Some(Dropped::Condition(_)) => false,
+            Some(Dropped::Lacks(lack)) => !refuses || !lack.is_sure(),
+            Some(Dropped::Condition(_) | Dropped::Away(_)) => false,
         };
         // Those that lack something come last, where they are tried at all.
         let (able, lacking): (Vec<_>, Vec<_>) =
@@ -195,11 +217,12 @@ impl<'a> Choosing<'a> {
         let is_paced = plan.rule.strategy.is_paced();
         let candidates = plan.targets.iter().zip(&plan.rule.targets).map(|(target, declared)| {
             let row = self.row(target);
-            let condition =
-                declared.when.as_ref().filter(|condition| !condition.holds(&self.facts(condition.asks_task())));
+            let condition = declared.when.as_ref().filter(|condition| !condition.holds(&self.facts(condition)));
             let lacks = || row.as_deref().and_then(|row| lack(row, self.needs())).map(Dropped::Lacks);
+            let away = || self.away(&plan.rule.name, target).map(Dropped::Away);
             let dropped = match condition {
                 Some(condition) => Some(Dropped::Condition(condition.text().into())),
+                None if let Some(away) = away() => Some(away),
                 // Only of a chat is it known what it needs.
                 None if self.asked.head.operation == Operation::Chat => lacks(),
                 None => None,
@@ -232,6 +255,11 @@ impl<'a> Choosing<'a> {
         }
     }
 
+    /// Why the call may not go to a target of the route of this name; `None` where it may.
+    fn away(&self, route: &str, target: &Target) -> Option<Away> {
+        away(self.snapshot, self.booked.attribution, [&self.asked.peek.model, route], target)
+    }
+
     fn row(&self, target: &Target) -> Option<Arc<Row>> {
         let upstream = self.snapshot.upstreams.get(&target.provider)?;
         upstream.price_of(self.asked.head.dialect, &target.model).find(
@@ -241,10 +269,15 @@ impl<'a> Choosing<'a> {
         )
     }
 
-    /// What the call is likely to cost: its input as it is estimated, and the output that is usual for its team and model.
+    /// What the call is likely to cost: its input as it is estimated, of a conversation that is there read from a cache, and
+    /// the output that is usual for its team and model.
     fn price(&self, target: &Target, row: Option<&Row>) -> Option<Money> {
-        let usage = Usage { input_tokens: self.needs().input_tokens, ..Usage::default() };
-        Some(self.price_of(target, row?, usage))
+        if self.asked.head.operation != Operation::Chat {
+            let usage = Usage { input_tokens: self.needs().input_tokens, ..Usage::default() };
+            return Some(self.price_of(target, row?, usage));
+        }
+        let is_warm = self.needs().turns > 1 && self.place().as_ref() == Some(target);
+        self.cost(target, row?, is_warm)
     }
 
     /// What these counts of input cost, with the output that is usual for the call's team and model.
@@ -255,17 +288,22 @@ impl<'a> Choosing<'a> {
         let estimate = self.experience.lessons.estimate(team, &target.model, weight, most);
         let usage = Usage { output_tokens: estimate.output_usual, ..input };
         let buyer = Buyer { provider: &target.provider, model: &target.model, began: self.asked.at };
-        self.snapshot.terms.price(row, &usage, ServiceTier::Default, buyer).amount
+        self.snapshot.terms.price(row, &usage, self.tier(), buyer).amount
+    }
+
+    /// The tier that the call asks for in its body.
+    fn tier(&self) -> ServiceTier {
+        tier_of(self.asked.head.dialect, self.asked.members)
     }
 
     fn needs(&self) -> &Needs {
         self.needs.get_or_init(|| needs(self.asked.members, self.asked.peek))
     }
 
-    /// What kind of task the call is; what its session was about, where it belongs to one.
+    /// What kind of task the call is; what its session, or else its conversation, was about when it began.
     #[must_use]
     pub fn task(&self) -> &Task {
-        self.task.get_or_init(|| self.find_task(self.asked.session))
+        self.task.get_or_init(|| self.find_task(self.asked.session.or_else(|| self.conversation())))
     }
 
     fn find_task(&self, session: Option<u64>) -> Task {
@@ -294,8 +332,10 @@ impl<'a> Choosing<'a> {
         self.task.get()
     }
 
-    fn facts(&self, with_task: bool) -> Facts<'_> {
-        let task = with_task.then(|| self.task());
+    /// The facts of the call, as far as a condition asks for them.
+    fn facts(&self, condition: &Condition) -> Facts<'_> {
+        let task = condition.asks_task().then(|| self.task());
+        let budget_left = if condition.asks_budget() { self.budget_left() } else { 1.0 };
         let (needs, Attribution { key_id, team, project, environment, tags }) = (self.needs(), self.booked.attribution);
         Facts {
             team,
@@ -316,8 +356,16 @@ impl<'a> Choosing<'a> {
             output_tokens_max: needs.output_tokens_max.unwrap_or_default(),
             task: task.map_or("", |task| task.class),
             difficulty: task.map_or(0.0, |task| task.difficulty),
+            budget_left,
             at: self.asked.at,
+            zone: Some(self.snapshot.routes.zone()),
         }
+    }
+
+    /// What is left of the budget of which least is, as a part of its amount.
+    fn budget_left(&self) -> f64 {
+        let payer = Payer { attribution: self.booked.attribution, model: &self.asked.peek.model };
+        f64::from(self.experience.purses.millionths_left(&payer, self.asked.at)) / 1e6
     }
 }
 
@@ -329,6 +377,14 @@ fn nobody(model: &str, considered: &[Considered]) -> Fault {
     });
     let lacks: Vec<String> = lacks.collect();
     let model: String = model.chars().filter(|c| !c.is_control()).take(120).collect();
+    let away = considered.iter().find_map(|one| match &one.dropped {
+        Some(Dropped::Away(away)) => Some(away),
+        _ => None,
+    });
+    if let Some(away) = away.filter(|_| lacks.is_empty()) {
+        let message = format!("No target of the model '{model}' may serve this call: {away}.");
+        return Fault::new(Class::Forbidden, Origin::Caller, "residency", message).at("model");
+    }
     if lacks.is_empty() {
         let message = format!(
             "No target of the model '{model}' is for calls like this one: the conditions of its route do not hold."

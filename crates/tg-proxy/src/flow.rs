@@ -137,7 +137,7 @@ async fn run(
     };
 
     // Whether the same was answered before: after the checks, so that no answer goes round them; before anything is held.
-    let again = cached::Asked { head: &call, headers: &head.headers, peek: &peek, members, plan: &plan, is_changed };
+    let again = cached::Asked { head: &call, parts: &head, peek: &peek, members, plan: &plan, is_changed, body: &body };
     if let Some(given) = cached::look(&again, settlement).await.map_err(say)? {
         return Ok(Step::Given(given));
     }
@@ -145,7 +145,7 @@ async fn run(
     // Whether there is money and room: of all budgets and limits on calls together, or of none. A budget may send it to a
     // cheaper model. What was taken is set right when the call ends.
     let plan = room::take(settlement, &choosing, (&peek, members), plan).await.map_err(say)?;
-    let conversation = plan.routed.as_ref().and_then(|_| choosing.conversation());
+    let conversation = choosing.followed(&plan);
 
     // Out and back: the first target that answers. From here on the call is in the journal. A caller of a stream may be
     // kept company while the provider thinks; then the rest happens behind an answer that has begun.

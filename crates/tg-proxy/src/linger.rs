@@ -1,6 +1,5 @@
 //! Callers who leave before their answer has begun, where the rest is read all the same, for its counts.
 
-use crate::settle::Settlement;
 use crate::snapshot::{OnDisconnect, Streams};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -105,8 +104,8 @@ pub(crate) struct Unheard<B> {
 }
 
 impl<B> Unheard<B> {
-    pub(crate) fn new(body: B, settlement: &Settlement) -> Self {
-        Self { body, absence: settlement.absence(), read: 0 }
+    pub(crate) const fn new(body: B, absence: Option<Arc<Absence>>) -> Self {
+        Self { body, absence, read: 0 }
     }
 }
 

@@ -18,7 +18,8 @@ use tg_net::drain::Closing;
 use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
-use tg_policy::health::{Health, Paces};
+use tg_policy::cache::alike::Likenesses;
+use tg_policy::health::{Health, Hedges, Paces};
 use tg_policy::pool::Gates;
 use tg_policy::route::quality::Qualities;
 use tg_policy::route::{SeenPrefixes, Sessions};
@@ -49,6 +50,8 @@ pub struct Living {
     pub health: Health,
     /// How quick they are.
     pub paces: Paces,
+    /// Second tries beside slow first ones.
+    pub hedges: Hedges,
     /// What calls have of providers' pools, and who waits there.
     pub gates: Gates,
     /// Where sessions are served.
@@ -67,6 +70,8 @@ pub struct Living {
     pub recorder: Option<Recorder>,
     /// Answers that are kept to be given again.
     pub answers: Answers,
+    /// Vectors of the questions to which some of them are.
+    pub likenesses: Likenesses,
     /// The compiled configuration in force.
     pub snapshot: ArcSwap<Snapshot>,
     /// Counts of calls.
@@ -80,7 +85,7 @@ impl Living {
     pub(crate) fn experience(&self) -> Experience<'_> {
         let now = self.clock.monotonic();
         let (lessons, paces, sessions) = (&self.lessons, &self.paces, &self.sessions);
-        Experience { lessons, paces, sessions, qualities: &self.qualities, now }
+        Experience { lessons, paces, sessions, purses: &self.purses, qualities: &self.qualities, now }
     }
 }
 

@@ -14,6 +14,7 @@ use tg_kernel::outage::{Failing, Outage};
 use tg_kernel::record::Record;
 use tg_kernel::trace::TraceContext;
 use tg_policy::admit::budget::Notice;
+use tg_policy::route::quality::SwitchedOff;
 use tg_store::journal::{Journal, JournalError, Late, OpenEntry, Ticket, WorkerJournal};
 use tg_store::ledger::{Ledger, LedgerWriter};
 
@@ -284,6 +285,9 @@ pub trait Sink: Send {
     /// Takes note of what somebody shall be told of a budget. Must not block.
     fn notice(&mut self, _notice: &Notice) {}
 
+    /// Takes note of a rule by tasks that is off, each time that this becomes known to a process. Must not block.
+    fn switched_off(&mut self, _off: &SwitchedOff) {}
+
     /// A batch is over.
     fn flush(&mut self) {}
 }
@@ -334,6 +338,7 @@ impl Meter {
             // Rows that could not be written may be in the ledger all the same: no sums are read until that is known.
             let is_sure = progress != Progress::Failed && batch.records.is_empty();
             self.keep_budgets(is_sure, &mut load);
+            telling::tell(&self.living, &mut self.sinks);
             if last {
                 let end = self.living.clock.monotonic() + LAST_CALLS_MAX;
                 while progress == Progress::More && self.living.clock.monotonic() < end {
@@ -411,7 +416,7 @@ impl Meter {
 }
 
 impl Meter {
-    /// Reads what new budgets have spent, if no row is in doubt, and tells of notices.
+    /// Reads what new budgets have spent, if no row is in doubt.
     fn keep_budgets(&mut self, is_sure: bool, load: &mut Load) {
         let purses = &self.living.purses;
         let elapsed = self.living.clock.monotonic();
@@ -419,15 +424,6 @@ impl Meter {
             let now = self.living.clock.now();
             let loaded = purses.load(now, |query, each| self.sums.spent(query, each));
             load.note(loaded, elapsed);
-        }
-        let (notices, lost) = purses.take_notices();
-        if lost > 0 {
-            tracing::warn!(lost, "notices of budgets were too many at once");
-        }
-        for notice in &notices {
-            for sink in &mut self.sinks {
-                sink.notice(notice);
-            }
         }
     }
 }
@@ -490,6 +486,7 @@ impl Running {
 
 mod load;
 mod returning;
+mod telling;
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,7 @@ use tg_dialect::dialects::inbound;
 use tg_dialect::dialects::openai_embeddings::OpenaiEmbeddings;
 use tg_dialect::embedding::EmbedUpstream;
 use tg_dialect::loss::{Encoded, Loss};
+use tg_dialect::scan::Members;
 use tg_dialect::splice::{Splice, json_string};
 use tg_dialect::tool_names::ToolNames;
 use tg_kernel::dialect::{Dialect, Operation};
@@ -231,12 +232,17 @@ fn embed(
 
 /// The tier that a relayed request asks for, for pricing where the answer does not say.
 fn asked_tier(outgoing: &Outgoing<'_>) -> ServiceTier {
-    let members = outgoing.members;
-    let word = match outgoing.call.dialect {
-        Dialect::BedrockInvoke => {
-            let header = outgoing.head.headers.get("x-amzn-bedrock-service-tier");
-            return header.and_then(|v| v.to_str().ok()).and_then(ServiceTier::parse).unwrap_or_default();
-        }
+    if outgoing.call.dialect == Dialect::BedrockInvoke {
+        let header = outgoing.head.headers.get("x-amzn-bedrock-service-tier");
+        return header.and_then(|v| v.to_str().ok()).and_then(ServiceTier::parse).unwrap_or_default();
+    }
+    tier_of(outgoing.call.dialect, outgoing.members)
+}
+
+/// The tier that a body asks for; InvokeModel has none there.
+pub(crate) fn tier_of(dialect: Dialect, members: &Members<'_>) -> ServiceTier {
+    let word = match dialect {
+        Dialect::BedrockInvoke => None,
         Dialect::BedrockConverse => members
             .object("serviceTier")
             .ok()

@@ -112,7 +112,22 @@ pub(crate) fn prefer(
     });
 }
 
-/// Waits for a place in the pool of `target`, if that has one, until the call's `end` at most. The settlement has it.
+/// Whether a call would have a place in the pool of `target` at once.
+pub(crate) fn has_place(
+    (worker, snapshot): (&Worker, &Snapshot),
+    target: &Target,
+    outgoing: &Outgoing<'_>,
+    settlement: &Settlement,
+) -> bool {
+    let Some(spec) = snapshot.pools.of(target) else { return true };
+    let now = worker.living.clock.monotonic();
+    let need = need((worker, snapshot), (spec, target), outgoing, settlement);
+    let ask = ask(snapshot, outgoing, settlement, need);
+    worker.living.gates.of(spec, target, now).expected(&ask, now).is_zero()
+}
+
+/// Waits for a place in the pool of `target`, if that has one, until the call's `end` at most, if it `may_wait`. The
+/// settlement has it.
 ///
 /// # Errors
 /// `Class::Overloaded` (`pool_full`) where there is none, and waiting is not allowed, or would take too long: then at once.
@@ -120,7 +135,7 @@ pub(crate) async fn enter(
     (worker, snapshot): (&Worker, &Snapshot),
     target: &Target,
     outgoing: &Outgoing<'_>,
-    end: Option<Instant>,
+    (end, may_wait): (Option<Instant>, bool),
     settlement: &mut Settlement,
 ) -> Result<(), Fault> {
     if snapshot.pools.is_empty() || !outgoing.call.operation.runs_a_model() {
@@ -133,7 +148,7 @@ pub(crate) async fn enter(
     let wait_max = spec.queue.map_or(Duration::ZERO, |queue| queue.wait_max);
     let until_end = end.map_or(wait_max, |end| end.saturating_duration_since(Instant::now()));
     // For whom nobody waits, nothing is waited for: it must not stand before calls that somebody wants.
-    let wait_max = if settlement.has_no_caller() { Duration::ZERO } else { wait_max };
+    let wait_max = if settlement.has_no_caller() || !may_wait { Duration::ZERO } else { wait_max };
     ask.patience = wait_max.saturating_sub(settlement.queued()).min(until_end);
     let clock = Arc::clone(&worker.living.clock);
     let begun = clock.monotonic();

@@ -33,7 +33,7 @@ pub(crate) async fn take(
         Err(NoRoom::Money(exhausted)) => exhausted,
     };
     let Some(model) = &exhausted.downgrade else { return Err((*exhausted).into()) };
-    let Ok(cheaper) = choosing.plan(model) else { return Err((*exhausted).into()) };
+    let Ok(cheaper) = choosing.plan_instead(model) else { return Err((*exhausted).into()) };
     settlement.take_together(asked, &cheaper).await?;
     settlement.downgraded(Arc::clone(&exhausted.budget));
     Ok(cheaper)

@@ -1,11 +1,13 @@
 //! Out and back: one try at a target of a plan. Which is tried, and how often, is `tries`' to say.
 
+mod flight;
 mod tries;
 
 use crate::aim::{Aim, aim};
 use crate::answer;
-use crate::deliver::{Delivery, Refusal};
+use crate::deliver::{Delivery, Heard, Refusal};
 use crate::guarding::{Cleared, failure};
+use crate::linger::Absence;
 use crate::living::{Living, Worker};
 use crate::prepare::caching::{self, Put};
 use crate::prepare::{Prepared, prepare};
@@ -17,9 +19,11 @@ use crate::settle::{Leaving, Settlement};
 use crate::snapshot::Snapshot;
 use crate::traces;
 use bytes::Bytes;
+use flight::{Departure, Failure};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use std::sync::Arc;
 use std::time::Duration;
 use tg_dialect::count;
 use tg_dialect::dialect::UpstreamDialect;
@@ -37,6 +41,7 @@ use tg_kernel::target::Target;
 use tg_kernel::trace::TraceContext;
 use tg_net::body::BodyLimits;
 use tg_policy::guard::Subject;
+use tg_policy::health::Standing;
 use tg_policy::route::{OnLoss, Plan, UnknownPrice};
 use tg_upstream::attempt::attempt;
 use tg_upstream::aws::{Caller, Proof};
@@ -69,6 +74,8 @@ const NO_CREDENTIAL: [&str; 10] = [
     "SignatureDoesNotMatch",
     "UnrecognizedClient",
 ];
+/// The code of a try that has not left, as its target was passed over while it waited.
+const PASSED_OVER: &str = "target_passed_over";
 
 /// A call that is ready to go out.
 pub(crate) struct Outgoing<'a> {
@@ -111,14 +118,11 @@ pub(crate) async fn send(
 async fn attempt_at(
     target: &Target,
     chance: Chance,
-    (worker, snapshot): (&Worker, &Snapshot),
-    (outgoing, plan): (&Outgoing<'_>, &Plan),
+    place: (&Worker, &Snapshot),
+    what: (&Outgoing<'_>, &Plan),
     settlement: &mut Settlement,
 ) -> Result<Delivery, Fault> {
-    let provider = snapshot.upstreams.get(&target.provider);
-    let provider = provider.ok_or_else(|| Fault::internal("a route names a provider that is not there"))?;
-    let aim = aim(worker, snapshot, provider, target, outgoing).await?;
-    Trial { worker, snapshot, outgoing, plan, provider, aim: &aim, chance }.run(settlement).await
+    Trial::new(target, chance, place, what).await?.run(settlement).await
 }
 
 /// What a try may cost in time, and what it is worth.
@@ -128,6 +132,10 @@ struct Chance {
     end: Option<Instant>,
     /// Whether there is another target, or another round, if this fails.
     is_last: bool,
+    /// Whether another target is well: then one that was passed over while the call waited is not asked.
+    has_others: bool,
+    /// Whether it is a second try beside a first: then it has money, a place and room at once and whole, or does not leave.
+    is_second: bool,
 }
 
 struct Trial<'a> {
@@ -136,17 +144,39 @@ struct Trial<'a> {
     outgoing: &'a Outgoing<'a>,
     plan: &'a Plan,
     provider: &'a Upstream,
-    aim: &'a Aim,
+    aim: Aim,
     chance: Chance,
+}
+
+impl<'a> Trial<'a> {
+    async fn new(
+        target: &Target,
+        chance: Chance,
+        (worker, snapshot): (&'a Worker, &'a Snapshot),
+        (outgoing, plan): (&'a Outgoing<'a>, &'a Plan),
+    ) -> Result<Self, Fault> {
+        let provider = snapshot.upstreams.get(&target.provider);
+        let provider = provider.ok_or_else(|| Fault::internal("a route names a provider that is not there"))?;
+        let aim = aim(worker, snapshot, provider, target, outgoing).await?;
+        Ok(Self { worker, snapshot, outgoing, plan, provider, aim, chance })
+    }
 }
 
 impl Trial<'_> {
     async fn run(&self, settlement: &mut Settlement) -> Result<Delivery, Fault> {
-        let provider = self.provider;
         if self.must_estimate() {
             return self.estimated_count(settlement);
         }
-        let mut prepared = prepare(self.outgoing, self.aim, provider)?;
+        let departure = self.leave(settlement).await?;
+        let mut answered = self.out_and_back(departure, settlement).await;
+        self.note_failure(&mut answered, settlement);
+        answered
+    }
+
+    /// Takes all that a try needs. When it returns, the try counts as sent.
+    async fn leave(&self, settlement: &mut Settlement) -> Result<Departure, Fault> {
+        let provider = self.provider;
+        let mut prepared = prepare(self.outgoing, &self.aim, provider)?;
         if self.outgoing.body.is_guarded() {
             prepared.losses.iter_mut().for_each(Loss::veil);
         }
@@ -155,13 +185,33 @@ impl Trial<'_> {
         let sent = self.cache(&mut prepared, &price, settlement);
         self.check_price(&price)?;
         let (model, unknown) = (&self.aim.target.model, self.plan.unknown_price);
-        room::afford_try(settlement, &PriceTag { scope: &price, model, tier: prepared.tier, unknown }).await?;
+        let tag = PriceTag { scope: &price, model, tier: prepared.tier, unknown };
+        if self.chance.is_second {
+            // By these a provider would take it for the first, sent once more.
+            for name in ["idempotency-key", "x-client-request-id"] {
+                prepared.headers.remove(name);
+            }
+            settlement.afford_beside(&tag)?;
+        } else {
+            room::afford_try(settlement, &tag).await?;
+        }
         let proof = self.proof(provider, settlement).await?;
         // After all that can fail or wait elsewhere: whoever has a place uses it.
-        let place = (self.worker, self.snapshot);
-        queueing::enter(place, &self.aim.target, self.outgoing, self.chance.end, settlement).await?;
+        let (place, when) = ((self.worker, self.snapshot), (self.chance.end, !self.chance.is_second));
+        let (queued, stood) = (settlement.queued(), self.standing());
+        queueing::enter(place, &self.aim.target, self.outgoing, when, settlement).await?;
+        // While it waited others may have found out that the target is not well.
+        let is_passed_over = stood == Standing::Open && matches!(self.standing(), Standing::Benched(_));
+        if self.chance.has_others && settlement.queued() > queued && is_passed_over {
+            return Err(passed_over());
+        }
         // Last: whoever waits for credentials takes no room from others, and what cannot leave takes none at all.
-        room::admit_try(settlement, &self.aim.target.provider).await?;
+        let to = &self.aim.target.provider;
+        if self.chance.is_second {
+            settlement.admit_beside(to)?;
+        } else {
+            room::admit_try(settlement, to).await?;
+        }
         self.clamp(&mut prepared, settlement)?;
         let losses = prepared.losses.iter().map(ToString::to_string).collect();
         let leaving = Leaving {
@@ -178,56 +228,81 @@ impl Trial<'_> {
         settlement.leaves(leaving)?;
         let living = &self.worker.living;
         living.prefixes.note(sent, living.clock.monotonic());
-        let mut answered = self.out_and_back(prepared, provider, &proof, settlement).await;
-        match &mut answered {
-            Ok(Delivery::Refused(refusal)) => self.failed(&mut refusal.fault, settlement),
-            Err(fault) => self.failed(fault, settlement),
-            Ok(_) => {}
-        }
-        answered
-    }
-
-    /// The try has failed. What may have been done by it, and is another thing if it is done twice, is asked of nobody else.
-    fn failed(&self, fault: &mut Fault, settlement: &mut Settlement) {
-        let is_over = self.chance.end.is_some_and(|end| Instant::now() >= end);
-        settlement.failed(fault, is_over);
-        traces::done_once(self.outgoing.members, fault, false);
+        Ok(Departure { prepared, proof })
     }
 
     /// One try, from its leaving to its answer's head, or to the whole of a refusal.
-    async fn out_and_back(
-        &self,
-        mut prepared: Prepared,
-        provider: &Upstream,
-        proof: &Proof,
-        settlement: &mut Settlement,
-    ) -> Result<Delivery, Fault> {
-        let request = self.request(&mut prepared, provider)?;
-        let pass = Pass { proof, surface: prepared.road.surface, now: self.worker.living.clock.now() };
+    async fn out_and_back(&self, departure: Departure, settlement: &mut Settlement) -> Result<Delivery, Fault> {
+        let Departure { mut prepared, proof } = departure;
+        let response = self.ask(&mut prepared, &proof).await?;
+        settlement.answered(headers::request_id(response.headers()));
+        let (absence, heard) = (settlement.absence(), Heard::default());
+        self.open(prepared, response, absence, &heard).await.map_err(|failure| failure.told(settlement))
+    }
+
+    /// Notes that a try that had left has failed, if it has. What may have been done by it, and is another thing if it is done
+    /// twice, is asked of nobody else.
+    fn note_failure(&self, answered: &mut Result<Delivery, Fault>, settlement: &mut Settlement) {
+        let fault = match answered {
+            Ok(Delivery::Refused(refusal)) => &mut refusal.fault,
+            Err(fault) => fault,
+            Ok(_) => return,
+        };
+        settlement.failed(fault, self.is_over());
+        traces::done_once(self.outgoing.members, fault, false);
+    }
+
+    /// Whether the time that the call had is over.
+    fn is_over(&self) -> bool {
+        self.chance.end.is_some_and(|end| Instant::now() >= end)
+    }
+
+    /// What may be sent to the target now.
+    fn standing(&self) -> Standing {
+        let living = &self.worker.living;
+        match self.snapshot.resilience.breaker {
+            Some(_) => living.health.standing(&self.aim.target, living.clock.monotonic()),
+            None => Standing::Open,
+        }
+    }
+
+    /// Sends the request. Answers the head of what comes back.
+    async fn ask(&self, prepared: &mut Prepared, proof: &Proof) -> Result<Response<Incoming>, Fault> {
+        let (provider, surface) = (self.provider, prepared.road.surface);
+        let request = self.request(prepared, provider)?;
+        let pass = Pass { proof, surface, now: self.worker.living.clock.now() };
         let left = self.chance.end.map(|end| end.saturating_duration_since(Instant::now()));
         let within = left.map_or(provider.timeouts.first_byte, |left| left.min(provider.timeouts.first_byte));
-        let response = attempt(provider, &self.worker.pools, request, &pass, within).await?;
-        settlement.answered(headers::request_id(response.headers()));
+        attempt(provider, &self.worker.pools, request, &pass, within).await
+    }
+
+    /// What an answer comes to whose head is there: where another target may answer instead, once it has begun.
+    async fn open(
+        &self,
+        prepared: Prepared,
+        response: Response<Incoming>,
+        absence: Option<Arc<Absence>>,
+        heard: &Heard,
+    ) -> Result<Delivery, Failure> {
         if !response.status().is_success() {
             let same = self.outgoing.call.dialect.family() == prepared.road.dialect.family();
             let front = prepared.road.surface.map(|_| upstream(Dialect::BedrockConverse));
             let words = Words { spoken: prepared.spoken, same, front };
-            return refused(&words, response).await.into_delivery();
+            return Ok(refused(&words, response).await.into_delivery()?);
         }
-        let delivery = Delivery::begin(self.outgoing, prepared, provider, response, self.snapshot)?;
+        let delivery = Delivery::begin(self.outgoing, prepared, self.provider, response, self.snapshot)?;
         if self.chance.is_last {
             return Ok(delivery);
         }
-        delivery.opened(self.chance.end, settlement).await.map_err(|mut early| {
-            settlement.had_begun(early.reported);
+        delivery.opened(self.chance.end, absence, heard).await.map_err(|mut early| {
             traces::done_once(self.outgoing.members, &mut early.fault, true);
-            early.fault
+            Failure::from(early)
         })
     }
 
     /// Puts points for the provider's prompt cache, where they pay. Answers what is to be noted once the call has left.
     fn cache(&self, prepared: &mut Prepared, price: &PriceScope, settlement: &mut Settlement) -> Vec<u64> {
-        let (place, to) = ((self.snapshot, &*self.worker.living), (self.aim, price));
+        let (place, to) = ((self.snapshot, &*self.worker.living), (&self.aim, price));
         let target = &self.aim.target;
         let is_there = |served: &Served| served.provider == target.provider && served.model == target.model;
         let record = settlement.record();
@@ -346,6 +421,12 @@ impl Trial<'_> {
         headers.insert(answer::REQUEST_ID, answer::text(self.outgoing.id.to_string()));
         Ok(request)
     }
+}
+
+/// The target was passed over while the call waited for a place there.
+fn passed_over() -> Fault {
+    let message = "The model's provider fails at the moment.";
+    Fault::new(Class::Overloaded, Origin::Gateway, PASSED_OVER, message).retry(Retry::Elsewhere)
 }
 
 /// Whether AWS itself refused a call by one of Bedrock's compatible surfaces, in its own shape, before the surface saw it.

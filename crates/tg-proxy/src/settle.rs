@@ -6,9 +6,11 @@ mod growth;
 mod guarding;
 mod kept;
 mod places;
+mod rival;
 mod shadow;
 mod shared;
 
+pub(crate) use rival::{NO_HEDGE, Over, Which};
 pub(crate) use shared::NoRoom;
 
 use crate::admission::Admission;
@@ -25,6 +27,7 @@ use crate::shared::Instead;
 use crate::snapshot::Snapshot;
 use crate::spending::Spending;
 use growth::Growth;
+use rival::Rival;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -98,6 +101,8 @@ struct Draft {
     queued: Duration,
     /// What a try had reported that began to answer, and failed.
     began: Option<Usage>,
+    /// The first of two tries at once.
+    rival: Option<Box<Rival>>,
     /// Who listens to the answer.
     hearing: Option<Box<Hearing>>,
 }
@@ -175,7 +180,7 @@ impl Settlement {
             arrived: clock.monotonic(),
             waited: Duration::ZERO,
             weight: Weight::default(),
-            price: PriceBasis { scope: None, unknown: UnknownPrice::AllowAndFlag },
+            price: PriceBasis::default(),
             admission: Admission::default(),
             clamped: None,
             spending: Spending::default(),
@@ -190,6 +195,7 @@ impl Settlement {
             place: None,
             queued: Duration::ZERO,
             began: None,
+            rival: None,
             hearing: None,
         })))
     }
@@ -202,6 +208,11 @@ impl Settlement {
     /// The call's id, and when it arrived.
     pub(crate) fn identity(&self) -> (CallId, Timestamp) {
         self.record().map_or_else(|| (CallId::fresh(), Timestamp::default()), |record| (record.id, record.started_at))
+    }
+
+    /// The span of the call.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        self.0.as_deref().map(|draft| draft.trace)
     }
 
     /// The reading of the clock that does not go back.

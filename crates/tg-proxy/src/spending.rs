@@ -54,7 +54,7 @@ pub(crate) struct Spending {
 }
 
 /// What was found out about a try: what it costs, and what earlier ones may be billed for.
-struct Trying {
+pub(crate) struct Trying {
     quote: Quote,
     earlier: Money,
 }
@@ -180,6 +180,36 @@ impl Spending {
         self.held = raised.map_err(|exhausted| Fault::from(*exhausted))?;
         self.trying = Some(Trying { quote, earlier });
         Ok(())
+    }
+
+    /// Makes sure that what is held is enough for all that a second try can cost beside the `first`; whether it is. Neither is
+    /// bounded by it then.
+    pub(crate) fn begin_beside(
+        &mut self,
+        (snapshot, living): (&Snapshot, &Living),
+        record: &Record,
+        tag: &PriceTag<'_>,
+        first: Option<&Trying>,
+    ) -> bool {
+        self.trying = None;
+        if !self.met {
+            return true;
+        }
+        let (Some(quote), Some(first)) = (tag.quote(snapshot, self.bound, record), first) else { return !self.hard };
+        let earlier = first.earlier.plus(first.quote.worst());
+        let amount = earlier.plus(quote.worst());
+        if !living.purses.hold_beside(record.id, amount) {
+            return false;
+        }
+        self.held.amount = self.held.amount.max(amount);
+        self.held.stepwise = false;
+        self.trying = Some(Trying { quote, earlier });
+        true
+    }
+
+    /// Exchanges what was found out about the last try with what was about another.
+    pub(crate) fn swap(&mut self, other: &mut Option<Trying>) {
+        std::mem::swap(&mut self.trying, other);
     }
 
     /// What the next try can cost; `None` where that does not matter.
@@ -308,7 +338,7 @@ pub(crate) fn afford(
 ) -> Result<Plan, Fault> {
     let Err(exhausted) = settlement.afford(asked, &plan) else { return Ok(plan) };
     let Some(model) = &exhausted.downgrade else { return Err((*exhausted).into()) };
-    let Ok(cheaper) = choosing.plan(model) else { return Err((*exhausted).into()) };
+    let Ok(cheaper) = choosing.plan_instead(model) else { return Err((*exhausted).into()) };
     settlement.afford(asked, &cheaper).map_err(|exhausted| Fault::from(*exhausted))?;
     settlement.downgraded(Arc::clone(&exhausted.budget));
     Ok(cheaper)

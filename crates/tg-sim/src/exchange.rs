@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
+use std::time::Duration;
 
 /// A request with its whole body.
 pub(crate) struct Received {
@@ -81,6 +82,8 @@ pub(crate) enum Outcome {
         body: Value,
         /// Headers beside the personality's usual ones.
         headers: Vec<(&'static str, String)>,
+        /// How long it takes.
+        delay: Duration,
     },
     /// A chat to be answered.
     Chat(Box<Ask>, Box<dyn Wire>),
@@ -89,6 +92,6 @@ pub(crate) enum Outcome {
 impl Outcome {
     /// An answer that costs nothing.
     pub(crate) fn done(model: String, body: Value) -> Self {
-        Self::Done { status: 200, model, counts: Counts::default(), body, headers: Vec::new() }
+        Self::Done { status: 200, model, counts: Counts::default(), body, headers: Vec::new(), delay: Duration::ZERO }
     }
 }

@@ -99,7 +99,8 @@ async fn answer(
     drop(received);
     match outcome {
         Err(refusal) => Ok(refuse(&mut ticket, &refusal)),
-        Ok(Outcome::Done { status, model, counts, body, headers }) => {
+        Ok(Outcome::Done { status, model, counts, body, headers, delay }) => {
+            tokio::time::sleep(delay).await;
             let mut response = json_response(status, &body);
             ticket.note(|entry| {
                 entry.status = status;

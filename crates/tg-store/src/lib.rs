@@ -17,6 +17,7 @@ pub mod revision;
 mod rollup;
 pub mod seal;
 pub mod store;
+pub mod switches;
 pub mod team;
 
 pub use backends::postgres::{Encryption, Postgres};
@@ -32,6 +33,7 @@ pub use ledger::{
 pub use revision::{NewRevision, Revision, RevisionError, RevisionHead, Revisions};
 pub use seal::{BadSecretsKey, SecretsKey};
 pub use store::Store;
+pub use switches::{Switch, Switches};
 pub use team::{
     DeclaredTeam, Owner, SyncReport, TagPolicy, TagSources, TeamPolicy, TeamRecord, TeamState, UnknownProject,
 };

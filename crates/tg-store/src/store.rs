@@ -2,13 +2,16 @@
 
 use crate::backends::postgres::{Postgres, Server};
 use crate::backends::sqlite::Database;
-use crate::backends::{CallReader, CallWriter, DirectoryTables, Engine, NoticeTable, RevisionTable, UpkeepWriter};
+use crate::backends::{
+    CallReader, CallWriter, DirectoryTables, Engine, NoticeTable, RevisionTable, SwitchTable, UpkeepWriter,
+};
 use crate::directory::Directory;
 use crate::error::StoreError;
 use crate::ledger::{Ledger, LedgerWriter, Upkeep};
 use crate::notices::Notices;
 use crate::revision::Revisions;
 use crate::seal::SecretsKey;
+use crate::switches::Switches;
 use std::path::Path;
 
 /// A store that exists and has this binary's schema. Holds no connection: each part opens its own.
@@ -82,6 +85,14 @@ impl Store {
     /// When the store cannot be written.
     pub fn notices(&self) -> Result<Notices, StoreError> {
         Ok(Notices::new(NoticeTable::open(&self.engine)?))
+    }
+
+    /// Opens what is known of rules that have switched themselves off.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn switches(&self) -> Result<Switches, StoreError> {
+        Ok(Switches::new(SwitchTable::open(&self.engine)?))
     }
 
     /// Opens the revisions of the configuration.

@@ -123,6 +123,12 @@ impl Metrics {
         self.readings.set_benches(Box::new(source));
     }
 
+    /// Exposes second tries by what became of them, and why there were none; `source` is called at each scrape and must not
+    /// block.
+    pub fn set_hedges(&self, source: impl Fn() -> [Vec<(&'static str, u64)>; 2] + Send + Sync + 'static) {
+        self.readings.set_hedges(Box::new(source));
+    }
+
     /// Exposes how each budget stands; `source` is called at each scrape and must not block.
     pub fn set_budgets(&self, source: impl Fn() -> Vec<BudgetFigures> + Send + Sync + 'static) {
         self.readings.set_budgets(Box::new(source));

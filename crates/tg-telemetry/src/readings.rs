@@ -13,11 +13,11 @@ pub use shadows::{RuleFigures, ShadowFigures};
 use crate::names::{
     BUDGET_AMOUNT, BUDGET_CROWDED, BUDGET_FULLEST, BUDGET_HELD, BUDGET_NOTICES, BUDGET_OVERDRAWN, BUDGET_REFUSALS,
     BUDGET_SPENT, CACHE_ANSWERS, CACHE_BYTES, CACHE_CROWDED_OUT, CACHE_KEPT, CALLS_SENT, CAPTURE_RATE, CLOCK_STEPS,
-    CONFIG_REVISION, CONFIG_REVISION_BLIND, CONFIG_REVISION_REFUSED, CONNECTIONS, CORRECTIONS, IN_FLIGHT,
-    JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE, JOURNAL_OPEN, JOURNAL_UNWRITTEN, Kind, LEDGER_DELETED_ROLLUPS,
-    LEDGER_DELETED_ROWS, LEDGER_OLDEST, LIMIT_CROWDED, LIMIT_REFUSALS, METER_DEFERRED, METER_DROPPED, METER_QUEUE,
-    Metric, RETRIES, RETRIES_DENIED, SPANS_DROPPED, SPANS_EXPORTED, STORE_BYTES, TARGET_BENCHES, TARGETS_BENCHED,
-    UNGUARDED_CALLS, label,
+    CONFIG_REVISION, CONFIG_REVISION_BLIND, CONFIG_REVISION_REFUSED, CONNECTIONS, CORRECTIONS, HEDGES, HEDGES_DENIED,
+    IN_FLIGHT, JOURNAL_BYTES, JOURNAL_FAILING, JOURNAL_LATE, JOURNAL_OPEN, JOURNAL_UNWRITTEN, Kind,
+    LEDGER_DELETED_ROLLUPS, LEDGER_DELETED_ROWS, LEDGER_OLDEST, LIMIT_CROWDED, LIMIT_REFUSALS, METER_DEFERRED,
+    METER_DROPPED, METER_QUEUE, Metric, RETRIES, RETRIES_DENIED, SPANS_DROPPED, SPANS_EXPORTED, STORE_BYTES,
+    TARGET_BENCHES, TARGETS_BENCHED, UNGUARDED_CALLS, label,
 };
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -175,6 +175,9 @@ pub(crate) type OfServices = Box<dyn Fn() -> Vec<ServiceFigures> + Send + Sync>;
 
 pub(crate) type OfPools = Box<dyn Fn() -> Vec<PoolFigures> + Send + Sync>;
 
+/// Second tries by what became of them, and why there were none.
+pub(crate) type OfHedges = Box<dyn Fn() -> [Vec<(&'static str, u64)>; 2] + Send + Sync>;
+
 type OfBudgets = Box<dyn Fn() -> Vec<BudgetFigures> + Send + Sync>;
 
 #[derive(Default)]
@@ -186,6 +189,7 @@ pub(crate) struct Readings {
     pools: RwLock<Option<OfPools>>,
     shadows: RwLock<Option<OfShadows>>,
     benches: RwLock<Option<OfBenches>>,
+    hedges: RwLock<Option<OfHedges>>,
     /// Settled calls that had been sent in this run of the process.
     pub(crate) settled: AtomicU64,
 }
@@ -248,6 +252,21 @@ impl Readings {
         let source = self.benches.read().unwrap_or_else(PoisonError::into_inner);
         let Some(benches) = source.as_ref().map(|source| source()) else { return Ok(()) };
         counters(encoder, &TARGET_BENCHES, label::CULPRIT, benches.into_iter())
+    }
+
+    pub(crate) fn set_hedges(&self, source: OfHedges) {
+        *self.hedges.write().unwrap_or_else(PoisonError::into_inner) = Some(source);
+    }
+
+    fn encode_hedges(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let source = self.hedges.read().unwrap_or_else(PoisonError::into_inner);
+        let Some([outcomes, none]) = source.as_ref().map(|source| source()) else { return Ok(()) };
+        // Without them nobody asks.
+        if outcomes.iter().chain(&none).all(|(_, count)| *count == 0) {
+            return Ok(());
+        }
+        counters(encoder, &HEDGES, label::OUTCOME, outcomes.into_iter())?;
+        counters(encoder, &HEDGES_DENIED, label::REASON, none.into_iter())
     }
 
     pub(crate) fn set_budgets(&self, source: OfBudgets) {
@@ -329,6 +348,7 @@ impl Collector for Collected {
             }
         }
         self.0.encode_benches(&mut encoder)?;
+        self.0.encode_hedges(&mut encoder)?;
         self.0.encode_limits(&mut encoder)?;
         self.0.encode_budgets(&mut encoder)?;
         self.0.encode_pools(&mut encoder)?;

@@ -371,13 +371,41 @@ async function prompt_blocked(adapter, cell) {
   }
 }
 
+/** What comes of the same call, made again; all of it must be the same. */
+async function twice(cell, act) {
+  const first = await act();
+  for (let i = 0; i < (cell.again ?? 1); i += 1) assert.deepEqual(await act(), first);
+  return first;
+}
+
+/**
+ * A call whose answer a gateway has kept: the SDK must give its caller the same again, and take its stream as it took the
+ * first. The gateway of the proofs keeps answers of models with this name, and its ledger says which were given again.
+ */
+async function replay(adapter, cell) {
+  const kept = adapter.withModel(`again-${cell.provider}-${cell.sdk}-${cell.dialect}`);
+  for (const stream of BOTH) {
+    const ask = user('Both? [[sim: tools=2 preamble]]');
+    const got = await twice(cell, () => kept.ask([ask], { tools: [WEATHER, TIME], stream }));
+    checkCalls(got, [WEATHER_CALL, ['get_time', { zone: 'zone-2' }]]);
+    assert.equal(got.text, 'calling: Both?');
+    assert.ok(got.usage.output > 0);
+  }
+}
+
+async function replay_vectors(adapter, cell) {
+  const kept = adapter.withModel(`again-vectors-${cell.provider}-${cell.sdk}-${cell.dialect}`);
+  const { vectors } = await twice(cell, () => kept.embed(['one']));
+  assert.ok(vectors.length === 1 && vectors[0].some((number) => number !== 0), 'a vector');
+}
+
 const CHAT = {
   plain, stream, stream_torn, usage, system, multi_turn, tools, tools_parallel, tool_stream, tool_choice,
   tool_roundtrip, parameterless_tool, image, document, structured, thinking, thinking_stream, cache, stop_sequence,
   max_tokens, unknown_field, error_401, error_404_model, error_400, error_429, error_500, stream_error_mid,
-  stream_error_event, stream_truncated, stream_cut, budget_refused, prompt_blocked,
+  stream_error_event, stream_truncated, stream_cut, budget_refused, prompt_blocked, replay,
 };
-const EMBED = { embeddings, error_401, error_404_model, error_400 };
+const EMBED = { embeddings, error_401, error_404_model, error_400, replay: replay_vectors };
 
 export const BY_DIALECT = {
   chat: { ...CHAT, tool_choice_none, models },

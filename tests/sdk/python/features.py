@@ -282,6 +282,35 @@ def prompt_blocked(adapter, cell):
             truth("Not about this." in str(raises(patient, "blocked", act)), "the rule's message")
 
 
+def twice(cell, act):
+    """What comes of the same call, made again; all of it must be the same."""
+    first = act()
+    for _ in range(cell.get("again", 1)):
+        same(act(), first, "what came again")
+    return first
+
+
+def replay(adapter, cell):
+    """A call whose answer a gateway has kept: the SDK must give its caller the same again, and take its stream as it took
+    the first. The gateway of the proofs keeps answers of models with this name, and its ledger says which were given again."""
+    kept = adapter.with_model(f"again-{cell.get('provider')}-{cell['sdk']}-{cell['dialect']}")
+    for streamed in (False, True):
+        ask = user("Both? [[sim: tools=2 preamble]]")
+        got = twice(cell, lambda: kept.ask([ask], tools=[WEATHER, TIME], stream=streamed))  # noqa: B023
+        check_calls(got, [("get_weather", {"city": "city-1", "days": 1}), ("get_time", {"zone": "zone-2"})])
+        same(got.text, "calling: Both?", "preamble")
+        truth(got.usage["output"] > 0, f"output tokens: {got.usage}")
+
+
+def replay_vectors(adapter, cell):
+    kept = adapter.with_model(f"again-vectors-{cell.get('provider')}-{cell['sdk']}-{cell['dialect']}")
+    vectors, _ = twice(cell, lambda: kept.embed(["one"]))
+    truth(len(vectors) == 1 and any(vectors[0]), "a vector")
+
+
+replay_vectors.__name__ = "replay"
+
+
 def unknown_field(adapter, cell):
     same(adapter.ask([user("Hi")], extra={"x_probe": {"kept": True}}).text, echo("Hi"), "text")
 
@@ -404,17 +433,17 @@ CHAT = [
     plain, stream, stream_torn, usage, system, multi_turn, tools, tools_parallel, tool_stream, tool_choice,
     tool_roundtrip, parameterless_tool, image, document, structured, thinking, thinking_stream, cache, stop_sequence,
     max_tokens, unknown_field, error_401, error_404_model, error_400, error_429, error_500, stream_error_mid,
-    stream_error_event, stream_truncated, stream_cut, budget_refused, prompt_blocked,
+    stream_error_event, stream_truncated, stream_cut, budget_refused, prompt_blocked, replay,
 ]
 BY_DIALECT = {
     "chat": [*CHAT, tool_choice_none, models],
     "responses": [*CHAT, tool_choice_none],
-    "embeddings": [embeddings, error_401, error_404_model, error_400],
+    "embeddings": [embeddings, error_401, error_404_model, error_400, replay_vectors],
     "messages": [*CHAT, tool_choice_none, count_tokens, models, old_auth],
     "converse": [*CHAT, count_tokens, request_metadata, stream_exceptions],
     "invoke": [*CHAT, tool_choice_none, count_tokens, request_metadata, stream_exceptions],
     "guardrail": [guardrail],
-    "invoke_embeddings": [embeddings, error_401, error_404_model, error_400],
+    "invoke_embeddings": [embeddings, error_401, error_404_model, error_400, replay_vectors],
     "async_invoke": [async_invoke, error_401],
 }
 

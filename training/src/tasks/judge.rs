@@ -9,6 +9,7 @@ use tg_text::task::TaskClass;
 use tg_text::task::model::{CLASSES, Model};
 
 /// A row, and what a model says of it.
+#[derive(Clone, Copy)]
 pub struct Judged<'a> {
     pub row: &'a Row,
     pub logits: [f32; CLASSES],
@@ -96,7 +97,7 @@ fn sturdy_f1(judged: &[Judged<'_>]) -> f64 {
     let mut counts: BTreeMap<(TaskClass, &str), usize> = BTreeMap::new();
     judged.iter().for_each(|j| *counts.entry((j.row.class, &j.row.source)).or_default() += 1);
     let fits = |j: &&Judged<'_>| counts.get(&(j.row.class, j.row.source.as_str())).is_some_and(|n| *n >= STURDY);
-    let kept: Vec<Judged<'_>> = judged.iter().filter(fits).map(|j| Judged { row: j.row, logits: j.logits }).collect();
+    let kept: Vec<Judged<'_>> = judged.iter().filter(fits).copied().collect();
     macro_f1(&kept)
 }
 

@@ -1,6 +1,7 @@
 //! Learns the classes: one step after another down the slope, for n-grams and network together.
 
 use super::pile::Row;
+use super::written::SOURCE;
 use crate::dice::Dice;
 use anyhow::{Context as _, Result};
 use std::borrow::Cow;
@@ -25,6 +26,8 @@ pub struct Settings {
     decay: f32,
     /// How much a family of our own counts beside a collected source.
     own: f32,
+    /// How much those of our own that were written one by one count beside a collected source.
+    written: f32,
 }
 
 impl Default for Settings {
@@ -39,6 +42,7 @@ impl Default for Settings {
             smooth: 0.08,
             decay: 1e-5,
             own: 10.0,
+            written: 20.0,
         }
     }
 }
@@ -59,6 +63,7 @@ impl Settings {
                 "smooth" => &mut settings.smooth,
                 "decay" => &mut settings.decay,
                 "own" => &mut settings.own,
+                "written" => &mut settings.written,
                 _ => anyhow::bail!("no setting `{name}`"),
             };
             *slot = value.parse().with_context(|| setting.clone())?;
@@ -117,7 +122,7 @@ impl Learner {
     }
 
     pub fn learn(&mut self, rows: &[&Row], settings: &Settings) {
-        let weights = weights(rows, settings.own);
+        let weights = weights(rows, settings);
         let mut order: Vec<usize> = (0..rows.len()).collect();
         let rounds = settings.rounds as usize;
         for round in 0..rounds {
@@ -235,13 +240,18 @@ pub fn shares(logits: &[f32; CLASSES]) -> [f32; CLASSES] {
 }
 
 /// Every class counts the same; within it, a source by the root of how many rows it has.
-fn weights(rows: &[&Row], own: f32) -> Vec<f32> {
+fn weights(rows: &[&Row], settings: &Settings) -> Vec<f32> {
     let key = |row: &Row| (row.class, row.source.clone());
     let mut counts: BTreeMap<(_, String), f32> = BTreeMap::new();
     rows.iter().for_each(|row| *counts.entry(key(row)).or_default() += 1.0);
     let worth = |(class, source): &(_, String)| {
         let count = counts.get(&(*class, source.clone())).copied().unwrap_or(1.0);
-        count.sqrt() * if source.starts_with("own:") { own } else { 1.0 }
+        let factor = match source.as_str() {
+            SOURCE => settings.written,
+            own if own.starts_with("own:") => settings.own,
+            _ => 1.0,
+        };
+        count.sqrt() * factor
     };
     let mut classes = BTreeMap::new();
     counts.keys().for_each(|key| *classes.entry(key.0).or_insert(0.0) += worth(key));

@@ -6,6 +6,7 @@ mod learn;
 mod mixed;
 mod own;
 mod pile;
+mod written;
 
 use crate::dice::Dice;
 use anyhow::{Context as _, Result};
@@ -23,6 +24,7 @@ const MARK: &str = "<!-- results: written by `training eval-tasks --cards` -->\n
 fn rows(data: &Path) -> Result<Vec<Row>> {
     let mut rows = pile::read(data)?;
     rows.extend(own::rows(data)?);
+    rows.extend(written::rows()?);
     Ok(rows)
 }
 
@@ -38,7 +40,8 @@ pub fn train(data: &Path, set: &[String], out: &Path, cards: bool) -> Result<()>
     let rows = rows(data)?;
     let judged = held_out(&rows, &settings);
     let mut model = learn(&rows.iter().collect::<Vec<_>>(), &settings, 1);
-    model.temperature = judge::temperature(&judged);
+    let collected: Vec<_> = judged.iter().copied().filter(|j| j.row.source != written::SOURCE).collect();
+    model.temperature = judge::temperature(&collected);
     let routes = hard::read(data)?;
     (model.hard, model.hard_bias) = hard::learn(&routes.iter().collect::<Vec<_>>());
     std::fs::write(out, model.write()).with_context(|| format!("cannot write {}", out.display()))?;
@@ -94,8 +97,16 @@ fn held_out<'a>(rows: &'a [Row], settings: &Settings) -> Vec<Judged<'a>> {
 }
 
 fn report(rows: &[Row], judged: &[Judged<'_>], routes: &[hard::Route], settings: &Settings) -> String {
-    let mut out = judge::table(judged);
-    let (own, collected): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.fold.is_none());
+    let (written, judged): (Vec<_>, Vec<_>) = judged.iter().copied().partition(|j| j.row.source == written::SOURCE);
+    let mut out = judge::table(&judged);
+    let _ = writeln!(
+        out,
+        "\nOf {} calls that we wrote one by one, judged by models that have seen none of their kin: macro-F1 {:.3}.",
+        written.len(),
+        judge::macro_f1(&written)
+    );
+    let (own, collected): (Vec<&Row>, Vec<&Row>) =
+        rows.iter().partition(|row| row.fold.is_none() || row.source == written::SOURCE);
     let alone = judge::judge(&learn(&own, settings, 2), collected.iter().copied());
     let without = judge::judge(&learn(&collected, settings, 3), own.iter().copied());
     let _ = writeln!(
@@ -106,7 +117,7 @@ fn report(rows: &[Row], judged: &[Judged<'_>], routes: &[hard::Route], settings:
         judge::macro_f1(&without)
     );
     out.push_str(&hard::table(routes, &mut Dice::new(7)));
-    out.push_str(&mixed::table(judged, routes, &mut Dice::new(8)));
+    out.push_str(&mixed::table(&judged, routes, &mut Dice::new(8)));
     out
 }
 

@@ -50,7 +50,8 @@ pub fn rows(data: &Path) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn split(text: &str) -> Vec<String> {
+/// The parts of a call.
+pub fn split(text: &str) -> Vec<String> {
     let text = text.replace("§§§", &format!("{TURN}\u{e002}"));
     text.split(TURN)
         .map(|part| part.replace('\u{e002}', "").trim().to_owned())

@@ -1,5 +1,7 @@
 //! Failover: providers that fail in every way before, at and after the first word, and what their callers see of it.
 
+mod hedges;
+
 use super::Length;
 use super::findings::Findings;
 use super::house::{ENVIRONMENT, all_rows};
@@ -130,6 +132,7 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
     broken_later(program, &dialects, &mut findings).await?;
     flapping(program, length.pick(200, 2000), &mut findings).await?;
     quick(program, length.pick(40, 200), &mut findings).await?;
+    hedges::hedged(program, &dialects, length.pick(1, 5), &mut findings).await?;
     Ok(findings.show())
 }
 
@@ -199,7 +202,7 @@ fn tries(heard: &Heard) -> &str {
 
 /// A gateway before simulated providers.
 struct Scene {
-    _sim: Sim,
+    sim: Sim,
     gateway: Gateway,
     client: Client,
 }
@@ -214,17 +217,19 @@ impl Scene {
             "providers:\n\
              - {{ name: first, kind: openai, base_url: '{openai}/v1', api_key: 'env:PROOF_KEY', {timeouts} }}\n\
              - {{ name: second, kind: openai_compatible, base_url: '{compatible}/v1', api_key: 'env:PROOF_KEY' }}\n\
+             - {{ name: patient, kind: openai, base_url: '{openai}/v1', api_key: 'env:PROOF_KEY' }}\n\
              - {{ name: nobody, kind: openai, base_url: 'http://{nobody}/v1', api_key: 'env:PROOF_KEY' }}\n\
              models:\n\
              - {{ name: two, targets: [{{ provider: first, model: gpt-5-mini }}, {{ provider: second, model: local-llama }}] }}\n\
              - {{ name: nobody, targets: [{{ provider: nobody, model: gpt-5-mini }}, {{ provider: second, model: local-llama }}] }}\n\
+             - {{ name: hedged, hedge: {{ after: 100ms, share_max: 100% }}, targets: [{{ provider: patient, model: gpt-5-mini }}, {{ provider: second, model: local-llama }}] }}\n\
              telemetry: {{ log: {{ level: error }} }}\n\
              resilience: {resilience}\n"
         );
         let recipe = Recipe { program, document: &document, listen: "", environment: &ENVIRONMENT, core: None };
         let gateway = Gateway::start(&recipe)?;
         let client = Client::new(gateway.base(), gateway.key());
-        Ok(Self { _sim: sim, gateway, client })
+        Ok(Self { sim, gateway, client })
     }
 
     async fn call(&self, model: &str, dialect: Dialect, delivery: Delivery, prompt: &str) -> Result<Heard> {

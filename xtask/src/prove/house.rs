@@ -96,6 +96,13 @@ const GUARDRAILS: &str = "guardrails:\n\
     - { name: proof, for: { model: 'blocked-*' }, unreadable: allow, rules: [{ name: words, words: { list: [plumbus] }, \
     action: block, on: input, message: Not about this. }] }\n";
 
+/// Of calls whose answers a proof wants to be given again.
+const CACHE: &str =
+    "cache: { rules: [{ name: again, for: { model: 'again-*' }, ttl: 1h, only_deterministic: false }] }\n";
+
+/// The same where gateways share them.
+const SHARED_CACHE: &str = "cache: { place: counters, rules: [{ name: again, for: { model: 'again-*' }, ttl: 1h, only_deterministic: false }] }\n";
+
 const fn rates(provider: &'static str, model: &'static str, rates: [u64; 5]) -> Rates {
     let [input, output, cache_read, cache_write_5m, cache_write_1h] = rates;
     Rates { provider, model, input, output, cache_read, cache_write_5m, cache_write_1h }
@@ -178,6 +185,15 @@ impl House {
         gateway(&self.program, &self.document, listen)
     }
 
+    /// The same, of a gateway that keeps answers in the Redis at this port.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn sharing(&self, listen: &str, port: u16) -> Result<Gateway> {
+        let counters = format!("counters: {{ url: 'redis://127.0.0.1:{port}', replicas: 1, timeout: 1s }}\n");
+        gateway(&self.program, &(self.document.replace(CACHE, SHARED_CACHE) + &counters), listen)
+    }
+
     /// A client of the gateway.
     pub fn client(&self) -> Client {
         Client::new(self.gateway.base(), self.gateway.key())
@@ -242,7 +258,7 @@ fn gateway(program: &Path, document: &str, listen: &str) -> Result<Gateway> {
 
 /// The configuration before providers at these addresses.
 pub fn document(urls: &Urls, prices: &Path) -> String {
-    document_with(urls, prices, "", "") + GUARDRAILS
+    document_with(urls, prices, "", "") + GUARDRAILS + CACHE
 }
 
 /// The configuration before providers at these addresses, with further elements of `limits` and `budgets`, each on a line
@@ -278,6 +294,12 @@ pub fn document_with(urls: &Urls, prices: &Path, limits: &str, budgets: &str) ->
             &format!("- {{ name: 'broke-{provider}-*', targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
         text +=
             &format!("- {{ name: 'blocked-{provider}-*', targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
+        let embedding = offer.embedding.unwrap_or(model);
+        for (name, model) in [("again", model), ("again-vectors", embedding)] {
+            text += &format!(
+                "- {{ name: '{name}-{provider}-*', targets: [{{ provider: {provider}, model: '{model}' }}] }}\n"
+            );
+        }
         // What reasons out of sight is not cut but clamped.
         let model = if provider == "openai" { "gpt-4.1" } else { model };
         text += &format!("- {{ name: cut-{provider}, targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");

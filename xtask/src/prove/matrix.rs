@@ -1,11 +1,13 @@
 //! Every official SDK × dialect × feature × provider, through the real gateway on plain and on TLS connections.
 
 mod repeats;
+mod replays;
 
 use super::house::{House, OFFERS, Offer};
 use super::sdks::{Certs, Sdks};
 use super::{Length, block_on};
-use crate::running::Gateway;
+use crate::running::redis::Redis;
+use crate::running::{Gateway, Premises};
 use crate::setup;
 use crate::suite::Tally;
 use crate::table::Table;
@@ -19,7 +21,7 @@ use std::thread;
 /// A cell that cannot be as elsewhere, and the words by which its SDK must then fail.
 struct Exception {
     dialects: &'static [&'static str],
-    feature: &'static str,
+    features: &'static [&'static str],
     provider: &'static str,
     words: &'static str,
 }
@@ -29,22 +31,22 @@ const EXCEPTIONS: [Exception; 9] = [
     // Files are no part of what compatible servers take; the server says so.
     exception(
         &["chat", "responses", "messages", "converse", "invoke"],
-        "document",
+        &["document"],
         "compatible",
         "one of text, image_url",
     ),
     // Anthropic has no embeddings.
-    exception(&["embeddings"], "embeddings", "anthropic", "does not serve embeddings"),
+    exception(&["embeddings"], &["embeddings", replays::FEATURE], "anthropic", "does not serve embeddings"),
     // Titan embeds one text in each call; the feature asks for three.
-    exception(&["embeddings"], "embeddings", "bedrock", "one text in each call"),
+    exception(&["embeddings"], &["embeddings"], "bedrock", "one text in each call"),
     // A body of InvokeModel is the model's own; only Claude's is known elsewhere.
-    exception(&["invoke_embeddings"], "embeddings", "anthropic", CLAUDE_ONLY),
-    exception(&["invoke_embeddings"], "embeddings", "openai", CLAUDE_ONLY),
-    exception(&["invoke_embeddings"], "embeddings", "compatible", CLAUDE_ONLY),
+    exception(&["invoke_embeddings"], &["embeddings", replays::FEATURE], "anthropic", CLAUDE_ONLY),
+    exception(&["invoke_embeddings"], &["embeddings", replays::FEATURE], "openai", CLAUDE_ONLY),
+    exception(&["invoke_embeddings"], &["embeddings", replays::FEATURE], "compatible", CLAUDE_ONLY),
     // Only Bedrock has invocations that answer later.
-    exception(&["async_invoke"], "async_invoke", "anthropic", "does not serve async_invoke"),
-    exception(&["async_invoke"], "async_invoke", "openai", "does not serve async_invoke"),
-    exception(&["async_invoke"], "async_invoke", "compatible", "does not serve async_invoke"),
+    exception(&["async_invoke"], &["async_invoke"], "anthropic", "does not serve async_invoke"),
+    exception(&["async_invoke"], &["async_invoke"], "openai", "does not serve async_invoke"),
+    exception(&["async_invoke"], &["async_invoke"], "compatible", "does not serve async_invoke"),
 ];
 
 /// What is said of a body of InvokeModel that is not Claude's.
@@ -52,11 +54,11 @@ const CLAUDE_ONLY: &str = "Only InvokeModel bodies for Anthropic Claude";
 
 const fn exception(
     dialects: &'static [&'static str],
-    feature: &'static str,
+    features: &'static [&'static str],
     provider: &'static str,
     words: &'static str,
 ) -> Exception {
-    Exception { dialects, feature, provider, words }
+    Exception { dialects, features, provider, words }
 }
 
 /// Features that are run over TLS, too, by SDKs that otherwise use a plain connection.
@@ -87,7 +89,10 @@ pub fn prove(program: &Path, _: Length) -> Result<Tally> {
     let house = House::start(program)?;
     let certs = Certs::make(program)?;
     let tls = house.beside(&certs.listen())?;
-    let doors = Doors { plain: &house.gateway, tls: &tls, certs: &certs };
+    let premises = Premises::take()?;
+    let redis = Redis::start(&premises)?;
+    let sharing = house.sharing(&certs.listen(), redis.port())?;
+    let doors = Doors { plain: &house.gateway, tls: &tls, sharing: &sharing, certs: &certs };
     let clients = [("Python", Sdks::python()?), ("Node", Sdks::node()?)];
     let outputs: Vec<Result<Vec<Value>>> = thread::scope(|scope| {
         let started: Vec<_> = clients.iter().map(|(_, client)| scope.spawn(|| run(client, &doors))).collect();
@@ -109,16 +114,19 @@ pub fn prove(program: &Path, _: Length) -> Result<Tally> {
         }
     }
     block_on(repeats::weigh(&mut results, &[&house.gateway, &tls]))?;
+    block_on(replays::weigh(&mut results, &doors, &house.sim))?;
     let tally = show(results);
+    sharing.end()?;
     tls.end()?;
     house.gateway.end()?;
     Ok(tally)
 }
 
-/// The two gateways, and how callers trust the second.
+/// The gateways, and how callers trust those with TLS: the third keeps answers in Redis.
 struct Doors<'a> {
     plain: &'a Gateway,
     tls: &'a Gateway,
+    sharing: &'a Gateway,
     certs: &'a Certs,
 }
 
@@ -158,10 +166,18 @@ struct Way<'a> {
 
 impl Way<'_> {
     fn cells(&self, doors: &Doors<'_>) -> Vec<Value> {
-        if self.sdk == TLS_ONLY {
-            return vec![self.cell(self.feature, doors.tls)];
+        let mut cells = Vec::new();
+        if self.feature == replays::FEATURE && self.offer.provider == replays::SHARED_OF {
+            let mut cell = self.cell(replays::SHARED, doors.sharing);
+            // What is kept there is there a moment after its call has ended.
+            cell["again"] = json!(replays::TIMES);
+            cells.push(cell);
         }
-        let mut cells = vec![self.cell(self.feature, doors.plain)];
+        if self.sdk == TLS_ONLY {
+            cells.push(self.cell(self.feature, doors.tls));
+            return cells;
+        }
+        cells.push(self.cell(self.feature, doors.plain));
         if OVER_TLS.contains(&self.feature) {
             cells.push(self.cell(&format!("{} (TLS)", self.feature), doors.tls));
         }
@@ -196,7 +212,7 @@ fn judge(row: &Row, provider: &str, result: Option<&Value>) -> Cell {
     let exception = EXCEPTIONS.iter().find(|exception| {
         exception.provider == provider
             && exception.dialects.contains(&dialect.as_str())
-            && exception.feature == feature.trim_end_matches(" (TLS)")
+            && exception.features.contains(&feature.split(" (").next().unwrap_or_default())
     });
     match (result["ok"] == true, exception) {
         (true, None) => Cell { passed: true, shown: "ok", detail },

@@ -77,7 +77,7 @@ models:
   - { name: small, targets: [{ provider: a, model: claude-haiku-4-5 }] }
   - { name: little, alias_of: small }
   - { name: either, targets: [{ provider: a, model: claude-haiku-4-5 }, { provider: a, model: claude-opus-4-5 }] }
-  - { name: strange, targets: [{ provider: o, model: nobody-knows-it }] }
+  - { name: strange, targets: [{ provider: o, model: nobody-knows-it }], unknown_models: allow }
 ";
 
     #[test]

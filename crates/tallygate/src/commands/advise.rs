@@ -1,6 +1,7 @@
 //! `tallygate advise`
 
 mod gather;
+mod samples;
 mod table;
 mod yaml;
 
@@ -61,6 +62,8 @@ enum Format {
     Json,
     /// The entries of `models` that would do it, with comments
     Yaml,
+    /// The entries of `models` that would have some answers of each of the two models compared, where none were
+    Samples,
 }
 
 /// What is told.
@@ -100,7 +103,14 @@ impl Advise {
         }
         let (sellers, targets) = (gather::sellers(&snapshot), gather::targets(&document));
         let shop = Shop { catalogue: &snapshot.catalogue, terms: &snapshot.terms, sellers: &sellers, now };
-        let facts = Facts { uses: &seen.uses, shop, keys: &seen.keys, targets: &targets, since: seen.since };
+        let facts = Facts {
+            uses: &seen.uses,
+            samples: &seen.samples,
+            shop,
+            keys: &seen.keys,
+            targets: &targets,
+            since: seen.since,
+        };
         let most = self.risk.map_or(if self.format == Format::Yaml { Risk::Low } else { Risk::High }, Risk::from);
         let mut advice = advise(&facts);
         advice.retain(|one| one.risk <= most);
@@ -116,6 +126,7 @@ impl Advise {
             Format::Table => table::write(&page),
             Format::Json => pretty(&page)?,
             Format::Yaml => yaml::write(&document, &page),
+            Format::Samples => samples::write(&document, &page),
         })
     }
 }

@@ -21,13 +21,13 @@ use tg_kernel::ids::CallId;
 use tg_kernel::principal::Attribution;
 use tg_kernel::target::Target;
 use tg_policy::admit::Lessons;
-use tg_policy::admit::budget::Payer;
+use tg_policy::admit::budget::{Payer, Purses};
 use tg_policy::attribute::attribute;
 use tg_policy::guard::Subject;
 use tg_policy::health::Paces;
 use tg_policy::route::quality::Qualities;
-use tg_policy::route::{Routed, Sessions, Stays, Task};
-use tg_proxy::choose::{Asked, Booked, Choosing, Considered, Dropped, Experience, said};
+use tg_policy::route::{Plan, Routed, Sessions, Stays, Task};
+use tg_proxy::choose::{Asked, Booked, Choosing, Considered, Dropped, Experience, away, said};
 use tg_proxy::recognise::{Recognised, recognise};
 use tg_proxy::snapshot::Snapshot;
 
@@ -195,20 +195,20 @@ impl Explain {
         let members = Members::scan(body)?;
         let peek = peek(head.dialect, &head.facts, &members)?;
         let attribution = attribute(principal, policy, &headers, &peek.metadata)?;
-        // A gateway that has seen no call yet: what it learns of lengths, times and sessions is in its own memory.
-        let (lessons, paces, sessions) = (Lessons::default(), Paces::default(), Sessions::default());
-        let (qualities, now) = (Qualities::default(), Duration::from_secs(1));
-        let experience =
-            Experience { lessons: &lessons, paces: &paces, sessions: &sessions, qualities: &qualities, now };
+        let memory = Memory::default();
         let at = SystemClock::new().now();
         let (session, opts_out) = said(&headers, &members, &attribution.key_id)?;
         let asked = Asked { id: CallId::fresh(), at, head: &head, session, opts_out, peek: &peek, members: &members };
         let booked = Booked { principal, policy, attribution: &attribution };
-        let choosing = Choosing::new(snapshot, experience, booked, asked);
+        let choosing = Choosing::new(snapshot, memory.experience(), booked, asked);
         let plan = snapshot.routes.choose(&peek.model, principal, policy);
         let going = choosing.plan(&peek.model);
         let targets = going.as_ref().map(|plan| plan.targets.clone()).unwrap_or_default();
-        let mirror = plan.as_ref().ok().and_then(|plan| plan.rule.mirror.as_ref());
+        let may_go = |plan: &Plan, target: &Target| {
+            away(snapshot, &attribution, [&peek.model, &plan.rule.name], target).is_none()
+        };
+        let mirror =
+            plan.as_ref().ok().and_then(|plan| plan.rule.mirror.as_ref().filter(|mirror| may_go(plan, &mirror.target)));
         let considered = plan.as_ref().map(|plan| choosing.consider(plan, true)).unwrap_or_default();
         let providers: Vec<&str> = targets.iter().map(|target| &*target.provider).collect();
         let payer = Payer { attribution: &attribution, model: &peek.model };
@@ -233,6 +233,23 @@ impl Explain {
             cache: snapshot.cache.rules.of(&attribution, &peek.model).map(|rule| rule.name.to_string()),
             prompt_cache: snapshot.prompt_cache.wants(&attribution, &peek.model),
         })
+    }
+}
+
+/// What a gateway knows that has seen no call yet: what it learns of lengths, times, sessions and spending is in its own memory.
+#[derive(Default)]
+struct Memory {
+    lessons: Lessons,
+    paces: Paces,
+    sessions: Sessions,
+    purses: Purses,
+    qualities: Qualities,
+}
+
+impl Memory {
+    const fn experience(&self) -> Experience<'_> {
+        let Self { lessons, paces, sessions, purses, qualities } = self;
+        Experience { lessons, paces, sessions, purses, qualities, now: Duration::from_secs(1) }
     }
 }
 
@@ -263,6 +280,7 @@ fn rows(considered: &[Considered], targets: &[Target], routed: Option<&Routed>) 
         usd: one.candidate.price.map(|price| price.to_string()),
         dropped: one.dropped.as_ref().map(|dropped| match dropped {
             Dropped::Condition(text) => format!("its condition does not hold: {text}"),
+            Dropped::Away(away) => away.to_string(),
             Dropped::Lacks(lack) => lack.to_string(),
         }),
     };

@@ -3,6 +3,8 @@
 mod amortised;
 mod csv;
 mod focus;
+mod likeness;
+mod saved;
 mod split;
 mod table;
 
@@ -59,6 +61,13 @@ pub(crate) struct Report {
     /// of those went unused
     #[arg(long)]
     amortize: bool,
+    /// Show what caches saved, by group: that of answers, and points that were put for prompt caches of providers
+    #[arg(long, conflicts_with_all = ["amortize", "split_shared"])]
+    savings: bool,
+    /// Show what a cache by likeness would have done that only watches (`alike` of `cache.rules`), by rule and threshold: how many
+    /// calls it would have answered, and in how many of these the answer would have done
+    #[arg(long, conflicts_with_all = ["amortize", "split_shared", "savings"])]
+    likeness: bool,
     #[command(flatten)]
     access: AccessArgs,
 }
@@ -98,6 +107,17 @@ impl Report {
         let in_focus = matches!(self.format, Format::Focus | Format::FocusParquet);
         if self.billing_account.is_some() && !in_focus {
             bail!("--billing-account is for --format focus and focus-parquet");
+        }
+        for (is_wanted, option) in [(self.savings, "--savings"), (self.likeness, "--likeness")] {
+            if is_wanted && in_focus {
+                bail!("{option} makes rows of its own; leave --format focus out");
+            }
+        }
+        if self.savings {
+            return self.saved();
+        }
+        if self.likeness {
+            return self.likeness();
         }
         match (self.amortize, &self.split_shared, in_focus) {
             (true, _, true) => bail!("--amortize: FOCUS has both, as BilledCost and EffectiveCost; leave it out"),

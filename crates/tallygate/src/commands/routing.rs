@@ -4,24 +4,39 @@ use super::access::AccessArgs;
 use super::table::{Listing, pretty};
 use super::terminal::say;
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, Subcommand};
 use tg_admin::api::{RoutingPage, RoutingRule, TaskQuality};
 
 /// Show the rules by tasks, how good the answers of their cheaper models are as far as comparisons tell, and which rules have
 /// switched themselves off
 #[derive(Debug, Args)]
 pub(crate) struct Routing {
+    #[command(subcommand)]
+    action: Option<Action>,
     /// Print JSON, as the admin interface answers it
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
     #[command(flatten)]
     access: AccessArgs,
 }
 
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Switch a rule on that has switched itself off. What comparisons said until now does not count any more
+    On {
+        /// The rule, or the model that has it
+        rule: String,
+    },
+}
+
 impl Routing {
     pub(super) fn run(self) -> Result<()> {
-        let page = self.access.routing()?;
-        say(if self.json { pretty(&page)? } else { table(&page) })
+        let Some(Action::On { rule }) = &self.action else {
+            let page = self.access.routing()?;
+            return say(if self.json { pretty(&page)? } else { table(&page) });
+        };
+        let on = self.access.switch_on(rule)?;
+        say(if self.json { pretty(&on)? } else { format!("{} is on again", on.rule) })
     }
 }
 
@@ -44,7 +59,10 @@ fn table(page: &RoutingPage) -> String {
 fn row(rule: &RoutingRule, quality: Option<&TaskQuality>) -> [String; 8] {
     let percent = |part: f64| format!("{:.1}%", part * 100.0);
     let dash = || "-".to_owned();
-    let mode = if rule.off { format!("{} (switched off)", rule.mode) } else { rule.mode.clone() };
+    let mode = match &rule.off_because {
+        Some(because) => format!("{} (switched off since {})", rule.mode, because.at),
+        None => rule.mode.clone(),
+    };
     let kept = |of: &TaskQuality| percent(f64::from(of.kept) / f64::from(of.samples.max(1)));
     [
         rule.rule.clone(),

@@ -19,7 +19,7 @@ impl Keepers {
     pub(super) fn start(living: &Arc<Living>, store: &Store, routes: &Routes) -> Result<Self> {
         quality::read(store, living, routes)?;
         let directory = directory_keeper::start(Arc::clone(living))?;
-        Ok(Self([directory, quality::start(Arc::clone(living), store.ledger()?)?]))
+        Ok(Self([directory, quality::start(Arc::clone(living), store.ledger()?, store.switches()?)?]))
     }
 
     /// Lets them end after what they do now, and waits for that.

@@ -219,8 +219,13 @@ impl Place<'_> {
     /// Whether a set is for any of these calls.
     fn touches(&self, set: &Guardrail) -> bool {
         let team = set.scope.team.as_ref().is_none_or(|team| team.matches(&self.team.name));
-        let model = set.scope.model.as_ref().is_none_or(|model| model.overlaps(&self.model.name));
-        team && model
+        let is_named = |model: &Pattern| model.overlaps(&self.model.name) || self.stands_for(model);
+        team && set.scope.model.as_ref().is_none_or(is_named)
+    }
+
+    /// Whether the route is another name for one that a pattern has in it.
+    fn stands_for(&self, pattern: &Pattern) -> bool {
+        self.document.names_behind(self.model).any(|name| pattern.matches(name))
     }
 
     /// By what a set is for fewer calls than these.
@@ -250,7 +255,9 @@ impl Place<'_> {
     /// Whether a pattern has all names in it that the team can use this route by.
     fn covered_by(&self, pattern: &Pattern) -> bool {
         let mut allowed = self.team.models.iter().filter(|allowed| allowed.overlaps(&self.model.name)).peekable();
-        pattern.covers(&self.model.name) || (allowed.peek().is_some() && allowed.all(|allowed| pattern.covers(allowed)))
+        self.stands_for(pattern)
+            || pattern.covers(&self.model.name)
+            || (allowed.peek().is_some() && allowed.all(|allowed| pattern.covers(allowed)))
     }
 
     /// Why a rule does not meet the check for all of these calls: how many reasons, and what they are.

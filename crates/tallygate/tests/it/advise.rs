@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::path::Path;
 use tempfile::TempDir;
 use tg_kernel::clock::{Clock as _, SystemClock, Timestamp};
-use tg_kernel::decided::{Decided, Task};
+use tg_kernel::decided::{Decided, Purpose, Routed, Task, Verdict};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::record::{Record, Served};
 use tg_kernel::usage::{ServiceTier, Usage};
@@ -244,4 +244,66 @@ fn what_cannot_be_advised_on_says_why() {
     let late = good(at, &["advise", "--since", "1h"]);
     assert!(late.starts_with("nothing to advise on"), "{late}");
     assert!(good(at, &["advise", "--since", "1h", "--format", "yaml"]).contains("# Nothing to change."));
+}
+
+/// A call of triage that a rule by tasks looked at, and the copy that was compared with it.
+fn sampled(now: Timestamp, kept: bool) -> [Record; 2] {
+    let mut call = served("triage", now, 3);
+    let routed = Routed {
+        rule: "roc-grand-4#1".into(),
+        mode: "observe".into(),
+        to: Some("local/roc-small-4".into()),
+        from: "local/roc-grand-4".into(),
+        stays: None,
+        saving: None,
+    };
+    let task = Task { class: "classification".into(), difficulty: 10 };
+    let decided = Decided { task: Some(task), routed: Some(routed), ..Decided::default() };
+    call.decided = Some(Box::new(decided));
+    let mut copy = served("triage", now, 3);
+    let verdict = Verdict { rule: "roc-grand-4#1".into(), task: "classification".into(), kept: Some(kept) };
+    let decided =
+        Decided { purpose: Some(Purpose::Sample), of: Some(call.id), verdict: Some(verdict), ..Decided::default() };
+    copy.decided = Some(Box::new(decided));
+    [call, copy]
+}
+
+#[test]
+fn the_quality_that_was_kept_stands_beside_the_saving_or_what_would_find_it_out() {
+    let folder = ledger(ROUTES);
+    let at = folder.path();
+    let now = SystemClock::new().now();
+    let put = |calls: &[Record]| {
+        let store = Store::open(at.join("tallygate.db")).unwrap();
+        store.ledger_writer().unwrap().append(calls).unwrap();
+    };
+    let unseen = good(at, &["advise", "--format", "samples"]);
+    assert!(unseen.contains("# roc-grand-4: no task of its calls is known yet"), "{unseen}");
+    let task = |class: &'static str| Task { class: class.into(), difficulty: 10 };
+    let looked_at = |class: &'static str| {
+        let decided = Decided { task: Some(task(class)), ..Decided::default() };
+        Record { decided: Some(Box::new(decided)), ..served("triage", now, 3) }
+    };
+    put(&[looked_at("classification")]);
+    let table = good(at, &["advise"]);
+    assert!(table.contains("quality: no answers of the two models were compared"), "{table}");
+    assert!(table.contains("tallygate advise --format samples"), "{table}");
+    let samples = good(at, &["advise", "--format", "samples"]);
+    assert!(samples.contains("judge: agreement") && samples.contains("tasks: [classification]"), "{samples}");
+    configure(at, &samples.replace("models:\n", ROUTES));
+    assert!(good(at, &["check"]).contains("fine"), "{samples}");
+    assert!(good(at, &["routing"]).contains("local/roc-small-4"), "{samples}");
+    put(&(0..60).flat_map(|number| sampled(now, number != 0)).collect::<Vec<_>>());
+    let page = json(&good(at, &["advise", "--format", "json"]));
+    let triage = advice(&page, "triage");
+    assert_eq!((&triage["quality"]["kept"], &triage["quality"]["samples"]), (&59.into(), &60.into()), "{triage:#}");
+    let low = triage["quality"]["low"].as_f64().unwrap();
+    assert!((0.91..0.92).contains(&low), "{triage:#}");
+    let yaml = good(at, &["advise", "--format", "yaml"]);
+    assert!(yaml.contains("59 of 60 answers compared were as good (98.3 %, between 91.1 % and 99.7 %)"), "{yaml}");
+    assert!(yaml.contains("task_routing: {"), "what the entry had stays: {yaml}");
+    configure(at, &yaml.replace("models:\n", ROUTES));
+    assert!(good(at, &["check"]).contains("fine"), "{yaml}");
+    let none = good(at, &["advise", "--format", "samples"]);
+    assert!(!none.contains("- name"), "{none}");
 }

@@ -343,7 +343,7 @@ fn several_answers_and_pictures_are_held_for() {
 }
 
 /// An address that takes notices, but for the first time: what it is sent, as headers and body.
-fn listener() -> (String, mpsc::Receiver<(String, String)>) {
+pub(crate) fn listener() -> (String, mpsc::Receiver<(String, String)>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (told, heard) = mpsc::channel();

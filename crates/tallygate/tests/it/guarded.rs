@@ -26,7 +26,14 @@ pub(crate) fn rule(name: &str, check: Check, action: Action) -> Rule {
 
 /// The house's set: all calls.
 pub(crate) fn house(rules: Vec<Rule>) -> Set {
-    Set { name: "house".into(), scope: Scope::default(), rules, blocked_media: Vec::new(), hold_back: None }
+    Set {
+        name: "house".into(),
+        scope: Scope::default(),
+        rules,
+        blocked_media: Vec::new(),
+        reads_documents: false,
+        hold_back: None,
+    }
 }
 
 pub(crate) fn no_secrets() -> Rule {
@@ -247,6 +254,27 @@ fn a_set_of_another_team_or_model_does_not_apply() {
         assert_eq!(answer.status, status, "{model}: {}", answer.text());
         let row = world.row(&answer);
         assert_eq!(row.guarded.is_some(), status == 400, "{model}");
+    }
+}
+
+/// A new name for a model is no way round what was set for the old one.
+#[test]
+fn another_name_for_a_model_goes_round_no_guardrail_limit_or_budget() {
+    let (folder, _sim) = crate::process::prepared(&Setup { teams: String::new(), ..Setup::default() });
+    let text = std::fs::read_to_string(folder.path().join("tallygate.yaml")).unwrap()
+        + "guardrails:\n- { name: house, for: { model: on-openai }, unreadable: allow, rules: [{ name: secrets, secrets: all, action: block }] }\n";
+    let more = "- { name: newer, alias_of: on-openai }\n- { name: newest, alias_of: newer }\n";
+    let text = text.replace("models:\n", &format!("models:\n{more}"));
+    let text = text.replace("limits:\n  []", "limits:\n- { name: few, for: { model: on-openai }, requests: 1/h }");
+    let text = text.replace("budgets:\n  []", "budgets:\n- { name: tight, for: { model: 'on-open*' }, amount: 1 USD }");
+    let snapshot = crate::world::load(&text).unwrap().snapshot;
+    let red = tg_kernel::principal::Attribution { team: "red".into(), ..Default::default() };
+    for (model, is_met) in [("on-openai", true), ("newer", true), ("newest", true), ("on-local", false)] {
+        let guard = snapshot.guards.of(&tg_policy::guard::Subject { attribution: &red, model });
+        assert_eq!(guard.is_some(), is_met, "{model}");
+        assert_eq!(!snapshot.limits.of(&red, model, &["openai"]).is_empty(), is_met, "{model}");
+        let payer = tg_policy::admit::budget::Payer { attribution: &red, model };
+        assert_eq!(snapshot.budgets.list().iter().any(|budget| budget.meets(&payer)), is_met, "{model}");
     }
 }
 

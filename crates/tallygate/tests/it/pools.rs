@@ -269,3 +269,26 @@ fn a_limit_is_found_below_what_a_provider_refuses() {
     let limit = figures(&world).limit.unwrap();
     assert!((1..=5).contains(&limit), "{limit} found where 3 are borne");
 }
+
+#[test]
+fn a_call_that_waited_is_not_sent_to_a_target_that_was_passed_over_meanwhile() {
+    let pools =
+        "pools:\n- { name: each, for: [{ provider: '*' }], each: target, concurrent: 1, queue: { wait_max: 15s } }\n";
+    let world = World::with(Setup { resilience: "{ breaker: { failures: 1, rest: 60s } }".to_owned(), ..setup(pools) });
+    let fails = say("on-openai", Manner::Plain, "[[sim: ttft=1s status=500]]");
+    let failing = world.keyed(&fails).launch(world.address);
+    let hanging = world.keyed(&say("on-local", Manner::Plain, HANG)).launch(world.address);
+    until("both places are taken", || (world.sim.books.open() == 2).then_some(()));
+    let waiting = world.keyed(&say("either", Manner::Plain, "who is well?")).launch(world.address);
+    assert_eq!(failing.whole().status, 500);
+    let of = |target: &str| {
+        let living = &world.gateway().living;
+        let all = living.gates.figures(&living.snapshot.load().pools);
+        all.into_iter().find(|of| of.target.starts_with(target)).map(|of| (of.under_way, of.waiting))
+    };
+    until("it waits at the other", || (of("local") == Some((1, 1)) && of("openai") == Some((0, 0))).then_some(()));
+    hanging.leave();
+    let answer = waiting.whole();
+    assert_eq!((answer.status, answer.header("x-tallygate-provider")), (200, "local"), "{}", answer.text());
+    assert_eq!(answer.header("x-tallygate-attempts"), "1", "the other was not asked");
+}

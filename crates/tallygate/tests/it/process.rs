@@ -163,7 +163,7 @@ pub(crate) fn prepared(setup: &Setup) -> (TempDir, Sim) {
     (folder, sim)
 }
 
-fn undeclared() -> Setup {
+pub(crate) fn undeclared() -> Setup {
     Setup { teams: String::new(), ..Setup::default() }
 }
 

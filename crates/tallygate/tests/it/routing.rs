@@ -87,6 +87,13 @@ fn simple_tasks_go_to_the_cheap_model_and_a_session_is_not_moved_in_its_midst() 
     let session = |text: &str| said(text).header("x-session-id", "s1");
     assert_eq!(provider(&world.send(&session(code))), "openai");
     assert_eq!(provider(&world.send(&session(label))), "openai", "its cache is warm there");
+    let goes_on = |first: &str, then: &str| {
+        let turns = json!([{"role": "user", "content": first}, {"role": "assistant", "content": "ok"},
+            {"role": "user", "content": then}]);
+        provider(&world.send(&chat("smart", json!({"messages": turns})))).to_owned()
+    };
+    assert_eq!(goes_on(code, label), "openai", "nor is a conversation that names no session");
+    assert_eq!(goes_on(label, code), "local");
 }
 
 #[test]
@@ -112,6 +119,31 @@ fn a_call_goes_to_who_can_do_what_it_asks_and_an_impossible_one_is_refused_unsen
     assert!(world.row(&refused).served.is_none());
     world.send(&chat("tried", json!({"messages": picture})));
     assert_eq!(world.sim.books.entries().len(), before + 1, "unless somebody wants that, it is tried");
+}
+
+#[test]
+fn a_route_with_one_target_refuses_what_that_cannot_do_and_no_downgrade_is_to_who_cannot() {
+    let picture = json!([{"role": "user", "content": [{"type": "text", "text": "what is it?"},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]}]);
+    let world = World::with(Setup {
+        models: "- { name: one, on_unable: refuse, targets: [{ provider: openai, model: gpt-3.5-turbo }] }\n\
+                 - { name: tried, targets: [{ provider: openai, model: gpt-3.5-turbo }] }\n\
+                 - { name: dear, targets: [{ provider: openai, model: gpt-5 }] }\n"
+            .to_owned(),
+        budgets: "- { name: thrift, for: { model: dear }, amount: 0.0050 USD, on_exhausted: { downgrade: tried } }\n"
+            .to_owned(),
+        ..Setup::default()
+    });
+    let asks = |model: &str, messages: Value| {
+        let answer = world.send(&chat(model, json!({"messages": messages, "max_completion_tokens": 1000})));
+        (answer.status, answer.header("x-tallygate-error-code").to_owned())
+    };
+    assert_eq!(asks("one", picture.clone()), (400, "not_able".to_owned()));
+    assert_eq!(asks("dear", picture.clone()), (429, "budget_exhausted".to_owned()), "rather refused than in vain");
+    assert!(world.sim.books.entries().is_empty(), "neither has cost anything");
+    assert_eq!(asks("dear", json!([{"role": "user", "content": "hi"}])).0, 200, "what it can do goes there");
+    asks("tried", picture);
+    assert_eq!(world.sim.books.entries().len(), 2, "unless somebody wants that, it is tried");
 }
 
 #[test]
@@ -165,6 +197,48 @@ fn the_cheapest_target_is_found_by_the_price_of_the_call_and_a_warm_session_is_n
 }
 
 #[test]
+fn the_cheapest_target_of_a_long_call_is_found_by_the_price_of_long_calls() {
+    // Of these the first is the cheaper one up to 100 000 tokens, and dearer beyond.
+    let world = world(
+        "- name: thrifty\n  strategy: cheapest\n  targets:\n\
+         \x20 - { provider: openai, model: gpt-5.6-luna }\n  - { provider: anthropic, model: claude-haiku-5-5 }\n",
+    );
+    let asks = |words: usize| {
+        chat(
+            "thrifty",
+            json!({"messages": [{"role": "user", "content": "word ".repeat(words)}], "max_completion_tokens": 50}),
+        )
+    };
+    assert_eq!(provider(&world.send(&asks(100))), "anthropic");
+    assert_eq!(provider(&world.send(&asks(150_000))), "openai");
+}
+
+#[test]
+fn a_conversation_stays_at_the_dearer_target_while_its_prompt_is_cheaper_there_from_the_cache() {
+    let world = world(
+        "- name: thrifty\n  strategy: cheapest\n  targets:\n\
+         \x20 - { provider: openai, model: gpt-5 }\n  - { provider: openai, model: gpt-5-mini }\n",
+    );
+    let long = "word ".repeat(1_500);
+    let conversation = |first: &str, turns: usize| {
+        let turn = |number: usize| {
+            let role = if number.is_multiple_of(2) { "user" } else { "assistant" };
+            json!({"role": role, "content": if number == 0 { format!("{first} {long}") } else { long.clone() }})
+        };
+        let messages: Vec<Value> = (0..turns).map(turn).collect();
+        world.send(&chat("thrifty", json!({"messages": messages, "max_completion_tokens": 20})))
+    };
+    let served = |answer: &Answer| {
+        let row = world.row(answer);
+        (row.served.map(|served| served.model.to_string()), row.earlier.len())
+    };
+    let failing = "[[sim@gpt-5-mini: status=503]]";
+    assert_eq!(served(&conversation(failing, 1)), (Some("gpt-5".to_owned()), 1), "the cheaper one has failed");
+    assert_eq!(served(&conversation(failing, 21)), (Some("gpt-5".to_owned()), 0), "it is not even asked");
+    assert_eq!(served(&conversation("hi", 21)), (Some("gpt-5-mini".to_owned()), 0), "who is nowhere yet goes there");
+}
+
+#[test]
 fn the_quickest_target_is_the_one_that_was() {
     let world = world(
         "- { name: slow, targets: [{ provider: openai, model: gpt-5-mini }] }\n\
@@ -174,6 +248,45 @@ fn the_quickest_target_is_the_one_that_was() {
     world.send(&ask(Dialect::OpenaiChat, Manner::Plain, "slow", "[[sim: ttft=700ms]] take your time"));
     world.send(&chat("on-local", json!({})));
     assert_eq!(provider(&world.send(&chat("quick", json!({})))), "local");
+}
+
+#[test]
+fn a_budget_that_is_nearly_spent_sends_calls_to_the_cheaper_target_before_it_refuses_any() {
+    let world = World::with(Setup {
+        models: "- name: thrifty\n  targets:\n\
+                 \x20 - { provider: openai, model: gpt-5-nano, when: 'budget_left < 0.5' }\n\
+                 \x20 - { provider: openai, model: gpt-5 }\n"
+            .to_owned(),
+        budgets: "- { name: month, for: { team: red }, amount: 0.010 USD }\n".to_owned(),
+        ..Setup::default()
+    });
+    let asks = |output: u64, tokens: u64| {
+        let body = json!({"messages": [{"role": "user", "content": format!("[[sim: tokens={tokens}]] hi")}],
+            "max_completion_tokens": output, "service_tier": "default"});
+        let answer = world.send(&chat("thrifty", body));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.header("x-tallygate-model").to_owned()
+    };
+    assert_eq!(asks(700, 600), "gpt-5", "nothing is spent");
+    assert_eq!(asks(10, 5), "gpt-5-nano", "more than half is");
+}
+
+#[test]
+fn hours_are_those_of_the_zone_that_is_said() {
+    let served = |zone: &str| {
+        let setup = Setup {
+            more: format!("routing: {{ time_zone: {zone} }}\n"),
+            models: "- name: timely\n  targets:\n\
+                     \x20 - { provider: local, model: local-chat, when: 'hour == 0 && weekday == 5' }\n\
+                     \x20 - { provider: openai, model: gpt-5-mini }\n"
+                .to_owned(),
+            ..Setup::default()
+        };
+        // Half past eleven on a Thursday evening in UTC is Friday in Berlin.
+        let world = World::by(setup, crate::midnight::Moved::at("2026-11-26T23:30:00Z"));
+        provider(&world.send(&chat("timely", json!({})))).to_owned()
+    };
+    assert_eq!((served("UTC"), served("Europe/Berlin")), ("openai".to_owned(), "local".to_owned()));
 }
 
 #[test]

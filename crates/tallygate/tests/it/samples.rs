@@ -15,17 +15,17 @@ use tg_policy::guard::{Action, Set, Style};
 use tg_policy::route::quality::Kept;
 use tg_proxy::shadow::Fate;
 
-const LABEL: &str = "Classify the sentiment of this review as positive or negative. Answer with one word.\n\n\
+pub(crate) const LABEL: &str = "Classify the sentiment of this review as positive or negative. Answer with one word.\n\n\
                      Review: The food was cold and the staff were rude.";
 
-fn models(mode: &str, quality: &str) -> String {
+pub(crate) fn models(mode: &str, quality: &str) -> String {
     format!(
         "- name: smart\n  targets: [{{ provider: openai, model: gpt-5 }}]\n  task_routing:\n    mode: {mode}\n\
          \x20   steps: [{{ provider: openai, model: gpt-5-nano, tasks: [classification] }}]\n    quality: {{ {quality} }}\n"
     )
 }
 
-const AGREEMENT: &str = "sample: 100%, judge: agreement, floor: 95%, samples_min: 10";
+pub(crate) const AGREEMENT: &str = "sample: 100%, judge: agreement, floor: 95%, samples_min: 10";
 const JUDGE: &str = "sample: 100%, judge: { provider: local, model: local-chat }";
 
 fn world(mode: &str, quality: &str) -> World {
@@ -33,7 +33,7 @@ fn world(mode: &str, quality: &str) -> World {
 }
 
 /// A call that the two models answer so, and of which a judge says this.
-fn call(world: &World, manner: Manner, (strong, cheap): (&str, &str), word: &str) -> Answer {
+pub(crate) fn call(world: &World, manner: Manner, (strong, cheap): (&str, &str), word: &str) -> Answer {
     let prompt =
         format!("[[sim@gpt-5: say={strong}]] [[sim@gpt-5-nano: say={cheap}]] [[sim@local-chat: {word}]] {LABEL}");
     let answer = world.send(&ask(Dialect::OpenaiChat, manner, "smart", &prompt));
@@ -46,11 +46,11 @@ fn kept(row: &Record) -> Option<bool> {
 }
 
 /// What is known of the only rule and task.
-fn known(world: &World) -> (Option<Kept>, bool) {
+pub(crate) fn known(world: &World) -> (Option<Kept>, bool) {
     let living = &world.gateway().living;
     let rule = living.snapshot.load().routes.all_by_task()[0].rule.clone();
     let view = living.qualities.view(&rule);
-    (view.tasks.first().map(|(_, kept)| *kept), view.off)
+    (view.tasks.first().map(|(_, kept)| *kept), view.off.is_some())
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_rule_below_its_floor_switches_itself_off_and_stays_off_until_it_is_changed(
     std::fs::write(folder.path().join("t.yaml"), &world.config).unwrap();
     let shown = tallygate(folder.path(), &["routing", "--config", "t.yaml"]).output().unwrap();
     let shown = String::from_utf8(shown.stdout).unwrap();
-    for said in ["enforce (switched off)", "openai/gpt-5-nano", "95.0%", "classification", "0.0% and 27.8%"] {
+    for said in ["enforce (switched off since 20", "openai/gpt-5-nano", "95.0%", "classification", "0.0% and 27.8%"] {
         assert!(shown.contains(said), "{said}: {shown}");
     }
     put_in_force(world.gateway(), &world.config.replace("mode: enforce", "mode: advise"));

@@ -15,7 +15,7 @@ pub struct Decided {
     pub prompt_cache: Option<CachePoints>,
     /// How long it waited for a place in a pool, in microseconds; null where it did not.
     pub waited_us: Option<u64>,
-    /// Where no caller made the call: `mirror`, `sample` or `judge`; null for a caller's own.
+    /// Where no caller made the call: `mirror`, `sample`, `judge` or `likeness`; null for a caller's own.
     pub purpose: Option<String>,
     /// The request id of the call that it copies, or whose answers it compares; null for a caller's own.
     pub of: Option<String>,
@@ -25,6 +25,38 @@ pub struct Decided {
     pub verdict: Option<Verdict>,
     /// What the cache of answers did; null where no rule of it is for the call.
     pub cache: Option<Reuse>,
+    /// Of a call that watches what a cache by likeness would do: what it found; null for others.
+    pub alike: Option<Alike>,
+    /// The second try that left beside the first, as that was slow; null where none did.
+    pub hedge: Option<Hedge>,
+}
+
+/// What a cache by likeness would have done with the call `of`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Alike {
+    /// The rule of the cache.
+    pub rule: String,
+    /// How like the likest question was whose answer is kept, in millionths; null: there was none that is like it at all.
+    pub likeness: Option<u32>,
+    /// Whether its answer would have done as well as the fresh one; null: nobody has said.
+    pub agreed: Option<bool>,
+    /// What the call cost that would not have been made.
+    pub saves: Amount,
+}
+
+/// A second try beside a slow first one. The one that was not heard first is in `earlier`, as `hedge_lost`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Hedge {
+    /// How long nothing had been heard of the first, in microseconds.
+    pub after_us: u64,
+    /// Whether the second was heard first.
+    pub won: bool,
+}
+
+impl From<decided::Hedge> for Hedge {
+    fn from(hedge: decided::Hedge) -> Self {
+        Self { after_us: hedge.after_us, won: hedge.won }
+    }
 }
 
 /// What a rule by tasks made of a call.
@@ -61,7 +93,7 @@ pub struct Verdict {
 pub struct Reuse {
     /// The rule that is for the call.
     pub rule: String,
-    /// `hit`, `miss`, `refresh`, `off`, `unfit` or `away`.
+    /// `hit`, `alike`, `miss`, `refresh`, `off`, `unfit` or `away`.
     pub outcome: String,
     /// The answer that it was given; null where it was none that had been kept.
     pub hit: Option<Reused>,
@@ -72,8 +104,11 @@ pub struct Reuse {
 /// An answer that was given again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reused {
-    /// How it was found: `exact`.
+    /// How it was found: `exact`, or `alike` by the likeness of the last question.
     pub kind: String,
+    /// How like the two questions are, in millionths; null where they are the same.
+    #[serde(default)]
+    pub likeness: Option<u32>,
     /// How old it was, in whole seconds.
     pub age_s: u64,
     /// The request id of the call that it was made for.
@@ -125,6 +160,8 @@ impl From<&decided::Decided> for Decided {
             cache: decided.cache.as_ref().map(Reuse::from),
             prompt_cache: decided.prompt_cache.map(CachePoints::from),
             waited_us: decided.waited_us,
+            alike: decided.alike.as_ref().map(Alike::from),
+            hedge: decided.hedge.map(Hedge::from),
         }
     }
 }
@@ -148,6 +185,13 @@ impl From<&decided::Verdict> for Verdict {
     }
 }
 
+impl From<&decided::Alike> for Alike {
+    fn from(alike: &decided::Alike) -> Self {
+        let (rule, saves) = (alike.rule.to_string(), alike.saves.into());
+        Self { rule, likeness: alike.likeness, agreed: alike.agreed, saves }
+    }
+}
+
 impl From<&decided::Task> for Task {
     fn from(task: &decided::Task) -> Self {
         Self { class: task.class.to_string(), difficulty: task.difficulty }
@@ -165,6 +209,7 @@ impl From<&reuse::Hit> for Reused {
     fn from(hit: &reuse::Hit) -> Self {
         Self {
             kind: hit.kind.as_str().to_owned(),
+            likeness: hit.likeness,
             age_s: hit.age_s,
             from: hit.from.to_string(),
             provider: hit.provider.to_string(),

@@ -1,4 +1,4 @@
-//! What the cache of answers saved, as it travels.
+//! What caches saved, as it travels.
 
 use super::Amount;
 use super::report::window;
@@ -40,18 +40,25 @@ impl SavingsRequest {
     }
 }
 
-/// What the cache of answers saved. No part of any cost: it is what was not spent.
+/// What caches saved: that of answers, and points that were put for those of providers. No part of any cost: it is what was not
+/// spent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Savings {
     /// Calls that were given an answer that had been kept.
     pub hits: u64,
     /// What they would have cost, each at the price of its time.
     pub saved: Amount,
+    /// Calls that points were put into for their provider's prompt cache (`prompt_cache`).
+    #[serde(default)]
+    pub pointed: u64,
+    /// What those points saved, less what was paid more for what they wrote.
+    #[serde(default = "nothing")]
+    pub saved_by_points: Amount,
     /// The same by team, the most first.
     pub teams: Vec<TeamSavings>,
 }
 
-/// What the cache of answers saved one team.
+/// What caches saved one team.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TeamSavings {
     /// The team.
@@ -60,12 +67,31 @@ pub struct TeamSavings {
     pub hits: u64,
     /// What they would have cost.
     pub saved: Amount,
+    /// Its calls that points were put into.
+    #[serde(default)]
+    pub pointed: u64,
+    /// What those points saved.
+    #[serde(default = "nothing")]
+    pub saved_by_points: Amount,
+}
+
+fn nothing() -> Amount {
+    Money::ZERO.into()
 }
 
 impl From<Vec<Saved>> for Savings {
     fn from(all: Vec<Saved>) -> Self {
-        let (hits, saved) = all.iter().fold((0, Money::ZERO), |(hits, sum), of| (hits + of.hits, sum.plus(of.amount)));
-        let team = |Saved { team, hits, amount }| TeamSavings { team, hits, saved: amount.into() };
-        Self { hits, saved: saved.into(), teams: all.into_iter().map(team).collect() }
+        let count = |of: fn(&Saved) -> u64| all.iter().map(of).sum();
+        let sum = |of: fn(&Saved) -> Money| all.iter().fold(Money::ZERO, |sum, one| sum.plus(of(one))).into();
+        let (hits, saved) = (count(|of| of.hits), sum(|of| of.amount));
+        let (pointed, saved_by_points) = (count(|of| of.pointed), sum(|of| of.by_points));
+        let team = |of: Saved| TeamSavings {
+            team: of.team,
+            hits: of.hits,
+            saved: of.amount.into(),
+            pointed: of.pointed,
+            saved_by_points: of.by_points.into(),
+        };
+        Self { hits, saved, pointed, saved_by_points, teams: all.into_iter().map(team).collect() }
     }
 }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
 use tg_admin::Parts;
+use tg_admin::api::SwitchError;
 use tg_kernel::clock::{ManualClock, Timestamp};
 use tg_kernel::secret::Secret;
 use tg_net::client::{Client, ClientOptions};
@@ -94,6 +95,7 @@ impl Bed {
             budgets: Arc::new(tg_admin::api::BudgetPage::default),
             foresee: Arc::new(|| {}),
             routing: Arc::new(tg_admin::api::RoutingPage::default),
+            switch_on: Arc::new(|rule| Err(SwitchError::NoSuchRule { rule: rule.to_owned(), known: Vec::new() })),
             commitments: Arc::new(Vec::new),
             token: token.map(Secret::new),
         };

@@ -115,6 +115,7 @@ async fn savings_are_told_by_team_and_with_each_call() {
     let mut hit = record("search", None, 0, Ending::Ok);
     let reused = tg_kernel::reuse::Hit {
         kind: tg_kernel::reuse::Kind::Exact,
+        likeness: None,
         age_s: 60,
         from: CallId::fresh(),
         provider: "bedrock-eu".into(),
@@ -124,12 +125,17 @@ async fn savings_are_told_by_team_and_with_each_call() {
     };
     let (rule, outcome) = ("faq".into(), tg_kernel::reuse::Outcome::Hit);
     let cache = Some(tg_kernel::reuse::Reuse { rule, outcome, hit: Some(reused), kept: false });
-    hit.decided = Some(Box::new(tg_kernel::decided::Decided { cache, ..Default::default() }));
+    let points = tg_kernel::decided::CachePoints { points: 1, saved: Money::from_nanos(7) };
+    let decided = tg_kernel::decided::Decided { cache, prompt_cache: Some(points), ..Default::default() };
+    hit.decided = Some(Box::new(decided));
     let bed = bed_with(&[hit.clone(), record("other", None, 5, Ending::Ok)]);
     let saved = json!({"usd": "0.006000001", "nanos": 6_000_001});
-    let expected = json!({"hits": 1, "saved": saved, "teams": [{"team": "search", "hits": 1, "saved": saved}]});
+    let points = json!({"usd": "0.000000007", "nanos": 7});
+    let team = json!({"team": "search", "hits": 1, "saved": saved, "pointed": 1, "saved_by_points": points});
+    let expected = json!({"hits": 1, "saved": saved, "pointed": 1, "saved_by_points": points, "teams": [team]});
     assert_eq!(bed.get("/admin/v1/savings?since=7d").await.expect(200), expected);
-    let none = json!({"hits": 0, "saved": {"usd": "0.00", "nanos": 0}, "teams": []});
+    let zero = json!({"usd": "0.00", "nanos": 0});
+    let none = json!({"hits": 0, "saved": zero, "pointed": 0, "saved_by_points": zero, "teams": []});
     assert_eq!(bed.get("/admin/v1/savings?until=7d").await.expect(200), none);
     assert!(bed.get("/admin/v1/savings?since=soon").await.expect(400).to_string().contains("since"));
     let call = bed.get(&format!("/admin/v1/calls/{}", hit.id)).await.expect(200);

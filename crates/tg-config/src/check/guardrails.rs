@@ -52,7 +52,7 @@ fn one((document, served): (&Document, &Served), set: &Guardrail, path: &Path, f
             rule.name
         );
         let hint = "write `unreadable: block`, or `unreadable: allow`, or one of the two for each of image, audio, \
-                    video, document, reference, tokens, hidden";
+                    video, document, reference, tokens, hidden (`document: read` takes the texts out of files)";
         let problem = Problem::new(path.member("unreadable"), message, hint);
         found.add_resting_on(vec![rules.clone()], problem);
     }

@@ -1,7 +1,7 @@
 //! Models and their targets.
 
 use super::Findings;
-use crate::document::{Document, Model, OnLoss, OnUnable, Strategy};
+use crate::document::{Document, Model, OnLoss, OnUnable, Strategy, UnknownModels};
 use crate::nearest::propose;
 use crate::problem::{Path, Problem};
 use tg_expr::Condition;
@@ -54,7 +54,9 @@ fn way(document: &Document, model: &Model, path: &Path, found: &mut Findings) {
         ("on_unable", model.on_unable != OnUnable::default()),
         ("on_loss", model.on_loss != OnLoss::default()),
         ("unknown_price", model.unknown_price.is_some()),
+        ("unknown_models", model.unknown_models != UnknownModels::default()),
         ("mirror", model.mirror.is_some()),
+        ("hedge", model.hedge.is_some()),
         ("task_routing", model.task_routing.is_some()),
     ];
     for (name, _) in idle.into_iter().filter(|(_, is_said)| *is_said) {

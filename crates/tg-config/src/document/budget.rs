@@ -98,7 +98,7 @@ pub enum OnExhausted {
     Downgrade(Pattern),
 }
 
-/// Who is told when a share of a budget is spent, or when it is exhausted.
+/// Who is told when a share of a budget is spent, when it is exhausted, and when a rule by tasks has switched itself off.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Notify {

@@ -75,7 +75,7 @@ pub struct LimitScope {
     /// Calls with these keys, by their public ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Pattern>,
-    /// Calls for these models, by the names that callers write.
+    /// Calls for these models, by the names that callers write, or those for which such a name stands (`alias_of`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<Pattern>,
     /// Tries at these providers. Looked at for each try: where there is no room, the route's next target is tried.

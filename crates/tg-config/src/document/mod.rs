@@ -9,6 +9,7 @@ mod counters;
 mod delivery;
 mod guard_service;
 mod guardrail;
+mod hedge;
 mod iam;
 mod identity;
 mod limit;
@@ -18,6 +19,7 @@ mod pricing;
 mod prompt_cache;
 mod provider;
 mod recording;
+mod residency;
 mod resilience;
 mod retention;
 mod route;
@@ -33,7 +35,7 @@ mod wanted;
 pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredentials, SessionPer, partition_of};
 pub use bedrock_guardrail::BedrockGuardrail;
 pub use budget::{Budget, BudgetWindow, Notify, OnExhausted, Webhook};
-pub use cache::{Cache, CachePlace, CacheRule, CacheShare};
+pub use cache::{AlikeMode, Cache, CacheAlike, CachePlace, CacheRule, CacheShare, VectorModel};
 pub use commitment::Commitment;
 pub use counters::{SharedCounters, WhenAway};
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
@@ -42,6 +44,7 @@ pub use guardrail::{
     CheckDigit, CheckName, Entity, Guardrail, GuardrailAction, GuardrailMode, GuardrailOn, GuardrailRule, Harm,
     HarmCategory, RedactAs, RequiredChecks, SystemPrompt, Topic, Words,
 };
+pub use hedge::Hedge;
 pub use iam::{AwsIdentity, AwsRole, CallerIdentity, WebIdentity, sts_url};
 pub use identity::{Identity, TagSource, Tags, Team, UnknownProject};
 pub use limit::{Limit, LimitMode, LimitOutput, LimitScope, Reserve};
@@ -53,9 +56,10 @@ pub use provider::{
     AuthScheme, Egress, InferenceProfile, OutputLimitMember, Provider, ProviderKind, Quirks, RequestMetadata, Timeouts,
 };
 pub use recording::Recording;
+pub use residency::Residency;
 pub use resilience::{Breaker, Resilience};
 pub use retention::Retention;
-pub use route::{Model, ModelTarget, OnLoss, OnUnable, Strategy};
+pub use route::{Model, ModelTarget, OnLoss, OnUnable, Strategy, UnknownModels};
 pub use routing::Routing;
 pub use scope::CallScope;
 pub use store::{OnJournalFailure, Revisions, Store, StoreTls, StoreTlsMode};
@@ -64,7 +68,7 @@ pub use task_routing::{
     AgreementWord, JudgeModel, Mirror, Quality, RoutingMode, RoutingStep, TaskJudge, TaskName, TaskRouting, TeamRouting,
 };
 pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
-pub use unreadable::{Unread, Unreadable, UnreadableEach};
+pub use unreadable::{Unread, UnreadFile, Unreadable, UnreadableEach};
 pub use wanted::{Wanted, WantedWord};
 
 use crate::grammar::SecretRef;
@@ -91,6 +95,9 @@ pub struct Document {
     /// listed in the reference.
     #[schemars(length(max = 4096))]
     pub models: Vec<Model>,
+    /// Whose calls must stay where, on every way that they may go. All that are for a call must hold. Absent: anywhere.
+    #[schemars(length(max = 1024))]
+    pub residency: Vec<Residency>,
     /// How calls are told apart, whatever their routes ask.
     pub routing: Routing,
     /// Whose prompts get points for their provider's prompt cache, where their callers put none: what the first of these says
@@ -158,6 +165,13 @@ impl Document {
     pub fn model(&self, model: &str) -> Option<&Model> {
         let exact = self.models.iter().find(|m| m.name.is_exact() && m.name.as_str() == model);
         exact.or_else(|| self.models.iter().find(|m| m.name.matches(model)))
+    }
+
+    /// The names for which an entry stands, the nearest first; none of an entry that is no alias.
+    pub fn names_behind<'a>(&'a self, model: &'a Model) -> impl Iterator<Item = &'a str> {
+        let next = |name: &&'a str| self.model(name)?.alias_of.as_deref();
+        // As many steps as there are entries are enough for every way that is no circle.
+        std::iter::successors(model.alias_of.as_deref(), next).take(self.models.len())
     }
 
     /// The entry that an alias comes to, and the name under which it is asked there; an entry that is none, and the name that

@@ -24,6 +24,10 @@ pub struct Provider {
     /// Only `bedrock`, required there: the AWS region, as in `us-east-1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// Where it keeps and works on what it is sent, by a name of your own, as in `eu`: what `residency` may demand of calls.
+    /// Absent: nobody says, so calls that must stay somewhere do not go there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub residency: Option<Name>,
     /// Where to call instead of the kind's own address. Required for `openai_compatible` without a preset that has one.
     /// For `openai` and `openai_compatible` it includes the version path (`/v1`); for `anthropic` and `bedrock` it
     /// does not.

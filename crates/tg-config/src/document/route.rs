@@ -1,6 +1,6 @@
 //! The names of models that callers may use, and where calls for them go.
 
-use super::{Mirror, TaskRouting, UnknownPrice};
+use super::{Hedge, Mirror, TaskRouting, UnknownPrice};
 use crate::grammar::{Name, Pattern};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,9 +33,16 @@ pub struct Model {
     /// What to do when a target's price is not known. Absent: as `pricing` says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown_price: Option<UnknownPrice>,
+    /// What to do with a model that the catalogue does not know, of a provider whose models it is meant to know: `openai`,
+    /// `anthropic` and `bedrock` at their own addresses.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub unknown_models: UnknownModels,
     /// Another model that gets copies of a share of the calls; what it answers is only booked. Absent: none does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirror: Option<Mirror>,
+    /// A second try beside a first that is slow. Absent: calls wait for the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<Hedge>,
     /// Cheaper models, and which tasks they are for. Absent: nobody looks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_routing: Option<TaskRouting>,
@@ -117,4 +124,20 @@ pub enum OnLoss {
     Report,
     /// Refuse the call.
     Reject,
+}
+
+/// What to do with the name of a model that the catalogue does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnknownModels {
+    /// Refuse the configuration, with the nearest name.
+    #[default]
+    Refuse,
+    /// Take it: it may be newer than this catalogue.
+    Allow,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_usual(unknown: &UnknownModels) -> bool {
+    *unknown == UnknownModels::default()
 }

@@ -20,7 +20,7 @@ pub struct CallScope {
     /// Calls with these keys, by their public ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<Pattern>,
-    /// Calls for these models, by the names that callers write.
+    /// Calls for these models, by the names that callers write, or those for which such a name stands (`alias_of`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<Pattern>,
     /// Calls with such a tag: `name`, or `name=value`. Callers may leave tags out.

@@ -24,7 +24,7 @@ pub struct UnreadableEach {
     /// Moving pictures.
     pub video: Unread,
     /// PDF, office documents and other files.
-    pub document: Unread,
+    pub document: UnreadFile,
     /// What stands elsewhere: a URL, the id of a file or of an earlier answer.
     pub reference: Unread,
     /// Texts as lists of token ids.
@@ -43,8 +43,27 @@ pub enum Unread {
     Block,
 }
 
+/// What happens with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnreadFile {
+    /// It goes to the model unread.
+    Allow,
+    /// The call is refused.
+    Block,
+    /// Its texts are taken out of it and checked by the set's rules; the call is refused where that cannot be done, or where
+    /// a rule would change what the file says.
+    Read,
+}
+
 impl Unreadable {
-    /// Each kind, by its name.
+    /// Whether texts are taken out of files.
+    #[must_use]
+    pub const fn reads_documents(self) -> bool {
+        matches!(self, Self::Each(UnreadableEach { document: UnreadFile::Read, .. }))
+    }
+
+    /// Each kind, by its name. A file that is read is not refused for being one.
     #[must_use]
     pub const fn each(self) -> [(&'static str, Unread); 7] {
         let each = match self {
@@ -52,7 +71,10 @@ impl Unreadable {
                 image: all,
                 audio: all,
                 video: all,
-                document: all,
+                document: match all {
+                    Unread::Allow => UnreadFile::Allow,
+                    Unread::Block => UnreadFile::Block,
+                },
                 reference: all,
                 tokens: all,
                 hidden: all,
@@ -60,6 +82,10 @@ impl Unreadable {
             Self::Each(each) => each,
         };
         let UnreadableEach { image, audio, video, document, reference, tokens, hidden } = each;
+        let document = match document {
+            UnreadFile::Allow | UnreadFile::Read => Unread::Allow,
+            UnreadFile::Block => Unread::Block,
+        };
         [
             ("image", image),
             ("audio", audio),
@@ -77,7 +103,7 @@ pub(super) fn unreadable_schema(generator: &mut SchemaGenerator) -> Schema {
     let mut each = UnreadableEach::json_schema(generator);
     each.insert("title".to_owned(), "each".into());
     json_schema!({
-        "description": "What happens with what no text can be read of, on its way to the model. Must be said where a rule is in force for requests.",
+        "description": "What happens with what no text can be read of, on its way to the model. Must be said where a rule is in force for requests. `document: read` takes the texts out of files.",
         "oneOf": [
             { "const": "allow", "type": "string", "description": "All of it goes to the model unread." },
             { "const": "block", "type": "string", "description": "Calls with any of it are refused." },

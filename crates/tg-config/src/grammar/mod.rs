@@ -8,6 +8,7 @@ mod moment;
 mod money;
 mod name;
 mod network;
+mod patience;
 mod percent;
 mod quantity;
 mod sample;
@@ -22,6 +23,7 @@ pub use moment::Moment;
 pub use money::{LocalMoment, Money, Share, TimeZone};
 pub use name::{Name, Pattern};
 pub use network::Network;
+pub use patience::Patience;
 pub use percent::Percent;
 pub use quantity::{Keepalive, Period, Ratio, Size, TokenPrice};
 pub use sample::Sample;
@@ -70,6 +72,7 @@ pub(crate) fn refusal(grammar: &str, text: &str) -> Option<Refused> {
         "name" => of::<Name>(text),
         "pattern" => of::<Pattern>(text),
         "moment" => of::<Moment>(text),
+        "patience" => of::<Patience>(text),
         "percent" => of::<Percent>(text),
         "sample" => of::<Sample>(text),
         "network" => of::<Network>(text),

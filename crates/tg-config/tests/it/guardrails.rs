@@ -31,6 +31,23 @@ fn every_check_can_be_written() {
     assert!(set.unreadable.unwrap().each().iter().all(|(_, unread)| *unread == Unread::Block));
 }
 
+#[test]
+fn files_are_read_where_a_set_says_so_and_nothing_else_is() {
+    let each = |document: &str, image: &str| {
+        format!(
+            "{OK}guardrails: [{{name: g, unreadable: {{image: {image}, audio: block, video: block, document: {document}, reference: block, tokens: block, hidden: allow}}, rules: [{{name: a, pii: all, action: block}}]}}]\n"
+        )
+    };
+    let unreadable = |text: &str| from_text("t", text).unwrap().guardrails[0].unreadable.unwrap();
+    let reads = unreadable(&each("read", "block"));
+    assert!(reads.reads_documents());
+    assert!(reads.each().contains(&("document", Unread::Allow)) && reads.each().contains(&("image", Unread::Block)));
+    for word in ["allow", "block"] {
+        assert!(!unreadable(&each(word, "block")).reads_documents(), "{word}");
+    }
+    assert!(from_text("t", &each("read", "read")).is_err());
+}
+
 /// field.md §14 C 13: a rule that silently does nothing, or something else than it says.
 #[test]
 fn no_rule_is_taken_that_could_not_do_what_it_says() {

@@ -19,6 +19,7 @@ mod grammar;
 mod guard_services;
 #[cfg(test)]
 mod guardrails;
+mod hedges;
 #[cfg(test)]
 mod pools;
 #[cfg(test)]

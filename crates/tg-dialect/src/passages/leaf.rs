@@ -117,6 +117,16 @@ pub(super) fn decode(data: &str) -> Option<Vec<u8>> {
     STANDARD_NO_PAD.decode(bare).or_else(|_| URL_SAFE_NO_PAD.decode(bare)).ok()
 }
 
+/// What stands in base64, behind the head of a `data:` URL where there is one.
+pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
+    if scheme(text) != "data" {
+        return decode(text);
+    }
+    let (head, data) = text.split_once(',')?;
+    let head: String = head.to_ascii_lowercase().split_whitespace().collect();
+    head.contains(";base64").then(|| decode(data)).flatten()
+}
+
 /// A text as base64, as the data of a picture or a file is written.
 pub(super) fn encode(text: &str) -> String {
     encode_bytes(text.as_bytes())

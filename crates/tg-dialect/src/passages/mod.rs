@@ -110,6 +110,21 @@ pub struct Medium {
     pub kind: MediumKind,
     /// The JSON value.
     pub range: Range<usize>,
+    /// The value in a body of its own, which stands as base64 in `range`.
+    pub(crate) within: Option<(Arc<[u8]>, Range<usize>)>,
+}
+
+impl Medium {
+    /// The bytes of a picture, sound or a file in the body that it was found in; `None` where they are not in it, or are no
+    /// base64.
+    #[must_use]
+    pub fn bytes(&self, body: &[u8]) -> Option<Vec<u8>> {
+        let value = match &self.within {
+            Some((inner, range)) => inner.get(range.clone())?,
+            None => body.get(self.range.clone())?,
+        };
+        leaf::bytes(&serde_json::from_slice::<String>(value).ok()?)
+    }
 }
 
 /// Kinds of what no text can be read of.

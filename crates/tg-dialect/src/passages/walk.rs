@@ -175,7 +175,11 @@ impl<'p, 'a> Walk<'p, 'a> {
         };
         self.found.texts.extend(inner.texts.into_iter().map(out));
         self.found.labels.extend(inner.labels.into_iter().map(out));
-        let media = inner.media.into_iter().map(|medium| Medium { range: node.range(), ..medium });
+        let media = inner.media.into_iter().map(|medium| Medium {
+            within: Some((Arc::clone(&shared), medium.range)),
+            range: node.range(),
+            ..medium
+        });
         self.found.media.extend(media);
         true
     }
@@ -350,7 +354,7 @@ impl<'p, 'a> Walk<'p, 'a> {
     }
 
     fn medium(&mut self, node: Node<'_, 'a>, kind: MediumKind, here: Here<'_>) {
-        self.found.media.push(Medium { channel: here.channel, kind, range: node.range() });
+        self.found.media.push(Medium { channel: here.channel, kind, range: node.range(), within: None });
     }
 }
 

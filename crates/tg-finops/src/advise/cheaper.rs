@@ -1,6 +1,7 @@
 //! Models that would do the same for less: of the same maker first, and only what has all abilities of the model in use.
 //! Where only some kinds of tasks are simple, those go to the cheapest one, and the others are judged by themselves.
 
+use super::quality::Quality;
 use super::shop::{Offer, is_able};
 use super::tasks::SimplePart;
 use super::{Advice, Change, Facts, Kind, Risk, Target, Use, Whose, counted};
@@ -16,6 +17,9 @@ const STAYS_DAYS: i64 = 180;
 const SHORT_ANSWER: u64 = 50;
 /// So many of a hundred answers must be short: a label always is, a chat only now and then.
 const SHORT_PERCENT: u64 = 95;
+
+/// What is rarer than one in so many counts for nothing.
+const RARE: u64 = 20;
 
 /// How hard a task looks, by what the ledger knows of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -75,7 +79,10 @@ fn for_all(
     let shop = &facts.shop;
     let cost = shop.cost(&whose.provider, &whose.model, row, used).filter(|cost| *cost > Money::ZERO)?;
     let (offer, is_kin) = candidate(facts, whose, used, row, cost, task)?;
-    let (risk, why) = risk(task, used, is_kin);
+    let kinds = kinds(used, part);
+    let compared = facts.samples.of(whose, &target(&offer), &kinds);
+    let is_covered = compared.as_ref().is_some_and(|compared| covers(compared, used, part));
+    let (risk, why) = risk_by(task, used, is_kin, compared.as_ref().filter(|_| is_covered));
     let mut saved = cost.minus(offer.cost);
     if let Some(part) = part {
         let there = shop.cost(&offer.provider, &offer.model, &offer.row, &part.used)?;
@@ -104,6 +111,8 @@ fn for_all(
         saving: Some(facts.saving(saved, false)),
         risk,
         why,
+        quality: compared,
+        kinds,
         change: change(whose, &offer, Vec::new()),
         command: None,
     })
@@ -114,7 +123,9 @@ fn for_simple(facts: &Facts<'_>, whose: &Whose, row: &Row, part: &SimplePart) ->
     let used = &part.used;
     let cost = cost_of(facts, whose, row, used);
     let (offer, is_kin) = candidate(facts, whose, used, row, cost, Task::Simple)?;
-    let (risk, why) = risk(Task::Simple, used, is_kin);
+    let compared = facts.samples.of(whose, &target(&offer), &part.kinds);
+    let is_covered = compared.as_ref().is_some_and(|compared| compared.tasks.len() == part.kinds.len());
+    let (risk, why) = risk_by(Task::Simple, used, is_kin, compared.as_ref().filter(|_| is_covered));
     Some(Advice {
         kind: Kind::CheaperModel,
         teams: vec![whose.team.clone()],
@@ -130,6 +141,8 @@ fn for_simple(facts: &Facts<'_>, whose: &Whose, row: &Row, part: &SimplePart) ->
         saving: Some(facts.saving(part.of_all(cost.minus(offer.cost)), false)),
         risk,
         why: format!("{why}; what kind of task a call is, is told from its texts, and that errs at times"),
+        quality: compared,
+        kinds: part.kinds.clone(),
         change: change(whose, &offer, part.kinds.clone()),
         command: None,
     })
@@ -141,8 +154,25 @@ fn change(whose: &Whose, offer: &Offer, tasks: Vec<String>) -> Option<Change> {
         only: Some((whose.team.clone(), whose.project.clone())),
         tasks,
         from: Target { provider: whose.provider.clone(), model: whose.model.clone() },
-        to: Target { provider: offer.provider.clone(), model: offer.model.clone() },
+        to: target(offer),
     })
+}
+
+fn target(offer: &Offer) -> Target {
+    Target { provider: offer.provider.clone(), model: offer.model.clone() }
+}
+
+/// The kinds of tasks of which these calls are; what is rarer than one in twenty counts for nothing.
+fn kinds(used: &Use, part: Option<&SimplePart>) -> Vec<String> {
+    let is_other = |kind: &String| part.is_none_or(|part| !part.kinds.contains(kind));
+    let common = used.tasks.iter().filter(|(_, alike)| alike.calls * RARE >= used.looked_at());
+    common.map(|(kind, _)| kind.clone()).filter(is_other).collect()
+}
+
+/// Whether answers to nearly all that these calls ask for were compared.
+fn covers(compared: &Quality, used: &Use, part: Option<&SimplePart>) -> bool {
+    let kinds = kinds(used, part);
+    !kinds.is_empty() && kinds.iter().all(|kind| compared.tasks.contains(kind))
 }
 
 /// The best candidate, and whether it is of the same maker. For a simple task the cheapest; else the dearest that saves
@@ -185,6 +215,17 @@ fn tokens(used: &Use) -> String {
         ),
         None => format!("input mean {}, output mean {}", used.mean_input(), used.mean_output()),
     }
+}
+
+/// The risk, which follows from comparisons where there are enough.
+fn risk_by(task: Task, used: &Use, is_kin: bool, compared: Option<&Quality>) -> (Risk, String) {
+    let Some((found, why)) = compared.and_then(Quality::risk) else { return risk(task, used, is_kin) };
+    let (least, rest) = match task {
+        Task::Tools => (Risk::Medium, "; tools are called, of whose use one answer shows only the next step"),
+        _ if !is_kin => (Risk::Medium, "; of another maker, which counts tokens otherwise: the saving may differ"),
+        _ => (Risk::Low, ""),
+    };
+    (found.max(least), format!("{why}{rest}"))
 }
 
 fn risk(task: Task, used: &Use, is_kin: bool) -> (Risk, String) {

@@ -52,6 +52,8 @@ fn of(key: &KeySeen) -> Advice {
         saving: None,
         risk: if key.all_calls == Some(0) { Risk::Low } else { Risk::Medium },
         why: "something that runs seldom may still hold it".to_owned(),
+        quality: None,
+        kinds: Vec::new(),
         change: None,
         command: Some(format!("tallygate keys revoke {}", key.id)),
     }

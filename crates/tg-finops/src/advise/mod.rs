@@ -6,6 +6,7 @@ mod habits;
 mod keys;
 mod name;
 mod prompts;
+mod quality;
 mod retiring;
 mod seen;
 mod shop;
@@ -14,6 +15,7 @@ mod unpriced;
 
 pub use habits::{Habit, TaskShare, habits};
 pub use keys::KeySeen;
+pub use quality::{Quality, SAMPLES_MIN, Samples};
 pub use seen::{Detail, Spread, USES_MAX, Use, Uses, Whose};
 pub use shop::{Seller, Shop};
 
@@ -32,6 +34,8 @@ const MONTH_MICROS: i64 = 30 * DAY_MICROS;
 pub struct Facts<'a> {
     /// Who uses what.
     pub uses: &'a Uses,
+    /// What comparisons of answers came to.
+    pub samples: &'a Samples,
     /// Prices.
     pub shop: Shop<'a>,
     /// Keys that are let in.
@@ -160,6 +164,11 @@ pub struct Advice {
     pub risk: Risk,
     /// Why.
     pub why: String,
+    /// How good the answers of the other model are, where they were compared.
+    pub quality: Option<Quality>,
+    /// Of which kinds of tasks these calls are, as far as that is known: those whose answers are to be compared.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<String>,
     /// What to change in the configuration.
     pub change: Option<Change>,
     /// The command that does it.

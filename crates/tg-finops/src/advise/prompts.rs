@@ -56,6 +56,8 @@ pub(super) fn advice(facts: &Facts<'_>, whose: &Whose, used: &Use) -> Option<Adv
         why: "answers do not change; the saving assumes that half of the input is the same, and that ten calls share what \
               was written once within its life"
             .to_owned(),
+        quality: None,
+        kinds: Vec::new(),
         change: None,
         command: None,
     })

@@ -88,6 +88,8 @@ fn of(facts: &Facts<'_>, asked: &str, provider: &str, model: &str, group: Group)
         saving,
         risk,
         why,
+        quality: None,
+        kinds: Vec::new(),
         change: offer.filter(|_| !asked.is_empty()).map(|offer| Change {
             asked: asked.to_owned(),
             only: None,

@@ -3,7 +3,7 @@
 use super::*;
 use std::sync::Arc;
 use tg_catalog::{Catalogue, Discount, Paid, Terms, parse_overrides};
-use tg_kernel::decided::{Decided, Task};
+use tg_kernel::decided::{Decided, Purpose, Routed, Task, Verdict};
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
 use tg_kernel::principal::Attribution;
@@ -92,13 +92,18 @@ fn call(team: &str, model: &str, input: u64, output: u64) -> Record {
 
 /// Advice at the 24th, over calls from the 14th on.
 fn advised(terms: Vec<Discount>, keys: &[KeySeen], fill: impl FnOnce(&mut Uses)) -> Vec<Advice> {
+    advised_by(terms, keys, &Samples::default(), fill)
+}
+
+/// The same, where answers were compared.
+fn advised_by(terms: Vec<Discount>, keys: &[KeySeen], samples: &Samples, fill: impl FnOnce(&mut Uses)) -> Vec<Advice> {
     let (catalogue, terms) = (catalogue(), Terms::new(terms));
     let mut uses = Uses::new(&catalogue);
     fill(&mut uses);
     let sellers = [Seller { name: "shop".to_owned(), vendor: "acme".to_owned(), region: None }];
     let shop = Shop { catalogue: &catalogue, terms: &terms, sellers: &sellers, now: at("2026-11-24T00:00:00Z") };
     let since = at("2026-10-25T00:00:00Z");
-    advise(&Facts { uses: &uses, shop, keys, targets: &BTreeSet::new(), since })
+    advise(&Facts { uses: &uses, samples, shop, keys, targets: &BTreeSet::new(), since })
 }
 
 fn saved(advice: &Advice) -> (i64, i64) {
@@ -170,6 +175,59 @@ fn where_some_kinds_of_tasks_are_simple_those_are_moved_by_themselves() {
     assert_eq!(saved(&sampled[0]).0, 121_800_000 * 123 / 63, "the share of those looked at stands for all");
 }
 
+/// A ledger's rows of so many comparisons, the latest first: of so many the cheaper answer was as good.
+fn compared(team: &str, to: &str, class: &'static str, (kept, of): (usize, usize)) -> Vec<Record> {
+    let rows = (0..of).flat_map(|number| {
+        let mut one = call(team, "roc-grand-4", 1_000, 3);
+        let routed = Routed {
+            rule: "best#1".into(),
+            mode: "observe".into(),
+            to: Some(format!("shop/{to}").into()),
+            from: "shop/roc-grand-4".into(),
+            stays: None,
+            saving: None,
+        };
+        one.decided = Some(Box::new(Decided { routed: Some(routed), ..Decided::default() }));
+        let verdict = Verdict { rule: "best#1".into(), task: class.into(), kept: Some(number < kept) };
+        let decided =
+            Decided { purpose: Some(Purpose::Sample), of: Some(one.id), verdict: Some(verdict), ..Decided::default() };
+        [Record { decided: Some(Box::new(decided)), ..call("judges", to, 1_000, 3) }, one]
+    });
+    rows.collect()
+}
+
+#[test]
+fn the_risk_follows_from_comparisons_where_there_are_enough_of_the_teams_own_calls() {
+    type Fill<'a> = &'a dyn Fn(&mut Uses);
+    let classified = |uses: &mut Uses| (0..30).for_each(|_| uses.take(&taken_for("classification", 3)));
+    let talked = |uses: &mut Uses| (0..30).for_each(|_| uses.take(&taken_for("chat", 900)));
+    let mixed = |uses: &mut Uses| {
+        (0..30).for_each(|_| uses.take(&taken_for("chat", 900)));
+        (0..30).for_each(|_| uses.take(&taken_for("code", 900)));
+    };
+    let (small, middle) = ("roc-small-4", "roc-middle-4");
+    for (fill, rows, risk, seen) in [
+        (&classified as Fill<'_>, compared("mixed", small, "classification", (100, 100)), Risk::Low, Some((100, 100))),
+        (&classified, compared("mixed", small, "classification", (88, 100)), Risk::Medium, Some((88, 100))),
+        (&classified, compared("mixed", small, "classification", (60, 100)), Risk::High, Some((60, 100))),
+        // Too few to say, those of others, and of another model.
+        (&classified, compared("mixed", small, "classification", (0, 49)), Risk::Low, Some((0, 49))),
+        (&classified, compared("other", small, "classification", (0, 100)), Risk::Low, None),
+        (&classified, compared("mixed", middle, "classification", (0, 100)), Risk::Low, None),
+        (&classified, compared("mixed", small, "chat", (0, 100)), Risk::Low, None),
+        (&talked, compared("mixed", middle, "chat", (99, 100)), Risk::Low, Some((99, 100))),
+        // What was compared is a part of what is asked.
+        (&mixed, compared("mixed", middle, "chat", (99, 100)), Risk::Medium, Some((99, 100))),
+    ] {
+        let mut samples = Samples::default();
+        rows.iter().for_each(|row| samples.take(row));
+        let all = advised_by(Vec::new(), &[], &samples, fill);
+        let [only] = all.as_slice() else { panic!("{all:#?}") };
+        let quality = only.quality.as_ref().map(|quality| (quality.kept.kept, quality.kept.of));
+        assert_eq!((only.risk, quality), (risk, seen), "{only:#?}");
+    }
+}
+
 #[test]
 fn who_uses_which_model_for_what_is_told() {
     let mut uses = Uses::new(&catalogue());
@@ -180,7 +238,8 @@ fn who_uses_which_model_for_what_is_told() {
     let sellers = [Seller { name: "shop".to_owned(), vendor: "acme".to_owned(), region: None }];
     let shop = Shop { catalogue: &catalogue, terms: &terms, sellers: &sellers, now: at("2026-11-24T00:00:00Z") };
     let (targets, since) = (BTreeSet::new(), at("2026-10-25T00:00:00Z"));
-    let all = habits(&Facts { uses: &uses, shop, keys: &[], targets: &targets, since });
+    let samples = Samples::default();
+    let all = habits(&Facts { uses: &uses, samples: &samples, shop, keys: &[], targets: &targets, since });
     let [only] = all.as_slice() else { panic!("{all:#?}") };
     assert_eq!((only.team.as_str(), only.calls, only.looked_at), ("mixed", 5, 4));
     assert_eq!(only.cost, Some(Money::from_nanos(5 * 5_000_000 + (9 + 900 + 10) * 25_000)));

@@ -31,6 +31,8 @@ pub(super) fn advice(facts: &Facts<'_>, whose: &Whose, used: &Use) -> Option<Adv
         saving: None,
         risk: Risk::Low,
         why: "nothing changes for callers; until then budgets and reports do not know this cost".to_owned(),
+        quality: None,
+        kinds: Vec::new(),
         change: None,
         command,
     })

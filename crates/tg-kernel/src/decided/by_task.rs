@@ -15,11 +15,13 @@ pub enum Purpose {
     Sample,
     /// A question which of two answers is better.
     Judge,
+    /// A question for the vector of a text, by which answers to like questions are found.
+    Likeness,
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Mirror, Self::Sample, Self::Judge];
+    pub const ALL: [Self; 4] = [Self::Mirror, Self::Sample, Self::Judge, Self::Likeness];
 
     /// The name in the ledger and in metrics.
     #[must_use]
@@ -28,6 +30,7 @@ impl Purpose {
             Self::Mirror => "mirror",
             Self::Sample => "sample",
             Self::Judge => "judge",
+            Self::Likeness => "likeness",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What has been taken of every limit, in this process's memory.
 
+mod beside;
 mod census;
 mod key;
 

@@ -131,6 +131,8 @@ pub struct Scope {
     pub environment: Option<String>,
     pub key: Option<String>,
     pub model: Option<String>,
+    /// Names that stand for one that `model` has in it.
+    pub aliases: Vec<String>,
     pub provider: Option<String>,
     /// `name` or `name=value`, as tags stand in the ledger.
     pub tag: Option<String>,
@@ -139,7 +141,7 @@ pub struct Scope {
 impl Scope {
     /// Whether it has such a call in it.
     pub(crate) fn holds(&self, booked: &Attribution, asked: &str, provider_of_try: Option<&str>) -> bool {
-        let Self { team, project, environment, key, model, provider, tag } = self;
+        let Self { team, project, environment, key, model, aliases, provider, tag } = self;
         let fits = |wanted: &Option<String>, found: Option<&str>| {
             wanted.as_ref().is_none_or(|wanted| found.is_some_and(|found| pattern::matches(wanted, found)))
         };
@@ -147,7 +149,7 @@ impl Scope {
             && fits(project, booked.project.as_deref())
             && fits(environment, booked.environment.as_deref())
             && fits(key, Some(&booked.key_id))
-            && fits(model, Some(asked))
+            && (fits(model, Some(asked)) || aliases.iter().any(|alias| alias == asked))
             && fits(provider, provider_of_try)
             && tag.as_ref().is_none_or(|wanted| booked.tags.iter().any(|tag| pattern::matches(wanted, tag)))
     }
@@ -285,6 +287,32 @@ impl Limits {
     /// As [`Limits::admit_call`]; another provider may have room.
     pub fn admit_try(&self, facts: &Facts<'_>, counters: &Counters, now: Duration) -> Result<Hold, Denied> {
         reserve(&self.tries, facts, counters, now)
+    }
+}
+
+impl Limits {
+    /// Takes what a second try of a call needs beside its first: of every limit on calls, and of every one on providers; or
+    /// nothing. Nobody is told where there is no room.
+    #[must_use]
+    pub fn admit_beside(
+        &self,
+        (call, attempt): (&Facts<'_>, &Facts<'_>),
+        counters: &Counters,
+        now: Duration,
+    ) -> Option<(Hold, Hold)> {
+        let reserve = |limits: &[Limit], facts: &Facts<'_>| {
+            let asks = asks(limits, facts, counters, |limit| Some(&*limit.bounds));
+            if asks.is_empty() {
+                return Some(Hold::default());
+            }
+            counters.reserve_beside(&asks, now).map(|hold| bounded(hold, facts))
+        };
+        let of_call = reserve(&self.calls, call)?;
+        let Some(of_try) = reserve(&self.tries, attempt) else {
+            counters.settle(of_call, None, now);
+            return None;
+        };
+        Some((of_call, of_try))
     }
 }
 

@@ -102,6 +102,21 @@ pub fn key(request: &Request<'_>) -> Key {
     Key(sum.0.finalize().into())
 }
 
+/// What calls have in common of which the one may be given the other's answer if their last questions are alike: all that is
+/// in a [`key`], but for the text of the last question; the facts of that text, which its vector may not tell apart; and by
+/// whose vectors they are compared. `request` is without the text.
+#[must_use]
+pub fn partition(request: &Request<'_>, facts: &[String], by: &Target) -> Key {
+    let mut sum = Sum(Sha256::new());
+    sum.text("alike");
+    sum.part(key(request).as_bytes());
+    sum.text(&by.provider);
+    sum.text(&by.model);
+    sum.number(facts.len() as u64);
+    facts.iter().for_each(|fact| sum.text(fact));
+    Key(sum.0.finalize().into())
+}
+
 /// Whether a top-level member changes nothing of an answer: how it is handed over (which has its own place in the key), what
 /// the caller says of its users and for its own books, and by which name a provider keeps the prompt.
 fn has_no_say(dialect: Dialect, member: &str) -> bool {

@@ -2,12 +2,13 @@
 //!
 //! Nothing here asks or keeps anything: `tg-proxy/cached` does, where `tg-store/answers` has them.
 
+pub mod alike;
 mod fitness;
 mod key;
 mod wish;
 
 pub use fitness::{is_determined, may_be_kept, rests_on_itself};
-pub use key::{Key, Request, key};
+pub use key::{Key, Request, key, partition};
 pub use wish::{HEADER, Wish};
 
 use crate::admit::Scope;
@@ -40,6 +41,8 @@ pub struct Rule {
     pub share: Share,
     /// Only answers that the request determines: at temperature 0, of a stated seed, or vectors.
     pub only_determined: bool,
+    /// Whether answers to like questions will do, too; `None`: they will not.
+    pub alike: Option<alike::Alike>,
 }
 
 /// The rules of a configuration.

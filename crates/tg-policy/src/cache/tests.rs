@@ -323,7 +323,7 @@ fn the_first_rule_that_is_for_a_call_decides() {
     let rule = |name: &str, model: Option<&str>| {
         let scope = Scope { model: model.map(str::to_owned), ..Scope::default() };
         let ttl = Duration::from_secs(1);
-        Arc::new(Rule { name: name.into(), scope, ttl, share: Share::Team, only_determined: true })
+        Arc::new(Rule { name: name.into(), scope, ttl, share: Share::Team, only_determined: true, alike: None })
     };
     let rules = vec![rule("a", Some("fast*")), rule("b", Some("*t")), rule("c", Some("slow"))];
     let rules = Rules { rules, ..Rules::default() };

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName};
 use std::time::Duration;
 
-/// The gateway's own header: `off`, `refresh`, `ttl=SECONDS`; several with commas between.
+/// The gateway's own header: `off`, `refresh`, `exact`, `ttl=SECONDS`; several with commas between.
 pub const HEADER: HeaderName = HeaderName::from_static("x-tallygate-cache");
 
 /// What a caller wants.
@@ -13,6 +13,8 @@ pub struct Wish {
     pub take: bool,
     /// The answer may be kept.
     pub keep: bool,
+    /// So will that to a like question, where a rule allows it.
+    pub alike: bool,
     /// Only one that is no older.
     pub age_max: Option<Duration>,
     /// The answer is to be kept no longer.
@@ -21,7 +23,7 @@ pub struct Wish {
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { take: true, keep: true, age_max: None, ttl: None }
+        Self { take: true, keep: true, alike: true, age_max: None, ttl: None }
     }
 }
 
@@ -34,6 +36,7 @@ impl Wish {
             match word.as_str() {
                 "off" => (wish.take, wish.keep) = (false, false),
                 "refresh" => wish.take = false,
+                "exact" => wish.alike = false,
                 other => wish.ttl = seconds(other, "ttl").or(wish.ttl),
             }
         }
@@ -101,6 +104,7 @@ mod tests {
             (&[("x-tallygate-cache", "ttl=60")], Wish { ttl: minute, ..usual }),
             (&[("x-tallygate-cache", "refresh, ttl=60")], Wish { ttl: minute, ..fresh }),
             (&[("x-tallygate-cache", "of")], usual),
+            (&[("x-tallygate-cache", "exact")], Wish { alike: false, ..usual }),
             (&[("cache-control", "no-store")], off),
             (&[("cache-control", "no-cache")], fresh),
             (&[("cache-control", "max-age=60, private")], Wish { age_max: minute, ..usual }),

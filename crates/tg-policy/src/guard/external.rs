@@ -22,6 +22,8 @@ pub struct ExternalRule {
     pub service: Arc<str>,
     /// Which texts it is asked about.
     pub channels: Channels,
+    /// Whether it is asked about the texts in files.
+    pub reads_documents: bool,
     /// Whether an answer is kept until its opinion is known; else it is only counted.
     pub is_enforced: bool,
 }
@@ -55,6 +57,7 @@ impl Guard {
                 name: ready.name.clone(),
                 service: service.clone(),
                 channels,
+                reads_documents: self.reading().contains(&ready.set),
                 is_enforced: ready.weight() > Weight::None,
             })
         };

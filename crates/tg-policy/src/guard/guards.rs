@@ -47,6 +47,7 @@ struct Compiled {
     scope: Scope,
     rules: Vec<Arc<Ready>>,
     blocked_media: Vec<Medium>,
+    reads_documents: bool,
     /// A sum of all that it says.
     sum: [u8; 32],
 }
@@ -104,7 +105,8 @@ impl Guards {
                 }
             }
             let (name, scope) = (set.name.clone(), set.scope.clone());
-            compiled.push(Compiled { name, scope, rules, blocked_media: set.blocked_media.clone(), sum: sum(set) });
+            let (blocked_media, reads_documents) = (set.blocked_media.clone(), set.reads_documents);
+            compiled.push(Compiled { name, scope, rules, blocked_media, reads_documents, sum: sum(set) });
         }
         if let Some(beyond) = sets.get(SETS_MAX) {
             let what = format!("there are {} sets, and at most {SETS_MAX} are taken", sets.len());
@@ -159,6 +161,7 @@ impl Guards {
             version: "".into(),
             rules: Vec::new(),
             blocked_media: Vec::new(),
+            reading: Vec::new(),
             key: self.key.clone(),
             required: self.required.clone(),
         };
@@ -167,6 +170,7 @@ impl Guards {
             parts.sets.push(set.name.clone());
             parts.rules.extend(set.rules.iter().cloned());
             parts.blocked_media.extend(set.blocked_media.iter().map(|medium| (*medium, set.name.clone())));
+            parts.reading.extend(set.reads_documents.then(|| set.name.clone()));
             version.update(set.sum);
         }
         parts.version = hex::encode(version.finalize()).get(..VERSION_DIGITS).unwrap_or_default().into();

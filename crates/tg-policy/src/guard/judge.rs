@@ -3,6 +3,7 @@
 use super::detector::{Detector, Reading};
 use super::edits::Edits;
 use super::escapes::Escapes;
+use super::files::{Files, unreadable};
 use super::found::{Found, clusters};
 use super::guards::Required;
 use super::inquiry::{Doing, Inquiry};
@@ -34,8 +35,12 @@ pub struct Guard {
     version: Arc<str>,
     rules: Vec<Arc<Ready>>,
     blocked_media: Vec<(Medium, Arc<str>)>,
+    /// The sets whose rules look at the texts in files.
+    reading: Vec<Arc<str>>,
     key: Option<Key>,
     input: Plans,
+    /// What looks at the texts in files.
+    files: Plans,
     /// On the way out: what changes or ends an answer.
     gates: Plans,
     /// On the way out: what is only counted or told.
@@ -52,17 +57,19 @@ pub(super) struct Parts {
     pub(super) version: Arc<str>,
     pub(super) rules: Vec<Arc<Ready>>,
     pub(super) blocked_media: Vec<(Medium, Arc<str>)>,
+    pub(super) reading: Vec<Arc<str>>,
     pub(super) key: Option<Key>,
     pub(super) required: Vec<Required>,
 }
 
 impl Guard {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { sets, version, rules, blocked_media, key, required } = parts;
+        let Parts { sets, version, rules, blocked_media, reading, key, required } = parts;
         let plans = |way: Way, which: &dyn Fn(&Ready) -> bool| {
             Channel::ALL.map(|channel| Plan::of(&rules, |ready| ready.channels(way).has(channel) && which(ready)))
         };
         let input = plans(Way::Input, &|_| true);
+        let files = plans(Way::Input, &|ready| reading.contains(&ready.set));
         let gates = plans(Way::Output, &|ready| ready.weight() > Weight::None);
         let shadows = plans(Way::Output, &|ready| ready.weight() == Weight::None);
         let mut leaks: Vec<usize> = rules
@@ -75,7 +82,7 @@ impl Guard {
         leaks.sort_unstable();
         leaks.dedup();
         let lacking = lacking(&rules, required);
-        Self { sets, version, rules, blocked_media, key, input, gates, shadows, leaks, lacking }
+        Self { sets, version, rules, blocked_media, reading, key, input, files, gates, shadows, leaks, lacking }
     }
 
     /// Checks that are required of every call, and that its rules do not have in force wherever they make sense. While
@@ -129,6 +136,20 @@ impl Guard {
         self.key.as_ref()
     }
 
+    pub(super) fn blocked_media(&self) -> &[(Medium, Arc<str>)] {
+        &self.blocked_media
+    }
+
+    /// The sets whose rules look at the texts in files.
+    pub(super) fn reading(&self) -> &[Arc<str>] {
+        &self.reading
+    }
+
+    /// What looks at the texts in files.
+    pub(super) fn in_files(&self, channel: Channel) -> &Plan {
+        of(&self.files, channel)
+    }
+
     pub(super) fn gate(&self, channel: Channel) -> &Plan {
         of(&self.gates, channel)
     }
@@ -142,25 +163,46 @@ impl Guard {
     /// Texts of a request with the same turn and channel are read as one. Each text of an answer is read by itself, in the
     /// way of [`super::Watch`].
     pub fn judge(&self, way: Way, said: &[Said<'_>], media: &[Medium], inquiry: &mut Inquiry) -> Verdict {
+        match way {
+            Way::Input => self.judge_request(said, &Files::default(), media, inquiry),
+            Way::Output => {
+                let began = Instant::now();
+                inquiry.begin(self);
+                let verdict = self.judge_output(said, inquiry);
+                inquiry.spend(began.elapsed());
+                verdict
+            }
+        }
+    }
+
+    /// Judges a request and the files with it.
+    pub fn judge_request(
+        &self,
+        said: &[Said<'_>],
+        files: &Files<'_>,
+        media: &[Medium],
+        inquiry: &mut Inquiry,
+    ) -> Verdict {
         let began = Instant::now();
         inquiry.begin(self);
-        let verdict = match way {
-            Way::Input => self.judge_input(said, media, inquiry),
-            Way::Output => self.judge_output(said, inquiry),
-        };
+        let verdict = self.judge_input(said, files, media, inquiry);
         inquiry.spend(began.elapsed());
         verdict
     }
 
-    fn judge_input(&self, said: &[Said<'_>], media: &[Medium], inquiry: &mut Inquiry) -> Verdict {
-        let mut verdict = Verdict { block: self.refusal(media), ..Verdict::default() };
+    fn judge_input(&self, said: &[Said<'_>], files: &Files<'_>, media: &[Medium], inquiry: &mut Inquiry) -> Verdict {
+        let refusal = self.refusal(media).or_else(|| self.refusal_of(files));
+        let mut verdict = Verdict { block: refusal, ..Verdict::default() };
         if let Some(block) = &verdict.block {
             inquiry.note_refusal(block);
             return verdict;
         }
         self.learn_system_text(said, inquiry);
         if self.rules.iter().any(|ready| matches!(ready.action, Action::Redact(_) | Action::Restore(_))) {
-            said.iter().for_each(|one| inquiry.avoid(&one.text));
+            said.iter().chain(&files.said).for_each(|one| inquiry.avoid(&one.text));
+        }
+        if self.judge_files(files, &mut verdict, inquiry) {
+            return verdict;
         }
         let mut edits = Edits::default();
         for group in groups(said) {
@@ -180,7 +222,7 @@ impl Guard {
             }
             self.replace(said, (group.channel, &joined), found, inquiry, &mut edits);
         }
-        said.iter().for_each(|one| inquiry.give_way(&one.text));
+        said.iter().chain(&files.said).for_each(|one| inquiry.give_way(&one.text));
         verdict.edits = edits.apply(said);
         verdict
     }
@@ -196,15 +238,11 @@ impl Guard {
             return Some(Block { set, rule, check: "required", found: Cow::Borrowed(check), message: message.into() });
         }
         let (medium, set) = self.blocked_media.iter().find(|(medium, _)| media.contains(medium))?;
-        let found = medium.as_str();
-        let message =
-            format!("Blocked by the guardrail `{set}`: it does not let through what it cannot read ({found}).");
-        let (set, rule) = (set.clone(), Arc::from("unreadable"));
-        Some(Block { set, rule, check: "unreadable", found: Cow::Borrowed(found), message: message.into() })
+        Some(unreadable(set, Cow::Borrowed(medium.as_str()), medium.as_str()))
     }
 
     /// What the checks of a group find, in the text that its texts make together, and whether all of that could be read.
-    fn look(
+    pub(super) fn look(
         &self,
         said: &[Said<'_>],
         group: &Group,

@@ -11,6 +11,7 @@ mod detector;
 mod edits;
 mod escapes;
 mod external;
+mod files;
 mod found;
 mod guards;
 mod hold;
@@ -30,6 +31,7 @@ mod window;
 
 pub use channels::Channels;
 pub use external::{ExternalRule, Opinion};
+pub use files::Files;
 pub use guards::{Guards, Problem, Required, SETS_MAX, Subject};
 pub use hold::{HOLD_BACK_DEFAULT, HOLD_BACK_MAX, HOLD_BACK_MIN};
 pub(crate) use inquiry::HITS_MAX;

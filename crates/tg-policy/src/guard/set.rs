@@ -20,6 +20,8 @@ pub struct Set {
     pub rules: Vec<Rule>,
     /// What nobody can read, and does not go to the model therefore.
     pub blocked_media: Vec<Medium>,
+    /// Whether its rules look at the texts in files, and what cannot be read of these does not go to the model.
+    pub reads_documents: bool,
     /// Characters of a streamed answer that are held back at least; see [`super::HOLD_BACK_DEFAULT`].
     pub hold_back: Option<usize>,
 }

@@ -5,12 +5,16 @@
 
 mod blame;
 mod breaker;
+mod firsts;
+mod hedges;
 mod pace;
 mod refusals;
 mod retry;
 
 pub use blame::Blame;
 pub use breaker::Standing;
+pub use firsts::Firsts;
+pub use hedges::{Hedges, NoHedge, Outcome};
 pub use pace::{Pace, Paces};
 pub use refusals::Refusals;
 pub use retry::{Allowance, backoff};
@@ -263,6 +267,11 @@ impl Health {
         let [retries, denied] = &self.repeats;
         if granted { retries } else { denied }.fetch_add(1, Ordering::Relaxed);
         granted
+    }
+
+    /// Whether there may be a second try beside a slow first one: it counts among the further tries.
+    pub fn may_hedge(&self, now: Duration) -> bool {
+        self.allowance.lock().unwrap_or_else(PoisonError::into_inner).take(now)
     }
 
     /// All of whom something is known, sorted.

@@ -263,7 +263,8 @@ type Doors = HashMap<Arc<str>, HashMap<Option<Target>, Arc<Gate>>>;
 pub struct Gates(Mutex<Doors>);
 
 impl Gates {
-    /// The door of the pool of a target.
+    /// The door of the pool of a target. Its settings are the latest that anybody came with: a call that began before a reload
+    /// does not bring the old ones back.
     #[must_use]
     pub fn of(&self, spec: &Arc<Spec>, target: &Target, now: Duration) -> Arc<Gate> {
         let mut doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -277,7 +278,7 @@ impl Gates {
         let gate = Arc::clone(of_pool.entry(key).or_insert_with(|| Arc::new(Gate::new(spec, now))));
         drop(doors);
         let mut state = gate.lock();
-        if !Arc::ptr_eq(state.pool.spec(), spec) {
+        if state.pool.spec().generation < spec.generation {
             let mut wakers = Vec::new();
             state.pool.adopt(spec, now);
             state.call(now, &mut wakers);

@@ -2,6 +2,7 @@
 
 use crate::admit::{Measure, Rate, Reserve};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tg_kernel::pattern;
 use tg_kernel::target::Target;
@@ -43,6 +44,9 @@ pub struct QueueBounds {
     pub bytes_max: u64,
 }
 
+/// The generation of the pools that were made last in this process.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
 /// One pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
@@ -62,6 +66,8 @@ pub struct Spec {
     pub concurrency: Concurrency,
     /// Who waits; `None`: nobody.
     pub queue: Option<QueueBounds>,
+    /// Of which configuration it is: a later one has a greater number. [`Quotas::new`] sets it.
+    pub generation: u64,
 }
 
 impl Spec {
@@ -84,10 +90,11 @@ impl Spec {
 pub struct Quotas(Vec<Arc<Spec>>);
 
 impl Quotas {
-    /// Takes pools in their order: a target is of the first that covers it.
+    /// Takes pools in their order: a target is of the first that covers it. They are of a later generation than all before.
     #[must_use]
     pub fn new(specs: impl IntoIterator<Item = Spec>) -> Self {
-        Self(specs.into_iter().map(Arc::new).collect())
+        let generation = GENERATION.fetch_add(1, Ordering::Relaxed) + 1;
+        Self(specs.into_iter().map(|spec| Arc::new(Spec { generation, ..spec })).collect())
     }
 
     /// Whether there is none.

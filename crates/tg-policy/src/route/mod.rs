@@ -1,27 +1,31 @@
 //! Where a call may go: the model that the caller names, to a list of targets; and in which order (`strategy`).
 
 pub mod compare;
+pub mod hedge;
 mod keepers;
 mod learned;
 mod prefixes;
 pub mod quality;
+pub mod residency;
 mod sessions;
 pub mod steps;
 mod strategy;
 mod task;
 
 pub use keepers::Keepers;
-pub use learned::Learned;
 pub use prefixes::{CacheRules, SeenPrefixes};
 pub use sessions::Sessions;
 pub use steps::TaskRouting;
 pub use strategy::{Candidate, Strategy, mixed, order};
 pub use task::{Task, task};
 
+use hedge::Hedge;
+use residency::Residency;
 use std::collections::HashMap;
 use std::sync::Arc;
 use steps::Mode;
 use tg_expr::Condition;
+use tg_kernel::calendar::Zone;
 use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::pattern;
 use tg_kernel::principal::Principal;
@@ -49,6 +53,8 @@ pub struct Rule {
     pub unknown_price: UnknownPrice,
     /// Who gets copies of its calls.
     pub mirror: Option<Mirror>,
+    /// Second tries beside slow first ones.
+    pub hedge: Option<Arc<Hedge>>,
     /// Which of its calls are for cheaper models.
     pub tasks: Option<Arc<TaskRouting>>,
 }
@@ -203,6 +209,8 @@ pub struct Routes {
     exact: HashMap<String, Arc<Rule>>,
     patterns: Vec<Arc<Rule>>,
     by_task: HashMap<Arc<str>, Arc<TaskRouting>>,
+    residency: Residency,
+    zone: Zone,
     is_paced: bool,
     follows_sessions: bool,
     has_choices: bool,
@@ -227,6 +235,30 @@ impl Routes {
             }
         }
         routes
+    }
+
+    /// The same rules, with where calls must stay.
+    #[must_use]
+    pub fn bound_to(self, residency: Residency) -> Self {
+        Self { residency, ..self }
+    }
+
+    /// The same rules, with the clock by which their conditions go.
+    #[must_use]
+    pub fn by_clock_of(self, zone: Zone) -> Self {
+        Self { zone, ..self }
+    }
+
+    /// The clock by which conditions go.
+    #[must_use]
+    pub const fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// Where calls must stay.
+    #[must_use]
+    pub const fn residency(&self) -> &Residency {
+        &self.residency
     }
 
     /// Whether any of them goes by how quick targets are, or by what they have to do: else nobody measures it.
@@ -339,6 +371,7 @@ mod tests {
             on_loss: OnLoss::Report,
             unknown_price: UnknownPrice::AllowAndFlag,
             mirror: None,
+            hedge: None,
             tasks: None,
         }
     }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
+pub use tg_kernel::kept::{Floor, Kept};
+use tg_store::switches::Switch;
 
 /// Most comparisons of one rule and task that count: the latest ones, as models and what is asked of them change.
 pub const COUNTED_MAX: usize = 1_000;
@@ -13,54 +16,46 @@ const RULES_MAX: usize = 4_096;
 /// Most tasks of one rule: there are twelve.
 const TASKS_MAX: usize = 64;
 
-/// The quantile of the normal distribution for an interval that holds in 95 of 100 cases.
-const Z: f64 = 1.959_963_984_540_054;
-
-/// The quantile by which a rule is switched off. It is looked after each comparison: with [`Z`] one rule in five whose share is
-/// just its floor would be switched off by chance within a thousand of them, with this about one in a hundred.
-const Z_DECIDES: f64 = 3.3;
-
-/// Below what a rule is switched off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Floor {
-    /// The least share of comparisons in which the cheaper answer must be as good, in millionths.
-    pub millionths: u32,
-    /// The fewest comparisons that decide.
-    pub samples_min: u32,
+/// That a rule has switched itself off, and for what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SwitchedOff {
+    /// The rule.
+    pub rule: Arc<str>,
+    /// For the sake of which task.
+    pub task: Arc<str>,
+    /// What was known of that then.
+    pub known: Kept,
+    /// The floor, which that is below, in millionths.
+    pub floor_millionths: u32,
+    /// When the comparison was begun that decided.
+    pub at: Timestamp,
 }
 
-/// Of so many comparisons, in so many the cheaper answer was as good.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
-    /// In so many it was as good.
-    pub kept: u32,
-    /// Comparisons.
-    pub of: u32,
-}
-
-impl Kept {
-    /// Between which shares the true one lies with 95 % certainty (Wilson's score interval): from 0 to 1, the first the lower.
-    /// Nothing is known before the first comparison: then it is all.
+impl SwitchedOff {
+    /// The name of the rule's route.
     #[must_use]
-    pub fn interval(self) -> (f64, f64) {
-        self.interval_by(Z)
+    pub fn route(&self) -> &str {
+        self.rule.rsplit_once('#').map_or(&*self.rule, |(route, _)| route)
     }
 
-    fn interval_by(self, z: f64) -> (f64, f64) {
-        if self.of == 0 {
-            return (0.0, 1.0);
+    /// The floor, from 0 to 1.
+    #[must_use]
+    pub fn floor(&self) -> f64 {
+        f64::from(self.floor_millionths) / 1e6
+    }
+}
+
+impl From<&SwitchedOff> for Switch {
+    fn from(off: &SwitchedOff) -> Self {
+        Self {
+            rule: off.rule.to_string(),
+            is_off: true,
+            at: off.at,
+            task: off.task.to_string(),
+            kept: off.known.kept,
+            compared: off.known.of,
+            floor_millionths: off.floor_millionths,
         }
-        let (n, z2) = (f64::from(self.of), z * z);
-        let p = f64::from(self.kept.min(self.of)) / n;
-        let middle = (p + z2 / (2.0 * n)) / (1.0 + z2 / n);
-        let half = z / (1.0 + z2 / n) * (p * (1.0 - p) / n + z2 / (4.0 * n * n)).sqrt();
-        ((middle - half).clamp(0.0, p), (middle + half).clamp(p, 1.0))
-    }
-
-    /// Whether it is certain that the floor is not kept, also for who asks after each comparison.
-    #[must_use]
-    pub fn is_below(self, floor: Floor) -> bool {
-        self.of >= floor.samples_min.max(1) && self.interval_by(Z_DECIDES).1 < f64::from(floor.millionths) / 1e6
     }
 }
 
@@ -68,7 +63,11 @@ impl Kept {
 #[derive(Debug, Default)]
 struct Known {
     tasks: BTreeMap<Arc<str>, Counted>,
-    off: bool,
+    off: Option<SwitchedOff>,
+    /// Whether the store has it that it is off.
+    is_kept: bool,
+    /// When somebody switched it on again: comparisons that were begun before do not count.
+    since: Option<Timestamp>,
     /// When it was told of last, as a number that grows.
     told: u64,
 }
@@ -95,6 +94,12 @@ impl Counted {
         true
     }
 
+    /// Forgets what was begun before this moment.
+    fn forget(&mut self, before: Timestamp) {
+        self.latest.retain(|(id, _)| id.made_at() >= before);
+        self.ids.retain(|id| id.made_at() >= before);
+    }
+
     fn kept(&self) -> Kept {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Kept { kept: count(self.latest.iter().filter(|(_, kept)| *kept).count()), of: count(self.latest.len()) }
@@ -109,6 +114,8 @@ pub struct Qualities(Mutex<Inner>);
 struct Inner {
     rules: HashMap<Arc<str>, Known>,
     told: u64,
+    /// Of which rules it became known that they are off, and nobody was told yet.
+    news: Vec<SwitchedOff>,
 }
 
 /// What is known of one rule, to be shown.
@@ -116,16 +123,27 @@ struct Inner {
 pub struct View {
     /// By task, in the order of their names.
     pub tasks: Vec<(Arc<str>, Kept)>,
-    /// Whether it has switched itself off.
-    pub off: bool,
+    /// That it has switched itself off.
+    pub off: Option<SwitchedOff>,
+    /// When somebody switched it on again.
+    pub since: Option<Timestamp>,
 }
 
 impl Qualities {
-    /// Takes a comparison in: of the call with this id, by this rule, for this task. One that is known counts once. Answers
-    /// what is known of the task where that switches the rule off now.
-    pub fn note(&self, rule: &Arc<str>, floor: Option<Floor>, task: &str, (id, kept): (CallId, bool)) -> Option<Kept> {
+    /// Takes a comparison in: of the call with this id, by this rule, for this task. One that is known counts once, and one that
+    /// was begun before the rule was switched on again does not. Answers for what the rule is switched off, where it is now.
+    pub fn note(
+        &self,
+        rule: &Arc<str>,
+        floor: Option<Floor>,
+        task: &str,
+        (id, kept): (CallId, bool),
+    ) -> Option<SwitchedOff> {
         let mut inner = self.lock();
         let known = inner.known(rule);
+        if known.since.is_some_and(|since| id.made_at() < since) {
+            return None;
+        }
         if !known.tasks.contains_key(task) {
             if known.tasks.len() >= TASKS_MAX {
                 return None;
@@ -136,21 +154,62 @@ impl Qualities {
         if !counted.take(id, kept) {
             return None;
         }
-        let now = counted.kept();
-        let turns = !known.off && floor.is_some_and(|floor| now.is_below(floor));
-        known.off |= turns;
-        turns.then_some(now)
+        let (now, floor) = (counted.kept(), floor.filter(|_| known.off.is_none())?);
+        if !now.is_below(floor) {
+            return None;
+        }
+        let (rule, task, floor_millionths) = (Arc::clone(rule), task.into(), floor.millionths);
+        let off = SwitchedOff { rule, task, known: now, floor_millionths, at: id.made_at() };
+        (known.off, known.is_kept) = (Some(off.clone()), false);
+        Some(off)
     }
 
-    /// The rule was switched off, as rows of the ledger tell; whether that was not known.
-    pub fn switch_off(&self, rule: &Arc<str>) -> bool {
-        !std::mem::replace(&mut self.lock().known(rule).off, true)
+    /// So the rule stands in the store. Answers that it is off where that was not known.
+    pub fn stands(&self, rule: &Arc<str>, switch: &Switch) -> Option<SwitchedOff> {
+        let mut inner = self.lock();
+        let known = inner.known(rule);
+        if known.since.is_some_and(|since| switch.at < since) {
+            return None;
+        }
+        if !switch.is_off {
+            known.since = Some(switch.at);
+            known.tasks.values_mut().for_each(|counted| counted.forget(switch.at));
+            // What was decided since then by what came since then holds, and is yet to be kept.
+            known.off = known.off.take().filter(|off| !known.is_kept && off.at > switch.at);
+            return None;
+        }
+        let is_news = known.off.is_none();
+        if std::mem::replace(&mut known.is_kept, true) && !is_news {
+            return None;
+        }
+        let off = SwitchedOff {
+            rule: Arc::clone(rule),
+            task: switch.task.as_str().into(),
+            known: Kept { kept: switch.kept, of: switch.compared },
+            floor_millionths: switch.floor_millionths,
+            at: switch.at,
+        };
+        known.off = Some(off.clone());
+        inner.news.push(off.clone());
+        is_news.then_some(off)
+    }
+
+    /// Rules that are off, of which the store does not know it yet.
+    #[must_use]
+    pub fn unkept(&self) -> Vec<SwitchedOff> {
+        self.lock().rules.values().filter(|known| !known.is_kept).filter_map(|known| known.off.clone()).collect()
+    }
+
+    /// The rules of which it became known that they are off, and that the store knows it, since this was asked last.
+    #[must_use]
+    pub fn take_news(&self) -> Vec<SwitchedOff> {
+        std::mem::take(&mut self.lock().news)
     }
 
     /// Whether a rule has switched itself off.
     #[must_use]
     pub fn is_off(&self, rule: &str) -> bool {
-        self.lock().rules.get(rule).is_some_and(|known| known.off)
+        self.lock().rules.get(rule).is_some_and(|known| known.off.is_some())
     }
 
     /// What is known of a rule.
@@ -159,7 +218,7 @@ impl Qualities {
         let inner = self.lock();
         let Some(known) = inner.rules.get(rule) else { return View::default() };
         let tasks = known.tasks.iter().map(|(task, counted)| (Arc::clone(task), counted.kept()));
-        View { tasks: tasks.collect(), off: known.off }
+        View { tasks: tasks.collect(), off: known.off.clone(), since: known.since }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -183,7 +242,7 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
-    use super::{COUNTED_MAX, CallId, Floor, Kept, Qualities, RULES_MAX};
+    use super::{COUNTED_MAX, CallId, Floor, Kept, Qualities, RULES_MAX, Switch, Timestamp};
     use proptest::prelude::{prop_assert, proptest};
     use std::sync::Arc;
 
@@ -262,8 +321,8 @@ mod tests {
         let mut turned = Vec::new();
         for number in 0..30 {
             let kept = number % 2 == 0;
-            if let Some(known) = qualities.note(&rule, floor, "classification", (CallId::fresh(), kept)) {
-                turned.push((number, known));
+            if let Some(off) = qualities.note(&rule, floor, "classification", (CallId::fresh(), kept)) {
+                turned.push((number, off.known));
             }
         }
         assert_eq!(turned, [(19, Kept { kept: 10, of: 20 })], "not before there are enough, and only once");
@@ -273,7 +332,38 @@ mod tests {
         assert!(qualities.is_off("smart#1"), "later luck does not switch it on");
         assert_eq!(qualities.view("smart#1").tasks[0].1, Kept { kept: COUNTED_MAX as u32, of: COUNTED_MAX as u32 });
         assert!(!qualities.is_off("smart#2"), "another configuration is another rule");
-        assert!(qualities.switch_off(&"smart#2".into()) && !qualities.switch_off(&"smart#2".into()));
+    }
+
+    #[test]
+    fn what_the_store_says_of_a_rule_holds_and_a_rule_that_is_switched_on_begins_anew() {
+        let (qualities, rule): (Qualities, Arc<str>) = (Qualities::default(), "smart#1".into());
+        let floor = Some(Floor { millionths: 950_000, samples_min: 20 });
+        let worse = |times: usize| {
+            (0..times).filter_map(|_| qualities.note(&rule, floor, "chat", (CallId::fresh(), false))).next()
+        };
+        let off = worse(20).unwrap();
+        assert_eq!(qualities.unkept(), std::slice::from_ref(&off));
+        assert!(qualities.take_news().is_empty(), "nobody is told before it is kept");
+        assert_eq!(qualities.stands(&rule, &Switch::from(&off)), None, "it is known here");
+        assert_eq!((qualities.unkept(), qualities.take_news()), (Vec::new(), vec![off.clone()]));
+        assert_eq!(qualities.stands(&rule, &Switch::from(&off)), None);
+        assert!(qualities.take_news().is_empty(), "once");
+        let on = Switch { is_off: false, at: Timestamp::from_micros(off.at.micros() + 1_000), ..Switch::from(&off) };
+        assert_eq!(qualities.stands(&rule, &on), None);
+        assert!(!qualities.is_off("smart#1"));
+        assert_eq!(qualities.view("smart#1").tasks[0].1, Kept::default(), "what led to it does not count again");
+        assert_eq!(qualities.stands(&rule, &Switch::from(&off)), None);
+        assert!(!qualities.is_off("smart#1"), "what it was before is past");
+        // What comes from now on is of a later moment.
+        while CallId::fresh().made_at() <= on.at {}
+        assert_eq!(worse(19), None);
+        let again = worse(1).unwrap();
+        assert!(again.at > on.at && again.known == Kept { kept: 0, of: 20 });
+        qualities.stands(&rule, &on);
+        assert_eq!(qualities.unkept(), [again], "what was decided since holds");
+        let other = Qualities::default();
+        assert_eq!(other.stands(&rule, &Switch::from(&off)), Some(off), "another gateway hears of it");
+        assert!(other.is_off("smart#1") && other.unkept().is_empty());
     }
 
     #[test]

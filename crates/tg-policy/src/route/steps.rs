@@ -82,7 +82,7 @@ pub struct Sampling {
 }
 
 /// Who compares two answers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judge {
     /// The gateway: they must say the same.
     Agreement,
@@ -96,6 +96,15 @@ pub enum Judge {
 }
 
 impl Judge {
+    /// The model that is asked, if one is.
+    #[must_use]
+    pub const fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Agreement => None,
+            Self::Model { target, .. } => Some(target),
+        }
+    }
+
     /// Whether it can compare answers to such a task: whether two texts say the same is known only of short ones.
     #[must_use]
     pub fn judges(&self, task: &str) -> bool {

@@ -26,6 +26,8 @@ pub(crate) struct Given {
     dialect: Dialect,
     stream: bool,
     age_s: u64,
+    /// How like its question is, in millionths; `None`: it is the same.
+    likeness: Option<u32>,
     saved: Cost,
 }
 
@@ -39,14 +41,20 @@ impl Given {
         let saved = basis.price(origin.operation, &origin.served, &origin.usage, now);
         let age_s = now.since(origin.at).as_secs();
         let (dialect, stream) = (asked.head.dialect, asked.streams());
-        Self { dialect, stream, age_s, saved: Cost { rates: None, ..saved }, kept }
+        Self { dialect, stream, age_s, likeness: None, saved: Cost { rates: None, ..saved }, kept }
+    }
+
+    /// The same of an answer to a question that is so like, in millionths.
+    pub(super) fn like(self, likeness: u32) -> Self {
+        Self { likeness: Some(likeness), ..self }
     }
 
     /// What the ledger is told.
     pub(super) fn told(&self) -> Hit {
         let origin = &self.kept.origin;
         Hit {
-            kind: Kind::Exact,
+            kind: if self.likeness.is_some() { Kind::Alike } else { Kind::Exact },
+            likeness: self.likeness,
             age_s: self.age_s,
             from: origin.call,
             provider: Arc::clone(&origin.served.provider),
@@ -74,6 +82,9 @@ impl Given {
         answer::put_standings(&mut headers, self.dialect.family(), &settlement.standings());
         answer::put_cache(&mut headers, settlement.cache_outcome());
         answer::put_saved(&mut headers, &self.saved);
+        if let Some(likeness) = self.likeness {
+            answer::put_likeness(&mut headers, likeness);
+        }
         headers.insert(AGE, HeaderValue::from(self.age_s));
         settlement.first_token();
         let closing = Closing { ending: Ending::Ok, status: 200, fault: None, counts: Counts::NONE };

@@ -1,5 +1,6 @@
 //! An answer on its way to its caller, of which a copy is taken: bounded, and dropped where it is not worth keeping.
 
+use super::alike::Near;
 use std::time::Duration;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::record::Record;
@@ -16,11 +17,18 @@ pub(crate) struct Keeping {
     /// `None` once it is too long.
     copy: Option<Vec<u8>>,
     bytes_max: usize,
+    /// What is needed to find it by likeness.
+    near: Option<Box<Near>>,
 }
 
 impl Keeping {
     pub(crate) const fn new(key: Key, life: Duration, first: Target, bytes_max: usize) -> Self {
-        Self { key, life, first, copy: Some(Vec::new()), bytes_max }
+        Self { key, life, first, copy: Some(Vec::new()), bytes_max, near: None }
+    }
+
+    /// The same, to be found by likeness, too.
+    pub(super) fn near(self, near: Option<Box<Near>>) -> Self {
+        Self { near, ..self }
     }
 
     /// These bytes go to the caller.
@@ -34,7 +42,7 @@ impl Keeping {
     }
 
     /// The answer of this finished call, as it is kept; `None` where it is not.
-    pub(crate) fn finish(self, record: &Record, now: Timestamp) -> Option<(Key, Kept)> {
+    pub(crate) fn finish(self, record: &Record, now: Timestamp) -> Option<(Key, Kept, Option<Box<Near>>)> {
         let body = self.copy.filter(|copy| !copy.is_empty() && may_be_kept(record, &self.first))?;
         let served = record.served.clone()?;
         let origin = Origin {
@@ -47,6 +55,6 @@ impl Keeping {
             losses: record.losses.clone(),
         };
         // What it grew by beyond its bytes is given back: they alone are counted.
-        Some((self.key, Kept { origin, body: body.into_boxed_slice().into() }))
+        Some((self.key, Kept { origin, body: body.into_boxed_slice().into() }, self.near))
     }
 }

@@ -4,20 +4,25 @@
 //! answer depends on. Where many ask the same at once, all go: none waits for another, none fails with it, and the last
 //! answer stays. Where answers that gateways share are away, every call goes, too.
 
+mod alike;
 mod answers;
 mod given;
 mod kept;
 
+pub(crate) use alike::Fresh;
 pub use answers::{Answers, CacheFigures};
 pub(crate) use given::Given;
 pub(crate) use kept::Keeping;
 
-use crate::guarding::Guarding;
+use alike::Near;
+
+use crate::guarding::{Cleared, Guarding};
 use crate::recognise::Head;
 use crate::room;
 use crate::settle::Settlement;
 use crate::snapshot::Snapshot;
 use http::HeaderMap;
+use http::request::Parts;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,12 +62,14 @@ const NAMES_THE_CALL: [&str; 7] = [
 /// What is asked, after the checks.
 pub(crate) struct Asked<'a> {
     pub(crate) head: &'a Head,
-    pub(crate) headers: &'a HeaderMap,
+    pub(crate) parts: &'a Parts,
     pub(crate) peek: &'a Peek,
     pub(crate) members: &'a Members<'a>,
     pub(crate) plan: &'a Plan,
     /// Whether the checks have changed it.
     pub(crate) is_changed: bool,
+    /// What the checks let go.
+    pub(crate) body: &'a Cleared,
 }
 
 /// The answer to a call, if the same was answered before. Otherwise the settlement knows whether its answer is to be kept.
@@ -76,7 +83,7 @@ pub(crate) async fn look(asked: &Asked<'_>, settlement: &mut Settlement) -> Resu
         return Ok(None);
     };
     let note = |outcome| Reuse { rule: Arc::clone(&rule.name), outcome, hit: None, kept: false };
-    let wish = Wish::of(asked.headers);
+    let wish = Wish::of(&asked.parts.headers);
     if !wish.take && !wish.keep {
         settlement.reuses(note(Outcome::Off), None);
         return Ok(None);
@@ -104,9 +111,22 @@ pub(crate) async fn look(asked: &Asked<'_>, settlement: &mut Settlement) -> Resu
             Outcome::Away
         }
     };
-    let first = asked.plan.targets.first().cloned();
+    let (first, life) = (asked.plan.targets.first().cloned(), wish.life(rule.ttl));
+    let mut near = None;
+    if outcome == Outcome::Miss && wish.alike {
+        near = Near::of(asked, (&rule, &booked), (&snapshot, settlement));
+    }
+    if let Some(near) = &mut near
+        && let Some((kept, likeness)) = near.look(&worker, &snapshot, settlement).await
+        && fresh_enough(now.since(kept.origin.at))
+    {
+        room::take_again(settlement).await?;
+        let given = Given::of(kept, asked, (&snapshot, now)).like(likeness);
+        settlement.reuses(Reuse { hit: Some(given.told()), ..note(Outcome::Alike) }, None);
+        return Ok(Some(Box::new(given)));
+    }
     let bytes_max = snapshot.cache.rules.answer_bytes_max;
-    let keeping = wish.life(rule.ttl).zip(first).map(|(life, first)| Keeping::new(key, life, first, bytes_max));
+    let keeping = life.zip(first).map(|(life, first)| Keeping::new(key, life, first, bytes_max).near(near));
     settlement.reuses(note(outcome), keeping);
     Ok(None)
 }
@@ -125,6 +145,11 @@ fn rule(asked: &Asked<'_>, settlement: &Settlement) -> Option<(Arc<Rule>, Attrib
 impl Asked<'_> {
     /// By what the call's answer is found; `None` where it is none whose answers are used again.
     fn key(&self, rule: &Rule, booked: &Attribution, snapshot: &Snapshot) -> Option<Key> {
+        self.fit(rule, booked, snapshot).map(|body| self.with(&body, (rule, booked, snapshot), key))
+    }
+
+    /// The body, where it is one whose answers are used again.
+    fn fit(&self, rule: &Rule, booked: &Attribution, snapshot: &Snapshot) -> Option<Value> {
         let (bytes, model) = (self.members.body(), &*self.peek.model);
         // What may not be asked is refused where it is sent.
         if bytes.len() > REQUEST_BYTES_MAX || snapshot.is_anothers_profile(booked, model) {
@@ -136,29 +161,37 @@ impl Asked<'_> {
         if !rests_on_itself(dialect, model, &self.plan.targets, &body) || self.meets_a_draft(snapshot) {
             return None;
         }
-        if rule.only_determined && !is_determined(operation, &body) {
-            return None;
-        }
-        let subject = Subject { attribution: booked, model };
-        let guard = snapshot.guards.of(&subject);
-        Some(key(&Request {
+        (!rule.only_determined || is_determined(operation, &body)).then_some(body)
+    }
+
+    /// All that the answer depends on, with this body.
+    fn with<T>(
+        &self,
+        body: &Value,
+        (rule, booked, snapshot): (&Rule, &Attribution, &Snapshot),
+        then: impl FnOnce(&Request<'_>) -> T,
+    ) -> T {
+        let model = &*self.peek.model;
+        let guard = snapshot.guards.of(&Subject { attribution: booked, model });
+        then(&Request {
             booked,
             share: rule.share,
-            dialect,
-            operation,
+            dialect: self.head.dialect,
+            operation: self.operation(),
             stream: self.streams(),
             model,
-            headers: &told_headers(self.headers),
-            body: &body,
+            headers: &told_headers(&self.parts.headers),
+            body,
             targets: &self.plan.targets,
             guard: guard.as_ref().map(|guard| &**guard.version()),
             revision: &snapshot.cache.rules.revision,
-        }))
+        })
     }
 
     /// Whether a guardrail of Bedrock's looks at the call that may be edited, by a header or by a provider's configuration.
     fn meets_a_draft(&self, snapshot: &Snapshot) -> bool {
-        let named = self.headers.get(GUARDRAIL_VERSION).is_some_and(|version| version.as_bytes() == DRAFT.as_bytes());
+        let named =
+            self.parts.headers.get(GUARDRAIL_VERSION).is_some_and(|version| version.as_bytes() == DRAFT.as_bytes());
         let stands = |target: &Target| {
             let upstream = snapshot.upstreams.get(&target.provider);
             let guardrail = upstream.and_then(|upstream| upstream.provider.guardrail());

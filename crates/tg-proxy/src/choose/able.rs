@@ -1,7 +1,7 @@
 //! Whether a model can do what a call asks, as far as the catalogue knows.
 
 use std::fmt;
-use tg_catalog::{Ability, Row};
+use tg_catalog::{Ability, ModelKind, Row};
 use tg_kernel::needs::Needs;
 
 /// What a model lacks for a call.
@@ -9,6 +9,12 @@ use tg_kernel::needs::Needs;
 pub enum Lack {
     /// It has no such ability.
     Ability(Ability),
+    /// It is not known to have it, which the catalogue does not always say.
+    Unsaid(Ability),
+    /// It is known to refuse such a call.
+    Refuses(Ability),
+    /// It is none that talks.
+    Kind,
     /// It reads fewer tokens than the call has.
     Context {
         /// How many it reads.
@@ -30,7 +36,8 @@ impl Lack {
     #[must_use]
     pub const fn is_sure(&self) -> bool {
         match self {
-            Self::Ability(_) | Self::Output { .. } => true,
+            Self::Ability(_) | Self::Refuses(_) | Self::Kind | Self::Output { .. } => true,
+            Self::Unsaid(_) => false,
             Self::Context { most, input } => *most as u64 > 0 && *input / 2 > *most as u64,
         }
     }
@@ -49,6 +56,19 @@ impl fmt::Display for Lack {
                 Ability::Reasoning => "it does not reason",
                 _ => "it is not able to",
             }),
+            Self::Unsaid(ability) => f.write_str(match ability {
+                Ability::ToolChoice => "it is not known to let itself be made to call a tool",
+                Ability::WebSearch => "it is not known to search the web",
+                Ability::ComputerUse => "it is not known to use computers",
+                _ => "it is not known to be able to",
+            }),
+            Self::Refuses(ability) => f.write_str(match ability {
+                Ability::NoSampling => "it refuses `temperature`, `top_p` and `top_k`",
+                Ability::NoPrefill => "it refuses a conversation that ends with the assistant's words",
+                Ability::NoForcedTools => "it refuses a tool choice that forces a tool",
+                _ => "it refuses such calls",
+            }),
+            Self::Kind => f.write_str("it makes vectors, and does not talk"),
             Self::Context { most, input } => {
                 write!(f, "it reads {most} tokens at most, and the call has about {input}")
             }
@@ -63,6 +83,24 @@ impl fmt::Display for Lack {
 /// nobody has written down, nothing is.
 #[must_use]
 pub fn lack(row: &Row, needs: &Needs) -> Option<Lack> {
+    if row.kind() != ModelKind::Chat {
+        return Some(Lack::Kind);
+    }
+    let limits = row.limits();
+    // A price for longer input shows that there is longer input, whatever the limit says.
+    let longest = row.rate_sets().iter().map(|set| set.above).max().unwrap_or_default();
+    let context = limits.context.filter(|most| *most > longest && u64::from(*most) < needs.input_tokens);
+    let wanted = needs.output_tokens_max.unwrap_or_default();
+    let output = limits.output_max.filter(|most| u64::from(*most) < wanted);
+    // What is sure comes before what is not.
+    missing(row, needs)
+        .or_else(|| output.map(|most| Lack::Output { most, wanted }))
+        .or_else(|| context.map(|most| Lack::Context { most, input: needs.input_tokens }))
+        .or_else(|| unsaid(row, needs))
+}
+
+/// What it cannot do, or refuses.
+fn missing(row: &Row, needs: &Needs) -> Option<Lack> {
     let asked = [
         (needs.tools, Ability::Tools),
         (needs.images > 0, Ability::Vision),
@@ -72,19 +110,30 @@ pub fn lack(row: &Row, needs: &Needs) -> Option<Lack> {
         (needs.json_schema, Ability::JsonSchema),
         (needs.reasoning, Ability::Reasoning),
     ];
-    if row.abilities().iter().next().is_some()
-        && let Some((_, ability)) = asked.into_iter().find(|(is_asked, ability)| *is_asked && !row.can(*ability))
-    {
-        return Some(Lack::Ability(ability));
-    }
-    let limits = row.limits();
-    // A price for longer input shows that there is longer input, whatever the limit says.
-    let longest = row.rate_sets().iter().map(|set| set.above).max().unwrap_or_default();
-    if let Some(most) = limits.context.filter(|most| *most > longest && u64::from(*most) < needs.input_tokens) {
-        return Some(Lack::Context { most, input: needs.input_tokens });
-    }
-    let wanted = needs.output_tokens_max.unwrap_or_default();
-    limits.output_max.filter(|most| u64::from(*most) < wanted).map(|most| Lack::Output { most, wanted })
+    let refused = [
+        (needs.sampling, Ability::NoSampling),
+        (needs.prefill, Ability::NoPrefill),
+        (needs.forced_tools, Ability::NoForcedTools),
+    ];
+    let lacks = asked.into_iter().find(|(is_asked, ability)| *is_asked && !row.can(*ability));
+    let lacks = lacks.filter(|_| is_described(row)).map(|(_, ability)| Lack::Ability(ability));
+    let refuses = || refused.into_iter().find(|(is_asked, ability)| *is_asked && row.can(*ability));
+    lacks.or_else(|| refuses().map(|(_, ability)| Lack::Refuses(ability)))
+}
+
+/// What it is not known to be able to do, where the catalogue is known to leave that out of some.
+fn unsaid(row: &Row, needs: &Needs) -> Option<Lack> {
+    let asked = [
+        (needs.forced_tools, Ability::ToolChoice),
+        (needs.web_search, Ability::WebSearch),
+        (needs.computer_use, Ability::ComputerUse),
+    ];
+    let lacks = asked.into_iter().find(|(is_asked, ability)| *is_asked && !row.can(*ability));
+    lacks.filter(|_| is_described(row)).map(|(_, ability)| Lack::Unsaid(ability))
+}
+
+fn is_described(row: &Row) -> bool {
+    row.abilities().iter().next().is_some()
 }
 
 #[cfg(test)]
@@ -96,6 +145,25 @@ mod tests {
     fn of(provider: &str, id: &str, needs: Needs) -> Option<Lack> {
         let row = Catalogue::embedded().unwrap().find(provider, id, Timestamp::from_micros(i64::MAX)).unwrap();
         lack(&row, &needs)
+    }
+
+    #[test]
+    fn a_model_is_not_asked_for_what_it_refuses_and_comes_last_for_what_nobody_says_of_it() {
+        let opus = |needs| of("anthropic", "claude-opus-5-5", needs);
+        for (needs, ability) in [
+            (Needs { sampling: true, ..Needs::default() }, Ability::NoSampling),
+            (Needs { prefill: true, ..Needs::default() }, Ability::NoPrefill),
+            (Needs { tools: true, forced_tools: true, ..Needs::default() }, Ability::NoForcedTools),
+        ] {
+            assert_eq!(opus(needs), Some(Lack::Refuses(ability)));
+            assert_eq!(of("anthropic", "claude-haiku-4-5", needs), None);
+        }
+        let search = Needs { tools: true, web_search: true, ..Needs::default() };
+        assert_eq!(opus(search), None);
+        let unsaid = of("anthropic", "claude-haiku-4-5", search);
+        assert!(unsaid == Some(Lack::Unsaid(Ability::WebSearch)) && unsaid.is_some_and(|lack| !lack.is_sure()));
+        let vectors = of("openai", "text-embedding-3-small", Needs::default());
+        assert!(vectors == Some(Lack::Kind) && vectors.is_some_and(|lack| lack.is_sure()));
     }
 
     #[test]

@@ -11,9 +11,9 @@ use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::passage::Channel;
 use tg_kernel::target::Target;
 use tg_kernel::units::Money;
-use tg_kernel::usage::{ServiceTier, Usage};
+use tg_kernel::usage::Usage;
 use tg_policy::route::steps::{Mode, Policy, Prompt};
-use tg_policy::route::{Plan, Routed, Stays, Task, TaskRouting, mixed};
+use tg_policy::route::{Plan, Routed, Stays, Strategy, Task, TaskRouting, mixed};
 
 /// By which a caller keeps a call out of rules by tasks.
 pub const ROUTING: &str = "x-tallygate-routing";
@@ -60,7 +60,7 @@ impl Choosing<'_> {
             let message = format!("Calls of this team may not keep out of task routing: leave out {ROUTING}.");
             return Err(Fault::new(Class::Forbidden, Origin::Caller, "routing_not_optional", message));
         }
-        let routed = Arc::new(self.routed(rule, policy, from));
+        let routed = Arc::new(self.routed(rule, policy, (from, &plan.rule.name)));
         let mut targets = plan.targets;
         if let Some(to) = routed.to.as_ref().filter(|_| routed.is_moved()) {
             // Where the cheaper one fails, the route's own are there.
@@ -70,7 +70,7 @@ impl Choosing<'_> {
         Ok(Plan { targets, routed: Some(routed), ..plan })
     }
 
-    fn routed(&self, rule: &Arc<TaskRouting>, policy: Policy, from: &Target) -> Routed {
+    fn routed(&self, rule: &Arc<TaskRouting>, policy: Policy, (from, route): (&Target, &str)) -> Routed {
         let task = *self.task_in(self.conversation());
         let mut routed = Routed {
             rule: Arc::clone(rule),
@@ -86,7 +86,8 @@ impl Choosing<'_> {
         routed.fits = wanted.fits;
         let steps = rule.steps.get(wanted.steps).unwrap_or_default();
         let place = self.place();
-        let able = || steps.iter().map(|step| &step.target).filter(|target| self.is_able(target));
+        let may = |target: &&Target| self.is_able(target) && self.away(route, target).is_none();
+        let able = || steps.iter().map(|step| &step.target).filter(may);
         // A conversation that is at one of them stays there.
         let stands = able().find(|target| place.as_ref() == Some(*target));
         let Some(to) = stands.or_else(|| able().next()).filter(|to| *to != from) else {
@@ -118,6 +119,14 @@ impl Choosing<'_> {
         })
     }
 
+    /// The same, where it matters where a conversation is: what its calls cost there.
+    #[must_use]
+    pub fn followed(&self, plan: &Plan) -> Option<u64> {
+        let is_chat = self.asked.head.operation == Operation::Chat;
+        let is_priced = is_chat && plan.rule.strategy == Strategy::Cheapest && plan.rule.targets.len() > 1;
+        if plan.routed.is_some() || is_priced { self.conversation() } else { None }
+    }
+
     fn beginning(&self) -> Option<u64> {
         let texts = &self.passages().texts;
         let first =
@@ -135,7 +144,7 @@ impl Choosing<'_> {
     }
 
     /// Where the conversation was served of late.
-    fn place(&self) -> Option<Target> {
+    pub(super) fn place(&self) -> Option<Target> {
         let conversation = self.conversation()?;
         self.experience.sessions.place(conversation, self.experience.now)
     }
@@ -144,7 +153,7 @@ impl Choosing<'_> {
         self.passages.get_or_init(|| Passages::of_request(self.asked.members))
     }
 
-    fn is_able(&self, target: &Target) -> bool {
+    pub(super) fn is_able(&self, target: &Target) -> bool {
         self.row(target).is_none_or(|row| super::lack(&row, self.needs()).is_none())
     }
 
@@ -162,9 +171,9 @@ impl Choosing<'_> {
 
     /// What the call is likely to cost at a target: where the conversation is there, what was sent before is read from a cache;
     /// elsewhere it is read anew, or written to a cache where the request asks for that.
-    fn cost(&self, target: &Target, row: &Row, is_warm: bool) -> Option<Money> {
+    pub(super) fn cost(&self, target: &Target, row: &Row, is_warm: bool) -> Option<Money> {
         let needs = self.needs();
-        let rates = row.rates(ServiceTier::Default, needs.input_tokens).rates;
+        let rates = row.rates(self.tier(), needs.input_tokens).rates;
         let marks = needs.cache_points > 0;
         // Who charges for writing caches what is marked alone; others cache all by themselves.
         let caches = rates.cache_read < rates.input && (marks || rates.cache_write_5m <= rates.input);

@@ -46,7 +46,9 @@ impl Choosing<'_> {
         let mut targets = plan.targets;
         let is_there = |target: &Target| keeper.as_ref().is_some_and(|keeper| keeper.provider == target.provider);
         let steps = plan.rule.tasks.iter().flat_map(|rule| &rule.steps);
-        let is_step = keeper.as_ref().is_some_and(|keeper| steps.into_iter().any(|step| step.target == *keeper));
+        let may = |keeper: &Target| self.is_able(keeper) && self.away(&plan.rule.name, keeper).is_none();
+        let is_step =
+            keeper.as_ref().is_some_and(|keeper| steps.into_iter().any(|step| step.target == *keeper) && may(keeper));
         if is_step || targets.iter().any(is_there) {
             targets.retain(is_there);
         } else {

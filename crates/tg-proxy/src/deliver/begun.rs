@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tg_dialect::dialect::{StreamDecoder, UpstreamDialect};
@@ -32,6 +33,37 @@ impl From<Incoming> for Begun {
     }
 }
 
+/// What is known of a try that is under way, for who gives it up.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    request_id: OnceLock<String>,
+    reported: Mutex<Usage>,
+}
+
+impl Heard {
+    /// The provider's id of it.
+    pub(crate) fn answers_as(&self, request_id: Option<String>) {
+        if let Some(request_id) = request_id {
+            // A try has one head.
+            drop(self.request_id.set(request_id));
+        }
+    }
+
+    /// That id, where its head has come.
+    pub(crate) fn request_id(&self) -> Option<String> {
+        self.request_id.get().cloned()
+    }
+
+    /// What the provider has reported until now.
+    pub(crate) fn reported(&self) -> Usage {
+        *self.reported.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reports(&self, usage: Usage) {
+        *self.reported.lock().unwrap_or_else(PoisonError::into_inner) = usage;
+    }
+}
+
 /// A failure before the first word, and what the provider has reported until then: it is owed whoever answers instead.
 pub(crate) struct Early {
     pub(crate) fault: Fault,
@@ -49,9 +81,11 @@ impl Begun {
         end: Option<Instant>,
         idle: Duration,
         (reader, is_sse): (&dyn UpstreamDialect, bool),
+        heard: &Heard,
     ) -> Result<(), Box<Early>> {
         let (mut decoder, mut held, mut reported) = (reader.decoder(), 0, Usage::default());
         loop {
+            heard.reports(reported);
             let early = |fault| Box::new(Early { fault, reported });
             let frame = poll_fn(|cx| Pin::new(&mut self.rest).poll_frame(cx));
             let silent = Instant::now() + idle;

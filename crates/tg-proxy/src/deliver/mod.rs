@@ -18,18 +18,20 @@ use crate::guarding::answer::{self as checked, Passing};
 use crate::guarding::failure;
 use crate::guarding::keeping::Keeping;
 use crate::guarding::watching::Watching;
-use crate::linger::Unheard;
+use crate::linger::{Absence, Unheard};
 use crate::outcome::Counts;
 use crate::prepare::{Kind, Prepared};
 use crate::send::Outgoing;
 use crate::settle::{Closing, Settlement};
 use crate::snapshot::{Snapshot, Streams};
-use begun::{Begun, Early};
+use begun::Begun;
+pub(crate) use begun::{Early, Heard};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response, StatusCode};
 use hyper::body::Incoming;
 use lane::{InboundEnd, Lane, Relay, Transcode, truncated};
+use std::sync::Arc;
 use std::time::Duration;
 use stream::{Parts, StreamBody};
 use tg_dialect::cut::Cutter;
@@ -133,15 +135,20 @@ impl Delivery {
     ///
     /// # Errors
     /// Why nothing of it can go on, and what was reported all the same.
-    pub(crate) async fn opened(mut self, end: Option<Instant>, settlement: &Settlement) -> Result<Self, Box<Early>> {
+    pub(crate) async fn opened(
+        mut self,
+        end: Option<Instant>,
+        absence: Option<Arc<Absence>>,
+        heard: &Heard,
+    ) -> Result<Self, Box<Early>> {
         match &mut self {
             Self::Stream(pending, ..) => {
                 let Prepared { spoken, road, .. } = &pending.prepared;
                 let is_sse = inbound(road.dialect).stream_content_type().starts_with("text/event-stream");
-                pending.body.look(end, pending.idle, (*spoken, is_sse)).await?;
+                pending.body.look(end, pending.idle, (*spoken, is_sse), heard).await?;
             }
             Self::Whole(pending) => {
-                let whole = pending.read(settlement).await.map_err(|fault| {
+                let whole = pending.read(absence).await.map_err(|fault| {
                     // Whoever fell silent here may be heard elsewhere.
                     let fault = if fault.class == Class::TimedOut { fault.retry(Retry::Elsewhere) } else { fault };
                     Box::new(Early { fault, reported: Usage::default() })
@@ -208,18 +215,18 @@ impl Pending {
     }
 
     /// Reads a whole answer to its end, if nobody has yet.
-    async fn read(&mut self, settlement: &Settlement) -> Result<Whole, Fault> {
+    async fn read(&mut self, absence: Option<Arc<Absence>>) -> Result<Whole, Fault> {
         if let Some(whole) = self.whole.take() {
             return Ok(whole);
         }
         let limits = BodyLimits { bytes_max: ANSWER_BYTES_MAX, idle_timeout: self.idle, whole_timeout: None };
-        let body = tg_net::body::read(Unheard::new(&mut self.body, settlement), limits).await.map_err(broken)?;
+        let body = tg_net::body::read(Unheard::new(&mut self.body, absence), limits).await.map_err(broken)?;
         plain::read(self.caller, &self.prepared, &self.head.headers, body, &self.facts)
     }
 
     async fn whole(mut self: Box<Self>, mut settlement: Settlement) -> Response<OutBody> {
         let mut headers = self.headers(&settlement);
-        let read = self.read(&settlement).await;
+        let read = self.read(settlement.absence()).await;
         let Self { caller, prepared, facts, head, .. } = *self;
         let whole = match read {
             Ok(whole) => whole,

@@ -131,7 +131,7 @@ fn judge(body: &[u8], mut guarding: Guarding) -> Judged {
     let said = said_in(&passages);
     let verdict = guarding.guard.judge(Way::Output, &said, &[], &mut guarding.inquiry);
     guarding.note(&verdict);
-    let questions = Questions::of(&guarding, Way::Output, &said, &verdict.edits);
+    let questions = Questions::of(&guarding, Way::Output, (&said, &[]), &verdict.edits);
     drop(said);
     let anew = write(&passages, body, &verdict.edits);
     Judged { guarding, edits: verdict.edits, questions, anew }

@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 mod beside;
 pub(crate) mod failure;
+mod files;
 pub(crate) mod filtered;
 pub(crate) mod keeping;
 pub(crate) mod outside;

@@ -78,6 +78,8 @@ struct Text {
     /// Their numbers among those that were said, and what they say.
     parts: Vec<(usize, String)>,
     channel: Channel,
+    /// It stands in a file, and nothing else can stand there.
+    is_in_file: bool,
 }
 
 impl Text {
@@ -128,10 +130,19 @@ pub(crate) struct Premises {
 }
 
 impl Questions {
-    /// What rules are to ask about texts that are on this way, with `edits` made by the rules before; `None`: nothing.
-    pub(crate) fn of(guarding: &Guarding, way: Way, said: &[Said<'_>], edits: &[(usize, String)]) -> Option<Self> {
+    /// What rules are to ask about texts that are on this way, and about those in files, with `edits` made by the rules before;
+    /// `None`: nothing.
+    pub(crate) fn of(
+        guarding: &Guarding,
+        way: Way,
+        (said, files): (&[Said<'_>], &[Said<'_>]),
+        edits: &[(usize, String)],
+    ) -> Option<Self> {
         let mut rules = guarding.guard.externals(way);
-        rules.retain(|rule| said.iter().any(|one| rule.channels.has(one.channel)));
+        rules.retain(|rule| {
+            let is_asked = |one: &Said<'_>| rule.channels.has(one.channel);
+            said.iter().any(is_asked) || rule.reads_documents && files.iter().any(is_asked)
+        });
         if rules.is_empty() || guarding.block.is_some() {
             return None;
         }
@@ -145,9 +156,16 @@ impl Questions {
                 Text::place(way, one.channel, one.turn).map(|place| *places.entry(place).or_insert(texts.len()));
             match known.and_then(|known| texts.get_mut(known)) {
                 Some(other) => other.parts.push(part),
-                None => texts.push(Text { parts: vec![part], channel: one.channel }),
+                None => texts.push(Text { parts: vec![part], channel: one.channel, is_in_file: false }),
             }
         }
+        // Nothing is put in the place of what they say, whatever their number is.
+        let of_file = |one: &Said<'_>| Text {
+            parts: vec![(usize::MAX, one.text.to_string())],
+            channel: one.channel,
+            is_in_file: true,
+        };
+        texts.extend(files.iter().map(of_file));
         Some(Self { way, texts, rules })
     }
 
@@ -194,7 +212,8 @@ impl Questions {
 
     /// What a rule's service says, and of which channel.
     async fn hear(&self, rule: &ExternalRule, premises: &Premises, began: Instant) -> (Channel, Opinion) {
-        let about: Vec<&Text> = self.texts.iter().filter(|text| rule.channels.has(text.channel)).collect();
+        let is_asked = |text: &&Text| rule.channels.has(text.channel) && (!text.is_in_file || rule.reads_documents);
+        let about: Vec<&Text> = self.texts.iter().filter(is_asked).collect();
         let channel = about.first().map_or(Channel::User, |text| text.channel);
         let Some(service) = premises.snapshot.outside.0.get(&rule.service) else { return (channel, Opinion::Failed) };
         let told: Vec<Cow<'_, str>> = about.iter().map(|text| text.told()).collect();
@@ -213,7 +232,8 @@ impl Questions {
             guard::Opinion::Clear => Opinion::Clear,
             guard::Opinion::Flagged { categories, redacted } => {
                 let texts = redacted.unwrap_or_default().into_iter();
-                let texts: Option<Vec<_>> = texts.map(|(nth, text)| about.get(nth)?.split(text)).collect();
+                let texts: Option<Vec<_>> =
+                    texts.map(|(nth, text)| about.get(nth).filter(|own| !own.is_in_file)?.split(text)).collect();
                 let categories = categories.iter().map(ToString::to_string).collect();
                 Opinion::Flagged { categories, texts: texts.unwrap_or_default().concat() }
             }
@@ -322,14 +342,14 @@ mod tests {
     #[test]
     fn what_stands_in_place_of_several_texts_is_led_back_or_nothing_is() {
         let parts = vec![(2, "one\ntwo".to_owned()), (5, "three".to_owned()), (6, String::new())];
-        let text = Text { parts, channel: Channel::User };
+        let text = Text { parts, channel: Channel::User, is_in_file: false };
         assert_eq!(text.told(), "one\ntwo\nthree\n");
         let changed = |text: &Text, anew: &str| Text::split(text, anew.to_owned());
         assert_eq!(changed(&text, "one\n***\nthree\n"), Some(vec![(2, "one\n***".to_owned())]));
         assert_eq!(changed(&text, "one\ntwo\n***\n"), Some(vec![(5, "***".to_owned())]));
         assert_eq!(changed(&text, "one\ntwo\n***"), None);
         assert_eq!(changed(&text, "one\ntwo\nthree\n\n"), None);
-        let single = Text { parts: vec![(4, "one".to_owned())], channel: Channel::User };
+        let single = Text { parts: vec![(4, "one".to_owned())], channel: Channel::User, is_in_file: false };
         assert_eq!(changed(&single, "a\nb"), Some(vec![(4, "a\nb".to_owned())]));
     }
 }

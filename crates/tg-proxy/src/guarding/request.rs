@@ -2,7 +2,7 @@
 
 use super::beside::Beside;
 use super::outside::{Questions, consult, overlay};
-use super::{Cleared, Guarding, LARGE_BYTES, broken_off, medium};
+use super::{Cleared, Guarding, LARGE_BYTES, broken_off, files, medium};
 use crate::settle::Settlement;
 use crate::snapshot::Snapshot;
 use bytes::Bytes;
@@ -65,11 +65,16 @@ pub(crate) async fn check(
     let beside = Beside::of(&attribution.tags, headers, &guard);
     let is_recorded = settlement.surroundings().is_some_and(|(worker, _)| worker.living.recorder.is_some());
     let guarding = Guarding::new(guard, is_recorded);
-    let judged = if body.len() < LARGE_BYTES {
-        judge(members, guarding, beside)
+    let has_files = guarding.guard.reads_documents() && files::are_in(&Passages::of_request(members), &guarding.guard);
+    let judged = if body.len() < LARGE_BYTES && !has_files {
+        judge((body, members), guarding, beside)
     } else {
         let body = body.clone();
-        let judging = move || Members::scan(&body).map(|members| judge(&members, guarding, beside));
+        let turn = if has_files { files::turn().await } else { None };
+        let judging = move || {
+            let _turn = turn;
+            Members::scan(&body).map(|members| judge((&body, &members), guarding, beside))
+        };
         tokio::task::spawn_blocking(judging).await.map_err(|_| broken_off())??
     };
     let Judged { mut guarding, mut edits, body: mut anew, mut beside, questions } = judged;
@@ -100,7 +105,7 @@ fn as_label(text: &str) -> String {
     text.replace(['[', ']', '*'], "-")
 }
 
-fn judge(members: &Members<'_>, mut guarding: Guarding, mut beside: Beside) -> Judged {
+fn judge((whole, members): (&Bytes, &Members<'_>), mut guarding: Guarding, mut beside: Beside) -> Judged {
     let passages = Passages::of_request(members);
     if (guarding.guard.watches_output() || guarding.guard.restores()) && answers_in_json(members) {
         guarding.inquiry.answers_in_json();
@@ -120,13 +125,17 @@ fn judge(members: &Members<'_>, mut guarding: Guarding, mut beside: Beside) -> J
         text: Cow::Borrowed(text),
     });
     let said: Vec<Said<'_>> = texts.chain(others).collect();
+    let files = files::read(&passages, whole, &guarding.guard);
     if let Some(heard) = guarding.heard() {
         heard.asked(&said, &media);
+        if !files.said.is_empty() {
+            heard.leave_out();
+        }
     }
-    let verdict = guarding.guard.judge(Way::Input, &said, &media, &mut guarding.inquiry);
+    let verdict = guarding.guard.judge_request(&said, &files, &media, &mut guarding.inquiry);
     guarding.note(&verdict);
     let asked = said.get(..passages.texts.len() + beside.asked()).unwrap_or(&said);
-    let questions = Questions::of(&guarding, Way::Input, asked, &verdict.edits);
+    let questions = Questions::of(&guarding, Way::Input, (asked, &files.said), &verdict.edits);
     drop(said);
     let body = write(&passages, members, verdict.edits.clone(), &mut beside);
     Judged { guarding, edits: verdict.edits, body, beside, questions }

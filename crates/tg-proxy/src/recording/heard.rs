@@ -59,6 +59,12 @@ impl Heard {
         texts.input = input;
     }
 
+    /// It is not recorded: what files say is not kept.
+    pub(crate) fn leave_out(&self) {
+        let mut texts = self.lock();
+        *texts = Texts { is_over: true, ..Texts::default() };
+    }
+
     /// Services have put others in place of texts of the request.
     pub(crate) fn asked_instead(&self, edits: &[(usize, String)]) {
         instead(&mut self.lock().input, edits);

@@ -1,6 +1,8 @@
 //! Which target is tried, and which after it: those that fare well first, each once, and all again where that may help.
 
-use super::{Chance, Outgoing, attempt_at, aws_caller};
+mod race;
+
+use super::{Chance, Outgoing, PASSED_OVER, attempt_at, aws_caller};
 use crate::choose::{kept, sum};
 use crate::deliver::Delivery;
 use crate::living::Worker;
@@ -13,7 +15,7 @@ use std::time::Duration;
 use tg_kernel::dialect::Operation;
 use tg_kernel::fault::{Class, Fault, Origin, Retry};
 use tg_kernel::target::Target;
-use tg_policy::health::{Blame, backoff};
+use tg_policy::health::{Blame, Standing, backoff};
 use tg_policy::route::Plan;
 use tokio::time::Instant;
 
@@ -29,25 +31,37 @@ pub(super) async fn all(
     settlement: &mut Settlement,
 ) -> Result<Delivery, Fault> {
     let resilience = &snapshot.resilience;
-    if resilience.retries > 0 {
+    // Second tries beside slow ones are further tries, too.
+    if resilience.retries > 0 || plan.rule.hedge.is_some() {
         worker.living.health.earn(resilience.retry_millionths);
     }
     let passed = settlement.monotonic().saturating_sub(settlement.arrived());
     let deadline = resilience.deadline.into_iter().chain(outgoing.deadline).min();
     let end = deadline.map(|deadline| Instant::now() + deadline.saturating_sub(passed));
-    let mut tries = Tries { worker, snapshot, outgoing, plan, end, round: 0, last: None };
+    let mut tries = Tries { worker, snapshot, outgoing, plan, end, round: 0 };
+    let mut last = None;
+    tries.earn(settlement);
     loop {
-        if let Some(end) = tries.round(settlement).await {
+        if let Some(end) = tries.round(&mut last, settlement).await {
             return end;
         }
-        let Some(wait) = tries.wait(settlement) else { break };
+        let Some(wait) = tries.wait(last.as_ref(), settlement) else { break };
         tokio::time::sleep(wait).await;
         if settlement.is_unheard() {
             break;
         }
         tries.round += 1;
     }
-    tries.last.unwrap_or_else(|| Err(Fault::internal("a plan without targets")))
+    last.unwrap_or_else(|| Err(Fault::internal("a plan without targets")))
+}
+
+/// What a try came to.
+struct Tried<'b> {
+    /// Who was asked.
+    target: &'b Target,
+    end: Result<Delivery, Fault>,
+    /// When it left, and how long it had; `None` where it has not left.
+    asked: Option<(Duration, Duration)>,
 }
 
 struct Tries<'a> {
@@ -59,36 +73,46 @@ struct Tries<'a> {
     end: Option<Instant>,
     /// How often all targets have been tried.
     round: u32,
-    /// What is to be told if no other target answers.
-    last: Option<Result<Delivery, Fault>>,
 }
 
 impl Tries<'_> {
-    /// Tries every target once. `None` where all have failed in a way that another try may mend.
-    async fn round(&mut self, settlement: &mut Settlement) -> Option<Result<Delivery, Fault>> {
+    /// Tries every target once. `None` where all have failed in a way that another try may mend; `last` is what is to be told
+    /// if no other answers.
+    async fn round(
+        &self,
+        last: &mut Option<Result<Delivery, Fault>>,
+        settlement: &mut Settlement,
+    ) -> Option<Result<Delivery, Fault>> {
         let mut left: Vec<&Target> = self.plan.targets.iter().collect();
+        let mut passed_over: Vec<&Target> = Vec::new();
         while let Some(target) = self.next(&mut left, settlement) {
             let turn = Turn { worker: self.worker, target };
             if self.is_over() {
-                return Some(self.last.take().unwrap_or_else(|| Err(too_late())));
+                return Some(last.take().unwrap_or_else(|| Err(too_late())));
             }
-            let is_last = left.is_empty() && self.round >= self.snapshot.resilience.retries;
             let before = settlement.attempts();
-            let (place, what) = ((self.worker, self.snapshot), (self.outgoing, self.plan));
-            let (begun, queued) = (settlement.monotonic(), settlement.queued());
-            let chance = Chance { end: self.end, is_last };
-            let end = attempt_at(target, chance, place, what, settlement).await;
-            let asked = settlement.attempts() > before;
-            if asked {
-                // Who waits for a place is not with the provider yet, and what that did meanwhile is not this try's to tell.
-                let left = begun + settlement.queued().saturating_sub(queued);
-                let had = settlement.monotonic().saturating_sub(left);
-                self.learn(target, &end, (left, had));
-            } else {
-                settlement.takes_place(None);
+            let first = target;
+            let Tried { target, end, asked } = match self.hedge(&left, settlement) {
+                Some(hedge) => Box::pin(self.hedged(hedge, target, &mut left, settlement)).await,
+                None => self.attempt(target, &left, settlement).await,
+            };
+            match asked {
+                Some(span) => self.learn(target, &end, span),
+                None => settlement.takes_place(None),
             }
+            let asked = asked.is_some();
             drop(turn);
-            self.note_place(target, &end);
+            self.note_keeper(target, &end);
+            // Who was slow once has not lost the sessions that it serves.
+            if target == first {
+                self.note_place(target, &end);
+            }
+            // Once, and after those that are well: if they do not answer, it is asked all the same.
+            if is_passed_over(&end) && !passed_over.contains(&target) && !settlement.is_unheard() {
+                passed_over.push(target);
+                left.push(target);
+                continue;
+            }
             let fault = fault_of(&end);
             // What is too dear here may fit elsewhere, and hides nothing of what another target has said.
             let may_be_mended =
@@ -105,26 +129,50 @@ impl Tries<'_> {
             }
             // A target that was not asked does not hide what became of one that was; nor, of those that were not, one
             // where only time is missing.
-            if asked || before == 0 && self.last.as_ref().is_none_or(|last| !is_sooner(last, &end)) {
-                self.last = Some(end);
+            if asked || before == 0 && last.as_ref().is_none_or(|last| !is_sooner(last, &end)) {
+                *last = Some(end);
             }
         }
         None
     }
 
-    /// Notes where the call's session and conversation are served now.
-    fn note_place(&self, target: &Target, end: &Result<Delivery, Fault>) {
-        if !end.as_ref().is_ok_and(Delivery::is_answer) {
+    /// Tries one target, while others are `left`.
+    async fn attempt<'b>(&self, target: &'b Target, left: &[&Target], settlement: &mut Settlement) -> Tried<'b> {
+        let (place, what) = ((self.worker, self.snapshot), (self.outgoing, self.plan));
+        let (begun, queued, before) = (settlement.monotonic(), settlement.queued(), settlement.attempts());
+        let is_last = left.is_empty() && self.round >= self.snapshot.resilience.retries;
+        let (health, now) = (&self.worker.living.health, self.worker.living.clock.monotonic());
+        // Only who waits for a place may find that others have been quicker.
+        let is_well = |other: &&Target| health.standing(other, now) == Standing::Open;
+        let has_others = !self.snapshot.pools.is_empty() && left.iter().any(is_well);
+        let chance = Chance { end: self.end, is_last, has_others, is_second: false };
+        let end = attempt_at(target, chance, place, what, settlement).await;
+        let asked = (settlement.attempts() > before).then(|| {
+            // Who waits for a place is not with the provider yet, and what that did meanwhile is not this try's to tell.
+            let left = begun + settlement.queued().saturating_sub(queued);
+            (left, settlement.monotonic().saturating_sub(left))
+        });
+        Tried { target, end, asked }
+    }
+
+    /// Notes where a conversation is kept that a provider keeps.
+    fn note_keeper(&self, target: &Target, end: &Result<Delivery, Fault>) {
+        if !end.as_ref().is_ok_and(Delivery::is_answer) || !self.snapshot.routes.has_choices() {
             return;
         }
-        let (living, Outgoing { call, members, .. }) = (&self.worker.living, self.outgoing);
-        let kept = kept::conversation(call.dialect, members).filter(|_| self.snapshot.routes.has_choices());
-        if let Some(kept) = kept {
+        let living = &self.worker.living;
+        if let Some(kept) = kept::conversation(self.outgoing.call.dialect, self.outgoing.members) {
             living.sessions.keepers.note(kept, target, living.clock.monotonic());
         }
-        if !self.snapshot.routes.follows_sessions() {
+    }
+
+    /// Notes where the call's session and conversation are served now.
+    fn note_place(&self, target: &Target, end: &Result<Delivery, Fault>) {
+        let is_answer = end.as_ref().is_ok_and(Delivery::is_answer);
+        if !is_answer || !self.snapshot.routes.follows_sessions() {
             return;
         }
+        let living = &self.worker.living;
         // Of a session it counts where the route's own order has it: single calls of it may be for a cheaper model.
         let session = self.outgoing.session.filter(|_| !self.is_in_place(target));
         for known in [session, self.outgoing.conversation].into_iter().flatten() {
@@ -220,9 +268,9 @@ impl Tries<'_> {
     }
 
     /// How long to wait until all targets are tried again; `None` where they are not.
-    fn wait(&self, settlement: &Settlement) -> Option<Duration> {
+    fn wait(&self, last: Option<&Result<Delivery, Fault>>, settlement: &Settlement) -> Option<Duration> {
         let resilience = &self.snapshot.resilience;
-        let fault = match self.last.as_ref()? {
+        let fault = match last? {
             Ok(Delivery::Refused(refusal)) => &refusal.fault,
             Err(fault) => fault,
             Ok(_) => return None,
@@ -298,6 +346,11 @@ fn fault_of(end: &Result<Delivery, Fault>) -> Option<&Fault> {
         Err(fault) => Some(fault),
         Ok(_) => None,
     }
+}
+
+/// Whether a target was passed over while the call waited for a place there.
+fn is_passed_over(end: &Result<Delivery, Fault>) -> bool {
+    end.as_ref().is_err_and(|fault| fault.code == PASSED_OVER)
 }
 
 /// Whether another target may do what this one did not.

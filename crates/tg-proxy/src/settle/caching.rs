@@ -1,7 +1,7 @@
 //! What the cache of answers does for a call, kept with its debt: the answer is kept when the debt is paid.
 
 use super::{Draft, Settlement};
-use crate::cached::Keeping;
+use crate::cached::{Fresh, Keeping};
 use bytes::Bytes;
 use tg_kernel::fault::Fault;
 use tg_kernel::reuse::{Outcome, Reuse};
@@ -43,8 +43,13 @@ impl Draft {
     /// Keeps the answer of the call, which has ended, if it is worth that.
     pub(super) fn keep_answer(&mut self) {
         let Some(keeping) = self.keeping.take() else { return };
-        let Some((key, kept)) = keeping.finish(&self.record, self.worker.living.clock.now()) else { return };
+        let Some((key, kept, near)) = keeping.finish(&self.record, self.worker.living.clock.now()) else { return };
+        let fresh =
+            Fresh { key, until: kept.origin.until, body: kept.body.clone(), cost: self.record.total_cost().amount };
         let is_kept = self.worker.keep(key, kept, self.snapshot.cache.bytes_max);
+        if let Some(near) = near.filter(|_| is_kept) {
+            near.keep(&self.worker, &self.snapshot, fresh);
+        }
         if let Some(reuse) = self.record.decided.as_mut().and_then(|decided| decided.cache.as_mut()) {
             reuse.kept = is_kept;
         }

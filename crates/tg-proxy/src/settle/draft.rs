@@ -25,14 +25,19 @@ impl Draft {
     /// Writes the open entry, which a further try of the same call replaces: after a crash the row names the target
     /// that was tried last. What is not in the journal is not in the record either.
     pub(super) fn leave(&mut self, leaving: Leaving<'_>) -> Result<(), Fault> {
-        self.record.timing.overhead_us = self.elapsed_us().saturating_sub(micros(self.waited));
+        if self.rival.is_none() {
+            self.record.timing.overhead_us = self.elapsed_us().saturating_sub(micros(self.waited));
+        }
         // One path of Bedrock for all operations: only the model tells them apart.
         let embeds = leaving.dialect == Dialect::BedrockInvoke && ModelFamily::of(&leaving.target.model).is_embedding();
         if embeds && self.record.asked.operation == Operation::Chat {
             self.record.asked.operation = Operation::Embeddings;
         }
         self.is_over();
-        let earlier = self.earlier();
+        let mut earlier = self.earlier();
+        let beside = self.beside();
+        let tries = earlier.len();
+        earlier.extend(beside);
         let attempts = self.record.served.as_ref().map_or(0, |served| served.attempts).saturating_add(1);
         let entry = OpenEntry {
             id: self.record.id,
@@ -58,7 +63,12 @@ impl Draft {
         if leaving.is_unguarded {
             self.worker.living.counts.unguarded.fetch_add(1, Ordering::Relaxed);
         }
-        let OpenEntry { provider, model, profile, dialect, tier, session, earlier, .. } = entry;
+        let OpenEntry { provider, model, profile, dialect, tier, session, mut earlier, .. } = entry;
+        // What runs beside it is not over yet.
+        earlier.truncate(tries);
+        if let Some(rival) = &mut self.rival {
+            rival.is_beside = true;
+        }
         let (request_id, stop) = (None, None);
         let served = Served { provider, model, profile, dialect, request_id, session, tier, attempts, stop };
         self.record.served = Some(served);
@@ -135,6 +145,7 @@ impl Draft {
     }
 
     pub(super) fn close(mut self: Box<Self>, mut closing: Closing) -> Cost {
+        self.end_rival();
         if self.is_unheard() {
             closing = Closing { ending: Ending::ClientGone, status: STATUS_CLIENT_GONE, fault: None, ..closing };
         }
@@ -215,14 +226,17 @@ impl Draft {
 
     /// What these counts of the last try cost.
     fn cost(&self, counts: &Counts) -> Cost {
-        let Some(served) = self.record.served.as_ref().filter(|_| counts.source != UsageSource::None) else {
+        let served = self.record.served.as_ref();
+        served.map_or_else(Cost::default, |served| self.cost_of(served, &self.price, counts))
+    }
+
+    /// What these counts of a try cost.
+    pub(super) fn cost_of(&self, served: &Served, price: &PriceBasis, counts: &Counts) -> Cost {
+        if counts.source == UsageSource::None {
             return Cost::default();
-        };
-        let basis = Basis {
-            scope: self.price.scope.as_ref().map(Cow::Borrowed),
-            unknown: self.price.unknown,
-            snapshot: &self.snapshot,
-        };
+        }
+        let basis =
+            Basis { scope: price.scope.as_ref().map(Cow::Borrowed), unknown: price.unknown, snapshot: &self.snapshot };
         basis.price(self.record.asked.operation, served, &counts.usage, self.record.started_at)
     }
 }

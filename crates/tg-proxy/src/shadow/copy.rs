@@ -52,9 +52,15 @@ pub(crate) struct Copy {
 
 /// Lets a copy go out beside all calls. What does not end in time, or before the gateway does, is dropped, and settles itself.
 pub(super) fn begin(worker: &Arc<Worker>, copy: Copy) {
-    let (worker, mut ear) = (Arc::clone(worker), Ear::new(Arc::clone(&worker.closing)));
-    drop(tg_net::tasks::spawn("copy of a call", async move {
-        let going = Box::pin(go(&worker, copy));
+    let going = Arc::clone(worker);
+    aside(worker, "copy of a call", async move { go(&going, copy).await });
+}
+
+/// Does something for which no caller waits. What does not end in time, or before the gateway does, is dropped.
+pub(super) fn aside(worker: &Arc<Worker>, name: &'static str, going: impl Future<Output = ()> + Send + 'static) {
+    let mut ear = Ear::new(Arc::clone(&worker.closing));
+    drop(tg_net::tasks::spawn(name, async move {
+        let going = Box::pin(going);
         let ended = pin!(std::future::poll_fn(|cx| ear.poll(cx)));
         drop(tokio::time::timeout(TIME_MAX, select(going, ended)).await);
     }));

@@ -1,6 +1,7 @@
 //! What an answer says, kept as it goes by on its way to whoever it is for, and what is done with it when it has ended.
 
 use super::copy::Copy;
+use super::likeness::{self, Learned, Watching};
 use super::{HEARD_BYTES_MAX, copy};
 use crate::flow::Ready;
 use crate::living::Worker;
@@ -9,14 +10,13 @@ use std::sync::Arc;
 use tg_dialect::dialect::ReplyFacts;
 use tg_dialect::gate::{Change, Gate, Inspector};
 use tg_dialect::passages::{Part, Passages};
-use tg_kernel::decided::Verdict;
+use tg_kernel::decided::{Alike, Verdict};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::guarded::Action;
 use tg_kernel::ids::CallId;
 use tg_kernel::passage::Channel;
 use tg_kernel::record::{Ending, Record, Served};
 use tg_kernel::target::Target;
-use tg_policy::route::TaskRouting;
 use tg_policy::route::compare::{ANSWER_BYTES_MAX, agree, verdict};
 use tg_policy::route::steps::Judge;
 use tokio::sync::oneshot;
@@ -35,7 +35,9 @@ const FAILURES: [&str; 6] = [
 /// What two answers are compared for.
 #[derive(Clone)]
 pub(crate) struct Comparison {
-    pub(super) rule: Arc<TaskRouting>,
+    /// The rule for or against which the answers speak, and who compares them.
+    pub(super) rule: Arc<str>,
+    pub(super) judge: Judge,
     pub(super) task: &'static str,
     /// The call, and where it is to be served for the comparison to count.
     pub(super) of: CallId,
@@ -44,6 +46,8 @@ pub(crate) struct Comparison {
     pub(super) is_copy_cheaper: bool,
     /// What the call was answered.
     pub(super) original: Option<Said>,
+    /// Where the other answer is one to a like question: what is known of it.
+    pub(super) alike: Option<Alike>,
 }
 
 /// What an answer said.
@@ -65,6 +69,16 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
+    /// An answer that the checks left as it was.
+    pub(crate) const fn of(dialect: Dialect, facts: ReplyFacts, is_streamed: bool, bytes: Bytes) -> Self {
+        Self { dialect, facts, is_streamed, bytes, is_private: false }
+    }
+
+    /// Its bytes.
+    pub(super) const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// What it says, where that can be read and compared. Not for whom a caller waits.
     pub(super) fn said(self) -> Option<Said> {
         let text = Said::of(self.dialect, &self.facts, self.is_streamed, &self.bytes)?;
@@ -99,6 +113,8 @@ enum Then {
     Tell(oneshot::Sender<Said>, Box<Comparison>),
     /// It is a judge's word.
     Decide(Box<Judging>),
+    /// It is the vector of a text.
+    Vector(oneshot::Sender<Learned>, Option<Box<Watching>>),
 }
 
 impl Hearing {
@@ -121,6 +137,11 @@ impl Hearing {
     /// Of a judge.
     pub(super) fn judge(judging: Judging, ready: &Ready) -> Self {
         Self::new(ready, Then::Decide(Box::new(judging)))
+    }
+
+    /// Of who makes a vector.
+    pub(super) fn vector(tell: oneshot::Sender<Learned>, watching: Option<Box<Watching>>, ready: &Ready) -> Self {
+        Self::new(ready, Then::Vector(tell, watching))
     }
 
     fn new(ready: &Ready, then: Then) -> Self {
@@ -186,6 +207,7 @@ impl Hearing {
                 let kept = listen().and_then(|word| verdict(&word, judging.is_cheaper_first));
                 judging.comparison.settle(kept, record, worker);
             }
+            Then::Vector(tell, watching) => likeness::hear(&heard, (tell, watching), record, worker),
         }
     }
 
@@ -202,7 +224,7 @@ impl Hearing {
                 comparison.settle(Some(false), record, worker);
             }
             Then::Decide(judging) => judging.comparison.settle(None, record, worker),
-            Then::Copies(_) | Then::Tell(..) => {}
+            Then::Copies(_) | Then::Tell(..) | Then::Vector(..) => {}
         }
     }
 }
@@ -210,12 +232,16 @@ impl Hearing {
 impl Comparison {
     /// Whether the gateway itself compares.
     pub(super) fn is_by_agreement(&self) -> bool {
-        matches!(self.rule.sampling.as_ref().map(|sampling| &sampling.judge), Some(Judge::Agreement))
+        matches!(self.judge, Judge::Agreement)
     }
 
     fn settle(self, kept: Option<bool>, record: &mut Record, worker: &Arc<Worker>) {
+        if let Some(alike) = self.alike {
+            record.decided.get_or_insert_default().alike = Some(Alike { agreed: kept, ..alike });
+            return;
+        }
         worker.living.shadows.judged(kept);
-        let verdict = Verdict { rule: Arc::clone(&self.rule.rule), task: self.task.into(), kept };
+        let verdict = Verdict { rule: self.rule, task: self.task.into(), kept };
         record.decided.get_or_insert_default().verdict = Some(verdict);
     }
 }
@@ -234,6 +260,11 @@ fn is_failure(ending: Ending, fault: Option<&str>) -> bool {
 }
 
 impl Said {
+    /// A text in which nothing stands that guardrails keep from models.
+    pub(super) fn public(text: &str) -> Self {
+        Self { text: text.to_owned(), is_private: false }
+    }
+
     /// What a model has said in an answer as it stands on the wire; `None` where it cannot be read, or is too long to be
     /// compared.
     fn of(dialect: Dialect, facts: &ReplyFacts, is_streamed: bool, heard: &[u8]) -> Option<String> {

@@ -3,6 +3,7 @@
 use super::copy::{Birth, begun, send};
 use super::hearing::{Comparison, Hearing, Judging, Said};
 use super::places::Fate;
+use crate::choose::away;
 use crate::flow::Ready;
 use crate::guarding::Cleared;
 use crate::guarding::request::{self, Question};
@@ -57,9 +58,12 @@ pub(super) async fn ask(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, case: Ca
 async fn ask_of(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, case: Case) -> Option<()> {
     let brief = Brief::of(&case)?;
     let Case { comparison, plan, booked, trace, model, .. } = case;
-    let Judge::Model { target, booked_to } = &comparison.rule.sampling.as_ref()?.judge else { return None };
+    let Judge::Model { target, booked_to } = &comparison.judge else { return None };
     // Whose the texts are, and who pays for the question.
     let (whose, other) = (booked, booked_to.as_ref());
+    if away(snapshot, &whose, [&model, &plan.rule.name], target).is_some() {
+        return None;
+    }
     let other = other.map(|team| {
         let (team, key_id) = (Arc::clone(team), whose.key_id.clone());
         Attribution { team, key_id, ..Attribution::default() }

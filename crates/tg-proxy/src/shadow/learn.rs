@@ -4,8 +4,8 @@ use crate::living::Living;
 use tg_kernel::decided::Decided;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
-use tg_policy::route::quality::{Floor, Kept};
-use tg_policy::route::{Learned, Routes};
+use tg_policy::route::Routes;
+use tg_policy::route::quality::SwitchedOff;
 
 impl Living {
     /// These rows are in the ledger now: what they say of cheaper answers counts.
@@ -20,34 +20,26 @@ impl Living {
         }
     }
 
-    /// Takes in what a row of the ledger says of a rule that is in force, and says what was not known.
+    /// Takes in what a row of the ledger says of a rule that is in force, and says that it has switched itself off, if it does now.
     pub fn learn(&self, routes: &Routes, id: CallId, decided: &Decided) {
-        match self.qualities.learn(routes, id, decided) {
-            Some(Learned::WasOff(rule)) => {
-                tracing::warn!(
-                    rule = &*rule,
-                    "a rule by tasks has switched itself off, and stays so until it is changed"
-                );
-            }
-            Some(Learned::SwitchedOff { rule, task, known, floor }) => tell(&rule, &task, known, floor),
-            None => {}
+        if let Some(off) = self.qualities.learn(routes, id, decided) {
+            tell(&off);
         }
     }
 }
 
 /// Says that a rule has switched itself off.
-fn tell(rule: &str, task: &str, known: Kept, floor: Option<Floor>) {
+fn tell(off: &SwitchedOff) {
     let percent = |part: f64| format!("{:.1}%", part * 100.0);
-    let (low, high) = known.interval();
-    let floor = percent(floor.map_or(0.0, |floor| f64::from(floor.millionths) / 1e6));
+    let (low, high) = off.known.interval();
     tracing::error!(
-        rule,
-        task,
-        kept = known.kept,
-        of = known.of,
+        rule = &*off.rule,
+        task = &*off.task,
+        kept = off.known.kept,
+        of = off.known.of,
         low = percent(low),
         high = percent(high),
-        floor,
-        "cheaper answers are not good enough: a rule by tasks has switched itself off, until it is changed"
+        floor = percent(off.floor()),
+        "cheaper answers are not good enough: a rule by tasks has switched itself off, until it is changed or switched on again"
     );
 }

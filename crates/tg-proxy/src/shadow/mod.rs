@@ -1,4 +1,4 @@
-//! Calls that no caller made: copies of calls for another model, and questions which of two answers is better.
+//! Calls that no caller made: copies of calls for another model, questions which of two answers is better, and for vectors.
 //!
 //! A copy goes out once its original has ended well, in a task of its own, so that no caller waits for it. It is made of the
 //! body that the checks let go, holds money and room as any call does, and is not sent where there is none. It has a row of
@@ -8,11 +8,14 @@ mod copy;
 mod hearing;
 mod judge;
 mod learn;
+mod likeness;
 mod places;
 
-pub(crate) use hearing::Hearing;
+pub(crate) use hearing::{Heard, Hearing};
+pub(crate) use likeness::{Observing, Question, ask_for_vector};
 pub use places::{Fate, Figures, Shadows};
 
+use crate::choose::away;
 use crate::flow::Ready;
 use crate::living::Worker;
 use crate::settle::Settlement;
@@ -25,6 +28,7 @@ use tg_dialect::scan::Members;
 use tg_kernel::decided::Purpose;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
+use tg_kernel::principal::Attribution;
 use tg_kernel::target::Target;
 use tg_policy::cache::rests_on_itself;
 use tg_policy::route::{Plan, mixed};
@@ -78,15 +82,23 @@ impl Arranging<'_> {
         }
         let is_moved = routed.is_moved();
         let comparison = Comparison {
-            rule: Arc::clone(&routed.rule),
+            rule: Arc::clone(&routed.rule.rule),
+            judge: sampling.judge.clone(),
             task: routed.task.class,
             of: self.ready.id,
             of_target: if is_moved { cheaper.clone() } else { routed.from.clone() },
             is_copy_cheaper: !is_moved,
             original: None,
+            alike: None,
         };
         let other = if is_moved { &routed.from } else { cheaper };
         self.copy(Purpose::Sample, other, Some(comparison), settlement)
+    }
+
+    /// Whether the call must stay where a target is not.
+    fn is_away(&self, booked: &Attribution, target: &Target) -> bool {
+        let Ready { peek, plan, .. } = self.ready;
+        away(self.snapshot, booked, [&peek.model, &plan.rule.name], target).is_some()
     }
 
     fn copy(
@@ -97,6 +109,12 @@ impl Arranging<'_> {
         settlement: &Settlement,
     ) -> Option<Copy> {
         let Ready { call, peek, body, .. } = self.ready;
+        let booked = settlement.record()?.attribution.clone();
+        let judged = comparison.as_ref().and_then(|comparison| comparison.judge.target());
+        if judged.into_iter().chain([target]).any(|target| self.is_away(&booked, target)) {
+            self.worker.living.shadows.note(purpose, Fate::Away);
+            return None;
+        }
         if leaves_traces(call.dialect, &peek.model, body) {
             return None;
         }
@@ -108,7 +126,7 @@ impl Arranging<'_> {
             of: self.ready.id,
             snapshot: Arc::clone(self.snapshot),
             ready: self.ready.copied(plan),
-            booked: settlement.record()?.attribution.clone(),
+            booked,
             guarding: settlement.guarding().map(crate::guarding::Guarding::of_copy),
             comparison,
             heard: None,
@@ -119,7 +137,7 @@ impl Arranging<'_> {
 
 /// Whether a call starts something that outlasts its answer, adds to what its provider keeps, or has tools that its provider
 /// runs: done twice, it is another thing.
-fn leaves_traces(dialect: Dialect, model: &str, body: &[u8]) -> bool {
+pub(crate) fn leaves_traces(dialect: Dialect, model: &str, body: &[u8]) -> bool {
     let Ok(members) = Members::scan(body) else { return true };
     let settings = members.iter().filter(|(name, _)| !SAID.contains(name));
     let settings = settings.map(|(name, value)| Ok((name.to_owned(), serde_json::from_slice::<Value>(value)?)));

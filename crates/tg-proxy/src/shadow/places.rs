@@ -22,11 +22,13 @@ pub enum Fate {
     NoRoom,
     /// A guardrail did not let it go.
     Blocked,
+    /// Its call must stay where its target is not.
+    Away,
 }
 
 impl Fate {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Sent, Self::Crowded, Self::NoRoom, Self::Blocked];
+    pub const ALL: [Self; 5] = [Self::Sent, Self::Crowded, Self::NoRoom, Self::Blocked, Self::Away];
 
     /// The name in metrics.
     #[must_use]
@@ -36,6 +38,7 @@ impl Fate {
             Self::Crowded => "crowded",
             Self::NoRoom => "no_room",
             Self::Blocked => "blocked",
+            Self::Away => "away",
         }
     }
 }

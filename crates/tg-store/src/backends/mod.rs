@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::ledger::{CallFilter, Glance, LedgerSize, Piece, Report, ReportQuery, Saved, SpentQuery, SpentRow};
 use crate::notices::Owed;
 use crate::revision::{Revision, RevisionHead};
+use crate::switches::Switch;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::ids::CallId;
 use tg_kernel::record::Record;
@@ -353,6 +354,45 @@ impl RevisionTable {
         match self {
             Self::Sqlite(table) => table.add(new, expected),
             Self::Postgres(table) => table.add(new, expected),
+        }
+    }
+}
+
+/// Rows of rules that were switched off and on.
+#[derive(Debug)]
+pub(crate) enum SwitchTable {
+    Sqlite(sqlite::SwitchTable),
+    Postgres(postgres::SwitchTable),
+}
+
+impl SwitchTable {
+    pub(crate) fn open(engine: &Engine) -> Result<Self, StoreError> {
+        Ok(match engine {
+            Engine::Sqlite(database) => Self::Sqlite(sqlite::SwitchTable::open(database)?),
+            Engine::Postgres(server) => Self::Postgres(postgres::SwitchTable::open(server)?),
+        })
+    }
+
+    pub(crate) fn get(&mut self, rule: &str) -> Result<Option<Switch>, StoreError> {
+        match self {
+            Self::Sqlite(table) => table.get(rule),
+            Self::Postgres(table) => table.get(rule),
+        }
+    }
+
+    /// Sets the row, unless it is off already or on since later; forgets the oldest beyond so many.
+    pub(crate) fn switch_off(&mut self, off: &Switch, most: usize) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(table) => table.switch_off(off, most),
+            Self::Postgres(table) => table.switch_off(off, most),
+        }
+    }
+
+    /// Switches a rule on that is off, at a moment after it was switched off; whether it was.
+    pub(crate) fn switch_on(&mut self, rule: &str, now: Timestamp) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(table) => table.switch_on(rule, now),
+            Self::Postgres(table) => table.switch_on(rule, now),
         }
     }
 }

@@ -1,12 +1,12 @@
-//! What the cache of answers saved, as the ledger has it.
+//! What caches saved, as the ledger has it: that of answers, and points that were put for those of providers.
 
 use super::Ledger;
 use crate::error::StoreError;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::units::Money;
 
-/// What it saved one team.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What they saved one team.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Saved {
     /// The team.
     pub team: String,
@@ -14,10 +14,14 @@ pub struct Saved {
     pub hits: u64,
     /// What they would have cost, each at the price of its time.
     pub amount: Money,
+    /// Calls that points were put into for their provider's prompt cache.
+    pub pointed: u64,
+    /// What those points saved, which is below zero while they cost more than they saved.
+    pub by_points: Money,
 }
 
 impl Ledger {
-    /// What the cache of answers saved each team that it saved something, the most first, of calls that arrived from `since`
+    /// What caches saved each team that had hits or points, the most first, of calls that arrived from `since`
     /// on (inclusive) until `until` (exclusive). Reads the rows of that time one by one: what retention has deleted is not in
     /// it. Blocks for as long as the store computes.
     ///

@@ -208,7 +208,14 @@ fn decided() -> Decided {
         }),
         verdict: Some(decided::Verdict { rule, task: "classification".into(), kept: Some(false) }),
         cache: None,
+        alike: Some(decided::Alike {
+            rule: "faq".into(),
+            likeness: Some(973_100),
+            agreed: Some(true),
+            saves: Money::from_nanos(9),
+        }),
         waited_us: Some(1_500),
+        hedge: Some(decided::Hedge { after_us: 800_000, won: true }),
         prompt_cache: Some(decided::CachePoints { points: 3, saved: Money::from_nanos(-5_678) }),
     }
 }

@@ -15,6 +15,7 @@ mod revisions;
 mod rollups;
 mod saved;
 mod store;
+mod switches;
 
 use tempfile::TempDir;
 use tg_store::Store;

@@ -29,6 +29,8 @@ mod revisions;
 mod saved;
 mod server;
 mod sums;
+#[path = "../it/switches.rs"]
+mod switches;
 mod tls;
 
 use server::PostgresServer;

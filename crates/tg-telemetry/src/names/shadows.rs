@@ -14,13 +14,13 @@ pub mod label {
     pub const TASK: &str = "task";
 }
 
-/// Copies and judges.
+/// Copies, judges, and questions for vectors.
 pub const SHADOW_CALLS: Metric = own(
     "tallygate_shadow_calls",
     Kind::Counter,
     "calls",
-    "Calls that no caller made (`mirror`, `sample`, `judge`), by what became of them: `sent`; `crowded` (too many at a time), \
-     `no_room` (limits, budgets, or it could not leave) and `blocked` (a guardrail) were not sent",
+    "Calls that no caller made (`mirror`, `sample`, `judge`, `likeness`), by what became of them: `sent`; `crowded` (too many at a time), \
+     `no_room` (limits, budgets, or it could not leave), `blocked` (a guardrail) and `away` (its call must stay elsewhere) were not sent",
     &[label::PURPOSE, label::FATE],
 );
 /// What comparisons came to.

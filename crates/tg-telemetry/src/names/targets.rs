@@ -29,3 +29,19 @@ pub const RETRIES_DENIED: Metric = own(
     "How often they were not, as that would have been more than `resilience.retry_share` of all calls",
     &[],
 );
+/// Second tries beside slow first ones.
+pub const HEDGES: Metric = own(
+    "tallygate_hedges",
+    Kind::Counter,
+    "",
+    "Second tries that left beside a slow first one, by outcome: won (heard first), lost, failed",
+    &[label::OUTCOME],
+);
+/// Slow calls without a second try.
+pub const HEDGES_DENIED: Metric = own(
+    "tallygate_hedges_denied",
+    Kind::Counter,
+    "",
+    "Slow first tries that had no second one beside them, by why",
+    &[label::REASON],
+);

@@ -194,6 +194,7 @@ const READINGS: [Reading; 30] = [
 fn given_again() -> Reuse {
     let hit = Hit {
         kind: Kind::Exact,
+        likeness: None,
         age_s: 1,
         from: CallId::fresh(),
         provider: "aws-eu".into(),
@@ -223,6 +224,7 @@ fn every_name_of_the_list_can_be_exposed() {
         vec![ServiceFigures { guard: "hook".into(), questions: 9, remembered: 4, micros: 1_500_000, failures }]
     });
     metrics.set_pools(|| vec![PoolFigures { pool: "p".into(), limit: Some(3), ..PoolFigures::default() }]);
+    metrics.set_hedges(|| [vec![("won", 3)], vec![("share", 2)]]);
     metrics.set_shadows(|| ShadowFigures {
         calls: vec![("mirror", "done", 1)],
         comparisons: vec![("as_good", 1)],

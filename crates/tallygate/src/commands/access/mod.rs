@@ -15,9 +15,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tg_admin::api::{
     BudgetPage, IssuedKey, Key, KeyPage, NewKey, NewTeam, Policy, Report, ReportRequest, Rotation, RoutingPage,
-    StoreSize, Team, TeamPage,
+    RoutingRule, StoreSize, Team, TeamPage,
 };
-use tg_admin::{Control, TeamAction};
+use tg_admin::{Control, Refusal, TeamAction};
 use tg_config::document::{Document, Provider, ProviderKind};
 use tg_config::environment::store_from_environment;
 use tg_config::start::StartFile;
@@ -25,7 +25,9 @@ use tg_finops::focus::Committed;
 use tg_kernel::clock::{Clock as _, SystemClock};
 use tg_kernel::commitment::Commitment;
 use tg_kernel::secret::Secret;
+use tg_policy::route::Routes;
 use tg_store::ledger::Ledger;
+use tg_store::store::Store;
 
 /// The variable that holds the token of a running gateway's admin interface.
 const TOKEN_VARIABLE: &str = "TALLYGATE_ADMIN_TOKEN";
@@ -115,13 +117,28 @@ impl AccessArgs {
         if let Access::Gateway(remote) = self.open(MissingStore::Refuse)? {
             return remote.get(&["routing"], "");
         }
+        let (store, routes) = self.store_and_routes()?;
+        Ok(crate::quality::of_store(&store, &routes, SystemClock::new().now())?)
+    }
+
+    /// Switches a rule on that has switched itself off, by its name or that of its route.
+    pub(super) fn switch_on(&self, rule: &str) -> Result<RoutingRule> {
+        if let Access::Gateway(remote) = self.open(MissingStore::Refuse)? {
+            return remote.post(&["routing", rule, "on"], &());
+        }
+        let (store, routes) = self.store_and_routes()?;
+        Ok(crate::quality::switch_on_in_store(&store, &routes, rule).map_err(Refusal::from)?)
+    }
+
+    /// The store, and the routes of the configuration.
+    fn store_and_routes(&self) -> Result<(Store, Routes)> {
         let mut document = self.configured()?;
         if let Some(named) = &self.store {
             place::name_another(&mut document.store, named)?;
         }
         let (store, _) = place::open_at_a_terminal(&document)?;
         let routes = crate::routes::compile(&document)?;
-        Ok(crate::quality::of_ledger(&store.ledger()?, &routes, SystemClock::new().now())?)
+        Ok((store, routes))
     }
 
     /// Opens the ledger of the store itself: for what reads more of it than travels.

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use tg_admin::api::{KeyState, Report, ReportRequest};
 use tg_catalog::Catalogue;
 use tg_config::document::{Document, Model};
-use tg_finops::advise::{KeySeen, Seller, Uses, Whose};
+use tg_finops::advise::{KeySeen, Samples, Seller, Uses, Whose};
 use tg_kernel::clock::Timestamp;
 use tg_kernel::usage::Usage;
 use tg_proxy::snapshot::Snapshot;
@@ -19,6 +19,8 @@ const RECENT: &str = "30d";
 /// All of it.
 pub(super) struct Seen {
     pub(super) uses: Uses,
+    /// What comparisons of answers came to; nothing where calls are not at hand.
+    pub(super) samples: Samples,
     pub(super) keys: Vec<KeySeen>,
     /// From when on calls are known.
     pub(super) since: Timestamp,
@@ -34,10 +36,10 @@ pub(super) fn all(
 ) -> Result<Seen> {
     let place = access.open(MissingStore::Refuse)?;
     let keys = keys(&place)?;
-    let mut uses = Uses::new(catalogue);
+    let (mut uses, mut samples) = (Uses::new(catalogue), Samples::default());
     if access.is_remote() {
         sums(&place, document, since, &mut uses)?;
-        return Ok(Seen { uses, keys, since });
+        return Ok(Seen { uses, samples, keys, since });
     }
     drop(place);
     let ledger = access.ledger(MissingStore::Refuse)?;
@@ -50,14 +52,15 @@ pub(super) fn all(
         }
         None => since,
     };
-    calls(&ledger, since, now, &mut uses)?;
-    Ok(Seen { uses, keys, since })
+    calls(&ledger, (since, now), &mut uses, &mut samples)?;
+    Ok(Seen { uses, samples, keys, since })
 }
 
-fn calls(ledger: &Ledger, since: Timestamp, now: Timestamp, uses: &mut Uses) -> Result<()> {
+fn calls(ledger: &Ledger, (since, now): (Timestamp, Timestamp), uses: &mut Uses, samples: &mut Samples) -> Result<()> {
     let mut filter = CallFilter { since: Some(since), until: Some(now), ..CallFilter::default() };
     loop {
         let page = ledger.calls(&filter, CALLS_MAX)?;
+        page.iter().for_each(|record| samples.take(record));
         // Copies and judges are nobody's use of a model.
         let is_callers = |record: &&tg_kernel::record::Record| {
             record.decided.as_ref().is_none_or(|decided| decided.purpose.is_none())

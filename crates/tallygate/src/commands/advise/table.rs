@@ -3,7 +3,7 @@
 use super::super::table::{Listing, or_dash, printable};
 use super::{Page, day};
 use std::fmt::Write as _;
-use tg_finops::advise::{Habit, Kind, Saving};
+use tg_finops::advise::{Habit, Kind, SAMPLES_MIN, Saving};
 use tg_kernel::units::Money;
 
 /// Most habits that are listed.
@@ -38,6 +38,14 @@ pub(super) fn write(page: &Page) -> String {
         // Writing to a `String` cannot fail.
         let _ = write!(text, "\n{number}. {}", printable(&one.evidence));
         let _ = write!(text, "\n   {} risk: {}", one.risk.as_str(), printable(&one.why));
+        if let Some(quality) = &one.quality {
+            let _ = write!(text, "\n   quality: {}", printable(&quality.shown()));
+            if quality.kept.of < SAMPLES_MIN {
+                let _ = write!(text, "; fewer than {SAMPLES_MIN} say nothing of the risk");
+            }
+        } else if one.kind == Kind::CheaperModel {
+            text.push_str("\n   quality: no answers of the two models were compared");
+        }
         if let Some(command) = &one.command {
             let _ = write!(text, "\n   {}", printable(command));
         }
@@ -52,6 +60,9 @@ pub(super) fn write(page: &Page) -> String {
     }
     if page.advice.iter().any(|one| one.kind == Kind::CheaperModel) {
         text.push_str("\n`tallygate advise --format yaml` prints what would do it");
+    }
+    if page.advice.iter().any(|one| one.kind == Kind::CheaperModel && one.quality.is_none()) {
+        text.push_str("\n`tallygate advise --format samples` prints what would compare some answers first");
     }
     text
 }

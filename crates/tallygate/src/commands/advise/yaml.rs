@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use tg_config::document::{Document, Model, ModelTarget, OnLoss, OnUnable, Strategy, UnknownPrice};
 use tg_expr::EXPRESSION_BYTES_MAX;
-use tg_finops::advise::{Advice, Change};
+use tg_finops::advise::{Advice, Change, Kind};
 use tg_kernel::units::Money;
 
 /// Why a change has no place: a fallback of elsewhere, or a profile in the model's place.
@@ -55,14 +55,14 @@ pub(super) fn write(document: &Document, page: &Page) -> String {
 
 /// A target as it will be written.
 #[derive(Clone, PartialEq, Eq)]
-struct Written {
+pub(super) struct Written {
     provider: String,
     model: Option<String>,
     weight: u16,
     when: Option<String>,
 }
 
-fn as_they_are(model: &Model, name: Option<&str>) -> Vec<Written> {
+pub(super) fn as_they_are(model: &Model, name: Option<&str>) -> Vec<Written> {
     let target = |target: &ModelTarget| Written {
         provider: target.provider.to_string(),
         model: target.model.clone().or_else(|| name.map(str::to_owned)),
@@ -126,7 +126,12 @@ fn comment(one: &Advice, change: &Change) -> String {
         0.. => format!(" Saves {} USD a month.", saving.month),
         _ => format!(" Costs {} USD a month more.", Money::ZERO.minus(saving.month)),
     });
-    format!("{whose}: {}.{saving} Risk {}: {}.", one.evidence, one.risk.as_str(), one.why)
+    let quality = match &one.quality {
+        Some(quality) => format!(" {}.", quality.shown()),
+        None if one.kind == Kind::CheaperModel => " No answers were compared.".to_owned(),
+        None => String::new(),
+    };
+    format!("{whose}: {}.{saving} Risk {}: {}.{quality}", one.evidence, one.risk.as_str(), one.why)
 }
 
 fn is(target: &Written, provider: &str, model: &str) -> bool {
@@ -200,11 +205,11 @@ fn quoted(text: &str) -> String {
 }
 
 /// A string of YAML, on one line.
-fn scalar(text: &str) -> String {
+pub(super) fn scalar(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-fn written(name: &str, served: &Model, targets: &[Written], note: &str) -> String {
+pub(super) fn written(name: &str, served: &Model, targets: &[Written], note: &str) -> String {
     let note = if note.is_empty() { String::new() } else { format!(" # {note}") };
     let mut text = format!("  - name: {}{note}\n", scalar(name));
     let strategy = match served.strategy {
@@ -242,6 +247,14 @@ fn written(name: &str, served: &Model, targets: &[Written], note: &str) -> Strin
             let _ = write!(text, ", when: {}", scalar(when));
         }
         text += " }\n";
+    }
+    // The rest as it is: JSON is YAML.
+    let mirror = served.mirror.as_ref().and_then(|mirror| serde_json::to_string(mirror).ok());
+    let tasks = served.task_routing.as_ref().and_then(|tasks| serde_json::to_string(tasks).ok());
+    for (member, value) in [("mirror", mirror), ("task_routing", tasks)] {
+        if let Some(value) = value {
+            let _ = writeln!(text, "    {member}: {value}");
+        }
     }
     text
 }

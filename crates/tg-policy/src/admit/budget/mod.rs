@@ -219,7 +219,7 @@ impl Budgets {
     pub fn wanted(&self, number: usize, at: Timestamp) -> Option<SpentQuery> {
         let budget = self.list.get(number)?;
         let mut by = Vec::new();
-        let Scope { team, project, environment, key, model, provider: _, tag } = &budget.scope;
+        let Scope { team, project, environment, key, model, aliases: _, provider: _, tag } = &budget.scope;
         let scoped = [
             (SpentBy::Team, team),
             (SpentBy::Project, project),

@@ -20,6 +20,9 @@ use tg_store::ledger::{SpentQuery, SpentRow};
 /// are refused.
 pub(super) const HOLDS_MAX: usize = 1 << 20;
 
+/// All of an amount, in millionths.
+const WHOLE: u32 = 1_000_000;
+
 /// The purses of all budgets. One for each process; it outlives reloads.
 #[derive(Debug, Default)]
 pub struct Purses {
@@ -137,6 +140,22 @@ impl Purses {
         Ok(Held { met: true, amount, stepwise })
     }
 
+    /// What is left of the budgets that a call meets, in millionths of their amounts: of the one of which least is. All, where
+    /// it meets none. Where replicas share purses, as it was seen last.
+    #[must_use]
+    pub fn millionths_left(&self, payer: &Payer<'_>, at: Timestamp) -> u32 {
+        if self.is_idle() {
+            return WHOLE;
+        }
+        let state = self.lock();
+        let part = |ask: &PurseAsk| {
+            let left = i128::from(state.left_of(ask)?.nanos().max(0)) * i128::from(WHOLE);
+            u32::try_from(left / i128::from(ask.amount.nanos().max(1))).ok()
+        };
+        let asks = state.budgets.asks(payer, at, &state.floors);
+        asks.iter().filter_map(part).fold(WHOLE, u32::min)
+    }
+
     /// Raises what a call holds to what it wants now, in every purse or in none; what is held already is never lowered. A
     /// call that holds nothing gets nothing.
     ///
@@ -152,6 +171,22 @@ impl Purses {
         let (amount, stepwise) = state.fit(&budgets, &purses, want, held, arrived)?;
         state.hold_more(id, amount.minus(held));
         Ok(Held { met: true, amount, stepwise })
+    }
+
+    /// Raises what a call holds to `amount` where every purse that bounds it has room for that: for a second try beside its
+    /// first. Else nothing changes, and nobody is told: the call goes on as it does.
+    #[must_use]
+    pub fn hold_beside(&self, id: CallId, amount: Money) -> bool {
+        let mut state = self.lock();
+        let budgets = Arc::clone(&state.budgets);
+        let Some(held) = state.holds.get(&id).map(|holding| holding.amount) else { return true };
+        let purses = state.purses_of(id, &budgets);
+        let more = amount.minus(held).max(Money::ZERO);
+        let fits = state.room(&budgets, &purses, |ask, _| ask.hard).is_none_or(|room| more <= room);
+        if fits {
+            state.hold_more(id, more);
+        }
+        fits
     }
 
     /// Raises what a stream holds to `amount`, as far as there is room in every purse. Answers what it holds then.

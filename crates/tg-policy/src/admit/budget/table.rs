@@ -181,6 +181,13 @@ impl State {
         self.floors.iter().zip(&self.known).map(|(floor, known)| if known.went_back { *floor } else { never }).collect()
     }
 
+    /// What is left in the purse of an ask, if there is one.
+    pub(super) fn left_of(&self, ask: &PurseAsk) -> Option<Money> {
+        let is_sharer = |purse: &&Purse| purse.sharers.has(hash_of(&ask.key), ask.hour, ask.hours);
+        let purse = self.purses.get(&ask.key).or_else(|| self.purses.get(&ask.together).filter(is_sharer))?;
+        Some(purse.left(ask.amount, ask.hour))
+    }
+
     /// Makes sure that a purse is there, and answers under which key.
     pub(super) fn place(&mut self, ask: &PurseAsk, budgets: &Budgets, payer: &Payer<'_>) -> String {
         let values = || budgets.list().get(ask.budget).map(|budget| budget.values(payer)).unwrap_or_default();

@@ -13,7 +13,14 @@ fn rule(name: &str, check: Check, action: Action) -> Rule {
 }
 
 fn set(name: &str, rules: Vec<Rule>) -> Set {
-    Set { name: name.into(), scope: Scope::default(), rules, blocked_media: Vec::new(), hold_back: None }
+    Set {
+        name: name.into(),
+        scope: Scope::default(),
+        rules,
+        blocked_media: Vec::new(),
+        reads_documents: false,
+        hold_back: None,
+    }
 }
 
 fn guard(sets: &[Set]) -> Arc<Guard> {
@@ -218,6 +225,7 @@ proptest! {
 }
 
 mod escapes;
+mod files;
 mod recordings;
 mod requests;
 mod streams;

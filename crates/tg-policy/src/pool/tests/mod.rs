@@ -23,6 +23,7 @@ pub(super) fn spec(concurrency: Concurrency, rates: Vec<(Measure, Rate)>) -> Spe
         reserve: Reserve::Most,
         concurrency,
         queue: Some(QueueBounds { wait_max: Duration::from_secs(2), length_max: 1000, bytes_max: 1 << 30 }),
+        generation: 0,
     }
 }
 
@@ -204,6 +205,21 @@ fn pools_are_found_by_target_and_apart_where_each_has_one() {
     let figures = gates.figures(&quotas);
     let shown: Vec<(&str, &str, u64)> = figures.iter().map(|of| (&*of.pool, &*of.target, of.under_way)).collect();
     assert_eq!(shown, [("claude", "", 0), ("rest", "openai/gpt-5", 1), ("rest", "openai/gpt-5-mini", 0)]);
+}
+
+#[test]
+fn a_call_from_before_a_reload_does_not_bring_the_old_settings_back() {
+    let target = Target { provider: "p".into(), model: "m".into() };
+    let of = |slots: u32| Quotas::new([spec(Concurrency::Fixed(slots), Vec::new())]);
+    let (before, after, gates) = (of(5), of(2), Gates::default());
+    let limit_as_seen_by = |quotas: &Quotas| {
+        let _gate = gates.of(quotas.of(&target).unwrap(), &target, ms(0));
+        gates.figures(quotas)[0].limit
+    };
+    assert_eq!(limit_as_seen_by(&before), Some(5));
+    assert_eq!(limit_as_seen_by(&after), Some(2));
+    assert_eq!(limit_as_seen_by(&before), Some(2), "it began before, and its try comes after");
+    assert_eq!(limit_as_seen_by(&of(5)), Some(5), "a reload that goes back does");
 }
 
 /// What a test may do to a gate.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Where the control plane begins: on AWS it is a host of its own.
 pub(crate) const PREFIX: &str = "/control";
@@ -81,6 +82,7 @@ pub(super) fn answer(received: &Received, path: &str, shared: &Shared) -> Result
                 counts: Counts::default(),
                 body,
                 headers: Vec::new(),
+                delay: Duration::ZERO,
             })
         }
         ("POST", "/tagResource") => {

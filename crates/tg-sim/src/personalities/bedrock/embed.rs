@@ -7,6 +7,7 @@ use crate::refusal::Refusal;
 use crate::shape::{Flaw, Node};
 use crate::vector;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const TITAN_DIMENSIONS: usize = 1024;
 const COHERE_DIMENSIONS: usize = 1024;
@@ -22,6 +23,7 @@ pub(crate) fn answer(received: &Received, root: &Node<'_>, model: &str, base: &s
         return Err(Refusal::new(400, format!("the simulator does not play {base}")));
     };
     Ok(Outcome::Done {
+        delay: Duration::ZERO,
         status: 200,
         model: model.to_owned(),
         counts: Counts { input: tokens, ..Counts::default() },

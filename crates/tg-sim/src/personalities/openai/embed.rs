@@ -3,11 +3,13 @@
 use super::{Vendor, model_of};
 use crate::books::Operation;
 use crate::counts::{Counts, tokens_of};
+use crate::directive;
 use crate::exchange::{Outcome, Received};
 use crate::refusal::Refusal;
 use crate::shape::{Flaw, Node};
 use crate::vector;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const DIMENSIONS: usize = 16;
 const DIMENSIONS_MAX: u64 = 3072;
@@ -30,6 +32,17 @@ pub(crate) fn answer(received: &Received, vendor: Vendor) -> Result<Outcome, Ref
     };
     let format = root.get("encoding_format").map_or(Ok("float"), |n| n.one_of(&["float", "base64"]))?;
     let inputs = inputs(&root.need("input")?)?;
+    let mut delay = Duration::ZERO;
+    // Texts are often those of chats, with scripts for these: only what is for this very model counts.
+    let own = format!("[[sim@{model}:");
+    for (text, _) in inputs.iter().filter(|(text, _)| text.contains(&own)) {
+        let only = text.replace("[[sim:", "[[sim@:");
+        let (_, script) = directive::read_for(&only, &model).map_err(|message| Refusal::new(400, message))?;
+        if let Some(scripted) = script.refusal {
+            return Err(Refusal::new(scripted.status, "as the script has it"));
+        }
+        delay = delay.max(script.delay);
+    }
     let mut tokens = 0;
     let mut data = Vec::with_capacity(inputs.len());
     for (index, (text, count)) in inputs.iter().enumerate() {
@@ -45,6 +58,7 @@ pub(crate) fn answer(received: &Received, vendor: Vendor) -> Result<Outcome, Ref
         body: json!({ "object": "list", "data": data, "model": model, "usage": usage }),
         model,
         headers: Vec::new(),
+        delay,
     })
 }
 

@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("migrations/0002_revisions.sql"), works_from: 1 },
     Step { sql: include_str!("migrations/0003_guarded.sql"), works_from: 1 },
     Step { sql: include_str!("migrations/0004_decided.sql"), works_from: 1 },
+    Step { sql: include_str!("migrations/0005_rule_switches.sql"), works_from: 1 },
 ];
 
 /// Holds back others who start at the same time. Any number does, as long as it is always this one (`tgst`).

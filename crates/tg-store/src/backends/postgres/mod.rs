@@ -15,6 +15,7 @@ mod saved;
 mod session;
 mod sheets;
 mod spent;
+mod switches;
 mod tls;
 mod upkeep;
 
@@ -23,6 +24,7 @@ pub(crate) use directory::DirectoryTables;
 pub(crate) use ledger::{CallReader, CallWriter};
 pub(crate) use notices::NoticeTable;
 pub(crate) use revisions::RevisionTable;
+pub(crate) use switches::SwitchTable;
 pub(crate) use upkeep::UpkeepWriter;
 
 use crate::error::StoreError;

@@ -19,6 +19,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0008_revisions.sql"),
     include_str!("migrations/0009_guarded.sql"),
     include_str!("migrations/0010_decided.sql"),
+    include_str!("migrations/0011_rule_switches.sql"),
 ];
 
 /// Runs the steps that the file has not seen, all or none of them.

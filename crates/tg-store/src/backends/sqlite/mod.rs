@@ -13,6 +13,7 @@ mod row;
 mod saved;
 mod sheets;
 mod spent;
+mod switches;
 mod tally;
 mod upkeep;
 
@@ -20,6 +21,7 @@ pub(crate) use directory::DirectoryTables;
 pub(crate) use ledger::{CallReader, CallWriter};
 pub(crate) use notices::NoticeTable;
 pub(crate) use revisions::RevisionTable;
+pub(crate) use switches::SwitchTable;
 pub(crate) use upkeep::UpkeepWriter;
 
 use crate::error::StoreError;

@@ -1,0 +1,76 @@
+//! Excel's sheets: cells by rows, with the strings that they share in their places.
+
+use crate::budget::Budget;
+use crate::markup::{Event, walk};
+use crate::office::Labels;
+use crate::shown::Readings;
+use crate::{Layers, Unread};
+
+/// The strings of a workbook, and which of them stand in a cell.
+#[derive(Default)]
+pub(crate) struct Strings {
+    all: Vec<(String, bool)>,
+}
+
+impl Strings {
+    pub(crate) fn read(xml: &str, budget: &mut Budget) -> Result<Self, Unread> {
+        let mut all = Vec::new();
+        let mut own = String::new();
+        walk(xml, budget, |event, budget| {
+            match event {
+                Event::Begins(_, "si") => own.clear(),
+                Event::Text(text) => {
+                    budget.say(&mut own, &text)?;
+                }
+                Event::Ends("si") => all.push((std::mem::take(&mut own), false)),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(Self { all })
+    }
+
+    /// Those that stand in no cell.
+    pub(crate) fn rest(self, layers: &mut Layers, budget: &mut Budget) -> Result<(), Unread> {
+        for (text, _) in self.all.iter().filter(|(_, is_used)| !is_used) {
+            budget.say(&mut layers.text, text)?;
+            budget.say(&mut layers.text, "\n")?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a sheet, hidden or not.
+pub(crate) fn sheet(xml: &str, strings: &mut Strings, layers: &mut Layers, budget: &mut Budget) -> Result<(), Unread> {
+    let mut readings = Readings::default();
+    let mut labels = Labels::default();
+    let (mut element, mut is_shared) = (String::new(), false);
+    walk(xml, budget, |event, budget| {
+        labels.hear(&event, budget)?;
+        match event {
+            Event::Begins(_, name) => {
+                name.clone_into(&mut element);
+                if name == "c" {
+                    is_shared = false;
+                }
+            }
+            Event::Attribute("t", kind) if element == "c" => is_shared = kind == "s",
+            Event::Text(text) if text.trim().is_empty() && text.contains('\n') => {}
+            Event::Text(text) if element == "v" && is_shared => {
+                let index = text.trim().parse::<usize>().ok();
+                let string = index.and_then(|index| strings.all.get_mut(index)).ok_or(Unread::Damaged)?;
+                string.1 = true;
+                readings.say(&string.0, true, budget)?;
+            }
+            Event::Text(text) => readings.say(&text, true, budget)?,
+            Event::Ends("v" | "f" | "is" | "c") => readings.part('\t', true),
+            Event::Ends("t" | "r") => {}
+            Event::Ends(_) => readings.part('\n', true),
+            Event::Attribute(..) | Event::Opened => {}
+        }
+        Ok(())
+    })?;
+    readings.finish(layers, budget)?;
+    layers.text.push_str(&labels.said);
+    Ok(())
+}

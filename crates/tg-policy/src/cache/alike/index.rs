@@ -1,0 +1,176 @@
+//! Vectors of questions whose answers are kept: bounded, those of one partition side by side, the oldest going first.
+
+use super::{LEAST, SAME, same_order};
+use crate::cache::Key;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tg_kernel::clock::Timestamp;
+use tg_kernel::ids::CallId;
+
+/// Longest vector. The longest that are offered have so many numbers.
+pub(super) const DIMENSIONS_MAX: usize = 4_096;
+
+/// Most bytes of all vectors of a process, and of the answers beside them.
+const BYTES_MAX: u64 = 64 << 20;
+
+/// What an entry takes beside its numbers and its answer.
+const OVERHEAD: usize = 256;
+
+/// A question whose answer is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// By which its answer is found.
+    pub key: Key,
+    /// Its vector, of length 1.
+    pub vector: Arc<[f32]>,
+    /// Its [`super::placed`] words.
+    pub words: Arc<[Box<str>]>,
+    /// The call that it was asked in.
+    pub of: CallId,
+    /// Until when its answer is given again.
+    pub until: Timestamp,
+    /// What the answer says, where answers are compared.
+    pub said: Option<Arc<str>>,
+}
+
+/// The likest question.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Near {
+    /// The question.
+    pub entry: Arc<Entry>,
+    /// How like it is, in millionths.
+    pub likeness: u32,
+}
+
+/// What there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Questions.
+    pub entries: u64,
+    /// What they take, in bytes.
+    pub bytes: u64,
+}
+
+/// All of a process.
+#[derive(Debug, Default)]
+pub struct Likenesses(Mutex<Shelf>);
+
+#[derive(Debug, Default)]
+struct Shelf {
+    /// The oldest of a partition first. Whoever compares takes the list with him.
+    partitions: HashMap<Key, Arc<Vec<Arc<Entry>>>>,
+    /// In which order they came; what is not there any more may stand in it.
+    order: VecDeque<(Key, Key)>,
+    held: Figures,
+}
+
+impl Likenesses {
+    /// Whether there is anything to compare with.
+    #[must_use]
+    pub fn knows(&self, partition: &Key) -> bool {
+        self.shelf().partitions.contains_key(partition)
+    }
+
+    /// The likest question of a partition whose answer is still kept, and whose words stand in the same order as these;
+    /// `None` where none is as like as [`LEAST`]. Takes time with the number of questions, in which others are not kept waiting.
+    #[must_use]
+    pub fn nearest(&self, partition: &Key, (vector, words): (&[f32], &[Box<str>]), now: Timestamp) -> Option<Near> {
+        let entries = Arc::clone(self.shelf().partitions.get(partition)?);
+        let standing = entries.iter().filter(|entry| entry.until > now && entry.vector.len() == vector.len());
+        let near = standing.map(|entry| Near { likeness: likeness(&entry.vector, vector), entry: Arc::clone(entry) });
+        let mut near: Vec<Near> = near.filter(|near| near.likeness >= LEAST).collect();
+        near.sort_by_key(|near| std::cmp::Reverse(near.likeness));
+        near.into_iter().find(|near| same_order(&near.entry.words, words))
+    }
+
+    /// Keeps a question, in place of an earlier one with the same answer. The oldest make room: of the partition, which has
+    /// no more than `entries_max`, and of all.
+    pub fn keep(&self, partition: Key, entry: Entry, entries_max: usize) {
+        let (key, bytes) = (entry.key, entry.weight());
+        if bytes > BYTES_MAX || entries_max == 0 {
+            return;
+        }
+        let mut shelf = self.shelf();
+        shelf.remove(&partition, &key);
+        while shelf.partitions.get(&partition).is_some_and(|entries| entries.len() >= entries_max) {
+            let Some(oldest) = shelf.partitions.get(&partition).and_then(|all| all.first()).map(|first| first.key)
+            else {
+                break;
+            };
+            shelf.remove(&partition, &oldest);
+        }
+        while shelf.held.bytes + bytes > BYTES_MAX {
+            let Some((of, oldest)) = shelf.order.pop_front() else { break };
+            shelf.remove(&of, &oldest);
+        }
+        Arc::make_mut(shelf.partitions.entry(partition).or_default()).push(Arc::new(entry));
+        shelf.order.push_back((partition, key));
+        shelf.held.entries += 1;
+        shelf.held.bytes += bytes;
+        shelf.tidy();
+    }
+
+    /// Forgets a question whose answer is not there any more.
+    pub fn forget(&self, partition: &Key, key: &Key) {
+        self.shelf().remove(partition, key);
+    }
+
+    /// What there is.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.shelf().held
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        // Whole steps only.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shelf {
+    fn remove(&mut self, partition: &Key, key: &Key) {
+        let Some(entries) = self.partitions.get_mut(partition) else { return };
+        let Some(place) = entries.iter().position(|entry| entry.key == *key) else { return };
+        let gone = Arc::make_mut(entries).remove(place);
+        if entries.is_empty() {
+            self.partitions.remove(partition);
+        }
+        self.held.entries -= 1;
+        self.held.bytes -= gone.weight();
+    }
+
+    /// Forgets in which order those came that are gone, once they are the more.
+    fn tidy(&mut self) {
+        if self.order.len() as u64 > 2 * self.held.entries + 16 {
+            let Self { partitions, order, .. } = self;
+            let stands = |(partition, key): &(Key, Key)| {
+                partitions.get(partition).is_some_and(|entries| entries.iter().any(|entry| entry.key == *key))
+            };
+            order.retain(stands);
+        }
+    }
+}
+
+impl Entry {
+    fn weight(&self) -> u64 {
+        let said = self.said.as_ref().map_or(0, |said| said.len());
+        let words: usize = self.words.iter().map(|word| word.len() + size_of::<Box<str>>()).sum();
+        (size_of_val(&*self.vector) + said + words + OVERHEAD) as u64
+    }
+}
+
+/// The cosine of the angle between two vectors of length 1, in millionths; 0 where they point apart.
+fn likeness(one: &[f32], other: &[f32]) -> u32 {
+    // Eight sums side by side, as processors add.
+    let mut sums = [0_f32; 8];
+    let (ones, one_rest) = one.as_chunks::<8>();
+    let (others, other_rest) = other.as_chunks::<8>();
+    for (one, other) in ones.iter().zip(others) {
+        for (sum, (one, other)) in sums.iter_mut().zip(one.iter().zip(other)) {
+            *sum += one * other;
+        }
+    }
+    let rest: f32 = one_rest.iter().zip(other_rest).map(|(one, other)| one * other).sum();
+    let cosine = f64::from(sums.iter().sum::<f32>() + rest).clamp(0.0, 1.0);
+    (cosine * f64::from(SAME)).round() as u32
+}
