@@ -9,6 +9,7 @@ use crate::reuse::Reuse;
 use crate::units::Money;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// What was decided. Every part is there only where it was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,20 @@ pub struct Decided {
     /// What the cache of answers did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<Reuse>,
+    /// The guardrail that sent it to another model than its caller named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rerouted: Option<Rerouted>,
+}
+
+/// A call that a guardrail sent to another model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rerouted {
+    /// The rule, as `SET/RULE`.
+    pub by: Arc<str>,
+    /// The model that its caller named.
+    pub from: Arc<str>,
+    /// The model that the rule names: limits and budgets know the call by it.
+    pub to: Arc<str>,
 }
 
 /// A kind of task.

@@ -69,6 +69,7 @@ mod redis;
 mod refusals;
 mod reload;
 mod replicas;
+mod rerouted;
 mod resilience;
 mod retention;
 mod revisions;

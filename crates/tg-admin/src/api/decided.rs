@@ -25,6 +25,19 @@ pub struct Decided {
     pub verdict: Option<Verdict>,
     /// What the cache of answers did; null where no rule of it is for the call.
     pub cache: Option<Reuse>,
+    /// The guardrail that sent it to another model than its caller named; null where none did.
+    pub rerouted: Option<Rerouted>,
+}
+
+/// A call that a guardrail sent to another model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Rerouted {
+    /// The rule, as `SET/RULE`.
+    pub by: String,
+    /// The model that its caller named.
+    pub from: String,
+    /// The model that the rule names; the call stands under it everywhere else.
+    pub to: String,
 }
 
 /// What a rule by tasks made of a call.
@@ -125,7 +138,15 @@ impl From<&decided::Decided> for Decided {
             cache: decided.cache.as_ref().map(Reuse::from),
             prompt_cache: decided.prompt_cache.map(CachePoints::from),
             waited_us: decided.waited_us,
+            rerouted: decided.rerouted.as_ref().map(Rerouted::from),
         }
+    }
+}
+
+impl From<&decided::Rerouted> for Rerouted {
+    fn from(rerouted: &decided::Rerouted) -> Self {
+        let decided::Rerouted { by, from, to } = rerouted;
+        Self { by: by.to_string(), from: from.to_string(), to: to.to_string() }
     }
 }
 
