@@ -99,6 +99,11 @@ fn rule(declared: &GuardrailRule) -> Result<Rule> {
             GuardrailAction::Redact => Action::Redact(style),
             GuardrailAction::Restore => Action::Restore(style),
             GuardrailAction::Annotate => Action::Annotate,
+            GuardrailAction::RouteTo => {
+                let model = declared.model.as_ref();
+                let model = model.with_context(|| format!("the rule `{}` sends calls nowhere", declared.name))?;
+                Action::RouteTo(model.as_str().into())
+            }
         },
         mode: match declared.mode {
             GuardrailMode::Enforce => Mode::Enforce,

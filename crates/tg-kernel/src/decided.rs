@@ -11,6 +11,7 @@ use crate::reuse::Reuse;
 use crate::units::Money;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// What was decided. Every part is there only where it was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +47,9 @@ pub struct Decided {
     /// The second try that left beside the first, as that was slow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hedge: Option<Hedge>,
+    /// The guardrail that sent it to another model than its caller named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rerouted: Option<Rerouted>,
 }
 
 /// A second try beside a slow first one.
@@ -56,6 +60,17 @@ pub struct Hedge {
     pub after_us: u64,
     /// Whether the second was heard first.
     pub won: bool,
+}
+
+/// A call that a guardrail sent to another model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rerouted {
+    /// The rule, as `SET/RULE`.
+    pub by: Arc<str>,
+    /// The model that its caller named.
+    pub from: Arc<str>,
+    /// The model that the rule names: limits and budgets know the call by it.
+    pub to: Arc<str>,
 }
 
 /// A kind of task.

@@ -105,6 +105,12 @@ impl Operation {
         matches!(self, Self::Chat | Self::Embeddings)
     }
 
+    /// Whether another model could do as well: chats, and counts of what they say. What else is asked, is asked of one model.
+    #[must_use]
+    pub const fn is_routable(self) -> bool {
+        matches!(self, Self::Chat | Self::CountTokens)
+    }
+
     /// Whether it is billed by tokens. What is not has no price here, and no ceiling: those are rates of tokens.
     #[must_use]
     pub const fn is_billed_by_tokens(self) -> bool {

@@ -36,6 +36,8 @@ pub enum Action {
     Redacted,
     /// What had been taken out of the request was put back into the answer.
     Restored,
+    /// The call went to another model, as a rule says.
+    Rerouted,
     /// It was noted, and went on.
     Annotated,
     /// It went on, as the rule only watches: what it would have done is not done.
@@ -52,6 +54,7 @@ impl Action {
             Self::Blocked => "blocked",
             Self::Redacted => "redacted",
             Self::Restored => "restored",
+            Self::Rerouted => "rerouted",
             Self::Annotated => "annotated",
             Self::Observed => "observed",
             Self::Unanswered => "unanswered",
@@ -67,6 +70,8 @@ pub enum Verdict {
     Passed,
     /// Something was changed on its way.
     Changed,
+    /// The call went to another model than it named; something may have been changed, too.
+    Rerouted,
     /// The call or its answer was stopped.
     Blocked,
 }
@@ -78,6 +83,7 @@ impl Verdict {
         match self {
             Self::Passed => "passed",
             Self::Changed => "changed",
+            Self::Rerouted => "rerouted",
             Self::Blocked => "blocked",
         }
     }

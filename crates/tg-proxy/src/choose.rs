@@ -181,6 +181,27 @@ impl<'a> Choosing<'a> {
         self.by_keeper(plan).or_else(|plan| self.by_task(plan))
     }
 
+    /// Where the call goes that a guardrail sends to this model: to one of its targets that is able to serve it, or nowhere.
+    /// No rule by tasks is asked, and the caller's list of models is none for what the house decides.
+    ///
+    /// # Errors
+    /// As [`tg_policy::route::Routes::send`], and as [`Self::plan`] where no target is able to serve it or for it.
+    pub fn sent_to(&self, model: &str) -> Result<Plan, Fault> {
+        let plan = self.snapshot.routes.send(model)?;
+        let considered = self.consider(&plan, false);
+        let is_tried = |one: &Considered| match &one.dropped {
+            None => true,
+            Some(Dropped::Lacks(lack)) => !lack.is_sure(),
+            Some(Dropped::Condition(_) | Dropped::Away(_)) => false,
+        };
+        let targets = considered.iter().filter(|one| is_tried(one)).map(|one| one.candidate.target.clone());
+        let targets: Vec<Target> = targets.collect();
+        if targets.is_empty() {
+            return Err(nobody(model, &considered));
+        }
+        Ok(Plan { targets, ..plan })
+    }
+
     /// Where the call goes by the route's own targets.
     fn own(&self, model: &str, on_unable: OnUnable) -> Result<Plan, Fault> {
         let plan = self.snapshot.routes.choose(model, self.booked.principal, self.booked.policy)?;

@@ -39,6 +39,7 @@ use tg_kernel::trace::TraceContext;
 use tg_net::body::OutBody;
 use tg_policy::attribute;
 use tg_policy::authenticate::{Caller, Door};
+use tg_policy::guard::Route;
 use tg_policy::route::Plan;
 
 /// Answers one request.
@@ -129,7 +130,8 @@ async fn run(
         Ok(said) => said,
         Err(block) => return Ok(Step::Stopped(Box::new(Stopped::of(&call, &peek, (id, arrived), block)))),
     };
-    let request::Answer { cleared: body, is_changed, attribution } = said;
+    let request::Answer { cleared: body, is_changed, route, attribution } = said;
+    let (plan, session) = sent(route, &choosing, (plan, session), settlement).map_err(say)?;
     let anew = if is_changed { Some(Members::scan(&body).map_err(say)?) } else { None };
     let (members, peek) = match &anew {
         Some(anew) => (anew, self::peek(dialect, &call.facts, anew).map_err(say)?),
@@ -158,6 +160,19 @@ async fn run(
         None if settlement.absence().is_some() => Ok(Step::Outlasting(Box::new(ready))),
         None => ready.send(members, worker, snapshot, settlement).await.map(Step::Answered).map_err(say),
     }
+}
+
+/// Where a guardrail sends the call, in place of where it was to go. It belongs to no session then: where it goes says nothing
+/// of where that is served.
+fn sent(
+    route: Option<Route>,
+    choosing: &Choosing<'_>,
+    own: (Plan, Option<u64>),
+    settlement: &mut Settlement,
+) -> Result<(Plan, Option<u64>), Fault> {
+    let Some(route) = route else { return Ok(own) };
+    settlement.reroutes(&route);
+    Ok((choosing.sent_to(&route.model)?, None))
 }
 
 /// What the order of the steps comes to.

@@ -65,6 +65,7 @@ struct Item {
     at: Timestamp,
     attribution: Attribution,
     model: Arc<str>,
+    bound: bool,
     guarded: Guarded,
     heard: Heard,
     bytes: usize,
@@ -118,7 +119,8 @@ impl Recorder {
             id: record.id,
             at: record.started_at,
             attribution: record.attribution.clone(),
-            model: record.asked.model.clone(),
+            model: named(record),
+            bound: !record.asked.operation.is_routable(),
             guarded: guarded.clone(),
             heard: heard.clone(),
             bytes,
@@ -141,6 +143,12 @@ impl Recorder {
         }
         !is_full
     }
+}
+
+/// The model that the caller named: by it the rules are chosen.
+fn named(record: &Record) -> Arc<str> {
+    let rerouted = record.decided.as_deref().and_then(|decided| decided.rerouted.as_ref());
+    rerouted.map_or_else(|| record.asked.model.clone(), |rerouted| rerouted.from.clone())
 }
 
 /// A number from 0 to 1 that nobody chooses: the end of an id is random.

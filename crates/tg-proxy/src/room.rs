@@ -32,7 +32,8 @@ pub(crate) async fn take(
         Err(NoRoom::Other(fault)) => return Err(fault),
         Err(NoRoom::Money(exhausted)) => exhausted,
     };
-    let Some(model) = &exhausted.downgrade else { return Err((*exhausted).into()) };
+    let downgrade = exhausted.downgrade.as_ref().filter(|_| !plan.is_bound);
+    let Some(model) = downgrade else { return Err((*exhausted).into()) };
     let Ok(cheaper) = choosing.plan_instead(model) else { return Err((*exhausted).into()) };
     settlement.take_together(asked, &cheaper).await?;
     settlement.downgraded(Arc::clone(&exhausted.budget));

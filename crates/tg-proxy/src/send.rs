@@ -324,7 +324,11 @@ impl Trial<'_> {
         let Some(attribution) = settlement.subject() else { return true };
         let Outgoing { body, members, peek, .. } = self.outgoing;
         let subject = Subject { attribution, model: &peek.model };
-        let guard = self.snapshot.guards.of(&subject);
+        let guards = &self.snapshot.guards;
+        let guard = match settlement.rerouted_to() {
+            Some(model) => guards.of_both(&subject, model),
+            None => guards.of(&subject),
+        };
         guard.is_some_and(|guard| !body.is_by(guard.version(), members.body()))
     }
 

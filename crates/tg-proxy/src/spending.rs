@@ -337,7 +337,8 @@ pub(crate) fn afford(
     plan: Plan,
 ) -> Result<Plan, Fault> {
     let Err(exhausted) = settlement.afford(asked, &plan) else { return Ok(plan) };
-    let Some(model) = &exhausted.downgrade else { return Err((*exhausted).into()) };
+    let downgrade = exhausted.downgrade.as_ref().filter(|_| !plan.is_bound);
+    let Some(model) = downgrade else { return Err((*exhausted).into()) };
     let Ok(cheaper) = choosing.plan_instead(model) else { return Err((*exhausted).into()) };
     settlement.afford(asked, &cheaper).map_err(|exhausted| Fault::from(*exhausted))?;
     settlement.downgraded(Arc::clone(&exhausted.budget));

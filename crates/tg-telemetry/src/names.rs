@@ -490,7 +490,7 @@ attributes! {
     PRICING = "tallygate.pricing", "Whether the cost is known: `nothing`, `priced`, `ceiling`, `unpriced`.";
     USAGE_SOURCE = "tallygate.usage.source", "How far to trust the counts: `none`, `reported`, `estimated`.";
     OVERHEAD_MICROSECONDS = "tallygate.overhead_us", "The gateway's own share before the call was sent, in microseconds.";
-    GUARD_VERDICT = "tallygate.guard.verdict", "What content checks came to: `passed`, `changed`, `blocked`. Absent where none ran.";
+    GUARD_VERDICT = "tallygate.guard.verdict", "What content checks came to: `passed`, `changed`, `rerouted`, `blocked`. Absent where none ran.";
     GUARD_HITS = "tallygate.guard.hits", "What they found, as in the log: never the text itself.";
     TRANSLATION_LOSSES = "tallygate.losses", "Members of the request that the provider's dialect could not express.";
 }

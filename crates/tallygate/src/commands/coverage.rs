@@ -10,6 +10,7 @@ use clap::Args;
 use coverage::{Row, State};
 use serde::Serialize;
 use std::process::ExitCode;
+use std::sync::Arc;
 use tg_config::secrets::Secrets;
 
 /// Which configuration, and how to show what is covered.
@@ -70,7 +71,9 @@ fn table(page: &Page) -> String {
     }
     let mut listing = Listing::new(&["team", "route", "way", "check", "state", "by", "missing"]);
     for row in &page.coverage {
-        let by: Vec<String> = row.by.iter().map(|by| format!("{}/{} {}", by.set, by.rule, by.action)).collect();
+        let to = |model: &Option<Arc<str>>| model.as_ref().map(|model| format!(" {model}")).unwrap_or_default();
+        let by = row.by.iter().map(|by| format!("{}/{} {}{}", by.set, by.rule, by.action, to(&by.model)));
+        let by: Vec<String> = by.collect();
         let state = if row.required && row.state != State::Enforced { "REQUIRED, " } else { "" };
         listing.row([
             row.team.to_string(),

@@ -1,6 +1,7 @@
 //! `tallygate explain`
 
 mod caller;
+mod sent;
 
 use super::access::AccessArgs;
 use super::table::{Format, Listing, or_dash, pretty};
@@ -9,6 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use caller::{Caller, CallerArgs};
 use clap::Args;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use sent::Sent;
 use serde::Serialize;
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -68,6 +70,8 @@ struct Page {
     refused: Option<Refusal>,
     /// Every target of the route; those that are tried in their order.
     targets: Vec<Row>,
+    /// Where a guardrail sends it, by what the gateway's own checks find; null where none does.
+    rerouted: Option<Sent>,
     /// What the route's rule by tasks makes of it; null where there is none.
     task_routing: Option<ByTask>,
     /// Who gets a copy of some such calls, as `PROVIDER/MODEL`; null where nobody does.
@@ -201,19 +205,26 @@ impl Explain {
         let asked = Asked { id: CallId::fresh(), at, head: &head, session, opts_out, peek: &peek, members: &members };
         let booked = Booked { principal, policy, attribution: &attribution };
         let choosing = Choosing::new(snapshot, memory.experience(), booked, asked);
-        let plan = snapshot.routes.choose(&peek.model, principal, policy);
-        let going = choosing.plan(&peek.model);
+        let subject = Subject { attribution: &attribution, model: &peek.model };
+        let sent = snapshot.guards.of(&subject).and_then(|guard| Sent::of(&guard, &members, &attribution, &head));
+        let model = sent.as_ref().map_or(&*peek.model, |sent| &*sent.to);
+        let (plan, going) = if sent.is_some() {
+            (snapshot.routes.send(model), choosing.sent_to(model))
+        } else {
+            (snapshot.routes.choose(model, principal, policy), choosing.plan(model))
+        };
         let targets = going.as_ref().map(|plan| plan.targets.clone()).unwrap_or_default();
         let may_go = |plan: &Plan, target: &Target| {
             away(snapshot, &attribution, [&peek.model, &plan.rule.name], target).is_none()
         };
-        let mirror =
-            plan.as_ref().ok().and_then(|plan| plan.rule.mirror.as_ref().filter(|mirror| may_go(plan, &mirror.target)));
+        let mirrored = plan.as_ref().ok().filter(|plan| !plan.is_bound);
+        let mirror = mirrored.and_then(|plan| plan.rule.mirror.as_ref().filter(|mirror| may_go(plan, &mirror.target)));
         let considered = plan.as_ref().map(|plan| choosing.consider(plan, true)).unwrap_or_default();
         let providers: Vec<&str> = targets.iter().map(|target| &*target.provider).collect();
-        let payer = Payer { attribution: &attribution, model: &peek.model };
+        let payer = Payer { attribution: &attribution, model };
         let budgets = snapshot.budgets.list().iter().filter(|budget| budget.meets(&payer));
-        let guard = snapshot.guards.of(&Subject { attribution: &attribution, model: &peek.model });
+        let guard = snapshot.guards.of_both(&subject, model);
+        let cache = snapshot.cache.rules.of(&attribution, &peek.model);
         let Task { class: task, confidence, difficulty } = *choosing.task();
         Ok(Page {
             model: peek.model.clone(),
@@ -226,12 +237,13 @@ impl Explain {
             refused: going.err().map(Refusal::from),
             mirror: mirror.map(|mirror| format!("{}/{}", mirror.target.provider, mirror.target.model)),
             guardrails: guard.map(|guard| guard.sets().iter().map(ToString::to_string).collect()).unwrap_or_default(),
-            limits: snapshot.limits.of(&attribution, &peek.model, &providers).into_iter().map(str::to_owned).collect(),
+            limits: snapshot.limits.of(&attribution, model, &providers).into_iter().map(str::to_owned).collect(),
             pools: pools(snapshot, &targets),
-            priority: priority(snapshot, &attribution, &peek.model),
+            priority: priority(snapshot, &attribution, model),
             budgets: budgets.map(|budget| budget.name.to_string()).collect(),
-            cache: snapshot.cache.rules.of(&attribution, &peek.model).map(|rule| rule.name.to_string()),
-            prompt_cache: snapshot.prompt_cache.wants(&attribution, &peek.model),
+            cache: cache.filter(|_| sent.is_none()).map(|rule| rule.name.to_string()),
+            prompt_cache: snapshot.prompt_cache.wants(&attribution, model),
+            rerouted: sent,
         })
     }
 }
@@ -313,10 +325,12 @@ fn table(page: &Page) -> String {
     }
     let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     let refused = page.refused.as_ref().map(|refusal| format!("refused: {} ({})\n", refusal.message, refusal.code));
+    let sent = page.rerouted.as_ref().map(|sent| format!("guardrail {} sends it to: {}\n", sent.by, sent.to));
+    let sent = sent.unwrap_or_default();
     let by_task = page.task_routing.as_ref().map(in_words).unwrap_or_default();
     let mirror = page.mirror.as_ref().map(|mirror| format!("mirror: {mirror}\n")).unwrap_or_default();
     format!(
-        "model: {}\ntask: {} ({:.0} % sure, difficulty {:.2})\norder: {}\n{by_task}{mirror}{}\n{}\n\nguardrails: {}\nlimits: {}\npools: {} (priority: {})\nbudgets: {}\ncache: {}\nprompt cache: {}",
+        "model: {}\ntask: {} ({:.0} % sure, difficulty {:.2})\norder: {}\n{sent}{by_task}{mirror}{}\n{}\n\nguardrails: {}\nlimits: {}\npools: {} (priority: {})\nbudgets: {}\ncache: {}\nprompt cache: {}",
         page.model,
         page.task,
         page.confidence * 100.0,

@@ -4,7 +4,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use tg_config::document::{Document, Guardrail, Model};
 use tg_config::grammar::Pattern;
-use tg_policy::guard::{Channels, CheckKind, Guards, Required, Ruled, Way};
+use tg_policy::guard::{Action, Channels, CheckKind, Guards, Required, Ruled, Way};
 use tg_store::team::TeamRecord;
 
 /// Most gaps that are told at once.
@@ -70,6 +70,9 @@ pub(crate) struct By {
     pub(crate) rule: Arc<str>,
     pub(crate) mode: &'static str,
     pub(crate) action: &'static str,
+    /// Where `route_to` sends calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<Arc<str>>,
     pub(crate) channels: Vec<&'static str>,
 }
 
@@ -292,6 +295,10 @@ fn described(ruled: &Ruled, way: Way) -> By {
         rule: ruled.rule.clone(),
         mode: if ruled.is_observed { "observe" } else { "enforce" },
         action: ruled.action.as_str(),
+        model: match &ruled.action {
+            Action::RouteTo(model) => Some(model.clone()),
+            _ => None,
+        },
         channels: channels.iter().map(tg_kernel::passage::Channel::as_str).collect(),
     }
 }

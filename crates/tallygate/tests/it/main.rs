@@ -75,6 +75,7 @@ mod redis;
 mod refusals;
 mod reload;
 mod replicas;
+mod rerouted;
 mod residency;
 mod resilience;
 mod retention;

@@ -29,6 +29,8 @@ pub struct Decided {
     pub alike: Option<Alike>,
     /// The second try that left beside the first, as that was slow; null where none did.
     pub hedge: Option<Hedge>,
+    /// The guardrail that sent it to another model than its caller named; null where none did.
+    pub rerouted: Option<Rerouted>,
 }
 
 /// What a cache by likeness would have done with the call `of`.
@@ -57,6 +59,17 @@ impl From<decided::Hedge> for Hedge {
     fn from(hedge: decided::Hedge) -> Self {
         Self { after_us: hedge.after_us, won: hedge.won }
     }
+}
+
+/// A call that a guardrail sent to another model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Rerouted {
+    /// The rule, as `SET/RULE`.
+    pub by: String,
+    /// The model that its caller named.
+    pub from: String,
+    /// The model that the rule names; the call stands under it everywhere else.
+    pub to: String,
 }
 
 /// What a rule by tasks made of a call.
@@ -162,7 +175,15 @@ impl From<&decided::Decided> for Decided {
             waited_us: decided.waited_us,
             alike: decided.alike.as_ref().map(Alike::from),
             hedge: decided.hedge.map(Hedge::from),
+            rerouted: decided.rerouted.as_ref().map(Rerouted::from),
         }
+    }
+}
+
+impl From<&decided::Rerouted> for Rerouted {
+    fn from(rerouted: &decided::Rerouted) -> Self {
+        let decided::Rerouted { by, from, to } = rerouted;
+        Self { by: by.to_string(), from: from.to_string(), to: to.to_string() }
     }
 }
 

@@ -11,7 +11,7 @@ pub struct Guarded {
     pub sets: Vec<String>,
     /// Which version of them: a short hash of what they say.
     pub version: String,
-    /// What came of it: `passed`, `changed` or `blocked`.
+    /// What came of it: `passed`, `changed`, `rerouted` (to another model) or `blocked`.
     pub verdict: String,
     /// How long the checks took, in microseconds.
     pub micros: u64,
@@ -34,7 +34,7 @@ pub struct Hit {
     pub channel: String,
     /// Which way it went: `input` or `output`.
     pub way: String,
-    /// What became of it: `blocked`, `redacted`, `restored`, `annotated`, `observed` or `unanswered`.
+    /// What became of it: `blocked`, `redacted`, `restored`, `rerouted`, `annotated`, `observed` or `unanswered`.
     pub action: String,
     /// How many times.
     pub count: u32,

@@ -1,6 +1,7 @@
 //! Guardrails: rules that can do what they say, and names that there are.
 
 mod compiled;
+mod sent;
 
 use super::Findings;
 use super::limits::{Named, check_named};
@@ -61,6 +62,7 @@ fn one((document, served): (&Document, &Served), set: &Guardrail, path: &Path, f
         match rule.checks().as_slice() {
             [check] => {
                 action(document, rule, *check, &path, found);
+                sent::check(served, rule, &path, found);
                 ways(rule, *check, &path, found);
                 wanted(rule, &path, found);
                 external(document, rule, *check, &path, found);
@@ -100,8 +102,8 @@ fn action(document: &Document, rule: &GuardrailRule, check: CheckName, path: &Pa
         found.add_resting_on(vec![Path::root().member("redaction_key")], problem);
     }
     // A service that flags a text and takes nothing out of it blocks, whatever it is asked for.
-    let blocks =
-        rule.action == GuardrailAction::Block || rule.external.is_some() && rule.action == GuardrailAction::Redact;
+    let blocks = matches!(rule.action, GuardrailAction::Block | GuardrailAction::RouteTo)
+        || rule.external.is_some() && rule.action == GuardrailAction::Redact;
     if rule.message.is_some() && !blocks {
         found.add(
             path.member("message"),
@@ -145,7 +147,10 @@ fn ways(rule: &GuardrailRule, check: CheckName, path: &Path, found: &mut Finding
     // Where it looks if nothing is said of that: wherever its check means something.
     let of_input = !matches!(rule.on, Some(GuardrailOn::Output)) && check.is_of_input();
     let output = matches!(rule.on, Some(GuardrailOn::Output | GuardrailOn::Both));
-    if rule.action == GuardrailAction::Restore {
+    if rule.action == GuardrailAction::RouteTo && output {
+        let hint = "remove it, and add a rule with `action: block` and `on: output` for what answers have of their own";
+        found.add(on, "is no way to another model: an answer is there already", hint);
+    } else if rule.action == GuardrailAction::Restore {
         if !check.is_of_input() {
             let message = "is found on the way to the caller, where nothing can be put back";
             found.add(path.member("action"), message, "write `redact`");

@@ -4,7 +4,7 @@ use super::CallScope;
 use super::guard_service::GuardAway;
 use super::unreadable::{Unreadable, unreadable_schema};
 use super::wanted::{Wanted, pii_schema, secrets_schema};
-use crate::grammar::{Name, Ratio};
+use crate::grammar::{Name, Pattern, Ratio};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroU32;
@@ -95,6 +95,10 @@ pub struct GuardrailRule {
     pub when_away: Option<GuardAway>,
     /// What happens when something is found.
     pub action: GuardrailAction,
+    /// Only with `route_to`, required there: the model, by a name in `models`, to whose targets the call goes. Callers need
+    /// not be allowed to use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Pattern>,
     /// What stands in place of what is taken out. Absent: `tag`.
     #[serde(default, rename = "as", skip_serializing_if = "Option::is_none")]
     pub style: Option<RedactAs>,
@@ -108,7 +112,8 @@ pub struct GuardrailRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "channels_schema")]
     pub channels: Option<Vec<Channel>>,
-    /// What callers are told who are blocked. Absent: which rule it was.
+    /// What callers are told who are blocked; with `route_to`, those whose call can go to no other model. Absent: which rule it
+    /// was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500))]
     pub message: Option<String>,
@@ -231,6 +236,8 @@ pub enum GuardrailAction {
     Restore,
     /// It goes on, and is told in a header and in evidence.
     Annotate,
+    /// The call goes to the rule's `model` in place of the one that it names, and to no other. Only requests.
+    RouteTo,
 }
 
 /// What stands in place of what is taken out.

@@ -107,6 +107,36 @@ fn no_rule_is_taken_that_could_not_do_what_it_says() {
     }
 }
 
+/// Where calls are sent is a model that is there, and is said of requests alone.
+#[test]
+fn no_rule_sends_calls_where_nobody_serves_them() {
+    for (rule, expected) in [
+        ("{name: a, pii: all, action: route_to}", ("guardrails[0].rules[0].model", "to which model")),
+        ("{name: a, pii: all, action: block, model: x}", ("guardrails[0].rules[0].model", "sends calls nowhere")),
+        ("{name: a, pii: all, action: route_to, model: 'x-*'}", ("guardrails[0].rules[0].model", "is a pattern")),
+        ("{name: a, pii: all, action: route_to, model: nobody}", ("guardrails[0].rules[0].model", "is served by no")),
+        (
+            "{name: a, pii: all, action: route_to, model: claude-x, on: both}",
+            ("guardrails[0].rules[0].on", "an answer is there already"),
+        ),
+        (
+            "{name: a, canaries: [canary-77123-xyz], action: route_to, model: claude-x}",
+            ("guardrails[0].rules[0].action", "comes too late"),
+        ),
+        (
+            "{name: a, pii: all, action: route_to, model: claude-x, as: tag}",
+            ("guardrails[0].rules[0].as", "nothing to stand in place of"),
+        ),
+    ] {
+        check(&rules(rule), &[expected]);
+    }
+    let sent = "{name: a, pii: all, action: route_to, model: claude-x, message: Not here., mode: observe}";
+    assert!(from_text("t", &rules(sent)).is_ok());
+    let narrow = "models: [{name: big, targets: [{provider: a, model: claude-x}]}]\n";
+    let text = format!("{}{narrow}", rules("{name: a, pii: all, action: route_to, model: bigg}"));
+    check(&text, &[("guardrails[0].rules[0].model", "is the name of no model in `models`")]);
+}
+
 #[test]
 fn all_problems_are_told_at_once() {
     let text = format!(

@@ -85,6 +85,7 @@ impl Guard {
         let first = categories.first().map_or(Cow::Borrowed(ready.check), |first| Cow::Owned(first.clone()));
         let blocks = match ready.weight() {
             Weight::Block => true,
+            Weight::Route => inquiry.is_bound,
             Weight::Redact | Weight::Restore => texts.is_empty(),
             Weight::None => false,
         };
@@ -97,7 +98,9 @@ impl Guard {
         }
         if blocks {
             verdict.block = Some(ready.block(first));
-        } else if ready.weight() > Weight::None {
+        } else if ready.weight() == Weight::Route {
+            verdict.route = ready.route(rule, first);
+        } else if ready.weight() > Weight::Route {
             verdict.edits = texts;
         } else if ready.annotates() {
             verdict.annotations.push(ready.annotation(first));

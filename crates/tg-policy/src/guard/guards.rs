@@ -142,17 +142,29 @@ impl Guards {
     /// All sets that apply to a call, joined; `None` where none does, and none is required.
     #[must_use]
     pub fn of(&self, call: &Subject<'_>) -> Option<Arc<Guard>> {
-        let mut which = 0_u128;
-        for (index, set) in self.sets.iter().enumerate().take(SETS_MAX) {
-            if set.scope.holds(call.attribution, call.model, None) {
-                which |= 1 << index;
-            }
-        }
+        self.find(self.which(call))
+    }
+
+    /// Which sets apply to a call: one bit for each.
+    fn which(&self, call: &Subject<'_>) -> u128 {
+        let sets = self.sets.iter().enumerate().take(SETS_MAX);
+        let apply = sets.filter(|(_, set)| set.scope.holds(call.attribution, call.model, None));
+        apply.fold(0, |which, (index, _)| which | 1 << index)
+    }
+
+    fn find(&self, which: u128) -> Option<Arc<Guard>> {
         if which == 0 && self.required.is_empty() {
             return None;
         }
         let known = self.joined.read().unwrap_or_else(PoisonError::into_inner).get(&which).cloned();
         Some(known.unwrap_or_else(|| self.join(which)))
+    }
+
+    /// The same for a call that goes to another model than it names: all sets that apply to it under either name.
+    #[must_use]
+    pub fn of_both(&self, call: &Subject<'_>, model: &str) -> Option<Arc<Guard>> {
+        let which = self.which(call) | self.which(&Subject { model, ..*call });
+        self.find(which)
     }
 
     fn join(&self, which: u128) -> Arc<Guard> {

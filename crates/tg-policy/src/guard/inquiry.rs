@@ -25,6 +25,8 @@ pub struct Inquiry {
     pub(super) leaks: Arc<[(usize, Leak)]>,
     /// The caller reads what the model says as JSON.
     pub(super) is_structured: bool,
+    /// The call can go to no other model: what would send it there stops it.
+    pub(super) is_bound: bool,
     hits: Vec<Hit>,
     ran: Option<(Vec<Arc<str>>, Arc<str>)>,
     spent: Duration,
@@ -60,6 +62,8 @@ pub enum Doing {
     Redacted,
     /// On the way in, something else stands in its place; on the way out, it was put back.
     Restored,
+    /// The call went to another model.
+    Rerouted,
     /// It was told.
     Annotated,
     /// It was counted: the rule is not in force.
@@ -76,6 +80,7 @@ impl Doing {
             Self::Blocked => "blocked",
             Self::Redacted => "redacted",
             Self::Restored => "restored",
+            Self::Rerouted => "rerouted",
             Self::Annotated => "annotated",
             Self::Observed => "observed",
             Self::Unanswered => "unanswered",
@@ -90,6 +95,15 @@ impl Doing {
             Action::Redact(_) => Self::Redacted,
             Action::Restore(_) => Self::Restored,
             Action::Annotate => Self::Annotated,
+            Action::RouteTo(_) => Self::Rerouted,
+        }
+    }
+
+    /// The same for a request, which may be bound to its model.
+    pub(super) fn on_request(rule: &Ready, inquiry: &Inquiry) -> Self {
+        match Self::of(rule) {
+            Self::Rerouted if inquiry.is_bound => Self::Blocked,
+            other => other,
         }
     }
 }
@@ -124,6 +138,11 @@ impl Inquiry {
     /// The caller asked for an answer that is JSON: what is put into it, or taken out, leaves it so.
     pub const fn answers_in_json(&mut self) {
         self.is_structured = true;
+    }
+
+    /// The call is none that another model could serve: what would send it there stops it.
+    pub const fn is_bound_to_its_model(&mut self) {
+        self.is_bound = true;
     }
 
     pub(super) fn begin(&mut self, guard: &Guard) {

@@ -13,7 +13,7 @@ use super::rule::{Ready, Ruled, Weight};
 use super::scalars::{Laid, Quotes};
 use super::set::{Action, Medium};
 use super::strand::Strand;
-use super::{Block, Channels, Said, Verdict, Way};
+use super::{Block, Channels, Route, Said, Verdict, Way};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -218,7 +218,7 @@ impl Guard {
                 verdict.block = Some(block);
             }
             if verdict.block.is_some() {
-                return Verdict { edits: Vec::new(), ..verdict };
+                return Verdict { edits: Vec::new(), route: None, ..verdict };
             }
             self.replace(said, (group.channel, &joined), found, inquiry, &mut edits);
         }
@@ -318,9 +318,14 @@ impl Guard {
             if ready.annotates() {
                 verdict.annotate(ready.annotation(name.clone()));
             }
-            inquiry.note(ready, way, channel, name, Doing::of(ready));
+            if !inquiry.is_bound {
+                verdict.route = Route::first(verdict.route.take(), ready.route(one.rule, name.clone()));
+            }
+            let doing = Doing::on_request(ready, inquiry);
+            inquiry.note(ready, way, channel, name, doing);
         }
-        let blocking = found.iter().filter(|one| one.weight == Weight::Block).min_by_key(|one| one.rule)?;
+        let blocks = |one: &&Found| one.weight == Weight::Block || inquiry.is_bound && one.weight == Weight::Route;
+        let blocking = found.iter().filter(blocks).min_by_key(|one| one.rule)?;
         let ready = self.rules.get(blocking.rule)?;
         Some(ready.block(ready.found(&blocking.finding)))
     }
@@ -334,7 +339,7 @@ impl Guard {
         inquiry: &mut Inquiry,
         edits: &mut Edits,
     ) {
-        found.retain(|one| one.weight > Weight::None && !one.finding.span.is_empty());
+        found.retain(|one| one.weight > Weight::Route && !one.finding.span.is_empty());
         let escapes = |span: Span| {
             let first = joined.parts(span).next().and_then(|(index, _)| said.get(index));
             first.map_or(Escapes::None, |one| Escapes::of(channel, &one.text, false))

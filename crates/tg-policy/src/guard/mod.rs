@@ -80,12 +80,39 @@ pub struct Said<'a> {
 /// What is to be done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// The call or the answer must not go on. Then there are no edits.
+    /// The call or the answer must not go on. Then there are no edits, and no route.
     pub block: Option<Block>,
     /// Texts that are to stand in place of others, by the index of what was said; in order.
     pub edits: Vec<(usize, String)>,
+    /// Where the call goes in place of the model that it names.
+    pub route: Option<Route>,
     /// What callers are told although nothing was changed.
     pub annotations: Vec<Annotation>,
+}
+
+/// Where a rule sends a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The model, as it is named in the configuration.
+    pub model: Arc<str>,
+    /// Which rule of its guard it is: of several the first decides.
+    pub nth: usize,
+    /// What is said where the call cannot go there. It has the names of the rule.
+    pub instead: Block,
+}
+
+impl Route {
+    /// Of two, the one of the rule that stands first.
+    #[must_use]
+    pub fn first(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        one.into_iter().chain(other).min_by_key(|route| route.nth)
+    }
+
+    /// The rule, as `SET/RULE`.
+    #[must_use]
+    pub fn by(&self) -> String {
+        format!("{}/{}", self.instead.set, self.instead.rule)
+    }
 }
 
 impl Verdict {

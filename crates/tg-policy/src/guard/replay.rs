@@ -53,6 +53,9 @@ pub struct Recorded {
     pub model: Arc<str>,
     /// What came of its guarding.
     pub guarded: Guarded,
+    /// Whether it is one that goes to the model that it names or nowhere, as what is no chat.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bound: bool,
     /// What no text could be read of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub media: Vec<String>,
@@ -131,6 +134,7 @@ const fn verdict(action: guarded::Action) -> Option<Verdict> {
     match action {
         guarded::Action::Blocked => Some(Verdict::Blocked),
         guarded::Action::Redacted | guarded::Action::Restored => Some(Verdict::Changed),
+        guarded::Action::Rerouted => Some(Verdict::Rerouted),
         guarded::Action::Annotated | guarded::Action::Observed | guarded::Action::Unanswered => None,
     }
 }
@@ -139,6 +143,7 @@ const fn effect(doing: Doing) -> Option<Verdict> {
     match doing {
         Doing::Blocked => Some(Verdict::Blocked),
         Doing::Redacted | Doing::Restored => Some(Verdict::Changed),
+        Doing::Rerouted => Some(Verdict::Rerouted),
         Doing::Annotated | Doing::Observed | Doing::Unanswered => None,
     }
 }
@@ -204,6 +209,7 @@ impl Guard {
     #[must_use]
     pub fn replay(&self, call: &Recorded) -> Replayed {
         let mut inquiry = Inquiry::default();
+        inquiry.is_bound = call.bound;
         let mut done: BTreeMap<String, Verdict> = BTreeMap::new();
         let media: Vec<Medium> = call.media.iter().filter_map(|name| Medium::named(name)).collect();
         for (way, texts) in [(Way::Input, &call.input), (Way::Output, &call.output)] {
@@ -212,8 +218,8 @@ impl Guard {
             if let Some(block) = &verdict.block {
                 done.insert(format!("{}/{}", block.set, block.rule), Verdict::Blocked);
             }
-            self.find_marks(way, texts, &mut done);
-            self.hear_again(way, &call.guarded, &mut done);
+            self.find_marks(way, texts, call.bound, &mut done);
+            self.hear_again(way, call, &mut done);
             // Of a call that is stopped there is no answer.
             if done.values().any(|verdict| *verdict == Verdict::Blocked) {
                 break;
@@ -224,27 +230,35 @@ impl Guard {
         Replayed::of(done.into_iter().chain(own), Verdict::Passed)
     }
 
+    /// Where the first of its rules that is among these (`SET/RULE`) sends calls.
+    #[must_use]
+    pub fn sends_to(&self, rules: &[String]) -> Option<Arc<str>> {
+        let is_named = |ready: &&Arc<Ready>| rules.contains(&format!("{}/{}", ready.set, ready.name));
+        let named = self.rules().iter().filter(is_named);
+        named.filter_map(|ready| ready.route(0, Cow::Borrowed(ready.check))).map(|route| route.model).next()
+    }
+
     /// What rules do about what was taken out.
-    fn find_marks(&self, way: Way, texts: &[Stripped], done: &mut BTreeMap<String, Verdict>) {
+    fn find_marks(&self, way: Way, texts: &[Stripped], is_bound: bool, done: &mut BTreeMap<String, Verdict>) {
         for ready in self.rules() {
             let channels = ready.channels(way);
             let marks = texts.iter().filter(|text| channels.has(text.channel)).flat_map(|text| &text.marks);
             if marks.into_iter().any(|mark| finds(ready, mark)) {
-                did(ready, Doing::of(ready), done);
+                did(ready, doing(ready, is_bound), done);
             }
         }
     }
 
     /// What services said, and what rules do about it.
-    fn hear_again(&self, way: Way, guarded: &Guarded, done: &mut BTreeMap<String, Verdict>) {
+    fn hear_again(&self, way: Way, call: &Recorded, done: &mut BTreeMap<String, Verdict>) {
         for ready in self.rules() {
             let Some((_, when_away)) = &ready.external else { continue };
             let is_own = |hit: &&guarded::Hit| {
                 *hit.set == *ready.set && *hit.rule == *ready.name && hit.way.as_str() == way.as_str()
             };
-            for hit in guarded.hits.iter().filter(is_own).filter(|hit| ready.channels(way).has(hit.channel)) {
+            for hit in call.guarded.hits.iter().filter(is_own).filter(|hit| ready.channels(way).has(hit.channel)) {
                 if *hit.found != *UNANSWERED {
-                    did(ready, Doing::of(ready), done);
+                    did(ready, doing(ready, call.bound), done);
                 } else if *when_away == WhenAway::Block && !ready.is_observed() {
                     did(ready, Doing::Blocked, done);
                 }
@@ -256,6 +270,13 @@ impl Guard {
 impl Stripped {
     fn said(&self) -> Said<'_> {
         Said { channel: self.channel, turn: self.turn, text: Cow::Borrowed(&self.text) }
+    }
+}
+
+const fn doing(ready: &Ready, is_bound: bool) -> Doing {
+    match Doing::of(ready) {
+        Doing::Rerouted if is_bound => Doing::Blocked,
+        doing => doing,
     }
 }
 

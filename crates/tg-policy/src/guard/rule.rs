@@ -3,7 +3,7 @@
 use super::detector::Detector;
 use super::hold;
 use super::set::{self, Action, Check, CheckKind, WhenAway};
-use super::{Annotation, Block, Channels, Way};
+use super::{Annotation, Block, Channels, Route, Way};
 use std::borrow::Cow;
 use std::sync::Arc;
 use tg_text::finding::{Finding, Kind};
@@ -61,6 +61,8 @@ pub struct Ruled {
 pub(super) enum Weight {
     /// It changes nothing.
     None,
+    /// It changes where the call goes, and nothing of the text.
+    Route,
     Restore,
     Redact,
     Block,
@@ -81,7 +83,7 @@ impl Ready {
             is_whole: rule.check.is_whole(),
             is_for_all: set.scope == crate::admit::Scope::default(),
             detector,
-            action: rule.action,
+            action: rule.action.clone(),
             is_observed: rule.mode == crate::admit::Mode::Observe,
             input: Channels::of_rule(rule, Way::Input),
             output: Channels::of_rule(rule, Way::Output),
@@ -104,6 +106,7 @@ impl Ready {
             Action::Block => Weight::Block,
             Action::Redact(_) => Weight::Redact,
             Action::Restore(_) => Weight::Restore,
+            Action::RouteTo(_) => Weight::Route,
             Action::Annotate => Weight::None,
         }
     }
@@ -120,7 +123,7 @@ impl Ready {
             set: self.set.clone(),
             rule: self.name.clone(),
             check: self.kind,
-            action: self.action,
+            action: self.action.clone(),
             is_in_force: self.weight() > Weight::None,
             is_observed: self.is_observed,
             is_whole: self.is_whole,
@@ -142,7 +145,7 @@ impl Ready {
     pub(super) const fn style(&self) -> Style {
         match self.action {
             Action::Redact(style) | Action::Restore(style) => style,
-            Action::Block | Action::Annotate => Style::Mask,
+            Action::Block | Action::Annotate | Action::RouteTo(_) => Style::Mask,
         }
     }
 
@@ -157,6 +160,16 @@ impl Ready {
     pub(super) fn block(&self, found: Cow<'static, str>) -> Block {
         let Self { set, name, check, message, .. } = self;
         Block { set: set.clone(), rule: name.clone(), check, found, message: message.clone() }
+    }
+
+    /// Where it sends a call in which it finds something, if it is in force.
+    pub(super) fn route(&self, nth: usize, found: Cow<'static, str>) -> Option<Route> {
+        match &self.action {
+            Action::RouteTo(model) if !self.is_observed => {
+                Some(Route { model: model.clone(), nth, instead: self.block(found) })
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn annotation(&self, found: Cow<'static, str>) -> Annotation {

@@ -123,7 +123,7 @@ pub enum WhenAway {
 }
 
 /// What happens when something is found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// The call is refused, or its answer withheld.
     Block,
@@ -133,17 +133,20 @@ pub enum Action {
     Restore(Style),
     /// It goes on, and is told.
     Annotate,
+    /// The call goes to this model, and to no other; on the way to the model alone.
+    RouteTo(Arc<str>),
 }
 
 impl Action {
     /// The name in configuration, logs and the ledger.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Block => "block",
             Self::Redact(_) => "redact",
             Self::Restore(_) => "restore",
             Self::Annotate => "annotate",
+            Self::RouteTo(_) => "route_to",
         }
     }
 }
@@ -197,8 +200,8 @@ impl Rule {
     /// Whether it is for a way.
     #[must_use]
     pub const fn on(&self, way: Way) -> bool {
-        // What is put back was found on the way in.
-        if matches!(self.action, Action::Restore(_)) {
+        // What is put back was found on the way in, and what is on the way out is there.
+        if matches!(self.action, Action::Restore(_) | Action::RouteTo(_)) {
             return matches!(way, Way::Input);
         }
         match (self.on, way) {

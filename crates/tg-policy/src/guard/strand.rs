@@ -345,7 +345,7 @@ impl Sight for Eyes<'_> {
             return true;
         };
         match ready.weight() {
-            Weight::None => true,
+            Weight::None | Weight::Route => true,
             Weight::Block => {
                 self.held.block = Some(ready.block(ready.found(&lead.finding)));
                 false

@@ -133,6 +133,8 @@ pub struct Plan {
     pub unknown_price: UnknownPrice,
     /// What the rule for its task made of the call; `None` where there is no such rule, or no step for it.
     pub routed: Option<Arc<Routed>>,
+    /// Whether a guardrail sent the call to these targets: it goes to one of them or nowhere, and is not copied or kept.
+    pub is_bound: bool,
 }
 
 /// What a rule by tasks made of one call.
@@ -303,11 +305,26 @@ impl Routes {
             let message = format!("This caller may not use the model '{}'.", shown(model));
             return Err(Fault::new(Class::Forbidden, Origin::Caller, "model_not_allowed", message).at("model"));
         }
-        let rule = self.rule(model).ok_or_else(|| {
+        self.plan(model).ok_or_else(|| {
             let message =
                 format!("The model '{}' does not exist here. List the models to see those that do.", shown(model));
             Fault::new(Class::NotFound, Origin::Caller, "model_not_found", message).at("model")
-        })?;
+        })
+    }
+
+    /// Where a call goes that a guardrail sends to `model`, whatever its caller may use: to that model's own targets.
+    ///
+    /// # Errors
+    /// `Class::Internal` when no rule serves it: that was checked when the configuration was read.
+    pub fn send(&self, model: &str) -> Result<Plan, Fault> {
+        let plan = self.plan(model);
+        let plan =
+            plan.ok_or_else(|| Fault::internal("a guardrail sends calls to a model that is served by nobody"))?;
+        Ok(Plan { is_bound: true, ..plan })
+    }
+
+    fn plan(&self, model: &str) -> Option<Plan> {
+        let rule = self.rule(model)?;
         let targets = rule
             .targets
             .iter()
@@ -317,7 +334,7 @@ impl Routes {
             })
             .collect();
         let (on_loss, unknown_price) = (rule.on_loss, rule.unknown_price);
-        Ok(Plan { targets, on_loss, unknown_price, rule: Arc::clone(rule), routed: None })
+        Some(Plan { targets, on_loss, unknown_price, rule: Arc::clone(rule), routed: None, is_bound: false })
     }
 
     fn rule(&self, model: &str) -> Option<&Arc<Rule>> {

@@ -5,6 +5,7 @@
 //! it would be without.
 
 use super::Asked;
+use crate::choose::away;
 use crate::guarding::Cleared;
 use crate::living::Worker;
 use crate::settle::Settlement;
@@ -75,6 +76,8 @@ impl Near {
     ) -> Option<Box<Self>> {
         let (of, trace) = (settlement.identity().0, settlement.trace()?);
         let alike = rule.alike.as_ref().filter(|_| asked.operation() == Operation::Chat)?;
+        // What must stay somewhere is not told elsewhere to be compared.
+        away(snapshot, booked, [&asked.peek.model, &asked.plan.rule.name], &alike.target).is_none().then_some(())?;
         let body: Value = serde_json::from_slice(asked.members.body()).ok()?;
         let dialect = asked.head.dialect;
         let alike::Asked { text, rest } = alike::asked(dialect, body)?;

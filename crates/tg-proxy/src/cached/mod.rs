@@ -77,6 +77,10 @@ pub(crate) struct Asked<'a> {
 /// # Errors
 /// When a limit on requests has no room for a call that is given an answer, as for any other.
 pub(crate) async fn look(asked: &Asked<'_>, settlement: &mut Settlement) -> Result<Option<Box<Given>>, Fault> {
+    // What a guardrail sent to another model is for that model alone.
+    if asked.plan.is_bound {
+        return Ok(None);
+    }
     let Some((rule, booked)) = rule(asked, settlement) else { return Ok(None) };
     let Some((worker, snapshot)) = settlement.surroundings().map(|(worker, of)| (Arc::clone(worker), Arc::clone(of)))
     else {

@@ -85,5 +85,5 @@ fn passes(name: &HeaderName) -> bool {
 fn is_clean(text: &str, guard: &Guard) -> bool {
     let said = Said { channel: Channel::Metadata, turn: 0, text: Cow::Borrowed(text) };
     let verdict = guard.judge(Way::Input, &[said], &[], &mut Inquiry::default());
-    verdict.block.is_none() && verdict.edits.is_empty()
+    verdict.block.is_none() && verdict.route.is_none() && verdict.edits.is_empty()
 }

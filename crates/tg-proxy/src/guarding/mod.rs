@@ -17,7 +17,7 @@ use std::sync::Arc;
 use tg_dialect::passages::MediumKind;
 use tg_kernel::fault::{Class, Fault, Origin};
 use tg_kernel::guarded;
-use tg_policy::guard::{Block, Doing, Evidence, Guard, Inquiry, Medium, Verdict, Way};
+use tg_policy::guard::{Block, Doing, Evidence, Guard, Inquiry, Medium, Route, Verdict, Way};
 
 /// The code of a call, or an answer, that a guardrail stopped.
 pub(crate) const CONTENT_BLOCKED: &str = "content_blocked";
@@ -65,6 +65,8 @@ pub(crate) struct Guarding {
     guard: Arc<Guard>,
     inquiry: Inquiry,
     block: Option<Block>,
+    /// Where the call goes in place of the model that it names.
+    route: Option<Route>,
     /// Whether something else went on than was said.
     changed: bool,
     /// What is said and told, where calls are recorded.
@@ -74,7 +76,7 @@ pub(crate) struct Guarding {
 impl Guarding {
     fn new(guard: Arc<Guard>, is_recorded: bool) -> Self {
         let heard = is_recorded.then(Heard::default);
-        Self { guard, inquiry: Inquiry::default(), block: None, changed: false, heard }
+        Self { guard, inquiry: Inquiry::default(), block: None, route: None, changed: false, heard }
     }
 
     /// For a copy of the call: what was found on the request, to go on with its answer. It is recorded once.
@@ -97,6 +99,7 @@ impl Guarding {
         if self.block.is_none() {
             self.block.clone_from(&verdict.block);
         }
+        self.route = Route::first(self.route.take(), verdict.route.clone());
     }
 
     /// Whether something else went on than was said, in the body or beside it.
@@ -113,10 +116,11 @@ impl Guarding {
     pub(crate) fn record(&self) -> guarded::Guarded {
         let Evidence { sets, version, hits, spent } = self.inquiry.evidence();
         let replaced = hits.iter().any(|hit| matches!(hit.doing, Doing::Redacted | Doing::Restored));
-        let verdict = match (&self.block, self.changed || replaced) {
-            (Some(_), _) => guarded::Verdict::Blocked,
-            (None, true) => guarded::Verdict::Changed,
-            (None, false) => guarded::Verdict::Passed,
+        let verdict = match (&self.block, &self.route, self.changed || replaced) {
+            (Some(_), _, _) => guarded::Verdict::Blocked,
+            (None, Some(_), _) => guarded::Verdict::Rerouted,
+            (None, None, true) => guarded::Verdict::Changed,
+            (None, None, false) => guarded::Verdict::Passed,
         };
         let hits = hits.into_iter().map(|hit| guarded::Hit {
             set: hit.set,
@@ -132,6 +136,7 @@ impl Guarding {
                 Doing::Blocked => guarded::Action::Blocked,
                 Doing::Redacted => guarded::Action::Redacted,
                 Doing::Restored => guarded::Action::Restored,
+                Doing::Rerouted => guarded::Action::Rerouted,
                 Doing::Annotated => guarded::Action::Annotated,
                 Doing::Observed => guarded::Action::Observed,
                 Doing::Unanswered => guarded::Action::Unanswered,

@@ -8,13 +8,14 @@ use crate::snapshot::Snapshot;
 use bytes::Bytes;
 use http::HeaderMap;
 use std::borrow::Cow;
+use std::sync::Arc;
 use tg_dialect::needs::answers_in_json;
 use tg_dialect::passages::{Edits, Passages};
 use tg_dialect::scan::Members;
 use tg_kernel::fault::Fault;
 use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
-use tg_policy::guard::{Block, Said, Subject, Way};
+use tg_policy::guard::{Block, Guard, Route, Said, Subject, Way};
 
 /// What is asked.
 pub(crate) struct Question<'a> {
@@ -30,6 +31,8 @@ pub(crate) struct Question<'a> {
 pub(crate) struct Answer {
     pub(crate) cleared: Cleared,
     pub(crate) is_changed: bool,
+    /// Where it goes in place of the model that it names.
+    pub(crate) route: Option<Route>,
     /// To whom it is booked, as providers may be told.
     pub(crate) attribution: Attribution,
 }
@@ -56,15 +59,60 @@ pub(crate) async fn check(
     snapshot: &Snapshot,
     settlement: &mut Settlement,
 ) -> Result<Result<Answer, Block>, Fault> {
-    let Question { body, members, model, attribution } = question;
-    let Some(guard) = snapshot.guards.of(&Subject { attribution, model }) else {
+    let Question { body, model, attribution, .. } = question;
+    let subject = Subject { attribution, model };
+    let Some(guard) = snapshot.guards.of(&subject) else {
         let cleared = Cleared { body: body.clone(), by: None };
-        return Ok(Ok(Answer { cleared, is_changed: false, attribution: attribution.clone() }));
+        return Ok(Ok(Answer { cleared, is_changed: false, route: None, attribution: attribution.clone() }));
     };
-    let by = Some(guard.version().clone());
+    let mut version = guard.version().clone();
+    let mut looked = look(&question, guard, headers, settlement).await?;
+    // What goes to another model meets what is for that one, too. It is sent on once: what else would send it is only told.
+    if let Some(route) = looked.guarding.route.clone().filter(|_| looked.guarding.block.is_none())
+        && let Some(both) = snapshot.guards.of_both(&subject, &route.model).filter(|both| *both.version() != version)
+    {
+        version = both.version().clone();
+        looked = look(&question, both, headers, settlement).await?;
+        looked.guarding.route = Some(route);
+    }
+    let Looked { guarding, body: anew, beside } = looked;
+    let (block, route) = (guarding.block.clone(), guarding.route.clone());
+    settlement.guard(guarding);
+    if let Some(block) = block {
+        return Ok(Err(block));
+    }
+    beside.put(headers)?;
+    let is_changed = anew.is_some();
+    let cleared = Cleared { body: anew.unwrap_or_else(|| body.clone()), by: Some(version) };
+    if is_changed {
+        settlement.weighs(&cleared);
+    }
+    let attribution = Attribution { tags: beside.tags, ..attribution.clone() };
+    Ok(Ok(Answer { cleared, is_changed, route, attribution }))
+}
+
+/// What came of all checks together.
+struct Looked {
+    guarding: Guarding,
+    /// The body with what they changed; `None` for as it was.
+    body: Option<Bytes>,
+    beside: Beside,
+}
+
+/// What the gateway's own checks and then the services make of a request.
+async fn look(
+    question: &Question<'_>,
+    guard: Arc<Guard>,
+    headers: &HeaderMap,
+    settlement: &mut Settlement,
+) -> Result<Looked, Fault> {
+    let Question { body, members, attribution, .. } = *question;
     let beside = Beside::of(&attribution.tags, headers, &guard);
     let is_recorded = settlement.surroundings().is_some_and(|(worker, _)| worker.living.recorder.is_some());
-    let guarding = Guarding::new(guard, is_recorded);
+    let mut guarding = Guarding::new(guard, is_recorded);
+    if settlement.is_bound() {
+        guarding.inquiry.is_bound_to_its_model();
+    }
     let has_files = guarding.guard.reads_documents() && files::are_in(&Passages::of_request(members), &guarding.guard);
     let judged = if body.len() < LARGE_BYTES && !has_files {
         judge((body, members), guarding, beside)
@@ -86,18 +134,7 @@ pub(crate) async fn check(
         overlay(&mut edits, later);
         anew = write(&Passages::of_request(members), members, edits, &mut beside);
     }
-    let block = guarding.block.clone();
-    settlement.guard(guarding);
-    if let Some(block) = block {
-        return Ok(Err(block));
-    }
-    beside.put(headers)?;
-    let is_changed = anew.is_some();
-    let cleared = Cleared { body: anew.unwrap_or_else(|| body.clone()), by };
-    if is_changed {
-        settlement.weighs(&cleared);
-    }
-    Ok(Ok(Answer { cleared, is_changed, attribution: Attribution { tags: beside.tags, ..attribution.clone() } }))
+    Ok(Looked { guarding, body: anew, beside })
 }
 
 /// A label as AWS takes it, which knows neither brackets nor stars.

@@ -126,7 +126,7 @@ fn day_in(name: &str) -> Option<&str> {
 
 /// A call as it is written.
 fn line(item: Item) -> io::Result<Vec<u8>> {
-    let Item { guard, id, at, mut attribution, model, guarded, heard, .. } = item;
+    let Item { guard, id, at, mut attribution, model, bound, guarded, heard, .. } = item;
     let Told { input, output, media } = heard.told();
     attribution.tags = attribution.tags.iter().map(|tag| without_values(&guard, tag)).collect();
     let recorded = Recorded {
@@ -135,6 +135,7 @@ fn line(item: Item) -> io::Result<Vec<u8>> {
         at,
         attribution,
         model,
+        bound,
         guarded,
         media,
         input: guard.strip(Way::Input, &input),

@@ -44,7 +44,9 @@ const SAID: [&str; 2] = ["messages", "input"];
 pub(crate) fn arrange(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, ready: &Ready, settlement: &mut Settlement) {
     let plan = &ready.plan;
     settlement.is_routed(plan.routed.as_deref());
-    if (plan.rule.mirror.is_none() && plan.routed.is_none()) || ready.call.operation != Operation::Chat {
+    // What a guardrail sent to these targets is for nobody else.
+    if plan.is_bound || (plan.rule.mirror.is_none() && plan.routed.is_none()) || ready.call.operation != Operation::Chat
+    {
         return;
     }
     let arranging = Arranging { worker, snapshot, ready };

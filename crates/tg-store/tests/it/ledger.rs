@@ -3,7 +3,7 @@
 use crate::fixture::{at, attempt, record, text};
 use crate::on_every_store;
 use std::sync::Arc;
-use tg_kernel::decided::{self, Decided, Purpose, Routed, Task};
+use tg_kernel::decided::{self, Decided, Purpose, Rerouted, Routed, Task};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::guarded::{Action, Guarded, Hit, Verdict, Way};
 use tg_kernel::ids::CallId;
@@ -217,6 +217,7 @@ fn decided() -> Decided {
         waited_us: Some(1_500),
         hedge: Some(decided::Hedge { after_us: 800_000, won: true }),
         prompt_cache: Some(decided::CachePoints { points: 3, saved: Money::from_nanos(-5_678) }),
+        rerouted: Some(Rerouted { by: "house/stay".into(), from: "big".into(), to: "kept".into() }),
     }
 }
 

@@ -33,7 +33,7 @@ pub const GUARD_HITS: Metric = own(
     "tallygate_guard_hits",
     Kind::Counter,
     "",
-    "What rules of content checks found, by what became of it (`blocked`, `redacted`, `restored`, `annotated`, `observed`, \
+    "What rules of content checks found, by what became of it (`blocked`, `redacted`, `restored`, `rerouted`, `annotated`, `observed`, \
      `unanswered`)",
     &[label::SET, label::RULE, label::WAY, label::ACTION],
 );

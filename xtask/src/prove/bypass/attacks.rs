@@ -39,6 +39,8 @@ pub enum Outcome {
     Blocked,
     /// It goes on without the value.
     Redacted,
+    /// It goes to another model, and to no other.
+    Rerouted,
 }
 
 impl Attack {

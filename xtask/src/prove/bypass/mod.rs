@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result};
 use attacks::{Attack, Outcome};
 use futures_util::{StreamExt as _, stream};
 use places::Place;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use tg_sim::{Entry, Sim, SimOptions};
@@ -28,7 +28,11 @@ const ABREAST: usize = 16;
 /// How many calls the providers' records are kept of.
 const KEPT: usize = 20_000;
 
-/// Guardrails of requests for models whose names begin with `in-`, and of answers for those that begin with `out-`.
+/// The model to which calls go whose names begin with `away-`, and its simulated one, that no other name leads to.
+const ELSEWHERE: [&str; 2] = ["kept", "kept-llama"];
+
+/// Guardrails of requests for models whose names begin with `in-`, and of answers for those that begin with `out-`; and those
+/// that send requests elsewhere.
 const GUARDRAILS: &str = "\
 guardrails:
 - name: requests
@@ -38,6 +42,11 @@ guardrails:
   - { name: secrets, secrets: all, action: block, on: input }
   - { name: mail, pii: [email], action: redact, on: input }
   - { name: attacks, injection: 0.9, action: block, on: input }
+- name: elsewhere
+  for: { model: 'away-*' }
+  unreadable: { image: block, audio: block, video: block, document: block, reference: block, tokens: block, hidden: block }
+  rules:
+  - { name: stay, secrets: all, action: route_to, model: kept }
 - name: answers
   for: { model: 'out-*' }
   rules:
@@ -53,16 +62,31 @@ struct Cell {
     delivery: Delivery,
     place: Place,
     attack: Attack,
+    /// Whether it is to go to another model.
+    away: bool,
 }
 
 impl Cell {
+    /// Whether the same is tried where a rule sends it to another model: what calls in every dialect say and have said.
+    fn is_sent_away(&self) -> bool {
+        let places = [Place::User, Place::System, Place::ToolArguments, Place::ToolResult, Place::Document];
+        self.attack == Attack::Secret && places.contains(&self.place)
+    }
+
     fn name(&self) -> String {
-        let Self { dialect, offer, delivery, place, attack } = self;
-        format!("{} on {} {delivery:?}: {} in {}", dialect.name(), offer.provider, attack.name(), place.name())
+        let Self { dialect, offer, delivery, place, attack, away } = self;
+        let away = if *away { " (to another model)" } else { "" };
+        format!("{} on {} {delivery:?}: {} in {}{away}", dialect.name(), offer.provider, attack.name(), place.name())
+    }
+
+    /// What must come of it.
+    const fn outcome(&self) -> Outcome {
+        if self.away { Outcome::Rerouted } else { self.attack.outcome() }
     }
 
     fn model(&self) -> String {
         match (self.place.is_answer(), self.place) {
+            _ if self.away => format!("away-{}", self.offer.provider),
             (true, _) => format!("out-{}", self.offer.provider),
             (false, Place::Embedding) => format!("in-embedding-{}", self.offer.provider),
             (false, _) => format!("in-{}", self.offer.provider),
@@ -98,6 +122,12 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
     let entries = sim.books.entries();
     let seen: HashMap<&str, &Entry> =
         entries.iter().filter_map(|entry| Some((entry.gateway_request_id.as_deref()?, entry))).collect();
+    let away = |(cell, raw): &(Cell, Result<Raw>)| raw.as_ref().ok()?.id.clone().filter(|_| cell.away);
+    let away: HashSet<String> = heard.iter().filter_map(away).collect();
+    let is_away = |entry: &&Entry| entry.gateway_request_id.as_ref().is_some_and(|id| away.contains(id));
+    let others = entries.iter().filter(is_away).filter(|entry| entry.model != ELSEWHERE[1]);
+    let others: Vec<String> = others.map(|entry| format!("{:?} at {}", entry.operation, entry.model)).collect();
+    findings.none("no other model sees what a rule sends to one", away.len(), &others);
     let flaw = |cell: &Cell, raw: Result<Raw>| raw.and_then(|raw| judge(cell, &raw, &seen)).err();
     let flaws: Vec<(Cell, Option<String>)> =
         heard.into_iter().map(|(cell, raw)| (cell, flaw(&cell, raw).map(|error| format!("{error:#}")))).collect();
@@ -135,6 +165,12 @@ fn with_models(document: &str) -> String {
                 &format!("- {{ name: '{name}{provider}', targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
         }
     }
+    for Offer { provider, model, .. } in OFFERS {
+        further +=
+            &format!("- {{ name: 'away-{provider}', targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
+    }
+    let [name, model] = ELSEWHERE;
+    further += &format!("- {{ name: {name}, targets: [{{ provider: compatible, model: {model} }}] }}\n");
     document.replacen("models:\n", &further, 1)
 }
 
@@ -146,9 +182,10 @@ fn cells(length: Length) -> Vec<Cell> {
             for dialect in Dialect::TALKING.into_iter().chain([Dialect::Embeddings]) {
                 for offer in OFFERS {
                     for delivery in [Delivery::Plain, Delivery::Streamed] {
-                        let cell = Cell { dialect, offer, delivery, place, attack };
+                        let cell = Cell { dialect, offer, delivery, place, attack, away: false };
                         if place.is_in(dialect, &offer, delivery) {
                             cells.push(cell);
+                            cells.extend(cell.is_sent_away().then_some(Cell { away: true, ..cell }));
                         }
                     }
                 }
@@ -176,12 +213,18 @@ async fn call(cell: &Cell, client: &Client) -> Result<Raw> {
 fn judge(cell: &Cell, raw: &Raw, seen: &HashMap<&str, &Entry>) -> Result<()> {
     let id = raw.id.as_deref().context("no id")?;
     let heard = raw.said(cell.dialect);
-    if let Some(shown) = cell.attack.is_shown_in(&heard) {
+    // What goes to another model is not taken out: its caller may read it.
+    if let Some(shown) = cell.attack.is_shown_in(&heard).filter(|_| !cell.away) {
         anyhow::bail!("the caller sees {shown}: {heard}");
     }
     let entry = seen.get(id);
     let stops = raw.status >= 400 || heard.contains("guardrail_intervened");
-    match (cell.place.is_answer(), cell.attack.outcome()) {
+    match (cell.place.is_answer(), cell.outcome()) {
+        (_, Outcome::Rerouted) => {
+            let entry = entry.with_context(|| format!("it was not sent: {} {heard}", raw.status))?;
+            anyhow::ensure!(entry.model == ELSEWHERE[1], "{} sees it", entry.model);
+            anyhow::ensure!(raw.status == 200, "{}: {heard}", raw.status);
+        }
         (false, Outcome::Blocked) => {
             anyhow::ensure!(entry.is_none(), "it was sent");
             anyhow::ensure!(stops, "{}: {heard}", raw.status);

@@ -53,6 +53,9 @@ struct Totals {
     same: u64,
     newly_blocked: u64,
     no_longer_blocked: u64,
+    /// They go to another model, and did not.
+    newly_rerouted: u64,
+    no_longer_rerouted: u64,
     newly_changed: u64,
     no_longer_changed: u64,
     /// The same comes of them, by other rules.
@@ -134,9 +137,7 @@ pub(super) fn folder_of(document: &Document) -> Option<PathBuf> {
 impl Page {
     fn take(&mut self, call: &Recorded, guards: &Guards, marks: &BTreeSet<(String, String)>, all: bool) {
         let before = Replayed::at_first(&call.guarded);
-        let guard = guards.of(&Subject { attribution: &call.attribution, model: &call.model });
-        let passed = || Replayed { verdict: Verdict::Passed, rules: Vec::new() };
-        let after = guard.map_or_else(passed, |guard| guard.replay(call));
+        let after = replayed(guards, call);
         let id = call.id.to_string();
         let of_call = marks.range((id.clone(), String::new())..).take_while(|(other, _)| *other == id);
         let false_positives: Vec<String> = of_call.map(|(_, rule)| rule.clone()).collect();
@@ -159,16 +160,31 @@ impl Page {
     }
 }
 
+/// What a policy makes of a call: also by what is for the model to which it sends it.
+fn replayed(guards: &Guards, call: &Recorded) -> Replayed {
+    let subject = Subject { attribution: &call.attribution, model: &call.model };
+    let Some(guard) = guards.of(&subject) else {
+        return Replayed { verdict: Verdict::Passed, rules: Vec::new() };
+    };
+    let first = guard.replay(call);
+    let to = guard.sends_to(&first.rules).filter(|_| first.verdict == Verdict::Rerouted);
+    let both = to.and_then(|model| guards.of_both(&subject, &model));
+    let both = both.filter(|both| both.version() != guard.version());
+    both.map_or(first, |both| both.replay(call))
+}
+
 impl Totals {
     /// Counts a call; whether the same comes of it.
     fn count(&mut self, before: &Replayed, after: &Replayed) -> bool {
-        use Verdict::{Blocked, Changed, Passed};
+        use Verdict::{Blocked, Changed, Passed, Rerouted};
         self.calls += 1;
         let counter = match (before.verdict, after.verdict) {
-            (Blocked, Blocked) | (Changed, Changed) | (Passed, Passed) if before.rules == after.rules => &mut self.same,
-            (Blocked, Blocked) | (Changed, Changed) | (Passed, Passed) => &mut self.other_rules,
+            (one, other) if one == other && before.rules == after.rules => &mut self.same,
+            (Blocked, Blocked) | (Rerouted, Rerouted) | (Changed, Changed) | (Passed, Passed) => &mut self.other_rules,
             (_, Blocked) => &mut self.newly_blocked,
             (Blocked, _) => &mut self.no_longer_blocked,
+            (_, Rerouted) => &mut self.newly_rerouted,
+            (Rerouted, _) => &mut self.no_longer_rerouted,
             (Passed, Changed) => &mut self.newly_changed,
             (Changed, Passed) => &mut self.no_longer_changed,
         };
@@ -218,6 +234,8 @@ fn totals(totals: &Totals) -> String {
         ("same", totals.same),
         ("newly blocked", totals.newly_blocked),
         ("no longer blocked", totals.no_longer_blocked),
+        ("newly rerouted", totals.newly_rerouted),
+        ("no longer rerouted", totals.no_longer_rerouted),
         ("newly changed", totals.newly_changed),
         ("no longer changed", totals.no_longer_changed),
         ("same by other rules", totals.other_rules),

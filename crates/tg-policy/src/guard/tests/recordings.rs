@@ -17,6 +17,7 @@ fn recorded(input: Vec<Stripped>, hits: Vec<guarded::Hit>) -> Recorded {
         attribution: Attribution::default(),
         model: "m".into(),
         guarded: Guarded { sets, version, verdict, micros: 1, hits },
+        bound: false,
         media: Vec::new(),
         input,
         output: Vec::new(),
@@ -90,10 +91,25 @@ fn services_are_taken_to_say_what_they_said() {
     for (guard, found, verdict) in [
         (asked(Action::Block, Mode::Enforce, WhenAway::Allow), "rude", guarded::Verdict::Blocked),
         (asked(Action::Redact(Style::Tag), Mode::Enforce, WhenAway::Allow), "rude", guarded::Verdict::Changed),
+        (asked(Action::RouteTo("kept".into()), Mode::Enforce, WhenAway::Allow), "rude", guarded::Verdict::Rerouted),
         (asked(Action::Block, Mode::Observe, WhenAway::Allow), "rude", guarded::Verdict::Passed),
         (asked(Action::Block, Mode::Enforce, WhenAway::Allow), "unanswered", guarded::Verdict::Passed),
         (asked(Action::Redact(Style::Tag), Mode::Enforce, WhenAway::Block), "unanswered", guarded::Verdict::Blocked),
     ] {
         assert_eq!(guard.replay(&call(found)).verdict, verdict, "{found}");
     }
+}
+
+#[test]
+fn a_call_that_would_go_to_another_model_is_told_from_one_that_is_changed_or_stopped() {
+    let guard = guard(&[set("house", vec![words("w", "crane", Action::RouteTo("kept".into()))])]);
+    let said = Stripped { channel: Channel::User, turn: 1, text: "project crane".to_owned(), marks: Vec::new() };
+    let call = recorded(vec![said], Vec::new());
+    let replayed = guard.replay(&call);
+    assert_eq!(
+        (replayed.verdict, guard.sends_to(&replayed.rules).as_deref()),
+        (guarded::Verdict::Rerouted, Some("kept"))
+    );
+    // What is no chat would be stopped.
+    assert_eq!(guard.replay(&Recorded { bound: true, ..call }).verdict, guarded::Verdict::Blocked);
 }

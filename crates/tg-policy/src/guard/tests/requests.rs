@@ -44,7 +44,7 @@ fn the_gravest_rule_decides_and_each_is_told() {
     let text = [said(Channel::User, 1, "Mail ann.lee@example.com")];
     let sets = |rules: Vec<Rule>| guard(&[set("a", rules)]);
     let (redact, restore) = (Action::Redact(Style::Mask), Action::Restore(Style::Tag));
-    let guard = sets(vec![pii("tell", Action::Annotate), pii("back", restore), pii("out", redact)]);
+    let guard = sets(vec![pii("tell", Action::Annotate), pii("back", restore), pii("out", redact.clone())]);
     let (verdict, inquiry) = ask(&guard, &text);
     assert_eq!(verdict.edits, [(0, "Mail ****".to_owned())]);
     assert_eq!(verdict.annotations.len(), 1);
@@ -220,4 +220,73 @@ fn what_looks_for_content_of_its_own_is_a_check_where_the_organisation_says_it()
     assert!(lacks(&[Set { scope: legal, ..set("legal", vec![words(None)]) }], CheckKind::Words));
     let (some, rest) = Channel::ALL.split_at(4);
     assert!(lacks(&[set("house", vec![words(Some(some)), words(Some(rest))])], CheckKind::Words));
+}
+
+fn sent(name: &str, model: &str) -> Rule {
+    rule(name, Check::Secrets(None), Action::RouteTo(model.into()))
+}
+
+const KEY: &str = "AKIAQ3EGRLZ5UPYW2KHD";
+
+#[test]
+fn a_rule_sends_a_call_to_a_model_and_takes_nothing_out() {
+    let user = format!("deploy with {KEY}, mail ann.lee@example.com");
+    let text = [said(Channel::User, 1, &user)];
+    let rules = vec![pii("out", Action::Redact(Style::Mask)), sent("keys", "kept"), sent("others", "elsewhere")];
+    let guard = guard(&[set("a", rules.clone())]);
+    let (verdict, inquiry) = ask(&guard, &text);
+    let route = verdict.route.unwrap();
+    assert_eq!((&*route.model, route.by()), ("kept", "a/keys".to_owned()), "the first of several decides");
+    assert_eq!(verdict.edits, [(0, format!("deploy with {KEY}, mail ****"))], "others take out what is theirs");
+    let told = ["a/keys", "a/others", "a/out"]
+        .map(|rule| (rule.to_owned(), if rule == "a/out" { Doing::Redacted } else { Doing::Rerouted }));
+    let mut doings = doings(&inquiry);
+    doings.sort();
+    assert_eq!(doings, told);
+    assert_eq!(guard.sends_to(&["a/others".to_owned()]).as_deref(), Some("elsewhere"));
+    assert!(guard.ruled().iter().filter(|ruled| ruled.is_in_force).count() == 3, "it is in force");
+    // The gravest decides, wherever it stands.
+    let stopped = super::guard(&[set("a", rules), set("b", vec![rule("stop", Check::Secrets(None), Action::Block)])]);
+    let (verdict, _) = ask(&stopped, &text);
+    assert!(verdict.route.is_none() && &*verdict.block.unwrap().rule == "stop");
+}
+
+#[test]
+fn a_call_that_is_bound_to_its_model_is_stopped_where_it_would_be_sent_elsewhere() {
+    let user = format!("deploy with {KEY}");
+    let text = [said(Channel::User, 1, &user)];
+    let guard = guard(&[set("a", vec![sent("keys", "kept")])]);
+    let mut inquiry = Inquiry::default();
+    inquiry.is_bound_to_its_model();
+    let verdict = guard.judge(Way::Input, &text, &[], &mut inquiry);
+    assert!(verdict.route.is_none());
+    assert_eq!(&*verdict.block.unwrap().rule, "keys");
+    assert_eq!(doings(&inquiry), [("a/keys".to_owned(), Doing::Blocked)]);
+}
+
+#[test]
+fn a_rule_that_observes_sends_nothing_anywhere() {
+    let user = format!("deploy with {KEY}");
+    let text = [said(Channel::User, 1, &user)];
+    let guard = guard(&[set("a", vec![Rule { mode: Mode::Observe, ..sent("keys", "kept") }])]);
+    let (verdict, inquiry) = ask(&guard, &text);
+    assert_eq!(verdict, Verdict::default());
+    assert_eq!(doings(&inquiry), [("a/keys".to_owned(), Doing::Observed)]);
+    assert!(!guard.watches_output());
+}
+
+#[test]
+fn what_goes_to_another_model_meets_the_sets_of_both() {
+    let scope = |model: &str| Scope { model: Some(model.to_owned()), ..Scope::default() };
+    let sets = [
+        Set { scope: scope("big"), ..set("of-big", vec![sent("keys", "kept")]) },
+        Set { scope: scope("kept"), ..set("of-kept", vec![pii("out", Action::Block)]) },
+    ];
+    let guards = Guards::compile(&sets, None).unwrap();
+    let attribution = Attribution::default();
+    let subject = Subject { attribution: &attribution, model: "big" };
+    let names = |guard: Option<Arc<Guard>>| guard.map(|guard| guard.sets().join(" ")).unwrap_or_default();
+    assert_eq!(names(guards.of(&subject)), "of-big");
+    assert_eq!(names(guards.of_both(&subject, "kept")), "of-big of-kept");
+    assert_eq!(names(guards.of_both(&Subject { model: "other", ..subject }, "third")), "");
 }
