@@ -150,7 +150,7 @@ async fn put(
     let asked = Checked { body: &body, members: &members, model: &model, attribution: &booked };
     let checked = request::check(asked, &mut HeaderMap::new(), snapshot, &mut settlement).await;
     // Of a text that was changed the vector would be another's.
-    let Ok(Ok(request::Answer { cleared: body, is_changed: false, attribution })) = checked else {
+    let Ok(Ok(request::Answer { cleared: body, is_changed: false, attribution, route: None })) = checked else {
         settlement.forgo();
         return None;
     };

@@ -24,7 +24,7 @@ fn reading(name: &str, rules: Vec<Rule>) -> Set {
 fn what_is_in_a_file_is_blocked_where_it_would_be_changed() {
     let file = files("Mail ann.lee@example.com");
     for action in [Action::Block, Action::Redact(Style::Tag), Action::Restore(Style::Tag)] {
-        let (verdict, inquiry) = judged(&[reading("s", vec![pii("p", action)])], &[], &file);
+        let (verdict, inquiry) = judged(&[reading("s", vec![pii("p", action.clone())])], &[], &file);
         let block = verdict.block.unwrap();
         assert_eq!((&*block.rule, &*block.found), ("p", "email"));
         assert_eq!(block.message.contains("a file is not changed"), action != Action::Block);
