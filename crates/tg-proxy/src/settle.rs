@@ -374,18 +374,6 @@ impl Settlement {
         spending.extend(&worker.living, record.id, of_limits)
     }
 
-    /// The bound of each answer was lowered to this for the try that is about to leave.
-    pub(crate) fn clamped_to(&mut self, output_tokens: Option<u64>) {
-        if let Some(draft) = &mut self.0 {
-            draft.clamped = output_tokens;
-        }
-    }
-
-    /// To which the bound of each answer was lowered.
-    pub(crate) fn clamped(&self) -> Option<u64> {
-        self.0.as_deref().and_then(|draft| draft.clamped)
-    }
-
     /// How the limits of the call stand, for the caller.
     pub(crate) fn standings(&self) -> Standings {
         let draft = self.0.as_deref();

@@ -42,7 +42,7 @@ impl Default for Settings {
             smooth: 0.08,
             decay: 1e-5,
             own: 10.0,
-            written: 20.0,
+            written: 8.0,
         }
     }
 }

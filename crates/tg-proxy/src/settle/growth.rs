@@ -53,6 +53,18 @@ enum Part {
 }
 
 impl Settlement {
+    /// The bound of each answer was lowered to this for the try that is about to leave.
+    pub(crate) fn clamped_to(&mut self, output_tokens: Option<u64>) {
+        if let Some(draft) = &mut self.0 {
+            draft.clamped = output_tokens;
+        }
+    }
+
+    /// To which the bound of each answer was lowered.
+    pub(crate) fn clamped(&self) -> Option<u64> {
+        self.0.as_deref().and_then(|draft| draft.clamped)
+    }
+
     /// Asks for `wanted` more output tokens for the stream, unless some are asked for already.
     pub(crate) fn ask_output(&mut self, wanted: u64) {
         let Some(draft) = self.0.as_deref_mut().filter(|draft| draft.growth.is_none()) else { return };
