@@ -59,8 +59,8 @@ pub struct Likenesses(Mutex<Shelf>);
 struct Shelf {
     /// The oldest of a partition first. Whoever compares takes the list with him.
     partitions: HashMap<Key, Arc<Vec<Arc<Entry>>>>,
-    /// In which order they came; what is not there any more may stand in it.
-    order: VecDeque<(Key, Key)>,
+    /// In which order they came, each with the call that it was asked in; what is not there any more may stand in it.
+    order: VecDeque<(Key, Key, CallId)>,
     held: Figures,
 }
 
@@ -86,7 +86,7 @@ impl Likenesses {
     /// Keeps a question, in place of an earlier one with the same answer. The oldest make room: of the partition, which has
     /// no more than `entries_max`, and of all.
     pub fn keep(&self, partition: Key, entry: Entry, entries_max: usize) {
-        let (key, bytes) = (entry.key, entry.weight());
+        let (key, of, bytes) = (entry.key, entry.of, entry.weight());
         if bytes > BYTES_MAX || entries_max == 0 {
             return;
         }
@@ -100,11 +100,13 @@ impl Likenesses {
             shelf.remove(&partition, &oldest);
         }
         while shelf.held.bytes + bytes > BYTES_MAX {
-            let Some((of, oldest)) = shelf.order.pop_front() else { break };
-            shelf.remove(&of, &oldest);
+            let Some(oldest) = shelf.order.pop_front() else { break };
+            if stands(&shelf.partitions, &oldest) {
+                shelf.remove(&oldest.0, &oldest.1);
+            }
         }
         Arc::make_mut(shelf.partitions.entry(partition).or_default()).push(Arc::new(entry));
-        shelf.order.push_back((partition, key));
+        shelf.order.push_back((partition, key, of));
         shelf.held.entries += 1;
         shelf.held.bytes += bytes;
         shelf.tidy();
@@ -143,12 +145,15 @@ impl Shelf {
     fn tidy(&mut self) {
         if self.order.len() as u64 > 2 * self.held.entries + 16 {
             let Self { partitions, order, .. } = self;
-            let stands = |(partition, key): &(Key, Key)| {
-                partitions.get(partition).is_some_and(|entries| entries.iter().any(|entry| entry.key == *key))
-            };
-            order.retain(stands);
+            order.retain(|one| stands(partitions, one));
         }
     }
+}
+
+/// Whether what came so is there still, and not a later one with the same answer in its place.
+fn stands(partitions: &HashMap<Key, Arc<Vec<Arc<Entry>>>>, (partition, key, of): &(Key, Key, CallId)) -> bool {
+    let is_it = |entry: &Arc<Entry>| entry.key == *key && entry.of == *of;
+    partitions.get(partition).is_some_and(|entries| entries.iter().any(is_it))
 }
 
 impl Entry {
@@ -173,4 +178,53 @@ fn likeness(one: &[f32], other: &[f32]) -> u32 {
     let rest: f32 = one_rest.iter().zip(other_rest).map(|(one, other)| one * other).sum();
     let cosine = f64::from(sums.iter().sum::<f32>() + rest).clamp(0.0, 1.0);
     (cosine * f64::from(SAME)).round() as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+    use tg_kernel::dialect::{Dialect, Operation};
+    use tg_kernel::principal::Attribution;
+
+    fn key(model: &str) -> Key {
+        crate::cache::key(&crate::cache::Request {
+            booked: &Attribution::default(),
+            share: crate::cache::Share::Team,
+            dialect: Dialect::OpenaiChat,
+            operation: Operation::Chat,
+            stream: false,
+            model,
+            headers: &[],
+            body: &Value::Null,
+            targets: &[],
+            guard: None,
+            revision: &[0; 32],
+        })
+    }
+
+    fn entry(model: &str, said: Option<&str>) -> Entry {
+        let until = Timestamp::from_seconds(9);
+        let (vector, words) = (Arc::from([1.0]), Arc::from([]));
+        Entry { key: key(model), vector, words, of: CallId::fresh(), until, said: said.map(Arc::from) }
+    }
+
+    #[test]
+    fn a_question_that_is_asked_again_and_again_takes_one_place_and_is_the_newest() {
+        let (likenesses, place) = (Likenesses::default(), key("place"));
+        let long = "x".repeat(24 << 20);
+        likenesses.keep(place, entry("again", None), 10);
+        for model in ["other", "again", "third"] {
+            likenesses.keep(place, entry(model, Some(&long)), 10);
+        }
+        // Its first place in the order is not it any more: what came before its last goes.
+        let keys: Vec<Key> = likenesses.shelf().partitions[&place].iter().map(|entry| entry.key).collect();
+        assert_eq!(keys, [key("again"), key("third")]);
+        for _ in 0..1_000 {
+            likenesses.keep(place, entry("again", None), 10);
+            let shelf = likenesses.shelf();
+            assert_eq!(shelf.held.entries, 2);
+            assert!(shelf.order.len() as u64 <= 2 * shelf.held.entries + 17, "{}", shelf.order.len());
+        }
+    }
 }
