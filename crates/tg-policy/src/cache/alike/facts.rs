@@ -119,9 +119,10 @@ fn fact(written: &str, begins: bool, small: &mut Vec<String>) -> Option<String> 
     if lower.ends_with("n't") {
         return Some("denial not".to_owned());
     }
-    let parts = [lower.as_str()].into_iter().chain(lower.split(['\'', '-']).filter(|part| *part != lower));
-    if let Some((kind, part)) = parts.filter_map(|part| Some((turns(part)?, part))).next() {
-        return Some(format!("{kind} {part}"));
+    // Of "twenty-one" and "non-EU" the rest counts, too.
+    let mut parts = [lower.as_str()].into_iter().chain(lower.split(['\'', '-']).filter(|part| *part != lower));
+    if let Some(kind) = parts.find_map(turns) {
+        return Some(format!("{kind} {lower}"));
     }
     if word.chars().any(|sign| !sign.is_alphabetic() && !matches!(sign, '\'' | '-')) {
         return Some(format!("sign {word}"));
