@@ -45,9 +45,14 @@ impl Residency {
     /// for: every rule that is for one of them must hold.
     #[must_use]
     pub fn away(&self, booked: &Attribution, names: [&str; 2], place: Option<&str>) -> Option<&[Arc<str>]> {
-        let is_for = |bound: &&Bound| names.iter().any(|name| bound.scope.holds(booked, name, None));
-        let is_there = |bound: &&Bound| bound.places.iter().any(|one| Some(&**one) == place);
-        self.bounds.iter().filter(is_for).find(|bound| !is_there(bound)).map(|bound| bound.places.as_slice())
+        let is_there = |places: &[Arc<str>]| places.iter().any(|one| Some(&**one) == place);
+        self.bounds(booked, names).find(|places| !is_there(places))
+    }
+
+    /// Where such a call must stay, by each rule that is for it.
+    pub fn bounds(&self, booked: &Attribution, names: [&str; 2]) -> impl Iterator<Item = &[Arc<str>]> {
+        let is_for = move |bound: &&Bound| names.iter().any(|name| bound.scope.holds(booked, name, None));
+        self.bounds.iter().filter(is_for).map(|bound| bound.places.as_slice())
     }
 }
 
@@ -75,6 +80,11 @@ mod tests {
             ("eu-bank", Some("ch"), true),
         ] {
             assert_eq!(may(team, place), expected, "{team} {place:?}");
+        }
+        for (team, expected) in [("eu-shop", &["eu ch"][..]), ("us-shop", &[]), ("eu-bank", &["eu ch", "ch"])] {
+            let booked = Attribution { team: team.into(), ..Attribution::default() };
+            let bounds: Vec<String> = rules.bounds(&booked, ["m", "m"]).map(|places| places.join(" ")).collect();
+            assert_eq!(bounds, expected, "{team}");
         }
     }
 }

@@ -77,11 +77,15 @@ impl Near {
         let (of, trace) = (settlement.identity().0, settlement.trace()?);
         let alike = rule.alike.as_ref().filter(|_| asked.operation() == Operation::Chat)?;
         // What must stay somewhere is not told elsewhere to be compared.
-        away(snapshot, booked, [&asked.peek.model, &asked.plan.rule.name], &alike.target).is_none().then_some(())?;
+        let names: [&str; 2] = [&asked.peek.model, &asked.plan.rule.name];
+        away(snapshot, booked, names, &alike.target).is_none().then_some(())?;
         let body: Value = serde_json::from_slice(asked.members.body()).ok()?;
         let dialect = asked.head.dialect;
         let alike::Asked { text, rest } = alike::asked(dialect, body)?;
-        let facts = alike::facts(&text);
+        let mut facts = alike::facts(&text);
+        // A judge is told what both calls were answered, and asked for only where the one must stay.
+        let bounds = snapshot.routes.residency().bounds(booked, names);
+        facts.extend(bounds.map(|places| format!("stays {}", places.join(" "))));
         let partition =
             asked.with(&rest, (rule, booked, snapshot), |request| partition(request, &facts, &alike.target));
         let (model, include_usage) = (asked.peek.model.clone(), asked.peek.include_usage);
