@@ -5,7 +5,7 @@ use super::super::table::printable;
 use super::{Page, day, gather};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use tg_config::document::{Document, Model, ModelTarget, OnLoss, OnUnable, Strategy, UnknownPrice};
+use tg_config::document::{Document, Model, ModelTarget, OnLoss, OnUnable, Strategy, UnknownModels, UnknownPrice};
 use tg_expr::EXPRESSION_BYTES_MAX;
 use tg_finops::advise::{Advice, Change, Kind};
 use tg_kernel::units::Money;
@@ -209,9 +209,8 @@ pub(super) fn scalar(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-pub(super) fn written(name: &str, served: &Model, targets: &[Written], note: &str) -> String {
-    let note = if note.is_empty() { String::new() } else { format!(" # {note}") };
-    let mut text = format!("  - name: {}{note}\n", scalar(name));
+/// The members of an entry that are one word, but for the usual ones.
+fn words(served: &Model) -> [(&'static str, Option<&'static str>); 5] {
     let strategy = match served.strategy {
         Strategy::Ordered => None,
         Strategy::Weighted => Some("weighted"),
@@ -224,12 +223,33 @@ pub(super) fn written(name: &str, served: &Model, targets: &[Written], note: &st
         UnknownPrice::Ceiling => "ceiling",
         UnknownPrice::AllowAndFlag => "allow_and_flag",
     });
-    for (member, value) in [
+    [
         ("strategy", strategy),
         ("on_unable", (served.on_unable == OnUnable::Refuse).then_some("refuse")),
         ("on_loss", (served.on_loss == OnLoss::Reject).then_some("reject")),
         ("unknown_price", unknown_price),
-    ] {
+        ("unknown_models", (served.unknown_models == UnknownModels::Allow).then_some("allow")),
+    ]
+}
+
+pub(super) fn written(name: &str, served: &Model, targets: &[Written], note: &str) -> String {
+    // All of them are named, so that a new one is not forgotten. Those that are only named are in `words`, or given.
+    let Model {
+        name: _,
+        targets: _,
+        alias_of: _,
+        strategy: _,
+        on_unable: _,
+        on_loss: _,
+        unknown_price: _,
+        unknown_models: _,
+        mirror,
+        hedge,
+        task_routing,
+    } = served;
+    let note = if note.is_empty() { String::new() } else { format!(" # {note}") };
+    let mut text = format!("  - name: {}{note}\n", scalar(name));
+    for (member, value) in words(served) {
         if let Some(value) = value {
             let _ = writeln!(text, "    {member}: {value}");
         }
@@ -249,12 +269,50 @@ pub(super) fn written(name: &str, served: &Model, targets: &[Written], note: &st
         text += " }\n";
     }
     // The rest as it is: JSON is YAML.
-    let mirror = served.mirror.as_ref().and_then(|mirror| serde_json::to_string(mirror).ok());
-    let tasks = served.task_routing.as_ref().and_then(|tasks| serde_json::to_string(tasks).ok());
-    for (member, value) in [("mirror", mirror), ("task_routing", tasks)] {
+    let mirror = mirror.as_ref().and_then(|mirror| serde_json::to_string(mirror).ok());
+    let hedge = hedge.as_ref().and_then(|hedge| serde_json::to_string(hedge).ok());
+    let tasks = task_routing.as_ref().and_then(|tasks| serde_json::to_string(tasks).ok());
+    for (member, value) in [("mirror", mirror), ("hedge", hedge), ("task_routing", tasks)] {
         if let Some(value) = value {
             let _ = writeln!(text, "    {member}: {value}");
         }
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// field.md §14 C 13: a setting that silently does nothing.
+    #[test]
+    fn no_member_of_an_entry_is_lost_where_it_is_written_again() {
+        let provider =
+            "providers: [{ name: a, kind: openai_compatible, base_url: 'http://127.0.0.1:9/v1' }]\nmodels:\n";
+        let entry = "- name: smart
+  strategy: weighted
+  on_unable: refuse
+  on_loss: reject
+  unknown_price: deny
+  unknown_models: allow
+  targets:
+  - { provider: a, model: \"it's strong\", weight: 3, when: \"team == 'x'\" }
+  - { provider: a, model: other, weight: 2 }
+  mirror: { provider: a, model: copy, share: 5% }
+  hedge: { after: p95, share_max: 7% }
+  task_routing:
+    mode: enforce
+    steps: [{ provider: a, model: weak, tasks: [classification], difficulty_max: 0.5 }]
+    opt_out: false
+    quality: { sample: 5%, judge: agreement, floor: 90%, samples_min: 20 }
+";
+        let models =
+            |entries: &str| tg_config::load::from_text("test", &format!("{provider}{entries}")).unwrap().models;
+        let before = models(entry);
+        let model = &before[0];
+        let all = serde_json::to_value(model).unwrap();
+        assert_eq!(all.as_object().map(serde_json::Map::len), Some(10), "all but `alias_of`: {all}");
+        let text = written("smart", model, &as_they_are(model, None), "changed");
+        assert_eq!(models(&text), before, "{text}");
+    }
 }
