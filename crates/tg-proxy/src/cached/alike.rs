@@ -139,8 +139,9 @@ impl Near {
         self.vector = Vector::Here(Arc::clone(&vector));
         let now = worker.living.clock.now();
         let words = alike::placed(&self.text);
-        let near =
-            likenesses.nearest(&self.partition, (&vector, &words), now).filter(|near| near.likeness >= threshold)?;
+        let near = likenesses
+            .nearest(&self.partition, (&vector, &words), None, now)
+            .filter(|near| near.likeness >= threshold)?;
         match worker.find(&near.entry.key, now).await {
             Ok(Some(kept)) => Some((kept, near.likeness)),
             Ok(None) => {

@@ -203,7 +203,8 @@ impl Watching {
     fn watch(self, vector: &Arc<[f32]>, record: &mut Record, worker: &Worker) -> Option<Near> {
         let Self { rule, alike, partition, key, until, saves, said, words } = self;
         let (living, now) = (&worker.living, worker.living.clock.now());
-        let near = living.likenesses.nearest(&partition, (vector, &words), now);
+        // The same question, asked in two calls at the same time, is no like one.
+        let near = living.likenesses.nearest(&partition, (vector, &words), Some(&key), now);
         let others = near.as_ref().and_then(|near| near.entry.said.as_ref());
         let agreed = others.filter(|_| matches!(alike.judge, Judge::Agreement)).map(|others| agree(others, &said.text));
         let likeness = near.as_ref().map(|near| near.likeness);

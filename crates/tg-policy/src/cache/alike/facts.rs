@@ -2,6 +2,7 @@
 //! stretches, placeholders, what is no plain word; and the language.
 
 use super::words::{is_common, language, turns};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What opens a stretch that is compared as it stands, and what closes it.
@@ -62,11 +63,18 @@ pub fn placed(text: &str) -> Arc<[Box<str>]> {
 /// Whether the words that both texts have once stand in the same order: who is older than whom, from where to where.
 #[must_use]
 pub fn same_order(one: &[Box<str>], other: &[Box<str>]) -> bool {
-    let once = |word: &str, of: &[Box<str>]| of.iter().filter(|known| ***known == *word).count() == 1;
-    let shared = |of: &[Box<str>]| -> Vec<Box<str>> {
-        of.iter().filter(|word| once(word, one) && once(word, other)).cloned().collect()
-    };
-    shared(one) == shared(other)
+    let (of_one, of_other) = (counts(one), counts(other));
+    let once = |word: &str| of_one.get(word) == Some(&1) && of_other.get(word) == Some(&1);
+    one.iter().filter(|word| once(word)).eq(other.iter().filter(|word| once(word)))
+}
+
+/// How often each word is there.
+fn counts(words: &[Box<str>]) -> HashMap<&str, u32> {
+    let mut counts: HashMap<&str, u32> = HashMap::with_capacity(words.len());
+    for word in words {
+        *counts.entry(word).or_default() += 1;
+    }
+    counts
 }
 
 /// The stretch with which this begins, its signs included; `None` where it begins with none, or with one that does not end.

@@ -13,6 +13,9 @@ pub(super) const DIMENSIONS_MAX: usize = 4_096;
 /// Most bytes of all vectors of a process, and of the answers beside them.
 const BYTES_MAX: u64 = 64 << 20;
 
+/// Of so many of the likest questions the words are compared: more would take longer than a hit is worth.
+const LOOKED_AT_MAX: usize = 16;
+
 /// What an entry takes beside its numbers and its answer.
 const OVERHEAD: usize = 256;
 
@@ -71,16 +74,26 @@ impl Likenesses {
         self.shelf().partitions.contains_key(partition)
     }
 
-    /// The likest question of a partition whose answer is still kept, and whose words stand in the same order as these;
-    /// `None` where none is as like as [`LEAST`]. Takes time with the number of questions, in which others are not kept waiting.
+    /// The likest question of a partition whose answer is still kept, and whose words stand in the same order as these: of
+    /// the 16 likest that are another's than `own`. `None` where none of them is as like as [`LEAST`]. Takes time with the
+    /// number of questions, in which others are not kept waiting.
     #[must_use]
-    pub fn nearest(&self, partition: &Key, (vector, words): (&[f32], &[Box<str>]), now: Timestamp) -> Option<Near> {
+    pub fn nearest(
+        &self,
+        partition: &Key,
+        (vector, words): (&[f32], &[Box<str>]),
+        own: Option<&Key>,
+        now: Timestamp,
+    ) -> Option<Near> {
         let entries = Arc::clone(self.shelf().partitions.get(partition)?);
-        let standing = entries.iter().filter(|entry| entry.until > now && entry.vector.len() == vector.len());
-        let near = standing.map(|entry| Near { likeness: likeness(&entry.vector, vector), entry: Arc::clone(entry) });
-        let mut near: Vec<Near> = near.filter(|near| near.likeness >= LEAST).collect();
-        near.sort_by_key(|near| std::cmp::Reverse(near.likeness));
-        near.into_iter().find(|near| same_order(&near.entry.words, words))
+        let stands = |entry: &Arc<Entry>| entry.until > now && own != Some(&entry.key);
+        let fit = entries.iter().filter(|entry| stands(entry) && entry.vector.len() == vector.len());
+        let near = fit.map(|entry| (likeness(&entry.vector, vector), entry));
+        let mut near: Vec<(u32, &Arc<Entry>)> = near.filter(|(likeness, _)| *likeness >= LEAST).collect();
+        near.sort_by_key(|(likeness, _)| std::cmp::Reverse(*likeness));
+        let mut likest = near.into_iter().take(LOOKED_AT_MAX);
+        let (likeness, entry) = likest.find(|(_, entry)| same_order(&entry.words, words))?;
+        Some(Near { entry: Arc::clone(entry), likeness })
     }
 
     /// Keeps a question, in place of an earlier one with the same answer. The oldest make room: of the partition, which has

@@ -111,8 +111,13 @@ fn who_does_what_to_whom_is_told_by_the_order_of_words() {
         likenesses.keep(place, Entry { words: placed(words), ..entry(number, degrees, 9) }, 9);
     }
     let vector = unit(&at(0.0)).unwrap();
-    let near = likenesses.nearest(&place, (&vector, &placed("a flight from paris to rome")), now).unwrap();
+    let near = likenesses.nearest(&place, (&vector, &placed("a flight from paris to rome")), None, now).unwrap();
     assert_eq!(near.entry.key, entry(2, 0.0, 9).key, "the second likest, as the likest goes the other way");
+    for number in 10..26 {
+        likenesses.keep(place, Entry { words: placed("from rome to paris"), ..entry(number, 0.0, 9) }, 99);
+    }
+    let other = likenesses.nearest(&place, (&vector, &placed("from paris to rome")), None, now);
+    assert!(other.is_none(), "so many are not all looked at: {other:?}");
 }
 
 #[test]
@@ -292,7 +297,7 @@ fn the_likest_question_is_found_whose_answer_still_stands() {
     let (likenesses, place) = (Likenesses::default(), parted("x", &booked("red", "a", "k"), |_| {}));
     let elsewhere = parted("x", &booked("blue", "a", "k"), |_| {});
     let now = Timestamp::from_seconds(100);
-    let nearest = |degrees: f32| likenesses.nearest(&place, (&unit(&at(degrees)).unwrap(), &[]), now);
+    let nearest = |degrees: f32| likenesses.nearest(&place, (&unit(&at(degrees)).unwrap(), &[]), None, now);
     assert!(!likenesses.knows(&place) && nearest(0.0).is_none());
     let all = [entry(1, 0.0, 200), entry(2, 20.0, 200), entry(3, 30.0, 100), entry(4, 90.0, 200)];
     all.iter().for_each(|entry| likenesses.keep(place, entry.clone(), 10));
@@ -303,7 +308,12 @@ fn the_likest_question_is_found_whose_answer_still_stands() {
     assert_eq!(nearest(0.0).map(|near| near.likeness), Some(SAME));
     assert_eq!(nearest(30.0).unwrap().entry.key, all[1].key, "what is over is not given");
     assert!(nearest(160.0).is_none(), "what is hardly like is not like");
-    assert!(likenesses.nearest(&place, (&[1.0], &[]), now).is_none(), "vectors of another length are of another model");
+    assert!(
+        likenesses.nearest(&place, (&[1.0], &[]), None, now).is_none(),
+        "vectors of another length are of another model"
+    );
+    let other = likenesses.nearest(&place, (&all[1].vector, &[]), Some(&all[1].key), now).unwrap();
+    assert_eq!(other.entry.key, all[0].key, "nobody is compared with an equal call");
     likenesses.forget(&place, &all[1].key);
     assert_eq!(nearest(21.0).unwrap().entry.key, all[0].key);
     for (vector, is_one) in [(&[0.0, 0.0][..], false), (&[], false), (&[f32::NAN], false), (&[3.0, 4.0], true)] {
@@ -320,7 +330,8 @@ fn no_more_questions_are_held_than_may_be_and_the_oldest_go_first() {
         likenesses.keep(place, entry(number, f32::from(number), 9), 3);
     }
     assert_eq!(likenesses.figures().entries, 3);
-    let nearest = |degrees: f32| likenesses.nearest(&place, (&unit(&at(degrees)).unwrap(), &[]), now).unwrap().likeness;
+    let nearest =
+        |degrees: f32| likenesses.nearest(&place, (&unit(&at(degrees)).unwrap(), &[]), None, now).unwrap().likeness;
     assert!(nearest(49.0) == SAME && nearest(45.0) < SAME);
     likenesses.keep(place, entry(49, 10.0, 9), 3);
     assert_eq!(likenesses.figures().entries, 3, "the same question once");

@@ -38,10 +38,10 @@ const DENIALS: &str = "no not never none nobody nothing neither nor nowhere with
 /// the other stands in every second sentence.
 const CONTRARIES: &str = "before after less least above below over under down out off only increase decrease raise lower \
     higher highest lowest larger smaller largest smallest bigger maximum minimum max min last next previous \
-    start stop end close disable disabled forbid forbidden remove sell receive import export old left early late earlier later earliest latest north \
-    south east west win lose worst worse bad cold fast false outside illegal unsafe impossible male female man woman \
-    mother father today yesterday tomorrow download downloads downloading downloaded decrypt \
-    decrypts decrypting decrypted decryption unlock unlocks unlocking unlocked uninstall uninstalls uninstalling \
+    start stop end close disable disabled forbid forbidden remove sell receive import export old left early late earlier \
+    later earliest latest north south east west win lose worst worse bad cold fast false outside illegal \
+    unsafe impossible male female man woman mother father today yesterday tomorrow download downloads downloading downloaded \
+    decrypt decrypts decrypting decrypted decryption unlock unlocks unlocking unlocked uninstall uninstalls uninstalling \
     uninstalled vor nach weniger über unter ab aus nur hoch niedrig höher niedriger erhöhen \
     senken größer kleiner größte kleinste maximal minimal letzte nächste vorherige aufhören schließen deaktivieren \
     verboten entfernen verkaufen empfangen alt links früher später schlechteste schlechter heute gestern morgen herunter \
