@@ -4,7 +4,8 @@ use crate::backends::SwitchTable;
 use crate::error::StoreError;
 use tg_kernel::clock::Timestamp;
 
-/// Most rules of which it is kept. What is beyond it, those whose latest switch is oldest, is forgotten when another is added.
+/// Most rules of which it is kept. What is beyond it is forgotten when another is added: those that are on again, and then
+/// those that are off, each with the oldest switch first.
 pub const SWITCHES_MAX: usize = 1_000;
 
 /// The latest switch of a rule.

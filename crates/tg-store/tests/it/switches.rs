@@ -43,5 +43,9 @@ fn the_oldest_switches_are_forgotten_beyond_a_bound() {
         switches.switch_off(&off("last", 1_000_000)).unwrap();
         assert_eq!(switches.get("smart#0").unwrap(), None);
         assert!(switches.get("smart#1").unwrap().is_some() && switches.get("last").unwrap().is_some());
+        switches.switch_on("last", at(2_000_000)).unwrap();
+        switches.switch_off(&off("newest", 3_000_000)).unwrap();
+        assert_eq!(switches.get("last").unwrap(), None, "one that is on makes room for those that are off");
+        assert!(switches.get("smart#1").unwrap().is_some() && switches.get("newest").unwrap().is_some());
     });
 }

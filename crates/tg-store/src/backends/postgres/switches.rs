@@ -27,7 +27,7 @@ impl SwitchTable {
         })
     }
 
-    /// Sets the row, unless it is off already or on since later; forgets the oldest beyond so many.
+    /// Sets the row, unless it is off already or on since later; forgets those beyond so many, first the oldest that are on.
     pub(crate) fn switch_off(&mut self, off: &Switch, most: usize) -> Result<(), StoreError> {
         let sql = "INSERT INTO rule_switches (rule, is_off, at, task, kept, compared, floor_millionths) \
                    VALUES ($1, true, $2, $3, $4, $5, $6) ON CONFLICT (rule) DO UPDATE SET is_off = true, \
@@ -35,7 +35,8 @@ impl SwitchTable {
                    floor_millionths = excluded.floor_millionths \
                    WHERE NOT rule_switches.is_off AND rule_switches.at < excluded.at";
         let forget = format!(
-            "DELETE FROM rule_switches WHERE rule IN (SELECT rule FROM rule_switches ORDER BY at DESC OFFSET {most})"
+            "DELETE FROM rule_switches WHERE rule IN \
+             (SELECT rule FROM rule_switches ORDER BY is_off DESC, at DESC OFFSET {most})"
         );
         let at = off.at.micros();
         let counts = [off.kept, off.compared, off.floor_millionths].map(i64::from);

@@ -24,7 +24,7 @@ impl SwitchTable {
         read().map_err(|e| self.place.error(e))
     }
 
-    /// Sets the row, unless it is off already or on since later; forgets the oldest beyond so many.
+    /// Sets the row, unless it is off already or on since later; forgets those beyond so many, first the oldest that are on.
     pub(crate) fn switch_off(&self, off: &Switch, most: usize) -> Result<(), StoreError> {
         let sql = "INSERT INTO rule_switches (rule, is_off, at, task, kept, compared, floor_millionths) \
                    VALUES (?, 1, ?, ?, ?, ?, ?) ON CONFLICT (rule) DO UPDATE SET is_off = 1, at = excluded.at, \
@@ -33,7 +33,7 @@ impl SwitchTable {
                    WHERE NOT rule_switches.is_off AND rule_switches.at < excluded.at";
         let forget = format!(
             "DELETE FROM rule_switches WHERE rule IN \
-             (SELECT rule FROM rule_switches ORDER BY at DESC LIMIT -1 OFFSET {most})"
+             (SELECT rule FROM rule_switches ORDER BY is_off DESC, at DESC LIMIT -1 OFFSET {most})"
         );
         let values = params![off.rule, off.at.micros(), off.task, off.kept, off.compared, off.floor_millionths];
         let set = || {
