@@ -196,6 +196,7 @@ fn likeness(one: &[f32], other: &[f32]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::alike::{placed, unit};
     use serde_json::Value;
     use tg_kernel::dialect::{Dialect, Operation};
     use tg_kernel::principal::Attribution;
@@ -218,7 +219,7 @@ mod tests {
 
     fn entry(model: &str, said: Option<&str>) -> Entry {
         let until = Timestamp::from_seconds(9);
-        let (vector, words) = (Arc::from([1.0]), Arc::from([]));
+        let (vector, words) = (unit(&[1.0]).unwrap(), placed(""));
         Entry { key: key(model), vector, words, of: CallId::fresh(), until, said: said.map(Arc::from) }
     }
 

@@ -95,7 +95,7 @@ pub(super) fn turns(word: &str) -> Option<&'static str> {
 
 /// Whether it is one of the numbers of which there are too many to list. That a few other words look so does no harm.
 fn is_long_number(word: &str) -> bool {
-    IN_NUMBERS.iter().any(|part| word.contains(part)) || ENDS_OF_NUMBERS.iter().any(|end| word.ends_with(end))
+    IN_NUMBERS.iter().any(|part| word.contains(*part)) || ENDS_OF_NUMBERS.iter().any(|end| word.ends_with(*end))
 }
 
 /// The language of these words, in small letters, by those that stand in nearly every sentence of it; `None` where it is none of
