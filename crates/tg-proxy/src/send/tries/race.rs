@@ -151,12 +151,22 @@ impl<'t> Tries<'t> {
         if let Some(fault) = fault_of(&ended).filter(|_| is_failure) {
             let over = Over::failed(fault, began, self.is_over());
             settlement.is_over_beside(which, over.heard_as(own.heard.request_id()));
-            self.learn(own.target, &ended, own.span(settlement));
+            let is_final = which == Which::Second && !self.may_go_on(own, fault);
+            let span = own.span(settlement);
+            self.learn(own.target, &ended, span);
             let last = if which == Which::First { other.await } else { flight.await };
             let is_answer = last.as_ref().is_ok_and(Delivery::is_answer);
             settlement.is_heard(if which == Which::First && is_answer { Which::Second } else { Which::First });
             hedges.ended(if which == Which::First && is_answer { Outcome::Won } else { Outcome::Failed });
-            return self.told(hedge, beside.arrives(last, settlement));
+            let tried = beside.arrives(last, settlement);
+            if is_final && fault_of(&tried.end).is_some_and(|fault| self.may_go_on(beside, fault)) {
+                // What no other try mends is not asked of others, whoever has said it.
+                if let Some(span) = tried.asked {
+                    self.learn(tried.target, &tried.end, span);
+                }
+                return Tried { target: own.target, end: ended, asked: Some(span) };
+            }
+            return self.told(hedge, tried);
         }
         let loser = if which == Which::First { Which::Second } else { Which::First };
         settlement.is_over_beside(loser, Over::lost(beside.heard.reported()).heard_as(beside.heard.request_id()));
@@ -222,9 +232,9 @@ impl<'t> Tries<'t> {
             || !is_stored && !leaves_traces(call.dialect, &peek.model, members.body())
     }
 
-    /// Whether the second goes on where the first has failed so.
-    fn may_go_on(&self, first: &Runner<'_, '_>, fault: &Fault) -> bool {
-        may_be_mended(self.outgoing, fault) || self.is_refused_in_place(first.target, Some(fault))
+    /// Whether another try goes on where one has failed so.
+    fn may_go_on(&self, runner: &Runner<'_, '_>, fault: &Fault) -> bool {
+        may_be_mended(self.outgoing, fault) || self.is_refused_in_place(runner.target, Some(fault))
     }
 
     /// The second has not left: by this fault, or as the first was heard before.
