@@ -141,11 +141,7 @@ impl Tries<'_> {
         let (place, what) = ((self.worker, self.snapshot), (self.outgoing, self.plan));
         let (begun, queued, before) = (settlement.monotonic(), settlement.queued(), settlement.attempts());
         let is_last = left.is_empty() && self.round >= self.snapshot.resilience.retries;
-        let (health, now) = (&self.worker.living.health, self.worker.living.clock.monotonic());
-        // Only who waits for a place may find that others have been quicker.
-        let is_well = |other: &&Target| health.standing(other, now) == Standing::Open;
-        let has_others = !self.snapshot.pools.is_empty() && left.iter().any(is_well);
-        let chance = Chance { end: self.end, is_last, has_others, is_second: false };
+        let chance = Chance { end: self.end, is_last, has_others: self.has_others(left), is_second: false };
         let end = attempt_at(target, chance, place, what, settlement).await;
         let asked = (settlement.attempts() > before).then(|| {
             // Who waits for a place is not with the provider yet, and what that did meanwhile is not this try's to tell.
@@ -153,6 +149,13 @@ impl Tries<'_> {
             (left, settlement.monotonic().saturating_sub(left))
         });
         Tried { target, end, asked }
+    }
+
+    /// Whether one of those that are `left` is well. Only who waits for a place may find that others have been quicker.
+    fn has_others(&self, left: &[&Target]) -> bool {
+        let (health, now) = (&self.worker.living.health, self.worker.living.clock.monotonic());
+        let is_well = |other: &&Target| health.standing(other, now) == Standing::Open;
+        !self.snapshot.pools.is_empty() && left.iter().any(is_well)
     }
 
     /// Notes where a conversation is kept that a provider keeps.

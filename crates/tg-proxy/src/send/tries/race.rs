@@ -33,14 +33,14 @@ struct Runner<'t, 'b> {
 }
 
 impl<'t, 'b> Runner<'t, 'b> {
-    /// Leaves for a target.
+    /// Leaves for a target; `has_others`: whether another is well.
     async fn leave(
         tries: &Tries<'t>,
         target: &'b Target,
-        is_second: bool,
+        (is_second, has_others): (bool, bool),
         settlement: &mut Settlement,
     ) -> Result<(Self, Departure), Fault> {
-        let chance = Chance { end: tries.end, is_last: false, has_others: !is_second, is_second };
+        let chance = Chance { end: tries.end, is_last: false, has_others, is_second };
         let (place, what) = ((tries.worker, tries.snapshot), (tries.outgoing, tries.plan));
         let trial = Trial::new(target, chance, place, what).await?;
         let departure = trial.leave(settlement).await?;
@@ -90,7 +90,8 @@ impl<'t> Tries<'t> {
         left: &mut Vec<&'b Target>,
         settlement: &mut Settlement,
     ) -> Tried<'b> {
-        let (one, departure) = match Runner::leave(self, first, false, settlement).await {
+        let has_others = self.has_others(left);
+        let (one, departure) = match Runner::leave(self, first, (false, has_others), settlement).await {
             Ok(left) => left,
             Err(fault) => return Tried { target: first, end: Err(fault), asked: None },
         };
@@ -108,7 +109,7 @@ impl<'t> Tries<'t> {
             return self.told(hedge, one.arrives(ended, settlement));
         };
         settlement.steps_aside(one.span(settlement).1);
-        let ready = Box::pin(Runner::leave(self, target, true, settlement));
+        let ready = Box::pin(Runner::leave(self, target, (true, false), settlement));
         let ready = match select(&mut flight, ready).await {
             Either::Right((ready, _)) => Ok(ready),
             Either::Left((ended, _unready)) => Err(ended),
