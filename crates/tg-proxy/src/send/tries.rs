@@ -154,7 +154,8 @@ impl Tries<'_> {
     /// Whether one of those that are `left` is well. Only who waits for a place may find that others have been quicker.
     fn has_others(&self, left: &[&Target]) -> bool {
         let (health, now) = (&self.worker.living.health, self.worker.living.clock.monotonic());
-        let is_well = |other: &&Target| health.standing(other, now) == Standing::Open;
+        let is_well =
+            |other: &&Target| health.standing(other, now) == Standing::Open && !self.is_refused_by(other, now);
         !self.snapshot.pools.is_empty() && left.iter().any(is_well)
     }
 
@@ -219,6 +220,12 @@ impl Tries<'_> {
             Some(session) => (session, true),
             None => (sum(booked.team.as_bytes()), false),
         }
+    }
+
+    /// Whether a target is known to refuse this caller, and perhaps no other.
+    fn is_refused_by(&self, target: &Target, now: Duration) -> bool {
+        let refusals = &self.worker.living.health.refusals;
+        refusals.are_there() && refusals.refuses(self.seen_as(target).0, target, now)
     }
 
     /// A target has answered.

@@ -203,7 +203,8 @@ impl<'t> Tries<'t> {
         let now = living.clock.monotonic();
         let is_well = |target: &Target| {
             let is_watched = self.snapshot.resilience.breaker.is_some();
-            let stands = !is_watched || living.health.standing(target, now) == Standing::Open;
+            let is_open = || living.health.standing(target, now) == Standing::Open && !self.is_refused_by(target, now);
+            let stands = !is_watched || is_open();
             stands && queueing::has_place((self.worker, self.snapshot), target, self.outgoing, settlement)
         };
         let Some(target) = left.iter().copied().find(|target| is_well(target)) else {
