@@ -165,7 +165,8 @@ impl Tries<'_> {
             return;
         }
         let living = &self.worker.living;
-        if let Some(kept) = kept::conversation(self.outgoing.call.dialect, self.outgoing.members) {
+        let Outgoing { attribution, call, members, .. } = self.outgoing;
+        if let Some(kept) = kept::conversation(&attribution.team, call.dialect, members) {
             living.sessions.keepers.note(kept, target, living.clock.monotonic());
         }
     }
