@@ -11,6 +11,11 @@ use tg_kernel::clock::Timestamp;
 use tg_proxy::choose::{Lack, lack};
 use tg_proxy::snapshot::Snapshot;
 
+/// Parts of the names of Bedrock's models that are not sold by tokens, or do not talk by calls: the catalogue has no prices
+/// for them, and is meant to have none.
+const NOT_BY_TOKENS: [&str; 8] =
+    ["nova-reel", "nova-canvas", "sonic-v", "titan-image", "stability.", "twelvelabs.", "luma.", "rerank"];
+
 /// Holds the routes of a document that has been compiled against the catalogue.
 ///
 /// # Errors
@@ -25,9 +30,14 @@ pub(crate) fn keep(document: &Document, snapshot: &Snapshot) -> anyhow::Result<(
     Ok(())
 }
 
-/// What the writer of routes may not expect: targets of which some talk and some make vectors.
+/// What the writer of routes may not expect: targets of which some talk and some make vectors, and models without a price.
 pub(crate) fn notes(document: &Document, snapshot: &Snapshot) -> Vec<String> {
-    routes(document, snapshot).filter_map(|(place, route)| route.mixed(&place)).collect()
+    let mut notes = Vec::new();
+    for (place, route) in routes(document, snapshot) {
+        notes.extend(route.mixed(&place));
+        route.strangers(&place, &mut notes);
+    }
+    notes
 }
 
 /// The routes that are no aliases, with their places.
@@ -80,45 +90,83 @@ impl Route<'_> {
         named
     }
 
-    /// Every model is one that the catalogue knows, where it knows all of a seller's, and talks where it must.
-    fn names(&self, place: &str, broken: &mut Vec<String>) {
-        let ids: Vec<Option<String>> =
-            self.model.targets.iter().map(|target| self.id_of(target.model.as_deref())).collect();
-        let targets = self.model.targets.iter().zip(&ids).enumerate().filter_map(|(number, (target, id))| {
+    /// The ids of the targets, as [`Route::id_of`].
+    fn ids(&self) -> Vec<Option<String>> {
+        self.model.targets.iter().map(|target| self.id_of(target.model.as_deref())).collect()
+    }
+
+    /// All models that are named, those of the targets by their `ids`.
+    fn named<'b>(&'b self, place: &str, ids: &'b [Option<String>]) -> Vec<Named<'b>> {
+        let targets = self.model.targets.iter().zip(ids).enumerate().filter_map(|(number, (target, id))| {
             let place = format!("{place}.targets[{number}].model");
             Some(Named { place, provider: &target.provider, id: id.as_deref()?, must_talk: false })
         });
-        for named in targets.chain(self.beside(place)) {
+        targets.chain(self.beside(place)).collect()
+    }
+
+    /// Every model is one that the catalogue knows, where it knows all of a seller's, and talks where it must.
+    fn names(&self, place: &str, broken: &mut Vec<String>) {
+        let ids = self.ids();
+        for named in self.named(place, &ids) {
             match self.row(named.provider, named.id) {
                 Some(row) if named.must_talk && row.kind() != ModelKind::Chat => {
                     let Named { place, id, .. } = named;
                     broken.push(format!("{place}: `{id}` makes vectors, and does not talk; name a model for chats"));
                 }
-                None if self.model.unknown_models == UnknownModels::Refuse && self.knows_all(&named) => {
-                    broken.push(self.unknown(&named));
-                }
+                None if self.knows_all(&named) && !self.may_be_right(&named) => broken.push(self.unknown(&named)),
                 _ => {}
             }
         }
     }
 
-    /// Whether the catalogue is meant to have all models of who sells this one: at the vendor's own address, but what
-    /// is of one account alone.
+    /// The models that the catalogue does not know, and that may be right all the same.
+    fn strangers(&self, place: &str, notes: &mut Vec<String>) {
+        let ids = self.ids();
+        for named in self.named(place, &ids) {
+            let is_known = self.row(named.provider, named.id).is_some();
+            if !is_known && self.knows_all(&named) && self.may_be_right(&named) {
+                let Named { place, provider, id, .. } = named;
+                notes.push(format!(
+                    "{place}: the catalogue knows no model `{id}` of `{provider}`, nor one with a name like it; if it is \
+                     right, add its price to `pricing.overrides`, or write `unknown_models: allow` in this entry of `models`"
+                ));
+            }
+        }
+    }
+
+    /// Whether the catalogue is meant to have all such models of who sells this one, and nobody says otherwise: at the
+    /// vendor's own address, but what is of one account alone, or is not sold by tokens.
     fn knows_all(&self, named: &Named<'_>) -> bool {
-        let provider = self.document.provider(named.provider.as_str());
         let is_own = ["arn:", "ft:"].iter().any(|own| named.id.starts_with(own));
-        !is_own
-            && provider.is_some_and(|provider| {
-                let is_vendor = provider.kind != ProviderKind::OpenaiCompatible;
+        let is_by_tokens = || !NOT_BY_TOKENS.iter().any(|part| named.id.contains(part));
+        self.model.unknown_models == UnknownModels::Refuse
+            && !is_own
+            && self.document.provider(named.provider.as_str()).is_some_and(|provider| {
+                let is_vendor = match provider.kind {
+                    ProviderKind::Bedrock => is_by_tokens(),
+                    ProviderKind::Anthropic | ProviderKind::Openai => true,
+                    ProviderKind::OpenaiCompatible => false,
+                };
                 is_vendor && provider.base_url.is_none() && provider.inference_profiles.is_empty()
             })
     }
 
-    fn unknown(&self, named: &Named<'_>) -> String {
+    /// Whether an unknown model may be there: Bedrock sells those of so many that only what is like a known name is taken
+    /// for a slip.
+    fn may_be_right(&self, named: &Named<'_>) -> bool {
+        let provider = self.document.provider(named.provider.as_str());
+        provider.is_some_and(|provider| provider.kind == ProviderKind::Bedrock) && self.near(named).is_none()
+    }
+
+    /// The known model of the same vendor that was probably meant.
+    fn near(&self, named: &Named<'_>) -> Option<&str> {
         let vendor = self.snapshot.upstreams.get(named.provider.as_str()).map(|upstream| &*upstream.price.vendor);
         let rows = self.snapshot.catalogue.rows().iter();
-        let ids = rows.filter(|row| Some(row.provider()) == vendor).map(|row| row.id());
-        let hint = match nearest(named.id, ids) {
+        nearest(named.id, rows.filter(|row| Some(row.provider()) == vendor).map(|row| row.id()))
+    }
+
+    fn unknown(&self, named: &Named<'_>) -> String {
+        let hint = match self.near(named) {
             Some(near) => format!("did you mean `{near}`? If not,"),
             None => "mend the name, or if it is right".to_owned(),
         };
@@ -196,9 +244,9 @@ mod tests {
             ),
             ("- { name: gpt-55, targets: [{ provider: openai }] }\n", "targets[0].model", "unknown_models: allow"),
             (
-                "- { name: a, targets: [{ provider: bedrock, model: amazon.nova-light }] }\n",
+                "- { name: a, targets: [{ provider: bedrock, model: 'amazon.nova-light-v1:0' }] }\n",
                 "targets[0].model",
-                "knows no",
+                "did you mean `amazon.nova-lite-v1:0`",
             ),
             (
                 "- { name: a, targets: [{ provider: openai, model: gpt-5 }], mirror: { provider: openai, \
@@ -237,6 +285,13 @@ mod tests {
     }
 
     #[test]
+    fn a_model_of_bedrock_that_is_like_none_is_noted_and_taken() {
+        let noted = said("- { name: a, targets: [{ provider: bedrock, model: newcomer.first-v1 }] }\n");
+        assert!(noted.starts_with("models[0].targets[0].model: the catalogue knows no model"), "{noted}");
+        assert!(noted.contains("nor one with a name like it"), "{noted}");
+    }
+
+    #[test]
     fn what_may_be_right_is_taken() {
         for models in [
             "- { name: a, targets: [{ provider: openai, model: gpt-5-minni }], unknown_models: allow }\n",
@@ -244,6 +299,9 @@ mod tests {
             "- { name: 'gpt-*', targets: [{ provider: openai }] }\n",
             "- { name: a, targets: [{ provider: openai, model: 'ft:gpt-4o-mini:org::id' }] }\n",
             "- { name: a, targets: [{ provider: bedrock, model: 'eu.amazon.nova-lite-v1:0' }] }\n",
+            "- { name: a, targets: [{ provider: bedrock, model: 'amazon.nova-reel-v1:1' }] }\n",
+            "- { name: a, targets: [{ provider: bedrock, model: 'cohere.rerank-v3-5:0' }] }\n",
+            "- { name: a, targets: [{ provider: bedrock, model: newcomer.first-v1 }], unknown_models: allow }\n",
             "- { name: a, targets: [{ provider: bedrock, model: 'arn:aws:bedrock:us-east-1:123456789012:provisioned-model/x' }] }\n",
             "- { name: a, targets: [{ provider: openai, model: gpt-3.5-turbo, when: \"images > 0 || team == 'x'\" }] }\n",
             "- { name: a, targets: [{ provider: openai, model: text-embedding-3-small }] }\n",

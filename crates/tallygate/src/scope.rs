@@ -37,13 +37,17 @@ fn text(pattern: Option<&Pattern>) -> Option<String> {
     pattern.map(|pattern| pattern.as_str().to_owned())
 }
 
-/// The names that stand for one that this pattern has in it, by however many others, and are not in it themselves.
+/// The names that stand for one that this pattern has in it, by however many others, and are not in it themselves. Sorted:
+/// the order in which models are declared changes no budget.
 fn aliases(document: &Document, pattern: Option<&Pattern>) -> Vec<String> {
     let Some(pattern) = pattern else { return Vec::new() };
     let leads_there = |model: &&tg_config::document::Model| {
         !pattern.matches(model.name.as_str()) && document.names_behind(model).any(|name| pattern.matches(name))
     };
-    document.models.iter().filter(leads_there).map(|model| model.name.as_str().to_owned()).collect()
+    let mut names: Vec<String> =
+        document.models.iter().filter(leads_there).map(|model| model.name.as_str().to_owned()).collect();
+    names.sort_unstable();
+    names
 }
 
 #[cfg(test)]
@@ -62,7 +66,7 @@ mod tests {
         )
         .unwrap();
         for (pattern, expected) in [
-            ("smart", &["smart-v2", "best"][..]),
+            ("smart", &["best", "smart-v2"][..]),
             ("smart-v2", &["best"]),
             ("smart*", &["best"]),
             ("claude-*", &["mine"]),

@@ -161,7 +161,8 @@ impl Admission {
 
     /// Output tokens that the call may make at most, all answers together, where its own bound is to be lowered.
     pub(crate) fn output_bound(&self) -> Option<u64> {
-        [&self.call, &self.attempt].into_iter().filter_map(Hold::output_bound).min()
+        // Between the look whether there is room for a second try and its taking others may have taken some.
+        [&self.call, &self.attempt, &self.beside].into_iter().filter_map(Hold::output_bound).min()
     }
 
     /// Output tokens that its stream may make before more must be taken; `None` where it goes on as long as it likes.

@@ -123,6 +123,7 @@ fn of_two_tries_one_that_fails_leaves_the_other_alone() {
             ("ttft=600ms status=500", "ttft=1s", 200, [("local", ""), ("openai", "upstream_error")]),
             ("ttft=1s", "status=500", 200, [("openai", ""), ("local", "upstream_error")]),
             ("ttft=1s", "status=400", 200, [("openai", ""), ("local", "upstream_refused")]),
+            ("ttft=1s status=500", "status=400", 400, [("openai", ""), ("local", "upstream_refused")]),
             ("ttft=600ms status=400", "ttft=60s", 400, [("openai", ""), ("local", "hedge_lost")]),
             ("ttft=600ms status=500", "ttft=1s status=500", 500, [("local", ""), ("openai", "upstream_error")]),
         ] {

@@ -33,12 +33,13 @@ impl Refusals {
             return;
         }
         let refusals = self.lock();
-        let is_benched = |target: &Target| {
-            let of = |model| refusals.get(&(who(target), Arc::clone(&target.provider), model));
-            let known = [of(None), of(Some(Arc::clone(&target.model)))];
-            known.into_iter().flatten().any(|known| matches!(known.standing(now), Standing::Benched(_)))
-        };
-        targets.sort_by_cached_key(|target| is_benched(target));
+        targets.sort_by_cached_key(|target| is_benched(&refusals, who(target), target, now));
+    }
+
+    /// Whether a target is known to refuse this caller; `who` as in [`Refusals::put_last`].
+    #[must_use]
+    pub fn refuses(&self, who: u64, target: &Target, now: Duration) -> bool {
+        self.are_there() && is_benched(&self.lock(), who, target, now)
     }
 
     /// Somebody may not use a model: it rests for that caller by the breaker. Whether it does from now on, and did not before.
@@ -105,6 +106,13 @@ impl Refusals {
     }
 }
 
+/// Whether a target, or all of its provider's, rests for this caller.
+fn is_benched(refusals: &HashMap<Place, Breaker>, who: u64, target: &Target, now: Duration) -> bool {
+    let of = |model| refusals.get(&(who, Arc::clone(&target.provider), model));
+    let known = [of(None), of(Some(Arc::clone(&target.model)))];
+    known.into_iter().flatten().any(|known| matches!(known.standing(now), Standing::Benched(_)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +144,8 @@ mod tests {
         assert!(refusals.may_not(1, &target, &SETTINGS, (at(0), at(0))));
         assert_eq!(order(&refusals, 1, at(0)), ["a/n", "b/m", "a/m"]);
         assert_eq!(order(&refusals, 2, at(0)), ["a/m", "a/n", "b/m"]);
+        assert!(refusals.refuses(1, &target, at(0)) && !refusals.refuses(2, &target, at(0)));
+        assert!(!refusals.refuses(1, &target, at(1)), "then it is looked at again");
         assert_eq!(order(&refusals, 1, at(1)), ["a/m", "a/n", "b/m"], "then it is looked at again");
         assert!(refusals.is_unknown(2, &target, at(1)));
         assert_eq!(order(&refusals, 2, at(30)), ["b/m", "a/m", "a/n"], "a wrong key is wrong for every model");

@@ -8,22 +8,28 @@ use tg_kernel::target::Target;
 use tg_policy::route::{Plan, RuleTarget, mixed};
 
 /// So that an answer and a conversation of one name are two things.
+const ANSWER: u64 = 0x616e_7377;
 const CONVERSATION: u64 = 0x636f_6e76;
 
-/// By what an answer is known again that a provider keeps.
-pub(crate) fn answer(id: &str) -> u64 {
-    sum(id.as_bytes())
+/// By what an answer is known again that a provider keeps, to calls of this team.
+pub(crate) fn answer(team: &str, id: &str) -> u64 {
+    known(team, id, ANSWER)
 }
 
-/// By what the conversation is known again that a call goes on with, at a provider that keeps it.
-pub(crate) fn conversation(dialect: Dialect, members: &Members<'_>) -> Option<u64> {
+/// What one team names says nothing of where another's things of that name are.
+fn known(team: &str, id: &str, kind: u64) -> u64 {
+    mixed(sum(id.as_bytes()) ^ kind ^ mixed(sum(team.as_bytes())))
+}
+
+/// By what the conversation is known again that a call of this team goes on with, at a provider that keeps it.
+pub(crate) fn conversation(team: &str, dialect: Dialect, members: &Members<'_>) -> Option<u64> {
     let raw = members.get("conversation").filter(|_| dialect == Dialect::OpenaiResponses)?;
     let id = match serde_json::from_slice(raw).ok()? {
         Value::String(id) => id,
         Value::Object(conversation) => conversation.get("id")?.as_str()?.to_owned(),
         _ => return None,
     };
-    Some(mixed(sum(id.as_bytes()) ^ CONVERSATION))
+    Some(known(team, &id, CONVERSATION))
 }
 
 impl Choosing<'_> {
@@ -33,8 +39,9 @@ impl Choosing<'_> {
         if dialect != Dialect::OpenaiResponses {
             return None;
         }
+        let team = &self.booked.attribution.team;
         let previous = members.string("previous_response_id").ok().flatten();
-        previous.map(|id| answer(&id)).or_else(|| conversation(dialect, members))
+        previous.map(|id| answer(team, &id)).or_else(|| conversation(team, dialect, members))
     }
 
     /// The plan for a call that leans on what a provider keeps: there alone, where that is known, also if it is one of the
@@ -67,5 +74,17 @@ impl Choosing<'_> {
             targets.insert(0, keeper);
         }
         Ok(Plan { targets, ..plan })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_team_s_words_say_nothing_of_what_another_keeps() {
+        assert_ne!(answer("red", "resp_1"), answer("blue", "resp_1"));
+        assert_ne!(answer("red", "one"), known("red", "one", CONVERSATION));
+        assert_ne!(known("red", "one", CONVERSATION), known("blue", "one", CONVERSATION));
     }
 }

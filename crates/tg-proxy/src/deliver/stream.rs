@@ -60,6 +60,8 @@ struct Flow {
     ear: Option<Ear>,
     /// What came and may need more output tokens than there are, which are asked for.
     held_back: Option<Bytes>,
+    /// Whether it is noted what the provider calls its answer.
+    is_named: bool,
 }
 
 /// What a look at the upstream brought.
@@ -119,6 +121,7 @@ impl StreamBody {
             timer,
             ear,
             held_back: None,
+            is_named: false,
         };
         Self { flow: Some(Box::new(flow)), ready: VecDeque::new(), last: None }
     }
@@ -174,8 +177,11 @@ impl Flow {
                 let passage = self.take(bytes, out);
                 // Ahead of time: nobody waits for it yet.
                 self.must_wait(0);
-                if let (Some(settlement), id @ Some(_)) = (&self.settlement, self.lane.summary().id.as_deref()) {
+                if !self.is_named
+                    && let (Some(settlement), id @ Some(_)) = (&self.settlement, self.lane.summary().id.as_deref())
+                {
                     settlement.is_called(id);
+                    self.is_named = true;
                 }
                 if let Some(settlement) = &mut self.settlement
                     && !out.is_empty()

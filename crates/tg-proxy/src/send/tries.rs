@@ -141,11 +141,7 @@ impl Tries<'_> {
         let (place, what) = ((self.worker, self.snapshot), (self.outgoing, self.plan));
         let (begun, queued, before) = (settlement.monotonic(), settlement.queued(), settlement.attempts());
         let is_last = left.is_empty() && self.round >= self.snapshot.resilience.retries;
-        let (health, now) = (&self.worker.living.health, self.worker.living.clock.monotonic());
-        // Only who waits for a place may find that others have been quicker.
-        let is_well = |other: &&Target| health.standing(other, now) == Standing::Open;
-        let has_others = !self.snapshot.pools.is_empty() && left.iter().any(is_well);
-        let chance = Chance { end: self.end, is_last, has_others, is_second: false };
+        let chance = Chance { end: self.end, is_last, has_others: self.has_others(left), is_second: false };
         let end = attempt_at(target, chance, place, what, settlement).await;
         let asked = (settlement.attempts() > before).then(|| {
             // Who waits for a place is not with the provider yet, and what that did meanwhile is not this try's to tell.
@@ -155,13 +151,22 @@ impl Tries<'_> {
         Tried { target, end, asked }
     }
 
+    /// Whether one of those that are `left` is well. Only who waits for a place may find that others have been quicker.
+    fn has_others(&self, left: &[&Target]) -> bool {
+        let (health, now) = (&self.worker.living.health, self.worker.living.clock.monotonic());
+        let is_well =
+            |other: &&Target| health.standing(other, now) == Standing::Open && !self.is_refused_by(other, now);
+        !self.snapshot.pools.is_empty() && left.iter().any(is_well)
+    }
+
     /// Notes where a conversation is kept that a provider keeps.
     fn note_keeper(&self, target: &Target, end: &Result<Delivery, Fault>) {
         if !end.as_ref().is_ok_and(Delivery::is_answer) || !self.snapshot.routes.has_choices() {
             return;
         }
         let living = &self.worker.living;
-        if let Some(kept) = kept::conversation(self.outgoing.call.dialect, self.outgoing.members) {
+        let Outgoing { attribution, call, members, .. } = self.outgoing;
+        if let Some(kept) = kept::conversation(&attribution.team, call.dialect, members) {
             living.sessions.keepers.note(kept, target, living.clock.monotonic());
         }
     }
@@ -216,6 +221,12 @@ impl Tries<'_> {
             Some(session) => (session, true),
             None => (sum(booked.team.as_bytes()), false),
         }
+    }
+
+    /// Whether a target is known to refuse this caller, and perhaps no other.
+    fn is_refused_by(&self, target: &Target, now: Duration) -> bool {
+        let refusals = &self.worker.living.health.refusals;
+        refusals.are_there() && refusals.refuses(self.seen_as(target).0, target, now)
     }
 
     /// A target has answered.

@@ -12,6 +12,7 @@ impl Settlement {
         let Some(served) = served else { return };
         let living = &draft.worker.living;
         let target = Target { provider: served.provider.clone(), model: served.model.clone() };
-        living.sessions.keepers.note(kept::answer(id), &target, living.clock.monotonic());
+        let kept = kept::answer(&draft.record.attribution.team, id);
+        living.sessions.keepers.note(kept, &target, living.clock.monotonic());
     }
 }

@@ -141,6 +141,7 @@ struct Response<'a> {
     error: Value,
     #[serde(borrow)]
     output: Option<&'a RawValue>,
+    store: Value,
 }
 
 /// An output item, or a part of a message's content.
@@ -171,7 +172,9 @@ impl Response<'_> {
             summary.stop = stop_reason(status, incomplete, seen);
             summary.complete = summary.stop.is_some();
         }
-        summary.id = self.id.as_str().map(str::to_owned).or(summary.id.take());
+        // What is not kept can be named by no later call.
+        let id = self.id.as_str().filter(|_| self.store.as_bool() != Some(false));
+        summary.id = id.map(str::to_owned).or(summary.id.take());
         summary.model = self.model.as_str().map(str::to_owned).or(summary.model.take());
         summary.tier = self.service_tier.as_str().and_then(ServiceTier::parse).or(summary.tier);
         summary.report(&usage::read(&self.usage));

@@ -142,6 +142,15 @@ fn each_value_has_a_purse_of_its_own_with_a_key_that_every_process_makes_alike()
     assert_eq!(budgets.digests[0].len(), 12);
 }
 
+/// Gateways of two versions that share a store count in one purse.
+#[test]
+fn a_budget_is_called_as_it_was_before_models_had_other_names() {
+    let one = budget("b", 1);
+    assert_eq!(digest(&one), "dfe647f3ecd9");
+    let scope = Scope { aliases: vec!["best".to_owned()], ..Scope::default() };
+    assert_ne!(digest(&Budget { scope, ..one }), "dfe647f3ecd9", "for other calls it is another");
+}
+
 /// field.md §14 B 7: resets that do not fire, or at the wrong time.
 #[test]
 fn a_window_rolls_over_at_midnight_in_its_zone_and_not_at_midnight_in_utc() {

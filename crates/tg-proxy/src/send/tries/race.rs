@@ -33,14 +33,14 @@ struct Runner<'t, 'b> {
 }
 
 impl<'t, 'b> Runner<'t, 'b> {
-    /// Leaves for a target.
+    /// Leaves for a target; `has_others`: whether another is well.
     async fn leave(
         tries: &Tries<'t>,
         target: &'b Target,
-        is_second: bool,
+        (is_second, has_others): (bool, bool),
         settlement: &mut Settlement,
     ) -> Result<(Self, Departure), Fault> {
-        let chance = Chance { end: tries.end, is_last: false, has_others: !is_second, is_second };
+        let chance = Chance { end: tries.end, is_last: false, has_others, is_second };
         let (place, what) = ((tries.worker, tries.snapshot), (tries.outgoing, tries.plan));
         let trial = Trial::new(target, chance, place, what).await?;
         let departure = trial.leave(settlement).await?;
@@ -90,7 +90,8 @@ impl<'t> Tries<'t> {
         left: &mut Vec<&'b Target>,
         settlement: &mut Settlement,
     ) -> Tried<'b> {
-        let (one, departure) = match Runner::leave(self, first, false, settlement).await {
+        let has_others = self.has_others(left);
+        let (one, departure) = match Runner::leave(self, first, (false, has_others), settlement).await {
             Ok(left) => left,
             Err(fault) => return Tried { target: first, end: Err(fault), asked: None },
         };
@@ -108,7 +109,7 @@ impl<'t> Tries<'t> {
             return self.told(hedge, one.arrives(ended, settlement));
         };
         settlement.steps_aside(one.span(settlement).1);
-        let ready = Box::pin(Runner::leave(self, target, true, settlement));
+        let ready = Box::pin(Runner::leave(self, target, (true, false), settlement));
         let ready = match select(&mut flight, ready).await {
             Either::Right((ready, _)) => Ok(ready),
             Either::Left((ended, _unready)) => Err(ended),
@@ -151,12 +152,22 @@ impl<'t> Tries<'t> {
         if let Some(fault) = fault_of(&ended).filter(|_| is_failure) {
             let over = Over::failed(fault, began, self.is_over());
             settlement.is_over_beside(which, over.heard_as(own.heard.request_id()));
-            self.learn(own.target, &ended, own.span(settlement));
+            let is_final = which == Which::Second && !self.may_go_on(own, fault);
+            let span = own.span(settlement);
+            self.learn(own.target, &ended, span);
             let last = if which == Which::First { other.await } else { flight.await };
             let is_answer = last.as_ref().is_ok_and(Delivery::is_answer);
             settlement.is_heard(if which == Which::First && is_answer { Which::Second } else { Which::First });
             hedges.ended(if which == Which::First && is_answer { Outcome::Won } else { Outcome::Failed });
-            return self.told(hedge, beside.arrives(last, settlement));
+            let tried = beside.arrives(last, settlement);
+            if is_final && fault_of(&tried.end).is_some_and(|fault| self.may_go_on(beside, fault)) {
+                // What no other try mends is not asked of others, whoever has said it.
+                if let Some(span) = tried.asked {
+                    self.learn(tried.target, &tried.end, span);
+                }
+                return Tried { target: own.target, end: ended, asked: Some(span) };
+            }
+            return self.told(hedge, tried);
         }
         let loser = if which == Which::First { Which::Second } else { Which::First };
         settlement.is_over_beside(loser, Over::lost(beside.heard.reported()).heard_as(beside.heard.request_id()));
@@ -192,7 +203,8 @@ impl<'t> Tries<'t> {
         let now = living.clock.monotonic();
         let is_well = |target: &Target| {
             let is_watched = self.snapshot.resilience.breaker.is_some();
-            let stands = !is_watched || living.health.standing(target, now) == Standing::Open;
+            let is_open = || living.health.standing(target, now) == Standing::Open && !self.is_refused_by(target, now);
+            let stands = !is_watched || is_open();
             stands && queueing::has_place((self.worker, self.snapshot), target, self.outgoing, settlement)
         };
         let Some(target) = left.iter().copied().find(|target| is_well(target)) else {
@@ -222,9 +234,9 @@ impl<'t> Tries<'t> {
             || !is_stored && !leaves_traces(call.dialect, &peek.model, members.body())
     }
 
-    /// Whether the second goes on where the first has failed so.
-    fn may_go_on(&self, first: &Runner<'_, '_>, fault: &Fault) -> bool {
-        may_be_mended(self.outgoing, fault) || self.is_refused_in_place(first.target, Some(fault))
+    /// Whether another try goes on where one has failed so.
+    fn may_go_on(&self, runner: &Runner<'_, '_>, fault: &Fault) -> bool {
+        may_be_mended(self.outgoing, fault) || self.is_refused_in_place(runner.target, Some(fault))
     }
 
     /// The second has not left: by this fault, or as the first was heard before.

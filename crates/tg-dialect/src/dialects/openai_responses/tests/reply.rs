@@ -141,3 +141,12 @@ fn a_response_in_any_state_is_an_answer() {
         assert!(!OpenaiResponses.read_summary(body.as_bytes()).complete, "{body}");
     }
 }
+
+#[test]
+fn an_answer_that_is_not_kept_has_no_name_for_later_calls() {
+    for (store, id) in [(json!(null), Some("resp_1")), (json!(true), Some("resp_1")), (json!(false), None)] {
+        let body = json!({ "id": "resp_1", "object": "response", "status": "completed", "output": [], "store": store });
+        let summary = OpenaiResponses.read_summary(body.to_string().as_bytes());
+        assert_eq!((summary.id.as_deref(), summary.complete), (id, true), "{body}");
+    }
+}
