@@ -141,4 +141,11 @@ fn maps_of_letters_in_rows_and_in_other_words_are_read_and_contradictions_are_no
     assert_eq!(refused(&shows(twice, &"0001".repeat(40))), Unread::Letters);
     let long = "1 beginbfrange <00000000><ffffffff><0061> endbfrange";
     assert_eq!(refused(&shows(long, &"0001".repeat(40))), Unread::Letters);
+    let heavy = format!("1 beginbfrange <0000><ffff><{}> endbfrange", "0061".repeat(200));
+    assert_eq!(refused(&shows(&heavy, &"0001".repeat(40))), Unread::Letters);
+    let wordy = |count: usize| format!("1 beginbfchar <0001><{}> endbfchar", "0061".repeat(count));
+    assert_eq!(refused(&shows(&wordy(257), &"0001".repeat(40))), Unread::Letters);
+    says(&shows(&wordy(256), "0001"), &["aaaa"]);
+    assert_eq!(refused(&shows(&wordy(256), &"0001".repeat(20_000))), Unread::TooLarge);
+    assert_eq!(refused(&shows(rows, &"0001".repeat(40_000))), Unread::TooLarge);
 }
