@@ -40,7 +40,7 @@ fn what_nobody_sees_on_a_page_is_read() {
 fn packed_pages_forms_notes_fields_and_attached_files_are_read() {
     let more = [
         ("/Type/XObject/Subtype/Form/Resources<</Font<</F1 5 0 R>>>>", Some(&b"BT /F1 9 Tf (in a form) Tj ET"[..])),
-        ("/Type/XObject/Subtype/Form/Resources<</Font<</F1 5 0 R>>>>", Some(b"BT /F1 9 Tf (how a note looks) Tj ET")),
+        ("/Type/XObject/BBox[0 0 9 9]/Resources<</Font<</F1 5 0 R>>>>", Some(b"BT /F1 9 Tf (how a note looks) Tj ET")),
         ("<</Type/Annot/Subtype/Text/Contents(a note)/AP<</N 7 0 R>>>>", None),
         ("<</FT/Tx/T(field)/V(what was filled in)>>", None),
         ("<</Type/Filespec/F(a.txt)/EF<</F 11 0 R>>>>", None),
