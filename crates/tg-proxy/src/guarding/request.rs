@@ -119,9 +119,9 @@ async fn look(
     } else {
         let body = body.clone();
         let turn = if has_files { files::turn().await } else { None };
+        let has_turn = turn.is_some() || !has_files;
         let judging = move || {
-            let turn = turn;
-            let has_turn = turn.is_some() || !has_files;
+            let _turn = turn;
             Members::scan(&body).map(|members| judge((&body, &members), guarding, beside, has_turn))
         };
         tokio::task::spawn_blocking(judging).await.map_err(|_| broken_off())??
