@@ -17,6 +17,9 @@ const RATIO_MAX: usize = 400;
 /// What may stand between two entries: the sizes of the first, written behind it.
 const DESCRIPTOR_BYTES_MAX: usize = 24;
 
+/// Nothing, packed.
+const END_PACKED_BYTES: usize = 2;
+
 const END_BYTES: usize = 22;
 const ENTRY_BYTES: usize = 46;
 const LOCAL_BYTES: usize = 30;
@@ -44,6 +47,13 @@ pub(crate) struct Entry {
     packed: usize,
     /// How long it is.
     pub(crate) size: usize,
+}
+
+impl Entry {
+    /// Whether nothing is in it: it says so, and what is packed in it is no more than an end.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.size == 0 && self.packed <= END_PACKED_BYTES
+    }
 }
 
 impl<'a> Archive<'a> {

@@ -121,12 +121,23 @@ fn is_pdf(file: &[u8]) -> bool {
     head.windows(5).any(|bytes| bytes == b"%PDF-")
 }
 
+/// Readers look for the end of a package so far from the end of a file: it, and the longest remark behind it.
+const PACKAGE_END_BYTES_MAX: usize = 22 + 65_535;
+
+fn may_be_package(file: &[u8]) -> bool {
+    let tail = file.get(file.len().saturating_sub(PACKAGE_END_BYTES_MAX)..).unwrap_or(file);
+    file.starts_with(b"PK") || tail.windows(4).any(|bytes| bytes == b"PK\x05\x06")
+}
+
 fn read_into(file: &[u8], layers: &mut Layers, budget: &mut Budget) -> Result<(), Unread> {
     if file.len() > FILE_BYTES_MAX {
         return Err(Unread::TooLarge);
     }
     budget.enter()?;
-    // A file may be a package to one reader and pages to another: what begins as a package is no PDF to us.
+    // A file may be a package to one reader and pages to another.
+    if is_pdf(file) && may_be_package(file) {
+        return Err(Unread::Damaged);
+    }
     if file.starts_with(b"PK") {
         office::read(file, layers, budget)?;
     } else if is_pdf(file) {

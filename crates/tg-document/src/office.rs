@@ -7,6 +7,18 @@ use crate::shown::Readings;
 use crate::{Layers, Unread, workbook};
 use std::borrow::Cow;
 
+/// Longest name of a kind of file that an OpenDocument has for itself.
+const KIND_BYTES_MAX: usize = 128;
+
+/// So much of a font in a file of Word is veiled.
+const VEILED_BYTES: usize = 32;
+
+/// Behind it, fonts have zeros within so many bytes, in their table of what lies where.
+const HEAD_BYTES: usize = 64;
+
+/// What a list of a Mac begins with is no longer.
+const LIST_HEAD_BYTES: usize = 512;
+
 /// What a part is, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
@@ -54,26 +66,19 @@ pub(crate) fn read(file: &[u8], layers: &mut Layers, budget: &mut Budget) -> Res
         Some(entry) => workbook::Strings::read(&decoded(&archive.read(entry, budget)?)?, budget)?,
         None => workbook::Strings::default(),
     };
-    let mut entries: Vec<&Entry> = archive.entries().iter().filter(|entry| entry.size > 0).collect();
+    let mut entries: Vec<&Entry> = archive.entries().iter().filter(|entry| !entry.is_empty()).collect();
     entries.sort_by_cached_key(|entry| in_order(&entry.name));
     for entry in entries {
-        let part = part(&entry.name);
-        let bytes = match part {
-            Part::Mute => continue,
-            Part::Unknown => return Err(Unread::Embedded),
-            Part::Picture => {
-                layers.has_pictures = true;
-                continue;
-            }
-            _ => archive.read(entry, budget)?,
-        };
-        layers.has_pictures |= part == Part::Drawing;
-        match part {
+        let named = part(&entry.name);
+        if named == Part::Unknown && entry.size > 0 {
+            return Err(Unread::Embedded);
+        }
+        let bytes = archive.read(entry, budget)?;
+        layers.has_pictures |= matches!(named, Part::Picture | Part::Drawing);
+        match in_truth(named, &entry.name, &bytes)? {
+            Part::Mute | Part::Picture | Part::Unknown => {}
             Part::File => crate::read_into(&bytes, layers, budget).map_err(within)?,
-            Part::Text => {
-                budget.say(&mut layers.text, &decoded(&bytes)?)?;
-                budget.say(&mut layers.text, "\n")?;
-            }
+            Part::Text => as_it_stands(&entry.name, &bytes, layers, budget)?,
             _ if entry.name == "xl/sharedstrings.xml" => {}
             _ if entry.name.starts_with("xl/worksheets/") && entry.name.ends_with(".xml") => {
                 workbook::sheet(&decoded(&bytes)?, &mut strings, layers, budget)?;
@@ -82,6 +87,74 @@ pub(crate) fn read(file: &[u8], layers: &mut Layers, budget: &mut Budget) -> Res
         }
     }
     strings.rest(layers, budget)
+}
+
+/// A text as it stands. Where it is XML, some reader may take it for a part of the document: it is read as one, too.
+fn as_it_stands(name: &str, bytes: &[u8], layers: &mut Layers, budget: &mut Budget) -> Result<(), Unread> {
+    let text = decoded(bytes)?;
+    budget.say(&mut layers.text, &text)?;
+    budget.say(&mut layers.text, "\n")?;
+    if !is_markup(bytes) {
+        return Ok(());
+    }
+    match markup(name, &text, layers, budget) {
+        // Pages of the web need not be XML.
+        Err(Unread::Damaged) if name.ends_with(".htm") || name.ends_with(".html") => Ok(()),
+        read => read,
+    }
+}
+
+/// What a part is, by its name and its bytes: readers go by what a package says about its parts, and may well take what is
+/// named like a picture for the document.
+fn in_truth(named: Part, name: &str, bytes: &[u8]) -> Result<Part, Unread> {
+    match named {
+        Part::File if is_markup(bytes) => Ok(Part::Markup),
+        Part::Mute if name == "mimetype" && bytes.starts_with(b"application/") && bytes.len() <= KIND_BYTES_MAX => {
+            Ok(named)
+        }
+        Part::Mute if is_list_of_a_mac(bytes) => Ok(named),
+        Part::Mute | Part::Picture if is_markup(bytes) => Ok(Part::Markup),
+        Part::Mute | Part::Picture if crate::is_plain(bytes) || is_wide_text(bytes) => Ok(Part::Text),
+        Part::Mute | Part::Picture if is_other_file(bytes) => Err(Unread::Embedded),
+        _ => Ok(named),
+    }
+}
+
+/// Whether it may be XML to a reader, in whichever encoding. Fonts and pictures may begin like that by chance, and have zeros
+/// then, which XML has only where its letters are of several bytes.
+fn is_markup(bytes: &[u8]) -> bool {
+    let begin = bytes.iter().find(|byte| !matches!(byte, 0 | 9 | 10 | 13 | 32 | 0xef | 0xbb | 0xbf | 0xfe | 0xff));
+    let is_wide = matches!(
+        bytes,
+        [b'<', 0, ..] | [0, b'<', ..] | [0, 0, 0, b'<', 0, ..] | [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, 0, 0xfe, ..]
+    );
+    let has_zeros = bytes.iter().skip(VEILED_BYTES).take(HEAD_BYTES).any(|byte| *byte == 0);
+    begin == Some(&b'<') && (is_wide || !has_zeros) || bytes.starts_with(b"\x4c\x6f\xa7\x94")
+}
+
+/// Whether it says of itself that its letters are of two bytes.
+fn is_wide_text(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff])
+}
+
+/// Whether it is a file of a kind that readers take into a document. Fonts and pictures have zeros, and texts have none.
+fn is_other_file(bytes: &[u8]) -> bool {
+    !bytes.contains(&0)
+        || [&b"PK"[..], b"\xd0\xcf\x11\xe0", b"{\\rtf"].iter().any(|mark| bytes.starts_with(mark))
+        || crate::is_pdf(bytes)
+}
+
+/// Whether it is a list of settings as Office on a Mac keeps those of printers. Its root is none that a document has.
+fn is_list_of_a_mac(bytes: &[u8]) -> bool {
+    let begin = bytes.iter().position(|byte| *byte == b'<').unwrap_or_default();
+    let head = bytes.get(begin..).unwrap_or_default();
+    let head = String::from_utf8_lossy(head.get(..LIST_HEAD_BYTES).unwrap_or(head));
+    let root = || {
+        let (_, behind) = head.strip_prefix("<?xml ")?.split_once("?>")?;
+        let (kind, behind) = behind.trim_start().strip_prefix("<!DOCTYPE plist PUBLIC ")?.split_once('>')?;
+        Some(!kind.contains('[') && behind.trim_start().starts_with("<plist "))
+    };
+    root().unwrap_or_default()
 }
 
 /// Why a file is not read that lies within another.

@@ -18,6 +18,8 @@ impl Strings {
         let mut own = String::new();
         walk(xml, budget, |event, budget| {
             match event {
+                // What stands between strings is none of them, and would not be read.
+                Event::Begins(_, "si") if !own.trim().is_empty() => return Err(Unread::Damaged),
                 Event::Begins(_, "si") => own.clear(),
                 Event::Text(text) => {
                     budget.say(&mut own, &text)?;
@@ -27,7 +29,7 @@ impl Strings {
             }
             Ok(())
         })?;
-        Ok(Self { all })
+        if own.trim().is_empty() { Ok(Self { all }) } else { Err(Unread::Damaged) }
     }
 
     /// Those that stand in no cell.

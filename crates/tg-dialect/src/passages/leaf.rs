@@ -69,12 +69,20 @@ pub(super) fn leaf(name: &str, claims: Claims, text: &str) -> Leaf {
             Leaf::Medium(claims) if text.len() < MEDIUM_BYTES_SURE => Leaf::Perhaps(claims),
             sure => sure,
         },
-        "" if words::is_bytes(name) && text.len() >= MEDIUM_BYTES_SURE => Leaf::Perhaps(claims),
+        "" if words::is_bytes(name) && text.len() >= MEDIUM_BYTES_SURE => perhaps(text, claims),
         "" => Leaf::Text,
         // Whatever it is, somebody may fetch it.
         _ if words::is_url(name) || text.contains("://") => Leaf::Address,
-        _ if words::is_bytes(name) && text.len() >= MEDIUM_BYTES_SURE => Leaf::Perhaps(claims),
+        _ if words::is_bytes(name) && text.len() >= MEDIUM_BYTES_SURE => perhaps(text, claims),
         _ => Leaf::Text,
+    }
+}
+
+/// What stands where bytes do. Base64 with blanks in it is what lenient readers make of it, too.
+fn perhaps(text: &str, claims: Claims) -> Leaf {
+    match encoded("", text, claims) {
+        Leaf::Medium(claims) => Leaf::Perhaps(claims),
+        found => found,
     }
 }
 

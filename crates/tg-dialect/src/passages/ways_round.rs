@@ -54,6 +54,20 @@ fn a_file_of_letters_alone_does_not_pass_as_a_text() {
 }
 
 #[test]
+fn base64_with_blanks_in_it_is_read_as_decoders_do() {
+    let letter = "Dear Ann. ".repeat(20);
+    let data = STANDARD.encode(&letter);
+    let (begin, end) = data.split_at(40);
+    for blank in [" ", "\t", "\r\n"] {
+        let data = format!("{begin}{blank}{end}");
+        let part = json!({"document": {"format": "pdf", "name": "n", "source": {"bytes": data}}});
+        let (texts, media) = read_and_unread(&parts(&json!([part])));
+        assert_eq!(media, [MediumKind::Document], "{blank:?}");
+        assert!(texts.contains(&letter), "{blank:?}");
+    }
+}
+
+#[test]
 fn a_picture_is_one_in_every_dialect_and_no_address_passes_as_a_text() {
     let bytes = STANDARD.encode([255_u8; 200]);
     for part in [

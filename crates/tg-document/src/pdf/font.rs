@@ -1,6 +1,7 @@
 //! Fonts: which letters the codes of a text stand for, and how wide they are.
 
-use super::letters::Letters;
+use super::letters::{LETTER_ROOM, Letters};
+use super::page::SHOWN_BYTES_MAX;
 use lopdf::{Dictionary, Document, Encoding, Object};
 use std::collections::HashMap;
 
@@ -90,7 +91,21 @@ impl Font {
         Self::Narrow { letters, otherwise, first, widths: widths.collect(), usual: WIDTH_USUAL }
     }
 
-    /// What a text in it says.
+    /// How much room it takes, in bytes.
+    pub(super) fn room(&self) -> usize {
+        let of =
+            |table: &Table| table.iter().map(|own| LETTER_ROOM + own.as_ref().map_or(0, String::len)).sum::<usize>();
+        match self {
+            Self::Narrow { letters, otherwise, widths, .. } => {
+                of(letters) + otherwise.as_ref().map_or(0, of) + size_of_val(widths.as_slice())
+            }
+            Self::Wide { letters, widths, .. } => {
+                LETTER_ROOM * (1 + widths.len()) + letters.as_ref().map_or(0, Letters::room)
+            }
+        }
+    }
+
+    /// What a text in it says; no more of it than pages may show.
     pub(super) fn shows(&self, codes: &[u8]) -> Shown {
         match self {
             Self::Narrow { letters, otherwise, first, widths, usual } => {
@@ -189,6 +204,9 @@ fn table(letters: &Encoding<'_>) -> Table {
 fn spelt(table: &Table, codes: &[u8]) -> String {
     let mut out = String::with_capacity(codes.len());
     for code in codes {
+        if out.len() > SHOWN_BYTES_MAX {
+            break;
+        }
         match table.get(usize::from(*code)).and_then(Option::as_deref) {
             Some(letter) => out.push_str(letter),
             None if code.is_ascii_whitespace() || *code == 0 => out.push(' '),

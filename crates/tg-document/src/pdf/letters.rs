@@ -2,11 +2,24 @@
 
 use super::font::UNKNOWN;
 use super::lexer::{Lexer, Operand};
+use super::page::SHOWN_BYTES_MAX;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 /// Most codes of a map: all of two bytes.
 const CODES_MAX: usize = 1 << 16;
+
+/// Most that all codes of a map stand for, in bytes.
+const LETTERS_BYTES_MAX: usize = 1 << 20;
+
+/// Most that one code stands for, in bytes as they are written: more, the format does not allow.
+const UNITS_BYTES_MAX: usize = 512;
+
+/// Most rows of codes that a map is for.
+const LENGTHS_MAX: usize = 256;
+
+/// What a letter takes beside its own bytes.
+pub(super) const LETTER_ROOM: usize = 64;
 
 /// Bytes of the longest code.
 const CODE_BYTES_MAX: usize = 4;
@@ -32,6 +45,9 @@ impl Letters {
                     let ranges = operands.as_chunks::<2>().0.iter();
                     all.lengths
                         .extend(ranges.filter_map(|[low, high]| Some((low.bytes()?.len(), code(low)?, code(high)?))));
+                    if all.lengths.len() > LENGTHS_MAX {
+                        return None;
+                    }
                 }
                 b"endbfchar" => {
                     for [code_of, letters] in operands.as_chunks::<2>().0 {
@@ -46,7 +62,7 @@ impl Letters {
                 _ => {}
             }
         }
-        let Reading { letters, mut lengths } = all;
+        let Reading { letters, mut lengths, .. } = all;
         if is_in_pairs || lengths.is_empty() {
             lengths = vec![(2, 0, u32::MAX)];
         }
@@ -62,14 +78,22 @@ impl Letters {
         }
     }
 
-    /// What codes say.
+    /// How much room it takes, in bytes.
+    pub(super) fn room(&self) -> usize {
+        match self {
+            Self::Map { letters, .. } => letters.values().map(|own| LETTER_ROOM + own.len()).sum(),
+            Self::Unicode => 0,
+        }
+    }
+
+    /// What codes say; no more of it than pages may show.
     pub(super) fn spell(&self, codes: &[u8]) -> String {
         let Self::Map { lengths, .. } = self else {
             let units: Vec<u16> = codes.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair)).collect();
             return String::from_utf16_lossy(&units);
         };
         let (mut out, mut rest) = (String::with_capacity(codes.len()), codes);
-        while !rest.is_empty() {
+        while !rest.is_empty() && out.len() <= SHOWN_BYTES_MAX {
             let fits = |length: &usize| {
                 let own = rest.get(..*length).map(value);
                 own.is_some_and(|own| {
@@ -93,11 +117,13 @@ impl Letters {
 struct Reading {
     letters: HashMap<u32, Option<String>>,
     lengths: Vec<(usize, u32, u32)>,
+    bytes: usize,
 }
 
 impl Reading {
     fn add(&mut self, code: u32, units: &[u16]) -> Option<()> {
         let letters = String::from_utf16_lossy(units);
+        self.bytes += letters.len();
         match self.letters.entry(code) {
             Entry::Vacant(own) => {
                 own.insert(Some(letters));
@@ -106,7 +132,7 @@ impl Reading {
                 own.get_mut().take_if(|own| *own != letters);
             }
         }
-        (self.letters.len() <= CODES_MAX).then_some(())
+        (self.letters.len() <= CODES_MAX && self.bytes <= LETTERS_BYTES_MAX).then_some(())
     }
 
     /// Codes in a row: for letters in a row, or each for its own.
@@ -136,7 +162,7 @@ fn code(operand: &Operand) -> Option<u32> {
 
 /// Letters as they are written, in UTF-16; a single byte is one of them.
 fn units(operand: &Operand) -> Option<Vec<u16>> {
-    let bytes = operand.bytes()?;
+    let bytes = operand.bytes().filter(|bytes| bytes.len() <= UNITS_BYTES_MAX)?;
     Some(match bytes {
         [one] => vec![u16::from(*one)],
         _ => bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_be_bytes(*pair)).collect(),

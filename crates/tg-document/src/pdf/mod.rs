@@ -71,7 +71,13 @@ pub(crate) fn read(file: &[u8], layers: &mut Layers, budget: &mut Budget) -> Res
         layers.text.push_str(&page.labels);
     }
     let mut seen = HashSet::new();
-    let mut walk = Walk { document: &document, texts: String::new(), files: Vec::new(), read_as_text: &mut seen };
+    let mut walk = Walk {
+        document: &document,
+        texts: String::new(),
+        files: Vec::new(),
+        listed: HashSet::new(),
+        read_as_text: &mut seen,
+    };
     walk.dictionary(&document.trailer, 0, budget)?;
     for (id, object) in &document.objects {
         budget.step()?;
@@ -206,9 +212,11 @@ fn inherited<'a>(page: &'a Dictionary, document: &'a Document) -> Option<&'a Dic
     None
 }
 
-/// Whether a stream is one of those that show something: a form, a pattern.
+/// Whether a stream is one of those that show something: a form, a pattern. How a note looks is shown whether it says that it
+/// is a form or not; all of them have a box.
 fn is_shown(dict: &Dictionary, document: &Document) -> bool {
-    let is_form = dict.get_deref(b"Subtype", document).and_then(Object::as_name).is_ok_and(|name| name == b"Form");
+    let kind = dict.get_deref(b"Subtype", document).and_then(Object::as_name).ok();
+    let is_form = kind == Some(b"Form") || kind != Some(b"Image") && dict.has(b"BBox");
     is_form || dict.get_deref(b"PatternType", document).and_then(Object::as_i64).is_ok_and(|kind| kind == 1)
 }
 
@@ -217,11 +225,14 @@ struct Walk<'a> {
     document: &'a Document,
     texts: String,
     files: Vec<ObjectId>,
+    /// The same, to be looked up.
+    listed: HashSet<ObjectId>,
     read_as_text: &'a mut HashSet<ObjectId>,
 }
 
 impl Walk<'_> {
     fn value(&mut self, object: &Object, key: &[u8], depth: usize, budget: &mut Budget) -> Result<(), Unread> {
+        budget.step()?;
         if depth > VALUES_DEPTH_MAX {
             return Err(Unread::Damaged);
         }
@@ -251,7 +262,8 @@ impl Walk<'_> {
         if let Ok(files) = dict.get_deref(b"EF", self.document).and_then(Object::as_dict) {
             let own = files.iter().filter_map(|(_, file)| file.as_reference().ok());
             for id in own.collect::<Vec<_>>() {
-                if !self.files.contains(&id) {
+                budget.step()?;
+                if self.listed.insert(id) {
                     self.files.push(id);
                 }
             }

@@ -6,6 +6,7 @@ use super::place::{Fragment, Matrix, distance};
 use crate::Unread;
 use crate::budget::Budget;
 use lopdf::{Dictionary, Document, Object, ObjectId, Stream};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -19,7 +20,13 @@ const STATES_MAX: usize = 256;
 const UNKNOWN_MAX: usize = 32;
 
 /// Most text that all pages show together. A code may stand for many letters.
-const SHOWN_BYTES_MAX: usize = 4 << 20;
+pub(super) const SHOWN_BYTES_MAX: usize = 4 << 20;
+
+/// Longest piece of text, in bytes: the format knows half of that.
+const PIECE_BYTES_MAX: usize = 1 << 16;
+
+/// So many bytes of a piece are one step.
+const STEP_BYTES: usize = 64;
 
 /// Most pieces of text of a file.
 const FRAGMENTS_MAX: usize = 400_000;
@@ -125,7 +132,7 @@ impl<'a> Interpreter<'a> {
             let operands = operation.operands.as_slice();
             match operation.name {
                 b"Do" => self.draw(operands, own, (cursor.state.matrix, depth), page, budget)?,
-                b"Tf" | b"gs" => self.choose(operation.name, operands, own, &mut cursor.state),
+                b"Tf" | b"gs" => self.choose(operation.name, operands, own, &mut cursor.state, budget)?,
                 b"Tj" | b"TJ" | b"'" | b"\"" => self.text(operation.name, operands, &mut cursor, page, budget)?,
                 b"BDC" | b"DP" => label(operands, page, budget)?,
                 b"f" | b"F" | b"f*" | b"B" | b"B*" | b"b" | b"b*" | b"S" | b"s" | b"sh" => page.is_painted = true,
@@ -175,28 +182,41 @@ impl<'a> Interpreter<'a> {
     }
 
     /// The font, as it is named or as a state of graphics says.
-    fn choose(&mut self, operator: &[u8], operands: &[Operand], own: Option<&'a Dictionary>, state: &mut State) {
+    fn choose(
+        &mut self,
+        operator: &[u8],
+        operands: &[Operand],
+        own: Option<&'a Dictionary>,
+        state: &mut State,
+        budget: &mut Budget,
+    ) -> Result<(), Unread> {
         let chosen = if operator == b"gs" {
-            let Some(Operand::Name(name)) = operands.last() else { return };
+            let Some(Operand::Name(name)) = operands.last() else { return Ok(()) };
             let found = self.resource(own, b"ExtGState", name);
             let font = found.and_then(|found| {
                 let (_, found) = self.document.dereference(found).ok()?;
                 found.as_dict().ok()?.get_deref(b"Font", self.document).ok()?.as_array().ok()
             });
-            let Some([font, size, ..]) = font.map(Vec::as_slice) else { return };
+            let Some([font, size, ..]) = font.map(Vec::as_slice) else { return Ok(()) };
             Some(font).zip(size.as_float().ok())
         } else {
-            let [.., Operand::Name(name), Operand::Number(size)] = operands else { return };
+            let [.., Operand::Name(name), Operand::Number(size)] = operands else { return Ok(()) };
             state.font = None;
             self.resource(own, b"Font", name).zip(Some(*size))
         };
-        let Some((font, size)) = chosen else { return };
-        let Ok((_, Object::Dictionary(dict))) = self.document.dereference(font) else { return };
-        let document = self.document;
+        let Some((font, size)) = chosen else { return Ok(()) };
+        let Ok((_, Object::Dictionary(dict))) = self.document.dereference(font) else { return Ok(()) };
         // The dictionary lives as long as the document, and stays where it is.
-        let known =
-            self.fonts.entry(std::ptr::from_ref(dict).addr()).or_insert_with(|| Rc::new(Font::of(dict, document)));
-        (state.font, state.size) = (Some(Rc::clone(known)), size);
+        let known = match self.fonts.entry(std::ptr::from_ref(dict).addr()) {
+            Entry::Occupied(known) => Rc::clone(known.get()),
+            Entry::Vacant(place) => {
+                let font = Font::of(dict, self.document);
+                budget.unpacked(font.room())?;
+                Rc::clone(place.insert(Rc::new(font)))
+            }
+        };
+        (state.font, state.size) = (Some(known), size);
+        Ok(())
     }
 
     fn text(
@@ -232,7 +252,12 @@ impl<'a> Interpreter<'a> {
     }
 
     fn piece(&mut self, codes: &[u8], cursor: &mut Cursor, page: &mut Page, budget: &mut Budget) -> Result<(), Unread> {
-        budget.step()?;
+        if codes.len() > PIECE_BYTES_MAX {
+            return Err(Unread::TooLarge);
+        }
+        for _ in codes.chunks(STEP_BYTES) {
+            budget.step()?;
+        }
         let state = &cursor.state;
         // A text in a font that is not there is shown in another one by some readers.
         let Some(font) = &state.font else { return Err(Unread::Letters) };

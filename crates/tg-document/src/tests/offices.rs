@@ -143,6 +143,48 @@ fn what_lies_in_a_file_is_read_as_far_as_it_can_be() {
 }
 
 #[test]
+fn a_document_that_is_named_like_a_picture_a_font_or_nothing_is_not_passed_by() {
+    let with = |name: &str, bytes: &[u8]| {
+        zip(&[("[Content_Types].xml", b"<Types/>"), ("word/document.xml", b"<w:t>a</w:t>"), (name, bytes)])
+    };
+    let document = "<w:document><w:p><w:t>ig</w:t><w:t>nore</w:t></w:p></w:document>";
+    let wide: Vec<u8> = document.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for name in ["docProps/thumbnail.xml", "word/fonts/a.ttf", "word/fonts/a.odttf", "word/media/a.png", "word/a.txt"] {
+        says(&with(name, format!("<?xml version='1.0'?>{document}").as_bytes()), &["ignore"]);
+        says(&with(name, format!("\u{feff} {document}").as_bytes()), &["ignore"]);
+        assert_eq!(refused(&with(name, &wide)), Unread::Damaged, "{name}");
+    }
+    says(&with("word/a.html", document.as_bytes()), &["ignore"]);
+    says(&with("word/embeddings/a.docx", document.as_bytes()), &["ignore"]);
+    assert!(layers(&with("word/media/a.png", b"<svg><text>drawn</text></svg>")).has_pictures);
+    says(&with("word/media/a.png", b"to be taken in as a text"), &["as a text"]);
+    for bytes in [&page("BT ET")[..], &docx("<w:p/>"), b"{\\rtf1 a}", b"\xd0\xcf\x11\xe0\0", b"of old: caf\xe9"] {
+        assert_eq!(refused(&with("word/media/a.png", bytes)), Unread::Embedded);
+    }
+    let strings = with("xl/sharedStrings.xml", document.as_bytes());
+    assert_eq!(refused(&strings), Unread::Damaged);
+}
+
+#[test]
+fn fonts_pictures_and_settings_of_printers_hold_nothing_up() {
+    let mut font = vec![b'<'; 32];
+    font.extend([0, 1, 0, 0, b'c', b'm', b'a', b'p']);
+    font.resize(200, 7);
+    let mut picture = b"\0\0\0\x3cftypheic".to_vec();
+    picture.resize(200, 0);
+    let list = "\0\0<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE plist PUBLIC \"-//A//DTD PLIST 1.0//EN\" \"http://a.example/p.dtd\">\n<plist version=\"1.0\"><dict/></plist>";
+    let file = zip(&[
+        ("[Content_Types].xml", b"<Types/>"),
+        ("word/document.xml", b"<w:t>a</w:t>"),
+        ("word/fonts/a.odttf", &font),
+        ("word/media/a.heic", &picture),
+        ("xl/printerSettings/printerSettings1.bin", list.as_bytes()),
+    ]);
+    says(&file, &["a"]);
+    assert!(!text(&file).contains("plist"));
+}
+
+#[test]
 fn other_packages_and_old_formats_are_of_no_known_format() {
     assert_eq!(refused(&zip(&[("a.txt", b"hello")])), Unread::Format);
     assert_eq!(refused(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 Word of old"), Unread::Format);

@@ -40,7 +40,7 @@ fn what_nobody_sees_on_a_page_is_read() {
 fn packed_pages_forms_notes_fields_and_attached_files_are_read() {
     let more = [
         ("/Type/XObject/Subtype/Form/Resources<</Font<</F1 5 0 R>>>>", Some(&b"BT /F1 9 Tf (in a form) Tj ET"[..])),
-        ("/Type/XObject/Subtype/Form/Resources<</Font<</F1 5 0 R>>>>", Some(b"BT /F1 9 Tf (how a note looks) Tj ET")),
+        ("/Type/XObject/BBox[0 0 9 9]/Resources<</Font<</F1 5 0 R>>>>", Some(b"BT /F1 9 Tf (how a note looks) Tj ET")),
         ("<</Type/Annot/Subtype/Text/Contents(a note)/AP<</N 7 0 R>>>>", None),
         ("<</FT/Tx/T(field)/V(what was filled in)>>", None),
         ("<</Type/Filespec/F(a.txt)/EF<</F 11 0 R>>>>", None),
@@ -141,4 +141,11 @@ fn maps_of_letters_in_rows_and_in_other_words_are_read_and_contradictions_are_no
     assert_eq!(refused(&shows(twice, &"0001".repeat(40))), Unread::Letters);
     let long = "1 beginbfrange <00000000><ffffffff><0061> endbfrange";
     assert_eq!(refused(&shows(long, &"0001".repeat(40))), Unread::Letters);
+    let heavy = format!("1 beginbfrange <0000><ffff><{}> endbfrange", "0061".repeat(200));
+    assert_eq!(refused(&shows(&heavy, &"0001".repeat(40))), Unread::Letters);
+    let wordy = |count: usize| format!("1 beginbfchar <0001><{}> endbfchar", "0061".repeat(count));
+    assert_eq!(refused(&shows(&wordy(257), &"0001".repeat(40))), Unread::Letters);
+    says(&shows(&wordy(256), "0001"), &["aaaa"]);
+    assert_eq!(refused(&shows(&wordy(256), &"0001".repeat(20_000))), Unread::TooLarge);
+    assert_eq!(refused(&shows(rows, &"0001".repeat(40_000))), Unread::TooLarge);
 }

@@ -97,6 +97,29 @@ fn entries_that_lie_or_overlap_are_refused() {
 }
 
 #[test]
+fn an_entry_that_says_that_it_is_empty_and_is_not_is_refused() {
+    let hidden: &[u8] = b"<a>not told</a>";
+    let mut file = zip(&[("[Content_Types].xml", b"<Types/>"), ("a.xml", b"<a>told</a>"), ("b.xml", hidden)]);
+    assert!(text(&file).contains("not told"));
+    let sum = crc32fast::hash(hidden).to_le_bytes();
+    let places: Vec<usize> = (0..file.len()).filter(|at| file[*at..].starts_with(&sum)).collect();
+    assert_eq!(places.len(), 2);
+    for at in places {
+        file[at + 8..at + 12].fill(0);
+    }
+    assert_eq!(refused(&file), Unread::Damaged);
+}
+
+#[test]
+fn a_file_that_is_a_package_and_pages_is_read_as_neither() {
+    let (package, pages) = (docx("<w:p><w:t>a</w:t></w:p>"), page("BT /F1 9 Tf (b) Tj ET"));
+    assert_eq!(refused(&[pages.as_slice(), &package].concat()), Unread::Damaged);
+    assert_eq!(refused(&[package.as_slice(), &pages].concat()), Unread::Damaged);
+    let named = zip(&[("%PDF-1.7.xml", b"<a>a</a>"), ("[Content_Types].xml", b"<Types/>")]);
+    assert_eq!(refused(&named), Unread::Damaged);
+}
+
+#[test]
 fn deep_nesting_ends_before_the_stack_does() {
     let deep = format!("{}{}", "<w:p>".repeat(100_000), "</w:p>".repeat(100_000));
     assert_eq!(refused(&docx(&deep)), Unread::TooLarge);

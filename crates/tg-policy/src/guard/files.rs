@@ -6,7 +6,7 @@ use super::joined::{Joined, groups};
 use super::judge::Guard;
 use super::rule::Weight;
 use super::set::Medium;
-use super::{Block, Said, Verdict, Way};
+use super::{Block, Route, Said, Verdict, Way};
 use std::borrow::Cow;
 use std::sync::Arc;
 use tg_kernel::passage::Channel;
@@ -61,6 +61,7 @@ impl Guard {
                 verdict.block = Some(block);
             }
             if verdict.block.is_some() {
+                verdict.route = None;
                 return true;
             }
         }
@@ -80,13 +81,17 @@ impl Guard {
             if ready.annotates() {
                 verdict.annotate(ready.annotation(name.clone()));
             }
-            let doing = if one.weight > Weight::None { Doing::Blocked } else { Doing::of(ready) };
+            if !inquiry.is_bound {
+                verdict.route = Route::first(verdict.route.take(), ready.route(one.rule, name.clone()));
+            }
+            let doing = if one.weight > Weight::Route { Doing::Blocked } else { Doing::on_request(ready, inquiry) };
             inquiry.note(ready, Way::Input, channel, name, doing);
         }
-        let blocking = found.iter().filter(|one| one.weight > Weight::None).min_by_key(|one| one.rule)?;
+        let blocks = |one: &&Found| one.weight > Weight::Route || inquiry.is_bound && one.weight == Weight::Route;
+        let blocking = found.iter().filter(blocks).min_by_key(|one| one.rule)?;
         let ready = self.rules().get(blocking.rule)?;
         let block = ready.block(ready.found(&blocking.finding));
-        if blocking.weight == Weight::Block {
+        if matches!(blocking.weight, Weight::Block | Weight::Route) {
             return Some(block);
         }
         let message = format!("{} It was found in a file, and a file is not changed.", block.message);

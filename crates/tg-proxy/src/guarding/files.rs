@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use std::borrow::Cow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tg_dialect::passages::{Medium, MediumKind, Passages};
 use tg_document::{Limits, Unread};
 use tg_kernel::passage::Channel;
@@ -14,6 +14,9 @@ const FILES_MAX: usize = 20;
 
 /// How many requests have their files read at a time: what is unpacked lies in memory, and each has a core.
 const AT_A_TIME_MAX: usize = 4;
+
+/// Longest that a request waits for its turn: as long as two before it may take.
+const TURN_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// Whose files are being read.
 static READING: Semaphore = Semaphore::const_new(AT_A_TIME_MAX);
@@ -27,15 +30,20 @@ fn files<'p>(passages: &'p Passages<'_>) -> impl Iterator<Item = &'p Medium> {
     passages.media.iter().filter(|medium| medium.kind == MediumKind::Document)
 }
 
-/// Waits until files may be read.
+/// Waits until files may be read; `None` where that takes too long.
 pub(super) async fn turn() -> Option<SemaphorePermit<'static>> {
-    READING.acquire().await.ok()
+    tokio::time::timeout(TURN_WAIT_MAX, READING.acquire()).await.ok()?.ok()
 }
 
-/// Reads the files of a request. One that is not read is told, and the others are not looked at then.
-pub(super) fn read(passages: &Passages<'_>, body: &Bytes, guard: &Guard) -> Files<'static> {
+/// Reads the files of a request. One that is not read is told, and the others are not looked at then. Without its turn, none
+/// is read.
+pub(super) fn read(passages: &Passages<'_>, body: &Bytes, guard: &Guard, has_turn: bool) -> Files<'static> {
     let mut read = Files::default();
     if !guard.reads_documents() {
+        return read;
+    }
+    if !has_turn {
+        read.unread = Some((Unread::Time.as_str(), Unread::Time.told()));
         return read;
     }
     let all = Limits::default();

@@ -115,13 +115,14 @@ async fn look(
     }
     let has_files = guarding.guard.reads_documents() && files::are_in(&Passages::of_request(members), &guarding.guard);
     let judged = if body.len() < LARGE_BYTES && !has_files {
-        judge((body, members), guarding, beside)
+        judge((body, members), guarding, beside, true)
     } else {
         let body = body.clone();
         let turn = if has_files { files::turn().await } else { None };
+        let has_turn = turn.is_some() || !has_files;
         let judging = move || {
             let _turn = turn;
-            Members::scan(&body).map(|members| judge((&body, &members), guarding, beside))
+            Members::scan(&body).map(|members| judge((&body, &members), guarding, beside, has_turn))
         };
         tokio::task::spawn_blocking(judging).await.map_err(|_| broken_off())??
     };
@@ -142,7 +143,12 @@ fn as_label(text: &str) -> String {
     text.replace(['[', ']', '*'], "-")
 }
 
-fn judge((whole, members): (&Bytes, &Members<'_>), mut guarding: Guarding, mut beside: Beside) -> Judged {
+fn judge(
+    (whole, members): (&Bytes, &Members<'_>),
+    mut guarding: Guarding,
+    mut beside: Beside,
+    has_turn: bool,
+) -> Judged {
     let passages = Passages::of_request(members);
     if (guarding.guard.watches_output() || guarding.guard.restores()) && answers_in_json(members) {
         guarding.inquiry.answers_in_json();
@@ -162,7 +168,7 @@ fn judge((whole, members): (&Bytes, &Members<'_>), mut guarding: Guarding, mut b
         text: Cow::Borrowed(text),
     });
     let said: Vec<Said<'_>> = texts.chain(others).collect();
-    let files = files::read(&passages, whole, &guarding.guard);
+    let files = files::read(&passages, whole, &guarding.guard, has_turn);
     if let Some(heard) = guarding.heard() {
         heard.asked(&said, &media);
         if !files.said.is_empty() {

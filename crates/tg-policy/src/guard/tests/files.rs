@@ -38,6 +38,24 @@ fn what_is_in_a_file_is_blocked_where_it_would_be_changed() {
 }
 
 #[test]
+fn what_is_in_a_file_sends_a_call_elsewhere_as_a_text_does() {
+    let file = files("Mail ann.lee@example.com");
+    let away = pii("away", Action::RouteTo("kept".into()));
+    let sets = [reading("s", vec![away.clone()])];
+    let (verdict, inquiry) = judged(&sets, &[], &file);
+    assert!(verdict.block.is_none());
+    assert_eq!(&*verdict.route.unwrap().model, "kept");
+    assert_eq!(inquiry.evidence().hits[0].doing, Doing::Rerouted);
+    let mut bound = Inquiry::default();
+    bound.is_bound_to_its_model();
+    let verdict = guard(&sets).judge_request(&[], &file, &[], &mut bound);
+    assert!(verdict.route.is_none() && !verdict.block.unwrap().message.contains("a file is not changed"));
+    assert_eq!(bound.evidence().hits[0].doing, Doing::Blocked);
+    let (verdict, _) = judged(&[reading("s", vec![away, pii("p", Action::Redact(Style::Tag))])], &[], &file);
+    assert!(verdict.route.is_none() && verdict.block.is_some());
+}
+
+#[test]
 fn only_sets_that_read_files_look_into_them() {
     let file = files("Mail ann.lee@example.com");
     let other = rule("w", Check::Pattern("heron".into()), Action::Block);
