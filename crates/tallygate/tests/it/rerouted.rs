@@ -156,7 +156,8 @@ fn a_rule_that_observes_sends_nothing_elsewhere() {
     let answer = world.send(&chat("on-anthropic", &format!("keep {SECRET}")));
     assert_eq!(answer.header("x-tallygate-provider"), "anthropic");
     let row = world.row(&answer);
-    assert_eq!((row.guarded.unwrap().hits[0].action, row.decided), (Done::Observed, None));
+    let rerouted = row.decided.and_then(|decided| decided.rerouted);
+    assert_eq!((row.guarded.unwrap().hits[0].action, rerouted), (Done::Observed, None));
 }
 
 #[test]
