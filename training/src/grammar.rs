@@ -6,6 +6,7 @@
 
 use crate::dice::{Dice, seed};
 use crate::example::{Example, UNKNOWN, Use, attack, harm, harmless, number, safe};
+use crate::folder::sorted;
 use anyhow::{Context as _, Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -38,11 +39,7 @@ impl Grammar {
     /// Reads all grammars of a folder.
     pub fn read(folder: &Path) -> Result<Self> {
         let mut grammar = Self::default();
-        let mut paths: Vec<_> = fs::read_dir(folder)
-            .with_context(|| format!("cannot read {}", folder.display()))?
-            .map(|entry| Ok(entry?.path()))
-            .collect::<Result<_>>()?;
-        paths.sort();
+        let paths = sorted(folder)?;
         for path in paths.iter().filter(|p| p.extension().is_some_and(|e| e == "txt")) {
             let text = fs::read_to_string(path)?;
             grammar.file(&text).with_context(|| path.display().to_string())?;

@@ -3,6 +3,7 @@
 mod borrowed;
 mod dice;
 mod example;
+mod folder;
 mod folds;
 mod grammar;
 mod judge;

@@ -1,7 +1,8 @@
 //! The collected sources: one gzipped file of JSON lines each.
 
 use crate::example::{Example, Use, attack, harm, harmless, safe};
-use anyhow::{Context as _, Result};
+use crate::folder::sorted;
+use anyhow::Result;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use std::fs;
@@ -14,11 +15,7 @@ const TEXT_MAX: usize = 8000;
 
 /// All examples of all sources that say something about attacks or harm.
 pub fn read(folder: &Path) -> Result<Vec<Example>> {
-    let mut paths: Vec<_> = fs::read_dir(folder)
-        .with_context(|| format!("cannot read {}", folder.display()))?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<_>>()?;
-    paths.sort();
+    let paths = sorted(folder)?;
     let mut examples = Vec::new();
     for path in paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();

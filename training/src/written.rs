@@ -4,6 +4,7 @@
 //! subject, a manner) is held out together, whatever its kind.
 
 use crate::example::{Example, UNKNOWN, Use, attack, harm, harmless, number, safe};
+use crate::folder::sorted;
 use anyhow::{Context as _, Result, bail};
 use std::fs;
 use std::path::Path;
@@ -11,28 +12,33 @@ use tg_text::score::model::{INDIRECT, INJECTION, OUTPUTS};
 
 /// All texts of a folder.
 pub fn read(folder: &Path) -> Result<Vec<Example>> {
-    let mut paths: Vec<_> = fs::read_dir(folder)
-        .with_context(|| format!("cannot read {}", folder.display()))?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<_>>()?;
-    paths.sort();
     let mut examples = Vec::new();
-    for path in paths {
-        file(&fs::read_to_string(&path)?, &mut examples).with_context(|| path.display().to_string())?;
-    }
+    each(folder, |kind, kin, line| {
+        let (name, used, targets) = judged(kind)?;
+        let (source, text) = (format!("written:{name}/{kin}"), line.replace("\\n", "\n"));
+        examples.push(Example { text, source, used, targets, planted: used == Use::Planted });
+        Ok(())
+    })?;
     Ok(examples)
 }
 
-fn file(text: &str, examples: &mut Vec<Example>) -> Result<()> {
+/// Tells the kind, the kin and the text of each line of all files of a folder.
+pub fn each(folder: &Path, mut seen: impl FnMut(&str, &str, &str) -> Result<()>) -> Result<()> {
+    for path in sorted(folder)? {
+        let text = fs::read_to_string(&path)?;
+        file(&text, &mut seen).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
+
+fn file(text: &str, seen: &mut impl FnMut(&str, &str, &str) -> Result<()>) -> Result<()> {
     let mut section = None;
-    for line in text.lines().map(str::trim).filter(|l| !l.is_empty()) {
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if let Some(head) = line.strip_prefix('!') {
             let (kind, kin) = head.split_once(' ').with_context(|| format!("a section without a kin: {line}"))?;
-            let (name, used, targets) = judged(kind)?;
-            section = Some((format!("written:{name}/{}", kin.trim()), used, targets));
-        } else if let Some((source, used, targets)) = &section {
-            let (source, text) = (source.clone(), line.replace("\\n", "\n"));
-            examples.push(Example { text, source, used: *used, targets: *targets, planted: *used == Use::Planted });
+            section = Some((kind, kin.trim()));
+        } else if let Some((kind, kin)) = section {
+            seen(kind, kin, line)?;
         } else if !line.starts_with("# ") {
             bail!("a text before its section: {line}");
         }

@@ -6,8 +6,8 @@
 use super::own::{reading, split};
 use super::pile::{FOLDS, Row};
 use crate::dice::seed;
-use anyhow::{Context as _, Result, bail};
-use std::fs;
+use crate::written::each;
+use anyhow::{Context as _, Result};
 use std::path::Path;
 use tg_text::task::TaskClass;
 
@@ -17,33 +17,14 @@ pub const SOURCE: &str = "written";
 /// All of them.
 pub fn rows() -> Result<Vec<Row>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("texts/tasks/written");
-    let mut paths: Vec<_> = fs::read_dir(&folder)
-        .with_context(|| format!("cannot read {}", folder.display()))?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<_>>()?;
-    paths.sort();
     let mut rows = Vec::new();
-    for path in paths {
-        file(&fs::read_to_string(&path)?, &mut rows).with_context(|| path.display().to_string())?;
-    }
+    each(&folder, |class, kin, line| {
+        let class = TaskClass::named(class).with_context(|| format!("what is the class `{class}`?"))?;
+        let (parts, fold) = (split(&unescaped(line)), (seed(kin) % FOLDS as u64) as usize);
+        rows.push(Row { reading: reading(&parts), parts, source: SOURCE.to_owned(), class, fold: Some(fold) });
+        Ok(())
+    })?;
     Ok(rows)
-}
-
-fn file(text: &str, rows: &mut Vec<Row>) -> Result<()> {
-    let mut section = None;
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        if let Some(head) = line.strip_prefix('!') {
-            let (class, kin) = head.split_once(' ').with_context(|| format!("a section without a kin: {line}"))?;
-            let class = TaskClass::named(class).with_context(|| format!("what is the class `{class}`?"))?;
-            section = Some((class, (seed(kin.trim()) % FOLDS as u64) as usize));
-        } else if let Some((class, fold)) = section {
-            let parts = split(&unescaped(line));
-            rows.push(Row { reading: reading(&parts), parts, source: SOURCE.to_owned(), class, fold: Some(fold) });
-        } else if !line.starts_with("# ") {
-            bail!("a call before its section: {line}");
-        }
-    }
-    Ok(())
 }
 
 /// With line ends; what has two backslashes (formulas, code) means them.

@@ -20,7 +20,7 @@ pub(super) fn check(document: &Document, served: &Served, found: &mut Findings) 
         each(budget, &path, found);
         warnings(budget, &path, found);
         output(budget, &path, found);
-        check_named((document, served), &named(budget), &path, found);
+        check_named((document, served), &Named::of(&budget.scope, &budget.each), &path, found);
         downgrade((document, served), budget, &path, found);
         within_parents(document, budget, &path, found);
     }
@@ -80,18 +80,6 @@ fn output(budget: &Budget, path: &Path, found: &mut Findings) {
         found.add(path.member("reserve"), "`usual` is too little where nothing is cut", hint);
     }
     output_min(budget.output, budget.output_min, path, found);
-}
-
-fn named(budget: &Budget) -> Named<'_> {
-    let CallScope { team, project, environment, model, tag, .. } = &budget.scope;
-    Named {
-        team: team.as_ref(),
-        project: project.as_ref(),
-        environment: environment.as_ref(),
-        model: model.as_ref(),
-        tag: tag.as_ref(),
-        each: &budget.each,
-    }
 }
 
 /// A model that is to stand in for dearer ones must be there, and the team must be allowed to use it.

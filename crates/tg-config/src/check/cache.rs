@@ -47,7 +47,7 @@ pub(super) fn check(document: &Document, served: &Served, found: &mut Findings) 
         if rule.ttl.get() > TTL_MAX {
             found.add(path.member("ttl"), format!("{} is longer than 30 days", rule.ttl), "write at most `30d`");
         }
-        check_named((document, served), &named(rule), &path, found);
+        check_named((document, served), &Named::of(&rule.scope, &[]), &path, found);
         if let Some(declared) = &rule.alike {
             alike(document, declared, &path.member("alike"), found);
         }
@@ -94,18 +94,6 @@ fn provider(document: &Document, name: &Name, path: &Path, found: &mut Findings)
         let hint = propose(name.as_str(), document.providers.iter().map(|p| p.name.as_str()));
         let problem = Problem::new(path.member("provider"), format!("there is no provider `{name}`"), hint);
         found.add_resting_on(vec![Path::root().member("providers")], problem);
-    }
-}
-
-fn named(rule: &CacheRule) -> Named<'_> {
-    let scope = &rule.scope;
-    Named {
-        team: scope.team.as_ref(),
-        project: scope.project.as_ref(),
-        environment: scope.environment.as_ref(),
-        model: scope.model.as_ref(),
-        tag: scope.tag.as_ref(),
-        each: &[],
     }
 }
 

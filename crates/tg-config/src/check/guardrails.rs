@@ -30,16 +30,7 @@ fn one((document, served): (&Document, &Served), set: &Guardrail, path: &Path, f
     let rules = path.member("rules");
     let names = set.rules.iter().enumerate();
     found.add_repeated(names.map(|(number, rule)| (rules.element(number).member("name"), rule.name.as_str())));
-    let scope = &set.scope;
-    let named = Named {
-        team: scope.team.as_ref(),
-        project: scope.project.as_ref(),
-        environment: scope.environment.as_ref(),
-        model: scope.model.as_ref(),
-        tag: scope.tag.as_ref(),
-        each: &[],
-    };
-    check_named((document, served), &named, path, found);
+    check_named((document, served), &Named::of(&set.scope, &[]), path, found);
     let holds =
         |rule: &GuardrailRule| rule.checks().iter().any(|check| check.finds_stretches()) && rule.external.is_none();
     if set.hold_back.is_some() && !set.rules.iter().any(holds) {

@@ -2,7 +2,7 @@
 
 use super::Findings;
 use super::served::Served;
-use crate::document::{Document, Limit, LimitOutput, Team};
+use crate::document::{CallScope, Document, Limit, LimitOutput, Team};
 use crate::grammar::{Allowance, Dimension, Name, Pattern};
 use crate::nearest::propose;
 use crate::problem::{Path, Problem};
@@ -90,6 +90,15 @@ pub(super) struct Named<'a> {
     pub(super) model: Option<&'a Pattern>,
     pub(super) tag: Option<&'a Pattern>,
     pub(super) each: &'a [Dimension],
+}
+
+impl<'a> Named<'a> {
+    /// What a scope names, and for what of it there is one each.
+    pub(super) fn of(scope: &'a CallScope, each: &'a [Dimension]) -> Self {
+        let CallScope { team, project, environment, model, tag, .. } = scope;
+        let (team, project, environment) = (team.as_ref(), project.as_ref(), environment.as_ref());
+        Self { team, project, environment, model: model.as_ref(), tag: tag.as_ref(), each }
+    }
 }
 
 /// A limit that names what is not there would do nothing, and its writer believe that it does.

@@ -132,15 +132,6 @@ fn priorities(document: &Document, served: &Served, found: &mut Findings) {
             let message = format!("{} is out of range", priority.weight);
             found.add(path.member("weight"), message, format!("write 1 to {WEIGHT_MAX}"));
         }
-        let scope = &priority.scope;
-        let named = Named {
-            team: scope.team.as_ref(),
-            project: scope.project.as_ref(),
-            environment: scope.environment.as_ref(),
-            model: scope.model.as_ref(),
-            tag: scope.tag.as_ref(),
-            each: &[],
-        };
-        check_named((document, served), &named, &path, found);
+        check_named((document, served), &Named::of(&priority.scope, &[]), &path, found);
     }
 }

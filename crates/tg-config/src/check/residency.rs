@@ -3,7 +3,7 @@
 use super::Findings;
 use super::limits::{Named, check_named};
 use super::served::Served;
-use crate::document::{Document, Residency};
+use crate::document::Document;
 use crate::nearest::propose;
 use crate::problem::{Path, Problem};
 
@@ -28,19 +28,7 @@ pub(super) fn check(document: &Document, served: &Served, found: &mut Findings) 
                 found.add_resting_on(vec![Path::root().member("providers")], problem);
             }
         }
-        check_named((document, served), &named(rule), &path, found);
-    }
-}
-
-fn named(rule: &Residency) -> Named<'_> {
-    let scope = &rule.scope;
-    Named {
-        team: scope.team.as_ref(),
-        project: scope.project.as_ref(),
-        environment: scope.environment.as_ref(),
-        model: scope.model.as_ref(),
-        tag: scope.tag.as_ref(),
-        each: &[],
+        check_named((document, served), &Named::of(&rule.scope, &[]), &path, found);
     }
 }
 
