@@ -85,14 +85,14 @@ pub(crate) fn notes(document: &Document, snapshot: &Snapshot) -> Vec<String> {
         if policy != document::UnknownPrice::AllowAndFlag {
             continue;
         }
-        for target in &model.targets {
-            let served = target.model.as_deref().unwrap_or(name);
-            let Some(upstream) = snapshot.upstreams.get(target.provider.as_str()) else { continue };
+        for leaf in document.leaves(model, None) {
+            let served = leaf.model.unwrap_or(name);
+            let Some(upstream) = snapshot.upstreams.get(leaf.provider.as_str()) else { continue };
             if upstream.price.find(&snapshot.catalogue, served, Timestamp::from_micros(i64::MAX)).is_none() {
                 notes.push(format!(
                     "budgets: no price is known for '{served}' at '{}', so calls for '{name}' that a budget bounds (as \
                      '{}' may) are refused there; add the price, or set unknown_price: ceiling",
-                    target.provider, budget.name
+                    leaf.provider, budget.name
                 ));
             }
         }

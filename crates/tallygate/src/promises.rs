@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use tg_catalog::{ModelKind, Row};
-use tg_config::document::{Document, Model, ProviderKind, TaskJudge, UnknownModels};
+use tg_config::document::{Document, Leaf, Model, ModelTarget, ProviderKind, TaskJudge, UnknownModels};
 use tg_config::grammar::Name;
 use tg_config::nearest;
 use tg_expr::Condition;
@@ -90,6 +90,12 @@ impl Route<'_> {
         named
     }
 
+    /// The row of each target for which one stands: itself, or those of a route.
+    fn rows(&self, target: &ModelTarget) -> Vec<Option<Arc<Row>>> {
+        let row = |leaf: &Leaf<'_>| self.row(leaf.provider, &self.id_of(leaf.model)?);
+        self.document.leaves_of(target).iter().map(row).collect()
+    }
+
     /// The ids of the targets, as [`Route::id_of`].
     fn ids(&self) -> Vec<Option<String>> {
         self.model.targets.iter().map(|target| self.id_of(target.model.as_deref())).collect()
@@ -99,7 +105,7 @@ impl Route<'_> {
     fn named<'b>(&'b self, place: &str, ids: &'b [Option<String>]) -> Vec<Named<'b>> {
         let targets = self.model.targets.iter().zip(ids).enumerate().filter_map(|(number, (target, id))| {
             let place = format!("{place}.targets[{number}].model");
-            Some(Named { place, provider: &target.provider, id: id.as_deref()?, must_talk: false })
+            Some(Named { place, provider: target.provider.as_ref()?, id: id.as_deref()?, must_talk: false })
         });
         targets.chain(self.beside(place)).collect()
     }
@@ -179,12 +185,10 @@ impl Route<'_> {
 
     /// Where some targets talk and others make vectors, so that a call of either kind may come to the wrong one.
     fn mixed(&self, place: &str) -> Option<String> {
-        let kind = |target: &tg_config::document::ModelTarget| {
-            Some(self.row(&target.provider, &self.id_of(target.model.as_deref())?)?.kind())
-        };
-        let kinds: Vec<Option<ModelKind>> = self.model.targets.iter().map(kind).collect();
-        let number = kinds.iter().position(|kind| *kind == Some(ModelKind::Embedding))?;
-        kinds.contains(&Some(ModelKind::Chat)).then(|| {
+        let is_kind = |target: &ModelTarget, kind| self.rows(target).iter().flatten().any(|row| row.kind() == kind);
+        let targets = &self.model.targets;
+        let number = targets.iter().position(|target| is_kind(target, ModelKind::Embedding))?;
+        targets.iter().any(|target| is_kind(target, ModelKind::Chat)).then(|| {
             format!("{place}.targets[{number}]: makes vectors, and other targets here talk; give it a name of its own")
         })
     }
@@ -200,9 +204,12 @@ impl Route<'_> {
                 broken.push(format!("{place}: holds for no call; mend it, or remove the target"));
                 continue;
             };
-            let row = self.id_of(target.model.as_deref()).and_then(|id| self.row(&target.provider, &id));
             // What a model of vectors lacks for a chat says nothing of its own calls.
-            let lack = row.and_then(|row| lack(&row, &needs)).filter(|lack| lack.is_sure() && *lack != Lack::Kind);
+            let sure =
+                |row: Option<Arc<Row>>| lack(&*row?, &needs).filter(|lack| lack.is_sure() && *lack != Lack::Kind);
+            // Of a route, one target that can is enough.
+            let lacks: Option<Vec<Lack>> = self.rows(target).into_iter().map(sure).collect();
+            let lack = lacks.and_then(|lacks| lacks.into_iter().next());
             if let Some(lack) = lack {
                 broken.push(format!(
                     "{place}: is for calls that the model cannot serve: {lack}; name another model, or state its \
@@ -266,6 +273,13 @@ mod tests {
                 "reads no images",
             ),
             (
+                "- { name: a, targets: [{ route: b, when: 'images > 0' }, { route: c, when: 'images > 0' }] }\n\
+                 - { name: b, targets: [{ provider: openai, model: gpt-5 }, { provider: openai, model: gpt-3.5-turbo }] }\n\
+                 - { name: c, targets: [{ provider: openai, model: gpt-3.5-turbo }] }\n",
+                "targets[1].when",
+                "reads no images",
+            ),
+            (
                 "- { name: a, targets: [{ provider: openai, model: gpt-5, when: 'false' }] }\n",
                 "targets[0].when",
                 "no call",
@@ -282,6 +296,9 @@ mod tests {
                      model: text-embedding-3-small }] }\n";
         let noted = said(mixed);
         assert!(noted.starts_with("models[0].targets[1]: makes vectors"), "{noted}");
+        let inside = "- { name: a, targets: [{ provider: openai, model: gpt-5 }, { route: vectors }] }\n\
+                      - { name: vectors, targets: [{ provider: openai, model: text-embedding-3-small }] }\n";
+        assert_eq!(said(inside), noted);
     }
 
     #[test]

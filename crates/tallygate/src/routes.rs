@@ -2,12 +2,12 @@
 
 mod by_task;
 mod residency;
+mod targets;
 
 use anyhow::{Result, anyhow};
 use std::sync::Arc;
-use tg_config::document::{self, Document, Model, ModelTarget, ProviderKind};
+use tg_config::document::{self, Document, Model, ProviderKind};
 use tg_config::grammar::Patience;
-use tg_expr::Condition;
 use tg_kernel::target::Target;
 use tg_policy::route::hedge::{After, Hedge};
 use tg_policy::route::{Mirror, OnLoss, OnUnable, Routes, Rule, RuleTarget, Strategy, UnknownPrice};
@@ -33,16 +33,12 @@ pub(crate) fn compile(document: &Document) -> Result<Routes> {
 fn rule(document: &Document, model: &Model) -> Result<Rule> {
     let unaliased = document.unaliased(model);
     let (served, alias) = unaliased.map_err(|name| anyhow!("models: the alias `{name}` leads nowhere"))?;
+    let (targets, entries) = targets::compile(document, served, alias)?;
     Ok(Rule {
         name: model.name.as_str().to_owned(),
-        targets: served.targets.iter().map(|declared| target(declared, alias)).collect::<Result<_>>()?,
-        strategy: match served.strategy {
-            document::Strategy::Ordered => Strategy::Ordered,
-            document::Strategy::Weighted => Strategy::Weighted,
-            document::Strategy::Cheapest => Strategy::Cheapest,
-            document::Strategy::Fastest => Strategy::Fastest,
-            document::Strategy::LeastInFlight => Strategy::LeastInFlight,
-        },
+        targets,
+        entries,
+        strategy: strategy(served.strategy),
         on_unable: match served.on_unable {
             document::OnUnable::Refuse => OnUnable::Refuse,
             document::OnUnable::Last => OnUnable::Last,
@@ -54,7 +50,7 @@ fn rule(document: &Document, model: &Model) -> Result<Rule> {
         unknown_price: unknown_price(served.unknown_price.unwrap_or(document.pricing.unknown_price)),
         mirror: served.mirror.as_ref().map(mirror),
         hedge: served.hedge.as_ref().map(hedge).map(Arc::new),
-        tasks: served.task_routing.as_ref().map(|declared| by_task::compile(served, declared)).transpose()?,
+        tasks: served.task_routing.as_ref().map(|declared| by_task::compile(document, served, declared)).transpose()?,
     })
 }
 
@@ -71,14 +67,14 @@ fn hedge(declared: &document::Hedge) -> Hedge {
     Hedge::new(after, declared.share_max.millionths())
 }
 
-/// A target; where it takes the name that callers wrote, that of the alias.
-fn target(declared: &ModelTarget, alias: Option<&str>) -> Result<RuleTarget> {
-    Ok(RuleTarget {
-        provider: declared.provider.shared(),
-        model: declared.model.as_deref().or(alias).map(Arc::from),
-        weight: u32::from(declared.weight),
-        when: declared.when.as_deref().map(Condition::compile).transpose()?.map(Arc::new),
-    })
+const fn strategy(declared: document::Strategy) -> Strategy {
+    match declared {
+        document::Strategy::Ordered => Strategy::Ordered,
+        document::Strategy::Weighted => Strategy::Weighted,
+        document::Strategy::Cheapest => Strategy::Cheapest,
+        document::Strategy::Fastest => Strategy::Fastest,
+        document::Strategy::LeastInFlight => Strategy::LeastInFlight,
+    }
 }
 
 /// Where guardrails go that are asked for apart from a model, unless a route says so: to the only Bedrock provider.
@@ -91,6 +87,7 @@ fn guardrails(document: &Document) -> Option<Rule> {
         name: "guardrail*".to_owned(),
         targets: vec![RuleTarget::new(only.name.shared(), None)],
         strategy: Strategy::Ordered,
+        entries: Vec::new(),
         on_unable: OnUnable::Last,
         on_loss: OnLoss::Report,
         unknown_price: unknown_price(document.pricing.unknown_price),

@@ -4,8 +4,8 @@ use tg_config::document::{CallScope, Document, LimitScope};
 use tg_config::grammar::Pattern;
 use tg_policy::admit::Scope;
 
-/// Compiles a scope of a document that has been checked. What is for a model is for calls by its other names, too: a name
-/// that stands for another leads round nothing.
+/// Compiles a scope of a document that has been checked. What is for a model is for calls by its other names, too, and for
+/// those that may come to its targets by way of another route: neither leads round anything.
 pub(crate) fn scope(document: &Document, declared: &CallScope) -> Scope {
     Scope {
         team: text(declared.team.as_ref()),
@@ -37,7 +37,8 @@ fn text(pattern: Option<&Pattern>) -> Option<String> {
     pattern.map(|pattern| pattern.as_str().to_owned())
 }
 
-/// The names that stand for one that this pattern has in it, by however many others, and are not in it themselves. Sorted:
+/// The names that stand for one that this pattern has in it, by however many others, or have it among their targets, and are
+/// not in it themselves. Sorted:
 /// the order in which models are declared changes no budget.
 fn aliases(document: &Document, pattern: Option<&Pattern>) -> Vec<String> {
     let Some(pattern) = pattern else { return Vec::new() };
@@ -62,14 +63,17 @@ mod tests {
             "providers: [{ name: a, kind: anthropic, api_key: 'env:K' }]\nmodels:\n\
              - { name: smart, targets: [{ provider: a, model: m }] }\n- { name: smart-v2, alias_of: smart }\n\
              - { name: best, alias_of: smart-v2 }\n- { name: 'claude-*', targets: [{ provider: a }] }\n\
-             - { name: mine, alias_of: claude-x }\n- { name: other, targets: [{ provider: a, model: n }] }\n",
+             - { name: mine, alias_of: claude-x }\n- { name: other, targets: [{ provider: a, model: n }] }\n\
+             - { name: pool, targets: [{ route: best }, { provider: a, model: n }] }\n\
+             - { name: wide, targets: [{ route: pool }, { route: claude-y }] }\n- { name: widest, alias_of: wide }\n",
         )
         .unwrap();
         for (pattern, expected) in [
-            ("smart", &["best", "smart-v2"][..]),
-            ("smart-v2", &["best"]),
-            ("smart*", &["best"]),
-            ("claude-*", &["mine"]),
+            ("smart", &["best", "pool", "smart-v2", "wide", "widest"][..]),
+            ("smart-v2", &["best", "pool", "wide", "widest"]),
+            ("smart*", &["best", "pool", "wide", "widest"]),
+            ("claude-*", &["mine", "wide", "widest"]),
+            ("wide", &["widest"]),
             ("other", &[]),
             ("*", &[]),
         ] {

@@ -36,8 +36,9 @@ use tg_policy::admit::Lessons;
 use tg_policy::admit::budget::{Payer, Purses};
 use tg_policy::attribute::SESSION_HEADERS;
 use tg_policy::health::{Pace, Paces};
+use tg_policy::route::nested::{Lots, arrange};
 use tg_policy::route::quality::Qualities;
-use tg_policy::route::{Candidate, OnUnable, Plan, Sessions, Strategy, Task, mixed, order, task};
+use tg_policy::route::{Candidate, OnUnable, Plan, Rule, Sessions, Strategy, Task, mixed, task};
 use tg_store::team::TeamPolicy;
 
 /// What is known of targets from earlier calls.
@@ -194,8 +195,7 @@ impl<'a> Choosing<'a> {
             Some(Dropped::Lacks(lack)) => !lack.is_sure(),
             Some(Dropped::Condition(_) | Dropped::Away(_)) => false,
         };
-        let targets = considered.iter().filter(|one| is_tried(one)).map(|one| one.candidate.target.clone());
-        let targets: Vec<Target> = targets.collect();
+        let targets = once(&plan, considered.iter().filter(|one| is_tried(one)));
         if targets.is_empty() {
             return Err(nobody(model, &considered));
         }
@@ -208,7 +208,7 @@ impl<'a> Choosing<'a> {
         let refuses = on_unable == OnUnable::Refuse || plan.rule.on_unable == OnUnable::Refuse;
         // Nothing can come of a look at a target that is tried in any case.
         if let [only] = plan.rule.targets.as_slice()
-            && only.when.is_none()
+            && only.when.is_empty()
             && !refuses
             && self.snapshot.routes.residency().is_empty()
         {
@@ -223,7 +223,7 @@ impl<'a> Choosing<'a> {
         // Those that lack something come last, where they are tried at all.
         let (able, lacking): (Vec<_>, Vec<_>) =
             considered.iter().filter(|one| is_tried(one)).partition(|one| one.dropped.is_none());
-        let targets: Vec<Target> = able.into_iter().chain(lacking).map(|one| one.candidate.target.clone()).collect();
+        let targets = once(&plan, able.into_iter().chain(lacking));
         if targets.is_empty() {
             return Err(nobody(model, &considered));
         }
@@ -234,11 +234,11 @@ impl<'a> Choosing<'a> {
     /// `with_prices`: also where the order does not depend on them.
     #[must_use]
     pub fn consider(&self, plan: &Plan, with_prices: bool) -> Vec<Considered> {
-        let is_priced = with_prices || plan.rule.strategy == Strategy::Cheapest;
-        let is_paced = plan.rule.strategy.is_paced();
+        let is_priced = with_prices || plan.rule.has_order(|strategy| strategy == Strategy::Cheapest);
+        let is_paced = plan.rule.has_order(Strategy::is_paced);
         let candidates = plan.targets.iter().zip(&plan.rule.targets).map(|(target, declared)| {
             let row = self.row(target);
-            let condition = declared.when.as_ref().filter(|condition| !condition.holds(&self.facts(condition)));
+            let condition = declared.when.iter().find(|condition| !condition.holds(&self.facts(condition)));
             let lacks = || row.as_deref().and_then(|row| lack(row, self.needs())).map(Dropped::Lacks);
             let away = || self.away(&plan.rule.name, target).map(Dropped::Away);
             let dropped = match condition {
@@ -254,26 +254,30 @@ impl<'a> Choosing<'a> {
             let candidate = Candidate { target: target.clone(), weight: declared.weight, price, pace };
             Considered { candidate, dropped }
         });
-        let (able, dropped): (Vec<_>, Vec<_>) = candidates.partition(|one| one.dropped.is_none());
-        let mut able: Vec<Candidate> = able.into_iter().map(|one| one.candidate).collect();
-        self.order(plan.rule.strategy, &mut able);
+        let (mut able, mut dropped) = (Vec::with_capacity(plan.targets.len()), Vec::new());
+        for one in candidates {
+            let Considered { candidate, dropped: why } = one;
+            match why {
+                None => able.push(Some(candidate)),
+                Some(_) => {
+                    able.push(None);
+                    dropped.push(Considered { candidate, dropped: why });
+                }
+            }
+        }
+        let able = self.arrange(&plan.rule, able);
         able.into_iter().map(|candidate| Considered { candidate, dropped: None }).chain(dropped).collect()
     }
 
-    fn order(&self, strategy: Strategy, candidates: &mut [Candidate]) {
+    /// Those of a route's targets against which nothing speaks, in the order in which they are tried.
+    fn arrange(&self, rule: &Rule, able: Vec<Option<Candidate>>) -> Vec<Candidate> {
         // A number that is another one for each call.
         let chance = sum(self.asked.id.as_bytes());
         let session = self.asked.session;
-        order(strategy, candidates, session.unwrap_or(chance), chance);
-        // Where order is by choice, a session stays: its prompt cache is worth more than what moves would save.
-        if strategy.is_by_experience()
-            && let Some(place) =
-                session.and_then(|session| self.experience.sessions.place(session, self.experience.now))
-            && let Some(at) = candidates.iter().position(|candidate| candidate.target == place)
-            && let Some(first) = candidates.get_mut(..=at)
-        {
-            first.rotate_right(1);
-        }
+        let stays = session.filter(|_| rule.has_order(Strategy::is_by_experience));
+        let place = stays.and_then(|session| self.experience.sessions.place(session, self.experience.now));
+        let lots = Lots { session: session.unwrap_or(chance), chance, place: place.as_ref() };
+        arrange(rule.strategy, &rule.entries, able, lots)
     }
 
     /// Why the call may not go to a target of the route of this name; `None` where it may.
@@ -388,6 +392,22 @@ impl<'a> Choosing<'a> {
         let payer = Payer { attribution: self.booked.attribution, model: &self.asked.peek.model };
         f64::from(self.experience.purses.millionths_left(&payer, self.asked.at)) / 1e6
     }
+}
+
+/// The targets of these, in their order. What stands in a route by itself and in one among its targets is tried once.
+fn once<'c>(plan: &Plan, considered: impl Iterator<Item = &'c Considered>) -> Vec<Target> {
+    let mut targets: Vec<Target> = considered.map(|one| one.candidate.target.clone()).collect();
+    if !plan.rule.entries.is_empty() {
+        let mut seen: Vec<Target> = Vec::with_capacity(targets.len());
+        targets.retain(|target| {
+            let is_new = !seen.contains(target);
+            if is_new {
+                seen.push(target.clone());
+            }
+            is_new
+        });
+    }
+    targets
 }
 
 /// No target may or can serve the call.

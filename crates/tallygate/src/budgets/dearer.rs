@@ -41,12 +41,11 @@ fn bounded<'a>(document: &'a Document, budget: &'a Budget) -> Vec<&'a str> {
 /// The prices of all targets that calls for a name may go to; `None` where one is not known.
 fn rows(document: &Document, snapshot: &Snapshot, name: &str) -> Option<Vec<Arc<Row>>> {
     let (entry, alias) = document.unaliased(document.model(name)?).ok()?;
-    let row = |target: &tg_config::document::ModelTarget| {
-        let served = target.model.as_deref().or(alias).unwrap_or(name);
-        let price = &snapshot.upstreams.get(target.provider.as_str())?.price;
-        price.find(&snapshot.catalogue, served, Timestamp::from_micros(i64::MAX))
+    let row = |leaf: &tg_config::document::Leaf<'_>| {
+        let price = &snapshot.upstreams.get(leaf.provider.as_str())?.price;
+        price.find(&snapshot.catalogue, leaf.model.unwrap_or(name), Timestamp::from_micros(i64::MAX))
     };
-    entry.targets.iter().map(row).collect()
+    document.leaves(entry, alias).iter().map(row).collect()
 }
 
 /// Whether a call costs more at each of these than at any of those, however much of it is input.

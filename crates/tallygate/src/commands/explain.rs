@@ -145,6 +145,8 @@ impl From<Fault> for Refusal {
 struct Row {
     /// Its place among those that are tried, from 1; null where it is not.
     place: Option<usize>,
+    /// The route among the targets of which it is one; null where it is the route's own.
+    through: Option<String>,
     provider: String,
     model: String,
     /// What the call is likely to cost there, in dollars; null where no price is known.
@@ -232,7 +234,7 @@ impl Explain {
             confidence,
             difficulty,
             strategy: plan.as_ref().map_or("", |plan| plan.rule.strategy.as_str()),
-            targets: rows(&considered, &targets, going.as_ref().ok().and_then(|plan| plan.routed.as_deref())),
+            targets: rows(&considered, going.as_ref().ok(), plan.as_ref().ok()),
             task_routing: going.as_ref().ok().and_then(|plan| plan.routed.as_deref()).map(ByTask::from),
             refused: going.err().map(Refusal::from),
             mirror: mirror.map(|mirror| format!("{}/{}", mirror.target.provider, mirror.target.model)),
@@ -283,10 +285,14 @@ fn priority(snapshot: &Snapshot, attribution: &Attribution, model: &str) -> Stri
 }
 
 /// Those that are tried in their order, then those that are not.
-fn rows(considered: &[Considered], targets: &[Target], routed: Option<&Routed>) -> Vec<Row> {
+fn rows(considered: &[Considered], going: Option<&Plan>, own: Option<&Plan>) -> Vec<Row> {
+    let targets = going.map(|plan| plan.targets.as_slice()).unwrap_or_default();
+    let routed = going.and_then(|plan| plan.routed.as_deref());
+    let through = |target: &Target| own.and_then(|plan| plan.rule.through(target)).map(ToString::to_string);
     let place = |one: &Considered| targets.iter().position(|target| *target == one.candidate.target);
     let row = |one: &Considered| Row {
         place: place(one).map(|place| place + 1),
+        through: through(&one.candidate.target),
         provider: one.candidate.target.provider.to_string(),
         model: one.candidate.target.model.to_string(),
         usd: one.candidate.price.map(|price| price.to_string()),
@@ -302,6 +308,7 @@ fn rows(considered: &[Considered], targets: &[Target], routed: Option<&Routed>) 
     let moved = moved.and_then(|(to, price)| Some((targets.iter().position(|target| target == to)?, to, price)));
     let moved = moved.map(|(place, to, price)| Row {
         place: Some(place + 1),
+        through: None,
         provider: to.provider.to_string(),
         model: to.model.to_string(),
         usd: price.map(|price| price.to_string()),
@@ -317,7 +324,7 @@ fn table(page: &Page) -> String {
     for row in &page.targets {
         listing.row([
             row.place.map_or_else(|| "–".to_owned(), |place| place.to_string()),
-            row.provider.clone(),
+            row.through.as_ref().map_or_else(|| row.provider.clone(), |route| format!("{route} › {}", row.provider)),
             row.model.clone(),
             or_dash(row.usd.as_deref().unwrap_or_default()),
             or_dash(row.dropped.as_deref().unwrap_or_default()),

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
-use tg_config::document::{self, Model, RoutingMode};
+use tg_config::document::{self, Document, Model, RoutingMode};
 use tg_kernel::target::Target;
 use tg_policy::route::TaskRouting;
 use tg_policy::route::quality::Floor;
@@ -17,7 +17,11 @@ const HASH_DIGITS: usize = 12;
 ///
 /// # Errors
 /// When it cannot be written as JSON.
-pub(super) fn compile(served: &Model, declared: &document::TaskRouting) -> Result<Arc<TaskRouting>> {
+pub(super) fn compile(
+    document: &Document,
+    served: &Model,
+    declared: &document::TaskRouting,
+) -> Result<Arc<TaskRouting>> {
     let place = |name: &Option<String>| {
         name.as_ref().and_then(|name| declared.steps.iter().position(|step| step.model == *name))
     };
@@ -42,7 +46,7 @@ pub(super) fn compile(served: &Model, declared: &document::TaskRouting) -> Resul
         difficulty_max: step.difficulty_max.get() as f32,
     });
     Ok(Arc::new(TaskRouting {
-        rule: name(served, declared)?,
+        rule: name(document, served, declared)?,
         steps: steps.collect(),
         policy,
         teams: teams.collect(),
@@ -73,9 +77,15 @@ const fn mode(declared: RoutingMode) -> Mode {
 
 /// What was learned under one mode, for one team or by fewer samples, holds under another: only models, tasks, judge and
 /// floor make another rule.
-fn name(served: &Model, declared: &document::TaskRouting) -> Result<Arc<str>> {
+fn name(document: &Document, served: &Model, declared: &document::TaskRouting) -> Result<Arc<str>> {
     let quality = declared.quality.as_ref().map(|quality| json!([quality.judge, quality.floor, quality.samples_min]));
-    let decides = serde_json::to_string(&json!([served.targets, declared.steps, quality]))?;
+    let mut decides = vec![json!(served.targets), json!(declared.steps), json!(quality)];
+    // Where routes are among them, what these come to, too.
+    if served.routes().next().is_some() {
+        let leaves = document.leaves(served, None);
+        decides.extend(leaves.iter().map(|leaf| json!([leaf.provider, leaf.model, leaf.when])));
+    }
+    let decides = serde_json::to_string(&decides)?;
     let hash = hex::encode(Sha256::digest(decides.as_bytes()));
     Ok(format!("{}#{}", served.name.as_str(), hash.get(..HASH_DIGITS).unwrap_or_default()).into())
 }

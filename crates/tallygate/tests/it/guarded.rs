@@ -263,13 +263,17 @@ fn another_name_for_a_model_goes_round_no_guardrail_limit_or_budget() {
     let (folder, _sim) = crate::process::prepared(&Setup { teams: String::new(), ..Setup::default() });
     let text = std::fs::read_to_string(folder.path().join("tallygate.yaml")).unwrap()
         + "guardrails:\n- { name: house, for: { model: on-openai }, unreadable: allow, rules: [{ name: secrets, secrets: all, action: block }] }\n";
-    let more = "- { name: newer, alias_of: on-openai }\n- { name: newest, alias_of: newer }\n";
+    let more = "- { name: newer, alias_of: on-openai }\n- { name: newest, alias_of: newer }\n\
+                - { name: either, targets: [{ provider: local, model: local-chat }, { route: newest }] }\n\
+                - { name: any, targets: [{ route: either, when: stream }, { provider: local, model: other }] }\n";
     let text = text.replace("models:\n", &format!("models:\n{more}"));
     let text = text.replace("limits:\n  []", "limits:\n- { name: few, for: { model: on-openai }, requests: 1/h }");
     let text = text.replace("budgets:\n  []", "budgets:\n- { name: tight, for: { model: 'on-open*' }, amount: 1 USD }");
     let snapshot = crate::world::load(&text).unwrap().snapshot;
     let red = tg_kernel::principal::Attribution { team: "red".into(), ..Default::default() };
-    for (model, is_met) in [("on-openai", true), ("newer", true), ("newest", true), ("on-local", false)] {
+    for (model, is_met) in
+        [("on-openai", true), ("newer", true), ("newest", true), ("either", true), ("any", true), ("on-local", false)]
+    {
         let guard = snapshot.guards.of(&tg_policy::guard::Subject { attribution: &red, model });
         assert_eq!(guard.is_some(), is_met, "{model}");
         assert_eq!(!snapshot.limits.of(&red, model, &["openai"]).is_empty(), is_met, "{model}");

@@ -48,6 +48,7 @@ mod metadata;
 mod midnight;
 mod migration;
 mod mirror;
+mod nested;
 mod once;
 mod operations;
 mod output;

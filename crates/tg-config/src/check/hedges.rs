@@ -11,7 +11,7 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
         let Some(hedge) = &model.hedge else { continue };
         let path = list.element(number).member("hedge");
         // A cheaper model of a rule by tasks is one more target, but only of some calls.
-        if model.alias_of.is_none() && model.targets.len() < 2 && model.task_routing.is_none() {
+        if model.alias_of.is_none() && document.leaves(model, None).len() < 2 && model.task_routing.is_none() {
             found.add(path.clone(), "counts for nothing with one target", "add another to `targets`, or remove it");
         }
         if document.counters.is_some() {

@@ -1,5 +1,7 @@
 //! Models and their targets.
 
+mod nested;
+
 use super::Findings;
 use crate::document::{Document, Model, OnLoss, OnUnable, Strategy, UnknownModels};
 use crate::nearest::propose;
@@ -14,14 +16,14 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
     let providers = Path::root().member("providers");
     let names = document.models.iter().enumerate();
     found.add_repeated(names.map(|(number, m)| (list.element(number).member("name"), m.name.as_str())));
+    nested::check(document, found);
     for (number, model) in document.models.iter().enumerate() {
         let path = list.element(number);
         for (index, target) in model.targets.iter().enumerate() {
             let path = path.member("targets").element(index);
-            if document.provider(target.provider.as_str()).is_none() {
-                let hint = propose(target.provider.as_str(), document.providers.iter().map(|p| p.name.as_str()));
-                let message = format!("there is no provider `{}`", target.provider);
-                let problem = Problem::new(path.member("provider"), message, hint);
+            if let Some(provider) = target.provider.as_ref().filter(|name| document.provider(name.as_str()).is_none()) {
+                let hint = propose(provider.as_str(), document.providers.iter().map(|p| p.name.as_str()));
+                let problem = Problem::new(path.member("provider"), format!("there is no provider `{provider}`"), hint);
                 found.add_resting_on(vec![providers.clone()], problem);
             }
             if model.targets.iter().take(index).any(|earlier| earlier == target) {

@@ -15,7 +15,7 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
         if let Some(mirror) = &model.mirror {
             let path = path.member("mirror");
             provider(document, &mirror.provider, &path, found);
-            if is_target(model, &mirror.provider, &mirror.model) {
+            if is_target(document, model, &mirror.provider, &mirror.model) {
                 let hint = "name another model: what a target answers is in the ledger anyway";
                 found.add(path, "is one of the route's own targets", hint);
             }
@@ -40,12 +40,12 @@ fn provider(document: &Document, name: &Name, path: &Path, found: &mut Findings)
 }
 
 /// Whether the route itself sends calls there; a target without a model takes whatever its callers name.
-fn is_target(model: &Model, provider: &Name, id: &str) -> bool {
-    let is_named = |declared: &Option<String>| match declared {
+fn is_target(document: &Document, model: &Model, provider: &Name, id: &str) -> bool {
+    let is_named = |declared: Option<&str>| match declared {
         Some(declared) => declared == id,
         None => model.name.matches(id),
     };
-    model.targets.iter().any(|target| target.provider == *provider && is_named(&target.model))
+    document.leaves(model, None).iter().any(|leaf| leaf.provider == provider && is_named(leaf.model))
 }
 
 fn steps(document: &Document, model: &Model, routing: &TaskRouting, path: &Path, found: &mut Findings) {
@@ -62,8 +62,8 @@ fn steps(document: &Document, model: &Model, routing: &TaskRouting, path: &Path,
         if step.tasks.is_empty() {
             found.add(path.member("tasks"), "is empty", "name the tasks that this model is for");
         }
-        let only = model.targets.len() == 1;
-        if only && is_target(model, &step.provider, &step.model) {
+        let only = document.leaves(model, None).len() == 1;
+        if only && is_target(document, model, &step.provider, &step.model) {
             found.add(path, "is the route's own target", "name a cheaper model, or remove the step");
         }
     }
@@ -130,7 +130,7 @@ fn quality(
         TaskJudge::Model(named) => {
             provider(document, &named.provider, &judge, found);
             let is_step = routing.steps.iter().any(|step| step.provider == named.provider && step.model == named.model);
-            if is_step || is_target(model, &named.provider, &named.model) {
+            if is_step || is_target(document, model, &named.provider, &named.model) {
                 let hint = "name another model, best of another maker: models like their own answers";
                 found.add(judge, "would judge its own answers", hint);
             }

@@ -31,6 +31,7 @@ mod task_routing;
 mod telemetry;
 mod unreadable;
 mod wanted;
+mod ways;
 
 pub use aws::{AssumeRole, ChainWord, Credentials, KeyCredentials, ProfileCredentials, SessionPer, partition_of};
 pub use bedrock_guardrail::BedrockGuardrail;
@@ -70,6 +71,7 @@ pub use task_routing::{
 pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
 pub use unreadable::{Unread, UnreadFile, Unreadable, UnreadableEach};
 pub use wanted::{Wanted, WantedWord};
+pub use ways::{DEPTH_MAX, LEAVES_MAX, Leaf, STEPS_MAX};
 
 use crate::grammar::SecretRef;
 use schemars::JsonSchema;
@@ -165,28 +167,5 @@ impl Document {
     pub fn model(&self, model: &str) -> Option<&Model> {
         let exact = self.models.iter().find(|m| m.name.is_exact() && m.name.as_str() == model);
         exact.or_else(|| self.models.iter().find(|m| m.name.matches(model)))
-    }
-
-    /// The names for which an entry stands, the nearest first; none of an entry that is no alias.
-    pub fn names_behind<'a>(&'a self, model: &'a Model) -> impl Iterator<Item = &'a str> {
-        let next = |name: &&'a str| self.model(name)?.alias_of.as_deref();
-        // As many steps as there are entries are enough for every way that is no circle.
-        std::iter::successors(model.alias_of.as_deref(), next).take(self.models.len())
-    }
-
-    /// The entry that an alias comes to, and the name under which it is asked there; an entry that is none, and the name that
-    /// callers wrote (`None`). `Err` where aliases lead nowhere, or round in a circle.
-    ///
-    /// # Errors
-    /// The name at which they do.
-    pub fn unaliased<'a>(&'a self, model: &'a Model) -> Result<(&'a Model, Option<&'a str>), &'a str> {
-        let (mut entry, mut name) = (model, None);
-        // As many steps as there are entries are enough for every way that is no circle.
-        for _ in 0..=self.models.len() {
-            let Some(alias) = entry.alias_of.as_deref() else { return Ok((entry, name)) };
-            entry = self.model(alias).ok_or(alias)?;
-            name = Some(alias);
-        }
-        Err(name.unwrap_or_default())
     }
 }

@@ -48,16 +48,22 @@ pub struct Model {
     pub task_routing: Option<TaskRouting>,
 }
 
-/// A model of a provider.
+/// A model of a provider, or another route.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelTarget {
-    /// The name of a provider in `providers`.
-    pub provider: Name,
+    /// The name of a provider in `providers`. This, or a `route`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Name>,
     /// The model's id as the provider knows it. Absent: the name that the caller wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048))]
     pub model: Option<String>,
+    /// Instead of `provider` and `model`: another name that an entry of `models` serves. It stands for all targets of that
+    /// entry, in the order that its own `strategy` gives them for the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 2048))]
+    pub route: Option<String>,
     /// Its share among the others, where they are drawn or counted by weight. 0: only if no other can serve. Default: 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     #[schemars(range(max = 10_000))]
@@ -82,7 +88,7 @@ impl ModelTarget {
     /// A target for all calls.
     #[must_use]
     pub const fn new(provider: Name, model: Option<String>) -> Self {
-        Self { provider, model, weight: 1, when: None }
+        Self { provider: Some(provider), model, route: None, weight: 1, when: None }
     }
 }
 

@@ -32,7 +32,7 @@ fn everything_is_found_and_no_secret_is_kept() {
     for (asked, provider) in
         [("claude-x", "anthropic"), ("gpt-x", "openai"), ("us.meta.x", "bedrock"), ("llama3", "openai_compatible")]
     {
-        assert_eq!(document.model(asked).unwrap().targets[0].provider.as_str(), provider);
+        assert_eq!(document.model(asked).unwrap().targets[0].provider.as_ref().unwrap().as_str(), provider);
     }
     // It is a document like any other.
     let text = serde_json::to_string(&document).unwrap();

@@ -88,7 +88,7 @@ fn the_usual_models_follow_the_kinds() {
         ("qwen3:8b", "local"),
     ] {
         let model = document.model(asked).unwrap_or_else(|| panic!("{asked}"));
-        assert_eq!(model.targets[0].provider.as_str(), provider, "{asked}");
+        assert_eq!(model.targets[0].provider.as_ref().unwrap().as_str(), provider, "{asked}");
     }
     assert!(load(KEY).model("gpt-5").is_none());
 }

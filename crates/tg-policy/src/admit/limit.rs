@@ -131,7 +131,7 @@ pub struct Scope {
     pub environment: Option<String>,
     pub key: Option<String>,
     pub model: Option<String>,
-    /// Names that stand for one that `model` has in it.
+    /// Names that stand for one that `model` has in it, or lead to its targets.
     pub aliases: Vec<String>,
     pub provider: Option<String>,
     /// `name` or `name=value`, as tags stand in the ledger.

@@ -4,6 +4,7 @@ pub mod compare;
 pub mod hedge;
 mod keepers;
 mod learned;
+pub mod nested;
 mod prefixes;
 pub mod quality;
 pub mod residency;
@@ -20,6 +21,7 @@ pub use strategy::{Candidate, Strategy, mixed, order};
 pub use task::{Task, task};
 
 use hedge::Hedge;
+use nested::Entry;
 use residency::Residency;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -41,10 +43,12 @@ const MODEL_BYTES_MAX: usize = 2048;
 pub struct Rule {
     /// A model name, or a pattern with `*`.
     pub name: String,
-    /// Where such calls go, best first.
+    /// Where such calls go, best first: those of routes among them in the place of these.
     pub targets: Vec<RuleTarget>,
     /// In which order they are tried.
     pub strategy: Strategy,
+    /// How they stand together, where routes are among them; empty where each stands for itself.
+    pub entries: Vec<Entry>,
     /// What to do with a call that no target is able to serve.
     pub on_unable: OnUnable,
     /// What to do when a target's dialect cannot express all of a call.
@@ -57,6 +61,22 @@ pub struct Rule {
     pub hedge: Option<Arc<Hedge>>,
     /// Which of its calls are for cheaper models.
     pub tasks: Option<Arc<TaskRouting>>,
+}
+
+impl Rule {
+    /// Whether its own order is such a one, or that of a route among its targets.
+    pub fn has_order(&self, is: fn(Strategy) -> bool) -> bool {
+        is(self.strategy) || self.entries.iter().any(|entry| entry.has_order(is))
+    }
+
+    /// The route through which it has a target; `None` where that is its own, or none of its.
+    #[must_use]
+    pub fn through(&self, target: &Target) -> Option<&Arc<str>> {
+        let is_it = |declared: &&RuleTarget| {
+            declared.provider == target.provider && declared.model.as_ref().is_none_or(|model| *model == target.model)
+        };
+        self.targets.iter().find(is_it)?.through.as_ref()
+    }
 }
 
 /// Another model that gets copies of calls.
@@ -75,17 +95,19 @@ pub struct RuleTarget {
     pub provider: Arc<str>,
     /// The model's id there; `None` for the name that the caller used.
     pub model: Option<Arc<str>>,
-    /// Its share among the others, where they are drawn by weight.
+    /// Its share among the others of its route, where they are drawn by weight.
     pub weight: u32,
-    /// For which calls it is; `None`: for all.
-    pub when: Option<Arc<Condition>>,
+    /// For which calls it is: those of which all of these hold.
+    pub when: Vec<Arc<Condition>>,
+    /// The route that has it, where that is one among the rule's targets.
+    pub through: Option<Arc<str>>,
 }
 
 impl RuleTarget {
     /// A target for all calls.
     #[must_use]
     pub fn new(provider: Arc<str>, model: Option<Arc<str>>) -> Self {
-        Self { provider, model, weight: 1, when: None }
+        Self { provider, model, weight: 1, when: Vec::new(), through: None }
     }
 }
 
@@ -224,8 +246,8 @@ impl Routes {
     pub fn new(rules: impl IntoIterator<Item = Rule>) -> Self {
         let mut routes = Self::default();
         for rule in rules.into_iter().map(Arc::new) {
-            routes.is_paced |= rule.strategy.is_paced();
-            routes.follows_sessions |= rule.strategy.is_by_experience() || rule.tasks.is_some();
+            routes.is_paced |= rule.has_order(Strategy::is_paced);
+            routes.follows_sessions |= rule.has_order(Strategy::is_by_experience) || rule.tasks.is_some();
             routes.has_choices |= rule.targets.len() > 1 || rule.tasks.is_some();
             if let Some(tasks) = &rule.tasks {
                 routes.by_task.insert(Arc::clone(&tasks.rule), Arc::clone(tasks));
@@ -384,6 +406,7 @@ mod tests {
             name: name.to_owned(),
             targets: vec![RuleTarget::new(provider.into(), model.map(Arc::from))],
             strategy: Strategy::Ordered,
+            entries: Vec::new(),
             on_unable: OnUnable::Last,
             on_loss: OnLoss::Report,
             unknown_price: UnknownPrice::AllowAndFlag,

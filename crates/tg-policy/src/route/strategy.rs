@@ -1,6 +1,7 @@
 //! In which order a call's targets are tried.
 
 use crate::health::Pace;
+use std::borrow::Borrow;
 use tg_kernel::target::Target;
 use tg_kernel::units::Money;
 
@@ -67,15 +68,21 @@ pub struct Candidate {
 
 /// Puts candidates in order, the one to be tried first in front. Those that are alike keep theirs. `session` is the same for
 /// calls that belong together, `chance` another for each call.
-pub fn order(strategy: Strategy, candidates: &mut [Candidate], session: u64, chance: u64) {
+pub fn order<T: Borrow<Candidate>>(strategy: Strategy, candidates: &mut [T], session: u64, chance: u64) {
+    let price = |candidate: &T| {
+        let Candidate { price, .. } = candidate.borrow();
+        (price.is_none(), *price)
+    };
     match strategy {
         Strategy::Ordered => {}
-        Strategy::Weighted => candidates.sort_by(|a, b| draw(b, session).total_cmp(&draw(a, session))),
-        Strategy::Cheapest => candidates.sort_by_key(|candidate| (candidate.price.is_none(), candidate.price)),
+        Strategy::Weighted => {
+            candidates.sort_by(|a, b| draw(b.borrow(), session).total_cmp(&draw(a.borrow(), session)));
+        }
+        Strategy::Cheapest => candidates.sort_by_key(price),
         Strategy::Fastest => {
-            candidates.sort_by_key(|candidate| candidate.pace.expected(USUAL_OUTPUT));
+            candidates.sort_by_key(|candidate| candidate.borrow().pace.expected(USUAL_OUTPUT));
             if chance.is_multiple_of(LOOKS)
-                && let Some(unknown) = candidates.iter().position(|candidate| !candidate.pace.is_known())
+                && let Some(unknown) = candidates.iter().position(|candidate| !candidate.borrow().pace.is_known())
                 && let Some(first) = candidates.get_mut(..=unknown)
             {
                 first.rotate_right(1);
@@ -83,6 +90,7 @@ pub fn order(strategy: Strategy, candidates: &mut [Candidate], session: u64, cha
         }
         Strategy::LeastInFlight => candidates.sort_by(|a, b| {
             // a/wa < b/wb, without a division; what has no weight comes last.
+            let (a, b) = (a.borrow(), b.borrow());
             let busy = |one: &Candidate, other: &Candidate| u64::from(one.pace.in_flight) * u64::from(other.weight);
             (a.weight == 0).cmp(&(b.weight == 0)).then(busy(a, b).cmp(&busy(b, a)))
         }),

@@ -86,7 +86,7 @@ fn sums(place: &Access, document: &Document, since: Timestamp, uses: &mut Uses) 
         let whose = Whose {
             team: value("team").unwrap_or_default(),
             project: value("project"),
-            asked: asked(&models, &provider, &model),
+            asked: asked(document, &models, &provider, &model),
             provider,
             model,
         };
@@ -111,12 +111,12 @@ fn usage(sums: tg_admin::api::Usage) -> Usage {
 }
 
 /// The name that callers write to reach a model, which sums do not tell; empty where there are several.
-fn asked(models: &[Model], provider: &str, model: &str) -> String {
+fn asked(document: &Document, models: &[Model], provider: &str, model: &str) -> String {
     let leads = |entry: &&Model| {
         let is_exact = entry.name.is_exact();
-        entry.targets.iter().any(|target| {
-            target.provider.as_str() == provider
-                && match &target.model {
+        document.leaves(entry, None).iter().any(|leaf| {
+            leaf.provider.as_str() == provider
+                && match leaf.model {
                     Some(named) => is_exact && named == model,
                     None => entry.name.matches(model),
                 }
@@ -192,5 +192,5 @@ pub(super) fn sellers(snapshot: &Snapshot) -> Vec<Seller> {
 /// Targets whose model is named.
 pub(super) fn targets(document: &Document) -> BTreeSet<(String, String)> {
     let all = document.models.iter().flat_map(|model| &model.targets);
-    all.filter_map(|target| Some((target.provider.to_string(), target.model.clone()?))).collect()
+    all.filter_map(|target| Some((target.provider.as_ref()?.to_string(), target.model.clone()?))).collect()
 }

@@ -102,11 +102,9 @@ fn judged<'a>(
     }
     let is_compared = |provider: &str, model: &str| {
         let is_step = steps.iter().any(|(step, _)| step.to.provider == provider && step.to.model == model);
-        let mut targets = served.targets.iter();
+        let leaves = document.leaves(served, None);
         is_step
-            || targets.any(|target| {
-                target.provider.as_str() == provider && target.model.as_deref().is_none_or(|own| own == model)
-            })
+            || leaves.iter().any(|leaf| leaf.provider.as_str() == provider && leaf.model.is_none_or(|own| own == model))
             || model == name
     };
     let third = gather::targets(document).into_iter().find(|(provider, model)| !is_compared(provider, model));

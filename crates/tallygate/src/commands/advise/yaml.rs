@@ -58,14 +58,16 @@ pub(super) fn write(document: &Document, page: &Page) -> String {
 pub(super) struct Written {
     provider: String,
     model: Option<String>,
+    route: Option<String>,
     weight: u16,
     when: Option<String>,
 }
 
 pub(super) fn as_they_are(model: &Model, name: Option<&str>) -> Vec<Written> {
     let target = |target: &ModelTarget| Written {
-        provider: target.provider.to_string(),
-        model: target.model.clone().or_else(|| name.map(str::to_owned)),
+        provider: target.provider.as_ref().map(ToString::to_string).unwrap_or_default(),
+        model: target.model.clone().or_else(|| name.filter(|_| target.route.is_none()).map(str::to_owned)),
+        route: target.route.clone(),
         weight: target.weight,
         when: target.when.clone(),
     };
@@ -89,6 +91,9 @@ fn entry(
     let mut targets = as_they_are(served, Some(alias.unwrap_or(name)));
     if served.strategy != Strategy::Ordered && targets.len() > 1 {
         return Err("its targets are not tried in their order");
+    }
+    if served.routes().next().is_some() {
+        return Err("routes are among its targets");
     }
     let before = targets.clone();
     // Those of some calls first, those of some tasks before all of a team's: they look for the old target, which the
@@ -172,7 +177,13 @@ fn divert(targets: &mut Vec<Written>, change: &Change) -> Result<(), &'static st
         }
     }
     let Change { to, .. } = change;
-    let new = Written { provider: to.provider.clone(), model: Some(to.model.clone()), weight: 1, when: Some(when) };
+    let new = Written {
+        provider: to.provider.clone(),
+        model: Some(to.model.clone()),
+        route: None,
+        weight: 1,
+        when: Some(when),
+    };
     targets.insert(at, new);
     Ok(())
 }
@@ -256,7 +267,8 @@ pub(super) fn written(name: &str, served: &Model, targets: &[Written], note: &st
     }
     text += "    targets:\n";
     for target in targets {
-        let _ = write!(text, "      - {{ provider: {}", scalar(&target.provider));
+        let (member, named) = target.route.as_ref().map_or(("provider", &target.provider), |route| ("route", route));
+        let _ = write!(text, "      - {{ {member}: {}", scalar(named));
         if let Some(model) = &target.model {
             let _ = write!(text, ", model: {}", scalar(model));
         }
@@ -298,6 +310,7 @@ mod tests {
   targets:
   - { provider: a, model: \"it's strong\", weight: 3, when: \"team == 'x'\" }
   - { provider: a, model: other, weight: 2 }
+  - { route: pool, weight: 4, when: stream }
   mirror: { provider: a, model: copy, share: 5% }
   hedge: { after: p95, share_max: 7% }
   task_routing:
@@ -306,13 +319,15 @@ mod tests {
     opt_out: false
     quality: { sample: 5%, judge: agreement, floor: 90%, samples_min: 20 }
 ";
-        let models =
-            |entries: &str| tg_config::load::from_text("test", &format!("{provider}{entries}")).unwrap().models;
-        let before = models(entry);
-        let model = &before[0];
+        let pool = "- { name: pool, targets: [{ provider: a, model: m }] }\n";
+        let models = |indent: &str, entries: &str| {
+            tg_config::load::from_text("test", &format!("{provider}{indent}{pool}{entries}")).unwrap().models
+        };
+        let before = models("", entry);
+        let model = &before[1];
         let all = serde_json::to_value(model).unwrap();
         assert_eq!(all.as_object().map(serde_json::Map::len), Some(10), "all but `alias_of`: {all}");
         let text = written("smart", model, &as_they_are(model, None), "changed");
-        assert_eq!(models(&text), before, "{text}");
+        assert_eq!(models("  ", &text), before, "{text}");
     }
 }

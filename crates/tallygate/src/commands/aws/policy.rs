@@ -144,7 +144,9 @@ impl Resources {
         let mut found = Self::default();
         let (partition, name) = (partition_of(region), provider.name.as_str());
         for model in &document.models {
-            for target in model.targets.iter().filter(|target| target.provider.as_str() == name) {
+            for target in
+                model.targets.iter().filter(|target| target.provider.as_ref().is_some_and(|own| own.as_str() == name))
+            {
                 let name = model.name.as_str();
                 match target.model.as_deref() {
                     id if name.starts_with("guardrail") => found.guardrail(id.unwrap_or(name), partition, region),
