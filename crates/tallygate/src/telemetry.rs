@@ -155,6 +155,7 @@ impl Telemetry {
                 ("model", tallies.model),
                 ("absent", tallies.absent),
                 ("provider", tallies.provider),
+                ("slow", tallies.slow),
             ]
         });
     }

@@ -119,7 +119,7 @@ impl Metrics {
     }
 
     /// Exposes how often targets were benched, by whose fault; `source` is called at each scrape and must not block.
-    pub fn set_benches(&self, source: impl Fn() -> [(&'static str, u64); 5] + Send + Sync + 'static) {
+    pub fn set_benches(&self, source: impl Fn() -> [(&'static str, u64); 6] + Send + Sync + 'static) {
         self.readings.set_benches(Box::new(source));
     }
 

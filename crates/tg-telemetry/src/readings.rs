@@ -141,7 +141,7 @@ type Source = Box<dyn Fn() -> u64 + Send + Sync>;
 pub(crate) type OfLimits = Box<dyn Fn() -> Vec<(Arc<str>, u64, u64)> + Send + Sync>;
 
 /// How often a target was passed over from then on, by whose fault.
-pub(crate) type OfBenches = Box<dyn Fn() -> [(&'static str, u64); 5] + Send + Sync>;
+pub(crate) type OfBenches = Box<dyn Fn() -> [(&'static str, u64); 6] + Send + Sync>;
 
 /// How one budget stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

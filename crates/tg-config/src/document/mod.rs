@@ -58,7 +58,7 @@ pub use provider::{
 };
 pub use recording::Recording;
 pub use residency::Residency;
-pub use resilience::{Breaker, Resilience};
+pub use resilience::{Breaker, Resilience, Slow};
 pub use retention::Retention;
 pub use route::{Model, ModelTarget, OnLoss, OnUnable, Strategy, UnknownModels};
 pub use routing::Routing;

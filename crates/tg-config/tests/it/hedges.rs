@@ -1,4 +1,4 @@
-//! Second tries beside slow first ones, as configured.
+//! Second tries beside slow first ones, and who is put last for being slow, as configured.
 
 use crate::bad_input::{OK, check};
 use tg_config::load::from_text;
@@ -41,5 +41,21 @@ fn second_tries_that_could_not_be_or_for_which_no_room_is_held_are_a_problem() {
         (format!("{OK}{alias}"), ("models[1].hedge", "beside `alias_of`")),
     ] {
         check(&text, &[expected]);
+    }
+}
+
+#[test]
+fn who_is_slow_is_put_last_only_where_it_is_said_and_by_what_can_be() {
+    let breaker = |members: &str| from_text("t", &format!("{OK}resilience: {{breaker: {{{members}}}}}\n"));
+    assert!(breaker("rest: 1s").unwrap().resilience.breaker.slow.is_none(), "off where nobody asks for it");
+    let slow = breaker("slow: {times: 3}").unwrap().resilience.breaker.slow.unwrap();
+    assert_eq!((slow.times, slow.calls_min), (3, 20));
+    for (members, expected) in [
+        ("slow: {}", ("resilience.breaker.slow.times", "is missing")),
+        ("slow: {times: 1}", ("resilience.breaker.slow.times", "out of range")),
+        ("slow: {times: 3, calls_min: 51}", ("resilience.breaker.slow.calls_min", "write 5 to 50")),
+        ("enabled: false, slow: {times: 3}", ("resilience.breaker.slow", "counts for nothing")),
+    ] {
+        check(&format!("{OK}resilience: {{breaker: {{{members}}}}}\n"), &[expected]);
     }
 }

@@ -10,6 +10,7 @@ mod hedges;
 mod pace;
 mod refusals;
 mod retry;
+mod slow;
 
 pub use blame::Blame;
 pub use breaker::Standing;
@@ -18,6 +19,7 @@ pub use hedges::{Hedges, NoHedge, Outcome};
 pub use pace::{Pace, Paces};
 pub use refusals::Refusals;
 pub use retry::{Allowance, backoff};
+pub use slow::{SEEN_MAX, Slow, SlowSettings};
 
 use breaker::Breaker;
 use std::collections::HashMap;
@@ -67,6 +69,8 @@ impl Settings {
 pub struct Health {
     /// What single callers are refused, on top of it.
     pub refusals: Refusals,
+    /// Who is slow beside others.
+    pub slow: Slow,
     providers: Mutex<HashMap<Arc<str>, Provider>>,
     /// Targets and providers of whose failures something is known: while there are none, nobody looks.
     troubled: AtomicUsize,
@@ -121,6 +125,8 @@ pub struct Tallies {
     pub absent: u64,
     /// Providers.
     pub provider: u64,
+    /// Targets that were slow beside others.
+    pub slow: u64,
     /// Further rounds of tries that were granted.
     pub retries: u64,
     /// Further rounds of tries that were not.
@@ -290,12 +296,13 @@ impl Health {
         figures
     }
 
-    /// How many targets, and providers as a whole, are passed over; those that are so for single callers, once for each.
+    /// How many targets, and providers as a whole, are passed over, those that are slow among them; those that are so for single
+    /// callers, once for each.
     #[must_use]
     pub fn benched(&self, now: Duration) -> u64 {
         let figures = self.figures(now);
         let targets = figures.iter().filter(|figure| matches!(figure.standing, Standing::Benched(_))).count() as u64;
-        targets + self.refusals.benched(now)
+        targets + self.refusals.benched(now) + self.slow.benched(now)
     }
 
     /// What was benched, and how often tries were repeated, since the start.
@@ -310,6 +317,7 @@ impl Health {
             model: read(model),
             absent: read(absent),
             provider: read(provider),
+            slow: self.slow.tally(),
             retries: read(retries),
             denied: read(denied),
         }

@@ -90,14 +90,14 @@ impl Tries<'_> {
             if self.is_over() {
                 return Some(last.take().unwrap_or_else(|| Err(too_late())));
             }
-            let before = settlement.attempts();
+            let (before, has_more) = (settlement.attempts(), !left.is_empty());
             let first = target;
             let Tried { target, end, asked } = match self.hedge(&left, settlement) {
                 Some(hedge) => Box::pin(self.hedged(hedge, target, &mut left, settlement)).await,
                 None => self.attempt(target, &left, settlement).await,
             };
             match asked {
-                Some(span) => self.learn(target, &end, span),
+                Some(span) => self.learn(target, &end, span, has_more),
                 None => settlement.takes_place(None),
             }
             let asked = asked.is_some();
@@ -202,6 +202,9 @@ impl Tries<'_> {
         // Where a pool is full, another target may do it now.
         queueing::prefer((self.worker, self.snapshot), self.outgoing, settlement, left);
         let (health, now) = (&self.worker.living.health, self.worker.living.clock.monotonic());
+        if self.snapshot.resilience.slow.is_some() {
+            health.slow.put_last(left, now);
+        }
         if self.snapshot.resilience.breaker.is_some() {
             health.refusals.put_last(left, |target| self.seen_as(target).0, now);
         }
@@ -238,8 +241,23 @@ impl Tries<'_> {
         }
     }
 
-    /// Notes how a target fared that was asked at `left` and took `had`.
-    fn learn(&self, target: &Target, end: &Result<Delivery, Fault>, (left, had): (Duration, Duration)) {
+    /// Notes how soon a target answered a call that others might have served.
+    fn note_pace(&self, target: &Target, span: (Duration, Duration)) {
+        let Some(settings) = self.snapshot.resilience.slow.as_ref() else { return };
+        // What a rule by tasks has put before them is another model, and quicker by nature.
+        let others = self.plan.targets.iter().filter(|other| *other != target && !self.is_in_place(other));
+        let streamed = self.outgoing.peek.stream && self.outgoing.call.operation == Operation::Chat;
+        if self.worker.living.health.slow.answered(target, streamed, span, others, settings) {
+            tracing::warn!(
+                provider = %target.provider, model = %target.model,
+                "answers begin much later than those of the other targets: it is tried after them for a while"
+            );
+        }
+    }
+
+    /// Notes how a target fared that was asked at `left` and took `had`; `has_more`: while others were left, so that its answer
+    /// has begun by its first word.
+    fn learn(&self, target: &Target, end: &Result<Delivery, Fault>, (left, had): (Duration, Duration), has_more: bool) {
         let Some(settings) = self.snapshot.resilience.breaker.as_ref() else { return };
         let (health, now) = (&self.worker.living.health, self.worker.living.clock.monotonic());
         // Who counts tokens, or starts something, shows nothing of the model.
@@ -247,7 +265,12 @@ impl Tries<'_> {
         let fault = match end {
             Ok(Delivery::Refused(refusal)) => &refusal.fault,
             Err(fault) => fault,
-            Ok(_) if runs => return self.is_well(target, left, now),
+            Ok(_) if runs => {
+                if has_more {
+                    self.note_pace(target, (left, had));
+                }
+                return self.is_well(target, left, now);
+            }
             Ok(_) => return,
         };
         // It was not given the time that it may take.

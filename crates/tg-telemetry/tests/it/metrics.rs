@@ -218,7 +218,8 @@ fn every_name_of_the_list_can_be_exposed() {
     }
     metrics.set_limits(|| vec![("few".into(), 1, 1)]);
     metrics.set_budgets(|| vec![BudgetFigures { budget: "cap".into(), ..BudgetFigures::default() }]);
-    metrics.set_benches(|| [("credential", 1), ("quota", 2), ("model", 3), ("absent", 0), ("provider", 4)]);
+    metrics
+        .set_benches(|| [("credential", 1), ("quota", 2), ("model", 3), ("absent", 0), ("provider", 4), ("slow", 5)]);
     metrics.set_services(|| {
         let failures = vec![("timed_out", 3), ("unable", 0)];
         vec![ServiceFigures { guard: "hook".into(), questions: 9, remembered: 4, micros: 1_500_000, failures }]

@@ -154,7 +154,7 @@ impl<'t> Tries<'t> {
             settlement.is_over_beside(which, over.heard_as(own.heard.request_id()));
             let is_final = which == Which::Second && !self.may_go_on(own, fault);
             let span = own.span(settlement);
-            self.learn(own.target, &ended, span);
+            self.learn(own.target, &ended, span, false);
             let last = if which == Which::First { other.await } else { flight.await };
             let is_answer = last.as_ref().is_ok_and(Delivery::is_answer);
             settlement.is_heard(if which == Which::First && is_answer { Which::Second } else { Which::First });
@@ -163,7 +163,7 @@ impl<'t> Tries<'t> {
             if is_final && fault_of(&tried.end).is_some_and(|fault| self.may_go_on(beside, fault)) {
                 // What no other try mends is not asked of others, whoever has said it.
                 if let Some(span) = tried.asked {
-                    self.learn(tried.target, &tried.end, span);
+                    self.learn(tried.target, &tried.end, span, false);
                 }
                 return Tried { target: own.target, end: ended, asked: Some(span) };
             }
@@ -174,7 +174,9 @@ impl<'t> Tries<'t> {
         settlement.is_heard(which);
         hedges.ended(if which == Which::Second { Outcome::Won } else { Outcome::Lost });
         // It takes so long at least.
-        self.note(hedge, beside.target, beside.span(settlement).1);
+        let span = beside.span(settlement);
+        self.note(hedge, beside.target, span.1);
+        self.note_pace(beside.target, span);
         let ended = ended.map_err(|fault| Failure { fault, began });
         self.told(hedge, own.arrives(ended, settlement))
     }
