@@ -78,6 +78,10 @@ pub fn start(
             let (living, past) = (Arc::clone(&gateway.living), gateway.store.ledger()?);
             move || forecasts.refresh(&living.purses, &past, living.clock.now())
         }),
+        targets: Arc::new({
+            let living = Arc::clone(&gateway.living);
+            move || crate::targets::page(&living)
+        }),
         routing: Arc::new({
             let living = Arc::clone(&gateway.living);
             move || crate::quality::page(&living)

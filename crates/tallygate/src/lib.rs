@@ -35,6 +35,7 @@ mod signals;
 mod signing;
 pub mod source;
 pub mod surroundings;
+mod targets;
 pub mod telemetry;
 mod undeclared;
 pub mod upkeep;

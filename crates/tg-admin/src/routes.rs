@@ -27,6 +27,7 @@ pub(crate) enum Operation {
     ListCalls,
     ShowCall,
     ListBudgets,
+    ListTargets,
     ListRouting,
     SwitchRuleOn,
     ShowSavings,
@@ -245,6 +246,13 @@ fn ledger() -> Vec<Route> {
 
 fn gateway() -> Vec<Route> {
     vec![
+        get(
+            "/admin/v1/targets",
+            Operation::ListTargets,
+            "Lists who is passed over at the moment, why and how long yet, and how full pools are, as this gateway has it in its \
+             memory.",
+            Answer::Json(part::<api::TargetPage>("TargetPage")),
+        ),
         get(
             "/admin/v1/routing",
             Operation::ListRouting,

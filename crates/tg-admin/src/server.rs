@@ -3,7 +3,7 @@
 use crate::access::Access;
 use crate::api::{
     BudgetPage, Calls, NewKey, NewTeam, Policy, ReportRequest, Rotation, RoutingPage, RoutingRule, SavingsRequest,
-    SwitchError,
+    SwitchError, TargetPage,
 };
 use crate::control::{Commitments, Control};
 use crate::query::Parameters;
@@ -76,6 +76,8 @@ pub struct Parts {
     /// Makes the forecasts anew that [`Parts::budgets`] shows, where they are old. Reads the ledger, so it may block; where it
     /// is under way already, it returns at once.
     pub foresee: Arc<dyn Fn() + Send + Sync>,
+    /// How targets fare, and how full pools are.
+    pub targets: Arc<dyn Fn() -> TargetPage + Send + Sync>,
     /// The rules by tasks in force.
     pub routing: Arc<dyn Fn() -> RoutingPage + Send + Sync>,
     /// Switches a rule on that has switched itself off. Writes to the store, so it may block.
@@ -113,6 +115,7 @@ struct Server {
     document: Arc<dyn Fn() -> serde_json::Value + Send + Sync>,
     budgets: Arc<dyn Fn() -> BudgetPage + Send + Sync>,
     foresee: Arc<dyn Fn() + Send + Sync>,
+    targets: Arc<dyn Fn() -> TargetPage + Send + Sync>,
     routing: Arc<dyn Fn() -> RoutingPage + Send + Sync>,
     switch_on: SwitchOn,
 }
@@ -131,6 +134,7 @@ impl Server {
             document: parts.document,
             budgets: parts.budgets,
             foresee: parts.foresee,
+            targets: parts.targets,
             routing: parts.routing,
             switch_on: parts.switch_on,
         }
@@ -213,6 +217,7 @@ impl Server {
             }
             Operation::ShowCall => self.work(move |control| control.call(&argument)).await,
             Operation::ListBudgets => self.purses().await,
+            Operation::ListTargets => json(StatusCode::OK, &(self.targets)()),
             Operation::ListRouting => json(StatusCode::OK, &(self.routing)()),
             Operation::SwitchRuleOn => {
                 let switch_on = Arc::clone(&self.switch_on);

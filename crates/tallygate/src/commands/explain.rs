@@ -1,6 +1,7 @@
 //! `tallygate explain`
 
 mod caller;
+mod now;
 mod sent;
 
 use super::access::AccessArgs;
@@ -10,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use caller::{Caller, CallerArgs};
 use clap::Args;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use now::{Now, Seen};
 use sent::Sent;
 use serde::Serialize;
 use std::io::Read as _;
@@ -25,6 +27,8 @@ use tg_kernel::target::Target;
 use tg_policy::admit::Lessons;
 use tg_policy::admit::budget::{Payer, Purses};
 use tg_policy::attribute::attribute;
+use tg_policy::cache::Rule;
+use tg_policy::cache::alike::Mode;
 use tg_policy::guard::Subject;
 use tg_policy::health::Paces;
 use tg_policy::route::quality::Qualities;
@@ -88,8 +92,12 @@ struct Page {
     budgets: Vec<String>,
     /// The rule by which such a call's answer is kept, if it is one that can be; null where there is none.
     cache: Option<String>,
+    /// What of that rule answers to like questions may do: `observe` or `enforce`; null where they are not looked for.
+    cache_alike: Option<&'static str>,
     /// Whether points for the provider's prompt cache are put, where they pay.
     prompt_cache: bool,
+    /// What the running gateway says of the pools and budgets; null where none is asked.
+    now: Option<Now>,
 }
 
 /// What a rule by tasks makes of a call.
@@ -153,6 +161,8 @@ struct Row {
     usd: Option<String>,
     /// What speaks against it; null where nothing does. Tried all the same if it has a place.
     dropped: Option<String>,
+    /// That the running gateway passes it over, why and how long yet; null where it does not, or none is asked.
+    passed_over: Option<String>,
 }
 
 impl Explain {
@@ -160,7 +170,10 @@ impl Explain {
         let body = self.body()?;
         let loaded = self.access.source().load()?;
         let caller = self.caller.find(&self.access, &loaded)?;
-        let page = self.page(&loaded.snapshot, &caller, &body)?;
+        let (mut page, booked) = self.page(&loaded.snapshot, &caller, &body)?;
+        if let Some(seen) = Seen::of(&self.access)? {
+            seen.fill(&mut page, &booked);
+        }
         say(match self.format {
             Format::Json => pretty(&page)?,
             Format::Table => table(&page),
@@ -190,7 +203,7 @@ impl Explain {
         Ok(headers)
     }
 
-    fn page(&self, snapshot: &Snapshot, caller: &Caller, body: &[u8]) -> Result<Page> {
+    fn page(&self, snapshot: &Snapshot, caller: &Caller, body: &[u8]) -> Result<(Page, Attribution)> {
         let Caller { principal, policy } = caller;
         let headers = self.headers()?;
         let head = match recognise(&Method::POST, &self.path, &headers) {
@@ -226,9 +239,9 @@ impl Explain {
         let payer = Payer { attribution: &attribution, model };
         let budgets = snapshot.budgets.list().iter().filter(|budget| budget.meets(&payer));
         let guard = snapshot.guards.of_both(&subject, model);
-        let cache = snapshot.cache.rules.of(&attribution, &peek.model);
+        let cache = snapshot.cache.rules.of(&attribution, &peek.model).filter(|_| sent.is_none());
         let Task { class: task, confidence, difficulty } = *choosing.task();
-        Ok(Page {
+        let page = Page {
             model: peek.model.clone(),
             task,
             confidence,
@@ -243,10 +256,13 @@ impl Explain {
             pools: pools(snapshot, &targets),
             priority: priority(snapshot, &attribution, model),
             budgets: budgets.map(|budget| budget.name.to_string()).collect(),
-            cache: cache.filter(|_| sent.is_none()).map(|rule| rule.name.to_string()),
+            cache: cache.map(|rule| rule.name.to_string()),
+            cache_alike: cache.and_then(|rule| alike(rule)),
             prompt_cache: snapshot.prompt_cache.wants(&attribution, model),
             rerouted: sent,
-        })
+            now: None,
+        };
+        Ok((page, attribution))
     }
 }
 
@@ -265,6 +281,14 @@ impl Memory {
         let Self { lessons, paces, sessions, purses, qualities } = self;
         Experience { lessons, paces, sessions, purses, qualities, now: Duration::from_secs(1) }
     }
+}
+
+/// What answers to like questions may do by a rule; `None` where they are not looked for.
+fn alike(rule: &Rule) -> Option<&'static str> {
+    Some(match rule.alike.as_ref()?.mode {
+        Mode::Observe => "observe",
+        Mode::Enforce => "enforce",
+    })
 }
 
 /// The pools of targets, each once.
@@ -301,6 +325,7 @@ fn rows(considered: &[Considered], going: Option<&Plan>, own: Option<&Plan>) -> 
             Dropped::Away(away) => away.to_string(),
             Dropped::Lacks(lack) => lack.to_string(),
         }),
+        passed_over: None,
     };
     // A rule by tasks may put a model before them that is none of the route's own.
     let moved = routed.and_then(|routed| Some((routed.to.as_ref()?, routed.prices.1)));
@@ -313,6 +338,7 @@ fn rows(considered: &[Considered], going: Option<&Plan>, own: Option<&Plan>) -> 
         model: to.model.to_string(),
         usd: price.map(|price| price.to_string()),
         dropped: None,
+        passed_over: None,
     });
     let mut rows: Vec<Row> = considered.iter().map(row).chain(moved).collect();
     rows.sort_by_key(|row| row.place.unwrap_or(usize::MAX));
@@ -327,7 +353,7 @@ fn table(page: &Page) -> String {
             row.through.as_ref().map_or_else(|| row.provider.clone(), |route| format!("{route} › {}", row.provider)),
             row.model.clone(),
             or_dash(row.usd.as_deref().unwrap_or_default()),
-            or_dash(row.dropped.as_deref().unwrap_or_default()),
+            or_dash(&row.dropped.iter().chain(&row.passed_over).map(String::as_str).collect::<Vec<_>>().join("; ")),
         ]);
     }
     let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
@@ -336,8 +362,10 @@ fn table(page: &Page) -> String {
     let sent = sent.unwrap_or_default();
     let by_task = page.task_routing.as_ref().map(in_words).unwrap_or_default();
     let mirror = page.mirror.as_ref().map(|mirror| format!("mirror: {mirror}\n")).unwrap_or_default();
+    let alike = page.cache_alike.map(|mode| format!(" (answers to like questions: {mode})")).unwrap_or_default();
+    let now = page.now.as_ref().map(Now::in_words).unwrap_or_default();
     format!(
-        "model: {}\ntask: {} ({:.0} % sure, difficulty {:.2})\norder: {}\n{sent}{by_task}{mirror}{}\n{}\n\nguardrails: {}\nlimits: {}\npools: {} (priority: {})\nbudgets: {}\ncache: {}\nprompt cache: {}",
+        "model: {}\ntask: {} ({:.0} % sure, difficulty {:.2})\norder: {}\n{sent}{by_task}{mirror}{}\n{}\n\nguardrails: {}\nlimits: {}\npools: {} (priority: {})\nbudgets: {}\ncache: {}{alike}\nprompt cache: {}{now}",
         page.model,
         page.task,
         page.confidence * 100.0,

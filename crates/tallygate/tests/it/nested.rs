@@ -128,6 +128,21 @@ fn a_required_check_of_an_inner_route_is_met_by_calls_of_the_outer_one() {
     assert!(gap.contains("`inner` (models[0])") && !gap.contains("`outer` (models[1])"), "{gap}");
 }
 
+/// Routes one in the other, so many.
+fn deep(deepest: usize) -> String {
+    let level = |n: usize| format!("- {{ name: r{n}, targets: [{{ route: r{} }}] }}\n", n + 1);
+    let last = format!("- {{ name: r{deepest}, targets: [{{ route: end }}] }}\n");
+    (1..deepest).map(level).collect::<String>() + &last
+}
+
+/// A route of so many routes, each with thirteen targets.
+fn many(routes: usize) -> String {
+    let targets: Vec<String> = (0..13).map(|n| format!("{{ provider: local, model: m{n} }}")).collect();
+    let leaf = |n: usize| format!("- {{ name: l{n}, targets: [{}] }}\n", targets.join(", "));
+    let entries: Vec<String> = (0..routes).map(|n| format!("{{ route: l{n} }}")).collect();
+    format!("- {{ name: wide, targets: [{}] }}\n", entries.join(", ")) + &(0..routes).map(leaf).collect::<String>()
+}
+
 #[test]
 fn a_route_that_leads_nowhere_or_back_is_refused_with_its_place_and_a_mend() {
     const END: &str = "- { name: end, targets: [{ provider: local, model: m }] }\n";
@@ -136,17 +151,6 @@ fn a_route_that_leads_nowhere_or_back_is_refused_with_its_place_and_a_mend() {
             "providers: [{{ name: local, kind: openai_compatible, base_url: 'http://127.0.0.1:9/v1' }}]\nmodels:\n{END}{models}"
         );
         load(&text).err().map_or_else(|| format!("taken: {models}"), |error| format!("{error:#}"))
-    };
-    let deep = |deepest: usize| {
-        let level = |n: usize| format!("- {{ name: r{n}, targets: [{{ route: r{} }}] }}\n", n + 1);
-        (1..deepest).map(level).collect::<String>()
-            + &format!("- {{ name: r{deepest}, targets: [{{ route: end }}] }}\n")
-    };
-    let many = |each: usize| {
-        let targets: Vec<String> = (0..13).map(|n| format!("{{ provider: local, model: m{n} }}")).collect();
-        let leaf = |n: usize| format!("- {{ name: l{n}, targets: [{}] }}\n", targets.join(", "));
-        let routes: Vec<String> = (0..each).map(|n| format!("{{ route: l{n} }}")).collect();
-        format!("- {{ name: wide, targets: [{}] }}\n", routes.join(", ")) + &(0..each).map(leaf).collect::<String>()
     };
     for (models, place, said) in [
         ("- { name: a, targets: [{ route: ende }] }\n".to_owned(), "models[1].targets[0].route", "did you mean `end`?"),

@@ -415,3 +415,43 @@ fn a_key_is_explained_by_what_it_may_and_is_bound_to() {
     assert_eq!((&smart["targets"][0]["model"], &smart["prompt_cache"]), (&json!("gpt-5"), &json!(true)), "{smart}");
     assert_eq!(explained("other")["refused"]["code"], "model_not_allowed");
 }
+
+#[test]
+fn a_running_gateway_says_who_is_passed_over_and_what_room_is_left() {
+    let (folder, _sim) = crate::process::prepared(&Setup {
+        models: "- { name: smart, targets: [{ provider: openai, model: gpt-5-mini }, { provider: local, model: local-chat }] }\n"
+            .to_owned(),
+        more: "teams: [{ name: red }, { name: blue }]\npools: [{ name: gpt, for: [{ provider: openai }], concurrent: 7 }]\n"
+            .to_owned(),
+        budgets: "- { name: monthly, each: [team], amount: 100 USD }\n".to_owned(),
+        teams: String::new(),
+        ..Setup::default()
+    });
+    let gateway = crate::process::Process::start(folder.path());
+    let admin = format!("http://{}", gateway.admin);
+    let run = |arguments: &[&str]| {
+        let mut command = crate::process::command(folder.path(), arguments);
+        let done = command.args(["--admin", &admin]).output().unwrap();
+        assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    for (team, prompt) in [("red", "[[sim: status=429 retry_after=50 times=1]] hi"), ("blue", "hi")] {
+        let made: Value = serde_json::from_str(&run(&["keys", "create", "--team", team, "--json"])).unwrap();
+        let limited = json!({"messages": [{"role": "user", "content": prompt}]});
+        let call = chat("smart", limited).bearer(made["secret"].as_str().unwrap());
+        assert_eq!(provider(&call.send(gateway.address)), "local");
+    }
+    let request = json!({"model": "smart", "messages": [{"role": "user", "content": "hi"}]});
+    std::fs::write(folder.path().join("request.json"), request.to_string()).unwrap();
+    let explain = ["explain", "request.json", "--config", "tallygate.yaml", "--team", "red"];
+    let page: Value = serde_json::from_str(&run(&[&explain[..], &["--format", "json"]].concat())).unwrap();
+    let over = page["targets"][0]["passed_over"].as_str().unwrap();
+    assert!(over.starts_with("passed over now: quota, 4") && page["targets"][1]["passed_over"].is_null(), "{page}");
+    let pool = &page["now"]["pools"][0];
+    assert_eq!((&pool["pool"], &pool["limit"], &pool["under_way"]), (&json!("gpt"), &json!(7), &json!(0)), "{page}");
+    let budgets = page["now"]["budgets"].as_array().unwrap();
+    assert_eq!((budgets.len(), &budgets[0]["of"]), (1, &json!({"team": "red"})), "{page}");
+    let table = run(&explain);
+    assert!(table.contains("passed over now: quota") && table.contains("now in pool gpt: 0 of 7 under way"), "{table}");
+    assert!(table.contains("now in budget monthly of red: ") && table.contains("left of 100.00"), "{table}");
+}

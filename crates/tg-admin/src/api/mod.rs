@@ -10,6 +10,7 @@ mod report;
 mod routing;
 mod savings;
 mod store;
+mod target;
 mod team;
 pub mod time;
 
@@ -24,5 +25,6 @@ pub use report::{Figures, FixedCharge, Part, Report, ReportRequest, Row};
 pub use routing::{RoutingPage, RoutingRule, SwitchError, SwitchedOff, TaskQuality};
 pub use savings::{Savings, SavingsRequest, TeamSavings};
 pub use store::StoreSize;
+pub use target::{PassedOver, PoolRoom, TargetPage};
 pub use team::{NewTeam, Policy, Tags, Team, TeamPage};
 pub use time::Time;

@@ -94,6 +94,7 @@ impl Bed {
             document: Arc::new(|| serde_json::json!({"listen": {"address": "127.0.0.1:8080"}})),
             budgets: Arc::new(tg_admin::api::BudgetPage::default),
             foresee: Arc::new(|| {}),
+            targets: Arc::new(tg_admin::api::TargetPage::default),
             routing: Arc::new(tg_admin::api::RoutingPage::default),
             switch_on: Arc::new(|rule| Err(SwitchError::NoSuchRule { rule: rule.to_owned(), known: Vec::new() })),
             commitments: Arc::new(Vec::new),

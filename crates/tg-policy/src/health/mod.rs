@@ -83,12 +83,16 @@ pub struct Health {
 #[derive(Debug, Default)]
 struct Provider {
     whole: Breaker,
+    /// By whose fault it was benched last.
+    why: &'static str,
     models: HashMap<Arc<str>, Model>,
 }
 
 #[derive(Debug, Default)]
 struct Model {
     breaker: Breaker,
+    /// By whose fault it was benched last.
+    why: &'static str,
     quota: Quota,
 }
 
@@ -110,6 +114,19 @@ pub struct Figure {
     pub model: Option<Arc<str>>,
     /// What may be sent.
     pub standing: Standing,
+}
+
+/// Who is passed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedOver {
+    /// The provider.
+    pub provider: Arc<str>,
+    /// The model; `None` for the provider as a whole.
+    pub model: Option<Arc<str>>,
+    /// By whose fault: as [`Tallies`] has them.
+    pub why: &'static str,
+    /// Until this reading of the clock.
+    pub until: Duration,
 }
 
 /// How often somebody was benched, by whose fault, and how often calls were tried again, since the start.
@@ -214,8 +231,14 @@ impl Health {
         let before = provider.standing(&target.model, now);
         match blame {
             Blame::Nobody | Blame::Permission => {}
-            Blame::Credential => provider.whole.rest(now, CREDENTIAL_REST),
-            Blame::Provider => provider.whole.failed(left, now, settings),
+            Blame::Credential => {
+                provider.why = "credential";
+                provider.whole.rest(now, CREDENTIAL_REST);
+            }
+            Blame::Provider => {
+                provider.why = "provider";
+                provider.whole.failed(left, now, settings);
+            }
             Blame::Quota(wait) => {
                 if let Some(model) = provider.model(&target.model) {
                     model.quota.refused(wait, left, now);
@@ -223,11 +246,13 @@ impl Health {
             }
             Blame::Absent => {
                 if let Some(model) = provider.model(&target.model) {
+                    model.why = "absent";
                     model.breaker.rest(now, ABSENT_REST);
                 }
             }
             Blame::Model => {
                 if let Some(model) = provider.model(&target.model) {
+                    model.why = "model";
                     model.breaker.failed(left, now, settings);
                 }
             }
@@ -296,13 +321,33 @@ impl Health {
         figures
     }
 
+    /// Who is passed over, by whose fault and until when, sorted; but for what single callers are refused.
+    #[must_use]
+    pub fn passed_over(&self, now: Duration) -> Vec<PassedOver> {
+        let until = |standing| if let Standing::Benched(until) = standing { Some(until) } else { None };
+        let mut all = self.slow.resting(now);
+        for (name, provider) in self.lock().iter() {
+            let mut add = |model: Option<&Arc<str>>, why, standing| {
+                let one = |until| PassedOver { provider: Arc::clone(name), model: model.cloned(), why, until };
+                all.extend(until(standing).map(one));
+            };
+            add(None, provider.why, provider.whole.standing(now));
+            for (id, model) in &provider.models {
+                add(Some(id), model.why, model.breaker.standing(now));
+                add(Some(id), "quota", model.quota.standing(now));
+            }
+        }
+        all.sort_by(|a, b| (&a.provider, &a.model, a.why).cmp(&(&b.provider, &b.model, b.why)));
+        all
+    }
+
     /// How many targets, and providers as a whole, are passed over, those that are slow among them; those that are so for single
     /// callers, once for each.
     #[must_use]
     pub fn benched(&self, now: Duration) -> u64 {
         let figures = self.figures(now);
         let targets = figures.iter().filter(|figure| matches!(figure.standing, Standing::Benched(_))).count() as u64;
-        targets + self.refusals.benched(now) + self.slow.benched(now)
+        targets + self.refusals.benched(now) + self.slow.resting(now).len() as u64
     }
 
     /// What was benched, and how often tries were repeated, since the start.

@@ -1,6 +1,7 @@
 //! Who is slow beside others: a target whose answers took so many times as long to begin, of late, as those of the others of a
 //! route is tried after them for a while.
 
+use super::PassedOver;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -123,19 +124,19 @@ impl Slow {
         is_new
     }
 
-    /// Until when a target is put last; `None` where it is not.
-    #[must_use]
-    pub fn until(&self, target: &Target, now: Duration) -> Option<Duration> {
+    /// Who is put last.
+    pub(super) fn resting(&self, now: Duration) -> Vec<PassedOver> {
         let all = self.lock();
-        let rest = all.get(&target.provider)?.get(&target.model)?.rest.filter(|rest| rest.is_last(now))?;
-        Some(rest.until.max(rest.looks_until))
-    }
-
-    /// How many are put last.
-    pub(super) fn benched(&self, now: Duration) -> u64 {
-        let all = self.lock();
-        let rests = all.values().flat_map(HashMap::values).filter_map(|known| known.rest);
-        rests.filter(|rest| rest.is_last(now)).count() as u64
+        let targets = all.iter().flat_map(|(name, models)| models.iter().map(move |(id, known)| (name, id, known)));
+        let resting =
+            targets.filter_map(|(name, id, known)| Some((name, id, known.rest.filter(|rest| rest.is_last(now))?)));
+        let one = |(provider, id, rest): (&Arc<str>, &Arc<str>, Rest)| PassedOver {
+            provider: Arc::clone(provider),
+            model: Some(Arc::clone(id)),
+            why: "slow",
+            until: rest.until.max(rest.looks_until),
+        };
+        resting.map(one).collect()
     }
 
     /// How often a target was put last from then on.
@@ -244,18 +245,18 @@ mod tests {
         assert!(!route.answers(0, true, 300), "of the other too few are known");
         assert_eq!(route.order(), "ab");
         assert!(!route.answers(1, true, 100) && route.answers(0, true, 300));
-        assert_eq!((route.order().as_str(), route.slow.benched(route.now)), ("ba", 1));
+        assert_eq!((route.order().as_str(), route.slow.resting(route.now).len()), ("ba", 1));
         route.now += ms(999);
         assert_eq!(route.order(), "ba");
         route.now += ms(1);
         assert_eq!((route.order().as_str(), route.order().as_str()), ("ab", "ba"), "one call looks");
         assert!(!route.answers(0, true, 300));
-        let until = route.slow.until(&route.targets[0], route.now);
-        assert_eq!(until, Some(route.now + ms(2000)), "twice as long");
+        let until = route.slow.resting(route.now)[0].until;
+        assert_eq!(until, route.now + ms(2000), "twice as long");
         route.now += ms(2000);
         assert_eq!(route.order(), "ab");
         assert!(!route.answers(0, true, 299), "quick enough");
-        assert_eq!((route.order().as_str(), route.slow.benched(route.now)), ("ab", 0));
+        assert_eq!((route.order().as_str(), route.slow.resting(route.now).len()), ("ab", 0));
         assert!((0..9).all(|_| !route.answers(0, true, 900)), "what was before is forgotten");
         assert!(route.answers(0, true, 900));
         assert_eq!(route.slow.tally(), 2);

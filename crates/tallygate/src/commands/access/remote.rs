@@ -53,7 +53,7 @@ impl Remote {
         Ok(Self { base, token, client, runtime })
     }
 
-    pub(super) fn get<T: DeserializeOwned>(&self, path: &[&str], query: &str) -> Result<T> {
+    pub(in crate::commands) fn get<T: DeserializeOwned>(&self, path: &[&str], query: &str) -> Result<T> {
         self.ask(Method::GET, &self.address(path, query), Vec::new())
     }
 
