@@ -209,6 +209,13 @@ fn decided() -> Decided {
         verdict: Some(decided::Verdict { rule, task: "classification".into(), kept: Some(false) }),
         cache: None,
         alike: Some(decided::Alike {
+        repeat: Some(decided::Repeat {
+            one_in: 8,
+            determined: true,
+            times: 2,
+            within_hour_s: None,
+            within_day_s: Some(7_200),
+        }),
             rule: "faq".into(),
             likeness: Some(973_100),
             agreed: Some(true),
