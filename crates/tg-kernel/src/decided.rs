@@ -5,7 +5,7 @@ mod by_task;
 mod repeat;
 
 pub use alike::Alike;
-pub use by_task::{Purpose, Routed, Verdict};
+pub use by_task::{ENFORCE, Purpose, Routed, Verdict};
 pub use repeat::Repeat;
 
 use crate::ids::CallId;

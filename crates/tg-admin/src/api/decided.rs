@@ -113,6 +113,9 @@ pub struct Routed {
     pub stays: Option<String>,
     /// What was likely to be saved by it, before the call; null where that was not known.
     pub saving: Option<Amount>,
+    /// What the same tokens would have cost at `from`, of a call that was moved; null: it was not, or that is not known.
+    #[serde(default)]
+    pub from_cost: Option<Amount>,
 }
 
 /// What a comparison of two answers came to.
@@ -198,10 +201,10 @@ impl From<&decided::Decided> for Decided {
             cache: decided.cache.as_ref().map(Reuse::from),
             prompt_cache: decided.prompt_cache.map(CachePoints::from),
             waited_us: decided.waited_us,
+            repeat: decided.repeat.map(Repeat::from),
             alike: decided.alike.as_ref().map(Alike::from),
             hedge: decided.hedge.map(Hedge::from),
             rerouted: decided.rerouted.as_ref().map(Rerouted::from),
-            repeat: decided.repeat.map(Repeat::from),
         }
     }
 }
@@ -222,6 +225,7 @@ impl From<&decided::Routed> for Routed {
             from: routed.from.to_string(),
             stays: routed.stays.as_ref().map(ToString::to_string),
             saving: routed.saving.map(Amount::from),
+            from_cost: routed.from_cost.map(Amount::from),
         }
     }
 }

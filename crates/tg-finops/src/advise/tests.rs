@@ -196,6 +196,7 @@ fn compared(team: &str, to: &str, class: &'static str, (kept, of): (usize, usize
             from: "shop/roc-grand-4".into(),
             stays: None,
             saving: None,
+            from_cost: None,
         };
         one.decided = Some(Box::new(Decided { routed: Some(routed), ..Decided::default() }));
         let verdict = Verdict { rule: "best#1".into(), task: class.into(), kept: Some(number < kept) };

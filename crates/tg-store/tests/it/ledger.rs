@@ -205,10 +205,10 @@ fn decided() -> Decided {
             from: "openai/large".into(),
             stays: Some("switched_off".into()),
             saving: Some(Money::from_nanos(1_234)),
+            from_cost: Some(Money::from_nanos(4_321)),
         }),
         verdict: Some(decided::Verdict { rule, task: "classification".into(), kept: Some(false) }),
         cache: None,
-        alike: Some(decided::Alike {
         repeat: Some(decided::Repeat {
             one_in: 8,
             determined: true,
@@ -216,6 +216,7 @@ fn decided() -> Decided {
             within_hour_s: None,
             within_day_s: Some(7_200),
         }),
+        alike: Some(decided::Alike {
             rule: "faq".into(),
             likeness: Some(973_100),
             agreed: Some(true),
