@@ -35,6 +35,7 @@ use tg_net::tls::{Renewal, ServerTls};
 use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
+use tg_policy::cache::Repeats;
 use tg_policy::cache::alike::Likenesses;
 use tg_policy::health::{Health, Hedges, Paces};
 use tg_policy::pool::Gates;
@@ -317,6 +318,7 @@ fn living(
         looks: Looks::default(),
         answers: Answers::default(),
         likenesses: Likenesses::default(),
+        repeats: Repeats::default(),
         snapshot: ArcSwap::new(Arc::clone(&loaded.snapshot)),
         counts: Counts::default(),
         ready: AtomicBool::new(true),

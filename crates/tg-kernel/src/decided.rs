@@ -2,9 +2,11 @@
 
 mod alike;
 mod by_task;
+mod repeat;
 
 pub use alike::Alike;
-pub use by_task::{Purpose, Routed, Verdict};
+pub use by_task::{ENFORCE, Purpose, Routed, Verdict};
+pub use repeat::Repeat;
 
 use crate::ids::CallId;
 use crate::reuse::Reuse;
@@ -41,6 +43,9 @@ pub struct Decided {
     /// What the cache of answers did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<Reuse>,
+    /// What that would have done, where no rule of it is for the call, and it was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<Repeat>,
     /// Of a call that the gateway made to watch what a cache by likeness would do: what it found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alike: Option<Alike>,

@@ -18,6 +18,7 @@ use tg_net::drain::Closing;
 use tg_policy::admit::budget::Purses;
 use tg_policy::admit::{Counters, Lessons};
 use tg_policy::aws::Replays;
+use tg_policy::cache::Repeats;
 use tg_policy::cache::alike::Likenesses;
 use tg_policy::health::{Health, Hedges, Paces};
 use tg_policy::pool::Gates;
@@ -72,6 +73,8 @@ pub struct Living {
     pub answers: Answers,
     /// Vectors of the questions to which some of them are.
     pub likenesses: Likenesses,
+    /// Requests that were made of late where no answers are kept.
+    pub repeats: Repeats,
     /// The compiled configuration in force.
     pub snapshot: ArcSwap<Snapshot>,
     /// Counts of calls.

@@ -14,7 +14,7 @@ pub(crate) use rival::{NO_HEDGE, Over, Which};
 pub(crate) use shared::NoRoom;
 
 use crate::admission::Admission;
-use crate::cached::Keeping;
+use crate::cached::{Keeping, Watching};
 use crate::guarding::Guarding;
 use crate::linger::Absence;
 use crate::living::Worker;
@@ -86,6 +86,8 @@ struct Draft {
     subject: Option<Box<Attribution>>,
     /// The copy of its answer, where that is to be kept.
     keeping: Option<Keeping>,
+    /// What is looked at where no rule says so.
+    watching: Option<Watching>,
     /// More output that is asked for its stream, where replicas count together.
     growth: Option<Growth>,
     /// What became of the try that the record's `served` names, once it has failed.
@@ -187,6 +189,7 @@ impl Settlement {
             guarding: None,
             subject: None,
             keeping: None,
+            watching: None,
             growth: None,
             failed: None,
             absence: Absence::of(&snapshot.streams),

@@ -1,5 +1,6 @@
 //! Savings: the demo's eight teams call, `advise` says what would cost less, its YAML is put in force, and the same calls
-//! are made again: what they cost then is what was predicted.
+//! are made again: what they cost then is what was predicted. The same by a rule that moves calls by their tasks: what `report`
+//! says that it saved is what was paid less.
 
 use super::Length;
 use super::findings::Findings;
@@ -70,6 +71,18 @@ const ROUTES: &str = "models:
   - { name: local-llama, targets: [{ provider: local }], unknown_price: allow_and_flag }
 ";
 
+/// A rule that moves what they ask the dearest model for, whatever task it is taken for.
+const BY_TASK: &str = "  - name: claude-opus-4-5
+    targets: [{ provider: anthropic }]
+    task_routing:
+      mode: enforce
+      steps:
+        - provider: anthropic
+          model: claude-haiku-4-5
+          tasks: [classification, extraction, summarisation, translation, rewriting, short_question, question_on_context, chat,
+            code, mathematics_and_reasoning, long_writing, agentic]
+";
+
 /// Proves the claim.
 ///
 /// # Errors
@@ -103,10 +116,41 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
     checked?;
     let after = Run::of(program, &document(&sim, &routes), count).await?;
     compare(&mut findings, &before, &after, &predicted)?;
+    let routed = by_task(program, (folder.path(), &sim), count, (&mut findings, &before)).await?;
     let tally = findings.show();
-    before.gateway.end()?;
-    after.gateway.end()?;
+    for run in [before, after, routed] {
+        run.gateway.end()?;
+    }
     Ok(tally)
+}
+
+/// The calls once more, moved by a rule: what it saved, as `report --savings` tells it.
+async fn by_task(
+    program: &Path,
+    (folder, sim): (&Path, &Sim),
+    count: usize,
+    (findings, before): (&mut Findings, &Run),
+) -> Result<Run> {
+    let document = document(sim, &format!("{ROUTES}{BY_TASK}"));
+    let config = folder.join("by-task.yaml");
+    std::fs::write(&config, &document)?;
+    let run = Run::of(program, &document, count).await?;
+    let answered = run.failed == 0;
+    findings.note("every call is answered where a rule moves it", format_args!("{} failed", run.failed), answered);
+    let (config, store) = (config.display().to_string(), run.gateway.store().display().to_string());
+    let report = ["report", "--savings", "--format", "json", "--config", &config, "--store", &store];
+    let report: Value = serde_json::from_str(&command(program, &report)?)?;
+    let routes = report["routes"].as_array().context("no routes")?;
+    for team in CLASSIFYING {
+        let said = routes.iter().find(|route| route["team"] == team).map(|route| &route["saved_by_routing_nanos"]);
+        let said = said.and_then(Value::as_i64).unwrap_or_default();
+        let costs = [before, &run].map(|run| run.costs.get(team).copied().unwrap_or_default());
+        let fell = costs[0] - costs[1];
+        let seen = format!("{} USD less were paid, {} are told", usd(fell), usd(said));
+        let claim = format!("{team} by task routing: `report --savings` tells what was paid less, to the nano-dollar");
+        findings.note(claim, seen, fell > 0 && said == fell);
+    }
+    Ok(run)
 }
 
 /// What is saved by team, as advised, in nano-dollars.

@@ -1,5 +1,6 @@
 //! `tallygate advise`
 
+mod additions;
 mod gather;
 mod samples;
 mod table;
@@ -60,7 +61,7 @@ enum Format {
     Table,
     /// Everything, for programs
     Json,
-    /// The entries of `models` that would do it, with comments
+    /// The entries of `models` that would do it, and those of `cache` and `prompt_cache`, with comments
     Yaml,
     /// The entries of `models` that would have some answers of each of the two models compared, where none were
     Samples,
@@ -106,6 +107,7 @@ impl Advise {
         let facts = Facts {
             uses: &seen.uses,
             samples: &seen.samples,
+            repeats: &seen.repeats,
             shop,
             keys: &seen.keys,
             targets: &targets,
@@ -125,7 +127,7 @@ impl Advise {
         say(match self.format {
             Format::Table => table::write(&page),
             Format::Json => pretty(&page)?,
-            Format::Yaml => yaml::write(&document, &page),
+            Format::Yaml => yaml::write(&document, &snapshot, &page),
             Format::Samples => samples::write(&document, &page),
         })
     }

@@ -4,6 +4,7 @@ mod amortised;
 mod csv;
 mod focus;
 mod likeness;
+mod moved;
 mod saved;
 mod split;
 mod table;
@@ -61,7 +62,8 @@ pub(crate) struct Report {
     /// of those went unused
     #[arg(long)]
     amortize: bool,
-    /// Show what caches saved, by group: that of answers, and points that were put for prompt caches of providers
+    /// Show what was saved, by group: by the cache of answers, by points that were put for prompt caches of providers, and by
+    /// moving calls to cheaper models by their tasks
     #[arg(long, conflicts_with_all = ["amortize", "split_shared"])]
     savings: bool,
     /// Show what a cache by likeness would have done that only watches (`alike` of `cache.rules`), by rule and threshold: how many

@@ -256,6 +256,7 @@ fn sampled(now: Timestamp, kept: bool) -> [Record; 2] {
         from: "local/roc-grand-4".into(),
         stays: None,
         saving: None,
+        from_cost: None,
     };
     let task = Task { class: "classification".into(), difficulty: 10 };
     let decided = Decided { task: Some(task), routed: Some(routed), ..Decided::default() };

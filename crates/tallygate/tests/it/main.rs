@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod advise;
+mod advised_caches;
 mod agents;
 mod alike;
 mod apart;
@@ -75,6 +76,7 @@ mod recordings;
 mod redis;
 mod refusals;
 mod reload;
+mod repeats;
 mod replicas;
 mod rerouted;
 mod residency;

@@ -1,4 +1,5 @@
-//! What caches saved, as `tallygate report` shows it: the sums are those of the rows, and hits are worth what their calls cost.
+//! What was saved, as `tallygate report` shows it: the sums are those of the rows, hits are worth what their calls cost, and moved calls
+//! what they would have cost where they were to go.
 
 use crate::cli::{bad, good};
 use crate::speak::{Manner, ask};
@@ -6,6 +7,7 @@ use crate::wire::Call;
 use crate::world::{DEADLINE, Setup, World, rows};
 use serde_json::{Value, json};
 use tg_kernel::dialect::Dialect;
+use tg_kernel::record::Record;
 use tg_kernel::units::Money;
 use tg_store::key::NewKey;
 
@@ -55,7 +57,8 @@ fn a_report_of_savings_is_the_sum_of_what_rows_say_and_hits_are_worth_what_their
     let read: Value = serde_json::from_str(&report(&["--format", "json"])).unwrap();
     let expected = |team: usize, name: &str, calls: u64, hits: u64, pointed: u64| {
         json!({"group": [name], "calls": calls, "hits": hits, "saved_by_answers_nanos": answers[team].nanos(),
-            "unpriced_hits": 0, "pointed": pointed, "saved_by_points_nanos": points[team].nanos()})
+            "unpriced_hits": 0, "pointed": pointed, "saved_by_points_nanos": points[team].nanos(), "moved": 0,
+            "unpriced_moves": 0, "moved_paid_nanos": 0, "moved_from_nanos": 0, "saved_by_routing_nanos": 0})
     };
     let teams = [expected(0, "red", 10, 4, 2), expected(1, "blue", 2, 1, 0)];
     let shown = read["rows"].as_array().unwrap();
@@ -64,7 +67,7 @@ fn a_report_of_savings_is_the_sum_of_what_rows_say_and_hits_are_worth_what_their
     let table = report(&["--by", "team,provider"]);
     assert!(table.lines().any(|line| line.starts_with("TOTAL") && line.ends_with(&format!(" {all}"))), "{table}");
     let one = report(&["--filter", "team=blue", "--format", "csv"]);
-    assert!(one.contains(&format!("blue,2,1,{0},0,0.00,{0},0", answers[1])), "{one}");
+    assert!(one.contains(&format!("blue,2,1,{0},0,0.00,0,0.00,{0},0,0", answers[1])), "{one}");
     for (arguments, part) in [
         (&["--format", "focus"][..], "leave --format focus out"),
         (&["--by", "ending"], "--savings groups by team"),
@@ -74,4 +77,54 @@ fn a_report_of_savings_is_the_sum_of_what_rows_say_and_hits_are_worth_what_their
         let said = bad(world.folder.path(), &[&["report", "--savings"], arguments].concat(), status);
         assert!(said.contains(part), "{arguments:?}: {said}");
     }
+}
+
+const LABEL: &str = "Classify the sentiment of this review as positive or negative. Answer with one word.\n\n\
+                     Review: The food was cold and the staff were rude.";
+
+/// A chat that a rule by tasks is for.
+fn label(script: &str, routing: &str) -> Call {
+    let text = format!("{LABEL} [[sim: tokens=3]]{script}");
+    let body = json!({"model": "smart", "messages": [{"role": "user", "content": text}]});
+    Call::post("/v1/chat/completions", body.to_string()).header("x-tallygate-routing", routing)
+}
+
+#[test]
+fn what_moving_calls_saved_is_what_they_would_have_cost_where_they_were_to_go() {
+    let models = "- name: smart\n  targets: [{ provider: openai, model: gpt-5 }]\n  task_routing:\n    mode: enforce\n\
+                  \x20   steps: [{ provider: openai, model: gpt-5-nano, tasks: [classification] }]\n";
+    let teams = "- { name: red, projects: [alpha], environments: [prod] }\n- { name: blue }\n".to_owned();
+    let mut world = World::with(Setup { models: models.to_owned(), teams, ..Setup::default() });
+    let row = |call: &Call| {
+        let answer = world.send(call);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        world.row(&answer)
+    };
+    let routed = |row: &Record| row.decided.clone().and_then(|decided| decided.routed).unwrap();
+    let (moved, stayed) = (row(&label("", "on")), row(&label("", "off")));
+    let [paid, would] = [&moved, &stayed].map(|row| row.total_cost().amount);
+    assert!(paid > Money::ZERO && paid < would, "{paid} {would}");
+    assert_eq!(routed(&moved).from_cost, Some(would), "the same tokens at the model that was asked for");
+    assert_eq!((routed(&stayed).from_cost, routed(&stayed).route()), (None, "smart"));
+    // Where the cheaper one fails, the route's own answers, and what the failed try may have cost is lost.
+    let failed = row(&label("[[sim@gpt-5-nano: status=500]]", "on"));
+    assert_eq!((failed.earlier.len(), routed(&failed).from_cost), (1, Some(failed.cost.amount)));
+    let lost = failed.earlier_cost().amount;
+
+    world.drain(DEADLINE);
+    std::fs::write(world.folder.path().join("tallygate.yaml"), world.config.replace("admin:", "# admin:")).unwrap();
+    let report = |more: &[&str]| good(world.folder.path(), &[&["report", "--savings"], more].concat());
+    let read: Value = serde_json::from_str(&report(&["--format", "json"])).unwrap();
+    let saved = would.minus(paid).minus(lost);
+    let expected = json!([{"team": "red", "route": "smart", "moved": 2, "unpriced_moves": 0,
+        "moved_paid_nanos": paid.plus(failed.total_cost().amount).nanos(),
+        "moved_from_nanos": would.plus(failed.cost.amount).nanos(), "saved_by_routing_nanos": saved.nanos()}]);
+    assert_eq!(read["routes"], expected, "{read:#}");
+    assert_eq!(read["totals"]["saved_by_routing_nanos"], saved.nanos());
+    let table = report(&[]);
+    for part in ["by rules that move calls by their tasks", "smart", &saved.to_string()] {
+        assert!(table.contains(part), "{part}: {table}");
+    }
+    let lines = report(&["--format", "csv"]);
+    assert!(lines.contains(&format!("red,3,0,0.00,0,0.00,2,{saved},{saved},0,0")), "{lines}");
 }

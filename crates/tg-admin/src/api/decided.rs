@@ -25,6 +25,8 @@ pub struct Decided {
     pub verdict: Option<Verdict>,
     /// What the cache of answers did; null where no rule of it is for the call.
     pub cache: Option<Reuse>,
+    /// What that would have done, where no rule of it is for the call; null where it was not looked at.
+    pub repeat: Option<Repeat>,
     /// Of a call that watches what a cache by likeness would do: what it found; null for others.
     pub alike: Option<Alike>,
     /// The second try that left beside the first, as that was slow; null where none did.
@@ -44,6 +46,29 @@ pub struct Alike {
     pub agreed: Option<bool>,
     /// What the call cost that would not have been made.
     pub saves: Amount,
+}
+
+/// What a cache of answers would have done for a call that no rule of it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Repeat {
+    /// One of so many requests is looked at, with all its repeats: the call stands for so many.
+    pub one_in: u32,
+    /// Whether the request says that the same is to be answered each time, as `only_deterministic` of a rule asks.
+    pub determined: bool,
+    /// How many calls before it have asked the same, as far as is remembered.
+    pub times: u32,
+    /// How old the answer would have been, in whole seconds, that it would have been given were answers kept for an hour; null:
+    /// there would have been none.
+    pub within_hour_s: Option<u32>,
+    /// The same, were answers kept for a day.
+    pub within_day_s: Option<u32>,
+}
+
+impl From<decided::Repeat> for Repeat {
+    fn from(repeat: decided::Repeat) -> Self {
+        let decided::Repeat { one_in, determined, times, within_hour_s, within_day_s } = repeat;
+        Self { one_in, determined, times, within_hour_s, within_day_s }
+    }
 }
 
 /// A second try beside a slow first one. The one that was not heard first is in `earlier`, as `hedge_lost`.
@@ -88,6 +113,9 @@ pub struct Routed {
     pub stays: Option<String>,
     /// What was likely to be saved by it, before the call; null where that was not known.
     pub saving: Option<Amount>,
+    /// What the same tokens would have cost at `from`, of a call that was moved; null: it was not, or that is not known.
+    #[serde(default)]
+    pub from_cost: Option<Amount>,
 }
 
 /// What a comparison of two answers came to.
@@ -173,6 +201,7 @@ impl From<&decided::Decided> for Decided {
             cache: decided.cache.as_ref().map(Reuse::from),
             prompt_cache: decided.prompt_cache.map(CachePoints::from),
             waited_us: decided.waited_us,
+            repeat: decided.repeat.map(Repeat::from),
             alike: decided.alike.as_ref().map(Alike::from),
             hedge: decided.hedge.map(Hedge::from),
             rerouted: decided.rerouted.as_ref().map(Rerouted::from),
@@ -196,6 +225,7 @@ impl From<&decided::Routed> for Routed {
             from: routed.from.to_string(),
             stays: routed.stays.as_ref().map(ToString::to_string),
             saving: routed.saving.map(Amount::from),
+            from_cost: routed.from_cost.map(Amount::from),
         }
     }
 }

@@ -114,6 +114,7 @@ fn for_all(
         quality: compared,
         kinds,
         change: change(whose, &offer, Vec::new()),
+        addition: None,
         command: None,
     })
 }
@@ -144,6 +145,7 @@ fn for_simple(facts: &Facts<'_>, whose: &Whose, row: &Row, part: &SimplePart) ->
         quality: compared,
         kinds: part.kinds.clone(),
         change: change(whose, &offer, part.kinds.clone()),
+        addition: None,
         command: None,
     })
 }

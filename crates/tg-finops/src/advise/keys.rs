@@ -55,6 +55,7 @@ fn of(key: &KeySeen) -> Advice {
         quality: None,
         kinds: Vec::new(),
         change: None,
+        addition: None,
         command: Some(format!("tallygate keys revoke {}", key.id)),
     }
 }

@@ -1,8 +1,9 @@
 //! Input that is long enough for a prompt cache, and hardly in one. Whether its beginning repeats cannot be seen in a
 //! ledger, so the arithmetic is shown and the saving is marked as assumed.
 
-use super::{Advice, Facts, Kind, Risk, Use, Whose, counted};
-use tg_catalog::Ability;
+use super::name::Name;
+use super::{Addition, Advice, Facts, Kind, Risk, Use, Whose, counted};
+use tg_catalog::{Ability, Row};
 use tg_kernel::units::Money;
 
 /// More than this part of the input in a cache, in hundredths: it is used already.
@@ -12,10 +13,19 @@ const SAME_PART: u128 = 2;
 /// How many calls are assumed to share what was written once.
 const CALLS_PER_WRITE: u128 = 10;
 
+/// Who has models for which the gateway puts points, as prices name them,
+const SELLERS: [&str; 2] = ["anthropic", "bedrock"];
+
+/// and of which families.
+const CLAUDE: &str = "claude";
+const NOVA: &str = "nova";
+
+/// The fewest tokens that Nova caches.
+const NOVA_LEAST: u64 = 1_024;
+
 pub(super) fn advice(facts: &Facts<'_>, whose: &Whose, used: &Use) -> Option<Advice> {
     let row = facts.shop.find(&whose.provider, &whose.model)?;
-    // Where nothing is known of a least length, the provider caches by itself.
-    let least = u64::from(row.limits().cache_min.filter(|_| row.can(Ability::PromptCaching))?);
+    let least = least(&row, &whose.model)?;
     let (usage, mean) = (&used.usage, used.mean_input());
     let writes = usage.cache_write_5m_tokens.saturating_add(usage.cache_write_1h_tokens);
     let cached = usage.cache_read_tokens.saturating_add(writes);
@@ -59,7 +69,28 @@ pub(super) fn advice(facts: &Facts<'_>, whose: &Whose, used: &Use) -> Option<Adv
         quality: None,
         kinds: Vec::new(),
         change: None,
+        addition: addition(facts, whose),
         command: None,
+    })
+}
+
+/// The fewest tokens that the model's cache takes. Where nothing is known of it, the provider caches by itself; but Nova's is
+/// stated nowhere in the catalogue.
+fn least(row: &Row, model: &str) -> Option<u64> {
+    let nova = || Name::read(model).filter(|name| name.family == NOVA).map(|_| NOVA_LEAST);
+    row.limits().cache_min.map(u64::from).or_else(nova).filter(|_| row.can(Ability::PromptCaching))
+}
+
+/// What has the gateway put points: it does so for Claude and Nova, of Anthropic and of Bedrock.
+fn addition(facts: &Facts<'_>, whose: &Whose) -> Option<Addition> {
+    let seller = facts.shop.sellers.iter().find(|seller| seller.name == whose.provider)?;
+    let family = Name::read(&whose.model)?.family;
+    let puts = SELLERS.contains(&seller.vendor.as_str()) && (family == CLAUDE || family == NOVA);
+    let is_named = puts && !whose.team.is_empty() && !whose.asked.is_empty();
+    is_named.then(|| Addition::PromptCache {
+        team: whose.team.clone(),
+        project: whose.project.clone(),
+        model: whose.asked.clone(),
     })
 }
 

@@ -97,6 +97,7 @@ fn of(facts: &Facts<'_>, asked: &str, provider: &str, model: &str, group: Group)
             from: Target { provider: provider.to_owned(), model: model.to_owned() },
             to: Target { provider: offer.provider, model: offer.model },
         }),
+        addition: None,
         command: None,
     }
 }

@@ -59,7 +59,7 @@ fn at(text: &str) -> Timestamp {
     Timestamp::parse(text).unwrap()
 }
 
-fn call(team: &str, model: &str, input: u64, output: u64) -> Record {
+pub(super) fn call(team: &str, model: &str, input: u64, output: u64) -> Record {
     Record {
         id: CallId::fresh(),
         started_at: at("2026-11-14T00:00:00Z"),
@@ -90,6 +90,15 @@ fn call(team: &str, model: &str, input: u64, output: u64) -> Record {
     }
 }
 
+/// What is said at the 24th of what was asked again and again.
+pub(super) fn with_repeats(repeats: &Repeats, say: impl FnOnce(&Facts<'_>) -> Vec<Advice>) -> Vec<Advice> {
+    let (catalogue, terms) = (catalogue(), Terms::new(Vec::new()));
+    let shop = Shop { catalogue: &catalogue, terms: &terms, sellers: &[], now: at("2026-11-24T00:00:00Z") };
+    let (uses, samples, targets) = (Uses::default(), Samples::default(), BTreeSet::new());
+    let since = at("2026-10-25T00:00:00Z");
+    say(&Facts { uses: &uses, samples: &samples, repeats, shop, keys: &[], targets: &targets, since })
+}
+
 /// Advice at the 24th, over calls from the 14th on.
 fn advised(terms: Vec<Discount>, keys: &[KeySeen], fill: impl FnOnce(&mut Uses)) -> Vec<Advice> {
     advised_by(terms, keys, &Samples::default(), fill)
@@ -103,7 +112,8 @@ fn advised_by(terms: Vec<Discount>, keys: &[KeySeen], samples: &Samples, fill: i
     let sellers = [Seller { name: "shop".to_owned(), vendor: "acme".to_owned(), region: None }];
     let shop = Shop { catalogue: &catalogue, terms: &terms, sellers: &sellers, now: at("2026-11-24T00:00:00Z") };
     let since = at("2026-10-25T00:00:00Z");
-    advise(&Facts { uses: &uses, samples, shop, keys, targets: &BTreeSet::new(), since })
+    let repeats = &Repeats::default();
+    advise(&Facts { uses: &uses, samples, repeats, shop, keys, targets: &BTreeSet::new(), since })
 }
 
 fn saved(advice: &Advice) -> (i64, i64) {
@@ -186,6 +196,7 @@ fn compared(team: &str, to: &str, class: &'static str, (kept, of): (usize, usize
             from: "shop/roc-grand-4".into(),
             stays: None,
             saving: None,
+            from_cost: None,
         };
         one.decided = Some(Box::new(Decided { routed: Some(routed), ..Decided::default() }));
         let verdict = Verdict { rule: "best#1".into(), task: class.into(), kept: Some(number < kept) };
@@ -239,7 +250,15 @@ fn who_uses_which_model_for_what_is_told() {
     let shop = Shop { catalogue: &catalogue, terms: &terms, sellers: &sellers, now: at("2026-11-24T00:00:00Z") };
     let (targets, since) = (BTreeSet::new(), at("2026-10-25T00:00:00Z"));
     let samples = Samples::default();
-    let all = habits(&Facts { uses: &uses, samples: &samples, shop, keys: &[], targets: &targets, since });
+    let all = habits(&Facts {
+        uses: &uses,
+        samples: &samples,
+        repeats: &Repeats::default(),
+        shop,
+        keys: &[],
+        targets: &targets,
+        since,
+    });
     let [only] = all.as_slice() else { panic!("{all:#?}") };
     assert_eq!((only.team.as_str(), only.calls, only.looked_at), ("mixed", 5, 4));
     assert_eq!(only.cost, Some(Money::from_nanos(5 * 5_000_000 + (9 + 900 + 10) * 25_000)));

@@ -34,6 +34,7 @@ pub(super) fn advice(facts: &Facts<'_>, whose: &Whose, used: &Use) -> Option<Adv
         quality: None,
         kinds: Vec::new(),
         change: None,
+        addition: None,
         command,
     })
 }

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
 
+/// The mode in which calls are moved.
+pub const ENFORCE: &str = "enforce";
+
 /// What a call is that no caller made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -53,6 +56,24 @@ pub struct Routed {
     /// What was likely to be saved by it, before the call; `None`: not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub saving: Option<Money>,
+    /// What the same tokens would have cost at `from`, by the price of then, of a call that the rule moved; `None`: it moved none,
+    /// or nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_cost: Option<Money>,
+}
+
+impl Routed {
+    /// Whether the call went to the cheaper model first.
+    #[must_use]
+    pub fn is_moved(&self) -> bool {
+        self.mode == ENFORCE && self.stays.is_none() && self.to.is_some()
+    }
+
+    /// The route that the rule is of.
+    #[must_use]
+    pub fn route(&self) -> &str {
+        self.rule.rsplit_once('#').map_or(&*self.rule, |(route, _)| route)
+    }
 }
 
 /// What a comparison of two answers came to.

@@ -119,7 +119,7 @@ pub fn partition(request: &Request<'_>, facts: &[String], by: &Target) -> Key {
 
 /// Whether a top-level member changes nothing of an answer: how it is handed over (which has its own place in the key), what
 /// the caller says of its users and for its own books, and by which name a provider keeps the prompt.
-fn has_no_say(dialect: Dialect, member: &str) -> bool {
+pub(super) fn has_no_say(dialect: Dialect, member: &str) -> bool {
     let names: &[&str] = match dialect {
         Dialect::OpenaiChat | Dialect::OpenaiResponses => {
             &["stream", "user", "safety_identifier", "metadata", "prompt_cache_key", "prompt_cache_retention"]

@@ -5,10 +5,12 @@
 pub mod alike;
 mod fitness;
 mod key;
+mod repeats;
 mod wish;
 
 pub use fitness::{is_determined, may_be_kept, rests_on_itself};
 pub use key::{Key, Request, key, partition};
+pub use repeats::{Repeats, Sight};
 pub use wish::{HEADER, Wish};
 
 use crate::admit::Scope;

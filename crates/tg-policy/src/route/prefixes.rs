@@ -26,7 +26,13 @@ impl CacheRules {
     /// Whether a call for this model gets points.
     #[must_use]
     pub fn wants(&self, booked: &Attribution, asked: &str) -> bool {
-        self.0.iter().find(|(scope, _)| scope.holds(booked, asked, None)).is_some_and(|(_, wants)| *wants)
+        self.says(booked, asked).unwrap_or_default()
+    }
+
+    /// The same; `None` where no rule is for it.
+    #[must_use]
+    pub fn says(&self, booked: &Attribution, asked: &str) -> Option<bool> {
+        self.0.iter().find(|(scope, _)| scope.holds(booked, asked, None)).map(|(_, wants)| *wants)
     }
 }
 

@@ -26,7 +26,7 @@ impl Mode {
         match self {
             Self::Observe => "observe",
             Self::Advise => "advise",
-            Self::Enforce => "enforce",
+            Self::Enforce => tg_kernel::decided::ENFORCE,
         }
     }
 }

@@ -87,7 +87,7 @@ impl Near {
         let bounds = snapshot.routes.residency().bounds(booked, names);
         facts.extend(bounds.map(|places| format!("stays {}", places.join(" "))));
         let partition =
-            asked.with(&rest, (rule, booked, snapshot), |request| partition(request, &facts, &alike.target));
+            asked.with(&rest, (rule.share, booked, snapshot), |request| partition(request, &facts, &alike.target));
         let (model, include_usage) = (asked.peek.model.clone(), asked.peek.include_usage);
         let facts = ReplyFacts { id: of, model: model.clone(), created: Timestamp::default(), include_usage };
         let targets = vec![alike.target.clone()];

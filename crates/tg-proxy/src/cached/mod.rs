@@ -8,11 +8,13 @@ mod alike;
 mod answers;
 mod given;
 mod kept;
+mod repeats;
 
 pub(crate) use alike::Fresh;
 pub use answers::{Answers, CacheFigures};
 pub(crate) use given::Given;
 pub(crate) use kept::Keeping;
+pub(crate) use repeats::Watching;
 
 use alike::Near;
 
@@ -34,7 +36,7 @@ use tg_kernel::peek::Peek;
 use tg_kernel::principal::Attribution;
 use tg_kernel::reuse::{Outcome, Reuse};
 use tg_kernel::target::Target;
-use tg_policy::cache::{Key, Request, Rule, Wish, is_determined, key, rests_on_itself};
+use tg_policy::cache::{Key, Request, Rule, Share, Wish, is_determined, key, rests_on_itself};
 use tg_policy::guard::Subject;
 use tg_policy::route::Plan;
 use tg_upstream::headers::{is_clients_own, request_passes};
@@ -81,7 +83,10 @@ pub(crate) async fn look(asked: &Asked<'_>, settlement: &mut Settlement) -> Resu
     if asked.plan.is_bound {
         return Ok(None);
     }
-    let Some((rule, booked)) = rule(asked, settlement) else { return Ok(None) };
+    let Some((rule, booked)) = rule(asked, settlement) else {
+        repeats::look(asked, settlement);
+        return Ok(None);
+    };
     let Some((worker, snapshot)) = settlement.surroundings().map(|(worker, of)| (Arc::clone(worker), Arc::clone(of)))
     else {
         return Ok(None);
@@ -149,11 +154,12 @@ fn rule(asked: &Asked<'_>, settlement: &Settlement) -> Option<(Arc<Rule>, Attrib
 impl Asked<'_> {
     /// By what the call's answer is found; `None` where it is none whose answers are used again.
     fn key(&self, rule: &Rule, booked: &Attribution, snapshot: &Snapshot) -> Option<Key> {
-        self.fit(rule, booked, snapshot).map(|body| self.with(&body, (rule, booked, snapshot), key))
+        let body = self.fit(rule.only_determined, booked, snapshot)?;
+        Some(self.with(&body, (rule.share, booked, snapshot), key))
     }
 
-    /// The body, where it is one whose answers are used again.
-    fn fit(&self, rule: &Rule, booked: &Attribution, snapshot: &Snapshot) -> Option<Value> {
+    /// The body, where it is one whose answers are used again; or only if it determines them.
+    fn fit(&self, only_determined: bool, booked: &Attribution, snapshot: &Snapshot) -> Option<Value> {
         let (bytes, model) = (self.members.body(), &*self.peek.model);
         // What may not be asked is refused where it is sent.
         if bytes.len() > REQUEST_BYTES_MAX || snapshot.is_anothers_profile(booked, model) {
@@ -165,21 +171,21 @@ impl Asked<'_> {
         if !rests_on_itself(dialect, model, &self.plan.targets, &body) || self.meets_a_draft(snapshot) {
             return None;
         }
-        (!rule.only_determined || is_determined(operation, &body)).then_some(body)
+        (!only_determined || is_determined(operation, &body)).then_some(body)
     }
 
     /// All that the answer depends on, with this body.
     fn with<T>(
         &self,
         body: &Value,
-        (rule, booked, snapshot): (&Rule, &Attribution, &Snapshot),
+        (share, booked, snapshot): (Share, &Attribution, &Snapshot),
         then: impl FnOnce(&Request<'_>) -> T,
     ) -> T {
         let model = &*self.peek.model;
         let guard = snapshot.guards.of(&Subject { attribution: booked, model });
         then(&Request {
             booked,
-            share: rule.share,
+            share,
             dialect: self.head.dialect,
             operation: self.operation(),
             stream: self.streams(),

@@ -1,8 +1,9 @@
 //! What the cache of answers does for a call, kept with its debt: the answer is kept when the debt is paid.
 
 use super::{Draft, Settlement};
-use crate::cached::{Fresh, Keeping};
+use crate::cached::{Fresh, Keeping, Watching};
 use bytes::Bytes;
+use tg_kernel::decided::Repeat;
 use tg_kernel::fault::Fault;
 use tg_kernel::reuse::{Outcome, Reuse};
 
@@ -12,6 +13,14 @@ impl Settlement {
         self.decide(|decided| decided.cache = Some(reuse));
         if let Some(draft) = &mut self.0 {
             draft.keeping = keeping;
+        }
+    }
+
+    /// No rule of the cache is for the call, and this is what one would have done.
+    pub(crate) fn repeats(&mut self, repeat: Repeat, watching: Watching) {
+        self.decide(|decided| decided.repeat = Some(repeat));
+        if let Some(draft) = &mut self.0 {
+            draft.watching = Some(watching);
         }
     }
 
@@ -35,6 +44,9 @@ impl Settlement {
         if let Some(keeping) = self.0.as_mut().and_then(|draft| draft.keeping.as_mut()) {
             bytes.iter().for_each(|bytes| keeping.take(bytes));
         }
+        if let Some(watching) = self.0.as_mut().and_then(|draft| draft.watching.as_mut()) {
+            bytes.iter().for_each(|bytes| watching.take(bytes.len()));
+        }
         self.hear(bytes);
     }
 }
@@ -42,6 +54,12 @@ impl Settlement {
 impl Draft {
     /// Keeps the answer of the call, which has ended, if it is worth that.
     pub(super) fn keep_answer(&mut self) {
+        if let Some(watching) = self.watching.take() {
+            let (living, bytes_max) = (&self.worker.living, self.snapshot.cache.rules.answer_bytes_max);
+            if let Some(sight) = watching.finish(&self.record, bytes_max) {
+                living.repeats.keep(sight, living.clock.monotonic());
+            }
+        }
         let Some(keeping) = self.keeping.take() else { return };
         let Some((key, kept, near)) = keeping.finish(&self.record, self.worker.living.clock.now()) else { return };
         let fresh =

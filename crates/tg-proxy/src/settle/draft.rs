@@ -10,8 +10,9 @@ use tg_dialect::dialects::bedrock_converse::ModelFamily;
 use tg_kernel::decided::CachePoints;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::fault::Fault;
-use tg_kernel::record::{Attempt, Cost, Ending, Record, Served};
+use tg_kernel::record::{Attempt, Cost, Ending, Pricing, Record, Served};
 use tg_kernel::target::Target;
+use tg_kernel::units::Money;
 use tg_kernel::usage::{Usage, UsageSource};
 use tg_policy::admit::Used;
 use tg_policy::pool::Signal;
@@ -159,6 +160,7 @@ impl Draft {
         self.record.cost = self.cost(&closing.counts);
         self.record.timing.total_us = self.elapsed_us();
         self.tell_cached(&closing.counts);
+        self.tell_moved(&closing.counts);
         self.tell_guarding();
         self.keep_answer();
         let cost = self.record.total_cost();
@@ -186,6 +188,31 @@ impl Draft {
         if let Some(decided) = &mut self.record.decided {
             decided.prompt_cache = Some(CachePoints { saved, ..put });
         }
+    }
+
+    /// What the same tokens would have cost where a call that a rule by tasks moved was to go without it.
+    fn tell_moved(&mut self, counts: &Counts) {
+        let routed = self.record.decided.as_deref().and_then(|decided| decided.routed.as_ref());
+        let Some(routed) = routed.filter(|routed| routed.is_moved()) else { return };
+        let from_cost = self.cost_at(&routed.from, counts);
+        if let Some(routed) = self.record.decided.as_mut().and_then(|decided| decided.routed.as_mut()) {
+            routed.from_cost = from_cost;
+        }
+    }
+
+    /// What these counts of the last try would have cost at a target (`PROVIDER/MODEL`); `None` where nobody knows.
+    fn cost_at(&self, target: &str, counts: &Counts) -> Option<Money> {
+        let (provider, model) = target.split_once('/')?;
+        let served = self.record.served.as_ref()?;
+        let cost = if *served.provider == *provider && *served.model == *model {
+            self.record.cost.clone()
+        } else {
+            let scope = self.snapshot.upstreams.get(provider)?.price_of(self.record.asked.dialect, model);
+            let price = PriceBasis { scope: Some(scope), unknown: self.price.unknown };
+            let there = Served { provider: provider.into(), model: model.into(), profile: None, ..served.clone() };
+            self.cost_of(&there, &price, counts)
+        };
+        (cost.pricing != Pricing::Unpriced).then_some(cost.amount)
     }
 
     /// The place that the last try had is free.

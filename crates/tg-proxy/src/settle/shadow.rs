@@ -44,6 +44,7 @@ impl Settlement {
                 from: name(&routed.from),
                 stays: routed.stays.map(|stays| Stays::as_str(stays).into()),
                 saving: routed.saving(),
+                from_cost: None,
             });
         });
     }

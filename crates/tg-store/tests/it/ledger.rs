@@ -205,9 +205,17 @@ fn decided() -> Decided {
             from: "openai/large".into(),
             stays: Some("switched_off".into()),
             saving: Some(Money::from_nanos(1_234)),
+            from_cost: Some(Money::from_nanos(4_321)),
         }),
         verdict: Some(decided::Verdict { rule, task: "classification".into(), kept: Some(false) }),
         cache: None,
+        repeat: Some(decided::Repeat {
+            one_in: 8,
+            determined: true,
+            times: 2,
+            within_hour_s: None,
+            within_day_s: Some(7_200),
+        }),
         alike: Some(decided::Alike {
             rule: "faq".into(),
             likeness: Some(973_100),

@@ -7,8 +7,9 @@ use std::collections::{BTreeSet, HashMap};
 use tg_admin::api::{KeyState, Report, ReportRequest};
 use tg_catalog::Catalogue;
 use tg_config::document::{Document, Model};
-use tg_finops::advise::{KeySeen, Samples, Seller, Uses, Whose};
+use tg_finops::advise::{KeySeen, Repeats, Samples, Seller, Uses, Whose};
 use tg_kernel::clock::Timestamp;
+use tg_kernel::record::Record;
 use tg_kernel::usage::Usage;
 use tg_proxy::snapshot::Snapshot;
 use tg_store::ledger::{CALLS_MAX, CallFilter, Dimension, Ledger};
@@ -21,6 +22,8 @@ pub(super) struct Seen {
     pub(super) uses: Uses,
     /// What comparisons of answers came to; nothing where calls are not at hand.
     pub(super) samples: Samples,
+    /// How often the same was asked; nothing where calls are not at hand.
+    pub(super) repeats: Repeats,
     pub(super) keys: Vec<KeySeen>,
     /// From when on calls are known.
     pub(super) since: Timestamp,
@@ -36,10 +39,10 @@ pub(super) fn all(
 ) -> Result<Seen> {
     let place = access.open(MissingStore::Refuse)?;
     let keys = keys(&place)?;
-    let (mut uses, mut samples) = (Uses::new(catalogue), Samples::default());
+    let (mut uses, mut samples, mut repeats) = (Uses::new(catalogue), Samples::default(), Repeats::default());
     if access.is_remote() {
         sums(&place, document, since, &mut uses)?;
-        return Ok(Seen { uses, samples, keys, since });
+        return Ok(Seen { uses, samples, repeats, keys, since });
     }
     drop(place);
     let ledger = access.ledger(MissingStore::Refuse)?;
@@ -52,20 +55,19 @@ pub(super) fn all(
         }
         None => since,
     };
-    calls(&ledger, (since, now), &mut uses, &mut samples)?;
-    Ok(Seen { uses, samples, keys, since })
+    calls(&ledger, (since, now), &mut |record| {
+        samples.take(record);
+        repeats.take(record);
+        uses.take(record);
+    })?;
+    Ok(Seen { uses, samples, repeats, keys, since })
 }
 
-fn calls(ledger: &Ledger, (since, now): (Timestamp, Timestamp), uses: &mut Uses, samples: &mut Samples) -> Result<()> {
+fn calls(ledger: &Ledger, (since, now): (Timestamp, Timestamp), take: &mut dyn FnMut(&Record)) -> Result<()> {
     let mut filter = CallFilter { since: Some(since), until: Some(now), ..CallFilter::default() };
     loop {
         let page = ledger.calls(&filter, CALLS_MAX)?;
-        page.iter().for_each(|record| samples.take(record));
-        // Copies and judges are nobody's use of a model.
-        let is_callers = |record: &&tg_kernel::record::Record| {
-            record.decided.as_ref().is_none_or(|decided| decided.purpose.is_none())
-        };
-        page.iter().filter(is_callers).for_each(|record| uses.take(record));
+        page.iter().for_each(&mut *take);
         match page.last() {
             Some(record) if page.len() == CALLS_MAX => filter.before = Some(record.id),
             _ => return Ok(()),

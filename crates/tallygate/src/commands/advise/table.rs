@@ -58,7 +58,7 @@ pub(super) fn write(page: &Page) -> String {
     if page.advice.iter().any(|one| one.saving.is_some_and(|saving| saving.is_assumed)) {
         text.push_str("\n(?) rests on an assumption, and is not in that sum");
     }
-    if page.advice.iter().any(|one| one.kind == Kind::CheaperModel) {
+    if page.advice.iter().any(|one| one.change.is_some() || one.addition.is_some()) {
         text.push_str("\n`tallygate advise --format yaml` prints what would do it");
     }
     if page.advice.iter().any(|one| one.kind == Kind::CheaperModel && one.quality.is_none()) {

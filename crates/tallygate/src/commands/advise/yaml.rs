@@ -2,20 +2,21 @@
 //! to their new target and keep the old one to fall back on.
 
 use super::super::table::printable;
-use super::{Page, day, gather};
+use super::{Page, additions, day, gather};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use tg_config::document::{Document, Model, ModelTarget, OnLoss, OnUnable, Strategy, UnknownModels, UnknownPrice};
 use tg_expr::EXPRESSION_BYTES_MAX;
 use tg_finops::advise::{Advice, Change, Kind};
 use tg_kernel::units::Money;
+use tg_proxy::snapshot::Snapshot;
 
 /// Why a change has no place: a fallback of elsewhere, or a profile in the model's place.
 const NO_TARGET: &str = "calls went to a model that is no target of it";
 /// Most targets of one entry.
 const TARGETS_MAX: usize = 16;
 
-pub(super) fn write(document: &Document, page: &Page) -> String {
+pub(super) fn write(document: &Document, snapshot: &Snapshot, page: &Page) -> String {
     let mut by_name: BTreeMap<&str, Vec<(&Advice, &Change)>> = BTreeMap::new();
     for one in &page.advice {
         if let Some(change) = &one.change {
@@ -24,8 +25,10 @@ pub(super) fn write(document: &Document, page: &Page) -> String {
     }
     let (since, until) = (day(page.since.0), day(page.until.0));
     let mut text = format!("# By `tallygate advise`, over calls from {since} to {until}.\n");
+    let additions = additions::write(document, snapshot, page);
     if by_name.is_empty() {
-        return text + "# Nothing to change.";
+        let nothing = if additions.is_empty() { "# Nothing to change." } else { &additions };
+        return (text + nothing).trim_end().to_owned();
     }
     let models = gather::models(document);
     let mut entries = String::new();
@@ -50,7 +53,7 @@ pub(super) fn write(document: &Document, page: &Page) -> String {
     } else {
         text += "# `new`: to be added to `models`; `changed`: in the place of the entry of that name.\n";
     }
-    format!("{text}models:\n{}", entries.trim_end())
+    format!("{text}models:\n{}\n{additions}", entries.trim_end()).trim_end().to_owned()
 }
 
 /// A target as it will be written.

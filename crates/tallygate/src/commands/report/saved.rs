@@ -1,7 +1,9 @@
-//! `--savings`: what caches saved, by group: that of answers, and points for prompt caches of providers.
+//! `--savings`: what was saved, by group: by the cache of answers, by points for prompt caches of providers, and by moving calls
+//! to cheaper models.
 
 use super::super::table::{Listing, or_dash, pretty};
 use super::csv::{line, text};
+use super::moved::{self, Moved, Route, Routes};
 use super::{Format, Report, put};
 use anyhow::Result;
 use serde::Serialize;
@@ -27,6 +29,9 @@ struct Saved {
     /// What the points saved, less what was paid more for what they wrote: below zero while nothing was read yet.
     #[serde(rename = "saved_by_points_nanos")]
     saved_by_points: Money,
+    /// Calls that were moved by their tasks.
+    #[serde(flatten)]
+    moved: Moved,
 }
 
 impl Saved {
@@ -41,6 +46,7 @@ impl Saved {
             unpriced_hits: hit.is_some_and(|hit| hit.saved.pricing == Pricing::Unpriced).into(),
             pointed: points.is_some().into(),
             saved_by_points: points.map_or(Money::ZERO, |points| points.saved),
+            moved: Moved::of(record),
         }
     }
 
@@ -51,10 +57,11 @@ impl Saved {
         self.unpriced_hits += other.unpriced_hits;
         self.pointed += other.pointed;
         self.saved_by_points = self.saved_by_points.plus(other.saved_by_points);
+        self.moved.add(&other.moved);
     }
 
-    fn both(&self) -> Money {
-        self.saved_by_answers.plus(self.saved_by_points)
+    fn all(&self) -> Money {
+        self.saved_by_answers.plus(self.saved_by_points).plus(self.moved.saved)
     }
 }
 
@@ -73,17 +80,21 @@ struct Savings {
     by: Vec<Dimension>,
     rows: Vec<Row>,
     totals: Saved,
+    /// What moving calls saved, by team and route.
+    routes: Vec<Route>,
 }
 
 impl Report {
     /// Sums and shows.
     pub(super) fn saved(&self) -> Result<()> {
         let mut groups: BTreeMap<Vec<Option<String>>, Saved> = BTreeMap::new();
+        let mut routes = Routes::default();
         self.each(self.calls()?, &mut |record, _| {
             groups.entry(self.group("--savings", record)?).or_default().add(&Saved::of(record));
+            routes.take(record);
             Ok(())
         })?;
-        let savings = Savings::of(self.by.clone(), groups);
+        let savings = Savings::of(self.by.clone(), groups, routes.list());
         let text = match self.format {
             Format::Json => pretty(&savings)?,
             Format::Csv => savings.csv(),
@@ -94,17 +105,26 @@ impl Report {
 }
 
 impl Savings {
-    fn of(by: Vec<Dimension>, groups: BTreeMap<Vec<Option<String>>, Saved>) -> Self {
+    fn of(by: Vec<Dimension>, groups: BTreeMap<Vec<Option<String>>, Saved>, routes: Vec<Route>) -> Self {
         let mut totals = Saved::default();
         groups.values().for_each(|saved| totals.add(saved));
         let mut rows: Vec<Row> = groups.into_iter().map(|(group, saved)| Row { group, saved }).collect();
-        rows.sort_by_key(|row| std::cmp::Reverse(row.saved.both()));
-        Self { by, rows, totals }
+        rows.sort_by_key(|row| std::cmp::Reverse(row.saved.all()));
+        Self { by, rows, totals, routes }
     }
 
     fn table(&self) -> String {
         let dimensions = self.by.iter().map(|dimension| dimension.as_str());
-        let figures = ["calls", "hits", "saved by answers usd", "pointed", "saved by points usd", "saved usd"];
+        let figures = [
+            "calls",
+            "hits",
+            "saved by answers usd",
+            "pointed",
+            "saved by points usd",
+            "moved",
+            "saved by routing usd",
+            "saved usd",
+        ];
         let mut table = Listing::new(&dimensions.chain(figures).collect::<Vec<_>>());
         for row in &self.rows {
             let group = row.group.iter().map(|value| or_dash(value.as_deref().unwrap_or_default()));
@@ -113,28 +133,47 @@ impl Savings {
         let label = (0..self.by.len()).map(|number| if number == 0 { "TOTAL".to_owned() } else { String::new() });
         table.row(label.chain(cells(&self.totals)));
         table.right_from(self.by.len());
-        let mut text = table.finish() + "\n\nwhat was saved is no part of any cost";
+        let mut text = table.finish() + &moved::table(&self.routes) + "\n\nwhat was saved is no part of any cost";
         if self.totals.unpriced_hits > 0 {
             text += &format!("\nunpriced      of {} hits no price is known", self.totals.unpriced_hits);
+        }
+        if self.totals.moved.unpriced_moves > 0 {
+            let unknown = self.totals.moved.unpriced_moves;
+            text += &format!("\nunpriced      of {unknown} moved calls it is not known what they would have cost");
         }
         text
     }
 
     fn csv(&self) -> String {
         let dimensions = self.by.iter().map(|dimension| dimension.as_str().to_owned());
-        let figures = ["calls", "hits", "saved_by_answers_usd", "pointed", "saved_by_points_usd", "saved_usd"];
-        let figures = figures.into_iter().map(str::to_owned).chain(["unpriced_hits".to_owned()]);
+        let figures = [
+            "calls",
+            "hits",
+            "saved_by_answers_usd",
+            "pointed",
+            "saved_by_points_usd",
+            "moved",
+            "saved_by_routing_usd",
+            "saved_usd",
+            "unpriced_hits",
+            "unpriced_moves",
+        ];
+        let figures = figures.map(str::to_owned);
         let mut lines = vec![line(dimensions.chain(figures))];
         for row in &self.rows {
             let group = row.group.iter().map(|value| text(value.as_deref()));
-            lines.push(line(group.chain(cells(&row.saved)).chain([row.saved.unpriced_hits.to_string()])));
+            let unpriced = [row.saved.unpriced_hits, row.saved.moved.unpriced_moves].map(|calls| calls.to_string());
+            lines.push(line(group.chain(cells(&row.saved)).chain(unpriced)));
         }
         lines.join("\n")
     }
 }
 
-fn cells(saved: &Saved) -> [String; 6] {
-    let [answers, points, both] =
-        [saved.saved_by_answers, saved.saved_by_points, saved.both()].map(|amount| amount.to_string());
-    [saved.calls.to_string(), saved.hits.to_string(), answers, saved.pointed.to_string(), points, both]
+fn cells(saved: &Saved) -> [String; 8] {
+    let [answers, points, routing, all] =
+        [saved.saved_by_answers, saved.saved_by_points, saved.moved.saved, saved.all()]
+            .map(|amount| amount.to_string());
+    let [calls, hits, pointed, moved] =
+        [saved.calls, saved.hits, saved.pointed, saved.moved.moved].map(|calls| calls.to_string());
+    [calls, hits, answers, pointed, points, moved, routing, all]
 }

@@ -1,0 +1,94 @@
+//! What moving calls by their tasks saved, by team and route: what was paid, and what the models that were asked for would have
+//! cost for the same tokens.
+
+use super::super::table::{Listing, or_dash};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use tg_kernel::record::Record;
+use tg_kernel::units::Money;
+
+/// What became of calls that were moved. Amounts are in nano-dollars; calls of which it is not known what they would have cost are
+/// in none of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Moved {
+    /// Calls that went to a cheaper model first.
+    pub(super) moved: u64,
+    /// Those of which nobody knows what they would have cost.
+    pub(super) unpriced_moves: u64,
+    /// What the others cost, with their failed tries.
+    #[serde(rename = "moved_paid_nanos")]
+    pub(super) paid: Money,
+    /// What the same tokens would have cost without the rule.
+    #[serde(rename = "moved_from_nanos")]
+    pub(super) from: Money,
+    /// The difference; below zero: moving them cost more.
+    #[serde(rename = "saved_by_routing_nanos")]
+    pub(super) saved: Money,
+}
+
+impl Moved {
+    /// What became of one that reached a provider.
+    pub(super) fn of(record: &Record) -> Self {
+        let routed = record.decided.as_deref().and_then(|decided| decided.routed.as_ref());
+        let Some(routed) = routed.filter(|routed| routed.is_moved() && record.served.is_some()) else {
+            return Self::default();
+        };
+        let Some(from) = routed.from_cost else { return Self { moved: 1, unpriced_moves: 1, ..Self::default() } };
+        let paid = record.total_cost().amount;
+        Self { moved: 1, unpriced_moves: 0, paid, from, saved: from.minus(paid) }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.moved += other.moved;
+        self.unpriced_moves += other.unpriced_moves;
+        self.paid = self.paid.plus(other.paid);
+        self.from = self.from.plus(other.from);
+        self.saved = self.saved.plus(other.saved);
+    }
+}
+
+/// By team and route.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Routes(BTreeMap<(String, String), Moved>);
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Route {
+    team: String,
+    route: String,
+    #[serde(flatten)]
+    moved: Moved,
+}
+
+impl Routes {
+    pub(super) fn take(&mut self, record: &Record) {
+        let moved = Moved::of(record);
+        let routed = record.decided.as_deref().and_then(|decided| decided.routed.as_ref());
+        if let Some(routed) = routed.filter(|_| moved.moved > 0) {
+            let of = (record.attribution.team.to_string(), routed.route().to_owned());
+            self.0.entry(of).or_default().add(&moved);
+        }
+    }
+
+    /// All of them, the most saved first.
+    pub(super) fn list(self) -> Vec<Route> {
+        let mut all: Vec<Route> =
+            self.0.into_iter().map(|((team, route), moved)| Route { team, route, moved }).collect();
+        all.sort_by_key(|route| std::cmp::Reverse(route.moved.saved));
+        all
+    }
+}
+
+/// A table of them; nothing where there are none.
+pub(super) fn table(routes: &[Route]) -> String {
+    if routes.is_empty() {
+        return String::new();
+    }
+    let mut table = Listing::new(&["team", "route", "moved", "paid usd", "without usd", "saved usd"]);
+    for Route { team, route, moved } in routes {
+        let amounts = [moved.paid, moved.from, moved.saved].map(|amount| amount.to_string());
+        table.row([or_dash(team), route.clone(), moved.moved.to_string()].into_iter().chain(amounts));
+    }
+    table.right_from(2);
+    format!("\n\nby rules that move calls by their tasks\n{}", table.finish())
+}
