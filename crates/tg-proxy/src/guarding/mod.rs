@@ -59,6 +59,17 @@ impl Deref for Cleared {
     }
 }
 
+/// Why what leaves for a model is not what guardrails let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unguarded {
+    /// Some apply to the call, and it was not made of what they let go.
+    NotChecked,
+    /// None applies to it.
+    NoSet,
+    /// There are none.
+    NoGuardrails,
+}
+
 /// What is being found and done on one call.
 #[derive(Clone)]
 pub(crate) struct Guarding {
