@@ -181,7 +181,7 @@ fn entity(declared: &document::Entity) -> Definition {
     }
 }
 
-const fn category(declared: HarmCategory) -> Harm {
+pub(crate) const fn category(declared: HarmCategory) -> Harm {
     match declared {
         HarmCategory::Hate => Harm::Hate,
         HarmCategory::Harassment => Harm::Harassment,

@@ -85,9 +85,9 @@ impl Telemetry {
             self.metrics.set_reading(reading, move || read(&living.counts));
         };
         set(Reading::CallsSent, |counts| counts.sent.load(Ordering::Relaxed));
-        set(Reading::UnguardedCalls, |counts| counts.unguarded.load(Ordering::Relaxed));
         set(Reading::ClockSteps, |counts| counts.clock_steps.load(Ordering::Relaxed));
         set(Reading::CallsInFlight, |counts| u64::try_from(counts.in_flight.load(Ordering::Relaxed)).unwrap_or(0));
+        self.watch_unguarded(gateway);
         self.metrics.set_reading(Reading::Connections, gateway.connections());
         let sum = |reading, read: fn(&Queue) -> u64| {
             let queues = gateway.queues().to_vec();
@@ -133,6 +133,19 @@ impl Telemetry {
             self.metrics.set_reading(Reading::SpansExported, move || exported.exported());
             self.metrics.set_reading(Reading::SpansDropped, move || spans.dropped());
         }
+    }
+
+    /// Exposes what left and no guardrail let go.
+    fn watch_unguarded(&self, gateway: &Gateway) {
+        let living = Arc::clone(&gateway.living);
+        self.metrics.set_unguarded(move || {
+            let counts = &living.counts;
+            [
+                ("not_checked", counts.unguarded.load(Ordering::Relaxed)),
+                ("no_set", counts.without_set.load(Ordering::Relaxed)),
+                ("no_guardrails", counts.without_guardrails.load(Ordering::Relaxed)),
+            ]
+        });
     }
 
     /// How targets fare.

@@ -63,10 +63,11 @@ impl Action {
 }
 
 /// What the checks on a call came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Nothing was stopped or changed.
+    #[default]
     Passed,
     /// Something was changed on its way.
     Changed,
@@ -90,7 +91,7 @@ impl Verdict {
 }
 
 /// The evidence of the checks on one call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guarded {
     /// The names of the guardrail sets that ran.
     pub sets: Vec<Arc<str>>,
@@ -103,6 +104,66 @@ pub struct Guarded {
     /// What was found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hits: Vec<Hit>,
+    /// What each set came to. Rows that are older than this have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_set: Vec<OfSet>,
+    /// What services outside said that were asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<OfService>,
+}
+
+/// The evidence of one set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfSet {
+    /// The set.
+    pub set: Arc<str>,
+    /// Which version of it: that of calls which no other set applies to.
+    pub version: Arc<str>,
+    /// What its rules came to.
+    pub verdict: Verdict,
+    /// How long its checks took, in microseconds. What several sets look for alike is looked for once, and counts for each.
+    pub micros: u64,
+}
+
+/// The evidence of one service outside, on one way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfService {
+    /// The service, by its name in `guards`.
+    pub guard: Arc<str>,
+    /// Which way the texts went.
+    pub way: Way,
+    /// What it said of all of them together.
+    pub verdict: Said,
+    /// How long it was asked, in microseconds, with the waiting for its turn.
+    pub micros: u64,
+    /// Questions to it.
+    pub questions: u32,
+    /// What was not asked, as it was known from before.
+    pub remembered: u32,
+}
+
+/// What a service says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Said {
+    /// Nothing is wrong.
+    Clear,
+    /// It gave no opinion.
+    Unanswered,
+    /// Something is.
+    Flagged,
+}
+
+impl Said {
+    /// The name in the ledger.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Unanswered => "unanswered",
+            Self::Flagged => "flagged",
+        }
+    }
 }
 
 /// What one rule found of one kind in one channel.
@@ -132,5 +193,20 @@ impl fmt::Display for Hit {
         let Self { set, rule, check, found, channel, way, action, count } = self;
         let (channel, way, action) = (channel.as_str(), way.as_str(), action.as_str());
         write!(f, "{set}/{rule} {check}:{found} {channel} {way} {action} {count}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A row of a ledger that was written before sets and services had evidence of their own.
+    const OLD: &str = r#"{"sets":["house"],"version":"1f","verdict":"changed","micros":40}"#;
+
+    #[test]
+    fn older_evidence_is_read_and_newer_takes_no_room_where_there_is_none() {
+        let old: Guarded = serde_json::from_str(OLD).unwrap();
+        assert!(old.by_set.is_empty() && old.services.is_empty());
+        assert_eq!(serde_json::to_string(&old).unwrap(), OLD);
     }
 }

@@ -3,6 +3,7 @@
 use crate::cached::Answers;
 use crate::choose::Experience;
 use crate::complaint::Complaint;
+use crate::guarding::Unguarded;
 use crate::looks::Looks;
 use crate::meter::Till;
 use crate::recording::Recorder;
@@ -12,7 +13,7 @@ use crate::snapshot::Snapshot;
 use crate::whois::Whois;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use tg_kernel::clock::Clock;
 use tg_net::drain::Closing;
 use tg_policy::admit::budget::Purses;
@@ -101,12 +102,27 @@ pub struct Counts {
     pub sent: AtomicU64,
     /// Calls that left for a provider unchecked, though guardrails apply to them: there are none, or something is broken.
     pub unguarded: AtomicU64,
+    /// Calls that left for a provider, and to which no guardrail applies, though there are some.
+    pub without_set: AtomicU64,
+    /// Calls that left for a provider while there were no guardrails at all.
+    pub without_guardrails: AtomicU64,
     /// Calls that left for a provider and are in the ledger.
     pub settled: AtomicU64,
     /// How often the clock was put back or leapt ahead.
     pub clock_steps: AtomicU64,
     /// Calls that cost more than budgets held for them.
     pub(crate) excess: Complaint,
+}
+
+impl Counts {
+    pub(crate) fn left_unguarded(&self, why: Unguarded) {
+        let count = match why {
+            Unguarded::NotChecked => &self.unguarded,
+            Unguarded::NoSet => &self.without_set,
+            Unguarded::NoGuardrails => &self.without_guardrails,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// What one core has for itself.

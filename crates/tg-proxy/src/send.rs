@@ -9,7 +9,7 @@ pub(crate) use refusal::{Words, refused};
 use crate::aim::{Aim, aim};
 use crate::answer;
 use crate::deliver::{Delivery, Heard};
-use crate::guarding::{Cleared, failure};
+use crate::guarding::{Cleared, Unguarded, failure};
 use crate::linger::Absence;
 use crate::living::{Living, Worker};
 use crate::prepare::caching::{self, Put};
@@ -199,7 +199,7 @@ impl Trial<'_> {
             losses,
             price,
             unknown_price: self.plan.unknown_price,
-            is_unguarded: self.is_unguarded(settlement),
+            unguarded: self.unguarded(settlement),
         };
         settlement.leaves(leaving)?;
         let living = &self.worker.living;
@@ -294,10 +294,10 @@ impl Trial<'_> {
         sent
     }
 
-    /// Whether guardrails apply to the call, and what is sent was not made of the bytes that they let go. Asked of what is
-    /// about to leave, not of what was meant to happen.
-    fn is_unguarded(&self, settlement: &Settlement) -> bool {
-        let Some(attribution) = settlement.subject() else { return true };
+    /// Why no guardrail let go of what is sent: none applies to the call, or it was not made of the bytes that they let go.
+    /// Asked of what is about to leave, not of what was meant to happen.
+    fn unguarded(&self, settlement: &Settlement) -> Option<Unguarded> {
+        let Some(attribution) = settlement.subject() else { return Some(Unguarded::NotChecked) };
         let Outgoing { body, members, peek, .. } = self.outgoing;
         let subject = Subject { attribution, model: &peek.model };
         let guards = &self.snapshot.guards;
@@ -305,7 +305,12 @@ impl Trial<'_> {
             Some(model) => guards.of_both(&subject, model),
             None => guards.of(&subject),
         };
-        guard.is_some_and(|guard| !body.is_by(guard.version(), members.body()))
+        match guard {
+            Some(guard) if body.is_by(guard.version(), members.body()) => None,
+            Some(_) => Some(Unguarded::NotChecked),
+            None if guards.is_empty() => Some(Unguarded::NoGuardrails),
+            None => Some(Unguarded::NoSet),
+        }
     }
 
     /// Whether tokens shall be counted for a provider that cannot: callers of other dialects expect an answer.

@@ -15,7 +15,7 @@ pub(crate) use shared::NoRoom;
 
 use crate::admission::Admission;
 use crate::cached::{Keeping, Watching};
-use crate::guarding::Guarding;
+use crate::guarding::{Guarding, Unguarded};
 use crate::linger::Absence;
 use crate::living::Worker;
 use crate::outcome::{Counts, draining, may_be_billed};
@@ -474,8 +474,8 @@ pub(crate) struct Leaving<'a> {
     pub(crate) losses: Vec<String>,
     pub(crate) price: PriceScope,
     pub(crate) unknown_price: UnknownPrice,
-    /// Whether guardrails apply to the call, and what leaves is not what they let go.
-    pub(crate) is_unguarded: bool,
+    /// Why what leaves is not what guardrails let go; `None` where it is.
+    pub(crate) unguarded: Option<Unguarded>,
 }
 
 impl Drop for Settlement {

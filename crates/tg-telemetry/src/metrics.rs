@@ -123,6 +123,12 @@ impl Metrics {
         self.readings.set_benches(Box::new(source));
     }
 
+    /// Exposes calls that left for a provider and that no guardrail let go, by why; `source` is called at each scrape and must
+    /// not block.
+    pub fn set_unguarded(&self, source: impl Fn() -> [(&'static str, u64); 3] + Send + Sync + 'static) {
+        self.readings.set_unguarded(Box::new(source));
+    }
+
     /// Exposes second tries by what became of them, and why there were none; `source` is called at each scrape and must not
     /// block.
     pub fn set_hedges(&self, source: impl Fn() -> [Vec<(&'static str, u64)>; 2] + Send + Sync + 'static) {

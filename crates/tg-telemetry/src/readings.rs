@@ -75,8 +75,6 @@ pub enum Reading {
     SpansExported,
     /// Spans that were dropped.
     SpansDropped,
-    /// Calls that left for a provider unchecked, though guardrails apply to them.
-    UnguardedCalls,
     /// How often the clock was put back or leapt ahead.
     ClockSteps,
     /// Targets that are passed over now.
@@ -121,7 +119,6 @@ impl Reading {
             Self::ConfigRevisionBlind => CONFIG_REVISION_BLIND,
             Self::SpansExported => SPANS_EXPORTED,
             Self::SpansDropped => SPANS_DROPPED,
-            Self::UnguardedCalls => UNGUARDED_CALLS,
             Self::ClockSteps => CLOCK_STEPS,
             Self::TargetsBenched => TARGETS_BENCHED,
             Self::Retries => RETRIES,
@@ -141,6 +138,8 @@ type Source = Box<dyn Fn() -> u64 + Send + Sync>;
 pub(crate) type OfLimits = Box<dyn Fn() -> Vec<(Arc<str>, u64, u64)> + Send + Sync>;
 
 /// How often a target was passed over from then on, by whose fault.
+pub(crate) type OfUnguarded = Box<dyn Fn() -> [(&'static str, u64); 3] + Send + Sync>;
+
 pub(crate) type OfBenches = Box<dyn Fn() -> [(&'static str, u64); 6] + Send + Sync>;
 
 /// How one budget stands.
@@ -189,6 +188,7 @@ pub(crate) struct Readings {
     pools: RwLock<Option<OfPools>>,
     shadows: RwLock<Option<OfShadows>>,
     benches: RwLock<Option<OfBenches>>,
+    unguarded: RwLock<Option<OfUnguarded>>,
     hedges: RwLock<Option<OfHedges>>,
     /// Settled calls that had been sent in this run of the process.
     pub(crate) settled: AtomicU64,
@@ -252,6 +252,16 @@ impl Readings {
         let source = self.benches.read().unwrap_or_else(PoisonError::into_inner);
         let Some(benches) = source.as_ref().map(|source| source()) else { return Ok(()) };
         counters(encoder, &TARGET_BENCHES, label::CULPRIT, benches.into_iter())
+    }
+
+    pub(crate) fn set_unguarded(&self, source: OfUnguarded) {
+        *self.unguarded.write().unwrap_or_else(PoisonError::into_inner) = Some(source);
+    }
+
+    fn encode_unguarded(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let source = self.unguarded.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(unguarded) = source.as_ref().map(|source| source()) else { return Ok(()) };
+        counters(encoder, &UNGUARDED_CALLS, label::REASON, unguarded.into_iter())
     }
 
     pub(crate) fn set_hedges(&self, source: OfHedges) {
@@ -348,6 +358,7 @@ impl Collector for Collected {
             }
         }
         self.0.encode_benches(&mut encoder)?;
+        self.0.encode_unguarded(&mut encoder)?;
         self.0.encode_hedges(&mut encoder)?;
         self.0.encode_limits(&mut encoder)?;
         self.0.encode_budgets(&mut encoder)?;

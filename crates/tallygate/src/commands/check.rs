@@ -3,6 +3,7 @@
 use super::ConfigArg;
 use super::terminal::say;
 use crate::gateway::load_tls;
+use crate::guardrails::coverage::bare;
 use crate::source::{Loaded, Source};
 use anyhow::{Result, bail};
 use clap::Args;
@@ -44,7 +45,7 @@ pub(super) fn certificates(loaded: &Loaded) -> Result<()> {
 /// # Errors
 /// When it cannot be written.
 pub(super) fn tell(origin: &str, loaded: &Loaded) -> Result<()> {
-    for note in &loaded.notes {
+    for note in loaded.notes.iter().chain(&bare::notes(&loaded.document)) {
         say(format_args!("note: {note}"))?;
     }
     let counted = |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });

@@ -69,7 +69,7 @@ fn table(page: &Page) -> String {
     if page.coverage.is_empty() {
         return "no team, no route or no check to show".to_owned();
     }
-    let mut listing = Listing::new(&["team", "route", "way", "check", "state", "by", "missing"]);
+    let mut listing = Listing::new(&["team", "route", "way", "check", "state", "by", "missing", "not looked at"]);
     for row in &page.coverage {
         let to = |model: &Option<Arc<str>>| model.as_ref().map(|model| format!(" {model}")).unwrap_or_default();
         let by = row.by.iter().map(|by| format!("{}/{} {}{}", by.set, by.rule, by.action, to(&by.model)));
@@ -83,6 +83,7 @@ fn table(page: &Page) -> String {
             format!("{state}{}", row.state.as_str()),
             or_dash(&by.join(", ")),
             or_dash(row.gaps.first().map_or("", String::as_str)),
+            or_dash(&row.unseen.join(", ")),
         ]);
     }
     listing.finish()

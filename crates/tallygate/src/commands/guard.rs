@@ -3,6 +3,7 @@
 mod lines;
 mod mark;
 mod names;
+mod policy;
 mod recordings;
 mod replay;
 mod table;
@@ -27,7 +28,9 @@ const TEXT_MIB_MAX: u64 = 16;
 /// Content checks.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Guard {
-    /// Try the built-in checks on a text: personal data, credentials, attacks on instructions, harmful content, hidden or not
+    /// Try the built-in checks, or the rules of a configuration, on a text
+    ///
+    /// The built-in checks look for personal data, credentials, attacks on instructions and harmful content, hidden or not.
     ///
     /// Ends with 0 if nothing is found, 1 if something is, 2 if the text could not be checked. What is found is named by
     /// its place; values are not printed, except by --explain.
@@ -60,12 +63,15 @@ pub(crate) struct Test {
     /// Whose words the text is: attacks on instructions are looked for in what users and documents say
     #[arg(long, value_enum, default_value_t = Of::User)]
     channel: Of,
-    /// Also print the text as the checks read it, what was hidden in it and how, and what stands behind each finding
+    /// Also print the text as the checks read it, what was hidden in it and how, and what stands behind each finding; of a
+    /// configuration, what goes on in its place
     #[arg(long)]
     explain: bool,
     /// How to show it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+    #[command(flatten)]
+    policy: policy::PolicyArgs,
 }
 
 /// Whose words a text is.
@@ -167,6 +173,13 @@ impl Test {
     /// Whether nothing was found.
     fn run(self) -> Result<bool> {
         let text = self.read()?;
+        if let Some(tried) = self.policy.attempt(&text, self.channel, self.explain)? {
+            say(match self.format {
+                Format::Json => pretty(&tried)?,
+                Format::Table => tried.table(),
+            })?;
+            return Ok(tried.is_clean());
+        }
         let told = self.check(&text);
         let shown = match self.format {
             Format::Json => pretty(&told)?,

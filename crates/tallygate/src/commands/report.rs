@@ -8,6 +8,7 @@ mod moved;
 mod saved;
 mod split;
 mod table;
+mod unguarded;
 
 use super::access::{AccessArgs, MissingStore};
 use super::table::pretty;
@@ -70,6 +71,9 @@ pub(crate) struct Report {
     /// calls it would have answered, and in how many of these the answer would have done
     #[arg(long, conflicts_with_all = ["amortize", "split_shared", "savings"])]
     likeness: bool,
+    /// Show calls that reached a model and that no guardrail set was for, by group
+    #[arg(long, conflicts_with_all = ["amortize", "split_shared", "savings", "likeness"])]
+    unguarded: bool,
     #[command(flatten)]
     access: AccessArgs,
 }
@@ -110,7 +114,8 @@ impl Report {
         if self.billing_account.is_some() && !in_focus {
             bail!("--billing-account is for --format focus and focus-parquet");
         }
-        for (is_wanted, option) in [(self.savings, "--savings"), (self.likeness, "--likeness")] {
+        let own = [(self.savings, "--savings"), (self.likeness, "--likeness"), (self.unguarded, "--unguarded")];
+        for (is_wanted, option) in own {
             if is_wanted && in_focus {
                 bail!("{option} makes rows of its own; leave --format focus out");
             }
@@ -120,6 +125,9 @@ impl Report {
         }
         if self.likeness {
             return self.likeness();
+        }
+        if self.unguarded {
+            return self.unguarded();
         }
         match (self.amortize, &self.split_shared, in_focus) {
             (true, _, true) => bail!("--amortize: FOCUS has both, as BilledCost and EffectiveCost; leave it out"),

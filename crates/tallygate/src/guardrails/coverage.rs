@@ -1,9 +1,12 @@
 //! Which checks the calls of each team meet on each of its routes: told as a table, and proven where checks are required.
 
+pub(crate) mod bare;
+
 use serde::Serialize;
 use std::sync::Arc;
 use tg_config::document::{Document, Guardrail, Model};
 use tg_config::grammar::Pattern;
+use tg_kernel::passage::Channel;
 use tg_policy::guard::{Action, Channels, CheckKind, Guards, Required, Ruled, Way};
 use tg_store::team::TeamRecord;
 
@@ -36,6 +39,8 @@ pub(crate) struct Row {
     pub(crate) by: Vec<By>,
     /// What of the calls it does not meet, or only for some of them; empty where it is in force.
     pub(crate) gaps: Vec<String>,
+    /// Of a check that is in force: the channels that it does not look at, as it makes less sense there.
+    pub(crate) unseen: Vec<&'static str>,
 }
 
 /// How a check stands.
@@ -106,6 +111,7 @@ pub(crate) fn table(document: &Document, guards: &Guards, teams: &[Caller]) -> V
             rows.extend(asked.iter().map(|one| place.row(*one, required.contains(one))));
         }
     }
+    rows.extend(bare::rows(document, teams));
     rows
 }
 
@@ -216,7 +222,8 @@ impl Place<'_> {
         gaps.sort();
         let gaps = if state == State::Enforced { Vec::new() } else { gaps.into_iter().map(|(_, gap)| gap).collect() };
         let (team, route) = (self.team.name.clone(), self.model.name.as_str().to_owned());
-        Row { team, route, way: way.as_str(), check: check.as_str(), required, state, by, gaps }
+        let unseen = if state == State::Enforced { unseen(check, way, met) } else { Vec::new() };
+        Row { team, route, way: way.as_str(), check: check.as_str(), required, state, by, gaps, unseen }
     }
 
     /// Whether a set is for any of these calls.
@@ -288,6 +295,18 @@ impl Place<'_> {
     }
 }
 
+/// The channels of a way that a check could look at, and that no rule in force does.
+fn unseen(check: CheckKind, way: Way, met: Channels) -> Vec<&'static str> {
+    // What they ask makes no sense of other texts.
+    if matches!(check, CheckKind::JsonSchema | CheckKind::SystemPrompt | CheckKind::CharactersMax) {
+        return Vec::new();
+    }
+    // What the caller itself wrote comes back in an answer as an echo at most.
+    let is_own = |one: &Channel| matches!(one, Channel::System | Channel::Definition | Channel::Metadata);
+    let all = Channels::ALL.iter().filter(|one| way == Way::Input || !is_own(one));
+    all.filter(|one| !met.has(*one)).map(Channel::as_str).collect()
+}
+
 fn described(ruled: &Ruled, way: Way) -> By {
     let channels = channels(ruled, way);
     By {
@@ -299,7 +318,7 @@ fn described(ruled: &Ruled, way: Way) -> By {
             Action::RouteTo(model) => Some(model.clone()),
             _ => None,
         },
-        channels: channels.iter().map(tg_kernel::passage::Channel::as_str).collect(),
+        channels: channels.iter().map(Channel::as_str).collect(),
     }
 }
 

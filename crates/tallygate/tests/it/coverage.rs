@@ -62,3 +62,36 @@ fn names_that_rules_can_use_are_listed() {
         assert!(out.contains(name), "{name}");
     }
 }
+
+const BARE: &str = "
+providers: [{ name: a, kind: anthropic, api_key: env:ANTHROPIC_API_KEY }]
+models: [{ name: m, targets: [{ provider: a }] }]
+teams: [{ name: red }, { name: blue }]
+";
+
+#[test]
+fn teams_that_no_set_is_for_are_shown_and_noted() {
+    let (status, out, err) = run(BARE, &["check"]);
+    assert!(status == 0 && out.contains("note: guardrails: there are none"), "{out}{err}");
+    let (status, out, _) = run(BARE, &["coverage", "--gaps"]);
+    assert!(status == 0 && out.contains("no set is for them: they are unguarded"), "{out}");
+    let some = format!(
+        "{BARE}guardrails: [{{ name: g, for: {{ team: red }}, unreadable: allow, rules: [{{ name: r, secrets: all, action: block }}] }}]\n"
+    );
+    let (_, out, _) = run(&some, &["check"]);
+    assert!(out.contains("note: guardrails: none is for calls of the team `blue` to `m`"), "{out}");
+}
+
+#[test]
+fn coverage_shows_what_a_check_does_not_look_at() {
+    let (_, out, _) = run(EXAMPLE, &["coverage", "--format", "json"]);
+    let page: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let unseen = |check: &str| {
+        let rows = page["coverage"].as_array().unwrap();
+        rows.iter().find(|row| row["team"] == "mobile" && row["way"] == "input" && row["check"] == check).unwrap()["unseen"]
+            .clone()
+    };
+    assert_eq!(unseen("secrets"), serde_json::json!([]));
+    let own = serde_json::json!(["system", "user", "assistant", "reasoning", "tool_arguments", "metadata"]);
+    assert_eq!(unseen("indirect_injection"), own, "definitions are looked at beside what is usual");
+}

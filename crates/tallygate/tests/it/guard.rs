@@ -1,6 +1,7 @@
 //! `tallygate guard test`: what it finds, where, and how it ends.
 
 use crate::cli::tallygate;
+use serde_json::{Value, json};
 use std::io::Write as _;
 use std::process::{Output, Stdio};
 use tempfile::TempDir;
@@ -52,4 +53,67 @@ fn what_cannot_be_checked_is_not_called_clean() {
     let folder = TempDir::new().unwrap();
     let missing = tallygate(folder.path(), &["guard", "test", "missing.txt"]).output().unwrap();
     assert_eq!(missing.status.code(), Some(2));
+}
+
+const POLICY: &str = "
+providers: [{ name: a, kind: anthropic, api_key: env:NOT_SET_HERE }]
+models: [{ name: m, targets: [{ provider: a }] }, { name: n, targets: [{ provider: a }] }]
+guards: [{ name: hook, kind: webhook, url: 'https://guard.example.com/', secret: env:NOT_SET_EITHER }]
+required_checks: { input: [pii] }
+guardrails:
+  - name: house
+    unreadable: allow
+    rules:
+      - { name: mail, pii: structured, action: restore }
+      - { name: attacks, injection: 0.9, action: block, mode: observe }
+      - { name: asked, external: hook, when_away: allow, action: block, on: input }
+  - name: red
+    for: { team: red }
+    unreadable: allow
+    rules: [{ name: matters, words: { list: [heron] }, action: block, message: Not here. }]
+  - name: away
+    for: { model: n }
+    unreadable: allow
+    rules: [{ name: moved, words: { list: [osprey] }, action: route_to, model: m }]
+teams: [{ name: red }, { name: blue }]
+";
+
+fn tried(text: &str, more: &[&str]) -> (i32, String, String) {
+    let folder = TempDir::new().unwrap();
+    let policy = folder.path().join("policy.yaml");
+    std::fs::write(&policy, POLICY).unwrap();
+    test(text.as_bytes(), &[&["--config", policy.to_str().unwrap()], more].concat())
+}
+
+#[test]
+fn a_policy_is_tried_as_a_call_would_meet_it() {
+    let (status, out, err) = tried("heron of ann.lee@example.com", &["--format", "json", "--explain"]);
+    assert_eq!(status, 1, "{err}");
+    let told: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&told["sets"], &told["verdict"]), (&json!(["house"]), &json!("changed")));
+    assert_eq!(told["text"], "heron of [EMAIL_1]");
+    let rules = told["rules"].as_array().unwrap();
+    assert_eq!(rules[0]["found"], json!({"email": 1}));
+    assert_eq!((&rules[1]["threshold"], &rules[1]["mode"]), (&json!("0.9"), &json!("observe")));
+    assert!(rules[1]["score"].as_f64().unwrap() < 0.9 && rules[2]["not_asked"] == true, "{out}");
+    assert!(!out.contains("ann.lee"), "{out}");
+
+    let (status, out, _) = tried("heron of ann.lee@example.com", &["--team", "red", "--explain"]);
+    assert!(status == 1 && out.contains("red/matters") && out.contains("The caller is told: Not here."), "{out}");
+    assert!(!out.contains("What goes on") && !out.contains("ann.lee"), "{out}");
+    let (status, out, _) = tried("an osprey", &["--team", "blue", "--model", "n"]);
+    assert!(status == 1 && out.contains("It goes to the model `m`."), "{out}");
+    let (status, out, _) = tried("an osprey", &["--team", "blue", "--model", "m"]);
+    assert!(status == 0 && out.contains("as `user` on the way to the model: passed"), "{out}");
+    // What a set looks for in answers is another thing.
+    let (status, out, _) = tried("heron", &["--set", "red", "--channel", "answer"]);
+    assert!(status == 1 && out.contains("as `assistant` on the way to the caller: blocked"), "{out}");
+}
+
+#[test]
+fn a_policy_that_cannot_be_tried_is_not_called_clean() {
+    let (status, _, err) = tried("heron", &["--set", "rde"]);
+    assert!(status == 2 && err.contains("no guardrail set 'rde'; there are: house, red, away"), "{err}");
+    let (status, _, err) = test(b"heron", &["--team", "red"]);
+    assert!(status == 2 && err.contains("--config"), "{err}");
 }

@@ -306,7 +306,8 @@ fn the_log_and_the_metrics_tell_the_rule_and_never_the_value() {
     for shown in [
         r#"tallygate_guard_hits_total{set="house",rule="secrets",way="input",action="blocked"} 1"#,
         r#"tallygate_guarded_calls_total{verdict="blocked"} 1"#,
-        "tallygate_unguarded_calls_total 0",
+        r#"tallygate_unguarded_calls_total{reason="not_checked"} 0"#,
+        r#"tallygate_unguarded_calls_total{reason="no_set"} 0"#,
     ] {
         assert!(metrics.contains(shown), "{shown}: {metrics}");
     }

@@ -23,6 +23,7 @@ mod coverage;
 mod credentials;
 mod disconnect;
 mod endings;
+mod evidence;
 mod exceptions;
 mod fallback;
 mod fidelity;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 use tg_kernel::dialect::Dialect;
-use tg_kernel::guarded::{Action as Done, Verdict, Way};
+use tg_kernel::guarded::{Action as Done, Said, Verdict, Way};
 use tg_kernel::passage::Channel;
 use tg_kernel::record::{Pricing, Record};
 use tg_kernel::usage::UsageSource;
@@ -66,12 +66,17 @@ fn each_kind_of_service_stops_what_it_flags_and_nothing_else() {
         let call = |prompt| ask(Dialect::OpenaiChat, Manner::Plain, "on-anthropic", prompt);
         let fine = world.send(&call("hello"));
         assert_eq!(fine.status, 200, "{service}: {}", fine.text());
-        assert_eq!(world.row(&fine).guarded.unwrap().verdict, Verdict::Passed, "{service}");
+        let guarded = world.row(&fine).guarded.unwrap();
+        assert_eq!(guarded.verdict, Verdict::Passed, "{service}");
+        let [asked] = guarded.services.as_slice() else { panic!("{service}: {guarded:?}") };
+        assert_eq!((&*asked.guard, asked.way, asked.verdict), (service, Way::Input, Said::Clear));
+        assert!(asked.questions == 1 && asked.remembered == 0 && asked.micros > 0, "{asked:?}");
         let stopped = world.send(&call("something forbidden"));
         assert_eq!(stopped.header("x-tallygate-error-code"), "content_blocked", "{service}: {}", stopped.text());
         let row = world.row(&stopped);
         assert!(done(&row).contains(&(service.to_owned(), found.to_owned(), Done::Blocked)), "{service}: {row:?}");
         assert!(row.served.is_none(), "{service}: nothing is sent");
+        assert_eq!(row.guarded.unwrap().services[0].verdict, Said::Flagged, "{service}");
     }
 }
 
@@ -215,6 +220,9 @@ fn what_a_service_has_said_of_a_text_is_not_asked_again() {
     let call = |prompt| world.send(&ask(Dialect::OpenaiChat, Manner::Plain, "on-openai", prompt)).status;
     assert_eq!([call("hello"), call("hello"), call("goodbye")], [200; 3]);
     assert_eq!(world.sim.hook.asked().len(), 2);
+    let again = world.send(&ask(Dialect::OpenaiChat, Manner::Plain, "on-openai", "hello"));
+    let asked = world.row(&again).guarded.unwrap().services;
+    assert_eq!((asked[0].verdict, asked[0].questions, asked[0].remembered), (Said::Clear, 0, 1));
     assert_eq!([call("forbidden one"), call("forbidden one")], [400; 2]);
     assert_eq!(world.sim.hook.asked().len(), 3);
 }

@@ -17,6 +17,41 @@ pub struct Guarded {
     pub micros: u64,
     /// What was found.
     pub hits: Vec<Hit>,
+    /// What each set came to; empty in rows that are older than this.
+    pub by_set: Vec<OfSet>,
+    /// What services outside said that were asked.
+    pub services: Vec<OfService>,
+}
+
+/// The evidence of one guardrail set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OfSet {
+    /// The guardrail set.
+    pub set: String,
+    /// Which version of it: a short hash of what it says, that of calls to which no other set applies.
+    pub version: String,
+    /// What its rules came to: as the call's.
+    pub verdict: String,
+    /// How long its checks took, in microseconds. What several sets look for alike is looked for once, and counts for each;
+    /// what all of them need (reading a text) counts for none.
+    pub micros: u64,
+}
+
+/// What one service outside said, on one way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OfService {
+    /// The service, by its name in `guards`.
+    pub guard: String,
+    /// Which way the texts went: `input` or `output`.
+    pub way: String,
+    /// What it said of all of them together: `clear`, `flagged` or `unanswered`.
+    pub verdict: String,
+    /// How long it was asked, in microseconds, with the waiting for its turn.
+    pub micros: u64,
+    /// Questions to it.
+    pub questions: u32,
+    /// Texts, or parts of them, that it was not asked about, as what it thinks was remembered.
+    pub remembered: u32,
 }
 
 /// What one rule found of one kind in one channel.
@@ -48,6 +83,28 @@ impl From<&guarded::Guarded> for Guarded {
             verdict: guarded.verdict.as_str().to_owned(),
             micros: guarded.micros,
             hits: guarded.hits.iter().map(Hit::from).collect(),
+            by_set: guarded.by_set.iter().map(OfSet::from).collect(),
+            services: guarded.services.iter().map(OfService::from).collect(),
+        }
+    }
+}
+
+impl From<&guarded::OfSet> for OfSet {
+    fn from(of: &guarded::OfSet) -> Self {
+        let (set, version, verdict) = (of.set.to_string(), of.version.to_string(), of.verdict.as_str().to_owned());
+        Self { set, version, verdict, micros: of.micros }
+    }
+}
+
+impl From<&guarded::OfService> for OfService {
+    fn from(of: &guarded::OfService) -> Self {
+        Self {
+            guard: of.guard.to_string(),
+            way: of.way.as_str().to_owned(),
+            verdict: of.verdict.as_str().to_owned(),
+            micros: of.micros,
+            questions: of.questions,
+            remembered: of.remembered,
         }
     }
 }

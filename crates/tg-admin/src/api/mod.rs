@@ -18,7 +18,7 @@ pub use amount::{Amount, Usage};
 pub use budget::{Budget, BudgetPage, Forecast};
 pub use call::{Asked, Attribution, Call, CallPage, Calls, Cost, Served, Timing};
 pub use decided::{Decided, Reuse, Reused, Routed, Task, Verdict};
-pub use guarded::{Guarded, Hit};
+pub use guarded::{Guarded, Hit, OfService, OfSet};
 pub use key::{IssuedKey, Key, KeyKind, KeyPage, KeyState, NewKey, Rotation};
 pub(crate) use report::dimensions;
 pub use report::{Figures, FixedCharge, Part, Report, ReportRequest, Row};

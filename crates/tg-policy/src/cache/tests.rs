@@ -170,7 +170,14 @@ fn guarded(verdict: Verdict, way: Way, action: Action) -> Option<Box<Guarded>> {
         action,
         count: 1,
     };
-    Some(Box::new(Guarded { sets: vec!["s".into()], version: "v".into(), verdict, micros: 1, hits: vec![hit] }))
+    Some(Box::new(Guarded {
+        sets: vec!["s".into()],
+        version: "v".into(),
+        verdict,
+        micros: 1,
+        hits: vec![hit],
+        ..Guarded::default()
+    }))
 }
 
 #[test]

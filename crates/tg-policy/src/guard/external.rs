@@ -70,6 +70,9 @@ impl Guard {
         let mut verdict = Verdict::default();
         let Some(ready) = self.rules().get(rule) else { return verdict };
         inquiry.begin(self);
+        if let Some((service, _)) = &ready.external {
+            inquiry.heard.says(service, way, &opinion);
+        }
         let (categories, texts) = match opinion {
             Opinion::Clear => return verdict,
             Opinion::Flagged { categories, texts } => (categories, texts),

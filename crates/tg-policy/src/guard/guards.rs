@@ -170,6 +170,7 @@ impl Guards {
     fn join(&self, which: u128) -> Arc<Guard> {
         let mut parts = Parts {
             sets: Vec::new(),
+            versions: Vec::new(),
             version: "".into(),
             rules: Vec::new(),
             blocked_media: Vec::new(),
@@ -180,12 +181,13 @@ impl Guards {
         let mut version = Sha256::new();
         for (_, set) in self.sets.iter().enumerate().filter(|(index, _)| which & (1 << index) != 0) {
             parts.sets.push(set.name.clone());
+            parts.versions.push(short(Sha256::digest(set.sum)));
             parts.rules.extend(set.rules.iter().cloned());
             parts.blocked_media.extend(set.blocked_media.iter().map(|medium| (*medium, set.name.clone())));
             parts.reading.extend(set.reads_documents.then(|| set.name.clone()));
             version.update(set.sum);
         }
-        parts.version = hex::encode(version.finalize()).get(..VERSION_DIGITS).unwrap_or_default().into();
+        parts.version = short(version.finalize());
         let guard = Arc::new(Guard::new(parts));
         let mut joined = self.joined.write().unwrap_or_else(PoisonError::into_inner);
         if joined.len() < REMEMBERED_MAX {
@@ -193,6 +195,11 @@ impl Guards {
         }
         guard
     }
+}
+
+/// A version, as it is told.
+fn short(sum: impl AsRef<[u8]>) -> Arc<str> {
+    hex::encode(sum).get(..VERSION_DIGITS).unwrap_or_default().into()
 }
 
 /// A sum of all that a set says. Canaries are secret: of them no more than the sum of everything is told.

@@ -1,12 +1,15 @@
 //! What one call carries from its request to its answer: what stands for which value, and what was found; never a value.
 
+use super::heard::Heard;
 use super::judge::Guard;
 use super::rule::{Ready, Weight};
 use super::set::Action;
+use super::spent::Spent;
 use super::{Block, Way};
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
+use tg_kernel::guarded::{OfService, OfSet, Verdict};
 use tg_kernel::passage::Channel;
 use tg_text::redact::{Key, Placeholders, Style};
 use tg_text::rules::Leak;
@@ -30,6 +33,10 @@ pub struct Inquiry {
     hits: Vec<Hit>,
     ran: Option<(Vec<Arc<str>>, Arc<str>)>,
     spent: Duration,
+    /// What each set that applies has come to.
+    by_set: Vec<OfSet>,
+    pub(super) spent_by: Spent,
+    pub(super) heard: Heard,
 }
 
 /// What was found, without its value.
@@ -119,6 +126,14 @@ pub struct Evidence {
     pub hits: Vec<Hit>,
     /// How long the checks took, without services outside.
     pub spent: Duration,
+    /// What each set came to.
+    pub by_set: Vec<OfSet>,
+    /// What services outside said that were asked.
+    pub services: Vec<OfService>,
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Inquiry {
@@ -126,7 +141,9 @@ impl Inquiry {
     #[must_use]
     pub fn evidence(&self) -> Evidence {
         let (sets, version) = self.ran.clone().unwrap_or_default();
-        Evidence { sets, version, hits: self.hits.clone(), spent: self.spent }
+        let timed = |of: &OfSet| OfSet { micros: micros(self.spent_by.of(&of.set)), ..of.clone() };
+        let by_set = self.by_set.iter().map(timed).collect();
+        Evidence { sets, version, hits: self.hits.clone(), spent: self.spent, by_set, services: self.heard.told() }
     }
 
     /// Whether values of the request stand behind placeholders that an answer may have.
@@ -148,6 +165,11 @@ impl Inquiry {
     pub(super) fn begin(&mut self, guard: &Guard) {
         if self.ran.is_none() {
             self.ran = Some((guard.sets().to_vec(), guard.version().clone()));
+            let untouched = |(set, version): (&Arc<str>, &Arc<str>)| {
+                let (set, version) = (set.clone(), version.clone());
+                OfSet { set, version, verdict: Verdict::Passed, micros: 0 }
+            };
+            self.by_set = guard.versions().map(untouched).collect();
         }
     }
 
@@ -172,7 +194,21 @@ impl Inquiry {
     pub(super) fn note_refusal(&mut self, block: &Block) {
         let Block { set, rule, check, found, .. } = block.clone();
         let (channel, way, doing) = (Channel::User, Way::Input, Doing::Blocked);
+        self.come_to(&set, doing);
         self.hits.push(Hit { set, rule, check, found, channel, way, doing, count: 1 });
+    }
+
+    /// A rule of a set did something.
+    fn come_to(&mut self, set: &str, doing: Doing) {
+        let verdict = match doing {
+            Doing::Blocked => Verdict::Blocked,
+            Doing::Rerouted => Verdict::Rerouted,
+            Doing::Redacted | Doing::Restored => Verdict::Changed,
+            Doing::Annotated | Doing::Observed | Doing::Unanswered => return,
+        };
+        if let Some(own) = self.by_set.iter_mut().find(|own| *own.set == *set) {
+            own.verdict = own.verdict.max(verdict);
+        }
     }
 
     /// A value was put back.
@@ -183,6 +219,7 @@ impl Inquiry {
     }
 
     pub(super) fn note(&mut self, rule: &Ready, way: Way, channel: Channel, found: Cow<'static, str>, doing: Doing) {
+        self.come_to(&rule.set, doing);
         let is_same = |hit: &&mut Hit| {
             (hit.way, hit.channel, hit.doing) == (way, channel, doing)
                 && *hit.rule == *rule.name

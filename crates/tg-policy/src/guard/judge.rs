@@ -12,6 +12,7 @@ use super::plan::{self, Plan};
 use super::rule::{Ready, Ruled, Weight};
 use super::scalars::{Laid, Quotes};
 use super::set::{Action, Medium};
+use super::spent::Spent;
 use super::strand::Strand;
 use super::{Block, Channels, Route, Said, Verdict, Way};
 use std::borrow::Cow;
@@ -32,6 +33,8 @@ type Plans = [Plan; Channel::ALL.len()];
 #[derive(Debug)]
 pub struct Guard {
     sets: Vec<Arc<str>>,
+    /// The version of each.
+    versions: Vec<Arc<str>>,
     version: Arc<str>,
     rules: Vec<Arc<Ready>>,
     blocked_media: Vec<(Medium, Arc<str>)>,
@@ -54,6 +57,7 @@ pub struct Guard {
 /// What a guard is made of.
 pub(super) struct Parts {
     pub(super) sets: Vec<Arc<str>>,
+    pub(super) versions: Vec<Arc<str>>,
     pub(super) version: Arc<str>,
     pub(super) rules: Vec<Arc<Ready>>,
     pub(super) blocked_media: Vec<(Medium, Arc<str>)>,
@@ -64,7 +68,7 @@ pub(super) struct Parts {
 
 impl Guard {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { sets, version, rules, blocked_media, reading, key, required } = parts;
+        let Parts { sets, versions, version, rules, blocked_media, reading, key, required } = parts;
         let plans = |way: Way, which: &dyn Fn(&Ready) -> bool| {
             Channel::ALL.map(|channel| Plan::of(&rules, |ready| ready.channels(way).has(channel) && which(ready)))
         };
@@ -82,7 +86,21 @@ impl Guard {
         leaks.sort_unstable();
         leaks.dedup();
         let lacking = lacking(&rules, required);
-        Self { sets, version, rules, blocked_media, reading, key, input, files, gates, shadows, leaks, lacking }
+        Self {
+            sets,
+            versions,
+            version,
+            rules,
+            blocked_media,
+            reading,
+            key,
+            input,
+            files,
+            gates,
+            shadows,
+            leaks,
+            lacking,
+        }
     }
 
     /// Checks that are required of every call, and that its rules do not have in force wherever they make sense. While
@@ -102,6 +120,11 @@ impl Guard {
     #[must_use]
     pub fn sets(&self) -> &[Arc<str>] {
         &self.sets
+    }
+
+    /// Each of its sets, with its version.
+    pub(super) fn versions(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<str>)> {
+        self.sets.iter().zip(&self.versions)
     }
 
     /// A short sum of what its sets say.
@@ -248,11 +271,11 @@ impl Guard {
         group: &Group,
         joined: &Joined<'_>,
         plan: &Plan,
-        inquiry: &Inquiry,
+        inquiry: &mut Inquiry,
     ) -> (Vec<Found>, bool) {
         let mut found = Vec::new();
         let mut is_complete = true;
-        let leaks = &inquiry.leaks;
+        let (leaks, spent) = (&*inquiry.leaks, &mut inquiry.spent_by);
         let whole = Span::new(0, joined.text.len());
         let custom = |rule: usize| {
             let ready = self.rules.get(rule)?;
@@ -262,13 +285,13 @@ impl Guard {
         if !plan.stretches.is_empty() || !plan.blocks.is_empty() {
             let reading = Reading::of(&joined.text);
             is_complete = reading.is_complete();
-            plan::find(&plan.stretches, &self.rules, &reading, leaks, &mut found);
-            plan::find(&plan.blocks, &self.rules, &reading, leaks, &mut found);
+            plan::find(&plan.stretches, &self.rules, &reading, (leaks, &mut *spent), &mut found);
+            plan::find(&plan.blocks, &self.rules, &reading, (leaks, &mut *spent), &mut found);
         }
         // The members of what a program wrote are not read as one text; what people write may be cut anywhere.
         let is_prose = !matches!(group.channel, Channel::ToolArguments | Channel::Definition | Channel::Metadata);
         if is_prose && group.members.len() > 1 && joined.meet_in_a_line() {
-            self.look_across(&Joined::of(said, &group.members, ""), joined, plan, leaks, &mut found);
+            self.look_across(&Joined::of(said, &group.members, ""), joined, plan, (leaks, &mut *spent), &mut found);
         }
         if !plan.lengths.is_empty() {
             let texts = group.members.iter().filter_map(|index| said.get(*index));
@@ -285,13 +308,13 @@ impl Guard {
         direct: &Joined<'_>,
         joined: &Joined<'_>,
         plan: &Plan,
-        leaks: &[(usize, Leak)],
+        (leaks, spent): (&[(usize, Leak)], &mut Spent),
         found: &mut Vec<Found>,
     ) {
         let reading = Reading::of(&direct.text);
         let (mut stretches, mut blocks) = (Vec::new(), Vec::new());
-        plan::find(&plan.stretches, &self.rules, &reading, leaks, &mut stretches);
-        plan::find(&plan.blocks, &self.rules, &reading, leaks, &mut blocks);
+        plan::find(&plan.stretches, &self.rules, &reading, (leaks, &mut *spent), &mut stretches);
+        plan::find(&plan.blocks, &self.rules, &reading, (leaks, &mut *spent), &mut blocks);
         stretches.retain(|one| direct.crosses(one.finding.span));
         blocks
             .retain(|one| !found.iter().any(|known| known.rule == one.rule && known.finding.rule == one.finding.rule));

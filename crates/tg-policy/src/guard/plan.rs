@@ -3,7 +3,9 @@
 use super::detector::{Detector, Reading, Sees};
 use super::found::Found;
 use super::rule::Ready;
+use super::spent::Spent;
 use std::sync::Arc;
+use std::time::Instant;
 use tg_text::finding::Finding;
 use tg_text::rules::Leak;
 
@@ -27,6 +29,8 @@ pub(super) struct Plan {
 pub(super) struct Probe {
     pub(super) detector: Arc<Detector>,
     pub(super) rules: Vec<usize>,
+    /// The sets in which they stand.
+    pub(super) sets: Vec<Arc<str>>,
 }
 
 impl Plan {
@@ -50,8 +54,16 @@ impl Plan {
                 Sees::Nothing => continue,
             };
             match list.iter_mut().find(|probe| Arc::ptr_eq(&probe.detector, &ready.detector)) {
-                Some(probe) => probe.rules.push(rule),
-                None => list.push(Probe { detector: ready.detector.clone(), rules: vec![rule] }),
+                Some(probe) => {
+                    probe.rules.push(rule);
+                    if !probe.sets.contains(&ready.set) {
+                        probe.sets.push(ready.set.clone());
+                    }
+                }
+                None => {
+                    let (detector, sets) = (ready.detector.clone(), vec![ready.set.clone()]);
+                    list.push(Probe { detector, rules: vec![rule], sets });
+                }
             }
         }
         plan
@@ -67,17 +79,21 @@ impl Plan {
     }
 }
 
-/// What these checks find in a reading, once for each of their rules.
+/// What these checks find in a reading, once for each of their rules; and how long each took.
 pub(super) fn find(
     probes: &[Probe],
     rules: &[Arc<Ready>],
     reading: &Reading<'_>,
-    leaks: &[(usize, Leak)],
+    (leaks, spent): (&[(usize, Leak)], &mut Spent),
     found: &mut Vec<Found>,
 ) {
     let mut findings: Vec<Finding> = Vec::new();
+    let mut began = Instant::now();
     for probe in probes {
         probe.detector.find(reading, leaks, &mut findings);
+        let ended = Instant::now();
+        spent.add(&probe.sets, ended.saturating_duration_since(began));
+        began = ended;
         for finding in findings.drain(..) {
             for rule in &probe.rules {
                 if let Some(ready) = rules.get(*rule) {

@@ -250,7 +250,7 @@ impl Held {
         inquiry: &mut Inquiry,
     ) -> bool {
         let mut found = Vec::new();
-        plan::find(probes, guard.rules(), &Reading::of(stretch), &[], &mut found);
+        plan::find(probes, guard.rules(), &Reading::of(stretch), (&[], &mut inquiry.spent_by), &mut found);
         for one in found {
             if let Some(ready) = guard.rules().get(one.rule) {
                 self.tell_found(guard, channel, one.rule, ready.found(&one.finding), inquiry);
@@ -281,7 +281,8 @@ impl Sight for Eyes<'_> {
         let mut found: Vec<Found> = Vec::new();
         if !self.plan.stretches.is_empty() {
             let reading = Reading::of(stretch);
-            plan::find(&self.plan.stretches, self.guard.rules(), &reading, &self.inquiry.leaks, &mut found);
+            let Inquiry { leaks, spent_by, .. } = &mut *self.inquiry;
+            plan::find(&self.plan.stretches, self.guard.rules(), &reading, (&**leaks, spent_by), &mut found);
         }
         let escapes = self.escapes();
         let quotes = self.held.quotes.as_mut().filter(|_| self.is_gate);

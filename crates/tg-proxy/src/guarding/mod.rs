@@ -59,6 +59,17 @@ impl Deref for Cleared {
     }
 }
 
+/// Why what leaves for a model is not what guardrails let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unguarded {
+    /// Some apply to the call, and it was not made of what they let go.
+    NotChecked,
+    /// None applies to it.
+    NoSet,
+    /// There are none.
+    NoGuardrails,
+}
+
 /// What is being found and done on one call.
 #[derive(Clone)]
 pub(crate) struct Guarding {
@@ -114,7 +125,7 @@ impl Guarding {
 
     /// What the ledger is told.
     pub(crate) fn record(&self) -> guarded::Guarded {
-        let Evidence { sets, version, hits, spent } = self.inquiry.evidence();
+        let Evidence { sets, version, hits, spent, by_set, services } = self.inquiry.evidence();
         let replaced = hits.iter().any(|hit| matches!(hit.doing, Doing::Redacted | Doing::Restored));
         let verdict = match (&self.block, &self.route, self.changed || replaced) {
             (Some(_), _, _) => guarded::Verdict::Blocked,
@@ -144,7 +155,7 @@ impl Guarding {
             count: u32::try_from(hit.count).unwrap_or(u32::MAX),
         });
         let micros = u64::try_from(spent.as_micros()).unwrap_or(u64::MAX);
-        guarded::Guarded { sets, version, verdict, micros, hits: hits.collect() }
+        guarded::Guarded { sets, version, verdict, micros, hits: hits.collect(), by_set, services }
     }
 
     /// The rules that did something, as `SET/RULE`, for the caller: not those that only watch.

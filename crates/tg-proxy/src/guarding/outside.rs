@@ -23,7 +23,7 @@ use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
 use tg_kernel::record::{Asked, Ending, Record, Served};
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
-use tg_policy::guard::{ExternalRule, Opinion, Said, Way};
+use tg_policy::guard::{Effort, ExternalRule, Opinion, Said, Way};
 use tg_policy::route::UnknownPrice;
 use tg_store::journal::OpenEntry;
 use tg_upstream::guard::{self, Asker, Figures, Guard};
@@ -179,7 +179,8 @@ impl Questions {
             let heard = join_all(rules.iter().map(|rule| self.hear(rule, premises, began))).await;
             let mut again = Vec::new();
             let mut changed = Vec::new();
-            for (rule, (channel, opinion)) in rules.into_iter().zip(heard) {
+            for (rule, (channel, opinion, effort)) in rules.into_iter().zip(heard) {
+                guarding.inquiry.took(&rule.service, self.way, effort);
                 // It was asked about a text that stands no more.
                 if let Opinion::Flagged { texts, .. } = &opinion
                     && texts.iter().any(|(index, _)| changed.contains(index))
@@ -211,11 +212,13 @@ impl Questions {
     }
 
     /// What a rule's service says, and of which channel.
-    async fn hear(&self, rule: &ExternalRule, premises: &Premises, began: Instant) -> (Channel, Opinion) {
+    async fn hear(&self, rule: &ExternalRule, premises: &Premises, began: Instant) -> (Channel, Opinion, Effort) {
         let is_asked = |text: &&Text| rule.channels.has(text.channel) && (!text.is_in_file || rule.reads_documents);
         let about: Vec<&Text> = self.texts.iter().filter(is_asked).collect();
         let channel = about.first().map_or(Channel::User, |text| text.channel);
-        let Some(service) = premises.snapshot.outside.0.get(&rule.service) else { return (channel, Opinion::Failed) };
+        let Some(service) = premises.snapshot.outside.0.get(&rule.service) else {
+            return (channel, Opinion::Failed, Effort::default());
+        };
         let told: Vec<Cow<'_, str>> = about.iter().map(|text| text.told()).collect();
         let texts: Vec<&str> = told.iter().map(|text| &**text).collect();
         let way = match self.way {
@@ -227,7 +230,10 @@ impl Questions {
         let (pools, wallet, clock) = (&*premises.worker.pools, &living.aws, &*living.clock);
         let used = |used| premises.book(&service.guard, used);
         let asker = Asker { pools, wallet, clock, caller: &caller, used: &used };
+        let asked = clock.monotonic();
         let hearing = service.guard.ask(&asker, way, &texts, began).await;
+        let spent = clock.monotonic().saturating_sub(asked);
+        let effort = Effort { spent, questions: hearing.asked, remembered: hearing.remembered };
         let opinion = match hearing.opinion {
             guard::Opinion::Clear => Opinion::Clear,
             guard::Opinion::Flagged { categories, redacted } => {
@@ -245,7 +251,7 @@ impl Questions {
                 Opinion::Failed
             }
         };
-        (channel, opinion)
+        (channel, opinion, effort)
     }
 }
 

@@ -61,8 +61,8 @@ impl Draft {
             self.ticket = Some(self.worker.till.open(&entry).map_err(unbookable)?);
             self.worker.living.counts.sent.fetch_add(1, Ordering::Relaxed);
         }
-        if leaving.is_unguarded {
-            self.worker.living.counts.unguarded.fetch_add(1, Ordering::Relaxed);
+        if let Some(why) = leaving.unguarded {
+            self.worker.living.counts.left_unguarded(why);
         }
         let OpenEntry { provider, model, profile, dialect, tier, session, mut earlier, .. } = entry;
         // What runs beside it is not over yet.

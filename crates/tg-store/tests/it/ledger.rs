@@ -5,7 +5,7 @@ use crate::on_every_store;
 use std::sync::Arc;
 use tg_kernel::decided::{self, Decided, Purpose, Rerouted, Routed, Task};
 use tg_kernel::dialect::Dialect;
-use tg_kernel::guarded::{Action, Guarded, Hit, Verdict, Way};
+use tg_kernel::guarded::{Action, Guarded, Hit, OfService, OfSet, Said, Verdict, Way};
 use tg_kernel::ids::CallId;
 use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
@@ -37,7 +37,22 @@ fn guarded() -> Guarded {
     let (set, rule, check, found) = ("house".into(), "mail".into(), "pii".into(), "email".into());
     let (channel, way, action) = (Channel::Document, Way::Input, Action::Redacted);
     let hits = vec![Hit { set, rule, check, found, channel, way, action, count: 2 }];
-    Guarded { sets: vec!["house".into()], version: "1f".into(), verdict: Verdict::Changed, micros: 40, hits }
+    Guarded {
+        sets: vec!["house".into()],
+        version: "1f".into(),
+        verdict: Verdict::Changed,
+        micros: 40,
+        hits,
+        by_set: vec![OfSet { set: "house".into(), version: "house".into(), verdict: Verdict::Changed, micros: 40 }],
+        services: vec![OfService {
+            guard: "house".into(),
+            way: Way::Input,
+            verdict: Said::Clear,
+            micros: 40,
+            questions: 2,
+            remembered: 1,
+        }],
+    }
 }
 
 #[test]

@@ -81,13 +81,14 @@ pub const GUARD_FAILURES: Metric = own(
      `resting`, `crowded`, `too_long`, `no_credentials`)",
     &[label::GUARD, label::REASON],
 );
-/// Calls that got around the checks.
+/// Calls that no guardrail let go.
 pub const UNGUARDED_CALLS: Metric = own(
     "tallygate_unguarded_calls",
     Kind::Counter,
     "calls",
-    "Calls that left for a provider unchecked, though guardrails apply to them: anything but 0 is a defect",
-    &[],
+    "Calls that left for a provider and that no guardrail let go: none applies to them (`no_set`), there are none at all \
+     (`no_guardrails`), or some do and they were not checked, which is a defect (`not_checked`). It must read 0",
+    &[label::REASON],
 );
 
 /// From a word to a long document.

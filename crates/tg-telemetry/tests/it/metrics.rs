@@ -157,7 +157,7 @@ fn the_switch_chooses_the_names() {
 }
 
 /// All but those of the counters.
-const READINGS: [Reading; 30] = [
+const READINGS: [Reading; 29] = [
     Reading::CallsSent,
     Reading::CallsInFlight,
     Reading::Connections,
@@ -179,7 +179,6 @@ const READINGS: [Reading; 30] = [
     Reading::ConfigRevisionBlind,
     Reading::SpansExported,
     Reading::SpansDropped,
-    Reading::UnguardedCalls,
     Reading::TargetsBenched,
     Reading::Retries,
     Reading::RetriesDenied,
@@ -220,6 +219,7 @@ fn every_name_of_the_list_can_be_exposed() {
     metrics.set_budgets(|| vec![BudgetFigures { budget: "cap".into(), ..BudgetFigures::default() }]);
     metrics
         .set_benches(|| [("credential", 1), ("quota", 2), ("model", 3), ("absent", 0), ("provider", 4), ("slow", 5)]);
+    metrics.set_unguarded(|| [("not_checked", 0), ("no_set", 5), ("no_guardrails", 0)]);
     metrics.set_services(|| {
         let failures = vec![("timed_out", 3), ("unable", 0)];
         vec![ServiceFigures { guard: "hook".into(), questions: 9, remembered: 4, micros: 1_500_000, failures }]
@@ -235,6 +235,7 @@ fn every_name_of_the_list_can_be_exposed() {
     let of = |name: &str, more: &[(&str, &str)]| value(&text, name, &[&[("guard", "hook")], more].concat());
     assert_eq!(of("tallygate_guard_service_questions_total", &[]), Some(9.0));
     assert_eq!(of("tallygate_guard_service_seconds_total", &[]), Some(1.5));
+    assert_eq!(value(&text, "tallygate_unguarded_calls_total", &[("reason", "no_set")]), Some(5.0));
     assert_eq!(of("tallygate_guard_service_failures_total", &[("reason", "timed_out")]), Some(3.0));
     for metric in METRICS {
         assert!(text.contains(&format!("# TYPE {} ", metric.name)), "{}\n{text}", metric.name);

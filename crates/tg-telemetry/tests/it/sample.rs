@@ -67,7 +67,14 @@ fn guarded() -> Guarded {
     let (set, rule, check, found) = ("house".into(), "mail".into(), "pii".into(), "email".into());
     let (channel, way, action) = (Channel::Document, Way::Input, Action::Redacted);
     let hits = vec![Hit { set, rule, check, found, channel, way, action, count: 2 }];
-    Guarded { sets: vec!["house".into()], version: "1f".into(), verdict: Verdict::Changed, micros: 40, hits }
+    Guarded {
+        sets: vec!["house".into()],
+        version: "1f".into(),
+        verdict: Verdict::Changed,
+        micros: 40,
+        hits,
+        ..Guarded::default()
+    }
 }
 
 /// A call that policy refused.

@@ -148,8 +148,9 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
         unseen == 0 && rows.len() == made
     });
     let metrics = client.page(&format!("{}/metrics", gateway.admin())).await?;
-    let count = metrics.lines().find_map(|line| line.strip_prefix("tallygate_unguarded_calls_total "));
-    findings.note("calls that left unguarded", count.unwrap_or("not counted"), count == Some("0"));
+    let counts = metrics.lines().filter_map(|line| line.strip_prefix("tallygate_unguarded_calls_total{"));
+    let counts: Vec<&str> = counts.filter_map(|line| Some(line.rsplit_once(' ')?.1)).collect();
+    findings.note("calls that left unguarded, by reason", counts.join(", "), counts == ["0"; 3]);
     let tally = findings.show();
     gateway.end()?;
     Ok(tally)

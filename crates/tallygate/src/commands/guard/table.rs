@@ -55,6 +55,6 @@ fn explain(explained: &Explained) -> Vec<String> {
     parts
 }
 
-fn indented(text: &str) -> String {
+pub(super) fn indented(text: &str) -> String {
     text.lines().map(|line| format!("  {}", printable(line))).collect::<Vec<_>>().join("\n")
 }

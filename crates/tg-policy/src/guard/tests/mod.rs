@@ -225,6 +225,7 @@ proptest! {
 }
 
 mod escapes;
+mod evidence;
 mod files;
 mod recordings;
 mod requests;

@@ -16,7 +16,7 @@ fn recorded(input: Vec<Stripped>, hits: Vec<guarded::Hit>) -> Recorded {
         at: Timestamp::from_seconds(1),
         attribution: Attribution::default(),
         model: "m".into(),
-        guarded: Guarded { sets, version, verdict, micros: 1, hits },
+        guarded: Guarded { sets, version, verdict, micros: 1, hits, ..Guarded::default() },
         bound: false,
         media: Vec::new(),
         input,

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::decided::{Decided, Task};
 use tg_kernel::dialect::{Dialect, Operation};
-use tg_kernel::guarded::{Action, Guarded, Hit, Verdict, Way};
+use tg_kernel::guarded::{Action, Guarded, Hit, OfService, OfSet, Said, Verdict, Way};
 use tg_kernel::ids::CallId;
 use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
@@ -88,7 +88,22 @@ fn guarded(text: &str, number: u64) -> Guarded {
         count: number as u32,
     };
     let hits = vec![hit; (number % 3) as usize];
-    Guarded { sets: vec![text.into()], version: text.into(), verdict: Verdict::Changed, micros: number, hits }
+    Guarded {
+        sets: vec![text.into()],
+        version: text.into(),
+        verdict: Verdict::Changed,
+        micros: number,
+        hits,
+        by_set: vec![OfSet { set: text.into(), version: text.into(), verdict: Verdict::Changed, micros: number }],
+        services: vec![OfService {
+            guard: text.into(),
+            way: Way::Input,
+            verdict: Said::Clear,
+            micros: number,
+            questions: 2,
+            remembered: 1,
+        }],
+    }
 }
 
 fn record(text: &str, number: u64) -> Record {
