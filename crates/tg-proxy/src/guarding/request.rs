@@ -116,7 +116,7 @@ async fn look(
     if settlement.is_bound() {
         guarding.inquiry.is_bound_to_its_model();
     }
-    let premises = Premises::of(settlement);
+    let premises = if guarding.guard.asking().is_empty() { None } else { Premises::of(settlement) };
     let eyes = Eyes::of(&guarding.guard, premises.as_ref().map(|premises| &premises.snapshot.outside));
     let has_files = guarding.guard.reads_documents() && files::are_in(&Passages::of_request(members), &guarding.guard);
     let judged = if body.len() < LARGE_BYTES && !has_files {

@@ -102,20 +102,7 @@ fn apply(root: &Node<'_>, id: &str, version: &str) -> Result<Outcome, Refusal> {
     if let Some(scope) = root.get("outputScope") {
         scope.one_of(&["INTERVENTIONS", "FULL"])?;
     }
-    let (mut texts, mut images) = (Vec::new(), Vec::new());
-    for block in root.need("content")?.items()? {
-        match sole_member(&block)? {
-            ("text", text) => {
-                text.only(&["text", "qualifiers"])?;
-                texts.push(text.need("text")?.text()?.to_owned());
-            }
-            ("image", image) => images.push(picture(&image)?),
-            _ => return Err(Refusal::from(block.flaw("content must be text or image"))),
-        }
-    }
-    if images.len() > IMAGES_MAX {
-        return Err(Refusal::new(400, "The request has too many images."));
-    }
+    let (texts, images) = contents(root)?;
     let guarded = if id.starts_with(TEXTS_ALONE) { 0 } else { images.len() };
     let seen = images.iter().take(guarded).any(|image| media::is_flagged(image));
     let units: usize = texts.iter().map(|text| units(text)).sum();
@@ -159,6 +146,25 @@ fn apply(root: &Node<'_>, id: &str, version: &str) -> Result<Outcome, Refusal> {
         "assessments": [assessment],
     });
     Ok(Outcome::done(id.to_owned(), body))
+}
+
+/// The texts and the pictures of a request to a guardrail.
+fn contents(root: &Node<'_>) -> Result<(Vec<String>, Vec<Vec<u8>>), Refusal> {
+    let (mut texts, mut images) = (Vec::new(), Vec::new());
+    for block in root.need("content")?.items()? {
+        match sole_member(&block)? {
+            ("text", text) => {
+                text.only(&["text", "qualifiers"])?;
+                texts.push(text.need("text")?.text()?.to_owned());
+            }
+            ("image", image) => images.push(picture(&image)?),
+            _ => return Err(Refusal::from(block.flaw("content must be text or image"))),
+        }
+    }
+    if images.len() > IMAGES_MAX {
+        return Err(Refusal::new(400, "The request has too many images."));
+    }
+    Ok((texts, images))
 }
 
 /// A picture, as guardrails take one.
