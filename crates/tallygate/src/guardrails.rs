@@ -79,6 +79,7 @@ fn set(document: &Document, declared: &document::Guardrail) -> Result<Set> {
         rules: declared.rules.iter().map(rule).collect::<Result<_>>()?,
         blocked_media: blocked.filter_map(|(name, _)| Medium::named(name)).collect(),
         reads_documents: declared.unreadable.is_some_and(document::Unreadable::reads_documents),
+        asks_about_images: declared.unreadable.is_some_and(document::Unreadable::asks_about_images),
         hold_back: declared.hold_back.and_then(|characters| usize::try_from(characters).ok()),
     })
 }

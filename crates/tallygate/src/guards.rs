@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use tg_config::document::{GuardService, GuardServiceKind};
+use tg_config::document::{GuardService, GuardServiceKind, MODERATION_MODEL};
 use tg_config::grammar::Keepalive;
 use tg_config::secrets::Secrets;
 use tg_net::egress::EgressPolicy;
@@ -12,9 +12,6 @@ use tg_upstream::guard::{
     AppliedGuardrail, Bounds, Checks, Guard, Judge, Moderation, Remembering, Service, Template, Webhook,
 };
 use tg_upstream::provider::Upstream;
-
-/// The moderation model that is asked where none is named.
-const MODERATION_MODEL: &str = "omni-moderation-latest";
 
 /// Compiles the services of a checked document.
 ///
@@ -53,7 +50,8 @@ fn service(
         }
         GuardServiceKind::BedrockChecks => Service::Checks(Checks::new(upstream()?, thresholds())),
         GuardServiceKind::Moderation => {
-            Service::Moderation(Moderation::new(upstream()?, model(Some(MODERATION_MODEL))?, thresholds()))
+            let moderation = Moderation::new(upstream()?, model(Some(MODERATION_MODEL))?, thresholds());
+            Service::Moderation(moderation.seeing(declared.sees_images()))
         }
         GuardServiceKind::Judge => {
             let template = declared

@@ -137,9 +137,10 @@ type Source = Box<dyn Fn() -> u64 + Send + Sync>;
 /// Of each limit: its name, for how many calls it had no room, and how many it could not count apart.
 pub(crate) type OfLimits = Box<dyn Fn() -> Vec<(Arc<str>, u64, u64)> + Send + Sync>;
 
-/// How often a target was passed over from then on, by whose fault.
+/// How many calls left without guardrails having let them go, by why.
 pub(crate) type OfUnguarded = Box<dyn Fn() -> [(&'static str, u64); 3] + Send + Sync>;
 
+/// How often a target was passed over from then on, by whose fault.
 pub(crate) type OfBenches = Box<dyn Fn() -> [(&'static str, u64); 6] + Send + Sync>;
 
 /// How one budget stands.

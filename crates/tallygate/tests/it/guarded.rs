@@ -32,6 +32,7 @@ pub(crate) fn house(rules: Vec<Rule>) -> Set {
         rules,
         blocked_media: Vec::new(),
         reads_documents: false,
+        asks_about_images: false,
         hold_back: None,
     }
 }

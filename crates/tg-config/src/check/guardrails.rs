@@ -1,6 +1,7 @@
 //! Guardrails: rules that can do what they say, and names that there are.
 
 mod compiled;
+mod images;
 mod sent;
 
 use super::Findings;
@@ -44,10 +45,12 @@ fn one((document, served): (&Document, &Served), set: &Guardrail, path: &Path, f
             rule.name
         );
         let hint = "write `unreadable: block`, or `unreadable: allow`, or one of the two for each of image, audio, \
-                    video, document, reference, tokens, hidden (`document: read` takes the texts out of files)";
+                    video, document, reference, tokens, hidden (`document: read` takes the texts out of files, \
+                    `image: ask` asks services that see pictures)";
         let problem = Problem::new(path.member("unreadable"), message, hint);
         found.add_resting_on(vec![rules.clone()], problem);
     }
+    images::check(document, set, path, found);
     for (number, rule) in set.rules.iter().enumerate() {
         let path = rules.element(number);
         match rule.checks().as_slice() {

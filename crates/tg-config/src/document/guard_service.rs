@@ -65,6 +65,24 @@ pub struct GuardService {
     pub remember_size: Size,
 }
 
+/// The moderation model that is asked where none is named.
+pub const MODERATION_MODEL: &str = "omni-moderation-latest";
+
+/// What the names of moderation models have in them that see pictures.
+const SEEING: &str = "omni-moderation";
+
+impl GuardService {
+    /// Whether it sees pictures: a guardrail of an account, or a moderation model that was made for them.
+    #[must_use]
+    pub fn sees_images(&self) -> bool {
+        match self.kind {
+            GuardServiceKind::BedrockGuardrail => true,
+            GuardServiceKind::Moderation => self.model.as_deref().unwrap_or(MODERATION_MODEL).contains(SEEING),
+            GuardServiceKind::BedrockChecks | GuardServiceKind::Judge | GuardServiceKind::Webhook => false,
+        }
+    }
+}
+
 const fn timeout() -> Period {
     Period::seconds(3)
 }

@@ -40,7 +40,7 @@ pub use cache::{AlikeMode, Cache, CacheAlike, CachePlace, CacheRule, CacheShare,
 pub use commitment::Commitment;
 pub use counters::{SharedCounters, WhenAway};
 pub use delivery::{Drain, DrainCap, OnDisconnect, Streams};
-pub use guard_service::{GuardAway, GuardService, GuardServiceKind};
+pub use guard_service::{GuardAway, GuardService, GuardServiceKind, MODERATION_MODEL};
 pub use guardrail::{
     CheckDigit, CheckName, Entity, Guardrail, GuardrailAction, GuardrailMode, GuardrailOn, GuardrailRule, Harm,
     HarmCategory, RedactAs, RequiredChecks, SystemPrompt, Topic, Words,
@@ -69,7 +69,7 @@ pub use task_routing::{
     AgreementWord, JudgeModel, Mirror, Quality, RoutingMode, RoutingStep, TaskJudge, TaskName, TaskRouting, TeamRouting,
 };
 pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
-pub use unreadable::{Unread, UnreadFile, Unreadable, UnreadableEach};
+pub use unreadable::{Unread, UnreadFile, UnreadImage, Unreadable, UnreadableEach};
 pub use wanted::{Wanted, WantedWord};
 pub use ways::{DEPTH_MAX, LEAVES_MAX, Leaf, STEPS_MAX};
 

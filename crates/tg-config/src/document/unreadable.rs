@@ -18,7 +18,7 @@ pub enum Unreadable {
 #[serde(deny_unknown_fields)]
 pub struct UnreadableEach {
     /// Pictures.
-    pub image: Unread,
+    pub image: UnreadImage,
     /// Sound.
     pub audio: Unread,
     /// Moving pictures.
@@ -43,6 +43,19 @@ pub enum Unread {
     Block,
 }
 
+/// What happens with a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnreadImage {
+    /// It goes to the model unseen.
+    Allow,
+    /// The call is refused.
+    Block,
+    /// The services of the set's rules (`external`) that see pictures are asked about it, and what they say counts as of a text;
+    /// the call is refused where they cannot be asked about it.
+    Ask,
+}
+
 /// What happens with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -63,12 +76,22 @@ impl Unreadable {
         matches!(self, Self::Each(UnreadableEach { document: UnreadFile::Read, .. }))
     }
 
-    /// Each kind, by its name. A file that is read is not refused for being one.
+    /// Whether services are asked about pictures.
+    #[must_use]
+    pub const fn asks_about_images(self) -> bool {
+        matches!(self, Self::Each(UnreadableEach { image: UnreadImage::Ask, .. }))
+    }
+
+    /// Each kind, by its name. A file that is read is not refused for being one, nor is a picture about which services are
+    /// asked.
     #[must_use]
     pub const fn each(self) -> [(&'static str, Unread); 7] {
         let each = match self {
             Self::All(all) => UnreadableEach {
-                image: all,
+                image: match all {
+                    Unread::Allow => UnreadImage::Allow,
+                    Unread::Block => UnreadImage::Block,
+                },
                 audio: all,
                 video: all,
                 document: match all {
@@ -85,6 +108,10 @@ impl Unreadable {
         let document = match document {
             UnreadFile::Allow | UnreadFile::Read => Unread::Allow,
             UnreadFile::Block => Unread::Block,
+        };
+        let image = match image {
+            UnreadImage::Allow | UnreadImage::Ask => Unread::Allow,
+            UnreadImage::Block => Unread::Block,
         };
         [
             ("image", image),
@@ -103,7 +130,7 @@ pub(super) fn unreadable_schema(generator: &mut SchemaGenerator) -> Schema {
     let mut each = UnreadableEach::json_schema(generator);
     each.insert("title".to_owned(), "each".into());
     json_schema!({
-        "description": "What happens with what no text can be read of, on its way to the model. Must be said where a rule is in force for requests. `document: read` takes the texts out of files.",
+        "description": "What happens with what no text can be read of, on its way to the model. Must be said where a rule is in force for requests. `document: read` takes the texts out of files; `image: ask` puts pictures to services that see them.",
         "oneOf": [
             { "const": "allow", "type": "string", "description": "All of it goes to the model unread." },
             { "const": "block", "type": "string", "description": "Calls with any of it are refused." },

@@ -48,6 +48,38 @@ fn files_are_read_where_a_set_says_so_and_nothing_else_is() {
     assert!(from_text("t", &each("read", "read")).is_err());
 }
 
+#[test]
+fn services_are_asked_about_pictures_where_a_set_says_so_and_one_of_them_sees() {
+    let guards = "guards: [{name: eyes, kind: moderation, provider: o}, {name: old, kind: moderation, provider: o, model: text-moderation-latest}, \
+                  {name: applied, kind: bedrock_guardrail, provider: b, guardrail: {id: gr1, version: '1'}}, \
+                  {name: hook, kind: webhook, url: 'https://example.com/x', secret: env:S}]\n";
+    let providers =
+        "providers: [{name: o, kind: openai, api_key: env:K}, {name: b, kind: bedrock, region: us-east-1}]\n";
+    let set = |rule: &str| {
+        format!(
+            "{providers}{guards}guardrails: [{{name: g, unreadable: {{image: ask, audio: block, video: block, document: block, reference: block, tokens: block, hidden: allow}}, rules: [{rule}]}}]\n"
+        )
+    };
+    for service in ["eyes", "applied"] {
+        let rule = format!("{{name: a, external: {service}, when_away: block, action: block}}");
+        let unreadable = from_text("t", &set(&rule)).unwrap().guardrails[0].unreadable.unwrap();
+        assert!(unreadable.asks_about_images() && unreadable.each().contains(&("image", Unread::Allow)));
+    }
+    let place = "guardrails[0].unreadable.image";
+    for (rule, part) in [
+        ("{name: a, pii: all, action: block}", "no rule that is in force for requests asks a service"),
+        ("{name: a, external: eyes, when_away: block, action: block, mode: observe}", "no rule that is in force"),
+        ("{name: a, external: eyes, when_away: block, action: annotate}", "no rule that is in force"),
+        ("{name: a, external: eyes, when_away: block, action: block, on: output}", "no rule that is in force"),
+        ("{name: a, external: old, when_away: block, action: block}", "sees pictures"),
+        ("{name: a, external: hook, when_away: block, action: block}", "write `image: block`"),
+    ] {
+        check(&set(rule), &[(place, part)]);
+    }
+    let unknown = "{name: a, external: eye, when_away: block, action: block}";
+    check(&set(unknown), &[("guardrails[0].rules[0].external", "did you mean `eyes`?")]);
+}
+
 /// field.md §14 C 13: a rule that silently does nothing, or something else than it says.
 #[test]
 fn no_rule_is_taken_that_could_not_do_what_it_says() {

@@ -24,6 +24,8 @@ pub struct ExternalRule {
     pub channels: Channels,
     /// Whether it is asked about the texts in files.
     pub reads_documents: bool,
+    /// Whether it is asked about pictures.
+    pub asks_about_images: bool,
     /// Whether an answer is kept until its opinion is known; else it is only counted.
     pub is_enforced: bool,
 }
@@ -58,6 +60,7 @@ impl Guard {
                 service: service.clone(),
                 channels,
                 reads_documents: self.reading().contains(&ready.set),
+                asks_about_images: way == Way::Input && self.asking().contains(&ready.set),
                 is_enforced: ready.weight() > Weight::None,
             })
         };

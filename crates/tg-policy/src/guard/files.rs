@@ -1,6 +1,7 @@
 //! Files that go with a request: the rules of the sets that read them look at their texts, and nothing of them can be changed.
 
 use super::found::Found;
+use super::images::Unseen;
 use super::inquiry::{Doing, Inquiry};
 use super::joined::{Joined, groups};
 use super::judge::Guard;
@@ -20,6 +21,8 @@ pub struct Files<'a> {
     pub has_pictures: bool,
     /// Why one of them could not be read: a name for operators, and a reason for callers.
     pub unread: Option<(&'static str, &'static str)>,
+    /// Why no service can be asked about a picture that goes with the request.
+    pub unseen: Option<Unseen>,
 }
 
 impl Guard {
@@ -34,8 +37,10 @@ impl Guard {
         if let (Some((name, told)), Some(set)) = (files.unread, self.reading().first()) {
             return Some(unreadable(set, Cow::Owned(format!("document_{name}")), &format!("document: {told}")));
         }
-        let (_, set) = self.of_reading(Medium::Image).filter(|_| files.has_pictures)?;
-        Some(unreadable(set, Cow::Borrowed("document_image"), "image in a document"))
+        if let Some((_, set)) = self.of_reading(Medium::Image).filter(|_| files.has_pictures) {
+            return Some(unreadable(set, Cow::Borrowed("document_image"), "image in a document"));
+        }
+        self.refusal_of_images(files)
     }
 
     /// The first of the sets that read files which does not let this through.

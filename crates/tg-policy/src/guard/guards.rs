@@ -48,6 +48,7 @@ struct Compiled {
     rules: Vec<Arc<Ready>>,
     blocked_media: Vec<Medium>,
     reads_documents: bool,
+    asks_about_images: bool,
     /// A sum of all that it says.
     sum: [u8; 32],
 }
@@ -105,8 +106,15 @@ impl Guards {
                 }
             }
             let (name, scope) = (set.name.clone(), set.scope.clone());
-            let (blocked_media, reads_documents) = (set.blocked_media.clone(), set.reads_documents);
-            compiled.push(Compiled { name, scope, rules, blocked_media, reads_documents, sum: sum(set) });
+            compiled.push(Compiled {
+                name,
+                scope,
+                rules,
+                blocked_media: set.blocked_media.clone(),
+                reads_documents: set.reads_documents,
+                asks_about_images: set.asks_about_images,
+                sum: sum(set),
+            });
         }
         if let Some(beyond) = sets.get(SETS_MAX) {
             let what = format!("there are {} sets, and at most {SETS_MAX} are taken", sets.len());
@@ -175,6 +183,7 @@ impl Guards {
             rules: Vec::new(),
             blocked_media: Vec::new(),
             reading: Vec::new(),
+            asking: Vec::new(),
             key: self.key.clone(),
             required: self.required.clone(),
         };
@@ -185,6 +194,7 @@ impl Guards {
             parts.rules.extend(set.rules.iter().cloned());
             parts.blocked_media.extend(set.blocked_media.iter().map(|medium| (*medium, set.name.clone())));
             parts.reading.extend(set.reads_documents.then(|| set.name.clone()));
+            parts.asking.extend(set.asks_about_images.then(|| set.name.clone()));
             version.update(set.sum);
         }
         parts.version = short(version.finalize());

@@ -40,6 +40,8 @@ pub struct Guard {
     blocked_media: Vec<(Medium, Arc<str>)>,
     /// The sets whose rules look at the texts in files.
     reading: Vec<Arc<str>>,
+    /// The sets whose services are asked about pictures.
+    asking: Vec<Arc<str>>,
     key: Option<Key>,
     input: Plans,
     /// What looks at the texts in files.
@@ -62,13 +64,14 @@ pub(super) struct Parts {
     pub(super) rules: Vec<Arc<Ready>>,
     pub(super) blocked_media: Vec<(Medium, Arc<str>)>,
     pub(super) reading: Vec<Arc<str>>,
+    pub(super) asking: Vec<Arc<str>>,
     pub(super) key: Option<Key>,
     pub(super) required: Vec<Required>,
 }
 
 impl Guard {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { sets, versions, version, rules, blocked_media, reading, key, required } = parts;
+        let Parts { sets, versions, version, rules, blocked_media, reading, asking, key, required } = parts;
         let plans = |way: Way, which: &dyn Fn(&Ready) -> bool| {
             Channel::ALL.map(|channel| Plan::of(&rules, |ready| ready.channels(way).has(channel) && which(ready)))
         };
@@ -93,6 +96,7 @@ impl Guard {
             rules,
             blocked_media,
             reading,
+            asking,
             key,
             input,
             files,
@@ -166,6 +170,12 @@ impl Guard {
     /// The sets whose rules look at the texts in files.
     pub(super) fn reading(&self) -> &[Arc<str>] {
         &self.reading
+    }
+
+    /// The sets whose services are asked about pictures.
+    #[must_use]
+    pub fn asking(&self) -> &[Arc<str>] {
+        &self.asking
     }
 
     /// What looks at the texts in files.

@@ -7,6 +7,7 @@ mod files;
 pub(crate) mod filtered;
 pub(crate) mod keeping;
 pub(crate) mod outside;
+mod pictures;
 pub(crate) mod request;
 pub(crate) mod watching;
 

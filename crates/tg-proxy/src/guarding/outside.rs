@@ -17,6 +17,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tg_kernel::clock::Clock;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
 use tg_kernel::passage::Channel;
@@ -26,7 +28,7 @@ use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
 use tg_policy::guard::{Effort, ExternalRule, Opinion, Said, Way};
 use tg_policy::route::UnknownPrice;
 use tg_store::journal::OpenEntry;
-use tg_upstream::guard::{self, Asker, Figures, Guard};
+use tg_upstream::guard::{self, Asker, Figures, Guard, Picture, Sight};
 use tokio::time::Instant;
 
 /// The services of a configuration.
@@ -52,6 +54,22 @@ impl Outside {
         let mut all: Vec<Figures> = self.0.values().map(|service| service.guard.figures()).collect();
         all.sort_by(|one, other| one.guard.cmp(&other.guard));
         all
+    }
+
+    /// Which pictures a service takes; `None`: it looks at none.
+    pub(super) fn sight(&self, service: &str) -> Option<Sight> {
+        self.0.get(service)?.guard.sight()
+    }
+}
+
+impl Service {
+    /// The service gives no opinion; the log is told of it.
+    fn is_away(&self, rule: &ExternalRule, failure: &guard::Failure, now: Duration) -> Opinion {
+        if let Some(times) = self.complaint.due(now) {
+            let (guard, rule) = (&*rule.service, format!("{}/{}", rule.set, rule.name));
+            tracing::warn!(guard, rule, times, %failure, "a guard service gives no opinion");
+        }
+        Opinion::Failed
     }
 }
 
@@ -243,13 +261,7 @@ impl Questions {
                 let categories = categories.iter().map(ToString::to_string).collect();
                 Opinion::Flagged { categories, texts: texts.unwrap_or_default().concat() }
             }
-            guard::Opinion::Failed(failure) => {
-                if let Some(times) = service.complaint.due(clock.monotonic()) {
-                    let (guard, rule) = (&*rule.service, format!("{}/{}", rule.set, rule.name));
-                    tracing::warn!(guard, rule, times, %failure, "a guard service gives no opinion");
-                }
-                Opinion::Failed
-            }
+            guard::Opinion::Failed(failure) => service.is_away(rule, &failure, clock.monotonic()),
         };
         (channel, opinion, effort)
     }
@@ -261,6 +273,29 @@ impl Premises {
         let (worker, snapshot) = settlement.surroundings()?;
         let attribution = settlement.record()?.attribution.clone();
         Some(Self { worker: Arc::clone(worker), snapshot: Arc::clone(snapshot), attribution })
+    }
+
+    /// What a rule's service says of pictures on their way to a model.
+    pub(super) async fn see(&self, rule: &ExternalRule, pictures: &[&Picture], began: Instant) -> Opinion {
+        let Some(service) = self.snapshot.outside.0.get(&rule.service) else { return Opinion::Failed };
+        let living = &self.worker.living;
+        let caller = || aws_caller(living, self.attribution.clone());
+        let (pools, wallet, clock) = (&*self.worker.pools, &living.aws, &*living.clock);
+        let used = |used| self.book(&service.guard, used);
+        let asker = Asker { pools, wallet, clock, caller: &caller, used: &used };
+        match service.guard.look(&asker, pictures, began).await.opinion {
+            guard::Opinion::Clear => Opinion::Clear,
+            guard::Opinion::Flagged { categories, .. } => {
+                let categories = categories.iter().map(ToString::to_string).collect();
+                Opinion::Flagged { categories, texts: Vec::new() }
+            }
+            guard::Opinion::Failed(failure) => service.is_away(rule, &failure, clock.monotonic()),
+        }
+    }
+
+    /// The clock of its gateway.
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.worker.living.clock
     }
 
     /// Books what a judge has used: each answer is a row of its own, on the account of the call that it was about.

@@ -1,7 +1,8 @@
 //! Requests: checked whole, before anything is held for them, and changed where a rule says so.
 
 use super::beside::Beside;
-use super::outside::{Questions, consult, overlay};
+use super::outside::{Premises, Questions, consult, overlay};
+use super::pictures::{Eyes, Pictures};
 use super::{Cleared, Guarding, LARGE_BYTES, broken_off, files, medium};
 use crate::settle::Settlement;
 use crate::snapshot::Snapshot;
@@ -15,7 +16,7 @@ use tg_dialect::scan::Members;
 use tg_kernel::fault::Fault;
 use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
-use tg_policy::guard::{Block, Guard, Route, Said, Subject, Way};
+use tg_policy::guard::{Block, Files, Guard, Route, Said, Subject, Way};
 
 /// What is asked.
 pub(crate) struct Question<'a> {
@@ -47,6 +48,8 @@ struct Judged {
     beside: Beside,
     /// What services outside are to be asked.
     questions: Option<Questions>,
+    /// What they are to be asked about pictures.
+    pictures: Pictures,
 }
 
 /// Checks what is asked, where a guardrail applies. A block is an answer, too: what was found is with the settlement then.
@@ -113,21 +116,27 @@ async fn look(
     if settlement.is_bound() {
         guarding.inquiry.is_bound_to_its_model();
     }
+    let premises = if guarding.guard.asking().is_empty() { None } else { Premises::of(settlement) };
+    let eyes = Eyes::of(&guarding.guard, premises.as_ref().map(|premises| &premises.snapshot.outside));
     let has_files = guarding.guard.reads_documents() && files::are_in(&Passages::of_request(members), &guarding.guard);
     let judged = if body.len() < LARGE_BYTES && !has_files {
-        judge((body, members), guarding, beside, true)
+        judge((body, members), guarding, beside, (eyes.as_ref(), true))
     } else {
         let body = body.clone();
         let turn = if has_files { files::turn().await } else { None };
         let has_turn = turn.is_some() || !has_files;
         let judging = move || {
             let _turn = turn;
-            Members::scan(&body).map(|members| judge((&body, &members), guarding, beside, has_turn))
+            let how = (eyes.as_ref(), has_turn);
+            Members::scan(&body).map(|members| judge((&body, &members), guarding, beside, how))
         };
         tokio::task::spawn_blocking(judging).await.map_err(|_| broken_off())??
     };
-    let Judged { mut guarding, mut edits, body: mut anew, mut beside, questions } = judged;
-    let later = consult(questions, &mut guarding, settlement).await;
+    let Judged { mut guarding, mut edits, body: mut anew, mut beside, questions, pictures } = judged;
+    let texts = consult(questions, &mut guarding, settlement);
+    let (later, heard, longer) = pictures.ask_beside(texts, premises.as_ref()).await;
+    settlement.has_waited(longer);
+    guarding.hears_of_pictures(heard);
     if let Some(heard) = guarding.heard() {
         heard.asked_instead(&later);
     }
@@ -147,7 +156,7 @@ fn judge(
     (whole, members): (&Bytes, &Members<'_>),
     mut guarding: Guarding,
     mut beside: Beside,
-    has_turn: bool,
+    (eyes, has_turn): (Option<&Eyes>, bool),
 ) -> Judged {
     let passages = Passages::of_request(members);
     if (guarding.guard.watches_output() || guarding.guard.restores()) && answers_in_json(members) {
@@ -168,10 +177,12 @@ fn judge(
         text: Cow::Borrowed(text),
     });
     let said: Vec<Said<'_>> = texts.chain(others).collect();
-    let files = files::read(&passages, whole, &guarding.guard, has_turn);
+    let seen = eyes.map_or_else(|| Ok(Pictures::default()), |eyes| eyes.read(&passages, whole));
+    let (pictures, unseen) = seen.map_or_else(|unseen| (Pictures::default(), Some(unseen)), |seen| (seen, None));
+    let files = Files { unseen, ..files::read(&passages, whole, &guarding.guard, has_turn) };
     if let Some(heard) = guarding.heard() {
         heard.asked(&said, &media);
-        if !files.said.is_empty() {
+        if !files.said.is_empty() || !pictures.are_none() {
             heard.leave_out();
         }
     }
@@ -181,7 +192,8 @@ fn judge(
     let questions = Questions::of(&guarding, Way::Input, (asked, &files.said), &verdict.edits);
     drop(said);
     let body = write(&passages, members, verdict.edits.clone(), &mut beside);
-    Judged { guarding, edits: verdict.edits, body, beside, questions }
+    let pictures = if guarding.block.is_none() { pictures } else { Pictures::default() };
+    Judged { guarding, edits: verdict.edits, body, beside, questions, pictures }
 }
 
 /// The body with the changes; `None` where they leave it as it is.

@@ -2,6 +2,8 @@
 
 use super::wire_client::{Bench, CONVERSE, saying, set};
 use crate::{HOOK_SECRET, Personality};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
@@ -45,6 +47,71 @@ async fn services_take_what_the_real_ones_take() {
         let answered = bench.send(personality, path, &body).await.expect("an answer");
         assert_eq!(answered.status, status, "{path} {body}: {}", answered.text());
         assert!(answered.text().contains(telling), "{path} {body}: {}", answered.text());
+    }
+}
+
+/// A picture of a format, of so many pixels, and what an editor wrote into it.
+fn picture(format: &str, side: u32, comment: &str) -> Vec<u8> {
+    let head: &[u8] = match format {
+        "png" => b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR",
+        "jpeg" => b"\xff\xd8\xff\xe0",
+        "webp" => b"RIFF",
+        _ => b"GIF89a",
+    };
+    [head, &side.to_be_bytes(), &[0, 0, 0, 9], comment.as_bytes()].concat()
+}
+
+#[tokio::test]
+async fn services_take_pictures_as_the_real_ones_do() {
+    let bench = Bench::start();
+    let (bedrock, openai) = (Personality::Bedrock, Personality::Openai);
+    let (apply, moderate) = ("/guardrail/gr1/version/1/apply", "/v1/moderations");
+    let block = |format: &str, bytes: &[u8]| json!({ "image": { "format": format, "source": { "bytes": STANDARD.encode(bytes) } } });
+    let asked = |content: Vec<Value>| json!({ "source": "INPUT", "content": content });
+    let applied = |format: &str, bytes: &[u8]| asked(vec![block(format, bytes)]);
+    let part = |kind: &str, bytes: &[u8]| {
+        let url = format!("data:image/{kind};base64,{}", STANDARD.encode(bytes));
+        json!({ "type": "image_url", "image_url": { "url": url } })
+    };
+    let moderated = |parts: Vec<Value>| json!({ "input": parts });
+    let (fine, bad) = (picture("png", 9, "a tree"), picture("png", 9, "forbidden"));
+    let (large, wide) = (picture("png", 9, &"x".repeat(5 << 20)), picture("png", 8001, ""));
+    let old = set(moderated(vec![part("png", &fine)]), "/model", json!("text-moderation-latest"));
+    for (personality, path, body, status, telling) in [
+        (bedrock, apply, applied("png", &fine), 200, r#""images":{"guarded":1,"total":1}"#),
+        (bedrock, apply, applied("png", &bad), 200, r#""type":"VIOLENCE""#),
+        (bedrock, apply, applied("jpeg", &picture("jpeg", 9, "forbidden")), 200, "GUARDRAIL_INTERVENED"),
+        (
+            bedrock,
+            "/guardrail/textonly1/version/1/apply",
+            applied("png", &bad),
+            200,
+            r#""images":{"guarded":0,"total":1}"#,
+        ),
+        (bedrock, apply, applied("webp", &picture("webp", 9, "")), 400, "format"),
+        (bedrock, apply, applied("jpeg", &fine), 400, "Could not process image"),
+        (bedrock, apply, applied("png", &large), 400, "larger than 4 MB"),
+        (bedrock, apply, applied("png", &wide), 400, "8000x8000"),
+        (bedrock, apply, asked(vec![block("png", &fine); 21]), 400, "too many images"),
+        (bedrock, apply, set(applied("png", &fine), "/content/0/image/detail", json!("low")), 400, "detail"),
+        (bedrock, apply, set(applied("png", &fine), "/content/0/image/source/bytes", json!("?")), 400, "base64"),
+        (openai, moderate, moderated(vec![part("png", &fine)]), 200, r#""violence":["image"]"#),
+        (openai, moderate, moderated(vec![part("png", &bad)]), 200, r#""violence":true"#),
+        (
+            openai,
+            moderate,
+            moderated(vec![json!({ "type": "text", "text": "hi" }), part("webp", &picture("webp", 9, ""))]),
+            200,
+            r#"["text","image"]"#,
+        ),
+        (openai, moderate, moderated(vec![part("png", &fine), part("png", &fine)]), 400, "Too many images"),
+        (openai, moderate, moderated(vec![part("bmp", &fine)]), 400, "bmp"),
+        (openai, moderate, moderated(vec![set(part("png", &fine), "/image_url/detail", json!("low"))]), 400, "detail"),
+        (openai, moderate, old, 400, "does not support image"),
+    ] {
+        let answered = bench.send(personality, path, &body).await.expect("an answer");
+        assert_eq!(answered.status, status, "{path} {telling}: {}", answered.text());
+        assert!(answered.text().contains(telling), "{path} {telling}: {}", answered.text());
     }
 }
 

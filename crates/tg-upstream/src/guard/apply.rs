@@ -1,6 +1,7 @@
 //! A guardrail of an AWS account, asked by Bedrock's `ApplyGuardrail`.
 
 use super::opinion::{Answer, Failure, Way};
+use super::picture::{Format, Picture, Sight};
 use super::{Asker, post};
 use crate::provider::Upstream;
 use crate::providers::base::segment;
@@ -12,6 +13,9 @@ pub struct AppliedGuardrail {
     upstream: Arc<Upstream>,
     path: String,
 }
+
+/// What guardrails take as pictures ("Block harmful images with content filters" in Bedrock's user guide).
+const SIGHT: Sight = Sight { formats: &[Format::Png, Format::Jpeg], bytes_max: 4_000_000, side_max: Some(8_000) };
 
 /// Where an assessment keeps its findings: the policy, its list, and the member that names a finding. What matched stands
 /// beside (`match`) and is not read.
@@ -46,13 +50,37 @@ impl AppliedGuardrail {
             Way::Input => "INPUT",
             Way::Output => "OUTPUT",
         };
-        let body = json!({ "source": source, "content": [{ "text": { "text": text } }] });
+        read(&self.put(asker, &json!({ "source": source, "content": [{ "text": { "text": text } }] })).await?)
+    }
+
+    pub(super) const fn sight(&self) -> Sight {
+        SIGHT
+    }
+
+    /// Asks about a picture. A guardrail whose filters are for texts alone lets it pass, and says that it has looked at none.
+    pub(super) async fn look(&self, asker: &Asker<'_>, picture: &Picture) -> Result<Answer, Failure> {
+        let image = json!({ "format": picture.format(), "source": { "bytes": picture.base64() } });
+        let body = self.put(asker, &json!({ "source": "INPUT", "content": [{ "image": image }] })).await?;
+        let answer = read(&body)?;
+        if answer == Answer::Clear && !looked(&body) {
+            return Err(Failure::unreadable(
+                "it does not say that it has looked at the picture: are its filters for images?",
+            ));
+        }
+        Ok(answer)
+    }
+
+    async fn put(&self, asker: &Asker<'_>, body: &Value) -> Result<Value, Failure> {
         let address = self.upstream.provider.runtime_address(&self.path).map_err(post::unanswered)?;
         let request = post::request(address, body.to_string());
         let body = post::to_provider(&self.upstream, asker, request, None).await?;
-        let body: Value = serde_json::from_slice(&body).map_err(|_| Failure::unreadable("its answer is no JSON"))?;
-        read(&body)
+        serde_json::from_slice(&body).map_err(|_| Failure::unreadable("its answer is no JSON"))
     }
+}
+
+/// Whether an answer about one picture says that it was looked at.
+fn looked(body: &Value) -> bool {
+    body.pointer("/guardrailCoverage/images/guarded").and_then(Value::as_u64) == Some(1)
 }
 
 /// Reads an answer about one text.

@@ -1,4 +1,4 @@
-//! External guards: services outside the gateway that are asked what they think of texts, through one seam.
+//! External guards: services outside the gateway that are asked what they think of texts and pictures, through one seam.
 //!
 //! A service is asked within a time, by a bounded number of questions at once, and not at all while it keeps failing; what
 //! it said of a text is remembered. Whatever goes wrong is a [`Failure`]: whoever asks decides what that means.
@@ -8,9 +8,11 @@ mod breaker;
 mod checks;
 mod figures;
 mod judge;
+mod looking;
 mod memory;
 mod moderation;
 mod opinion;
+mod picture;
 mod pieces;
 mod post;
 mod webhook;
@@ -25,6 +27,7 @@ pub use judge::{Judge, Template};
 pub use memory::Remembering;
 pub use moderation::Moderation;
 pub use opinion::{Failure, FailureKind, Hearing, Opinion, Way};
+pub use picture::{Picture, Sight, Unseen};
 pub use webhook::Webhook;
 
 use crate::aws::{Caller, Wallet};
@@ -215,7 +218,7 @@ impl Guard {
         deadline: Instant,
     ) -> (Piece<'a>, Result<Said, Failure>) {
         let began = asker.clock.monotonic();
-        let said = self.put(asker, way, piece.text, deadline).await;
+        let said = self.put(asker, self.service.ask(&self.name, asker, way, piece.text), deadline).await;
         self.tally.asked(asker.clock.monotonic().saturating_sub(began), said.as_ref().err());
         if let Some(used) = said.as_ref().ok().and_then(|said| said.used) {
             (asker.used)(used);
@@ -226,7 +229,12 @@ impl Guard {
         (piece, said)
     }
 
-    async fn put(&self, asker: &Asker<'_>, way: Way, text: &str, deadline: Instant) -> Result<Said, Failure> {
+    async fn put(
+        &self,
+        asker: &Asker<'_>,
+        question: impl Future<Output = Result<Said, Failure>>,
+        deadline: Instant,
+    ) -> Result<Said, Failure> {
         let turn = timeout_at(deadline, self.turns.acquire()).await;
         let _turn = turn.map_err(|_late| Failure::new(FailureKind::Crowded, ""))?;
         let left = deadline.saturating_duration_since(Instant::now());
@@ -235,7 +243,7 @@ impl Guard {
         }
         let entry = self.breaker.enter(asker.clock.monotonic());
         let entry = entry.ok_or_else(|| Failure::new(FailureKind::Resting, ""))?;
-        let said = timeout_at(deadline, self.service.ask(&self.name, asker, way, text)).await;
+        let said = timeout_at(deadline, question).await;
         let said = said.unwrap_or_else(|_late| Err(Failure::new(FailureKind::TimedOut, "")));
         // What had its turn when its time was nearly over says nothing of the service.
         let is_short = left < self.bounds.timeout / 4 * 3;

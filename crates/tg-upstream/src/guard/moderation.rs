@@ -1,16 +1,22 @@
 //! OpenAI's moderation (`/v1/moderations`), or that of a server that speaks its API.
 
 use super::opinion::{Answer, Failure};
+use super::picture::{Format, Picture, Sight};
 use super::{Asker, post};
 use crate::provider::Upstream;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// What OpenAI takes as pictures (its guide to moderation; one of a request).
+const SIGHT: Sight =
+    Sight { formats: &[Format::Png, Format::Jpeg, Format::Webp], bytes_max: 20_000_000, side_max: None };
+
 /// A moderation model of a provider.
 pub struct Moderation {
     upstream: Arc<Upstream>,
     model: Arc<str>,
+    sees: bool,
     thresholds: BTreeMap<Arc<str>, f64>,
 }
 
@@ -18,16 +24,40 @@ impl Moderation {
     /// A category of `thresholds` counts from this score (0 to 1) on; any other where the model itself says so.
     #[must_use]
     pub fn new(upstream: Arc<Upstream>, model: Arc<str>, thresholds: BTreeMap<Arc<str>, f64>) -> Self {
-        Self { upstream, model, thresholds }
+        Self { upstream, model, sees: false, thresholds }
+    }
+
+    /// The same of a model that looks at pictures, if `sees`.
+    #[must_use]
+    pub fn seeing(self, sees: bool) -> Self {
+        Self { sees, ..self }
+    }
+
+    pub(super) const fn sight(&self) -> Option<Sight> {
+        if self.sees { Some(SIGHT) } else { None }
     }
 
     pub(super) async fn ask(&self, asker: &Asker<'_>, text: &str) -> Result<Answer, Failure> {
-        let body = json!({ "model": &*self.model, "input": text });
+        self.read(&self.put(asker, &json!({ "model": &*self.model, "input": text })).await?)
+    }
+
+    /// Asks about a picture. A server that takes it for something else says of no category that it was applied to one.
+    pub(super) async fn look(&self, asker: &Asker<'_>, picture: &Picture) -> Result<Answer, Failure> {
+        let url = format!("data:image/{};base64,{}", picture.format(), picture.base64());
+        let input = json!([{ "type": "image_url", "image_url": { "url": url } }]);
+        let body = self.put(asker, &json!({ "model": &*self.model, "input": input })).await?;
+        let answer = self.read(&body)?;
+        if answer == Answer::Clear && !looked(&body) {
+            return Err(Failure::unreadable("it does not say that it has looked at the picture"));
+        }
+        Ok(answer)
+    }
+
+    async fn put(&self, asker: &Asker<'_>, body: &Value) -> Result<Value, Failure> {
         let address = self.upstream.provider.runtime_address("/moderations").map_err(post::unanswered)?;
         let request = post::request(address, body.to_string());
         let body = post::to_provider(&self.upstream, asker, request, None).await?;
-        let body: Value = serde_json::from_slice(&body).map_err(|_| Failure::unreadable("its answer is no JSON"))?;
-        self.read(&body)
+        serde_json::from_slice(&body).map_err(|_| Failure::unreadable("its answer is no JSON"))
     }
 
     fn read(&self, body: &Value) -> Result<Answer, Failure> {
@@ -62,6 +92,13 @@ impl Moderation {
         }
         Ok(if found.is_empty() { Answer::Clear } else { Answer::flagged(found) })
     }
+}
+
+/// Whether an answer about one picture says that a category was applied to it.
+fn looked(body: &Value) -> bool {
+    let applied = body.pointer("/results/0/category_applied_input_types").and_then(Value::as_object);
+    let mut types = applied.into_iter().flat_map(|applied| applied.values()).filter_map(Value::as_array).flatten();
+    types.any(|kind| kind == "image")
 }
 
 #[cfg(test)]

@@ -150,7 +150,20 @@ impl Desk {
     }
 
     async fn shown(&self, guard: &Guard, texts: &[&str]) -> String {
-        match self.ask(guard, texts).await.opinion {
+        Self::told(self.ask(guard, texts).await.opinion)
+    }
+
+    /// What it thinks of pictures.
+    async fn looks(&self, guard: &Guard, pictures: &[&Picture]) -> String {
+        let caller =
+            || Caller { team: "red".into(), project: None, environment: None, key_id: None, cost_centre: None };
+        let (pools, wallet, clock) = (&self.pools, &self.wallet, &self.clock);
+        let asker = Asker { pools, wallet, clock, caller: &caller, used: &|_| {} };
+        Self::told(guard.look(&asker, pictures, Instant::now()).await.opinion)
+    }
+
+    fn told(opinion: Opinion) -> String {
+        match opinion {
             Opinion::Clear => "clear".to_owned(),
             Opinion::Flagged { categories, redacted } => format!("{} {redacted:?}", categories.join(",")),
             Opinion::Failed(failure) => failure.kind.as_str().to_owned(),
@@ -350,4 +363,74 @@ async fn a_judge_is_paid_for_each_answer() {
     assert_eq!(desk.shown(&guard, &["a bomb"]).await, "S9 None");
     let sent = heard.lock().unwrap().last().unwrap().clone();
     assert!(sent.contains(r#""model":"llama-guard""#) && sent.contains("a bomb") && !sent.contains(r#""stream":true"#));
+}
+
+/// A picture of one pixel, and what an editor wrote into it.
+fn picture(comment: &str) -> Picture {
+    let length = u32::try_from(comment.len()).unwrap().to_be_bytes();
+    let header = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0\0\0\0\0";
+    let parts: [&[u8]; 6] = [header, &length, b"tEXt", comment.as_bytes(), &[0; 4], b"\0\0\0\x01IDATx\0\0\0\0"];
+    Picture::read(&parts.concat()).unwrap()
+}
+
+#[tokio::test]
+async fn a_service_that_does_not_say_that_it_has_looked_has_no_opinion_on_a_picture() {
+    let desk = Desk::new();
+    let answer = |flagged: bool, applied: &str| {
+        format!(
+            r#"{{"results":[{{"flagged":{flagged},"categories":{{"violence":{flagged}}},"category_scores":{{}}{applied}}}]}}"#
+        )
+    };
+    let applied = |kind: &str| format!(r#","category_applied_input_types":{{"hate":[],"violence":["{kind}"]}}"#);
+    for (flagged, applied, expected) in [
+        (false, applied("image"), "clear"),
+        (false, applied("text"), "unreadable"),
+        (false, String::new(), "unreadable"),
+        (true, applied("image"), "violence None"),
+        (true, String::new(), "violence None"),
+    ] {
+        let said = answer(flagged, &applied);
+        let (address, heard) = server(move |_| Act::Say(200, said.clone())).await;
+        let moderation = Moderation::new(upstream_at(&address), "m".into(), [].into()).seeing(true);
+        let guard = Guard::new("m".into(), Service::Moderation(moderation), BOUNDS);
+        assert!(guard.sight().is_some());
+        assert_eq!(desk.looks(&guard, &[&picture("a")]).await, expected, "{applied}");
+        assert!(heard.lock().unwrap()[0].contains(r#""url":"data:image/png;base64,iVBOR"#));
+    }
+    let blind = Moderation::new(upstream(), "m".into(), [].into());
+    let blind = Guard::new("m".into(), Service::Moderation(blind), BOUNDS);
+    assert!(blind.sight().is_none());
+    assert!(hook("http://127.0.0.1:1/", BOUNDS).sight().is_none());
+    assert_eq!(desk.looks(&hook("http://127.0.0.1:1/", BOUNDS), &[&picture("a")]).await, "unreadable");
+}
+
+#[tokio::test]
+async fn what_was_said_of_a_picture_is_remembered_and_what_failed_is_not() {
+    let desk = Desk::new();
+    let (address, heard) = server(|body| {
+        let (flagged, fails) = (body.contains(picture("bad").base64()), body.contains(picture("odd").base64()));
+        let body = format!(
+            r#"{{"results":[{{"flagged":{flagged},"categories":{{"violence":{flagged}}},"category_scores":{{}},"category_applied_input_types":{{"violence":["image"]}}}}]}}"#
+        );
+        if fails { Act::Say(400, String::new()) } else { Act::Say(200, body) }
+    })
+    .await;
+    let remembering = Some(Remembering { period: Duration::from_secs(600), bytes_max: 1 << 20 });
+    let moderation = Moderation::new(upstream_at(&address), "m".into(), [].into()).seeing(true);
+    let guard = Guard::new("m".into(), Service::Moderation(moderation), Bounds { remembering, ..BOUNDS });
+    for (comment, expected, asked) in [
+        ("fine", "clear", 1),
+        ("fine", "clear", 1),
+        ("odd", "refused", 2),
+        ("odd", "refused", 3),
+        ("bad", "violence None", 4),
+        ("bad", "violence None", 4),
+    ] {
+        assert_eq!(desk.looks(&guard, &[&picture(comment)]).await, expected, "{comment}");
+        assert_eq!(heard.lock().unwrap().len(), asked, "{comment}");
+    }
+    assert_eq!(desk.looks(&guard, &[&picture("fine"), &picture("bad")]).await, "violence None");
+    assert_eq!(desk.looks(&guard, &[]).await, "clear");
+    // A text that says what a picture's bytes say is another thing.
+    assert_eq!(desk.ask(&guard, &["fine"]).await.remembered, 0);
 }

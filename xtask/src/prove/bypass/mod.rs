@@ -2,6 +2,7 @@
 //! answer, with every attack, plain and hidden. All cells come to the same.
 
 mod attacks;
+mod pictures;
 mod places;
 
 use super::Length;
@@ -103,7 +104,7 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
     let sim = Sim::start(SimOptions { details_max: KEPT, ..SimOptions::default() })?;
     let folder = tempfile::Builder::new().prefix("tallygate-prices-").tempdir()?;
     let document = document_with(&sim.urls, &prices(folder.path())?, "", "");
-    let document = with_models(&document) + GUARDRAILS;
+    let document = with_models(&document) + pictures::GUARDS + GUARDRAILS + pictures::GUARDRAIL;
     let gateway =
         Gateway::start(&Recipe { program, document: &document, listen: "", environment: &ENVIRONMENT, core: None })?;
     let client = Client::new(gateway.base(), gateway.key());
@@ -147,6 +148,7 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
     findings.note("every call's row says which guardrails ran", format_args!("{} of {made}", rows.len() - unseen), {
         unseen == 0 && rows.len() == made
     });
+    pictures::note(&client, &sim, ABREAST, &mut findings).await;
     let metrics = client.page(&format!("{}/metrics", gateway.admin())).await?;
     let counts = metrics.lines().filter_map(|line| line.strip_prefix("tallygate_unguarded_calls_total{"));
     let counts: Vec<&str> = counts.filter_map(|line| Some(line.rsplit_once(' ')?.1)).collect();
@@ -170,6 +172,7 @@ fn with_models(document: &str) -> String {
         further +=
             &format!("- {{ name: 'away-{provider}', targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
     }
+    further += &pictures::models();
     let [name, model] = ELSEWHERE;
     further += &format!("- {{ name: {name}, targets: [{{ provider: compatible, model: {model} }}] }}\n");
     document.replacen("models:\n", &further, 1)

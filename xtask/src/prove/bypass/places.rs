@@ -134,7 +134,7 @@ fn system(dialect: Dialect, mut body: Value, text: &str) -> Value {
 }
 
 /// A call of a tool and its result, before the user goes on.
-fn history(dialect: Dialect, body: Value, [arguments, result]: [&str; 2]) -> Value {
+pub(super) fn history(dialect: Dialect, body: Value, [arguments, result]: [&str; 2]) -> Value {
     let input = json!({ "to": arguments });
     let mut body = tool(dialect, body, "somebody");
     match dialect {

@@ -19,6 +19,7 @@ fn set(name: &str, rules: Vec<Rule>) -> Set {
         rules,
         blocked_media: Vec::new(),
         reads_documents: false,
+        asks_about_images: false,
         hold_back: None,
     }
 }
@@ -227,6 +228,7 @@ proptest! {
 mod escapes;
 mod evidence;
 mod files;
+mod images;
 mod recordings;
 mod requests;
 mod streams;

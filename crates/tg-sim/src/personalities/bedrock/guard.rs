@@ -3,6 +3,7 @@
 use crate::books::Operation;
 use crate::directive;
 use crate::exchange::{Outcome, Received};
+use crate::media;
 use crate::personalities::anthropic::MISSING_SUFFIX;
 use crate::refusal::Refusal;
 use crate::reply::Stop;
@@ -17,6 +18,14 @@ const MASKED: &str = "mask-me";
 
 /// What a guardrail answers instead.
 const BLOCKED_ANSWER: &str = "Sorry, this is blocked.";
+
+/// Ids of guardrails that begin so have filters for texts alone, and let pictures pass.
+const TEXTS_ALONE: &str = "textonly";
+
+/// Bounds on pictures: bytes of one, pixels of its side, how many of a request.
+const IMAGE_BYTES_MAX: usize = 4 << 20;
+const IMAGE_SIDE_MAX: u32 = 8_000;
+const IMAGES_MAX: usize = 20;
 
 /// A text unit is up to so many characters.
 const UNIT_CHARS: usize = 1000;
@@ -93,26 +102,18 @@ fn apply(root: &Node<'_>, id: &str, version: &str) -> Result<Outcome, Refusal> {
     if let Some(scope) = root.get("outputScope") {
         scope.one_of(&["INTERVENTIONS", "FULL"])?;
     }
-    let mut texts = Vec::new();
-    for block in root.need("content")?.items()? {
-        match sole_member(&block)? {
-            ("text", text) => {
-                text.only(&["text", "qualifiers"])?;
-                texts.push(text.need("text")?.text()?.to_owned());
-            }
-            ("image", _) => {}
-            _ => return Err(Refusal::from(block.flaw("content must be text or image"))),
-        }
-    }
+    let (texts, images) = contents(root)?;
+    let guarded = if id.starts_with(TEXTS_ALONE) { 0 } else { images.len() };
+    let seen = images.iter().take(guarded).any(|image| media::is_flagged(image));
     let units: usize = texts.iter().map(|text| units(text)).sum();
     if let Some(scripted) = texts.iter().filter_map(|text| directive::read(text).ok()?.1.refusal).next() {
         return Err(Refusal::new(scripted.status, "as the script has it"));
     }
     let has = |word: &str| texts.iter().any(|text| text.contains(word));
     let (blocked, masked) = (has(BLOCKED), has(MASKED));
-    let intervened = blocked || masked;
+    let intervened = blocked || masked || seen;
     let outputs = match () {
-        () if blocked => json!([{ "text": BLOCKED_ANSWER }]),
+        () if blocked || seen => json!([{ "text": BLOCKED_ANSWER }]),
         () if masked => texts.iter().map(|text| json!({ "text": text.replace(MASKED, "{EMAIL}") })).collect(),
         () => json!([]),
     };
@@ -125,15 +126,64 @@ fn apply(root: &Node<'_>, id: &str, version: &str) -> Result<Outcome, Refusal> {
         let entity = json!({ "type": "EMAIL", "match": MASKED, "action": "ANONYMIZED", "detected": true });
         assessment["sensitiveInformationPolicy"] = json!({ "piiEntities": [entity], "regexes": [] });
     }
+    if seen {
+        let filter = json!({ "type": "VIOLENCE", "confidence": "HIGH", "filterStrength": "HIGH", "action": "BLOCKED",
+            "detected": true });
+        assessment["contentPolicy"] = json!({ "filters": [filter] });
+    }
+    let characters: usize = texts.iter().map(|text| text.chars().count()).sum();
+    let mut coverage = json!({ "textCharacters": { "guarded": characters, "total": characters } });
+    if !images.is_empty() {
+        coverage["images"] = json!({ "guarded": guarded, "total": images.len() });
+    }
     let body = json!({
         "usage": { "topicPolicyUnits": 0, "contentPolicyUnits": units, "wordPolicyUnits": units,
             "sensitiveInformationPolicyUnits": 0, "sensitiveInformationPolicyFreeUnits": 0,
-            "contextualGroundingPolicyUnits": 0 },
+            "contextualGroundingPolicyUnits": 0, "contentPolicyImageUnits": guarded },
+        "guardrailCoverage": coverage,
         "action": if intervened { "GUARDRAIL_INTERVENED" } else { "NONE" },
         "outputs": outputs,
         "assessments": [assessment],
     });
     Ok(Outcome::done(id.to_owned(), body))
+}
+
+/// The texts and the pictures of a request to a guardrail.
+fn contents(root: &Node<'_>) -> Result<(Vec<String>, Vec<Vec<u8>>), Refusal> {
+    let (mut texts, mut images) = (Vec::new(), Vec::new());
+    for block in root.need("content")?.items()? {
+        match sole_member(&block)? {
+            ("text", text) => {
+                text.only(&["text", "qualifiers"])?;
+                texts.push(text.need("text")?.text()?.to_owned());
+            }
+            ("image", image) => images.push(picture(&image)?),
+            _ => return Err(Refusal::from(block.flaw("content must be text or image"))),
+        }
+    }
+    if images.len() > IMAGES_MAX {
+        return Err(Refusal::new(400, "The request has too many images."));
+    }
+    Ok((texts, images))
+}
+
+/// A picture, as guardrails take one.
+fn picture(image: &Node<'_>) -> Result<Vec<u8>, Flaw> {
+    image.only(&["format", "source"])?;
+    let format = image.need("format")?.one_of(&["png", "jpeg"])?;
+    let (member, bytes) = sole_member(&image.need("source")?)?;
+    if member != "bytes" {
+        return Err(image.flaw("source must be bytes"));
+    }
+    let decoded = media::base64(&bytes)?;
+    media::check_image(&bytes, format, &decoded)?;
+    if decoded.len() > IMAGE_BYTES_MAX {
+        return Err(bytes.flaw("The image is larger than 4 MB"));
+    }
+    if media::png_size(&decoded).is_some_and(|(width, height)| width.max(height) > IMAGE_SIDE_MAX) {
+        return Err(bytes.flaw("The image is larger than 8000x8000"));
+    }
+    Ok(decoded)
 }
 
 fn checks(root: &Node<'_>) -> Result<Outcome, Flaw> {
