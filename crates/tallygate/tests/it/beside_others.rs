@@ -32,7 +32,8 @@ fn tries(row: &Record) -> Vec<(&str, &str)> {
 fn further_tries_go_on_meanwhile_and_each_is_booked_once() {
     let targets = "[{ provider: openai, model: gpt-5-mini }, { provider: anthropic, model: claude-haiku-4-5 }]";
     let models = format!("- {{ name: either, targets: {targets} }}\n");
-    let (world, service) = world_of(block(), Setup { models, ..Setup::default() }, "15s");
+    let resilience = "{ breaker: { enabled: false } }".to_owned();
+    let (world, service) = world_of(block(), Setup { models, resilience, ..Setup::default() }, "15s");
     let books = world.sim.books.clone();
     service.judges(move |text| {
         until("the second is asked", || {

@@ -130,10 +130,14 @@ impl Asking {
         stopped: impl FnOnce(Block) -> Stopped,
         settlement: &mut Settlement,
     ) -> Result<Delivery, Fault> {
+        let mut there = settlement.monotonic();
         if let Some(Ok(delivery)) = &mut sent {
             self.read_ahead(delivery, settlement).await;
+            // A stream is there with its head.
+            if matches!(delivery, Delivery::Whole(_)) {
+                there = settlement.monotonic();
+            }
         }
-        let there = settlement.monotonic();
         poll_fn(|cx| if self.poll(cx).is_ready() || self.is_stopped { Poll::Ready(()) } else { Poll::Pending }).await;
         let used =
             if self.is_stopped { sent.take().and_then(Result::ok).and_then(|it| it.used(settlement)) } else { None };
