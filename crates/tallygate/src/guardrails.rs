@@ -164,6 +164,7 @@ fn check(declared: &GuardrailRule) -> Option<Check> {
                 GuardAway::Block => WhenAway::Block,
                 GuardAway::Allow => WhenAway::Allow,
             },
+            beside: declared.beside,
         },
     })
 }

@@ -7,12 +7,13 @@ use crate::deadline;
 use crate::deliver;
 use crate::guarding::Cleared;
 use crate::guarding::filtered::Stopped;
+use crate::guarding::meanwhile;
 use crate::guarding::request::{self, Question};
 use crate::intake;
 use crate::invocations;
 use crate::living::Worker;
 use crate::models;
-use crate::outcome::ending_of;
+use crate::outcome::{Counts, ending_of};
 use crate::patient;
 use crate::queueing;
 use crate::recognise::{Head, Recognised, recognise};
@@ -35,6 +36,7 @@ use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
 use tg_kernel::peek::Peek;
 use tg_kernel::principal::Attribution;
+use tg_kernel::record::Ending;
 use tg_kernel::trace::TraceContext;
 use tg_net::body::OutBody;
 use tg_policy::attribute;
@@ -141,7 +143,7 @@ async fn run(
     // Whether the same was answered before: after the checks, so that no answer goes round them; before anything is held.
     let again = cached::Asked { head: &call, parts: &head, peek: &peek, members, plan: &plan, is_changed, body: &body };
     if let Some(given) = cached::look(&again, settlement).await.map_err(say)? {
-        return Ok(Step::Given(given));
+        return Ok(giving(given, (&call, &peek), settlement).await);
     }
 
     // Whether there is money and room: of all budgets and limits on calls together, or of none. A budget may send it to a
@@ -173,6 +175,13 @@ fn sent(
     let Some(route) = route else { return Ok(own) };
     settlement.reroutes(&route);
     Ok((choosing.sent_to(&route.model)?, None))
+}
+
+/// An answer that was kept waits for what services are asked meanwhile, as one that comes does.
+async fn giving(given: Box<cached::Given>, (call, peek): (&Head, &Peek), settlement: &mut Settlement) -> Step {
+    let Some(block) = meanwhile::ask(settlement).await else { return Step::Given(given) };
+    settlement.reuses_nothing();
+    Step::Stopped(Box::new(Stopped::of(call, peek, settlement.identity(), block)))
 }
 
 /// What the order of the steps comes to.
@@ -262,12 +271,29 @@ impl Ready {
             conversation: self.conversation,
             deadline: self.deadline,
         };
-        send::send(worker, snapshot, &outgoing, plan, settlement).await
+        // What services are asked meanwhile leaves with it, and keeps back what it comes to.
+        let asking = settlement.begins_asking();
+        let sending = Box::pin(send::send(worker, snapshot, &outgoing, plan, settlement));
+        let Some(mut asking) = asking else { return sending.await };
+        let sent = asking.beside(sending).await;
+        let stopped = |block| Stopped::of(call, peek, (self.id, self.arrived), block);
+        asking.conclude(sent, stopped, settlement).await
     }
 }
 
 /// Ends a call with a fault, in the caller's dialect.
 pub(crate) fn refuse(dialect: Dialect, fault: &Fault, settlement: Settlement) -> Response<OutBody> {
+    let end = (ending_of(settlement.is_sent()), settlement.owed());
+    refuse_as(end, dialect, fault, settlement)
+}
+
+/// Ends a call with a fault, in the caller's dialect, and books it so.
+pub(crate) fn refuse_as(
+    (ending, counts): (Ending, Counts),
+    dialect: Dialect,
+    fault: &Fault,
+    settlement: Settlement,
+) -> Response<OutBody> {
     let Some(record) = settlement.record() else {
         return fault_response(dialect, fault, CallId::fresh());
     };
@@ -283,7 +309,6 @@ pub(crate) fn refuse(dialect: Dialect, fault: &Fault, settlement: Settlement) ->
     if let Some(cause) = fault.cause() {
         tracing::warn!(id = %record.id, code = fault.code, %cause, "a call failed");
     }
-    let (ending, counts) = (ending_of(settlement.is_sent()), settlement.owed());
     let status = response.status().as_u16();
     let closing = Closing { ending, status, fault: Some(fault.code), counts };
     let cost = settlement.close(closing);

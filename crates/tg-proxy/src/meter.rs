@@ -2,6 +2,7 @@
 
 use crate::living::Living;
 use crate::steps::Steps;
+pub(crate) use ending::Ended;
 use load::Load;
 use returning::{Returning, is_back};
 use std::collections::VecDeque;
@@ -236,31 +237,6 @@ impl Till {
         }
     }
 
-    /// Notes the end of a call, and queues it. Of a call that never left, the end is all that the journal gets, as far
-    /// as there is room for its like.
-    pub(crate) fn close(&self, opened: Option<Ticket>, record: Record, trace: TraceContext) {
-        if opened.is_none() && !self.queue.admits(&record) {
-            return;
-        }
-        let left = if opened.is_some() { Left::Sent } else { Left::Never };
-        let (ticket, noted) = match opened {
-            Some(mut ticket) => {
-                let noted = self.journal.end(&mut ticket, &record);
-                (Some(ticket), noted)
-            }
-            None => match self.journal.note(&record) {
-                Ok(ticket) => (Some(ticket), Ok(())),
-                Err(error) => (None, Err(error)),
-            },
-        };
-        if let Err(error) = noted {
-            self.note_failure(&error);
-        }
-        if let Some(settled) = self.queue.push(Settled { record, trace, left, ticket }) {
-            self.defer(settled);
-        }
-    }
-
     /// Leaves a call in the journal alone. One whose end the journal does not have waits in memory nevertheless: as
     /// none is sent without the journal when the queue is full, such calls are no more than were under way when it failed.
     fn defer(&self, mut settled: Settled) {
@@ -484,6 +460,7 @@ impl Running {
     }
 }
 
+mod ending;
 mod load;
 mod returning;
 mod telling;

@@ -14,6 +14,7 @@ use crate::outcome::{draining, ending_of};
 use crate::settle::{Closing, Settlement};
 use crate::snapshot::Snapshot;
 use bytes::{Bytes, BytesMut};
+use futures_util::future::{Either, select};
 use http::Response;
 use http_body::{Body, Frame};
 use std::future::Future;
@@ -43,18 +44,25 @@ pub(crate) async fn answer(
     worker: Arc<Worker>,
     snapshot: Arc<Snapshot>,
     ready: Box<Ready>,
-    settlement: Settlement,
+    mut settlement: Settlement,
     every: Duration,
 ) -> Response<OutBody> {
     let (dialect, id) = (ready.call.dialect, ready.id);
-    let (standings, guardrails, advice) = (settlement.standings(), settlement.guardrails(), settlement.advice());
+    let (standings, mut guardrails, advice) = (settlement.standings(), settlement.guardrails(), settlement.advice());
     let cached = settlement.cache_outcome();
-    let ear = Ear::new(Arc::clone(&worker.closing));
+    let (ear, opinions) = (Ear::new(Arc::clone(&worker.closing)), settlement.opinions());
     let (absence, closing) = (settlement.absence(), Arc::clone(&worker.closing));
     let going = Box::pin(conclude(worker, snapshot, ready, settlement));
     let mut waiting = Lingering::new(going, absence, closing, |concluded: Concluded| {
         Box::pin(async { drop(concluded.answer().await) })
     });
+    // Before all opinions are there that the answer waits for, not even its head leaves.
+    if let Some(opinions) = opinions {
+        match select(&mut waiting, opinions).await {
+            Either::Left((concluded, _)) => return concluded.answer().await,
+            Either::Right((told, _)) => guardrails = told.unwrap_or(guardrails),
+        }
+    }
     if let Ok(concluded) = tokio::time::timeout(every, &mut waiting).await {
         return concluded.answer().await;
     }
@@ -151,6 +159,7 @@ impl Concluded {
                 return PatientBody::Streaming(pending.into_body(lane, streams, self.settlement));
             }
             Ok(Delivery::Refused(refusal)) => refusal.fault,
+            Ok(Delivery::Stopped(stopped)) => stopped.into_fault(),
             Ok(Delivery::Whole(_) | Delivery::Own(..)) => Fault::internal("a stream was asked for"),
             Err(fault) => fault,
         };

@@ -5,6 +5,7 @@ mod draft;
 mod growth;
 mod guarding;
 mod kept;
+mod meanwhile;
 mod places;
 mod rival;
 mod shadow;
@@ -27,6 +28,7 @@ use crate::shared::Instead;
 use crate::snapshot::Snapshot;
 use crate::spending::Spending;
 use growth::Growth;
+use meanwhile::Meanwhile;
 use rival::Rival;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -82,6 +84,7 @@ struct Draft {
     spending: Spending,
     /// What content checks find and do.
     guarding: Option<Guarding>,
+    meanwhile: Meanwhile,
     /// Whose content checks hold for the call; `None`: those of who pays for it.
     subject: Option<Box<Attribution>>,
     /// The copy of its answer, where that is to be kept.
@@ -187,6 +190,7 @@ impl Settlement {
             clamped: None,
             spending: Spending::default(),
             guarding: None,
+            meanwhile: Meanwhile::default(),
             subject: None,
             keeping: None,
             watching: None,

@@ -281,6 +281,9 @@ impl Place<'_> {
         }
         if !ruled.is_whole {
             why.push(match ruled.check {
+                CheckKind::External if ruled.is_beside => {
+                    "it is asked beside the call, and the text has left by then".to_owned()
+                }
                 CheckKind::External => "it lets calls go on unchecked while its service is away".to_owned(),
                 CheckKind::Injection | CheckKind::IndirectInjection => "hardly a text has such a score".to_owned(),
                 _ => "it looks for a part of them only".to_owned(),

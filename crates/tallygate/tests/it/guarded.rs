@@ -56,7 +56,7 @@ pub(crate) fn told(world: &World, row: &Record) -> String {
 }
 
 /// What a stopped call to Converse is answered: the reason, and the words.
-fn intervened(manner: Manner, answer: &Answer) -> (String, String) {
+pub(crate) fn intervened(manner: Manner, answer: &Answer) -> (String, String) {
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     if manner == Manner::Plain {
         let body = answer.json();

@@ -12,6 +12,8 @@ mod aws;
 mod aws_profiles;
 mod bad_input;
 mod bedrock;
+mod beside;
+mod beside_others;
 mod booked;
 mod budgets;
 mod cache_points;

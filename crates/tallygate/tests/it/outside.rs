@@ -37,13 +37,13 @@ fn world(rules: Vec<Rule>) -> World {
 
 /// A rule that asks a service about what users say, and about what models answer.
 pub(crate) fn outside(service: &str, action: Action, on: On) -> Rule {
-    let check = Check::External { service: service.into(), when_away: WhenAway::Block };
+    let check = Check::External { service: service.into(), when_away: WhenAway::Block, beside: false };
     let channels = Some(Channels::of(&[Channel::User, Channel::Assistant]));
     Rule { on: Some(on), channels, ..rule(service, check, action) }
 }
 
 fn lenient(service: &str) -> Rule {
-    let check = Check::External { service: service.into(), when_away: WhenAway::Allow };
+    let check = Check::External { service: service.into(), when_away: WhenAway::Allow, beside: false };
     Rule { on: Some(On::Input), ..rule(service, check, Action::Block) }
 }
 

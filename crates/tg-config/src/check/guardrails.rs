@@ -1,5 +1,6 @@
 //! Guardrails: rules that can do what they say, and names that there are.
 
+mod beside;
 mod compiled;
 mod images;
 mod sent;
@@ -110,6 +111,7 @@ fn action(document: &Document, rule: &GuardrailRule, check: CheckName, path: &Pa
 /// Whether a rule that asks a service can, and says what happens where it cannot.
 fn external(document: &Document, rule: &GuardrailRule, check: CheckName, path: &Path, found: &mut Findings) {
     let away = path.member("when_away");
+    beside::check(rule, path, found);
     let Some(service) = &rule.external else {
         if rule.when_away.is_some() {
             found.add(away, format!("has no meaning: `{}` is never away", check.as_str()), "remove it");

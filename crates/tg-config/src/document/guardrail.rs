@@ -93,6 +93,12 @@ pub struct GuardrailRule {
     /// Only with `external`, required there: what happens with a call while the service cannot be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when_away: Option<GuardAway>,
+    /// Only with `external`, `on: input`, and `block` or `annotate`: the call leaves while the service is asked, and nothing of
+    /// its answer reaches the caller before the service has said what it thinks. The text has reached the model's provider by
+    /// then, and a call that is blocked costs what it has used: it is no check that is `required`. With `mode: observe`
+    /// nobody waits for the service.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beside: bool,
     /// What happens when something is found.
     pub action: GuardrailAction,
     /// Only with `route_to`, required there: the model, by a name in `models`, to whose targets the call goes. Callers need

@@ -34,6 +34,28 @@ fn every_kind_can_be_written() {
 }
 
 #[test]
+fn what_is_asked_beside_a_call_can_stop_or_tell_and_nothing_else() {
+    let of = |more: &str| rule(&format!("external: house, when_away: block, beside: true, {more}"));
+    for more in ["action: block, on: input", "action: annotate, on: input", "action: block, on: input, mode: observe"] {
+        let document = from_text("t", &of(more)).unwrap();
+        assert!(document.guardrails[0].rules[0].beside, "{more}");
+    }
+    let beside = "guardrails[0].rules[0].beside";
+    for (more, part) in [
+        ("action: redact, on: input", "`action: redact`: the text has left by then"),
+        ("action: redact, on: input, mode: observe", "write `action: block` or `annotate`, or remove `beside`"),
+        ("action: route_to, model: m, on: input", "`action: route_to`"),
+        ("action: block", "write `on: input`"),
+        ("action: block, on: output", "for requests alone"),
+        ("action: annotate, on: both", "a rule of its own for answers"),
+    ] {
+        let text = of(more).replace("guards:", "models: [{name: m, targets: [{provider: o}]}]\nguards:");
+        check(&text, &[(beside, part)]);
+    }
+    check(&rule("pii: all, action: block, on: input, beside: true"), &[(beside, "asks no service")]);
+}
+
+#[test]
 fn what_a_kind_lacks_or_has_no_use_for_is_told() {
     for (guard, member, part) in [
         ("{name: g, kind: webhook, url: 'https://example.com'}", "secret", "env:GUARD_SECRET"),

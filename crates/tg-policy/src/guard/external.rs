@@ -28,6 +28,19 @@ pub struct ExternalRule {
     pub asks_about_images: bool,
     /// Whether an answer is kept until its opinion is known; else it is only counted.
     pub is_enforced: bool,
+    /// When its opinion has to be known.
+    pub timing: Timing,
+}
+
+/// When an opinion has to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// Before the text goes on.
+    Before,
+    /// The text goes on beside the question; before its call is answered.
+    Beside,
+    /// The text goes on, and so does the answer: it is only counted.
+    Aside,
 }
 
 /// What a service says of the texts that it was asked about.
@@ -62,9 +75,18 @@ impl Guard {
                 reads_documents: self.reading().contains(&ready.set),
                 asks_about_images: way == Way::Input && self.asking().contains(&ready.set),
                 is_enforced: ready.weight() > Weight::None,
+                timing: ready.timing(way),
             })
         };
         self.rules().iter().enumerate().filter_map(asked).collect()
+    }
+
+    /// A rule's service was asked about a request, and nobody has waited for what it says.
+    pub fn leaves_unheard(&self, rule: usize, channel: Channel, inquiry: &mut Inquiry) {
+        if let Some(ready) = self.rules().get(rule) {
+            inquiry.begin(self);
+            inquiry.note(ready, Way::Input, channel, Cow::Borrowed("unanswered"), Doing::Unanswered);
+        }
     }
 
     /// What follows from an opinion. `channel` is that of the texts that the service was asked about (of several, the first).

@@ -33,7 +33,7 @@ mod watch;
 mod window;
 
 pub use channels::Channels;
-pub use external::{ExternalRule, Opinion};
+pub use external::{ExternalRule, Opinion, Timing};
 pub use files::Files;
 pub use guards::{Guards, Problem, Required, SETS_MAX, Subject};
 pub use heard::Effort;

@@ -1,6 +1,7 @@
 //! A rule, compiled: what it looks for, where, and what it does.
 
 use super::detector::Detector;
+use super::external::Timing;
 use super::hold;
 use super::set::{self, Action, Check, CheckKind, WhenAway};
 use super::{Annotation, Block, Channels, Route, Way};
@@ -27,6 +28,8 @@ pub(super) struct Ready {
     message: Arc<str>,
     /// Of a service outside: its name, and what happens while it is away.
     pub(super) external: Option<(Arc<str>, WhenAway)>,
+    /// Calls leave while it is asked.
+    is_beside: bool,
     /// Characters that are held back for it in a stream.
     pub(super) hold_back: usize,
 }
@@ -50,6 +53,8 @@ pub struct Ruled {
     pub is_whole: bool,
     /// Whether its set is for all calls.
     pub is_for_all: bool,
+    /// Whether calls leave while its service is asked.
+    pub is_beside: bool,
     /// Where it looks on the way to the model.
     pub input: Channels,
     /// And on the way to the caller.
@@ -72,7 +77,7 @@ impl Ready {
     pub(super) fn new(set: &set::Set, rule: &set::Rule, detector: Arc<Detector>) -> Self {
         let usual = || Arc::from(format!("Blocked by the guardrail `{}/{}`.", set.name, rule.name));
         let external = match &rule.check {
-            Check::External { service, when_away } => Some((service.clone(), *when_away)),
+            Check::External { service, when_away, .. } => Some((service.clone(), *when_away)),
             _ => None,
         };
         Self {
@@ -89,6 +94,7 @@ impl Ready {
             output: Channels::of_rule(rule, Way::Output),
             message: rule.message.clone().unwrap_or_else(usual),
             external,
+            is_beside: matches!(rule.check, Check::External { beside: true, .. }),
             hold_back: hold::of_check(&rule.check).max(set.hold_back.unwrap_or_default()),
         }
     }
@@ -128,6 +134,7 @@ impl Ready {
             is_observed: self.is_observed,
             is_whole: self.is_whole,
             is_for_all: self.is_for_all,
+            is_beside: self.is_beside,
             input: self.input,
             output: self.output,
         }
@@ -136,6 +143,15 @@ impl Ready {
     /// Whether callers are told what it finds.
     pub(super) const fn annotates(&self) -> bool {
         matches!(self.action, Action::Annotate) && !self.is_observed
+    }
+
+    /// When its service is asked about texts of this way.
+    pub(super) const fn timing(&self, way: Way) -> Timing {
+        match (self.is_beside, way) {
+            (true, Way::Input) if self.is_observed => Timing::Aside,
+            (true, Way::Input) => Timing::Beside,
+            _ => Timing::Before,
+        }
     }
 
     pub(super) const fn is_observed(&self) -> bool {

@@ -101,6 +101,8 @@ pub enum Check {
         service: Arc<str>,
         /// What happens while it cannot be asked.
         when_away: WhenAway,
+        /// Whether the call leaves while it is asked, and its answer alone waits. Of requests only.
+        beside: bool,
     },
 }
 
@@ -317,7 +319,8 @@ impl Check {
             Self::Harm(thresholds) => {
                 thresholds.iter().all(|one| one.is_some_and(|threshold| threshold <= THRESHOLD_MAX))
             }
-            Self::External { when_away, .. } => *when_away == WhenAway::Block,
+            // What is known when a text has left does not keep it in.
+            Self::External { when_away, beside, .. } => *when_away == WhenAway::Block && !beside,
             _ => true,
         }
     }

@@ -21,15 +21,20 @@ use tokio::time::{Instant, timeout_at};
 /// Most bytes that are held while nothing has been said: what comes before the first word is a few hundred.
 const BEGINNING_BYTES_MAX: usize = 64 << 10;
 
+/// Most bytes of a stream that are read ahead of what may leave: what a model says in some ten seconds.
+const AHEAD_BYTES_MAX: usize = 256 << 10;
+
 /// A provider's answer, of which the beginning may have been looked at.
 pub(crate) struct Begun {
     first: VecDeque<Bytes>,
     rest: Incoming,
+    /// How it has ended behind what came, where it has been read so far: well, or by this.
+    end: Option<Option<hyper::Error>>,
 }
 
 impl From<Incoming> for Begun {
     fn from(rest: Incoming) -> Self {
-        Self { first: VecDeque::new(), rest }
+        Self { first: VecDeque::new(), rest, end: None }
     }
 }
 
@@ -71,6 +76,28 @@ pub(crate) struct Early {
 }
 
 impl Begun {
+    /// Reads on while nothing of it may leave, as far as there is room. What came stays in its place.
+    pub(super) async fn read_ahead(&mut self) {
+        let mut held: usize = self.first.iter().map(Bytes::len).sum();
+        while held < AHEAD_BYTES_MAX && self.end.is_none() {
+            match poll_fn(|cx| Pin::new(&mut self.rest).poll_frame(cx)).await {
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        held += bytes.len();
+                        self.first.push_back(bytes);
+                    }
+                }
+                Some(Err(error)) => self.end = Some(Some(error)),
+                None => self.end = Some(None),
+            }
+        }
+    }
+
+    /// What has come, and whether that is all.
+    pub(super) fn come(self) -> (VecDeque<Bytes>, bool) {
+        (self.first, matches!(self.end, Some(None)))
+    }
+
     /// Waits until the model says something, so long from one piece to the next, and until `end` at most, where there is one.
     /// What came stays in its place.
     ///
@@ -145,12 +172,13 @@ impl Body for Begun {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.first.pop_front() {
             Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
+            None if self.end.is_some() => Poll::Ready(self.end.as_mut().and_then(Option::take).map(Err)),
             None => Pin::new(&mut self.rest).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_empty() && self.rest.is_end_stream()
+        self.first.is_empty() && self.end.as_ref().map_or_else(|| self.rest.is_end_stream(), Option::is_none)
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -1,5 +1,6 @@
 //! Handing an answer over: whole, as it comes, or a provider's refusal as it is.
 
+mod ahead;
 mod allowance;
 mod begun;
 mod bounded;
@@ -16,6 +17,7 @@ use crate::flow::fault_response;
 use crate::guarding::CONTENT_BLOCKED;
 use crate::guarding::answer::{self as checked, Passing};
 use crate::guarding::failure;
+use crate::guarding::filtered::Stopped;
 use crate::guarding::keeping::Keeping;
 use crate::guarding::watching::Watching;
 use crate::linger::{Absence, Unheard};
@@ -61,6 +63,8 @@ pub(crate) enum Delivery {
     Refused(Box<Refusal>),
     /// An answer that the gateway made by itself.
     Own(Dialect, Bytes),
+    /// A guardrail has stopped the call while it was under way.
+    Stopped(Box<Stopped>),
 }
 
 /// An answer whose head has arrived.
@@ -70,8 +74,8 @@ pub(crate) struct Pending {
     facts: ReplyFacts,
     head: http::response::Parts,
     body: Begun,
-    /// A whole answer that has been read.
-    whole: Option<Whole>,
+    /// A whole answer that has been read, or has failed on the way.
+    whole: Option<Result<Whole, Fault>>,
     idle: Duration,
     wants_trailers: bool,
 }
@@ -153,9 +157,9 @@ impl Delivery {
                     let fault = if fault.class == Class::TimedOut { fault.retry(Retry::Elsewhere) } else { fault };
                     Box::new(Early { fault, reported: Usage::default() })
                 })?;
-                pending.whole = Some(whole);
+                pending.whole = Some(Ok(whole));
             }
-            Self::Refused(_) | Self::Own(..) => {}
+            Self::Refused(_) | Self::Own(..) | Self::Stopped(_) => {}
         }
         Ok(self)
     }
@@ -167,6 +171,7 @@ impl Delivery {
             Self::Stream(pending, lane, streams) => pending.stream(lane, streams, settlement),
             Self::Refused(refusal) => refuse(*refusal, settlement),
             Self::Own(caller, body) => own(caller, body, settlement),
+            Self::Stopped(stopped) => stopped.answer(settlement),
         }
     }
 }
@@ -217,7 +222,7 @@ impl Pending {
     /// Reads a whole answer to its end, if nobody has yet.
     async fn read(&mut self, absence: Option<Arc<Absence>>) -> Result<Whole, Fault> {
         if let Some(whole) = self.whole.take() {
-            return Ok(whole);
+            return whole;
         }
         let limits = BodyLimits { bytes_max: ANSWER_BYTES_MAX, idle_timeout: self.idle, whole_timeout: None };
         let body = tg_net::body::read(Unheard::new(&mut self.body, absence), limits).await.map_err(broken)?;

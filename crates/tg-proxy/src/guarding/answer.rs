@@ -76,8 +76,8 @@ pub(super) async fn look(body: Bytes, settlement: &mut Settlement) -> Seen {
             Err(_) => return Seen::Unreadable(broken_off()),
         }
     };
-    let Judged { mut guarding, mut edits, mut anew, questions } = judged;
-    let later = consult(questions, &mut guarding, settlement).await;
+    let Judged { mut guarding, mut edits, mut anew, mut questions } = judged;
+    let later = consult(questions.as_mut(), &mut guarding, settlement).await;
     record(&body, &guarding, &later);
     if !later.is_empty() && guarding.block.is_none() {
         overlay(&mut edits, later);

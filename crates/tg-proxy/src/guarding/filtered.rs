@@ -18,6 +18,7 @@ use tg_kernel::chat::{ChatReply, Part, Stop, StopReason};
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::event::{Delta, Event, PartKind};
+use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
 use tg_kernel::peek::Peek;
 use tg_kernel::record::Ending;
@@ -25,27 +26,41 @@ use tg_kernel::usage::Usage;
 use tg_net::body::OutBody;
 use tg_policy::guard::Block;
 
-/// A call that is not sent.
+/// A call that is not sent, or of which nothing is answered.
 pub(crate) struct Stopped {
     dialect: Dialect,
     operation: Operation,
     stream: bool,
     facts: ReplyFacts,
     block: Block,
+    /// What its answer has used, where one had begun.
+    used: Option<Counts>,
 }
 
 impl Stopped {
     pub(crate) fn of(call: &Head, peek: &Peek, (id, created): (CallId, Timestamp), block: Block) -> Self {
         let (model, include_usage) = (peek.model.clone(), peek.include_usage);
         let facts = ReplyFacts { id, model, created, include_usage };
-        Self { dialect: call.dialect, operation: call.operation, stream: peek.stream, facts, block }
+        Self { dialect: call.dialect, operation: call.operation, stream: peek.stream, facts, block, used: None }
     }
 
-    /// Tells the caller, and pays the debt: nothing was used.
+    /// The same of a call that was under way.
+    pub(crate) fn having_used(self, used: Option<Counts>) -> Self {
+        Self { used, ..self }
+    }
+
+    /// The same for a caller whose answer has begun.
+    pub(crate) fn into_fault(self) -> Fault {
+        fault_of(&self.block)
+    }
+
+    /// Tells the caller, and pays the debt: nothing was used, unless the call was under way.
     pub(crate) fn answer(self, settlement: Settlement) -> Response<OutBody> {
-        let Self { dialect, operation, stream, facts, block } = self;
+        let Self { dialect, operation, stream, facts, block, used } = self;
+        let ending = if settlement.is_sent() { Ending::Truncated } else { Ending::Refused };
+        let counts = used.unwrap_or_else(|| settlement.owed());
         if dialect != Dialect::BedrockConverse || operation != Operation::Chat {
-            return flow::refuse(dialect, &fault_of(&block), settlement);
+            return flow::refuse_as((ending, counts), dialect, &fault_of(&block), settlement);
         }
         let mut headers = HeaderMap::new();
         let (usage, said) = (Usage::default(), &*block.message);
@@ -58,8 +73,7 @@ impl Stopped {
         answer::put_id(&mut headers, dialect.family(), facts.id);
         answer::put_code(&mut headers, CONTENT_BLOCKED);
         answer::put_guardrail(&mut headers, &settlement.guardrails());
-        let closing =
-            Closing { ending: Ending::Refused, status: 200, fault: Some(CONTENT_BLOCKED), counts: Counts::NONE };
+        let closing = Closing { ending, status: 200, fault: Some(CONTENT_BLOCKED), counts };
         let cost = settlement.close(closing);
         answer::put_cost(&mut headers, &cost);
         let mut response = Response::new(OutBody::from(body));

@@ -153,7 +153,7 @@ impl Keeping {
                 (guarding, Vec::new())
             }));
         }
-        let questions = Questions::of(&guarding, Way::Output, (&said, &[]), &[])?;
+        let mut questions = Questions::of(&guarding, Way::Output, (&said, &[]), &[])?;
         Some(Box::pin(async move {
             let edits = questions.ask(&mut guarding, &premises).await;
             let edits = edits.into_iter().filter_map(|(nth, text)| Some((*numbers.get(nth)?, text)));

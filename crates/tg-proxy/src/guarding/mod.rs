@@ -6,6 +6,7 @@ pub(crate) mod failure;
 mod files;
 pub(crate) mod filtered;
 pub(crate) mod keeping;
+pub(crate) mod meanwhile;
 pub(crate) mod outside;
 mod pictures;
 pub(crate) mod request;

@@ -25,7 +25,7 @@ use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
 use tg_kernel::record::{Asked, Ending, Record, Served};
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
-use tg_policy::guard::{Effort, ExternalRule, Opinion, Said, Way};
+use tg_policy::guard::{Effort, ExternalRule, Opinion, Said, Timing, Way};
 use tg_policy::route::UnknownPrice;
 use tg_store::journal::OpenEntry;
 use tg_upstream::guard::{self, Asker, Figures, Guard, Picture, Sight};
@@ -187,10 +187,38 @@ impl Questions {
         Some(Self { way, texts, rules })
     }
 
-    /// Asks them. Answers what is to stand in place of texts, by their numbers; a block is noted where it belongs.
-    pub(crate) async fn ask(mut self, guarding: &mut Guarding, premises: &Premises) -> Vec<(usize, String)> {
+    /// Whether some of the rules let the texts go on while they ask.
+    pub(crate) fn can_wait(&self) -> bool {
+        self.rules.iter().any(|rule| rule.timing != Timing::Before)
+    }
+
+    /// None of them does.
+    pub(crate) fn come_first(&mut self) {
+        self.rules.iter_mut().for_each(|rule| rule.timing = Timing::Before);
+    }
+
+    /// The rules among them whose opinions have to be known then.
+    pub(crate) fn rules(&self, timing: Timing) -> impl Iterator<Item = &ExternalRule> {
+        self.rules.iter().filter(move |rule| rule.timing == timing)
+    }
+
+    /// The channel of the first text about which a rule asks.
+    pub(super) fn channel(&self, rule: &ExternalRule) -> Channel {
+        let first = self.texts.iter().find(|text| Self::is_asked(rule, text));
+        first.map_or(Channel::User, |text| text.channel)
+    }
+
+    fn is_asked(rule: &ExternalRule, text: &Text) -> bool {
+        rule.channels.has(text.channel) && (!text.is_in_file || rule.reads_documents)
+    }
+
+    /// Asks what has to be known first. Answers what is to stand in place of texts, by their numbers; a block is noted where
+    /// it belongs. What stays is what may be asked while the texts are under way.
+    pub(crate) async fn ask(&mut self, guarding: &mut Guarding, premises: &Premises) -> Vec<(usize, String)> {
         let mut edits = BTreeMap::new();
-        let mut rules = std::mem::take(&mut self.rules);
+        let all = std::mem::take(&mut self.rules).into_iter();
+        let (mut rules, later): (Vec<_>, Vec<_>) = all.partition(|rule| rule.timing == Timing::Before);
+        self.rules = later;
         // What is asked again has no more time for it.
         let began = Instant::now();
         while !rules.is_empty() {
@@ -230,10 +258,14 @@ impl Questions {
     }
 
     /// What a rule's service says, and of which channel.
-    async fn hear(&self, rule: &ExternalRule, premises: &Premises, began: Instant) -> (Channel, Opinion, Effort) {
-        let is_asked = |text: &&Text| rule.channels.has(text.channel) && (!text.is_in_file || rule.reads_documents);
-        let about: Vec<&Text> = self.texts.iter().filter(is_asked).collect();
-        let channel = about.first().map_or(Channel::User, |text| text.channel);
+    pub(super) async fn hear(
+        &self,
+        rule: &ExternalRule,
+        premises: &Premises,
+        began: Instant,
+    ) -> (Channel, Opinion, Effort) {
+        let about: Vec<&Text> = self.texts.iter().filter(|text| Self::is_asked(rule, text)).collect();
+        let channel = self.channel(rule);
         let Some(service) = premises.snapshot.outside.0.get(&rule.service) else {
             return (channel, Opinion::Failed, Effort::default());
         };
@@ -357,7 +389,7 @@ impl Premises {
 
 /// Asks what is to be asked about a call, and counts the time as waiting.
 pub(crate) async fn consult(
-    questions: Option<Questions>,
+    questions: Option<&mut Questions>,
     guarding: &mut Guarding,
     settlement: &mut Settlement,
 ) -> Vec<(usize, String)> {

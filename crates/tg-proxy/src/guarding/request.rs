@@ -5,6 +5,7 @@ use super::outside::{Premises, Questions, consult, overlay};
 use super::pictures::{Eyes, Pictures};
 use super::{Cleared, Guarding, LARGE_BYTES, broken_off, files, medium};
 use crate::settle::Settlement;
+use crate::shadow::leaves_traces;
 use crate::snapshot::Snapshot;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use tg_dialect::needs::answers_in_json;
 use tg_dialect::passages::{Edits, Passages};
 use tg_dialect::scan::Members;
+use tg_kernel::dialect::Operation;
 use tg_kernel::fault::Fault;
 use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
@@ -78,11 +80,14 @@ pub(crate) async fn check(
         looked = look(&question, both, headers, settlement).await?;
         looked.guarding.route = Some(route);
     }
-    let Looked { guarding, body: anew, beside } = looked;
+    let Looked { guarding, body: anew, beside, questions } = looked;
     let (block, route) = (guarding.block.clone(), guarding.route.clone());
     settlement.guard(guarding);
     if let Some(block) = block {
         return Ok(Err(block));
+    }
+    if let Some(questions) = questions {
+        settlement.asks_meanwhile(questions);
     }
     beside.put(headers)?;
     let is_changed = anew.is_some();
@@ -100,6 +105,8 @@ struct Looked {
     /// The body with what they changed; `None` for as it was.
     body: Option<Bytes>,
     beside: Beside,
+    /// What services are to be asked while it is under way.
+    questions: Option<Questions>,
 }
 
 /// What the gateway's own checks and then the services make of a request.
@@ -132,8 +139,13 @@ async fn look(
         };
         tokio::task::spawn_blocking(judging).await.map_err(|_| broken_off())??
     };
-    let Judged { mut guarding, mut edits, body: mut anew, mut beside, questions, pictures } = judged;
-    let texts = consult(questions, &mut guarding, settlement);
+    let Judged { mut guarding, mut edits, body: mut anew, mut beside, mut questions, pictures } = judged;
+    if let Some(questions) = questions.as_mut().filter(|questions| questions.can_wait())
+        && is_done_once(question, settlement)
+    {
+        questions.come_first();
+    }
+    let texts = consult(questions.as_mut(), &mut guarding, settlement);
     let (later, heard, longer) = pictures.ask_beside(texts, premises.as_ref()).await;
     settlement.has_waited(longer);
     guarding.hears_of_pictures(heard);
@@ -144,7 +156,17 @@ async fn look(
         overlay(&mut edits, later);
         anew = write(&Passages::of_request(members), members, edits, &mut beside);
     }
-    Ok(Looked { guarding, body: anew, beside })
+    let questions = questions.filter(|questions| questions.can_wait());
+    Ok(Looked { guarding, body: anew, beside, questions })
+}
+
+/// Whether a call does something that is not undone where its answer is kept back; and one that no caller waits for gains
+/// nothing by leaving early.
+fn is_done_once(question: &Question<'_>, settlement: &Settlement) -> bool {
+    let Some(asked) = settlement.record().map(|record| &record.asked) else { return true };
+    settlement.has_no_caller()
+        || asked.operation == Operation::AsyncInvoke
+        || leaves_traces(asked.dialect, question.model, question.body)
 }
 
 /// A label as AWS takes it, which knows neither brackets nor stars.

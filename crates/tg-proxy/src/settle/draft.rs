@@ -104,10 +104,10 @@ impl Draft {
         let now = self.worker.living.clock.monotonic();
         // What was said before the try had left is not its own.
         let before = left.saturating_sub(self.arrived);
-        let (whole, tokens) = (now.saturating_sub(left), self.record.usage.output_tokens);
+        let (whole, tokens) = (now.saturating_sub(left + self.held()), self.record.usage.output_tokens);
         // Of a whole answer only the last word's time is known: each has its part of it.
         let first = if self.record.asked.stream {
-            Duration::from_micros(first).saturating_sub(before)
+            Duration::from_micros(first).saturating_sub(before + self.held())
         } else {
             whole / u32::try_from(tokens.max(1)).unwrap_or(u32::MAX)
         };
@@ -173,7 +173,7 @@ impl Draft {
         if let Some(hearing) = self.hearing.take() {
             hearing.end(&mut self.record, &self.worker);
         }
-        self.worker.till.close(self.ticket, self.record, self.trace);
+        self.book();
         cost
     }
 
@@ -222,21 +222,12 @@ impl Draft {
             // Of a whole answer only the last word's time is known; and what was said before the try had left is not its own.
             let first = self.record.timing.first_token_us.filter(|_| self.record.asked.stream);
             let before = place.left().map_or(Duration::ZERO, |left| left.saturating_sub(self.arrived));
+            let before = before + self.held();
             Signal::Answered(first.map(|first| Duration::from_micros(first).saturating_sub(before)))
         } else {
             Signal::Nothing
         };
         place.end(Used::from(&self.record.usage), signal);
-    }
-
-    /// What the checks did, for the ledger and for the recording.
-    fn tell_guarding(&mut self) {
-        let Some(guarding) = self.guarding.take() else { return };
-        let guarded = guarding.record();
-        if let Some(recorder) = &self.worker.living.recorder {
-            recorder.take(&self.record, &guarded, &guarding);
-        }
-        self.record.guarded = Some(Box::new(guarded));
     }
 
     /// Budgets that hold what is usual learn as limits do, where those do not.

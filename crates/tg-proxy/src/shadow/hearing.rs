@@ -4,6 +4,7 @@ use super::copy::Copy;
 use super::likeness::{self, Learned, Watching};
 use super::{HEARD_BYTES_MAX, copy};
 use crate::flow::Ready;
+use crate::guarding::Guarding;
 use crate::living::Worker;
 use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
@@ -150,6 +151,13 @@ impl Hearing {
         let facts = ReplyFacts { id: ready.id, model, created: ready.arrived, include_usage };
         let (dialect, is_streamed) = (ready.call.dialect, peek.stream);
         Self { dialect, facts, is_streamed, heard: BytesMut::new(), is_deaf: false, then }
+    }
+
+    /// More has been found on the request of the call: copies of it go on with that.
+    pub(crate) fn is_guarded(&mut self, guarding: &Guarding) {
+        if let Then::Copies(copies) = &mut self.then {
+            copies.iter_mut().for_each(|copy| copy.guarding = Some(guarding.of_copy()));
+        }
     }
 
     /// Something of the answer goes by.

@@ -145,6 +145,10 @@ fn a_service_that_may_be_away_is_no_check_that_every_call_meets() {
         ))
     };
     assert!(with("block").is_empty());
+    let beside = with("block, on: input, beside: true");
+    assert!(
+        beside.len() == 2 && beside[0].contains("`g/r` (it is asked beside the call, and the text has left by then)")
+    );
     assert!(
         with("allow").iter().all(|gap| gap.contains("unchecked while its service is away")) && with("allow").len() == 2
     );

@@ -84,7 +84,7 @@ fn services_are_taken_to_say_what_they_said() {
         count: 1,
     };
     let asked = |action, mode, when_away| {
-        let check = Check::External { service: "s".into(), when_away };
+        let check = Check::External { service: "s".into(), when_away, beside: false };
         guard(&[set("house", vec![Rule { mode, ..rule("asked", check, action) }])])
     };
     let call = |found| recorded(Vec::new(), vec![hit(found)]);

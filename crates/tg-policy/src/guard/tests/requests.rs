@@ -152,7 +152,7 @@ fn a_value_in_escaped_arguments_is_kept_as_it_is_meant() {
 #[test]
 fn what_a_service_outside_says_is_done_as_its_rule_says() {
     let external = |action, when_away| {
-        let check = Check::External { service: "moderation".into(), when_away };
+        let check = Check::External { service: "moderation".into(), when_away, beside: false };
         guard(&[set("house", vec![rule("ask", check, action)])])
     };
     let hear = |guard: &Guard, opinion| guard.hear(Way::Input, 0, Channel::User, opinion, &mut Inquiry::default());
@@ -193,10 +193,12 @@ fn lacks(sets: &[Set], check: CheckKind) -> bool {
 
 #[test]
 fn a_service_that_may_be_away_is_no_check_that_every_call_meets() {
-    for (when_away, is_met) in [(WhenAway::Block, true), (WhenAway::Allow, false)] {
-        let check = Check::External { service: "moderation".into(), when_away };
+    for (when_away, beside, is_met) in
+        [(WhenAway::Block, false, true), (WhenAway::Allow, false, false), (WhenAway::Block, true, false)]
+    {
+        let check = Check::External { service: "moderation".into(), when_away, beside };
         let sets = [set("house", vec![rule("ask", check, Action::Block)])];
-        assert_eq!(!lacks(&sets, CheckKind::External), is_met, "{when_away:?}");
+        assert_eq!(!lacks(&sets, CheckKind::External), is_met, "{when_away:?} {beside}");
     }
 }
 
