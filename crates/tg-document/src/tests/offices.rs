@@ -235,10 +235,4 @@ fn nothing_runs_into_what_stands_beside_it() {
     says(&file, &["Ann\nword\n", "\none two\n", "\n printed &  read\n", "Sheet1!$A$2\nlabel\n"]);
     let boxed = "<w:r><w:txbxContent><w:p><w:r><w:t>boxed</w:t></w:r></w:p></w:txbxContent></w:r>";
     says(&docx(&format!("<w:p>{}{boxed}</w:p>", run("before"))), &["before\nboxed\n"]);
-    let note = "<text:note><text:note-citation>1</text:note-citation><text:note-body><text:p>noted</text:p></text:note-body></text:note>";
-    let body = format!("<office:document-content><text:p>be{note}fore</text:p></office:document-content>");
-    says(
-        &office(&[("mimetype", "application/vnd.oasis.opendocument.text"), ("content.xml", &body)]),
-        &["1\nnoted\n", "before"],
-    );
 }
