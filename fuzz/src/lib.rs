@@ -1,6 +1,11 @@
 //! What must hold for any bytes that callers and providers send. Each fuzz target calls one function of this file.
 //!
-//! `cargo +nightly fuzz run stream_openai_chat -- -max_total_time=60`; the corpus of `tg-dialect` makes good seeds.
+//! `cargo +nightly fuzz run stream_openai_chat -- -max_total_time=60`; the corpus of `tg-dialect` makes good seeds. Those of `document`
+//! are files that `cargo xtask fuzz` has libraries write.
+
+mod document;
+
+pub use document::{document, document_parts};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};

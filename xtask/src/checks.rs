@@ -2,7 +2,9 @@
 
 use crate::setup;
 use crate::shell::{command, finish, root, run};
+use crate::written;
 use anyhow::{Context as _, Result, bail};
+use serde_json::json;
 use std::fs;
 
 /// `cargo fmt --check` and clippy without warnings, over everything.
@@ -76,6 +78,9 @@ pub fn fuzz(seconds: u32) -> Result<()> {
     if targets.is_empty() {
         bail!("no target in {}", folder.display());
     }
+    let seeds = root().join("fuzz/corpus/document");
+    fs::create_dir_all(&seeds).with_context(|| format!("cannot make {}", seeds.display()))?;
+    written::write(&seeds, &json!({ "seed": "The beans on the third bed." }))?;
     let limit = format!("-max_total_time={seconds}");
     for target in &targets {
         run("cargo", ["+nightly", "fuzz", "run", target, "--", &limit, "-rss_limit_mb=4096"])?;

@@ -15,6 +15,7 @@ mod table;
 mod terminal;
 mod tidy;
 mod wire;
+mod written;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};

@@ -22,6 +22,15 @@ pub fn aws_tool(name: &str) -> PathBuf {
     root().join("target/tools/aws/bin").join(name)
 }
 
+/// Python with the libraries with which people make files.
+///
+/// # Errors
+/// When they cannot be installed.
+pub fn file_writers() -> Result<PathBuf> {
+    venv("files", "requirements-files.txt")?;
+    Ok(root().join("target/tools/files/bin/python"))
+}
+
 /// The AWS SDK for Rust as a client, built: its first build takes minutes.
 ///
 /// # Errors
@@ -46,6 +55,7 @@ pub fn node_folder() -> PathBuf {
 pub fn everything() -> Result<()> {
     venv("venv", "requirements.txt")?;
     venv("aws", "requirements-aws.txt")?;
+    file_writers()?;
     debian(&["redis-server", "--version"], &["redis-server"])?;
     postgres()?;
     node_sdks()

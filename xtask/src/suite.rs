@@ -1,4 +1,7 @@
-//! `cargo xtask test`: everything in turn, whatever fails before, and one line at the end that says how it went.
+//! `cargo xtask test`: everything in turn, whatever fails before, and at the end what failed, and one line that says how it
+//! went.
+
+mod reading;
 
 use crate::prove::{self, Claim, Length};
 use crate::shell::command;
@@ -6,33 +9,85 @@ use crate::table::Table;
 use crate::terminal::{complain, say};
 use crate::{checks, setup, tidy};
 use anyhow::{Context as _, Result, bail};
+use reading::Reader;
+use std::fmt::{self, Display};
 use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-/// How many things held, and how many did not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Letters of a line of a failure that are shown.
+const LETTERS_SHOWN: usize = 300;
+
+/// How many things held, and which did not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Held.
     pub passed: u64,
     /// Did not.
-    pub failed: u64,
+    pub failures: Vec<Failure>,
+}
+
+/// What did not hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failure {
+    /// Its name.
+    pub what: String,
+    /// What was seen or said of it, in lines.
+    pub said: Vec<String>,
+}
+
+impl Failure {
+    /// One of which the name says all.
+    pub fn named(what: impl Display) -> Self {
+        Self { what: what.to_string(), said: Vec::new() }
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "- {}", shortened(&self.what))?;
+        self.said.iter().try_for_each(|line| write!(f, "\n      {}", shortened(line)))
+    }
+}
+
+fn shortened(line: &str) -> String {
+    match line.char_indices().nth(LETTERS_SHOWN) {
+        Some((end, _)) => format!("{} …", &line[..end]),
+        None => line.to_owned(),
+    }
 }
 
 impl Tally {
-    /// Counts one thing.
-    pub fn count(&mut self, held: bool) {
+    /// Counts one thing; `what` names it where it does not hold.
+    pub fn count(&mut self, held: bool, what: impl Display) {
         if held {
             self.passed += 1;
         } else {
-            self.failed += 1;
+            self.fail(Failure::named(what));
         }
+    }
+
+    /// Counts one thing that does not hold.
+    pub fn fail(&mut self, failure: Failure) {
+        self.failures.push(failure);
+    }
+
+    /// How many did not hold.
+    pub fn failed(&self) -> usize {
+        self.failures.len()
     }
 
     /// Counts what was counted elsewhere.
     pub fn add(&mut self, other: Self) {
         self.passed += other.passed;
-        self.failed += other.failed;
+        self.failures.extend(other.failures);
+    }
+
+    /// The same, with the step in which they failed before the names.
+    fn of(mut self, step: &str) -> Self {
+        for failure in &mut self.failures {
+            failure.what = format!("{step}: {}", failure.what);
+        }
+        self
     }
 }
 
@@ -54,25 +109,22 @@ const CHECKS: [Check; 5] = [
 pub fn run() -> Result<()> {
     let (mut tally, mut times) = (Tally::default(), Times::default());
     for (name, check) in CHECKS {
-        tally.add(times.take(name, || {
-            let done = check();
-            let held = done.is_ok();
-            if let Err(error) = done {
-                complain(&error);
-            }
-            Tally { passed: held.into(), failed: (!held).into() }
-        }));
+        tally.add(times.take(name, || check().map(|()| Tally { passed: 1, ..Tally::default() })));
     }
-    tally.add(times.take("tests", || or_one_failure(tests())));
+    tally.add(times.take("tests", tests));
     // What every proof runs, so that none of them is taken to be slow for it.
-    tally.add(times.take("the program of the proofs", || or_one_failure(prove::build().map(|()| Tally::default()))));
+    tally.add(times.take("the program of the proofs", || prove::build().map(|()| Tally::default())));
     for claim in Claim::ALL {
         let name = format!("proof: {}", claim.name());
-        tally.add(times.take(&name, || or_one_failure(prove::tally(claim, Length::Short))));
+        tally.add(times.take(&name, || Ok(prove::tally(claim, Length::Short)?.of(&name))));
     }
     times.show();
-    say(format_args!("\n{} passed, {} failed", tally.passed, tally.failed));
-    if tally.failed == 0 { Ok(()) } else { bail!("not everything passed") }
+    if tally.failed() > 0 {
+        say("\nwhat failed:");
+        tally.failures.iter().for_each(say);
+    }
+    say(format_args!("\n{} passed, {} failed", tally.passed, tally.failed()));
+    if tally.failed() == 0 { Ok(()) } else { bail!("not everything passed") }
 }
 
 /// How long each step took.
@@ -80,13 +132,17 @@ pub fn run() -> Result<()> {
 struct Times(Vec<(String, Duration)>);
 
 impl Times {
-    /// Runs a step under its name.
-    fn take(&mut self, name: &str, step: impl FnOnce() -> Tally) -> Tally {
+    /// Runs a step under its name. One that cannot be run is one thing that failed.
+    fn take(&mut self, name: &str, step: impl FnOnce() -> Result<Tally>) -> Tally {
         say(format_args!("\n== {name}"));
         let begun = Instant::now();
-        let tally = step();
+        let done = step();
         self.0.push((name.to_owned(), begun.elapsed()));
-        tally
+        done.unwrap_or_else(|error| {
+            complain(&error);
+            let said = format!("{error:#}").lines().map(str::to_owned).collect();
+            Tally { passed: 0, failures: vec![Failure { what: name.to_owned(), said }] }
+        })
     }
 
     fn show(&self) {
@@ -98,55 +154,52 @@ impl Times {
     }
 }
 
-fn or_one_failure(tally: Result<Tally>) -> Tally {
-    tally.unwrap_or_else(|error| {
-        complain(&error);
-        Tally { passed: 0, failed: 1 }
-    })
-}
-
 /// Every cargo test, counted over all test programs.
 fn tests() -> Result<Tally> {
     let mut cargo = command("cargo", ["test", "--workspace", "--no-fail-fast", "--quiet"]);
-    let mut child = cargo.stdout(Stdio::piped()).spawn().context("cannot run cargo test")?;
-    let mut tally = Tally::default();
-    if let Some(output) = child.stdout.take() {
-        for line in BufReader::new(output).lines() {
-            let line = line?;
-            if let Some(counted) = read_result(&line) {
-                tally.add(counted);
-            } else if !line.is_empty() && !line.starts_with("running ") {
-                say(line);
-            }
+    // One pipe for both, so that what cargo says of a program comes after what the program said.
+    let (output, input) = std::io::pipe()?;
+    let mut child = cargo.stdout(input.try_clone()?).stderr(input).spawn().context("cannot run cargo test")?;
+    // It holds the pipe's other end, too.
+    drop(cargo);
+    let mut reader = Reader::default();
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        if reader.read(&line) {
+            say(line);
         }
     }
     let status = child.wait()?;
-    if !status.success() && tally.failed == 0 {
-        say(format_args!("cargo test: {status}"));
-        tally.failed = 1;
-    }
-    say(format_args!("{} tests passed, {} failed", tally.passed, tally.failed));
+    let tally = reader.end(status.success(), &status.to_string());
+    say(format_args!("{} tests passed, {} failed", tally.passed, tally.failed()));
     Ok(tally)
-}
-
-/// Reads `test result: ok. 12 passed; 0 failed; …`.
-fn read_result(line: &str) -> Option<Tally> {
-    let figures = line.strip_prefix("test result: ")?.split_once(". ")?.1;
-    let figure = |word: &str| {
-        let part = figures.split("; ").find(|part| part.ends_with(word))?;
-        part.split(' ').next()?.parse().ok()
-    };
-    Some(Tally { passed: figure(" passed")?, failed: figure(" failed")? })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Tally, read_result};
+    use super::{Failure, Tally, Times};
+    use anyhow::anyhow;
 
     #[test]
-    fn result_lines_are_read() {
-        let line = "test result: FAILED. 31 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.31s";
-        assert_eq!(read_result(line), Some(Tally { passed: 31, failed: 2 }));
-        assert_eq!(read_result("running 31 tests"), None);
+    fn failures_are_named_and_shown_with_what_was_said() {
+        let mut tally = Tally::default();
+        tally.count(true, "this");
+        tally.count(false, "that");
+        let mut all = Tally::default();
+        all.add(tally.of("proof: matrix"));
+        assert_eq!((all.passed, all.failed()), (1, 1));
+        all.failures[0].said = vec!["a line".to_owned(), "é".repeat(400)];
+        let shown = all.failures[0].to_string();
+        assert!(shown.starts_with("- proof: matrix: that\n      a line\n      éé"), "{shown}");
+        assert!(shown.ends_with("é …") && shown.chars().count() < 400, "{shown}");
+    }
+
+    #[test]
+    fn a_step_that_cannot_be_run_has_failed_under_its_name() {
+        let mut times = Times::default();
+        let tally = times.take("clippy", || Err(anyhow!("exit status: 101").context("cargo clippy")));
+        let said = vec!["cargo clippy: exit status: 101".to_owned()];
+        assert_eq!(tally, Tally { passed: 0, failures: vec![Failure { what: "clippy".to_owned(), said }] });
     }
 }

@@ -243,8 +243,21 @@ impl Labels {
             Event::Attribute(name, value) if says(&self.element, name, value) => {
                 budget.say(&mut self.said, value)?;
                 budget.say(&mut self.said, "\n")?;
+                if *name == "formula" {
+                    self.shows(value, budget)?;
+                }
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// The strings in a formula, put together: about what it shows.
+    pub(crate) fn shows(&mut self, formula: &str, budget: &mut Budget) -> Result<(), Unread> {
+        let mut strings = formula.split('"').skip(1).step_by(2).filter(|string| !string.is_empty()).peekable();
+        if strings.peek().is_some() {
+            strings.try_for_each(|string| budget.say(&mut self.said, string))?;
+            budget.say(&mut self.said, "\n")?;
         }
         Ok(())
     }
@@ -301,6 +314,9 @@ impl Spoken {
                 name.clone_into(&mut self.element);
                 self.hidden += usize::from(hides(name));
                 let is_shown = self.is_shown();
+                if self.is_flow == Some(true) && begins_line(name) {
+                    self.readings.part('\n', is_shown);
+                }
                 match (prefix, name) {
                     (_, "br" | "cr" | "line-break") => self.readings.part('\n', is_shown),
                     (_, "tab" | "ptab") => self.readings.part('\t', is_shown),
@@ -388,6 +404,11 @@ fn hides(name: &str) -> bool {
     )
 }
 
+/// Whether what stands in an element is by itself, though it stands within a line.
+fn begins_line(name: &str) -> bool {
+    matches!(name, "p" | "h" | "tbl" | "table" | "txbxContent" | "txBody" | "text-box" | "note" | "annotation")
+}
+
 fn ends_line(name: &str) -> bool {
     matches!(
         name,
@@ -410,5 +431,11 @@ fn ends_line(name: &str) -> bool {
             | "creator"
             | "title"
             | "desc"
+            // What is no run of a text, and may stand right before one.
+            | "author"
+            | "note-citation"
+            | "f"
+            | "formatCode"
+            | "separator"
     )
 }

@@ -42,6 +42,28 @@ impl Strings {
     }
 }
 
+/// What stands above or below a printed sheet, without the codes that say where and how: they would run into its words.
+fn as_printed(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let code = if letter == '&' { letters.next() } else { None };
+        match code {
+            None => out.push(letter),
+            Some('&') => out.push('&'),
+            // A font, with its style.
+            Some('"') => drop(letters.by_ref().find(|letter| *letter == '"')),
+            // A colour, by its parts or from the theme.
+            Some('K') => drop(letters.by_ref().take(6).last()),
+            Some('0'..='9') => while letters.next_if(char::is_ascii_digit).is_some() {},
+            Some('B' | 'E' | 'H' | 'I' | 'O' | 'S' | 'U' | 'X' | 'Y') => {}
+            // Places on the page, and what is put in: its number, the time.
+            Some(_) => out.push(' '),
+        }
+    }
+    out
+}
+
 /// Reads a sheet, hidden or not.
 pub(crate) fn sheet(xml: &str, strings: &mut Strings, layers: &mut Layers, budget: &mut Budget) -> Result<(), Unread> {
     let mut readings = Readings::default();
@@ -64,7 +86,17 @@ pub(crate) fn sheet(xml: &str, strings: &mut Strings, layers: &mut Layers, budge
                 string.1 = true;
                 readings.say(&string.0, true, budget)?;
             }
-            Event::Text(text) => readings.say(&text, true, budget)?,
+            Event::Text(text) => {
+                readings.say(&text, true, budget)?;
+                match element.as_str() {
+                    "f" => labels.shows(&text, budget)?,
+                    name if name.ends_with("Header") || name.ends_with("Footer") => {
+                        budget.say(&mut labels.said, &as_printed(&text))?;
+                        budget.say(&mut labels.said, "\n")?;
+                    }
+                    _ => {}
+                }
+            }
             Event::Ends("v" | "f" | "is" | "c") => readings.part('\t', true),
             Event::Ends("t" | "r") => {}
             Event::Ends(_) => readings.part('\n', true),

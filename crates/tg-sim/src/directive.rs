@@ -32,6 +32,8 @@ pub(crate) enum Head {
     Html,
     /// Nothing, until the caller leaves.
     Hang,
+    /// 200, and nothing after it, until the caller leaves.
+    Mute,
     /// The connection is closed without a byte.
     Reset,
 }
@@ -191,6 +193,7 @@ fn flag(directive: &mut Directive, name: &str, valued: bool) -> bool {
         "garbage" => directive.head = Head::Garbage,
         "html" => directive.head = Head::Html,
         "hang_before_head" => directive.head = Head::Hang,
+        "hang_after_head" => directive.head = Head::Mute,
         "reset" => directive.head = Head::Reset,
         "tear" => directive.tear = true,
         "unmetered" => directive.unmetered = true,

@@ -199,6 +199,8 @@ async fn chat(mut ask: Ask, wire: Box<dyn Wire>, mut ticket: Ticket, shared: &Sh
     let spoilt = ask.directive.times.is_none_or(|times| shared.books.attempt(&ask.prompt) <= times);
     if !spoilt {
         ask.directive.broken = None;
+    } else if ask.directive.head == Head::Mute {
+        return Ok(mute(&ask, &*wire, ticket));
     } else if ask.directive.spoils_head()
         && let Some(response) = spoil(&ask, &mut ticket).await?
     {
@@ -246,6 +248,16 @@ fn plain(wire: &dyn Wire, served: &Served, ask: &Ask, mut ticket: Ticket) -> Res
     response
 }
 
+/// The head of an answer, and nothing after it.
+fn mute(ask: &Ask, wire: &dyn Wire, mut ticket: Ticket) -> Response<Body> {
+    let kind = if ask.streamed { wire.stream_type() } else { "application/json" };
+    let mut response = json_response(200, &serde_json::Value::Null);
+    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    ticket.note(|entry| entry.status = 200);
+    *response.body_mut() = Stub { bytes: None, then: Break::Hang, flushed: true, ticket }.boxed();
+    response
+}
+
 /// What comes instead of an answer, if the script wants something else.
 async fn spoil(ask: &Ask, ticket: &mut Ticket) -> Result<Option<Response<Body>>, Torn> {
     if let Some(scripted) = &ask.directive.refusal {
@@ -255,7 +267,7 @@ async fn spoil(ask: &Ask, ticket: &mut Ticket) -> Result<Option<Response<Body>>,
         return Ok(Some(refuse(ticket, &refusal)));
     }
     let (status, kind, text) = match ask.directive.head {
-        Head::Normal => return Ok(None),
+        Head::Normal | Head::Mute => return Ok(None),
         Head::Hang => {
             std::future::pending::<()>().await;
             return Ok(None);

@@ -5,6 +5,12 @@ use crate::table::Table;
 use crate::terminal::say;
 use std::fmt::Display;
 
+/// Exceptions from a statement that are shown at once.
+const EXCEPTIONS_SHOWN: usize = 10;
+
+/// Those that are shown again at the end of everything.
+const EXCEPTIONS_KEPT: usize = 3;
+
 /// Statements and what was seen of them.
 #[derive(Debug)]
 pub struct Findings {
@@ -20,7 +26,7 @@ impl Findings {
 
     /// Notes a statement.
     pub fn note(&mut self, claim: impl Display, seen: impl Display, holds: bool) {
-        self.tally.count(holds);
+        self.tally.count(holds, format_args!("{claim}: {seen}"));
         self.table.row([claim.to_string(), seen.to_string(), if holds { "yes" } else { "NO" }.to_owned()]);
     }
 
@@ -32,8 +38,12 @@ impl Findings {
     /// Notes that a list of exceptions is empty; shows the first ones if it is not.
     pub fn none(&mut self, claim: impl Display, all: usize, exceptions: &[String]) {
         let held = all - exceptions.len().min(all);
-        self.note(claim, format_args!("{held} of {all}"), exceptions.is_empty() && all > 0);
-        for exception in exceptions.iter().take(10) {
+        let holds = exceptions.is_empty() && all > 0;
+        self.note(claim, format_args!("{held} of {all}"), holds);
+        if let Some(failure) = self.tally.failures.last_mut().filter(|_| !holds) {
+            failure.said = exceptions.iter().take(EXCEPTIONS_KEPT).cloned().collect();
+        }
+        for exception in exceptions.iter().take(EXCEPTIONS_SHOWN) {
             say(format_args!("  {exception}"));
         }
     }
@@ -41,6 +51,6 @@ impl Findings {
     /// Shows the table, and counts.
     pub fn show(&self) -> Tally {
         say(&self.table);
-        self.tally
+        self.tally.clone()
     }
 }

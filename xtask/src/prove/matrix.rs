@@ -227,23 +227,18 @@ fn show(results: BTreeMap<(Row, String), Option<Value>>) -> Tally {
     let mut rows: BTreeMap<Row, BTreeMap<String, Cell>> = BTreeMap::new();
     for ((row, provider), result) in results {
         let cell = judge(&row, &provider, result.as_ref());
-        tally.count(cell.passed);
+        let (sdk, dialect, feature) = &row;
+        tally.count(cell.passed, format_args!("{sdk} {dialect} {feature} on {provider}: {}", cell.detail));
         rows.entry(row).or_default().insert(provider, cell);
     }
     let providers = OFFERS.map(|offer| offer.provider);
     let mut table = Table::new(["SDK", "dialect", "feature"].into_iter().chain(providers));
-    let mut failures = Vec::new();
     for ((sdk, dialect, feature), cells) in &rows {
         let shown = providers.map(|provider| cells.get(provider).map_or("", |cell| cell.shown));
         table.row([sdk, dialect, feature].map(String::as_str).into_iter().chain(shown));
-        for (provider, cell) in cells.iter().filter(|(_, cell)| !cell.passed) {
-            failures.push(format!("{sdk} {dialect} {feature} on {provider}: {}", cell.detail));
-        }
     }
     say(&table);
-    for failure in &failures {
-        say(failure);
-    }
-    say(format_args!("{} cells hold, {} do not", tally.passed, tally.failed));
+    tally.failures.iter().for_each(say);
+    say(format_args!("{} cells hold, {} do not", tally.passed, tally.failed()));
     tally
 }

@@ -123,8 +123,9 @@ pub fn run(claim: Claim, length: Length, times: Option<u32>, store: Option<Engin
         }
         _ => bail!("--times and --store are for `kill` alone"),
     };
-    if tally.failed > 0 {
-        bail!("{}: {} of {} do not hold", claim.name(), tally.failed, tally.failed + tally.passed);
+    let failed = u64::try_from(tally.failed())?;
+    if failed > 0 {
+        bail!("{}: {failed} of {} do not hold", claim.name(), failed + tally.passed);
     }
     Ok(())
 }

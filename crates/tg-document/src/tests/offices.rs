@@ -219,3 +219,20 @@ fn parts_of_other_encodings_are_read_or_refused() {
         assert_eq!(refused(&zip(&[types, ("word/document.xml", bad.as_bytes())])), Unread::Damaged, "{bad}");
     }
 }
+
+#[test]
+fn nothing_runs_into_what_stands_beside_it() {
+    let comments = "<comments><authors><author>Ann</author></authors><commentList><comment><text><t>word</t></text></comment></commentList></comments>";
+    let sheet = "<worksheet><sheetData><row><c><f>IF(A1,\"one \",\"two\")&amp;A2</f></c></row></sheetData><headerFooter><oddHeader>&amp;C&amp;\"Arial,Bold\"&amp;12&amp;KFF0000pri&amp;Bnted &amp;&amp; &amp;Pread</oddHeader></headerFooter></worksheet>";
+    let chart =
+        "<c:chartSpace><c:f>Sheet1!$A$2</c:f><c:strCache><c:pt><c:v>label</c:v></c:pt></c:strCache></c:chartSpace>";
+    let file = office(&[
+        ("xl/workbook.xml", "<workbook/>"),
+        ("xl/comments1.xml", comments),
+        ("xl/worksheets/sheet1.xml", sheet),
+        ("xl/charts/chart1.xml", chart),
+    ]);
+    says(&file, &["Ann\nword\n", "\none two\n", "\n printed &  read\n", "Sheet1!$A$2\nlabel\n"]);
+    let boxed = "<w:r><w:txbxContent><w:p><w:r><w:t>boxed</w:t></w:r></w:p></w:txbxContent></w:r>";
+    says(&docx(&format!("<w:p>{}{boxed}</w:p>", run("before"))), &["before\nboxed\n"]);
+}

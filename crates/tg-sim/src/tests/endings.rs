@@ -1,6 +1,6 @@
 //! Answers that do not end well, and how the books call it.
 
-use super::wire_client::{Bench, CHAT, CONVERSE_STREAM, MESSAGES, saying, streaming};
+use super::wire_client::{Bench, CHAT, CONVERSE_STREAM, INVOKE, MESSAGES, saying, streaming};
 use crate::{Ending, Personality};
 use http_body_util::BodyExt as _;
 
@@ -29,6 +29,33 @@ async fn a_caller_that_leaves_before_the_head_is_noticed() {
     bench.settled().await;
     let entry = bench.sim.books.last().expect("an entry");
     assert_eq!((entry.ending, entry.status), (Ending::CallerGone, 0));
+}
+
+#[tokio::test]
+async fn a_script_may_be_for_one_model_alone() {
+    let bench = Bench::start();
+    let text = "x [[sim@anthropic.claude-opus-5-5: status=503]]";
+    for (path, status) in [(CONVERSE_STREAM, 503), (INVOKE, 503), ("/model/anthropic.claude-opus-5/converse", 200)] {
+        let answered = bench.send(Personality::Bedrock, path, &saying(path, text)).await.expect("an answer");
+        assert_eq!(answered.status, status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_may_come_and_nothing_after_it() {
+    let bench = Bench::start();
+    for (path, body) in
+        [(CHAT, saying(CHAT, "x [[sim: hang_after_head]]")), (CHAT, streaming(CHAT, "x [[sim: hang_after_head]]"))]
+    {
+        let mut response = bench.open(Personality::Openai, path, &body).await.expect("a head");
+        assert_eq!(response.status(), 200);
+        let wait = std::time::Duration::from_millis(50);
+        assert!(tokio::time::timeout(wait, response.body_mut().frame()).await.is_err(), "{body}");
+        drop(response);
+        bench.settled().await;
+        let entry = bench.sim.books.last().expect("an entry");
+        assert_eq!((entry.ending, entry.status), (Ending::CallerGone, 200));
+    }
 }
 
 #[tokio::test]

@@ -145,14 +145,13 @@ fn show(
 ) {
     let doors = street.doors.iter().map(|door| door.name.clone());
     let mut table = Table::new(["client".to_owned(), "operation".to_owned()].into_iter().chain(doors));
-    let mut failures = Vec::new();
+    let mut own = Tally::default();
     for client in CLIENTS {
         for (operation, ..) in OPERATIONS {
             let places: Vec<&Place> = wanted.keys().filter(|(c, o, _)| c == client && o == operation).collect();
             if places.is_empty() {
                 if !lacks(client, operation) {
-                    tally.count(false);
-                    failures.push(format!("{client} does not offer {operation}"));
+                    own.count(false, format_args!("{client} does not offer {operation}"));
                 }
                 continue;
             }
@@ -162,13 +161,11 @@ fn show(
                 for place in &places {
                     let line = results.get(&((*place).clone(), number));
                     let came = came(client, door, line);
-                    tally.count(came != Came::Failed);
                     counts[0] += usize::from(came == Came::Served);
                     counts[1] += usize::from(came == Came::Refused);
-                    if came == Came::Failed {
-                        let detail = line.map_or("it was not run", |line| line["detail"].as_str().unwrap_or_default());
-                        failures.push(format!("{client} {operation} {} by {}: {detail}", place.2, door.name));
-                    }
+                    let detail = line.map_or("it was not run", |line| line["detail"].as_str().unwrap_or_default());
+                    let what = format_args!("{client} {operation} {} by {}: {detail}", place.2, door.name);
+                    own.count(came != Came::Failed, what);
                 }
                 row.push(match counts {
                     [0, refused] if refused == places.len() => "the client refuses".to_owned(),
@@ -181,7 +178,8 @@ fn show(
         }
     }
     say(&table);
-    failures.iter().for_each(say);
+    own.failures.iter().for_each(say);
+    tally.add(own);
 }
 
 /// Bedrock was named the model as the client named it, as often as the client called.

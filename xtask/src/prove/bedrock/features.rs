@@ -61,21 +61,19 @@ fn cells(dialects: &Value, sdk: &str) -> Vec<Value> {
 fn show(street: &Street<'_>, doors: &[usize], results: &Results, tally: &mut Tally) {
     let names = doors.iter().map(|door| street.doors[*door].scheme);
     let mut table = Table::new(["with an access key", "dialect", "feature"].into_iter().chain(names));
-    let mut failures = Vec::new();
+    let mut own = Tally::default();
     for ((sdk, dialect, feature), cells) in results {
         let mut shown = vec![sdk.as_str(), dialect.as_str(), feature.as_str()];
         for door in doors {
             let line = cells.get(door);
             let ok = line.is_some_and(|line| line["ok"] == true);
-            tally.count(ok);
             shown.push(if ok { "ok" } else { "FAILED" });
-            if !ok {
-                let detail = line.map_or("it was not run", |line| line["detail"].as_str().unwrap_or_default());
-                failures.push(format!("{sdk} {dialect} {feature} over {}: {detail}", street.doors[*door].scheme));
-            }
+            let detail = line.map_or("it was not run", |line| line["detail"].as_str().unwrap_or_default());
+            own.count(ok, format_args!("{sdk} {dialect} {feature} over {}: {detail}", street.doors[*door].scheme));
         }
         table.row(shown);
     }
     say(&table);
-    failures.iter().for_each(say);
+    own.failures.iter().for_each(say);
+    tally.add(own);
 }

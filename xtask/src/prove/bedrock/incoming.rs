@@ -3,7 +3,7 @@
 use crate::prove::Length;
 use crate::setup;
 use crate::shell::{root, sheltered};
-use crate::suite::Tally;
+use crate::suite::{Failure, Tally};
 use crate::table::Table;
 use crate::terminal::say;
 use anyhow::{Context as _, Result, ensure};
@@ -49,34 +49,33 @@ pub fn signatures(length: Length, tally: &mut Tally) -> Result<()> {
     let text = String::from_utf8(output.stdout)?;
     let (mut accepted, mut made) = (Tally::default(), 0);
     let mut refused: BTreeMap<&str, Tally> = BTreeMap::new();
-    let mut failures = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let signed: Signed = serde_json::from_str(line).with_context(|| line.to_owned())?;
         made += 1;
         let verdict = signed.verify()?;
-        accepted.count(verdict.is_ok());
-        if let Err(flaw) = verdict {
-            failures.push(format!("refused ({flaw}): {line}"));
+        match verdict {
+            Ok(()) => accepted.passed += 1,
+            Err(flaw) => accepted.fail(Failure::named(format_args!("refused ({flaw}): {line}"))),
         }
         for place in PLACES {
             let Some(other) = signed.tampered(place, number)? else { continue };
             let verdict = other.verify()?;
-            refused.entry(place).or_default().count(verdict.is_err());
-            if verdict.is_ok() {
-                failures.push(format!("accepted with another {place}: {line}"));
-            }
+            let what = format_args!("accepted with another {place}: {line}");
+            refused.entry(place).or_default().count(verdict.is_err(), what);
         }
     }
     ensure!(made == count, "signed.py made {made} of {count} requests");
     let mut table = Table::new(["botocore's requests", "verdict", "right", "wrong"]);
-    let rows = [("as signed", "accepted", &accepted)].into_iter();
-    for (what, verdict, counted) in rows.chain(refused.iter().map(|(place, counted)| (*place, "refused", counted))) {
-        table.row([what.to_owned(), verdict.to_owned(), counted.passed.to_string(), counted.failed.to_string()]);
-        tally.passed += counted.passed;
-        tally.failed += counted.failed;
+    let rows = [("as signed", "accepted", accepted)].into_iter();
+    let mut own = Tally::default();
+    for (what, verdict, counted) in rows.chain(refused.into_iter().map(|(place, counted)| (place, "refused", counted)))
+    {
+        table.row([what.to_owned(), verdict.to_owned(), counted.passed.to_string(), counted.failed().to_string()]);
+        own.add(counted);
     }
     say(&table);
-    failures.iter().take(SHOWN_MAX).for_each(say);
+    own.failures.iter().take(SHOWN_MAX).for_each(say);
+    tally.add(own);
     Ok(())
 }
 

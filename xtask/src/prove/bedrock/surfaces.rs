@@ -107,25 +107,23 @@ fn cells(sdk: &str) -> Vec<Value> {
 fn show(results: &BTreeMap<Place, Value>, tally: &mut Tally) {
     let mut table =
         Table::new(["surface of Bedrock", "client"].into_iter().chain(FEATURES.map(|(feature, _)| feature)));
-    let mut failures = Vec::new();
+    let mut own = Tally::default();
     for (number, surface) in SURFACES.iter().enumerate() {
         for sdk in surface.sdks {
             let mut row = vec![surface.shown, sdk];
             for (feature, _) in FEATURES {
                 let line = results.get(&(sdk.to_owned(), number, feature.to_owned()));
                 let ok = line.is_some_and(|line| line["ok"] == true);
-                tally.count(ok);
                 row.push(if ok { "ok" } else { "FAILED" });
-                if !ok {
-                    let detail = line.map_or("it was not run", |line| line["detail"].as_str().unwrap_or_default());
-                    failures.push(format!("{sdk} {feature} ({}): {detail}", surface.shown));
-                }
+                let detail = line.map_or("it was not run", |line| line["detail"].as_str().unwrap_or_default());
+                own.count(ok, format_args!("{sdk} {feature} ({}): {detail}", surface.shown));
             }
             table.row(row);
         }
     }
     say(&table);
-    failures.iter().for_each(say);
+    own.failures.iter().for_each(say);
+    tally.add(own);
 }
 
 /// Each call went to its surface, by the provider's own books, and to nothing else.

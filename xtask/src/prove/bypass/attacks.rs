@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// A credential that no scanner takes for an example.
-const SECRET: &str = "AKIAQ3EGRLZ5UPYW2KHD";
+pub const SECRET: &str = "AKIAQ3EGRLZ5UPYW2KHD";
 
 /// An address of a person.
 const EMAIL: &str = "ada.lovelace@analytical-engines.co.uk";

@@ -2,6 +2,7 @@
 //! answer, with every attack, plain and hidden. All cells come to the same.
 
 mod attacks;
+mod files;
 mod pictures;
 mod places;
 
@@ -101,6 +102,7 @@ impl Cell {
 /// When it cannot be run.
 pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
     let mut findings = Findings::new();
+    files::prove(program, &mut findings).await?;
     let sim = Sim::start(SimOptions { details_max: KEPT, ..SimOptions::default() })?;
     let folder = tempfile::Builder::new().prefix("tallygate-prices-").tempdir()?;
     let document = document_with(&sim.urls, &prices(folder.path())?, "", "");

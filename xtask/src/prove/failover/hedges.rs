@@ -5,6 +5,7 @@ use crate::prove::findings::Findings;
 use crate::prove::house::all_rows;
 use crate::wire::dialect::{Delivery, Dialect};
 use anyhow::{Result, ensure};
+use futures_util::future;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,31 +29,36 @@ const SCRIPTS: [(&str, bool); 8] = [
     ("[[sim@gpt-5-mini: ttft=60s]] [[sim@local-llama: ttft=60s]]", false),
 ];
 
-/// Proves the claim. Each script is played `times` times in each dialect, plain and streamed.
+/// Proves the claim. Each script is played `times` times in each dialect, plain and streamed: one after another, and in all
+/// dialects at once.
 pub(super) async fn hedged(program: &Path, dialects: &[Dialect], times: usize, found: &mut Findings) -> Result<()> {
     let scene = Scene::start(program, RESILIENCE)?;
-    let (mut flaws, mut calls) = (Vec::new(), 0);
-    for number in 0..times {
-        for dialect in dialects {
-            for delivery in [Delivery::Plain, Delivery::Streamed] {
-                for (script, is_answered) in SCRIPTS {
-                    calls += 1;
-                    let place = format!("{} {delivery:?} {number}", dialect.name());
-                    let heard = scene.call("hedged", *dialect, delivery, &format!("{place} {script}")).await?;
-                    let is_whole = heard.status == 200 && heard.complete && heard.text.contains(&place);
-                    if is_whole != is_answered {
-                        flaws.push(format!("{place} {script}: {heard:?}"));
-                    }
-                }
-            }
-        }
-    }
+    let kinds = dialects.iter().flat_map(|dialect| [(*dialect, Delivery::Plain), (*dialect, Delivery::Streamed)]);
+    let played = future::try_join_all(kinds.map(|kind| play(&scene, kind, times))).await?;
+    let calls = played.len() * times * SCRIPTS.len();
+    let flaws: Vec<String> = played.into_iter().flatten().collect();
     found.none("a slow first try is left for a second, and who fails or is slower is not seen", calls, &flaws);
     let rows = settled(&scene, calls).await?;
     let (two, flaws) = compared(&scene, &rows);
     found.note("calls with two tries at once", format_args!("{two} of {calls}"), two >= calls / 2);
     found.none("every call that a provider saw is in the ledger once, and no other", calls, &flaws);
     scene.gateway.end()
+}
+
+/// Plays every script in one dialect; answers what did not come as it should.
+async fn play(scene: &Scene, (dialect, delivery): (Dialect, Delivery), times: usize) -> Result<Vec<String>> {
+    let mut flaws = Vec::new();
+    for number in 0..times {
+        for (script, is_answered) in SCRIPTS {
+            let place = format!("{} {delivery:?} {number}", dialect.name());
+            let heard = scene.call("hedged", dialect, delivery, &format!("{place} {script}")).await?;
+            let is_whole = heard.status == 200 && heard.complete && heard.text.contains(&place);
+            if is_whole != is_answered {
+                flaws.push(format!("{place} {script}: {heard:?}"));
+            }
+        }
+    }
+    Ok(flaws)
 }
 
 /// All rows, once nothing is under way any more.

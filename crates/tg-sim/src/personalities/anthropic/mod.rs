@@ -77,7 +77,7 @@ pub(crate) fn messages(received: &Received, model_of: ModelOf<'_>) -> Result<Out
     let root = Node::root(&body);
     let model = model_of(&root)?;
     received.note_model(&model);
-    let mut ask = read::messages(&root, surface, false)?;
+    let mut ask = read::messages(&root, surface, "", false)?;
     ask.model = model;
     ask.streamed = root.get("stream").map_or(Ok(false), |n| n.flag())?;
     Ok(Outcome::Chat(Box::new(ask), Box::new(write::Messages)))
@@ -89,7 +89,7 @@ pub(crate) fn count_tokens(received: &Received, model_of: ModelOf<'_>) -> Result
     let body = received.json()?;
     let root = Node::root(&body);
     let model = model_of(&root)?;
-    let ask = read::messages(&root, surface, true)?;
+    let ask = read::messages(&root, surface, "", true)?;
     Ok(Outcome::done(model, json!({ "input_tokens": ask.meter.total() })))
 }
 

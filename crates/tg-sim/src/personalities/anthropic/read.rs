@@ -64,8 +64,9 @@ struct Reading<'a> {
     pairing: Pairing<'a>,
 }
 
-/// Reads a whole body. `counting` leaves out what only an answer needs.
-pub(crate) fn messages(root: &Node<'_>, surface: Surface, counting: bool) -> Result<Ask, Flaw> {
+/// Reads a whole body for the model that the path names, empty where the body does. `counting` leaves out what only an answer
+/// needs.
+pub(crate) fn messages(root: &Node<'_>, surface: Surface, model: &str, counting: bool) -> Result<Ask, Flaw> {
     check_members(root, surface, counting)?;
     let mut reading =
         Reading { surface, ask: Ask::default(), talk: Talk::default(), ttl: None, pairing: Pairing::default() };
@@ -83,6 +84,7 @@ pub(crate) fn messages(root: &Node<'_>, surface: Surface, counting: bool) -> Res
         reading.cache(&control)?;
     }
     let Reading { mut ask, talk, .. } = reading;
+    model.clone_into(&mut ask.model);
     if let Some(model) = root.get("model") {
         model.text()?.clone_into(&mut ask.model);
     }

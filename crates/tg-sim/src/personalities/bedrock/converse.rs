@@ -40,8 +40,7 @@ pub(crate) fn answer(received: &Received, model: &str, base: &str, streamed: boo
     if base.contains("embed") {
         return Err(Refusal::new(400, "This model doesn't support the Converse operation."));
     }
-    let mut ask = read(&root)?;
-    model.clone_into(&mut ask.model);
+    let mut ask = read(&root, model)?;
     ask.streamed = streamed;
     Ok(Outcome::Chat(Box::new(ask), Box::new(Converse)))
 }
@@ -49,7 +48,7 @@ pub(crate) fn answer(received: &Received, model: &str, base: &str, streamed: boo
 /// Input tokens, for CountTokens.
 pub(crate) fn count(root: &Node<'_>) -> Result<u64, Flaw> {
     root.only(&["messages", "system", "toolConfig", "additionalModelRequestFields"])?;
-    Ok(read(root)?.meter.total())
+    Ok(read(root, "")?.meter.total())
 }
 
 struct Reading<'a> {
@@ -61,9 +60,9 @@ struct Reading<'a> {
     document_names: Vec<&'a str>,
 }
 
-fn read(root: &Node<'_>) -> Result<Ask, Flaw> {
+fn read(root: &Node<'_>, model: &str) -> Result<Ask, Flaw> {
     let mut reading = Reading {
-        ask: Ask::default(),
+        ask: Ask { model: model.to_owned(), ..Ask::default() },
         talk: Talk::default(),
         pairing: Pairing::default(),
         images: 0,

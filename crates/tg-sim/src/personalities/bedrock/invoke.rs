@@ -30,8 +30,7 @@ pub(crate) fn answer(received: &Received, model: &str, base: &str, streamed: boo
     if !base.starts_with("anthropic.claude") {
         return families::answer(&root, model, base, streamed);
     }
-    let mut ask = messages(&root, surface(&root, base)?, false)?;
-    model.clone_into(&mut ask.model);
+    let mut ask = messages(&root, surface(&root, base)?, model, false)?;
     ask.streamed = streamed;
     if !metadata.is_null() {
         ask.metadata = metadata;
@@ -73,7 +72,7 @@ pub(crate) fn count(inner: &Node<'_>) -> Result<u64, Refusal> {
     } else {
         Surface::Bedrock
     };
-    Ok(messages(&root, version, true).map(|ask| ask.meter.total())?)
+    Ok(messages(&root, version, "", true).map(|ask| ask.meter.total())?)
 }
 
 /// The writer: Messages events inside `chunk` frames.

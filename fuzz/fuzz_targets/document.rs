@@ -1,0 +1,6 @@
+//! Any bytes as a file: read the same way twice, within time and room.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| tallygate_fuzz::document(data));

@@ -1,0 +1,6 @@
+//! Any text as a part of an office file or a page of a PDF.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| tallygate_fuzz::document_parts(data));
