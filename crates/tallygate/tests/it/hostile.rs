@@ -182,3 +182,20 @@ fn texts_near_tricks_and_near_the_corpus_are_read_and_lose_what_is_found() {
     each(&seeds, targets::text_scores);
     each(&seeds, targets::pii);
 }
+
+/// What stands at the beginning says as which part of a file the rest is read.
+#[test]
+fn files_near_whole_ones_are_read_the_same_way_twice() {
+    let parts: [(u8, &[u8]); 6] = [
+        (0, b"<w:document><w:body><w:p><w:r><w:t>pay </w:t></w:r><w:r><w:t>now</w:t></w:r></w:p></w:body></w:document>"),
+        (3, b"<workbook><sheets><sheet name=\"a\" sheetId=\"1\" state=\"hidden\"/></sheets></workbook>"),
+        (4, b"<sst><si><t>a text</t></si><si><r><t>and</t></r><r><t> more</t></r></si></sst>"),
+        (6, b"<p:sld><p:cSld><p:spTree><p:sp><a:t>a slide</a:t></p:sp></p:spTree></p:cSld></p:sld>"),
+        (7, b"<office:document-content><office:body><text:p>an <text:span>open</text:span> text</text:p></office:body></office:document-content>"),
+        (99, b"BT /F1 12 Tf 50 700 Td (a text) Tj 0 -14 Td [(in) -20 (pieces)] TJ ET"),
+    ];
+    let seeds: Vec<Vec<u8>> = parts.iter().map(|(kind, text)| [&[*kind], *text].concat()).collect();
+    targets::document_parts(&[]);
+    each(&seeds, targets::document_parts);
+    each(&seeds, targets::document);
+}

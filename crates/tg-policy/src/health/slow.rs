@@ -57,10 +57,13 @@ impl Rest {
     }
 }
 
+/// By provider and model.
+type AllKnown = HashMap<Arc<str>, HashMap<Arc<str>, Known>>;
+
 /// How soon all targets answer, and who is put last.
 #[derive(Debug, Default)]
 pub struct Slow {
-    targets: Mutex<HashMap<Arc<str>, HashMap<Arc<str>, Known>>>,
+    targets: Mutex<AllKnown>,
     /// How many rest: while there are none, nobody looks.
     resting: AtomicUsize,
     tally: AtomicU64,
@@ -144,7 +147,7 @@ impl Slow {
         self.tally.load(Ordering::Relaxed)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, HashMap<Arc<str>, Known>>> {
+    fn lock(&self) -> MutexGuard<'_, AllKnown> {
         self.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -184,7 +187,7 @@ fn middle(mut times: Vec<Duration>) -> Option<Duration> {
 }
 
 /// What is known of a target. Names that callers invent do not fill the memory.
-fn room<'a>(all: &'a mut HashMap<Arc<str>, HashMap<Arc<str>, Known>>, target: &Target) -> Option<&'a mut Known> {
+fn room<'a>(all: &'a mut AllKnown, target: &Target) -> Option<&'a mut Known> {
     let is_known = all.get(&target.provider).is_some_and(|models| models.contains_key(&target.model));
     if !is_known && all.values().map(HashMap::len).sum::<usize>() >= TARGETS_MAX {
         all.values_mut().for_each(|models| models.retain(|_, known| known.rest.is_some()));

@@ -20,8 +20,10 @@ const RETURN_MAX: Duration = Duration::from_secs(20);
 /// Calls in a row that fail, where all of a time do.
 const IN_A_ROW: usize = 10;
 
-/// One of the two ways: the name, whether this call fails, and who is passed over for it.
-const WAYS: [(&str, fn(usize) -> bool, &str); 2] = [
+/// A way to flap: the name, whether this call fails, and who is passed over for it.
+type Way = (&'static str, fn(usize) -> bool, &'static str);
+
+const WAYS: [Way; 2] = [
     ("flapping: every third call fails", |number| number.is_multiple_of(3), ""),
     ("flapping: ten calls fail, ten do not", |number| (number / IN_A_ROW).is_multiple_of(2), "model"),
 ];
