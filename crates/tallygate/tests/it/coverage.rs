@@ -65,7 +65,7 @@ fn names_that_rules_can_use_are_listed() {
 
 const BARE: &str = "
 providers: [{ name: a, kind: anthropic, api_key: env:ANTHROPIC_API_KEY }]
-models: [{ name: m, targets: [{ provider: a }] }]
+models: [{ name: m, targets: [{ provider: a, model: claude-haiku-4-5 }] }]
 teams: [{ name: red }, { name: blue }]
 ";
 
