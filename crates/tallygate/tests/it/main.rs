@@ -35,6 +35,7 @@ mod guarded_failures;
 mod guarded_files;
 mod guarded_headers;
 mod guarded_places;
+mod guarded_told;
 mod hedging;
 mod held_up;
 mod hostile;
