@@ -44,6 +44,7 @@ fn guard(rules: Vec<Rule>) -> Arc<Guard> {
         rules,
         blocked_media: Vec::new(),
         reads_documents: false,
+        blocks_unread_answers: false,
         hold_back: None,
     };
     let guards = Guards::compile(&[set], None).unwrap();

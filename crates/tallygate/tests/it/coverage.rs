@@ -62,3 +62,22 @@ fn names_that_rules_can_use_are_listed() {
         assert!(out.contains(name), "{name}");
     }
 }
+
+#[test]
+fn what_nobody_could_look_at_is_told_beside_what_is_covered() {
+    let with = |output: &str, on: &str| {
+        format!(
+            "providers: [{{ name: b, kind: bedrock, region: us-east-1{output} }}]\n\
+             models: [{{ name: 'amazon.*', targets: [{{ provider: b }}] }}]\nteams: [{{ name: one }}]\n\
+             guardrails: [{{ name: g, unreadable: block, rules: [{{ name: r, pii: all, action: block{on} }}] }}]\n"
+        )
+    };
+    let offering = ", async_output: ['s3://out/{team}/']";
+    let note = "asynchronous invocations at `b` are refused for calls that `g/r` are for";
+    for (output, on, is_told) in [(offering, "", true), (offering, ", on: input", false), ("", "", false)] {
+        let (status, out, err) = run(&with(output, on), &["coverage"]);
+        assert_eq!((status, out.contains(note)), (0, is_told), "{out}{err}");
+        let (_, out, _) = run(&with(output, on), &["coverage", "--format", "json"]);
+        assert_eq!(out.contains(note), is_told, "{out}");
+    }
+}

@@ -36,6 +36,7 @@ mod guarded_files;
 mod guarded_headers;
 mod guarded_places;
 mod guarded_told;
+mod guarded_unread;
 mod hedging;
 mod held_up;
 mod hostile;

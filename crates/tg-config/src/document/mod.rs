@@ -68,7 +68,7 @@ pub use task_routing::{
     AgreementWord, JudgeModel, Mirror, Quality, RoutingMode, RoutingStep, TaskJudge, TaskName, TaskRouting, TeamRouting,
 };
 pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
-pub use unreadable::{Unread, UnreadFile, Unreadable, UnreadableEach};
+pub use unreadable::{Unread, UnreadAnswer, UnreadFile, Unreadable, UnreadableEach};
 pub use wanted::{Wanted, WantedWord};
 
 use crate::grammar::SecretRef;

@@ -48,6 +48,7 @@ struct Compiled {
     rules: Vec<Arc<Ready>>,
     blocked_media: Vec<Medium>,
     reads_documents: bool,
+    blocks_unread_answers: bool,
     /// A sum of all that it says.
     sum: [u8; 32],
 }
@@ -106,7 +107,10 @@ impl Guards {
             }
             let (name, scope) = (set.name.clone(), set.scope.clone());
             let (blocked_media, reads_documents) = (set.blocked_media.clone(), set.reads_documents);
-            compiled.push(Compiled { name, scope, rules, blocked_media, reads_documents, sum: sum(set) });
+            let looks = rules.iter().any(|ready| ready.is_in_force_on_answers());
+            let blocks_unread_answers = set.blocks_unread_answers && looks;
+            let sum = sum(set);
+            compiled.push(Compiled { name, scope, rules, blocked_media, reads_documents, blocks_unread_answers, sum });
         }
         if let Some(beyond) = sets.get(SETS_MAX) {
             let what = format!("there are {} sets, and at most {SETS_MAX} are taken", sets.len());
@@ -174,6 +178,7 @@ impl Guards {
             rules: Vec::new(),
             blocked_media: Vec::new(),
             reading: Vec::new(),
+            withholding: Vec::new(),
             key: self.key.clone(),
             required: self.required.clone(),
         };
@@ -183,6 +188,7 @@ impl Guards {
             parts.rules.extend(set.rules.iter().cloned());
             parts.blocked_media.extend(set.blocked_media.iter().map(|medium| (*medium, set.name.clone())));
             parts.reading.extend(set.reads_documents.then(|| set.name.clone()));
+            parts.withholding.extend(set.blocks_unread_answers.then(|| set.name.clone()));
             version.update(set.sum);
         }
         parts.version = hex::encode(version.finalize()).get(..VERSION_DIGITS).unwrap_or_default().into();

@@ -37,6 +37,8 @@ pub struct Guard {
     blocked_media: Vec<(Medium, Arc<str>)>,
     /// The sets whose rules look at the texts in files.
     reading: Vec<Arc<str>>,
+    /// The sets that let no answer go on of which something cannot be read.
+    withholding: Vec<Arc<str>>,
     key: Option<Key>,
     input: Plans,
     /// What looks at the texts in files.
@@ -58,13 +60,14 @@ pub(super) struct Parts {
     pub(super) rules: Vec<Arc<Ready>>,
     pub(super) blocked_media: Vec<(Medium, Arc<str>)>,
     pub(super) reading: Vec<Arc<str>>,
+    pub(super) withholding: Vec<Arc<str>>,
     pub(super) key: Option<Key>,
     pub(super) required: Vec<Required>,
 }
 
 impl Guard {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { sets, version, rules, blocked_media, reading, key, required } = parts;
+        let Parts { sets, version, rules, blocked_media, reading, withholding, key, required } = parts;
         let plans = |way: Way, which: &dyn Fn(&Ready) -> bool| {
             Channel::ALL.map(|channel| Plan::of(&rules, |ready| ready.channels(way).has(channel) && which(ready)))
         };
@@ -82,7 +85,21 @@ impl Guard {
         leaks.sort_unstable();
         leaks.dedup();
         let lacking = lacking(&rules, required);
-        Self { sets, version, rules, blocked_media, reading, key, input, files, gates, shadows, leaks, lacking }
+        Self {
+            sets,
+            version,
+            rules,
+            blocked_media,
+            reading,
+            withholding,
+            key,
+            input,
+            files,
+            gates,
+            shadows,
+            leaks,
+            lacking,
+        }
     }
 
     /// Checks that are required of every call, and that its rules do not have in force wherever they make sense. While
@@ -145,6 +162,11 @@ impl Guard {
         &self.reading
     }
 
+    /// The sets that let no answer go on of which something cannot be read.
+    pub(super) fn withholding(&self) -> &[Arc<str>] {
+        &self.withholding
+    }
+
     /// What looks at the texts in files.
     pub(super) fn in_files(&self, channel: Channel) -> &Plan {
         of(&self.files, channel)
@@ -161,14 +183,14 @@ impl Guard {
     /// Judges whole texts: those of a request all together, or those of an answer. `media` is what no text can be read of.
     ///
     /// Texts of a request with the same turn and channel are read as one. Each text of an answer is read by itself, in the
-    /// way of [`super::Watch`].
+    /// way of [`super::Watch`]; one that is spoken as well is not changed, but stopped.
     pub fn judge(&self, way: Way, said: &[Said<'_>], media: &[Medium], inquiry: &mut Inquiry) -> Verdict {
         match way {
             Way::Input => self.judge_request(said, &Files::default(), media, inquiry),
             Way::Output => {
                 let began = Instant::now();
                 inquiry.begin(self);
-                let verdict = self.judge_output(said, inquiry);
+                let verdict = self.judge_output(said, media, inquiry);
                 inquiry.spend(began.elapsed());
                 verdict
             }
@@ -191,7 +213,8 @@ impl Guard {
     }
 
     fn judge_input(&self, said: &[Said<'_>], files: &Files<'_>, media: &[Medium], inquiry: &mut Inquiry) -> Verdict {
-        let refusal = self.refusal(media).or_else(|| self.refusal_of(files));
+        let refusal =
+            self.refusal(media).or_else(|| self.refusal_of(files)).or_else(|| self.refusal_of_unseen(inquiry));
         let mut verdict = Verdict { block: refusal, ..Verdict::default() };
         if let Some(block) = &verdict.block {
             inquiry.note_refusal(block);
@@ -377,8 +400,12 @@ impl Guard {
         }
     }
 
-    fn judge_output(&self, said: &[Said<'_>], inquiry: &mut Inquiry) -> Verdict {
-        let mut verdict = Verdict::default();
+    fn judge_output(&self, said: &[Said<'_>], media: &[Medium], inquiry: &mut Inquiry) -> Verdict {
+        let mut verdict = Verdict { block: self.withheld(media, inquiry), ..Verdict::default() };
+        if verdict.block.is_some() {
+            return verdict;
+        }
+        let mut spoken = None;
         for (index, one) in said.iter().enumerate() {
             let mut strand = Strand::new(self, one.channel, inquiry);
             strand.grows(self, &one.text, inquiry);
@@ -390,8 +417,12 @@ impl Guard {
             if !strand.changes().is_empty() {
                 verdict.edits.push((index, super::edits::apply(&one.text, strand.changes())));
             }
+            spoken = spoken.or_else(|| strand.taken_out_of_speech().cloned());
         }
-        verdict
+        match spoken.filter(|_| media.contains(&Medium::Audio)) {
+            Some(taken) => Verdict { block: Some(self.silenced(&taken, inquiry)), edits: Vec::new(), ..verdict },
+            None => verdict,
+        }
     }
 
     /// What must not come out of the system text is known from the request.

@@ -26,6 +26,7 @@ mod set;
 mod strand;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod watch;
 mod window;
 

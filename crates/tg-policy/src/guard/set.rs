@@ -22,6 +22,8 @@ pub struct Set {
     pub blocked_media: Vec<Medium>,
     /// Whether its rules look at the texts in files, and what cannot be read of these does not go to the model.
     pub reads_documents: bool,
+    /// Whether an answer with pictures, sound or files does not go on where a rule of it is in force for answers.
+    pub blocks_unread_answers: bool,
     /// Characters of a streamed answer that are held back at least; see [`super::HOLD_BACK_DEFAULT`].
     pub hold_back: Option<usize>,
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use tg_dialect::needs::answers_in_json;
 use tg_dialect::passages::{Edits, Passages};
 use tg_dialect::scan::Members;
+use tg_kernel::dialect::Operation;
 use tg_kernel::fault::Fault;
 use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
@@ -112,6 +113,9 @@ async fn look(
     let mut guarding = Guarding::new(guard, is_recorded);
     if settlement.is_bound() {
         guarding.inquiry.is_bound_to_its_model();
+    }
+    if settlement.record().is_some_and(|record| record.asked.operation == Operation::AsyncInvoke) {
+        guarding.inquiry.answers_unseen();
     }
     let has_files = guarding.guard.reads_documents() && files::are_in(&Passages::of_request(members), &guarding.guard);
     let judged = if body.len() < LARGE_BYTES && !has_files {

@@ -19,6 +19,7 @@ fn set(name: &str, rules: Vec<Rule>) -> Set {
         rules,
         blocked_media: Vec::new(),
         reads_documents: false,
+        blocks_unread_answers: false,
         hold_back: None,
     }
 }
