@@ -6,7 +6,7 @@ use crate::scope::scope;
 use anyhow::{Context as _, Result, bail};
 use tg_config::document::{
     self, CheckDigit, CheckName, Document, GuardAway, GuardrailAction, GuardrailMode, GuardrailOn, GuardrailRule,
-    HarmCategory, RedactAs, Unread, Wanted, WantedWord,
+    HarmCategory, RedactAs, Unread, UnreadAnswer, Wanted, WantedWord,
 };
 use tg_config::secrets::Secrets;
 use tg_policy::admit::Mode;
@@ -80,6 +80,8 @@ fn set(document: &Document, declared: &document::Guardrail) -> Result<Set> {
         blocked_media: blocked.filter_map(|(name, _)| Medium::named(name)).collect(),
         reads_documents: declared.unreadable.is_some_and(document::Unreadable::reads_documents),
         asks_about_images: declared.unreadable.is_some_and(document::Unreadable::asks_about_images),
+        blocks_unread_answers: declared.unreadable.and_then(document::Unreadable::of_answers)
+            == Some(UnreadAnswer::Block),
         hold_back: declared.hold_back.and_then(|characters| usize::try_from(characters).ok()),
     })
 }

@@ -39,7 +39,7 @@ limits: [{ name: l, requests: 1/m, for: { team: serach } }, { name: fine, reques
 pools: [{ name: p, for: [{ provider: a }], concurrent: 1 }]
 priorities: [{ for: { team: serach } }]
 budgets: [{ name: b, amount: 1 USD, for: { team: serach } }, { name: any, amount: 1 USD, for: { team: 'x*' } }]
-guardrails: [{ name: g, for: { team: serach }, rules: [{ name: r, words: { list: [w] }, on: output, action: block }] }]
+guardrails: [{ name: g, for: { team: serach }, unreadable: allow, rules: [{ name: r, words: { list: [w] }, on: output, action: block }] }]
 ";
 
     #[test]

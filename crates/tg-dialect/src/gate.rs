@@ -13,7 +13,7 @@ use crate::dialects::bedrock_invoke;
 use crate::framing::eventstream::{self, Kind};
 use crate::framing::frames::{Frames, Next};
 use crate::framing::sse;
-use crate::passages::{Edits, Part, Passage, Passages};
+use crate::passages::{Edits, MediumKind, Part, Passage, Passages};
 use bytes::{Bytes, BytesMut};
 use parts::{Parts, Segment};
 use serde_json::{Value, json};
@@ -55,6 +55,10 @@ pub trait Inspector {
     /// What is to stand in place of a text that stands by itself; `None` for the text as it is.
     fn whole(&mut self, channel: Channel, text: &str) -> Option<String>;
 
+    /// Pictures, sound or a file is in the answer, of which no text can be read. Whether its frame is to wait until all of the
+    /// answer is there and was not blocked.
+    fn unread(&mut self, kind: MediumKind) -> bool;
+
     /// Whether nothing more of the answer may go on.
     fn is_blocked(&self) -> bool;
 }
@@ -76,6 +80,8 @@ pub struct Gate {
     held: VecDeque<Held>,
     held_bytes: usize,
     parts: Parts,
+    /// All of the answer is there.
+    is_whole: bool,
     closing: Closing,
 }
 
@@ -100,6 +106,8 @@ struct Held {
     segments: Vec<Segment>,
     edits: Edits,
     echoes: Vec<Range<usize>>,
+    /// It leaves when all of the answer is there, and not where that is blocked.
+    waits: bool,
 }
 
 impl Gate {
@@ -113,6 +121,7 @@ impl Gate {
             held: VecDeque::new(),
             held_bytes: 0,
             parts: Parts::default(),
+            is_whole: false,
             closing: Closing::of(caller, facts),
         }
     }
@@ -151,6 +160,7 @@ impl Gate {
             self.take(rest, inspector)?;
         }
         self.parts.finish(inspector);
+        self.is_whole = true;
         Ok(self.release(inspector, out))
     }
 
@@ -164,10 +174,13 @@ impl Gate {
         self.held_bytes = self.held_bytes.saturating_add(bytes.len());
         let (envelope, kind, json) = self.read(&bytes)?;
         let (segments, edits, echoes) = (Vec::new(), Edits::default(), Vec::new());
-        let mut held = Held { bytes, envelope, kind, json, segments, edits, echoes };
+        let mut held = Held { bytes, envelope, kind, json, segments, edits, echoes, waits: false };
         // Failures are no texts that go on, whatever they are called.
         let name = if envelope == Envelope::Event { &*held.kind } else { FAILURE };
         if let Some(found) = Passages::of_frame(name, &held.json) {
+            for kind in found.unread() {
+                held.waits |= inspector.unread(kind);
+            }
             let Passages { texts, echoes, ended, in_a_row, .. } = found;
             let texts = texts.into_iter().map(Passage::into_owned);
             let (growing, whole): (Vec<_>, Vec<_>) = texts.partition(|passage| passage.grows);
@@ -192,6 +205,9 @@ impl Gate {
     /// Lets go what is cleared; only then it says that no more may.
     fn release(&mut self, inspector: &mut dyn Inspector, out: &mut Vec<Bytes>) -> Passing {
         while let Some(first) = self.held.front() {
+            if first.waits && (!self.is_whole || inspector.is_blocked()) {
+                break;
+            }
             if !first.segments.iter().all(|segment| self.parts.is_cleared(segment, inspector)) {
                 break;
             }
@@ -203,7 +219,7 @@ impl Gate {
     }
 
     fn leave(&mut self, held: Held, inspector: &dyn Inspector, out: &mut Vec<Bytes>) {
-        let Held { bytes, envelope, kind, mut json, segments, mut edits, echoes } = held;
+        let Held { bytes, envelope, kind, mut json, segments, mut edits, echoes, .. } = held;
         for segment in segments {
             if let Some(changed) = self.parts.changed(&segment, inspector) {
                 edits.say(&segment.passage, &changed);

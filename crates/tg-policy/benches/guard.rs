@@ -45,6 +45,7 @@ fn guard(rules: Vec<Rule>) -> Arc<Guard> {
         blocked_media: Vec::new(),
         reads_documents: false,
         asks_about_images: false,
+        blocks_unread_answers: false,
         hold_back: None,
     };
     let guards = Guards::compile(&[set], None).unwrap();

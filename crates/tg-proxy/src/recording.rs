@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 use tg_kernel::clock::{Clock, Timestamp};
+use tg_kernel::dialect::Operation;
 use tg_kernel::guarded::Guarded;
 use tg_kernel::ids::CallId;
 use tg_kernel::principal::Attribution;
@@ -66,6 +67,7 @@ struct Item {
     attribution: Attribution,
     model: Arc<str>,
     bound: bool,
+    unseen: bool,
     guarded: Guarded,
     heard: Heard,
     bytes: usize,
@@ -121,6 +123,7 @@ impl Recorder {
             attribution: record.attribution.clone(),
             model: named(record),
             bound: !record.asked.operation.is_routable(),
+            unseen: record.asked.operation == Operation::AsyncInvoke,
             guarded: guarded.clone(),
             heard: heard.clone(),
             bytes,

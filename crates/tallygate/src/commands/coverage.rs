@@ -31,6 +31,9 @@ pub(crate) struct Coverage {
 struct Page {
     /// Team × route × check × way.
     coverage: Vec<Row>,
+    /// What is to be known beside it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
     /// How many of the required ones are not in force everywhere.
     required_gaps: usize,
 }
@@ -56,10 +59,10 @@ impl Coverage {
         if self.gaps {
             coverage.retain(|row| row.state != State::Enforced);
         }
-        let page = Page { coverage, required_gaps };
+        let page = Page { coverage, notes: coverage::notes(&document, &guards), required_gaps };
         say(match self.format {
             Format::Json => pretty(&page)?,
-            Format::Table => table(&page),
+            Format::Table => page.notes.iter().fold(table(&page), |shown, note| format!("{shown}\n{note}")),
         })?;
         Ok(required_gaps == 0)
     }

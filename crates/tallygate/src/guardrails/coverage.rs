@@ -150,6 +150,21 @@ pub(crate) fn of_others(document: &Document, guards: &Guards, teams: &[Arc<TeamR
     gaps
 }
 
+/// What is not told by rows: calls that are refused because nobody could look at what they bring about.
+pub(crate) fn notes(document: &Document, guards: &Guards) -> Vec<String> {
+    let rules = guards.joined(|_| true).names_on_answers();
+    let offering = document.providers.iter().filter(|provider| !provider.async_output.is_empty());
+    let offering: Vec<String> = offering.map(|provider| format!("`{}`", provider.name)).collect();
+    if rules.is_empty() || offering.is_empty() {
+        return Vec::new();
+    }
+    vec![format!(
+        "asynchronous invocations at {} are refused for calls that {} are for: their output is written where no guardrail sees it",
+        offering.join(", "),
+        rules.iter().map(|rule| format!("`{rule}`")).collect::<Vec<_>>().join(", "),
+    )]
+}
+
 /// Gaps as one text.
 pub(crate) fn told(gaps: &[String]) -> String {
     let shown = gaps.iter().take(GAPS_SHOWN).map(String::as_str).collect::<Vec<_>>().join("\n");

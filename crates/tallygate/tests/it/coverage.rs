@@ -95,3 +95,22 @@ fn coverage_shows_what_a_check_does_not_look_at() {
     let own = serde_json::json!(["system", "user", "assistant", "reasoning", "tool_arguments", "metadata"]);
     assert_eq!(unseen("indirect_injection"), own, "definitions are looked at beside what is usual");
 }
+
+#[test]
+fn what_nobody_could_look_at_is_told_beside_what_is_covered() {
+    let with = |output: &str, on: &str| {
+        format!(
+            "providers: [{{ name: b, kind: bedrock, region: us-east-1{output} }}]\n\
+             models: [{{ name: 'amazon.*', targets: [{{ provider: b }}] }}]\nteams: [{{ name: one }}]\n\
+             guardrails: [{{ name: g, unreadable: block, rules: [{{ name: r, pii: all, action: block{on} }}] }}]\n"
+        )
+    };
+    let offering = ", async_output: ['s3://out/{team}/']";
+    let note = "asynchronous invocations at `b` are refused for calls that `g/r` are for";
+    for (output, on, is_told) in [(offering, "", true), (offering, ", on: input", false), ("", "", false)] {
+        let (status, out, err) = run(&with(output, on), &["coverage"]);
+        assert_eq!((status, out.contains(note)), (0, is_told), "{out}{err}");
+        let (_, out, _) = run(&with(output, on), &["coverage", "--format", "json"]);
+        assert_eq!(out.contains(note), is_told, "{out}");
+    }
+}

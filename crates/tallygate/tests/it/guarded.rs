@@ -33,6 +33,7 @@ pub(crate) fn house(rules: Vec<Rule>) -> Set {
         blocked_media: Vec::new(),
         reads_documents: false,
         asks_about_images: false,
+        blocks_unread_answers: false,
         hold_back: None,
     }
 }
@@ -289,7 +290,7 @@ fn the_log_and_the_metrics_tell_the_rule_and_never_the_value() {
     let file = folder.path().join("tallygate.yaml");
     let text = std::fs::read_to_string(&file).unwrap()
         + "guardrails:\n- { name: house, unreadable: { image: allow, audio: allow, video: allow, document: allow, \
-           reference: allow, tokens: allow, hidden: allow }, rules: [{ name: secrets, secrets: all, action: block }] }\n\
+           reference: allow, tokens: allow, hidden: allow, answers: allow }, rules: [{ name: secrets, secrets: all, action: block }] }\n\
            telemetry: { log: { level: trace } }\n";
     std::fs::write(&file, text).unwrap();
     let process = crate::process::Process::start(folder.path());

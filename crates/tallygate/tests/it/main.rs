@@ -40,6 +40,8 @@ mod guarded_files;
 mod guarded_headers;
 mod guarded_pictures;
 mod guarded_places;
+mod guarded_told;
+mod guarded_unread;
 mod hedging;
 mod held_up;
 mod hostile;

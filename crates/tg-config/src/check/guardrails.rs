@@ -4,6 +4,7 @@ mod beside;
 mod compiled;
 mod images;
 mod sent;
+mod unread;
 
 use super::Findings;
 use super::limits::{Named, check_named};
@@ -39,18 +40,7 @@ fn one((document, served): (&Document, &Served), set: &Guardrail, path: &Path, f
         let hint = "remove it, or add a rule of secrets, pii, entities, words, pattern or canaries";
         found.add(path.member("hold_back"), "has nothing to hold back for: no rule finds stretches of answers", hint);
     }
-    let in_force = set.rules.iter().find(|rule| rule.is_in_force_on_input());
-    if let (Some(rule), None) = (in_force, set.unreadable) {
-        let message = format!(
-            "is missing: the rule `{}` is in force for requests, and cannot read pictures and files",
-            rule.name
-        );
-        let hint = "write `unreadable: block`, or `unreadable: allow`, or one of the two for each of image, audio, \
-                    video, document, reference, tokens, hidden (`document: read` takes the texts out of files, \
-                    `image: ask` asks services that see pictures)";
-        let problem = Problem::new(path.member("unreadable"), message, hint);
-        found.add_resting_on(vec![rules.clone()], problem);
-    }
+    unread::check(set, path, found);
     images::check(document, set, path, found);
     for (number, rule) in set.rules.iter().enumerate() {
         let path = rules.element(number);

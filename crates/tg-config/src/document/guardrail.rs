@@ -23,8 +23,7 @@ pub struct Guardrail {
     /// What is looked for, and what happens then.
     #[schemars(length(min = 1, max = 64))]
     pub rules: Vec<GuardrailRule>,
-    /// What happens with what no text can be read of, on its way to the model. Must be said where a rule is in force
-    /// for requests.
+    /// What happens with what no text can be read of. Must be said where a rule is in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "unreadable_schema")]
     pub unreadable: Option<Unreadable>,
@@ -399,6 +398,18 @@ impl GuardrailRule {
             && self.action != GuardrailAction::Annotate
             && self.on != Some(GuardrailOn::Output)
             && self.checks().iter().any(|check| check.is_of_input())
+    }
+
+    /// Whether it changes or ends answers, where it finds something in one.
+    #[must_use]
+    pub fn is_in_force_on_output(&self) -> bool {
+        let asked_only = [Channel::System, Channel::User, Channel::Definition, Channel::Metadata];
+        let channels = self.channels.as_deref();
+        self.mode == GuardrailMode::Enforce
+            && matches!(self.action, GuardrailAction::Block | GuardrailAction::Redact)
+            && self.on != Some(GuardrailOn::Input)
+            && self.checks().iter().any(|check| check.is_of_output())
+            && channels.is_none_or(|all| !all.iter().all(|channel| asked_only.contains(channel)))
     }
 }
 

@@ -69,7 +69,7 @@ pub use task_routing::{
     AgreementWord, JudgeModel, Mirror, Quality, RoutingMode, RoutingStep, TaskJudge, TaskName, TaskRouting, TeamRouting,
 };
 pub use telemetry::{GenAiNames, Log, LogFormat, LogLevel, Metrics, Otlp, Telemetry};
-pub use unreadable::{Unread, UnreadFile, UnreadImage, Unreadable, UnreadableEach};
+pub use unreadable::{Unread, UnreadAnswer, UnreadFile, UnreadImage, Unreadable, UnreadableEach};
 pub use wanted::{Wanted, WantedWord};
 pub use ways::{DEPTH_MAX, LEAVES_MAX, Leaf, STEPS_MAX};
 

@@ -1,4 +1,4 @@
-//! What happens with pictures, files and what else no text can be read of.
+//! What happens with pictures, files and what else no text can be read of, of requests and of answers.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,10 @@ pub struct UnreadableEach {
     pub tokens: Unread,
     /// Texts in which more is hidden (encoded, escaped, spelt out) than is decoded: 64 pieces and 64 KiB of a text.
     pub hidden: Unread,
+    /// Pictures, sound, video and files of answers, whichever of them. Must be said where a rule of the set is in force for answers,
+    /// and there alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<UnreadAnswer>,
 }
 
 /// What happens with it.
@@ -54,6 +58,16 @@ pub enum UnreadImage {
     /// The services of the set's rules (`external`) that see pictures are asked about it, and what they say counts as of a text;
     /// the call is refused where they cannot be asked about it.
     Ask,
+}
+
+/// What happens with an answer that has any of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UnreadAnswer {
+    /// It goes on, and what is no text of it is unread.
+    Allow,
+    /// It is withheld.
+    Block,
 }
 
 /// What happens with a file.
@@ -82,8 +96,18 @@ impl Unreadable {
         matches!(self, Self::Each(UnreadableEach { image: UnreadImage::Ask, .. }))
     }
 
-    /// Each kind, by its name. A file that is read is not refused for being one, nor is a picture about which services are
-    /// asked.
+    /// What happens with answers that have any of it; `None` where nothing is said of that.
+    #[must_use]
+    pub const fn of_answers(self) -> Option<UnreadAnswer> {
+        match self {
+            Self::All(Unread::Allow) => Some(UnreadAnswer::Allow),
+            Self::All(Unread::Block) => Some(UnreadAnswer::Block),
+            Self::Each(each) => each.answers,
+        }
+    }
+
+    /// Each kind of what requests have, by its name. A file that is read is not refused for being one, nor is a picture about
+    /// which services are asked.
     #[must_use]
     pub const fn each(self) -> [(&'static str, Unread); 7] {
         let each = match self {
@@ -101,10 +125,11 @@ impl Unreadable {
                 reference: all,
                 tokens: all,
                 hidden: all,
+                answers: None,
             },
             Self::Each(each) => each,
         };
-        let UnreadableEach { image, audio, video, document, reference, tokens, hidden } = each;
+        let UnreadableEach { image, audio, video, document, reference, tokens, hidden, answers: _ } = each;
         let document = match document {
             UnreadFile::Allow | UnreadFile::Read => Unread::Allow,
             UnreadFile::Block => Unread::Block,
@@ -130,10 +155,10 @@ pub(super) fn unreadable_schema(generator: &mut SchemaGenerator) -> Schema {
     let mut each = UnreadableEach::json_schema(generator);
     each.insert("title".to_owned(), "each".into());
     json_schema!({
-        "description": "What happens with what no text can be read of, on its way to the model. Must be said where a rule is in force for requests. `document: read` takes the texts out of files; `image: ask` puts pictures to services that see them.",
+        "description": "What happens with what no text can be read of. Must be said where a rule is in force. `document: read` takes the texts out of files; `image: ask` puts pictures to services that see them.",
         "oneOf": [
-            { "const": "allow", "type": "string", "description": "All of it goes to the model unread." },
-            { "const": "block", "type": "string", "description": "Calls with any of it are refused." },
+            { "const": "allow", "type": "string", "description": "All of it goes on unread." },
+            { "const": "block", "type": "string", "description": "Calls with any of it are refused, and answers with pictures, sound, video or files withheld where a rule is in force for answers." },
             each,
         ],
     })

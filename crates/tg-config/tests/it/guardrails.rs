@@ -1,7 +1,7 @@
 //! Guardrails, as configured.
 
 use crate::bad_input::{OK, check};
-use tg_config::document::{CheckName, Unread, Wanted, WantedWord};
+use tg_config::document::{CheckName, Unread, UnreadAnswer, Wanted, WantedWord};
 use tg_config::load::from_text;
 
 fn rules(rules: &str) -> String {
@@ -35,7 +35,7 @@ fn every_check_can_be_written() {
 fn files_are_read_where_a_set_says_so_and_nothing_else_is() {
     let each = |document: &str, image: &str| {
         format!(
-            "{OK}guardrails: [{{name: g, unreadable: {{image: {image}, audio: block, video: block, document: {document}, reference: block, tokens: block, hidden: allow}}, rules: [{{name: a, pii: all, action: block}}]}}]\n"
+            "{OK}guardrails: [{{name: g, unreadable: {{image: {image}, audio: block, video: block, document: {document}, reference: block, tokens: block, hidden: allow, answers: block}}, rules: [{{name: a, pii: all, action: block}}]}}]\n"
         )
     };
     let unreadable = |text: &str| from_text("t", text).unwrap().guardrails[0].unreadable.unwrap();
@@ -195,9 +195,44 @@ fn all_problems_are_told_at_once() {
 fn nothing_unreadable_passes_a_set_in_force_without_being_said() {
     let set = |rule: &str| format!("{OK}guardrails: [{{name: g, rules: [{{name: a, pii: all, {rule}}}]}}]\n");
     check(&set("action: block"), &[("guardrails[0].unreadable", "write `unreadable: block`")]);
-    for rule in ["action: block, mode: observe", "action: annotate", "action: block, on: output"] {
+    check(&set("action: block, on: output"), &[("guardrails[0].unreadable", "in force for answers")]);
+    for rule in ["action: block, mode: observe", "action: annotate"] {
         assert!(from_text("t", &set(rule)).is_ok(), "{rule}");
     }
+}
+
+#[test]
+fn what_happens_with_pictures_and_sound_of_answers_is_said_where_a_rule_looks_at_answers() {
+    let set = |answers: &str, rule: &str| {
+        format!(
+            "{OK}guardrails: [{{name: g, unreadable: {{image: allow, audio: allow, video: block, document: block, reference: block, tokens: block, hidden: allow{answers}}}, rules: [{{name: a, {rule}}}]}}]\n"
+        )
+    };
+    let place = "guardrails[0].unreadable.answers";
+    for rule in ["pii: all, action: block", "pii: all, action: redact, on: output", "json_schema: {}, action: block"] {
+        check(&set("", rule), &[(place, "is missing: the rule `a` is in force for answers")]);
+        for (word, expected) in [("block", UnreadAnswer::Block), ("allow", UnreadAnswer::Allow)] {
+            let document = from_text("t", &set(&format!(", answers: {word}"), rule)).unwrap();
+            assert_eq!(document.guardrails[0].unreadable.unwrap().of_answers(), Some(expected), "{rule}");
+        }
+    }
+    for rule in [
+        "pii: all, action: restore",
+        "pii: all, action: block, on: input",
+        "pii: all, action: block, channels: [user, system]",
+        "injection: 0.9, action: block",
+        "pii: all, action: annotate",
+        "pii: all, action: block, mode: observe",
+    ] {
+        check(&set(", answers: block", rule), &[(place, "holds for nothing")]);
+        assert_eq!(
+            from_text("t", &set("", rule)).unwrap().guardrails[0].unreadable.unwrap().of_answers(),
+            None,
+            "{rule}"
+        );
+    }
+    let all = from_text("t", &rules("{name: a, pii: all, action: block}")).unwrap();
+    assert_eq!(all.guardrails[0].unreadable.unwrap().of_answers(), Some(UnreadAnswer::Block));
 }
 
 #[test]

@@ -52,6 +52,11 @@ impl Claims {
         self.is_text == Some(true) && !is_page(bytes)
     }
 
+    /// Whether anything is claimed of what it is.
+    pub(super) const fn say_what(self) -> bool {
+        self.named.is_some() || self.declared.is_some()
+    }
+
     /// What it is, if it is no text: all that is claimed.
     pub(super) fn kinds(self) -> impl Iterator<Item = MediumKind> {
         let first = self.named.or(self.declared).unwrap_or(MediumKind::Document);
@@ -72,6 +77,7 @@ fn kind_of(name: &str) -> Option<MediumKind> {
         | "mask"
         | "maskImage"
         | "b64_json"
+        | "artifacts"
         | "partial_image_b64"
         | "image_generation_call" => MediumKind::Image,
         "audio" | "input_audio" | "inputAudio" => MediumKind::Audio,

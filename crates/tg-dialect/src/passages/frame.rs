@@ -1,7 +1,8 @@
 //! The passages of one frame of a stream: which of them go on where the last frame ended, by what the frame says of itself.
 
+use super::leaf::is_base64;
 use super::walk::{Growth, Walk, part_of};
-use super::{Ended, Part, Passages};
+use super::{Ended, Medium, MediumKind, Part, Passages};
 use crate::tape::{Kind, Node, Tape};
 use tg_kernel::passage::Channel;
 
@@ -18,6 +19,11 @@ pub(super) fn walk<'a>(tape: &Tape<'a>, kind: &str, found: &mut Passages<'a>) {
     let kind = if is_chunk && !is_of_messages(kind) { "" } else { kind };
     let (channel, growth) = facts(kind, root);
     Walk::new(found).body(root, channel, growth);
+    if let Some(delta) = root.member("delta").filter(|delta| is_sound(kind) && delta.kind() == Kind::String) {
+        let range = delta.range();
+        found.texts.retain(|text| text.place.range != range || !is_base64(&text.text));
+        found.media.push(Medium { channel, kind: MediumKind::Audio, range, within: None });
+    }
     found.ended = ended(kind, root);
     found.in_a_row = root.member("choices").is_some() && growth == Growth::Under("delta");
     if let Some(stem) = kind.strip_suffix(".delta") {
@@ -41,6 +47,11 @@ fn facts(kind: &str, root: Node<'_, '_>) -> (Channel, Growth) {
         "" => (Channel::Assistant, Growth::All),
         _ => (Channel::Assistant, Growth::None),
     }
+}
+
+/// Whether the piece of an answer in a frame of this name is sound.
+fn is_sound(kind: &str) -> bool {
+    matches!(kind, "response.audio.delta" | "response.output_audio.delta")
 }
 
 /// Whether it is an event of Claude's, who says of each what it is. What types mean in other families is not known.

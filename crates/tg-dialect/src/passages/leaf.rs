@@ -21,7 +21,7 @@ const NAME_DIGITS_MAX: usize = 2;
 const MEDIUM_BYTES_MIN: usize = 8;
 
 /// A picture, sound or a file in base64 is longer than this.
-const MEDIUM_BYTES_SURE: usize = 128;
+pub(super) const MEDIUM_BYTES_SURE: usize = 128;
 
 /// No scheme of a URL is longer.
 const SCHEME_CHARS_MAX: usize = 64;
@@ -163,6 +163,7 @@ pub(super) fn is_name(text: &str) -> bool {
         && text.bytes().filter(u8::is_ascii_digit).count() <= NAME_DIGITS_MAX
 }
 
-fn is_base64(text: &str) -> bool {
+/// Whether a text is of the letters of base64, and of nothing else.
+pub(super) fn is_base64(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/-_=\r\n".contains(&b))
 }

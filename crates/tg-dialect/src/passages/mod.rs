@@ -11,6 +11,9 @@ mod leaf;
 mod nested;
 #[cfg(test)]
 mod tests;
+mod told;
+#[cfg(test)]
+mod told_tests;
 mod walk;
 #[cfg(test)]
 mod ways_round;
@@ -190,6 +193,14 @@ impl<'a> Passages<'a> {
         let mut passages = Self::default();
         frame::walk(&tape, kind, &mut passages);
         Some(passages)
+    }
+
+    /// Of an answer: the pictures, sound and files in it. What stands elsewhere is told by its address, which is a text, and what
+    /// repeats the request is none of it.
+    pub fn unread(&self) -> impl Iterator<Item = MediumKind> {
+        let is_told = |channel| matches!(channel, Channel::System | Channel::Definition | Channel::Metadata);
+        let own = self.media.iter().filter(move |medium| !is_told(medium.channel)).map(|medium| medium.kind);
+        own.filter(|kind| !matches!(kind, MediumKind::Reference | MediumKind::Tokens))
     }
 
     fn of(tape: &Tape<'a>, channel: Channel) -> Self {

@@ -2,7 +2,7 @@
 
 use super::claims::Claims;
 use super::leaf::{self, Leaf, leaf};
-use super::{Form, Medium, MediumKind, Part, Passage, Passages, Place, nested, words};
+use super::{Form, Medium, MediumKind, Part, Passage, Passages, Place, nested, told, words};
 use crate::tape::{Kind, Node, Tape};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -130,13 +130,18 @@ impl<'p, 'a> Walk<'p, 'a> {
             }
             let channel = match (&*name, value.kind()) {
                 ("text", Kind::Object) => Channel::Definition,
-                _ => words::top_level(&name).unwrap_or(channel),
+                (_, kind) => {
+                    let of_answer = self.is_answer.then(|| told::top_level(&name, kind)).flatten();
+                    of_answer.or_else(|| words::top_level(&name)).unwrap_or(channel)
+                }
             };
             let here = self.member(Here { channel, outer: channel, ..outermost }, &name);
             match value.kind() {
                 Kind::Array if holds_texts(&name) && is_tokens(value) => self.medium(value, MediumKind::Tokens, here),
                 Kind::Array if opens_turns(&name) => self.turns(value, here),
                 Kind::Object if name == "input" => self.counted(value, here),
+                // An event that repeats the answer, and with it what was asked for.
+                Kind::Object if name == "response" && self.is_answer => self.members_of(value, numbered(value, here)),
                 Kind::Object if name == "prompt" => {
                     self.medium(value, MediumKind::Reference, here);
                     self.value(value, here);
@@ -220,7 +225,7 @@ impl<'p, 'a> Walk<'p, 'a> {
     }
 
     fn object(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
-        let here = if here.free { here } else { enter(node, here) };
+        let here = if here.free { here } else { enter(node, here, self.is_answer) };
         let is_own = !self.is_answer
             && here.channel.is_untrusted()
             && !node.members().any(|(key, _)| words::is_of_block(&key.text()));
@@ -246,7 +251,11 @@ impl<'p, 'a> Walk<'p, 'a> {
             // What an untrusted text cites is no more trusted, and what it calls a thought is none.
             (inherited, _) if inherited.is_untrusted() => inherited,
             (Channel::ToolArguments, "output" | "outputs" | "results") => Channel::ToolResult,
-            (inherited, name) => words::member(name).unwrap_or(inherited),
+            (Channel::Metadata, _) if self.is_answer => Channel::Metadata,
+            (inherited, name) => {
+                let of_answer = self.is_answer.then(|| told::member(name)).flatten();
+                of_answer.or_else(|| words::member(name)).unwrap_or(inherited)
+            }
         };
         // A block begins with its name, and goes on with other texts.
         let is_whole = name == "name" && self.growth == Growth::Under("content_block");
@@ -281,16 +290,23 @@ impl<'p, 'a> Walk<'p, 'a> {
             Leaf::Medium(_) | Leaf::Perhaps(_) | Leaf::Both { .. } if is_sealed => {}
             Leaf::Text => self.text(node, text, Form::Text, here),
             Leaf::Encoded { text, form } => self.encoded(node, text, form, here),
-            Leaf::Both { text, form, claims } => {
-                self.bytes(node, claims, here);
-                self.encoded(node, text, form, here);
+            Leaf::Both { text: said, form, claims } => {
+                if !self.is_word(&text, claims) {
+                    self.bytes(node, claims, here);
+                }
+                self.encoded(node, said, form, here);
             }
             Leaf::Medium(claims) => self.bytes(node, claims, here),
             Leaf::Perhaps(claims) => {
-                self.bytes(node, claims, here);
+                if !self.is_word(&text, claims) {
+                    self.bytes(node, claims, here);
+                }
                 self.text(node, text, Form::Text, here);
             }
-            Leaf::Reference => self.medium(node, MediumKind::Reference, here),
+            Leaf::Reference => {
+                self.medium(node, MediumKind::Reference, here);
+                self.label(node, here);
+            }
             Leaf::Address => {
                 self.medium(node, MediumKind::Reference, here);
                 self.text(node, text, Form::Text, here);
@@ -301,6 +317,11 @@ impl<'p, 'a> Walk<'p, 'a> {
     fn encoded(&mut self, node: Node<'_, 'a>, text: String, form: Form, here: Here<'_>) {
         let channel = if here.channel == Channel::User { Channel::Document } else { here.channel };
         self.text(node, Cow::Owned(text), form, Here { channel, ..here });
+    }
+
+    /// Whether what an answer has where bytes may stand is a word: it is short, and nothing says that it is anything else.
+    fn is_word(&self, text: &str, claims: Claims) -> bool {
+        self.is_answer && text.len() < leaf::MEDIUM_BYTES_SURE && !claims.say_what()
     }
 
     fn bytes(&mut self, node: Node<'_, 'a>, claims: Claims, here: Here<'_>) {
@@ -367,10 +388,11 @@ fn is_name(here: Here<'_>) -> bool {
 }
 
 /// What an object says of itself by its role, its type and its number.
-fn enter<'n>(node: Node<'_, '_>, here: Here<'n>) -> Here<'n> {
+fn enter<'n>(node: Node<'_, '_>, here: Here<'n>, is_answer: bool) -> Here<'n> {
     let says = |name: &str| node.member(name).filter(|value| value.kind() == Kind::String).map(Node::text);
     let kind = says("type");
-    let by_type = || kind.as_deref().and_then(words::part);
+    let of_kind = |kind: &str| is_answer.then(|| told::part(kind)).flatten().or_else(|| words::part(kind));
+    let by_type = || kind.as_deref().and_then(of_kind);
     let by_role = || says("role").and_then(|role| words::role(&role));
     let (told, is_by_role) = match here.item {
         Item::ByRole => (by_role(), true),

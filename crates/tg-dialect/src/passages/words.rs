@@ -191,7 +191,8 @@ pub(super) fn is_sealed(name: &str) -> bool {
 
 /// Members that hold a picture, sound or a file, or say where one is.
 pub(super) fn is_medium(name: &str) -> bool {
-    const MEDIA: [&str; 22] = [
+    const MEDIA: [&str; 23] = [
+        "base64",
         "bytes",
         "data",
         "file_data",
@@ -220,7 +221,7 @@ pub(super) fn is_medium(name: &str) -> bool {
 
 /// Those of them that hold bytes, and never a text as it stands.
 pub(super) fn is_bytes(name: &str) -> bool {
-    matches!(name, "bytes" | "data" | "file_data" | "b64_json")
+    matches!(name, "base64" | "bytes" | "data" | "file_data" | "b64_json")
 }
 
 /// Those of them that say where something is.

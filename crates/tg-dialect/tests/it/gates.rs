@@ -13,7 +13,7 @@ use tg_dialect::dialects::{inbound, upstream};
 use tg_dialect::framing::eventstream;
 use tg_dialect::framing::sse::write_event;
 use tg_dialect::gate::{Change, Gate, Inspector, Passing};
-use tg_dialect::passages::{Part, Passages};
+use tg_dialect::passages::{MediumKind, Part, Passages};
 use tg_kernel::chat::{Stop, StopReason};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::event::{Delta, Event, PartKind};
@@ -96,6 +96,11 @@ impl Inspector for Watch {
     fn whole(&mut self, _channel: Channel, text: &str) -> Option<String> {
         self.blocked |= self.blocks_at.is_some_and(|word| text.contains(word));
         Some(redacted(text)).filter(|anew| anew != text)
+    }
+
+    fn unread(&mut self, kind: MediumKind) -> bool {
+        self.blocked |= kind == MediumKind::Image;
+        kind == MediumKind::Audio
     }
 
     fn is_blocked(&self) -> bool {
@@ -310,6 +315,29 @@ fn two_blocks(write: impl Fn(&Value) -> Vec<u8>) -> Vec<Vec<u8>> {
     .iter()
     .map(write)
     .collect()
+}
+
+#[test]
+fn sound_waits_for_the_end_of_its_answer_and_does_not_leave_where_that_is_blocked() {
+    let sound = STANDARD.encode([200_u8; 300]);
+    let of = |audio: Value| {
+        let choice = json!({"index": 0, "delta": {"audio": audio}, "finish_reason": null});
+        sse("", &json!({"object": "chat.completion.chunk", "id": "c", "choices": [choice]}))
+    };
+    let words = |words: &str| of(json!({ "transcript": words }));
+    let frames =
+        [words("Hello to you all. "), of(json!({ "data": sound })), words("And so on, and banned"), words(" it is.")];
+    let (left, ends) = (leaving(Dialect::OpenaiChat, &frames, &mut Watch::default()), ends_of(&frames));
+    assert_eq!(left, [0, 0, ends[0], ends[0]], "the words leave when they are sure, the sound does not");
+    let speaker = SPEAKERS.iter().find(|speaker| speaker.dialect == Dialect::OpenaiChat).unwrap();
+    let pieces: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+    assert_eq!(gated(speaker, &pieces, &mut Watch::default()), frames.concat());
+    let blocked = gated(speaker, &pieces, &mut Watch { blocks_at: Some("banned"), ..Watch::default() });
+    let blocked = String::from_utf8(blocked).unwrap();
+    assert!(
+        blocked.contains("Hello to you") && !blocked.contains(&sound) && blocked.contains("content_filter"),
+        "{blocked}"
+    );
 }
 
 #[test]

@@ -25,6 +25,15 @@ impl Channels {
     /// All.
     pub const ALL: Self = Self::of(&Channel::ALL);
 
+    /// Those of what an answer says.
+    pub const OF_ANSWERS: Self = Self::of(&[
+        Channel::Assistant,
+        Channel::Reasoning,
+        Channel::ToolArguments,
+        Channel::ToolResult,
+        Channel::Document,
+    ]);
+
     /// These.
     #[must_use]
     pub const fn of(channels: &[Channel]) -> Self {

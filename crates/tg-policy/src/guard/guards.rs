@@ -49,6 +49,7 @@ struct Compiled {
     blocked_media: Vec<Medium>,
     reads_documents: bool,
     asks_about_images: bool,
+    blocks_unread_answers: bool,
     /// A sum of all that it says.
     sum: [u8; 32],
 }
@@ -106,6 +107,7 @@ impl Guards {
                 }
             }
             let (name, scope) = (set.name.clone(), set.scope.clone());
+            let looks = rules.iter().any(|ready| ready.is_in_force_on_answers());
             compiled.push(Compiled {
                 name,
                 scope,
@@ -113,6 +115,7 @@ impl Guards {
                 blocked_media: set.blocked_media.clone(),
                 reads_documents: set.reads_documents,
                 asks_about_images: set.asks_about_images,
+                blocks_unread_answers: set.blocks_unread_answers && looks,
                 sum: sum(set),
             });
         }
@@ -184,6 +187,7 @@ impl Guards {
             blocked_media: Vec::new(),
             reading: Vec::new(),
             asking: Vec::new(),
+            withholding: Vec::new(),
             key: self.key.clone(),
             required: self.required.clone(),
         };
@@ -195,6 +199,7 @@ impl Guards {
             parts.blocked_media.extend(set.blocked_media.iter().map(|medium| (*medium, set.name.clone())));
             parts.reading.extend(set.reads_documents.then(|| set.name.clone()));
             parts.asking.extend(set.asks_about_images.then(|| set.name.clone()));
+            parts.withholding.extend(set.blocks_unread_answers.then(|| set.name.clone()));
             version.update(set.sum);
         }
         parts.version = short(version.finalize());

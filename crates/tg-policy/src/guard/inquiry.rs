@@ -30,6 +30,8 @@ pub struct Inquiry {
     pub(super) is_structured: bool,
     /// The call can go to no other model: what would send it there stops it.
     pub(super) is_bound: bool,
+    /// What the call brings about is told where nobody looks at it.
+    pub(super) is_unseen: bool,
     hits: Vec<Hit>,
     ran: Option<(Vec<Arc<str>>, Arc<str>)>,
     spent: Duration,
@@ -162,6 +164,11 @@ impl Inquiry {
         self.is_bound = true;
     }
 
+    /// What the call brings about is no answer to it, but goes where nobody looks at it.
+    pub const fn answers_unseen(&mut self) {
+        self.is_unseen = true;
+    }
+
     pub(super) fn begin(&mut self, guard: &Guard) {
         if self.ran.is_none() {
             self.ran = Some((guard.sets().to_vec(), guard.version().clone()));
@@ -192,10 +199,18 @@ impl Inquiry {
 
     /// A request was refused whatever it says.
     pub(super) fn note_refusal(&mut self, block: &Block) {
+        self.note_block(block, Channel::User, Way::Input);
+    }
+
+    /// An answer was stopped because of what cannot be read of it.
+    pub(super) fn note_withheld(&mut self, block: &Block) {
+        self.note_block(block, Channel::Assistant, Way::Output);
+    }
+
+    fn note_block(&mut self, block: &Block, channel: Channel, way: Way) {
         let Block { set, rule, check, found, .. } = block.clone();
-        let (channel, way, doing) = (Channel::User, Way::Input, Doing::Blocked);
-        self.come_to(&set, doing);
-        self.hits.push(Hit { set, rule, check, found, channel, way, doing, count: 1 });
+        self.come_to(&set, Doing::Blocked);
+        self.hits.push(Hit { set, rule, check, found, channel, way, doing: Doing::Blocked, count: 1 });
     }
 
     /// A rule of a set did something.

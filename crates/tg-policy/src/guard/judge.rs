@@ -42,6 +42,8 @@ pub struct Guard {
     reading: Vec<Arc<str>>,
     /// The sets whose services are asked about pictures.
     asking: Vec<Arc<str>>,
+    /// The sets that let no answer go on of which something cannot be read.
+    withholding: Vec<Arc<str>>,
     key: Option<Key>,
     input: Plans,
     /// What looks at the texts in files.
@@ -65,13 +67,14 @@ pub(super) struct Parts {
     pub(super) blocked_media: Vec<(Medium, Arc<str>)>,
     pub(super) reading: Vec<Arc<str>>,
     pub(super) asking: Vec<Arc<str>>,
+    pub(super) withholding: Vec<Arc<str>>,
     pub(super) key: Option<Key>,
     pub(super) required: Vec<Required>,
 }
 
 impl Guard {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { sets, versions, version, rules, blocked_media, reading, asking, key, required } = parts;
+        let Parts { sets, versions, version, rules, blocked_media, reading, asking, withholding, key, required } = parts;
         let plans = |way: Way, which: &dyn Fn(&Ready) -> bool| {
             Channel::ALL.map(|channel| Plan::of(&rules, |ready| ready.channels(way).has(channel) && which(ready)))
         };
@@ -97,6 +100,7 @@ impl Guard {
             blocked_media,
             reading,
             asking,
+            withholding,
             key,
             input,
             files,
@@ -178,6 +182,11 @@ impl Guard {
         &self.asking
     }
 
+    /// The sets that let no answer go on of which something cannot be read.
+    pub(super) fn withholding(&self) -> &[Arc<str>] {
+        &self.withholding
+    }
+
     /// What looks at the texts in files.
     pub(super) fn in_files(&self, channel: Channel) -> &Plan {
         of(&self.files, channel)
@@ -194,14 +203,14 @@ impl Guard {
     /// Judges whole texts: those of a request all together, or those of an answer. `media` is what no text can be read of.
     ///
     /// Texts of a request with the same turn and channel are read as one. Each text of an answer is read by itself, in the
-    /// way of [`super::Watch`].
+    /// way of [`super::Watch`]; one that is spoken as well is not changed, but stopped.
     pub fn judge(&self, way: Way, said: &[Said<'_>], media: &[Medium], inquiry: &mut Inquiry) -> Verdict {
         match way {
             Way::Input => self.judge_request(said, &Files::default(), media, inquiry),
             Way::Output => {
                 let began = Instant::now();
                 inquiry.begin(self);
-                let verdict = self.judge_output(said, inquiry);
+                let verdict = self.judge_output(said, media, inquiry);
                 inquiry.spend(began.elapsed());
                 verdict
             }
@@ -224,7 +233,8 @@ impl Guard {
     }
 
     fn judge_input(&self, said: &[Said<'_>], files: &Files<'_>, media: &[Medium], inquiry: &mut Inquiry) -> Verdict {
-        let refusal = self.refusal(media).or_else(|| self.refusal_of(files));
+        let refusal =
+            self.refusal(media).or_else(|| self.refusal_of(files)).or_else(|| self.refusal_of_unseen(inquiry));
         let mut verdict = Verdict { block: refusal, ..Verdict::default() };
         if let Some(block) = &verdict.block {
             inquiry.note_refusal(block);
@@ -410,8 +420,12 @@ impl Guard {
         }
     }
 
-    fn judge_output(&self, said: &[Said<'_>], inquiry: &mut Inquiry) -> Verdict {
-        let mut verdict = Verdict::default();
+    fn judge_output(&self, said: &[Said<'_>], media: &[Medium], inquiry: &mut Inquiry) -> Verdict {
+        let mut verdict = Verdict { block: self.withheld(media, inquiry), ..Verdict::default() };
+        if verdict.block.is_some() {
+            return verdict;
+        }
+        let mut spoken = None;
         for (index, one) in said.iter().enumerate() {
             let mut strand = Strand::new(self, one.channel, inquiry);
             strand.grows(self, &one.text, inquiry);
@@ -423,8 +437,12 @@ impl Guard {
             if !strand.changes().is_empty() {
                 verdict.edits.push((index, super::edits::apply(&one.text, strand.changes())));
             }
+            spoken = spoken.or_else(|| strand.taken_out_of_speech().cloned());
         }
-        verdict
+        match spoken.filter(|_| media.contains(&Medium::Audio)) {
+            Some(taken) => Verdict { block: Some(self.silenced(&taken, inquiry)), edits: Vec::new(), ..verdict },
+            None => verdict,
+        }
     }
 
     /// What must not come out of the system text is known from the request.

@@ -29,6 +29,7 @@ mod spent;
 mod strand;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod watch;
 mod window;
 

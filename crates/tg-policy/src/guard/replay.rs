@@ -59,6 +59,12 @@ pub struct Recorded {
     /// What no text could be read of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub media: Vec<String>,
+    /// The same of its answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
+    /// Whether its answer went where nobody looks at it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unseen: bool,
     /// What it said.
     pub input: Vec<Stripped>,
     /// What it was told; nothing of a call that was stopped.
@@ -210,15 +216,17 @@ impl Guard {
     pub fn replay(&self, call: &Recorded) -> Replayed {
         let mut inquiry = Inquiry::default();
         inquiry.is_bound = call.bound;
+        inquiry.is_unseen = call.unseen;
         let mut done: BTreeMap<String, Verdict> = BTreeMap::new();
-        let media: Vec<Medium> = call.media.iter().filter_map(|name| Medium::named(name)).collect();
-        for (way, texts) in [(Way::Input, &call.input), (Way::Output, &call.output)] {
+        let ways = [(Way::Input, &call.input, &call.media), (Way::Output, &call.output, &call.unread)];
+        for (way, texts, media) in ways {
+            let media: Vec<Medium> = media.iter().filter_map(|name| Medium::named(name)).collect();
             let said: Vec<Said<'_>> = texts.iter().map(Stripped::said).collect();
             let verdict = self.judge(way, &said, &media, &mut inquiry);
             if let Some(block) = &verdict.block {
                 done.insert(format!("{}/{}", block.set, block.rule), Verdict::Blocked);
             }
-            self.find_marks(way, texts, call.bound, &mut done);
+            self.find_marks(way, texts, call, &mut done);
             self.hear_again(way, call, &mut done);
             // Of a call that is stopped there is no answer.
             if done.values().any(|verdict| *verdict == Verdict::Blocked) {
@@ -239,12 +247,13 @@ impl Guard {
     }
 
     /// What rules do about what was taken out.
-    fn find_marks(&self, way: Way, texts: &[Stripped], is_bound: bool, done: &mut BTreeMap<String, Verdict>) {
+    fn find_marks(&self, way: Way, texts: &[Stripped], call: &Recorded, done: &mut BTreeMap<String, Verdict>) {
         for ready in self.rules() {
             let channels = ready.channels(way);
-            let marks = texts.iter().filter(|text| channels.has(text.channel)).flat_map(|text| &text.marks);
-            if marks.into_iter().any(|mark| finds(ready, mark)) {
-                did(ready, doing(ready, is_bound), done);
+            for text in texts.iter().filter(|text| channels.has(text.channel)) {
+                if text.marks.iter().any(|mark| finds(ready, mark)) {
+                    did(ready, doing(ready, call, (way, text.channel)), done);
+                }
             }
         }
     }
@@ -258,7 +267,7 @@ impl Guard {
             };
             for hit in call.guarded.hits.iter().filter(is_own).filter(|hit| ready.channels(way).has(hit.channel)) {
                 if *hit.found != *UNANSWERED {
-                    did(ready, doing(ready, call.bound), done);
+                    did(ready, doing(ready, call, (way, hit.channel)), done);
                 } else if *when_away == WhenAway::Block && !ready.is_observed() {
                     did(ready, Doing::Blocked, done);
                 }
@@ -273,10 +282,19 @@ impl Stripped {
     }
 }
 
-const fn doing(ready: &Ready, is_bound: bool) -> Doing {
+/// What a rule does with what it finds there.
+fn doing(ready: &Ready, call: &Recorded, place: (Way, Channel)) -> Doing {
     match Doing::of(ready) {
-        Doing::Rerouted if is_bound => Doing::Blocked,
+        Doing::Rerouted if call.bound => Doing::Blocked,
+        // What is spoken as well is not changed.
+        Doing::Redacted if place == (Way::Output, Channel::Assistant) && call.is_spoken() => Doing::Blocked,
         doing => doing,
+    }
+}
+
+impl Recorded {
+    fn is_spoken(&self) -> bool {
+        self.unread.iter().any(|name| *name == Medium::Audio.as_str())
     }
 }
 

@@ -117,6 +117,11 @@ impl Ready {
         }
     }
 
+    /// Whether it changes or ends an answer, where it finds something in one.
+    pub(super) fn is_in_force_on_answers(&self) -> bool {
+        self.weight() > Weight::None && !self.output.and(Channels::OF_ANSWERS).is_empty()
+    }
+
     /// Whether it is the check of its kind, in force and for all that there is of it. What looks for content of its own is,
     /// if it stands in a set of the organisation's: elsewhere it may look for anything.
     pub(super) fn is_met(&self) -> bool {

@@ -24,6 +24,8 @@ pub struct Set {
     pub reads_documents: bool,
     /// Whether services are asked about pictures, and those about which none is asked do not go to the model.
     pub asks_about_images: bool,
+    /// Whether an answer with pictures, sound or files does not go on where a rule of it is in force for answers.
+    pub blocks_unread_answers: bool,
     /// Characters of a streamed answer that are held back at least; see [`super::HOLD_BACK_DEFAULT`].
     pub hold_back: Option<usize>,
 }

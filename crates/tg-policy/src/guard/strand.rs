@@ -50,6 +50,8 @@ struct Held {
     /// Where its strings are, where it may be JSON and something may be changed in it.
     quotes: Option<Quotes>,
     changes: Vec<Change>,
+    /// The first rule that took something out.
+    taken: Option<Block>,
     block: Option<Block>,
     annotations: Vec<Annotation>,
     /// Rules that score, and have told.
@@ -83,6 +85,7 @@ impl Strand {
                 escapes: None,
                 quotes: quotes.then(Quotes::default),
                 changes: Vec::new(),
+                taken: None,
                 block: None,
                 annotations: Vec::new(),
                 told: Vec::new(),
@@ -165,6 +168,11 @@ impl Strand {
 
     pub(super) const fn block(&self) -> Option<&Block> {
         self.held.block.as_ref()
+    }
+
+    /// The rule that took something out of what the model says, which may be spoken as well.
+    pub(super) fn taken_out_of_speech(&self) -> Option<&Block> {
+        self.held.taken.as_ref().filter(|_| self.channel == Channel::Assistant)
     }
 
     pub(super) fn take_annotations(&mut self) -> Vec<Annotation> {
@@ -352,6 +360,9 @@ impl Sight for Eyes<'_> {
                 false
             }
             Weight::Redact | Weight::Restore => {
+                if self.held.taken.is_none() {
+                    self.held.taken = Some(ready.block(ready.found(&lead.finding)));
+                }
                 let escapes = self.escapes();
                 let value = escapes.meant(value);
                 let text = self.held.gone.place(&label(&lead.finding), &value, ready.style(), self.guard.key());

@@ -2,7 +2,7 @@
 
 use super::judge::Guard;
 use super::strand::Strand;
-use super::{Block, Inquiry};
+use super::{Block, Inquiry, Medium};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -14,6 +14,9 @@ use tg_kernel::passage::{Change, Channel};
 pub struct Watch<P> {
     guard: Arc<Guard>,
     strands: HashMap<P, Strand>,
+    /// The first rule that took something out of what may be spoken as well.
+    taken: Option<Block>,
+    has_sound: bool,
     block: Option<Block>,
 }
 
@@ -21,7 +24,7 @@ impl<P: Copy + Eq + Hash> Watch<P> {
     /// Begins to watch an answer to a call that was judged with this guard.
     #[must_use]
     pub fn new(guard: Arc<Guard>) -> Self {
-        Self { guard, strands: HashMap::new(), block: None }
+        Self { guard, strands: HashMap::new(), taken: None, has_sound: false, block: None }
     }
 
     /// A part of the answer goes on with this text. Once the answer is blocked, nothing of it is looked at any more, and no
@@ -35,7 +38,8 @@ impl<P: Copy + Eq + Hash> Watch<P> {
         inquiry.begin(guard);
         let strand = self.strands.entry(part).or_insert_with(|| Strand::new(guard, channel, inquiry));
         strand.grows(guard, text, inquiry);
-        self.block = strand.block().cloned();
+        (self.block, self.taken) = come_of(strand, self.taken.take());
+        self.hush(inquiry);
         inquiry.spend(began.elapsed());
     }
 
@@ -47,8 +51,30 @@ impl<P: Copy + Eq + Hash> Watch<P> {
         let began = Instant::now();
         let Some(strand) = self.strands.get_mut(&part) else { return };
         strand.ends(&self.guard, inquiry);
-        self.block = strand.block().cloned();
+        (self.block, self.taken) = come_of(strand, self.taken.take());
+        self.hush(inquiry);
         inquiry.spend(began.elapsed());
+    }
+
+    /// Something is in the answer of which no text can be read. Whether it is to wait until all of the answer is there: what is
+    /// spoken is known by its transcript alone.
+    pub fn unread(&mut self, medium: Medium, inquiry: &mut Inquiry) -> bool {
+        if self.block.is_some() {
+            return false;
+        }
+        inquiry.begin(&self.guard);
+        self.block = self.guard.withheld(&[medium], inquiry);
+        let waits = medium == Medium::Audio && self.guard.looks_at_answers().is_some();
+        self.has_sound |= waits;
+        self.hush(inquiry);
+        waits
+    }
+
+    /// What has sound beside it is not changed, but stopped.
+    fn hush(&mut self, inquiry: &mut Inquiry) {
+        if let Some(taken) = self.taken.as_ref().filter(|_| self.has_sound && self.block.is_none()) {
+            self.block = Some(self.guard.silenced(taken, inquiry));
+        }
     }
 
     /// How much of a part may go on: bytes from its beginning, on a character boundary, and not within a change.
@@ -73,7 +99,8 @@ impl<P: Copy + Eq + Hash> Watch<P> {
         let mut strand = Strand::new(&self.guard, channel, inquiry);
         strand.grows(&self.guard, text, inquiry);
         strand.ends(&self.guard, inquiry);
-        self.block = strand.block().cloned();
+        (self.block, self.taken) = come_of(&strand, self.taken.take());
+        self.hush(inquiry);
         inquiry.spend(began.elapsed());
         (!strand.changes().is_empty()).then(|| super::edits::apply(text, strand.changes()))
     }
@@ -83,4 +110,9 @@ impl<P: Copy + Eq + Hash> Watch<P> {
     pub const fn is_blocked(&self) -> Option<&Block> {
         self.block.as_ref()
     }
+}
+
+/// What has come of a text: why nothing more may go on, and the first rule that took something out of what may be spoken.
+fn come_of(strand: &Strand, taken: Option<Block>) -> (Option<Block>, Option<Block>) {
+    (strand.block().cloned(), taken.or_else(|| strand.taken_out_of_speech().cloned()))
 }

@@ -2,7 +2,7 @@
 
 use super::filtered::withheld;
 use super::outside::{Questions, consult, overlay};
-use super::{Guarding, LARGE_BYTES, broken_off, fault_of};
+use super::{Guarding, LARGE_BYTES, broken_off, fault_of, medium};
 use crate::settle::Settlement;
 use bytes::Bytes;
 use std::borrow::Cow;
@@ -11,7 +11,7 @@ use tg_dialect::passages::{Edits, Passages};
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::fault::Fault;
 use tg_kernel::usage::Usage;
-use tg_policy::guard::{Block, Said, Way};
+use tg_policy::guard::{Block, Medium, Said, Way};
 
 /// What becomes of an answer.
 #[derive(Debug)]
@@ -76,8 +76,11 @@ pub(super) async fn look(body: Bytes, settlement: &mut Settlement) -> Seen {
             Err(_) => return Seen::Unreadable(broken_off()),
         }
     };
-    let Judged { mut guarding, mut edits, mut anew, mut questions } = judged;
+    let Judged { mut guarding, mut edits, mut anew, mut questions, has_sound } = judged;
     let later = consult(questions.as_mut(), &mut guarding, settlement).await;
+    if has_sound && !later.is_empty() {
+        guarding.silence();
+    }
     record(&body, &guarding, &later);
     if !later.is_empty() && guarding.block.is_none() {
         overlay(&mut edits, later);
@@ -98,6 +101,7 @@ fn record(body: &[u8], guarding: &Guarding, later: &[(usize, String)]) {
     let Some(heard) = guarding.heard() else { return };
     let Some(passages) = Passages::of_answer(body) else { return };
     heard.answered(&said_in(&passages), later);
+    passages.unread().for_each(|kind| heard.unread(medium(kind)));
 }
 
 fn said_in<'a>(passages: &'a Passages<'_>) -> Vec<Said<'a>> {
@@ -115,6 +119,8 @@ struct Judged {
     edits: Vec<(usize, String)>,
     /// What services outside are to be asked.
     questions: Option<Questions>,
+    /// Some of it is spoken.
+    has_sound: bool,
     /// `None` where it goes on as it is.
     anew: Option<Anew>,
 }
@@ -126,15 +132,17 @@ enum Anew {
 
 fn judge(body: &[u8], mut guarding: Guarding) -> Judged {
     let Some(passages) = Passages::of_answer(body) else {
-        return Judged { guarding, edits: Vec::new(), questions: None, anew: Some(Anew::Unreadable) };
+        let anew = Some(Anew::Unreadable);
+        return Judged { guarding, edits: Vec::new(), questions: None, has_sound: false, anew };
     };
     let said = said_in(&passages);
-    let verdict = guarding.guard.judge(Way::Output, &said, &[], &mut guarding.inquiry);
+    let media: Vec<Medium> = passages.unread().map(medium).collect();
+    let verdict = guarding.guard.judge(Way::Output, &said, &media, &mut guarding.inquiry);
     guarding.note(&verdict);
     let questions = Questions::of(&guarding, Way::Output, (&said, &[]), &verdict.edits);
     drop(said);
     let anew = write(&passages, body, &verdict.edits);
-    Judged { guarding, edits: verdict.edits, questions, anew }
+    Judged { guarding, edits: verdict.edits, questions, has_sound: media.contains(&Medium::Audio), anew }
 }
 
 fn write(passages: &Passages<'_>, body: &[u8], changes: &[(usize, String)]) -> Option<Anew> {

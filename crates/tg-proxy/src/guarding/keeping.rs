@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tg_dialect::dialect::ReplyFacts;
 use tg_dialect::gate::{Change, Gate, Inspector, Passing};
-use tg_dialect::passages::Part;
+use tg_dialect::passages::{MediumKind, Part};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::fault::Fault;
 use tg_kernel::passage::Channel;
@@ -54,6 +54,7 @@ type Asking = Pin<Box<dyn Future<Output = (Guarding, Vec<(usize, String)>)> + Se
 struct Told {
     texts: Vec<(Channel, String)>,
     parts: HashMap<Part, usize>,
+    has_sound: bool,
     size: usize,
     /// There is more than is kept: nothing of it is.
     is_over: bool,
@@ -154,8 +155,13 @@ impl Keeping {
             }));
         }
         let mut questions = Questions::of(&guarding, Way::Output, (&said, &[]), &[])?;
+        let has_sound = self.told.has_sound;
         Some(Box::pin(async move {
             let edits = questions.ask(&mut guarding, &premises).await;
+            if has_sound && !edits.is_empty() {
+                guarding.silence();
+                return (guarding, Vec::new());
+            }
             let edits = edits.into_iter().filter_map(|(nth, text)| Some((*numbers.get(nth)?, text)));
             let edits = edits.collect();
             (guarding, edits)
@@ -247,6 +253,11 @@ impl Inspector for Told {
         None
     }
 
+    fn unread(&mut self, kind: MediumKind) -> bool {
+        self.has_sound |= kind == MediumKind::Audio;
+        false
+    }
+
     fn is_blocked(&self) -> bool {
         false
     }
@@ -267,6 +278,10 @@ impl Inspector for Replaced {
 
     fn whole(&mut self, _channel: Channel, text: &str) -> Option<String> {
         self.texts.get(text).cloned()
+    }
+
+    fn unread(&mut self, _kind: MediumKind) -> bool {
+        false
     }
 
     fn is_blocked(&self) -> bool {

@@ -173,6 +173,11 @@ impl Guarding {
         told
     }
 
+    /// A service has taken something out of what is spoken as well: that is not changed, but stopped.
+    fn silence(&mut self) {
+        self.block = self.block.take().or_else(|| self.guard.silences(&mut self.inquiry));
+    }
+
     /// Whether an answer must be looked at.
     pub(crate) fn watches(&self) -> bool {
         self.guard.watches(&self.inquiry) || !self.guard.externals(Way::Output).is_empty()

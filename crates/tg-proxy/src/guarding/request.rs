@@ -125,6 +125,9 @@ async fn look(
     }
     let premises = if guarding.guard.asking().is_empty() { None } else { Premises::of(settlement) };
     let eyes = Eyes::of(&guarding.guard, premises.as_ref().map(|premises| &premises.snapshot.outside));
+    if settlement.record().is_some_and(|record| record.asked.operation == Operation::AsyncInvoke) {
+        guarding.inquiry.answers_unseen();
+    }
     let has_files = guarding.guard.reads_documents() && files::are_in(&Passages::of_request(members), &guarding.guard);
     let judged = if body.len() < LARGE_BYTES && !has_files {
         judge((body, members), guarding, beside, (eyes.as_ref(), true))

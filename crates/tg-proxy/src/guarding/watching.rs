@@ -1,12 +1,12 @@
 //! Streamed answers: held back at a gate until the checks have let them go.
 
-use super::Guarding;
 use super::filtered::streamed;
+use super::{Guarding, medium};
 use crate::recording::Heard;
 use bytes::{Bytes, BytesMut};
 use tg_dialect::dialect::ReplyFacts;
 use tg_dialect::gate::{Change, Gate, Inspector, Passing};
-use tg_dialect::passages::Part;
+use tg_dialect::passages::{MediumKind, Part};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::fault::Fault;
 use tg_kernel::passage::Channel;
@@ -140,6 +140,14 @@ impl Inspector for Guardian<'_> {
             heard.whole(channel, text);
         }
         self.watch.whole(channel, text, self.inquiry)
+    }
+
+    fn unread(&mut self, kind: MediumKind) -> bool {
+        let medium = medium(kind);
+        if let Some(heard) = self.heard {
+            heard.unread(medium);
+        }
+        self.watch.unread(medium, self.inquiry)
     }
 
     fn is_blocked(&self) -> bool {

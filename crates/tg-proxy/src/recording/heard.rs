@@ -24,6 +24,8 @@ struct Texts {
     /// Where parts of a streamed answer stand in `output`.
     parts: HashMap<Part, usize>,
     media: Vec<String>,
+    /// What of the answer no text could be read of.
+    unread: Vec<String>,
     bytes: usize,
     is_over: bool,
 }
@@ -33,6 +35,7 @@ pub(super) struct Told {
     pub(super) input: Vec<Said<'static>>,
     pub(super) output: Vec<Said<'static>>,
     pub(super) media: Vec<String>,
+    pub(super) unread: Vec<String>,
 }
 
 impl Heard {
@@ -103,6 +106,14 @@ impl Heard {
         }
     }
 
+    /// Something is in the answer of which no text can be read.
+    pub(crate) fn unread(&self, medium: Medium) {
+        let (mut texts, name) = (self.lock(), medium.as_str());
+        if !texts.unread.iter().any(|known| known == name) {
+            texts.unread.push(name.to_owned());
+        }
+    }
+
     /// Services have put others in place of texts of a streamed answer: this is all that is kept of it.
     pub(crate) fn answered_instead(&self, all: impl Iterator<Item = (Channel, String)>) {
         let mut texts = self.lock();
@@ -114,8 +125,8 @@ impl Heard {
     /// All of it.
     pub(super) fn told(&self) -> Told {
         let mut texts = self.lock();
-        let Texts { input, output, media, .. } = std::mem::take(&mut *texts);
-        Told { input, output, media }
+        let Texts { input, output, media, unread, .. } = std::mem::take(&mut *texts);
+        Told { input, output, media, unread }
     }
 }
 

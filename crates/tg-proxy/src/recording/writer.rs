@@ -126,8 +126,8 @@ fn day_in(name: &str) -> Option<&str> {
 
 /// A call as it is written.
 fn line(item: Item) -> io::Result<Vec<u8>> {
-    let Item { guard, id, at, mut attribution, model, bound, guarded, heard, .. } = item;
-    let Told { input, output, media } = heard.told();
+    let Item { guard, id, at, mut attribution, model, bound, unseen, guarded, heard, .. } = item;
+    let Told { input, output, media, unread } = heard.told();
     attribution.tags = attribution.tags.iter().map(|tag| without_values(&guard, tag)).collect();
     let recorded = Recorded {
         format: RECORD_FORMAT,
@@ -138,6 +138,8 @@ fn line(item: Item) -> io::Result<Vec<u8>> {
         bound,
         guarded,
         media,
+        unread,
+        unseen,
         input: guard.strip(Way::Input, &input),
         output: guard.strip(Way::Output, &output),
     };

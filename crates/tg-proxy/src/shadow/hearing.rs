@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
 use tg_dialect::dialect::ReplyFacts;
 use tg_dialect::gate::{Change, Gate, Inspector};
-use tg_dialect::passages::{Part, Passages};
+use tg_dialect::passages::{MediumKind, Part, Passages};
 use tg_kernel::decided::{Alike, Verdict};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::guarded::Action;
@@ -339,6 +339,10 @@ impl Inspector for Collected {
     fn whole(&mut self, channel: Channel, text: &str) -> Option<String> {
         self.add(None, channel, text);
         None
+    }
+
+    fn unread(&mut self, _kind: MediumKind) -> bool {
+        false
     }
 
     fn is_blocked(&self) -> bool {

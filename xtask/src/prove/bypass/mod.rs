@@ -51,6 +51,7 @@ guardrails:
   - { name: stay, secrets: all, action: route_to, model: kept }
 - name: answers
   for: { model: 'out-*' }
+  unreadable: { image: allow, audio: allow, video: allow, document: allow, reference: allow, tokens: allow, hidden: allow, answers: block }
   rules:
   - { name: secrets, secrets: all, action: block, on: output }
   - { name: mail, pii: [email], action: redact, on: output }

@@ -20,6 +20,7 @@ fn set(name: &str, rules: Vec<Rule>) -> Set {
         blocked_media: Vec::new(),
         reads_documents: false,
         asks_about_images: false,
+        blocks_unread_answers: false,
         hold_back: None,
     }
 }

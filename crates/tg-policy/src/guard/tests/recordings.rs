@@ -19,6 +19,8 @@ fn recorded(input: Vec<Stripped>, hits: Vec<guarded::Hit>) -> Recorded {
         guarded: Guarded { sets, version, verdict, micros: 1, hits, ..Guarded::default() },
         bound: false,
         media: Vec::new(),
+        unread: Vec::new(),
+        unseen: false,
         input,
         output: Vec::new(),
     }
@@ -112,4 +114,26 @@ fn a_call_that_would_go_to_another_model_is_told_from_one_that_is_changed_or_sto
     );
     // What is no chat would be stopped.
     assert_eq!(guard.replay(&Recorded { bound: true, ..call }).verdict, guarded::Verdict::Blocked);
+}
+
+#[test]
+fn what_was_spoken_or_went_unseen_is_tried_as_it_was() {
+    let redacts =
+        || Rule { on: Some(On::Output), ..rule("mail", Check::Pii(Pii::Structured), Action::Redact(Style::Tag)) };
+    let house = |blocks_unread_answers| guard(&[Set { blocks_unread_answers, ..set("house", vec![redacts()]) }]);
+    let output = house(false).strip(Way::Output, &[said(Channel::Assistant, 0, &format!("write to {MAIL}"))]);
+    let call = Recorded { output, ..recorded(Vec::new(), Vec::new()) };
+    let verdict = |blocks, call: &Recorded| house(blocks).replay(call).verdict;
+    assert_eq!(verdict(true, &call), guarded::Verdict::Changed);
+    let spoken = Recorded { unread: vec!["audio".to_owned()], ..call.clone() };
+    assert_eq!(verdict(false, &spoken), guarded::Verdict::Blocked, "sound is not changed");
+    let drawn = Recorded { unread: vec!["image".to_owned()], ..call.clone() };
+    assert_eq!(verdict(false, &drawn), guarded::Verdict::Changed);
+    assert_eq!(verdict(true, &drawn), guarded::Verdict::Blocked);
+    // What a request had is no part of its answer.
+    assert_eq!(verdict(true, &Recorded { media: vec!["image".to_owned()], ..call.clone() }), guarded::Verdict::Changed);
+    let unseen = Recorded { unseen: true, output: Vec::new(), ..call };
+    assert_eq!(verdict(false, &unseen), guarded::Verdict::Blocked);
+    let requests = guard(&[set("house", vec![Rule { on: Some(On::Input), ..redacts() }])]);
+    assert_eq!(requests.replay(&unseen).verdict, guarded::Verdict::Passed);
 }
