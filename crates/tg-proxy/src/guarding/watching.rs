@@ -1,5 +1,8 @@
 //! Streamed answers: held back at a gate until the checks have let them go.
 
+#[cfg(test)]
+mod tests;
+
 use super::Guarding;
 use super::filtered::streamed;
 use crate::recording::Heard;
