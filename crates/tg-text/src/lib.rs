@@ -17,4 +17,3 @@ pub mod secrets;
 pub mod span;
 pub mod task;
 pub mod view;
-pub mod window;
