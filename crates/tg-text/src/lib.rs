@@ -6,6 +6,8 @@
 pub mod engine;
 pub mod finding;
 pub mod layer;
+#[cfg(test)]
+mod long_words;
 pub mod net;
 pub mod pii;
 pub mod placeholders;

@@ -34,6 +34,7 @@ mod guarded_answers;
 mod guarded_failures;
 mod guarded_files;
 mod guarded_headers;
+mod guarded_large;
 mod guarded_places;
 mod hedging;
 mod held_up;
