@@ -1,4 +1,4 @@
-//! All built-in checks: any text, torn anywhere, loses what is found, and nothing else.
+//! All built-in checks: any text loses what is found, and nothing else.
 
 #![no_main]
 

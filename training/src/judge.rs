@@ -48,10 +48,16 @@ pub fn wilson(hits: usize, of: usize) -> String {
     if of == 0 {
         return "–".to_owned();
     }
+    let (share, low, high) = interval(hits, of);
+    format!("{share:.3} [{low:.3}, {high:.3}]")
+}
+
+/// A share of at least one, and where its Wilson interval at 95 % begins and ends.
+pub fn interval(hits: usize, of: usize) -> (f64, f64, f64) {
     let (n, p, z) = (of as f64, hits as f64 / of as f64, 1.96_f64);
     let middle = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
     let half = z / (1.0 + z * z / n) * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
-    format!("{p:.3} [{:.3}, {:.3}]", (middle - half).max(0.0), (middle + half).min(1.0))
+    (p, (middle - half).max(0.0), (middle + half).min(1.0))
 }
 
 /// The share of pairs that stand in the right order.

@@ -5,6 +5,7 @@ mod dice;
 mod example;
 mod folder;
 mod folds;
+mod forms;
 mod grammar;
 mod judge;
 mod learn;
@@ -59,6 +60,12 @@ enum What {
         #[arg(long)]
         cards: bool,
     },
+    /// Print what is found by its form, without training: personal data and credentials
+    EvalForms {
+        /// Write the tables into the model cards too
+        #[arg(long)]
+        cards: bool,
+    },
     /// Print examples of our own texts
     Texts {
         /// Only of families whose name contains this
@@ -99,7 +106,11 @@ fn main() -> Result<()> {
     let settings = || settings(&cli);
     match &cli.what {
         What::Train { out, cards } => train(&examples(&cli.data)?, settings()?, out, *cards),
-        What::Eval { fold, errors, cards } => eval(&examples(&cli.data)?, settings()?, *fold, *errors, *cards),
+        What::Eval { fold, errors, cards } => {
+            eval(&examples(&cli.data)?, settings()?, *fold, *errors, *cards)?;
+            eval_forms(&cli.data, *cards)
+        }
+        What::EvalForms { cards } => eval_forms(&cli.data, *cards),
         What::TrainTasks { out, cards } => tasks::train(&cli.data, &cli.set, out, *cards),
         What::EvalTasks { errors, cards } => tasks::eval(&cli.data, &cli.set, *cards, *errors),
         What::TaskTexts { family } => tasks::texts(&cli.data, family),
@@ -205,17 +216,32 @@ fn eval(examples: &[Example], settings: Settings, only: Option<usize>, errors: b
     say(&judge::table(&rows))
 }
 
-/// Puts the rows of each head into its card, behind the mark.
+/// What needs no training.
+fn eval_forms(data: &Path, cards: bool) -> Result<()> {
+    let forms::Forms { pii, secrets } = forms::judge(data)?;
+    if cards {
+        write_card("pii", &pii)?;
+        write_card("secrets", &secrets)?;
+    }
+    say(&format!("\n## Personal data\n\n{pii}\n## Credentials\n\n{secrets}"))
+}
+
+/// Puts the rows of each head into its card.
 fn write_cards(rows: &[Row]) -> Result<()> {
-    const MARK: &str = "<!-- results: written by `training eval --cards` -->\n";
     for head in ["injection", "indirect", "harm"] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("cards/{head}.md"));
-        let card = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let (front, _) = card.split_once(MARK).with_context(|| format!("{} has no mark", path.display()))?;
         let rows: Vec<Row> = rows.iter().filter(|row| row.head == head).cloned().collect();
-        std::fs::write(&path, format!("{front}{MARK}\n{}", judge::table(&rows)))?;
+        write_card(head, &judge::table(&rows))?;
     }
     Ok(())
+}
+
+/// Puts results into a card, behind the mark.
+fn write_card(name: &str, results: &str) -> Result<()> {
+    const MARK: &str = "<!-- results: written by `training eval --cards` -->\n";
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("cards/{name}.md"));
+    let card = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    let (front, _) = card.split_once(MARK).with_context(|| format!("{} has no mark", path.display()))?;
+    std::fs::write(&path, format!("{front}{MARK}\n{results}")).with_context(|| path.display().to_string())
 }
 
 /// The loudest harmless texts and the quietest bad ones.

@@ -8,24 +8,36 @@ use std::path::Path;
 /// What can be judged.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum What {
-    /// The trained scores of attacks and harm
+    /// The trained scores of attacks and harm; and personal data and credentials, which are found by their forms
     Guard,
+    /// Personal data and credentials alone: without training, in seconds
+    Forms,
     /// Task classes of calls, and quality against cost when the difficulty decides who gets a strong model
     Route,
 }
 
-/// Judges, and prints the table.
+/// Judges, and prints the table. `names` is the folder with the lists that the tagger of names is made from.
 ///
 /// # Errors
-/// When the folder is not there, or the program fails.
-pub fn run(what: What, data: &Path, cards: bool) -> Result<()> {
+/// When a folder is not there, or a program fails.
+pub fn run(what: What, data: &Path, names: Option<&Path>, cards: bool) -> Result<()> {
     let judging = match what {
         What::Guard => "eval",
+        What::Forms => "eval-forms",
         What::Route => "eval-tasks",
     };
-    let data = data.canonicalize().with_context(|| format!("no folder {}", data.display()))?;
-    let data = data.to_string_lossy().into_owned();
+    let data = found(data)?;
     let mut arguments = vec!["run", "--quiet", "--release", "-p", "training", "--", judging, "--data", &data];
     arguments.extend(cards.then_some("--cards"));
-    run_program("cargo", arguments)
+    run_program("cargo", arguments)?;
+    if let Some(names) = names {
+        let names = found(names)?;
+        run_program("cargo", ["run", "--quiet", "--release", "-p", "train-names", "--", "judge", &data, &names])?;
+    }
+    Ok(())
+}
+
+fn found(folder: &Path) -> Result<String> {
+    let folder = folder.canonicalize().with_context(|| format!("no folder {}", folder.display()))?;
+    Ok(folder.to_string_lossy().into_owned())
 }

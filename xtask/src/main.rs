@@ -72,6 +72,9 @@ enum Chore {
         /// Folder with the sources
         #[arg(long)]
         data: std::path::PathBuf,
+        /// Folder with the lists of names (`training/names/README.md`): names and addresses are judged, too
+        #[arg(long)]
+        names: Option<std::path::PathBuf>,
         /// Write the tables into the model cards too
         #[arg(long)]
         cards: bool,
@@ -108,7 +111,7 @@ fn run(chore: Chore) -> Result<()> {
         Chore::Fuzz { seconds } => checks::fuzz(seconds),
         Chore::Prices { options } => prices::run(&options),
         Chore::Prove { claim, long, times, store } => prove::run(claim, prove::Length::of(long), times, store),
-        Chore::Eval { what, data, cards } => evaluate::run(what, &data, cards),
+        Chore::Eval { what, data, names, cards } => evaluate::run(what, &data, names.as_deref(), cards),
         Chore::Bench(bench) => bench.run(),
         Chore::RealModel => real_model::run(),
         Chore::BenchPart { part } => part.run(),

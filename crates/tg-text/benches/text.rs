@@ -3,10 +3,8 @@
 use divan::Bencher;
 use divan::counter::BytesCount;
 use tg_text::engine::{Channel, Checks};
-use tg_text::finding::Finding;
 use tg_text::rules::{Check, Rule, Rules};
 use tg_text::view::View;
-use tg_text::window::{Act, Hold, at_once};
 
 fn main() {
     divan::main();
@@ -41,16 +39,6 @@ fn all(bencher: Bencher<'_, '_>, bytes: usize) {
     bencher
         .counter(BytesCount::of_str(&text))
         .bench(|| checks.check(&View::of(divan::black_box(&text)), Channel::User));
-}
-
-#[divan::bench]
-fn streamed(bencher: Bencher<'_, '_>) {
-    let text = long(PROSE, 16_384);
-    let checks = Checks::built_in();
-    bencher.counter(BytesCount::of_str(&text)).bench(|| {
-        let act = |_: &Finding, _: &str| Act::Replace(String::new());
-        at_once(divan::black_box(&text), checks.stream(act), Hold::default())
-    });
 }
 
 const WORST: &[(&str, &str)] = &[

@@ -8,7 +8,6 @@ use crate::rules::{Problem, Rule, Rules};
 use crate::score::{self, Harm, Thresholds, topic::Topic};
 use crate::secrets::{self, Basis, Secrets};
 use crate::view::View;
-use crate::window::{Act, Look};
 
 /// Whose words a text is: what is an attack in one place is ordinary in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -169,11 +168,6 @@ impl Checks {
         sort(&mut found);
         found
     }
-
-    /// The same, for a text that comes in pieces; `act` says what is done with each.
-    pub fn stream<A: FnMut(&Finding, &str) -> Act>(&self, act: A) -> Streamed<'_, A> {
-        Streamed { checks: self, act }
-    }
 }
 
 /// What stands behind a finding, for people.
@@ -216,34 +210,12 @@ pub fn open_block(stretch: &str) -> Option<usize> {
     ends.is_none_or(|end| !end.contains("-----")).then_some(begins)
 }
 
-/// Checks for a [`crate::window::Window`].
-#[derive(Debug)]
-pub struct Streamed<'c, A> {
-    checks: &'c Checks,
-    act: A,
-}
-
-impl<A: FnMut(&Finding, &str) -> Act> Look for Streamed<'_, A> {
-    fn find(&mut self, stretch: &str) -> Vec<Finding> {
-        self.checks.spans(&View::of(stretch))
-    }
-
-    fn open(&mut self, stretch: &str) -> Option<usize> {
-        open_block(stretch)
-    }
-
-    fn act(&mut self, finding: &Finding, value: &str) -> Act {
-        (self.act)(finding, value)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::redact::{Placeholders, Style, label};
+    use crate::redact::{Placeholders, Style};
     use crate::restore::{Place, restore};
     use crate::rules::Check;
-    use crate::window::{Hold, at_once};
     use proptest::prelude::*;
 
     fn kinds(text: &str, channel: Channel) -> Vec<Kind> {
@@ -299,36 +271,8 @@ mod tests {
         );
     }
 
-    fn streamed(text: &str, size: usize) -> String {
-        let checks = Checks::built_in();
-        let mut placeholders = Placeholders::default();
-        let act =
-            |finding: &Finding, value: &str| Act::Replace(placeholders.place(&label(finding), value, Style::Tag, None));
-        let mut window = crate::window::Window::new(checks.stream(act), Hold::default());
-        let chars: Vec<char> = text.chars().collect();
-        let mut out: String = chars.chunks(size).map(|piece| window.push(&piece.iter().collect::<String>())).collect();
-        out.push_str(&window.finish());
-        out
-    }
-
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
-
-        #[test]
-        fn any_text_in_any_pieces_gives_the_same(text in crate::view::tests::tricky(), size in 1_usize..30) {
-            prop_assert_eq!(streamed(&text, size), streamed(&text, usize::MAX));
-        }
-
-        #[test]
-        fn no_value_leaves_in_a_stream(
-            words in prop::collection::vec("[a-z]{1,9}", 0..60), user in "[a-z]{3,12}", size in 1_usize..40, at in 0_usize..60,
-        ) {
-            let value = format!("{user}.x@example.com");
-            let mut words = words;
-            words.insert(at.min(words.len()), value.clone());
-            let out = streamed(&words.join(" "), size);
-            prop_assert!(!out.contains(&value), "{}", out);
-        }
 
         #[test]
         fn findings_are_sorted_and_on_characters(text in crate::view::tests::tricky()) {
@@ -338,13 +282,5 @@ mod tests {
                 prop_assert!(text.get(finding.span.range()).is_some(), "{:?}", finding);
             }
         }
-    }
-
-    #[test]
-    fn a_text_that_is_there_at_once_goes_the_same_way() {
-        let text = "mail ann.lee@example.com now";
-        let checks = Checks::built_in();
-        let act = |_: &Finding, _: &str| Act::Replace("[X]".to_owned());
-        assert_eq!(at_once(text, checks.stream(act), Hold::default()).0, "mail [X] now");
     }
 }

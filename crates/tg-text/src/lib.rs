@@ -6,6 +6,8 @@
 pub mod engine;
 pub mod finding;
 pub mod layer;
+#[cfg(test)]
+mod long_words;
 pub mod net;
 pub mod pii;
 pub mod placeholders;
@@ -17,4 +19,3 @@ pub mod secrets;
 pub mod span;
 pub mod task;
 pub mod view;
-pub mod window;

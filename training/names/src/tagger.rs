@@ -158,7 +158,17 @@ pub fn judge(labelled: &[Text], more: &[Text]) -> Result<()> {
 
 fn line([right, wrong, missed]: [usize; 3]) -> String {
     let share = 2 * right * 1000 / (2 * right + wrong + missed).max(1);
-    format!("{right} right, {wrong} wrong, {missed} missed, F1 0.{share:03}")
+    let (precise, found) = (wilson(right, right + wrong), wilson(right, right + missed));
+    format!("{right} right, {wrong} wrong, {missed} missed, precision {precise}, recall {found}, F1 0.{share:03}")
+}
+
+/// A share with the Wilson interval at 95 %.
+fn wilson(hits: usize, of: usize) -> String {
+    let (n, z) = (of.max(1) as f64, 1.96_f64);
+    let p = hits as f64 / n;
+    let middle = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
+    let half = z / (1.0 + z * z / n) * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+    format!("{p:.3} [{:.3}, {:.3}]", (middle - half).max(0.0), (middle + half).min(1.0))
 }
 
 fn fold_of(template: &str) -> u64 {

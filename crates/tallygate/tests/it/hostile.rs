@@ -199,3 +199,56 @@ fn files_near_whole_ones_are_read_the_same_way_twice() {
     each(&seeds, targets::document_parts);
     each(&seeds, targets::document);
 }
+
+/// The same behind bytes that choose what is done with it.
+fn chosen(choices: &[[u8; 2]], seeds: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    choices.iter().flat_map(|choice| seeds.iter().map(|seed| [&choice[..], seed].concat())).collect()
+}
+
+#[test]
+fn bodies_and_frames_near_the_corpus_can_be_said_anew() {
+    for dialect in ["openai_chat", "openai_responses", "anthropic_messages", "bedrock_converse", "bedrock_invoke"] {
+        for start in ["request", "reply"] {
+            each(&seeds(dialect, start), targets::passages);
+        }
+    }
+    let events = seeds("openai_responses", "stream").into_iter().chain(seeds("anthropic_messages", "stream"));
+    let frames: Vec<Vec<u8>> = events
+        .flat_map(|stream| {
+            let lines = String::from_utf8(stream).unwrap();
+            let data: Vec<_> = lines.lines().filter_map(|line| line.strip_prefix("data: ")).map(Vec::from).collect();
+            data.into_iter().step_by(5)
+        })
+        .collect();
+    each(&frames, targets::passages);
+}
+
+#[test]
+fn answers_near_tricks_leave_as_they_do_at_once() {
+    let said = [
+        "Write to ann.lee@example.com [EMAIL_1], zephyr: north  star AB-123456; key AKIAQ3EGRLZ5UPYW2KHD, 4111 1111 1111 1111",
+        "{\"to\": \"ann.lee@example.com\\nbob@example.org\", \"card\": 4111111111111111, \"u\": \"\\u0061nn@b.co\"}",
+        "decode YW5uLmxlZUBleGFtcGxlLmNvbSBpcyBoZXIgYWRkcmVzcw== and z e p h y r, a\u{200b}nn@b.co, 我们明天早上九点",
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7\n-----END RSA PRIVATE KEY----- [EMAIL",
+    ];
+    let said: Vec<Vec<u8>> = said.iter().map(|text| text.as_bytes().to_vec()).collect();
+    let choices: Vec<[u8; 2]> =
+        (0..4).flat_map(|which| (0..6).step_by(2).map(move |how| [which, how + which % 2])).collect();
+    each(&chosen(&choices, &torn(said)), targets::guard);
+}
+
+#[test]
+fn streams_near_the_corpus_leave_their_gate_alike_however_they_are_torn() {
+    let dialects = [
+        torn(seeds("openai_chat", "stream")),
+        torn(seeds("openai_responses", "stream")),
+        torn(seeds("anthropic_messages", "stream")),
+        frames("bedrock_converse"),
+        frames("bedrock_invoke"),
+    ];
+    for (dialect, seeds) in (0_u8..).zip(dialects) {
+        for (nth, seed) in (0_u8..).zip(&seeds) {
+            each(&chosen(&[[dialect, nth % 4]], std::slice::from_ref(seed)), targets::gate);
+        }
+    }
+}

@@ -38,6 +38,7 @@ mod guarded_answers;
 mod guarded_failures;
 mod guarded_files;
 mod guarded_headers;
+mod guarded_large;
 mod guarded_pictures;
 mod guarded_places;
 mod guarded_told;

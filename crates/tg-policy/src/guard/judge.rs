@@ -74,7 +74,8 @@ pub(super) struct Parts {
 
 impl Guard {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { sets, versions, version, rules, blocked_media, reading, asking, withholding, key, required } = parts;
+        let Parts { sets, versions, version, rules, blocked_media, reading, asking, withholding, key, required } =
+            parts;
         let plans = |way: Way, which: &dyn Fn(&Ready) -> bool| {
             Channel::ALL.map(|channel| Plan::of(&rules, |ready| ready.channels(way).has(channel) && which(ready)))
         };

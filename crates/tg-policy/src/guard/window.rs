@@ -257,4 +257,14 @@ mod tests {
         let (most, read) = held(&"f(x){return(y)}".repeat(1000));
         assert!((200..=256 * 5 / 4 + 64).contains(&most) && read <= 12, "{most} {read}");
     }
+
+    #[test]
+    fn words_without_an_end_are_let_go_of_and_read_no_more_often_than_others() {
+        for unit in
+            ["q8Zk2mX7vB4nR1tW+/", "abcdefghij", "0123456789", "\u{200b}\u{2060}", "e\u{301}\u{302}", "%69%67", "a@b."]
+        {
+            let (most, read) = held(&unit.repeat((128 << 10) / unit.len()));
+            assert!(most <= 4096 * 5 / 4 + 128 && read <= 12, "{unit} {most} {read}");
+        }
+    }
 }

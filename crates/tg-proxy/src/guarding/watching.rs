@@ -1,5 +1,8 @@
 //! Streamed answers: held back at a gate until the checks have let them go.
 
+#[cfg(test)]
+mod tests;
+
 use super::filtered::streamed;
 use super::{Guarding, medium};
 use crate::recording::Heard;

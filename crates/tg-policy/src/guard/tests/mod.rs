@@ -55,12 +55,25 @@ fn watched(
     size: usize,
     inquiry: &Inquiry,
 ) -> (String, Option<Block>, Vec<Hit>) {
+    let chars: Vec<char> = text.chars().collect();
+    let pieces: Vec<String> = chars.chunks(size).map(|piece| piece.iter().collect()).collect();
+    let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+    in_pieces(guard, channel, &pieces, inquiry)
+}
+
+/// The same of a text that comes in these pieces.
+fn in_pieces(
+    guard: &Arc<Guard>,
+    channel: Channel,
+    pieces: &[&str],
+    inquiry: &Inquiry,
+) -> (String, Option<Block>, Vec<Hit>) {
     let mut inquiry = inquiry.clone();
     let mut watch = Watch::new(guard.clone());
-    let chars: Vec<char> = text.chars().collect();
+    let text = pieces.concat();
     let mut cleared = 0;
-    for piece in chars.chunks(size) {
-        watch.grows(0, channel, &piece.iter().collect::<String>(), &mut inquiry);
+    for piece in pieces {
+        watch.grows(0, channel, piece, &mut inquiry);
         let next = watch.cleared(0);
         assert!(next >= cleared || watch.is_blocked().is_some(), "{next} {cleared}");
         assert!(text.is_char_boundary(next));
@@ -68,7 +81,7 @@ fn watched(
     }
     watch.ends(0, &mut inquiry);
     let end = watch.cleared(0);
-    assert!(watch.is_blocked().is_some() || end == text.len() || chars.is_empty(), "{end} {}", text.len());
+    assert!(watch.is_blocked().is_some() || end == text.len() || pieces.is_empty(), "{end} {}", text.len());
     let changes: Vec<Change> = watch.changes(0).iter().filter(|change| change.range.end <= end).cloned().collect();
     let left = edits::apply(text.get(..end).unwrap(), &changes);
     (left, watch.is_blocked().cloned(), inquiry.evidence().hits)
@@ -226,6 +239,7 @@ proptest! {
     }
 }
 
+mod cuts;
 mod escapes;
 mod evidence;
 mod files;
