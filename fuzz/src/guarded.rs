@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 use tg_dialect::dialect::ReplyFacts;
 use tg_dialect::gate::{Change, Gate, Inspector, Passing};
-use tg_dialect::passages::{Edits, Part, Passage, Passages};
+use tg_dialect::passages::{Edits, MediumKind, Part, Passage, Passages};
 use tg_dialect::scan::Members;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::Dialect;
@@ -17,7 +17,7 @@ use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
 use tg_policy::admit::{Mode, Scope};
 use tg_policy::guard::{
-    Action, Check, Guard, Guards, Inquiry, On, Pii, Rule, Said, Set, Style, Subject, Verdict, Watch, Way,
+    Action, Check, Guard, Guards, Inquiry, Medium, On, Pii, Rule, Said, Set, Style, Subject, Verdict, Watch, Way,
 };
 
 const CHANNELS: [Channel; 3] = [Channel::Assistant, Channel::ToolArguments, Channel::Reasoning];
@@ -44,6 +44,8 @@ fn compiled(rules: Vec<Rule>, hold_back: Option<usize>) -> Arc<Guard> {
         rules,
         blocked_media: Vec::new(),
         reads_documents: false,
+        asks_about_images: false,
+        blocks_unread_answers: hold_back.is_some(),
         hold_back,
     };
     let guards = Guards::compile(&[set], None).expect("these rules compile");
@@ -214,6 +216,11 @@ impl Inspector for Guardian {
 
     fn whole(&mut self, channel: Channel, text: &str) -> Option<String> {
         self.watch.whole(channel, text, &mut self.inquiry)
+    }
+
+    fn unread(&mut self, kind: MediumKind) -> bool {
+        let medium = if kind == MediumKind::Audio { Medium::Audio } else { Medium::Image };
+        self.watch.unread(medium, &mut self.inquiry)
     }
 
     fn is_blocked(&self) -> bool {

@@ -65,6 +65,8 @@ fn guard(which: usize) -> Arc<Guard> {
         rules,
         blocked_media: Vec::new(),
         reads_documents: false,
+        asks_about_images: false,
+        blocks_unread_answers: false,
         hold_back,
     };
     let guards = Guards::compile(&[set("a", first), set("b", second)], None).unwrap();
