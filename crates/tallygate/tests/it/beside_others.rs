@@ -1,9 +1,9 @@
 //! What goes on beneath a call that services are asked about meanwhile: further tries, the cache, copies, and what is only
 //! counted.
 
-use crate::beside::{ALLOW, BLOCK, beside, done, is_booked_as_stopped, is_refused, world_of};
+use crate::beside::{ALLOW, BLOCK, ask, beside, done, is_booked_as_stopped, is_refused, world_of};
 use crate::mirror::copy_of;
-use crate::speak::{CHAT, MANNERS, Manner, ask, hear};
+use crate::speak::{self, CHAT, MANNERS, Manner, hear};
 use crate::world::{Setup, until};
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -158,7 +158,8 @@ fn nobody_waits_for_what_is_only_counted_but_the_row() {
     service.judges(move |_| (200, go.lock().unwrap().recv().unwrap()));
     for dialect in CHAT {
         for manner in MANNERS {
-            let answer = world.send(&ask(dialect, manner, "on-anthropic", "hello"));
+            // Also where its provider may keep the answer: nothing is kept back.
+            let answer = world.send(&speak::ask(dialect, manner, "on-anthropic", "hello"));
             assert!(hear(dialect, manner, &answer).ended, "{dialect:?} {manner:?}: {}", answer.text());
             assert_eq!(answer.header("x-tallygate-guardrail"), "");
             tell.send(BLOCK).unwrap();

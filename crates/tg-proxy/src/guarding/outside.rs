@@ -192,9 +192,10 @@ impl Questions {
         self.rules.iter().any(|rule| rule.timing != Timing::Before)
     }
 
-    /// None of them does.
-    pub(crate) fn come_first(&mut self) {
-        self.rules.iter_mut().for_each(|rule| rule.timing = Timing::Before);
+    /// Those of these do not.
+    pub(crate) fn come_first(&mut self, those: &[Timing]) {
+        let rules = self.rules.iter_mut().filter(|rule| those.contains(&rule.timing));
+        rules.for_each(|rule| rule.timing = Timing::Before);
     }
 
     /// The rules among them whose opinions have to be known then.
