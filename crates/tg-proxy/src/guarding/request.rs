@@ -149,7 +149,10 @@ async fn look(
             questions.come_first(&[Timing::Beside]);
         }
     }
-    let texts = consult(questions.as_mut(), &mut guarding, settlement);
+    let texts = async {
+        let later = consult(questions.as_mut(), &mut guarding, settlement).await;
+        (later, guarding.block.is_some())
+    };
     let (later, heard, longer) = pictures.ask_beside(texts, premises.as_ref()).await;
     settlement.has_waited(longer);
     guarding.hears_of_pictures(heard);
