@@ -2,6 +2,7 @@
 //! counted.
 
 use crate::beside::{ALLOW, BLOCK, ask, beside, done, is_booked_as_stopped, is_refused, world_of};
+use crate::booked::Written;
 use crate::mirror::copy_of;
 use crate::speak::{self, CHAT, MANNERS, Manner, hear};
 use crate::world::{Setup, until};
@@ -182,6 +183,8 @@ fn a_gateway_that_ends_books_what_nobody_has_heard_as_unanswered() {
     let answer = world.send(&ask(Dialect::OpenaiChat, Manner::Plain, "on-openai", "hello"));
     assert_eq!(answer.status, 200, "{}", answer.text());
     until("the service is asked", || (!service.asked().is_empty()).then_some(()));
+    // Of that a row is made if nothing else comes.
+    Written::with(world.folder.path(), "\"unanswered\"");
     assert!(world.rows().is_empty(), "the row waits");
     world.drain(Duration::from_millis(50));
     let rows = world.rows();
