@@ -112,6 +112,32 @@ fn what_is_stopped_is_not_kept_and_what_was_kept_is_given_only_to_whom_it_may_be
 }
 
 #[test]
+fn what_was_kept_saves_nothing_where_nobody_has_waited_for_it() {
+    let cache = "{ rules: [{ name: all, ttl: 1h, only_deterministic: false }] }".to_owned();
+    let (world, service) = world_of(block(), Setup { cache, ..Setup::default() }, "30s");
+    let hangs = Arc::new(AtomicBool::new(false));
+    let (own, forever) = (Arc::clone(&hangs), Mutex::new(channel::<()>()));
+    service.judges(move |_| {
+        if own.load(Ordering::SeqCst) {
+            let _ = forever.lock().unwrap().1.recv();
+        }
+        (200, ALLOW)
+    });
+    let call = ask(Dialect::AnthropicMessages, Manner::Plain, "on-anthropic", "what a day");
+    let outcomes = [(); 2].map(|()| world.send(&call).header("x-tallygate-cache").to_owned());
+    assert_eq!(outcomes, ["miss", "hit"]);
+    hangs.store(true, Ordering::SeqCst);
+    let exchange = world.keyed(&call).launch(world.address);
+    until("the service is asked", || (service.asked().len() == 3).then_some(()));
+    exchange.leave();
+    let rows = until("its row", || Some(world.rows()).filter(|rows| rows.len() == 3));
+    let row = rows.iter().find(|row| row.ending == Ending::ClientGone).unwrap();
+    assert!(row.decided.as_ref().is_none_or(|decided| decided.cache.is_none()), "{row:?}");
+    let reused = |row: &&Record| row.decided.as_ref().is_some_and(|decided| decided.cache.is_some());
+    assert_eq!(rows.iter().filter(reused).count(), 2);
+}
+
+#[test]
 fn a_copy_goes_out_when_the_call_was_cleared_and_of_no_other() {
     let models = "- name: watched\n  targets: [{ provider: openai, model: gpt-5-mini }]\n\
                   \x20 mirror: { provider: anthropic, model: claude-haiku-4-5, share: 100% }\n";
