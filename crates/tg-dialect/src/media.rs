@@ -91,7 +91,7 @@ fn data_url(path: &str, url: &str) -> Result<Option<(String, Bytes)>, Fault> {
     let Some(rest) = url.strip_prefix("data:") else { return Ok(None) };
     let parts = rest.split_once(',').and_then(|(head, data)| Some((head.strip_suffix(";base64")?, data)));
     let Some((head, data)) = parts else { return Err(walk::invalid(path, "a data: URL must be in base64")) };
-    let mime = head.split(';').next().unwrap_or_default().to_ascii_lowercase();
+    let mime = head.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     from_base64(path, data).map(|bytes| Some((mime, bytes)))
 }
 
@@ -132,7 +132,8 @@ mod tests {
             let fault = image("a.b", url.to_owned(), None).unwrap_err();
             assert_eq!((&*fault.message, fault.param.as_deref()), (why, Some("a.b")));
         }
-        let picture = image("a", "data:;base64,iVBORw0KGgo=".to_owned(), None).unwrap();
-        assert_eq!(picture.mime, "image/png");
+        for url in ["data:;base64,iVBORw0KGgo=", "data: image/PNG;base64,iVBORw0KGgo="] {
+            assert_eq!(image("a", url.to_owned(), None).unwrap().mime, "image/png", "{url}");
+        }
     }
 }

@@ -154,17 +154,21 @@ impl Concluded {
     }
 
     fn into_body(self, id: CallId) -> PatientBody {
+        let mut end = (ending_of(self.settlement.is_sent()), self.settlement.owed());
         let fault = match self.sent {
             Ok(Delivery::Stream(pending, lane, streams)) => {
                 return PatientBody::Streaming(pending.into_body(lane, streams, self.settlement));
             }
             Ok(Delivery::Refused(refusal)) => refusal.fault,
-            Ok(Delivery::Stopped(stopped)) => stopped.into_fault(),
+            Ok(Delivery::Stopped(stopped)) => {
+                end = stopped.end(&self.settlement);
+                stopped.into_fault()
+            }
             Ok(Delivery::Whole(_) | Delivery::Own(..)) => Fault::internal("a stream was asked for"),
             Err(fault) => fault,
         };
         let last = last_word(self.dialect, &fault, id);
-        let (ending, counts) = (ending_of(self.settlement.is_sent()), self.settlement.owed());
+        let (ending, counts) = end;
         self.settlement.close(Closing { ending, status: 200, fault: Some(fault.code), counts });
         PatientBody::Last(last)
     }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 use tg_dialect::scan::Members;
+use tg_kernel::dialect::Dialect;
 use tg_kernel::fault::{Fault, Retry};
 
 /// Tools that callers run themselves, or by which a provider only reads or computes, by the first words of their types. Of any
@@ -70,6 +71,16 @@ pub(crate) fn acts(members: &Members<'_>) -> bool {
     let config = members.get("toolConfig").map(|raw| serde_json::from_slice(raw).map(|ToolConfig { tools }| tools));
     // What cannot be read here is another thing than what is known.
     tools.into_iter().chain(config).any(|tools| tools.map_or(true, |tools| tools.iter().any(Tool::acts)))
+}
+
+/// Whether the answer to a call is kept by who gives it, as far as its dialect says: of Responses all are that do not say that
+/// they are not to be.
+pub(crate) fn is_stored(dialect: Dialect, members: &Members<'_>) -> bool {
+    match members.get("store") {
+        Some(b"true") => true,
+        Some(b"false") => false,
+        _ => dialect == Dialect::OpenaiResponses,
+    }
 }
 
 /// Whether a container is one that was there before.
@@ -143,6 +154,20 @@ mod tests {
             let bytes = body.to_string();
             let members = Members::scan(bytes.as_bytes()).unwrap();
             assert_eq!(acts(&members), acting, "{body}");
+        }
+    }
+
+    #[test]
+    fn responses_are_stored_where_nothing_is_said_of_it() {
+        for (dialect, body, stored) in [
+            (Dialect::OpenaiResponses, r#"{"input":"x"}"#, true),
+            (Dialect::OpenaiResponses, r#"{"store":null}"#, true),
+            (Dialect::OpenaiResponses, r#"{"store": false }"#, false),
+            (Dialect::OpenaiChat, r#"{"messages":[]}"#, false),
+            (Dialect::OpenaiChat, r#"{"store":true}"#, true),
+            (Dialect::AnthropicMessages, r#"{"messages":[]}"#, false),
+        ] {
+            assert_eq!(is_stored(dialect, &Members::scan(body.as_bytes()).unwrap()), stored, "{dialect:?} {body}");
         }
     }
 

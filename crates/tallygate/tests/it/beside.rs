@@ -3,7 +3,7 @@
 
 use crate::guarded::{house, intervened};
 use crate::outside::outside;
-use crate::speak::{CHAT, MANNERS, Manner, ask, echo, error, hear};
+use crate::speak::{self, CHAT, MANNERS, Manner, echo, error, hear};
 use crate::wire::{Answer, Call};
 use crate::world::{Setup, World, until};
 use serde_json::Value;
@@ -95,6 +95,22 @@ pub(crate) fn world_of(rule: Rule, setup: Setup, timeout: &str) -> (World, Servi
 
 fn strict() -> (World, Service) {
     world_of(beside(Action::Block, WhenAway::Block), Setup::default(), "15s")
+}
+
+/// A call of which its provider keeps nothing: others are asked about before they leave.
+pub(crate) fn ask(dialect: Dialect, manner: Manner, model: &str, prompt: &str) -> Call {
+    let call = speak::ask(dialect, manner, model, prompt);
+    if dialect == Dialect::OpenaiResponses { storing(call, Some(false)) } else { call }
+}
+
+/// A call that says this of whether its answer is to be kept.
+fn storing(mut call: Call, store: Option<bool>) -> Call {
+    if let Some(store) = store {
+        let mut body: Value = serde_json::from_slice(&call.body).unwrap();
+        body["store"] = store.into();
+        call.body = body.to_string().into();
+    }
+    call
 }
 
 pub(crate) fn is_under_way(books: &Books) {
@@ -254,15 +270,17 @@ fn what_is_only_told_is_told_in_the_head_of_every_answer() {
 fn what_outlasts_its_answer_is_asked_about_before_it_leaves() {
     let (world, service) = strict();
     service.judges(|_| (200, BLOCK));
-    let mut call = ask(Dialect::OpenaiResponses, Manner::Plain, "on-openai", "hello");
-    let mut body: Value = serde_json::from_slice(&call.body).unwrap();
-    body["store"] = true.into();
-    call.body = body.to_string().into();
-    let answer = world.send(&call);
-    is_refused(Dialect::OpenaiResponses, Manner::Plain, &answer);
-    let row = world.row(&answer);
-    assert_eq!((row.ending, row.cost.amount), (Ending::Refused, Money::ZERO), "{row:?}");
-    assert!(row.served.is_none() && world.sim.books.entries().is_empty());
+    // Where nothing is said of it, responses are kept.
+    for (dialect, store) in
+        [(Dialect::OpenaiResponses, None), (Dialect::OpenaiResponses, Some(true)), (Dialect::OpenaiChat, Some(true))]
+    {
+        let call = storing(speak::ask(dialect, Manner::Plain, "on-openai", "hello"), store);
+        let answer = world.send(&call);
+        is_refused(dialect, Manner::Plain, &answer);
+        let row = world.row(&answer);
+        assert_eq!((row.ending, row.cost.amount), (Ending::Refused, Money::ZERO), "{dialect:?} {store:?}: {row:?}");
+        assert!(row.served.is_none() && world.sim.books.entries().is_empty(), "{dialect:?} {store:?}");
+    }
 }
 
 #[test]

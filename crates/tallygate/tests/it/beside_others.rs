@@ -1,9 +1,10 @@
 //! What goes on beneath a call that services are asked about meanwhile: further tries, the cache, copies, and what is only
 //! counted.
 
-use crate::beside::{ALLOW, BLOCK, beside, done, is_booked_as_stopped, is_refused, world_of};
+use crate::beside::{ALLOW, BLOCK, ask, beside, done, is_booked_as_stopped, is_refused, world_of};
+use crate::booked::Written;
 use crate::mirror::copy_of;
-use crate::speak::{CHAT, MANNERS, Manner, ask, hear};
+use crate::speak::{self, CHAT, MANNERS, Manner, hear};
 use crate::world::{Setup, until};
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -111,6 +112,32 @@ fn what_is_stopped_is_not_kept_and_what_was_kept_is_given_only_to_whom_it_may_be
 }
 
 #[test]
+fn what_was_kept_saves_nothing_where_nobody_has_waited_for_it() {
+    let cache = "{ rules: [{ name: all, ttl: 1h, only_deterministic: false }] }".to_owned();
+    let (world, service) = world_of(block(), Setup { cache, ..Setup::default() }, "30s");
+    let hangs = Arc::new(AtomicBool::new(false));
+    let (own, forever) = (Arc::clone(&hangs), Mutex::new(channel::<()>()));
+    service.judges(move |_| {
+        if own.load(Ordering::SeqCst) {
+            let _ = forever.lock().unwrap().1.recv();
+        }
+        (200, ALLOW)
+    });
+    let call = ask(Dialect::AnthropicMessages, Manner::Plain, "on-anthropic", "what a day");
+    let outcomes = [(); 2].map(|()| world.send(&call).header("x-tallygate-cache").to_owned());
+    assert_eq!(outcomes, ["miss", "hit"]);
+    hangs.store(true, Ordering::SeqCst);
+    let exchange = world.keyed(&call).launch(world.address);
+    until("the service is asked", || (service.asked().len() == 3).then_some(()));
+    exchange.leave();
+    let rows = until("its row", || Some(world.rows()).filter(|rows| rows.len() == 3));
+    let row = rows.iter().find(|row| row.ending == Ending::ClientGone).unwrap();
+    assert!(row.decided.as_ref().is_none_or(|decided| decided.cache.is_none()), "{row:?}");
+    let reused = |row: &&Record| row.decided.as_ref().is_some_and(|decided| decided.cache.is_some());
+    assert_eq!(rows.iter().filter(reused).count(), 2);
+}
+
+#[test]
 fn a_copy_goes_out_when_the_call_was_cleared_and_of_no_other() {
     let models = "- name: watched\n  targets: [{ provider: openai, model: gpt-5-mini }]\n\
                   \x20 mirror: { provider: anthropic, model: claude-haiku-4-5, share: 100% }\n";
@@ -158,7 +185,8 @@ fn nobody_waits_for_what_is_only_counted_but_the_row() {
     service.judges(move |_| (200, go.lock().unwrap().recv().unwrap()));
     for dialect in CHAT {
         for manner in MANNERS {
-            let answer = world.send(&ask(dialect, manner, "on-anthropic", "hello"));
+            // Also where its provider may keep the answer: nothing is kept back.
+            let answer = world.send(&speak::ask(dialect, manner, "on-anthropic", "hello"));
             assert!(hear(dialect, manner, &answer).ended, "{dialect:?} {manner:?}: {}", answer.text());
             assert_eq!(answer.header("x-tallygate-guardrail"), "");
             tell.send(BLOCK).unwrap();
@@ -181,6 +209,8 @@ fn a_gateway_that_ends_books_what_nobody_has_heard_as_unanswered() {
     let answer = world.send(&ask(Dialect::OpenaiChat, Manner::Plain, "on-openai", "hello"));
     assert_eq!(answer.status, 200, "{}", answer.text());
     until("the service is asked", || (!service.asked().is_empty()).then_some(()));
+    // Of that a row is made if nothing else comes.
+    Written::with(world.folder.path(), "\"unanswered\"");
     assert!(world.rows().is_empty(), "the row waits");
     world.drain(Duration::from_millis(50));
     let rows = world.rows();

@@ -8,9 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tg_kernel::dialect::Dialect;
-use tg_kernel::guarded::{Action as Done, Verdict, Way};
+use tg_kernel::guarded::{Action as Done, OfService, Said, Verdict, Way};
 use tg_kernel::passage::Channel;
-use tg_kernel::record::Record;
+use tg_kernel::record::{Ending, Record};
 use tg_policy::admit::Mode;
 use tg_policy::guard::{Action, Channels, Check, Medium, On, Rule, Set, Style, WhenAway};
 use tg_sim::{Entry, Operation};
@@ -164,6 +164,14 @@ fn looks(world: &World) -> usize {
     world.sim.books.entries().iter().filter(is_look).count()
 }
 
+/// What services said of a call, how much they were asked and how much of it was known.
+fn efforts(row: &Record) -> Vec<(String, Said, (u32, u32))> {
+    let services = row.guarded.as_ref().map(|guarded| guarded.services.clone()).unwrap_or_default();
+    assert!(services.iter().all(|of| of.questions == 0 || of.micros > 0), "{services:?}");
+    let one = |of: &OfService| (of.guard.to_string(), of.verdict, (of.questions, of.remembered));
+    services.iter().map(one).collect()
+}
+
 /// The one hit of a call that was refused since nobody can be asked about a picture of it, and what its caller is told.
 fn unseen(world: &World, answer: &Answer) -> (String, String) {
     assert_eq!(answer.header("x-tallygate-guardrail"), "house/unreadable", "{}", answer.text());
@@ -314,9 +322,11 @@ fn there_are_not_more_of_them_than_are_looked_at() {
     let fine = with(0..40);
     assert_eq!(fine.status, 200, "{}", fine.text());
     assert_eq!(looks(&world), 40, "each by itself");
+    assert_eq!(efforts(&world.row(&fine)), [("moderation".to_owned(), Said::Clear, (41, 0))], "a text beside them");
     // What is known of them is not asked again, also where they stand twice.
-    assert_eq!(with(0..40).status, 200);
-    assert_eq!(looks(&world), 40);
+    let again = with(0..40);
+    assert_eq!((again.status, looks(&world)), (200, 40));
+    assert_eq!(efforts(&world.row(&again)), [("moderation".to_owned(), Said::Clear, (0, 41))]);
     let twice: Vec<Value> = [7, 7].map(|_| part(dialect, "png", &saying("a hedge"))).into();
     assert_eq!(world.send(&with_parts(dialect, Manner::Plain, Place::User, &twice).unwrap()).status, 200);
     assert_eq!(looks(&world), 41);
@@ -367,6 +377,39 @@ fn a_rule_does_with_a_picture_what_it_does_with_a_text_but_change_it() {
         let answer = away.send(&showing("png", &saying(comment)));
         assert_eq!(answer.header("x-tallygate-provider"), provider, "{}", answer.text());
     }
+}
+
+#[test]
+fn a_picture_never_leaves_before_it_was_looked_at() {
+    for mode in [Mode::Enforce, Mode::Observe] {
+        let check = Check::External { service: "applied".into(), when_away: WhenAway::Block, beside: true };
+        let beside = Rule { check, mode, ..sees("applied", Action::Block) };
+        // Where the first only counts, another must be in force.
+        let world = world(vec![asking(vec![beside, sees("moderation", Action::Block)])]);
+        let answer = world.send(&showing("png", &saying("forbidden")));
+        let stopped_by = if mode == Mode::Enforce { "house/applied" } else { "house/moderation" };
+        assert!(answer.header("x-tallygate-guardrail").contains(stopped_by), "{mode:?}: {}", answer.text());
+        let row = world.row(&answer);
+        assert_eq!((row.ending, row.served.is_none(), sent(&world).len()), (Ending::Refused, true, 0), "{mode:?}");
+        assert!(looks(&world) >= 1, "{mode:?}");
+    }
+}
+
+#[test]
+fn a_picture_with_blanks_in_its_address_is_looked_at() {
+    let world = world(vec![asking(vec![sees("applied", Action::Block)])]);
+    let data = STANDARD.encode(saying("forbidden"));
+    let (begin, end) = data.split_at(41);
+    for url in [format!("data: image/png;base64,{data}"), format!("data:image/png;base64,{begin} {end}")] {
+        for (dialect, part) in [
+            (Dialect::OpenaiChat, json!({"type": "image_url", "image_url": {"url": url}})),
+            (Dialect::OpenaiResponses, json!({"type": "input_image", "detail": "auto", "image_url": url})),
+        ] {
+            let stopped = world.send(&with_parts(dialect, Manner::Plain, Place::User, &[part]).unwrap());
+            assert_eq!(stopped.header("x-tallygate-guardrail"), "house/applied", "{url}: {}", stopped.text());
+        }
+    }
+    assert!(sent(&world).is_empty());
 }
 
 #[test]

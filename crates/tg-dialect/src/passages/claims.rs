@@ -57,6 +57,12 @@ impl Claims {
         self.named.is_some() || self.declared.is_some()
     }
 
+    /// Whether somebody claims that it is a picture, a film or sound.
+    pub(super) fn are_of_what_is_seen_or_heard(self) -> bool {
+        let mut kinds = [self.named, self.declared].into_iter().flatten();
+        kinds.any(|kind| matches!(kind, MediumKind::Image | MediumKind::Audio | MediumKind::Video))
+    }
+
     /// What it is, if it is no text: all that is claimed.
     pub(super) fn kinds(self) -> impl Iterator<Item = MediumKind> {
         let first = self.named.or(self.declared).unwrap_or(MediumKind::Document);

@@ -62,20 +62,31 @@ pub(super) fn leaf(name: &str, claims: Claims, text: &str) -> Leaf {
     if !words::is_medium(name) || text.len() < MEDIUM_BYTES_MIN {
         return Leaf::Text;
     }
-    match scheme(text).as_str() {
+    let scheme = if is_prose(name, text) { String::new() } else { scheme(text) };
+    match scheme.as_str() {
         "data" => data_url(claims, text),
         "http" | "https" | "s3" | "gs" => Leaf::Address,
         _ if is_base64(text) => match encoded("", text, claims) {
             Leaf::Medium(claims) if text.len() < MEDIUM_BYTES_SURE => Leaf::Perhaps(claims),
             sure => sure,
         },
-        "" if words::is_bytes(name) && text.len() >= MEDIUM_BYTES_SURE => perhaps(text, claims),
-        "" => Leaf::Text,
         // Whatever it is, somebody may fetch it.
-        _ if words::is_url(name) || text.contains("://") => Leaf::Address,
-        _ if words::is_bytes(name) && text.len() >= MEDIUM_BYTES_SURE => perhaps(text, claims),
+        scheme if !scheme.is_empty() && (words::is_url(name) || text.contains("://")) => Leaf::Address,
+        _ if text.len() >= MEDIUM_BYTES_SURE && holds_bytes(name, claims) => perhaps(text, claims),
         _ => Leaf::Text,
     }
+}
+
+/// Whether what looks like a scheme begins a sentence: `note: it rains`. Where an address is meant, readers take it for one, and
+/// so they do what is said to be in base64.
+fn is_prose(name: &str, text: &str) -> bool {
+    let Some((_, rest)) = text.split_once(':') else { return false };
+    rest.starts_with(' ') && !words::is_url(name) && !(scheme(text) == "data" && says_base64(text))
+}
+
+/// Whether bytes are meant to stand under a name, of which lenient readers drop what is none of their letters.
+fn holds_bytes(name: &str, claims: Claims) -> bool {
+    !words::is_of_any_kind(name) || claims.are_of_what_is_seen_or_heard()
 }
 
 /// What stands where bytes do. Base64 with blanks in it is what lenient readers make of it, too.
@@ -88,12 +99,18 @@ fn perhaps(text: &str, claims: Claims) -> Leaf {
 
 /// The scheme of a URL, as lenient readers see it; empty for what has none.
 fn scheme(text: &str) -> String {
-    let Some((head, rest)) = text.split_once(':') else { return String::new() };
+    let Some((head, _)) = text.split_once(':') else { return String::new() };
     let letters = head.chars().filter(|c| !c.is_whitespace() && !c.is_control());
     let head: String = letters.take(SCHEME_CHARS_MAX).collect();
     let is_one = head.starts_with(|c: char| c.is_ascii_alphabetic())
         && head.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
-    if is_one && !rest.starts_with(' ') { head.to_ascii_lowercase() } else { String::new() }
+    if is_one { head.to_ascii_lowercase() } else { String::new() }
+}
+
+/// Whether the head of a `data:` URL says that base64 comes.
+fn says_base64(url: &str) -> bool {
+    let head = url.split_once(',').map_or("", |(head, _)| head);
+    head.to_ascii_lowercase().split_whitespace().collect::<String>().contains(";base64")
 }
 
 fn data_url(claims: Claims, text: &str) -> Leaf {
@@ -101,7 +118,7 @@ fn data_url(claims: Claims, text: &str) -> Leaf {
     let media_type = head.split_once(':').map_or("", |(_, media_type)| media_type);
     let media_type: String = media_type.to_ascii_lowercase().split_whitespace().collect();
     let claims = claims.of_type(media_type.split(';').next().unwrap_or_default());
-    if media_type.contains(";base64") {
+    if says_base64(text) {
         return encoded(text.get(..=head.len()).unwrap_or_default(), data, claims);
     }
     // Percent-encoded: what it says can be read as it stands.
@@ -130,9 +147,8 @@ pub(super) fn bytes(text: &str) -> Option<Vec<u8>> {
     if scheme(text) != "data" {
         return decode(text);
     }
-    let (head, data) = text.split_once(',')?;
-    let head: String = head.to_ascii_lowercase().split_whitespace().collect();
-    head.contains(";base64").then(|| decode(data)).flatten()
+    let (_, data) = text.split_once(',')?;
+    says_base64(text).then(|| decode(data)).flatten()
 }
 
 /// A text as base64, as the data of a picture or a file is written.

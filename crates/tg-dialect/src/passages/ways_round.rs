@@ -78,9 +78,43 @@ fn a_picture_is_one_in_every_dialect_and_no_address_passes_as_a_text() {
     ] {
         assert_eq!(read_and_unread(&parts(&json!([part]))).1, [MediumKind::Image], "{part}");
     }
+    // Blanks and what else lenient readers drop.
+    let (begin, end) = bytes.split_at(41);
+    for url in [
+        format!("data: image/png;base64,{bytes}"),
+        format!("data:\u{a0}image/png ; base64,{bytes}"),
+        format!("d\nata : image/png;base64,{begin} {end}"),
+        format!("data: ,{bytes}"),
+    ] {
+        let part = json!({"type": "image_url", "image_url": {"url": url}});
+        assert_eq!(read_and_unread(&parts(&json!([part]))).1, [MediumKind::Image], "{part}");
+    }
+    for between in [" ", "\t", "*", ".\u{a0}"] {
+        let data = format!("{begin}{between}{end}");
+        for part in [
+            json!({"type": "image_url", "image_url": {"url": data}}),
+            json!({"type": "input_image", "image_url": data}),
+            json!({"type": "image", "source": data}),
+            json!({"type": "image_generation_call", "result": data}),
+        ] {
+            assert_eq!(read_and_unread(&parts(&json!([part]))).1, [MediumKind::Image], "{part}");
+        }
+        for name in ["image", "images", "inputImage", "init_image", "mask", "maskImage", "conditionImage"] {
+            assert_eq!(read_and_unread(&json!({ name: data })).1, [MediumKind::Image], "{name} {between:?}");
+            let listed = read_and_unread(&json!({ name: [format!("data: image/png;base64,{data}")] }));
+            assert_eq!(listed.1, [MediumKind::Image], "{name} {between:?}");
+        }
+    }
     for url in ["file:///etc/passwd", "ftp://a/b", " https://a.example/b", "ht\ntps://a.example/b", "blob:abcdefgh"] {
         let part = json!({"type": "image_url", "image_url": {"url": url}});
         assert_eq!(read_and_unread(&parts(&json!([part]))).1, [MediumKind::Reference], "{url}");
+    }
+    let part = json!({"type": "image_url", "image_url": {"url": "http: //a.example/b"}});
+    assert_eq!(read_and_unread(&parts(&json!([part]))).1, [MediumKind::Reference]);
+    // Where texts stand as well, they are that.
+    for said in ["data: 3, 4 and 5", "note: it rains", "it rains and rains ".repeat(9).as_str()] {
+        let (texts, media) = read_and_unread(&parts(&json!([{"type": "tool_result", "result": said}])));
+        assert!(media.is_empty() && texts.iter().any(|text| text == said), "{said}");
     }
     // A kind that is claimed twice is both.
     let part = json!({"type": "document", "source": {"type": "base64", "media_type": "image/png", "data": bytes}});

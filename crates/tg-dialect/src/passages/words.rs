@@ -219,9 +219,9 @@ pub(super) fn is_medium(name: &str) -> bool {
     MEDIA.contains(&name)
 }
 
-/// Those of them that hold bytes, and never a text as it stands.
-pub(super) fn is_bytes(name: &str) -> bool {
-    matches!(name, "base64" | "bytes" | "data" | "file_data" | "b64_json")
+/// Those of them under which texts stand as well.
+pub(super) fn is_of_any_kind(name: &str) -> bool {
+    matches!(name, "source" | "result")
 }
 
 /// Those of them that say where something is.

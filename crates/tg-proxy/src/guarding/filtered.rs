@@ -49,16 +49,21 @@ impl Stopped {
         Self { used, ..self }
     }
 
+    /// How it ends, and what is owed for it: nothing was used, unless the call was under way.
+    pub(crate) fn end(&self, settlement: &Settlement) -> (Ending, Counts) {
+        let ending = if settlement.is_sent() { Ending::Truncated } else { Ending::Refused };
+        (ending, self.used.unwrap_or_else(|| settlement.owed()))
+    }
+
     /// The same for a caller whose answer has begun.
     pub(crate) fn into_fault(self) -> Fault {
         fault_of(&self.block)
     }
 
-    /// Tells the caller, and pays the debt: nothing was used, unless the call was under way.
+    /// Tells the caller, and pays the debt.
     pub(crate) fn answer(self, settlement: Settlement) -> Response<OutBody> {
-        let Self { dialect, operation, stream, facts, block, used } = self;
-        let ending = if settlement.is_sent() { Ending::Truncated } else { Ending::Refused };
-        let counts = used.unwrap_or_else(|| settlement.owed());
+        let (ending, counts) = self.end(&settlement);
+        let Self { dialect, operation, stream, facts, block, .. } = self;
         if dialect != Dialect::BedrockConverse || operation != Operation::Chat {
             return flow::refuse_as((ending, counts), dialect, &fault_of(&block), settlement);
         }

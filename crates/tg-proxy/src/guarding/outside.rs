@@ -192,9 +192,10 @@ impl Questions {
         self.rules.iter().any(|rule| rule.timing != Timing::Before)
     }
 
-    /// None of them does.
-    pub(crate) fn come_first(&mut self) {
-        self.rules.iter_mut().for_each(|rule| rule.timing = Timing::Before);
+    /// Those of these do not.
+    pub(crate) fn come_first(&mut self, those: &[Timing]) {
+        let rules = self.rules.iter_mut().filter(|rule| those.contains(&rule.timing));
+        rules.for_each(|rule| rule.timing = Timing::Before);
     }
 
     /// The rules among them whose opinions have to be known then.
@@ -308,21 +309,28 @@ impl Premises {
     }
 
     /// What a rule's service says of pictures on their way to a model.
-    pub(super) async fn see(&self, rule: &ExternalRule, pictures: &[&Picture], began: Instant) -> Opinion {
-        let Some(service) = self.snapshot.outside.0.get(&rule.service) else { return Opinion::Failed };
+    pub(super) async fn see(&self, rule: &ExternalRule, pictures: &[&Picture], began: Instant) -> (Opinion, Effort) {
+        let Some(service) = self.snapshot.outside.0.get(&rule.service) else {
+            return (Opinion::Failed, Effort::default());
+        };
         let living = &self.worker.living;
         let caller = || aws_caller(living, self.attribution.clone());
         let (pools, wallet, clock) = (&*self.worker.pools, &living.aws, &*living.clock);
         let used = |used| self.book(&service.guard, used);
         let asker = Asker { pools, wallet, clock, caller: &caller, used: &used };
-        match service.guard.look(&asker, pictures, began).await.opinion {
+        let asked = clock.monotonic();
+        let hearing = service.guard.look(&asker, pictures, began).await;
+        let spent = clock.monotonic().saturating_sub(asked);
+        let effort = Effort { spent, questions: hearing.asked, remembered: hearing.remembered };
+        let opinion = match hearing.opinion {
             guard::Opinion::Clear => Opinion::Clear,
             guard::Opinion::Flagged { categories, .. } => {
                 let categories = categories.iter().map(ToString::to_string).collect();
                 Opinion::Flagged { categories, texts: Vec::new() }
             }
             guard::Opinion::Failed(failure) => service.is_away(rule, &failure, clock.monotonic()),
-        }
+        };
+        (opinion, effort)
     }
 
     /// The clock of its gateway.

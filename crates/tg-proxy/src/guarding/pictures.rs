@@ -5,12 +5,13 @@
 
 use super::Guarding;
 use super::outside::{Outside, Premises};
-use futures_util::future::{join, join_all};
+use futures_util::future::{Either, join_all, select};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tg_dialect::passages::{MediumKind, Passages};
 use tg_kernel::passage::Channel;
-use tg_policy::guard::{ExternalRule, Guard, Opinion, Unseen, Way};
+use tg_policy::guard::{Effort, ExternalRule, Guard, Opinion, Unseen, Way};
 use tg_upstream::guard::{Picture, Sight, Unseen as Why};
 use tokio::time::Instant;
 
@@ -36,8 +37,14 @@ struct Question {
 #[derive(Default)]
 pub(super) struct Pictures(Vec<Question>);
 
-/// What has been heard of them: the rule, the channel, and what its service says.
-pub(super) type Heard = Vec<(usize, Channel, Opinion)>;
+/// What has been heard of those of a channel.
+pub(super) struct Heard {
+    rule: usize,
+    service: Arc<str>,
+    channel: Channel,
+    opinion: Opinion,
+    effort: Effort,
+}
 
 impl Eyes {
     /// Those of a guard; `None` where no set asks about pictures.
@@ -117,50 +124,77 @@ impl Pictures {
     }
 
     /// Asks about them, while texts are asked about. Answers what came of the texts, what was heard of the pictures, and how
-    /// much longer than the former the latter took.
+    /// much longer than the former the latter took. Where texts have stopped the call, no picture does any more.
     pub(super) async fn ask_beside<T>(
         &self,
-        texts: impl Future<Output = T>,
+        texts: impl Future<Output = (T, bool)>,
         premises: Option<&Premises>,
-    ) -> (T, Heard, Duration) {
+    ) -> (T, Vec<Heard>, Duration) {
         let Some(premises) = premises.filter(|_| !self.are_none()) else {
-            return (texts.await, Vec::new(), Duration::ZERO);
+            return (texts.await.0, Vec::new(), Duration::ZERO);
         };
         let clock = premises.clock();
         let timed = async {
-            let said = texts.await;
-            (said, clock.monotonic())
+            let (said, is_stopped) = texts.await;
+            ((said, clock.monotonic()), is_stopped)
         };
-        let ((said, at), heard) = join(timed, self.hear(premises)).await;
-        (said, heard, clock.monotonic().saturating_sub(at))
+        let ((said, at), heard) = beside(timed, self.hear(premises)).await;
+        let longer = if heard.is_some() { clock.monotonic().saturating_sub(at) } else { Duration::ZERO };
+        (said, heard.unwrap_or_default(), longer)
     }
 
-    async fn hear(&self, premises: &Premises) -> Heard {
+    async fn hear(&self, premises: &Premises) -> Vec<Heard> {
         let began = Instant::now();
         let one = |question: &Question| {
             let (rule, pictures) = (question.rule.clone(), question.pictures.clone());
             let (channel, is_short) = (question.channel, question.is_short);
             async move {
                 let pictures: Vec<&Picture> = pictures.iter().map(|picture| &**picture).collect();
-                let opinion = premises.see(&rule, &pictures, began).await;
+                let (opinion, effort) = premises.see(&rule, &pictures, began).await;
                 // What it was not asked about is not known.
                 let opinion = if is_short && opinion == Opinion::Clear { Opinion::Failed } else { opinion };
-                (rule.rule, channel, opinion)
+                Heard { rule: rule.rule, service: rule.service, channel, opinion, effort }
             }
         };
         join_all(self.0.iter().map(one)).await
     }
 }
 
+/// Both, or the first alone, if it is that which stops the call: then the other is given up.
+async fn beside<T, U>(texts: impl Future<Output = (T, bool)>, pictures: impl Future<Output = U>) -> (T, Option<U>) {
+    match select(pin!(texts), pin!(pictures)).await {
+        Either::Left(((said, true), _)) => (said, None),
+        Either::Left(((said, false), pictures)) => (said, Some(pictures.await)),
+        Either::Right((seen, texts)) => (texts.await.0, Some(seen)),
+    }
+}
+
 impl Guarding {
     /// What follows from what was heard of pictures.
-    pub(super) fn hears_of_pictures(&mut self, heard: Heard) {
-        for (rule, channel, opinion) in heard {
+    pub(super) fn hears_of_pictures(&mut self, heard: Vec<Heard>) {
+        for Heard { rule, service, channel, opinion, effort } in heard {
             if self.block.is_some() {
                 return;
             }
+            self.inquiry.took(&service, Way::Input, effort);
             let verdict = self.guard.hear_of_images(rule, channel, opinion, &mut self.inquiry);
             self.note(&verdict);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beside;
+    use futures_util::FutureExt as _;
+    use std::future::{pending, ready};
+
+    #[test]
+    fn who_is_stopped_for_what_he_says_waits_for_no_picture() {
+        let all = |stops: bool| beside(ready(("said", stops)), ready("seen")).now_or_never();
+        assert_eq!((all(true), all(false)), (Some(("said", None)), Some(("said", Some("seen")))));
+        let unseen = |stops: bool| beside(ready(("said", stops)), pending::<()>()).now_or_never();
+        assert_eq!((unseen(true), unseen(false)), (Some(("said", None)), None));
+        assert_eq!(beside(pending::<((), bool)>(), ready("seen")).now_or_never(), None);
     }
 }

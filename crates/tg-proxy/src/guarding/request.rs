@@ -7,6 +7,7 @@ use super::{Cleared, Guarding, LARGE_BYTES, broken_off, files, medium};
 use crate::settle::Settlement;
 use crate::shadow::leaves_traces;
 use crate::snapshot::Snapshot;
+use crate::traces::is_stored;
 use bytes::Bytes;
 use http::HeaderMap;
 use std::borrow::Cow;
@@ -18,7 +19,7 @@ use tg_kernel::dialect::Operation;
 use tg_kernel::fault::Fault;
 use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
-use tg_policy::guard::{Block, Files, Guard, Route, Said, Subject, Way};
+use tg_policy::guard::{Block, Files, Guard, Route, Said, Subject, Timing, Way};
 
 /// What is asked.
 pub(crate) struct Question<'a> {
@@ -143,12 +144,18 @@ async fn look(
         tokio::task::spawn_blocking(judging).await.map_err(|_| broken_off())??
     };
     let Judged { mut guarding, mut edits, body: mut anew, mut beside, mut questions, pictures } = judged;
-    if let Some(questions) = questions.as_mut().filter(|questions| questions.can_wait())
-        && is_done_once(question, settlement)
-    {
-        questions.come_first();
+    if let Some(questions) = questions.as_mut().filter(|questions| questions.can_wait()) {
+        if settlement.has_no_caller() {
+            questions.come_first(&[Timing::Beside, Timing::Aside]);
+        } else if is_done_once(question, settlement) {
+            // What only counts keeps nothing back, before or after.
+            questions.come_first(&[Timing::Beside]);
+        }
     }
-    let texts = consult(questions.as_mut(), &mut guarding, settlement);
+    let texts = async {
+        let later = consult(questions.as_mut(), &mut guarding, settlement).await;
+        (later, guarding.block.is_some())
+    };
     let (later, heard, longer) = pictures.ask_beside(texts, premises.as_ref()).await;
     settlement.has_waited(longer);
     guarding.hears_of_pictures(heard);
@@ -163,12 +170,11 @@ async fn look(
     Ok(Looked { guarding, body: anew, beside, questions })
 }
 
-/// Whether a call does something that is not undone where its answer is kept back; and one that no caller waits for gains
-/// nothing by leaving early.
+/// Whether a call does something that is not undone where its answer is kept back.
 fn is_done_once(question: &Question<'_>, settlement: &Settlement) -> bool {
     let Some(asked) = settlement.record().map(|record| &record.asked) else { return true };
-    settlement.has_no_caller()
-        || asked.operation == Operation::AsyncInvoke
+    asked.operation == Operation::AsyncInvoke
+        || is_stored(asked.dialect, question.members)
         || leaves_traces(asked.dialect, question.model, question.body)
 }
 

@@ -5,6 +5,7 @@ use crate::cached::{Fresh, Keeping, Watching};
 use bytes::Bytes;
 use tg_kernel::decided::Repeat;
 use tg_kernel::fault::Fault;
+use tg_kernel::record::Ending;
 use tg_kernel::reuse::{Outcome, Reuse};
 
 impl Settlement {
@@ -52,6 +53,15 @@ impl Settlement {
 }
 
 impl Draft {
+    /// An answer that was there, and that nobody got, has saved nothing.
+    pub(super) fn tell_reuse(&mut self) {
+        if self.record.ending != Ending::Ok
+            && let Some(decided) = &mut self.record.decided
+        {
+            decided.cache.take_if(|reuse| reuse.hit.is_some());
+        }
+    }
+
     /// Keeps the answer of the call, which has ended, if it is worth that.
     pub(super) fn keep_answer(&mut self) {
         if let Some(watching) = self.watching.take() {

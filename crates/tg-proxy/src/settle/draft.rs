@@ -159,6 +159,7 @@ impl Draft {
         self.record.usage_source = closing.counts.source;
         self.record.cost = self.cost(&closing.counts);
         self.record.timing.total_us = self.elapsed_us();
+        self.tell_reuse();
         self.tell_cached(&closing.counts);
         self.tell_moved(&closing.counts);
         self.tell_guarding();

@@ -113,12 +113,21 @@ impl Draft {
             aside = None;
         }
         self.meanwhile.aside = aside;
-        let guarded = guarding.record();
-        if self.meanwhile.aside.is_none()
-            && let Some(recorder) = &self.worker.living.recorder
-        {
-            recorder.take(&self.record, &guarded, guarding);
-        }
+        let guarded = match &self.meanwhile.aside {
+            // Until they are there, nobody has heard them: so the journal has it, of which the row is made after a crash.
+            Some(aside) => {
+                let mut until_then = guarding.of_copy();
+                until_then.leaves_unheard(aside.asked.clone());
+                until_then.record()
+            }
+            None => {
+                let guarded = guarding.record();
+                if let Some(recorder) = &self.worker.living.recorder {
+                    recorder.take(&self.record, &guarded, guarding);
+                }
+                guarded
+            }
+        };
         self.record.guarded = Some(Box::new(guarded));
     }
 

@@ -12,6 +12,10 @@ use std::sync::Arc;
 const SIGHT: Sight =
     Sight { formats: &[Format::Png, Format::Jpeg, Format::Webp], bytes_max: 20_000_000, side_max: None };
 
+/// Categories that OpenAI's models look for in texts alone (its guide to moderation).
+const OF_TEXTS: [&str; 7] =
+    ["harassment", "harassment/threatening", "hate", "hate/threatening", "illicit", "illicit/violent", "sexual/minors"];
+
 /// A moderation model of a provider.
 pub struct Moderation {
     upstream: Arc<Upstream>,
@@ -41,16 +45,28 @@ impl Moderation {
         self.read(&self.put(asker, &json!({ "model": &*self.model, "input": text })).await?)
     }
 
-    /// Asks about a picture. A server that takes it for something else says of no category that it was applied to one.
+    /// Asks about a picture. A server that takes it for something else says of no category that it was applied to one; and a
+    /// category that was not says nothing by its score.
     pub(super) async fn look(&self, asker: &Asker<'_>, picture: &Picture) -> Result<Answer, Failure> {
         let url = format!("data:image/{};base64,{}", picture.format(), picture.base64());
         let input = json!([{ "type": "image_url", "image_url": { "url": url } }]);
         let body = self.put(asker, &json!({ "model": &*self.model, "input": input })).await?;
         let answer = self.read(&body)?;
-        if answer == Answer::Clear && !looked(&body) {
+        if answer == Answer::Clear && !self.looked(&body) {
             return Err(Failure::unreadable("it does not say that it has looked at the picture"));
         }
         Ok(answer)
+    }
+
+    /// Whether an answer about one picture says that a category was applied to it, and so was each that has a threshold, but for
+    /// those that are for texts alone.
+    fn looked(&self, body: &Value) -> bool {
+        let applied = body.pointer("/results/0/category_applied_input_types").and_then(Value::as_object);
+        let is_seen = |types: &Value| types.as_array().is_some_and(|types| types.iter().any(|kind| kind == "image"));
+        let mut named = self.thresholds.keys().filter(|name| !OF_TEXTS.contains(&&***name));
+        applied.is_some_and(|applied| {
+            applied.values().any(is_seen) && named.all(|name| applied.get(&**name).is_some_and(is_seen))
+        })
     }
 
     async fn put(&self, asker: &Asker<'_>, body: &Value) -> Result<Value, Failure> {
@@ -94,13 +110,6 @@ impl Moderation {
     }
 }
 
-/// Whether an answer about one picture says that a category was applied to it.
-fn looked(body: &Value) -> bool {
-    let applied = body.pointer("/results/0/category_applied_input_types").and_then(Value::as_object);
-    let mut types = applied.into_iter().flat_map(|applied| applied.values()).filter_map(Value::as_array).flatten();
-    types.any(|kind| kind == "image")
-}
-
 #[cfg(test)]
 mod tests {
     use super::Moderation;
@@ -134,6 +143,24 @@ mod tests {
                 Err(failure) => failure.kind.as_str().to_owned(),
             };
             assert_eq!(shown, expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_threshold_for_what_was_not_looked_for_in_a_picture_is_kept_by_none() {
+        let body = json!({"results": [{"category_applied_input_types":
+            {"hate": [], "illicit": ["text"], "violence": ["image"], "sexual": [], "gore": ["text", "image"]}}]});
+        for (thresholds, looked) in [
+            (vec![], true),
+            (vec!["violence"], true),
+            // They are for texts alone, and others hold for pictures.
+            (vec!["hate", "illicit"], true),
+            (vec!["violence", "gore", "hate"], true),
+            (vec!["violence", "sexual"], false),
+            (vec!["self-harm"], false),
+        ] {
+            let of = thresholds.iter().map(|name| ((*name).into(), 0.3)).collect();
+            assert_eq!(Moderation::new(upstream(), "m".into(), of).looked(&body), looked, "{thresholds:?}");
         }
     }
 }

@@ -31,6 +31,8 @@ pub const GUARDRAIL: &str = "\
 enum Picture {
     /// One that the service flags.
     Bad,
+    /// The same, written with blanks that lenient readers drop.
+    Spaced,
     /// One that it does not take.
     Odd,
     /// One that it has nothing against.
@@ -48,7 +50,7 @@ struct Cell {
 
 impl Picture {
     fn bytes(self) -> (&'static str, Vec<u8>) {
-        let says = if self == Self::Bad { "forbidden" } else { "something" };
+        let says = if matches!(self, Self::Bad | Self::Spaced) { "forbidden" } else { "something" };
         if self == Self::Odd {
             return ("webp", [b"RIFF\0\0\0\0WEBPVP8L\0\0\0\0\x2f\x04\x80\x01\x00", &[7; 150][..]].concat());
         }
@@ -60,8 +62,13 @@ impl Picture {
 
     fn part(self, dialect: Dialect) -> Value {
         let (kind, bytes) = self.bytes();
-        let data = STANDARD.encode(bytes);
-        let url = format!("data:image/{kind};base64,{data}");
+        let mut data = STANDARD.encode(bytes);
+        let mut blank = "";
+        if self == Self::Spaced {
+            data.insert(40, ' ');
+            blank = " ";
+        }
+        let url = format!("data:{blank}image/{kind};base64,{data}");
         match dialect {
             Dialect::Chat | Dialect::Embeddings => json!({ "type": "image_url", "image_url": { "url": url } }),
             Dialect::Responses => json!({ "type": "input_image", "detail": "auto", "image_url": url }),
@@ -125,7 +132,7 @@ impl Cell {
             return Ok(());
         }
         anyhow::ensure!(code == Some("content_blocked"), "{}: {code:?}", raw.status);
-        let wanted = if self.picture == Picture::Bad { "pictures/eyes" } else { "pictures/unreadable" };
+        let wanted = if self.picture == Picture::Odd { "pictures/unreadable" } else { "pictures/eyes" };
         anyhow::ensure!(rule == Some(wanted), "{rule:?} stops it");
         let entries = sim.books.entries();
         let mut sent = entries.iter().filter(|entry| entry.operation != Operation::Guardrail);
@@ -167,7 +174,7 @@ fn cells(dialect: Dialect) -> Vec<Cell> {
     let mut cells = Vec::new();
     for offer in OFFERS {
         for delivery in [Delivery::Plain, Delivery::Streamed] {
-            for picture in [Picture::Bad, Picture::Odd, Picture::Fine] {
+            for picture in [Picture::Bad, Picture::Spaced, Picture::Odd, Picture::Fine] {
                 // Tools answer no pictures in Chat Completions.
                 for is_answered_by_tool in [false, true].into_iter().take(if dialect == Dialect::Chat { 1 } else { 2 })
                 {

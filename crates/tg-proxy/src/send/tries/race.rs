@@ -8,11 +8,12 @@ use crate::deliver::{Delivery, Heard};
 use crate::queueing;
 use crate::settle::{NO_HEDGE, Over, Settlement, Which};
 use crate::shadow::leaves_traces;
+use crate::traces::is_stored;
 use futures_util::future::{Either, select};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::time::Duration;
-use tg_kernel::dialect::{Dialect, Operation};
+use tg_kernel::dialect::Operation;
 use tg_kernel::fault::Fault;
 use tg_kernel::target::Target;
 use tg_kernel::usage::Usage;
@@ -229,11 +230,8 @@ impl<'t> Tries<'t> {
         if key.is_some_and(|key| !key.as_bytes().starts_with(OWN_KEY)) {
             return false;
         }
-        // Where nothing is said of it, each response is kept.
-        let is_stored = call.dialect == Dialect::OpenaiResponses
-            && !members.iter().any(|(name, value)| name == "store" && value == b"false");
         call.operation == Operation::Embeddings
-            || !is_stored && !leaves_traces(call.dialect, &peek.model, members.body())
+            || !is_stored(call.dialect, members) && !leaves_traces(call.dialect, &peek.model, members.body())
     }
 
     /// Whether another try goes on where one has failed so.
