@@ -46,7 +46,7 @@ fn webp(comment: &str) -> Vec<u8> {
 
 /// A rule that asks a service about what users say and what tools answer.
 fn sees(service: &str, action: Action) -> Rule {
-    let check = Check::External { service: service.into(), when_away: WhenAway::Block };
+    let check = Check::External { service: service.into(), when_away: WhenAway::Block, beside: false };
     let channels = Some(Channels::of(&[Channel::User, Channel::ToolResult]));
     Rule { on: Some(On::Input), channels, ..rule(service, check, action) }
 }
@@ -336,7 +336,7 @@ fn a_service_that_is_away_or_has_not_looked_stops_calls_or_is_told_of() {
         assert_eq!(stopped.header("x-tallygate-guardrail"), format!("house/{service}"), "{}", stopped.text());
         let (name, found) = (service.to_owned(), "unanswered".to_owned());
         assert_eq!(hits(&strict.row(&stopped)), [(name.clone(), found.clone(), Done::Blocked)]);
-        let check = Check::External { service: service.into(), when_away: WhenAway::Allow };
+        let check = Check::External { service: service.into(), when_away: WhenAway::Allow, beside: false };
         let open = world(vec![asking(vec![Rule { check, ..rule }])]);
         let answer = open.send(&call);
         assert_eq!(answer.status, 200, "{service}: {}", answer.text());
@@ -355,7 +355,7 @@ fn a_rule_does_with_a_picture_what_it_does_with_a_text_but_change_it() {
         (sees("moderation", Action::Annotate), Done::Annotated),
     ] {
         // The rule in force looks at it, and has nothing against it: its guardrail is for pictures of its own.
-        let check = Check::External { service: "texts".into(), when_away: WhenAway::Allow };
+        let check = Check::External { service: "texts".into(), when_away: WhenAway::Allow, beside: false };
         let world = world(vec![asking(vec![Rule { check, ..sees("texts", Action::Block) }, watching])]);
         let answer = world.send(&bad);
         assert_eq!(answer.status, 200, "{}", answer.text());

@@ -68,7 +68,7 @@ fn each_set_has_the_time_of_its_own_checks() {
 
 #[test]
 fn a_service_that_had_nothing_against_a_text_is_told_too() {
-    let check = |service: &str| Check::External { service: service.into(), when_away: WhenAway::Allow };
+    let check = |service: &str| Check::External { service: service.into(), when_away: WhenAway::Allow, beside: false };
     let rules = vec![rule("a", check("first"), Action::Annotate), rule("b", check("second"), Action::Block)];
     let guard = guard(&[set("house", rules)]);
     let mut inquiry = Inquiry::default();

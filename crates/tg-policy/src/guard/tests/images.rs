@@ -4,7 +4,7 @@ use super::*;
 use std::sync::Arc;
 
 fn asked(name: &str, action: Action) -> Rule {
-    let check = Check::External { service: "eyes".into(), when_away: WhenAway::Block };
+    let check = Check::External { service: "eyes".into(), when_away: WhenAway::Block, beside: false };
     rule(name, check, action)
 }
 
