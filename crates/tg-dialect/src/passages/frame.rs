@@ -1,7 +1,7 @@
 //! The passages of one frame of a stream: which of them go on where the last frame ended, by what the frame says of itself.
 
 use super::walk::{Growth, Walk, part_of};
-use super::{Ended, Part, Passages};
+use super::{Ended, Part, Passages, rows};
 use crate::tape::{Kind, Node, Tape};
 use tg_kernel::passage::Channel;
 
@@ -23,6 +23,7 @@ pub(super) fn walk<'a>(tape: &Tape<'a>, kind: &str, found: &mut Passages<'a>) {
     if let Some(stem) = kind.strip_suffix(".delta") {
         // Events of Responses that grow differ by their name alone.
         for text in &mut found.texts {
+            text.row = text.row.filter(|_| rows::grows_in(stem));
             text.part = Part::ROOT.with(stem.as_bytes()).with(&text.part.0.to_le_bytes());
         }
     }

@@ -231,4 +231,5 @@ mod files;
 mod images;
 mod recordings;
 mod requests;
+mod rows;
 mod streams;
