@@ -5,6 +5,7 @@
 //! the changed strings alone are written anew.
 
 mod parts;
+mod rows;
 
 use crate::cut::{Closing, Cutoff};
 use crate::dialect::ReplyFacts;
@@ -13,7 +14,7 @@ use crate::dialects::bedrock_invoke;
 use crate::framing::eventstream::{self, Kind};
 use crate::framing::frames::{Frames, Next};
 use crate::framing::sse;
-use crate::passages::{Edits, MediumKind, Part, Passage, Passages};
+use crate::passages::{Edits, Medium, MediumKind, Part, Passage, Passages, parts_rows};
 use bytes::{Bytes, BytesMut};
 use parts::{Parts, Segment};
 use serde_json::{Value, json};
@@ -181,15 +182,20 @@ impl Gate {
             for kind in found.unread() {
                 held.waits |= inspector.unread(kind);
             }
-            let Passages { texts, echoes, ended, in_a_row, .. } = found;
+            let Passages { texts, media, echoes, ended, in_a_row, .. } = found;
             let texts = texts.into_iter().map(Passage::into_owned);
             let (growing, whole): (Vec<_>, Vec<_>) = texts.partition(|passage| passage.grows);
+            let (blocks, whole): (Vec<_>, Vec<_>) = whole.into_iter().partition(|passage| passage.row.is_some());
+            if media.iter().any(Medium::parts_rows) || whole.iter().any(|passage| parts_rows(passage.channel)) {
+                self.parts.part_rows(inspector);
+            }
             for passage in whole {
                 if let Some(text) = inspector.whole(passage.channel, &passage.text) {
                     held.edits.say(&passage, &text);
                 }
             }
-            held.segments = self.parts.grow(growing, in_a_row, inspector);
+            held.segments = self.parts.repeat(blocks, inspector);
+            held.segments.extend(self.parts.grow(growing, in_a_row, inspector));
             held.echoes = echoes;
             self.parts.note(&ended, inspector);
         } else if !matches!(held.json.trim_ascii(), b"" | b"[DONE]") {

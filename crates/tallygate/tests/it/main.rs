@@ -35,6 +35,7 @@ mod forecasts;
 mod guard;
 mod guarded;
 mod guarded_answers;
+mod guarded_blocks;
 mod guarded_failures;
 mod guarded_files;
 mod guarded_headers;

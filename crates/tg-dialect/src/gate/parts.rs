@@ -1,7 +1,8 @@
 //! The parts of one answer at its gate: which go on, which are whole, and where what was judged stands in what came.
 
+use super::rows::Rows;
 use super::{Change, Inspector};
-use crate::passages::{Ended, Part, Passage, Reader};
+use crate::passages::{Ended, Part, Passage, Reader, parts_rows};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -17,6 +18,8 @@ pub(super) struct Parts {
     mixed: HashSet<Part>,
     /// Of answers whose texts come one after another: those that grew last.
     last: HashMap<Part, Vec<Part>>,
+    /// Those of them that are blocks, whose texts are read as one where they follow each other.
+    rows: Rows,
 }
 
 /// What came of a part.
@@ -42,7 +45,23 @@ pub(super) struct Segment {
 
 impl Parts {
     pub(super) fn len(&self) -> usize {
-        self.parts.len()
+        self.parts.len() + self.rows.repeated()
+    }
+
+    /// What was said so far is one text, and what is said from now on another.
+    pub(super) fn part_rows(&mut self, inspector: &mut dyn Inspector) {
+        self.rows.part(inspector);
+    }
+
+    /// Takes blocks of an answer that a frame has as a whole. Where they have grown before, what becomes of them is decided
+    /// there.
+    pub(super) fn repeat(&mut self, blocks: Vec<Passage<'static>>, inspector: &mut dyn Inspector) -> Vec<Segment> {
+        let places = self.rows.repeat(&blocks, inspector);
+        let segment = |(passage, (part, range)): (Passage<'static>, (Part, Range<usize>))| {
+            let text = passage.text.to_string();
+            Segment { part, range, text, passage }
+        };
+        blocks.into_iter().zip(places).map(segment).collect()
     }
 
     /// Takes the texts of a frame that go on. `in_a_row` says that they come one after another: where one grows, those before
@@ -95,6 +114,15 @@ impl Parts {
     fn take(&mut self, part: Part, passage: Passage<'static>, inspector: &mut dyn Inspector) -> Segment {
         let (channel, groups) = (passage.channel, passage.groups);
         let nth = self.parts.len();
+        if passage.row.is_some() {
+            let grown = Grown { nth, groups, channel, bytes: 0, is_over: false, reader: None };
+            self.parts.entry(part).or_insert(grown);
+            let (part, range) = self.rows.grow(part, channel, &passage.text, inspector);
+            return Segment { part, range, text: passage.text.to_string(), passage };
+        }
+        if parts_rows(channel) {
+            self.rows.part(inspector);
+        }
         let grown = self.parts.entry(part).or_insert_with(|| {
             let reader = (channel == Channel::ToolArguments).then(Reader::default);
             Grown { nth, groups, channel, bytes: 0, is_over: false, reader }
@@ -112,6 +140,9 @@ impl Parts {
     fn end(&mut self, part: Part, inspector: &mut dyn Inspector) {
         let Some(grown) = self.parts.get_mut(&part).filter(|grown| !grown.is_over) else { return };
         grown.is_over = true;
+        if self.rows.end(part, inspector) {
+            return;
+        }
         if let Some(rest) = grown.reader.as_mut().map(Reader::finish).filter(|rest| !rest.is_empty()) {
             inspector.grows(part, grown.channel, &rest);
         }
@@ -132,12 +163,16 @@ impl Parts {
         let over = self.parts.iter().filter(|(_, grown)| is_over(grown) && is_sure(grown));
         let over = over.map(|(part, grown)| (grown.nth, *part)).collect();
         self.end_all(over, inspector);
+        if *ended == Ended::All {
+            self.rows.part(inspector);
+        }
     }
 
     /// The stream has ended, and all parts with it.
     pub(super) fn finish(&mut self, inspector: &mut dyn Inspector) {
         let all = self.parts.iter().map(|(part, grown)| (grown.nth, *part)).collect();
         self.end_all(all, inspector);
+        self.rows.part(inspector);
     }
 
     /// Ends parts in the order in which they began: the first that is stopped says why.

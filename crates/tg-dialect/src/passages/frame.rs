@@ -2,7 +2,7 @@
 
 use super::leaf::is_base64;
 use super::walk::{Growth, Walk, part_of};
-use super::{Ended, Medium, MediumKind, Part, Passages};
+use super::{Ended, Medium, MediumKind, Part, Passages, rows};
 use crate::tape::{Kind, Node, Tape};
 use tg_kernel::passage::Channel;
 
@@ -29,6 +29,7 @@ pub(super) fn walk<'a>(tape: &Tape<'a>, kind: &str, found: &mut Passages<'a>) {
     if let Some(stem) = kind.strip_suffix(".delta") {
         // Events of Responses that grow differ by their name alone.
         for text in &mut found.texts {
+            text.row = text.row.filter(|_| rows::grows_in(stem));
             text.part = Part::ROOT.with(stem.as_bytes()).with(&text.part.0.to_le_bytes());
         }
     }

@@ -9,6 +9,7 @@ mod edits;
 mod frame;
 mod leaf;
 mod nested;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -21,6 +22,7 @@ mod words;
 
 pub use edits::Edits;
 pub(crate) use nested::Reader;
+pub(crate) use rows::parts_rows;
 
 use crate::scan::Members;
 use crate::tape::Tape;
@@ -62,6 +64,10 @@ pub struct Passage<'a> {
     pub part: Part,
     /// Of a frame of a stream: whether it goes on where the last frame of its part ended. Else it is a text by itself.
     pub grows: bool,
+    /// Of an answer: the row of blocks that it is one of, by its number. A row is one text that was cut: what is said, or
+    /// thought, with no call of a tool and nothing else of these between. `None` for what is no such block. In a frame of a
+    /// stream the number tells apart the rows in that frame alone.
+    pub row: Option<u32>,
     /// Of a frame of a stream: the answer, and the block in it, that its part belongs to.
     pub(crate) groups: [Part; 2],
     pub(crate) place: Place,
@@ -165,8 +171,8 @@ impl MediumKind {
 impl Passage<'_> {
     /// The same passage, which outlives the body that it was read from.
     pub(crate) fn into_owned(self) -> Passage<'static> {
-        let Self { channel, turn, text, part, grows, groups, place } = self;
-        Passage { channel, turn, text: Cow::Owned(text.into_owned()), part, grows, groups, place }
+        let Self { channel, turn, text, part, grows, row, groups, place } = self;
+        Passage { channel, turn, text: Cow::Owned(text.into_owned()), part, grows, row, groups, place }
     }
 }
 

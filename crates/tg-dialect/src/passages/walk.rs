@@ -2,6 +2,7 @@
 
 use super::claims::Claims;
 use super::leaf::{self, Leaf, leaf};
+use super::rows::{self, Rows};
 use super::{Form, Medium, MediumKind, Part, Passage, Passages, Place, nested, told, words};
 use crate::tape::{Kind, Node, Tape};
 use std::borrow::Cow;
@@ -21,6 +22,7 @@ pub(super) struct Walk<'p, 'a> {
     items: u32,
     growth: Growth,
     is_answer: bool,
+    rows: Rows,
 }
 
 /// Which texts of a frame go on where the last frame ended.
@@ -66,6 +68,8 @@ struct Here<'n> {
     part: Part,
     groups: Option<[Part; 2]>,
     grows: bool,
+    /// All names up to here lead to the blocks of an answer.
+    leads: bool,
 }
 
 impl Here<'_> {
@@ -84,6 +88,7 @@ impl Here<'_> {
             part: Part::ROOT,
             groups: None,
             grows,
+            leads: true,
         }
     }
 }
@@ -106,7 +111,7 @@ impl Part {
 
 impl<'p, 'a> Walk<'p, 'a> {
     pub(super) fn new(found: &'p mut Passages<'a>) -> Self {
-        Self { found, turns: 0, items: 0, growth: Growth::None, is_answer: false }
+        Self { found, turns: 0, items: 0, growth: Growth::None, is_answer: false, rows: Rows::default() }
     }
 
     /// Walks through a whole body, or a frame.
@@ -257,8 +262,8 @@ impl<'p, 'a> Walk<'p, 'a> {
                 of_answer.or_else(|| words::member(name)).unwrap_or(inherited)
             }
         };
-        // A block begins with its name, and goes on with other texts.
-        let is_whole = name == "name" && self.growth == Growth::Under("content_block");
+        // A block begins with its name, and goes on with other texts. What it cites is told at once.
+        let is_whole = name == "citation" || name == "name" && self.growth == Growth::Under("content_block");
         let grows = !is_whole && (here.grows || self.growth == Growth::Under(word(name)));
         Here {
             channel,
@@ -267,6 +272,7 @@ impl<'p, 'a> Walk<'p, 'a> {
             free: words::is_free(name, channel),
             claims: here.claims.of_name(name),
             grows,
+            leads: here.leads && rows::leads_to_blocks(name),
             ..here
         }
     }
@@ -351,7 +357,9 @@ impl<'p, 'a> Walk<'p, 'a> {
 
     fn text(&mut self, node: Node<'_, 'a>, text: Cow<'a, str>, form: Form, here: Here<'_>) {
         // A blank is nothing to look at, but it parts the words of a text that goes on.
-        if text.is_empty() || !here.grows && text.trim().is_empty() {
+        let is_said = here.leads && !here.free && rows::is_block(here.channel, here.name);
+        let is_block = self.is_answer && is_said && form == Form::Text;
+        if text.is_empty() || !here.grows && !is_block && text.trim().is_empty() {
             return;
         }
         let place = Place { range: node.range(), form };
@@ -369,13 +377,16 @@ impl<'p, 'a> Walk<'p, 'a> {
             text,
             part: part.with(here.name.as_bytes()),
             grows,
+            row: self.rows.take(is_block, channel),
             groups,
             place,
         });
     }
 
     fn medium(&mut self, node: Node<'_, 'a>, kind: MediumKind, here: Here<'_>) {
-        self.found.media.push(Medium { channel: here.channel, kind, range: node.range(), within: None });
+        let medium = Medium { channel: here.channel, kind, range: node.range(), within: None };
+        self.rows.pass(&medium);
+        self.found.media.push(medium);
     }
 }
 

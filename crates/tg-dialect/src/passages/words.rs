@@ -21,7 +21,7 @@ pub(super) fn member(name: &str) -> Option<Channel> {
         "tool_calls" | "function_call" | "toolUse" | "tool_call" => Channel::ToolArguments,
         "toolResult" | "tool_results" => Channel::ToolResult,
         "reasoning_content" | "reasoningContent" | "reasoningText" | "thinking" => Channel::Reasoning,
-        "document" | "documents" | "searchResult" | "citations" => Channel::Document,
+        "document" | "documents" | "searchResult" | "citation" | "citations" => Channel::Document,
         _ => return None,
     })
 }

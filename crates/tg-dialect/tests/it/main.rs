@@ -11,6 +11,8 @@ mod golden;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]
+mod rows;
+#[cfg(test)]
 mod speakers;
 #[cfg(test)]
 mod streams;

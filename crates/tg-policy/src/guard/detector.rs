@@ -129,7 +129,7 @@ impl Detector {
     /// Whether a whole text is not what a schema asks for. An answer that says nothing (it calls tools) breaks none: streamed,
     /// it has no text at all.
     pub(super) fn is_broken_by(&self, text: &str) -> bool {
-        matches!(self, Self::Schema(schema) if !text.is_empty() && schema.check_text(text).is_err())
+        matches!(self, Self::Schema(schema) if !text.trim().is_empty() && schema.check_text(text).is_err())
     }
 
     /// Adds what it finds in a reading: what sees stretches or blocks.

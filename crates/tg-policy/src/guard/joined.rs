@@ -1,6 +1,6 @@
 //! Texts of one turn and channel, read as one, with the way back to each.
 
-use super::Said;
+use super::{IN_A_ROW, Said};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -27,6 +27,21 @@ pub(super) fn groups(said: &[Said<'_>]) -> Vec<Group> {
         }
     }
     groups
+}
+
+/// The texts of an answer: what is one text in several blocks together, and every other by itself.
+pub(super) fn rows(said: &[Said<'_>]) -> Vec<Group> {
+    let mut rows: Vec<Group> = Vec::new();
+    let mut places: HashMap<(u32, Channel), usize> = HashMap::new();
+    for (index, one) in said.iter().enumerate() {
+        let is_in_a_row = one.turn & IN_A_ROW != 0;
+        let place = is_in_a_row.then(|| *places.entry((one.turn, one.channel)).or_insert(rows.len()));
+        match place.and_then(|place| rows.get_mut(place)) {
+            Some(row) => row.members.push(index),
+            None => rows.push(Group { channel: one.channel, members: vec![index] }),
+        }
+    }
+    rows
 }
 
 /// The texts of a group as one.

@@ -7,7 +7,7 @@ use super::files::{Files, unreadable};
 use super::found::{Found, clusters};
 use super::guards::Required;
 use super::inquiry::{Doing, Inquiry};
-use super::joined::{Group, Joined, groups};
+use super::joined::{Group, Joined, groups, rows};
 use super::plan::{self, Plan};
 use super::rule::{Ready, Ruled, Weight};
 use super::scalars::{Laid, Quotes};
@@ -204,7 +204,8 @@ impl Guard {
     /// Judges whole texts: those of a request all together, or those of an answer. `media` is what no text can be read of.
     ///
     /// Texts of a request with the same turn and channel are read as one. Each text of an answer is read by itself, in the
-    /// way of [`super::Watch`]; one that is spoken as well is not changed, but stopped.
+    /// way of [`super::Watch`], but for those that are one in several blocks ([`super::IN_A_ROW`]); one that is spoken as well is
+    /// not changed, but stopped.
     pub fn judge(&self, way: Way, said: &[Said<'_>], media: &[Medium], inquiry: &mut Inquiry) -> Verdict {
         match way {
             Way::Input => self.judge_request(said, &Files::default(), media, inquiry),
@@ -426,24 +427,30 @@ impl Guard {
         if verdict.block.is_some() {
             return verdict;
         }
-        let mut spoken = None;
-        for (index, one) in said.iter().enumerate() {
-            let mut strand = Strand::new(self, one.channel, inquiry);
-            strand.grows(self, &one.text, inquiry);
+        let (mut edits, mut spoken) = (Edits::default(), None);
+        for row in rows(said) {
+            let joined = Joined::of(said, &row.members, "");
+            let mut strand = Strand::new(self, row.channel, inquiry);
+            strand.grows(self, &joined.text, inquiry);
             strand.ends(self, inquiry);
             strand.take_annotations().into_iter().for_each(|annotation| verdict.annotate(annotation));
             if let Some(block) = strand.block() {
                 return Verdict { block: Some(block.clone()), edits: Vec::new(), ..verdict };
             }
-            if !strand.changes().is_empty() {
-                verdict.edits.push((index, super::edits::apply(&one.text, strand.changes())));
+            for Change { range, text } in strand.changes() {
+                let mut text = text.clone();
+                for (index, range) in joined.parts(Span::new(range.start, range.end)) {
+                    // In the first of the blocks that it reaches over.
+                    edits.say(index, Change { range, text: std::mem::take(&mut text) });
+                }
             }
             spoken = spoken.or_else(|| strand.taken_out_of_speech().cloned());
         }
-        match spoken.filter(|_| media.contains(&Medium::Audio)) {
-            Some(taken) => Verdict { block: Some(self.silenced(&taken, inquiry)), edits: Vec::new(), ..verdict },
-            None => verdict,
+        if let Some(taken) = spoken.filter(|_| media.contains(&Medium::Audio)) {
+            return Verdict { block: Some(self.silenced(&taken, inquiry)), edits: Vec::new(), ..verdict };
         }
+        verdict.edits = edits.apply(said);
+        verdict
     }
 
     /// What must not come out of the system text is known from the request.

@@ -72,12 +72,17 @@ impl Way {
     }
 }
 
+/// Set in the turn of texts of an answer that follow each other without a break: those with the same turn and channel are one
+/// text that was cut into blocks.
+pub const IN_A_ROW: u32 = 1 << 30;
+
 /// A text of a call.
 #[derive(Clone, Debug)]
 pub struct Said<'a> {
     /// What it is to the model.
     pub channel: Channel,
-    /// Texts of a request with the same turn and channel are read as one; an attack that is split over them is found.
+    /// Texts of a request with the same turn and channel are read as one; an attack that is split over them is found. Those of
+    /// an answer are where [`IN_A_ROW`] is set in it.
     pub turn: u32,
     /// What it says.
     pub text: Cow<'a, str>,

@@ -7,7 +7,7 @@
 
 use super::detector::{Detector, Reading};
 use super::inquiry::{Doing, Inquiry};
-use super::joined::{Group, Joined, groups};
+use super::joined::{Group, Joined, groups, rows};
 use super::judge::Guard;
 use super::rule::Ready;
 use super::set::{Action, Medium, WhenAway};
@@ -157,23 +157,20 @@ const fn effect(doing: Doing) -> Option<Verdict> {
 impl Guard {
     /// What texts say without their values: without what its rules take out or look for as theirs, and without all personal
     /// data and credentials that the built-in checks find, whatever the rules are. Texts of one turn and channel of a request
-    /// are one.
+    /// are one, and so are the blocks of one text of an answer.
     #[must_use]
     pub fn strip(&self, way: Way, said: &[Said<'_>]) -> Vec<Stripped> {
-        let all = match way {
-            Way::Input => groups(said),
-            Way::Output => {
-                let alone = |(index, one): (usize, &Said<'_>)| Group { channel: one.channel, members: vec![index] };
-                said.iter().enumerate().map(alone).collect()
-            }
+        let (all, between) = match way {
+            Way::Input => (groups(said), "\n"),
+            Way::Output => (rows(said), ""),
         };
-        all.iter().map(|group| self.strip_group(said, group)).collect()
+        all.iter().map(|group| self.strip_group(said, group, between)).collect()
     }
 
-    fn strip_group(&self, said: &[Said<'_>], group: &Group) -> Stripped {
-        let joined = Joined::of(said, &group.members, "\n");
+    fn strip_group(&self, said: &[Said<'_>], group: &Group, between: &str) -> Stripped {
+        let joined = Joined::of(said, &group.members, between);
         let mut found = self.values(&joined.text);
-        if group.members.len() > 1 {
+        if group.members.len() > 1 && !between.is_empty() {
             // What is split over texts.
             let direct = Joined::of(said, &group.members, "");
             for mut one in self.values(&direct.text) {

@@ -11,7 +11,7 @@ use tg_dialect::passages::{Edits, Passages};
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::fault::Fault;
 use tg_kernel::usage::Usage;
-use tg_policy::guard::{Block, Medium, Said, Way};
+use tg_policy::guard::{Block, IN_A_ROW, Medium, Said, Way};
 
 /// What becomes of an answer.
 #[derive(Debug)]
@@ -107,7 +107,7 @@ fn record(body: &[u8], guarding: &Guarding, later: &[(usize, String)]) {
 fn said_in<'a>(passages: &'a Passages<'_>) -> Vec<Said<'a>> {
     let said = passages.texts.iter().map(|passage| Said {
         channel: passage.channel,
-        turn: passage.turn,
+        turn: passage.row.map_or(passage.turn, |row| IN_A_ROW | row),
         text: Cow::Borrowed(&*passage.text),
     });
     said.collect()

@@ -25,7 +25,7 @@ use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
 use tg_kernel::record::{Asked, Ending, Record, Served};
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
-use tg_policy::guard::{Effort, ExternalRule, Opinion, Said, Timing, Way};
+use tg_policy::guard::{Effort, ExternalRule, IN_A_ROW, Opinion, Said, Timing, Way};
 use tg_policy::route::UnknownPrice;
 use tg_store::journal::OpenEntry;
 use tg_upstream::guard::{self, Asker, Figures, Guard, Picture, Sight};
@@ -98,6 +98,8 @@ struct Text {
     channel: Channel,
     /// It stands in a file, and nothing else can stand there.
     is_in_file: bool,
+    /// Its parts are one text that was cut: nothing stands between them.
+    is_row: bool,
 }
 
 impl Text {
@@ -107,23 +109,31 @@ impl Text {
             // Many labels, each of them short.
             Channel::Metadata => Some((channel, 0)),
             Channel::ToolArguments | Channel::Definition => Some((channel, turn)),
-            // The texts of an answer are each judged by themselves, as they are in a stream.
-            _ => (way == Way::Input).then_some((channel, turn)),
+            // The texts of an answer are each judged by themselves, but for those that are one, as they are in a stream.
+            _ => (way == Way::Input || turn & IN_A_ROW != 0).then_some((channel, turn)),
         }
     }
 
     fn told(&self) -> Cow<'_, str> {
         match self.parts.as_slice() {
             [(_, only)] => Cow::Borrowed(only),
-            parts => Cow::Owned(parts.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n")),
+            parts => {
+                let between = if self.is_row { "" } else { "\n" };
+                Cow::Owned(parts.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>().join(between))
+            }
         }
     }
 
     /// What stands in place of each of its texts, where `text` stands in place of them all: they are told apart by their
-    /// lines. `None` where the lines are not as many as they were, and nobody knows what belongs to which.
+    /// lines. In place of one that was cut it stands where that begins. `None` where the lines are not as many as they were,
+    /// and nobody knows what belongs to which.
     fn split(&self, text: String) -> Option<Vec<(usize, String)>> {
         if let [(index, _)] = self.parts.as_slice() {
             return Some(vec![(*index, text)]);
+        }
+        if self.is_row {
+            let texts = std::iter::once(text).chain(std::iter::repeat(String::new()));
+            return Some(self.parts.iter().zip(texts).map(|((index, _), text)| (*index, text)).collect());
         }
         let mut lines = text.split('\n');
         let own = |(index, said): &(usize, String)| {
@@ -174,7 +184,12 @@ impl Questions {
                 Text::place(way, one.channel, one.turn).map(|place| *places.entry(place).or_insert(texts.len()));
             match known.and_then(|known| texts.get_mut(known)) {
                 Some(other) => other.parts.push(part),
-                None => texts.push(Text { parts: vec![part], channel: one.channel, is_in_file: false }),
+                None => texts.push(Text {
+                    parts: vec![part],
+                    channel: one.channel,
+                    is_in_file: false,
+                    is_row: way == Way::Output && one.turn & IN_A_ROW != 0,
+                }),
             }
         }
         // Nothing is put in the place of what they say, whatever their number is.
@@ -182,6 +197,7 @@ impl Questions {
             parts: vec![(usize::MAX, one.text.to_string())],
             channel: one.channel,
             is_in_file: true,
+            is_row: false,
         };
         texts.extend(files.iter().map(of_file));
         Some(Self { way, texts, rules })
@@ -423,14 +439,19 @@ mod tests {
     #[test]
     fn what_stands_in_place_of_several_texts_is_led_back_or_nothing_is() {
         let parts = vec![(2, "one\ntwo".to_owned()), (5, "three".to_owned()), (6, String::new())];
-        let text = Text { parts, channel: Channel::User, is_in_file: false };
+        let text = Text { parts, channel: Channel::User, is_in_file: false, is_row: false };
         assert_eq!(text.told(), "one\ntwo\nthree\n");
         let changed = |text: &Text, anew: &str| Text::split(text, anew.to_owned());
         assert_eq!(changed(&text, "one\n***\nthree\n"), Some(vec![(2, "one\n***".to_owned())]));
         assert_eq!(changed(&text, "one\ntwo\n***\n"), Some(vec![(5, "***".to_owned())]));
         assert_eq!(changed(&text, "one\ntwo\n***"), None);
         assert_eq!(changed(&text, "one\ntwo\nthree\n\n"), None);
-        let single = Text { parts: vec![(4, "one".to_owned())], channel: Channel::User, is_in_file: false };
+        let parts = vec![(4, "one".to_owned())];
+        let single = Text { parts, channel: Channel::User, is_in_file: false, is_row: false };
         assert_eq!(changed(&single, "a\nb"), Some(vec![(4, "a\nb".to_owned())]));
+        let parts = vec![(1, "project".to_owned()), (3, " heron".to_owned())];
+        let row = Text { parts, channel: Channel::Assistant, is_in_file: false, is_row: true };
+        assert_eq!(row.told(), "project heron");
+        assert_eq!(changed(&row, "***"), Some(vec![(1, "***".to_owned()), (3, String::new())]));
     }
 }

@@ -246,4 +246,5 @@ mod files;
 mod images;
 mod recordings;
 mod requests;
+mod rows;
 mod streams;
