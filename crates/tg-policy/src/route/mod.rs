@@ -68,15 +68,6 @@ impl Rule {
     pub fn has_order(&self, is: fn(Strategy) -> bool) -> bool {
         is(self.strategy) || self.entries.iter().any(|entry| entry.has_order(is))
     }
-
-    /// The route through which it has a target; `None` where that is its own, or none of its.
-    #[must_use]
-    pub fn through(&self, target: &Target) -> Option<&Arc<str>> {
-        let is_it = |declared: &&RuleTarget| {
-            declared.provider == target.provider && declared.model.as_ref().is_none_or(|model| *model == target.model)
-        };
-        self.targets.iter().find(is_it)?.through.as_ref()
-    }
 }
 
 /// Another model that gets copies of calls.
