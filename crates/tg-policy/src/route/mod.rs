@@ -20,6 +20,7 @@ pub use steps::TaskRouting;
 pub use strategy::{Candidate, Strategy, mixed, order};
 pub use task::{Task, task};
 
+use crate::health::SlowSettings;
 use hedge::Hedge;
 use nested::Entry;
 use residency::Residency;
@@ -59,6 +60,8 @@ pub struct Rule {
     pub mirror: Option<Mirror>,
     /// Second tries beside slow first ones.
     pub hedge: Option<Arc<Hedge>>,
+    /// When one of its targets is tried last that answers late; `None`: never.
+    pub slow: Option<SlowSettings>,
     /// Which of its calls are for cheaper models.
     pub tasks: Option<Arc<TaskRouting>>,
 }
@@ -403,6 +406,7 @@ mod tests {
             unknown_price: UnknownPrice::AllowAndFlag,
             mirror: None,
             hedge: None,
+            slow: None,
             tasks: None,
         }
     }
