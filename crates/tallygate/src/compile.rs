@@ -19,7 +19,7 @@ use tg_dialect::dialects::openai_chat::OpenaiChat;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::secret::Secret;
 use tg_net::egress::EgressPolicy;
-use tg_policy::health::{Settings, SlowSettings};
+use tg_policy::health::Settings;
 use tg_policy::route::CacheRules;
 use tg_proxy::snapshot::{Bounds, Ceiling, OnDisconnect, Resilience, Snapshot, Streams};
 use tg_store::team::DeclaredTeam;
@@ -115,12 +115,6 @@ fn resilience(declared: &document::Resilience) -> Resilience {
             calls_min: breaker.calls_min,
             open: breaker.rest.get(),
             open_max: breaker.rest_max.get(),
-        }),
-        slow: breaker.slow.filter(|_| breaker.enabled).map(|slow| SlowSettings {
-            times: u32::from(slow.times),
-            calls_min: usize::from(slow.calls_min),
-            rest: breaker.rest.get(),
-            rest_max: breaker.rest_max.get(),
         }),
         retries: u32::from(declared.retries),
         retry_millionths: declared.retry_share.millionths(),

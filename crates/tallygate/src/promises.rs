@@ -107,7 +107,26 @@ impl Route<'_> {
             let place = format!("{place}.targets[{number}].model");
             Some(Named { place, provider: target.provider.as_ref()?, id: id.as_deref()?, must_talk: false })
         });
-        targets.chain(self.beside(place)).collect()
+        targets.chain(self.by_route(place)).chain(self.beside(place)).collect()
+    }
+
+    /// The models that are named by the names of routes among the targets, where these come to patterns.
+    fn by_route(&self, place: &str) -> Vec<Named<'_>> {
+        let mut named = Vec::new();
+        for (number, target) in self.model.targets.iter().enumerate() {
+            let entry = target.route.as_deref().and_then(|route| self.document.route(route));
+            let Some((_, id)) = entry.filter(|(entry, _)| {
+                // What an exact name leads to is held there.
+                !entry.name.is_exact() && entry.unknown_models == UnknownModels::Refuse
+            }) else {
+                continue;
+            };
+            for leaf in self.document.leaves_of(target).into_iter().filter(|leaf| leaf.model == Some(id)) {
+                let place = format!("{place}.targets[{number}].route");
+                named.push(Named { place, provider: leaf.provider, id, must_talk: false });
+            }
+        }
+        named
     }
 
     /// Every model is one that the catalogue knows, where it knows all of a seller's, and talks where it must.
@@ -288,6 +307,20 @@ mod tests {
             let found = said(models);
             assert!(found.contains(&format!("models[0].{place}")) && found.contains(told), "{models}: {found}");
         }
+    }
+
+    #[test]
+    fn a_name_by_which_a_route_comes_to_a_pattern_is_a_model() {
+        let models = |name: &str, more: &str| {
+            format!(
+                "- {{ name: a, targets: [{{ route: {name} }}, {{ provider: own, model: m }}] }}\n\
+                 - {{ name: 'gpt-*', targets: [{{ provider: openai }}]{more} }}\n"
+            )
+        };
+        let found = said(&models("gpt-5-minni", ""));
+        assert!(found.contains("models[0].targets[0].route") && found.contains("did you mean `gpt-5-mini`"), "{found}");
+        assert_eq!(said(&models("gpt-5-mini", "")), "");
+        assert_eq!(said(&models("gpt-5-minni", ", unknown_models: allow")), "");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tg_config::document::{self, Document, Model, ProviderKind};
 use tg_config::grammar::Patience;
 use tg_kernel::target::Target;
+use tg_policy::health::SlowSettings;
 use tg_policy::route::hedge::{After, Hedge};
 use tg_policy::route::{Mirror, OnLoss, OnUnable, Routes, Rule, RuleTarget, Strategy, UnknownPrice};
 
@@ -50,6 +51,7 @@ fn rule(document: &Document, model: &Model) -> Result<Rule> {
         unknown_price: unknown_price(served.unknown_price.unwrap_or(document.pricing.unknown_price)),
         mirror: served.mirror.as_ref().map(mirror),
         hedge: served.hedge.as_ref().map(hedge).map(Arc::new),
+        slow: served.slow.and_then(|declared| slow(declared, &document.resilience.breaker)),
         tasks: served.task_routing.as_ref().map(|declared| by_task::compile(document, served, declared)).transpose()?,
     })
 }
@@ -65,6 +67,16 @@ fn hedge(declared: &document::Hedge) -> Hedge {
         Patience::Seen(percent) => After::Seen(percent),
     };
     Hedge::new(after, declared.share_max.millionths())
+}
+
+/// `None` where nobody is passed over.
+fn slow(declared: document::Slow, breaker: &document::Breaker) -> Option<SlowSettings> {
+    breaker.enabled.then(|| SlowSettings {
+        times: u32::from(declared.times),
+        calls_min: usize::from(declared.calls_min),
+        rest: breaker.rest.get(),
+        rest_max: breaker.rest_max.get(),
+    })
 }
 
 const fn strategy(declared: document::Strategy) -> Strategy {
@@ -93,6 +105,7 @@ fn guardrails(document: &Document) -> Option<Rule> {
         unknown_price: unknown_price(document.pricing.unknown_price),
         mirror: None,
         hedge: None,
+        slow: None,
         tasks: None,
     })
 }

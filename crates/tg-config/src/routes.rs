@@ -66,6 +66,7 @@ pub fn usual_models(providers: &[Provider]) -> Vec<Model> {
                 unknown_models: UnknownModels::default(),
                 mirror: None,
                 hedge: None,
+                slow: None,
                 task_routing: None,
             })
         })

@@ -251,7 +251,8 @@ impl<'a> Choosing<'a> {
             let price = is_priced.then(|| self.price(target, row.as_deref())).flatten();
             let pace = || self.experience.paces.of(target, self.experience.now);
             let pace = if is_paced { pace() } else { Pace::default() };
-            let candidate = Candidate { target: target.clone(), weight: declared.weight, price, pace };
+            let through = declared.through.clone();
+            let candidate = Candidate { target: target.clone(), through, weight: declared.weight, price, pace };
             Considered { candidate, dropped }
         });
         let (mut able, mut dropped) = (Vec::with_capacity(plan.targets.len()), Vec::new());

@@ -101,8 +101,6 @@ pub struct Bounds {
 pub struct Resilience {
     /// When a target is passed over; `None`: never.
     pub breaker: Option<tg_policy::health::Settings>,
-    /// When one is put last that answers late; `None`: never.
-    pub slow: Option<tg_policy::health::SlowSettings>,
     /// How many more times the targets of a call are tried.
     pub retries: u32,
     /// Of all calls, how many millionths may be tried so again.

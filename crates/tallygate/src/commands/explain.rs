@@ -247,7 +247,7 @@ impl Explain {
             confidence,
             difficulty,
             strategy: plan.as_ref().map_or("", |plan| plan.rule.strategy.as_str()),
-            targets: rows(&considered, going.as_ref().ok(), plan.as_ref().ok()),
+            targets: rows(&considered, going.as_ref().ok()),
             task_routing: going.as_ref().ok().and_then(|plan| plan.routed.as_deref()).map(ByTask::from),
             refused: going.err().map(Refusal::from),
             mirror: mirror.map(|mirror| format!("{}/{}", mirror.target.provider, mirror.target.model)),
@@ -309,14 +309,21 @@ fn priority(snapshot: &Snapshot, attribution: &Attribution, model: &str) -> Stri
 }
 
 /// Those that are tried in their order, then those that are not.
-fn rows(considered: &[Considered], going: Option<&Plan>, own: Option<&Plan>) -> Vec<Row> {
+fn rows(considered: &[Considered], going: Option<&Plan>) -> Vec<Row> {
     let targets = going.map(|plan| plan.targets.as_slice()).unwrap_or_default();
     let routed = going.and_then(|plan| plan.routed.as_deref());
-    let through = |target: &Target| own.and_then(|plan| plan.rule.through(target)).map(ToString::to_string);
-    let place = |one: &Considered| targets.iter().position(|target| *target == one.candidate.target);
+    // What can be come to in two ways is tried once, in the first of those that are open.
+    let way_to = |target: &Target| {
+        let is_open = |one: &&Considered| matches!(one.dropped, None | Some(Dropped::Lacks(_)));
+        considered.iter().filter(is_open).find(|one| one.candidate.target == *target)
+    };
+    let place = |one: &Considered| {
+        let is_its = way_to(&one.candidate.target).is_some_and(|way| std::ptr::eq(way, one));
+        targets.iter().position(|target| is_its && *target == one.candidate.target)
+    };
     let row = |one: &Considered| Row {
         place: place(one).map(|place| place + 1),
-        through: through(&one.candidate.target),
+        through: one.candidate.through.as_ref().map(ToString::to_string),
         provider: one.candidate.target.provider.to_string(),
         model: one.candidate.target.model.to_string(),
         usd: one.candidate.price.map(|price| price.to_string()),
@@ -329,7 +336,7 @@ fn rows(considered: &[Considered], going: Option<&Plan>, own: Option<&Plan>) -> 
     };
     // A rule by tasks may put a model before them that is none of the route's own.
     let moved = routed.and_then(|routed| Some((routed.to.as_ref()?, routed.prices.1)));
-    let moved = moved.filter(|(to, _)| !considered.iter().any(|one| one.candidate.target == **to));
+    let moved = moved.filter(|(to, _)| way_to(to).is_none());
     let moved = moved.and_then(|(to, price)| Some((targets.iter().position(|target| target == to)?, to, price)));
     let moved = moved.map(|(place, to, price)| Row {
         place: Some(place + 1),

@@ -237,3 +237,27 @@ fn an_inner_route_is_explained() {
     let table = run("table");
     assert!(table.contains("cheap › anthropic"), "{table}");
 }
+
+/// The same target by itself, for other calls, and in a route: the way that the call goes has the place.
+#[test]
+fn of_two_ways_to_a_target_that_which_is_open_is_explained() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let config = "providers: [{ name: local, kind: openai_compatible, base_url: 'http://127.0.0.1:9/v1' }]
+models:
+- name: all
+  targets: [{ provider: local, model: m, when: '!stream' }, { route: pool }]
+- { name: pool, targets: [{ provider: local, model: m }] }
+teams: [{ name: red }]
+";
+    std::fs::write(folder.path().join("tallygate.yaml"), config).unwrap();
+    let request = json!({"model": "all", "stream": true, "messages": [{"role": "user", "content": "hi"}]});
+    std::fs::write(folder.path().join("request.json"), request.to_string()).unwrap();
+    let arguments = ["explain", "request.json", "--config", "tallygate.yaml", "--team", "red", "--format", "json"];
+    let done = tallygate(folder.path(), &arguments).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let page: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let rows = page["targets"].as_array().unwrap();
+    let told: Vec<(Option<&str>, Option<u64>, bool)> =
+        rows.iter().map(|row| (row["through"].as_str(), row["place"].as_u64(), row["dropped"].is_null())).collect();
+    assert_eq!(told, [(Some("pool"), Some(1), true), (None, None, false)], "{page}");
+}

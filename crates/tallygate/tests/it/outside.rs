@@ -10,6 +10,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
+use tg_kernel::decided::Purpose;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::guarded::{Action as Done, Said, Verdict, Way};
 use tg_kernel::passage::Channel;
@@ -212,6 +213,8 @@ fn what_a_judge_costs_is_booked_to_whom_it_worked_for() {
     assert!(judged.usage.input_tokens > 0 && judged.usage.output_tokens > 0, "{:?}", judged.usage);
     assert_eq!(judged.cost.pricing, Pricing::Unpriced, "the simulated model has no price");
     assert!(!row.attribution.tags.iter().any(|tag| tag.starts_with("guard=")));
+    let purpose = |row: &Record| row.decided.as_deref().and_then(|decided| decided.purpose);
+    assert_eq!((purpose(&judged), purpose(&row)), (Some(Purpose::Guard), None), "callers write tags, too");
 }
 
 #[test]

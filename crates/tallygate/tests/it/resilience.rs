@@ -62,10 +62,11 @@ fn a_wrong_key_benches_its_provider_and_a_quota_its_model() {
 fn a_target_that_answers_much_later_than_the_others_is_tried_after_them() {
     for manner in MANNERS {
         let world = World::with(Setup {
-            models: "- { name: one, targets: [{ provider: openai, model: gpt-5-mini }, { provider: local, model: local-chat }] }\n\
-                     - { name: other, targets: [{ provider: local, model: local-chat }, { provider: openai, model: gpt-5-mini }] }\n"
+            models: "- { name: one, targets: [{ provider: openai, model: gpt-5-mini }, { provider: local, model: local-chat }], slow: { times: 3, calls_min: 5 } }\n\
+                     - { name: other, targets: [{ provider: local, model: local-chat }, { provider: openai, model: gpt-5-mini }], slow: { times: 3, calls_min: 5 } }\n\
+                     - { name: by-nature, targets: [{ provider: openai, model: gpt-5-mini }, { provider: local, model: local-chat }] }\n"
                 .to_owned(),
-            resilience: "{ breaker: { slow: { times: 3, calls_min: 5 }, rest: 1m } }".to_owned(),
+            resilience: "{ breaker: { rest: 1m } }".to_owned(),
             ..Setup::default()
         });
         let say = |model: &str, prompt: &str| {
@@ -79,6 +80,7 @@ fn a_target_that_answers_much_later_than_the_others_is_tried_after_them() {
         let slow = (0..5).map(|number| say("one", &format!("{number} [[sim: ttft=300ms]]")));
         assert!(slow.collect::<Vec<_>>().iter().all(|provider| provider == "openai"), "five answers are needed");
         assert_eq!(say("one", "next"), "local", "{manner:?}");
+        assert_eq!(say("by-nature", "next"), "openai", "this route does not ask for it");
         assert_eq!(say("other", "next [[sim: status=500 times=1]]"), "openai", "it is there where the others fail");
         let health = &world.gateway().living.health;
         assert_eq!((health.tallies().slow, health.benched(world.gateway().living.clock.monotonic())), (1, 1));

@@ -128,3 +128,23 @@ fn what_moving_calls_saved_is_what_they_would_have_cost_where_they_were_to_go() 
     let lines = report(&["--format", "csv"]);
     assert!(lines.contains(&format!("red,3,0,0.00,0,0.00,2,{saved},{saved},0,0")), "{lines}");
 }
+
+/// A ceiling is no price: what was not paid of it was not saved.
+#[test]
+fn nothing_is_saved_beside_a_model_of_which_nobody_knows_the_price() {
+    let models = "- name: smart\n  targets: [{ provider: local, model: local-chat }]\n  task_routing:\n    mode: enforce\n\
+                  \x20   steps: [{ provider: openai, model: gpt-5-nano, tasks: [classification] }]\n";
+    let pricing =
+        "{ unknown_price: ceiling, ceiling: { input: 20.00 USD per 1M tokens, output: 90.00 USD per 1M tokens } }";
+    let mut world = World::with(Setup { models: models.to_owned(), pricing: pricing.to_owned(), ..Setup::default() });
+    let answer = world.send(&label("", "on"));
+    let routed = world.row(&answer).decided.and_then(|decided| decided.routed).unwrap();
+    assert!(routed.is_moved() && routed.from_cost.is_none(), "{routed:?}");
+    world.drain(DEADLINE);
+    std::fs::write(world.folder.path().join("tallygate.yaml"), world.config.replace("admin:", "# admin:")).unwrap();
+    let read = good(world.folder.path(), &["report", "--savings", "--format", "json"]);
+    let read: Value = serde_json::from_str(&read).unwrap();
+    let route = &read["routes"][0];
+    let told = ["moved", "unpriced_moves", "saved_by_routing_nanos"].map(|member| route[member].as_i64());
+    assert_eq!(told, [Some(1), Some(1), Some(0)], "{read:#}");
+}

@@ -15,7 +15,7 @@ pub struct Decided {
     pub prompt_cache: Option<CachePoints>,
     /// How long it waited for a place in a pool, in microseconds; null where it did not.
     pub waited_us: Option<u64>,
-    /// Where no caller made the call: `mirror`, `sample`, `judge` or `likeness`; null for a caller's own.
+    /// Where no caller made the call: `mirror`, `sample`, `judge`, `likeness` or `guard` (what a judge was asked for a guardrail); null for a caller's own.
     pub purpose: Option<String>,
     /// The request id of the call that it copies, or whose answers it compares; null for a caller's own.
     pub of: Option<String>,

@@ -21,6 +21,7 @@ mod resilience;
 mod retention;
 mod routes;
 mod served;
+mod slow;
 mod store;
 mod surfaces;
 mod task_routing;
@@ -78,6 +79,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     retention::check(document, &mut found);
     resilience::check(document, &mut found);
     hedges::check(document, &mut found);
+    slow::check(document, &mut found);
     providers::check(document, &mut found);
     routes::check(document, &mut found);
     task_routing::check(document, &mut found);

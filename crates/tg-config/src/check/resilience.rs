@@ -24,16 +24,6 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
             found.add(path.member(name), format!("{value} is out of range"), format!("write 1 to {most}"));
         }
     }
-    let Some(slow) = breaker.slow else { return };
-    let path = path.member("slow");
-    if !breaker.enabled {
-        found.add(path.clone(), "counts for nothing beside `enabled: false`", "remove one of them");
-    }
-    for (name, value, (least, most)) in [("times", slow.times, (2, 100)), ("calls_min", slow.calls_min, (5, 50))] {
-        if !(least..=most).contains(&value) {
-            found.add(path.member(name), format!("{value} is out of range"), format!("write {least} to {most}"));
-        }
-    }
 }
 
 /// The first must not be longer than the second.

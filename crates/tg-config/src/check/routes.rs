@@ -59,6 +59,7 @@ fn way(document: &Document, model: &Model, path: &Path, found: &mut Findings) {
         ("unknown_models", model.unknown_models != UnknownModels::default()),
         ("mirror", model.mirror.is_some()),
         ("hedge", model.hedge.is_some()),
+        ("slow", model.slow.is_some()),
         ("task_routing", model.task_routing.is_some()),
     ];
     for (name, _) in idle.into_iter().filter(|(_, is_said)| *is_said) {

@@ -25,6 +25,7 @@ mod retention;
 mod route;
 mod routing;
 mod scope;
+mod slow;
 mod store;
 mod surface;
 mod task_routing;
@@ -58,11 +59,12 @@ pub use provider::{
 };
 pub use recording::Recording;
 pub use residency::Residency;
-pub use resilience::{Breaker, Resilience, Slow};
+pub use resilience::{Breaker, Resilience};
 pub use retention::Retention;
 pub use route::{Model, ModelTarget, OnLoss, OnUnable, Strategy, UnknownModels};
 pub use routing::Routing;
 pub use scope::CallScope;
+pub use slow::Slow;
 pub use store::{OnJournalFailure, Revisions, Store, StoreTls, StoreTlsMode};
 pub use surface::{Endpoint, MantleProject, OpenaiPath, Surface, SurfaceDialect};
 pub use task_routing::{

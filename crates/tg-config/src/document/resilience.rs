@@ -62,27 +62,6 @@ pub struct Breaker {
     pub rest: Period,
     /// Longest rest.
     pub rest_max: Period,
-    /// When a target that begins to answer late is put last, for as long. Absent: never.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub slow: Option<Slow>,
-}
-
-/// When a target is slow: by the median of its last answers within five minutes (streams until their first word, and others until
-/// they are whole, each by themselves) beside those of the other targets of the call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Slow {
-    /// It takes so many times as long,
-    #[schemars(range(min = 2, max = 100))]
-    pub times: u8,
-    /// where of it and of another at least so many answers were seen. Default: 20.
-    #[serde(default = "twenty")]
-    #[schemars(range(min = 5, max = 50))]
-    pub calls_min: u8,
-}
-
-const fn twenty() -> u8 {
-    20
 }
 
 impl Default for Breaker {
@@ -94,7 +73,6 @@ impl Default for Breaker {
             calls_min: 20,
             rest: Period::seconds(1),
             rest_max: Period::seconds(60),
-            slow: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The names of models that callers may use, and where calls for them go.
 
-use super::{Hedge, Mirror, TaskRouting, UnknownPrice};
+use super::{Hedge, Mirror, Slow, TaskRouting, UnknownPrice};
 use crate::grammar::{Name, Pattern};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,9 @@ pub struct Model {
     /// A second try beside a first that is slow. Absent: calls wait for the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hedge: Option<Hedge>,
+    /// When a target that begins to answer late is tried last, where all of them are one model at several places. Absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow: Option<Slow>,
     /// Cheaper models, and which tasks they are for. Absent: nobody looks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_routing: Option<TaskRouting>,

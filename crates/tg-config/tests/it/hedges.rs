@@ -45,17 +45,28 @@ fn second_tries_that_could_not_be_or_for_which_no_room_is_held_are_a_problem() {
 }
 
 #[test]
-fn who_is_slow_is_put_last_only_where_it_is_said_and_by_what_can_be() {
-    let breaker = |members: &str| from_text("t", &format!("{OK}resilience: {{breaker: {{{members}}}}}\n"));
-    assert!(breaker("rest: 1s").unwrap().resilience.breaker.slow.is_none(), "off where nobody asks for it");
-    let slow = breaker("slow: {times: 3}").unwrap().resilience.breaker.slow.unwrap();
+fn who_is_slow_is_put_last_only_where_a_route_says_it_and_by_what_can_be() {
+    let text = |slow: &str, targets: &str| {
+        format!(
+            "{OK}models: [{{name: fast, targets: {targets}, slow: {slow}}}, {{name: b, targets: [{{provider: a}}]}}]\n"
+        )
+    };
+    let document = from_text("t", &text("{times: 3}", TWO)).unwrap();
+    let slow = document.models[0].slow.unwrap();
     assert_eq!((slow.times, slow.calls_min), (3, 20));
-    for (members, expected) in [
-        ("slow: {}", ("resilience.breaker.slow.times", "is missing")),
-        ("slow: {times: 1}", ("resilience.breaker.slow.times", "out of range")),
-        ("slow: {times: 3, calls_min: 51}", ("resilience.breaker.slow.calls_min", "write 5 to 50")),
-        ("enabled: false, slow: {times: 3}", ("resilience.breaker.slow", "counts for nothing")),
+    assert!(document.models[1].slow.is_none(), "off where nobody asks for it");
+    let alias = "models: [{name: fast, targets: [{provider: a}]}, {name: b, alias_of: fast, slow: {times: 3}}]\n";
+    for (text, expected) in [
+        (text("{times: 3}", "[{provider: a}]"), ("models[0].slow", "with one target")),
+        (text("{}", TWO), ("models[0].slow.times", "is missing")),
+        (text("{times: 1}", TWO), ("models[0].slow.times", "out of range")),
+        (text("{times: 3, calls_min: 51}", TWO), ("models[0].slow.calls_min", "write 5 to 50")),
+        (
+            format!("{}resilience: {{breaker: {{enabled: false}}}}\n", text("{times: 3}", TWO)),
+            ("models[0].slow", "counts for nothing where nobody is passed over"),
+        ),
+        (format!("{OK}{alias}"), ("models[1].slow", "beside `alias_of`")),
     ] {
-        check(&format!("{OK}resilience: {{breaker: {{{members}}}}}\n"), &[expected]);
+        check(&text, &[expected]);
     }
 }

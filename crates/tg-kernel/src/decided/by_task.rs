@@ -20,11 +20,13 @@ pub enum Purpose {
     Judge,
     /// A question for the vector of a text, by which answers to like questions are found.
     Likeness,
+    /// What a judge was asked for a guardrail.
+    Guard,
 }
 
 impl Purpose {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Mirror, Self::Sample, Self::Judge, Self::Likeness];
+    /// Those that are sent as calls are, in the order in which they stand.
+    pub const SENT: [Self; 4] = [Self::Mirror, Self::Sample, Self::Judge, Self::Likeness];
 
     /// The name in the ledger and in metrics.
     #[must_use]
@@ -34,6 +36,7 @@ impl Purpose {
             Self::Sample => "sample",
             Self::Judge => "judge",
             Self::Likeness => "likeness",
+            Self::Guard => "guard",
         }
     }
 }

@@ -33,27 +33,39 @@ pub struct SlowSettings {
     pub rest_max: Duration,
 }
 
-/// What is known of one target.
+/// What is known of one target: of streams, and of whole answers.
 #[derive(Debug, Default)]
-struct Known {
-    /// When answers came, and how long they took to begin: streams, whole answers.
-    seen: [VecDeque<(Duration, Duration)>; 2],
+struct Known([OfKind; 2]);
+
+/// What is known of a target's answers of one kind.
+#[derive(Debug, Default)]
+struct OfKind {
+    /// When they came, and how long they took to begin.
+    seen: VecDeque<(Duration, Duration)>,
+    /// The median of those that were new when the last one came.
+    median: Option<Duration>,
     rest: Option<Rest>,
 }
 
 /// A target is put last.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Rest {
     until: Duration,
     /// It is the so-manieth time in a row.
     times: u32,
     /// A call is on its way to see whether it is quick again; if nothing is heard of it, another may go then.
     looks_until: Duration,
+    /// Those beside which it was slow: it is put after them, and nobody else.
+    beside: Box<[Target]>,
 }
 
 impl Rest {
-    fn is_last(self, now: Duration) -> bool {
+    fn is_last(&self, now: Duration) -> bool {
         now < self.until || now < self.looks_until
+    }
+
+    fn is_beside(&self, target: &Target) -> bool {
+        self.beside.contains(target)
     }
 }
 
@@ -70,53 +82,87 @@ pub struct Slow {
 }
 
 impl Slow {
-    /// Puts those that are slow last, otherwise as they stood. Where a slow one has rested, one call looks at it.
-    pub fn put_last(&self, targets: &mut [&Target], now: Duration) {
+    /// Of the targets of a `plan`, puts those that are slow beside others of it last, otherwise as they stood.
+    pub fn put_last(&self, targets: &mut [&Target], plan: &[Target], streamed: bool, now: Duration) {
         if self.resting.load(Ordering::Relaxed) == 0 || targets.len() < 2 {
             return;
         }
+        let all = self.lock();
+        targets.sort_by_cached_key(|target| rest(&all, target, plan, streamed).is_some_and(|rest| rest.is_last(now)));
+    }
+
+    /// Whether a target is put last among those of a plan.
+    pub fn is_last(&self, target: &Target, plan: &[Target], streamed: bool, now: Duration) -> bool {
+        self.resting.load(Ordering::Relaxed) > 0
+            && rest(&self.lock(), target, plan, streamed).is_some_and(|rest| rest.is_last(now))
+    }
+
+    /// A call goes to a target. Whether it is the one that sees whether that is quick again: others go there last until it is
+    /// known, or until it is [released](Self::release).
+    pub fn looks(&self, target: &Target, plan: &[Target], streamed: bool, now: Duration) -> bool {
+        if self.resting.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
         let mut all = self.lock();
-        let rest = |target: &Target| all.get(&target.provider)?.get(&target.model)?.rest;
-        targets.sort_by_cached_key(|target| rest(target).is_some_and(|rest| rest.is_last(now)));
-        let first = targets.first().and_then(|first| all.get_mut(&first.provider)?.get_mut(&first.model));
-        if let Some(rest) = first.and_then(|known| known.rest.as_mut()).filter(|rest| !rest.is_last(now)) {
+        let looks = rest(&all, target, plan, streamed).is_some_and(|rest| !rest.is_last(now));
+        if looks && let Some(rest) = of(&mut all, target, streamed).and_then(|known| known.rest.as_mut()) {
             rest.looks_until = now + LOOK_MAX;
+        }
+        looks
+    }
+
+    /// The call that looked is over: where nothing came of it, another may look.
+    pub fn release(&self, target: &Target, streamed: bool) {
+        if let Some(rest) = of(&mut self.lock(), target, streamed).and_then(|known| known.rest.as_mut()) {
+            rest.looks_until = Duration::ZERO;
         }
     }
 
-    /// A target has begun to answer a call that left at `left`, after `took`, where the call might have gone to `others`. Whether
-    /// it is put last from now on, and was not before.
+    /// A target has begun to answer a call that left at `left`, after `took` (`is_heard`; else it had not begun by then), where the
+    /// call might have gone to `others`. Whether it is put last from now on, and was not before.
     pub fn answered<'t>(
         &self,
         target: &Target,
         streamed: bool,
         (left, took): (Duration, Duration),
+        is_heard: bool,
         others: impl Iterator<Item = &'t Target>,
         settings: &SlowSettings,
     ) -> bool {
-        let (now, kind) = (left + took, usize::from(!streamed));
+        let now = left + took;
         let mut all = self.lock();
-        let of = |other: &Target| all.get(&other.provider)?.get(&other.model)?.median(kind, now, settings.calls_min);
-        let usual = middle(others.filter_map(of).collect());
+        let (mut beside, mut medians) = (Vec::new(), Vec::new());
+        for other in others {
+            if let Some(median) = of(&mut all, other, streamed).and_then(|known| known.median(now, settings.calls_min))
+            {
+                beside.push(other);
+                medians.push(median);
+            }
+        }
+        let usual = middle(medians);
         let is_slow = |took: Duration| usual.is_some_and(|usual| took >= usual.saturating_mul(settings.times));
-        let Some(known) = room(&mut all, target) else { return false };
+        let rests = |times| Rest::new(now, times, &beside, settings);
+        let Some(known) = room(&mut all, target, streamed) else { return false };
         let rested = known.rest.is_some();
-        let is_new = match known.rest {
-            // What left before, or went there as the others failed, says nothing new.
-            Some(rest) if left < rest.until => false,
+        // Into what nobody has looked for so long is over.
+        known.rest.take_if(|rest| left > rest.until + MEMORY);
+        let is_new = if let Some(rest) = &mut known.rest {
+            // What left before, or went there as the others failed, says nothing new; nor do others than those of then.
+            let says = left >= rest.until && beside.iter().any(|other| rest.is_beside(other));
             // By one answer it is seen whether it is quick again.
-            Some(rest) => {
-                known.rest = is_slow(took).then(|| Rest::new(now, rest.times.saturating_add(1), settings));
-                false
+            if says && is_slow(took) {
+                *rest = rests(rest.times.saturating_add(1));
+            } else if says && is_heard {
+                known.rest = None;
             }
-            None => {
-                known.note(kind, now, took);
-                let is_new = known.median(kind, now, settings.calls_min).is_some_and(is_slow);
-                if is_new {
-                    *known = Known { rest: Some(Rest::new(now, 0, settings)), ..Known::default() };
-                }
-                is_new
+            false
+        } else {
+            known.note(now, took);
+            let is_new = known.median(now, settings.calls_min).is_some_and(is_slow);
+            if is_new {
+                *known = OfKind { rest: Some(rests(0)), ..OfKind::default() };
             }
+            is_new
         };
         self.tally.fetch_add(u64::from(is_new), Ordering::Relaxed);
         match (rested, known.rest.is_some()) {
@@ -131,15 +177,12 @@ impl Slow {
     pub(super) fn resting(&self, now: Duration) -> Vec<PassedOver> {
         let all = self.lock();
         let targets = all.iter().flat_map(|(name, models)| models.iter().map(move |(id, known)| (name, id, known)));
-        let resting =
-            targets.filter_map(|(name, id, known)| Some((name, id, known.rest.filter(|rest| rest.is_last(now))?)));
-        let one = |(provider, id, rest): (&Arc<str>, &Arc<str>, Rest)| PassedOver {
-            provider: Arc::clone(provider),
-            model: Some(Arc::clone(id)),
-            why: "slow",
-            until: rest.until.max(rest.looks_until),
+        let one = |(provider, id, Known(kinds)): (&Arc<str>, &Arc<str>, &Known)| {
+            let rests = kinds.iter().filter_map(|known| known.rest.as_ref()).filter(|rest| rest.is_last(now));
+            let until = rests.map(|rest| rest.until.max(rest.looks_until)).max()?;
+            Some(PassedOver { provider: Arc::clone(provider), model: Some(Arc::clone(id)), why: "slow", until })
         };
-        resting.map(one).collect()
+        targets.filter_map(one).collect()
     }
 
     /// How often a target was put last from then on.
@@ -153,27 +196,41 @@ impl Slow {
 }
 
 impl Rest {
-    fn new(now: Duration, times: u32, settings: &SlowSettings) -> Self {
+    fn new(now: Duration, times: u32, beside: &[&Target], settings: &SlowSettings) -> Self {
         let rest = settings.rest.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX)).min(settings.rest_max);
-        Self { until: now + rest, times, looks_until: Duration::ZERO }
+        let beside = beside.iter().copied().cloned().collect();
+        Self { until: now + rest, times, looks_until: Duration::ZERO, beside }
     }
 }
 
-impl Known {
-    fn note(&mut self, kind: usize, now: Duration, took: Duration) {
-        let Some(seen) = self.seen.get_mut(kind) else { return };
-        if seen.len() >= SEEN_MAX {
-            seen.pop_front();
+impl OfKind {
+    fn note(&mut self, now: Duration, took: Duration) {
+        if self.seen.len() >= SEEN_MAX {
+            self.seen.pop_front();
         }
-        seen.push_back((now, took));
+        self.seen.push_back((now, took));
+        let fresh = |(at, _): &&(Duration, Duration)| now.saturating_sub(*at) <= MEMORY;
+        self.median = middle(self.seen.iter().filter(fresh).map(|(_, took)| *took).collect());
     }
 
     /// The median of the answers of late; `None` where these are too few.
-    fn median(&self, kind: usize, now: Duration, calls_min: usize) -> Option<Duration> {
-        let fresh = |(at, _): &&(Duration, Duration)| now.saturating_sub(*at) <= MEMORY;
-        let times: Vec<Duration> = self.seen.get(kind)?.iter().filter(fresh).map(|(_, took)| *took).collect();
-        if times.len() < calls_min { None } else { middle(times) }
+    fn median(&self, now: Duration, calls_min: usize) -> Option<Duration> {
+        let (at, _) = self.seen.get(self.seen.len().checked_sub(calls_min)?)?;
+        self.median.filter(|_| now.saturating_sub(*at) <= MEMORY)
     }
+}
+
+/// The rest of a target that is slow beside others of a plan.
+fn rest<'a>(all: &'a AllKnown, target: &Target, plan: &[Target], streamed: bool) -> Option<&'a Rest> {
+    let Known(kinds) = all.get(&target.provider)?.get(&target.model)?;
+    let rest = kinds.get(usize::from(!streamed))?.rest.as_ref()?;
+    plan.iter().any(|other| rest.is_beside(other)).then_some(rest)
+}
+
+/// What is known of a target's answers of a kind.
+fn of<'a>(all: &'a mut AllKnown, target: &Target, streamed: bool) -> Option<&'a mut OfKind> {
+    let Known(kinds) = all.get_mut(&target.provider)?.get_mut(&target.model)?;
+    kinds.get_mut(usize::from(!streamed))
 }
 
 /// The one in the middle, the longer of two.
@@ -186,16 +243,19 @@ fn middle(mut times: Vec<Duration>) -> Option<Duration> {
     Some(*middle)
 }
 
-/// What is known of a target. Names that callers invent do not fill the memory.
-fn room<'a>(all: &'a mut AllKnown, target: &Target) -> Option<&'a mut Known> {
+/// What is known of a target, from now on. Names that callers invent do not fill the memory.
+fn room<'a>(all: &'a mut AllKnown, target: &Target, streamed: bool) -> Option<&'a mut OfKind> {
     let is_known = all.get(&target.provider).is_some_and(|models| models.contains_key(&target.model));
     if !is_known && all.values().map(HashMap::len).sum::<usize>() >= TARGETS_MAX {
-        all.values_mut().for_each(|models| models.retain(|_, known| known.rest.is_some()));
+        let rests = |Known(kinds): &Known| kinds.iter().any(|known| known.rest.is_some());
+        all.values_mut().for_each(|models| models.retain(|_, known| rests(known)));
         if all.values().map(HashMap::len).sum::<usize>() >= TARGETS_MAX {
             return None;
         }
     }
-    Some(all.entry(Arc::clone(&target.provider)).or_default().entry(Arc::clone(&target.model)).or_default())
+    let Known(kinds) =
+        all.entry(Arc::clone(&target.provider)).or_default().entry(Arc::clone(&target.model)).or_default();
+    kinds.get_mut(usize::from(!streamed))
 }
 
 #[cfg(test)]
@@ -228,14 +288,27 @@ mod tests {
             self.now += ms(took);
             let target = &self.targets[number];
             let others = self.targets.iter().filter(|other| *other != target);
-            self.slow.answered(target, streamed, (left, ms(took)), others, &SETTINGS)
+            self.slow.answered(target, streamed, (left, ms(took)), true, others, &SETTINGS)
         }
 
-        /// In which order a call tries them.
+        /// In which order a stream tries them, which goes to the first.
         fn order(&self) -> String {
+            self.order_of(true)
+        }
+
+        fn order_of(&self, streamed: bool) -> String {
             let mut left: Vec<&Target> = self.targets.iter().collect();
-            self.slow.put_last(&mut left, self.now);
+            self.slow.put_last(&mut left, &self.targets, streamed, self.now);
+            self.slow.looks(left[0], &self.targets, streamed, self.now);
             left.iter().map(|target| &*target.provider).collect()
+        }
+
+        /// The first is slow, by streams.
+        fn with_a_slow_one() -> Self {
+            let mut route = Self::of(&["a", "b"]);
+            (0..10).for_each(|_| assert!(!route.answers(1, true, 100)));
+            assert!((0..10).any(|_| route.answers(0, true, 400)));
+            route
         }
     }
 
@@ -271,9 +344,45 @@ mod tests {
         (0..10).for_each(|_| assert!(!route.answers(1, false, 10)));
         assert!((0..10).any(|_| route.answers(0, false, 40)));
         route.now += ms(1000);
-        assert_eq!((route.order().as_str(), route.order().as_str()), ("ab", "ba"));
+        assert_eq!((route.order_of(false).as_str(), route.order_of(false).as_str()), ("ab", "ba"));
         route.now += LOOK_MAX;
+        assert_eq!((route.order_of(false).as_str(), route.order_of(false).as_str()), ("ab", "ba"));
+        route.slow.release(&route.targets[0], false);
+        assert_eq!(route.order_of(false), "ab", "it has ended without an answer");
+    }
+
+    #[test]
+    fn who_was_slow_in_one_kind_is_looked_at_by_that_kind_and_put_after_those_that_were_quicker() {
+        let mut route = Route::with_a_slow_one();
+        assert_eq!((route.order().as_str(), route.order_of(false).as_str()), ("ba", "ab"));
+        let strangers = [route.targets[0].clone(), Target { provider: "c".into(), model: "m".into() }];
+        let is_last = |plan: &[Target], now| route.slow.is_last(&route.targets[0], plan, true, now);
+        assert!(is_last(&route.targets, route.now) && !is_last(&strangers, route.now), "beside these nobody knows");
+        route.now += ms(1000);
+        assert!(!route.slow.looks(&route.targets[0], &strangers, true, route.now));
+        assert!(!route.answers(0, false, 10));
+        assert_eq!((route.order().as_str(), route.order().as_str()), ("ab", "ba"), "it has not been seen by that");
+        assert!(!route.answers(0, true, 100));
+        assert_eq!((route.order().as_str(), route.order().as_str()), ("ab", "ab"));
+    }
+
+    #[test]
+    fn where_nothing_is_usual_a_look_decides_nothing() {
+        let mut route = Route::with_a_slow_one();
+        route.now += MEMORY - ms(3000);
         assert_eq!(route.order(), "ab");
+        let until = route.slow.resting(route.now)[0].until;
+        assert!(!route.answers(0, true, 10));
+        assert_eq!(route.slow.resting(route.now)[0].until, until, "of the other nothing new is known");
+        route.slow.release(&route.targets[0], true);
+        (0..10).for_each(|_| assert!(!route.answers(1, true, 100)));
+        let (target, now) = (&route.targets[0], route.now);
+        let others = || route.targets.iter().skip(1);
+        // So far nothing was heard: that is not quick.
+        assert!(!route.slow.answered(target, true, (now, ms(200)), false, others(), &SETTINGS));
+        assert_eq!(route.slow.resting.load(Ordering::Relaxed), 1);
+        assert!(!route.slow.answered(target, true, (now, ms(200)), true, others(), &SETTINGS));
+        assert_eq!(route.slow.resting.load(Ordering::Relaxed), 0);
     }
 
     #[test]
@@ -313,7 +422,7 @@ mod tests {
         assert!((0..100).all(|_| !route.answers(1, true, 5000)));
         assert_eq!(route.order(), "ab".to_owned(), "and its rest is over");
         let mut alone: Vec<&Target> = route.targets.iter().take(1).collect();
-        route.slow.put_last(&mut alone, route.now);
+        route.slow.put_last(&mut alone, &route.targets, true, route.now);
         assert_eq!(alone.len(), 1);
     }
 
@@ -322,7 +431,7 @@ mod tests {
         let slow = Slow::default();
         for number in 0..2 * TARGETS_MAX {
             let target = Target { provider: "p".into(), model: number.to_string().into() };
-            slow.answered(&target, true, (ms(1), ms(1)), std::iter::empty(), &SETTINGS);
+            slow.answered(&target, true, (ms(1), ms(1)), true, std::iter::empty(), &SETTINGS);
         }
         assert!(slow.lock().values().map(HashMap::len).sum::<usize>() <= TARGETS_MAX);
     }

@@ -20,6 +20,7 @@ pub use steps::TaskRouting;
 pub use strategy::{Candidate, Strategy, mixed, order};
 pub use task::{Task, task};
 
+use crate::health::SlowSettings;
 use hedge::Hedge;
 use nested::Entry;
 use residency::Residency;
@@ -59,6 +60,8 @@ pub struct Rule {
     pub mirror: Option<Mirror>,
     /// Second tries beside slow first ones.
     pub hedge: Option<Arc<Hedge>>,
+    /// When one of its targets is tried last that answers late; `None`: never.
+    pub slow: Option<SlowSettings>,
     /// Which of its calls are for cheaper models.
     pub tasks: Option<Arc<TaskRouting>>,
 }
@@ -67,15 +70,6 @@ impl Rule {
     /// Whether its own order is such a one, or that of a route among its targets.
     pub fn has_order(&self, is: fn(Strategy) -> bool) -> bool {
         is(self.strategy) || self.entries.iter().any(|entry| entry.has_order(is))
-    }
-
-    /// The route through which it has a target; `None` where that is its own, or none of its.
-    #[must_use]
-    pub fn through(&self, target: &Target) -> Option<&Arc<str>> {
-        let is_it = |declared: &&RuleTarget| {
-            declared.provider == target.provider && declared.model.as_ref().is_none_or(|model| *model == target.model)
-        };
-        self.targets.iter().find(is_it)?.through.as_ref()
     }
 }
 
@@ -412,6 +406,7 @@ mod tests {
             unknown_price: UnknownPrice::AllowAndFlag,
             mirror: None,
             hedge: None,
+            slow: None,
             tasks: None,
         }
     }

@@ -109,7 +109,7 @@ impl Nested {
         let mut pace = first.pace;
         pace.in_flight = targets.iter().map(|target| target.pace.in_flight).fold(0, u32::saturating_add);
         let target = Target { provider: Arc::default(), model: Arc::clone(&self.name) };
-        Some(Candidate { target, weight: self.weight, price: first.price, pace })
+        Some(Candidate { target, through: None, weight: self.weight, price: first.price, pace })
     }
 }
 

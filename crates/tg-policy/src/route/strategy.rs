@@ -2,6 +2,7 @@
 
 use crate::health::Pace;
 use std::borrow::Borrow;
+use std::sync::Arc;
 use tg_kernel::target::Target;
 use tg_kernel::units::Money;
 
@@ -58,6 +59,8 @@ impl Strategy {
 pub struct Candidate {
     /// The target.
     pub target: Target,
+    /// The route among those of the rule that has it; `None` where it is the rule's own.
+    pub through: Option<Arc<str>>,
     /// Its share.
     pub weight: u32,
     /// What the call is likely to cost there; `None`: not known.
@@ -132,7 +135,7 @@ mod tests {
 
     fn candidate(name: &str, weight: u32) -> Candidate {
         let target = Target { provider: name.into(), model: "m".into() };
-        Candidate { target, weight, price: None, pace: Pace::default() }
+        Candidate { target, through: None, weight, price: None, pace: Pace::default() }
     }
 
     fn first(strategy: Strategy, mut candidates: Vec<Candidate>, session: u64) -> String {

@@ -1,6 +1,6 @@
 //! Calls that no rule of the cache is for: a part of them is looked at, so that it is known what a rule would save.
 
-use super::{Asked, REQUEST_BYTES_MAX, Wish};
+use super::{Asked, Wish};
 use crate::guarding::Guarding;
 use crate::settle::Settlement;
 use std::sync::Arc;
@@ -8,6 +8,9 @@ use tg_kernel::dialect::Operation;
 use tg_kernel::record::Record;
 use tg_kernel::target::Target;
 use tg_policy::cache::{Share, Sight, is_determined, key, may_be_kept};
+
+/// Longest request that is looked at: it is read for this alone.
+const LOOKED_AT_MAX: usize = 64 << 10;
 
 /// A call that is looked at: how much of its answer has left, and whether it is one that would be kept.
 pub(crate) struct Watching {
@@ -35,7 +38,7 @@ pub(super) fn look(asked: &Asked<'_>, settlement: &mut Settlement) {
     let (Some((worker, snapshot)), Some(record)) = (settlement.surroundings(), settlement.record()) else { return };
     let (booked, members) = (&record.attribution, asked.members);
     let may_be = matches!(asked.head.operation, Operation::Chat | Operation::Embeddings);
-    if !may_be || members.body().len() > REQUEST_BYTES_MAX {
+    if !may_be || members.body().len() > LOOKED_AT_MAX {
         return;
     }
     let whose = (&*booked.team, &*asked.peek.model, asked.head.dialect);

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tg_kernel::clock::Clock;
+use tg_kernel::decided::{Decided, Purpose};
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
 use tg_kernel::passage::Channel;
@@ -399,7 +400,7 @@ impl Premises {
             session: None,
             estimated: usage,
             earlier: Vec::new(),
-            decided: None,
+            decided: Some(Box::new(Decided { purpose: Some(Purpose::Guard), ..Decided::default() })),
         };
         let (ending, status, usage_source) = (Ending::Ok, 200, UsageSource::Reported);
         let record = Record { ending, status, usage_source, ..entry.clone().into_interrupted(cost) };

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tg_kernel::dialect::Operation;
 use tg_kernel::fault::{Class, Fault, Origin, Retry};
 use tg_kernel::target::Target;
-use tg_policy::health::{Blame, Standing, backoff};
+use tg_policy::health::{Blame, SlowSettings, Standing, backoff};
 use tg_policy::route::Plan;
 use tokio::time::Instant;
 
@@ -86,7 +86,7 @@ impl Tries<'_> {
         let mut left: Vec<&Target> = self.plan.targets.iter().collect();
         let mut passed_over: Vec<&Target> = Vec::new();
         while let Some(target) = self.next(&mut left, settlement) {
-            let turn = Turn { worker: self.worker, target };
+            let turn = Turn { worker: self.worker, target, looks_by: self.looks(target) };
             if self.is_over() {
                 return Some(last.take().unwrap_or_else(|| Err(too_late())));
             }
@@ -202,8 +202,8 @@ impl Tries<'_> {
         // Where a pool is full, another target may do it now.
         queueing::prefer((self.worker, self.snapshot), self.outgoing, settlement, left);
         let (health, now) = (&self.worker.living.health, self.worker.living.clock.monotonic());
-        if self.snapshot.resilience.slow.is_some() {
-            health.slow.put_last(left, now);
+        if self.slow().is_some() {
+            health.slow.put_last(left, &self.plan.targets, self.is_streamed(), now);
         }
         if self.snapshot.resilience.breaker.is_some() {
             health.refusals.put_last(left, |target| self.seen_as(target).0, now);
@@ -241,13 +241,33 @@ impl Tries<'_> {
         }
     }
 
-    /// Notes how soon a target answered a call that others might have served.
-    fn note_pace(&self, target: &Target, span: (Duration, Duration)) {
-        let Some(settings) = self.snapshot.resilience.slow.as_ref() else { return };
+    /// When a target is tried last for being slow; `None` for a call that shows nothing of the model, and where the route does not
+    /// say it.
+    fn slow(&self) -> Option<&SlowSettings> {
+        self.plan.rule.slow.as_ref().filter(|_| self.outgoing.call.operation.runs_a_model())
+    }
+
+    /// Whether a target is tried last for being slow.
+    fn is_slow(&self, target: &Target, now: Duration) -> bool {
+        let slow = &self.worker.living.health.slow;
+        self.slow().is_some() && slow.is_last(target, &self.plan.targets, self.is_streamed(), now)
+    }
+
+    /// The kind of the call, streamed or not, where it is the one that sees whether the target is quick again.
+    fn looks(&self, target: &Target) -> Option<bool> {
+        let (living, streamed) = (&self.worker.living, self.is_streamed());
+        let now = living.clock.monotonic();
+        let looks = self.slow().is_some() && living.health.slow.looks(target, &self.plan.targets, streamed, now);
+        looks.then_some(streamed)
+    }
+
+    /// Notes how soon a target answered a call that others might have served; or, if it was not heard, that it took so long at
+    /// least.
+    fn note_pace(&self, target: &Target, span: (Duration, Duration), is_heard: bool) {
         // What a rule by tasks has put before them is another model, and quicker by nature.
+        let Some(settings) = self.slow().filter(|_| !self.is_in_place(target)) else { return };
         let others = self.plan.targets.iter().filter(|other| *other != target && !self.is_in_place(other));
-        let streamed = self.outgoing.peek.stream && self.outgoing.call.operation == Operation::Chat;
-        if self.worker.living.health.slow.answered(target, streamed, span, others, settings) {
+        if self.worker.living.health.slow.answered(target, self.is_streamed(), span, is_heard, others, settings) {
             tracing::warn!(
                 provider = %target.provider, model = %target.model,
                 "answers begin much later than those of the other targets: it is tried after them for a while"
@@ -267,7 +287,7 @@ impl Tries<'_> {
             Err(fault) => fault,
             Ok(_) if runs => {
                 if has_more {
-                    self.note_pace(target, (left, had));
+                    self.note_pace(target, (left, had), true);
                 }
                 return self.is_well(target, left, now);
             }
@@ -339,12 +359,17 @@ impl Tries<'_> {
 struct Turn<'a> {
     worker: &'a Worker,
     target: &'a Target,
+    /// Of which kind the call is that sees in this turn whether the target is quick again: streamed, or not.
+    looks_by: Option<bool>,
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let living = &self.worker.living;
         living.health.release(self.target, living.clock.monotonic());
+        if let Some(streamed) = self.looks_by {
+            living.health.slow.release(self.target, streamed);
+        }
     }
 }
 

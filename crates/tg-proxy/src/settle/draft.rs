@@ -213,7 +213,8 @@ impl Draft {
             let there = Served { provider: provider.into(), model: model.into(), profile: None, ..served.clone() };
             self.cost_of(&there, &price, counts)
         };
-        (cost.pricing != Pricing::Unpriced).then_some(cost.amount)
+        // A ceiling that policy charges is no price, and nothing is saved by it.
+        matches!(cost.pricing, Pricing::Priced | Pricing::Nothing).then_some(cost.amount)
     }
 
     /// The place that the last try had is free.

@@ -48,7 +48,7 @@ impl Fate {
 pub struct Shadows {
     copies: AtomicUsize,
     bytes: AtomicUsize,
-    fates: [[AtomicU64; Fate::ALL.len()]; Purpose::ALL.len()],
+    fates: [[AtomicU64; Fate::ALL.len()]; Purpose::SENT.len()],
     verdicts: [AtomicU64; 3],
 }
 
@@ -96,7 +96,7 @@ impl Shadows {
     /// What became of them all.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        let fates = Purpose::ALL.into_iter().zip(&self.fates).flat_map(|(purpose, fates)| {
+        let fates = Purpose::SENT.into_iter().zip(&self.fates).flat_map(|(purpose, fates)| {
             let one = move |(fate, count): (Fate, &AtomicU64)| (purpose, fate, count.load(Ordering::Relaxed));
             Fate::ALL.into_iter().zip(fates).map(one)
         });

@@ -259,6 +259,7 @@ pub(super) fn written(name: &str, served: &Model, targets: &[Written], note: &st
         unknown_models: _,
         mirror,
         hedge,
+        slow,
         task_routing,
     } = served;
     let note = if note.is_empty() { String::new() } else { format!(" # {note}") };
@@ -286,8 +287,9 @@ pub(super) fn written(name: &str, served: &Model, targets: &[Written], note: &st
     // The rest as it is: JSON is YAML.
     let mirror = mirror.as_ref().and_then(|mirror| serde_json::to_string(mirror).ok());
     let hedge = hedge.as_ref().and_then(|hedge| serde_json::to_string(hedge).ok());
+    let slow = slow.as_ref().and_then(|slow| serde_json::to_string(slow).ok());
     let tasks = task_routing.as_ref().and_then(|tasks| serde_json::to_string(tasks).ok());
-    for (member, value) in [("mirror", mirror), ("hedge", hedge), ("task_routing", tasks)] {
+    for (member, value) in [("mirror", mirror), ("hedge", hedge), ("slow", slow), ("task_routing", tasks)] {
         if let Some(value) = value {
             let _ = writeln!(text, "    {member}: {value}");
         }
@@ -316,6 +318,7 @@ mod tests {
   - { route: pool, weight: 4, when: stream }
   mirror: { provider: a, model: copy, share: 5% }
   hedge: { after: p95, share_max: 7% }
+  slow: { times: 4, calls_min: 30 }
   task_routing:
     mode: enforce
     steps: [{ provider: a, model: weak, tasks: [classification], difficulty_max: 0.5 }]
@@ -329,7 +332,7 @@ mod tests {
         let before = models("", entry);
         let model = &before[1];
         let all = serde_json::to_value(model).unwrap();
-        assert_eq!(all.as_object().map(serde_json::Map::len), Some(10), "all but `alias_of`: {all}");
+        assert_eq!(all.as_object().map(serde_json::Map::len), Some(11), "all but `alias_of`: {all}");
         let text = written("smart", model, &as_they_are(model, None), "changed");
         assert_eq!(models("  ", &text), before, "{text}");
     }

@@ -4,7 +4,7 @@
 use super::super::table::{Listing, or_dash};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use tg_kernel::record::Record;
+use tg_kernel::record::{Pricing, Record};
 use tg_kernel::units::Money;
 
 /// What became of calls that were moved. Amounts are in nano-dollars; calls of which it is not known what they would have cost are
@@ -13,7 +13,7 @@ use tg_kernel::units::Money;
 pub(super) struct Moved {
     /// Calls that went to a cheaper model first.
     pub(super) moved: u64,
-    /// Those of which nobody knows what they would have cost.
+    /// Those of which nobody knows what they have cost, or would have.
     pub(super) unpriced_moves: u64,
     /// What the others cost, with their failed tries.
     #[serde(rename = "moved_paid_nanos")]
@@ -33,9 +33,12 @@ impl Moved {
         let Some(routed) = routed.filter(|routed| routed.is_moved() && record.served.is_some()) else {
             return Self::default();
         };
-        let Some(from) = routed.from_cost else { return Self { moved: 1, unpriced_moves: 1, ..Self::default() } };
-        let paid = record.total_cost().amount;
-        Self { moved: 1, unpriced_moves: 0, paid, from, saved: from.minus(paid) }
+        let paid = record.total_cost();
+        let is_known = matches!(paid.pricing, Pricing::Priced | Pricing::Nothing);
+        let Some(from) = routed.from_cost.filter(|_| is_known) else {
+            return Self { moved: 1, unpriced_moves: 1, ..Self::default() };
+        };
+        Self { moved: 1, unpriced_moves: 0, paid: paid.amount, from, saved: from.minus(paid.amount) }
     }
 
     pub(super) fn add(&mut self, other: &Self) {

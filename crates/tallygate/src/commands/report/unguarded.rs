@@ -6,12 +6,10 @@ use super::{Format, Report, put};
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use tg_kernel::decided::Purpose;
 use tg_kernel::record::Record;
 use tg_kernel::units::Money;
 use tg_store::ledger::Dimension;
-
-/// The tag of what judges are asked for guardrails: rows of their own.
-const OF_GUARDS: &str = "guard=";
 
 /// Calls that reached a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -23,7 +21,7 @@ struct Reached {
     /// What these cost.
     #[serde(rename = "unguarded_cost_nanos")]
     cost: Money,
-    /// Rows with the tag of what guardrails ask judges: none of the calls above.
+    /// What judges were asked for guardrails, rows of their own: none of the calls above.
     asked_by_guards: u64,
 }
 
@@ -31,7 +29,8 @@ impl Reached {
     /// `None` for a call that reached no model.
     fn of(record: &Record) -> Option<Self> {
         record.served.as_ref()?;
-        if record.attribution.tags.iter().any(|tag| tag.starts_with(OF_GUARDS)) {
+        // Not by the tag: callers write tags, too.
+        if record.decided.as_deref().is_some_and(|decided| decided.purpose == Some(Purpose::Guard)) {
             return Some(Self { asked_by_guards: 1, ..Self::default() });
         }
         Some(match record.guarded {

@@ -29,6 +29,12 @@ pub(crate) fn notes(document: &Document) -> Vec<String> {
         ];
     }
     let mut bare: Vec<(Arc<str>, Vec<String>)> = Vec::new();
+    // One that is made at run time, and that no pattern of a set has in it.
+    let later = Caller { name: Arc::default(), models: Vec::new() };
+    let is_refused = !super::super::required(document).is_empty();
+    let unseen = if is_refused { Vec::new() } else { rows(document, &[later]) };
+    let unseen: Vec<String> =
+        unseen.into_iter().filter(|row| row.state == State::Missing).map(|row| row.route).collect();
     for row in rows(document, &super::declared(document)).into_iter().filter(|row| row.state == State::Missing) {
         match bare.last_mut().filter(|(team, _)| *team == row.team) {
             Some((_, routes)) => routes.push(row.route),
@@ -41,7 +47,18 @@ pub(crate) fn notes(document: &Document) -> Vec<String> {
             routes.join("`, `")
         )
     };
-    bare.iter().take(GAPS_SHOWN).map(note).collect()
+    let mut notes: Vec<String> = bare.iter().take(GAPS_SHOWN).map(note).collect();
+    if bare.len() > GAPS_SHOWN {
+        notes.push(format!("guardrails: nor is one for calls of {} more teams", bare.len() - GAPS_SHOWN));
+    }
+    if !unseen.is_empty() {
+        notes.push(format!(
+            "guardrails: a team that is made at run time, and that no `for` names, meets none on `{}`: write a set without \
+             `for`, or `required_checks`, by which such calls are refused",
+            unseen.join("`, `")
+        ));
+    }
+    notes
 }
 
 impl Place<'_> {
@@ -115,10 +132,24 @@ teams: [{name: one, models: [m]}, {name: two, models: [m, n]}]
         let row = |team: &str, route: &str, state| (team.to_owned(), route.to_owned(), state);
         let (rows, notes) = bare(&set("for: {team: one},"));
         assert_eq!(rows, [row("two", "m", State::Missing), row("two", "n", State::Missing)]);
-        assert!(notes.len() == 1 && notes[0].contains("the team `two` to `m`, `n`"), "{notes:?}");
+        assert!(notes.len() == 2 && notes[0].contains("the team `two` to `m`, `n`"), "{notes:?}");
+        assert!(notes[1].contains("made at run time") && notes[1].contains("none on `m`, `n`:"), "{notes:?}");
         // What is for some of the calls leaves the others.
         let (rows, notes) = bare(&set("for: {team: '*', project: p},"));
         assert!(rows.len() == 3 && rows.iter().all(|(_, _, state)| *state == State::Partly), "{rows:?}");
         assert_eq!(notes, [""; 0]);
+        // What is for one model leaves the others.
+        let (_, notes) = bare(&set("for: {model: m},"));
+        assert!(notes.len() == 2 && notes[1].contains("none on `n`:"), "{notes:?}");
+    }
+
+    #[test]
+    fn of_many_teams_it_is_told_how_many_more_there_are() {
+        let teams: Vec<String> = (0..23).map(|number| format!("{{name: t{number}}}")).collect();
+        let base = BASE.split("teams:").next().unwrap();
+        let text = format!("{base}teams: [{}]\n{}", teams.join(", "), set("for: {team: one},"));
+        let notes = notes(&from_text("t", &text).unwrap());
+        assert_eq!(notes.len(), GAPS_SHOWN + 2);
+        assert_eq!(notes[GAPS_SHOWN], "guardrails: nor is one for calls of 3 more teams");
     }
 }

@@ -7,7 +7,7 @@ use tg_kernel::units::Money;
 
 fn candidate(name: &str, weight: u32) -> Candidate {
     let target = Target { provider: name.into(), model: "m".into() };
-    Candidate { target, weight, price: None, pace: Pace::default() }
+    Candidate { target, through: None, weight, price: None, pace: Pace::default() }
 }
 
 fn priced(name: &str, nanos: i64) -> Candidate {

@@ -177,7 +177,7 @@ impl<'t> Tries<'t> {
         // It takes so long at least.
         let span = beside.span(settlement);
         self.note(hedge, beside.target, span.1);
-        self.note_pace(beside.target, span);
+        self.note_pace(beside.target, span, false);
         let ended = ended.map_err(|fault| Failure { fault, began });
         self.told(hedge, own.arrives(ended, settlement))
     }
@@ -207,7 +207,7 @@ impl<'t> Tries<'t> {
         let is_well = |target: &Target| {
             let is_watched = self.snapshot.resilience.breaker.is_some();
             let is_open = || living.health.standing(target, now) == Standing::Open && !self.is_refused_by(target, now);
-            let stands = !is_watched || is_open();
+            let stands = (!is_watched || is_open()) && !self.is_slow(target, now);
             stands && queueing::has_place((self.worker, self.snapshot), target, self.outgoing, settlement)
         };
         let Some(target) = left.iter().copied().find(|target| is_well(target)) else {
@@ -263,7 +263,7 @@ impl<'t> Tries<'t> {
         }
     }
 
-    fn is_streamed(&self) -> bool {
+    pub(super) fn is_streamed(&self) -> bool {
         self.outgoing.peek.stream && self.outgoing.call.operation == Operation::Chat
     }
 }
