@@ -1,3 +1,5 @@
+//! The order of targets that stand in routes within a route.
+
 // Named: the testing library has a `Strategy`, too.
 use super::super::strategy::{Candidate, Strategy};
 use super::{Entry, Lots, Nested, Target, arrange};
