@@ -49,8 +49,9 @@ fn calls_of_a_team_that_no_set_is_for_are_counted_and_reported() {
         |at: usize| json!([read["rows"][at]["group"][0], read["rows"][at]["calls"], read["rows"][at]["unguarded"]]);
     assert_eq!([row(0), row(1)], [json!(["blue", 1, 1]), json!(["red", 4, 0])], "{read:#}");
     assert!(report(&["--by", "team,model"]).contains("asked by guards".to_uppercase().as_str()));
-    let csv = report(&["--format", "csv"]);
-    assert!(csv.contains("team,calls,unguarded,unguarded_usd,asked_by_guards") && csv.contains("blue,1,1,"), "{csv}");
+    assert!(
+        report(&["--format", "csv"]).starts_with("team,calls,unguarded,unguarded_usd,asked_by_guards\r\nblue,1,1,")
+    );
     let refused = bad(world.folder.path(), &["report", "--unguarded", "--format", "focus"], 1);
     assert!(refused.contains("leave --format focus out"), "{refused}");
 }

@@ -85,3 +85,12 @@ fn where_a_rule_is_for_a_call_the_rule_tells() {
     let world = World::with(setup("{ rules: [{ name: all, ttl: 1h, for: { team: red } }] }"));
     assert!(looked_at(&world, 1, |number| hi(&format!("question {number}"))).is_empty());
 }
+
+#[test]
+fn long_requests_are_not_read_for_advice() {
+    let world = World::with(setup("{}"));
+    let long = "a".repeat(64 << 10);
+    assert_eq!(looked_at(&world, 1, |number| hi(&format!("{number} {long}"))).len(), 0);
+    let half = "a".repeat(32 << 10);
+    assert_eq!(looked_at(&world, 1, |number| hi(&format!("{number} {half}"))).len(), 1);
+}

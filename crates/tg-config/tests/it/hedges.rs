@@ -60,7 +60,7 @@ fn who_is_slow_is_put_last_only_where_a_route_says_it_and_by_what_can_be() {
         (text("{times: 3}", "[{provider: a}]"), ("models[0].slow", "with one target")),
         (text("{}", TWO), ("models[0].slow.times", "is missing")),
         (text("{times: 1}", TWO), ("models[0].slow.times", "out of range")),
-        (text("{times: 3, calls_min: 51}", TWO), ("models[0].slow.calls_min", "write a number from 5 to 50")),
+        (text("{times: 3, calls_min: 51}", TWO), ("models[0].slow.calls_min", "from 5 to 50")),
         (
             format!("{}resilience: {{breaker: {{enabled: false}}}}\n", text("{times: 3}", TWO)),
             ("models[0].slow", "counts for nothing where nobody is passed over"),

@@ -402,7 +402,7 @@ mod tests {
     fn one_slow_answer_is_none_and_the_middle_of_the_others_counts() {
         let mut route = Route::of(&["a", "b", "c", "d"]);
         for _ in 0..30 {
-            for (number, took) in [(1, 100), (2, 400), (3, 500)] {
+            for (number, took) in [(3, 500), (2, 400), (1, 100)] {
                 assert!(!route.answers(number, true, took), "{number}");
             }
         }
