@@ -435,7 +435,7 @@ fn a_running_gateway_says_who_is_passed_over_and_what_room_is_left() {
         assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
         String::from_utf8(done.stdout).unwrap()
     };
-    for (team, prompt) in [("red", "[[sim: status=429 retry_after=50 times=1]] hi"), ("blue", "hi")] {
+    for (team, prompt) in [("red", "[[sim@gpt-5-mini: status=429 retry_after=50 times=1]] hi"), ("blue", "hi")] {
         let made: Value = serde_json::from_str(&run(&["keys", "create", "--team", team, "--json"])).unwrap();
         let limited = json!({"messages": [{"role": "user", "content": prompt}]});
         let call = chat("smart", limited).bearer(made["secret"].as_str().unwrap());

@@ -61,22 +61,24 @@ fn services_are_asked_about_pictures_where_a_set_says_so_and_one_of_them_sees() 
         )
     };
     for service in ["eyes", "applied"] {
-        let rule = format!("{{name: a, external: {service}, when_away: block, action: block}}");
+        let rule = format!("{{name: a, external: {service}, when_away: block, action: block, on: input}}");
         let unreadable = from_text("t", &set(&rule)).unwrap().guardrails[0].unreadable.unwrap();
         assert!(unreadable.asks_about_images() && unreadable.each().contains(&("image", Unread::Allow)));
     }
     let place = "guardrails[0].unreadable.image";
     for (rule, part) in [
-        ("{name: a, pii: all, action: block}", "no rule that is in force for requests asks a service"),
+        ("{name: a, pii: all, action: block, on: input}", "no rule that is in force for requests asks a service"),
         ("{name: a, external: eyes, when_away: block, action: block, mode: observe}", "no rule that is in force"),
         ("{name: a, external: eyes, when_away: block, action: annotate}", "no rule that is in force"),
         ("{name: a, external: eyes, when_away: block, action: block, on: output}", "no rule that is in force"),
-        ("{name: a, external: old, when_away: block, action: block}", "sees pictures"),
-        ("{name: a, external: hook, when_away: block, action: block}", "write `image: block`"),
+        ("{name: a, external: old, when_away: block, action: block, on: input}", "sees pictures"),
+        ("{name: a, external: hook, when_away: block, action: block, on: input}", "write `image: block`"),
     ] {
-        check(&set(rule), &[(place, part)]);
+        let answers = if rule.contains("output") { ", answers: block" } else { "" };
+        let document = set(rule).replace("hidden: allow", &format!("hidden: allow{answers}"));
+        check(&document, &[(place, part)]);
     }
-    let unknown = "{name: a, external: eye, when_away: block, action: block}";
+    let unknown = "{name: a, external: eye, when_away: block, action: block, on: input}";
     check(&set(unknown), &[("guardrails[0].rules[0].external", "did you mean `eyes`?")]);
 }
 
