@@ -66,12 +66,12 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             rounds: 10,
-            source_max: 700,
+            source_max: 900,
             gram_step: 0.1,
             net_step: 0.0015,
             decay: 2e-5,
             dropped: 0.4,
-            harmless: 1.5,
+            harmless: 1.3,
             doubt: 0.05,
             net_decay: 0.01,
             whim: 0.12,
