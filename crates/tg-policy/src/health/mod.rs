@@ -19,7 +19,7 @@ pub use hedges::{Hedges, NoHedge, Outcome};
 pub use pace::{Pace, Paces};
 pub use refusals::Refusals;
 pub use retry::{Allowance, backoff};
-pub use slow::{SEEN_MAX, Slow, SlowSettings};
+pub use slow::{Begun, SEEN_MAX, Slow, SlowSettings};
 
 use breaker::Breaker;
 use std::collections::HashMap;

@@ -33,6 +33,17 @@ pub struct SlowSettings {
     pub rest_max: Duration,
 }
 
+/// How soon an answer began.
+#[derive(Clone, Copy, Debug)]
+pub struct Begun {
+    /// When the call left.
+    pub left: Duration,
+    /// How long it took from then on,
+    pub took: Duration,
+    /// to begin; otherwise it had not begun by then.
+    pub is_heard: bool,
+}
+
 /// What is known of one target: of streams, and of whole answers.
 #[derive(Debug, Default)]
 struct Known([OfKind; 2]);
@@ -118,17 +129,16 @@ impl Slow {
         }
     }
 
-    /// A target has begun to answer a call that left at `left`, after `took` (`is_heard`; else it had not begun by then), where the
-    /// call might have gone to `others`. Whether it is put last from now on, and was not before.
+    /// How soon a target answered a call that might have gone to `others`. Whether it is put last from now on, and was not before.
     pub fn answered<'t>(
         &self,
         target: &Target,
         streamed: bool,
-        (left, took): (Duration, Duration),
-        is_heard: bool,
+        begun: Begun,
         others: impl Iterator<Item = &'t Target>,
         settings: &SlowSettings,
     ) -> bool {
+        let Begun { left, took, is_heard } = begun;
         let now = left + took;
         let mut all = self.lock();
         let (mut beside, mut medians) = (Vec::new(), Vec::new());
@@ -276,6 +286,10 @@ mod tests {
         Duration::from_millis(ms)
     }
 
+    fn begun(left: Duration, took: Duration) -> Begun {
+        Begun { left, took, is_heard: true }
+    }
+
     impl Route {
         fn of(names: &[&str]) -> Self {
             let targets = names.iter().map(|name| Target { provider: (*name).into(), model: "m".into() });
@@ -288,7 +302,7 @@ mod tests {
             self.now += ms(took);
             let target = &self.targets[number];
             let others = self.targets.iter().filter(|other| *other != target);
-            self.slow.answered(target, streamed, (left, ms(took)), true, others, &SETTINGS)
+            self.slow.answered(target, streamed, begun(left, ms(took)), others, &SETTINGS)
         }
 
         /// In which order a stream tries them, which goes to the first.
@@ -379,9 +393,15 @@ mod tests {
         let (target, now) = (&route.targets[0], route.now);
         let others = || route.targets.iter().skip(1);
         // So far nothing was heard: that is not quick.
-        assert!(!route.slow.answered(target, true, (now, ms(200)), false, others(), &SETTINGS));
+        assert!(!route.slow.answered(
+            target,
+            true,
+            Begun { is_heard: false, ..begun(now, ms(200)) },
+            others(),
+            &SETTINGS
+        ));
         assert_eq!(route.slow.resting.load(Ordering::Relaxed), 1);
-        assert!(!route.slow.answered(target, true, (now, ms(200)), true, others(), &SETTINGS));
+        assert!(!route.slow.answered(target, true, begun(now, ms(200)), others(), &SETTINGS));
         assert_eq!(route.slow.resting.load(Ordering::Relaxed), 0);
     }
 
@@ -431,7 +451,7 @@ mod tests {
         let slow = Slow::default();
         for number in 0..2 * TARGETS_MAX {
             let target = Target { provider: "p".into(), model: number.to_string().into() };
-            slow.answered(&target, true, (ms(1), ms(1)), true, std::iter::empty(), &SETTINGS);
+            slow.answered(&target, true, begun(ms(1), ms(1)), std::iter::empty(), &SETTINGS);
         }
         assert!(slow.lock().values().map(HashMap::len).sum::<usize>() <= TARGETS_MAX);
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use tg_kernel::dialect::Operation;
 use tg_kernel::fault::{Class, Fault, Origin, Retry};
 use tg_kernel::target::Target;
-use tg_policy::health::{Blame, SlowSettings, Standing, backoff};
+use tg_policy::health::{Begun, Blame, SlowSettings, Standing, backoff};
 use tg_policy::route::Plan;
 use tokio::time::Instant;
 
@@ -263,11 +263,12 @@ impl Tries<'_> {
 
     /// Notes how soon a target answered a call that others might have served; or, if it was not heard, that it took so long at
     /// least.
-    fn note_pace(&self, target: &Target, span: (Duration, Duration), is_heard: bool) {
+    fn note_pace(&self, target: &Target, (left, took): (Duration, Duration), is_heard: bool) {
         // What a rule by tasks has put before them is another model, and quicker by nature.
         let Some(settings) = self.slow().filter(|_| !self.is_in_place(target)) else { return };
         let others = self.plan.targets.iter().filter(|other| *other != target && !self.is_in_place(other));
-        if self.worker.living.health.slow.answered(target, self.is_streamed(), span, is_heard, others, settings) {
+        let begun = Begun { left, took, is_heard };
+        if self.worker.living.health.slow.answered(target, self.is_streamed(), begun, others, settings) {
             tracing::warn!(
                 provider = %target.provider, model = %target.model,
                 "answers begin much later than those of the other targets: it is tried after them for a while"
