@@ -13,6 +13,9 @@ use tg_kernel::passage::Channel;
 /// A frame that has blocks as a whole comes soon after they have grown: it is looked for so many back.
 const REPEATED_WITHIN: usize = 64;
 
+/// How much of all blocks is kept to know them by. Those of longer answers are judged anew where a frame has them as a whole.
+const KEPT_BYTES_MAX: usize = 4 << 20;
+
 /// All rows of one answer.
 #[derive(Default)]
 pub(super) struct Rows {
@@ -24,6 +27,8 @@ pub(super) struct Rows {
     open: Option<Part>,
     /// How many rows were told as a whole that had not grown before.
     repeated: usize,
+    /// How much of the blocks was to be kept so far.
+    kept: usize,
 }
 
 struct Block {
@@ -62,15 +67,26 @@ impl Rows {
             Some(block) => block.row,
             None => self.begin(part, channel, inspector),
         };
-        if let Some(block) = self.blocks.get_mut(&part) {
-            block.text.push_str(text);
-        }
+        self.keep(part, text);
         let row = self.rows.entry(name).or_insert(Row { channel, bytes: 0, last: part, is_closed: false });
         let start = row.bytes;
         row.bytes += text.len();
         let range = start..row.bytes;
         inspector.grows(name, channel, text);
         (name, range)
+    }
+
+    /// Keeps the text of a block, while there is room.
+    fn keep(&mut self, part: Part, text: &str) {
+        let had_room = self.kept <= KEPT_BYTES_MAX;
+        self.kept = self.kept.saturating_add(text.len());
+        if self.kept <= KEPT_BYTES_MAX {
+            if let Some(block) = self.blocks.get_mut(&part) {
+                block.text.push_str(text);
+            }
+        } else if had_room {
+            self.blocks.values_mut().for_each(|block| block.text = String::new());
+        }
     }
 
     /// A block begins; the name of its row.
@@ -151,7 +167,7 @@ impl Rows {
             is_same.then(|| (block.row, block.start..block.start + block.text.len()))
         };
         let all = |parts: &[Part]| parts.iter().zip(blocks).map(grown).collect::<Option<Vec<_>>>();
-        let count = Some(blocks.len()).filter(|count| *count > 0)?;
+        let count = Some(blocks.len()).filter(|count| *count > 0 && self.kept <= KEPT_BYTES_MAX)?;
         self.order.windows(count).rev().take(REPEATED_WITHIN).find_map(all)
     }
 }

@@ -1,21 +1,32 @@
 //! Members of answers that tell of an answer and are no part of it: what was asked for, said again, how it was made, and what it
 //! rests on.
 
-use crate::tape::Kind;
+use crate::tape::{Kind, Node};
 use tg_kernel::passage::Channel;
 
 /// What a top-level member of an answer is, or of one that a frame repeats; `None` for what it is in any body.
-pub(super) fn top_level(name: &str, kind: Kind) -> Option<Channel> {
-    let told = match kind {
-        Kind::Object => {
-            matches!(name, "reasoning" | "tool_choice" | "prompt" | "billing" | "incomplete_details")
-        }
+pub(super) fn top_level(name: &str, value: Node<'_, '_>) -> Option<Channel> {
+    let told = match value.kind() {
+        Kind::Object if name == "reasoning" => return Some(reasoning(value)),
+        Kind::Object => matches!(name, "tool_choice" | "prompt" | "billing" | "incomplete_details"),
         Kind::String => {
             matches!(name, "prompt" | "prompt_cache_retention" | "provider" | "amazon-bedrock-guardrailAction")
         }
         _ => false,
     };
     told.then_some(Channel::Metadata)
+}
+
+/// How much was to be thought, or else the thoughts.
+fn reasoning(value: Node<'_, '_>) -> Channel {
+    let is_asked = |name: &str| matches!(name, "effort" | "summary" | "generate_summary");
+    if value.members().all(|(key, _)| is_asked(&key.text())) { Channel::Metadata } else { Channel::Reasoning }
+}
+
+/// Whether an object is an answer of Responses, which an event repeats with what was asked for. Others may be what a model says.
+pub(super) fn is_response(value: Node<'_, '_>) -> bool {
+    let object: Option<Node<'_, '_>> = value.member("object");
+    object.is_some_and(|object| object.kind() == Kind::String && object.text() == "response")
 }
 
 /// What a member at any depth of an answer is; `None` for what it is in any body.

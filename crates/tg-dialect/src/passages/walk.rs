@@ -135,8 +135,8 @@ impl<'p, 'a> Walk<'p, 'a> {
             }
             let channel = match (&*name, value.kind()) {
                 ("text", Kind::Object) => Channel::Definition,
-                (_, kind) => {
-                    let of_answer = self.is_answer.then(|| told::top_level(&name, kind)).flatten();
+                _ => {
+                    let of_answer = self.is_answer.then(|| told::top_level(&name, value)).flatten();
                     of_answer.or_else(|| words::top_level(&name)).unwrap_or(channel)
                 }
             };
@@ -146,7 +146,9 @@ impl<'p, 'a> Walk<'p, 'a> {
                 Kind::Array if opens_turns(&name) => self.turns(value, here),
                 Kind::Object if name == "input" => self.counted(value, here),
                 // An event that repeats the answer, and with it what was asked for.
-                Kind::Object if name == "response" && self.is_answer => self.members_of(value, numbered(value, here)),
+                Kind::Object if name == "response" && self.is_answer && told::is_response(value) => {
+                    self.members_of(value, numbered(value, here));
+                }
                 Kind::Object if name == "prompt" => {
                     self.medium(value, MediumKind::Reference, here);
                     self.value(value, here);
@@ -375,7 +377,8 @@ impl<'p, 'a> Walk<'p, 'a> {
             channel,
             turn,
             text,
-            part: part.with(here.name.as_bytes()),
+            // Texts of two channels under one name are two texts, and so are a block and what is none.
+            part: part.with(here.name.as_bytes()).with(&[u8::from(is_block), channel as u8]),
             grows,
             row: self.rows.take(is_block, channel),
             groups,

@@ -357,6 +357,31 @@ fn a_block_that_has_ended_holds_up_no_other() {
     assert!(out.contains(&STANDARD.encode(r#"{"type":"of_tomorrow","text":"[number]"}"#)), "{out}");
 }
 
+/// Families of InvokeModel whose events do not say what they are have sources and answers under one name.
+#[test]
+fn a_source_under_the_name_of_the_answer_is_a_text_by_itself() {
+    let frames = [
+        json!({"event_type": "search-results", "documents": [{"text": "a document of some length that came first, 7777-8888"}]}),
+        json!({"event_type": "text-generation", "text": "call 1234-5"}),
+        json!({"event_type": "citation-generation", "citations": [{"text": "9999-0000 it is"}]}),
+        json!({"event_type": "text-generation", "text": "678 now"}),
+        json!({"event_type": "stream-end", "finish_reason": "COMPLETE"}),
+    ];
+    let mut gate = Gate::new(Dialect::BedrockInvoke, &reply_facts());
+    let (mut watch, mut out) = (Watch::default(), Vec::<Bytes>::new());
+    for frame in &frames {
+        gate.pass(&chunk(frame), &mut watch, &mut out).unwrap();
+    }
+    gate.finish(&mut watch, &mut out).unwrap();
+    let out = String::from_utf8_lossy(&out.concat()).into_owned();
+    let payloads = out.split("\"bytes\":\"").skip(1).filter_map(|rest| STANDARD.decode(rest.split('"').next()?).ok());
+    let said: Vec<String> = payloads.map(|bytes| String::from_utf8(bytes).unwrap()).collect();
+    assert_eq!(said.len(), frames.len(), "{said:?}");
+    let said = said.concat();
+    assert_eq!(said.matches("[number]").count(), 3, "{said}");
+    assert!(["7777", "1234", "678 ", "9999"].iter().all(|number| !said.contains(number)), "{said}");
+}
+
 /// All that leaves a gate, as a text.
 fn gated_frames(dialect: Dialect, frames: &[Vec<u8>], watch: &mut Watch) -> String {
     let mut gate = Gate::new(dialect, &reply_facts());
