@@ -419,7 +419,7 @@ fn a_key_is_explained_by_what_it_may_and_is_bound_to() {
 #[test]
 fn a_running_gateway_says_who_is_passed_over_and_what_room_is_left() {
     let (folder, _sim) = crate::process::prepared(&Setup {
-        models: "- { name: smart, targets: [{ provider: openai, model: gpt-5-mini }, { provider: local, model: local-chat }] }\n"
+        models: "- { name: smart, targets: [{ provider: openai, model: gpt-5-mini }, { provider: anthropic, model: claude-haiku-4-5 }] }\n"
             .to_owned(),
         more: "teams: [{ name: red }, { name: blue }]\npools: [{ name: gpt, for: [{ provider: openai }], concurrent: 7 }]\n"
             .to_owned(),
@@ -439,7 +439,7 @@ fn a_running_gateway_says_who_is_passed_over_and_what_room_is_left() {
         let made: Value = serde_json::from_str(&run(&["keys", "create", "--team", team, "--json"])).unwrap();
         let limited = json!({"messages": [{"role": "user", "content": prompt}]});
         let call = chat("smart", limited).bearer(made["secret"].as_str().unwrap());
-        assert_eq!(provider(&call.send(gateway.address)), "local");
+        assert_eq!(provider(&call.send(gateway.address)), "anthropic");
     }
     let request = json!({"model": "smart", "messages": [{"role": "user", "content": "hi"}]});
     std::fs::write(folder.path().join("request.json"), request.to_string()).unwrap();
