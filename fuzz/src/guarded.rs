@@ -15,7 +15,7 @@ use tg_kernel::fault::Fault;
 use tg_kernel::ids::CallId;
 use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
-use tg_policy::admit::{Mode, Scope};
+use tg_policy::admit::Mode;
 use tg_policy::guard::{
     Action, Check, Guard, Guards, Inquiry, Medium, On, Pii, Rule, Said, Set, Style, Subject, Verdict, Watch, Way,
 };
@@ -34,20 +34,11 @@ const DIALECTS: [Dialect; 5] = [
 const KINDS: [&str; 4] = ["", "error", "contentBlockDelta", "chunk"];
 
 fn rule(name: &str, check: Check, action: Action) -> Rule {
-    Rule { name: name.into(), check, action, mode: Mode::Enforce, on: None, channels: None, message: None }
+    Rule::of(name, check, action)
 }
 
 fn compiled(rules: Vec<Rule>, hold_back: Option<usize>) -> Arc<Guard> {
-    let set = Set {
-        name: "house".into(),
-        scope: Scope::default(),
-        rules,
-        blocked_media: Vec::new(),
-        reads_documents: false,
-        asks_about_images: false,
-        blocks_unread_answers: hold_back.is_some(),
-        hold_back,
-    };
+    let set = Set { blocks_unread_answers: hold_back.is_some(), hold_back, ..Set::of("house", rules) };
     let guards = Guards::compile(&[set], None).expect("these rules compile");
     guards.of(&Subject { attribution: &Attribution::default(), model: "m" }).expect("a set that is for all calls")
 }

@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
-use tg_policy::admit::{Mode, Scope};
 use tg_policy::guard::{Action, Check, Guard, Guards, Inquiry, Pii, Rule, Said, Set, Style, Subject, Watch, Way};
 
 fn main() {
@@ -19,8 +18,7 @@ const PROSE: &str = "I've been reading about the history of jazz for a while. My
 suggest a plan for the first week, list the most important 20 records of 1959, and explain the basics in plain English? Thanks!\n";
 
 fn rule(check: Check, action: Action) -> Rule {
-    let name = check.as_str().into();
-    Rule { name, check, action, mode: Mode::Enforce, on: None, channels: None, message: None }
+    Rule::of(check.as_str(), check, action)
 }
 
 /// Every built-in check, in force.
@@ -38,17 +36,7 @@ fn all() -> Arc<Guard> {
 }
 
 fn guard(rules: Vec<Rule>) -> Arc<Guard> {
-    let set = Set {
-        name: "house".into(),
-        scope: Scope::default(),
-        rules,
-        blocked_media: Vec::new(),
-        reads_documents: false,
-        asks_about_images: false,
-        blocks_unread_answers: false,
-        hold_back: None,
-    };
-    let guards = Guards::compile(&[set], None).unwrap();
+    let guards = Guards::compile(&[Set::of("house", rules)], None).unwrap();
     guards.of(&Subject { attribution: &Attribution::default(), model: "m" }).unwrap()
 }
 

@@ -21,21 +21,12 @@ pub(crate) const EMAIL: &str = "ada.lovelace@analytical-engines.co.uk";
 
 /// A rule that is in force where its check makes sense.
 pub(crate) fn rule(name: &str, check: Check, action: Action) -> Rule {
-    Rule { name: name.into(), check, action, mode: Mode::Enforce, on: None, channels: None, message: None }
+    Rule::of(name, check, action)
 }
 
 /// The house's set: all calls.
 pub(crate) fn house(rules: Vec<Rule>) -> Set {
-    Set {
-        name: "house".into(),
-        scope: Scope::default(),
-        rules,
-        blocked_media: Vec::new(),
-        reads_documents: false,
-        asks_about_images: false,
-        blocks_unread_answers: false,
-        hold_back: None,
-    }
+    Set::of("house", rules)
 }
 
 pub(crate) fn no_secrets() -> Rule {

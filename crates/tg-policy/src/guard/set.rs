@@ -30,6 +30,23 @@ pub struct Set {
     pub hold_back: Option<usize>,
 }
 
+impl Set {
+    /// A set of these rules for all calls that says nothing else: what no check can read goes on, and is not looked into.
+    #[must_use]
+    pub fn of(name: &str, rules: Vec<Rule>) -> Self {
+        Self {
+            name: name.into(),
+            scope: Scope::default(),
+            rules,
+            blocked_media: Vec::new(),
+            reads_documents: false,
+            asks_about_images: false,
+            blocks_unread_answers: false,
+            hold_back: None,
+        }
+    }
+}
+
 /// One check, and what happens when it finds something.
 #[derive(Clone, Debug)]
 pub struct Rule {
@@ -47,6 +64,14 @@ pub struct Rule {
     pub channels: Option<Channels>,
     /// What a caller is told who is blocked; `None`: which rule it was.
     pub message: Option<Arc<str>>,
+}
+
+impl Rule {
+    /// A rule in force, on all ways and channels that make sense for its check and action.
+    #[must_use]
+    pub fn of(name: &str, check: Check, action: Action) -> Self {
+        Self { name: name.into(), check, action, mode: Mode::Enforce, on: None, channels: None, message: None }
+    }
 }
 
 /// Ways that a rule is for.

@@ -9,20 +9,11 @@ use tg_text::pii::custom::Definition;
 use tg_text::redact::Key;
 
 fn rule(name: &str, check: Check, action: Action) -> Rule {
-    Rule { name: name.into(), check, action, mode: Mode::Enforce, on: None, channels: None, message: None }
+    Rule::of(name, check, action)
 }
 
 fn set(name: &str, rules: Vec<Rule>) -> Set {
-    Set {
-        name: name.into(),
-        scope: Scope::default(),
-        rules,
-        blocked_media: Vec::new(),
-        reads_documents: false,
-        asks_about_images: false,
-        blocks_unread_answers: false,
-        hold_back: None,
-    }
+    Set::of(name, rules)
 }
 
 fn guard(sets: &[Set]) -> Arc<Guard> {

@@ -12,7 +12,6 @@ use tg_kernel::clock::Timestamp;
 use tg_kernel::event::{Delta, Event, PartKind};
 use tg_kernel::ids::CallId;
 use tg_kernel::principal::Attribution;
-use tg_policy::admit::{Mode, Scope};
 use tg_policy::guard::{Action, Block, Check, Guard, Guards, On, Pii, Rule, Said, Set, Style, Subject, Way};
 
 const DIALECTS: [Dialect; 5] = [
@@ -37,7 +36,7 @@ fn facts() -> ReplyFacts {
 }
 
 fn rule(name: &str, check: Check, action: Action, on: Option<On>) -> Rule {
-    Rule { name: name.into(), check, action, mode: Mode::Enforce, on, channels: None, message: None }
+    Rule { on, ..Rule::of(name, check, action) }
 }
 
 /// Sets that take values out, put some back, or end the answer.
@@ -59,16 +58,7 @@ fn guard(which: usize) -> Arc<Guard> {
             None,
         ),
     };
-    let set = |name: &str, rules| Set {
-        name: name.into(),
-        scope: Scope::default(),
-        rules,
-        blocked_media: Vec::new(),
-        reads_documents: false,
-        asks_about_images: false,
-        blocks_unread_answers: false,
-        hold_back,
-    };
+    let set = |name: &str, rules| Set { hold_back, ..Set::of(name, rules) };
     let guards = Guards::compile(&[set("a", first), set("b", second)], None).unwrap();
     guards.of(&Subject { attribution: &Attribution::default(), model: "m" }).unwrap()
 }
