@@ -2,12 +2,11 @@
 //! many ordinary prompts raise an alarm.
 
 use crate::judge::{interval, wilson};
+use crate::pile::{rows, sources};
 use anyhow::{Context as _, Result};
-use flate2::read::GzDecoder;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use tg_text::pii::Pii;
 use tg_text::secrets::Secrets;
@@ -49,13 +48,6 @@ pub fn judge(data: &Path) -> Result<Forms> {
     Ok(Forms { pii, secrets })
 }
 
-fn rows(data: &Path, source: &str) -> Result<Vec<Value>> {
-    let path = data.join(format!("{source}.jsonl.gz"));
-    let file = std::fs::File::open(&path).with_context(|| format!("{} cannot be opened", path.display()))?;
-    let lines = BufReader::new(GzDecoder::new(file)).lines();
-    lines.map(|line| serde_json::from_str(&line?).with_context(|| format!("{source}: a row is no JSON"))).collect()
-}
-
 fn text(row: &Value) -> &str {
     row.get("text").or_else(|| row.get("prompt")).and_then(Value::as_str).unwrap_or_default()
 }
@@ -63,11 +55,9 @@ fn text(row: &Value) -> &str {
 /// Tasks, and harmless requests with the words of attackers: prompts in which nobody put any personal data or credentials.
 fn ordinary(data: &Path) -> Result<Vec<String>> {
     let mut texts = Vec::new();
-    for path in crate::folder::sorted(data)? {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let Some(source) = name.strip_suffix(".jsonl.gz") else { continue };
+    for source in sources(data)? {
         if ["task_", "route_", "benign_"].iter().any(|start| source.starts_with(start)) {
-            texts.extend(rows(data, source)?.iter().map(|row| text(row).to_owned()));
+            texts.extend(rows(data, &source)?.iter().map(|row| text(row).to_owned()));
         }
     }
     Ok(texts)

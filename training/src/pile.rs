@@ -2,12 +2,12 @@
 
 use crate::example::{Example, Use, attack, harm, harmless, safe};
 use crate::folder::sorted;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tg_text::score::model::{INDIRECT, OUTPUTS};
 
 /// Longest text that is read, in bytes.
@@ -15,18 +15,25 @@ const TEXT_MAX: usize = 8000;
 
 /// All examples of all sources that say something about attacks or harm.
 pub fn read(folder: &Path) -> Result<Vec<Example>> {
-    let paths = sorted(folder)?;
     let mut examples = Vec::new();
-    for path in paths {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if let Some(source) = name.strip_suffix(".jsonl.gz") {
-            for line in BufReader::new(GzDecoder::new(fs::File::open(&path)?)).lines() {
-                let row: Value = serde_json::from_str(&line?)?;
-                examples.extend(example(source, &row));
-            }
-        }
+    for source in sources(folder)? {
+        examples.extend(rows(folder, &source)?.iter().filter_map(|row| example(&source, row)));
     }
     Ok(examples)
+}
+
+/// The names of all sources in a folder, in order.
+pub fn sources(folder: &Path) -> Result<Vec<String>> {
+    let name = |path: PathBuf| Some(path.file_name()?.to_string_lossy().strip_suffix(".jsonl.gz")?.to_owned());
+    Ok(sorted(folder)?.into_iter().filter_map(name).collect())
+}
+
+/// All rows of a source.
+pub fn rows(folder: &Path, source: &str) -> Result<Vec<Value>> {
+    let path = folder.join(format!("{source}.jsonl.gz"));
+    let file = fs::File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let lines = BufReader::new(GzDecoder::new(file)).lines();
+    lines.map(|line| serde_json::from_str(&line?).with_context(|| format!("{source}: a row is no JSON"))).collect()
 }
 
 fn example(source: &str, row: &Value) -> Option<Example> {

@@ -46,19 +46,36 @@ const TARGETS: &str = r#"
   - { provider: openai, model: gpt-5, when: "input_tokens < 100000 && turns < 100" }
 "#;
 
+/// A policy by tasks with samples of its quality and a mirror, before the same targets; two routes in one; a pool.
+const MORE: &str = r#"
+  mirror: { provider: openai, model: gpt-4o-mini, share: 1% }
+  task_routing:
+    mode: enforce
+    steps:
+    - { provider: openai, model: gpt-5-nano, tasks: [classification, extraction, short_question, chat], difficulty_max: 0.9 }
+    - { provider: anthropic, model: claude-haiku-4-5, tasks: [classification, extraction, short_question, chat, summarisation] }
+    floor: gpt-5-nano
+    quality: { sample: 2%, judge: { provider: openai, model: gpt-4o }, floor: 95%, samples_min: 50 }
+- name: nested
+  strategy: weighted
+  targets: [{ route: cheapest, weight: 95 }, { route: ordered, weight: 5 }]
+pools: [{ name: openai, for: [{ provider: openai }], concurrent: 100 }]
+"#;
+
 const PROSE: &str = "I've been reading about the history of jazz for a while. My budget is small and I work full time, so could you \
 suggest a plan for the first week, list the most important 20 records of 1959, and explain the basics in plain English? Thanks!\n";
 
 fn loaded() -> Loaded {
     let route = |strategy: &str| format!("- name: {strategy}\n  strategy: {strategy}{}", TARGETS.trim_end());
-    let text = format!("{CONFIG}{}\n{}\n{}\n", route("ordered"), route("cheapest"), route("fastest"));
+    let by_tasks = format!("- name: by_tasks\n  strategy: cheapest{}{}", TARGETS.trim_end(), MORE.trim_end());
+    let text = format!("{CONFIG}{}\n{}\n{}\n{by_tasks}\n", route("ordered"), route("cheapest"), route("fastest"));
     let document = tg_config::load::from_text("bench", &text).unwrap();
     let secrets = resolve_secrets(&document, &|_: &str| Some("secret".to_owned())).unwrap();
     Loaded::compile(document, secrets).unwrap()
 }
 
 /// From the checked body to the target that is tried first, whose health counts: 1 KB of prompt.
-#[divan::bench(args = ["plain", "ordered", "cheapest", "fastest"])]
+#[divan::bench(args = ["plain", "ordered", "cheapest", "fastest", "by_tasks", "nested"])]
 fn everything_on(bencher: Bencher<'_, '_>, model: &str) {
     let loaded = loaded();
     let prompt: String = PROSE.chars().cycle().take(1024).collect();

@@ -38,8 +38,7 @@ fn text(pattern: Option<&Pattern>) -> Option<String> {
 }
 
 /// The names that stand for one that this pattern has in it, by however many others, or have it among their targets, and are
-/// not in it themselves. Sorted:
-/// the order in which models are declared changes no budget.
+/// not in it themselves. Sorted: the order in which models are declared changes no budget.
 fn aliases(document: &Document, pattern: Option<&Pattern>) -> Vec<String> {
     let Some(pattern) = pattern else { return Vec::new() };
     let leads_there = |model: &&tg_config::document::Model| {

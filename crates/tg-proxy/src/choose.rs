@@ -234,7 +234,7 @@ impl<'a> Choosing<'a> {
     /// `with_prices`: also where the order does not depend on them.
     #[must_use]
     pub fn consider(&self, plan: &Plan, with_prices: bool) -> Vec<Considered> {
-        let is_priced = with_prices || plan.rule.has_order(|strategy| strategy == Strategy::Cheapest);
+        let is_priced = with_prices || plan.rule.has_order(Strategy::is_priced);
         let is_paced = plan.rule.has_order(Strategy::is_paced);
         let candidates = plan.targets.iter().zip(&plan.rule.targets).map(|(target, declared)| {
             let row = self.row(target);
@@ -397,16 +397,11 @@ impl<'a> Choosing<'a> {
 
 /// The targets of these, in their order. What stands in a route by itself and in one among its targets is tried once.
 fn once<'c>(plan: &Plan, considered: impl Iterator<Item = &'c Considered>) -> Vec<Target> {
-    let mut targets: Vec<Target> = considered.map(|one| one.candidate.target.clone()).collect();
-    if !plan.rule.entries.is_empty() {
-        let mut seen: Vec<Target> = Vec::with_capacity(targets.len());
-        targets.retain(|target| {
-            let is_new = !seen.contains(target);
-            if is_new {
-                seen.push(target.clone());
-            }
-            is_new
-        });
+    let mut targets: Vec<Target> = Vec::new();
+    for Considered { candidate, .. } in considered {
+        if plan.rule.entries.is_empty() || !targets.contains(&candidate.target) {
+            targets.push(candidate.target.clone());
+        }
     }
     targets
 }

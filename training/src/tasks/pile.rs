@@ -1,11 +1,9 @@
 //! The collected sources that say what a text asks for.
 
 use super::own::reading;
-use anyhow::{Context as _, Result};
-use flate2::read::GzDecoder;
+use crate::pile::rows;
+use anyhow::Result;
 use serde_json::Value;
-use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use tg_text::task::TaskClass;
 use tg_text::task::read::Reading;
@@ -56,10 +54,7 @@ pub fn read(folder: &Path) -> Result<Vec<Row>> {
 
 /// Tells the rows of a source.
 pub fn lines(folder: &Path, source: &str, mut seen: impl FnMut(&Value) -> Option<()>) -> Result<()> {
-    let path = folder.join(format!("{source}.jsonl.gz"));
-    let file = fs::File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    for line in BufReader::new(GzDecoder::new(file)).lines() {
-        let row: Value = serde_json::from_str(&line?)?;
+    for row in rows(folder, source)? {
         let _ = seen(&row);
     }
     Ok(())

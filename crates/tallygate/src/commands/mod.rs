@@ -51,7 +51,8 @@ enum Command {
     Coverage(coverage::Coverage),
     /// Show where a request would go, and why: targets, prices, guardrails, limits and budgets
     ///
-    /// Decided as by a gateway that has seen no call yet. Nothing is sent.
+    /// Decided as by a gateway that has seen no call yet; with --admin, beside it what a running one says: who is passed over, how
+    /// full pools are, what is left of budgets. Nothing is sent to a provider.
     Explain(Box<explain::Explain>),
     /// Push, list, compare and restore revisions of the configuration that gateways follow
     Config(config::Config),

@@ -1,11 +1,10 @@
 //! Answers that are kept: whether there is room for them, and whether what rules name is there.
 
-use super::Findings;
 use super::limits::{Named, check_named};
 use super::served::Served;
+use super::{Findings, providers};
 use crate::document::{AlikeMode, CacheAlike, CachePlace, CacheRule, Document, ProviderKind};
-use crate::grammar::{Name, Percent};
-use crate::nearest::propose;
+use crate::grammar::Percent;
 use crate::problem::{Path, Problem};
 use std::time::Duration;
 
@@ -60,13 +59,13 @@ pub(super) fn check(document: &Document, served: &Served, found: &mut Findings) 
 
 fn alike(document: &Document, declared: &CacheAlike, path: &Path, found: &mut Findings) {
     let model = path.member("model");
-    provider(document, &declared.model.provider, &model, found);
+    providers::is_there(document, &declared.model.provider, &model, found);
     let kind = document.provider(declared.model.provider.as_str()).map(|provider| provider.kind);
     if kind == Some(ProviderKind::Anthropic) {
         found.add(model.member("provider"), "has no models that make vectors", "name another provider");
     }
     if let Some(judge) = &declared.judge {
-        provider(document, &judge.provider, &path.member("judge"), found);
+        providers::is_there(document, &judge.provider, &path.member("judge"), found);
     }
     let threshold = path.member("threshold");
     match declared.threshold {
@@ -86,14 +85,6 @@ fn alike(document: &Document, declared: &CacheAlike, path: &Path, found: &mut Fi
     if declared.timeout.get() > TIMEOUT_MAX {
         let message = format!("{} is too long for a call to wait", declared.timeout);
         found.add(path.member("timeout"), message, "write at most `5s`");
-    }
-}
-
-fn provider(document: &Document, name: &Name, path: &Path, found: &mut Findings) {
-    if document.provider(name.as_str()).is_none() {
-        let hint = propose(name.as_str(), document.providers.iter().map(|p| p.name.as_str()));
-        let problem = Problem::new(path.member("provider"), format!("there is no provider `{name}`"), hint);
-        found.add_resting_on(vec![Path::root().member("providers")], problem);
     }
 }
 

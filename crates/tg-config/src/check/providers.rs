@@ -2,6 +2,7 @@
 
 use super::{Findings, aws, bedrock_guardrail, egress, headers, surfaces};
 use crate::document::{Document, InferenceProfile, Provider, ProviderKind, Quirks};
+use crate::grammar::Name;
 use crate::nearest::propose;
 use crate::presets::{PRESETS, preset};
 use crate::problem::{Path, Problem};
@@ -41,6 +42,15 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
             egress::check(provider, url, &path.member("mantle_url"), found);
         }
         headers::check(&provider.headers, &path.member("headers"), found);
+    }
+}
+
+/// The provider that a member `provider` of this path names is there.
+pub(super) fn is_there(document: &Document, name: &Name, path: &Path, found: &mut Findings) {
+    if document.provider(name.as_str()).is_none() {
+        let hint = propose(name.as_str(), document.providers.iter().map(|p| p.name.as_str()));
+        let problem = Problem::new(path.member("provider"), format!("there is no provider `{name}`"), hint);
+        found.add_resting_on(vec![Path::root().member("providers")], problem);
     }
 }
 

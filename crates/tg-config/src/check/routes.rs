@@ -2,7 +2,7 @@
 
 mod nested;
 
-use super::Findings;
+use super::{Findings, providers};
 use crate::document::{Document, Model, OnLoss, OnUnable, Strategy, UnknownModels};
 use crate::nearest::propose;
 use crate::problem::{Path, Problem};
@@ -13,7 +13,6 @@ const WEIGHT_MAX: u16 = 10_000;
 
 pub(super) fn check(document: &Document, found: &mut Findings) {
     let list = Path::root().member("models");
-    let providers = Path::root().member("providers");
     let names = document.models.iter().enumerate();
     found.add_repeated(names.map(|(number, m)| (list.element(number).member("name"), m.name.as_str())));
     nested::check(document, found);
@@ -21,10 +20,8 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
         let path = list.element(number);
         for (index, target) in model.targets.iter().enumerate() {
             let path = path.member("targets").element(index);
-            if let Some(provider) = target.provider.as_ref().filter(|name| document.provider(name.as_str()).is_none()) {
-                let hint = propose(provider.as_str(), document.providers.iter().map(|p| p.name.as_str()));
-                let problem = Problem::new(path.member("provider"), format!("there is no provider `{provider}`"), hint);
-                found.add_resting_on(vec![providers.clone()], problem);
+            if let Some(provider) = &target.provider {
+                providers::is_there(document, provider, &path, found);
             }
             if model.targets.iter().take(index).any(|earlier| earlier == target) {
                 found.add(path.clone(), "is the same as an earlier target", "remove it");

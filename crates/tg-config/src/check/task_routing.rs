@@ -1,10 +1,10 @@
 //! Mirrors, cheaper models by task, and judges: that they exist, and are not what they are compared with.
 
-use super::Findings;
+use super::{Findings, providers};
 use crate::document::{Document, Model, Quality, TaskJudge, TaskRouting};
 use crate::grammar::Name;
 use crate::nearest::propose;
-use crate::problem::{Path, Problem};
+use crate::problem::Path;
 
 /// The fewest and the most comparisons that may decide.
 const SAMPLES: std::ops::RangeInclusive<u32> = 10..=1_000;
@@ -14,7 +14,7 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
         let path = Path::root().member("models").element(number);
         if let Some(mirror) = &model.mirror {
             let path = path.member("mirror");
-            provider(document, &mirror.provider, &path, found);
+            providers::is_there(document, &mirror.provider, &path, found);
             if is_target(document, model, &mirror.provider, &mirror.model) {
                 let hint = "name another model: what a target answers is in the ledger anyway";
                 found.add(path, "is one of the route's own targets", hint);
@@ -28,14 +28,6 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
                 quality(document, (model, routing, declared), &path.member("quality"), found);
             }
         }
-    }
-}
-
-fn provider(document: &Document, name: &Name, path: &Path, found: &mut Findings) {
-    if document.provider(name.as_str()).is_none() {
-        let hint = propose(name.as_str(), document.providers.iter().map(|p| p.name.as_str()));
-        let problem = Problem::new(path.member("provider"), format!("there is no provider `{name}`"), hint);
-        found.add_resting_on(vec![Path::root().member("providers")], problem);
     }
 }
 
@@ -58,7 +50,7 @@ fn steps(document: &Document, model: &Model, routing: &TaskRouting, path: &Path,
     );
     for (number, step) in routing.steps.iter().enumerate() {
         let path = path.element(number);
-        provider(document, &step.provider, &path, found);
+        providers::is_there(document, &step.provider, &path, found);
         if step.tasks.is_empty() {
             found.add(path.member("tasks"), "is empty", "name the tasks that this model is for");
         }
@@ -128,7 +120,7 @@ fn quality(
             }
         }
         TaskJudge::Model(named) => {
-            provider(document, &named.provider, &judge, found);
+            providers::is_there(document, &named.provider, &judge, found);
             let is_step = routing.steps.iter().any(|step| step.provider == named.provider && step.model == named.model);
             if is_step || is_target(document, model, &named.provider, &named.model) {
                 let hint = "name another model, best of another maker: models like their own answers";

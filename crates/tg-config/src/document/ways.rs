@@ -73,12 +73,9 @@ impl Document {
     /// The targets for which one stands: itself, or those of a route.
     #[must_use]
     pub fn leaves_of<'a>(&'a self, target: &'a ModelTarget) -> Vec<Leaf<'a>> {
-        let ModelTarget { provider, model, route, weight: _, when } = target;
-        if let Some((entry, name)) = route.as_deref().and_then(|route| self.route(route)) {
-            return self.leaves(entry, Some(name));
-        }
-        let leaf = |provider| Leaf { provider, model: model.as_deref(), when: when.as_deref() };
-        provider.as_ref().map(leaf).into_iter().collect()
+        let mut leaves = Vec::new();
+        self.add_leaf((target, None), DEPTH_MAX, &mut STEPS_MAX.clone(), &mut leaves);
+        leaves
     }
 
     fn add_leaves<'a>(
@@ -93,12 +90,23 @@ impl Document {
             if depth == 0 || *steps == 0 {
                 return;
             }
-            let ModelTarget { provider, model, route, weight: _, when } = target;
-            if let Some((entry, name)) = route.as_deref().and_then(|route| self.route(route)) {
-                self.add_leaves((entry, Some(name)), depth - 1, steps, leaves);
-            } else if let Some(provider) = provider {
-                leaves.push(Leaf { provider, model: model.as_deref().or(asked), when: when.as_deref() });
-            }
+            self.add_leaf((target, asked), depth - 1, steps, leaves);
+        }
+    }
+
+    /// Those of one target. `depth`: how many entries the way of a route may still go through.
+    fn add_leaf<'a>(
+        &'a self,
+        (target, asked): (&'a ModelTarget, Option<&'a str>),
+        depth: usize,
+        steps: &mut usize,
+        leaves: &mut Vec<Leaf<'a>>,
+    ) {
+        let ModelTarget { provider, model, route, weight: _, when } = target;
+        if let Some((entry, name)) = route.as_deref().and_then(|route| self.route(route)) {
+            self.add_leaves((entry, Some(name)), depth, steps, leaves);
+        } else if let Some(provider) = provider {
+            leaves.push(Leaf { provider, model: model.as_deref().or(asked), when: when.as_deref() });
         }
     }
 }

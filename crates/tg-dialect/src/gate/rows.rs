@@ -45,8 +45,6 @@ struct Row {
     bytes: usize,
     /// The block that grows.
     last: Part,
-    /// No other block goes on with it.
-    is_closed: bool,
 }
 
 impl Rows {
@@ -68,7 +66,8 @@ impl Rows {
             None => self.begin(part, channel, inspector),
         };
         self.keep(part, text);
-        let row = self.rows.entry(name).or_insert(Row { channel, bytes: 0, last: part, is_closed: false });
+        // Its block has begun it.
+        let Some(row) = self.rows.get_mut(&name) else { return (name, 0..0) };
         let start = row.bytes;
         row.bytes += text.len();
         let range = start..row.bytes;
@@ -100,7 +99,7 @@ impl Rows {
             self.part(inspector);
             self.open = Some(part);
         }
-        let row = self.rows.entry(name).or_insert(Row { channel, bytes: 0, last: part, is_closed: false });
+        let row = self.rows.entry(name).or_insert(Row { channel, bytes: 0, last: part });
         row.last = part;
         let block = Block { row: name, start: row.bytes, channel, text: String::new(), is_over: false };
         self.blocks.insert(part, block);
@@ -117,7 +116,7 @@ impl Rows {
         let Some(block) = self.blocks.get_mut(&part) else { return false };
         block.is_over = true;
         let name = block.row;
-        if self.rows.get(&name).is_some_and(|row| row.is_closed && row.last == part) {
+        if self.open != Some(name) && self.rows.get(&name).is_some_and(|row| row.last == part) {
             inspector.ends(name);
         }
         true
@@ -126,10 +125,7 @@ impl Rows {
     /// No block goes on with the row that is open. It is whole once its last block is.
     pub(super) fn part(&mut self, inspector: &mut dyn Inspector) {
         let Some(name) = self.open.take() else { return };
-        let Some(row) = self.rows.get_mut(&name) else { return };
-        row.is_closed = true;
-        let last = row.last;
-        if self.is_over(last) {
+        if self.rows.get(&name).is_some_and(|row| self.is_over(row.last)) {
             inspector.ends(name);
         }
     }

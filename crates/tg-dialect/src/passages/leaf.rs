@@ -62,8 +62,8 @@ pub(super) fn leaf(name: &str, claims: Claims, text: &str) -> Leaf {
     if !words::is_medium(name) || text.len() < MEDIUM_BYTES_MIN {
         return Leaf::Text;
     }
-    let scheme = if is_prose(name, text) { String::new() } else { scheme(text) };
-    match scheme.as_str() {
+    let scheme = scheme(text);
+    match if is_prose(name, text, &scheme) { "" } else { scheme.as_str() } {
         "data" => data_url(claims, text),
         "http" | "https" | "s3" | "gs" => Leaf::Address,
         _ if is_base64(text) => match encoded("", text, claims) {
@@ -79,9 +79,9 @@ pub(super) fn leaf(name: &str, claims: Claims, text: &str) -> Leaf {
 
 /// Whether what looks like a scheme begins a sentence: `note: it rains`. Where an address is meant, readers take it for one, and
 /// so they do what is said to be in base64.
-fn is_prose(name: &str, text: &str) -> bool {
+fn is_prose(name: &str, text: &str, scheme: &str) -> bool {
     let Some((_, rest)) = text.split_once(':') else { return false };
-    rest.starts_with(' ') && !words::is_url(name) && !(scheme(text) == "data" && says_base64(text))
+    rest.starts_with(' ') && !words::is_url(name) && !(scheme == "data" && says_base64(text))
 }
 
 /// Whether bytes are meant to stand under a name, of which lenient readers drop what is none of their letters.

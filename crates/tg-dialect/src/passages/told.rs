@@ -41,7 +41,7 @@ pub(super) fn member(name: &str) -> Option<Channel> {
         | "content_filter_offsets"
         | "prompt_filter_results" => Channel::Metadata,
         "reasoning" | "reasoning_details" => Channel::Reasoning,
-        "annotation" | "annotations" | "citation" | "search_results" => Channel::Document,
+        "annotation" | "annotations" | "search_results" => Channel::Document,
         _ => return None,
     })
 }

@@ -9,6 +9,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use tg_kernel::passage::Channel;
 
+/// What stands in evidence of a service that could not be asked.
+pub(super) const UNANSWERED: &str = "unanswered";
+
 /// A rule that asks a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExternalRule {
@@ -85,7 +88,7 @@ impl Guard {
     pub fn leaves_unheard(&self, rule: usize, channel: Channel, inquiry: &mut Inquiry) {
         if let Some(ready) = self.rules().get(rule) {
             inquiry.begin(self);
-            inquiry.note(ready, Way::Input, channel, Cow::Borrowed("unanswered"), Doing::Unanswered);
+            inquiry.note(ready, Way::Input, channel, Cow::Borrowed(UNANSWERED), Doing::Unanswered);
         }
     }
 
@@ -102,7 +105,7 @@ impl Guard {
             Opinion::Clear => return verdict,
             Opinion::Flagged { categories, texts } => (categories, texts),
             Opinion::Failed => {
-                let away = Cow::Borrowed("unanswered");
+                let away = Cow::Borrowed(UNANSWERED);
                 let blocks = matches!(ready.external, Some((_, WhenAway::Block))) && ready.weight() > Weight::None;
                 let doing = if blocks { Doing::Blocked } else { Doing::Unanswered };
                 inquiry.note(ready, way, channel, away.clone(), doing);

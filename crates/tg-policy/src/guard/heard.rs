@@ -1,5 +1,6 @@
 //! Which services outside were asked about one call, and what they said: also where they had nothing against it.
 
+use super::inquiry::micros;
 use super::{Inquiry, Opinion, Way};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,10 +35,7 @@ impl Heard {
     }
 
     fn of(&mut self, guard: &Arc<str>, way: Way) -> &mut OfService {
-        let way = match way {
-            Way::Input => guarded::Way::Input,
-            Way::Output => guarded::Way::Output,
-        };
+        let way = guarded::Way::from(way);
         let own = || {
             let (guard, verdict) = (guard.clone(), Said::Clear);
             OfService { guard, way, verdict, micros: 0, questions: 0, remembered: 0 }
@@ -55,8 +53,7 @@ impl Inquiry {
     pub fn took(&mut self, guard: &Arc<str>, way: Way, effort: Effort) {
         let own = self.heard.of(guard, way);
         let count = |before: u32, more: usize| before.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
-        let micros = u64::try_from(effort.spent.as_micros()).unwrap_or(u64::MAX);
-        own.micros = own.micros.saturating_add(micros);
+        own.micros = own.micros.saturating_add(micros(effort.spent));
         own.questions = count(own.questions, effort.questions);
         own.remembered = count(own.remembered, effort.remembered);
     }

@@ -134,7 +134,7 @@ pub struct Evidence {
     pub services: Vec<OfService>,
 }
 
-fn micros(time: Duration) -> u64 {
+pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
@@ -146,6 +146,12 @@ impl Inquiry {
         let timed = |of: &OfSet| OfSet { micros: micros(self.spent_by.of(&of.set)), ..of.clone() };
         let by_set = self.by_set.iter().map(timed).collect();
         Evidence { sets, version, hits: self.hits.clone(), spent: self.spent, by_set, services: self.heard.told() }
+    }
+
+    /// What rules have found so far.
+    #[must_use]
+    pub fn hits(&self) -> &[Hit] {
+        &self.hits
     }
 
     /// Whether values of the request stand behind placeholders that an answer may have.

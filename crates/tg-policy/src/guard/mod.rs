@@ -50,6 +50,7 @@ pub use watch::Watch;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use tg_kernel::guarded;
 use tg_kernel::passage::Channel;
 
 /// Which way a text goes.
@@ -59,6 +60,15 @@ pub enum Way {
     Input,
     /// To the caller.
     Output,
+}
+
+impl From<Way> for guarded::Way {
+    fn from(way: Way) -> Self {
+        match way {
+            Way::Input => Self::Input,
+            Way::Output => Self::Output,
+        }
+    }
 }
 
 impl Way {

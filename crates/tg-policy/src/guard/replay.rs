@@ -6,6 +6,7 @@
 //! rule's name. Services outside are not asked: they are taken to say what they said.
 
 use super::detector::{Detector, Reading};
+use super::external::UNANSWERED;
 use super::inquiry::{Doing, Inquiry};
 use super::joined::{Group, Joined, groups, rows};
 use super::judge::Guard;
@@ -29,9 +30,6 @@ use tg_text::span::Span;
 
 /// The form of records that this program writes and reads.
 pub const RECORD_FORMAT: u32 = 1;
-
-/// What stands in evidence of a service that could not be asked.
-const UNANSWERED: &str = "unanswered";
 
 /// What is taken out whatever the rules are.
 static BUILT_IN: LazyLock<[Detector; 2]> =

@@ -83,7 +83,7 @@ pub struct Health {
 #[derive(Debug, Default)]
 struct Provider {
     whole: Breaker,
-    /// By whose fault it was benched last.
+    /// By whose fault it failed last: told while it is benched.
     why: &'static str,
     models: HashMap<Arc<str>, Model>,
 }
@@ -91,7 +91,7 @@ struct Provider {
 #[derive(Debug, Default)]
 struct Model {
     breaker: Breaker,
-    /// By whose fault it was benched last.
+    /// By whose fault it failed last: told while it is benched.
     why: &'static str,
     quota: Quota,
 }

@@ -47,6 +47,12 @@ impl Strategy {
         matches!(self, Self::Fastest | Self::LeastInFlight)
     }
 
+    /// Whether it goes by what a call costs.
+    #[must_use]
+    pub const fn is_priced(self) -> bool {
+        matches!(self, Self::Cheapest)
+    }
+
     /// Whether the next call of a session might go elsewhere though nothing was changed.
     #[must_use]
     pub const fn is_by_experience(self) -> bool {

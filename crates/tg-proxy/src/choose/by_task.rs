@@ -123,8 +123,7 @@ impl Choosing<'_> {
     #[must_use]
     pub fn followed(&self, plan: &Plan) -> Option<u64> {
         let is_chat = self.asked.head.operation == Operation::Chat;
-        let is_priced =
-            is_chat && plan.rule.targets.len() > 1 && plan.rule.has_order(|strategy| strategy == Strategy::Cheapest);
+        let is_priced = is_chat && plan.rule.targets.len() > 1 && plan.rule.has_order(Strategy::is_priced);
         if plan.routed.is_some() || is_priced { self.conversation() } else { None }
     }
 

@@ -3,7 +3,7 @@
 
 use super::Guarding;
 use super::filtered::Stopped;
-use super::outside::{Premises, Questions};
+use super::outside::{Premises, Questions, Told};
 use crate::deliver::Delivery;
 use crate::settle::Settlement;
 use futures_util::Stream as _;
@@ -15,19 +15,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tg_kernel::fault::Fault;
 use tg_kernel::passage::Channel;
-use tg_policy::guard::{Block, Effort, ExternalRule, Opinion, Timing, Way};
+use tg_policy::guard::{Block, ExternalRule, Timing, Way};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
-
-/// What a rule's service has said of a request.
-#[derive(Clone)]
-pub(crate) struct Told {
-    rule: usize,
-    service: Arc<str>,
-    channel: Channel,
-    opinion: Opinion,
-    effort: Effort,
-}
 
 /// A rule that asks, and the channel of what it asks about.
 pub(crate) type Asked = (usize, Channel);

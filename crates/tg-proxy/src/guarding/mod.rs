@@ -141,10 +141,7 @@ impl Guarding {
             check: hit.check.into(),
             found: hit.found.into(),
             channel: hit.channel,
-            way: match hit.way {
-                Way::Input => guarded::Way::Input,
-                Way::Output => guarded::Way::Output,
-            },
+            way: hit.way.into(),
             action: match hit.doing {
                 Doing::Blocked => guarded::Action::Blocked,
                 Doing::Redacted => guarded::Action::Redacted,
@@ -164,7 +161,7 @@ impl Guarding {
     pub(crate) fn told(&self) -> Vec<String> {
         let mut told: Vec<String> = Vec::new();
         let blocked = self.block.iter().map(|block| format!("{}/{}", block.set, block.rule));
-        let hits = self.inquiry.evidence().hits.into_iter().filter(|hit| hit.doing != Doing::Observed);
+        let hits = self.inquiry.hits().iter().filter(|hit| hit.doing != Doing::Observed);
         for rule in blocked.chain(hits.map(|hit| format!("{}/{}", hit.set, hit.rule))) {
             if !told.contains(&rule) {
                 told.push(rule);

@@ -85,6 +85,16 @@ impl Guarding {
     }
 }
 
+/// What a rule's service has said, of texts or of pictures.
+#[derive(Clone)]
+pub(crate) struct Told {
+    pub(super) rule: usize,
+    pub(super) service: Arc<str>,
+    pub(super) channel: Channel,
+    pub(super) opinion: Opinion,
+    pub(super) effort: Effort,
+}
+
 /// What services are to be asked about.
 pub(crate) struct Questions {
     way: Way,
@@ -149,6 +159,13 @@ impl Text {
         let changed = parts.into_iter().zip(&self.parts).filter(|(anew, said)| anew != *said);
         Some(changed.map(|(anew, _)| anew).collect())
     }
+}
+
+/// What a service is asked about at once.
+enum Subject<'a> {
+    Texts(guard::Way, &'a [&'a str]),
+    /// They are on their way to a model.
+    Pictures(&'a [&'a Picture]),
 }
 
 /// Where a call stands that has questions: what they are asked with, and to whom their cost is booked.
@@ -284,35 +301,19 @@ impl Questions {
     ) -> (Channel, Opinion, Effort) {
         let about: Vec<&Text> = self.texts.iter().filter(|text| Self::is_asked(rule, text)).collect();
         let channel = self.channel(rule);
-        let Some(service) = premises.snapshot.outside.0.get(&rule.service) else {
-            return (channel, Opinion::Failed, Effort::default());
-        };
         let told: Vec<Cow<'_, str>> = about.iter().map(|text| text.told()).collect();
         let texts: Vec<&str> = told.iter().map(|text| &**text).collect();
         let way = match self.way {
             Way::Input => guard::Way::Input,
             Way::Output => guard::Way::Output,
         };
-        let living = &premises.worker.living;
-        let caller = || aws_caller(living, premises.attribution.clone());
-        let (pools, wallet, clock) = (&*premises.worker.pools, &living.aws, &*living.clock);
-        let used = |used| premises.book(&service.guard, used);
-        let asker = Asker { pools, wallet, clock, caller: &caller, used: &used };
-        let asked = clock.monotonic();
-        let hearing = service.guard.ask(&asker, way, &texts, began).await;
-        let spent = clock.monotonic().saturating_sub(asked);
-        let effort = Effort { spent, questions: hearing.asked, remembered: hearing.remembered };
-        let opinion = match hearing.opinion {
-            guard::Opinion::Clear => Opinion::Clear,
-            guard::Opinion::Flagged { categories, redacted } => {
-                let texts = redacted.unwrap_or_default().into_iter();
-                let texts: Option<Vec<_>> =
-                    texts.map(|(nth, text)| about.get(nth).filter(|own| !own.is_in_file)?.split(text)).collect();
-                let categories = categories.iter().map(ToString::to_string).collect();
-                Opinion::Flagged { categories, texts: texts.unwrap_or_default().concat() }
-            }
-            guard::Opinion::Failed(failure) => service.is_away(rule, &failure, clock.monotonic()),
-        };
+        let (mut opinion, effort) = premises.put(rule, &Subject::Texts(way, &texts), began).await;
+        if let Opinion::Flagged { texts, .. } = &mut opinion {
+            let redacted = std::mem::take(texts).into_iter();
+            let split: Option<Vec<_>> =
+                redacted.map(|(nth, text)| about.get(nth).filter(|own| !own.is_in_file)?.split(text)).collect();
+            *texts = split.unwrap_or_default().concat();
+        }
         (channel, opinion, effort)
     }
 }
@@ -327,6 +328,11 @@ impl Premises {
 
     /// What a rule's service says of pictures on their way to a model.
     pub(super) async fn see(&self, rule: &ExternalRule, pictures: &[&Picture], began: Instant) -> (Opinion, Effort) {
+        self.put(rule, &Subject::Pictures(pictures), began).await
+    }
+
+    /// What a rule's service says. What it puts in place of texts is numbered as they are in the subject.
+    async fn put(&self, rule: &ExternalRule, subject: &Subject<'_>, began: Instant) -> (Opinion, Effort) {
         let Some(service) = self.snapshot.outside.0.get(&rule.service) else {
             return (Opinion::Failed, Effort::default());
         };
@@ -336,14 +342,17 @@ impl Premises {
         let used = |used| self.book(&service.guard, used);
         let asker = Asker { pools, wallet, clock, caller: &caller, used: &used };
         let asked = clock.monotonic();
-        let hearing = service.guard.look(&asker, pictures, began).await;
+        let hearing = match *subject {
+            Subject::Texts(way, texts) => service.guard.ask(&asker, way, texts, began).await,
+            Subject::Pictures(pictures) => service.guard.look(&asker, pictures, began).await,
+        };
         let spent = clock.monotonic().saturating_sub(asked);
         let effort = Effort { spent, questions: hearing.asked, remembered: hearing.remembered };
         let opinion = match hearing.opinion {
             guard::Opinion::Clear => Opinion::Clear,
-            guard::Opinion::Flagged { categories, .. } => {
+            guard::Opinion::Flagged { categories, redacted } => {
                 let categories = categories.iter().map(ToString::to_string).collect();
-                Opinion::Flagged { categories, texts: Vec::new() }
+                Opinion::Flagged { categories, texts: redacted.unwrap_or_default() }
             }
             guard::Opinion::Failed(failure) => service.is_away(rule, &failure, clock.monotonic()),
         };

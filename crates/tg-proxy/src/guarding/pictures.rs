@@ -4,14 +4,14 @@
 //! to it. It is asked about as it came, and nothing is put in its place.
 
 use super::Guarding;
-use super::outside::{Outside, Premises};
+use super::outside::{Outside, Premises, Told};
 use futures_util::future::{Either, join_all, select};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tg_dialect::passages::{MediumKind, Passages};
 use tg_kernel::passage::Channel;
-use tg_policy::guard::{Effort, ExternalRule, Guard, Opinion, Unseen, Way};
+use tg_policy::guard::{ExternalRule, Guard, Opinion, Unseen, Way};
 use tg_upstream::guard::{Picture, Sight, Unseen as Why};
 use tokio::time::Instant;
 
@@ -36,15 +36,6 @@ struct Question {
 /// What services are to be asked about pictures.
 #[derive(Default)]
 pub(super) struct Pictures(Vec<Question>);
-
-/// What has been heard of those of a channel.
-pub(super) struct Heard {
-    rule: usize,
-    service: Arc<str>,
-    channel: Channel,
-    opinion: Opinion,
-    effort: Effort,
-}
 
 impl Eyes {
     /// Those of a guard; `None` where no set asks about pictures.
@@ -129,7 +120,7 @@ impl Pictures {
         &self,
         texts: impl Future<Output = (T, bool)>,
         premises: Option<&Premises>,
-    ) -> (T, Vec<Heard>, Duration) {
+    ) -> (T, Vec<Told>, Duration) {
         let Some(premises) = premises.filter(|_| !self.are_none()) else {
             return (texts.await.0, Vec::new(), Duration::ZERO);
         };
@@ -143,7 +134,7 @@ impl Pictures {
         (said, heard.unwrap_or_default(), longer)
     }
 
-    async fn hear(&self, premises: &Premises) -> Vec<Heard> {
+    async fn hear(&self, premises: &Premises) -> Vec<Told> {
         let began = Instant::now();
         let one = |question: &Question| {
             let (rule, pictures) = (question.rule.clone(), question.pictures.clone());
@@ -153,7 +144,7 @@ impl Pictures {
                 let (opinion, effort) = premises.see(&rule, &pictures, began).await;
                 // What it was not asked about is not known.
                 let opinion = if is_short && opinion == Opinion::Clear { Opinion::Failed } else { opinion };
-                Heard { rule: rule.rule, service: rule.service, channel, opinion, effort }
+                Told { rule: rule.rule, service: rule.service, channel, opinion, effort }
             }
         };
         join_all(self.0.iter().map(one)).await
@@ -171,8 +162,8 @@ async fn beside<T, U>(texts: impl Future<Output = (T, bool)>, pictures: impl Fut
 
 impl Guarding {
     /// What follows from what was heard of pictures.
-    pub(super) fn hears_of_pictures(&mut self, heard: Vec<Heard>) {
-        for Heard { rule, service, channel, opinion, effort } in heard {
+    pub(super) fn hears_of_pictures(&mut self, heard: Vec<Told>) {
+        for Told { rule, service, channel, opinion, effort } in heard {
             if self.block.is_some() {
                 return;
             }

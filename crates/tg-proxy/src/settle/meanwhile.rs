@@ -2,8 +2,8 @@
 
 use super::{Draft, Settlement};
 use crate::guarding::Guarding;
-use crate::guarding::meanwhile::{Asked, Asking, Inquiries, Told};
-use crate::guarding::outside::{Premises, Questions};
+use crate::guarding::meanwhile::{Asked, Asking, Inquiries};
+use crate::guarding::outside::{Premises, Questions, Told};
 use crate::living::Worker;
 use crate::meter::Ended;
 use futures_util::future::{Either, join_all, select};
@@ -105,30 +105,21 @@ impl Draft {
     pub(super) fn tell_guarding(&mut self) {
         let Some(guarding) = &mut self.guarding else { return };
         guarding.leaves_unheard(std::mem::take(&mut self.meanwhile.unheard));
-        let mut aside = self.meanwhile.aside.take();
-        if let Some(of) = &mut aside
-            && let Ok(told) = of.told.try_recv()
+        if let Some(aside) = &mut self.meanwhile.aside
+            && let Ok(told) = aside.told.try_recv()
         {
             guarding.hears(told);
-            aside = None;
+            self.meanwhile.aside = None;
         }
-        self.meanwhile.aside = aside;
-        let guarded = match &self.meanwhile.aside {
+        match &self.meanwhile.aside {
             // Until they are there, nobody has heard them: so the journal has it, of which the row is made after a crash.
             Some(aside) => {
                 let mut until_then = guarding.of_copy();
                 until_then.leaves_unheard(aside.asked.clone());
-                until_then.record()
+                self.record.guarded = Some(Box::new(until_then.record()));
             }
-            None => {
-                let guarded = guarding.record();
-                if let Some(recorder) = &self.worker.living.recorder {
-                    recorder.take(&self.record, &guarded, guarding);
-                }
-                guarded
-            }
-        };
-        self.record.guarded = Some(Box::new(guarded));
+            None => tell_in_full(&self.worker, &mut self.record, guarding),
+        }
     }
 
     /// Books the call, which has ended; its row waits for what nobody else does.
@@ -146,6 +137,15 @@ impl Draft {
             _ => worker.till.hand_in(ended, record, trace),
         }
     }
+}
+
+/// What the checks did, now that nothing is to be heard any more: in the call's row, and in the recording.
+fn tell_in_full(worker: &Worker, record: &mut Record, guarding: &Guarding) {
+    let guarded = guarding.record();
+    if let Some(recorder) = &worker.living.recorder {
+        recorder.take(record, &guarded, guarding);
+    }
+    record.guarded = Some(Box::new(guarded));
 }
 
 /// A call that has ended, and whose row waits for opinions that nothing else has waited for. The journal has its end. Dropping
@@ -172,11 +172,7 @@ impl Drop for Late {
     fn drop(&mut self) {
         let Some((ended, mut record, trace)) = self.owed.take() else { return };
         self.guarding.leaves_unheard(std::mem::take(&mut self.asked));
-        let guarded = self.guarding.record();
-        if let Some(recorder) = &self.worker.living.recorder {
-            recorder.take(&record, &guarded, &self.guarding);
-        }
-        record.guarded = Some(Box::new(guarded));
+        tell_in_full(&self.worker, &mut record, &self.guarding);
         self.worker.till.hand_in(ended, record, trace);
     }
 }

@@ -25,7 +25,7 @@ pub const GUARDED_CALLS: Metric = own(
     "tallygate_guarded_calls",
     Kind::Counter,
     "calls",
-    "Calls on which content checks ran, by what came of it (`passed`, `changed`, `blocked`)",
+    "Calls on which content checks ran, by what came of it (`passed`, `changed`, `rerouted`, `blocked`)",
     &[label::VERDICT],
 );
 /// What rules found.

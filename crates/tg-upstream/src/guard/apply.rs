@@ -50,7 +50,8 @@ impl AppliedGuardrail {
             Way::Input => "INPUT",
             Way::Output => "OUTPUT",
         };
-        read(&self.put(asker, &json!({ "source": source, "content": [{ "text": { "text": text } }] })).await?)
+        let body = json!({ "source": source, "content": [{ "text": { "text": text } }] });
+        read(&post::ask(&self.upstream, asker, &self.path, &body).await?)
     }
 
     pub(super) const fn sight(&self) -> Sight {
@@ -60,7 +61,8 @@ impl AppliedGuardrail {
     /// Asks about a picture. A guardrail whose filters are for texts alone lets it pass, and says that it has looked at none.
     pub(super) async fn look(&self, asker: &Asker<'_>, picture: &Picture) -> Result<Answer, Failure> {
         let image = json!({ "format": picture.format(), "source": { "bytes": picture.base64() } });
-        let body = self.put(asker, &json!({ "source": "INPUT", "content": [{ "image": image }] })).await?;
+        let body = json!({ "source": "INPUT", "content": [{ "image": image }] });
+        let body = post::ask(&self.upstream, asker, &self.path, &body).await?;
         let answer = read(&body)?;
         if answer == Answer::Clear && !looked(&body) {
             return Err(Failure::unreadable(
@@ -68,13 +70,6 @@ impl AppliedGuardrail {
             ));
         }
         Ok(answer)
-    }
-
-    async fn put(&self, asker: &Asker<'_>, body: &Value) -> Result<Value, Failure> {
-        let address = self.upstream.provider.runtime_address(&self.path).map_err(post::unanswered)?;
-        let request = post::request(address, body.to_string());
-        let body = post::to_provider(&self.upstream, asker, request, None).await?;
-        serde_json::from_slice(&body).map_err(|_| Failure::unreadable("its answer is no JSON"))
     }
 }
 

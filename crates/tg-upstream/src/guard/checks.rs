@@ -48,11 +48,7 @@ impl Checks {
             Way::Output => "assistant",
         };
         let body = json!({ "messages": [{ "role": role, "content": [{ "text": text }] }], "checks": self.wanted });
-        let address = self.upstream.provider.runtime_address("/guardrail-checks/invoke").map_err(post::unanswered)?;
-        let request = post::request(address, body.to_string());
-        let body = post::to_provider(&self.upstream, asker, request, None).await?;
-        let body: Value = serde_json::from_slice(&body).map_err(|_| Failure::unreadable("its answer is no JSON"))?;
-        self.read(&body)
+        self.read(&post::ask(&self.upstream, asker, "/guardrail-checks/invoke", &body).await?)
     }
 
     fn read(&self, body: &Value) -> Result<Answer, Failure> {

@@ -105,6 +105,26 @@ pub struct Asker<'a> {
     pub used: &'a (dyn Fn(Usage) + Sync),
 }
 
+/// What one question is about.
+#[derive(Clone, Copy)]
+enum Subject<'a> {
+    /// A piece of a text, and whose words it is.
+    Text(Way, &'a str),
+    /// A picture on its way to a model.
+    Picture(&'a Picture),
+}
+
+/// One question.
+struct Question<'a> {
+    /// Which of all that is asked about it belongs to.
+    of: usize,
+    /// It is about the whole of it, in whose place something else can stand.
+    is_whole: bool,
+    subject: Subject<'a>,
+    /// What an answer is remembered by.
+    key: Key,
+}
+
 /// What came of one question.
 struct Said {
     answer: Answer,
@@ -117,7 +137,7 @@ impl From<Answer> for Said {
     }
 }
 
-/// What has been heard of all texts so far.
+/// What has been heard of all texts or pictures so far.
 #[derive(Default)]
 struct Sum {
     categories: BTreeSet<Arc<str>>,
@@ -169,18 +189,26 @@ impl Guard {
             self.tally.asked(Duration::ZERO, Some(&failure));
             return Hearing::failed(failure);
         };
+        let mut questions = Vec::with_capacity(pieces.len());
+        for Piece { of, text, is_whole } in pieces {
+            questions.push(Question { of, is_whole, subject: Subject::Text(way, text), key: key_of(way, text) });
+        }
+        self.hear_all(asker, questions, began).await
+    }
+
+    /// What is known of all this from before, or is answered within the time given, counted from `began`.
+    async fn hear_all(&self, asker: &Asker<'_>, questions: Vec<Question<'_>>, began: Instant) -> Hearing {
         let mut sum = Sum::default();
         let mut unknown = Vec::new();
-        for piece in pieces {
-            let key = key_of(way, piece.text);
-            let known = self.memory.as_ref().and_then(|memory| memory.find(&key, asker.clock.monotonic()));
+        for question in questions {
+            let known = self.memory.as_ref().and_then(|memory| memory.find(&question.key, asker.clock.monotonic()));
             match known {
                 Some(answer) => {
                     sum.remembered += 1;
                     self.tally.remembered();
-                    sum.add(&piece, answer);
+                    sum.add(&question, answer);
                 }
-                None => unknown.push((piece, key)),
+                None => unknown.push(question),
             }
         }
         let deadline = began + self.bounds.timeout;
@@ -189,16 +217,16 @@ impl Guard {
             // What cannot become better is not asked further.
             while !sum.is_decided()
                 && open.len() < self.at_once()
-                && let Some((piece, key)) = waiting.next()
+                && let Some(question) = waiting.next()
             {
-                open.push(self.question(asker, way, piece, key, deadline));
+                open.push(self.question(asker, question, deadline));
             }
             // What a judge is at is paid, and is heard therefore.
             if sum.is_decided() && self.model().is_none() {
                 break;
             }
-            let Some((piece, said)) = open.next().await else { break };
-            sum.hear(&piece, said);
+            let Some((question, said)) = open.next().await else { break };
+            sum.hear(&question, said);
         }
         drop(open);
         sum.into_hearing()
@@ -212,21 +240,22 @@ impl Guard {
     async fn question<'a>(
         &self,
         asker: &Asker<'_>,
-        way: Way,
-        piece: Piece<'a>,
-        key: Key,
+        question: Question<'a>,
         deadline: Instant,
-    ) -> (Piece<'a>, Result<Said, Failure>) {
+    ) -> (Question<'a>, Result<Said, Failure>) {
         let began = asker.clock.monotonic();
-        let said = self.put(asker, self.service.ask(&self.name, asker, way, piece.text), deadline).await;
+        let said = match question.subject {
+            Subject::Text(way, text) => self.put(asker, self.service.ask(&self.name, asker, way, text), deadline).await,
+            Subject::Picture(picture) => self.put(asker, self.service.look(asker, picture), deadline).await,
+        };
         self.tally.asked(asker.clock.monotonic().saturating_sub(began), said.as_ref().err());
         if let Some(used) = said.as_ref().ok().and_then(|said| said.used) {
             (asker.used)(used);
         }
         if let (Some(memory), Ok(said)) = (&self.memory, &said) {
-            memory.learn(key, &said.answer, asker.clock.monotonic());
+            memory.learn(question.key, &said.answer, asker.clock.monotonic());
         }
-        (piece, said)
+        (question, said)
     }
 
     async fn put(
@@ -276,20 +305,20 @@ impl Service {
 }
 
 impl Sum {
-    fn hear(&mut self, piece: &Piece<'_>, said: Result<Said, Failure>) {
+    fn hear(&mut self, question: &Question<'_>, said: Result<Said, Failure>) {
         self.asked += 1;
         match said {
-            Ok(said) => self.add(piece, said.answer),
+            Ok(said) => self.add(question, said.answer),
             Err(failure) => self.failure = Some(failure),
         }
     }
 
-    fn add(&mut self, piece: &Piece<'_>, answer: Answer) {
+    fn add(&mut self, question: &Question<'_>, answer: Answer) {
         let Answer::Flagged { categories, text } = answer else { return };
         self.is_flagged = true;
         self.categories.extend(categories);
-        match text.filter(|_| piece.is_whole) {
-            Some(text) => self.redacted.push((piece.of, text.as_ref().to_owned())),
+        match text.filter(|_| question.is_whole) {
+            Some(text) => self.redacted.push((question.of, text.as_ref().to_owned())),
             // Pieces overlap: what is taken out of one stands in its neighbour.
             None => self.stays = true,
         }

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// Where it is asked, below what all of a provider's paths begin with.
+const PATH: &str = "/moderations";
+
 /// What OpenAI takes as pictures (its guide to moderation; one of a request).
 const SIGHT: Sight =
     Sight { formats: &[Format::Png, Format::Jpeg, Format::Webp], bytes_max: 20_000_000, side_max: None };
@@ -42,7 +45,8 @@ impl Moderation {
     }
 
     pub(super) async fn ask(&self, asker: &Asker<'_>, text: &str) -> Result<Answer, Failure> {
-        self.read(&self.put(asker, &json!({ "model": &*self.model, "input": text })).await?)
+        let body = json!({ "model": &*self.model, "input": text });
+        self.read(&post::ask(&self.upstream, asker, PATH, &body).await?)
     }
 
     /// Asks about a picture. A server that takes it for something else says of no category that it was applied to one; and a
@@ -50,7 +54,8 @@ impl Moderation {
     pub(super) async fn look(&self, asker: &Asker<'_>, picture: &Picture) -> Result<Answer, Failure> {
         let url = format!("data:image/{};base64,{}", picture.format(), picture.base64());
         let input = json!([{ "type": "image_url", "image_url": { "url": url } }]);
-        let body = self.put(asker, &json!({ "model": &*self.model, "input": input })).await?;
+        let body = json!({ "model": &*self.model, "input": input });
+        let body = post::ask(&self.upstream, asker, PATH, &body).await?;
         let answer = self.read(&body)?;
         if answer == Answer::Clear && !self.looked(&body) {
             return Err(Failure::unreadable("it does not say that it has looked at the picture"));
@@ -67,13 +72,6 @@ impl Moderation {
         applied.is_some_and(|applied| {
             applied.values().any(is_seen) && named.all(|name| applied.get(&**name).is_some_and(is_seen))
         })
-    }
-
-    async fn put(&self, asker: &Asker<'_>, body: &Value) -> Result<Value, Failure> {
-        let address = self.upstream.provider.runtime_address("/moderations").map_err(post::unanswered)?;
-        let request = post::request(address, body.to_string());
-        let body = post::to_provider(&self.upstream, asker, request, None).await?;
-        serde_json::from_slice(&body).map_err(|_| Failure::unreadable("its answer is no JSON"))
     }
 
     fn read(&self, body: &Value) -> Result<Answer, Failure> {

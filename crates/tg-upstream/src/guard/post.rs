@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 use hyper::body::Incoming;
+use serde_json::Value;
 use std::time::Duration;
 use tg_kernel::fault::{Class, Fault};
 use tg_net::body::{BodyError, BodyLimits};
@@ -30,6 +31,13 @@ pub(super) fn request(address: Uri, body: impl Into<Bytes>) -> Request<Bytes> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     request
+}
+
+/// Asks a provider at a path of its API that is no dialect's, and answers the JSON of its success.
+pub(super) async fn ask(upstream: &Upstream, asker: &Asker<'_>, path: &str, body: &Value) -> Result<Value, Failure> {
+    let address = upstream.provider.runtime_address(path).map_err(unanswered)?;
+    let body = to_provider(upstream, asker, request(address, body.to_string()), None).await?;
+    serde_json::from_slice(&body).map_err(|_| Failure::unreadable("its answer is no JSON"))
 }
 
 /// Sends a question to a provider, with its credentials, and answers the body of its success.

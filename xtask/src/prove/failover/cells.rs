@@ -4,18 +4,13 @@ use super::Scene;
 use super::seen::{Saw, Seen, Sight, booked};
 use super::troubles::{Failing, Trouble, all};
 use crate::prove::findings::Findings;
-use crate::prove::house::all_rows;
 use crate::table::Table;
 use crate::wire::dialect::{Ask, Delivery, Dialect, OUTPUT_MAX};
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use futures_util::{StreamExt as _, future, stream};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
-
-/// How long the ledger may take to have all rows.
-const SETTLED_MAX: Duration = Duration::from_secs(20);
 
 /// Calls at once.
 const ABREAST: usize = 8;
@@ -99,16 +94,8 @@ async fn call(
 
 /// All rows, by the ids of their calls.
 async fn rows(scene: &Scene, calls: usize) -> Result<HashMap<String, Value>> {
-    let limit = Instant::now() + SETTLED_MAX;
-    loop {
-        let rows = all_rows(&scene.client, scene.gateway.admin()).await?;
-        if rows.len() >= calls {
-            let named = rows.into_iter().map(|row| (row["request_id"].as_str().unwrap_or_default().to_owned(), row));
-            return Ok(named.collect());
-        }
-        ensure!(Instant::now() < limit, "{} of {calls} calls are in the ledger", rows.len());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let rows = scene.rows(calls).await?.into_iter();
+    Ok(rows.map(|row| (row["request_id"].as_str().unwrap_or_default().to_owned(), row)).collect())
 }
 
 /// Who is passed over after each trouble of one provider: by whose fault, as the metrics have it, where the next call does

@@ -4,7 +4,6 @@ use super::Scene;
 use super::seen::{Saw, Seen, Sight, booked};
 use super::troubles::{Failing, Place, all};
 use crate::prove::findings::Findings;
-use crate::prove::house::all_rows;
 use crate::table::Table;
 use crate::wire::dialect::{Ask, Delivery, Dialect, OUTPUT_MAX};
 use anyhow::{Context as _, Result};
@@ -14,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Who is passed over is looked at again soon.
 const RESILIENCE: &str = "{ breaker: { failures: 5, rest: 50ms, rest_max: 200ms } }";
 
-/// How long a target that is well again may stay passed over, and the ledger may take.
+/// How long a target that is well again may stay passed over.
 const RETURN_MAX: Duration = Duration::from_secs(20);
 
 /// Calls in a row that fail, where all of a time do.
@@ -71,10 +70,7 @@ impl Flight {
     async fn take(&self, scene: &Scene, count: usize) -> Result<(Sight, Vec<String>)> {
         let (mut made, mut flaws) = (Vec::new(), Vec::new());
         for number in 0..count {
-            let script = match (self.fails)(number) {
-                true => format!("[[sim@{}: status=500]]", self.failing.model()),
-                false => String::new(),
-            };
+            let script = self.failing.directive(if (self.fails)(number) { "status=500" } else { "" });
             let seen = self.call(scene, &format!("call {number}"), &script).await;
             if seen.saw != Saw::Whole || !matches!(seen.tries.as_str(), "1" | "2") {
                 flaws.push(format!("call {number}: {seen:?}"));
@@ -92,7 +88,7 @@ impl Flight {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let rows = settled(scene, all).await?;
+        let rows = scene.rows(all).await?;
         let mut sight = Sight::default();
         for seen in &made {
             let row = rows.iter().find(|row| row["request_id"].as_str() == seen.id.as_deref());
@@ -112,17 +108,5 @@ impl Flight {
         let (model, prompt) = (self.model.clone(), format!("{mark} {script}"));
         let ask = Ask { dialect: Dialect::Chat, model, prompt, delivery: Delivery::Plain, output_max: OUTPUT_MAX };
         Seen::of(&scene.client, &ask, mark).await
-    }
-}
-
-/// All rows, once there are so many at least.
-async fn settled(scene: &Scene, count: usize) -> Result<Vec<serde_json::Value>> {
-    let limit = Instant::now() + RETURN_MAX;
-    loop {
-        let rows = all_rows(&scene.client, scene.gateway.admin()).await?;
-        if rows.len() >= count || Instant::now() > limit {
-            return Ok(rows);
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -2,17 +2,12 @@
 
 use super::Scene;
 use crate::prove::findings::Findings;
-use crate::prove::house::all_rows;
 use crate::wire::dialect::{Delivery, Dialect};
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use futures_util::future;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
-
-/// How long the ledger may take to have all rows, and the providers to see that they are left.
-const SETTLED_MAX: Duration = Duration::from_secs(30);
 
 /// Tries are hurried after 100 ms and over after 3 s.
 const RESILIENCE: &str = "{ retry_share: 100%, deadline: 3s, breaker: { enabled: false } }";
@@ -38,7 +33,7 @@ pub(super) async fn hedged(program: &Path, dialects: &[Dialect], times: usize, f
     let calls = played.len() * times * SCRIPTS.len();
     let flaws: Vec<String> = played.into_iter().flatten().collect();
     found.none("a slow first try is left for a second, and who fails or is slower is not seen", calls, &flaws);
-    let rows = settled(&scene, calls).await?;
+    let rows = scene.rows(calls).await?;
     let (two, flaws) = compared(&scene, &rows);
     found.note("calls with two tries at once", format_args!("{two} of {calls}"), two >= calls / 2);
     found.none("every call that a provider saw is in the ledger once, and no other", calls, &flaws);
@@ -59,19 +54,6 @@ async fn play(scene: &Scene, (dialect, delivery): (Dialect, Delivery), times: us
         }
     }
     Ok(flaws)
-}
-
-/// All rows, once nothing is under way any more.
-async fn settled(scene: &Scene, calls: usize) -> Result<Vec<Value>> {
-    let limit = Instant::now() + SETTLED_MAX;
-    loop {
-        let rows = all_rows(&scene.client, scene.gateway.admin()).await?;
-        if rows.len() >= calls && scene.sim.books.open() == 0 {
-            return Ok(rows);
-        }
-        ensure!(Instant::now() < limit, "{} of {calls} calls are in the ledger", rows.len());
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 /// How many rows have two tries at once, and where ledger and providers' books say different things: by the call, which

@@ -1,17 +1,22 @@
 //! A gateway before simulated providers: two that are well, and one for each way to fail.
 
 use super::troubles::{Failing, Place, all};
-use crate::prove::house::ENVIRONMENT;
+use crate::prove::house::{ENVIRONMENT, all_rows};
 use crate::running::Gateway;
 use crate::running::gateway::Recipe;
 use crate::wire::Client;
 use crate::wire::client::Heard;
 use crate::wire::dialect::{Ask, Delivery, Dialect, OUTPUT_MAX};
-use anyhow::Result;
+use anyhow::{Result, ensure};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::time::{Duration, Instant};
 use tg_sim::{Sim, SimOptions};
+
+/// How long the ledger may take to have all rows, and the providers to see that they are left.
+const SETTLED_MAX: Duration = Duration::from_secs(30);
 
 /// How long a provider that fails may be silent.
 const TIMEOUTS: &str = "timeouts: { first_byte: 1s, idle: 1s }";
@@ -57,6 +62,22 @@ impl Scene {
     pub async fn call(&self, model: &str, dialect: Dialect, delivery: Delivery, prompt: &str) -> Result<Heard> {
         let (model, prompt) = (model.to_owned(), prompt.to_owned());
         self.client.call(&Ask { dialect, model, prompt, delivery, output_max: OUTPUT_MAX }).await
+    }
+
+    /// All rows, once there are so many at least and nothing is under way any more.
+    ///
+    /// # Errors
+    /// When that takes too long.
+    pub async fn rows(&self, calls: usize) -> Result<Vec<Value>> {
+        let limit = Instant::now() + SETTLED_MAX;
+        loop {
+            let rows = all_rows(&self.client, self.gateway.admin()).await?;
+            if rows.len() >= calls && self.sim.books.open() == 0 {
+                return Ok(rows);
+            }
+            ensure!(Instant::now() < limit, "{} of {calls} calls are in the ledger", rows.len());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// By whose fault somebody was passed over so far, and how often.

@@ -31,6 +31,11 @@ impl Failing {
             Self::Bedrock => "us.anthropic.claude-sonnet-4-6",
         }
     }
+
+    /// The directive that makes its model do this, and no other.
+    pub fn directive(self, script: &str) -> String {
+        if script.is_empty() { String::new() } else { format!("[[sim@{}: {script}]]", self.model()) }
+    }
 }
 
 /// Where the failing target is.
@@ -95,10 +100,7 @@ impl Trouble {
 
     /// The directive that makes the failing target fail, and no other.
     pub fn directive(&self) -> String {
-        match self.script {
-            "" => String::new(),
-            words => format!("[[sim@{}: {words}]]", self.failing.model()),
-        }
+        self.failing.directive(self.script)
     }
 }
 

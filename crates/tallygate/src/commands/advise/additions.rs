@@ -31,36 +31,33 @@ pub(super) fn write(document: &Document, snapshot: &Snapshot, page: &Page) -> St
     lists.finish()
 }
 
-/// What makes an addition another one.
-fn key(addition: &Addition) -> (&str, Option<&str>, &str, bool) {
+/// What makes an addition another one: team, project, model, and the section that it belongs to.
+fn key(addition: &Addition) -> (&str, Option<&str>, &str, &'static str) {
     match addition {
-        Addition::Cache { team, model, .. } => (team, None, model, true),
-        Addition::PromptCache { team, project, model } => (team, project.as_deref(), model, false),
+        Addition::Cache { team, model, .. } => (team, None, model, "cache"),
+        Addition::PromptCache { team, project, model } => (team, project.as_deref(), model, "prompt_cache"),
     }
 }
 
 struct Lists<'a> {
     document: &'a Document,
     snapshot: &'a Snapshot,
-    rules: Vec<String>,
+    /// Names and texts.
+    rules: Vec<(String, String)>,
     entries: Vec<String>,
     notes: Vec<String>,
 }
 
 impl Lists<'_> {
     fn add(&mut self, one: &Advice, addition: &Addition) {
-        let (team, project, model, section) = match addition {
-            Addition::Cache { team, model, .. } => (team, None, model, "cache"),
-            Addition::PromptCache { team, project, model } => (team, project.as_deref(), model, "prompt_cache"),
-        };
+        let (team, project, model, section) = key(addition);
         let what = printable(&format!("{section}: team {team}, {model}"));
         if !model.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'*') || model.is_empty() {
             self.notes
                 .push(format!("# Left out, to be written by hand: {what}: it is no name that a rule can be for."));
             return;
         }
-        let booked =
-            Attribution { team: team.as_str().into(), project: project.map(Into::into), ..Attribution::default() };
+        let booked = Attribution { team: team.into(), project: project.map(Into::into), ..Attribution::default() };
         match addition {
             Addition::Cache { .. } if self.snapshot.cache.rules.of(&booked, model).is_some() => {
                 self.notes.push(format!("# In force already: {what}"));
@@ -74,10 +71,11 @@ impl Lists<'_> {
                 let name = self.unused(name, number);
                 let any = if *only_deterministic { "" } else { ", only_deterministic: false" };
                 let scope = format!("{{ team: {}, model: {} }}", scalar(team), scalar(model));
-                self.rules.push(format!(
+                let text = format!(
                     "    # {}\n    - {{ name: {name}, for: {scope}, ttl: {ttl}{any} }}\n",
                     printable(&comment(one))
-                ));
+                );
+                self.rules.push((name, text));
             }
             Addition::PromptCache { .. } => match self.snapshot.prompt_cache.says(&booked, model) {
                 Some(true) => self.notes.push(format!("# In force already: {what}")),
@@ -95,18 +93,17 @@ impl Lists<'_> {
     /// A name that no rule has.
     fn unused(&self, name: String, number: usize) -> String {
         let is_taken = |name: &str| {
-            let new = format!("- {{ name: {name}, ");
             self.document.cache.rules.iter().any(|rule| rule.name.as_str() == name)
-                || self.rules.iter().any(|rule| rule.contains(&new))
+                || self.rules.iter().any(|(own, _)| own == name)
         };
         if !is_taken(&name) {
             return name;
         }
-        let numbered = (number..).map(|number| {
+        let mut numbered = (number..).map(|number| {
             let end = format!("-{number}");
             format!("{}{end}", &name[..name.len().min(NAME_BYTES_MAX - end.len())])
         });
-        numbered.into_iter().find(|name| !is_taken(name)).unwrap_or(name)
+        numbered.find(|name| !is_taken(name)).unwrap_or(name)
     }
 
     fn finish(self) -> String {
@@ -126,7 +123,7 @@ impl Lists<'_> {
             for rule in &cache.rules {
                 let _ = writeln!(text, "    - {}", json(rule));
             }
-            self.rules.iter().for_each(|rule| text += rule);
+            self.rules.iter().for_each(|(_, rule)| text += rule);
         }
         if !self.entries.is_empty() {
             let own = &self.document.prompt_cache;

@@ -199,7 +199,7 @@ const fn place(of: Of) -> (Way, Channel) {
 
 /// The rules that look at such a text, and what they found.
 fn rows(document: &Document, guard: &Guard, (way, channel): (Way, Channel), inquiry: &Inquiry, text: &str) -> Vec<Row> {
-    let mut hits = inquiry.evidence().hits;
+    let mut hits = inquiry.hits().to_vec();
     let mut scores = None;
     let looks = |ruled: &Ruled| match way {
         Way::Input => ruled.input.has(channel),

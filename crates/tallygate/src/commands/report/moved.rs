@@ -64,12 +64,12 @@ pub(super) struct Route {
 }
 
 impl Routes {
-    pub(super) fn take(&mut self, record: &Record) {
-        let moved = Moved::of(record);
+    /// Adds what became of a call.
+    pub(super) fn take(&mut self, record: &Record, moved: &Moved) {
         let routed = record.decided.as_deref().and_then(|decided| decided.routed.as_ref());
         if let Some(routed) = routed.filter(|_| moved.moved > 0) {
             let of = (record.attribution.team.to_string(), routed.route().to_owned());
-            self.0.entry(of).or_default().add(&moved);
+            self.0.entry(of).or_default().add(moved);
         }
     }
 

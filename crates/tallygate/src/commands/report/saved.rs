@@ -4,6 +4,7 @@
 use super::super::table::{Listing, or_dash, pretty};
 use super::csv::{line, text};
 use super::moved::{self, Moved, Route, Routes};
+use super::table::total;
 use super::{Format, Report, put};
 use anyhow::Result;
 use serde::Serialize;
@@ -90,8 +91,9 @@ impl Report {
         let mut groups: BTreeMap<Vec<Option<String>>, Saved> = BTreeMap::new();
         let mut routes = Routes::default();
         self.each(self.calls()?, &mut |record, _| {
-            groups.entry(self.group("--savings", record)?).or_default().add(&Saved::of(record));
-            routes.take(record);
+            let saved = Saved::of(record);
+            groups.entry(self.group("--savings", record)?).or_default().add(&saved);
+            routes.take(record, &saved.moved);
             Ok(())
         })?;
         let savings = Savings::of(self.by.clone(), groups, routes.list());
@@ -130,8 +132,7 @@ impl Savings {
             let group = row.group.iter().map(|value| or_dash(value.as_deref().unwrap_or_default()));
             table.row(group.chain(cells(&row.saved)));
         }
-        let label = (0..self.by.len()).map(|number| if number == 0 { "TOTAL".to_owned() } else { String::new() });
-        table.row(label.chain(cells(&self.totals)));
+        table.row(total(self.by.len()).chain(cells(&self.totals)));
         table.right_from(self.by.len());
         let mut text = table.finish() + &moved::table(&self.routes) + "\n\nwhat was saved is no part of any cost";
         if self.totals.unpriced_hits > 0 {

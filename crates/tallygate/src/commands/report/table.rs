@@ -41,16 +41,16 @@ pub(super) fn write(report: &Report) -> String {
         let value = |name: &&str| row.group.get(*name).cloned().flatten().unwrap_or_else(|| "(none)".to_owned());
         listing.row(dimensions.iter().map(value).chain(cells(&row.figures, &counts, &money)));
     }
-    if !dimensions.is_empty() {
-        let label = (0..dimensions.len()).map(|n| if n == 0 { "TOTAL".to_owned() } else { String::new() });
-        listing.row(label.chain(cells(&report.totals, &counts, &money)));
-    } else {
-        listing.row(cells(&report.totals, &counts, &money));
-    }
+    listing.row(total(dimensions.len()).chain(cells(&report.totals, &counts, &money)));
     listing.right_from(dimensions.len());
     let mut text = listing.finish();
     notes(&mut text, report);
     text
+}
+
+/// Begins the row of the totals: their name in the first of so many columns, nothing in the others.
+pub(super) fn total(columns: usize) -> impl Iterator<Item = String> {
+    (0..columns).map(|number| if number == 0 { "TOTAL".to_owned() } else { String::new() })
 }
 
 /// How the columns of money are written: with how many decimals, so that points stand under points.

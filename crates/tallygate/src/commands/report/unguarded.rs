@@ -2,6 +2,7 @@
 
 use super::super::table::{Listing, or_dash, pretty};
 use super::csv::{line, text};
+use super::table::total;
 use super::{Format, Report, put};
 use anyhow::Result;
 use serde::Serialize;
@@ -101,8 +102,7 @@ impl Unguarded {
             let group = row.group.iter().map(|value| or_dash(value.as_deref().unwrap_or_default()));
             table.row(group.chain(cells(&row.reached)));
         }
-        let label = (0..self.by.len()).map(|number| if number == 0 { "TOTAL".to_owned() } else { String::new() });
-        table.row(label.chain(cells(&self.totals)));
+        table.row(total(self.by.len()).chain(cells(&self.totals)));
         table.right_from(self.by.len());
         table.finish() + "\n\ncalls that reached a model; unguarded are those that no set of guardrails was for"
     }

@@ -21,7 +21,8 @@ pub(super) fn rows(document: &Document, teams: &[Caller]) -> Vec<Row> {
 
 /// What the writer of a document should know: there are no guardrails, or none for some of its teams.
 pub(crate) fn notes(document: &Document) -> Vec<String> {
-    if document.guardrails.is_empty() && super::super::required(document).is_empty() {
+    let is_refused = !super::super::required(document).is_empty();
+    if document.guardrails.is_empty() && !is_refused {
         return vec![
             "guardrails: there are none, so every call reaches its model unguarded; write a set without `for`, and \
              `required_checks`, by which a call that none is for is refused"
@@ -31,7 +32,6 @@ pub(crate) fn notes(document: &Document) -> Vec<String> {
     let mut bare: Vec<(Arc<str>, Vec<String>)> = Vec::new();
     // One that is made at run time, and that no pattern of a set has in it.
     let later = Caller { name: Arc::default(), models: Vec::new() };
-    let is_refused = !super::super::required(document).is_empty();
     let unseen = if is_refused { Vec::new() } else { rows(document, &[later]) };
     let unseen: Vec<String> =
         unseen.into_iter().filter(|row| row.state == State::Missing).map(|row| row.route).collect();

@@ -76,8 +76,8 @@ fn size(document: &Document, model: &Model, path: &Path, found: &mut Findings) {
     }
 }
 
-/// Whether a way from here goes through more entries than so many, this one among them. Where that takes more steps than the
-/// most targets there may be, it does.
+/// Whether a way from here goes through more entries than so many, this one among them. Where that takes more than `STEPS_MAX`
+/// steps, it does.
 fn is_deeper(document: &Document, model: &Model, most: usize, steps: &mut usize) -> bool {
     let (Some(left), Some(_)) = (most.checked_sub(1), steps.checked_sub(1)) else { return true };
     *steps -= 1;
