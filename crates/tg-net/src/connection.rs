@@ -252,6 +252,10 @@ impl Activity {
         self.open.fetch_add(1, Ordering::Relaxed);
         OpenCall(Arc::clone(self))
     }
+
+    pub(crate) fn is_http2(&self) -> bool {
+        self.is_http2.load(Ordering::Relaxed)
+    }
 }
 
 /// Lives as long as a call: from its head to the end of its answer's body.
@@ -298,7 +302,7 @@ impl Watch {
         let begun = activity.begun.load(Ordering::Relaxed);
         let read = activity.bytes_read.load(Ordering::Relaxed);
         let open = activity.open.load(Ordering::Relaxed);
-        let is_http2 = activity.is_http2.load(Ordering::Relaxed);
+        let is_http2 = activity.is_http2();
         let quiet = open == 0 && begun == self.last_begun;
         // Bytes came, but no request did, since the last look: a head that is being dripped.
         let dripping = quiet && !is_http2 && self.idle_looks > 0 && read != self.last_read;

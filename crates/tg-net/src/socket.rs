@@ -13,6 +13,8 @@ use tokio::time::Sleep;
 
 /// Longest that a refused caller may go on sending after the answer: it is to find the answer, not a reset connection.
 const LINGER: Duration = Duration::from_secs(5);
+/// Longest that an HTTP/2 connection that has nothing more to carry stays, for the caller to end it by itself.
+const GRACE: Duration = Duration::from_secs(2);
 /// What is thrown away at a time.
 const SCRAP_BYTES: usize = 16 << 10;
 
@@ -30,6 +32,10 @@ pub(crate) struct Socket<T> {
 enum Closing {
     /// Bytes go both ways.
     Open,
+    /// We have said all that there was, and the caller may read it and end the connection until then.
+    Waiting(Pin<Box<Sleep>>),
+    /// We end our side.
+    Ending,
     /// We have ended our side, and the caller may still send until then.
     Lingering(Pin<Box<Sleep>>),
     /// Nothing more is read.
@@ -43,9 +49,14 @@ impl<T> Socket<T> {
 }
 
 impl<T: AsyncRead + Unpin> Socket<T> {
+    /// How a close begins.
+    fn first(&self) -> Closing {
+        if self.activity.is_http2() { Closing::Waiting(Box::pin(tokio::time::sleep(GRACE))) } else { Closing::Ending }
+    }
+
     /// Reads until the caller ends its side, the connection breaks, or the time is over.
     fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Closing::Lingering(limit) = &mut self.closing else { return Poll::Ready(()) };
+        let (Closing::Waiting(limit) | Closing::Lingering(limit)) = &mut self.closing else { return Poll::Ready(()) };
         let mut scrap = [0; SCRAP_BYTES];
         while limit.as_mut().poll(cx).is_pending() {
             let mut buf = ReadBuf::new(&mut scrap);
@@ -80,6 +91,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Socket<T> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if matches!(self.closing, Closing::Open) {
+            self.closing = self.first();
+        }
+        if matches!(self.closing, Closing::Waiting(_)) {
+            ready!(self.poll_rest(cx));
+            self.closing = Closing::Ending;
+        }
+        if matches!(self.closing, Closing::Ending) {
             ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
             let lingers = self.activity.may_have_unread.load(Ordering::Relaxed);
             self.closing =

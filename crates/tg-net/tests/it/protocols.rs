@@ -7,6 +7,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 use tg_kernel::clock::{Clock as _, SystemClock};
 use tg_net::certs::make_local_ca;
 use tg_net::listener::{BindError, ListenerOptions, bind};
@@ -42,6 +43,30 @@ async fn http2_in_plain_by_prior_knowledge() {
     let response = within(sender.send_request(request)).await.unwrap();
     assert_eq!(response.version(), Version::HTTP_2);
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes().len(), 300_000);
+}
+
+/// As the AWS SDK for JavaScript does it: no other call will come on this connection.
+#[tokio::test]
+async fn it_is_left_to_an_http2_caller_to_end_a_connection_that_it_wants_no_more() {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    /// GET http://here/facts, and then GOAWAY.
+    const CALL: &[u8] = b"\0\0\x10\x01\x05\0\0\0\x01\x82\x86\x04\x06/facts\x41\x04here";
+    const GOAWAY: &[u8] = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let server = plain();
+    let mut stream = TcpStream::connect(server.addr).await.unwrap();
+    stream.write_all(&[PREFACE, CALL, GOAWAY].concat()).await.unwrap();
+    let mut seen = Vec::new();
+    while !String::from_utf8_lossy(&seen).contains("HTTP/2.0 tls=false") {
+        let mut buffer = [0; 1024];
+        let read = within(stream.read(&mut buffer)).await.unwrap();
+        assert_ne!(read, 0, "the answer comes");
+        seen.extend_from_slice(&buffer[..read]);
+    }
+    let rest = tokio::time::timeout(Duration::from_millis(500), stream.read_to_end(&mut Vec::new())).await;
+    assert!(rest.is_err(), "what has come may be read in peace");
+    // Whoever does not end it is not waited for for ever.
+    within(stream.read_to_end(&mut Vec::new())).await.unwrap();
+    crate::support::eventually(|| server.listener.open_connections() == 0).await;
 }
 
 #[tokio::test]
