@@ -182,7 +182,7 @@ impl Gate {
             for kind in found.unread() {
                 held.waits |= inspector.unread(kind);
             }
-            let Passages { texts, media, echoes, ended, in_a_row, .. } = found;
+            let Passages { texts, media, echoes, ended, in_a_row, parted, .. } = found;
             let texts = texts.into_iter().map(Passage::into_owned);
             let (growing, whole): (Vec<_>, Vec<_>) = texts.partition(|passage| passage.grows);
             let (blocks, whole): (Vec<_>, Vec<_>) = whole.into_iter().partition(|passage| passage.row.is_some());
@@ -195,7 +195,7 @@ impl Gate {
                 }
             }
             held.segments = self.parts.repeat(blocks, inspector);
-            held.segments.extend(self.parts.grow(growing, in_a_row, inspector));
+            held.segments.extend(self.parts.grow(growing, in_a_row, &parted, inspector));
             held.echoes = echoes;
             self.parts.note(&ended, inspector);
         } else if !matches!(held.json.trim_ascii(), b"" | b"[DONE]") {

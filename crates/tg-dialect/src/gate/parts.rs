@@ -65,11 +65,12 @@ impl Parts {
     }
 
     /// Takes the texts of a frame that go on. `in_a_row` says that they come one after another: where one grows, those before
-    /// it are whole.
+    /// it are whole. `parted` is where in the frame something begins that is no block of a row with what stands before.
     pub(super) fn grow(
         &mut self,
         passages: Vec<Passage<'static>>,
         in_a_row: bool,
+        parted: &[(usize, Channel)],
         inspector: &mut dyn Inspector,
     ) -> Vec<Segment> {
         let named: Vec<(Part, Passage<'static>)> =
@@ -77,7 +78,16 @@ impl Parts {
         if in_a_row {
             self.pass_on(&named, inspector);
         }
-        named.into_iter().map(|(part, passage)| self.take(part, passage, inspector)).collect()
+        let mut parted = parted.iter().peekable();
+        let mut segments = Vec::with_capacity(named.len());
+        for (part, passage) in named {
+            while let Some((_, channel)) = parted.next_if(|(at, _)| *at <= passage.place.range.start) {
+                self.rows.part_from(*channel, inspector);
+            }
+            segments.push(self.take(part, passage, inspector));
+        }
+        parted.for_each(|(_, channel)| self.rows.part_from(*channel, inspector));
+        segments
     }
 
     /// Under which name a text goes on.

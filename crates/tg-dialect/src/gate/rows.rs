@@ -122,6 +122,13 @@ impl Rows {
         true
     }
 
+    /// Something of this channel begins: no block of another goes on with the row that is open.
+    pub(super) fn part_from(&mut self, channel: Channel, inspector: &mut dyn Inspector) {
+        if self.open.and_then(|name| self.rows.get(&name)).is_some_and(|row| row.channel != channel) {
+            self.part(inspector);
+        }
+    }
+
     /// No block goes on with the row that is open. It is whole once its last block is.
     pub(super) fn part(&mut self, inspector: &mut dyn Inspector) {
         let Some(name) = self.open.take() else { return };

@@ -49,6 +49,9 @@ pub struct Passages<'a> {
     pub(crate) ended: Ended,
     /// Of a frame of a stream: its texts come one after another in each answer, and nothing else says where one ends.
     pub(crate) in_a_row: bool,
+    /// Of an answer or a frame: where thoughts, calls of tools and their answers begin, in their order. Blocks of another channel
+    /// are no row with what stands before.
+    pub(crate) parted: Vec<(usize, Channel)>,
 }
 
 /// One text.
@@ -65,8 +68,8 @@ pub struct Passage<'a> {
     /// Of a frame of a stream: whether it goes on where the last frame of its part ended. Else it is a text by itself.
     pub grows: bool,
     /// Of an answer: the row of blocks that it is one of, by its number. A row is one text that was cut: what is said, or
-    /// thought, with no call of a tool and nothing else of these between. `None` for what is no such block. In a frame of a
-    /// stream the number tells apart the rows in that frame alone.
+    /// thought, with no call of a tool and nothing else of these between, shown or not. `None` for what is no such block. In a
+    /// frame of a stream the number tells apart the rows in that frame alone.
     pub row: Option<u32>,
     /// Of a frame of a stream: the answer, and the block in it, that its part belongs to.
     pub(crate) groups: [Part; 2],

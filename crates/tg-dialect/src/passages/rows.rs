@@ -9,6 +9,8 @@ pub(super) struct Rows {
     /// The channel of the one that is open.
     open: Option<Channel>,
     count: u32,
+    /// What has begun since the last block that is none, if anything did.
+    parted: Option<Channel>,
 }
 
 impl Rows {
@@ -18,11 +20,22 @@ impl Rows {
             self.open = self.open.filter(|_| !parts_rows(channel));
             return None;
         }
+        self.parted = None;
         if self.open != Some(channel) {
             self.open = Some(channel);
             self.count += 1;
         }
         Some(self.count)
+    }
+
+    /// An object begins, which is of this channel. Whether it parts rows, shown or not, and none of its kind did just before.
+    pub(super) fn enter(&mut self, channel: Channel) -> bool {
+        let is_new = (parts_rows(channel) || channel == Channel::Reasoning) && self.parted != Some(channel);
+        if is_new {
+            self.parted = Some(channel);
+            self.open = self.open.filter(|open| *open == channel);
+        }
+        is_new
     }
 
     /// Something that is no text.

@@ -233,6 +233,9 @@ impl<'p, 'a> Walk<'p, 'a> {
 
     fn object(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
         let here = if here.free { here } else { enter(node, here, self.is_answer) };
+        if self.is_answer && !here.free && self.rows.enter(here.channel) {
+            self.found.parted.push((node.range().start, here.channel));
+        }
         let is_own = !self.is_answer
             && here.channel.is_untrusted()
             && !node.members().any(|(key, _)| words::is_of_block(&key.text()));
