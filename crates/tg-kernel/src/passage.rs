@@ -72,3 +72,58 @@ pub struct Change {
     /// What stands there instead.
     pub text: String,
 }
+
+impl Change {
+    /// What makes one text of another: what both begin with stays, and what both end with. Its stretch is not empty, unless the
+    /// text is. `None` where they say the same.
+    #[must_use]
+    pub fn between(text: &str, anew: &str) -> Option<Self> {
+        if text == anew {
+            return None;
+        }
+        let mut start = common(text.chars(), anew.chars());
+        let rest = |text: &str| text.get(start..).map_or_else(String::new, str::to_owned);
+        let mut kept = common(rest(text).chars().rev(), rest(anew).chars().rev());
+        if start + kept == text.len() {
+            // Something is put between: it stands with the letter in front of it, or behind.
+            match text.get(..start).and_then(|text| text.chars().next_back()) {
+                Some(letter) => start -= letter.len_utf8(),
+                None => kept -= text.chars().next().map_or(0, char::len_utf8),
+            }
+        }
+        let text_of = |end: usize| anew.get(start..end).unwrap_or_default().to_owned();
+        Some(Self { range: start..text.len() - kept, text: text_of(anew.len() - kept) })
+    }
+}
+
+/// How many bytes two texts begin with that are the same.
+fn common(one: impl Iterator<Item = char>, other: impl Iterator<Item = char>) -> usize {
+    one.zip(other).take_while(|(one, other)| one == other).map(|(letter, _)| letter.len_utf8()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_between_two_texts_is_no_longer_than_it_must_be() {
+        let between = |text: &str, anew: &str| Change::between(text, anew).map(|change| (change.range, change.text));
+        assert_eq!(between("same", "same"), None);
+        assert_eq!(between("to Ann Lee now", "to *** now"), Some((3..10, "***".to_owned())));
+        assert_eq!(between("a é b", "a è b"), Some((2..4, "è".to_owned())));
+        assert_eq!(between("aaa", "aa"), Some((2..3, String::new())));
+        assert_eq!(between("all of it", ""), Some((0..9, String::new())));
+        // Something is put between, in front and behind.
+        assert_eq!(between("a b", "a *b"), Some((1..2, " *".to_owned())));
+        assert_eq!(between("éb", "*éb"), Some((0..2, "*é".to_owned())));
+        assert_eq!(between("ab", "ab*"), Some((1..2, "b*".to_owned())));
+        assert_eq!(between("", "*"), Some((0..0, "*".to_owned())));
+        for (text, anew) in [("abab", "ab"), ("ab", "abab"), ("aXbXc", "aYbYc"), ("ёж", "ж"), ("x", "xx")] {
+            let change = Change::between(text, anew).unwrap();
+            assert!(!change.range.is_empty());
+            let mut own = text.to_owned();
+            own.replace_range(change.range, &change.text);
+            assert_eq!(own, anew);
+        }
+    }
+}

@@ -215,8 +215,7 @@ impl Told {
             edits.into_iter().filter_map(|(number, text)| Some((said(number)?, text))).collect();
         let change = |(part, number): (&Part, &usize)| {
             let said = said(*number)?;
-            let text = texts.get(&said)?.clone();
-            Some((*part, vec![Change { range: 0..said.len(), text }]))
+            Some((*part, Change::between(&said, texts.get(&said)?).into_iter().collect()))
         };
         Replaced { parts: self.parts.iter().filter_map(change).collect(), texts }
     }

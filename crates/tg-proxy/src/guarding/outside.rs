@@ -22,7 +22,7 @@ use tg_kernel::clock::Clock;
 use tg_kernel::decided::{Decided, Purpose};
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
-use tg_kernel::passage::Channel;
+use tg_kernel::passage::{Change, Channel};
 use tg_kernel::principal::Attribution;
 use tg_kernel::record::{Asked, Ending, Record, Served};
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
@@ -136,15 +136,14 @@ impl Text {
     }
 
     /// What stands in place of each of its texts, where `text` stands in place of them all: they are told apart by their
-    /// lines. In place of one that was cut it stands where that begins. `None` where the lines are not as many as they were,
-    /// and nobody knows what belongs to which.
+    /// lines. Of one that was cut the blocks keep what is the same in both at the begin and at the end. `None` where the lines
+    /// are not as many as they were, and nobody knows what belongs to which.
     fn split(&self, text: String) -> Option<Vec<(usize, String)>> {
         if let [(index, _)] = self.parts.as_slice() {
             return Some(vec![(*index, text)]);
         }
         if self.is_row {
-            let texts = std::iter::once(text).chain(std::iter::repeat(String::new()));
-            return Some(self.parts.iter().zip(texts).map(|((index, _), text)| (*index, text)).collect());
+            return Some(self.cut(&text));
         }
         let mut lines = text.split('\n');
         let own = |(index, said): &(usize, String)| {
@@ -158,6 +157,24 @@ impl Text {
         }
         let changed = parts.into_iter().zip(&self.parts).filter(|(anew, said)| anew != *said);
         Some(changed.map(|(anew, _)| anew).collect())
+    }
+
+    /// What its blocks say where it is to say `anew`: those that change, what is put in the first of them.
+    fn cut(&self, anew: &str) -> Vec<(usize, String)> {
+        let Some(Change { range, text: mut put }) = Change::between(&self.told(), anew) else { return Vec::new() };
+        let mut begins = 0;
+        let mut blocks = Vec::new();
+        for (index, said) in &self.parts {
+            let within = |at: usize| at.clamp(begins, begins + said.len()) - begins;
+            let (from, to) = (within(range.start), within(range.end));
+            begins += said.len();
+            if from < to {
+                let kept = |stretch: Option<&str>| stretch.unwrap_or_default().to_owned();
+                let text = kept(said.get(..from)) + &std::mem::take(&mut put) + &kept(said.get(to..));
+                blocks.push((*index, text));
+            }
+        }
+        blocks
     }
 }
 
@@ -276,13 +293,19 @@ impl Questions {
                 }
                 for (index, text) in verdict.edits {
                     self.replace(index, &text);
-                    changed.push(index);
+                    changed.extend(self.one_with(index));
                     edits.insert(index, text);
                 }
             }
             rules = again;
         }
         edits.into_iter().collect()
+    }
+
+    /// The texts that are one with a text, and it.
+    fn one_with(&self, index: usize) -> Vec<usize> {
+        let row = self.texts.iter().find(|text| text.is_row && text.parts.iter().any(|(own, _)| *own == index));
+        row.map_or_else(|| vec![index], |row| row.parts.iter().map(|(own, _)| *own).collect())
     }
 
     fn replace(&mut self, index: usize, text: &str) {
@@ -463,5 +486,15 @@ mod tests {
         let row = Text { parts, channel: Channel::Assistant, is_in_file: false, is_row: true };
         assert_eq!(row.told(), "project heron");
         assert_eq!(changed(&row, "***"), Some(vec![(1, "***".to_owned()), (3, String::new())]));
+        // What is the same stays where it stands.
+        let parts = vec![(1, "It is project".to_owned()), (3, " heron,".to_owned()), (4, " I think.".to_owned())];
+        let row = Text { parts, channel: Channel::Assistant, is_in_file: false, is_row: true };
+        let said = |pairs: &[(usize, &str)]| Some(pairs.iter().map(|(own, text)| (*own, (*text).to_owned())).collect());
+        assert_eq!(changed(&row, "It is ***, I think."), said(&[(1, "It is ***"), (3, ",")]));
+        assert_eq!(changed(&row, "It is project ***, I think."), said(&[(3, " ***,")]));
+        assert_eq!(changed(&row, "It is project heron, I know."), said(&[(4, " I know.")]));
+        assert_eq!(changed(&row, "It is project heron, as I think."), said(&[(4, " as I think.")]));
+        assert_eq!(changed(&row, "It is project heron, I think."), said(&[]));
+        assert_eq!(changed(&row, ""), said(&[(1, ""), (3, ""), (4, "")]));
     }
 }
