@@ -4,6 +4,7 @@
 //! answer came. Frames leave in their order. One whose texts are cleared without a change leaves as it came; in any other
 //! the changed strings alone are written anew.
 
+mod left;
 mod parts;
 mod rows;
 
@@ -228,7 +229,7 @@ impl Gate {
         let Held { bytes, envelope, kind, mut json, segments, mut edits, echoes, .. } = held;
         for segment in segments {
             if let Some(changed) = self.parts.changed(&segment, inspector) {
-                edits.say(&segment.passage, &changed);
+                edits.say_piece(&segment.passage, &changed);
             }
         }
         let is_changed = !edits.is_empty();

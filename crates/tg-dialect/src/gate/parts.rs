@@ -1,8 +1,9 @@
 //! The parts of one answer at its gate: which go on, which are whole, and where what was judged stands in what came.
 
+use super::left::Left;
 use super::rows::Rows;
 use super::{Change, Inspector};
-use crate::passages::{Ended, Part, Passage, Reader, parts_rows};
+use crate::passages::{EMPTIED, Ended, Part, Passage, Reader, parts_rows};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -38,6 +39,8 @@ struct Grown {
 /// A stretch of a part in a frame.
 pub(super) struct Segment {
     part: Part,
+    /// The block that grows by it, where it is of one.
+    block: Option<Part>,
     range: Range<usize>,
     text: String,
     pub(super) passage: Passage<'static>,
@@ -59,7 +62,7 @@ impl Parts {
         let places = self.rows.repeat(&blocks, inspector);
         let segment = |(passage, (part, range)): (Passage<'static>, (Part, Range<usize>))| {
             let text = passage.text.to_string();
-            Segment { part, range, text, passage }
+            Segment { part, block: None, range, text, passage }
         };
         blocks.into_iter().zip(places).map(segment).collect()
     }
@@ -127,8 +130,8 @@ impl Parts {
         if passage.row.is_some() {
             let grown = Grown { nth, groups, channel, bytes: 0, is_over: false, reader: None };
             self.parts.entry(part).or_insert(grown);
-            let (part, range) = self.rows.grow(part, channel, &passage.text, inspector);
-            return Segment { part, range, text: passage.text.to_string(), passage };
+            let (row, range) = self.rows.grow(part, channel, &passage.text, inspector);
+            return Segment { part: row, block: Some(part), range, text: passage.text.to_string(), passage };
         }
         if parts_rows(channel) {
             self.rows.part(inspector);
@@ -144,7 +147,7 @@ impl Parts {
             None => inspector.grows(part, channel, &passage.text),
         }
         let (range, text) = (start..grown.bytes, passage.text.to_string());
-        Segment { part, range, text, passage }
+        Segment { part, block: None, range, text, passage }
     }
 
     fn end(&mut self, part: Part, inspector: &mut dyn Inspector) {
@@ -191,19 +194,35 @@ impl Parts {
         over.into_iter().for_each(|(_, part)| self.end(part, inspector));
     }
 
-    /// Whether all of a stretch may go on.
+    /// Whether all of a stretch may go on. The first of a block waits until it is known whether the block says anything.
     pub(super) fn is_cleared(&self, segment: &Segment, inspector: &dyn Inspector) -> bool {
         let cleared = inspector.cleared(segment.part);
         let reader = self.parts.get(&segment.part).and_then(|grown| grown.reader.as_ref());
-        reader.map_or(cleared, |reader| reader.came(cleared, false)) >= segment.range.end
+        let is_cleared = reader.map_or(cleared, |reader| reader.came(cleared, false)) >= segment.range.end;
+        is_cleared && self.left(segment, inspector.changes(segment.part)) != Left::Open
+    }
+
+    /// What is left of the block that begins with a stretch.
+    fn left(&self, segment: &Segment, changes: &[Change]) -> Left {
+        let Segment { block, range, text, passage, .. } = segment;
+        match block {
+            Some(block) => self.rows.left(*block, range.start, changes),
+            // A frame has all of it.
+            None if passage.row.is_some() => Left::of(passage.channel, (text.as_str(), range.start), true, changes),
+            None => Left::Words,
+        }
     }
 
     /// What a stretch that leaves says instead; `None` where it goes on as it is.
     pub(super) fn changed(&mut self, segment: &Segment, inspector: &dyn Inspector) -> Option<String> {
         let changes = inspector.changes(segment.part);
+        let left = self.left(segment, changes);
         let reader = self.parts.get_mut(&segment.part).and_then(|grown| grown.reader.as_mut());
         let changes = reader.as_ref().map_or(Cow::Borrowed(changes), |reader| reader.changes(changes));
-        let changed = change(&segment.text, &segment.range, &changes);
+        let mut changed = change(&segment.text, &segment.range, &changes);
+        if left == Left::Nothing {
+            changed = Some(format!("{EMPTIED}{}", changed.as_deref().unwrap_or(&segment.text)));
+        }
         if let Some(reader) = reader {
             reader.forget(segment.range.end);
         }

@@ -4,7 +4,8 @@
 //! nothing more comes; until then what is held back of it is held, and the frames that end a block and begin the next with
 //! it. A block that begins while the one before has not ended begins a row of its own.
 
-use super::Inspector;
+use super::left::Left;
+use super::{Change, Inspector};
 use crate::passages::{Part, Passage};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -127,6 +128,12 @@ impl Rows {
         if self.open.and_then(|name| self.rows.get(&name)).is_some_and(|row| row.channel != channel) {
             self.part(inspector);
         }
+    }
+
+    /// What is left of a block, as far as it has come, where it begins there; elsewhere that has been seen.
+    pub(super) fn left(&self, part: Part, at: usize, changes: &[Change]) -> Left {
+        let block = self.blocks.get(&part).filter(|block| block.start == at && self.kept <= KEPT_BYTES_MAX);
+        block.map_or(Left::Words, |block| Left::of(block.channel, (block.text.as_str(), at), block.is_over, changes))
     }
 
     /// No block goes on with the row that is open. It is whole once its last block is.

@@ -1,10 +1,12 @@
 //! Changing passages where they stand, and leaving every other byte alone.
 
-use super::{Form, Passage, leaf, nested};
+use super::{EMPTIED, Form, Passage, emptied, leaf, nested};
 use crate::splice::json_string;
 use bytes::Bytes;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
+use tg_kernel::passage::Channel;
 
 /// Changes to a body.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +14,8 @@ pub struct Edits {
     changes: Vec<(Range<usize>, Vec<u8>)>,
     /// Changes within bodies that stand in a string of this one.
     within: Vec<Inner>,
+    /// Where blocks of text stand of which nothing is left.
+    emptied: HashSet<usize>,
 }
 
 /// Changes to a body that stands in a string of base64.
@@ -29,8 +33,24 @@ impl Edits {
         self.changes.is_empty() && self.within.is_empty()
     }
 
-    /// Lets a passage say something else.
+    /// Lets a passage say something else. A block of an answer that is to say nothing goes, where another says something beside
+    /// it; elsewhere it says a mark. A model that is told what it said takes no empty blocks, nor such of blanks alone.
     pub fn say(&mut self, passage: &Passage<'_>, text: &str) {
+        let is_emptied = passage.row.is_some()
+            && passage.channel == Channel::Assistant
+            && text.trim().is_empty()
+            && !passage.text.trim().is_empty();
+        if !is_emptied {
+            return self.say_piece(passage, text);
+        }
+        if text.is_empty() {
+            self.emptied.insert(passage.place.range.start);
+        }
+        self.say_piece(passage, &format!("{EMPTIED}{text}"));
+    }
+
+    /// Lets a passage of a stream say something else, or nothing.
+    pub(crate) fn say_piece(&mut self, passage: &Passage<'_>, text: &str) {
         self.say_at(&passage.place.range, &passage.place.form, text);
     }
 
@@ -64,6 +84,10 @@ impl Edits {
     pub fn apply(mut self, body: &[u8]) -> Bytes {
         for Inner { range, body, edits } in std::mem::take(&mut self.within) {
             self.changes.push((range, json_string(&leaf::encode_bytes(&edits.apply(&body)))));
+        }
+        if !self.emptied.is_empty() {
+            let gone = emptied::gone(body, &self.emptied);
+            self.changes.extend(gone.into_iter().map(|range| (range, Vec::new())));
         }
         self.changes.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
         let grown: usize = self.changes.iter().map(|(_, json)| json.len()).sum();

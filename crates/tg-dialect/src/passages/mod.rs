@@ -6,6 +6,7 @@
 
 mod claims;
 mod edits;
+mod emptied;
 mod frame;
 mod leaf;
 mod nested;
@@ -21,6 +22,7 @@ mod ways_round;
 mod words;
 
 pub use edits::Edits;
+pub(crate) use emptied::EMPTIED;
 pub(crate) use nested::Reader;
 pub(crate) use rows::parts_rows;
 

@@ -105,4 +105,35 @@ proptest! {
         verdict.edits.iter().for_each(|(index, text)| texts[*index] = text.as_str());
         prop_assert!(block.is_some() || texts.concat() == streamed);
     }
+
+    #[test]
+    fn rows_with_something_between_are_judged_as_two_texts(
+        guard in any_guard(), first in any_text(), second in any_text(),
+        cuts in prop::collection::vec(any::<usize>(), 0..8), is_call in any::<bool>(),
+    ) {
+        let blocks = [blocks(&first, &cuts), blocks(&second, &cuts)];
+        let of = |row: u32, blocks: &[&str]| -> Vec<Said<'static>> {
+            let text = |block: &&str| Cow::Owned((*block).to_owned());
+            let turn = IN_A_ROW | row;
+            blocks.iter().map(|block| Said { channel: Channel::Assistant, turn, text: text(block) }).collect()
+        };
+        // What is between them is a call, or a thought of which nothing is there to be judged.
+        let between: Vec<Said<'_>> = is_call.then(|| said(Channel::ToolArguments, 2, "pay")).into_iter().collect();
+        let all = [of(1, &blocks[0]), between.clone(), of(2, &blocks[1])].concat();
+        let (mut one, mut other) = (Inquiry::default(), Inquiry::default());
+        let verdict = guard.judge(Way::Output, &all, &[], &mut one);
+        let mut edits = Vec::new();
+        let mut block = None;
+        let mut begins = 0;
+        for part in [of(1, &blocks[0]), between, of(2, &blocks[1])] {
+            if block.is_none() {
+                let own = guard.judge(Way::Output, &part, &[], &mut other);
+                edits.extend(own.edits.into_iter().map(|(index, text)| (begins + index, text)));
+                block = own.block;
+                begins += part.len();
+            }
+        }
+        prop_assert_eq!(&verdict.block, &block);
+        prop_assert!(block.is_some() || verdict.edits == edits);
+    }
 }

@@ -12,7 +12,7 @@ use tg_kernel::clock::Timestamp;
 use tg_kernel::event::{Delta, Event, PartKind};
 use tg_kernel::ids::CallId;
 use tg_kernel::principal::Attribution;
-use tg_policy::guard::{Action, Block, Check, Guard, Guards, On, Pii, Rule, Said, Set, Style, Subject, Way};
+use tg_policy::guard::{Action, Block, Check, Guard, Guards, IN_A_ROW, On, Pii, Rule, Said, Set, Style, Subject, Way};
 
 const DIALECTS: [Dialect; 5] = [
     Dialect::OpenaiChat,
@@ -215,4 +215,83 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn a_caller_reads_of_blocks_what_a_check_of_the_whole_lets_through_whatever_stands_between(
+        which in 0_usize..4, text in any_text(), cuts in any_cuts(), between in prop::collection::vec(0_u8..6, 30),
+        bytes in any_cuts(),
+    ) {
+        let guarding = guarding(&guard(which));
+        let blocks: Vec<&str> = cut(&text, &cuts[..cuts.len().min(6)]).into_iter().filter(|block| !block.is_empty()).collect();
+        let blocks: Vec<(&str, u8)> = blocks.into_iter().zip(between).collect();
+        let (said, by_text) = judged_in_blocks(&guarding, &blocks);
+        for dialect in DIALECTS.into_iter().filter(|dialect| *dialect != Dialect::OpenaiChat) {
+            let stream = stream_in_blocks(dialect, &blocks);
+            let mut at: Vec<usize> = bytes.iter().map(|at| at % (stream.len() + 1)).chain([0, stream.len()]).collect();
+            at.sort_unstable();
+            let pieces: Vec<&[u8]> = at.windows(2).map(|pair| &stream[pair[0]..pair[1]]).collect();
+            let (out, block) = left(dialect, &pieces, &guarding);
+            prop_assert_eq!(&block, &by_text, "{:?}", dialect);
+            if block.is_none() {
+                // A block that has begun says a mark where nothing else is left of it.
+                let own = heard(dialect, &out)[0].replace('\u{2026}', "");
+                prop_assert_eq!(&own, &said, "{:?}", dialect);
+            }
+        }
+    }
+}
+
+/// Blocks of an answer, and what comes behind each: nothing, a call, or a thought of which nothing is shown.
+fn stream_in_blocks(dialect: Dialect, blocks: &[(&str, u8)]) -> Vec<u8> {
+    let mut events = vec![Event::Start { id: "a".into(), model: "m".into() }];
+    let mut index = 0;
+    let mut part = |kind, delta| {
+        events.push(Event::PartStart { index, kind });
+        events.push(Event::Delta { index, delta });
+        events.push(Event::PartStop { index });
+        index += 1;
+    };
+    let sealed = || "c2VhbGVkIHRob3VnaHRz".to_owned();
+    for (text, behind) in blocks {
+        part(PartKind::Text, Delta::Text((*text).to_owned()));
+        match behind {
+            0 => part(PartKind::ToolUse { id: "call_1".into(), name: "pay".into() }, Delta::Arguments("{}".into())),
+            1 => part(PartKind::Reasoning, Delta::Redacted(sealed())),
+            2 => part(PartKind::Reasoning, Delta::Signature(sealed())),
+            _ => {}
+        }
+    }
+    events.push(Event::Finish(Stop { reason: StopReason::EndTurn, sequence: None }));
+    events.push(Event::End);
+    let (mut encoder, mut out) = (inbound(dialect).encoder(facts()), BytesMut::new());
+    events.iter().for_each(|event| encoder.encode(event, &mut out));
+    out.to_vec()
+}
+
+/// What a check of the whole answer of Claude's makes of them.
+fn judged_in_blocks(guarding: &Guarding, blocks: &[(&str, u8)]) -> (String, Option<Block>) {
+    let mut content = Vec::new();
+    for (text, behind) in blocks {
+        content.push(serde_json::json!({"type": "text", "text": text}));
+        content.extend(match behind {
+            0 => Some(serde_json::json!({"type": "tool_use", "id": "toolu_1", "name": "pay", "input": {}})),
+            1 => Some(serde_json::json!({"type": "redacted_thinking", "data": "c2VhbGVkIHRob3VnaHRz"})),
+            2 => Some(serde_json::json!({"type": "thinking", "thinking": "", "signature": "c2VhbGVkIHRob3VnaHRz"})),
+            _ => None,
+        });
+    }
+    let body = serde_json::json!({"type": "message", "role": "assistant", "content": content}).to_string();
+    let passages = Passages::of_answer(body.as_bytes()).unwrap();
+    let turn = |row: Option<u32>, turn| row.map_or(turn, |row| IN_A_ROW | row);
+    let said = passages.texts.iter().map(|passage| Said {
+        channel: passage.channel,
+        turn: turn(passage.row, passage.turn),
+        text: Cow::Borrowed(&*passage.text),
+    });
+    let said: Vec<Said<'_>> = said.collect();
+    let verdict = guarding.guard.judge(Way::Output, &said, &[], &mut guarding.inquiry.clone());
+    let mut texts: Vec<&str> = said.iter().map(|one| &*one.text).collect();
+    verdict.edits.iter().for_each(|(index, text)| texts[*index] = text);
+    let shown = said.iter().zip(&texts).filter(|(one, _)| one.channel == Channel::Assistant);
+    (shown.map(|(_, text)| *text).collect(), verdict.block)
 }
