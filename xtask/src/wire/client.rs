@@ -141,7 +141,18 @@ impl Client {
     /// # Errors
     /// When the answer does not come to its end.
     pub async fn raw(&self, ask: &Ask, body: &Value) -> Result<Raw> {
-        let (head, _) = ask.request(&self.base, &self.key)?.into_parts();
+        self.raw_with(ask, body, None).await
+    }
+
+    /// The same with a header besides.
+    ///
+    /// # Errors
+    /// When the answer does not come to its end.
+    pub async fn raw_with(&self, ask: &Ask, body: &Value, header: Option<(&'static str, String)>) -> Result<Raw> {
+        let (mut head, _) = ask.request(&self.base, &self.key)?.into_parts();
+        if let Some((name, value)) = header {
+            head.headers.insert(name, value.parse()?);
+        }
         let response = self.http.request(Request::from_parts(head, Full::from(body.to_string()))).await?;
         let (head, body) = response.into_parts();
         let body = body.collect().await?.to_bytes();

@@ -160,12 +160,31 @@ fn collect(original: &str, plain: &Layer<'_>, folded: &Layer<'_>, outer: &Outer,
     }
     codes::find(plain.text(), &mut |how, piece| add(piece, how, Some(plain), outer, found, &mut inner));
     escapes::find(plain.text(), &mut |how, piece| add(piece, how, Some(plain), outer, found, &mut inner));
-    words::find(folded.text(), &mut |how, piece| add(piece, how, Some(folded), outer, found, &mut inner));
+    words::find(folded.text(), &mut |how, piece| {
+        add(with_case(piece, how, original, folded), how, Some(folded), outer, found, &mut inner)
+    });
     for (text, origin, how) in inner {
         let (plain, folded) = read::both(&text);
         let outer = Outer { depth: outer.depth + 1, origin: Some(origin), within: Some(how) };
         collect(&text, &plain, &folded, &outer, found);
     }
+}
+
+/// A piece of the folded text with the case that its letters have in the original: forms and codes are told by it.
+fn with_case(piece: Piece, how: Hiding, original: &str, folded: &Layer<'_>) -> Piece {
+    if folded.is_borrowed() || !matches!(how, Hiding::Spacing | Hiding::Rot13) {
+        return piece;
+    }
+    let is_upper = |there: u32| {
+        let place = folded.origin(Span::new(there as usize, there as usize + 1));
+        original.get(place.range()).is_some_and(|stretch| stretch.starts_with(char::is_uppercase))
+    };
+    let mut places = piece.places.iter().peekable();
+    let cased = piece.text.char_indices().map(|(at, c)| {
+        let place = places.next_if(|(here, _)| *here as usize == at);
+        if place.is_some_and(|(_, there)| is_upper(*there)) { c.to_ascii_uppercase() } else { c }
+    });
+    Piece { text: cased.collect(), ..piece }
 }
 
 /// Texts to be decoded once more: what, where, and how they were hidden.

@@ -2,7 +2,10 @@
 //! answer, with every attack, plain and hidden. All cells come to the same.
 
 mod attacks;
+mod beside;
+mod families;
 mod files;
+mod judge;
 mod pictures;
 mod places;
 
@@ -13,9 +16,9 @@ use crate::running::Gateway;
 use crate::running::gateway::Recipe;
 use crate::suite::Tally;
 use crate::wire::Client;
-use crate::wire::client::{ERROR_CODE, Raw, word};
+use crate::wire::client::Raw;
 use crate::wire::dialect::{Ask, Delivery, Dialect, OUTPUT_MAX};
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use attacks::{Attack, Outcome};
 use futures_util::{StreamExt as _, stream};
 use places::Place;
@@ -33,9 +36,10 @@ const KEPT: usize = 20_000;
 /// The model to which calls go whose names begin with `away-`, and its simulated one, that no other name leads to.
 const ELSEWHERE: [&str; 2] = ["kept", "kept-llama"];
 
-/// Guardrails of requests for models whose names begin with `in-`, and of answers for those that begin with `out-`; and those
-/// that send requests elsewhere.
+/// Guardrails of requests for models whose names begin with `in-`, and of answers for those that begin with `out-`; those that
+/// send requests elsewhere, for `away-`; and those that give values back, for `back-`.
 const GUARDRAILS: &str = "\
+redaction_key: env:PROOF_SECRETS_KEY
 guardrails:
 - name: requests
   for: { model: 'in-*' }
@@ -44,6 +48,8 @@ guardrails:
   - { name: secrets, secrets: all, action: block, on: input }
   - { name: mail, pii: [email], action: redact, on: input }
   - { name: attacks, injection: 0.9, action: block, on: input }
+  - { name: planted, injection: 0.9, action: block, on: input, channels: [definition] }
+  - { name: harm, harm: { threshold: 0.9 }, action: block, on: input }
 - name: elsewhere
   for: { model: 'away-*' }
   unreadable: { image: block, audio: block, video: block, document: block, reference: block, tokens: block, hidden: block }
@@ -55,6 +61,13 @@ guardrails:
   rules:
   - { name: secrets, secrets: all, action: block, on: output }
   - { name: mail, pii: [email], action: redact, on: output }
+  - { name: harm, harm: { threshold: 0.9 }, action: block, on: output }
+- name: returned
+  for: { model: 'back-*' }
+  unreadable: { image: block, audio: block, video: block, document: block, reference: block, tokens: block, hidden: block }
+  rules:
+  - { name: mail, pii: [email], action: restore }
+  - { name: cards, pii: [card], action: restore, as: token }
 ";
 
 /// One cell of the matrix.
@@ -65,8 +78,18 @@ struct Cell {
     delivery: Delivery,
     place: Place,
     attack: Attack,
-    /// Whether it is to go to another model.
-    away: bool,
+    way: Way,
+}
+
+/// What a configuration says of what is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// It is stopped or taken out.
+    Held,
+    /// It is to go to another model.
+    Away,
+    /// It is taken out, and comes back.
+    Back,
 }
 
 impl Cell {
@@ -76,24 +99,48 @@ impl Cell {
         self.attack == Attack::Secret && places.contains(&self.place)
     }
 
+    /// Whether the answer repeats it where harm is not looked for: in Responses, the definition of the tool with what it is called with.
+    fn is_repeated(&self) -> bool {
+        let is_relayed = self.dialect == Dialect::Responses && self.offer.provider == "openai";
+        self.attack.is_harm() && self.place == Place::AnsweredArguments && is_relayed
+    }
+
+    /// Whether the same is tried where a value comes back: what the simulated model repeats.
+    fn comes_back(&self) -> bool {
+        let places = [Place::User, Place::ToolResult, Place::AnsweredArguments, Place::AnsweredReasoning];
+        self.attack.comes_back() && places.contains(&self.place)
+    }
+
     fn name(&self) -> String {
-        let Self { dialect, offer, delivery, place, attack, away } = self;
-        let away = if *away { " (to another model)" } else { "" };
-        format!("{} on {} {delivery:?}: {} in {}{away}", dialect.name(), offer.provider, attack.name(), place.name())
+        let Self { dialect, offer, delivery, place, attack, way } = self;
+        let way = match way {
+            Way::Held => "",
+            Way::Away => " (to another model)",
+            Way::Back => " (and back)",
+        };
+        format!("{} on {} {delivery:?}: {} in {}{way}", dialect.name(), offer.provider, attack.name(), place.name())
     }
 
     /// What must come of it.
     const fn outcome(&self) -> Outcome {
-        if self.away { Outcome::Rerouted } else { self.attack.outcome() }
+        match (self.way, self.place) {
+            (Way::Away, _) => Outcome::Rerouted,
+            (Way::Back, _) => Outcome::Restored,
+            // It stops no call, and stays.
+            (Way::Held, Place::ClientHeader) => Outcome::Redacted,
+            (Way::Held, _) => self.attack.outcome(),
+        }
     }
 
     fn model(&self) -> String {
-        match (self.place.is_answer(), self.place) {
-            _ if self.away => format!("away-{}", self.offer.provider),
-            (true, _) => format!("out-{}", self.offer.provider),
-            (false, Place::Embedding) => format!("in-embedding-{}", self.offer.provider),
-            (false, _) => format!("in-{}", self.offer.provider),
-        }
+        let name = match (self.way, self.place) {
+            (Way::Away, _) => "away",
+            (Way::Back, _) => "back",
+            (Way::Held, place) if place.is_answer() => "out",
+            (Way::Held, Place::Embedding) => "in-embedding",
+            (Way::Held, _) => "in",
+        };
+        format!("{name}-{}", self.offer.provider)
     }
 }
 
@@ -126,21 +173,16 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
     let entries = sim.books.entries();
     let seen: HashMap<&str, &Entry> =
         entries.iter().filter_map(|entry| Some((entry.gateway_request_id.as_deref()?, entry))).collect();
-    let away = |(cell, raw): &(Cell, Result<Raw>)| raw.as_ref().ok()?.id.clone().filter(|_| cell.away);
+    let away = |(cell, raw): &(Cell, Result<Raw>)| raw.as_ref().ok()?.id.clone().filter(|_| cell.way == Way::Away);
     let away: HashSet<String> = heard.iter().filter_map(away).collect();
     let is_away = |entry: &&Entry| entry.gateway_request_id.as_ref().is_some_and(|id| away.contains(id));
     let others = entries.iter().filter(is_away).filter(|entry| entry.model != ELSEWHERE[1]);
     let others: Vec<String> = others.map(|entry| format!("{:?} at {}", entry.operation, entry.model)).collect();
     findings.none("no other model sees what a rule sends to one", away.len(), &others);
-    let flaw = |cell: &Cell, raw: Result<Raw>| raw.and_then(|raw| judge(cell, &raw, &seen)).err();
+    let flaw = |cell: &Cell, raw: Result<Raw>| raw.and_then(|raw| judge::judge(cell, &raw, &seen)).err();
     let flaws: Vec<(Cell, Option<String>)> =
         heard.into_iter().map(|(cell, raw)| (cell, flaw(&cell, raw).map(|error| format!("{error:#}")))).collect();
-    for place in Place::ALL {
-        let own: Vec<&(Cell, Option<String>)> = flaws.iter().filter(|(cell, _)| cell.place == place).collect();
-        let exceptions: Vec<String> =
-            own.iter().filter_map(|(cell, flaw)| Some(format!("{}: {}", cell.name(), flaw.as_ref()?))).collect();
-        findings.none(format_args!("no attack gets through in {}", place.name()), own.len(), &exceptions);
-    }
+    note_places(&flaws, &mut findings);
     let limit = Instant::now() + SETTLED_MAX;
     let mut rows = all_rows(&client, gateway.admin()).await?;
     while rows.len() < made && Instant::now() < limit {
@@ -152,6 +194,7 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
         unseen == 0 && rows.len() == made
     });
     pictures::note(&client, &sim, ABREAST, &mut findings).await;
+    families::note(&client, &sim, &mut findings).await;
     let metrics = client.page(&format!("{}/metrics", gateway.admin())).await?;
     let counts = metrics.lines().filter_map(|line| line.strip_prefix("tallygate_unguarded_calls_total{"));
     let counts: Vec<&str> = counts.filter_map(|line| Some(line.rsplit_once(' ')?.1)).collect();
@@ -159,6 +202,23 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
     let tally = findings.show();
     gateway.end()?;
     Ok(tally)
+}
+
+/// Notes of each place whether its cells came to what they must.
+fn note_places(flaws: &[(Cell, Option<String>)], findings: &mut Findings) {
+    for place in Place::ALL {
+        for (is_back, claim) in
+            [(false, "no attack gets through in"), (true, "a value that was taken out comes back in")]
+        {
+            let is_own = |cell: &Cell| cell.place == place && (cell.way == Way::Back) == is_back;
+            let own: Vec<&(Cell, Option<String>)> = flaws.iter().filter(|(cell, _)| is_own(cell)).collect();
+            let exceptions: Vec<String> =
+                own.iter().filter_map(|(cell, flaw)| Some(format!("{}: {}", cell.name(), flaw.as_ref()?))).collect();
+            if !is_back || !own.is_empty() {
+                findings.none(format_args!("{claim} {}", place.name()), own.len(), &exceptions);
+            }
+        }
+    }
 }
 
 /// The document with further names for each model, by which it is guarded.
@@ -172,10 +232,13 @@ fn with_models(document: &str) -> String {
         }
     }
     for Offer { provider, model, .. } in OFFERS {
-        further +=
-            &format!("- {{ name: 'away-{provider}', targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
+        for way in ["away", "back"] {
+            further +=
+                &format!("- {{ name: '{way}-{provider}', targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
+        }
     }
     further += &pictures::models();
+    further += &families::models();
     let [name, model] = ELSEWHERE;
     further += &format!("- {{ name: {name}, targets: [{{ provider: compatible, model: {model} }}] }}\n");
     document.replacen("models:\n", &further, 1)
@@ -185,14 +248,15 @@ fn with_models(document: &str) -> String {
 fn cells(length: Length) -> Vec<Cell> {
     let mut cells = Vec::new();
     for place in Place::ALL {
-        for attack in Attack::ALL.into_iter().filter(|attack| attack.is_for(place)) {
+        for attack in Attack::ALL {
             for dialect in Dialect::TALKING.into_iter().chain([Dialect::Embeddings]) {
                 for offer in OFFERS {
                     for delivery in [Delivery::Plain, Delivery::Streamed] {
-                        let cell = Cell { dialect, offer, delivery, place, attack, away: false };
+                        let cell = Cell { dialect, offer, delivery, place, attack, way: Way::Held };
                         if place.is_in(dialect, &offer, delivery) {
-                            cells.push(cell);
-                            cells.extend(cell.is_sent_away().then_some(Cell { away: true, ..cell }));
+                            cells.extend((attack.is_for(place) && !cell.is_repeated()).then_some(cell));
+                            cells.extend(cell.is_sent_away().then_some(Cell { way: Way::Away, ..cell }));
+                            cells.extend(cell.comes_back().then_some(Cell { way: Way::Back, ..cell }));
                         }
                     }
                 }
@@ -213,48 +277,6 @@ async fn call(cell: &Cell, client: &Client) -> Result<Raw> {
         delivery: cell.delivery,
         output_max: OUTPUT_MAX,
     };
-    let body = cell.place.body(&ask, &text);
-    client.raw(&ask, &body).await
-}
-
-fn judge(cell: &Cell, raw: &Raw, seen: &HashMap<&str, &Entry>) -> Result<()> {
-    let id = raw.id.as_deref().context("no id")?;
-    let heard = raw.said(cell.dialect);
-    // What goes to another model is not taken out: its caller may read it.
-    if let Some(shown) = cell.attack.is_shown_in(&heard).filter(|_| !cell.away) {
-        anyhow::bail!("the caller sees {shown}: {heard}");
-    }
-    let entry = seen.get(id);
-    let stops = raw.status >= 400 || heard.contains("guardrail_intervened");
-    match (cell.place.is_answer(), cell.outcome()) {
-        (_, Outcome::Rerouted) => {
-            let entry = entry.with_context(|| format!("it was not sent: {} {heard}", raw.status))?;
-            anyhow::ensure!(entry.model == ELSEWHERE[1], "{} sees it", entry.model);
-            anyhow::ensure!(raw.status == 200, "{}: {heard}", raw.status);
-        }
-        (false, Outcome::Blocked) => {
-            anyhow::ensure!(entry.is_none(), "it was sent");
-            anyhow::ensure!(stops, "{}: {heard}", raw.status);
-            let code = word(&raw.headers, ERROR_CODE);
-            anyhow::ensure!(code == Some("content_blocked"), "{code:?}: {heard}");
-        }
-        (false, Outcome::Redacted) => {
-            // A thought that was changed does not fit its signature: who made it may refuse it.
-            let is_taken = raw.status == 200 || (cell.place == Place::Reasoning && heard.contains("signature"));
-            anyhow::ensure!(is_taken, "{}: {heard}", raw.status);
-            let detail = entry.and_then(|entry| entry.detail.as_ref()).context("it was not sent")?;
-            let sent = format!("{} {:?} {}", detail.path, detail.headers, detail.body);
-            if let Some(shown) = cell.attack.is_shown_in(&sent) {
-                anyhow::bail!("the provider sees {shown}: {sent}");
-            }
-        }
-        (true, outcome) => {
-            anyhow::ensure!(raw.status == 200 && entry.is_some(), "{}: {heard}", raw.status);
-            let ends = ["content_filter", "refusal", "guardrail_intervened"];
-            let filtered = ends.iter().any(|end| heard.contains(end));
-            anyhow::ensure!(filtered == (outcome == Outcome::Blocked), "{heard}");
-            anyhow::ensure!(filtered || heard.contains("[EMAIL"), "nothing was found: {heard}");
-        }
-    }
-    Ok(())
+    let header = cell.place.header_with(&text);
+    client.raw_with(&ask, &cell.place.body(&ask, &text), header).await
 }

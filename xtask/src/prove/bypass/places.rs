@@ -1,6 +1,7 @@
 //! Where a text may stand, in the words of each dialect.
 
 use super::super::house::Offer;
+use super::beside;
 use crate::wire::dialect::{Ask, Delivery, Dialect};
 use serde_json::{Value, json};
 
@@ -23,6 +24,28 @@ pub enum Place {
     ToolResult,
     /// A document.
     Document,
+    /// A file that is a text.
+    File,
+    /// The name of a tool.
+    ToolName,
+    /// What a tool says of itself.
+    Definition,
+    /// What the schema of a tool says of a member.
+    Schema,
+    /// A value that the schema of a tool allows.
+    SchemaValue,
+    /// What the schema of an answer says of a member.
+    AnswerSchema,
+    /// Who the user is.
+    UserName,
+    /// Labels of a request.
+    Labels,
+    /// The header with which callers of Bedrock label requests.
+    LabelsHeader,
+    /// A header that goes on.
+    Header,
+    /// A header in which a client tells of itself.
+    ClientHeader,
     /// What the model thought before.
     Reasoning,
     /// A text to embed.
@@ -37,7 +60,7 @@ pub enum Place {
 
 impl Place {
     /// All.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 24] = [
         Self::User,
         Self::UserInMessages,
         Self::EscapedArguments,
@@ -46,6 +69,17 @@ impl Place {
         Self::ToolArguments,
         Self::ToolResult,
         Self::Document,
+        Self::File,
+        Self::ToolName,
+        Self::Definition,
+        Self::Schema,
+        Self::SchemaValue,
+        Self::AnswerSchema,
+        Self::UserName,
+        Self::Labels,
+        Self::LabelsHeader,
+        Self::Header,
+        Self::ClientHeader,
         Self::Reasoning,
         Self::Embedding,
         Self::Answer,
@@ -64,6 +98,17 @@ impl Place {
             Self::ToolArguments => "arguments of a tool",
             Self::ToolResult => "what a tool answered",
             Self::Document => "a document",
+            Self::File => "a file that is a text",
+            Self::ToolName => "the name of a tool",
+            Self::Definition => "the description of a tool",
+            Self::Schema => "the schema of a tool",
+            Self::SchemaValue => "a value in the schema of a tool",
+            Self::AnswerSchema => "the schema of an answer",
+            Self::UserName => "who the user is",
+            Self::Labels => "labels of a request",
+            Self::LabelsHeader => "labels in a header",
+            Self::Header => "a header that goes on",
+            Self::ClientHeader => "a header of the client's own",
             Self::Reasoning => "earlier reasoning",
             Self::Embedding => "a text to embed",
             Self::Answer => "an answer",
@@ -75,6 +120,27 @@ impl Place {
     /// Whether it is in an answer.
     pub const fn is_answer(self) -> bool {
         matches!(self, Self::Answer | Self::AnsweredArguments | Self::AnsweredReasoning)
+    }
+
+    /// Whether it is beside what is said: a label or a header.
+    pub const fn is_beside(self) -> bool {
+        matches!(self, Self::Labels) || self.header().is_some()
+    }
+
+    /// The header that it is.
+    pub const fn header(self) -> Option<&'static str> {
+        match self {
+            Self::LabelsHeader => Some("x-amzn-bedrock-request-metadata"),
+            Self::Header => Some("idempotency-key"),
+            Self::ClientHeader => Some("user-agent"),
+            _ => None,
+        }
+    }
+
+    /// What stands in the header that it is, with a text in it.
+    pub fn header_with(self, text: &str) -> Option<(&'static str, String)> {
+        let value = if self == Self::LabelsHeader { json!({ "ticket": text }).to_string() } else { text.to_owned() };
+        Some((self.header()?, value))
     }
 
     /// Whether a dialect has such a place, before this provider.
@@ -91,6 +157,18 @@ impl Place {
             Self::EscapedArguments => matches!(dialect, Dialect::Chat | Dialect::Responses),
             Self::Identifier => matches!(dialect, Dialect::Chat | Dialect::Responses),
             Self::Document => matches!(dialect, Dialect::Messages | Dialect::Converse | Dialect::Invoke) && claude,
+            // What reads files in OpenAI's dialects; elsewhere they are documents.
+            Self::File => match dialect {
+                Dialect::Chat | Dialect::Responses => offer.provider != "compatible",
+                _ => dialect == Dialect::Converse && claude,
+            },
+            Self::AnswerSchema => dialect != Dialect::Invoke,
+            Self::UserName => dialect != Dialect::Converse,
+            // What is compatible with OpenAI need not take them in Chat Completions.
+            Self::Labels => match dialect {
+                Dialect::Chat => offer.provider != "compatible",
+                _ => matches!(dialect, Dialect::Responses | Dialect::Converse),
+            },
             // Reasoning of a request is signed by who made it.
             Self::Reasoning => matches!(dialect, Dialect::Messages | Dialect::Converse | Dialect::Invoke),
             // The simulated OpenAI keeps its thoughts to itself.
@@ -105,9 +183,11 @@ impl Place {
         let dialect = ask.dialect;
         let said = |prompt: &str| Ask { prompt: prompt.to_owned(), ..ask.clone() }.body();
         match self {
-            Self::User | Self::Embedding | Self::Answer => said(text),
-            // So long that no address is cut at its end.
-            Self::AnsweredReasoning => said(&format!("{text} [[sim: think=45]]")),
+            Self::User | Self::Embedding => said(text),
+            Self::LabelsHeader | Self::Header | Self::ClientHeader => said("hello"),
+            // So long that no value is cut at its end.
+            Self::Answer => said(&format!("{text} [[sim: tokens={}]]", tokens("echo", text))),
+            Self::AnsweredReasoning => said(&format!("{text} [[sim: think={}]]", tokens("thinking", text))),
             Self::UserInMessages => in_messages(dialect, said("hello"), text),
             Self::EscapedArguments => escaped(dialect, history(dialect, said("hello"), ["HERE", "done"]), text),
             Self::Identifier => identified(dialect, history(dialect, said("hello"), ["nobody", "done"]), text),
@@ -116,9 +196,27 @@ impl Place {
             Self::ToolResult => history(dialect, said("hello"), ["nobody", text]),
             Self::Document => document(dialect, said("read this"), text),
             Self::Reasoning => reasoned(dialect, said("hello"), text),
+            Self::File => beside::file(dialect, said("read this"), text),
+            Self::ToolName | Self::Definition | Self::Schema | Self::SchemaValue => {
+                beside::defined(self, dialect, tool(dialect, said("hello"), "somebody"), text)
+            }
+            Self::AnswerSchema => beside::formed(dialect, said("hello"), text),
+            Self::UserName => beside::named(dialect, said("hello"), text),
+            Self::Labels => beside::labelled(dialect, said("hello"), text),
             Self::AnsweredArguments => tool(dialect, said("[[sim: tools=1]]"), text),
         }
     }
+}
+
+/// So many tokens that a model which repeats a text behind a word of its own says all of it once.
+fn tokens(before: &str, text: &str) -> usize {
+    format!("{before}: {text} ").len().div_ceil(4)
+}
+
+/// The word of a text that is no word of a language.
+pub(super) fn value_in(text: &str) -> &str {
+    let is_value = |word: &&str| word.contains(|c: char| c.is_ascii_digit() || c == '@');
+    text.split_whitespace().find(is_value).unwrap_or(text)
 }
 
 fn system(dialect: Dialect, mut body: Value, text: &str) -> Value {
@@ -189,7 +287,7 @@ fn in_messages(dialect: Dialect, mut body: Value, text: &str) -> Value {
 /// The arguments with a text in place of a word, written in escapes and behind many others.
 fn escaped(dialect: Dialect, mut body: Value, text: &str) -> Value {
     let in_escapes = |text: &str| text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
-    let decoys = format!("{}{}", in_escapes("decoy"), " a word ".repeat(20)).repeat(70);
+    let decoys = format!("{}{}", in_escapes("decoy"), " a leaf ".repeat(20)).repeat(70);
     let place = match dialect {
         Dialect::Responses => "/input/1/arguments",
         _ => "/messages/1/tool_calls/0/function/arguments",
@@ -206,11 +304,9 @@ fn identified(dialect: Dialect, mut body: Value, text: &str) -> Value {
         Dialect::Responses => ["/input/1/call_id", "/input/2/call_id"],
         _ => ["/messages/1/tool_calls/0/id", "/messages/2/tool_call_id"],
     };
-    let id: Vec<&str> =
-        text.split_whitespace().filter(|word| word.contains(|c: char| c.is_ascii_digit() || c == '@')).collect();
     for place in places {
         if let Some(own) = body.pointer_mut(place) {
-            *own = id.first().copied().unwrap_or(text).into();
+            *own = value_in(text).into();
         }
     }
     body

@@ -24,6 +24,21 @@ fn prose() -> String {
 }
 
 #[test]
+fn no_letter_of_a_credential_has_left_whose_letters_stand_apart() {
+    let guard = guard(&[set("s", vec![rule("r", Check::Secrets(None), Action::Block)])]);
+    for secret in [format!("AKIA{}", "QYLPMN5HHHFPZAM2"), format!("AIza{}", "SyD3kQ9vXr7LmZ2pT8wBn5YcH4jG6fEuR1s")] {
+        for gap in [" ", "  -  ", "."] {
+            let apart = secret.chars().map(String::from).collect::<Vec<_>>().join(gap);
+            for size in [1, 4, 1000] {
+                let text = format!("{}use {apart} for it", prose());
+                let (left, blocked) = streamed(&guard, Channel::Assistant, &text, size, &no_inquiry());
+                assert!(blocked && left.len() <= prose().len() + 4, "{apart} {size}: {blocked} {left}");
+            }
+        }
+    }
+}
+
+#[test]
 fn no_more_is_held_back_than_is_said() {
     let structured = guard(&[set("s", vec![rule("r", Check::Pii(Pii::Structured), Action::Redact(Style::Tag))])]);
     let most = held_back(&structured, &prose(), 4);
