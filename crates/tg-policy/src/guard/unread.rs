@@ -4,7 +4,7 @@ use super::Block;
 use super::files::unreadable;
 use super::inquiry::Inquiry;
 use super::judge::Guard;
-use super::rule::{Ready, Weight};
+use super::rule::Ready;
 use super::set::Medium;
 use std::borrow::Cow;
 
@@ -34,12 +34,9 @@ impl Guard {
         block
     }
 
-    /// The same where a service outside has taken it out.
-    pub fn silences(&self, inquiry: &mut Inquiry) -> Option<Block> {
-        let takes_out = |ready: &&Ready| {
-            ready.external.is_some() && ready.weight() == Weight::Redact && ready.is_in_force_on_answers()
-        };
-        let ready = self.rules().iter().map(|ready| &**ready).find(takes_out)?;
+    /// The same where the service outside of this rule has taken it out.
+    pub fn silences(&self, rule: usize, inquiry: &mut Inquiry) -> Option<Block> {
+        let ready = self.rules().get(rule)?;
         Some(self.silenced(&ready.block(Cow::Borrowed(ready.check)), inquiry))
     }
 

@@ -158,8 +158,8 @@ impl Keeping {
         let has_sound = self.told.has_sound;
         Some(Box::pin(async move {
             let edits = questions.ask(&mut guarding, &premises).await;
-            if has_sound && !edits.is_empty() {
-                guarding.silence();
+            if let Some(rule) = questions.editor_of_speech().filter(|_| has_sound) {
+                guarding.silence(rule);
                 return (guarding, Vec::new());
             }
             let edits = edits.into_iter().filter_map(|(nth, text)| Some((*numbers.get(nth)?, text)));

@@ -170,9 +170,9 @@ impl Guarding {
         told
     }
 
-    /// A service has taken something out of what is spoken as well: that is not changed, but stopped.
-    fn silence(&mut self) {
-        self.block = self.block.take().or_else(|| self.guard.silences(&mut self.inquiry));
+    /// The service of this rule has taken something out of what is spoken as well: that is not changed, but stopped.
+    fn silence(&mut self, rule: usize) {
+        self.block = self.block.take().or_else(|| self.guard.silences(rule, &mut self.inquiry));
     }
 
     /// Whether an answer must be looked at.
