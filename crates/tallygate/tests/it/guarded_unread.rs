@@ -161,29 +161,31 @@ fn what_a_rule_takes_out_of_words_is_not_heard_either() {
 fn what_a_service_takes_out_silences_what_is_spoken_and_nothing_else() {
     const HOOK: &str =
         "- { name: hook, kind: webhook, url: 'HOOK_URL/check', secret: 'env:HOOK_SECRET', remember: 'off' }\n";
-    let asks = |name: &str, channel: Channel| {
+    let asks = |name: &str, channel: Channel, pieces| {
         let check = Check::External { service: "hook".into(), when_away: WhenAway::Block, beside: false };
         let channels = Some(Channels::of(&[channel]));
-        Rule { on: Some(On::Output), channels, ..rule(name, check, Action::Redact(Style::Tag)) }
+        Rule { on: Some(On::Output), channels, pieces, ..rule(name, check, Action::Redact(Style::Tag)) }
     };
-    let rules = vec![asks("calls", Channel::ToolArguments), asks("words", Channel::Assistant)];
-    let transcript = "The shop is open from seven to four, and all are welcome.";
-    let world = answering_with(&speaking_and_calling(transcript, "mask-me"), house(rules.clone()), HOOK);
-    for (manner, answer, row) in listen(&world) {
-        let (place, text) = (format!("{manner:?}"), answer.text());
-        assert_eq!((row.ending, row.guarded.unwrap().verdict), (Ending::Ok, Verdict::Changed), "{place}: {text}");
-        assert!(text.contains(&bytes()) && text.contains("[gone]") && !text.contains("mask-me"), "{place}: {text}");
-    }
-    let transcript = "The shop is open to mask-me from seven to four, and all are welcome.";
-    let world = answering_with(&speaking_and_calling(transcript, "mask-me"), house(rules), HOOK);
-    for (manner, answer, row) in listen(&world) {
-        let (place, text) = (format!("{manner:?}"), answer.text());
-        assert!(!text.contains(&bytes()) && !text.contains("mask-me"), "{place}: {text}");
-        assert!(text.contains("content_filter"), "{place}: {text}");
-        assert_eq!(row.fault.as_deref(), Some("content_blocked"), "{place}");
-        assert!(stopped(&row).iter().all(|(rule, ..)| rule == "words"), "{place}: {:?}", row.guarded);
-        if manner == Manner::Plain {
-            assert!(text.contains("`house/words`") && text.contains("sound is not changed"), "{place}: {text}");
+    for pieces in [None, Some(200)] {
+        let rules = vec![asks("calls", Channel::ToolArguments, pieces), asks("words", Channel::Assistant, pieces)];
+        let transcript = "The shop is open from seven to four, and all are welcome.";
+        let world = answering_with(&speaking_and_calling(transcript, "mask-me"), house(rules.clone()), HOOK);
+        for (manner, answer, row) in listen(&world) {
+            let (place, text) = (format!("{pieces:?} {manner:?}"), answer.text());
+            assert_eq!((row.ending, row.guarded.unwrap().verdict), (Ending::Ok, Verdict::Changed), "{place}: {text}");
+            assert!(text.contains(&bytes()) && text.contains("[gone]") && !text.contains("mask-me"), "{place}: {text}");
+        }
+        let transcript = "The shop is open to mask-me from seven to four, and all are welcome.";
+        let world = answering_with(&speaking_and_calling(transcript, "mask-me"), house(rules), HOOK);
+        for (manner, answer, row) in listen(&world) {
+            let (place, text) = (format!("{pieces:?} {manner:?}"), answer.text());
+            assert!(!text.contains(&bytes()) && !text.contains("mask-me"), "{place}: {text}");
+            assert!(text.contains("content_filter"), "{place}: {text}");
+            assert_eq!(row.fault.as_deref(), Some("content_blocked"), "{place}");
+            assert!(stopped(&row).iter().all(|(rule, ..)| rule == "words"), "{place}: {:?}", row.guarded);
+            if manner == Manner::Plain {
+                assert!(text.contains("`house/words`") && text.contains("sound is not changed"), "{place}: {text}");
+            }
         }
     }
 }

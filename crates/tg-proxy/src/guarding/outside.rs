@@ -245,10 +245,15 @@ impl Questions {
         first.map_or(Channel::User, |text| text.channel)
     }
 
+    /// The rule whose service has put something else in place of the text with this number; the last, where several have.
+    pub(super) fn editor(&self, index: usize) -> Option<usize> {
+        self.editors.get(&index).copied()
+    }
+
     /// The rule whose service has changed what the model says: what is spoken says the same.
     pub(super) fn editor_of_speech(&self) -> Option<usize> {
         let spoken = self.texts.iter().filter(|text| text.channel == Channel::Assistant);
-        spoken.flat_map(|text| &text.parts).find_map(|(index, _)| self.editors.get(index).copied())
+        spoken.flat_map(|text| &text.parts).find_map(|(index, _)| self.editor(*index))
     }
 
     fn is_asked(rule: &ExternalRule, text: &Text) -> bool {
