@@ -119,6 +119,7 @@ fn rule(declared: &GuardrailRule) -> Result<Rule> {
         }),
         channels: declared.channels.as_deref().map(Channels::of),
         message: declared.message.as_deref().map(Into::into),
+        pieces: declared.pieces.and_then(|characters| usize::try_from(characters).ok()),
     })
 }
 

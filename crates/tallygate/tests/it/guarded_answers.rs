@@ -20,7 +20,7 @@ fn of_answers(rule: Rule) -> Rule {
 }
 
 /// Why an answer ended, in the words of its dialect.
-fn reason(dialect: Dialect, manner: Manner, answer: &Answer) -> String {
+pub(crate) fn reason(dialect: Dialect, manner: Manner, answer: &Answer) -> String {
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let all: Vec<Value> = match manner {
         Manner::Plain => vec![answer.json()],

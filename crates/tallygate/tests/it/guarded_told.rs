@@ -53,6 +53,11 @@ fn a_request_that_is_repeated_is_no_leak_of_the_system_text_and_one_that_the_mod
 
 /// A provider for each of these answers, which is asked under its name.
 pub(crate) fn answering(answers: &[(&str, Dialect, Recorder)], set: Set) -> World {
+    answering_with(answers, set, "")
+}
+
+/// The same, with services that its rules may ask.
+pub(crate) fn answering_with(answers: &[(&str, Dialect, Recorder)], set: Set, services: &str) -> World {
     let (mut providers, mut models) = (String::new(), String::new());
     for (name, dialect, Recorder { address, .. }) in answers {
         let (how, model) = match dialect {
@@ -65,7 +70,8 @@ pub(crate) fn answering(answers: &[(&str, Dialect, Recorder)], set: Set) -> Worl
         providers += &format!("- {{ name: {name}, {how}, api_key: 'env:SIM_KEY' }}\n");
         models += &format!("- {{ name: {name}, targets: [{{ provider: {name}, model: '{model}' }}] }}\n");
     }
-    World::with(Setup { providers, models, guards: vec![set], ..Setup::default() })
+    let services = services.to_owned();
+    World::with(Setup { providers, models, services, guards: vec![set], ..Setup::default() })
 }
 
 /// A provider that answers with this, whole.

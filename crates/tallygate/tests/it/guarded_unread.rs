@@ -1,7 +1,7 @@
 //! Answers of which something is no text: pictures, sound with its transcript, and what is written where nobody looks at it.
 
 use crate::guarded::{EMAIL, house, no_mail, rule};
-use crate::guarded_told::{answering, events, response, whole};
+use crate::guarded_told::{answering, answering_with, events, response, whole};
 use crate::recorder::Recorder;
 use crate::speak::{Manner, ask, error};
 use crate::wire::{Answer, Call};
@@ -11,9 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::guarded::{Action as Done, Verdict, Way};
+use tg_kernel::passage::Channel;
 use tg_kernel::record::{Ending, Record};
 use tg_policy::admit::Mode;
-use tg_policy::guard::{Action, Check, On, Rule, Set, Style};
+use tg_policy::guard::{Action, Channels, Check, On, Rule, Set, Style, WhenAway};
 
 /// What is no text: a stretch of sound, or a picture.
 fn bytes() -> String {
@@ -62,7 +63,23 @@ fn spoken(transcript: &str) -> (Value, Vec<(&'static str, Value)>) {
 
 /// What a provider sends that speaks, with the end of its stream.
 fn speaking(transcript: &str) -> [(&'static str, Dialect, Recorder); 2] {
-    let (body, mut all) = spoken(transcript);
+    sending(spoken(transcript))
+}
+
+/// The same where it calls a tool beside, with these words.
+fn speaking_and_calling(transcript: &str, word: &str) -> [(&'static str, Dialect, Recorder); 2] {
+    let (mut body, mut all) = spoken(transcript);
+    let arguments = json!({ "to": word }).to_string();
+    let call =
+        json!({"index": 0, "id": "call_1", "type": "function", "function": {"name": "send", "arguments": arguments}});
+    let mut delta = all[4].1.clone();
+    delta["choices"][0]["delta"] = json!({ "tool_calls": [call] });
+    all.insert(1, ("", delta));
+    body["choices"][0]["message"]["tool_calls"] = json!([call]);
+    sending((body, all))
+}
+
+fn sending((body, mut all): (Value, Vec<(&'static str, Value)>)) -> [(&'static str, Dialect, Recorder); 2] {
     all.push(("", json!("DONE")));
     let streamed: Vec<Vec<u8>> = all.iter().map(|(_, data)| frame(data)).collect();
     [
@@ -136,6 +153,39 @@ fn what_a_rule_takes_out_of_words_is_not_heard_either() {
         let world = answering(&speaking(&transcript), of(rule, true));
         for (manner, answer, _) in listen(&world) {
             assert!(answer.text().contains(&bytes()), "{manner:?}: {}", answer.text());
+        }
+    }
+}
+
+#[test]
+fn what_a_service_takes_out_silences_what_is_spoken_and_nothing_else() {
+    const HOOK: &str =
+        "- { name: hook, kind: webhook, url: 'HOOK_URL/check', secret: 'env:HOOK_SECRET', remember: 'off' }\n";
+    let asks = |name: &str, channel: Channel, pieces| {
+        let check = Check::External { service: "hook".into(), when_away: WhenAway::Block, beside: false };
+        let channels = Some(Channels::of(&[channel]));
+        Rule { on: Some(On::Output), channels, pieces, ..rule(name, check, Action::Redact(Style::Tag)) }
+    };
+    for pieces in [None, Some(200)] {
+        let rules = vec![asks("calls", Channel::ToolArguments, pieces), asks("words", Channel::Assistant, pieces)];
+        let transcript = "The shop is open from seven to four, and all are welcome.";
+        let world = answering_with(&speaking_and_calling(transcript, "mask-me"), house(rules.clone()), HOOK);
+        for (manner, answer, row) in listen(&world) {
+            let (place, text) = (format!("{pieces:?} {manner:?}"), answer.text());
+            assert_eq!((row.ending, row.guarded.unwrap().verdict), (Ending::Ok, Verdict::Changed), "{place}: {text}");
+            assert!(text.contains(&bytes()) && text.contains("[gone]") && !text.contains("mask-me"), "{place}: {text}");
+        }
+        let transcript = "The shop is open to mask-me from seven to four, and all are welcome.";
+        let world = answering_with(&speaking_and_calling(transcript, "mask-me"), house(rules), HOOK);
+        for (manner, answer, row) in listen(&world) {
+            let (place, text) = (format!("{pieces:?} {manner:?}"), answer.text());
+            assert!(!text.contains(&bytes()) && !text.contains("mask-me"), "{place}: {text}");
+            assert!(text.contains("content_filter"), "{place}: {text}");
+            assert_eq!(row.fault.as_deref(), Some("content_blocked"), "{place}");
+            assert!(stopped(&row).iter().all(|(rule, ..)| rule == "words"), "{place}: {:?}", row.guarded);
+            if manner == Manner::Plain {
+                assert!(text.contains("`house/words`") && text.contains("sound is not changed"), "{place}: {text}");
+            }
         }
     }
 }

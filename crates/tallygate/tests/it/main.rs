@@ -63,6 +63,7 @@ mod operations;
 mod output;
 mod outside;
 mod outside_ends;
+mod outside_pieces;
 mod permissions;
 mod policies;
 mod pools;

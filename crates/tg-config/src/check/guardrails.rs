@@ -3,6 +3,7 @@
 mod beside;
 mod compiled;
 mod images;
+mod pieces;
 mod sent;
 mod unread;
 
@@ -102,6 +103,7 @@ fn action(document: &Document, rule: &GuardrailRule, check: CheckName, path: &Pa
 fn external(document: &Document, rule: &GuardrailRule, check: CheckName, path: &Path, found: &mut Findings) {
     let away = path.member("when_away");
     beside::check(rule, path, found);
+    pieces::check(document, rule, path, found);
     let Some(service) = &rule.external else {
         if rule.when_away.is_some() {
             found.add(away, format!("has no meaning: `{}` is never away", check.as_str()), "remove it");

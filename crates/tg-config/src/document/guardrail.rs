@@ -98,6 +98,13 @@ pub struct GuardrailRule {
     /// nobody waits for the service.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub beside: bool,
+    /// Only with `external`, `block` or `redact`, for streamed answers: how many characters are gathered before the service is
+    /// asked about them, with some of what came before; what it lets go leaves then, while the next are gathered. Absent: the
+    /// answer is kept until all of it is there. Of several rules in force the smallest holds, and none where one of them has
+    /// no such number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 200, max = 50_000))]
+    pub pieces: Option<u32>,
     /// What happens when something is found.
     pub action: GuardrailAction,
     /// Only with `route_to`, required there: the model, by a name in `models`, to whose targets the call goes. Callers need

@@ -56,6 +56,26 @@ fn what_is_asked_beside_a_call_can_stop_or_tell_and_nothing_else() {
 }
 
 #[test]
+fn streamed_answers_are_judged_in_pieces_by_rules_that_keep_them() {
+    let of = |more: &str| rule(&format!("external: house, when_away: block, {more}"));
+    for more in ["action: block, pieces: 200", "action: redact, on: both, pieces: 10000, mode: observe"] {
+        let document = from_text("t", &of(more)).unwrap();
+        assert!(document.guardrails[0].rules[0].pieces.is_some(), "{more}");
+    }
+    let pieces = "guardrails[0].rules[0].pieces";
+    for (more, part) in [
+        ("action: block, pieces: 199", "200"),
+        ("action: block, pieces: 50001", "50000"),
+        ("action: block, pieces: 10001", "write at most 10000, half of `characters_max` of `house`"),
+        ("action: annotate, on: output, pieces: 1000", "keeps nothing of an answer back"),
+        ("action: block, on: input, pieces: 1000", "write `on: output` or `on: both`"),
+    ] {
+        check(&of(more), &[(pieces, part)]);
+    }
+    check(&rule("pii: all, action: block, pieces: 1000"), &[(pieces, "asks no service")]);
+}
+
+#[test]
 fn what_a_kind_lacks_or_has_no_use_for_is_told() {
     for (guard, member, part) in [
         ("{name: g, kind: webhook, url: 'https://example.com'}", "secret", "env:GUARD_SECRET"),

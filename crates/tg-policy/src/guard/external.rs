@@ -33,6 +33,8 @@ pub struct ExternalRule {
     pub is_enforced: bool,
     /// When its opinion has to be known.
     pub timing: Timing,
+    /// Characters of a streamed answer about which it is asked at a time; `None`: all of it at once.
+    pub pieces: Option<usize>,
 }
 
 /// When an opinion has to be known.
@@ -79,6 +81,7 @@ impl Guard {
                 asks_about_images: way == Way::Input && self.asking().contains(&ready.set),
                 is_enforced: ready.weight() > Weight::None,
                 timing: ready.timing(way),
+                pieces: ready.pieces,
             })
         };
         self.rules().iter().enumerate().filter_map(asked).collect()

@@ -43,6 +43,20 @@ impl Heard {
         self.0.entry((guard.clone(), way)).or_insert_with(own)
     }
 
+    /// Adds what another has heard.
+    pub(super) fn absorb(&mut self, other: Self) {
+        for ((guard, way), more) in other.0 {
+            let Some(own) = self.0.get_mut(&(guard.clone(), way)) else {
+                self.0.insert((guard, way), more);
+                continue;
+            };
+            own.verdict = own.verdict.max(more.verdict);
+            own.micros = own.micros.saturating_add(more.micros);
+            own.questions = own.questions.saturating_add(more.questions);
+            own.remembered = own.remembered.saturating_add(more.remembered);
+        }
+    }
+
     pub(super) fn told(&self) -> Vec<OfService> {
         self.0.values().cloned().collect()
     }

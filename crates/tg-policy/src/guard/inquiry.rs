@@ -81,6 +81,16 @@ pub enum Doing {
     Unanswered,
 }
 
+impl Hit {
+    /// Whether it tells of the same.
+    fn is_like(&self, other: &Self) -> bool {
+        (self.way, self.channel, self.doing) == (other.way, other.channel, other.doing)
+            && self.rule == other.rule
+            && self.set == other.set
+            && self.found == other.found
+    }
+}
+
 impl Doing {
     /// The name in logs, metrics and the ledger.
     #[must_use]
@@ -173,6 +183,27 @@ impl Inquiry {
     /// What the call brings about is no answer to it, but goes where nobody looks at it.
     pub const fn answers_unseen(&mut self) {
         self.is_unseen = true;
+    }
+
+    /// Takes over what services outside have brought to another inquiry, which began from nothing while this one went on.
+    pub fn absorb(&mut self, other: Self) {
+        if self.ran.is_none() {
+            (self.ran, self.by_set) = (other.ran, other.by_set);
+        } else {
+            for of in other.by_set {
+                if let Some(own) = self.by_set.iter_mut().find(|own| own.set == of.set) {
+                    own.verdict = own.verdict.max(of.verdict);
+                }
+            }
+        }
+        for hit in other.hits {
+            if let Some(own) = self.hits.iter_mut().find(|own| own.is_like(&hit)) {
+                own.count += hit.count;
+            } else if self.hits.len() < HITS_MAX {
+                self.hits.push(hit);
+            }
+        }
+        self.heard.absorb(other.heard);
     }
 
     pub(super) fn begin(&mut self, guard: &Guard) {

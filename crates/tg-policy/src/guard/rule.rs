@@ -30,6 +30,8 @@ pub(super) struct Ready {
     pub(super) external: Option<(Arc<str>, WhenAway)>,
     /// Calls leave while it is asked.
     is_beside: bool,
+    /// Characters of a streamed answer about which it is asked at a time.
+    pub(super) pieces: Option<usize>,
     /// Characters that are held back for it in a stream.
     pub(super) hold_back: usize,
 }
@@ -95,6 +97,7 @@ impl Ready {
             message: rule.message.clone().unwrap_or_else(usual),
             external,
             is_beside: matches!(rule.check, Check::External { beside: true, .. }),
+            pieces: rule.pieces,
             hold_back: hold::of_check(&rule.check).max(set.hold_back.unwrap_or_default()),
         }
     }

@@ -64,13 +64,17 @@ pub struct Rule {
     pub channels: Option<Channels>,
     /// What a caller is told who is blocked; `None`: which rule it was.
     pub message: Option<Arc<str>>,
+    /// Of what a service outside says of streamed answers: it is asked when so many characters are there, and they go on
+    /// when it has let them go. `None`: when all of the answer is.
+    pub pieces: Option<usize>,
 }
 
 impl Rule {
     /// A rule in force, on all ways and channels that make sense for its check and action.
     #[must_use]
     pub fn of(name: &str, check: Check, action: Action) -> Self {
-        Self { name: name.into(), check, action, mode: Mode::Enforce, on: None, channels: None, message: None }
+        let (name, mode) = (name.into(), Mode::Enforce);
+        Self { name, check, action, mode, on: None, channels: None, message: None, pieces: None }
     }
 }
 

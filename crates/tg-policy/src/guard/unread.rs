@@ -4,7 +4,7 @@ use super::Block;
 use super::files::unreadable;
 use super::inquiry::Inquiry;
 use super::judge::Guard;
-use super::rule::{Ready, Weight};
+use super::rule::Ready;
 use super::set::Medium;
 use std::borrow::Cow;
 
@@ -28,19 +28,22 @@ impl Guard {
 
     /// Why an answer must not go on of which a rule has taken something out that is spoken as well.
     pub(super) fn silenced(&self, taken: &Block, inquiry: &mut Inquiry) -> Block {
-        let message = format!("{} It was found in what is spoken, and sound is not changed.", taken.message);
-        let block = Block { message: message.into(), ..taken.clone() };
-        inquiry.note_withheld(&block);
-        block
+        stopped(taken, "It was found in what is spoken, and sound is not changed.", inquiry)
     }
 
-    /// The same where a service outside has taken it out.
-    pub fn silences(&self, inquiry: &mut Inquiry) -> Option<Block> {
-        let takes_out = |ready: &&Ready| {
-            ready.external.is_some() && ready.weight() == Weight::Redact && ready.is_in_force_on_answers()
-        };
-        let ready = self.rules().iter().map(|ready| &**ready).find(takes_out)?;
+    /// The same where the service outside of this rule has taken it out.
+    pub fn silences(&self, rule: usize, inquiry: &mut Inquiry) -> Option<Block> {
+        let ready = self.rules().get(rule)?;
+        inquiry.begin(self);
         Some(self.silenced(&ready.block(Cow::Borrowed(ready.check)), inquiry))
+    }
+
+    /// Why an answer must not go on of which the service outside of this rule would take something out that the caller has.
+    pub fn comes_late(&self, rule: usize, inquiry: &mut Inquiry) -> Option<Block> {
+        let ready = self.rules().get(rule)?;
+        inquiry.begin(self);
+        let taken = ready.block(Cow::Borrowed(ready.check));
+        Some(stopped(&taken, "It was found in what had been told in part, and that is not taken back.", inquiry))
     }
 
     /// Why a call is refused whose answer goes where nobody looks at it, if rules would look.
@@ -60,4 +63,12 @@ impl Guard {
         let all = self.rules().iter().filter(|ready| ready.is_in_force_on_answers());
         all.map(|ready| format!("{}/{}", ready.set, ready.name)).collect()
     }
+}
+
+/// What a rule would take out stops the answer: why, in words for its caller.
+fn stopped(taken: &Block, why: &str, inquiry: &mut Inquiry) -> Block {
+    let message = format!("{} {why}", taken.message);
+    let block = Block { message: message.into(), ..taken.clone() };
+    inquiry.note_withheld(&block);
+    block
 }

@@ -296,6 +296,29 @@ impl Flow {
         Ok(passing)
     }
 
+    /// Where the answer is judged piece by piece: asks about those that are there, and lets go what was judged. Pending while no
+    /// more may be taken in.
+    fn poll_pieces(&mut self, cx: &mut Context<'_>, out: &mut Vec<Bytes>) -> Poll<()> {
+        let (Some(keeping), Some(settlement)) = (&mut self.keeping, &mut self.settlement) else {
+            return Poll::Ready(());
+        };
+        let polled = keeping.poll_pieces(settlement, cx, out);
+        if !out.is_empty() && self.lane.summary().content_seen {
+            settlement.first_token();
+        }
+        match polled {
+            Poll::Ready(Ok(Passing::Open)) => {}
+            Poll::Ready(Ok(Passing::Blocked)) => self.ended = Some(Ok(Ended::Blocked)),
+            Poll::Ready(Err(fault)) => self.ended = Some(Err(fault)),
+            // Its provider is not listened to, and so is not silent.
+            Poll::Pending => {
+                self.timer.heard();
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
+    }
+
     /// Waits until services outside have said what they think of an answer that is all there.
     fn poll_opinions(&mut self, cx: &mut Context<'_>, out: &mut Vec<Bytes>) -> Poll<()> {
         let (Some(keeping), Some(settlement)) = (&mut self.keeping, &mut self.settlement) else {
@@ -375,12 +398,23 @@ impl Body for StreamBody {
                 }));
             };
             if flow.ended.is_none() {
-                let step = ready!(flow.poll_step(cx));
-                flow.ended = flow.advance(step, &mut out);
+                let is_full = flow.poll_pieces(cx, &mut out).is_pending();
+                if out.is_empty() && flow.ended.is_none() {
+                    if is_full {
+                        ready!(flow.poll_asking(cx, &mut out));
+                    } else {
+                        let step = ready!(flow.poll_step(cx));
+                        flow.ended = flow.advance(step, &mut out);
+                    }
+                }
                 flow.hands_over(&out);
             } else {
                 if flow.poll_opinions(cx, &mut out).is_pending() {
-                    ready!(flow.poll_asking(cx, &mut out));
+                    // A piece may have left while the last is awaited.
+                    if out.is_empty() {
+                        ready!(flow.poll_asking(cx, &mut out));
+                    }
+                    flow.hands_over(&out);
                 } else if let Some(mut flow) = self.flow.take()
                     && let Some(end) = flow.ended.take()
                 {

@@ -78,8 +78,9 @@ pub(super) async fn look(body: Bytes, settlement: &mut Settlement) -> Seen {
     };
     let Judged { mut guarding, mut edits, mut anew, mut questions, has_sound } = judged;
     let later = consult(questions.as_mut(), &mut guarding, settlement).await;
-    if has_sound && !later.is_empty() {
-        guarding.silence();
+    let editor = questions.as_ref().and_then(Questions::editor_of_speech);
+    if let Some(rule) = editor.filter(|_| has_sound) {
+        guarding.silence(rule);
     }
     record(&body, &guarding, &later);
     if !later.is_empty() && guarding.block.is_none() {

@@ -1,30 +1,33 @@
 //! Streamed answers about which services outside are asked: a service judges whole texts, so an answer that a rule may keep
-//! from the caller is kept until all of it is there, and its services have been heard.
+//! from the caller is kept until all of it is there, or a piece of it, and its services have been heard.
+
+mod pieces;
+#[cfg(test)]
+mod tests;
+mod told;
 
 use super::Guarding;
 use super::outside::{Premises, Questions};
 use crate::settle::Settlement;
 use bytes::Bytes;
+use pieces::{Edit, Pieces};
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tg_dialect::dialect::ReplyFacts;
-use tg_dialect::gate::{Change, Gate, Inspector, Passing};
-use tg_dialect::passages::{MediumKind, Part};
+use tg_dialect::gate::{Gate, Passing};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::fault::Fault;
-use tg_kernel::passage::Channel;
-use tg_policy::guard::{Said, Way};
+use tg_kernel::usage::Usage;
+use tg_policy::guard::{Channels, ExternalRule, Said, Way};
+use told::{Question, Told};
 
-/// Most bytes that are kept of one answer, and most that are told of it.
-const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Most bytes that are kept of one answer.
+const KEPT_BYTES_MAX: usize = told::TOLD_BYTES_MAX;
 
-/// Most texts of an answer about which a service is asked: more would be more questions than are asked about a call.
+/// Most texts of an answer, or pieces of them, about which a service is asked: more would be more questions than are asked
+/// about a call.
 const TEXTS_MAX: usize = tg_upstream::guard::PIECES_MAX;
-
-/// What a text takes beside what it says.
-const TEXT_BYTES: usize = 64;
 
 /// One answer, on its way from the gateway's own checks to its caller.
 pub(crate) struct Keeping {
@@ -34,36 +37,32 @@ pub(crate) struct Keeping {
     told: Told,
     stage: Stage,
     asking: Option<Asking>,
+    /// All of the answer is there, and nothing of it is left to be asked about but what is asked about now.
+    is_last: bool,
 }
 
 /// What becomes of what comes.
 enum Stage {
     /// It is kept.
-    Kept { bytes: Vec<Bytes>, size: usize },
+    Kept { bytes: Vec<Bytes>, size: usize, edits: Vec<(usize, String)> },
+    /// It is judged piece by piece.
+    Pieces(Box<Pieces>),
     /// It goes on as it is: rules that only watch keep nothing back.
     Open,
     /// It was kept and has been judged. Nothing may follow that was not.
     Judged,
 }
 
-/// What was found, and what is to stand in place of texts.
-type Asking = Pin<Box<dyn Future<Output = (Guarding, Vec<(usize, String)>)> + Send>>;
+type Asking = Pin<Box<dyn Future<Output = Opinions> + Send>>;
 
-/// What the answer says: its parts, as far as they have grown, and texts that stand by themselves.
-#[derive(Default)]
-struct Told {
-    texts: Vec<(Channel, String)>,
-    parts: HashMap<Part, usize>,
-    has_sound: bool,
-    size: usize,
-    /// There is more than is kept: nothing of it is.
-    is_over: bool,
-}
-
-/// What stands in place of what.
-struct Replaced {
-    parts: HashMap<Part, Vec<Change>>,
-    texts: HashMap<String, String>,
+/// What came of asking.
+struct Opinions {
+    /// What was found: nothing that was found before.
+    guarding: Guarding,
+    /// What is to stand in place of texts.
+    edits: Vec<Edit>,
+    /// There is more than is asked about.
+    is_unheard: bool,
 }
 
 impl Keeping {
@@ -73,16 +72,35 @@ impl Keeping {
         if rules.is_empty() {
             return None;
         }
+        let channels = rules.iter().fold(Channels::NONE, |all, rule| all.or(rule.channels));
         // Rules that only watch keep nothing back.
         let is_kept = rules.iter().any(|rule| rule.is_enforced);
-        let stage = if is_kept { Stage::Kept { bytes: Vec::new(), size: 0 } } else { Stage::Open };
-        let (reader, told, facts) = (Gate::new(caller, facts), Told::default(), facts.clone());
-        Some(Self { caller, facts, reader, told, stage, asking: None })
+        let stage = match piece(&rules) {
+            _ if !is_kept => Stage::Open,
+            Some(characters) => Stage::Pieces(Box::new(Pieces::new(characters, caller, facts))),
+            None => Stage::Kept { bytes: Vec::new(), size: 0, edits: Vec::new() },
+        };
+        let (reader, told, facts) = (Gate::new(caller, facts), Told::of(channels), facts.clone());
+        Some(Self { caller, facts, reader, told, stage, asking: None, is_last: false })
     }
 
-    /// Whether the answer is being kept.
+    /// Whether what comes does not reach the caller at once.
     pub(crate) const fn holds(&self) -> bool {
-        matches!(self.stage, Stage::Kept { .. })
+        match &self.stage {
+            Stage::Kept { .. } => true,
+            Stage::Pieces(pieces) => !pieces.is_unheard(),
+            Stage::Open | Stage::Judged => false,
+        }
+    }
+
+    /// Ends an answer that is blocked after what has left of it; false where nothing has, or where it is not judged in pieces.
+    pub(crate) fn end(&mut self, usage: &Usage, out: &mut Vec<Bytes>) -> bool {
+        let Stage::Pieces(pieces) = &mut self.stage else { return false };
+        let has_left = pieces.has_left();
+        if has_left {
+            pieces.end(usage, out);
+        }
+        has_left
     }
 
     /// Takes what the checks have let go, and appends what may leave.
@@ -96,17 +114,49 @@ impl Keeping {
             }
             self.reader.pass(&piece, &mut self.told, &mut Vec::new())?;
             match &mut self.stage {
-                Stage::Kept { bytes, size } => {
+                Stage::Kept { bytes, size, .. } => {
                     *size = size.saturating_add(piece.len());
                     if *size > KEPT_BYTES_MAX {
                         return Err(too_large());
                     }
                     bytes.push(piece);
                 }
+                Stage::Pieces(pieces) => pieces.keep(piece, &self.told, out)?,
                 Stage::Open | Stage::Judged => out.push(piece),
             }
         }
         Ok(())
+    }
+
+    /// Asks about pieces while the answer comes, and lets go what was let go of them. Pending while no more is to be taken in.
+    ///
+    /// # Errors
+    /// See [`Gate::pass`].
+    pub(crate) fn poll_pieces(
+        &mut self,
+        settlement: &mut Settlement,
+        cx: &mut Context<'_>,
+        out: &mut Vec<Bytes>,
+    ) -> Poll<Result<Passing, Fault>> {
+        loop {
+            let Stage::Pieces(pieces) = &mut self.stage else { return Poll::Ready(Ok(Passing::Open)) };
+            if self.asking.is_none() {
+                if pieces.is_unheard() || !pieces.is_due(&self.told) {
+                    return Poll::Ready(pieces.pass_on(&self.told, out).map(|()| Passing::Open));
+                }
+                self.asking = self.ask(settlement);
+            }
+            let Some(asking) = &mut self.asking else { return Poll::Ready(Ok(Passing::Open)) };
+            let Poll::Ready(opinions) = asking.as_mut().poll(cx) else {
+                let Stage::Pieces(pieces) = &self.stage else { return Poll::Pending };
+                return if pieces.is_full(&self.told) { Poll::Pending } else { Poll::Ready(Ok(Passing::Open)) };
+            };
+            self.asking = None;
+            match self.hear(opinions, settlement, out) {
+                Ok(Passing::Open) => {}
+                stopped => return Poll::Ready(stopped),
+            }
+        }
     }
 
     /// Waits for the opinions on all that was said, and lets go what they let go. Call it when all is there.
@@ -119,173 +169,155 @@ impl Keeping {
         cx: &mut Context<'_>,
         out: &mut Vec<Bytes>,
     ) -> Poll<Result<Passing, Fault>> {
-        if self.asking.is_none() {
-            if let Err(fault) = self.reader.finish(&mut self.told, &mut Vec::new()) {
-                return Poll::Ready(Err(fault));
+        loop {
+            if self.asking.is_none() {
+                if self.is_last {
+                    return Poll::Ready(self.release(settlement, out));
+                }
+                self.is_last = true;
+                if let Err(fault) = self.reader.finish(&mut self.told, &mut Vec::new()) {
+                    return Poll::Ready(Err(fault));
+                }
+                self.asking = self.ask(settlement);
             }
-            self.asking = self.ask(settlement);
+            let Some(asking) = &mut self.asking else { continue };
+            let opinions = ready!(asking.as_mut().poll(cx));
+            self.asking = None;
+            match self.hear(opinions, settlement, out) {
+                Ok(Passing::Open) => {}
+                stopped => return Poll::Ready(stopped),
+            }
         }
-        let Some(asking) = &mut self.asking else { return Poll::Ready(self.release(Vec::new(), out)) };
-        let (guarding, edits) = ready!(asking.as_mut().poll(cx));
-        self.asking = None;
-        let is_blocked = guarding.block.is_some();
-        if let Some(heard) = guarding.heard().filter(|_| !edits.is_empty()) {
-            heard.answered_instead(self.told.with(&edits).into_iter());
-        }
-        settlement.guard(guarding);
-        Poll::Ready(if is_blocked { Ok(Passing::Blocked) } else { self.release(edits, out) })
     }
 
-    /// Asks about each text once, however often the answer says it.
+    /// Asks about all that was said and has not been asked about, each text once, however often the answer says it.
     fn ask(&mut self, settlement: &Settlement) -> Option<Asking> {
-        let (mut guarding, premises) = (settlement.guarding()?.clone(), Premises::of(settlement)?);
-        let mut said: Vec<Said<'_>> = Vec::new();
-        let mut numbers = Vec::new();
-        let mut known = HashSet::new();
-        for (number, (channel, text)) in self.told.texts.iter().enumerate() {
-            if known.insert((*channel, text.as_str())) {
-                said.push(Said { channel: *channel, turn: 0, text: Cow::Borrowed(text.as_str()) });
-                numbers.push(number);
+        let (mut guarding, premises) = (settlement.guarding()?.apart(), Premises::of(settlement)?);
+        let (asked, count, editor) = match &mut self.stage {
+            Stage::Pieces(pieces) if pieces.is_unheard() => return None,
+            Stage::Pieces(pieces) => {
+                let asked = pieces.next(&mut self.told);
+                (asked, pieces.questions(), pieces.editor_of_speech())
             }
-        }
-        if self.told.is_over || said.len() > TEXTS_MAX {
+            _ => {
+                let asked = self.told.all();
+                let count = asked.len();
+                (asked, count, None)
+            }
+        };
+        if self.told.is_over || count > TEXTS_MAX {
             return Some(Box::pin(async move {
                 guarding.hears_nothing(Way::Output);
-                (guarding, Vec::new())
+                Opinions { guarding, edits: Vec::new(), is_unheard: true }
             }));
         }
-        let mut questions = Questions::of(&guarding, Way::Output, (&said, &[]), &[])?;
+        let said = |Question { channel, text, .. }: &'_ Question| Said {
+            channel: *channel,
+            turn: 0,
+            text: Cow::Owned(text.clone()),
+        };
+        let said: Vec<Said<'_>> = asked.iter().map(said).collect();
+        let mut questions = Questions::of(&guarding, Way::Output, (&said, &[]), &[]);
         let has_sound = self.told.has_sound;
         Some(Box::pin(async move {
-            let edits = questions.ask(&mut guarding, &premises).await;
-            if has_sound && !edits.is_empty() {
-                guarding.silence();
-                return (guarding, Vec::new());
+            let mut edits = Vec::new();
+            let mut editor = editor;
+            if let Some(questions) = &mut questions {
+                for (nth, text) in questions.ask(&mut guarding, &premises).await {
+                    let (question, rule) = (asked.get(nth), questions.editor(nth));
+                    if let (Some(Question { numbers, .. }), Some(rule)) = (question, rule) {
+                        edits.push(Edit { numbers: numbers.clone(), text, rule });
+                    }
+                }
+                editor = editor.or(questions.editor_of_speech());
             }
-            let edits = edits.into_iter().filter_map(|(nth, text)| Some((*numbers.get(nth)?, text)));
-            let edits = edits.collect();
-            (guarding, edits)
+            if let Some(rule) = editor.filter(|_| has_sound) {
+                guarding.silence(rule);
+                edits.clear();
+            }
+            Opinions { guarding, edits, is_unheard: false }
         }))
     }
 
-    fn release(&mut self, edits: Vec<(usize, String)>, out: &mut Vec<Bytes>) -> Result<Passing, Fault> {
-        // It has left: rules that only watch change nothing.
-        let Stage::Kept { bytes: kept, .. } = &mut self.stage else { return Ok(Passing::Open) };
-        let kept = std::mem::take(kept);
-        self.stage = Stage::Judged;
-        if edits.is_empty() {
-            out.extend(kept);
-            return Ok(Passing::Open);
+    /// What follows from opinions: of a piece, that it goes on.
+    fn hear(
+        &mut self,
+        opinions: Opinions,
+        settlement: &mut Settlement,
+        out: &mut Vec<Bytes>,
+    ) -> Result<Passing, Fault> {
+        let Opinions { mut guarding, edits, is_unheard } = opinions;
+        let anew = match &mut self.stage {
+            Stage::Pieces(_) if guarding.block.is_some() => None,
+            Stage::Pieces(pieces) => {
+                let is_changed = !edits.is_empty();
+                if is_unheard {
+                    pieces.is_heard_no_more();
+                }
+                if let Some(rule) = pieces.judge(&self.told, edits) {
+                    guarding.comes_late(rule);
+                }
+                if is_changed { pieces.told_anew(&self.told) } else { None }
+            }
+            stage => {
+                let one = |Edit { numbers, text, .. }: Edit| Some((*numbers.first()?, text));
+                let own: Vec<(usize, String)> = edits.into_iter().filter_map(one).collect();
+                let anew = (!own.is_empty()).then(|| self.told.with(&own));
+                if let Stage::Kept { edits, .. } = stage {
+                    *edits = own;
+                }
+                anew
+            }
+        };
+        let is_blocked = guarding.block.is_some();
+        if let Some(own) = settlement.guarding_mut() {
+            if let (Some(anew), Some(heard)) = (anew, own.heard()) {
+                heard.answered_instead(anew.into_iter());
+            }
+            own.absorb(guarding);
         }
-        let mut gate = Gate::new(self.caller, &self.facts);
-        let mut replaced = self.told.replaced(edits);
-        for piece in kept {
-            gate.pass(&piece, &mut replaced, out)?;
+        match &mut self.stage {
+            _ if is_blocked => Ok(Passing::Blocked),
+            Stage::Pieces(pieces) => pieces.release(&self.told, out).map(|()| Passing::Open),
+            _ => Ok(Passing::Open),
         }
-        gate.finish(&mut replaced, out)
+    }
+
+    /// All has been judged, and leaves.
+    fn release(&mut self, settlement: &Settlement, out: &mut Vec<Bytes>) -> Result<Passing, Fault> {
+        match &mut self.stage {
+            // It has left: rules that only watch change nothing.
+            Stage::Open | Stage::Judged => Ok(Passing::Open),
+            Stage::Pieces(pieces) => {
+                pieces.finish(&self.told, out)?;
+                let heard = settlement.guarding().and_then(Guarding::heard);
+                if let (Some(heard), Some(anew)) = (heard, pieces.told_anew(&self.told)) {
+                    heard.answered_instead(anew.into_iter());
+                }
+                Ok(Passing::Open)
+            }
+            Stage::Kept { bytes, edits, .. } => {
+                let (kept, edits) = (std::mem::take(bytes), std::mem::take(edits));
+                self.stage = Stage::Judged;
+                if edits.is_empty() {
+                    out.extend(kept);
+                    return Ok(Passing::Open);
+                }
+                let mut gate = Gate::new(self.caller, &self.facts);
+                let mut replaced = self.told.replaced(edits);
+                for piece in kept {
+                    gate.pass(&piece, &mut replaced, out)?;
+                }
+                gate.finish(&mut replaced, out)
+            }
+        }
     }
 }
 
-impl Told {
-    /// Whether there is room for so much more.
-    fn has_room(&mut self, bytes: usize) -> bool {
-        self.size = self.size.saturating_add(bytes);
-        if self.size > KEPT_BYTES_MAX && !self.is_over {
-            *self = Self { size: self.size, is_over: true, ..Self::default() };
-        }
-        !self.is_over
-    }
-
-    /// All that was said, with others in place of some of it: told once, however often it was said.
-    fn with(&self, edits: &[(usize, String)]) -> Vec<(Channel, String)> {
-        let one = |(number, anew): &'_ (usize, String)| {
-            let (channel, said) = self.texts.get(*number)?;
-            Some(((*channel, said.as_str()), anew.clone()))
-        };
-        let anew: HashMap<(Channel, &str), String> = edits.iter().filter_map(one).collect();
-        let text = |(channel, said): &(Channel, String)| {
-            (*channel, anew.get(&(*channel, said.as_str())).unwrap_or(said).clone())
-        };
-        self.texts.iter().map(text).collect()
-    }
-
-    fn replaced(&self, edits: Vec<(usize, String)>) -> Replaced {
-        let said = |number: usize| self.texts.get(number).map(|(_, text)| text.clone());
-        let texts: HashMap<String, String> =
-            edits.into_iter().filter_map(|(number, text)| Some((said(number)?, text))).collect();
-        let change = |(part, number): (&Part, &usize)| {
-            let said = said(*number)?;
-            Some((*part, Change::between(&said, texts.get(&said)?).into_iter().collect()))
-        };
-        Replaced { parts: self.parts.iter().filter_map(change).collect(), texts }
-    }
-}
-
-impl Inspector for Told {
-    fn grows(&mut self, part: Part, channel: Channel, text: &str) {
-        if !self.has_room(text.len()) {
-            return;
-        }
-        let number = *self.parts.entry(part).or_insert_with(|| {
-            self.texts.push((channel, String::new()));
-            self.texts.len() - 1
-        });
-        if let Some((_, told)) = self.texts.get_mut(number) {
-            told.push_str(text);
-        }
-    }
-
-    fn ends(&mut self, _part: Part) {}
-
-    fn cleared(&self, _part: Part) -> usize {
-        usize::MAX
-    }
-
-    fn changes(&self, _part: Part) -> &[Change] {
-        &[]
-    }
-
-    fn whole(&mut self, channel: Channel, text: &str) -> Option<String> {
-        if self.has_room(text.len() + TEXT_BYTES) {
-            self.texts.push((channel, text.to_owned()));
-        }
-        None
-    }
-
-    fn unread(&mut self, kind: MediumKind) -> bool {
-        self.has_sound |= kind == MediumKind::Audio;
-        false
-    }
-
-    fn is_blocked(&self) -> bool {
-        false
-    }
-}
-
-impl Inspector for Replaced {
-    fn grows(&mut self, _part: Part, _channel: Channel, _text: &str) {}
-
-    fn ends(&mut self, _part: Part) {}
-
-    fn cleared(&self, _part: Part) -> usize {
-        usize::MAX
-    }
-
-    fn changes(&self, part: Part) -> &[Change] {
-        self.parts.get(&part).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    fn whole(&mut self, _channel: Channel, text: &str) -> Option<String> {
-        self.texts.get(text).cloned()
-    }
-
-    fn unread(&mut self, _kind: MediumKind) -> bool {
-        false
-    }
-
-    fn is_blocked(&self) -> bool {
-        false
-    }
+/// How many characters a piece has: the fewest of all rules in force. `None` where one of these wants the answer whole.
+fn piece(rules: &[ExternalRule]) -> Option<usize> {
+    let own = rules.iter().filter(|rule| rule.is_enforced).map(|rule| rule.pieces);
+    own.collect::<Option<Vec<_>>>()?.into_iter().min()
 }
 
 /// A defect: nothing comes of an answer that has ended.

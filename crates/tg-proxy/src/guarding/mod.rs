@@ -97,6 +97,18 @@ impl Guarding {
         Self { heard: None, ..self.clone() }
     }
 
+    /// For what services say while the call goes on: nothing is found yet.
+    fn apart(&self) -> Self {
+        Self::new(self.guard.clone(), false)
+    }
+
+    /// Takes over what they have said.
+    fn absorb(&mut self, apart: Self) {
+        self.inquiry.absorb(apart.inquiry);
+        self.changed |= apart.changed;
+        self.block = self.block.take().or(apart.block);
+    }
+
     /// The rules.
     pub(crate) const fn guard(&self) -> &Arc<Guard> {
         &self.guard
@@ -170,9 +182,14 @@ impl Guarding {
         told
     }
 
-    /// A service has taken something out of what is spoken as well: that is not changed, but stopped.
-    fn silence(&mut self) {
-        self.block = self.block.take().or_else(|| self.guard.silences(&mut self.inquiry));
+    /// The service of this rule has taken something out of what is spoken as well: that is not changed, but stopped.
+    fn silence(&mut self, rule: usize) {
+        self.block = self.block.take().or_else(|| self.guard.silences(rule, &mut self.inquiry));
+    }
+
+    /// The service of this rule would take something out that the caller has: the answer is stopped.
+    fn comes_late(&mut self, rule: usize) {
+        self.block = self.block.take().or_else(|| self.guard.comes_late(rule, &mut self.inquiry));
     }
 
     /// Whether an answer must be looked at.

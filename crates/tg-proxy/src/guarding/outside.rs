@@ -100,6 +100,8 @@ pub(crate) struct Questions {
     way: Way,
     texts: Vec<Text>,
     rules: Vec<ExternalRule>,
+    /// Whose services have put something else in place of texts: by the number of the text, the rule.
+    editors: BTreeMap<usize, usize>,
 }
 
 /// What is asked about at once: a text, or what a turn says in several. What is split over them is seen.
@@ -235,7 +237,7 @@ impl Questions {
             is_row: false,
         };
         texts.extend(files.iter().map(of_file));
-        Some(Self { way, texts, rules })
+        Some(Self { way, texts, rules, editors: BTreeMap::new() })
     }
 
     /// Whether some of the rules let the texts go on while they ask.
@@ -258,6 +260,17 @@ impl Questions {
     pub(super) fn channel(&self, rule: &ExternalRule) -> Channel {
         let first = self.texts.iter().find(|text| Self::is_asked(rule, text));
         first.map_or(Channel::User, |text| text.channel)
+    }
+
+    /// The rule whose service has put something else in place of the text with this number; the last, where several have.
+    pub(super) fn editor(&self, index: usize) -> Option<usize> {
+        self.editors.get(&index).copied()
+    }
+
+    /// The rule whose service has changed what the model says: what is spoken says the same.
+    pub(super) fn editor_of_speech(&self) -> Option<usize> {
+        let spoken = self.texts.iter().filter(|text| text.channel == Channel::Assistant);
+        spoken.flat_map(|text| &text.parts).find_map(|(index, _)| self.editor(*index))
     }
 
     fn is_asked(rule: &ExternalRule, text: &Text) -> bool {
@@ -293,6 +306,7 @@ impl Questions {
                 }
                 for (index, text) in verdict.edits {
                     self.replace(index, &text);
+                    self.editors.insert(index, rule.rule);
                     changed.extend(self.one_with(index));
                     edits.insert(index, text);
                 }

@@ -1,7 +1,7 @@
 //! Streamed answers: held back at a gate until the checks have let them go.
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use super::filtered::streamed;
 use super::{Guarding, medium};

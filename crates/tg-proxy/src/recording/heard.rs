@@ -117,6 +117,8 @@ impl Heard {
     /// Services have put others in place of texts of a streamed answer: this is all that is kept of it.
     pub(crate) fn answered_instead(&self, all: impl Iterator<Item = (Channel, String)>) {
         let mut texts = self.lock();
+        let gone: usize = texts.output.iter().map(|said| said.text.len() + TEXT_BYTES).sum();
+        texts.bytes = texts.bytes.saturating_sub(gone);
         let output = all.filter_map(|(channel, text)| texts.owned(channel, 0, &text)).collect();
         texts.output = output;
         texts.parts.clear();

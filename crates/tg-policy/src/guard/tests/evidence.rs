@@ -94,3 +94,30 @@ fn a_service_that_had_nothing_against_a_text_is_told_too() {
     assert_eq!((effort.micros, effort.questions, effort.remembered), (5000, 3, 3));
     assert_eq!(evidence.by_set[0].verdict, Outcome::Blocked);
 }
+
+#[test]
+fn what_was_found_apart_is_found() {
+    let check = |service: &str| Check::External { service: service.into(), when_away: WhenAway::Allow, beside: false };
+    let guard = guard(&[set("house", vec![rule("a", check("own"), Action::Block)])]);
+    let own: Arc<str> = "own".into();
+    let flagged = || Opinion::Flagged { categories: vec!["hate".into()], texts: Vec::new() };
+    let effort = |questions| Effort { spent: Duration::from_millis(2), questions, remembered: 1 };
+    let piece = |opinion| {
+        let mut apart = Inquiry::default();
+        apart.took(&own, Way::Output, effort(1));
+        guard.hear(Way::Output, 0, Channel::Assistant, opinion, &mut apart);
+        apart
+    };
+    let mut inquiry = Inquiry::default();
+    inquiry.absorb(piece(Opinion::Clear));
+    assert_eq!(inquiry.evidence().by_set[0].verdict, Outcome::Passed);
+    for opinion in [Opinion::Failed, flagged(), flagged(), Opinion::Clear] {
+        inquiry.absorb(piece(opinion));
+    }
+    let evidence = inquiry.evidence();
+    let [asked] = evidence.services.as_slice() else { panic!("{evidence:?}") };
+    assert_eq!((asked.verdict, asked.micros, asked.questions, asked.remembered), (Says::Flagged, 10_000, 5, 5));
+    let hits: Vec<_> = evidence.hits.iter().map(|hit| (&*hit.found, hit.doing, hit.count)).collect();
+    assert_eq!(hits, [("unanswered", Doing::Unanswered, 1), ("hate", Doing::Blocked, 2)]);
+    assert_eq!((evidence.by_set[0].verdict, evidence.sets.len()), (Outcome::Blocked, 1));
+}

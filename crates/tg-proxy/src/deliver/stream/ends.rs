@@ -54,7 +54,10 @@ impl Flow {
         let summary = self.lane.summary();
         let usage = Counts::of(summary, settlement.weight()).usage;
         let said = settlement.guarding().and_then(Guarding::message).unwrap_or_default();
-        watching.end(said, self.keeping.as_ref().is_some_and(Keeping::holds), &usage, out);
+        // Of an answer that was judged in pieces the caller has what was let go of them.
+        if !self.keeping.as_mut().is_some_and(|keeping| keeping.end(&usage, out)) {
+            watching.end(said, self.keeping.as_ref().is_some_and(Keeping::holds), &usage, out);
+        }
         (true, self.settle(Ending::Truncated, Some(CONTENT_BLOCKED)))
     }
 

@@ -14,7 +14,7 @@ use tg_kernel::ids::CallId;
 use tg_kernel::principal::Attribution;
 use tg_policy::guard::{Action, Block, Check, Guard, Guards, IN_A_ROW, On, Pii, Rule, Said, Set, Style, Subject, Way};
 
-const DIALECTS: [Dialect; 5] = [
+pub(in crate::guarding) const DIALECTS: [Dialect; 5] = [
     Dialect::OpenaiChat,
     Dialect::OpenaiResponses,
     Dialect::AnthropicMessages,
@@ -30,7 +30,7 @@ const VALUES: [(&str, &str); 4] = [
     ("AKIAQ3EGRLZ5UPYW2KHD", "EGRLZ5UP"),
 ];
 
-fn facts() -> ReplyFacts {
+pub(in crate::guarding) fn facts() -> ReplyFacts {
     let created = Timestamp::from_seconds(1_790_000_000);
     ReplyFacts { id: CallId::from_bytes([7; 16]), model: "asked".into(), created, include_usage: true }
 }
@@ -79,7 +79,7 @@ fn judged(guarding: &Guarding, channel: Channel, text: &str) -> (String, Option<
 }
 
 /// Stretches of something that was cut in these places.
-fn cut<'t>(text: &'t str, cuts: &[usize]) -> Vec<&'t str> {
+pub(in crate::guarding) fn cut<'t>(text: &'t str, cuts: &[usize]) -> Vec<&'t str> {
     let borders: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
     let mut at: Vec<usize> = cuts.iter().map(|cut| borders[cut % borders.len()]).chain([0, text.len()]).collect();
     at.sort_unstable();
@@ -87,7 +87,7 @@ fn cut<'t>(text: &'t str, cuts: &[usize]) -> Vec<&'t str> {
 }
 
 /// An answer of a text and a call, in the dialect of its caller.
-fn stream(dialect: Dialect, texts: &[&str], arguments: &[&str]) -> Vec<u8> {
+pub(in crate::guarding) fn stream(dialect: Dialect, texts: &[&str], arguments: &[&str]) -> Vec<u8> {
     let mut events = vec![Event::Start { id: "a".into(), model: "m".into() }];
     let mut part = |index, kind, pieces: &[&str], wrap: fn(String) -> Delta| {
         events.push(Event::PartStart { index, kind });
@@ -125,7 +125,7 @@ fn left(dialect: Dialect, pieces: &[&[u8]], guarding: &Guarding) -> (Vec<u8>, Op
 }
 
 /// The text and the arguments that a caller reads.
-fn heard(dialect: Dialect, stream: &[u8]) -> [String; 2] {
+pub(in crate::guarding) fn heard(dialect: Dialect, stream: &[u8]) -> [String; 2] {
     let (mut decoder, mut events) = (upstream(dialect).decoder(), Vec::new());
     decoder.decode(stream, &mut events).unwrap();
     decoder.finish(&mut events).unwrap();
@@ -141,7 +141,7 @@ fn heard(dialect: Dialect, stream: &[u8]) -> [String; 2] {
 }
 
 /// Arguments of a tool as the checks read them.
-fn decoded(arguments: &str) -> String {
+pub(in crate::guarding) fn decoded(arguments: &str) -> String {
     let function = serde_json::json!({ "arguments": arguments });
     let answer =
         serde_json::json!({ "choices": [{ "message": { "tool_calls": [{ "function": function }] } }] }).to_string();
@@ -149,7 +149,7 @@ fn decoded(arguments: &str) -> String {
 }
 
 /// The same text as JSON, with some of its characters as escapes.
-fn as_json(text: &str, each: usize) -> String {
+pub(in crate::guarding) fn as_json(text: &str, each: usize) -> String {
     let mut out = String::from("{\"to\":\"");
     for (nth, c) in text.chars().enumerate() {
         if nth % each == 0 {
@@ -176,7 +176,7 @@ fn any_text() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..25).prop_map(|pieces| pieces.join(" "))
 }
 
-fn any_cuts() -> impl Strategy<Value = Vec<usize>> {
+pub(in crate::guarding) fn any_cuts() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(any::<usize>(), 0..30)
 }
 
