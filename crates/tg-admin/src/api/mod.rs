@@ -23,7 +23,7 @@ pub use key::{IssuedKey, Key, KeyKind, KeyPage, KeyState, NewKey, Rotation};
 pub(crate) use report::dimensions;
 pub use report::{Figures, FixedCharge, Part, Report, ReportRequest, Row};
 pub use routing::{RoutingPage, RoutingRule, SwitchError, SwitchedOff, TaskQuality};
-pub use savings::{Savings, SavingsRequest, TeamSavings};
+pub use savings::{Moved, RouteSavings, Saved, Savings, SavingsRequest, TeamSavings};
 pub use store::StoreSize;
 pub use target::{PassedOver, PoolRoom, TargetPage};
 pub use team::{NewTeam, Policy, Tags, Team, TeamPage};
