@@ -25,6 +25,6 @@ pub use report::{Figures, FixedCharge, Part, Report, ReportRequest, Row};
 pub use routing::{RoutingPage, RoutingRule, SwitchError, SwitchedOff, TaskQuality};
 pub use savings::{Moved, RouteSavings, Saved, Savings, SavingsRequest, TeamSavings};
 pub use store::StoreSize;
-pub use target::{PassedOver, PoolRoom, TargetPage};
+pub use target::{PassedOver, PoolRoom, ProbeState, TargetPage};
 pub use team::{NewTeam, Policy, Tags, Team, TeamPage};
 pub use time::Time;
