@@ -23,6 +23,7 @@ use tg_policy::health::Settings;
 use tg_policy::route::CacheRules;
 use tg_proxy::snapshot::{Bounds, Ceiling, OnDisconnect, Resilience, Snapshot, Streams};
 use tg_store::team::DeclaredTeam;
+use tg_upstream::probe::Probe;
 use tg_upstream::provider::{PriceScope, Provider, Timeouts, Upstream};
 use tg_upstream::providers::anthropic::{self, Anthropic};
 use tg_upstream::providers::bedrock::{
@@ -234,6 +235,7 @@ fn upstream(declared: &document::Provider, secrets: &Secrets) -> Result<Upstream
             allow_private: declared.egress.allow_private,
             allow_loopback: loopback,
         },
+        probe: sold.probe()?,
     })
 }
 
@@ -341,6 +343,19 @@ impl Vendor<'_> {
             },
         };
         Ok(OpenAi::new(known.base_url.as_str(), credential, abilities)?)
+    }
+
+    fn probe(&self) -> Result<Option<Probe>> {
+        let Some(probe) = &self.declared.probe else { return Ok(None) };
+        let base = match self.declared.kind {
+            ProviderKind::Bedrock => return Ok(None),
+            ProviderKind::Anthropic => self.base_url(anthropic::BASE_URL),
+            ProviderKind::Openai => self.base_url(openai::BASE_URL),
+            ProviderKind::OpenaiCompatible => {
+                self.declared.compatible().context("it needs a base_url")?.base_url.as_str().to_owned()
+            }
+        };
+        crate::prober::compile(probe, &base).map(Some)
     }
 
     fn headers(&self) -> Result<HeaderMap> {

@@ -10,6 +10,7 @@ use crate::guardrails::coverage;
 use crate::journal_keeper::JournalKeeper;
 use crate::lineage;
 use crate::place;
+use crate::prober::Prober;
 use crate::quality;
 use crate::recording;
 use crate::source::Loaded;
@@ -75,6 +76,7 @@ pub struct Gateway {
     workers: Vec<thread::JoinHandle<Drained>>,
     meter: Running,
     keepers: Keepers,
+    prober: Prober,
     journal_keeper: JournalKeeper,
     upkeep: upkeep::Running,
     counting: Option<counting::Running>,
@@ -112,6 +114,7 @@ impl Gateway {
         let meter =
             Meter { queues: queues.clone(), journal: of_meter, ledger, sums, living: known, sinks, outage }.start()?;
         let counting = counting.map(|counting| counting.start(&living, store.ledger()?)).transpose()?;
+        let prober = Prober::start(&living, surroundings.roots.clone())?;
         let keepers = Keepers::start(&living, &store, &loaded.snapshot.routes)?;
         let journal_keeper = JournalKeeper::start(journal.clone(), document.store.journal_sync.get())?;
         // After the journal's calls are in the ledger: a row must not be deleted while it may come again.
@@ -135,6 +138,7 @@ impl Gateway {
             workers,
             meter,
             keepers,
+            prober,
             journal_keeper,
             upkeep,
             counting,
@@ -171,6 +175,7 @@ impl Gateway {
         }
         self.living.answers.shrink(loaded.snapshot.cache.bytes_max);
         self.living.snapshot.store(Arc::clone(&loaded.snapshot));
+        self.prober.adopt(&loaded.snapshot);
     }
 
     /// Connections from callers that are open.
@@ -219,6 +224,7 @@ impl Gateway {
             }
         }
         self.upkeep.stop();
+        self.prober.stop();
         self.keepers.stop();
         self.meter.stop();
         quality::keep_last(&self.store, &self.living);

@@ -23,6 +23,7 @@ mod paste;
 pub mod place;
 mod pools;
 mod pricing;
+mod prober;
 pub mod process;
 mod promises;
 mod quality;

@@ -1,6 +1,6 @@
 //! How targets fare and how full pools are, for the admin interface.
 
-use tg_admin::api::{PassedOver, PoolRoom, TargetPage};
+use tg_admin::api::{PassedOver, PoolRoom, ProbeState, TargetPage};
 use tg_proxy::living::Living;
 
 /// As it is now.
@@ -19,5 +19,10 @@ pub(crate) fn page(living: &Living) -> TargetPage {
         under_way: figures.under_way,
         waiting: figures.waiting,
     });
-    TargetPage { passed_over: passed_over.collect(), pools: pools.collect() }
+    let probes = living.health.probe_figures().into_iter().map(|figures| ProbeState {
+        provider: figures.provider.to_string(),
+        up: figures.is_up,
+        failures: figures.streak,
+    });
+    TargetPage { passed_over: passed_over.collect(), pools: pools.collect(), probes: probes.collect() }
 }

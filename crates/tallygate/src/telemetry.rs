@@ -23,7 +23,8 @@ use tg_proxy::shared::Decisions;
 use tg_store::shared::Figures;
 use tg_telemetry::log::{CallLog, Calls, Format};
 use tg_telemetry::metrics::{
-    BudgetFigures, CountersReading, Known, Metrics, Naming, PoolFigures, Reading, SeriesLimits, ServiceFigures,
+    BudgetFigures, CountersReading, Known, Metrics, Naming, PoolFigures, ProbeFigures, Reading, SeriesLimits,
+    ServiceFigures,
 };
 use tg_telemetry::traces::{Spans, TraceOptions};
 
@@ -169,7 +170,15 @@ impl Telemetry {
                 ("absent", tallies.absent),
                 ("provider", tallies.provider),
                 ("slow", tallies.slow),
+                ("probe", tallies.probe),
             ]
+        });
+        let probes = Arc::clone(&gateway.living);
+        self.metrics.set_probes(move || {
+            let figures = probes.health.probe_figures().into_iter();
+            figures
+                .map(|of| ProbeFigures { provider: of.provider, is_up: of.is_up, well: of.well, failed: of.failed })
+                .collect()
         });
     }
 

@@ -178,7 +178,7 @@ impl Control {
         Ok(Report { fixed_charges, ..report })
     }
 
-    /// Sums what caches saved.
+    /// Sums what was saved.
     ///
     /// # Errors
     /// When the request is not sound, or the store fails.

@@ -261,6 +261,7 @@ fn blank(kind: ProviderKind) -> Option<Provider> {
         headers: BTreeMap::new(),
         timeouts: Timeouts::default(),
         egress: Egress::default(),
+        probe: None,
         quirks: Quirks::default(),
     })
 }

@@ -1,10 +1,12 @@
 //! The seam to the ledger: rows are appended in batches, never edited, and read back as calls or as reports.
 
+mod moved;
 mod saved;
 mod seen;
 mod spent;
 
-pub use saved::Saved;
+pub use moved::{Moved, MovedByRoute, RouteSaved};
+pub use saved::{Saved, SavedByTeam};
 pub use seen::{Glance, Past};
 pub use spent::{SpentBy, SpentQuery, SpentRow};
 
@@ -248,6 +250,9 @@ pub struct CallFilter {
     /// What must stand in what was decided about them, as it is kept: parts of its JSON. No index serves it: state a time.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub decided: Vec<String>,
+    /// Of these parts one must stand there; nothing: none need.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub decided_any: Vec<String>,
 }
 
 /// Appends to the ledger. One per process, owned by the thread that meters.

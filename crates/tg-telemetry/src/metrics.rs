@@ -6,7 +6,7 @@ mod families;
 mod guards;
 
 pub use crate::readings::{
-    BudgetFigures, CountersReading, PoolFigures, Reading, RuleFigures, ServiceFigures, ShadowFigures,
+    BudgetFigures, CountersReading, PoolFigures, ProbeFigures, Reading, RuleFigures, ServiceFigures, ShadowFigures,
 };
 
 use crate::readings::{Collected, Readings};
@@ -119,7 +119,7 @@ impl Metrics {
     }
 
     /// Exposes how often targets were benched, by whose fault; `source` is called at each scrape and must not block.
-    pub fn set_benches(&self, source: impl Fn() -> [(&'static str, u64); 6] + Send + Sync + 'static) {
+    pub fn set_benches(&self, source: impl Fn() -> [(&'static str, u64); 7] + Send + Sync + 'static) {
         self.readings.set_benches(Box::new(source));
     }
 
@@ -143,6 +143,11 @@ impl Metrics {
     /// Exposes how each pool stands; `source` is called at each scrape and must not block for long.
     pub fn set_pools(&self, source: impl Fn() -> Vec<PoolFigures> + Send + Sync + 'static) {
         self.readings.set_pools(Box::new(source));
+    }
+
+    /// Exposes what probes of providers see; `source` is called at each scrape and must not block for long.
+    pub fn set_probes(&self, source: impl Fn() -> Vec<ProbeFigures> + Send + Sync + 'static) {
+        self.readings.set_probes(Box::new(source));
     }
 
     /// Exposes what comes of asking the services that guardrails ask; `source` is called at each scrape and must not block.

@@ -2,11 +2,13 @@
 
 mod counters;
 mod pools;
+mod probes;
 mod services;
 mod shadows;
 
 pub use counters::CountersReading;
 pub use pools::PoolFigures;
+pub use probes::ProbeFigures;
 pub use services::ServiceFigures;
 pub use shadows::{RuleFigures, ShadowFigures};
 
@@ -141,7 +143,7 @@ pub(crate) type OfLimits = Box<dyn Fn() -> Vec<(Arc<str>, u64, u64)> + Send + Sy
 pub(crate) type OfUnguarded = Box<dyn Fn() -> [(&'static str, u64); 3] + Send + Sync>;
 
 /// How often a target was passed over from then on, by whose fault.
-pub(crate) type OfBenches = Box<dyn Fn() -> [(&'static str, u64); 6] + Send + Sync>;
+pub(crate) type OfBenches = Box<dyn Fn() -> [(&'static str, u64); 7] + Send + Sync>;
 
 /// How one budget stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -175,6 +177,8 @@ pub(crate) type OfServices = Box<dyn Fn() -> Vec<ServiceFigures> + Send + Sync>;
 
 pub(crate) type OfPools = Box<dyn Fn() -> Vec<PoolFigures> + Send + Sync>;
 
+pub(crate) type OfProbes = Box<dyn Fn() -> Vec<ProbeFigures> + Send + Sync>;
+
 /// Second tries by what became of them, and why there were none.
 pub(crate) type OfHedges = Box<dyn Fn() -> [Vec<(&'static str, u64)>; 2] + Send + Sync>;
 
@@ -187,6 +191,7 @@ pub(crate) struct Readings {
     budgets: RwLock<Option<OfBudgets>>,
     services: RwLock<Option<OfServices>>,
     pools: RwLock<Option<OfPools>>,
+    probes: RwLock<Option<OfProbes>>,
     shadows: RwLock<Option<OfShadows>>,
     benches: RwLock<Option<OfBenches>>,
     unguarded: RwLock<Option<OfUnguarded>>,
@@ -234,6 +239,15 @@ impl Readings {
     fn encode_pools(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let source = self.pools.read().unwrap_or_else(PoisonError::into_inner);
         pools::encode(encoder, &source.as_ref().map(|source| source()).unwrap_or_default())
+    }
+
+    pub(crate) fn set_probes(&self, source: OfProbes) {
+        *self.probes.write().unwrap_or_else(PoisonError::into_inner) = Some(source);
+    }
+
+    fn encode_probes(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let source = self.probes.read().unwrap_or_else(PoisonError::into_inner);
+        probes::encode(encoder, &source.as_ref().map(|source| source()).unwrap_or_default())
     }
 
     pub(crate) fn set_shadows(&self, source: OfShadows) {
@@ -364,6 +378,7 @@ impl Collector for Collected {
         self.0.encode_limits(&mut encoder)?;
         self.0.encode_budgets(&mut encoder)?;
         self.0.encode_pools(&mut encoder)?;
+        self.0.encode_probes(&mut encoder)?;
         self.0.encode_shadows(&mut encoder)?;
         self.0.encode_services(&mut encoder)
     }

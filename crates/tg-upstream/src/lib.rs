@@ -7,6 +7,7 @@ pub mod guard;
 pub mod headers;
 pub mod inquiry;
 pub mod pools;
+pub mod probe;
 pub mod provider;
 pub mod providers;
 pub mod road;

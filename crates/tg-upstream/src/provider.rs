@@ -1,6 +1,7 @@
 //! The seam of providers: what one vendor's address, credentials and abilities are. One folder each in `providers/`.
 
 use crate::aws::{Identity, Proof};
+use crate::probe::Probe;
 use crate::providers::bedrock::{Endpoint, Invocations, Profiles, StandingGuardrail, Surface};
 use crate::road::Road;
 use bytes::Bytes;
@@ -154,6 +155,8 @@ pub struct Upstream {
     pub timeouts: Timeouts,
     /// What may be dialled.
     pub egress: tg_net::egress::EgressPolicy,
+    /// How it is asked whether it is there; `None`: it is not.
+    pub probe: Option<Probe>,
 }
 
 /// The seller of calls by Bedrock's mantle endpoint, in the catalogue: some models have other prices there.

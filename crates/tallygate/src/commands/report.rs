@@ -4,7 +4,6 @@ mod amortised;
 mod csv;
 mod focus;
 mod likeness;
-mod moved;
 mod saved;
 mod split;
 mod table;

@@ -73,6 +73,7 @@ mod postgres;
 #[path = "../../../tg-store/tests/servers/premises.rs"]
 mod premises;
 mod prices;
+mod probes;
 mod process;
 mod profiles;
 mod proofs;

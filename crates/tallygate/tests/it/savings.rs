@@ -63,6 +63,7 @@ fn a_report_of_savings_is_the_sum_of_what_rows_say_and_hits_are_worth_what_their
     let teams = [expected(0, "red", 10, 4, 2), expected(1, "blue", 2, 1, 0)];
     let shown = read["rows"].as_array().unwrap();
     assert!(shown.len() == 2 && teams.iter().all(|team| shown.contains(team)), "{read:#}\n{teams:?}");
+    agrees_with_the_admin_interface(&world, &read);
     let all = answers[0].plus(answers[1]).plus(points[0]);
     let table = report(&["--by", "team,provider"]);
     assert!(table.lines().any(|line| line.starts_with("TOTAL") && line.ends_with(&format!(" {all}"))), "{table}");
@@ -76,6 +77,47 @@ fn a_report_of_savings_is_the_sum_of_what_rows_say_and_hits_are_worth_what_their
         let status = if arguments[0] == "--amortize" { 2 } else { 1 };
         let said = bad(world.folder.path(), &[&["report", "--savings"], arguments].concat(), status);
         assert!(said.contains(part), "{arguments:?}: {said}");
+    }
+}
+
+/// What `GET /admin/v1/savings` answers of the same store has the figures of the command's report by team.
+fn agrees_with_the_admin_interface(world: &World, report: &Value) {
+    let store = tg_store::Store::open(world.folder.path().join("tallygate.db")).unwrap();
+    let told = tg_admin::api::Savings::from(store.ledger().unwrap().saved(None, None).unwrap());
+    let told = serde_json::to_value(told).unwrap();
+    // As the report names them, and as the interface does.
+    let moved = [
+        ("moved", "moved"),
+        ("unpriced_moves", "unpriced_moves"),
+        ("moved_paid_nanos", "moved_paid"),
+        ("moved_from_nanos", "moved_from"),
+        ("saved_by_routing_nanos", "saved_by_routing"),
+    ];
+    let others = [
+        ("hits", "hits"),
+        ("saved_by_answers_nanos", "saved"),
+        ("unpriced_hits", "unpriced_hits"),
+        ("pointed", "pointed"),
+        ("saved_by_points_nanos", "saved_by_points"),
+    ];
+    let same = |of: &Value, told: &Value, names: &[(&str, &str)]| {
+        for (name, as_told) in names {
+            let told = told[as_told].get("nanos").unwrap_or(&told[as_told]);
+            assert_eq!((name, &of[name]), (name, told), "{report:#}");
+        }
+    };
+    let all = [&moved[..], &others].concat();
+    same(&report["totals"], &told, &all);
+    let (rows, teams) = (report["rows"].as_array().unwrap(), told["teams"].as_array().unwrap());
+    for team in teams {
+        let row = rows.iter().find(|row| row["group"] == json!([team["team"]])).unwrap();
+        same(row, team, &all);
+    }
+    let (routes, as_told) = (report["routes"].as_array().unwrap(), told["routes"].as_array().unwrap());
+    assert!(!teams.is_empty() && routes.len() == as_told.len(), "{told:#}");
+    for (route, as_told) in routes.iter().zip(as_told) {
+        assert_eq!([&route["team"], &route["route"]], [&as_told["team"], &as_told["route"]]);
+        same(route, as_told, &moved);
     }
 }
 
@@ -121,6 +163,7 @@ fn what_moving_calls_saved_is_what_they_would_have_cost_where_they_were_to_go() 
         "moved_from_nanos": would.plus(failed.cost.amount).nanos(), "saved_by_routing_nanos": saved.nanos()}]);
     assert_eq!(read["routes"], expected, "{read:#}");
     assert_eq!(read["totals"]["saved_by_routing_nanos"], saved.nanos());
+    agrees_with_the_admin_interface(&world, &read);
     let table = report(&[]);
     for part in ["by rules that move calls by their tasks", "smart", &saved.to_string()] {
         assert!(table.contains(part), "{part}: {table}");

@@ -10,6 +10,9 @@ pub struct TargetPage {
     pub passed_over: Vec<PassedOver>,
     /// The pools that calls came to, each target's by itself where it has one.
     pub pools: Vec<PoolRoom>,
+    /// What probes say of the providers that are probed (`probe`), each once it was asked.
+    #[serde(default)]
+    pub probes: Vec<ProbeState>,
 }
 
 /// A target that is passed over where there is another.
@@ -19,10 +22,21 @@ pub struct PassedOver {
     pub provider: String,
     /// The model; null for the provider as a whole.
     pub model: Option<String>,
-    /// By whose fault: `credential`, `quota`, `model`, `absent`, `provider`, or `slow`.
+    /// By whose fault: `credential`, `quota`, `model`, `absent`, `provider`, `slow`, or `probe` (its probes fail).
     pub why: String,
-    /// How long, in milliseconds. Then a call looks.
+    /// How long, in milliseconds. Then a call looks. `probe`: until one succeeds; so long at most if no further one ends.
     pub for_ms: u64,
+}
+
+/// What probes say of a provider, in this gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProbeState {
+    /// The provider.
+    pub provider: String,
+    /// Whether it is not passed over by them.
+    pub up: bool,
+    /// How many failed in a row, up to now.
+    pub failures: u32,
 }
 
 /// How full a pool is, in this gateway.

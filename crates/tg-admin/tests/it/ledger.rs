@@ -1,7 +1,7 @@
 //! Reports and calls: what the ledger holds is what is answered, to the last nano-dollar.
 
 use crate::bed::{Bed, NOW};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
@@ -128,14 +128,39 @@ async fn savings_are_told_by_team_and_with_each_call() {
     let points = tg_kernel::decided::CachePoints { points: 1, saved: Money::from_nanos(7) };
     let decided = tg_kernel::decided::Decided { cache, prompt_cache: Some(points), ..Default::default() };
     hit.decided = Some(Box::new(decided));
-    let bed = bed_with(&[hit.clone(), record("other", None, 5, Ending::Ok)]);
+    let routed = tg_kernel::decided::Routed {
+        rule: "smart#0123456789ab".into(),
+        mode: "enforce".into(),
+        to: Some("bedrock-eu/small".into()),
+        from: "bedrock-eu/large".into(),
+        stays: None,
+        saving: None,
+        from_cost: Some(Money::from_nanos(9)),
+    };
+    let mut moved = record("other", None, 5, Ending::Ok);
+    let decided = tg_kernel::decided::Decided { routed: Some(routed), ..Default::default() };
+    moved.decided = Some(Box::new(decided));
+    let bed = bed_with(&[hit.clone(), moved, record("other", None, 5, Ending::Ok)]);
     let saved = json!({"usd": "0.006000001", "nanos": 6_000_001});
-    let points = json!({"usd": "0.000000007", "nanos": 7});
-    let team = json!({"team": "search", "hits": 1, "saved": saved, "pointed": 1, "saved_by_points": points});
-    let expected = json!({"hits": 1, "saved": saved, "pointed": 1, "saved_by_points": points, "teams": [team]});
+    let figures = |hits: u64, moved: u64, [answers, points, paid, from]: [i64; 4]| {
+        let amount = |nanos: i64| serde_json::to_value(tg_admin::api::Amount::from(Money::from_nanos(nanos))).unwrap();
+        json!({"hits": hits, "saved": amount(answers), "unpriced_hits": 0, "pointed": hits, "saved_by_points": amount(points),
+            "moved": moved, "unpriced_moves": 0, "moved_paid": amount(paid), "moved_from": amount(from),
+            "saved_by_routing": amount(from - paid), "saved_in_all": amount(answers + points + from - paid)})
+    };
+    let of = |name: Value, mut figures: Value| {
+        figures.as_object_mut().unwrap().extend(name.as_object().unwrap().clone());
+        figures
+    };
+    let by_answers = of(json!({"team": "search"}), figures(1, 0, [6_000_001, 7, 0, 0]));
+    let by_routing = of(json!({"team": "other"}), figures(0, 1, [0, 0, 5, 9]));
+    let mut route = of(json!({"team": "other", "route": "smart"}), figures(0, 1, [0, 0, 5, 9]));
+    let not_of_routes = ["hits", "saved", "unpriced_hits", "pointed", "saved_by_points", "saved_in_all"];
+    route.as_object_mut().unwrap().retain(|name, _| !not_of_routes.contains(&name.as_str()));
+    let lists = json!({"teams": [by_answers, by_routing], "routes": [route]});
+    let expected = of(lists, figures(1, 1, [6_000_001, 7, 5, 9]));
     assert_eq!(bed.get("/admin/v1/savings?since=7d").await.expect(200), expected);
-    let zero = json!({"usd": "0.00", "nanos": 0});
-    let none = json!({"hits": 0, "saved": zero, "pointed": 0, "saved_by_points": zero, "teams": []});
+    let none = of(json!({"teams": [], "routes": []}), figures(0, 0, [0; 4]));
     assert_eq!(bed.get("/admin/v1/savings?until=7d").await.expect(200), none);
     assert!(bed.get("/admin/v1/savings?since=soon").await.expect(400).to_string().contains("since"));
     let call = bed.get(&format!("/admin/v1/calls/{}", hit.id)).await.expect(200);

@@ -15,6 +15,7 @@ mod hedges;
 mod iam;
 mod limits;
 mod pools;
+mod probes;
 mod providers;
 mod residency;
 mod resilience;
@@ -81,6 +82,7 @@ pub(crate) fn findings(document: &Document) -> Vec<Finding> {
     hedges::check(document, &mut found);
     slow::check(document, &mut found);
     providers::check(document, &mut found);
+    probes::check(document, &mut found);
     routes::check(document, &mut found);
     task_routing::check(document, &mut found);
     residency::check(document, &served, &mut found);

@@ -16,6 +16,7 @@ mod limit;
 mod listen;
 mod pool;
 mod pricing;
+mod probe;
 mod prompt_cache;
 mod provider;
 mod recording;
@@ -53,6 +54,7 @@ pub use limit::{Limit, LimitMode, LimitOutput, LimitScope, Reserve};
 pub use listen::{Admin, Listen, Tls};
 pub use pool::{Adaptive, Class, Pool, PoolCover, PoolEach, Priority, Queue};
 pub use pricing::{Ceiling, Discount, DiscountRates, DiscountTerms, Pricing, UnknownPrice};
+pub use probe::Probe;
 pub use prompt_cache::{CachePoints, PromptCache};
 pub use provider::{
     AuthScheme, Egress, InferenceProfile, OutputLimitMember, Provider, ProviderKind, Quirks, RequestMetadata, Timeouts,

@@ -2,6 +2,7 @@
 
 use super::aws::{AssumeRole, Credentials, credentials_schema};
 use super::bedrock_guardrail::BedrockGuardrail;
+use super::probe::Probe;
 use super::surface::{Endpoint, MantleProject, Surface};
 use crate::grammar::{BaseUrl, HeaderText, Name, Pattern, Period, SecretRef};
 use schemars::JsonSchema;
@@ -93,6 +94,10 @@ pub struct Provider {
     /// Which addresses may be dialled.
     #[serde(default)]
     pub egress: Egress,
+    /// Not `bedrock`: how it is asked, again and again, whether it is there, so that calls go elsewhere before they meet it away.
+    /// Absent: nobody asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
     /// Only `openai_compatible`: in what the server differs from OpenAI.
     #[serde(default)]
     pub quirks: Quirks,

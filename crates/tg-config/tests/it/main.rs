@@ -23,6 +23,8 @@ mod hedges;
 #[cfg(test)]
 mod pools;
 #[cfg(test)]
+mod probes;
+#[cfg(test)]
 mod secrets;
 #[cfg(test)]
 mod start;

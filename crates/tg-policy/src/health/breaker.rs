@@ -120,6 +120,19 @@ impl Breaker {
         self.bench(now, longest.saturating_sub(now), 0);
     }
 
+    /// Whether nothing is to be sent yet, whatever fails meanwhile.
+    #[must_use]
+    pub fn is_resting(&self, now: Duration) -> bool {
+        matches!(self.state, State::Benched { until, .. } if now < until)
+    }
+
+    /// It is known otherwise, by what left at `left`, that it is there again.
+    pub fn lift(&mut self, left: Duration) {
+        if self.state != State::Closed && !self.is_old(left) {
+            *self = Self::default();
+        }
+    }
+
     fn bench(&mut self, now: Duration, rest: Duration, times: u32) {
         *self = Self { state: State::Benched { since: now, until: now + rest, times }, ..Self::default() };
     }

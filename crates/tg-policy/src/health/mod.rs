@@ -8,6 +8,7 @@ mod breaker;
 mod firsts;
 mod hedges;
 mod pace;
+mod probes;
 mod refusals;
 mod retry;
 mod slow;
@@ -17,11 +18,13 @@ pub use breaker::Standing;
 pub use firsts::Firsts;
 pub use hedges::{Hedges, NoHedge, Outcome};
 pub use pace::{Pace, Paces};
+pub use probes::{ProbeFigures, ProbeRule, Turn};
 pub use refusals::Refusals;
 pub use retry::{Allowance, backoff};
 pub use slow::{Begun, SEEN_MAX, Slow, SlowSettings};
 
 use breaker::Breaker;
+use probes::Probes;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -71,6 +74,7 @@ pub struct Health {
     pub refusals: Refusals,
     /// Who is slow beside others.
     pub slow: Slow,
+    probes: Probes,
     providers: Mutex<HashMap<Arc<str>, Provider>>,
     /// Targets and providers of whose failures something is known: while there are none, nobody looks.
     troubled: AtomicUsize,
@@ -85,6 +89,8 @@ struct Provider {
     whole: Breaker,
     /// By whose fault it failed last: told while it is benched.
     why: &'static str,
+    /// Its probes fail; until then, unless a further one says otherwise.
+    away: Option<Duration>,
     models: HashMap<Arc<str>, Model>,
 }
 
@@ -144,6 +150,8 @@ pub struct Tallies {
     pub provider: u64,
     /// Targets that were slow beside others.
     pub slow: u64,
+    /// Providers that failed their probes.
+    pub probe: u64,
     /// Further rounds of tries that were granted.
     pub retries: u64,
     /// Further rounds of tries that were not.
@@ -236,7 +244,10 @@ impl Health {
                 provider.whole.rest(now, CREDENTIAL_REST);
             }
             Blame::Provider => {
-                provider.why = "provider";
+                // One that does not end a rest says nothing of why that is.
+                if !provider.whole.is_resting(now) {
+                    provider.why = "provider";
+                }
                 provider.whole.failed(left, now, settings);
             }
             Blame::Quota(wait) => {
@@ -252,7 +263,9 @@ impl Health {
             }
             Blame::Model => {
                 if let Some(model) = provider.model(&target.model) {
-                    model.why = "model";
+                    if !model.breaker.is_resting(now) {
+                        model.why = "model";
+                    }
                     model.breaker.failed(left, now, settings);
                 }
             }
@@ -312,7 +325,7 @@ impl Health {
         let mut figures: Vec<Figure> = providers
             .iter()
             .flat_map(|(name, provider)| {
-                let whole = std::iter::once((None, provider.whole.standing(now)));
+                let whole = std::iter::once((None, provider.whole_standing(now)));
                 let models = provider.models.iter().map(move |(id, model)| (Some(Arc::clone(id)), model.standing(now)));
                 whole.chain(models).map(|(model, standing)| Figure { provider: Arc::clone(name), model, standing })
             })
@@ -332,6 +345,7 @@ impl Health {
                 all.extend(until(standing).map(one));
             };
             add(None, provider.why, provider.whole.standing(now));
+            add(None, "probe", provider.by_probes(now));
             for (id, model) in &provider.models {
                 add(Some(id), model.why, model.breaker.standing(now));
                 add(Some(id), "quota", model.quota.standing(now));
@@ -363,6 +377,7 @@ impl Health {
             absent: read(absent),
             provider: read(provider),
             slow: self.slow.tally(),
+            probe: self.probes.downs(),
             retries: read(retries),
             denied: read(denied),
         }
@@ -389,7 +404,8 @@ impl Health {
         for provider in providers.values_mut() {
             provider.models.retain(|_, model| !model.is_forgotten(now));
         }
-        providers.retain(|_, provider| !provider.models.is_empty() || !provider.whole.is_forgotten(now));
+        let is_known = |of: &Provider| !of.whole.is_forgotten(now) || of.by_probes(now) != Standing::Open;
+        providers.retain(|_, provider| !provider.models.is_empty() || is_known(provider));
         self.troubled.store(count(providers), Ordering::Relaxed);
     }
 }
@@ -415,7 +431,15 @@ fn stricter(one: Standing, other: Standing) -> Standing {
 impl Provider {
     fn standing(&self, model: &str, now: Duration) -> Standing {
         let model = self.models.get(model).map_or(Standing::Open, |model| model.standing(now));
-        stricter(self.whole.standing(now), model)
+        stricter(self.whole_standing(now), model)
+    }
+
+    fn whole_standing(&self, now: Duration) -> Standing {
+        stricter(self.whole.standing(now), self.by_probes(now))
+    }
+
+    fn by_probes(&self, now: Duration) -> Standing {
+        self.away.filter(|until| now < *until).map_or(Standing::Open, Standing::Benched)
     }
 
     /// Where there is room for what is known of one more.

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const SETTINGS: Settings = Settings {
+pub(super) const SETTINGS: Settings = Settings {
     failures: 3,
     share_millionths: 500_000,
     calls_min: 10,
@@ -10,16 +10,16 @@ const SETTINGS: Settings = Settings {
     open_max: Duration::from_secs(30),
 };
 
-fn target(provider: &str, model: &str) -> Target {
+pub(super) fn target(provider: &str, model: &str) -> Target {
     Target { provider: provider.into(), model: model.into() }
 }
 
-fn at(ms: u64) -> Duration {
+pub(super) fn at(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
 /// The order in which targets are tried.
-fn order(health: &Health, targets: &[Target], now: u64) -> Vec<String> {
+pub(super) fn order(health: &Health, targets: &[Target], now: u64) -> Vec<String> {
     let mut left: Vec<&Target> = targets.iter().collect();
     std::iter::from_fn(|| health.next(&mut left, at(now))).map(|t| format!("{}/{}", t.provider, t.model)).collect()
 }

@@ -9,7 +9,7 @@ pub(crate) mod sqlite;
 use crate::correction::Correction;
 use crate::directory::{Change, Contents, DirectoryError};
 use crate::error::StoreError;
-use crate::ledger::{CallFilter, Glance, LedgerSize, Piece, Report, ReportQuery, Saved, SpentQuery, SpentRow};
+use crate::ledger::{CallFilter, Glance, LedgerSize, Piece, Report, ReportQuery, SpentQuery, SpentRow};
 use crate::notices::Owed;
 use crate::revision::{Revision, RevisionHead};
 use crate::switches::Switch;
@@ -181,13 +181,6 @@ impl CallReader {
         match self {
             Self::Sqlite(calls) => calls.corrections_made(),
             Self::Postgres(calls) => calls.corrections_made(),
-        }
-    }
-
-    pub(crate) fn saved(&mut self, since: i64, until: i64) -> Result<Vec<Saved>, StoreError> {
-        match self {
-            Self::Sqlite(calls) => calls.saved(since, until),
-            Self::Postgres(calls) => calls.saved(since, until),
         }
     }
 

@@ -261,5 +261,12 @@ fn calls_are_found_by_what_was_decided_about_them() {
         assert_eq!(found(&[rule, r#""stays":"switched_off""#]), [told.id]);
         assert_eq!(found(&[r#""routed":{"rule":"smart#0123456789a_""#]), [], "as it is written, without wildcards");
         assert_eq!(found(&[]).len(), 2);
+        let any = |parts: &[&str]| {
+            let decided_any = parts.iter().map(|part| (*part).to_owned()).collect();
+            let rows = ledger.calls(&CallFilter { decided_any, ..CallFilter::default() }, 10).unwrap();
+            rows.iter().map(|row| row.id).collect::<Vec<_>>()
+        };
+        assert_eq!(any(&["neither", r#""verdict":{"#]), [told.id]);
+        assert_eq!((any(&["neither"]), any(&[]).len()), (vec![], 2));
     });
 }

@@ -37,7 +37,8 @@ pub const BUDGET: &str = "budget";
 pub const POOL: &str = "pool";
 /// The target whose pool it is (`provider/model`); empty where targets share one, `other` past the limit.
 pub const TARGET: &str = "target";
-/// Whose fault it was: `credential`, `quota`, `model`, `absent` (the provider does not have the model) or `provider`.
+/// Whose fault it was: `credential`, `quota`, `model`, `absent` (the provider does not have the model), `provider`, `slow` or
+/// `probe` (it failed its probes).
 pub const CULPRIT: &str = "culprit";
 /// The kind of token.
 pub const KIND: &str = "kind";

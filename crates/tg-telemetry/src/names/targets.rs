@@ -18,6 +18,22 @@ pub const TARGET_BENCHES: Metric = own(
     "How often a target, or a provider as a whole, was passed over from then on, by whose fault it was",
     &[label::CULPRIT],
 );
+/// Whether a provider is not passed over by its probes.
+pub const PROBE_UP: Metric = own(
+    "tallygate_probe_up",
+    Kind::Gauge,
+    "",
+    "1 while a provider answers its probe (`providers[].probe`), 0 while it is passed over for failing it",
+    &[label::PROVIDER],
+);
+/// Probes of providers.
+pub const PROBES: Metric = own(
+    "tallygate_probes",
+    Kind::Counter,
+    "",
+    "Probes of a provider, by outcome: ok, failed",
+    &[label::PROVIDER, label::OUTCOME],
+);
 /// Calls whose targets were all tried once more.
 pub const RETRIES: Metric =
     own("tallygate_retries", Kind::Counter, "", "How often all targets of a call were tried once more", &[]);

@@ -8,8 +8,8 @@ use tg_kernel::reuse::{Hit, Kind, Outcome, Reuse};
 use tg_kernel::units::Money;
 use tg_kernel::usage::Usage;
 use tg_telemetry::metrics::{
-    BudgetFigures, CountersReading, Known, Metrics, Naming, PoolFigures, Reading, RuleFigures, SeriesLimits,
-    ServiceFigures, ShadowFigures,
+    BudgetFigures, CountersReading, Known, Metrics, Naming, PoolFigures, ProbeFigures, Reading, RuleFigures,
+    SeriesLimits, ServiceFigures, ShadowFigures,
 };
 use tg_telemetry::names::{Generation, METRICS};
 
@@ -217,14 +217,16 @@ fn every_name_of_the_list_can_be_exposed() {
     }
     metrics.set_limits(|| vec![("few".into(), 1, 1)]);
     metrics.set_budgets(|| vec![BudgetFigures { budget: "cap".into(), ..BudgetFigures::default() }]);
-    metrics
-        .set_benches(|| [("credential", 1), ("quota", 2), ("model", 3), ("absent", 0), ("provider", 4), ("slow", 5)]);
+    metrics.set_benches(|| {
+        [("credential", 1), ("quota", 2), ("model", 3), ("absent", 0), ("provider", 4), ("slow", 5), ("probe", 6)]
+    });
     metrics.set_unguarded(|| [("not_checked", 0), ("no_set", 5), ("no_guardrails", 0)]);
     metrics.set_services(|| {
         let failures = vec![("timed_out", 3), ("unable", 0)];
         vec![ServiceFigures { guard: "hook".into(), questions: 9, remembered: 4, micros: 1_500_000, failures }]
     });
     metrics.set_pools(|| vec![PoolFigures { pool: "p".into(), limit: Some(3), ..PoolFigures::default() }]);
+    metrics.set_probes(|| vec![ProbeFigures { provider: "vllm".into(), is_up: false, well: 7, failed: 2 }]);
     metrics.set_hedges(|| [vec![("won", 3)], vec![("share", 2)]]);
     metrics.set_shadows(|| ShadowFigures {
         calls: vec![("mirror", "done", 1)],
@@ -237,6 +239,9 @@ fn every_name_of_the_list_can_be_exposed() {
     assert_eq!(of("tallygate_guard_service_seconds_total", &[]), Some(1.5));
     assert_eq!(value(&text, "tallygate_unguarded_calls_total", &[("reason", "no_set")]), Some(5.0));
     assert_eq!(of("tallygate_guard_service_failures_total", &[("reason", "timed_out")]), Some(3.0));
+    let probes = |outcome| value(&text, "tallygate_probes_total", &[("provider", "vllm"), ("outcome", outcome)]);
+    assert_eq!((probes("ok"), probes("failed")), (Some(7.0), Some(2.0)));
+    assert_eq!(value(&text, "tallygate_probe_up", &[("provider", "vllm")]), Some(0.0));
     for metric in METRICS {
         assert!(text.contains(&format!("# TYPE {} ", metric.name)), "{}\n{text}", metric.name);
         assert!(text.contains(&format!("# HELP {} {}.", metric.name, metric.help)), "{}", metric.name);

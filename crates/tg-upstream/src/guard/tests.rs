@@ -31,6 +31,7 @@ fn upstream_at(base: &str) -> Arc<Upstream> {
         headers: HeaderMap::new(),
         timeouts: Timeouts { connect: wait, first_byte: wait, idle: wait },
         egress: EgressPolicy::LOCAL,
+        probe: None,
     })
 }
 

@@ -59,6 +59,9 @@ impl Seen {
     fn passed_over(&self, provider: &str, model: &str) -> Option<String> {
         let is_it = |one: &&PassedOver| one.provider == provider && one.model.as_ref().is_none_or(|own| own == model);
         let longest = self.targets.passed_over.iter().filter(is_it).max_by_key(|one| one.for_ms)?;
+        if longest.why == "probe" {
+            return Some("passed over now: its provider fails its probe".to_owned());
+        }
         Some(format!("passed over now: {}, {:.1} s more", longest.why, longest.for_ms as f64 / 1000.0))
     }
 }

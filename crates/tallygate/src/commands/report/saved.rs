@@ -3,68 +3,12 @@
 
 use super::super::table::{Listing, or_dash, pretty};
 use super::csv::{line, text};
-use super::moved::{self, Moved, Route, Routes};
 use super::table::total;
 use super::{Format, Report, put};
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use tg_kernel::record::{Pricing, Record};
-use tg_kernel::units::Money;
-use tg_store::ledger::Dimension;
-
-/// What was saved for some calls. Amounts are in nano-dollars, and no part of any cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-struct Saved {
-    /// All calls of the group.
-    calls: u64,
-    /// Those that were given an answer that had been kept.
-    hits: u64,
-    /// What these would have cost, each at the price of its time.
-    #[serde(rename = "saved_by_answers_nanos")]
-    saved_by_answers: Money,
-    /// Hits of which no price is known: in the sum they are nothing.
-    unpriced_hits: u64,
-    /// Calls that points were put into for their provider's prompt cache.
-    pointed: u64,
-    /// What the points saved, less what was paid more for what they wrote: below zero while nothing was read yet.
-    #[serde(rename = "saved_by_points_nanos")]
-    saved_by_points: Money,
-    /// Calls that were moved by their tasks.
-    #[serde(flatten)]
-    moved: Moved,
-}
-
-impl Saved {
-    fn of(record: &Record) -> Self {
-        let decided = record.decided.as_deref();
-        let hit = decided.and_then(|decided| decided.cache.as_ref()?.hit.as_ref());
-        let points = decided.and_then(|decided| decided.prompt_cache);
-        Self {
-            calls: 1,
-            hits: hit.is_some().into(),
-            saved_by_answers: hit.map_or(Money::ZERO, |hit| hit.saved.amount),
-            unpriced_hits: hit.is_some_and(|hit| hit.saved.pricing == Pricing::Unpriced).into(),
-            pointed: points.is_some().into(),
-            saved_by_points: points.map_or(Money::ZERO, |points| points.saved),
-            moved: Moved::of(record),
-        }
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.calls += other.calls;
-        self.hits += other.hits;
-        self.saved_by_answers = self.saved_by_answers.plus(other.saved_by_answers);
-        self.unpriced_hits += other.unpriced_hits;
-        self.pointed += other.pointed;
-        self.saved_by_points = self.saved_by_points.plus(other.saved_by_points);
-        self.moved.add(&other.moved);
-    }
-
-    fn all(&self) -> Money {
-        self.saved_by_answers.plus(self.saved_by_points).plus(self.moved.saved)
-    }
-}
+use tg_store::ledger::{Dimension, MovedByRoute, RouteSaved, Saved};
 
 /// One group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -82,14 +26,14 @@ struct Savings {
     rows: Vec<Row>,
     totals: Saved,
     /// What moving calls saved, by team and route.
-    routes: Vec<Route>,
+    routes: Vec<RouteSaved>,
 }
 
 impl Report {
     /// Sums and shows.
     pub(super) fn saved(&self) -> Result<()> {
         let mut groups: BTreeMap<Vec<Option<String>>, Saved> = BTreeMap::new();
-        let mut routes = Routes::default();
+        let mut routes = MovedByRoute::default();
         self.each(self.calls()?, &mut |record, _| {
             let saved = Saved::of(record);
             groups.entry(self.group("--savings", record)?).or_default().add(&saved);
@@ -107,7 +51,7 @@ impl Report {
 }
 
 impl Savings {
-    fn of(by: Vec<Dimension>, groups: BTreeMap<Vec<Option<String>>, Saved>, routes: Vec<Route>) -> Self {
+    fn of(by: Vec<Dimension>, groups: BTreeMap<Vec<Option<String>>, Saved>, routes: Vec<RouteSaved>) -> Self {
         let mut totals = Saved::default();
         groups.values().for_each(|saved| totals.add(saved));
         let mut rows: Vec<Row> = groups.into_iter().map(|(group, saved)| Row { group, saved }).collect();
@@ -134,7 +78,7 @@ impl Savings {
         }
         table.row(total(self.by.len()).chain(cells(&self.totals)));
         table.right_from(self.by.len());
-        let mut text = table.finish() + &moved::table(&self.routes) + "\n\nwhat was saved is no part of any cost";
+        let mut text = table.finish() + &moved(&self.routes) + "\n\nwhat was saved is no part of any cost";
         if self.totals.unpriced_hits > 0 {
             text += &format!("\nunpriced      of {} hits no price is known", self.totals.unpriced_hits);
         }
@@ -170,10 +114,23 @@ impl Savings {
     }
 }
 
+/// What moving calls saved, as a table; nothing where none was moved.
+fn moved(routes: &[RouteSaved]) -> String {
+    if routes.is_empty() {
+        return String::new();
+    }
+    let mut table = Listing::new(&["team", "route", "moved", "paid usd", "without usd", "saved usd"]);
+    for RouteSaved { team, route, moved } in routes {
+        let amounts = [moved.paid, moved.from, moved.saved].map(|amount| amount.to_string());
+        table.row([or_dash(team), route.clone(), moved.moved.to_string()].into_iter().chain(amounts));
+    }
+    table.right_from(2);
+    format!("\n\nby rules that move calls by their tasks\n{}", table.finish())
+}
+
 fn cells(saved: &Saved) -> [String; 8] {
     let [answers, points, routing, all] =
-        [saved.saved_by_answers, saved.saved_by_points, saved.moved.saved, saved.all()]
-            .map(|amount| amount.to_string());
+        [saved.by_answers, saved.by_points, saved.moved.saved, saved.all()].map(|amount| amount.to_string());
     let [calls, hits, pointed, moved] =
         [saved.calls, saved.hits, saved.pointed, saved.moved.moved].map(|calls| calls.to_string());
     [calls, hits, answers, pointed, points, moved, routing, all]

@@ -51,6 +51,16 @@ impl Conditions {
         self.parts.push(format!("strpos(decided, {mark}) > 0"));
     }
 
+    /// Keeps calls about which something was decided in whose JSON one of these stands; all where there are none.
+    pub(super) fn decided_any(&mut self, any: &[String]) {
+        if any.is_empty() {
+            return;
+        }
+        let one = any.iter().map(|part| format!("strpos(decided, {}) > 0", self.mark(storable(part), Type::TEXT)));
+        let one = one.collect::<Vec<_>>().join(" OR ");
+        self.parts.push(format!("({one})"));
+    }
+
     pub(super) fn filter(&mut self, filter: &Filter) {
         let part = match (filter.dimension, &filter.value) {
             (Dimension::Tag, None) => "tags IS NULL".to_owned(),

@@ -3,10 +3,10 @@
 use super::conditions::Conditions;
 use super::session::{APPEND_MAX, Failure, REPORT_MAX, Session};
 use super::sheets::Sheets;
-use super::{Place, Server, corrections, report, rollup, row, saved, spent, upkeep};
+use super::{Place, Server, corrections, report, rollup, row, spent, upkeep};
 use crate::correction::Correction;
 use crate::error::StoreError;
-use crate::ledger::{CallFilter, LedgerSize, Report, ReportQuery, Saved, SpentQuery, SpentRow};
+use crate::ledger::{CallFilter, LedgerSize, Report, ReportQuery, SpentQuery, SpentRow};
 use crate::rollup::Addend;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -144,10 +144,6 @@ impl CallReader {
         }
     }
 
-    pub(crate) fn saved(&mut self, since: i64, until: i64) -> Result<Vec<Saved>, StoreError> {
-        self.session.run(async |client| Ok(saved::run(client, since, until).await?))
-    }
-
     pub(crate) fn size(&mut self) -> Result<LedgerSize, StoreError> {
         self.session.run(async |client| Ok(upkeep::size(client).await?))
     }
@@ -181,6 +177,7 @@ async fn at_one_moment<T>(client: &Client, read: impl Future<Output = Result<T, 
 async fn list(client: &Client, filter: &CallFilter, limit: usize) -> Result<Vec<Row>, Failure> {
     let mut conditions = Conditions::of(filter.since, filter.until, &filter.filters);
     filter.decided.iter().for_each(|part| conditions.decided(part));
+    conditions.decided_any(&filter.decided_any);
     if let Some(before) = filter.before {
         let id = before.as_bytes().to_vec();
         let sql = "SELECT started_at FROM calls WHERE id = $1";

@@ -11,7 +11,6 @@ mod report;
 mod revisions;
 mod rollup;
 mod row;
-mod saved;
 mod session;
 mod sheets;
 mod spent;

@@ -48,6 +48,19 @@ impl Conditions {
         self.push("instr(decided, ?) > 0", part.to_owned());
     }
 
+    /// Keeps calls about which something was decided in whose JSON one of these stands; all where there are none.
+    pub(super) fn decided_any(&mut self, any: &[String]) {
+        if any.is_empty() {
+            return;
+        }
+        let one = any.iter().map(|part| {
+            self.values.push(Box::new(part.clone()));
+            format!("instr(decided, ?{}) > 0", self.values.len())
+        });
+        let one = one.collect::<Vec<_>>().join(" OR ");
+        self.parts.push(format!("({one})").into());
+    }
+
     pub(super) fn filter(&mut self, filter: &Filter) {
         match (filter.dimension, &filter.value) {
             (Dimension::Tag, None) => self.parts.push("tags IS NULL".into()),

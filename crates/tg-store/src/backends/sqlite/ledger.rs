@@ -3,10 +3,10 @@
 use super::conditions::Conditions;
 use super::rollup::{Roller, State};
 use super::sheets::Sheets;
-use super::{Database, Place, corrections, report, row, saved, spent, upkeep};
+use super::{Database, Place, corrections, report, row, spent, upkeep};
 use crate::correction::Correction;
 use crate::error::StoreError;
-use crate::ledger::{CallFilter, LedgerSize, Report, ReportQuery, Saved, SpentQuery, SpentRow};
+use crate::ledger::{CallFilter, LedgerSize, Report, ReportQuery, SpentQuery, SpentRow};
 use crate::rollup::Addend;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params_from_iter};
 use tg_kernel::clock::Timestamp;
@@ -155,10 +155,6 @@ impl CallReader {
         spent::run(&transaction, query, each).map_err(|e| self.place.error(e))
     }
 
-    pub(crate) fn saved(&mut self, since: i64, until: i64) -> Result<Vec<Saved>, StoreError> {
-        saved::run(&self.connection, since, until).map_err(|e| self.place.error(e))
-    }
-
     pub(crate) fn size(&mut self) -> Result<LedgerSize, StoreError> {
         let transaction = self.connection.transaction().map_err(|e| self.place.error(e))?;
         upkeep::size(&transaction).map_err(|e| self.place.error(e))
@@ -190,6 +186,7 @@ pub(super) fn listing(
 ) -> rusqlite::Result<(String, Conditions)> {
     let mut conditions = Conditions::of(filter.since, filter.until, &filter.filters);
     filter.decided.iter().for_each(|part| conditions.decided(part));
+    conditions.decided_any(&filter.decided_any);
     if let Some(before) = filter.before {
         let sql = "SELECT started_at FROM calls WHERE id = ?";
         let found = connection.prepare_cached(sql)?.query_row([before.as_bytes()], |row| row.get(0)).optional()?;

@@ -10,7 +10,6 @@ mod report;
 mod revisions;
 mod rollup;
 mod row;
-mod saved;
 mod sheets;
 mod spent;
 mod switches;

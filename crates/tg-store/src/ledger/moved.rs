@@ -1,7 +1,6 @@
 //! What moving calls by their tasks saved, by team and route: what was paid, and what the models that were asked for would have
 //! cost for the same tokens.
 
-use super::super::table::{Listing, or_dash};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use tg_kernel::record::{Pricing, Record};
@@ -10,25 +9,26 @@ use tg_kernel::units::Money;
 /// What became of calls that were moved. Amounts are in nano-dollars; calls of which it is not known what they would have cost are
 /// in none of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Moved {
+pub struct Moved {
     /// Calls that went to a cheaper model first.
-    pub(super) moved: u64,
+    pub moved: u64,
     /// Those of which nobody knows what they have cost, or would have.
-    pub(super) unpriced_moves: u64,
+    pub unpriced_moves: u64,
     /// What the others cost, with their failed tries.
     #[serde(rename = "moved_paid_nanos")]
-    pub(super) paid: Money,
+    pub paid: Money,
     /// What the same tokens would have cost without the rule.
     #[serde(rename = "moved_from_nanos")]
-    pub(super) from: Money,
+    pub from: Money,
     /// The difference; below zero: moving them cost more.
     #[serde(rename = "saved_by_routing_nanos")]
-    pub(super) saved: Money,
+    pub saved: Money,
 }
 
 impl Moved {
     /// What became of one that reached a provider.
-    pub(super) fn of(record: &Record) -> Self {
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
         let routed = record.decided.as_deref().and_then(|decided| decided.routed.as_ref());
         let Some(routed) = routed.filter(|routed| routed.is_moved() && record.served.is_some()) else {
             return Self::default();
@@ -41,7 +41,8 @@ impl Moved {
         Self { moved: 1, unpriced_moves: 0, paid: paid.amount, from, saved: from.minus(paid.amount) }
     }
 
-    pub(super) fn add(&mut self, other: &Self) {
+    /// Adds what became of others.
+    pub fn add(&mut self, other: &Self) {
         self.moved += other.moved;
         self.unpriced_moves += other.unpriced_moves;
         self.paid = self.paid.plus(other.paid);
@@ -50,22 +51,25 @@ impl Moved {
     }
 }
 
-/// By team and route.
+/// By team and route, while calls are read.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Routes(BTreeMap<(String, String), Moved>);
+pub struct MovedByRoute(BTreeMap<(String, String), Moved>);
 
-/// One of them.
+/// What moving calls of one team by the rule of one route saved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Route {
-    team: String,
-    route: String,
+pub struct RouteSaved {
+    /// The team.
+    pub team: String,
+    /// The route.
+    pub route: String,
+    /// What became of its calls.
     #[serde(flatten)]
-    moved: Moved,
+    pub moved: Moved,
 }
 
-impl Routes {
+impl MovedByRoute {
     /// Adds what became of a call.
-    pub(super) fn take(&mut self, record: &Record, moved: &Moved) {
+    pub fn take(&mut self, record: &Record, moved: &Moved) {
         let routed = record.decided.as_deref().and_then(|decided| decided.routed.as_ref());
         if let Some(routed) = routed.filter(|_| moved.moved > 0) {
             let of = (record.attribution.team.to_string(), routed.route().to_owned());
@@ -74,24 +78,11 @@ impl Routes {
     }
 
     /// All of them, the most saved first.
-    pub(super) fn list(self) -> Vec<Route> {
-        let mut all: Vec<Route> =
-            self.0.into_iter().map(|((team, route), moved)| Route { team, route, moved }).collect();
+    #[must_use]
+    pub fn list(self) -> Vec<RouteSaved> {
+        let all = self.0.into_iter().map(|((team, route), moved)| RouteSaved { team, route, moved });
+        let mut all: Vec<RouteSaved> = all.collect();
         all.sort_by_key(|route| std::cmp::Reverse(route.moved.saved));
         all
     }
-}
-
-/// A table of them; nothing where there are none.
-pub(super) fn table(routes: &[Route]) -> String {
-    if routes.is_empty() {
-        return String::new();
-    }
-    let mut table = Listing::new(&["team", "route", "moved", "paid usd", "without usd", "saved usd"]);
-    for Route { team, route, moved } in routes {
-        let amounts = [moved.paid, moved.from, moved.saved].map(|amount| amount.to_string());
-        table.row([or_dash(team), route.clone(), moved.moved.to_string()].into_iter().chain(amounts));
-    }
-    table.right_from(2);
-    format!("\n\nby rules that move calls by their tasks\n{}", table.finish())
 }
