@@ -75,24 +75,40 @@ pub struct Change {
 
 impl Change {
     /// What makes one text of another: what both begin with stays, and what both end with. Its stretch is not empty, unless the
-    /// text is. `None` where they say the same.
+    /// text is, and no backslash is parted from what it escapes. `None` where they say the same.
     #[must_use]
     pub fn between(text: &str, anew: &str) -> Option<Self> {
         if text == anew {
             return None;
         }
-        let mut start = common(text.chars(), anew.chars());
+        let upto = |at: usize| text.get(..at).unwrap_or_default().trim_end_matches('\\');
+        let mut start = upto(common(text.chars(), anew.chars())).len();
         let rest = |text: &str| text.get(start..).map_or_else(String::new, str::to_owned);
         let mut kept = common(rest(text).chars().rev(), rest(anew).chars().rev());
-        if start + kept == text.len() {
+        let first =
+            |kept: usize| text.get(text.len() - kept..).and_then(|text| text.chars().next()).map_or(0, char::len_utf8);
+        let escapes = |own: &str, kept: usize| own.get(..own.len() - kept).is_some_and(|own| own.ends_with('\\'));
+        loop {
+            while kept > 0 && (escapes(text, kept) || escapes(anew, kept)) {
+                kept -= first(kept);
+            }
+            if text.is_empty() || start + kept < text.len() {
+                break;
+            }
             // Something is put between: it stands with the letter in front of it, or behind.
             match text.get(..start).and_then(|text| text.chars().next_back()) {
-                Some(letter) => start -= letter.len_utf8(),
-                None => kept -= text.chars().next().map_or(0, char::len_utf8),
+                Some(letter) => start = upto(start - letter.len_utf8()).len(),
+                None => kept -= first(kept),
             }
         }
         let text_of = |end: usize| anew.get(start..end).unwrap_or_default().to_owned();
         Some(Self { range: start..text.len() - kept, text: text_of(anew.len() - kept) })
+    }
+
+    /// The same in a text that has so many bytes more in front.
+    #[must_use]
+    pub fn behind(self, bytes: usize) -> Self {
+        Self { range: self.range.start + bytes..self.range.end + bytes, ..self }
     }
 }
 
@@ -118,7 +134,19 @@ mod tests {
         assert_eq!(between("éb", "*éb"), Some((0..2, "*é".to_owned())));
         assert_eq!(between("ab", "ab*"), Some((1..2, "b*".to_owned())));
         assert_eq!(between("", "*"), Some((0..0, "*".to_owned())));
-        for (text, anew) in [("abab", "ab"), ("ab", "abab"), ("aXbXc", "aYbYc"), ("ёж", "ж"), ("x", "xx")] {
+        // What a backslash escapes stays with it.
+        assert_eq!(between(r"a\nb", r"a\tb"), Some((1..3, r"\t".to_owned())));
+        assert_eq!(between(r"a\nb", "anb"), Some((1..3, "n".to_owned())));
+        assert_eq!(between(r"a\n", r"a\n*"), Some((1..3, r"\n*".to_owned())));
+        for (text, anew) in [
+            ("abab", "ab"),
+            ("ab", "abab"),
+            ("aXbXc", "aYbYc"),
+            ("ёж", "ж"),
+            ("x", "xx"),
+            (r"\\\", r"\"),
+            (r"\a", r"a\a"),
+        ] {
             let change = Change::between(text, anew).unwrap();
             assert!(!change.range.is_empty());
             let mut own = text.to_owned();

@@ -216,7 +216,7 @@ impl Pieces {
                 }
                 let Some(rest) = anew.strip_prefix(own.tail.as_str()) else { return Some(rule) };
                 let said = text.said.get(own.judged..own.asked).unwrap_or_default();
-                own.changes.extend(difference(own.judged, said, rest));
+                own.changes.extend(Change::between(said, rest).map(|change| change.behind(own.judged)));
                 own.anew = Some(rest.to_owned());
             }
         }
@@ -288,36 +288,6 @@ impl Pieces {
         };
         is_changed.then(|| told.texts.iter().enumerate().map(text).collect())
     }
-}
-
-/// What of a text that begins there is another in what stands in its place: one stretch, without what both begin and end with.
-/// A backslash is not parted from what it escapes.
-fn difference(start: usize, said: &str, anew: &str) -> Option<Change> {
-    if said == anew {
-        return None;
-    }
-    let same = said.chars().zip(anew.chars()).take_while(|(one, other)| one == other);
-    let mut head: usize = same.map(|(one, _)| one.len_utf8()).sum();
-    head = said.get(..head)?.trim_end_matches('\\').len();
-    let (rest, instead) = (said.get(head..)?, anew.get(head..)?);
-    let same = rest.chars().rev().zip(instead.chars().rev()).take_while(|(one, other)| one == other);
-    let mut tail: usize = same.map(|(one, _)| one.len_utf8()).sum();
-    let is_parted = |tail: usize| {
-        let ends = |text: &str| text.get(..text.len() - tail).is_some_and(|text| text.ends_with('\\'));
-        ends(rest) || ends(instead)
-    };
-    // A stretch that nothing is taken out of is told with a character beside it.
-    while tail > 0 && (tail == rest.len() || is_parted(tail)) {
-        let next = rest.get(rest.len() - tail..)?.chars().next()?;
-        tail -= next.len_utf8();
-    }
-    if rest.len() == tail {
-        let before = said.get(..head)?;
-        let last = before.chars().next_back()?;
-        head = before.get(..head - last.len_utf8())?.trim_end_matches('\\').len();
-    }
-    let text = anew.get(head..anew.len() - tail)?.to_owned();
-    Some(Change { range: start + head..start + said.len() - tail, text })
 }
 
 /// A text with the changes made.
