@@ -5,6 +5,7 @@
 //! sources that they were not trained on, stands in `training/`.
 
 pub mod block;
+pub(crate) mod chars;
 pub mod classes;
 mod coarse;
 pub mod model;
