@@ -57,16 +57,54 @@ impl Reader<'_> {
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             let ascii = rest.iter().position(|b| !(0x20..0x7f).contains(b) && !(0x09..=0x0d).contains(b));
             let ascii = ascii.unwrap_or(rest.len());
-            // The last character waits: marks that follow belong to it.
-            let run = if ascii < rest.len() { ascii.saturating_sub(1) } else { ascii };
+            let run = if self.waits(at, ascii) { ascii.saturating_sub(1) } else { ascii };
             if run > 0 {
                 self.ascii(at, run);
                 at += run;
             } else {
-                at += self.cluster(at);
+                at += self.foreign(at).unwrap_or_else(|| self.cluster(at));
             }
         }
         self.end_word();
+    }
+
+    /// Whether the last of some ASCII characters is read by itself: marks that follow belong to it, and a digit leaves it
+    /// open whether its word is a Latin one.
+    fn waits(&self, at: usize, ascii: usize) -> bool {
+        let end = at + ascii;
+        let next = self.text.get(end..).and_then(|rest| rest.chars().next());
+        ascii > 0
+            && next.is_some_and(|next| {
+                let last = end.checked_sub(1).and_then(|last| self.text.as_bytes().get(last));
+                last.is_some_and(u8::is_ascii_digit) || (!next.is_ascii() && chars::class(next) == Class::Mark)
+            })
+    }
+
+    /// Letters in a row that both readings keep, and that are no part of a Latin word. How many bytes they have.
+    fn foreign(&mut self, at: usize) -> Option<usize> {
+        let rest = self.text.get(at..)?;
+        let (mut length, mut last) = (0, 0);
+        let mut next = None;
+        for c in rest.chars() {
+            if !chars::is_foreign(c) {
+                next = Some(c);
+                break;
+            }
+            last = c.len_utf8();
+            length += last;
+        }
+        // The last one waits: it may have marks.
+        if next.is_some_and(|c| !c.is_ascii()) {
+            length -= last;
+        }
+        if length == 0 {
+            return None;
+        }
+        self.twins = false;
+        self.end_word();
+        self.plain.keep(length);
+        self.folded.keep(length);
+        Some(length)
     }
 
     /// Letters, digits and signs that stay.
@@ -155,7 +193,7 @@ impl Reader<'_> {
             }
             return;
         }
-        if is_latin(c) {
+        if chars::is_latin(c) {
             self.latin = true;
             self.end_waiting();
         } else if c.is_alphabetic() {
@@ -217,10 +255,6 @@ fn looks_like(c: char, likeness: Likeness) -> char {
     .to_lowercase()
     .next()
     .unwrap_or(c)
-}
-
-fn is_latin(c: char) -> bool {
-    c.is_ascii_alphabetic() || matches!(c as u32, 0xc0..=0x24f | 0x250..=0x2af | 0x1d00..=0x1d7f | 0x1e00..=0x1eff)
 }
 
 /// Adds a character to a folded text.
