@@ -215,6 +215,9 @@ pub fn find(view: &View<'_>, thresholds: &Thresholds) -> Vec<Finding> {
 }
 
 #[cfg(test)]
+mod plainly;
+
+#[cfg(test)]
 mod tests;
 
 #[cfg(test)]

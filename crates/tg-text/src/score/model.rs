@@ -198,6 +198,32 @@ impl<F: FnMut(Span, &[f32; OUTPUTS])> Sink for Pool<'_, F> {
     }
 }
 
+/// The sums of the weights of each block of a folded text.
+#[cfg(test)]
+pub(super) fn sums(text: &str) -> Vec<[i32; LANES]> {
+    struct Blocks<F>(Pool<'static, F>, Vec<Sums>);
+    impl<F: FnMut(Span, &[f32; OUTPUTS])> Sink for Blocks<F> {
+        fn grams(&mut self, buckets: &[u32]) {
+            self.0.grams(buckets);
+        }
+
+        fn block(&mut self, _: &Block) {
+            self.1.push(std::mem::take(&mut self.0.sums));
+        }
+    }
+    let pool = Pool {
+        model: model(),
+        sums: [0; LANES],
+        before: None,
+        whole: None,
+        windows: 0,
+        seen: |_: Span, _: &[f32; OUTPUTS]| {},
+    };
+    let mut blocks = Blocks(pool, Vec::new());
+    super::stream::read(text, &model().surprise, &mut blocks);
+    blocks.1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,13 +23,13 @@ pub trait Sink {
 }
 
 /// Multipliers of the hashes: odd, without pattern; each kind of n-gram has its own.
-const CHAR_KEYS: [u64; 3] = [0x9E37_79B9_7F4A_7C15, 0xC2B2_AE3D_27D4_EB4F, 0x1656_67B1_9E37_79F9];
-const WORD_KEYS: [u64; 3] = [0xD6E8_FEB8_6659_FD93, 0xA076_1D64_78BD_642F, 0xE703_7ED1_A0B4_28DB];
-const CLASS_KEYS: [u64; 3] = [0x8EBC_6AF0_9C88_C6E3, 0x5899_65CC_7537_4CC3, 0x1D8E_4E27_C47D_124F];
-const SPREAD: u64 = 0xBF58_476D_1CE4_E5B9;
+pub(super) const CHAR_KEYS: [u64; 3] = [0x9E37_79B9_7F4A_7C15, 0xC2B2_AE3D_27D4_EB4F, 0x1656_67B1_9E37_79F9];
+pub(super) const WORD_KEYS: [u64; 3] = [0xD6E8_FEB8_6659_FD93, 0xA076_1D64_78BD_642F, 0xE703_7ED1_A0B4_28DB];
+pub(super) const CLASS_KEYS: [u64; 3] = [0x8EBC_6AF0_9C88_C6E3, 0x5899_65CC_7537_4CC3, 0x1D8E_4E27_C47D_124F];
+pub(super) const SPREAD: u64 = 0xBF58_476D_1CE4_E5B9;
 
 /// The bucket of a hash.
-fn bucket(hash: u64, key: u64) -> u32 {
+pub(super) fn bucket(hash: u64, key: u64) -> u32 {
     // The top bits of a product are the well mixed ones; 18 of them always fit.
     (hash.wrapping_mul(key) >> (64 - BUCKET_BITS)) as u32
 }

@@ -116,3 +116,33 @@ fn trim_end(word: &str) -> &str {
 fn place(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A word in its first reading that is known, or its first one.
+    fn slowly(word: &str) -> String {
+        let read = |(one, two): (char, char)| -> String {
+            let letter = |c: char| match c {
+                '1' | '|' | '!' => one,
+                '2' => two,
+                c => letter(c).unwrap_or(c),
+            };
+            word.chars().map(letter).collect()
+        };
+        let known = READINGS.iter().map(|reading| read(*reading)).find(|word| vocabulary::knows(word));
+        known.unwrap_or_else(|| read(READINGS[0]))
+    }
+
+    proptest! {
+        #[test]
+        fn words_are_read_behind_others(word in "([a-z]{0,3}|[0-9@$!|]|1gnore|a11|ru1es|p1ease|2|é){0,5}") {
+            let mut said = "before ".to_owned();
+            let changed = decode(&word, &mut said);
+            prop_assert_eq!(&said, &format!("before {}", slowly(&word)));
+            prop_assert_eq!(changed, said != format!("before {word}"));
+        }
+    }
+}

@@ -15,14 +15,7 @@ pub(super) fn both(text: &str) -> (Layer<'_>, Layer<'_>) {
     if is_plain_ascii(text.as_bytes()) {
         return (Layer::same(text), Layer::lower_ascii(text));
     }
-    let mut reader = Reader {
-        text,
-        plain: LayerWriter::new(text),
-        folded: LayerWriter::new(text),
-        waiting: Vec::new(),
-        latin: false,
-        twins: true,
-    };
+    let mut reader = Reader::new(text);
     reader.read();
     (reader.plain.finish(), reader.folded.finish())
 }
@@ -50,7 +43,18 @@ struct Reader<'a> {
     twins: bool,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            plain: LayerWriter::new(text),
+            folded: LayerWriter::new(text),
+            waiting: Vec::new(),
+            latin: false,
+            twins: true,
+        }
+    }
+
     fn read(&mut self) {
         let bytes = self.text.as_bytes();
         let mut at = 0;
@@ -263,5 +267,40 @@ fn push_folded(folded: &mut String, c: char) {
         Folded::Same => folded.push(c.to_ascii_lowercase()),
         Folded::Letter(letter) => folded.push(letter),
         Folded::As(text) => folded.push_str(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Both readings, with each character beyond ASCII and the one before it by itself.
+    fn slowly(text: &str) -> (Layer<'_>, Layer<'_>) {
+        let mut reader = Reader::new(text);
+        let mut at = 0;
+        while let Some(rest) = text.as_bytes().get(at..).filter(|rest| !rest.is_empty()) {
+            let ascii = rest.iter().take_while(|b| (0x20..0x7f).contains(*b) || (0x09..=0x0d).contains(*b)).count();
+            let run = if ascii < rest.len() { ascii.saturating_sub(1) } else { ascii };
+            if run > 0 {
+                reader.ascii(at, run);
+                at += run;
+            } else {
+                at += reader.cluster(at);
+            }
+        }
+        reader.end_word();
+        (reader.plain.finish(), reader.folded.finish())
+    }
+
+    proptest! {
+        #[test]
+        fn runs_are_read_as_characters(
+            text in "([a-zA-Z0-9 .]{0,3}|[0-9]{40,60}|[аеорсяж]{1,4}|[ᎠᎡꓐⲀ]|忽略|모든|가\u{301}|[\u{301}\u{200b}\u{7f}\u{1}]|é|ﬁ|①|\\PC){1,30}"
+        ) {
+            if !is_plain_ascii(text.as_bytes()) {
+                prop_assert_eq!(format!("{:?}", both(&text)), format!("{:?}", slowly(&text)));
+            }
+        }
     }
 }
