@@ -96,8 +96,8 @@ struct Windows {
 }
 
 impl Sink for Windows {
-    fn gram(&mut self, bucket: usize) {
-        self.open.push(bucket as u32);
+    fn grams(&mut self, buckets: &[u32]) {
+        self.open.extend_from_slice(buckets);
     }
 
     fn block(&mut self, block: &Block) {
@@ -328,7 +328,7 @@ fn keeps(gram: u32, dropped: Option<u64>, share: f32) -> bool {
 pub fn surprise(examples: &[Example]) -> Vec<i8> {
     struct Symbols(Vec<u32>);
     impl Sink for Symbols {
-        fn gram(&mut self, _: usize) {}
+        fn grams(&mut self, _: &[u32]) {}
         fn block(&mut self, _: &Block) {}
     }
     let mut counts = Symbols(vec![0; SURPRISES]);

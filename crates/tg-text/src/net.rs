@@ -32,7 +32,7 @@ impl<const INPUTS: usize, const HIDDEN: usize, const OUTPUTS: usize> Net<INPUTS,
     #[must_use]
     pub fn inner(&self, inputs: &[f32; INPUTS]) -> [f32; HIDDEN] {
         let mut nodes = self.inner_bias;
-        for (input, row) in inputs.iter().zip(&self.inner) {
+        for (input, row) in heard(inputs, &self.inner) {
             nodes.iter_mut().zip(row).for_each(|(node, weight)| *node += input * weight);
         }
         nodes.map(|node| node.max(0.0))
@@ -42,10 +42,10 @@ impl<const INPUTS: usize, const HIDDEN: usize, const OUTPUTS: usize> Net<INPUTS,
     #[must_use]
     pub fn outputs(&self, inputs: &[f32; INPUTS], inner: &[f32; HIDDEN]) -> [f32; OUTPUTS] {
         let mut outputs = self.bias;
-        for (input, row) in inputs.iter().zip(&self.direct) {
+        for (input, row) in heard(inputs, &self.direct) {
             outputs.iter_mut().zip(row).for_each(|(output, weight)| *output += input * weight);
         }
-        for (node, row) in inner.iter().zip(&self.outer) {
+        for (node, row) in heard(inner, &self.outer) {
             outputs.iter_mut().zip(row).for_each(|(output, weight)| *output += node * weight);
         }
         outputs
@@ -73,6 +73,14 @@ impl<const INPUTS: usize, const HIDDEN: usize, const OUTPUTS: usize> Net<INPUTS,
         ]
         .into_iter()
     }
+}
+
+/// Numbers and their rows, but for those that are nought and add nothing: of most texts those are many.
+fn heard<'a, const N: usize>(
+    numbers: &'a [f32],
+    rows: &'a [[f32; N]],
+) -> impl Iterator<Item = (&'a f32, &'a [f32; N])> {
+    numbers.iter().zip(rows).filter(|(number, _)| **number != 0.0)
 }
 
 /// Takes what stands at the front of a file of weights. What is missing is nought.

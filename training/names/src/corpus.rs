@@ -35,7 +35,7 @@ pub struct Span {
 
 impl Text {
     /// The label of each word.
-    pub fn labels(&self, tokens: &Tokens<'_>) -> Vec<Label> {
+    pub fn labels(&self, tokens: &Tokens) -> Vec<Label> {
         let mut seen = usize::MAX;
         let label = |(start, end): (usize, usize)| {
             let place = self.spans.iter().position(|span| span.start < end && start < span.end);

@@ -74,7 +74,7 @@ pub fn fit(texts: &[&Text]) -> Weights {
     let mut weights = Weights { now: vec![[0; LABELS]; BUCKETS], sum: vec![[0; LABELS]; BUCKETS], step: 1 };
     let mut dice = Dice(0x5eed_cafe_f00d_0001);
     let mut order: Vec<usize> = (0..texts.len()).collect();
-    let read: Vec<(Tokens<'_>, Vec<Label>)> = texts
+    let read: Vec<(Tokens, Vec<Label>)> = texts
         .iter()
         .map(|text| {
             let tokens = Tokens::of(&text.text);
@@ -93,7 +93,7 @@ pub fn fit(texts: &[&Text]) -> Weights {
     weights
 }
 
-fn learn(weights: &mut Weights, tokens: &Tokens<'_>, labels: &[Label], told: bool, dice: &mut Dice) {
+fn learn(weights: &mut Weights, tokens: &Tokens, labels: &[Label], told: bool, dice: &mut Dice) {
     tokens.walk(|at, buckets, before| {
         // Where the label before was missed, what goes on begins here.
         let right = labels.get(at).copied().unwrap_or(Label::Outside).behind(before);

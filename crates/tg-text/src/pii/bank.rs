@@ -64,6 +64,10 @@ pub(super) enum Usual {
     Named,
 }
 
+/// The groups in which [`card`] needs no word.
+pub(super) const CARD_GROUPS: &[&[u8]] =
+    &[&[14], &[15], &[16], &[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 4, 3]];
+
 /// Whether groups are those of a card, and then whether they are the usual ones: cheap, before anything is counted.
 pub(super) fn card_groups(c: &Candidate) -> Option<bool> {
     match c.groups() {

@@ -115,6 +115,10 @@ pub(super) fn ipv4(text: &[u8], start: usize, cues: &mut CueFinder<'_>) -> Optio
     if let [shorter @ .., b'.'] = word {
         word = shorter;
     }
+    // Cheap, before it is parsed: a row of numbers with dots is looked at from each of them.
+    if word.iter().filter(|b| **b == b'.').count() != 3 {
+        return None;
+    }
     let address: Ipv4Addr = std::str::from_utf8(word).ok()?.parse().ok()?;
     let end = start + word.len();
     let at = |index: usize| text.get(index).copied().unwrap_or(b' ');
@@ -139,13 +143,35 @@ pub(super) fn ipv4(text: &[u8], start: usize, cues: &mut CueFinder<'_>) -> Optio
     (named || !(small || near & VERSION != 0)).then_some(start..end)
 }
 
+/// What groups of hexadecimal digits with colons or dots consist of.
+static PARTS: [bool; 256] = parts();
+
+const fn parts() -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut b = 0;
+    while b < 256 {
+        let byte = b as u8;
+        table[b] = byte.is_ascii_hexdigit() || byte == b':' || byte == b'.';
+        b += 1;
+    }
+    table
+}
+
 /// An IPv6 or hardware address around a digit: groups of hexadecimal digits with colons.
 pub(super) fn colons(text: &[u8], from: usize, at: usize, cues: &mut CueFinder<'_>) -> Option<(Entity, Range<usize>)> {
-    let is_part = |b: u8| b.is_ascii_hexdigit() || b == b':' || b == b'.';
-    let before = text.get(from..at)?.iter().rev().take(46).take_while(|b| is_part(**b)).count();
+    let is_part = |b: &&u8| PARTS.get(usize::from(**b)).is_some_and(|part| *part);
+    let joined = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    let before = text.get(from..at)?.iter().rev().take(46).take_while(is_part).count();
     let start = at - before;
+    let outer = start.checked_sub(1).and_then(|index| text.get(index)).copied().unwrap_or(b' ');
+    if joined(outer) {
+        return None;
+    }
     let rest = text.get(start..)?;
-    let length = rest.iter().take(48).take_while(|b| is_part(**b)).count();
+    let length = rest.iter().take(48).take_while(is_part).count();
+    if length > 46 {
+        return None;
+    }
     let mut word = rest.get(..length)?;
     while let [shorter @ .., b'.'] = word {
         word = shorter;
@@ -157,10 +183,8 @@ pub(super) fn colons(text: &[u8], from: usize, at: usize, cues: &mut CueFinder<'
     }
     let colons = word.iter().filter(|b| **b == b':').count();
     let at = |index: usize| text.get(index).copied().unwrap_or(b' ');
-    let outer = start.checked_sub(1).map_or(b' ', at);
     let end = start + word.len();
-    let joined = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    if colons < 2 || length > 46 || joined(outer) || joined(at(end)) {
+    if colons < 2 || joined(at(end)) {
         return None;
     }
     if octets(word, b':') {

@@ -1,7 +1,7 @@
 //! What a group of letters and digits is: every reading of a cluster against the forms of its length.
 
 use super::bank::{self, Usual};
-use super::cluster::{CHARS_MAX, Candidate, Cluster, closes, opens};
+use super::cluster::{Atom, CHARS_MAX, Candidate, Cluster, closes, opens};
 use super::crypto;
 use super::cue::{CueFinder, Cues, HOUSE, VERSION};
 use super::entity::Entity;
@@ -43,7 +43,19 @@ pub(super) fn find(
     cluster: &Cluster,
     told: Cues,
     cues: &mut CueFinder<'_>,
+    tell: impl FnMut(Entity, Range<usize>, f32),
+) {
+    find_within(text, cluster, told, cues, tell, reach);
+}
+
+/// The same, with as many groups for one number as `reach` says.
+fn find_within(
+    text: &[u8],
+    cluster: &Cluster,
+    told: Cues,
+    cues: &mut CueFinder<'_>,
     mut tell: impl FnMut(Entity, Range<usize>, f32),
+    reach: impl Fn(&[u8], &[Atom], Cues) -> usize,
 ) {
     let mut candidate = Candidate::new();
     let mut behind = 0;
@@ -55,6 +67,10 @@ pub(super) fn find(
             tell(Entity::Crypto, atom.start..atom.end, SURE);
         }
         let Some(rest) = cluster.atoms.get(from..) else { continue };
+        let rest = rest.get(..reach(text, rest, told)).unwrap_or(rest);
+        if rest.is_empty() {
+            continue;
+        }
         let mut going = candidate.begin(text, *atom);
         let mut place = from;
         for (index, next) in rest.iter().enumerate() {
@@ -75,6 +91,69 @@ pub(super) fn find(
                 }
             }
         }
+    }
+}
+
+/// How many groups may be one number. An IBAN begins with a letter, and a word names what it likes; all else is written in
+/// groups that are known, which most rows of numbers are not.
+fn reach(text: &[u8], atoms: &[Atom], told: Cues) -> usize {
+    let letter = atoms.first().and_then(|atom| text.get(atom.start)).is_some_and(u8::is_ascii_alphabetic);
+    if told != 0 || letter { atoms.len() } else { shapes().longest(atoms) }
+}
+
+/// The rows of groups in which numbers are written that no word has to name, as an automaton over how long groups are.
+struct Shapes(Vec<Step>);
+
+/// What a row of groups that was read so far can go on with.
+#[derive(Clone)]
+struct Step {
+    /// The next step for a group of each length; nought: there is none.
+    next: [u16; CHARS_MAX + 1],
+    /// Whether a number may end here.
+    ends: bool,
+}
+
+fn shapes() -> &'static Shapes {
+    static SHAPES: OnceLock<Shapes> = OnceLock::new();
+    SHAPES.get_or_init(|| {
+        let mut shapes = Shapes(vec![Step { next: [0; CHARS_MAX + 1], ends: false }]);
+        let free = forms().flat_map(|form| form.free).map(|(groups, _)| *groups);
+        free.chain(bank::CARD_GROUPS.iter().copied()).for_each(|groups| shapes.add(groups));
+        shapes
+    })
+}
+
+impl Shapes {
+    fn add(&mut self, groups: &[u8]) {
+        let mut at = 0;
+        for group in groups {
+            let new = self.0.len();
+            let Some(next) = self.0.get_mut(at).and_then(|step| step.next.get_mut(usize::from(*group))) else { return };
+            if *next == 0 {
+                *next = u16::try_from(new).unwrap_or(0);
+                self.0.push(Step { next: [0; CHARS_MAX + 1], ends: false });
+                at = new;
+            } else {
+                at = usize::from(*next);
+            }
+        }
+        if let Some(step) = self.0.get_mut(at) {
+            step.ends = true;
+        }
+    }
+
+    /// The most groups at the front that are such a row; nought: none is.
+    fn longest(&self, atoms: &[Atom]) -> usize {
+        let (mut at, mut longest) = (0, 0);
+        for (count, atom) in (1..).zip(atoms) {
+            let next = self.0.get(at).and_then(|step| step.next.get(atom.len())).copied().unwrap_or(0);
+            let Some(step) = self.0.get(usize::from(next)).filter(|_| next != 0) else { break };
+            if step.ends {
+                longest = count;
+            }
+            at = usize::from(next);
+        }
+        longest
     }
 }
 
@@ -219,5 +298,38 @@ impl Near<'_, '_> {
 
     fn has_before(&mut self, wanted: Cues) -> bool {
         self.known().1 & wanted != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    type Told = Vec<(Entity, Range<usize>, u32)>;
+
+    /// What is found in a text where no word is near, with a look at as many groups as `reach` says.
+    fn found(text: &str, reach: impl Fn(&[u8], &[Atom], Cues) -> usize) -> Told {
+        let mut cluster = Cluster::default();
+        let Some(at) = text.bytes().position(|b| b.is_ascii_digit()) else { return Vec::new() };
+        cluster.read(text.as_bytes(), 0, at);
+        let mut told = Vec::new();
+        let tell = |entity, span, score: f32| told.push((entity, span, score.to_bits()));
+        find_within(text.as_bytes(), &cluster, 0, &mut CueFinder::new(text), tell, reach);
+        told
+    }
+
+    #[test]
+    fn what_is_found_without_a_word_is_within_reach() {
+        for text in ["4111 1111 1111 1111", "3782 822463 10005", "GB82 WEST 1234 5698 7654 32", "AB 12 34 56 C"] {
+            assert!(!found(text, reach).is_empty(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn groups_out_of_reach_are_nothing(text in "([0-9]{1,5}|[0-9]{8,16}|[A-Z]{1,2}[0-9]{2,6}|[A-Z]|4111|[0-9]{4} [0-9]{4} [0-9]{4} [0-9]{4})([ ./-]([0-9]{1,5}|[0-9]{6,12}|[A-Z])){0,9}") {
+            prop_assert_eq!(found(&text, reach), found(&text, |_, atoms, _| atoms.len()));
+        }
     }
 }

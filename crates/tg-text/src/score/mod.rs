@@ -5,6 +5,7 @@
 //! sources that they were not trained on, stands in `training/`.
 
 pub mod block;
+pub(crate) mod chars;
 pub mod classes;
 mod coarse;
 pub mod model;
@@ -212,6 +213,9 @@ pub fn find(view: &View<'_>, thresholds: &Thresholds) -> Vec<Finding> {
     found.sort_by_key(|finding| finding.span);
     found
 }
+
+#[cfg(test)]
+mod plainly;
 
 #[cfg(test)]
 mod tests;

@@ -160,9 +160,22 @@ fn both((block, sums): &mut (Block, Sums), next: &Block, more: Sums) {
 }
 
 impl<F: FnMut(Span, &[f32; OUTPUTS])> Sink for Pool<'_, F> {
-    fn gram(&mut self, bucket: usize) {
-        if let Some(row) = self.model.grams.get(bucket) {
-            self.sums.iter_mut().zip(row).for_each(|(sum, weight)| *sum += i32::from(weight.cast_signed()));
+    fn grams(&mut self, buckets: &[u32]) {
+        // Each lane in 16 bits of two numbers, as much above nought as a weight can be below; so many fit.
+        const LANE: u64 = 0x00ff_00ff_00ff_00ff;
+        for some in buckets.chunks(256) {
+            let (mut even, mut odd) = (0_u64, 0_u64);
+            for bucket in some {
+                let row = self.model.grams.get(*bucket as usize).copied().unwrap_or_default();
+                let row = u64::from_le_bytes(row) ^ 0x8080_8080_8080_8080;
+                even += row & LANE;
+                odd += row >> 8 & LANE;
+            }
+            let nought = 128 * some.len() as i32;
+            for (lane, sum) in self.sums.iter_mut().enumerate() {
+                let all = if lane % 2 == 0 { even } else { odd };
+                *sum += i32::from((all >> (lane / 2 * 16)) as u16) - nought;
+            }
         }
     }
 
@@ -183,6 +196,32 @@ impl<F: FnMut(Span, &[f32; OUTPUTS])> Sink for Pool<'_, F> {
             none => *none = Some((block.clone(), sums)),
         }
     }
+}
+
+/// The sums of the weights of each block of a folded text.
+#[cfg(test)]
+pub(super) fn sums(text: &str) -> Vec<[i32; LANES]> {
+    struct Blocks<F>(Pool<'static, F>, Vec<Sums>);
+    impl<F: FnMut(Span, &[f32; OUTPUTS])> Sink for Blocks<F> {
+        fn grams(&mut self, buckets: &[u32]) {
+            self.0.grams(buckets);
+        }
+
+        fn block(&mut self, _: &Block) {
+            self.1.push(std::mem::take(&mut self.0.sums));
+        }
+    }
+    let pool = Pool {
+        model: model(),
+        sums: [0; LANES],
+        before: None,
+        whole: None,
+        windows: 0,
+        seen: |_: Span, _: &[f32; OUTPUTS]| {},
+    };
+    let mut blocks = Blocks(pool, Vec::new());
+    super::stream::read(text, &model().surprise, &mut blocks);
+    blocks.1
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 //! Training and judging both read through here, so that what was learnt is what is seen.
 
 use super::block::{BLOCK, Block, RUDE};
+use super::chars::{Sort, mark, read_as, symbol};
 use super::classes::{self, Class};
-use super::{coarse, words};
+use super::coarse;
+use super::words::{self, DIM};
 use crate::span::Span;
 
 /// How many buckets the n-grams share, as a power of two.
@@ -14,22 +16,22 @@ pub const BUCKETS: usize = 1 << BUCKET_BITS;
 
 /// Who takes what was read.
 pub trait Sink {
-    /// One n-gram, as its bucket, less than [`BUCKETS`].
-    fn gram(&mut self, bucket: usize);
+    /// Some n-grams of a block, in any order, each as its bucket, less than [`BUCKETS`].
+    fn grams(&mut self, buckets: &[u32]);
     /// A block has ended; its n-grams were all told before.
     fn block(&mut self, block: &Block);
 }
 
 /// Multipliers of the hashes: odd, without pattern; each kind of n-gram has its own.
-const CHAR_KEYS: [u64; 3] = [0x9E37_79B9_7F4A_7C15, 0xC2B2_AE3D_27D4_EB4F, 0x1656_67B1_9E37_79F9];
-const WORD_KEYS: [u64; 3] = [0xD6E8_FEB8_6659_FD93, 0xA076_1D64_78BD_642F, 0xE703_7ED1_A0B4_28DB];
-const CLASS_KEYS: [u64; 3] = [0x8EBC_6AF0_9C88_C6E3, 0x5899_65CC_7537_4CC3, 0x1D8E_4E27_C47D_124F];
-const SPREAD: u64 = 0xBF58_476D_1CE4_E5B9;
+pub(super) const CHAR_KEYS: [u64; 3] = [0x9E37_79B9_7F4A_7C15, 0xC2B2_AE3D_27D4_EB4F, 0x1656_67B1_9E37_79F9];
+pub(super) const WORD_KEYS: [u64; 3] = [0xD6E8_FEB8_6659_FD93, 0xA076_1D64_78BD_642F, 0xE703_7ED1_A0B4_28DB];
+pub(super) const CLASS_KEYS: [u64; 3] = [0x8EBC_6AF0_9C88_C6E3, 0x5899_65CC_7537_4CC3, 0x1D8E_4E27_C47D_124F];
+pub(super) const SPREAD: u64 = 0xBF58_476D_1CE4_E5B9;
 
 /// The bucket of a hash.
-fn bucket(hash: u64, key: u64) -> usize {
+pub(super) fn bucket(hash: u64, key: u64) -> u32 {
     // The top bits of a product are the well mixed ones; 18 of them always fit.
-    usize::try_from(hash.wrapping_mul(key) >> (64 - BUCKET_BITS)).unwrap_or(0)
+    (hash.wrapping_mul(key) >> (64 - BUCKET_BITS)) as u32
 }
 
 /// The running hash of one word; the same as in `training/distill.py`.
@@ -66,33 +68,33 @@ impl WordHash {
     }
 }
 
-/// What a character counts as.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sort {
-    /// Of a word.
-    Letter,
-    /// A letter of a script that writes no spaces: a word of its own.
-    Glyph,
-    /// Of a word, but as if it were not there.
-    Apostrophe,
-    /// Between words.
-    Space,
-    /// All else.
-    Mark,
-}
-
 /// Reads a folded text whole.
 pub fn read(text: &str, surprise: &[i8], sink: &mut impl Sink) {
-    let mut reader =
-        Reader { surprise, sink, block: Block::default(), chars: Chars::default(), words: Words::default() };
-    for (at, c) in text.char_indices() {
-        if at >= reader.block.span.start + BLOCK {
-            reader.cut(at);
+    let mut reader = Reader {
+        surprise,
+        sink,
+        block: Block::default(),
+        chars: Chars::default(),
+        word: Word::default(),
+        words: Words::default(),
+        meaning: [0; DIM],
+        grams: [[0; 3]; BLOCK],
+        more: Vec::with_capacity(BLOCK),
+    };
+    let mut codes = [0; BLOCK];
+    let mut start = 0;
+    while start < text.len() {
+        let mut end = (start + BLOCK).min(text.len());
+        while !text.is_char_boundary(end) {
+            end += 1;
         }
-        reader.char(c);
+        reader.stretch(text.get(start..end).unwrap_or_default(), &mut codes);
+        if end == text.len() {
+            reader.last_word();
+        }
+        reader.cut(end);
+        start = end;
     }
-    reader.word_end();
-    reader.cut(text.len());
 }
 
 /// Tells the places in the character model of all characters of a text, to train it.
@@ -107,14 +109,25 @@ pub fn symbols(text: &str, mut seen: impl FnMut(usize)) {
     }
 }
 
+/// What was read of characters, over blocks.
 #[derive(Default)]
 struct Chars {
-    /// Running hashes of the last 1 to 5 characters.
-    runs: [u64; 5],
-    /// How many characters were read, up to five.
+    /// Running hashes of the last 1 to 4 characters.
+    runs: [u64; 4],
+    /// How many characters were read, up to four.
     read: usize,
     /// The last two symbols of the character model.
     symbols: usize,
+}
+
+/// The word that is being read, and the character before, over blocks.
+#[derive(Clone, Copy)]
+struct Word {
+    hash: WordHash,
+    open: bool,
+    /// Whether the last letter was a digit.
+    digits: bool,
+    /// Whether a space stood before.
     space: bool,
     /// The character before, as it stood.
     last: char,
@@ -122,21 +135,19 @@ struct Chars {
     repeated: u32,
 }
 
+impl Default for Word {
+    fn default() -> Self {
+        Self { hash: WordHash::NEW, open: false, digits: false, space: false, last: '\0', repeated: 0 }
+    }
+}
+
+#[derive(Default)]
 struct Words {
-    hash: WordHash,
-    open: bool,
     /// Hashes of the two words before.
     before: [u64; 2],
     /// The classes of the last words that had one, and how many words ago they stood.
     classes: [Class; 2],
     since: u32,
-    digits: bool,
-}
-
-impl Default for Words {
-    fn default() -> Self {
-        Self { hash: WordHash::NEW, open: false, before: [0; 2], classes: [0; 2], since: 0, digits: false }
-    }
 }
 
 struct Reader<'a, S> {
@@ -144,118 +155,148 @@ struct Reader<'a, S> {
     sink: &'a mut S,
     block: Block,
     chars: Chars,
+    word: Word,
     words: Words,
+    /// Sums of the known words' vectors in a block, of which none has room for so many words that one is too large.
+    meaning: [i16; DIM],
+    /// The n-grams that end with each character of a block.
+    grams: [[u32; 3]; BLOCK],
+    /// Those of words and classes.
+    more: Vec<u32>,
 }
 
 impl<S: Sink> Reader<'_, S> {
-    fn char(&mut self, c: char) {
-        let (code, sort) = read_as(c);
-        self.repeats(c);
-        match sort {
-            Sort::Letter => {
-                self.words.hash.push(code);
-                self.words.open = true;
-                self.words.digits = code == u32::from('0');
-            }
-            Sort::Apostrophe => {}
-            Sort::Glyph => {
-                self.word_end();
-                self.words.hash.push(code);
-                self.words.open = true;
-                self.word_end();
-            }
-            Sort::Space => {
-                self.word_end();
-                self.block.lines += u32::from(c == '\n');
-                if std::mem::replace(&mut self.chars.space, true) {
-                    return;
+    /// Reads a block: first its words, then its characters, each in a loop that has little to remember.
+    fn stretch(&mut self, text: &str, codes: &mut [u32; BLOCK]) {
+        let count = self.letters(text, codes);
+        let codes = codes.get(..count).unwrap_or_default();
+        self.block.chars += codes.len() as u32;
+        self.char_grams(codes);
+        self.symbols(codes);
+    }
+
+    /// Words, marks and lines; characters are written down as they are read, runs of spaces as one. How many they are.
+    fn letters(&mut self, text: &str, codes: &mut [u32; BLOCK]) -> usize {
+        let mut word = self.word;
+        let (mut count, mut longest) = (0, self.block.repeats);
+        for c in text.chars() {
+            let (code, sort) = read_as(c);
+            word.repeated = if c == word.last { word.repeated + 1 } else { 0 };
+            word.last = c;
+            longest = longest.max(word.repeated);
+            match sort {
+                Sort::Letter => {
+                    word.hash.push(code);
+                    word.open = true;
+                    word.digits = code == u32::from('0');
+                }
+                Sort::Apostrophe => {}
+                _ => {
+                    if std::mem::take(&mut word.open) {
+                        self.word(std::mem::replace(&mut word.hash, WordHash::NEW), word.digits);
+                    }
+                    match sort {
+                        Sort::Glyph => {
+                            let mut alone = WordHash::NEW;
+                            alone.push(code);
+                            self.word(alone, word.digits);
+                        }
+                        Sort::Space => {
+                            self.block.lines += u32::from(c == '\n');
+                            if std::mem::replace(&mut word.space, true) {
+                                continue;
+                            }
+                        }
+                        _ => {
+                            if let Some(seen) = self.block.marks.get_mut(mark(c)) {
+                                *seen += 1;
+                            }
+                        }
+                    }
                 }
             }
-            Sort::Mark => {
-                self.word_end();
-                self.mark(c);
+            word.space = sort == Sort::Space;
+            if let Some(slot) = codes.get_mut(count) {
+                *slot = code;
             }
+            count += 1;
         }
-        self.chars.space = sort == Sort::Space;
-        self.block.chars += 1;
-        self.block.foreign += u32::from(code >= 128);
-        self.grams(code);
-        self.symbol(code);
+        self.word = word;
+        self.block.repeats = longest;
+        count
     }
 
-    fn grams(&mut self, code: u32) {
-        let x = u64::from(code).wrapping_mul(SPREAD);
-        let x = x ^ (x >> 31);
-        let runs = &mut self.chars.runs;
-        for n in (1..5).rev() {
-            runs[n] = runs[n - 1].rotate_left(11).wrapping_add(x);
+    /// The n-grams that end with each character.
+    fn char_grams(&mut self, codes: &[u32]) {
+        let [mut one, mut two, mut three, mut four] = self.chars.runs;
+        for (code, slots) in codes.iter().zip(&mut self.grams) {
+            let x = u64::from(*code).wrapping_mul(SPREAD);
+            let x = x ^ (x >> 31);
+            let five = four.rotate_left(11).wrapping_add(x);
+            four = three.rotate_left(11).wrapping_add(x);
+            three = two.rotate_left(11).wrapping_add(x);
+            two = one.rotate_left(11).wrapping_add(x);
+            one = x;
+            let [key, longer, longest] = CHAR_KEYS;
+            *slots = [bucket(three, key), bucket(four, longer), bucket(five, longest)];
         }
-        runs[0] = x;
-        self.chars.read = (self.chars.read + 1).min(5);
-        for (n, key) in CHAR_KEYS.iter().enumerate() {
-            if self.chars.read >= n + 3 {
-                self.block.grams += 1;
-                self.sink.gram(bucket(self.chars.runs[n + 2], *key));
-            }
+        self.chars.runs = [one, two, three, four];
+        // At the beginning of a text there are no two, three or four characters before.
+        let early = codes.len().min(4 - self.chars.read);
+        let (begun, all) = self.grams.get(..codes.len()).unwrap_or_default().split_at(early);
+        for slots in begun {
+            let whole = slots.get(..self.chars.read.saturating_sub(1)).unwrap_or_default();
+            self.block.grams += whole.len() as u32;
+            self.sink.grams(whole);
+            self.chars.read += 1;
+        }
+        self.block.grams += 3 * all.len() as u32;
+        self.sink.grams(all.as_flattened());
+    }
+
+    /// How much each character surprises after the two before it.
+    fn symbols(&mut self, codes: &[u32]) {
+        let (mut symbols, mut foreign, mut sum) = (self.chars.symbols, 0, 0);
+        let (mut leak, mut strangest) = (self.block.leak, self.block.strangest);
+        for code in codes {
+            let at = ((symbols << 5) | symbol(*code)) & 0x7FFF;
+            let surprise = i32::from(self.surprise.get(at).copied().unwrap_or(0));
+            sum += surprise;
+            // Leaky sum: high where about thirty characters in a row are unlike language.
+            leak += (surprise * 16 - leak) >> 5;
+            strangest = strangest.max(leak);
+            symbols = at & 0x3FF;
+            foreign += u32::from(*code >= 128);
+        }
+        self.chars.symbols = symbols;
+        self.block.foreign += foreign;
+        self.block.surprise += sum;
+        (self.block.leak, self.block.strangest) = (leak, strangest);
+    }
+
+    /// The word that the text ends with.
+    fn last_word(&mut self) {
+        if std::mem::take(&mut self.word.open) {
+            let Word { hash, digits, .. } = self.word;
+            self.word(hash, digits);
         }
     }
 
-    /// How much a character surprises after the two before it.
-    fn symbol(&mut self, code: u32) {
-        let at = ((self.chars.symbols << 5) | symbol(code)) & 0x7FFF;
-        let surprise = self.surprise.get(at).copied().unwrap_or(0);
-        self.block.surprise += i32::from(surprise);
-        // Leaky sum: high where about thirty characters in a row are unlike language.
-        self.block.leak += (i32::from(surprise) * 16 - self.block.leak) >> 5;
-        self.block.strangest = self.block.strangest.max(self.block.leak);
-        self.chars.symbols = at & 0x3FF;
-    }
-
-    fn repeats(&mut self, c: char) {
-        self.chars.repeated = if c == self.chars.last { self.chars.repeated + 1 } else { 0 };
-        self.chars.last = c;
-        self.block.repeats = self.block.repeats.max(self.chars.repeated);
-    }
-
-    fn mark(&mut self, c: char) {
-        let index = match c {
-            '?' => 0,
-            '!' => 1,
-            ':' => 2,
-            '"' | '\u{201c}' | '\u{201d}' | '\u{ab}' | '\u{bb}' | '`' => 3,
-            '<' | '>' => 4,
-            '[' | ']' => 5,
-            '{' | '}' => 6,
-            '(' | ')' => 7,
-            '=' | '+' | '*' | '/' | '\\' | '^' | '%' | '$' => 8,
-            '#' | '|' | '~' | '_' | '-' => 9,
-            '.' | ',' | ';' => 10,
-            _ => 11,
-        };
-        self.block.marks[index] += 1;
-    }
-
-    fn word_end(&mut self) {
-        if !self.words.open {
-            return;
-        }
-        let hash = std::mem::replace(&mut self.words.hash, WordHash::NEW).finish();
-        self.words.open = false;
+    fn word(&mut self, hash: WordHash, digits: bool) {
+        let hash = hash.finish();
         self.block.words += 1;
-        self.block.numbers += u32::from(self.words.digits);
+        self.block.numbers += u32::from(digits);
         let [one, two] = self.words.before;
         let pair = one.rotate_left(23).wrapping_add(hash);
         let triple = two.rotate_left(41).wrapping_add(pair);
-        for (gram, key) in [hash, pair, triple].into_iter().zip(WORD_KEYS) {
-            self.block.grams += 1;
-            self.sink.gram(bucket(gram, key));
-        }
+        let [key, longer, longest] = WORD_KEYS;
+        self.more.extend_from_slice(&[bucket(hash, key), bucket(pair, longer), bucket(triple, longest)]);
         self.words.before = [hash, one];
         let print = WordHash::fingerprint(hash);
         if let Some(row) = words::table().row(print) {
             self.block.known += 1;
-            for (sum, value) in self.block.meaning.iter_mut().zip(row) {
-                *sum += i32::from(i8::from_ne_bytes([*value]));
+            for (sum, value) in self.meaning.iter_mut().zip(row) {
+                *sum = sum.wrapping_add(i16::from(value.cast_signed()));
             }
         }
         self.coarse(i32::from(coarse::of(print)));
@@ -288,68 +329,24 @@ impl<S: Sink> Reader<'_, S> {
         let wanted = [one != 0, two != 0, two != 0];
         for ((chain, key), wanted) in chains.into_iter().zip(CLASS_KEYS).zip(wanted) {
             if wanted {
-                self.block.grams += 1;
-                self.sink.gram(bucket(chain.wrapping_mul(SPREAD) ^ chain, key));
+                self.more.push(bucket(chain.wrapping_mul(SPREAD) ^ chain, key));
             }
         }
         self.words.classes = [class, self.words.classes[0]];
     }
 
     fn cut(&mut self, at: usize) {
-        if at == self.block.span.start {
-            return;
-        }
         self.block.span.end = at;
+        self.block.grams += self.more.len() as u32;
+        self.sink.grams(&self.more);
+        self.more.clear();
+        let meaning = std::mem::replace(&mut self.meaning, [0; DIM]);
+        self.block.meaning = meaning.map(i32::from);
         let leak = self.block.leak;
         let block = std::mem::take(&mut self.block);
         self.block.span = Span::new(at, at);
         self.block.leak = leak;
         self.block.strangest = leak;
         self.sink.block(&block);
-    }
-}
-
-/// What a character is read as: digits as nought, accented letters as their base, spaces and controls as one space.
-pub(crate) fn read_as(c: char) -> (u32, Sort) {
-    match c {
-        'a'..='z' => (c as u32, Sort::Letter),
-        'A'..='Z' => (c as u32 + 32, Sort::Letter),
-        '0'..='9' => (u32::from('0'), Sort::Letter),
-        '\'' | '\u{2019}' => (u32::from('\''), Sort::Apostrophe),
-        '\0'..=' ' | '\u{7f}'..='\u{a0}' => (32, Sort::Space),
-        '!'..='~' => (c as u32, Sort::Mark),
-        '\u{c0}'..='\u{17f}' => (base(c), Sort::Letter),
-        '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{2e80}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}' => {
-            (c as u32, if c.is_alphanumeric() { Sort::Glyph } else { Sort::Mark })
-        }
-        _ if c.is_alphanumeric() || ('\u{900}'..='\u{dff}').contains(&c) => (c as u32, Sort::Letter),
-        _ if c.is_whitespace() => (32, Sort::Space),
-        _ => (c as u32, Sort::Mark),
-    }
-}
-
-/// Base letters of U+00C0 to U+017F; `?` where there is none.
-const BASES: &[u8; 192] = b"aaaaaaaceeeeiiiidnooooo?ouuuuytsaaaaaaaceeeeiiiidnooooo?ouuuuyty\
-aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkklllllll\
-lllnnnnnnnnnoooooooorrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
-
-fn base(c: char) -> u32 {
-    let at = (c as usize).wrapping_sub(0xC0);
-    match BASES.get(at) {
-        Some(b'?') | None => c as u32,
-        Some(letter) => u32::from(*letter),
-    }
-}
-
-/// One of 32 symbols for the character model.
-fn symbol(code: u32) -> usize {
-    match code {
-        97..=122 => usize::try_from(code - 96).unwrap_or(0),
-        32 => 0,
-        48 => 27,
-        44 | 46 | 63 | 33 | 39 => 28,
-        34 | 40 | 41 | 45 | 58 | 59 => 29,
-        0..=127 => 30,
-        _ => 31,
     }
 }

@@ -1,5 +1,8 @@
 //! Whether a value looks made by chance, as secrets are, or written by people: words, names, placeholders, code.
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use std::sync::OnceLock;
+
 /// Pairs of letters that 96 of 100 in English words are: a set of second letters for each first one.
 const PAIRS: [u32; 26] = [
     0x17e_bd6e, 0x012_4911, 0x01a_4d95, 0x016_4111, 0x1ee_f97d, 0x01a_4931, 0x012_4991, 0x01a_4111, 0x2ae_fc7f,
@@ -65,13 +68,13 @@ const LONG: usize = 24;
 
 /// Whether a value is one that somebody put in the place of a real one.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
-    let any = |words: &[&str]| words.iter().any(|word| contains(value, word.as_bytes()));
-    any(EXAMPLES) || (value.len() < LONG && any(STAND_INS))
+    let words = words();
+    words.examples.has(value) || (value.len() < LONG && words.stand_ins.has(value))
 }
 
 /// Whether a value of a known form is filled with nothing: one character over and over, an alphabet, an example.
 pub(super) fn is_filler(body: &[u8]) -> bool {
-    if body.len() <= 80 && EXAMPLES.iter().take(EXAMPLES_OF_FORMS).any(|word| contains(body, word.as_bytes())) {
+    if body.len() <= 80 && words().examples_of_forms.has(body) {
         return true;
     }
     let (mut same, mut rising, mut longest, mut before) = (1, 1, 1, None);
@@ -88,11 +91,36 @@ pub(super) fn is_filler(body: &[u8]) -> bool {
     (longest >= 8 && longest * 2 > body.len()) || (body.len() >= 12 && entropy(body) < 2.3)
 }
 
-fn contains(value: &[u8], word: &[u8]) -> bool {
-    let first = word.first().copied().unwrap_or_default();
-    value
-        .windows(word.len())
-        .any(|part| part.first().is_some_and(|b| b.to_ascii_lowercase() == first) && part.eq_ignore_ascii_case(word))
+/// Words that a value may have, in either case, all looked for at once.
+struct Words(Option<AhoCorasick>);
+
+impl Words {
+    /// They are lists of ours: that no automaton can be made of them does not happen.
+    fn new(words: &[&str]) -> Self {
+        let builder = AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(words);
+        Self(builder.ok())
+    }
+
+    fn has(&self, value: &[u8]) -> bool {
+        self.0.as_ref().is_some_and(|words| words.is_match(value))
+    }
+}
+
+struct Lists {
+    examples: Words,
+    examples_of_forms: Words,
+    stand_ins: Words,
+    usual: Words,
+}
+
+fn words() -> &'static Lists {
+    static LISTS: OnceLock<Lists> = OnceLock::new();
+    LISTS.get_or_init(|| Lists {
+        examples: Words::new(EXAMPLES),
+        examples_of_forms: Words::new(EXAMPLES.get(..EXAMPLES_OF_FORMS).unwrap_or(EXAMPLES)),
+        stand_ins: Words::new(STAND_INS),
+        usual: Words::new(USUAL),
+    })
 }
 
 /// Shannon's entropy, in bits a character.
@@ -104,12 +132,14 @@ pub(super) fn entropy(value: &[u8]) -> f32 {
         }
     }
     let total = f32::from(u16::try_from(value.len().clamp(1, 4096)).unwrap_or(u16::MAX));
-    counts
-        .iter()
-        .filter(|count| **count > 0)
-        .map(|count| f32::from(*count) / total)
-        .map(|share| -share * share.log2())
-        .sum()
+    let part = |count: u16| {
+        let share = f32::from(count) / total;
+        -share * share.log2()
+    };
+    // Most characters of a value are there once or a few times.
+    let few: [f32; 8] = std::array::from_fn(|count| part(u16::try_from(count).unwrap_or(0)));
+    let seen = counts.iter().filter(|count| **count > 0);
+    seen.map(|count| few.get(usize::from(*count)).copied().unwrap_or_else(|| part(*count))).sum()
 }
 
 /// How many of the pairs of letters are those of words, in hundredths; how many pairs there are. A pair of a small and
@@ -212,13 +242,26 @@ pub(super) fn is_password(value: &[u8]) -> bool {
     let tail = value.len() - stem;
     let plain = word.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-' | b'.' | b' ' | b'/'));
     let worded = (pairs(word).0 >= 78 || word.len() < 4) && (value.len() < 8 || tail == 0);
-    let usual = USUAL.iter().any(|usual| contains(word, usual.as_bytes()));
+    let usual = words().usual.has(word);
     !(plain && (worded || usual)) && entropy(value) >= 2.2
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn words_are_found_in_either_case(value in "([a-z]{0,3}|[A-Z0-9_*.$<{(%#]{0,4}|example|PlaceHolder|xXxX|\\*{4}|sample|TODO|qwerty|admin|Hunter){0,6}") {
+            let lower = value.to_ascii_lowercase();
+            let slowly = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+            prop_assert_eq!(words().examples.has(value.as_bytes()), slowly(EXAMPLES));
+            prop_assert_eq!(words().examples_of_forms.has(value.as_bytes()), slowly(&EXAMPLES[..EXAMPLES_OF_FORMS]));
+            prop_assert_eq!(words().stand_ins.has(value.as_bytes()), slowly(STAND_INS));
+            prop_assert_eq!(words().usual.has(value.as_bytes()), slowly(USUAL));
+        }
+    }
 
     #[test]
     fn chance_is_told_from_words() {

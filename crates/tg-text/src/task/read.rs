@@ -3,7 +3,8 @@
 use super::edges::{boundary, edges};
 use super::form::{FORM, Form};
 use super::lists::{self, SORTS};
-use crate::score::stream::{Sort, WordHash, read_as};
+use crate::score::chars::{Sort, read_as};
+use crate::score::stream::WordHash;
 use crate::score::words::{self, DIM};
 use std::ops::Range;
 

@@ -24,11 +24,28 @@ const INVISIBLE: u8 = 1;
 const BECOMES: u8 = 2;
 const COMPOSE: u8 = 3;
 const MARK: u8 = 4;
+/// Kept, and a letter that is neither Latin nor like a Latin one, and is its own folded form.
+const FOREIGN: u8 = 5;
 
 /// Class of every character of the basic plane, computed once.
 fn classes() -> &'static [u8] {
     static TABLE: OnceLock<Vec<u8>> = OnceLock::new();
-    TABLE.get_or_init(|| (0..=0xffff).map(|n| char::from_u32(n).map_or(KEEP, compute)).collect())
+    let of = |c: char| match compute(c) {
+        KEEP if c.is_alphabetic() && !is_latin(c) && likeness(c).is_none() && fold(c) == Folded::Same => FOREIGN,
+        class => class,
+    };
+    TABLE.get_or_init(|| (0..=0xffff).map(|n| char::from_u32(n).map_or(KEEP, of)).collect())
+}
+
+/// Whether a character stays what it is in both readings, and is a letter that nobody takes for a Latin one; of the basic
+/// plane, but not all of them.
+pub(super) fn is_foreign(c: char) -> bool {
+    classes().get(c as usize) == Some(&FOREIGN)
+}
+
+/// Whether a letter is Latin.
+pub(super) fn is_latin(c: char) -> bool {
+    c.is_ascii_alphabetic() || matches!(c as u32, 0xc0..=0x24f | 0x250..=0x2af | 0x1d00..=0x1d7f | 0x1e00..=0x1eff)
 }
 
 /// Computes the tables now rather than with the first text.
@@ -233,18 +250,19 @@ pub(super) enum Likeness {
     Like(char),
 }
 
-/// First and one behind the last of the letters of which the likeness is kept in a table: Greek, Cyrillic, Armenian.
-const TABLED: std::ops::Range<u32> = 0x370..0x590;
+/// First and one behind the last of the letters of which the likeness is kept in a table: Greek, Cyrillic, Armenian;
+/// Cherokee, Coptic, Lisu.
+const TABLED: [std::ops::Range<u32>; 4] = [0x370..0x590, 0x13a0..0x13f5, 0x2c80..0x2d00, 0xa4d0..0xa500];
 
 /// The Latin letter that a letter of another alphabet looks like. Letters keep their case here: В looks like B, в does not.
 pub(super) fn likeness(c: char) -> Option<Likeness> {
-    static TABLE: OnceLock<Vec<Option<Likeness>>> = OnceLock::new();
+    static TABLES: OnceLock<[Vec<Option<Likeness>>; 4]> = OnceLock::new();
     let n = c as u32;
-    if TABLED.contains(&n) {
-        let table = TABLE.get_or_init(|| TABLED.map(|n| char::from_u32(n).and_then(compute_likeness)).collect());
-        return table.get((n - TABLED.start) as usize).copied().flatten();
-    }
-    matches!(n, 0x13a0..=0x13f4 | 0x2c80..=0x2cff | 0xa4d0..=0xa4ff).then(|| compute_likeness(c)).flatten()
+    let which = TABLED.iter().position(|range| range.contains(&n))?;
+    let computed = |n| char::from_u32(n).and_then(compute_likeness);
+    let tables = TABLES.get_or_init(|| TABLED.map(|range| range.map(computed).collect()));
+    let first = TABLED.get(which)?.start;
+    tables.get(which)?.get((n - first) as usize).copied().flatten()
 }
 
 fn compute_likeness(c: char) -> Option<Likeness> {

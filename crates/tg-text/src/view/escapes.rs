@@ -105,7 +105,7 @@ fn words(text: &str, span: Span) -> Span {
 fn decode(text: &str, span: Span, mark: u8, parse: Parse) -> Piece {
     let bytes = text.as_bytes().get(span.range()).unwrap_or_default();
     let mut out: Vec<u8> = Vec::with_capacity(bytes.len());
-    let mut places = Vec::new();
+    let mut places = Vec::with_capacity(bytes.len());
     let mut place = |here: usize, at: usize| {
         places.push((u32::try_from(here).unwrap_or(u32::MAX), u32::try_from(span.start + at).unwrap_or(u32::MAX)));
     };
@@ -144,8 +144,18 @@ fn number(digits: &[u8], radix: u32) -> Option<u32> {
 }
 
 fn url(at: &[u8]) -> Option<Escape> {
-    let byte = number(at.get(1..3)?, 16)?;
-    Some(Escape { says: Says::Byte(u8::try_from(byte).ok()?), length: 3 })
+    let [_, high, low, ..] = at else { return None };
+    Some(Escape { says: Says::Byte(nibble(*high)? << 4 | nibble(*low)?), length: 3 })
+}
+
+/// The value of a hexadecimal digit.
+fn nibble(b: u8) -> Option<u8> {
+    match b {
+        b'0'..=b'9' => Some(b - b'0'),
+        b'a'..=b'f' => Some(b - b'a' + 10),
+        b'A'..=b'F' => Some(b - b'A' + 10),
+        _ => None,
+    }
 }
 
 /// Names that hide words: spaces, invisible ones; and those that stand among them everywhere.

@@ -207,7 +207,7 @@ fn add(
     let back = |span: Span| layer.map_or(span, |layer| layer.origin(span));
     let (plain, folded) = read::both(&piece.text);
     let places = if outer.origin.is_none() && folded.is_in_step() {
-        piece.places.iter().map(|(here, there)| (*here, back_to(*there, &back))).collect()
+        piece.places.into_iter().map(|(here, there)| (here, back_to(there, &back))).collect()
     } else {
         Vec::new()
     };

@@ -15,14 +15,7 @@ pub(super) fn both(text: &str) -> (Layer<'_>, Layer<'_>) {
     if is_plain_ascii(text.as_bytes()) {
         return (Layer::same(text), Layer::lower_ascii(text));
     }
-    let mut reader = Reader {
-        text,
-        plain: LayerWriter::new(text),
-        folded: LayerWriter::new(text),
-        waiting: Vec::new(),
-        latin: false,
-        twins: true,
-    };
+    let mut reader = Reader::new(text);
     reader.read();
     (reader.plain.finish(), reader.folded.finish())
 }
@@ -50,23 +43,72 @@ struct Reader<'a> {
     twins: bool,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            plain: LayerWriter::new(text),
+            folded: LayerWriter::new(text),
+            waiting: Vec::new(),
+            latin: false,
+            twins: true,
+        }
+    }
+
     fn read(&mut self) {
         let bytes = self.text.as_bytes();
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             let ascii = rest.iter().position(|b| !(0x20..0x7f).contains(b) && !(0x09..=0x0d).contains(b));
             let ascii = ascii.unwrap_or(rest.len());
-            // The last character waits: marks that follow belong to it.
-            let run = if ascii < rest.len() { ascii.saturating_sub(1) } else { ascii };
+            let run = if self.waits(at, ascii) { ascii.saturating_sub(1) } else { ascii };
             if run > 0 {
                 self.ascii(at, run);
                 at += run;
             } else {
-                at += self.cluster(at);
+                at += self.foreign(at).unwrap_or_else(|| self.cluster(at));
             }
         }
         self.end_word();
+    }
+
+    /// Whether the last of some ASCII characters is read by itself: marks that follow belong to it, and a digit leaves it
+    /// open whether its word is a Latin one.
+    fn waits(&self, at: usize, ascii: usize) -> bool {
+        let end = at + ascii;
+        let next = self.text.get(end..).and_then(|rest| rest.chars().next());
+        ascii > 0
+            && next.is_some_and(|next| {
+                let last = end.checked_sub(1).and_then(|last| self.text.as_bytes().get(last));
+                last.is_some_and(u8::is_ascii_digit) || (!next.is_ascii() && chars::class(next) == Class::Mark)
+            })
+    }
+
+    /// Letters in a row that both readings keep, and that are no part of a Latin word. How many bytes they have.
+    fn foreign(&mut self, at: usize) -> Option<usize> {
+        let rest = self.text.get(at..)?;
+        let (mut length, mut last) = (0, 0);
+        let mut next = None;
+        for c in rest.chars() {
+            if !chars::is_foreign(c) {
+                next = Some(c);
+                break;
+            }
+            last = c.len_utf8();
+            length += last;
+        }
+        // The last one waits: it may have marks.
+        if next.is_some_and(|c| !c.is_ascii()) {
+            length -= last;
+        }
+        if length == 0 {
+            return None;
+        }
+        self.twins = false;
+        self.end_word();
+        self.plain.keep(length);
+        self.folded.keep(length);
+        Some(length)
     }
 
     /// Letters, digits and signs that stay.
@@ -155,7 +197,7 @@ impl Reader<'_> {
             }
             return;
         }
-        if is_latin(c) {
+        if chars::is_latin(c) {
             self.latin = true;
             self.end_waiting();
         } else if c.is_alphabetic() {
@@ -219,15 +261,46 @@ fn looks_like(c: char, likeness: Likeness) -> char {
     .unwrap_or(c)
 }
 
-fn is_latin(c: char) -> bool {
-    c.is_ascii_alphabetic() || matches!(c as u32, 0xc0..=0x24f | 0x250..=0x2af | 0x1d00..=0x1d7f | 0x1e00..=0x1eff)
-}
-
 /// Adds a character to a folded text.
 fn push_folded(folded: &mut String, c: char) {
     match chars::fold(c) {
         Folded::Same => folded.push(c.to_ascii_lowercase()),
         Folded::Letter(letter) => folded.push(letter),
         Folded::As(text) => folded.push_str(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Both readings, with each character beyond ASCII and the one before it by itself.
+    fn slowly(text: &str) -> (Layer<'_>, Layer<'_>) {
+        let mut reader = Reader::new(text);
+        let mut at = 0;
+        while let Some(rest) = text.as_bytes().get(at..).filter(|rest| !rest.is_empty()) {
+            let ascii = rest.iter().take_while(|b| (0x20..0x7f).contains(*b) || (0x09..=0x0d).contains(*b)).count();
+            let run = if ascii < rest.len() { ascii.saturating_sub(1) } else { ascii };
+            if run > 0 {
+                reader.ascii(at, run);
+                at += run;
+            } else {
+                at += reader.cluster(at);
+            }
+        }
+        reader.end_word();
+        (reader.plain.finish(), reader.folded.finish())
+    }
+
+    proptest! {
+        #[test]
+        fn runs_are_read_as_characters(
+            text in "([a-zA-Z0-9 .]{0,3}|[0-9]{40,60}|[аеорсяж]{1,4}|[ᎠᎡꓐⲀ]|忽略|모든|가\u{301}|[\u{301}\u{200b}\u{7f}\u{1}]|é|ﬁ|①|\\PC){1,30}"
+        ) {
+            if !is_plain_ascii(text.as_bytes()) {
+                prop_assert_eq!(format!("{:?}", both(&text)), format!("{:?}", slowly(&text)));
+            }
+        }
     }
 }

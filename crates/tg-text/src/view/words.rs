@@ -66,7 +66,15 @@ const fn gains() -> [i8; 256] {
 
 /// Finds them. `take` says whether it wants more.
 pub(super) fn find(text: &str, take: &mut dyn FnMut(Hiding, Piece) -> bool) {
-    let mut pass = Pass { text, take, more: true, spelled: Spelled::default(), moved: Moved::default(), leet: None };
+    let mut pass = Pass {
+        text,
+        take,
+        more: true,
+        spelled: Spelled::default(),
+        moved: Moved::default(),
+        leet: None,
+        room: String::new(),
+    };
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() && pass.more {
@@ -128,6 +136,8 @@ struct Pass<'t, 'f> {
     moved: Moved,
     /// The words with digits for letters that are gathered, and how many plain ones came since.
     leet: Option<(Span, usize)>,
+    /// What a word is read into.
+    room: String,
 }
 
 impl Pass<'_, '_> {
@@ -145,8 +155,8 @@ impl Pass<'_, '_> {
         }
     }
 
-    fn is_leet(&self, span: Span) -> bool {
-        self.text.get(span.range()).is_some_and(leet::is_leet)
+    fn is_leet(&mut self, span: Span) -> bool {
+        self.text.get(span.range()).is_some_and(|word| leet::is_leet(word, &mut self.room))
     }
 
     /// Single letters, pairs of hexadecimal digits, groups of eight bits.

@@ -1,9 +1,8 @@
 //! What the tagger sees of a word: its case and lists, those of its neighbours, and cue words of names and addresses.
 
 use super::lists;
-use super::words::{Shape, Word, hash_of};
+use super::words::{self, Shape, Word, hash_of};
 use crate::pii::entity::Entity;
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 /// How many labels there are.
@@ -73,6 +72,9 @@ impl Label {
     }
 }
 
+/// Of the classes of cue words, those of streets and of parts of houses.
+const STREETS: u16 = 0b110;
+
 /// Classes of cue words.
 #[rustfmt::skip]
 const CLASSES: &[&[&str]] = &[
@@ -88,125 +90,130 @@ const CLASSES: &[&[&str]] = &[
     &["the", "a", "an", "this", "that", "our", "my", "your", "his", "her", "their"],
 ];
 
+/// Places of the table; a power of two, a few times as many as words.
+const SLOTS: usize = 2048;
+
 fn classes(hash: u32) -> u16 {
-    static TABLE: OnceLock<HashMap<u32, u16>> = OnceLock::new();
+    static TABLE: OnceLock<Vec<(u32, u16)>> = OnceLock::new();
     let table = TABLE.get_or_init(|| {
-        let mut table = HashMap::new();
+        let mut table = vec![(0, 0); SLOTS];
         for (class, words) in CLASSES.iter().enumerate() {
-            for word in *words {
-                *table.entry(hash_of(word)).or_insert(0) |= 1 << class;
+            for hash in words.iter().map(|word| hash_of(word)) {
+                if let Some((there, classes)) = place(&table, hash).and_then(|at| table.get_mut(at)) {
+                    *there = hash;
+                    *classes |= 1 << class;
+                }
             }
         }
         table
     });
-    table.get(&hash).copied().unwrap_or(0)
+    place(table, hash).and_then(|at| table.get(at)).map_or(0, |(_, classes)| *classes)
 }
 
-/// Facts about the words of one text.
+/// Where a word stands in the table, or could. A word that has no class has none there.
+fn place(table: &[(u32, u16)], hash: u32) -> Option<usize> {
+    let from = hash as usize % SLOTS;
+    let taken = |at: &usize| table.get(*at).is_some_and(|(there, classes)| *classes != 0 && *there != hash);
+    (from..SLOTS).chain(0..from).find(|at| !taken(at))
+}
+
+/// How many words before a word, and how many behind it, are looked at.
+const BACK: usize = 4;
+const AHEAD: usize = 5;
+/// A word with those around it.
+type Around = [Word; BACK + 1 + AHEAD];
+
+/// The words of one text, with what is known of each.
 #[derive(Debug)]
-pub(super) struct State<'w> {
-    words: &'w [Word],
-    facts: Vec<Fact>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Fact {
-    shape: Shape,
-    lists: u8,
-    classes: u16,
-    /// Begins a sentence or a line.
-    first: bool,
+pub(super) struct State {
+    /// All of them, and before and behind them some that are none.
+    all: Vec<Word>,
     /// The text has capitals at all.
     cased: bool,
 }
 
-const NONE: Fact = Fact { shape: Shape::Other, lists: 0, classes: 0, first: false, cased: true };
-
-impl<'w> State<'w> {
-    pub(super) fn new(_text: &str, words: &'w [Word]) -> Self {
-        let cased = words.iter().any(|word| word.shape.is_capital());
+impl State {
+    pub(super) fn of(text: &str) -> Self {
+        let mut all = Vec::with_capacity(text.len() / 5 + BACK + AHEAD);
+        all.resize(BACK, Word::NONE);
+        words::split(text, &mut all);
+        let cased = all.iter().any(|word| word.shape.is_capital());
         let mut first = true;
-        let facts = words.iter().map(|word| {
-            let named = word.shape.is_word();
-            let fact = Fact {
-                shape: word.shape,
-                lists: if named { lists::of(word.hash, cased && word.shape == Shape::Lower) } else { 0 },
-                classes: if named { classes(word.hash) } else { 0 },
-                first,
-                cased,
-            };
+        for word in all.iter_mut().skip(BACK) {
+            if word.shape.is_word() {
+                word.lists = lists::of(word.hash, cased && word.shape == Shape::Lower);
+                word.classes = classes(word.hash);
+            }
+            word.first = first;
+            word.odd = word.shape.is_capital() || word.shape == Shape::Other || word.classes & STREETS != 0;
             first = matches!(word.shape, Shape::Dot | Shape::Line | Shape::Mark);
-            fact
-        });
-        Self { words, facts: facts.collect() }
+        }
+        all.resize(all.len() + AHEAD, Word::NONE);
+        Self { all, cased }
     }
 
-    fn fact(&self, at: usize, by: isize) -> Fact {
-        at.checked_add_signed(by).and_then(|at| self.facts.get(at)).copied().unwrap_or(NONE)
+    pub(super) fn words(&self) -> &[Word] {
+        self.all.get(BACK..self.all.len().saturating_sub(AHEAD)).unwrap_or_default()
     }
 
-    fn hash(&self, at: usize, by: isize) -> u32 {
-        at.checked_add_signed(by).and_then(|at| self.words.get(at)).map_or(1, |word| word.hash)
+    /// A word with those around it.
+    pub(super) fn around(&self, at: usize) -> Option<&Around> {
+        self.all.get(at..)?.first_chunk()
     }
 
     /// Whether a word can be part of anything: most words are in lower case and no name.
-    pub(super) fn is_possible(&self, at: usize, before: Label) -> bool {
-        let fact = self.fact(at, 0);
+    pub(super) fn is_possible(&self, around: &Around, before: Label) -> bool {
+        let word = &around[BACK];
         before != Label::Outside
-            || fact.shape.is_capital()
-            || fact.shape == Shape::Other
-            || (fact.shape == Shape::Lower && fact.lists & 0b0101 == 0b0001)
-            || (!fact.cased && fact.shape.is_word() && (fact.lists & 0b0011 != 0 || self.fact(at, 1).shape.is_number()))
-            || (fact.shape.is_number() && self.has_company(at))
+            || word.shape.is_capital()
+            || word.shape == Shape::Other
+            || (word.shape == Shape::Lower && word.lists & 0b0101 == 0b0001)
+            || (!self.cased && word.shape.is_word() && (word.lists & 0b0011 != 0 || around[BACK + 1].shape.is_number()))
+            || (word.shape.is_number() && self.has_company(around))
     }
 
     /// Whether a word that is no plain word of a sentence stands near a number, as in an address.
-    fn has_company(&self, at: usize) -> bool {
-        let near = |by: isize| {
-            let fact = self.fact(at, by);
-            let odd = fact.shape.is_capital() || (fact.shape == Shape::Other && by != 0) || fact.classes & 0b110 != 0;
-            odd && at.checked_add_signed(by).is_some_and(|at| at < self.facts.len())
-        };
-        (1..=4).any(|by| near(by) || near(-by)) || !self.facts.iter().take(1).all(|fact| fact.cased)
+    fn has_company(&self, around: &Around) -> bool {
+        // The last one is too far away.
+        !self.cased || around.iter().enumerate().any(|(at, word)| word.odd && at != BACK && at < BACK + AHEAD)
     }
 
     /// The buckets of what is seen of a word.
-    pub(super) fn features(&self, at: usize, before: Label, mut tell: impl FnMut(usize)) {
-        let (fact, last, next) = (self.fact(at, 0), self.fact(at, -1), self.fact(at, 1));
-        let (last2, next2) = (self.fact(at, -2), self.fact(at, 2));
-        let word = self.words.get(at);
-        let kind = |f: Fact| u64::from(f.shape as u8) | u64::from(f.lists) << 4 | u64::from(f.first) << 8;
-        let class = |f: Fact| u64::from(f.classes);
+    pub(super) fn features(&self, around: &Around, before: Label, mut tell: impl FnMut(usize)) {
+        let [_, _, last2, last, word, next, next2, ..] = around;
+        let kind = |w: &Word| u64::from(w.shape as u8) | u64::from(w.lists) << 4 | u64::from(w.first) << 8;
+        let class = |w: &Word| u64::from(w.classes);
+        let hash = |w: &Word| u64::from(w.hash);
         let label = before as u64;
-        let ahead = (1..=5).map(|by| self.fact(at, by));
-        let street = ahead.clone().position(|f| f.classes & 0b110 != 0).unwrap_or(7) as u64;
-        let digits = ahead.clone().position(|f| f.shape.is_number()).unwrap_or(7) as u64;
-        let back = (1..=4).position(|by| self.fact(at, -by).shape.is_number()).unwrap_or(7) as u64;
+        let shape = u64::from(word.shape as u8);
+        let [back @ .., _, _, _, _, _, _] = around;
+        let [.., a, b, c, d, e] = around;
+        let ahead = [a, b, c, d, e];
+        let street = ahead.iter().position(|w| w.classes & STREETS != 0).unwrap_or(7) as u64;
+        let digits = ahead.iter().position(|w| w.shape.is_number()).unwrap_or(7) as u64;
+        let back = back.iter().rev().position(|w| w.shape.is_number()).unwrap_or(7) as u64;
         let mut see = |which: u64, value: u64| tell(bucket(which, value));
         see(0, 0);
-        see(1, kind(fact) << 3 | label);
-        see(2, kind(fact) << 20 | kind(last) << 4 | label);
-        see(3, kind(fact) << 20 | kind(next) << 4 | label);
-        see(4, u64::from(word.map_or(0, |w| w.hash)) << 3 | label);
-        see(5, u64::from(word.map_or(0, |w| w.tail)) << 4 | u64::from(fact.shape as u8));
-        see(6, u64::from(self.hash(at, -1)) << 8 | u64::from(fact.shape as u8) << 3 | label);
-        see(7, u64::from(self.hash(at, 1)) << 8 | u64::from(fact.shape as u8) << 3 | label);
-        see(
-            8,
-            (u64::from(self.hash(at, -2)) << 32 | u64::from(self.hash(at, -1))) ^ u64::from(fact.shape.is_capital()),
-        );
-        see(9, class(fact) << 8 | u64::from(fact.shape as u8) << 3 | label);
-        see(10, class(last) << 16 | kind(fact) << 3 | label);
-        see(11, class(next) << 16 | kind(fact) << 3 | label);
-        see(12, class(last2) << 16 | kind(fact) << 3 | label);
-        see(13, street << 20 | u64::from(fact.shape as u8) << 12 | digits << 6 | label);
-        see(14, back << 20 | u64::from(fact.shape as u8) << 12 | digits << 6 | label);
-        let shapes = [last2, last, fact, next, next2].iter().fold(0, |all, f| all << 4 | u64::from(f.shape as u8));
+        see(1, kind(word) << 3 | label);
+        see(2, kind(word) << 20 | kind(last) << 4 | label);
+        see(3, kind(word) << 20 | kind(next) << 4 | label);
+        see(4, hash(word) << 3 | label);
+        see(5, u64::from(word.tail) << 4 | shape);
+        see(6, hash(last) << 8 | shape << 3 | label);
+        see(7, hash(next) << 8 | shape << 3 | label);
+        see(8, (hash(last2) << 32 | hash(last)) ^ u64::from(word.shape.is_capital()));
+        see(9, class(word) << 8 | shape << 3 | label);
+        see(10, class(last) << 16 | kind(word) << 3 | label);
+        see(11, class(next) << 16 | kind(word) << 3 | label);
+        see(12, class(last2) << 16 | kind(word) << 3 | label);
+        see(13, street << 20 | shape << 12 | digits << 6 | label);
+        see(14, back << 20 | shape << 12 | digits << 6 | label);
+        let shapes = [last2, last, word, next, next2].iter().fold(0, |all, w| all << 4 | u64::from(w.shape as u8));
         see(15, shapes << 3 | label);
-        see(16, u64::from(fact.lists) << 24 | u64::from(last.lists) << 16 | u64::from(next.lists) << 8 | label);
-        see(17, u64::from(fact.cased) << 20 | kind(fact) << 4 | label);
-        see(18, kind(last2) << 40 | kind(last) << 20 | kind(fact) << 4 | label);
-        see(19, kind(fact) << 40 | kind(next) << 20 | kind(next2) << 4 | label);
+        see(16, u64::from(word.lists) << 24 | u64::from(last.lists) << 16 | u64::from(next.lists) << 8 | label);
+        see(17, u64::from(self.cased) << 20 | kind(word) << 4 | label);
+        see(18, kind(last2) << 40 | kind(last) << 20 | kind(word) << 4 | label);
+        see(19, kind(word) << 40 | kind(next) << 20 | kind(next2) << 4 | label);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Names of people and postal addresses, best effort: a small trained tagger over words, their case and lists of names.
 
 mod features;
+mod letters;
 mod lists;
 mod words;
 
@@ -22,32 +23,61 @@ pub(super) fn find(text: &str) -> Vec<(Entity, Span)> {
 
 /// The same with other weights.
 fn find_with(text: &str, weights: &[u8]) -> Vec<(Entity, Span)> {
-    let words = words::split(text);
-    let weigh = |bucket: usize, sums: &mut [i32; LABELS]| {
-        let row = weights.get(bucket * LABELS..(bucket + 1) * LABELS).unwrap_or_default();
-        for (sum, weight) in sums.iter_mut().zip(row) {
-            *sum += i32::from(i8::from_le_bytes([*weight]));
-        }
-    };
-    spans(text, &words, &tag(text, &words, weigh))
+    let state = State::of(text);
+    let labels = tag(&state, weights);
+    spans(text, state.words(), &labels)
 }
 
 /// The likeliest label of each word, from left to right. Words that nothing can make a name of are passed over.
-fn tag(text: &str, words: &[Word], mut weigh: impl FnMut(usize, &mut [i32; LABELS])) -> Vec<Label> {
-    let state = State::new(text, words);
-    let mut labels = Vec::with_capacity(words.len());
-    for at in 0..words.len() {
-        let before = labels.last().copied().unwrap_or(Label::Outside);
-        let label = if state.is_possible(at, before) {
-            let mut sums = [0; LABELS];
-            state.features(at, before, |bucket| weigh(bucket, &mut sums));
-            Label::best(&sums, before)
-        } else {
-            Label::Outside
+fn tag(state: &State, weights: &[u8]) -> Vec<Label> {
+    let mut before = Label::Outside;
+    let label = |at: usize| {
+        before = match state.around(at).filter(|around| state.is_possible(around, before)) {
+            Some(around) => {
+                let mut sums = Sums::default();
+                state.features(around, before, |bucket| sums.add(row(weights, bucket)));
+                Label::best(&sums.finish(), before)
+            }
+            None => Label::Outside,
         };
-        labels.push(label);
+        before
+    };
+    (0..state.words().len()).map(label).collect()
+}
+
+/// The weights of a bucket, and what stands behind them.
+fn row(weights: &[u8], bucket: usize) -> u64 {
+    let rest = weights.get(bucket * LABELS..).unwrap_or_default();
+    match rest.first_chunk() {
+        Some(row) => u64::from_le_bytes(*row),
+        None => rest.iter().rev().fold(0, |row, byte| row << 8 | u64::from(*byte)),
     }
-    labels
+}
+
+/// Sums of the weights of all labels: each in 16 bits of two numbers, those at even places and those at odd ones, as much
+/// above nought as each weight can be below. What is seen of a word is so little that none of them runs over.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    even: u64,
+    odd: u64,
+    count: u16,
+}
+
+impl Sums {
+    fn add(&mut self, row: u64) {
+        let row = row ^ 0x80_8080_8080;
+        self.even += row & 0xff_00ff_00ff;
+        self.odd += row >> 8 & 0xff_00ff;
+        self.count += 1;
+    }
+
+    fn finish(self) -> [i32; LABELS] {
+        let nought = i32::from(self.count) * 128;
+        std::array::from_fn(|label| {
+            let all = if label % 2 == 0 { self.even } else { self.odd };
+            i32::from((all >> (label / 2 * 16)) as u16) - nought
+        })
+    }
 }
 
 /// Labels as stretches of the text.
@@ -60,17 +90,17 @@ fn spans(text: &str, words: &[Word], labels: &[Label]) -> Vec<(Entity, Span)> {
                 // `…, and 12 High Street`: another address.
                 let another = entity == Entity::Address && is_and(text, words, at);
                 if another {
-                    let next = words.get(at + 1).map_or(word.end, |next| next.start);
+                    let next = words.get(at + 1).map_or(word.end(), Word::start);
                     found.push((entity, Span::new(next, next), 0));
                 } else {
-                    span.end = word.end.max(span.end);
+                    span.end = word.end().max(span.end);
                     *count += 1;
                 }
             }
             _ => {
                 let first = if entity == Entity::Address { number_before(text, words, labels, at) } else { at };
-                let start = words.get(first).map_or(word.start, |word| word.start);
-                found.push((entity, Span::new(start, word.end), 1));
+                let start = words.get(first).map_or(word.start(), Word::start);
+                found.push((entity, Span::new(start, word.end()), 1));
             }
         }
     }
@@ -78,7 +108,7 @@ fn spans(text: &str, words: &[Word], labels: &[Label]) -> Vec<(Entity, Span)> {
 }
 
 fn is_and(text: &str, words: &[Word], at: usize) -> bool {
-    let word = words.get(at).and_then(|word| text.get(word.start..word.end));
+    let word = words.get(at).and_then(|word| text.get(word.start()..word.end()));
     word == Some("and") && words.get(at + 1).is_some_and(|next| next.shape.is_number())
 }
 
@@ -88,7 +118,7 @@ fn number_before(text: &str, words: &[Word], labels: &[Label], at: usize) -> usi
     let number =
         |index: usize| free(index) && words.get(index).is_some_and(|w| matches!(w.shape, Shape::Short | Shape::Four));
     let close = |index: usize| {
-        let gap = words.get(index).zip(words.get(index + 1)).and_then(|(a, b)| text.get(a.end..b.start));
+        let gap = words.get(index).zip(words.get(index + 1)).and_then(|(a, b)| text.get(a.end()..b.start()));
         gap.is_some_and(|gap| gap == " " || gap.is_empty())
     };
     let mut first = at;
@@ -99,7 +129,7 @@ fn number_before(text: &str, words: &[Word], labels: &[Label], at: usize) -> usi
     for _ in 0..2 {
         let Some(before) = flat.checked_sub(1).filter(|before| free(*before) && close(*before)) else { break };
         flat = before;
-        let name = words.get(before).and_then(|word| text.get(word.start..word.end)).unwrap_or_default();
+        let name = words.get(before).and_then(|word| text.get(word.start()..word.end())).unwrap_or_default();
         if FLATS.iter().any(|flat| flat.eq_ignore_ascii_case(name)) {
             return before;
         }
@@ -125,7 +155,6 @@ pub mod training {
     use super::features::State;
     pub use super::features::{BUCKETS, LABELS, Label};
     pub use super::lists::{LIST_NAMES, LISTS, key, set};
-    use super::words::{self, Word};
 
     /// What weights that are not embedded find: whether it is an address, and where.
     #[must_use]
@@ -136,36 +165,32 @@ pub mod training {
 
     /// A text as words.
     #[derive(Debug)]
-    pub struct Tokens<'t> {
-        text: &'t str,
-        words: Vec<Word>,
-    }
+    pub struct Tokens(State);
 
-    impl<'t> Tokens<'t> {
+    impl Tokens {
         /// Splits a text.
         #[must_use]
-        pub fn of(text: &'t str) -> Self {
-            Self { text, words: words::split(text) }
+        pub fn of(text: &str) -> Self {
+            Self(State::of(text))
         }
 
         /// Where each word stands, in bytes.
         pub fn spans(&self) -> impl Iterator<Item = (usize, usize)> {
-            self.words.iter().map(|word| (word.start, word.end))
+            self.0.words().iter().map(|word| (word.start(), word.end()))
         }
 
         /// Walks over the words: `choose` is given the buckets of a word and the label before it and gives its label;
         /// it is not asked where no name can be, and `None` stands in the buckets' place there.
         pub fn walk(&self, mut choose: impl FnMut(usize, Option<&[usize]>, Label) -> Label) {
-            let state = State::new(self.text, &self.words);
             let mut before = Label::Outside;
             let mut buckets = Vec::new();
-            for at in 0..self.words.len() {
+            for at in 0..self.0.words().len() {
                 buckets.clear();
-                let possible = state.is_possible(at, before);
-                if possible {
-                    state.features(at, before, |bucket| buckets.push(bucket));
+                let around = self.0.around(at).filter(|around| self.0.is_possible(around, before));
+                if let Some(around) = around {
+                    self.0.features(around, before, |bucket| buckets.push(bucket));
                 }
-                before = choose(at, possible.then_some(buckets.as_slice()), before);
+                before = choose(at, around.map(|_| buckets.as_slice()), before);
             }
         }
     }

@@ -1,15 +1,54 @@
 //! A text as words: letters, digits, marks and line ends, each with its place and its case.
 
-/// One word.
+use super::letters::{ALPHANUMERIC, CHANGES, LOWER, NUMERIC, UPPER, kinds};
+
+/// One word. A text can have as many as it has bytes: each takes little room.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Word {
-    pub start: usize,
-    pub end: usize,
-    pub shape: Shape,
+    start: u32,
+    end: u32,
     /// The hash of its lower-case form.
     pub hash: u32,
     /// The hash of its last three letters.
     pub tail: u32,
+    /// Cue words that it is one of.
+    pub classes: u16,
+    pub shape: Shape,
+    /// The lists that it is in.
+    pub lists: u8,
+    /// Begins a sentence or a line.
+    pub first: bool,
+    /// No plain word of a sentence: it can stand in an address.
+    pub odd: bool,
+}
+
+impl Word {
+    /// What stands before the first word and behind the last.
+    pub(super) const NONE: Self = Self {
+        start: 0,
+        end: 0,
+        hash: 1,
+        tail: 0,
+        classes: 0,
+        shape: Shape::Other,
+        lists: 0,
+        first: false,
+        odd: false,
+    };
+
+    pub(super) fn start(&self) -> usize {
+        self.start as usize
+    }
+
+    pub(super) fn end(&self) -> usize {
+        self.end as usize
+    }
+
+    fn new(start: usize, end: usize, shape: Shape, hash: u32, tail: u32) -> Self {
+        // Beyond 4 GiB, of which no view is made, all words stand at the end.
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Self { start: place(start), end: place(end), shape, hash, tail, ..Self::NONE }
+    }
 }
 
 /// What a word looks like.
@@ -63,38 +102,91 @@ fn mix(hash: u32, byte: u8) -> u32 {
 
 /// The hash of a word without its case.
 pub(super) fn hash_of(word: &str) -> u32 {
-    if word.is_ascii() {
-        return word.bytes().fold(BASIS, |hash, b| mix(hash, b.to_ascii_lowercase()));
-    }
-    let mut buffer = [0; 4];
-    word.chars().flat_map(char::to_lowercase).fold(BASIS, |hash, c| c.encode_utf8(&mut buffer).bytes().fold(hash, mix))
+    word.chars().fold(BASIS, mix_lower)
 }
 
-/// Splits a text; blanks are left out.
-pub(super) fn split(text: &str) -> Vec<Word> {
-    let mut words = Vec::with_capacity(text.len() / 5);
-    let mut rest = text.char_indices().peekable();
-    while let Some((start, c)) = rest.next() {
-        if c == ' ' || c == '\t' || c == '\r' {
-            continue;
-        }
-        let mut end = start + c.len_utf8();
-        if c.is_alphanumeric() {
-            // An apostrophe, a dash or a dot within: O'Neil, Jean-Luc. The `'s` of a possession stands for itself.
-            while let Some((at, next)) = rest.peek().copied() {
-                let inner = matches!(next, '\'' | '’' | '-') && text.get(at + next.len_utf8()..).is_some_and(joins);
-                if !(next.is_alphanumeric() || inner) {
-                    break;
-                }
-                end = at + next.len_utf8();
-                rest.next();
-            }
-        }
-        if let Some(word) = text.get(start..end) {
-            words.push(Word { start, end, shape: shape(word, c), hash: hash_of(word), tail: tail(word) });
-        }
+/// A character's bytes in lower case.
+fn mix_lower(hash: u32, c: char) -> u32 {
+    if c.is_ascii() {
+        return mix(hash, c.to_ascii_lowercase() as u8);
     }
-    words
+    let mut buffer = [0; 4];
+    let mut with = |hash, c: char| c.encode_utf8(&mut buffer).bytes().fold(hash, mix);
+    if kinds(c) & CHANGES == 0 { with(hash, c) } else { c.to_lowercase().fold(hash, with) }
+}
+
+/// Splits a text, and adds its words to others; blanks are left out.
+pub(super) fn split(text: &str, words: &mut Vec<Word>) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at).copied() {
+        let word = match byte {
+            b' ' | b'\t' | b'\r' => {
+                at += 1;
+                continue;
+            }
+            _ if byte.is_ascii_alphanumeric() => plain(text, at).unwrap_or_else(|| any(text, at)),
+            _ if byte.is_ascii() => {
+                let hash = mix(BASIS, byte);
+                Word::new(at, at + 1, mark(char::from(byte)), hash, hash)
+            }
+            _ => any(text, at),
+        };
+        at = word.end().max(at + 1);
+        words.push(word);
+    }
+}
+
+/// A word of ASCII, which most are; `None`: it goes on with something else.
+fn plain(text: &str, start: usize) -> Option<Word> {
+    let bytes = text.as_bytes();
+    let (mut end, mut hash) = (start, BASIS);
+    let mut seen = Seen::default();
+    while let Some(byte) = bytes.get(end).copied() {
+        match byte {
+            b'a'..=b'z' => seen.lower += 1,
+            b'A'..=b'Z' => seen.upper += 1,
+            b'0'..=b'9' => seen.digits += 1,
+            b'\'' | b'-' if text.get(end + 1..).is_some_and(joins) => {}
+            0x80.. => return None,
+            _ => break,
+        }
+        hash = mix(hash, byte.to_ascii_lowercase());
+        end += 1;
+    }
+    let last = bytes.get(start.max(end.saturating_sub(3))..end).unwrap_or_default();
+    let tail = last.iter().fold(BASIS, |hash, b| mix(hash, b.to_ascii_lowercase()));
+    seen.all = end - start;
+    let first = bytes.get(start).is_some_and(u8::is_ascii_uppercase);
+    Some(Word::new(start, end, seen.shape(first), hash, tail))
+}
+
+/// A word or mark of any script.
+fn any(text: &str, start: usize) -> Word {
+    let rest = text.get(start..).unwrap_or_default();
+    let mut chars = rest.char_indices().peekable();
+    let Some((_, first)) = chars.next() else { return Word::new(start, start, Shape::Mark, BASIS, BASIS) };
+    let mut hash = mix_lower(BASIS, first);
+    let mut end = first.len_utf8();
+    if kinds(first) & ALPHANUMERIC == 0 {
+        return Word::new(start, start + end, mark(first), hash, hash);
+    }
+    let mut seen = Seen::default();
+    seen.see(first);
+    // An apostrophe, a dash or a dot within: O'Neil, Jean-Luc. The `'s` of a possession stands for itself.
+    while let Some((at, next)) = chars.peek().copied() {
+        let inner = matches!(next, '\'' | '’' | '-') && rest.get(at + next.len_utf8()..).is_some_and(joins);
+        if !(kinds(next) & ALPHANUMERIC != 0 || inner) {
+            break;
+        }
+        seen.see(next);
+        hash = mix_lower(hash, next);
+        end = at + next.len_utf8();
+        chars.next();
+    }
+    let word = rest.get(..end).unwrap_or_default();
+    let tail = word.char_indices().rev().nth(2).map_or(hash, |(at, _)| word.get(at..).map_or(0, hash_of));
+    Word::new(start, start + end, seen.shape(kinds(first) & UPPER != 0), hash, tail)
 }
 
 /// Whether what follows an apostrophe or dash goes on with the word.
@@ -105,36 +197,105 @@ fn joins(rest: &str) -> bool {
     first.is_some_and(char::is_alphabetic) && !possession
 }
 
-fn tail(word: &str) -> u32 {
-    let from = word.char_indices().rev().nth(2).map_or(0, |(at, _)| at);
-    word.get(from..).map_or(0, hash_of)
+fn mark(c: char) -> Shape {
+    match c {
+        ',' => Shape::Comma,
+        '.' => Shape::Dot,
+        '\n' => Shape::Line,
+        _ => Shape::Mark,
+    }
 }
 
-fn shape(word: &str, first: char) -> Shape {
-    match first {
-        ',' => return Shape::Comma,
-        '.' => return Shape::Dot,
-        '\n' => return Shape::Line,
-        _ if !first.is_alphanumeric() => return Shape::Mark,
-        _ => {}
+/// How many characters of a word are of which kind.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    upper: usize,
+    lower: usize,
+    digits: usize,
+    all: usize,
+}
+
+impl Seen {
+    fn see(&mut self, c: char) {
+        let kinds = kinds(c);
+        self.all += 1;
+        self.upper += usize::from(kinds & UPPER != 0);
+        self.lower += usize::from(kinds & LOWER != 0);
+        self.digits += usize::from(kinds & NUMERIC != 0);
     }
-    let (mut upper, mut lower, mut digits, mut all) = (0, 0, 0, 0);
-    for c in word.chars() {
-        all += 1;
-        upper += usize::from(c.is_uppercase());
-        lower += usize::from(c.is_lowercase());
-        digits += usize::from(c.is_numeric());
+
+    /// What a word of letters and digits looks like; `first`: it begins with a capital.
+    fn shape(self, first: bool) -> Shape {
+        let Self { upper, lower, digits, all } = self;
+        match () {
+            () if digits == all && all <= 3 => Shape::Short,
+            () if digits == all && all == 4 => Shape::Four,
+            () if digits == all => Shape::Long,
+            () if digits > 0 => Shape::Code,
+            () if upper == 0 && lower > 0 => Shape::Lower,
+            () if upper == 0 => Shape::Other,
+            () if all == 1 => Shape::Initial,
+            () if lower == 0 => Shape::Upper,
+            () if upper == 1 && first => Shape::Capital,
+            () => Shape::Mixed,
+        }
     }
-    match () {
-        () if digits == all && all <= 3 => Shape::Short,
-        () if digits == all && all == 4 => Shape::Four,
-        () if digits == all => Shape::Long,
-        () if digits > 0 => Shape::Code,
-        () if upper == 0 && lower > 0 => Shape::Lower,
-        () if upper == 0 => Shape::Other,
-        () if all == 1 => Shape::Initial,
-        () if lower == 0 => Shape::Upper,
-        () if upper == 1 && first.is_uppercase() => Shape::Capital,
-        () => Shape::Mixed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::letters::{ALPHANUMERIC, CHANGES, LOWER, NUMERIC, UPPER, kinds};
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Place, shape, hash and tail of a word.
+    type Read = (usize, usize, Shape, u32, u32);
+
+    /// Splits a text character by character.
+    fn slowly(text: &str) -> Vec<Read> {
+        let mut words = Vec::new();
+        let mut at = 0;
+        while let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) {
+            let word = super::any(text, at);
+            if !matches!(c, ' ' | '\t' | '\r') {
+                words.push((word.start(), word.end(), word.shape, word.hash, word.tail));
+            }
+            at = word.end();
+        }
+        words
+    }
+
+    #[test]
+    fn characters_are_what_unicode_says() {
+        for c in '\0'..=char::MAX {
+            let has = |kind: u8| kinds(c) & kind != 0;
+            assert_eq!(has(ALPHANUMERIC), c.is_alphanumeric(), "{c:?}");
+            assert_eq!(has(UPPER), c.is_uppercase(), "{c:?}");
+            assert_eq!(has(LOWER), c.is_lowercase(), "{c:?}");
+            assert_eq!(has(NUMERIC), c.is_numeric(), "{c:?}");
+            assert_eq!(has(CHANGES), !c.to_lowercase().eq([c]), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn words_have_their_shapes_and_their_case_does_not_count() {
+        let mut words = Vec::new();
+        split("Jean-Luc's name,\nÉMILE 12 1234 A1 Ö McX", &mut words);
+        let shapes: Vec<Shape> = words.iter().map(|word| word.shape).collect();
+        use Shape::{Code, Comma, Four, Initial, Line, Lower, Mark, Mixed, Short, Upper};
+        assert_eq!(shapes, [Mixed, Mark, Lower, Lower, Comma, Line, Upper, Short, Four, Code, Initial, Mixed]);
+        assert_eq!(hash_of("ÉMILE"), hash_of("émile"));
+        assert_eq!(words[6].hash, hash_of("émile"));
+        assert_eq!(words[6].tail, hash_of("ile"));
+    }
+
+    proptest! {
+        #[test]
+        fn words_of_ascii_are_those_of_any_script(text in "([a-zA-Z]{0,4}|[0-9]{1,5}|['’-]|'s|[ ,.\n\t!]|\\PC){0,40}") {
+            let mut words = Vec::new();
+            split(&text, &mut words);
+            let words: Vec<Read> = words.iter().map(|w| (w.start(), w.end(), w.shape, w.hash, w.tail)).collect();
+            prop_assert_eq!(words, slowly(&text));
+        }
     }
 }

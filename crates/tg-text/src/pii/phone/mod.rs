@@ -113,8 +113,9 @@ fn longest(
     let mut near: Option<Cues> = None;
     for count in (1..=run).rev() {
         let atoms = rest.get(..count)?;
-        if bare && !is_american(atoms) && !atoms.last().is_some_and(|last| is_labelled(text, extension(text, last.end)))
-        {
+        let labelled =
+            || atoms.last().is_some_and(|last| goes_on(text, last.end) && is_labelled(text, extension(text, last.end)));
+        if bare && !is_american(atoms) && !labelled() {
             continue;
         }
         let Some(reading) = read(text, atoms) else { continue };
@@ -205,6 +206,15 @@ fn is_labelled(text: &[u8], end: usize) -> bool {
     let length = word.iter().take(8).take_while(|b| b.is_ascii_alphabetic()).count();
     let word = word.get(..length).unwrap_or_default();
     ["office", "fax", "mobile", "cell", "home", "work"].iter().any(|label| word.eq_ignore_ascii_case(label.as_bytes()))
+}
+
+/// Whether a word or an extension may follow a number: cheap, for most numbers have neither behind them.
+fn goes_on(text: &[u8], end: usize) -> bool {
+    match text.get(end..end + 2) {
+        Some([b'x', _]) => true,
+        Some([b' ' | b'-', next]) => next.is_ascii_alphabetic(),
+        _ => false,
+    }
 }
 
 /// Whether a number may end: `-Office` may follow it, `-2671` may not.
