@@ -85,6 +85,24 @@ fn a_blocked_answer_ends_as_its_dialect_ends_a_filtered_one_and_is_paid_as_used(
     });
 }
 
+#[test]
+fn a_credential_whose_letters_stand_apart_is_one_in_requests_and_answers_however_wide_the_gaps() {
+    let (asked, answered) = (guarded(vec![no_secrets()]), guarded(vec![of_answers(no_secrets())]));
+    for gap in [" ", "  -  "] {
+        let apart = SECRET.chars().map(String::from).collect::<Vec<_>>().join(gap);
+        let prompt = format!("All is well so far: {apart} for it [[sim: tokens=60 chunk=1]]");
+        for manner in MANNERS {
+            let answer = asked.send(&ask(Dialect::OpenaiChat, manner, "on-openai", &prompt));
+            assert_eq!(answer.header("x-tallygate-error-code"), "content_blocked", "{prompt}: {}", answer.text());
+            let answer = answered.send(&ask(Dialect::OpenaiChat, manner, "on-openai", &prompt));
+            assert_eq!(reason(Dialect::OpenaiChat, manner, &answer), "content_filter", "{prompt}: {}", answer.text());
+            let told = texts(Dialect::OpenaiChat, manner, &answer);
+            assert!(!told.contains(&format!("A{gap}K")), "{told}");
+        }
+    }
+    assert!(asked.sim.books.entries().is_empty());
+}
+
 /// The texts of an answer by the place in which a caller finds them, told apart from how they came.
 fn texts(dialect: Dialect, manner: Manner, answer: &Answer) -> String {
     crate::speak::hear(dialect, manner, answer).text
