@@ -1,9 +1,11 @@
 //! The thread that asks providers, where their operators wish it, whether they are there, before calls meet them.
 
 use anyhow::{Context as _, Result};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread;
 use tg_config::document;
+use tg_net::egress::EgressPolicy;
 use tg_net::resolve::Resolver;
 use tg_net::tasks::Tasks;
 use tg_net::tls::TrustedRoots;
@@ -11,8 +13,9 @@ use tg_policy::health::{ProbeRule, Turn};
 use tg_proxy::living::Living;
 use tg_proxy::snapshot::Snapshot;
 use tg_upstream::pools::Pools;
-use tg_upstream::probe::{Probe, Unwell, look};
+use tg_upstream::probe::{Probe, Seen, Unwell, look};
 use tg_upstream::provider::Upstream;
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -55,7 +58,7 @@ impl Prober {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (wanted, orders) = watch::channel(living.snapshot.load_full());
         let (living, pools) = (Arc::clone(living), Arc::new(Pools::new(roots, Resolver::new())));
-        let run = move || runtime.block_on(follow(orders, &living, &pools));
+        let run = move || until_end(runtime, follow(orders, &living, &pools));
         let thread = thread::Builder::new().name("probes".to_owned()).spawn(run)?;
         Ok(Self { wanted, thread })
     }
@@ -74,18 +77,32 @@ impl Prober {
     }
 }
 
+/// Runs `work` to its end, and ends the runtime without waiting for what blocks: a look-up of a name that hangs must not hold up the
+/// process's end.
+fn until_end(runtime: Runtime, work: impl Future<Output = ()>) {
+    runtime.block_on(work);
+    runtime.shutdown_background();
+}
+
 /// Probes what each configuration wants probed, until nobody gives any more.
 async fn follow(mut orders: watch::Receiver<Arc<Snapshot>>, living: &Arc<Living>, pools: &Arc<Pools>) {
+    let mut before: HashMap<Arc<str>, (Probe, EgressPolicy)> = HashMap::new();
     loop {
         let snapshot = Arc::clone(&orders.borrow_and_update());
-        let probe_of = |name: &str| snapshot.upstreams.get(name).and_then(|upstream| upstream.probe.clone());
-        living.health.probes_are_of(|name| probe_of(name).is_some(), living.clock.monotonic());
+        let probed = snapshot
+            .upstreams
+            .values()
+            .filter_map(|upstream| Some((Arc::clone(&upstream.name), (upstream.probe.clone()?, upstream.egress))));
+        let probes: HashMap<_, _> = probed.collect();
+        let are_as_before = |name: &str| probes.get(name).is_some_and(|probe| before.get(name) == Some(probe));
+        living.health.probes_stay(are_as_before, living.clock.monotonic());
         let tasks = Tasks::new();
         for upstream in snapshot.upstreams.values() {
-            if let Some(probe) = probe_of(&upstream.name) {
+            if let Some(probe) = upstream.probe.clone() {
                 tasks.spawn("probe", repeat(Arc::clone(upstream), probe, Arc::clone(living), Arc::clone(pools)));
             }
         }
+        before = probes;
         let goes_on = orders.changed().await.is_ok();
         tasks.cancel();
         tasks.join().await;
@@ -103,10 +120,14 @@ async fn repeat(upstream: Arc<Upstream>, probe: Probe, living: Arc<Living>, pool
     loop {
         ticks.tick().await;
         let left = living.clock.monotonic();
-        let seen = look(&upstream, &probe, &pools, living.clock.now()).await;
+        let why = match look(&upstream, &probe, &pools, living.clock.now()).await {
+            Ok(Seen::Well) => None,
+            Ok(Seen::Busy) => continue,
+            Err(why) => Some(why),
+        };
         let times = (left, living.clock.monotonic());
-        let turn = living.health.probed(&upstream.name, seen.is_ok(), &rule, times);
-        tell(&upstream.name, turn, seen.err());
+        let turn = living.health.probed(&upstream.name, why.is_none(), &rule, times);
+        tell(&upstream.name, turn, why);
     }
 }
 
@@ -123,7 +144,32 @@ fn tell(provider: &str, turn: Option<Turn>, why: Option<Unwell>) {
 
 #[cfg(test)]
 mod tests {
-    use super::origin;
+    use super::{origin, until_end};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    #[test]
+    fn what_blocks_does_not_hold_up_the_end() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (release, held) = mpsc::channel::<()>();
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        let (ended, ends) = mpsc::channel();
+        let work = async move {
+            drop(tokio::task::spawn_blocking(move || {
+                begun.send(()).unwrap();
+                held.recv()
+            }));
+            begins.await.unwrap();
+        };
+        let thread = std::thread::spawn(move || {
+            until_end(runtime, work);
+            ended.send(()).unwrap();
+        });
+        let end = ends.recv_timeout(Duration::from_secs(20));
+        drop(release);
+        thread.join().unwrap();
+        end.unwrap();
+    }
 
     #[test]
     fn the_path_of_a_base_url_is_no_part_of_its_origin() {

@@ -19,7 +19,7 @@ pub(crate) fn page(living: &Living) -> TargetPage {
         under_way: figures.under_way,
         waiting: figures.waiting,
     });
-    let probes = living.health.probe_figures().into_iter().map(|figures| ProbeState {
+    let probes = living.health.probe_figures(now).into_iter().map(|figures| ProbeState {
         provider: figures.provider.to_string(),
         up: figures.is_up,
         failures: figures.streak,

@@ -175,7 +175,7 @@ impl Telemetry {
         });
         let probes = Arc::clone(&gateway.living);
         self.metrics.set_probes(move || {
-            let figures = probes.health.probe_figures().into_iter();
+            let figures = probes.health.probe_figures(probes.clock.monotonic()).into_iter();
             figures
                 .map(|of| ProbeFigures { provider: of.provider, is_up: of.is_up, well: of.well, failed: of.failed })
                 .collect()

@@ -181,10 +181,17 @@ impl Control {
     /// Sums what was saved.
     ///
     /// # Errors
-    /// When the request is not sound, or the store fails.
+    /// When the request is not sound, or wants rows that retention has deleted, or the store fails.
     pub fn savings(&self, wanted: &SavingsRequest) -> Result<Savings, Refusal> {
         let (since, until) = wanted.resolve(self.clock.now()).map_err(Refusal::invalid)?;
-        Ok(self.ledger.saved(since, until)?.into())
+        let kept = self.ledger.rows_since()?;
+        if let Some((since, kept)) = since.zip(kept).filter(|(since, kept)| since < kept) {
+            return Err(Refusal::invalid(vec![format!(
+                "since: {since}: retention has deleted the rows from before {kept}, and this is made of rows; name a later time, as \
+                 in since={kept} (`GET /admin/v1/report` has sums of what was deleted)"
+            )]));
+        }
+        Ok(Savings { rows_since: kept.map(Into::into), ..self.ledger.saved(since, until)?.into() })
     }
 
     /// How much the store holds.

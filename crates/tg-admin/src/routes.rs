@@ -237,7 +237,7 @@ fn ledger() -> Vec<Route> {
             ..get(
                 "/admin/v1/savings",
                 Operation::ShowSavings,
-                "Sums what was saved, by team: by answers that were given again, by points for caches of providers, and by moving calls to cheaper models. Reads the rows of that time one by one.",
+                "Sums what was saved, by team: by answers that were given again, by points for caches of providers, and by moving calls to cheaper models. Reads the rows of that time one by one; a `since` from before the rows that retention has left is refused.",
                 Answer::Json(part::<api::Savings>("Savings")),
             )
         },

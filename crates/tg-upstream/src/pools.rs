@@ -42,6 +42,21 @@ impl Pools {
         self.get(&upstream.name, options)
     }
 
+    /// The client for a provider's probes: each has a connection of its own. One that was kept may be closed by the other side in the
+    /// moment in which it is used again, and that says nothing of whether the provider is well.
+    ///
+    /// # Errors
+    /// `Class::Internal` when TLS cannot be set up.
+    pub(crate) fn probes(&self, upstream: &Upstream) -> Result<Arc<Client>, Fault> {
+        let options = ClientOptions {
+            egress: upstream.egress,
+            connect_timeout: upstream.timeouts.connect,
+            idle_max: 0,
+            ..ClientOptions::default()
+        };
+        self.get(&Arc::from(format!("probe.{}", upstream.name)), options)
+    }
+
     /// The client for those who say who a caller is. Its name is none that a provider can have.
     ///
     /// # Errors

@@ -41,6 +41,15 @@ impl Probe {
     }
 }
 
+/// What an answer to a probe shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// The provider is well.
+    Well,
+    /// It is there, and lets no more questions through for now: neither well nor not.
+    Busy,
+}
+
 /// Why a provider does not count as well. For logs.
 #[derive(Debug, thiserror::Error)]
 pub enum Unwell {
@@ -58,11 +67,11 @@ pub enum Unwell {
     Setup(#[from] Fault),
 }
 
-/// Asks once, under what the provider's calls may dial. Follows no redirect, and reads no more than the head of the answer.
+/// Asks once, by a connection of its own, under what the provider's calls may dial. Follows no redirect, and reads no more than the head of the answer.
 ///
 /// # Errors
 /// When the provider does not answer as it does when it is well.
-pub async fn look(upstream: &Upstream, probe: &Probe, pools: &Pools, now: Timestamp) -> Result<(), Unwell> {
+pub async fn look(upstream: &Upstream, probe: &Probe, pools: &Pools, now: Timestamp) -> Result<Seen, Unwell> {
     let mut request = Request::new(Bytes::new());
     *request.uri_mut() = probe.address.clone();
     request.headers_mut().insert(USER_AGENT, AGENT);
@@ -72,12 +81,15 @@ pub async fn look(upstream: &Upstream, probe: &Probe, pools: &Pools, now: Timest
         }
         upstream.provider.authorize(&mut request, &Pass { proof: &Proof::Standing, surface: None, now })?;
     }
-    let client = pools.client(upstream)?;
+    let client = pools.probes(upstream)?;
     let asking = client.send(request.map(Full::new));
     let answer =
         tokio::time::timeout(probe.timeout, asking).await.map_err(|_elapsed| Unwell::TimedOut(probe.timeout))??;
-    let status = answer.status();
-    if probe.accepts(status) { Ok(()) } else { Err(Unwell::Status(status)) }
+    match answer.status() {
+        status if probe.accepts(status) => Ok(Seen::Well),
+        StatusCode::TOO_MANY_REQUESTS => Ok(Seen::Busy),
+        status => Err(Unwell::Status(status)),
+    }
 }
 
 #[cfg(test)]
@@ -134,7 +146,7 @@ mod tests {
         String::from_utf8(asked).unwrap()
     }
 
-    async fn seen(probe: &Probe, egress: EgressPolicy) -> Result<(), Unwell> {
+    async fn seen(probe: &Probe, egress: EgressPolicy) -> Result<Seen, Unwell> {
         look(&upstream(egress), probe, &Pools::new(TrustedRoots::none(), Resolver::new()), Timestamp::from_seconds(0))
             .await
     }
@@ -146,11 +158,15 @@ mod tests {
             "HTTP/1.1 302 F\r\nlocation: /\r\ncontent-length: 0\r\n\r\n",
         );
         let no = "HTTP/1.1 401 No\r\ncontent-length: 0\r\n\r\n";
+        let busy = "HTTP/1.1 429 No\r\ncontent-length: 0\r\n\r\n";
         for (head, status, has_credentials, expected) in [
-            (ok, None, false, Ok(())),
-            (moved, None, true, Ok(())),
+            (ok, None, false, Ok(Seen::Well)),
+            (moved, None, true, Ok(Seen::Well)),
             (no, None, true, Err("it answered 401 Unauthorized")),
-            (no, Some(StatusCode::UNAUTHORIZED), false, Ok(())),
+            (no, Some(StatusCode::UNAUTHORIZED), false, Ok(Seen::Well)),
+            (busy, None, false, Ok(Seen::Busy)),
+            (busy, Some(StatusCode::OK), true, Ok(Seen::Busy)),
+            (busy, Some(StatusCode::TOO_MANY_REQUESTS), false, Ok(Seen::Well)),
             (ok, Some(StatusCode::NO_CONTENT), false, Err("it answered 200 OK")),
         ] {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -161,6 +177,34 @@ mod tests {
             assert!(asked.starts_with("GET /health?deep=1 HTTP/1.1") && asked.contains("tallygate-probe"), "{asked}");
             let names = [AUTHORIZATION, COOKIE].map(|name| asked.contains(&format!("\r\n{name}: ")));
             assert_eq!((names, asked.contains("key-of-ours")), ([has_credentials; 2], has_credentials), "{asked}");
+        }
+    }
+
+    /// A server that closes each connection right after its answer without saying so: one that was kept for the next probe would be
+    /// a second one to it, or reset.
+    #[tokio::test]
+    async fn each_probe_has_a_connection_of_its_own() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let probe = probe(&format!("http://{}/health", listener.local_addr().unwrap()));
+        let (upstream, pools) = (upstream(EgressPolicy::LOCAL), Pools::new(TrustedRoots::none(), Resolver::new()));
+        for number in 0..20 {
+            let serve = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut asked = Vec::new();
+                while !asked.ends_with(b"\r\n\r\n") {
+                    asked.push(stream.read_u8().await.unwrap());
+                }
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+                // Kept open, it is for the other side to close it: a pool would ask by it once more.
+                if number % 2 == 0 { Some(stream) } else { None }
+            };
+            let both = async { tokio::join!(serve, look(&upstream, &probe, &pools, Timestamp::from_seconds(0))) };
+            let (stream, seen) = tokio::time::timeout(Duration::from_secs(10), both).await.unwrap();
+            assert_eq!(seen.map_err(|unwell| unwell.to_string()), Ok(Seen::Well), "{number}");
+            if let Some(mut stream) = stream {
+                let after = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut [0])).await.unwrap();
+                assert_eq!(after.unwrap(), 0, "nobody keeps it");
+            }
         }
     }
 

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use tg_kernel::dialect::Dialect;
+use tg_policy::health::ProbeFigures;
+use tg_proxy::living::Living;
 
 /// A server of a provider's: how it says that it is, is up to the test, and calls are answered in any case.
 #[derive(Clone)]
@@ -95,10 +97,13 @@ fn by(answer: &Answer) -> (u16, &str, &str) {
     (answer.status, answer.header("x-tallygate-provider"), answer.header("x-tallygate-attempts"))
 }
 
+fn figures(living: &Living) -> Vec<ProbeFigures> {
+    living.health.probe_figures(living.clock.monotonic())
+}
+
 fn until_up(world: &World, is_up: bool) {
     until(&format!("up: {is_up}"), || {
-        let figures = world.gateway().living.health.probe_figures();
-        figures.iter().any(|of| &*of.provider == "own" && of.is_up == is_up).then_some(())
+        figures(&world.gateway().living).iter().any(|of| &*of.provider == "own" && of.is_up == is_up).then_some(())
     });
 }
 
@@ -139,12 +144,35 @@ fn probes_begin_and_end_with_the_configuration() {
     assert!(!server.heard("GET ")[0].to_lowercase().contains("authorization"), "nobody is told a secret");
     put_in_force(world.gateway(), &without);
     let living = Arc::clone(&world.gateway().living);
-    until("nobody is probed", || living.health.probe_figures().is_empty().then_some(()));
+    until("nobody is probed", || figures(&living).is_empty().then_some(()));
     assert!(living.health.passed_over(living.clock.monotonic()).is_empty());
     assert_eq!(by(&say(&world, "both")), (200, "own", "1"));
     put_in_force(world.gateway(), &with);
     until_up(&world, false);
     assert_eq!(by(&say(&world, "both")), (200, "local", "1"));
+}
+
+#[test]
+fn what_another_probe_saw_counts_for_nothing() {
+    let server = Server::start(500);
+    let world = World::with(server.setup(PROBE));
+    until_up(&world, false);
+    assert_eq!(by(&say(&world, "both")), (200, "local", "1"));
+    let patient = world.config.replacen("failures: 1,", "failures: 100,", 1);
+    put_in_force(world.gateway(), &patient);
+    until_up(&world, true);
+    let first = figures(&world.gateway().living).remove(0);
+    assert!(first.streak >= 1 && first.well == 0, "it fails, and not often enough yet: {first:?}");
+    assert_eq!(by(&say(&world, "both")), (200, "own", "1"));
+}
+
+#[test]
+fn a_provider_that_lets_no_probe_through_is_neither_well_nor_away() {
+    let server = Server::start(429);
+    let world = World::with(server.setup(PROBE));
+    until("it was asked twice", || (server.heard("GET ").len() >= 2).then_some(()));
+    assert!(figures(&world.gateway().living).is_empty());
+    assert_eq!(by(&say(&world, "both")), (200, "own", "1"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What was saved, as it travels.
 
-use super::Amount;
 use super::report::window;
+use super::{Amount, Time};
 use crate::query::Parameters;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,9 @@ impl SavingsRequest {
 /// by their tasks. No part of any cost: it is what was not spent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Savings {
+    /// From when on calls are in it: retention has deleted the rows of earlier ones. Absent: none was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_since: Option<Time>,
     /// For all calls.
     #[serde(flatten)]
     pub totals: Saved,
@@ -161,6 +164,6 @@ impl From<ledger::SavedByTeam> for Savings {
             route,
             moved: (&moved).into(),
         });
-        Self { totals: (&totals).into(), teams: teams.collect(), routes: routes.collect() }
+        Self { rows_since: None, totals: (&totals).into(), teams: teams.collect(), routes: routes.collect() }
     }
 }

@@ -10,7 +10,7 @@ pub struct TargetPage {
     pub passed_over: Vec<PassedOver>,
     /// The pools that calls came to, each target's by itself where it has one.
     pub pools: Vec<PoolRoom>,
-    /// What probes say of the providers that are probed (`probe`), each once it was asked.
+    /// What probes say of the providers that are probed (`probe`), each once one succeeded or failed.
     #[serde(default)]
     pub probes: Vec<ProbeState>,
 }

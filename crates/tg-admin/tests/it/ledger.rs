@@ -3,6 +3,7 @@
 use crate::bed::{Bed, NOW};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 use tg_kernel::clock::Timestamp;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::ids::CallId;
@@ -10,6 +11,7 @@ use tg_kernel::principal::Attribution;
 use tg_kernel::record::{Asked, Cost, Ending, Pricing, Record, Served, Timing};
 use tg_kernel::units::Money;
 use tg_kernel::usage::{ServiceTier, Usage, UsageSource};
+use tg_store::ledger::{Piece, Retention};
 
 fn record(team: &str, project: Option<&str>, nanos: i64, ending: Ending) -> Record {
     Record {
@@ -108,6 +110,30 @@ async fn calls_are_listed_in_pages_and_shown() {
     assert_eq!((&call["cost"]["nanos"], &call["cost"]["pricing"]), (&json!(3), &json!("priced")));
     assert_eq!(call["usage"]["output_tokens"], 200);
     assert_eq!(bed.get("/admin/v1/calls?filter=team:other").await.expect(200)["calls"], json!([]));
+}
+
+#[tokio::test]
+async fn savings_are_not_told_of_rows_that_retention_has_deleted() {
+    const DAY: i64 = 86_400;
+    let call = |day: i64| Record {
+        started_at: Timestamp::from_seconds(NOW - day * DAY),
+        ..record("search", None, 0, Ending::Ok)
+    };
+    let bed = bed_with(&[call(10), call(1)]);
+    assert!(bed.get("/admin/v1/savings?since=20d").await.expect(200).get("rows_since").is_none(), "nothing is gone");
+    let keep = Retention { calls: Some(Duration::from_secs(3 * 86_400)), rollups: None };
+    let mut upkeep = bed.store.upkeep().unwrap();
+    while upkeep.step(&keep, Timestamp::from_seconds(NOW)).unwrap() != Piece::Nothing {}
+    let kept = bed.store.ledger().unwrap().rows_since().unwrap().unwrap();
+    let refused = bed.get("/admin/v1/savings?since=20d").await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (400, "invalid_request"));
+    for part in ["since: ", &format!("retention has deleted the rows from before {kept}"), &format!("since={kept}")] {
+        assert!(refused.message().contains(part), "{part}: {}", refused.message());
+    }
+    for query in ["".to_owned(), format!("?since={kept}"), "?until=2d".to_owned()] {
+        let told = bed.get(&format!("/admin/v1/savings{query}")).await.expect(200);
+        assert_eq!(told["rows_since"], json!(kept.to_string()), "{query}");
+    }
 }
 
 #[tokio::test]

@@ -1,12 +1,15 @@
 //! Probes of providers: whether there is something to ask that costs nothing, and whether anybody is passed over.
 
 use super::Findings;
-use crate::document::{Document, Probe, ProviderKind};
+use crate::document::{Document, Probe, Provider, ProviderKind};
 use crate::grammar::Period;
 use crate::problem::{Path, Problem};
 
 /// Shortest time between two.
 const EVERY_MIN: Period = Period::seconds(1);
+
+/// Longest time between two: whoever asks less often learns it from calls.
+const EVERY_MAX: Period = Period::seconds(300);
 
 /// Longest path.
 const PATH_MAX: usize = 1024;
@@ -28,8 +31,23 @@ pub(super) fn check(document: &Document, found: &mut Findings) {
             let enabled = Path::root().member("resilience").member("breaker").member("enabled");
             found.add_resting_on(vec![enabled], Problem::new(path.clone(), message, "remove one of them"));
         }
+        if let Some(problem) = unlet(provider, probe, &path) {
+            found.add_resting_on(vec![kind], problem);
+        }
         members(probe, &path, found);
     }
+}
+
+/// What a vendor answers nobody without a key, and would take a provider out that is well.
+fn unlet(provider: &Provider, probe: &Probe, path: &Path) -> Option<Problem> {
+    let wants_key = matches!(provider.kind, ProviderKind::Openai | ProviderKind::Anthropic)
+        && (provider.base_url.is_none() || probe.path.starts_with("/v1/"));
+    let is_free = probe.auth || probe.status.is_some();
+    (wants_key && !is_free).then(|| {
+        let kind = provider.kind.as_str();
+        let message = format!("is answered 401 without a key by the kind `{kind}`, which would count as failed");
+        Problem::new(path.clone(), message, "say `auth: true`, or `status: 401`: that shows as well that it is there")
+    })
 }
 
 fn members(probe: &Probe, path: &Path, found: &mut Findings) {
@@ -42,6 +60,10 @@ fn members(probe: &Probe, path: &Path, found: &mut Findings) {
     if probe.every < EVERY_MIN {
         let message = format!("{} is too often", probe.every);
         found.add(path.member("every"), message, format!("write at least `{EVERY_MIN}`"));
+    }
+    if probe.every > EVERY_MAX {
+        let message = format!("{} is too seldom", probe.every);
+        found.add(path.member("every"), message, format!("write at most `{EVERY_MAX}`"));
     }
     if probe.timeout > probe.every {
         let message = format!("{} is longer than `every` ({})", probe.timeout, probe.every);

@@ -13,7 +13,7 @@ pub struct Probe {
     /// be something that costs nothing.
     #[schemars(length(max = 1024), regex(pattern = r"^/"))]
     pub path: String,
-    /// How often; at least `1s`.
+    /// How often; at least `1s`, at most `5m`.
     #[serde(default = "ten_seconds")]
     pub every: Period,
     /// How long an answer may take until its head is there, connection included; no longer than `every`.

@@ -24,7 +24,7 @@ pub use retry::{Allowance, backoff};
 pub use slow::{Begun, SEEN_MAX, Slow, SlowSettings};
 
 use breaker::Breaker;
-use probes::Probes;
+use probes::{Probes, Rank};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -159,18 +159,18 @@ pub struct Tallies {
 }
 
 impl Health {
-    /// Takes the target that is to be tried next out of `left`: the first that is not benched; where all are, the one
-    /// whose rest ends first, so that a call is never refused for what others met. `None` when none is left.
+    /// Takes the target that is to be tried next out of `left`: the first that is not benched; where all are, the first that only
+    /// its probes speak against, then the one whose rest ends first, so that a call is never refused for what others met. `None`
+    /// when none is left.
     pub fn next<'a>(&self, left: &mut Vec<&'a Target>, now: Duration) -> Option<&'a Target> {
         if self.troubled.load(Ordering::Relaxed) == 0 {
             return if left.is_empty() { None } else { Some(left.remove(0)) };
         }
         let mut providers = self.lock();
-        let rests = |target: &Target| match standing(&providers, target, now) {
-            Standing::Open | Standing::Probe => Duration::ZERO,
-            Standing::Benched(until) => until,
+        let of = |target: &Target| {
+            providers.get(&target.provider).map_or(Rank::Well, |provider| provider.rank(&target.model, now))
         };
-        let place = left.iter().enumerate().min_by_key(|(_, target)| rests(target)).map(|(place, _)| place)?;
+        let place = left.iter().enumerate().min_by_key(|(_, target)| of(target)).map(|(place, _)| place)?;
         let target = left.remove(place);
         if let Some(provider) = providers.get_mut(&target.provider) {
             provider.whole.begin(now);
@@ -430,8 +430,12 @@ fn stricter(one: Standing, other: Standing) -> Standing {
 
 impl Provider {
     fn standing(&self, model: &str, now: Duration) -> Standing {
+        stricter(self.by_calls(model, now), self.by_probes(now))
+    }
+
+    fn by_calls(&self, model: &str, now: Duration) -> Standing {
         let model = self.models.get(model).map_or(Standing::Open, |model| model.standing(now));
-        stricter(self.whole_standing(now), model)
+        stricter(self.whole.standing(now), model)
     }
 
     fn whole_standing(&self, now: Duration) -> Standing {

@@ -1,6 +1,6 @@
 //! What probes say of providers: who is passed over before a call meets it, and whose rest ends early.
 
-use super::{Health, Provider};
+use super::{Health, Provider, Standing};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,7 +50,8 @@ pub(super) struct Probes {
 /// What they saw of one.
 #[derive(Clone, Copy, Debug, Default)]
 struct Probed {
-    is_down: bool,
+    /// It is passed over; until then, unless a further one says otherwise.
+    down: Option<Duration>,
     /// Failures since the last success.
     streak: u32,
     well: u64,
@@ -58,17 +59,23 @@ struct Probed {
 }
 
 impl Probed {
-    fn saw(&mut self, is_well: bool, failures: u32) -> Option<Turn> {
+    fn saw(&mut self, is_well: bool, rule: &ProbeRule, now: Duration) -> Option<Turn> {
         if is_well {
             self.well += 1;
             self.streak = 0;
-            return std::mem::take(&mut self.is_down).then_some(Turn::Up);
+            return self.down.take().map(|_| Turn::Up);
         }
         self.failed += 1;
         self.streak = self.streak.saturating_add(1);
-        let falls = !self.is_down && self.streak >= failures;
-        self.is_down |= falls;
-        falls.then_some(Turn::Down)
+        let was_down = self.is_down(now);
+        if was_down || self.streak >= rule.failures {
+            self.down = Some(now + rule.lasts);
+        }
+        (self.is_down(now) && !was_down).then_some(Turn::Down)
+    }
+
+    fn is_down(&self, now: Duration) -> bool {
+        self.down.is_some_and(|until| now < until)
     }
 }
 
@@ -82,7 +89,26 @@ impl Probes {
     }
 }
 
+/// Who is tried before whom: the least first. Nobody says until when what rests by its probes alone does so: those are equals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    /// What nothing is known against.
+    Well,
+    /// What only its probes speak against.
+    Unseen,
+    /// What calls have found at fault, until then.
+    Resting(Duration),
+}
+
 impl Provider {
+    pub(super) fn rank(&self, model: &str, now: Duration) -> Rank {
+        match (self.by_calls(model, now), self.by_probes(now)) {
+            (Standing::Benched(until), _) => Rank::Resting(until),
+            (_, Standing::Benched(_)) => Rank::Unseen,
+            _ => Rank::Well,
+        }
+    }
+
     /// It answers again a probe that left at `left`, after one that failed: what rests for want of an answer may be tried at once.
     /// Quotas, credentials and models that are not there are no matter of that.
     fn is_there_again(&mut self, left: Duration) {
@@ -108,16 +134,16 @@ impl Health {
         let mut all = self.probes.lock();
         let probed = all.entry(Arc::clone(provider)).or_default();
         let was_failing = probed.streak > 0;
-        let turn = probed.saw(is_well, rule.failures);
-        let is_down = probed.is_down;
+        let turn = probed.saw(is_well, rule, now);
+        let down = probed.down;
         drop(all);
         if turn == Some(Turn::Down) {
             self.probes.downs.fetch_add(1, Ordering::Relaxed);
         }
-        if is_down || (is_well && was_failing) {
+        if down.is_some() || (is_well && was_failing) {
             let mut providers = self.lock();
-            if is_down {
-                providers.entry(Arc::clone(provider)).or_default().away = Some(now + rule.lasts);
+            if down.is_some() {
+                providers.entry(Arc::clone(provider)).or_default().away = down;
             } else if let Some(provider) = providers.get_mut(provider) {
                 provider.is_there_again(left);
             }
@@ -126,22 +152,23 @@ impl Health {
         turn
     }
 
-    /// Only these providers are probed from now on: what was seen of others is forgotten, and they are not passed over by it.
-    pub fn probes_are_of(&self, is_probed: impl Fn(&str) -> bool, now: Duration) {
-        self.probes.lock().retain(|name, _| is_probed(name));
+    /// Only these providers are probed from now on as they were: what was seen of others, or by other probes, is forgotten, and they
+    /// are not passed over by it.
+    pub fn probes_stay(&self, are_as_before: impl Fn(&str) -> bool, now: Duration) {
+        self.probes.lock().retain(|name, _| are_as_before(name));
         let mut providers = self.lock();
         for (name, provider) in providers.iter_mut() {
-            provider.away = provider.away.filter(|_| is_probed(name));
+            provider.away = provider.away.filter(|_| are_as_before(name));
         }
         self.forget(&mut providers, now);
     }
 
-    /// What probes saw of each provider that was asked at least once, by name.
+    /// What probes saw of each provider of which one has succeeded or failed, by name.
     #[must_use]
-    pub fn probe_figures(&self) -> Vec<ProbeFigures> {
+    pub fn probe_figures(&self, now: Duration) -> Vec<ProbeFigures> {
         let figures = |(name, probed): (&Arc<str>, &Probed)| ProbeFigures {
             provider: Arc::clone(name),
-            is_up: !probed.is_down,
+            is_up: !probed.is_down(now),
             streak: probed.streak,
             well: probed.well,
             failed: probed.failed,
@@ -184,7 +211,7 @@ mod tests {
         assert_eq!(probe(&health, "a", true, 70), Some(Turn::Up));
         assert_eq!(order(&health, &targets, 71), ["a/m", "a/n", "b/m"]);
         assert!(health.passed_over(at(71)).is_empty() && health.figures(at(71)).is_empty());
-        let of_a = health.probe_figures().remove(0);
+        let of_a = health.probe_figures(at(71)).remove(0);
         assert_eq!((of_a.is_up, of_a.streak, of_a.well, of_a.failed), (true, 0, 3, 4));
     }
 
@@ -195,13 +222,32 @@ mod tests {
         for now in [0, 10] {
             probe(&health, "a", false, now);
         }
-        assert_eq!(order(&health, &targets, 22_009), ["b/m", "a/m"]);
+        let is_up = |now| health.probe_figures(at(now))[0].is_up;
+        assert_eq!(
+            (order(&health, &targets, 22_009), is_up(22_009)),
+            (vec!["b/m".to_owned(), "a/m".to_owned()], false)
+        );
         assert_eq!(order(&health, &targets, 22_010), ["a/m", "b/m"], "its prober has died");
-        probe(&health, "a", false, 23_000);
+        assert!(is_up(22_010), "nobody passes it over");
+        assert_eq!(probe(&health, "a", false, 23_000), Some(Turn::Down), "it had not been any more");
         assert_eq!(order(&health, &targets, 23_001), ["b/m", "a/m"]);
-        health.probes_are_of(|name| name == "b", at(23_002));
+        health.probes_stay(|name| name == "b", at(23_002));
         assert_eq!(order(&health, &targets, 23_002), ["a/m", "b/m"], "it is not probed any more");
-        assert!(health.probe_figures().is_empty());
+        assert!(health.probe_figures(at(23_002)).is_empty());
+        assert_eq!(probe(&health, "a", false, 23_003), None, "it is the first that another probe sees");
+    }
+
+    #[test]
+    fn where_all_rest_probes_say_nothing_of_who_comes_first_but_that_it_is_before_what_calls_found_at_fault() {
+        let targets = ["failing", "both", "late", "early"].map(|provider| target(provider, "m"));
+        let health = Health::default();
+        for name in ["late", "early", "both"] {
+            let rule = ProbeRule { failures: 1, lasts: at(if name == "late" { 90_000 } else { 20_000 }) };
+            assert_eq!(health.probed(&name.into(), false, &rule, (at(0), at(0))), Some(Turn::Down));
+        }
+        health.failed(&targets[0], Blame::Quota(Some(at(5000))), &SETTINGS, (at(0), at(0)));
+        health.failed(&targets[1], Blame::Quota(Some(at(3000))), &SETTINGS, (at(0), at(0)));
+        assert_eq!(order(&health, &targets, 10), ["late/m", "early/m", "both/m", "failing/m"]);
     }
 
     #[test]
