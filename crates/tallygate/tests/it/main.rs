@@ -64,6 +64,7 @@ mod output;
 mod outside;
 mod outside_ends;
 mod outside_pieces;
+mod outside_readers;
 mod permissions;
 mod policies;
 mod pools;

@@ -21,7 +21,7 @@ const HOOK: &str = "- { name: hook, kind: webhook, url: 'HOOK_URL/check', secret
      - { name: gone, kind: moderation, provider: dead }\n";
 
 /// A rule that has answers judged so many characters at a time.
-fn in_pieces(service: &str, pieces: usize, action: Action) -> Rule {
+pub(crate) fn in_pieces(service: &str, pieces: usize, action: Action) -> Rule {
     Rule { pieces: Some(pieces), ..outside(service, action, On::Output) }
 }
 
@@ -30,12 +30,12 @@ fn world(rules: Vec<Rule>) -> World {
 }
 
 /// Prose of so many characters.
-fn prose(characters: usize) -> String {
+pub(crate) fn prose(characters: usize) -> String {
     "all is well with the ship and its crew, ".chars().cycle().take(characters).collect()
 }
 
 /// A call whose streamed answer is this, once, four characters at a time, and what is to become of it further.
-fn repeats(dialect: Dialect, prompt: &str, script: &str) -> (Call, String) {
+pub(crate) fn repeats(dialect: Dialect, prompt: &str, script: &str) -> (Call, String) {
     let tokens = format!("echo: {prompt}").len().div_ceil(4);
     let call =
         ask(dialect, Manner::Streamed, "on-anthropic", &format!("{prompt} [[sim: tokens={tokens} chunk=1 {script}]]"));
@@ -43,7 +43,7 @@ fn repeats(dialect: Dialect, prompt: &str, script: &str) -> (Call, String) {
 }
 
 /// What a caller has understood of the beginning of an answer.
-fn so_far(dialect: Dialect, body: &[u8]) -> Heard {
+pub(crate) fn so_far(dialect: Dialect, body: &[u8]) -> Heard {
     let (headers, trailers) = (HeaderMap::new(), HeaderMap::new());
     hear(dialect, Manner::Streamed, &Answer { status: 200, headers, body: body.to_vec(), trailers, clean: false })
 }
@@ -57,7 +57,7 @@ fn read(dialect: Dialect, exchange: &mut Exchange, characters: usize) -> Vec<u8>
     body
 }
 
-fn questions(row: &Record) -> (Said, u32) {
+pub(crate) fn questions(row: &Record) -> (Said, u32) {
     let [asked] = row.guarded.as_ref().unwrap().services.as_slice() else { panic!("{row:?}") };
     assert!(asked.micros > 0, "{row:?}");
     (asked.verdict, asked.questions)
@@ -232,7 +232,7 @@ fn hesitant(service: &Service) -> (Receiver<()>, Sender<()>) {
     (asked, tell)
 }
 
-fn hesitating() -> (World, Receiver<()>, Sender<()>) {
+pub(crate) fn hesitating() -> (World, Receiver<()>, Sender<()>) {
     let setup = Setup { streams: "{ keepalive: 20ms }".to_owned(), ..Setup::default() };
     let (world, service) = world_of(in_pieces("own", 200, Action::Block), setup, "15s");
     let (asked, tell) = hesitant(&service);
@@ -240,7 +240,7 @@ fn hesitating() -> (World, Receiver<()>, Sender<()>) {
 }
 
 /// The answer up to signs of life while the third piece is judged.
-fn until_signs(world: &World, asked: &Receiver<()>, (call, whole): (&Call, &str)) -> (Exchange, Vec<u8>) {
+pub(crate) fn until_signs(world: &World, asked: &Receiver<()>, (call, whole): (&Call, &str)) -> (Exchange, Vec<u8>) {
     let dialect = Dialect::AnthropicMessages;
     let mut exchange = world.keyed(call).open(world.address);
     let mut body = read(dialect, &mut exchange, 400);

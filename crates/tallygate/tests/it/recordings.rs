@@ -119,6 +119,27 @@ fn what_a_service_takes_out_is_not_recorded_either() {
 }
 
 #[test]
+fn what_a_service_takes_out_while_an_answer_comes_is_not_recorded_and_all_else_is() {
+    let secrets = Rule { on: Some(On::Output), action: Action::Redact(Style::Tag), ..no_secrets() };
+    let hook = Rule { pieces: Some(200), ..outside("hook", Action::Redact(Style::Tag), On::Output) };
+    let mut world = recorded("share: 0", vec![secrets, hook]);
+    let prose: String = "all is well with the ship and its crew, ".repeat(11);
+    let said = |end: &str| format!("say mask-me, {prose}{end}and on, {prose}");
+    for (end, script) in [("", ""), ("forbidden ", ""), ("", "die_after=160")] {
+        let prompt = format!("{} [[sim: tokens=230 chunk=1 {script}]]", said(end));
+        assert_eq!(call(&world, Manner::Streamed, &prompt).status, 200);
+    }
+    let (_, all) = ended(&mut world);
+    assert_eq!(all.lines().count(), 3, "{all}");
+    for (line, end) in all.lines().zip(["and on, all", "forbidden and", "and on, all"]) {
+        let output = serde_json::from_str::<Value>(line).unwrap()["output"].clone();
+        // One text, whatever has been taken out while it came.
+        let (text, wanted) = (output[0]["text"].as_str().unwrap(), format!("say [gone], {prose}{end}"));
+        assert!(text.contains(&wanted) && !text.contains("mask-me"), "{text}");
+    }
+}
+
+#[test]
 fn calls_in_which_nothing_is_found_are_recorded_by_their_share() {
     let mut world = recorded("share: 0", vec![no_secrets()]);
     assert_eq!(call(&world, Manner::Plain, "good evening").status, 200);

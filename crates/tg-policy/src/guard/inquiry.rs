@@ -244,6 +244,11 @@ impl Inquiry {
         self.note_block(block, Channel::Assistant, Way::Output);
     }
 
+    /// Nothing goes on of that out of which something was taken.
+    pub(super) fn takes_nothing_out(&mut self) {
+        self.hits.retain(|hit| hit.doing != Doing::Redacted);
+    }
+
     fn note_block(&mut self, block: &Block, channel: Channel, way: Way) {
         let Block { set, rule, check, found, .. } = block.clone();
         self.come_to(&set, Doing::Blocked);

@@ -39,9 +39,11 @@ impl Guard {
     }
 
     /// Why an answer must not go on of which the service outside of this rule would take something out that the caller has.
+    /// What else was taken out of the same piece reaches nobody.
     pub fn comes_late(&self, rule: usize, inquiry: &mut Inquiry) -> Option<Block> {
         let ready = self.rules().get(rule)?;
         inquiry.begin(self);
+        inquiry.takes_nothing_out();
         let taken = ready.block(Cow::Borrowed(ready.check));
         Some(stopped(&taken, "It was found in what had been told in part, and that is not taken back.", inquiry))
     }

@@ -319,17 +319,25 @@ impl Flow {
         Poll::Ready(())
     }
 
-    /// Waits until services outside have said what they think of an answer that is all there.
+    /// Waits until services outside have said what they think of an answer that is all there, or of what they were asked about
+    /// when something else ended it.
     fn poll_opinions(&mut self, cx: &mut Context<'_>, out: &mut Vec<Bytes>) -> Poll<()> {
         let (Some(keeping), Some(settlement)) = (&mut self.keeping, &mut self.settlement) else {
             return Poll::Ready(());
         };
-        if matches!(self.ended, Some(Ok(Ended::Whole | Ended::Cut { .. }))) {
-            match ready!(keeping.poll_opinions(settlement, cx, out)) {
-                Ok(Passing::Open) => {}
-                Ok(Passing::Blocked) => self.ended = Some(Ok(Ended::Blocked)),
-                Err(fault) => self.ended = Some(Err(fault)),
-            }
+        let is_stopped = self.ear.as_ref().is_some_and(Ear::has_heard);
+        let opinions = match &self.ended {
+            Some(Ok(Ended::Whole | Ended::Cut { .. })) => keeping.poll_opinions(settlement, cx, out),
+            Some(Ok(Ended::Blocked) | Err(_)) if !is_stopped => keeping.poll_asked(settlement, cx),
+            _ => return Poll::Ready(()),
+        };
+        if !out.is_empty() && self.lane.summary().content_seen {
+            settlement.first_token();
+        }
+        match ready!(opinions) {
+            Ok(Passing::Open) => {}
+            Ok(Passing::Blocked) => self.ended = Some(Ok(Ended::Blocked)),
+            Err(fault) => self.ended = Some(Err(fault)),
         }
         Poll::Ready(())
     }
@@ -337,7 +345,9 @@ impl Flow {
     /// While opinions are awaited: a sign of life for the caller, or the gateway's own end.
     fn poll_asking(&mut self, cx: &mut Context<'_>, out: &mut Vec<Bytes>) -> Poll<()> {
         if self.ear.as_mut().is_some_and(|ear| ear.poll(cx).is_ready()) {
-            self.ended = Some(Err(draining()));
+            if !matches!(self.ended, Some(Ok(Ended::Blocked) | Err(_))) {
+                self.ended = Some(Err(draining()));
+            }
             return Poll::Ready(());
         }
         ready!(self.timer.poll_signs(cx));
@@ -438,6 +448,9 @@ impl Drop for StreamBody {
         if flow.ear.as_ref().is_some_and(Ear::has_heard) {
             flow.settle(Ending::Interrupted, Some(draining().code));
         } else if let Some(absence) = flow.settlement.as_ref().and_then(Settlement::absence) {
+            // Nothing more of it leaves: nobody is asked about it.
+            flow.tells_recording();
+            flow.keeping = None;
             let reading = flow.drain(absence.until(), absence.bytes_max);
             drop(tg_net::tasks::spawn("drain after disconnect", reading));
         }

@@ -6,8 +6,9 @@ mod pieces;
 mod tests;
 mod told;
 
-use super::Guarding;
 use super::outside::{Premises, Questions};
+use super::{Guarding, broken_off};
+use crate::recording::Heard;
 use crate::settle::Settlement;
 use bytes::Bytes;
 use pieces::{Edit, Pieces};
@@ -19,6 +20,7 @@ use tg_dialect::gate::{Gate, Passing};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::fault::Fault;
 use tg_kernel::usage::Usage;
+use tg_net::tasks::{Task, spawn};
 use tg_policy::guard::{Channels, ExternalRule, Said, Way};
 use told::{Question, Told};
 
@@ -53,7 +55,25 @@ enum Stage {
     Judged,
 }
 
-type Asking = Pin<Box<dyn Future<Output = Opinions> + Send>>;
+/// A question under way. It goes on by itself, so that a caller who reads slowly, or not at all, keeps no turn of a service; given
+/// up, it ends.
+struct Asking(Task<Opinions>);
+
+impl Asking {
+    fn begin(asking: impl Future<Output = Opinions> + Send + 'static) -> Self {
+        Self(spawn("asks about an answer", asking))
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Opinions, Fault>> {
+        Pin::new(&mut self.0).poll(cx).map(|opinions| opinions.ok_or_else(broken_off))
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
 
 /// What came of asking.
 struct Opinions {
@@ -146,17 +166,24 @@ impl Keeping {
                 }
                 self.asking = self.ask(settlement);
             }
-            let Some(asking) = &mut self.asking else { return Poll::Ready(Ok(Passing::Open)) };
-            let Poll::Ready(opinions) = asking.as_mut().poll(cx) else {
+            let Poll::Ready(opinions) = self.poll_asking(cx)? else {
                 let Stage::Pieces(pieces) = &self.stage else { return Poll::Pending };
                 return if pieces.is_full(&self.told) { Poll::Pending } else { Poll::Ready(Ok(Passing::Open)) };
             };
-            self.asking = None;
+            let Some(opinions) = opinions else { return Poll::Ready(Ok(Passing::Open)) };
             match self.hear(opinions, settlement, out) {
                 Ok(Passing::Open) => {}
                 stopped => return Poll::Ready(stopped),
             }
         }
+    }
+
+    /// What comes of asking; `None` where nothing is asked.
+    fn poll_asking(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Opinions>, Fault>> {
+        let Some(asking) = &mut self.asking else { return Poll::Ready(Ok(None)) };
+        let opinions = ready!(asking.poll(cx));
+        self.asking = None;
+        Poll::Ready(opinions.map(Some))
     }
 
     /// Waits for the opinions on all that was said, and lets go what they let go. Call it when all is there.
@@ -180,13 +207,40 @@ impl Keeping {
                 }
                 self.asking = self.ask(settlement);
             }
-            let Some(asking) = &mut self.asking else { continue };
-            let opinions = ready!(asking.as_mut().poll(cx));
-            self.asking = None;
+            let Some(opinions) = ready!(self.poll_asking(cx))? else { continue };
             match self.hear(opinions, settlement, out) {
                 Ok(Passing::Open) => {}
                 stopped => return Poll::Ready(stopped),
             }
+        }
+    }
+
+    /// Waits for the opinions on what is asked about, of an answer of which nothing more leaves: what they say, and what they cost,
+    /// is known all the same.
+    ///
+    /// # Errors
+    /// They cannot be known.
+    pub(crate) fn poll_asked(
+        &mut self,
+        settlement: &mut Settlement,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Passing, Fault>> {
+        let opinions = ready!(self.poll_asking(cx))?;
+        let Some(Opinions { guarding, .. }) = opinions else { return Poll::Ready(Ok(Passing::Open)) };
+        let passing = if guarding.block.is_some() { Passing::Blocked } else { Passing::Open };
+        if let Some(own) = settlement.guarding_mut() {
+            own.absorb(guarding);
+        }
+        Poll::Ready(Ok(passing))
+    }
+
+    /// What services have put in place of some of it, where it is judged in pieces, stands so in what is recorded. Call it when
+    /// the answer has ended, however it did.
+    pub(crate) fn tells(&self, heard: &Heard) {
+        if let Stage::Pieces(pieces) = &self.stage
+            && let Some(anew) = pieces.told_anew(&self.told)
+        {
+            heard.answered_instead(anew.into_iter());
         }
     }
 
@@ -206,7 +260,7 @@ impl Keeping {
             }
         };
         if self.told.is_over || count > TEXTS_MAX {
-            return Some(Box::pin(async move {
+            return Some(Asking::begin(async move {
                 guarding.hears_nothing(Way::Output);
                 Opinions { guarding, edits: Vec::new(), is_unheard: true }
             }));
@@ -219,7 +273,7 @@ impl Keeping {
         let said: Vec<Said<'_>> = asked.iter().map(said).collect();
         let mut questions = Questions::of(&guarding, Way::Output, (&said, &[]), &[]);
         let has_sound = self.told.has_sound;
-        Some(Box::pin(async move {
+        Some(Asking::begin(async move {
             let mut edits = Vec::new();
             let mut editor = editor;
             if let Some(questions) = &mut questions {
@@ -247,33 +301,30 @@ impl Keeping {
         out: &mut Vec<Bytes>,
     ) -> Result<Passing, Fault> {
         let Opinions { mut guarding, edits, is_unheard } = opinions;
-        let anew = match &mut self.stage {
-            Stage::Pieces(_) if guarding.block.is_some() => None,
+        match &mut self.stage {
+            Stage::Pieces(_) if guarding.block.is_some() => {}
             Stage::Pieces(pieces) => {
-                let is_changed = !edits.is_empty();
                 if is_unheard {
                     pieces.is_heard_no_more();
                 }
                 if let Some(rule) = pieces.judge(&self.told, edits) {
                     guarding.comes_late(rule);
                 }
-                if is_changed { pieces.told_anew(&self.told) } else { None }
             }
             stage => {
                 let one = |Edit { numbers, text, .. }: Edit| Some((*numbers.first()?, text));
                 let own: Vec<(usize, String)> = edits.into_iter().filter_map(one).collect();
-                let anew = (!own.is_empty()).then(|| self.told.with(&own));
+                let heard = settlement.guarding().and_then(Guarding::heard);
+                if let Some(heard) = heard.filter(|_| !own.is_empty()) {
+                    heard.answered_instead(self.told.with(&own).into_iter());
+                }
                 if let Stage::Kept { edits, .. } = stage {
                     *edits = own;
                 }
-                anew
             }
-        };
+        }
         let is_blocked = guarding.block.is_some();
         if let Some(own) = settlement.guarding_mut() {
-            if let (Some(anew), Some(heard)) = (anew, own.heard()) {
-                heard.answered_instead(anew.into_iter());
-            }
             own.absorb(guarding);
         }
         match &mut self.stage {
@@ -284,16 +335,19 @@ impl Keeping {
     }
 
     /// All has been judged, and leaves.
-    fn release(&mut self, settlement: &Settlement, out: &mut Vec<Bytes>) -> Result<Passing, Fault> {
+    fn release(&mut self, settlement: &mut Settlement, out: &mut Vec<Bytes>) -> Result<Passing, Fault> {
         match &mut self.stage {
             // It has left: rules that only watch change nothing.
             Stage::Open | Stage::Judged => Ok(Passing::Open),
             Stage::Pieces(pieces) => {
-                pieces.finish(&self.told, out)?;
-                let heard = settlement.guarding().and_then(Guarding::heard);
-                if let (Some(heard), Some(anew)) = (heard, pieces.told_anew(&self.told)) {
-                    heard.answered_instead(anew.into_iter());
+                // Sound may have come when nobody was asked any more.
+                if let Some(rule) = pieces.silenced_by(&self.told) {
+                    if let Some(own) = settlement.guarding_mut() {
+                        own.silence(rule);
+                    }
+                    return Ok(Passing::Blocked);
                 }
+                pieces.finish(&self.told, out)?;
                 Ok(Passing::Open)
             }
             Stage::Kept { bytes, edits, .. } => {

@@ -8,7 +8,7 @@ use crate::guarding::keeping::Keeping;
 use crate::guarding::watching::Watching;
 use crate::guarding::{CONTENT_BLOCKED, Guarding};
 use crate::outcome::Counts;
-use crate::settle::Closing;
+use crate::settle::{Closing, Settlement};
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use tg_dialect::gate::Passing;
@@ -36,6 +36,7 @@ impl Flow {
 
     /// Settles an answer that was ended at its length: the provider is left with the flow.
     fn settle_cut(&mut self, told: bool) -> (bool, Option<Cost>) {
+        self.tells_recording();
         let (Some(bounded), Some(mut settlement)) = (&self.bounded, self.settlement.take()) else {
             return (told, None);
         };
@@ -117,8 +118,17 @@ impl Flow {
         (told, self.settle(ending, code.or(cut.then_some("upstream_error_event"))))
     }
 
+    /// What services took out of an answer is not in what is recorded of it.
+    pub(super) fn tells_recording(&self) {
+        let guarding = self.settlement.as_ref().and_then(Settlement::guarding);
+        if let (Some(keeping), Some(heard)) = (&self.keeping, guarding.and_then(Guarding::heard)) {
+            keeping.tells(heard);
+        }
+    }
+
     /// Settles with what was seen so far; only the first time counts.
     pub(super) fn settle(&mut self, ending: Ending, fault: Option<&'static str>) -> Option<Cost> {
+        self.tells_recording();
         let mut settlement = self.settlement.take()?;
         let summary = self.lane.summary();
         let mut counts = Counts::of(summary, settlement.weight());

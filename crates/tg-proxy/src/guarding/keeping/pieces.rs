@@ -114,6 +114,11 @@ impl Pieces {
         self.editor_of_speech
     }
 
+    /// The rule for which what is spoken does not leave: its service has changed what it says.
+    pub(super) fn silenced_by(&self, told: &Told) -> Option<usize> {
+        self.editor_of_speech.filter(|_| told.has_sound)
+    }
+
     /// How many texts have been asked about.
     pub(super) const fn questions(&self) -> usize {
         self.questions

@@ -272,3 +272,18 @@ fn what_is_spoken_is_known_to_be_changed_and_by_which_rule() {
         assert_eq!(way.pieces.editor_of_speech(), editor, "{channel:?}");
     }
 }
+
+#[test]
+fn what_is_spoken_stays_where_its_words_were_changed_though_nobody_is_asked_any_more() {
+    let stream = stream(Dialect::OpenaiChat, &["a heron"], &["{}"]);
+    let mut way = Way::new(Dialect::OpenaiChat, &[Channel::Assistant], &service);
+    assert_eq!(way.goes(&[&stream]), None);
+    assert_eq!(way.pieces.silenced_by(&way.told), None, "nothing is spoken");
+    way.pieces.is_heard_no_more();
+    way.told.has_sound = true;
+    assert_eq!(way.pieces.silenced_by(&way.told), Some(RULE));
+    let mut way = Way::new(Dialect::OpenaiChat, &[Channel::Assistant], &str::to_owned);
+    assert_eq!(way.goes(&[&stream]), None);
+    way.told.has_sound = true;
+    assert_eq!(way.pieces.silenced_by(&way.told), None);
+}
