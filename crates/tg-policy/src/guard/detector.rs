@@ -62,6 +62,11 @@ impl<'a> Reading<'a> {
         self.view.is_complete()
     }
 
+    /// Where letters begin that stand apart at its end. What they spell is one word.
+    pub(super) fn letters_apart(&self) -> Option<usize> {
+        self.view.letters_apart()
+    }
+
     fn scores(&self) -> &Scores {
         self.scores.get_or_init(|| Scores::of(&self.view))
     }

@@ -287,10 +287,12 @@ impl Eyes<'_> {
 impl Sight for Eyes<'_> {
     fn look(&mut self, stretch: &str, base: usize, from: usize, is_end: bool) -> (Vec<Piece>, Option<usize>) {
         let mut found: Vec<Found> = Vec::new();
+        let mut apart = None;
         if !self.plan.stretches.is_empty() {
             let reading = Reading::of(stretch);
             let Inquiry { leaks, spent_by, .. } = &mut *self.inquiry;
             plan::find(&self.plan.stretches, self.guard.rules(), &reading, (&**leaks, spent_by), &mut found);
+            apart = reading.letters_apart();
         }
         let escapes = self.escapes();
         let quotes = self.held.quotes.as_mut().filter(|_| self.is_gate);
@@ -300,6 +302,7 @@ impl Sight for Eyes<'_> {
         });
         escapes.settle(stretch, laid, &mut found);
         let open = self.plan.looks_for_blocks_of_keys().then(|| open_block(stretch)).flatten();
+        let open = open.into_iter().chain(apart).min();
         if !self.is_gate || !self.inquiry.has_placeholders() {
             let pieces =
                 clusters(found).into_iter().map(|cluster| Piece { span: cluster.span, what: What::Found(cluster) });

@@ -1,5 +1,6 @@
 //! One text, read once for all detectors: plain, folded, and what was hidden in it.
 
+mod apart;
 mod around;
 mod chars;
 mod codes;
@@ -17,6 +18,7 @@ pub use chars::warm;
 pub use hidden::{DEPTH_MAX, HIDDEN_BYTES_MAX, Hidden, Hiding, PIECES_MAX};
 
 use crate::layer::Layer;
+use crate::span::Span;
 
 /// A text and its readings.
 #[derive(Clone, Debug)]
@@ -67,6 +69,13 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn hidden(&self) -> &[Hidden] {
         &self.hidden
+    }
+
+    /// Where letters begin that stand apart at the end of the text, and may spell something with those that come next.
+    #[must_use]
+    pub fn letters_apart(&self) -> Option<usize> {
+        let at = apart::begun(self.folded.text())?;
+        Some(self.folded.origin(Span::new(at, at + 1)).start)
     }
 
     /// Whether all that is hidden was read; false where there was more than [`PIECES_MAX`] or [`HIDDEN_BYTES_MAX`] allow.

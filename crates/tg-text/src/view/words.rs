@@ -14,14 +14,14 @@ const SPELLED_MIN: usize = 4;
 const NUMBERS_MIN: usize = 6;
 
 /// Widest gap between letters that are spelled: six spaces, or a dash with spaces around it.
-const GAP_MAX: usize = 6;
+pub(super) const GAP_MAX: usize = 6;
 
 /// How much likelier the letters of a stretch must be when moved by thirteen before its words are looked up; in tenths
 /// of a natural logarithm. English gains seven a letter.
 const MOVED_MIN: i32 = 50;
 
 /// Most letters of a piece: what is longer is read in several.
-const PIECE_MAX: usize = 2048;
+pub(super) const PIECE_MAX: usize = 2048;
 
 const LETTER: u8 = 1;
 const HEX: u8 = 2;
@@ -97,7 +97,8 @@ pub(super) fn find(text: &str, take: &mut dyn FnMut(Hiding, Piece) -> bool) {
     pass.end();
 }
 
-fn kind(b: u8) -> u8 {
+/// What a byte of folded text can be part of; nought for what stands between words.
+pub(super) fn kind(b: u8) -> u8 {
     KINDS.get(usize::from(b)).copied().unwrap_or(0) & WORD
 }
 
@@ -265,11 +266,16 @@ fn place(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
+/// Whether of so many letters, digits and signs that stand apart enough are letters to spell something.
+pub(super) const fn has_letters_enough(letters: usize, all: usize) -> bool {
+    letters * 5 >= all * 3
+}
+
 /// What single letters spell. A gap that is wider, or of another kind, than the narrowest ends a word.
 fn spelled(text: &str, span: Span) -> Option<(Hiding, Piece)> {
     let is_part = |c: char| u8::try_from(c).is_ok_and(|b| kind(b) != 0);
     let letters: Vec<(usize, char)> = text.char_indices().filter(|(_, c)| is_part(*c)).collect();
-    if letters.iter().filter(|(_, c)| c.is_ascii_alphabetic()).count() * 5 < letters.len() * 3 {
+    if !has_letters_enough(letters.iter().filter(|(_, c)| c.is_ascii_alphabetic()).count(), letters.len()) {
         return None;
     }
     // One kind of separator, with or without spaces: an address or a formula has several.

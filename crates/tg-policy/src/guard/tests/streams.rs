@@ -27,7 +27,15 @@ fn prose() -> String {
 fn no_letter_of_a_credential_has_left_whose_letters_stand_apart() {
     let guard = guard(&[set("s", vec![rule("r", Check::Secrets(None), Action::Block)])]);
     for secret in [format!("AKIA{}", "QYLPMN5HHHFPZAM2"), format!("AIza{}", "SyD3kQ9vXr7LmZ2pT8wBn5YcH4jG6fEuR1s")] {
-        for gap in [" ", "  -  ", "."] {
+        for gap in [
+            " ",
+            "  -  ",
+            ".",
+            "\u{2003}\u{2003}\u{2003}",
+            "\u{a0}\u{2003}",
+            " \u{200b}\u{200b}\u{200b}\u{200b} ",
+            "\u{3000}–\u{3000}",
+        ] {
             let apart = secret.chars().map(String::from).collect::<Vec<_>>().join(gap);
             for size in [1, 4, 1000] {
                 let text = format!("{}use {apart} for it", prose());
@@ -35,6 +43,35 @@ fn no_letter_of_a_credential_has_left_whose_letters_stand_apart() {
                 assert!(blocked && left.len() <= prose().len() + 4, "{apart} {size}: {blocked} {left}");
             }
         }
+    }
+}
+
+#[test]
+fn digits_among_letters_apart_let_no_letter_before_them_leave() {
+    let guard = guard(&[set("s", vec![rule("r", Check::Secrets(None), Action::Block)])]);
+    let digits_early = format!("AIza{}", "314159265358979SyDkQvXrLmZpTwBnYcHj");
+    let digits_first = format!("AKIA{}", "QYLPMN5HHHFPZAM2");
+    let apart = |text: &str, gap: &str| text.chars().map(String::from).collect::<Vec<_>>().join(gap);
+    for (before, key, gap) in [
+        ("", digits_early, "  -  "),
+        ("1  -  4  -  1  -  5  -  9  -  2  -  6  -  5  -  3  -  5  -   ", digits_first.clone(), "  -  "),
+        ("1\u{2003}4\u{2003}1\u{2003}5\u{2003}9\u{2003}2  ", digits_first, "\u{a0}\u{200b}"),
+    ] {
+        for size in [1, 4, 1000] {
+            let text = format!("{}use {before}{} for it", prose(), apart(&key, gap));
+            let (left, blocked) = streamed(&guard, Channel::Assistant, &text, size, &no_inquiry());
+            let most = prose().len() + 4 + before.len();
+            assert!(blocked && left.len() <= most, "{before} {gap} {size}: {blocked} {left}");
+        }
+    }
+}
+
+#[test]
+fn letters_apart_are_held_no_longer_than_they_can_be_read() {
+    let guard = guard(&[set("s", vec![rule("r", Check::Secrets(None), Action::Block)])]);
+    for (text, least, most) in [("A b C d ", 2000, 2048 * 5 / 4 + 128), ("1 2 3 4 ", 700, 820 * 5 / 4 + 128)] {
+        let held = held_back(&guard, &text.repeat(2000), 4);
+        assert!((least..=most).contains(&held), "{text} {held}");
     }
 }
 
@@ -217,6 +254,24 @@ fn the_earliest_of_several_rules_ends_a_stream_whatever_the_pieces() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_letter_of_a_credential_leaves_however_the_gaps_between_its_letters_are_written(
+        spaces in prop::collection::vec(
+            (prop::sample::select(vec![" ", "\u{a0}", "\u{2003}", "\u{3000}"]), prop::sample::select(vec!["", "", "\u{200b}", "\u{2060}\u{ad}"])),
+            39 * 6,
+        ),
+        wide in 1_usize..=6, key in prop::sample::select(vec!["QYLPMN5HHHFPZAM2", "314159265358979SyDkQvXrLmZpTwBnYcHj"]),
+        before in 0_usize..70, size in 1_usize..90,
+    ) {
+        let key = if key.len() == 16 { format!("AKIA{key}") } else { format!("AIza{key}") };
+        let gaps = spaces.chunks(wide).map(|gap| gap.iter().map(|(space, unseen)| format!("{space}{unseen}")).collect::<String>());
+        let apart: String = key.chars().zip(gaps).map(|(c, gap)| format!("{c}{gap}")).collect();
+        let before = format!("{}use ", &prose()[..before]);
+        let guard = guard(&[set("s", vec![rule("r", Check::Secrets(None), Action::Block)])]);
+        let (left, blocked) = streamed(&guard, Channel::Assistant, &format!("{before}{apart} and so on"), size, &no_inquiry());
+        prop_assert!(blocked && left.len() <= before.len(), "{} {}", blocked, left);
+    }
 
     #[test]
     fn structured_values_leave_in_no_stream(
