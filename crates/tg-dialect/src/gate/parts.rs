@@ -3,7 +3,7 @@
 use super::left::Left;
 use super::rows::Rows;
 use super::{Change, Inspector};
-use crate::passages::{EMPTIED, Ended, Part, Passage, Reader, parts_rows};
+use crate::passages::{EMPTIED, Ended, Part, Passage, Reader, Writer, parts_rows};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -34,6 +34,8 @@ struct Grown {
     is_over: bool,
     /// Of arguments of a tool, which whoever calls it decodes: how they read then.
     reader: Option<Reader>,
+    /// How what is put into them is written, if they are JSON.
+    writer: Writer,
 }
 
 /// A stretch of a part in a frame.
@@ -128,7 +130,8 @@ impl Parts {
         let (channel, groups) = (passage.channel, passage.groups);
         let nth = self.parts.len();
         if passage.row.is_some() {
-            let grown = Grown { nth, groups, channel, bytes: 0, is_over: false, reader: None };
+            let grown =
+                Grown { nth, groups, channel, bytes: 0, is_over: false, reader: None, writer: Writer::default() };
             self.parts.entry(part).or_insert(grown);
             let (row, range) = self.rows.grow(part, channel, &passage.text, inspector);
             return Segment { part: row, block: Some(part), range, text: passage.text.to_string(), passage };
@@ -138,7 +141,7 @@ impl Parts {
         }
         let grown = self.parts.entry(part).or_insert_with(|| {
             let reader = (channel == Channel::ToolArguments).then(Reader::default);
-            Grown { nth, groups, channel, bytes: 0, is_over: false, reader }
+            Grown { nth, groups, channel, bytes: 0, is_over: false, reader, writer: Writer::default() }
         });
         let start = grown.bytes;
         grown.bytes += passage.text.len();
@@ -217,9 +220,13 @@ impl Parts {
     pub(super) fn changed(&mut self, segment: &Segment, inspector: &dyn Inspector) -> Option<String> {
         let changes = inspector.changes(segment.part);
         let left = self.left(segment, changes);
-        let reader = self.parts.get_mut(&segment.part).and_then(|grown| grown.reader.as_mut());
+        let (mut reader, mut writer) = (None, None);
+        if let Some(grown) = self.parts.get_mut(&segment.part) {
+            reader = grown.reader.as_mut();
+            writer = reader.as_ref().is_some_and(|reader| reader.is_json()).then_some(&mut grown.writer);
+        }
         let changes = reader.as_ref().map_or(Cow::Borrowed(changes), |reader| reader.changes(changes));
-        let mut changed = change(&segment.text, &segment.range, &changes);
+        let mut changed = change(&segment.text, &segment.range, &changes, writer);
         if left == Left::Nothing {
             changed = Some(format!("{EMPTIED}{}", changed.as_deref().unwrap_or(&segment.text)));
         }
@@ -231,22 +238,32 @@ impl Parts {
 }
 
 /// A stretch of a part with the changes made; `None` where none touches it. A change that reaches over several stretches is
-/// told in the first of them.
-fn change(text: &str, range: &Range<usize>, changes: &[Change]) -> Option<String> {
+/// told in the first of them. `writer` has seen what went out before, where it is JSON.
+fn change(text: &str, range: &Range<usize>, changes: &[Change], mut writer: Option<&mut Writer>) -> Option<String> {
     let first = changes.partition_point(|change| change.range.end <= range.start);
     let own = changes.get(first..).unwrap_or_default().iter().take_while(|change| change.range.start < range.end);
     let mut out: Option<String> = None;
     let mut at = range.start;
-    let within = |from: usize, to: usize| text.get(from - range.start..to - range.start).unwrap_or_default();
+    let within = |from: usize, to: usize, writer: &mut Option<&mut Writer>| {
+        let kept = text.get(from - range.start..to - range.start).unwrap_or_default();
+        if let Some(writer) = writer {
+            writer.pass(kept);
+        }
+        kept
+    };
     for change in own {
         let out = out.get_or_insert_default();
         if change.range.start >= range.start {
-            out.push_str(within(at, change.range.start));
-            out.push_str(&change.text);
+            out.push_str(within(at, change.range.start, &mut writer));
+            match &mut writer {
+                Some(writer) => writer.write(&change.text, out),
+                None => out.push_str(&change.text),
+            }
         }
         at = change.range.end.min(range.end);
     }
+    let rest = within(at, range.end, &mut writer);
     let mut out = out?;
-    out.push_str(within(at, range.end));
+    out.push_str(rest);
     Some(out)
 }

@@ -23,7 +23,7 @@ mod words;
 
 pub use edits::Edits;
 pub(crate) use emptied::EMPTIED;
-pub(crate) use nested::Reader;
+pub(crate) use nested::{Reader, Writer};
 pub(crate) use rows::parts_rows;
 
 use crate::scan::Members;
@@ -109,7 +109,7 @@ pub(crate) enum Form {
     Text,
     /// A string of base64, behind the head of a `data:` URL where there is one.
     Base64 { prefix: String },
-    /// A string of JSON, whose escapes are resolved in the text.
+    /// A string of JSON, whose escapes are resolved in the text, if it has any.
     Json,
     /// As `form` says in a body of its own, at `range`, which stands as base64 where the passage stands.
     Within { body: Arc<[u8]>, range: Range<usize>, form: Box<Form> },

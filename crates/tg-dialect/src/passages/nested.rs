@@ -26,6 +26,12 @@ pub(super) fn read(json: &str) -> Option<String> {
     (out != json).then_some(out)
 }
 
+/// Whether a text is such JSON, so that what is put into it has to be written as JSON. What a model writes need not be complete.
+pub(super) fn is_json(text: &str, is_answer: bool) -> bool {
+    let begins = |signs: &[char]| text.trim_start().starts_with(signs);
+    if is_answer { begins(&['{', '[', '"']) } else { begins(&['{', '[']) && Tape::read(text.as_bytes()).is_some() }
+}
+
 /// Reads such JSON while it comes.
 #[derive(Debug, Default)]
 pub(crate) struct Reader {
@@ -130,6 +136,11 @@ impl Reader {
         self.at.came += rest.len();
         self.at.read += rest.len();
         rest
+    }
+
+    /// Whether what came is JSON, as far as can be told.
+    pub(crate) const fn is_json(&self) -> bool {
+        matches!(self.place, Place::Between | Place::Within)
     }
 
     /// Where a place of what was read stands in what came; within an escape, before it or behind it.
@@ -238,21 +249,43 @@ fn pair(text: &str) -> Option<Result<u16, ()>> {
 /// The JSON that such a text stands for.
 pub(super) fn written(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let (mut is_within, mut is_escaped) = (false, false);
-    for c in text.chars() {
-        match c {
-            _ if is_escaped => is_escaped = false,
-            '\\' => is_escaped = is_within,
-            '"' => is_within = !is_within,
-            _ => {}
-        }
-        match c {
-            '\n' if is_within => out.push_str("\\n"),
-            '\r' if is_within => out.push_str("\\r"),
-            '\t' if is_within => out.push_str("\\t"),
-            c if is_within && c < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push(c),
+    Writer::default().write(text, &mut out);
+    out
+}
+
+/// Writes such JSON piece by piece.
+#[derive(Debug, Default)]
+pub(crate) struct Writer {
+    is_within: bool,
+    is_escaped: bool,
+}
+
+impl Writer {
+    /// A piece goes out as it came.
+    pub(crate) fn pass(&mut self, piece: &str) {
+        piece.chars().for_each(|c| self.next(c));
+    }
+
+    /// A piece of a text as it reads goes out.
+    pub(crate) fn write(&mut self, piece: &str, out: &mut String) {
+        for c in piece.chars() {
+            self.next(c);
+            match c {
+                '\n' if self.is_within => out.push_str("\\n"),
+                '\r' if self.is_within => out.push_str("\\r"),
+                '\t' if self.is_within => out.push_str("\\t"),
+                c if self.is_within && c < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+                c => out.push(c),
+            }
         }
     }
-    out
+
+    fn next(&mut self, c: char) {
+        match c {
+            _ if self.is_escaped => self.is_escaped = false,
+            '\\' => self.is_escaped = self.is_within,
+            '"' => self.is_within = !self.is_within,
+            _ => {}
+        }
+    }
 }

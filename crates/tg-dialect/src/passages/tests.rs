@@ -294,6 +294,26 @@ fn a_changed_passage_changes_nothing_else() {
 }
 
 #[test]
+fn what_is_put_into_arguments_without_escapes_is_written_as_json_where_they_are() {
+    for (arguments, wanted) in [
+        (r#"{"to": "Ann"}"#, r#"{"to": "Al\nBo"}"#),
+        ("[\n\"Ann\"]", "[\n\"Al\\nBo\"]"),
+        ("{say \"Ann\"", "{say \"Al\nBo\""),
+        ("say \"Ann\"", "say \"Al\nBo\""),
+    ] {
+        let call = json!({"id": "1", "type": "function", "function": {"name": "f", "arguments": arguments}});
+        let body = json!({"messages": [{"role": "assistant", "tool_calls": [call]}]}).to_string();
+        let members = Members::scan(body.as_bytes()).unwrap();
+        let passages = Passages::of_request(&members);
+        let passage = passages.texts.iter().find(|passage| passage.text == arguments).unwrap();
+        let mut edits = Edits::default();
+        edits.say(passage, &passage.text.replace("Ann", "Al\nBo"));
+        let anew: Value = serde_json::from_slice(&edits.apply(body.as_bytes())).unwrap();
+        assert_eq!(anew["messages"][0]["tool_calls"][0]["function"]["arguments"], wanted);
+    }
+}
+
+#[test]
 fn what_repeats_the_text_is_known() {
     let body = json!({"choices": [{"message": {"content": "hi there"}, "logprobs": {"content": [{"token": "hi"}]}}]});
     let text = body.to_string();

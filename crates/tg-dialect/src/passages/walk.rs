@@ -290,6 +290,7 @@ impl<'p, 'a> Walk<'p, 'a> {
             let plain = if self.is_answer { nested::read } else { nested::plain };
             return match is_whole.then(|| plain(&text)).flatten() {
                 Some(plain) => self.text(node, Cow::Owned(plain), Form::Json, here),
+                None if is_whole && nested::is_json(&text, self.is_answer) => self.text(node, text, Form::Json, here),
                 None => self.text(node, text, Form::Text, here),
             };
         }

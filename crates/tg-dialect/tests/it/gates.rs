@@ -13,7 +13,7 @@ use tg_dialect::dialects::{inbound, upstream};
 use tg_dialect::framing::eventstream;
 use tg_dialect::framing::sse::write_event;
 use tg_dialect::gate::{Change, Gate, Inspector, Passing};
-use tg_dialect::passages::{MediumKind, Part, Passages};
+use tg_dialect::passages::{Edits, MediumKind, Part, Passages};
 use tg_kernel::chat::{Stop, StopReason};
 use tg_kernel::dialect::Dialect;
 use tg_kernel::event::{Delta, Event, PartKind};
@@ -23,11 +23,19 @@ use tg_kernel::usage::Usage;
 /// What is taken out: four digits, a dash, four digits.
 const LENGTH: usize = 9;
 
+/// What may be put there: as a service that saw the text with its escapes resolved may write it.
+const PUT: &str = "[a\n\t\\\"\\\\\u{1}number]";
+
+/// The same without a quotation mark, which begins a string where none is.
+const PUT_BARE: &str = "[a\n\t\\\\\u{1}number]";
+
 /// Takes the places of such digits, and may block at a word.
 #[derive(Default)]
 pub struct Watch {
     parts: HashMap<Part, Seen>,
     blocks_at: Option<&'static str>,
+    /// What is put in their places, if it is something else.
+    puts: Option<&'static str>,
     blocked: bool,
 }
 
@@ -52,12 +60,22 @@ pub fn finds(text: &str) -> Vec<Change> {
     found
 }
 
-fn redacted(text: &str) -> String {
+/// The same with something else in their places.
+fn changes(text: &str, put: Option<&str>) -> Vec<Change> {
+    let with = |change: Change| Change { text: put.map_or(change.text, str::to_owned), ..change };
+    finds(text).into_iter().map(with).collect()
+}
+
+fn redacted(text: &str, put: Option<&str>) -> String {
     let mut out = text.to_owned();
-    for change in finds(text).into_iter().rev() {
+    for change in changes(text, put).into_iter().rev() {
         out.replace_range(change.range, &change.text);
     }
     out
+}
+
+fn putting(put: &'static str) -> Watch {
+    Watch { puts: Some(put), ..Watch::default() }
 }
 
 impl Inspector for Watch {
@@ -65,7 +83,7 @@ impl Inspector for Watch {
         let seen = self.parts.entry(part).or_default();
         assert!(!seen.ended, "a part that has ended goes on");
         seen.text.push_str(text);
-        seen.changes = finds(&seen.text);
+        seen.changes = changes(&seen.text, self.puts);
         self.blocked |= self.blocks_at.is_some_and(|word| seen.text.contains(word));
     }
 
@@ -95,7 +113,7 @@ impl Inspector for Watch {
 
     fn whole(&mut self, _channel: Channel, text: &str) -> Option<String> {
         self.blocked |= self.blocks_at.is_some_and(|word| text.contains(word));
-        Some(redacted(text)).filter(|anew| anew != text)
+        Some(redacted(text, self.puts)).filter(|anew| anew != text)
     }
 
     fn unread(&mut self, kind: MediumKind) -> bool {
@@ -181,12 +199,43 @@ fn decoded(arguments: &str) -> String {
     Passages::of_answer(answer.as_bytes()).unwrap().texts.remove(0).text.into_owned()
 }
 
+/// Arguments of a tool as they leave in an answer that is no stream.
+fn whole(arguments: &str, put: &str) -> String {
+    let answer =
+        json!({"choices": [{"message": {"tool_calls": [{"function": {"arguments": arguments}}]}}]}).to_string();
+    let mut edits = Edits::default();
+    for passage in &Passages::of_answer(answer.as_bytes()).unwrap().texts {
+        edits.say(passage, &redacted(&passage.text, Some(put)));
+    }
+    let left: Value = serde_json::from_slice(&edits.apply(answer.as_bytes())).unwrap();
+    left["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"].as_str().unwrap().to_owned()
+}
+
+/// What may be put into arguments that read so.
+fn put_into(text: &str) -> &'static str {
+    let is_within = |change: &Change| {
+        let (mut is_within, mut is_escaped) = (false, false);
+        for c in text[..change.range.start].chars() {
+            is_within ^= c == '"' && !is_escaped;
+            is_escaped = c == '\\' && is_within && !is_escaped;
+        }
+        is_within
+    };
+    if finds(text).iter().all(is_within) { PUT } else { PUT_BARE }
+}
+
+/// What arguments say to whoever decodes them, if they can; and how many controls are in them.
+fn read(arguments: &str) -> (Result<Value, ()>, usize) {
+    (serde_json::from_str(arguments).map_err(|_| ()), arguments.chars().filter(|c| c.is_control()).count())
+}
+
 /// Pieces of arguments, with escapes whole and torn.
 fn arguments() -> impl Strategy<Value = Vec<String>> {
     let escapes = prop_oneof![
         r"[0-9]{4}\\u002d[0-9]{4}",
         "[0-9-]{1,5}",
         "[ a-z\"]{1,3}",
+        "\",\"[a-z]",
         r"\\u00(3[0-9]|2d|22|5c)",
         r"\\ud83d\\ude00",
         r#"\\[nt/"u\\]"#
@@ -215,17 +264,51 @@ proptest! {
     ) {
         for speaker in &SPEAKERS {
             let stream = streamed(speaker, &texts, &arguments);
-            let out = gated(speaker, &chopped(&stream, &cuts), &mut Watch::default());
+            let put = put_into(&decoded(&arguments.concat()));
+            let out = gated(speaker, &chopped(&stream, &cuts), &mut putting(put));
             let (parts, stop) = heard(speaker, &out);
             let mut said: Vec<String> = parts.into_values().collect();
-            let (called, wanted) = (decoded(&said.pop().unwrap()), redacted(&decoded(&arguments.concat())));
-            prop_assert_eq!(said, vec![redacted(&texts.concat())], "{:?}", speaker.dialect);
+            let raw = said.pop().unwrap();
+            let (called, wanted) = (decoded(&raw), redacted(&decoded(&arguments.concat()), Some(put)));
+            prop_assert_eq!(read(&raw), read(&whole(&arguments.concat(), put)), "{:?}", speaker.dialect);
+            prop_assert_eq!(said, vec![redacted(&texts.concat(), Some(put))], "{:?}", speaker.dialect);
             prop_assert_eq!(called, wanted, "{:?}", speaker.dialect);
             prop_assert_eq!(stop, Some(StopReason::ToolUse));
             if finds(&texts.concat()).is_empty() && finds(&decoded(&arguments.concat())).is_empty() {
                 prop_assert_eq!(out, stream);
             }
         }
+    }
+}
+
+#[test]
+fn what_is_put_into_arguments_is_written_as_json() {
+    let arguments = r#"{"to":"1234-5678 \u0031234-5678\n","raw":true}"#.to_owned();
+    assert!(whole(&arguments, PUT).contains(r#""to":"[a\n\t\"\\\u0001number] [a\n"#));
+    let plain = arguments.replace(" \\u0031234-5678\\n", "");
+    for arguments in [arguments, plain] {
+        for speaker in &SPEAKERS {
+            for size in [1, 5, 1000] {
+                let pieces: Vec<String> =
+                    arguments.as_bytes().chunks(size).map(|piece| String::from_utf8(piece.to_vec()).unwrap()).collect();
+                let stream = streamed(speaker, &["Well".to_owned()], &pieces);
+                let (mut parts, _) = heard(speaker, &gated(speaker, &[&stream], &mut putting(PUT)));
+                let said = parts.pop_last().unwrap().1;
+                let (read, controls) = read(&said);
+                let to = read.unwrap()["to"].as_str().unwrap().to_owned();
+                assert!(to.starts_with("[a\n\t\"\\\u{1}number]") && controls == 0, "{said}");
+                assert_eq!(
+                    serde_json::from_str::<Value>(&said).ok(),
+                    serde_json::from_str(&whole(&arguments, PUT)).ok()
+                );
+            }
+        }
+    }
+    // Code is no JSON, and stays what it is.
+    for speaker in &SPEAKERS {
+        let stream = streamed(speaker, &["Well".to_owned()], &["say \"1234-".to_owned(), "5678\"".to_owned()]);
+        let (mut parts, _) = heard(speaker, &gated(speaker, &[&stream], &mut putting(PUT)));
+        assert_eq!(parts.pop_last().unwrap().1, format!("say \"{PUT}\""));
     }
 }
 
