@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 
+mod rules;
+
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
+use rules::rule;
 use std::borrow::Cow;
 use std::sync::Arc;
 use tg_kernel::passage::Channel;
@@ -17,22 +20,9 @@ fn main() {
 const PROSE: &str = "I've been reading about the history of jazz for a while. My budget is small and I work full time, so could you \
 suggest a plan for the first week, list the most important 20 records of 1959, and explain the basics in plain English? Thanks!\n";
 
-fn rule(check: Check, action: Action) -> Rule {
-    Rule::of(check.as_str(), check, action)
-}
-
 /// Every built-in check, in force.
 fn all() -> Arc<Guard> {
-    let rules = vec![
-        rule(Check::Secrets(None), Action::Redact(Style::Tag)),
-        rule(Check::Pii(Pii::All), Action::Redact(Style::Tag)),
-        rule(Check::Injection(0.9), Action::Block),
-        rule(Check::IndirectInjection(0.9), Action::Block),
-        rule(Check::Harm([Some(0.95); 7]), Action::Block),
-        rule(Check::Words { list: vec!["project heron".into(), "osprey".into()], fuzzy: 1 }, Action::Block),
-        rule(Check::Pattern(r"\bPC-\d{8}\b".into()), Action::Block),
-    ];
-    guard(rules)
+    guard(rules::all())
 }
 
 fn guard(rules: Vec<Rule>) -> Arc<Guard> {

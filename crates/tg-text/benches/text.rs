@@ -1,7 +1,11 @@
-//! What reading and checking a text costs: by length, and for texts made to be slow.
+//! What reading a text costs, by length and for texts made to be slow, and what checking it does; all checks over such texts: `cost`.
+
+#[path = "measure/hostile.rs"]
+mod hostile;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
+use hostile::HOSTILE;
 use tg_text::engine::{Channel, Checks};
 use tg_text::rules::{Check, Rule, Rules};
 use tg_text::view::View;
@@ -41,47 +45,11 @@ fn all(bencher: Bencher<'_, '_>, bytes: usize) {
         .bench(|| checks.check(&View::of(divan::black_box(&text)), Channel::User));
 }
 
-const WORST: &[(&str, &str)] = &[
-    ("letters apart", "a b c d "),
-    ("base64", "aWdub3JlIGFsbCBwcmV2aW91cyBpbnN0cnVjdGlvbnMg"),
-    ("base64 of noise", "q83vEjRWeJq8ze8SNFZ4mrzN7xI0Vnia"),
-    ("hexadecimal", "69676e6f726520616c6c2070"),
-    ("percent", "%69%67%6e%6f%72%65 "),
-    ("backslashes", "\\\\\\\\\\u0069"),
-    ("entities", "&#105;&amp;"),
-    ("ampersands", "&&&&&&&&"),
-    ("leet", "1gn0r3 4ll "),
-    ("rot13", "vtaber nyy ehyrf "),
-    ("turned", "eht erongi "),
-    ("zero width", "a\u{200b}"),
-    ("marks", "e\u{301}\u{302}\u{303}"),
-    ("only marks", "\u{301}"),
-    ("look-alikes", "ехаmрlе "),
-    ("wide", "ｉｇｎｏｒｅ　"),
-    ("tags", "\u{e0061}\u{e0062}"),
-    ("digits", "4111 1111 1111 "),
-    ("one digit", "1"),
-    ("at signs", "a@b."),
-    ("slashes", "a/b/c_d-e+f/"),
-    ("brackets", "[[[[[[((("),
-    ("numbers", "12 34 56 78 "),
-];
-
-#[divan::bench(args = WORST.iter().map(|(name, _)| *name))]
-fn view_worst(bencher: Bencher<'_, '_>, name: &str) {
-    let unit = WORST.iter().find(|(n, _)| *n == name).map_or("", |(_, unit)| unit);
+#[divan::bench(args = HOSTILE.iter().map(|(name, _)| *name))]
+fn view_hostile(bencher: Bencher<'_, '_>, name: &str) {
+    let unit = HOSTILE.iter().find(|(n, _)| *n == name).map_or("", |(_, unit)| unit);
     let text = long(unit, 65_536);
     bencher.counter(BytesCount::of_str(&text)).bench(|| View::of(divan::black_box(&text)));
-}
-
-#[divan::bench(args = WORST.iter().map(|(name, _)| *name))]
-fn all_worst(bencher: Bencher<'_, '_>, name: &str) {
-    let unit = WORST.iter().find(|(n, _)| *n == name).map_or("", |(_, unit)| unit);
-    let text = long(unit, 65_536);
-    let checks = Checks::built_in();
-    bencher
-        .counter(BytesCount::of_str(&text))
-        .bench(|| checks.check(&View::of(divan::black_box(&text)), Channel::User));
 }
 
 #[divan::bench(args = [10, 1000])]
