@@ -313,7 +313,7 @@ impl Learner {
         };
         let grams = self.grams.iter().map(bytes).collect();
         let marks = [[0.0, 1.0]; OUTPUTS];
-        Model { unit, grams, surprise: self.surprise.clone().into(), net: self.net.clone(), marks }
+        Model::new(unit, grams, self.surprise.clone().into(), self.net.clone(), marks)
     }
 }
 

@@ -8,7 +8,8 @@ pub mod finding;
 pub mod layer;
 #[cfg(test)]
 mod long_words;
-pub mod net;
+pub mod lookup;
+mod net;
 pub mod pii;
 pub mod placeholders;
 pub mod redact;

@@ -1,7 +1,7 @@
 //! Words that say what a number is, in the languages of the countries that use it, and where they stand in a text.
 
 use super::entity::Entity;
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use crate::lookup::Lookup;
 use std::sync::OnceLock;
 
 /// How far before a number a word may stand to speak of it.
@@ -177,36 +177,75 @@ impl<'t> CueFinder<'t> {
         let end = (end + AHEAD).min(self.text.len());
         // A word may be torn where the last reading ended.
         let from = self.read.saturating_sub(WORD_MAX).max(start.saturating_sub(BEFORE + WORD_MAX));
-        let known = self.read;
-        let Some(stretch) = self.text.get(from..end) else { return };
-        let Some((words, meanings)) = words() else { return };
-        for found in words.find_overlapping_iter(stretch) {
-            let (at, behind) = (from + found.start(), from + found.end());
-            if behind > known
-                && let Some(cues) = meanings.get(found.pattern().as_usize())
-                && whole(self.text, at, behind)
-            {
-                self.hits.push(Hit { start: at, end: behind, cues: *cues });
+        let (known, words) = (self.read, words());
+        let Some(stretch) = self.text.get(..end) else { return };
+        words.each(stretch, from, |at, behind, cues| {
+            if behind > known && whole(self.text, at, behind) {
+                self.hits.push(Hit { start: at, end: behind, cues });
+                // In order of their ends.
+                let mut place = self.hits.len() - 1;
+                while place > 0 && self.hits.get(place - 1).is_some_and(|before| before.end > behind) {
+                    self.hits.swap(place - 1, place);
+                    place -= 1;
+                }
             }
-        }
+        });
         self.read = end;
     }
 }
 
-/// The automaton of all words and what each speaks of. It is made of a list that a test makes one of, too: that it
-/// cannot be made does not happen, and would mean that no word is known.
-fn words() -> Option<&'static (AhoCorasick, Vec<Cues>)> {
-    static WORDS_READY: OnceLock<Option<(AhoCorasick, Vec<Cues>)>> = OnceLock::new();
-    let ready = WORDS_READY.get_or_init(|| {
+/// All words and what each speaks of.
+struct Words {
+    lookup: Lookup,
+    cues: Vec<Cues>,
+    /// What each byte is to a place where a word may begin.
+    bytes: [u8; 256],
+}
+
+/// Begins a word; is part of one; is a small letter, a capital; begins one of a script without spaces.
+const BEGINS: u8 = 1;
+const JOINS: u8 = 2;
+const SMALL: u8 = 4;
+const CAPITAL: u8 = 8;
+const FREE: u8 = 16;
+
+impl Words {
+    fn new() -> Self {
         let all = || WORDS.iter().flat_map(|(cues, words)| words.iter().map(move |word| (*word, *cues)));
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
-            .build(all().map(|(word, _)| word));
-        Some((automaton.ok()?, all().map(|(_, cues)| cues).collect()))
-    });
-    ready.as_ref()
+        let mut bytes = [0; 256];
+        for (slot, byte) in bytes.iter_mut().zip(0..=0xff_u8) {
+            let kind = |is: bool, kind: u8| if is { kind } else { 0 };
+            let begins = all().any(|(word, _)| word.bytes().next().is_some_and(|b| b.eq_ignore_ascii_case(&byte)));
+            *slot = kind(begins, BEGINS)
+                | kind(is_word(byte), JOINS)
+                | kind(byte.is_ascii_lowercase(), SMALL)
+                | kind(byte.is_ascii_uppercase(), CAPITAL)
+                | kind(byte >= 0xe0, FREE);
+        }
+        let cues = all().map(|(_, cues)| cues).collect();
+        Self { lookup: Lookup::new(all().map(|(word, _)| word)), cues, bytes }
+    }
+
+    /// Words that begin at an offset or behind it, where what stands before leaves room for one: where each begins and ends,
+    /// and what it speaks of.
+    fn each(&self, text: &[u8], from: usize, mut tell: impl FnMut(usize, usize, Cues)) {
+        let kind = |byte: &u8| self.bytes.get(usize::from(*byte)).copied().unwrap_or(0);
+        let mut before = from.checked_sub(1).and_then(|at| text.get(at)).map_or(0, kind);
+        for (at, byte) in text.iter().enumerate().skip(from) {
+            let this = kind(byte);
+            let hump = before & SMALL != 0 && this & CAPITAL != 0;
+            let may = this & BEGINS != 0 && (before & JOINS == 0 || this & FREE != 0 || hump);
+            before = this;
+            if may {
+                self.lookup.at(text, at, |end, index| tell(at, end, self.cues.get(index).copied().unwrap_or(0)));
+            }
+        }
+    }
+}
+
+fn words() -> &'static Words {
+    static WORDS_READY: OnceLock<Words> = OnceLock::new();
+    WORDS_READY.get_or_init(Words::new)
 }
 
 /// Whether a word stands for itself: no letter or digit joins it, but for the hump of `phoneNumber`. Scripts without

@@ -113,24 +113,21 @@ impl Block {
     #[must_use]
     pub fn inputs(&self, grams: [f32; LANES]) -> [f32; INPUTS] {
         let mut inputs = [0.0; INPUTS];
-        let mut at = inputs.iter_mut();
-        let mut put = |value: f32| {
-            if let Some(slot) = at.next() {
-                *slot = value;
-            }
-        };
+        let (lanes, rest) = inputs.split_at_mut(LANES);
+        let (meaning, rest) = rest.split_at_mut(DIM);
+        let (classes, rest) = rest.split_at_mut(CLASSES);
+        let (marks, measures) = rest.split_at_mut(MARKS);
         let root = (self.grams.max(1) as f32).sqrt();
-        grams.iter().for_each(|sum| put(sum / root));
-        let known = self.known.max(1) as f32;
+        lanes.iter_mut().zip(grams).for_each(|(slot, sum)| *slot = sum / root);
         // A vector's number is an i8: a mean of 16 is much.
-        self.meaning.iter().for_each(|sum| put(*sum as f32 / (16.0 * known)));
+        let known = 16.0 * self.known.max(1) as f32;
+        meaning.iter_mut().zip(&self.meaning).for_each(|(slot, sum)| *slot = *sum as f32 / known);
         let words = self.words.max(8) as f32;
-        self.classes.iter().for_each(|count| put(f32::from(*count) * 6.0 / words.sqrt()));
+        let root = words.sqrt();
+        classes.iter_mut().zip(&self.classes).for_each(|(slot, count)| *slot = f32::from(*count) * 6.0 / root);
         let chars = self.chars.max(16) as f32;
-        self.marks.iter().for_each(|count| put((f32::from(*count) * 40.0 / chars).min(6.0)));
-        for measure in self.measures(chars, words) {
-            put(measure);
-        }
+        marks.iter_mut().zip(&self.marks).for_each(|(slot, count)| *slot = (f32::from(*count) * 40.0 / chars).min(6.0));
+        measures.copy_from_slice(&self.measures(chars, words));
         // What is far out of the ordinary must not outvote all else.
         inputs.map(|input| input.clamp(-FAR, FAR))
     }

@@ -1,5 +1,7 @@
 //! What a character is to the scores: which word or mark it belongs to, and as what it is counted.
 
+use crate::pii::names::letters;
+
 /// What a character counts as.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sort {
@@ -26,16 +28,32 @@ pub(crate) fn read_as(c: char) -> (u32, Sort) {
 
 /// What an ASCII character is.
 #[derive(Clone, Copy)]
-struct Known {
-    code: u8,
-    sort: Sort,
+pub(super) struct Known {
+    /// What it is read as.
+    pub code: u8,
+    /// What it counts as.
+    pub sort: Sort,
     symbol: u8,
     mark: u8,
 }
 
-static ASCII: [Known; 128] = ascii();
+impl Known {
+    /// Which kind of mark it is.
+    #[inline]
+    pub(super) fn mark(self) -> usize {
+        usize::from(self.mark)
+    }
+}
 
-const fn ascii() -> [Known; 128] {
+/// What an ASCII character is.
+#[inline]
+pub(super) fn ascii(b: u8) -> Known {
+    ASCII.get(usize::from(b & 0x7f)).copied().unwrap_or(ASCII[0])
+}
+
+static ASCII: [Known; 128] = table();
+
+const fn table() -> [Known; 128] {
     let mut table = [Known { code: 32, sort: Sort::Space, symbol: 0, mark: 0 }; 128];
     let mut at: u8 = 0;
     while at < 128 {
@@ -59,12 +77,17 @@ fn foreign(c: char) -> (u32, Sort) {
         '\u{80}'..='\u{a0}' => (32, Sort::Space),
         '\u{c0}'..='\u{17f}' => (base(c), Sort::Letter),
         '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{2e80}'..='\u{9fff}' | '\u{20000}'..='\u{3ffff}' => {
-            (c as u32, if c.is_alphanumeric() { Sort::Glyph } else { Sort::Mark })
+            (c as u32, if is_alphanumeric(c) { Sort::Glyph } else { Sort::Mark })
         }
-        _ if c.is_alphanumeric() || ('\u{900}'..='\u{dff}').contains(&c) => (c as u32, Sort::Letter),
+        _ if is_alphanumeric(c) || ('\u{900}'..='\u{dff}').contains(&c) => (c as u32, Sort::Letter),
         _ if c.is_whitespace() => (32, Sort::Space),
         _ => (c as u32, Sort::Mark),
     }
+}
+
+/// Whether a character is a letter or a digit, by a table where there is one.
+fn is_alphanumeric(c: char) -> bool {
+    letters::kinds(c) & letters::ALPHANUMERIC != 0
 }
 
 /// Base letters of U+00C0 to U+017F; `?` where there is none.

@@ -25,6 +25,13 @@ pub fn of(print: u32) -> i8 {
     }
 }
 
+/// The fingerprints of all words of which something is known.
+pub(super) fn prints() -> impl Iterator<Item = u32> {
+    let count = BYTES.get(8..HEAD).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes) as usize;
+    let prints = BYTES.get(HEAD..HEAD + count * 4).unwrap_or_default().as_chunks::<4>().0;
+    prints.iter().map(|print| u32::from_le_bytes(*print))
+}
+
 fn read(bytes: &[u8]) -> Vec<(u32, i8)> {
     let count = bytes.get(8..HEAD).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes) as usize;
     let prints = bytes.get(HEAD..HEAD + count * 4).unwrap_or_default().as_chunks::<4>().0;

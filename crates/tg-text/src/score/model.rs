@@ -66,7 +66,12 @@ pub struct Model {
     pub net: Net,
     /// Per output, the logits that 1 % and 0.1 % of ordinary texts exceed.
     pub marks: [[f32; 2]; OUTPUTS],
+    /// The network as it is asked.
+    laid: OnceLock<Laid>,
 }
+
+/// The network laid out for asking: inner nodes and outputs side by side.
+type Laid = crate::net::Laid<INPUTS, HIDDEN, OUTPUTS, 40, 24>;
 
 /// The network over the inputs.
 pub type Net = crate::net::Net<INPUTS, HIDDEN, OUTPUTS>;
@@ -78,6 +83,18 @@ pub fn model() -> &'static Model {
 }
 
 impl Model {
+    /// What was learnt, from its parts.
+    #[must_use]
+    pub fn new(
+        unit: [f32; LANES],
+        grams: std::borrow::Cow<'static, [[u8; LANES]]>,
+        surprise: std::borrow::Cow<'static, [i8]>,
+        net: Net,
+        marks: [[f32; 2]; OUTPUTS],
+    ) -> Self {
+        Self { unit, grams, surprise, net, marks, laid: OnceLock::new() }
+    }
+
     /// Reads embedded weights. What is missing is nought; a test keeps the embedded file whole.
     fn read(bytes: &'static [u8]) -> Self {
         let mut cursor = Cursor(bytes.strip_prefix(&MAGIC).unwrap_or_default());
@@ -86,7 +103,7 @@ impl Model {
         let marks = std::array::from_fn(|_| cursor.floats());
         let surprise = cursor.bytes(SURPRISES).iter().map(|b| b.cast_signed()).collect();
         let grams = cursor.bytes(BUCKETS * LANES).as_chunks().0.into();
-        Self { unit, grams, surprise, net, marks }
+        Self::new(unit, grams, surprise, net, marks)
     }
 
     /// The weights as a file.
@@ -112,7 +129,7 @@ impl Model {
 
     /// Reads a folded text: the logits of each of its windows, and of the whole as one, each told to `seen`.
     pub fn windows(&self, text: &str, seen: impl FnMut(Span, &[f32; OUTPUTS])) {
-        let mut pool = Pool { model: self, sums: [0; LANES], before: None, whole: None, windows: 0, seen };
+        let mut pool = Pool::new(self, seen);
         super::stream::read(text, &self.surprise, &mut pool);
         pool.finish();
     }
@@ -120,8 +137,12 @@ impl Model {
 
 type Sums = [i32; LANES];
 
+/// How many rows of weights are fetched and added at a time.
+const SOME: usize = 128;
+
 struct Pool<'a, F> {
     model: &'a Model,
+    net: &'a Laid,
     sums: Sums,
     before: Option<(Block, Sums)>,
     whole: Option<(Block, Sums)>,
@@ -129,14 +150,18 @@ struct Pool<'a, F> {
     seen: F,
 }
 
-impl<F: FnMut(Span, &[f32; OUTPUTS])> Pool<'_, F> {
+impl<'a, F: FnMut(Span, &[f32; OUTPUTS])> Pool<'a, F> {
+    fn new(model: &'a Model, seen: F) -> Self {
+        let net = model.laid.get_or_init(|| Laid::new(&model.net));
+        Self { model, net, sums: [0; LANES], before: None, whole: None, windows: 0, seen }
+    }
+
     fn judge(&mut self, block: &Block, sums: Sums) {
         let grams = std::array::from_fn(|lane| {
             self.model.unit.get(lane).copied().unwrap_or(0.0) * sums.get(lane).copied().unwrap_or(0) as f32
         });
         let inputs = block.inputs(grams);
-        let inner = self.model.net.inner(&inputs);
-        (self.seen)(block.span, &self.model.net.outputs(&inputs, &inner));
+        (self.seen)(block.span, &self.net.outputs(&inputs));
         self.windows += 1;
     }
 
@@ -163,13 +188,18 @@ impl<F: FnMut(Span, &[f32; OUTPUTS])> Sink for Pool<'_, F> {
     fn grams(&mut self, buckets: &[u32]) {
         // Each lane in 16 bits of two numbers, as much above nought as a weight can be below; so many fit.
         const LANE: u64 = 0x00ff_00ff_00ff_00ff;
-        for some in buckets.chunks(256) {
+        let grams: &[[u8; LANES]] = &self.model.grams;
+        let mut rows = [0; SOME];
+        for some in buckets.chunks(SOME) {
+            // The weights are fetched first, many at a time, and added in a loop of which the compiler makes wide instructions.
+            for (row, bucket) in rows.iter_mut().zip(some) {
+                *row = u64::from_le_bytes(grams.get(*bucket as usize).copied().unwrap_or_default());
+            }
             let (mut even, mut odd) = (0_u64, 0_u64);
-            for bucket in some {
-                let row = self.model.grams.get(*bucket as usize).copied().unwrap_or_default();
-                let row = u64::from_le_bytes(row) ^ 0x8080_8080_8080_8080;
-                even += row & LANE;
-                odd += row >> 8 & LANE;
+            for row in rows.iter().take(some.len()) {
+                let row = row ^ 0x8080_8080_8080_8080;
+                even = even.wrapping_add(row & LANE);
+                odd = odd.wrapping_add(row >> 8 & LANE);
             }
             let nought = 128 * some.len() as i32;
             for (lane, sum) in self.sums.iter_mut().enumerate() {
@@ -211,14 +241,7 @@ pub(super) fn sums(text: &str) -> Vec<[i32; LANES]> {
             self.1.push(std::mem::take(&mut self.0.sums));
         }
     }
-    let pool = Pool {
-        model: model(),
-        sums: [0; LANES],
-        before: None,
-        whole: None,
-        windows: 0,
-        seen: |_: Span, _: &[f32; OUTPUTS]| {},
-    };
+    let pool = Pool::new(model(), |_: Span, _: &[f32; OUTPUTS]| {});
     let mut blocks = Blocks(pool, Vec::new());
     super::stream::read(text, &model().surprise, &mut blocks);
     blocks.1

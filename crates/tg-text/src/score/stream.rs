@@ -3,10 +3,10 @@
 //! Training and judging both read through here, so that what was learnt is what is seen.
 
 use super::block::{BLOCK, Block, RUDE};
-use super::chars::{Sort, mark, read_as, symbol};
-use super::classes::{self, Class};
-use super::coarse;
-use super::words::{self, DIM};
+use super::chars::{Sort, ascii, mark, read_as, symbol};
+use super::classes::Class;
+use super::lexicon;
+use super::words::DIM;
 use crate::span::Span;
 
 /// How many buckets the n-grams share, as a power of two.
@@ -32,6 +32,13 @@ pub(super) const SPREAD: u64 = 0xBF58_476D_1CE4_E5B9;
 pub(super) fn bucket(hash: u64, key: u64) -> u32 {
     // The top bits of a product are the well mixed ones; 18 of them always fit.
     (hash.wrapping_mul(key) >> (64 - BUCKET_BITS)) as u32
+}
+
+/// What stands for a character in hashes.
+#[inline]
+fn spread(code: u32) -> u64 {
+    let x = u64::from(code).wrapping_mul(SPREAD);
+    x ^ (x >> 31)
 }
 
 /// The running hash of one word; the same as in `training/distill.py`.
@@ -77,9 +84,10 @@ pub fn read(text: &str, surprise: &[i8], sink: &mut impl Sink) {
         chars: Chars::default(),
         word: Word::default(),
         words: Words::default(),
-        meaning: [0; DIM],
         grams: [[0; 3]; BLOCK],
         more: Vec::with_capacity(BLOCK),
+        prints: Vec::with_capacity(BLOCK),
+        known: Vec::with_capacity(BLOCK),
     };
     let mut codes = [0; BLOCK];
     let mut start = 0;
@@ -157,18 +165,19 @@ struct Reader<'a, S> {
     chars: Chars,
     word: Word,
     words: Words,
-    /// Sums of the known words' vectors in a block, of which none has room for so many words that one is too large.
-    meaning: [i16; DIM],
     /// The n-grams that end with each character of a block.
     grams: [[u32; 3]; BLOCK],
     /// Those of words and classes.
     more: Vec<u32>,
+    /// The fingerprints of a block's words, and room for what is known of them.
+    prints: Vec<u32>,
+    known: Vec<lexicon::Known>,
 }
 
 impl<S: Sink> Reader<'_, S> {
     /// Reads a block: first its words, then its characters, each in a loop that has little to remember.
     fn stretch(&mut self, text: &str, codes: &mut [u32; BLOCK]) {
-        let count = self.letters(text, codes);
+        let count = if text.is_ascii() { self.ascii(text.as_bytes(), codes) } else { self.letters(text, codes) };
         let codes = codes.get(..count).unwrap_or_default();
         self.block.chars += codes.len() as u32;
         self.char_grams(codes);
@@ -226,12 +235,89 @@ impl<S: Sink> Reader<'_, S> {
         count
     }
 
+    /// The same of a block of nothing but ASCII, a word at a time.
+    fn ascii(&mut self, bytes: &[u8], codes: &mut [u32; BLOCK]) -> usize {
+        self.repeats(bytes);
+        let mut word = self.word;
+        let (mut count, mut rest) = (0, bytes.iter());
+        let mut put = |code: u8| {
+            if let Some(slot) = codes.get_mut(count) {
+                *slot = u32::from(code);
+            }
+            count += 1;
+        };
+        while let Some(first) = rest.next() {
+            let mut b = *first;
+            let mut known = ascii(b);
+            if known.sort == Sort::Letter {
+                let mut hash = word.hash;
+                let ended = loop {
+                    hash.push(u32::from(known.code));
+                    put(known.code);
+                    word.digits = known.code == b'0';
+                    let Some(next) = rest.next() else { break true };
+                    b = *next;
+                    known = ascii(b);
+                    if known.sort != Sort::Letter {
+                        break false;
+                    }
+                };
+                (word.hash, word.open, word.space) = (hash, true, false);
+                if ended {
+                    break;
+                }
+            }
+            if known.sort != Sort::Apostrophe && std::mem::take(&mut word.open) {
+                self.word(std::mem::replace(&mut word.hash, WordHash::NEW), word.digits);
+            }
+            if known.sort == Sort::Space {
+                self.block.lines += u32::from(b == b'\n');
+                if std::mem::replace(&mut word.space, true) {
+                    continue;
+                }
+            } else {
+                word.space = false;
+                if known.sort == Sort::Mark
+                    && let Some(seen) = self.block.marks.get_mut(known.mark())
+                {
+                    *seen += 1;
+                }
+            }
+            put(known.code);
+        }
+        (word.last, word.repeated) = (self.word.last, self.word.repeated);
+        self.word = word;
+        count
+    }
+
+    /// The longest run of one character in a block of ASCII, and where it ends the one that goes on.
+    fn repeats(&mut self, bytes: &[u8]) {
+        let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return };
+        let goes_on = self.word.last == char::from(*first);
+        // Hardly a block has three alike in a row: whether one has is told without a branch for each.
+        let second = bytes.get(1..).unwrap_or_default();
+        let third = bytes.get(2..).unwrap_or_default();
+        let pairs = bytes.iter().zip(second).fold(false, |any, (a, b)| any | (a == b));
+        let threes = bytes.iter().zip(second).zip(third).fold(false, |any, ((a, b), c)| any | ((a == b) & (b == c)));
+        if threes || goes_on {
+            for b in bytes {
+                let c = char::from(*b);
+                self.word.repeated = if c == self.word.last { self.word.repeated + 1 } else { 0 };
+                self.word.last = c;
+                self.block.repeats = self.block.repeats.max(self.word.repeated);
+            }
+            return;
+        }
+        self.word.last = char::from(*last);
+        self.word.repeated = u32::from(bytes.iter().rev().nth(1) == Some(last));
+        self.block.repeats = self.block.repeats.max(u32::from(pairs));
+    }
+
     /// The n-grams that end with each character.
     fn char_grams(&mut self, codes: &[u32]) {
         let [mut one, mut two, mut three, mut four] = self.chars.runs;
         for (code, slots) in codes.iter().zip(&mut self.grams) {
-            let x = u64::from(*code).wrapping_mul(SPREAD);
-            let x = x ^ (x >> 31);
+            let x = spread(*code);
             let five = four.rotate_left(11).wrapping_add(x);
             four = three.rotate_left(11).wrapping_add(x);
             three = two.rotate_left(11).wrapping_add(x);
@@ -292,15 +378,29 @@ impl<S: Sink> Reader<'_, S> {
         let [key, longer, longest] = WORD_KEYS;
         self.more.extend_from_slice(&[bucket(hash, key), bucket(pair, longer), bucket(triple, longest)]);
         self.words.before = [hash, one];
-        let print = WordHash::fingerprint(hash);
-        if let Some(row) = words::table().row(print) {
+        self.prints.push(WordHash::fingerprint(hash));
+    }
+
+    /// What is known of the words of a block: looked up together, so that none waits for what another has to wait for.
+    fn look_up(&mut self) {
+        let mut known = std::mem::take(&mut self.known);
+        known.clear();
+        known.extend(self.prints.drain(..).map(lexicon::of));
+        let mut meaning = [0_i16; DIM];
+        for vector in known.iter().filter_map(|known| known.vector()) {
             self.block.known += 1;
-            for (sum, value) in self.meaning.iter_mut().zip(row) {
-                *sum = sum.wrapping_add(i16::from(value.cast_signed()));
-            }
+            // A block has no room for so many words that a sum is too large.
+            meaning
+                .iter_mut()
+                .zip(vector)
+                .for_each(|(sum, value)| *sum = sum.wrapping_add(i16::from(value.cast_signed())));
         }
-        self.coarse(i32::from(coarse::of(print)));
-        self.class(classes::of(print));
+        self.block.meaning = meaning.map(i32::from);
+        for word in &known {
+            self.coarse(i32::from(word.coarse));
+            self.class(word.class);
+        }
+        self.known = known;
     }
 
     fn coarse(&mut self, number: i32) {
@@ -337,11 +437,10 @@ impl<S: Sink> Reader<'_, S> {
 
     fn cut(&mut self, at: usize) {
         self.block.span.end = at;
+        self.look_up();
         self.block.grams += self.more.len() as u32;
         self.sink.grams(&self.more);
         self.more.clear();
-        let meaning = std::mem::replace(&mut self.meaning, [0; DIM]);
-        self.block.meaning = meaning.map(i32::from);
         let leak = self.block.leak;
         let block = std::mem::take(&mut self.block);
         self.block.span = Span::new(at, at);

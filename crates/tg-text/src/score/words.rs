@@ -48,14 +48,29 @@ impl Table {
     /// The vector of the word with this fingerprint, as bytes of signed numbers.
     #[must_use]
     pub fn row(&self, print: u32) -> Option<&[u8; DIM]> {
+        self.rows.get(self.place(print)?)
+    }
+
+    /// Which row is that of the word with this fingerprint.
+    pub(super) fn place(&self, print: u32) -> Option<usize> {
         let mut at = place(print);
         loop {
             let row = usize::from(*self.slots.get(at)?).checked_sub(1)?;
             if self.prints.get(row) == Some(&print) {
-                return self.rows.get(row);
+                return Some(row);
             }
             at = (at + 1) % SLOTS;
         }
+    }
+
+    /// The vector in a row.
+    pub(super) fn at(&self, row: usize) -> Option<&'static [u8; DIM]> {
+        self.rows.get(row)
+    }
+
+    /// The fingerprints of all words that have a vector.
+    pub(super) fn prints(&self) -> &[u32] {
+        &self.prints
     }
 
     /// The vector of a word as it stands in a folded text.

@@ -2,6 +2,8 @@
 
 use super::assign::Assigned;
 use super::value::{self, Kinds};
+use crate::lookup::Lookup;
+use std::sync::OnceLock;
 
 /// Parts of names, without what stands between words, that say that the value is a password.
 const PASSWORDS: &[&str] =
@@ -153,18 +155,31 @@ pub(super) enum Says {
 
 /// What a name says, if anything.
 pub(super) fn says(name: &[u8]) -> Option<Says> {
-    let name: String =
-        name.iter().filter(|b| b.is_ascii_alphanumeric()).map(|b| char::from(b.to_ascii_lowercase())).collect();
-    if OTHERS.iter().any(|part| name.contains(part)) || ABOUT.iter().any(|end| name.ends_with(end)) {
+    let name: Vec<u8> = name.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
+    if ABOUT.iter().any(|end| name.ends_with(end.as_bytes())) {
         return None;
     }
-    if PASSWORDS.iter().any(|part| name.contains(part)) || name.ends_with("pass") {
-        Some(Says::Password)
-    } else if TOKENS.iter().any(|part| name.contains(part)) {
-        Some(Says::Token)
-    } else {
-        PERHAPS.iter().any(|end| name.ends_with(end)).then_some(Says::Perhaps)
+    let mut says = name.ends_with(b"pass").then_some(Says::Password);
+    let mut other = false;
+    parts().all(&name, |_, _, part| {
+        if part < OTHERS.len() {
+            other = true;
+        } else if part < OTHERS.len() + PASSWORDS.len() {
+            says = Some(Says::Password);
+        } else {
+            says = says.or(Some(Says::Token));
+        }
+    });
+    if other {
+        return None;
     }
+    says.or_else(|| PERHAPS.iter().any(|end| name.ends_with(end.as_bytes())).then_some(Says::Perhaps))
+}
+
+/// All parts of names, in the order of their lists.
+fn parts() -> &'static Lookup {
+    static PARTS: OnceLock<Lookup> = OnceLock::new();
+    PARTS.get_or_init(|| Lookup::new(OTHERS.iter().chain(PASSWORDS).chain(TOKENS)))
 }
 
 /// The name of the rule and how sure it is, of a value that looks as secret as its name says.

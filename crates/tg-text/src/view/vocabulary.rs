@@ -112,15 +112,43 @@ pub(super) fn spaced(letters: &str) -> Option<(String, Vec<usize>)> {
     (covered * 3 >= letters.len() * 2).then_some((out, places))
 }
 
-/// Finds words that are read from their ends: those of the words that are none themselves when they are turned round.
+/// Words that are read from their ends: those of the words that are none themselves when they are turned round.
+struct Turned {
+    words: HashSet<String, BuildHasherDefault<Spread>>,
+    /// For each first byte, a bit for each length that a word has.
+    lengths: [u32; 256],
+}
+
+fn turned() -> &'static Turned {
+    static TABLE: OnceLock<Turned> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let words = TURNED.split_ascii_whitespace().map(|word| word.chars().rev().collect::<String>());
+        let mut all = Turned { words: words.collect(), lengths: [0; 256] };
+        for word in &all.words {
+            if let Some(lengths) = word.bytes().next().and_then(|b| all.lengths.get_mut(usize::from(b))) {
+                *lengths |= 1 << (word.len() % 32);
+            }
+        }
+        all
+    })
+}
+
+/// Whether a stretch of a text is a whole word that is read from its end. Most are none by their first letter and their length.
+pub(super) fn is_turned(text: &str, start: usize, end: usize) -> bool {
+    let all = turned();
+    let first = text.as_bytes().get(start).copied().unwrap_or(0);
+    let length = end.saturating_sub(start);
+    let may = all.lengths.get(usize::from(first)).is_some_and(|lengths| length < 32 && lengths >> length & 1 == 1);
+    may && text.get(start..end).is_some_and(|word| all.words.contains(word)) && is_whole(text, start, end)
+}
+
+/// Whether a text has so many words that are read from their ends.
 pub(super) fn has_turned_words(text: &str, fewest: usize) -> bool {
-    static FINDER: OnceLock<Option<AhoCorasick>> = OnceLock::new();
-    let finder = FINDER.get_or_init(|| {
-        let turned = TURNED.split_ascii_whitespace().map(|word| word.chars().rev().collect::<String>());
-        AhoCorasick::builder().build(turned).ok()
+    let words = text.split(|c: char| !c.is_ascii_lowercase()).filter(|word| {
+        let start = word.as_ptr() as usize - text.as_ptr() as usize;
+        is_turned(text, start, start + word.len())
     });
-    let Some(finder) = finder else { return false };
-    finder.find_iter(text).filter(|found| is_whole(text, found.start(), found.end())).nth(fewest - 1).is_some()
+    words.take(fewest).count() == fewest
 }
 
 /// Long words that, turned round, are no word of any language, but for chance.
@@ -134,4 +162,30 @@ fn is_whole(text: &str, start: usize, end: usize) -> bool {
     let bytes = text.as_bytes();
     let letter = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric() || *b >= 0x80);
     !letter(start.checked_sub(1).and_then(|at| bytes.get(at))) && !letter(bytes.get(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The words found by looking for each of them everywhere.
+    fn slowly(text: &str) -> usize {
+        let turned = TURNED.split_ascii_whitespace().map(|word| word.chars().rev().collect::<String>());
+        let places = turned
+            .flat_map(|word| text.match_indices(&word).map(|(at, found)| (at, at + found.len())).collect::<Vec<_>>());
+        places.filter(|(start, end)| is_whole(text, *start, *end)).count()
+    }
+
+    proptest! {
+        #[test]
+        fn words_read_from_their_ends_are_found_whole(
+            text in "(erongi|metsys|tuohtiw|htiw|snoitcurtsni|noitcurtsni|[a-z]{0,3}|[ .!@$|_1é\n]){0,12}"
+        ) {
+            let all = slowly(&text);
+            for fewest in 1..4 {
+                prop_assert_eq!(has_turned_words(&text, fewest), all >= fewest);
+            }
+        }
+    }
 }

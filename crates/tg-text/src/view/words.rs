@@ -73,6 +73,7 @@ pub(super) fn find(text: &str, take: &mut dyn FnMut(Hiding, Piece) -> bool) {
         spelled: Spelled::default(),
         moved: Moved::default(),
         leet: None,
+        turned: 0,
         room: String::new(),
     };
     let bytes = text.as_bytes();
@@ -137,6 +138,8 @@ struct Pass<'t, 'f> {
     moved: Moved,
     /// The words with digits for letters that are gathered, and how many plain ones came since.
     leet: Option<(Span, usize)>,
+    /// How many words are read from their ends.
+    turned: usize,
     /// What a word is read into.
     room: String,
 }
@@ -145,6 +148,7 @@ impl Pass<'_, '_> {
     fn word(&mut self, word: Word) {
         self.spell(word);
         self.movable(word);
+        self.turn(word);
         if word.seen & (LETTER | HEX) != 0 && word.seen & (DIGIT | SIGN) != 0 && self.is_leet(word.span) {
             let span = self.leet.map_or(word.span, |(open, _)| Span::new(open.start, word.span.end));
             self.leet = Some((span, 0));
@@ -153,6 +157,20 @@ impl Pass<'_, '_> {
             if plain >= PLAIN_WORDS_MAX {
                 self.end_leet();
             }
+        }
+    }
+
+    /// Words that are read from their ends; signs stand between them.
+    fn turn(&mut self, word: Word) {
+        if word.seen & SIGN == 0 {
+            self.turned += usize::from(vocabulary::is_turned(self.text, word.span.start, word.span.end));
+            return;
+        }
+        let Some(text) = self.text.get(word.span.range()) else { return };
+        let mut start = word.span.start;
+        for part in text.split(|c: char| u8::try_from(c).is_ok_and(|b| kind(b) & SIGN != 0)) {
+            self.turned += usize::from(vocabulary::is_turned(self.text, start, start + part.len()));
+            start += part.len() + 1;
         }
     }
 
@@ -243,7 +261,7 @@ impl Pass<'_, '_> {
         self.end_spelled();
         self.end_moved();
         self.end_leet();
-        if self.more && vocabulary::has_turned_words(self.text, 2) {
+        if self.more && self.turned >= 2 {
             turned(self.text, self.take);
         }
     }

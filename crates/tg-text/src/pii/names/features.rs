@@ -32,9 +32,14 @@ impl Label {
     /// The label with the highest sum that may follow another.
     #[must_use]
     pub fn best(sums: &[i32; LABELS], before: Self) -> Self {
-        let allowed = Self::ALL.into_iter().zip(sums).filter(|(label, _)| label.may_follow(before));
         // The first of equals: outside.
-        allowed.fold((Self::Outside, i32::MIN), |best, (label, sum)| if *sum > best.1 { (label, *sum) } else { best }).0
+        let (mut best, mut most) = (Self::Outside, i32::MIN);
+        for (label, sum) in Self::ALL.into_iter().zip(sums) {
+            if (*sum > most) & label.may_follow(before) {
+                (best, most) = (label, *sum);
+            }
+        }
+        best
     }
 
     /// The label that stands for the same behind another one: what has nothing to go on with begins.
@@ -107,10 +112,21 @@ fn classes(hash: u32) -> u16 {
         }
         table
     });
-    place(table, hash).and_then(|at| table.get(at)).map_or(0, |(_, classes)| *classes)
+    let mut at = hash as usize % SLOTS;
+    loop {
+        match table.get(at) {
+            Some((there, classes)) if *classes != 0 => {
+                if *there == hash {
+                    return *classes;
+                }
+                at = (at + 1) % SLOTS;
+            }
+            _ => return 0,
+        }
+    }
 }
 
-/// Where a word stands in the table, or could. A word that has no class has none there.
+/// Where a word stands in the table, or could.
 fn place(table: &[(u32, u16)], hash: u32) -> Option<usize> {
     let from = hash as usize % SLOTS;
     let taken = |at: &usize| table.get(*at).is_some_and(|(there, classes)| *classes != 0 && *there != hash);
@@ -175,7 +191,8 @@ impl State {
     /// Whether a word that is no plain word of a sentence stands near a number, as in an address.
     fn has_company(&self, around: &Around) -> bool {
         // The last one is too far away.
-        !self.cased || around.iter().enumerate().any(|(at, word)| word.odd && at != BACK && at < BACK + AHEAD)
+        let near = around.iter().enumerate();
+        !self.cased | near.fold(false, |any, (at, word)| any | (word.odd & (at != BACK) & (at < BACK + AHEAD)))
     }
 
     /// The buckets of what is seen of a word.
@@ -189,9 +206,10 @@ impl State {
         let [back @ .., _, _, _, _, _, _] = around;
         let [.., a, b, c, d, e] = around;
         let ahead = [a, b, c, d, e];
-        let street = ahead.iter().position(|w| w.classes & STREETS != 0).unwrap_or(7) as u64;
-        let digits = ahead.iter().position(|w| w.shape.is_number()).unwrap_or(7) as u64;
-        let back = back.iter().rev().position(|w| w.shape.is_number()).unwrap_or(7) as u64;
+        let street = nearest(ahead.map(|w| w.classes & STREETS != 0));
+        let digits = nearest(ahead.map(|w| w.shape.is_number()));
+        let [w4, w3, w2, w1] = back.each_ref().map(|w| w.shape.is_number());
+        let back = nearest([w1, w2, w3, w4]);
         let mut see = |which: u64, value: u64| tell(bucket(which, value));
         see(0, 0);
         see(1, kind(word) << 3 | label);
@@ -215,6 +233,12 @@ impl State {
         see(18, kind(last2) << 40 | kind(last) << 20 | kind(word) << 4 | label);
         see(19, kind(word) << 40 | kind(next) << 20 | kind(next2) << 4 | label);
     }
+}
+
+/// The place of the first that is so; 7: none is. Without a branch for each, for they are as good as chance.
+fn nearest<const N: usize>(are: [bool; N]) -> u64 {
+    let all = are.iter().rev().fold(0_u32, |all, is| all << 1 | u32::from(*is));
+    u64::from((all | 1 << 7).trailing_zeros())
 }
 
 fn bucket(which: u64, value: u64) -> usize {

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 /// A letter or a digit.
-pub(super) const ALPHANUMERIC: u8 = 1;
+pub(crate) const ALPHANUMERIC: u8 = 1;
 /// A capital.
 pub(super) const UPPER: u8 = 2;
 /// A small letter.
@@ -15,7 +15,7 @@ pub(super) const CHANGES: u8 = 16;
 
 /// The kinds that a character is of.
 #[inline]
-pub(super) fn kinds(c: char) -> u8 {
+pub(crate) fn kinds(c: char) -> u8 {
     table().get(c as usize).copied().unwrap_or_else(|| compute(c))
 }
 

@@ -1,7 +1,7 @@
 //! Names of people and postal addresses, best effort: a small trained tagger over words, their case and lists of names.
 
 mod features;
-mod letters;
+pub(crate) mod letters;
 mod lists;
 mod words;
 
@@ -47,11 +47,17 @@ fn tag(state: &State, weights: &[u8]) -> Vec<Label> {
 
 /// The weights of a bucket, and what stands behind them.
 fn row(weights: &[u8], bucket: usize) -> u64 {
-    let rest = weights.get(bucket * LABELS..).unwrap_or_default();
-    match rest.first_chunk() {
+    let at = bucket * LABELS;
+    match weights.get(at..at + 8).and_then(<[u8]>::first_chunk) {
         Some(row) => u64::from_le_bytes(*row),
-        None => rest.iter().rev().fold(0, |row, byte| row << 8 | u64::from(*byte)),
+        None => last_row(weights.get(at..).unwrap_or_default()),
     }
+}
+
+/// The weights of a bucket that has too little behind it.
+#[cold]
+fn last_row(rest: &[u8]) -> u64 {
+    rest.iter().rev().fold(0, |row, byte| row << 8 | u64::from(*byte))
 }
 
 /// Sums of the weights of all labels: each in 16 bits of two numbers, those at even places and those at odd ones, as much

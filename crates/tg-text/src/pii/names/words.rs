@@ -137,28 +137,70 @@ pub(super) fn split(text: &str, words: &mut Vec<Word>) {
     }
 }
 
+/// What a byte is to a word of ASCII: a small letter, a capital, a digit.
+const SMALL: u8 = 1;
+const CAPITAL: u8 = 2;
+const DIGIT: u8 = 4;
+/// What may join its parts.
+const JOINT: u8 = 8;
+/// What is no part of it; of another script.
+const END: u8 = 16;
+const FOREIGN: u8 = 32;
+
+static BYTES: [u8; 256] = bytes();
+
+const fn bytes() -> [u8; 256] {
+    let mut table = [END; 256];
+    let mut b = 0;
+    while b < 256 {
+        match b as u8 {
+            b'a'..=b'z' => table[b] = SMALL,
+            b'A'..=b'Z' => table[b] = CAPITAL,
+            b'0'..=b'9' => table[b] = DIGIT,
+            b'\'' | b'-' => table[b] = JOINT,
+            0x80.. => table[b] = FOREIGN,
+            _ => {}
+        }
+        b += 1;
+    }
+    table
+}
+
 /// A word of ASCII, which most are; `None`: it goes on with something else.
 fn plain(text: &str, start: usize) -> Option<Word> {
-    let bytes = text.as_bytes();
-    let (mut end, mut hash) = (start, BASIS);
-    let mut seen = Seen::default();
-    while let Some(byte) = bytes.get(end).copied() {
-        match byte {
-            b'a'..=b'z' => seen.lower += 1,
-            b'A'..=b'Z' => seen.upper += 1,
-            b'0'..=b'9' => seen.digits += 1,
-            b'\'' | b'-' if text.get(end + 1..).is_some_and(joins) => {}
-            0x80.. => return None,
-            _ => break,
+    let rest = text.as_bytes().get(start..)?;
+    let (mut length, mut hash) = (0, BASIS);
+    // Which kinds of bytes are in it, and which behind the first one.
+    let (mut seen, mut behind) = (0, 0);
+    for byte in rest {
+        let kind = BYTES.get(usize::from(*byte)).copied().unwrap_or(END);
+        if kind >= JOINT {
+            match kind {
+                JOINT if text.get(start + length + 1..).is_some_and(joins) => {}
+                FOREIGN => return None,
+                _ => break,
+            }
         }
-        hash = mix(hash, byte.to_ascii_lowercase());
-        end += 1;
+        // Capitals become small letters.
+        hash = mix(hash, byte | (kind & CAPITAL) << 4);
+        behind |= if length == 0 { 0 } else { kind };
+        seen |= kind;
+        length += 1;
     }
-    let last = bytes.get(start.max(end.saturating_sub(3))..end).unwrap_or_default();
+    let last = rest.get(length.saturating_sub(3)..length)?;
     let tail = last.iter().fold(BASIS, |hash, b| mix(hash, b.to_ascii_lowercase()));
-    seen.all = end - start;
-    let first = bytes.get(start).is_some_and(u8::is_ascii_uppercase);
-    Some(Word::new(start, end, seen.shape(first), hash, tail))
+    let shape = match () {
+        () if seen == DIGIT && length <= 3 => Shape::Short,
+        () if seen == DIGIT && length == 4 => Shape::Four,
+        () if seen == DIGIT => Shape::Long,
+        () if seen & DIGIT != 0 => Shape::Code,
+        () if seen & CAPITAL == 0 => Shape::Lower,
+        () if length == 1 => Shape::Initial,
+        () if seen & SMALL == 0 => Shape::Upper,
+        () if behind & CAPITAL == 0 => Shape::Capital,
+        () => Shape::Mixed,
+    };
+    Some(Word::new(start, start + length, shape, hash, tail))
 }
 
 /// A word or mark of any script.
