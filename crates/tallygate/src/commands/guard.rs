@@ -249,7 +249,11 @@ fn kind(kind: Kind) -> &'static str {
 /// The smallest hidden text that lies around a place.
 fn hiding<'v>(view: &'v View<'_>, span: Span) -> Option<&'v Hidden> {
     let around = |hidden: &&Hidden| hidden.origin.start <= span.start && span.end <= hidden.origin.end;
-    view.hidden().iter().filter(around).min_by_key(|hidden| (hidden.origin.len(), hidden.within.is_some()))
+    view.hidden()
+        .iter()
+        .chain(view.exact())
+        .filter(around)
+        .min_by_key(|hidden| (hidden.origin.len(), hidden.within.is_some()))
 }
 
 fn ways(hidden: &Hidden) -> Vec<&'static str> {
@@ -266,7 +270,7 @@ fn explained(view: &View<'_>, lines: &Lines<'_>) -> Explained {
     Explained {
         plain: (!plain.is_borrowed()).then(|| plain.text().to_owned()),
         folded: (folded.text() != plain.text().to_lowercase()).then(|| folded.text().to_owned()),
-        hidden: view.hidden().iter().map(piece).collect(),
+        hidden: view.hidden().iter().chain(view.exact()).map(piece).collect(),
         complete: view.is_complete(),
     }
 }

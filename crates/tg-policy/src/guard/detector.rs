@@ -62,9 +62,9 @@ impl<'a> Reading<'a> {
         self.view.is_complete()
     }
 
-    /// Where letters begin that stand apart at its end. What they spell is one word.
-    pub(super) fn letters_apart(&self) -> Option<usize> {
-        self.view.letters_apart()
+    /// Its readings.
+    pub(super) const fn view(&self) -> &View<'a> {
+        &self.view
     }
 
     fn scores(&self) -> &Scores {

@@ -20,6 +20,7 @@ mod images;
 mod inquiry;
 mod joined;
 mod judge;
+mod open;
 mod plan;
 mod replay;
 mod rule;

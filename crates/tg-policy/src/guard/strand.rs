@@ -7,10 +7,11 @@ use super::found::{Found, clusters};
 use super::hold::Hold;
 use super::inquiry::{Doing, Inquiry};
 use super::judge::Guard;
+use super::open;
 use super::plan::{self, Plan, Probe};
 use super::rule::Weight;
 use super::scalars::{Laid, Quotes};
-use super::window::{Piece, Sight, What, Window, forward};
+use super::window::{Open, Piece, Sight, What, Window, forward};
 use super::{Annotation, Block, Way};
 use std::ops::Range;
 use tg_kernel::passage::{Change, Channel};
@@ -285,14 +286,14 @@ impl Eyes<'_> {
 }
 
 impl Sight for Eyes<'_> {
-    fn look(&mut self, stretch: &str, base: usize, from: usize, is_end: bool) -> (Vec<Piece>, Option<usize>) {
+    fn look(&mut self, stretch: &str, base: usize, from: usize, is_end: bool) -> (Vec<Piece>, Open) {
         let mut found: Vec<Found> = Vec::new();
-        let mut apart = None;
+        let mut open = Open::default();
         if !self.plan.stretches.is_empty() {
             let reading = Reading::of(stretch);
             let Inquiry { leaks, spent_by, .. } = &mut *self.inquiry;
             plan::find(&self.plan.stretches, self.guard.rules(), &reading, (&**leaks, spent_by), &mut found);
-            apart = reading.letters_apart();
+            open = open::of(reading.view(), Hold::of(self.plan.back));
         }
         let escapes = self.escapes();
         let quotes = self.held.quotes.as_mut().filter(|_| self.is_gate);
@@ -301,8 +302,8 @@ impl Sight for Eyes<'_> {
             Laid { quotes, place: (base, 0) }
         });
         escapes.settle(stretch, laid, &mut found);
-        let open = self.plan.looks_for_blocks_of_keys().then(|| open_block(stretch)).flatten();
-        let open = open.into_iter().chain(apart).min();
+        let block = self.plan.looks_for_blocks_of_keys().then(|| open_block(stretch)).flatten();
+        open.from = open.from.into_iter().chain(block).min();
         if !self.is_gate || !self.inquiry.has_placeholders() {
             let pieces =
                 clusters(found).into_iter().map(|cluster| Piece { span: cluster.span, what: What::Found(cluster) });
@@ -327,7 +328,8 @@ impl Sight for Eyes<'_> {
             }
         }
         pieces.sort_by_key(|piece| piece.span);
-        (pieces, open.into_iter().chain(begun).min())
+        open.from = open.from.into_iter().chain(begun).min();
+        (pieces, open)
     }
 
     fn cut(&self, stretch: &str, at: usize) -> usize {

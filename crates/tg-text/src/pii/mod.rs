@@ -74,17 +74,22 @@ impl Pii {
             found.push(finding(hit, |span| plain.origin(span)));
         }
         let behind = found.len();
-        for hidden in view.hidden() {
-            // Only forms are looked for in it: a guess at what was decoded would be one too many.
-            let hits = Self { wanted: self.wanted & !GUESSES }.hits(&hidden.plain);
-            for hit in hits {
+        // Only forms are looked for in it: a guess at what was decoded would be one too many. Of digits that stand apart there
+        // are many: only what they are is told that little else can be.
+        let hidden = view.hidden().iter().map(|hidden| (hidden, !GUESSES));
+        for (hidden, among) in hidden.chain(view.exact().iter().map(|exact| (exact, EXACT))) {
+            let hits = Self { wanted: self.wanted & among }.hits(&hidden.plain);
+            for hit in hits.into_iter().filter(|hit| among != EXACT || hit.span.len() >= EXACT_MIN) {
                 let next = finding(hit, |span| hidden.place_in_plain(span));
                 // What was not hidden itself stands in the plain reading, too.
                 let plain = found.get(first..behind).unwrap_or_default();
                 let at = plain.partition_point(|known| known.span.end <= next.span.start);
                 let known =
                     plain.get(at).is_some_and(|known| known.rule == next.rule && known.span.overlaps(next.span));
-                if !known && found.last().is_none_or(|last| *last != next) {
+                // The same row may be read in two ways, and twice where it is long.
+                let decoded = found.get(behind..).unwrap_or_default();
+                let again = decoded.iter().rev().take(AGAIN).any(|other| *other == next);
+                if !known && !again {
                     found.push(next);
                 }
             }
@@ -105,6 +110,15 @@ impl Pii {
 }
 
 const GUESSES: u128 = Entity::Person.bit() | Entity::Address.bit();
+
+/// What is looked for in single characters that stand apart.
+const EXACT: u128 = Entity::Email.bit() | Entity::Card.bit() | Entity::Iban.bit();
+
+/// Fewest characters of it: `a @ b . c d` is a formula.
+const EXACT_MIN: usize = 9;
+
+/// Among how many of the last findings one is looked for that was told before.
+const AGAIN: usize = 64;
 
 /// How sure a guess is: less than anything with a form.
 const GUESS: f32 = 0.5;

@@ -13,7 +13,7 @@ mod value;
 
 use crate::finding::{Finding, Kind};
 use crate::span::Span;
-use crate::view::{Hiding, View};
+use crate::view::{Hidden, Hiding, View};
 use scan::Hit;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,10 +135,13 @@ impl Secrets {
         // What leet hides are words: reading it changes digits, and makes no secret of what was none.
         for hidden in view.hidden().iter().filter(|hidden| hidden.how != Hiding::Leet) {
             for hit in self.hits(tables, &hidden.plain) {
-                // What can be read without decoding has been told, and its place is known better.
-                if !found.iter().any(|f| f.kind == Kind::Secret && f.rule == hit.id && f.span.overlaps(hidden.origin)) {
-                    found.push(finding(&hit, hidden.origin));
-                }
+                tell(&hit, hidden, found);
+            }
+        }
+        // What has no form of its own is no credential because its characters stand apart.
+        for exact in view.exact() {
+            for hit in self.hits(tables, &exact.plain).into_iter().filter(|hit| hit.rank >= scan::RANK_FORM) {
+                tell(&hit, exact, found);
             }
         }
     }
@@ -147,6 +150,14 @@ impl Secrets {
         let mut hits = tables.hits(text);
         hits.retain(|hit| !self.without.contains(hit.id));
         resolve(hits)
+    }
+}
+
+/// Tells what is hidden, if it has not been told: what can be read without decoding has been, and its place is known better.
+fn tell(hit: &Hit, hidden: &Hidden, found: &mut Vec<Finding>) {
+    let span = hidden.place_in_plain(Span::from(hit.span.clone()));
+    if !found.iter().any(|f| f.kind == Kind::Secret && f.rule == hit.id && f.span.overlaps(span)) {
+        found.push(finding(hit, span));
     }
 }
 

@@ -12,6 +12,9 @@ use std::sync::OnceLock;
 /// Words that names of secrets have.
 const NAMES: &[&str] = &["pass", "pwd", "psw", "pword", "secret", "token", "key", "cred", "auth", "bearer"];
 
+/// How specific a form of a vendor is, and a block: more than any name.
+pub(super) const RANK_FORM: u8 = 3;
+
 /// What was found, before it is told.
 #[derive(Clone, Debug)]
 pub(super) struct Hit {
@@ -100,7 +103,7 @@ impl Tables {
                     Call::Form(index, behind) => self.form(bytes, &word, (index, behind), hits.last()),
                     Call::Named(index) => self.named(bytes, &word, index),
                     Call::Block(id, read) => {
-                        read(bytes, word.clone()).map(|(span, score)| Hit { id, span, score, rank: 3 })
+                        read(bytes, word.clone()).map(|(span, score)| Hit { id, span, score, rank: RANK_FORM })
                     }
                     Call::Name => name(bytes, &word),
                 };
@@ -137,7 +140,7 @@ impl Tables {
             return None;
         }
         let score = check::score(form.check, std::str::from_utf8(whole).ok()?);
-        (score > 0.0).then(|| Hit { id: form.id, span: start + skipped..end, score, rank: 3 })
+        (score > 0.0).then(|| Hit { id: form.id, span: start + skipped..end, score, rank: RANK_FORM })
     }
 
     fn named(&self, bytes: &[u8], word: &Range<usize>, index: usize) -> Option<Hit> {

@@ -85,8 +85,9 @@ fn compute(c: char) -> u8 {
     if matches!(quick, IsNormalized::No) { COMPOSE } else { KEEP }
 }
 
-/// Characters that leave no mark: zero width, soft hyphens, controls, bidirectional marks, selectors, tags.
-fn is_invisible(c: char) -> bool {
+/// Characters that leave no mark: zero width, soft hyphens, controls, bidirectional marks, selectors, tags. No reading has them.
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
     matches!(c as u32,
         0x00..=0x08 | 0x0e..=0x1f | 0x7f..=0x84 | 0x86..=0x9f | 0xad | 0x34f | 0x61c | 0x115f..=0x1160
         | 0x17b4..=0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f | 0x3164

@@ -1,6 +1,6 @@
 //! Long runs of base64 and hexadecimal digits, and what they say.
 
-use super::hidden::{Hiding, Piece};
+use super::hidden::{HIDDEN_BYTES_MAX, Hiding, Piece};
 use crate::span::Span;
 
 /// Fewest digits of a run that is decoded: twelve bytes of base64, eight of hexadecimal.
@@ -92,6 +92,74 @@ fn with_next_lines(bytes: &[u8], start: usize, length: usize) -> (Option<Vec<u8>
     (joined, end)
 }
 
+/// Where a run begins, in one line or several, that goes up to the end of a text and may yet say something.
+pub(super) fn begun(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut lines: Vec<&[u8]> = Vec::new();
+    let (mut rest, mut start) = (bytes, bytes.len());
+    loop {
+        let length = rest.iter().rev().take_while(|b| value(**b).is_some()).count();
+        if length < LINE_MIN && !lines.is_empty() {
+            break;
+        }
+        let (before, line) = rest.split_at(rest.len() - length);
+        if length > 0 {
+            start = before.len();
+        }
+        lines.push(line);
+        let indent = before.iter().rev().take(INDENT_MAX).take_while(|b| matches!(b, b' ' | b'\t' | b'>')).count();
+        let Some(before) = before.get(..before.len() - indent).and_then(|before| before.strip_suffix(b"\n")) else {
+            break;
+        };
+        rest = before.strip_suffix(b"\r").unwrap_or(before);
+    }
+    let sample: Vec<u8> = lines.iter().rev().copied().flatten().copied().take(SAMPLE_DIGITS).collect();
+    let length = lines.iter().map(|line| line.len()).sum();
+    if goes_on(&sample, length) {
+        return Some(start);
+    }
+    // The last part by itself, as far as it stands in the last line.
+    let part = bytes.iter().rev().take_while(|b| value(**b).is_some_and(|v| v < 62)).count();
+    let sample = bytes.get(bytes.len() - part..).unwrap_or_default();
+    let sample = sample.get(..SAMPLE_DIGITS).unwrap_or(sample);
+    (part < length && goes_on(sample, part)).then_some(bytes.len() - part)
+}
+
+/// Whether so many digits that begin with these, and what comes behind them, may say something; not beyond what is read.
+fn goes_on(sample: &[u8], length: usize) -> bool {
+    let is = |within: fn(&u8) -> bool, bits: usize, decode: fn(&[u8]) -> Vec<u8>| {
+        sample.iter().all(within) && length * bits / 8 <= HIDDEN_BYTES_MAX && may_be_readable(&decode(sample))
+    };
+    !sample.is_empty()
+        && (is(|_| true, 6, base64) || is(u8::is_ascii_hexdigit, 4, hex) || is(|b| matches!(b, b'0' | b'1'), 1, binary))
+}
+
+/// Whether bytes written as numbers that stand apart may say something with those that come next. The last one may be torn.
+pub(super) fn numbers_go_on(row: &str, width: usize) -> bool {
+    let digits: Vec<u8> = row.bytes().filter(u8::is_ascii_hexdigit).collect();
+    may_be_readable(&if width == 2 { hex(&digits) } else { binary(&digits) })
+}
+
+/// Whether a text that someone would read may begin with these bytes.
+fn may_be_readable(bytes: &[u8]) -> bool {
+    let is_wide = bytes.len() > 1
+        && bytes.iter().skip(1).step_by(2).all(|b| *b == 0)
+        && bytes.iter().step_by(2).all(|b| may_be_read(char::from(*b)));
+    let valid = match std::str::from_utf8(bytes) {
+        Ok(text) => Some(text),
+        Err(torn) if torn.error_len().is_none() => {
+            bytes.get(..torn.valid_up_to()).and_then(|valid| std::str::from_utf8(valid).ok())
+        }
+        Err(_) => None,
+    };
+    is_wide || valid.is_some_and(|text| text.chars().all(may_be_read))
+}
+
+/// Whether a character may stand in a text that someone would read.
+fn may_be_read(c: char) -> bool {
+    (!c.is_control() || matches!(c, '\n' | '\r' | '\t')) && c != char::REPLACEMENT_CHARACTER
+}
+
 /// Decodes a run in the way that its digits suggest.
 fn run(digits: &[u8], span: Span, take: &mut dyn FnMut(Hiding, Piece) -> bool) -> bool {
     if digits.iter().all(|b| matches!(b, b'0' | b'1')) {
@@ -106,7 +174,8 @@ fn run(digits: &[u8], span: Span, take: &mut dyn FnMut(Hiding, Piece) -> bool) -
     // What is no text as a whole may be a path, or a name, with a part that is one.
     let mut at = span.start;
     for part in digits.split(|b| matches!(b, b'/' | b'-' | b'_' | b'+')) {
-        let place = Span::new(at, at + part.len());
+        // Over several lines it is not known where it stands.
+        let place = if digits.len() == span.len() { Span::new(at, at + part.len()) } else { span };
         at += part.len() + 1;
         let is_part = part.len() >= RUN_MIN && part.len() < digits.len();
         if is_part && whole(part, place, Hiding::Base64, base64, take) == Some(false) {
@@ -183,7 +252,7 @@ pub(super) fn readable(bytes: Vec<u8>) -> Option<String> {
 pub(super) fn is_readable(text: &str) -> bool {
     let (mut all, mut letters) = (0_usize, 0_usize);
     for c in text.chars() {
-        if (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || c == char::REPLACEMENT_CHARACTER {
+        if !may_be_read(c) {
             return false;
         }
         all += 1;

@@ -9,7 +9,7 @@ use memchr::memchr;
 const WORD_BYTES_MAX: usize = 64;
 
 /// Escapes that are no further apart than this are one piece.
-const GAP_BYTES_MAX: usize = 64;
+pub(super) const GAP_BYTES_MAX: usize = 64;
 
 /// Longest name of an entity that is looked up.
 const NAME_BYTES_MAX: usize = 32;

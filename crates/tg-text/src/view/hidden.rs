@@ -1,6 +1,7 @@
 //! Texts hidden in a text: what they are, how they were hidden, and how many of them are read.
 
 use super::read;
+use super::words::Read;
 use super::{codes, escapes, unseen, words};
 use crate::layer::Layer;
 use crate::span::Span;
@@ -38,21 +39,32 @@ impl Hidden {
     /// The part of the original that says a part of [`Self::text`]; all of it where the hiding does not tell parts apart.
     #[must_use]
     pub fn place(&self, span: Span) -> Span {
-        if self.places.is_empty() {
-            return self.origin;
-        }
-        let first = self.places.partition_point(|(here, _)| *here as usize <= span.start).saturating_sub(1);
-        let next = self.places.partition_point(|(here, _)| (*here as usize) < span.end);
-        let start = self.places.get(first).map_or(self.origin.start, |(_, there)| *there as usize);
-        let end = self.places.get(next).map_or(self.origin.end, |(_, there)| *there as usize);
-        Span::new(start.max(self.origin.start), end.clamp(start, self.origin.end))
+        place(&self.places, self.origin, span)
     }
 
     /// The same for a part of [`Self::plain`].
     #[must_use]
     pub fn place_in_plain(&self, span: Span) -> Span {
-        if self.plain.len() == self.text.len() { self.place(span) } else { self.origin }
+        if self.has_places() { self.place(span) } else { self.origin }
     }
+
+    /// Whether each part of [`Self::plain`] has a place of its own.
+    #[must_use]
+    pub fn has_places(&self) -> bool {
+        !self.places.is_empty() && self.plain.len() == self.text.len()
+    }
+}
+
+/// The stretch from the place of a part's beginning to that of what comes behind it.
+fn place(places: &[(u32, u32)], origin: Span, span: Span) -> Span {
+    if places.is_empty() {
+        return origin;
+    }
+    let first = places.partition_point(|(here, _)| *here as usize <= span.start).saturating_sub(1);
+    let next = places.partition_point(|(here, _)| (*here as usize) < span.end);
+    let start = places.get(first).map_or(origin.start, |(_, there)| *there as usize);
+    let end = places.get(next).map_or(origin.end, |(_, there)| *there as usize);
+    Span::new(start.max(origin.start), end.clamp(start, origin.end))
 }
 
 /// A way to hide a text from a reader who looks at bytes.
@@ -113,66 +125,116 @@ pub(super) struct Piece {
     pub places: Vec<(u32, u32)>,
 }
 
-/// What is hidden, as far as it was read.
-#[derive(Debug)]
-pub(super) struct Collector {
-    pieces: Vec<Hidden>,
+/// What is hidden, as far as it was read, and what may go on at the end. All places are those of the original.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Collected {
+    pub pieces: Vec<Hidden>,
+    /// What stands apart and is read as it is.
+    pub exact: Vec<Hidden>,
+    /// What there was no room for.
+    pub left_out: bool,
+    /// The pieces in which what stands apart is read.
+    pub rows: Vec<Span>,
+    /// Those that end where the text does, but for little, and tell parts apart.
+    pub going_on: Vec<Hidden>,
+    /// Where something begins of which nothing is told before it is whole.
+    pub unfinished: Option<usize>,
     bytes: usize,
-    complete: bool,
 }
 
-impl Collector {
+impl Collected {
     /// Takes a piece if there is room for it. Whether there may be more.
-    fn take(&mut self, hidden: Hidden) -> bool {
+    fn take(&mut self, hidden: Hidden, read: Read) -> bool {
         let size = hidden.text.len().max(hidden.plain.len());
-        if self.pieces.len() >= PIECES_MAX || self.bytes + size > HIDDEN_BYTES_MAX {
-            self.complete = false;
+        if self.pieces.len() + self.exact.len() >= PIECES_MAX || self.bytes + size > HIDDEN_BYTES_MAX {
+            self.left_out = true;
             return false;
         }
         self.bytes += size;
-        self.pieces.push(hidden);
+        let list = if read == Read::Exactly { &mut self.exact } else { &mut self.pieces };
+        list.push(hidden);
         true
+    }
+
+    fn is_unfinished(&mut self, from: usize) {
+        self.unfinished = Some(self.unfinished.map_or(from, |known| known.min(from)));
     }
 }
 
-/// Finds what is hidden in a text of which both readings are there. Whether all of it was read comes with it.
-pub(super) fn find(original: &str, plain: &Layer<'_>, folded: &Layer<'_>) -> (Vec<Hidden>, bool) {
-    let mut found = Collector { pieces: Vec::new(), bytes: 0, complete: true };
-    let whole = Outer { depth: 0, origin: None, within: None };
-    collect(original, plain, folded, &whole, &mut found);
+/// Finds what is hidden in a text of which both readings are there.
+pub(super) fn find(original: &str, plain: &Layer<'_>, folded: &Layer<'_>) -> Collected {
+    let mut found = Collected::default();
+    collect(original, plain, folded, &Outer::default(), &mut found);
     found.pieces.sort_by_key(|hidden| (hidden.origin.start, hidden.within.is_some()));
-    (found.pieces, found.complete)
+    found
 }
 
 /// The text that is being decoded.
-struct Outer {
+#[derive(Default)]
+struct Outer<'w> {
     depth: usize,
     /// Where it stands in the original, if it is hidden itself.
-    origin: Option<Span>,
-    within: Option<Hiding>,
+    within: Option<&'w Within>,
 }
 
-fn collect(original: &str, plain: &Layer<'_>, folded: &Layer<'_>, outer: &Outer, found: &mut Collector) {
+/// A hidden text that is decoded once more.
+struct Within {
+    how: Hiding,
+    text: String,
+    origin: Span,
+    /// Where its parts stand in the original, if they are told apart.
+    places: Vec<(u32, u32)>,
+    /// The text ends with it, but for little.
+    goes_on: bool,
+}
+
+impl Outer<'_> {
+    /// Where a stretch of it stands in the original.
+    fn place(&self, span: Span) -> Span {
+        self.within.map_or(span, |within| place(&within.places, within.origin, span))
+    }
+
+    /// Whether the parts of it are told apart.
+    fn has_places(&self) -> bool {
+        self.within.is_none_or(|within| !within.places.is_empty())
+    }
+
+    /// Whether more of it may come.
+    fn goes_on(&self) -> bool {
+        self.within.is_none_or(|within| within.goes_on)
+    }
+}
+
+fn collect(original: &str, plain: &Layer<'_>, folded: &Layer<'_>, outer: &Outer<'_>, found: &mut Collected) {
     // What changes places of its own (words) reads the folded text, what has case reads the plain one.
     let mut inner = Vec::new();
     if !plain.is_borrowed() {
-        unseen::find(original, &mut |piece| add(piece, Hiding::Unseen, None, outer, found, &mut inner));
+        unseen::find(original, &mut |piece| add(piece, Read::As(Hiding::Unseen), None, outer, found, &mut inner));
     }
-    codes::find(plain.text(), &mut |how, piece| add(piece, how, Some(plain), outer, found, &mut inner));
-    escapes::find(plain.text(), &mut |how, piece| add(piece, how, Some(plain), outer, found, &mut inner));
-    words::find(folded.text(), &mut |how, piece| {
-        add(with_case(piece, how, original, folded), how, Some(folded), outer, found, &mut inner)
+    codes::find(plain.text(), &mut |how, piece| add(piece, Read::As(how), Some(plain), outer, found, &mut inner));
+    escapes::find(plain.text(), &mut |how, piece| add(piece, Read::As(how), Some(plain), outer, found, &mut inner));
+    let rows = words::find(folded.text(), &mut |read, piece| {
+        add(with_case(piece, read, original, folded), read, Some(folded), outer, found, &mut inner)
     });
-    for (text, origin, how) in inner {
-        let (plain, folded) = read::both(&text);
-        let outer = Outer { depth: outer.depth + 1, origin: Some(origin), within: Some(how) };
-        collect(&text, &plain, &folded, &outer, found);
+    if outer.goes_on() {
+        let begun = |layer: &Layer<'_>, at: usize| outer.place(layer.origin(Span::new(at, at + 1))).start;
+        codes::begun(plain.text()).into_iter().for_each(|at| found.is_unfinished(begun(plain, at)));
+        rows.open.into_iter().for_each(|at| found.is_unfinished(begun(folded, at)));
+    }
+    if outer.within.is_none() {
+        found.rows = rows.pieces.into_iter().map(|span| folded.origin(span)).collect();
+    }
+    for within in inner {
+        let (plain, folded) = read::both(&within.text);
+        let outer = Outer { depth: outer.depth + 1, within: Some(&within) };
+        collect(&within.text, &plain, &folded, &outer, found);
     }
 }
 
 /// A piece of the folded text with the case that its letters have in the original: forms and codes are told by it.
-fn with_case(piece: Piece, how: Hiding, original: &str, folded: &Layer<'_>) -> Piece {
-    if folded.is_borrowed() || !matches!(how, Hiding::Spacing | Hiding::Rot13) {
+fn with_case(piece: Piece, read: Read, original: &str, folded: &Layer<'_>) -> Piece {
+    let keeps = matches!(read, Read::Exactly | Read::As(Hiding::Spacing | Hiding::Rot13));
+    if folded.is_borrowed() || !keeps {
         return piece;
     }
     let is_upper = |there: u32| {
@@ -187,45 +249,60 @@ fn with_case(piece: Piece, how: Hiding, original: &str, folded: &Layer<'_>) -> P
     Piece { text: cased.collect(), ..piece }
 }
 
-/// Texts to be decoded once more: what, where, and how they were hidden.
-type Inner = Vec<(String, Span, Hiding)>;
-
 /// Keeps a piece, and remembers it for another round where there may be one.
 fn add(
     piece: Piece,
-    how: Hiding,
+    read: Read,
     layer: Option<&Layer<'_>>,
-    outer: &Outer,
-    found: &mut Collector,
-    inner: &mut Inner,
+    outer: &Outer<'_>,
+    found: &mut Collected,
+    inner: &mut Vec<Within>,
 ) -> bool {
-    if piece.text.chars().filter(|c| c.is_alphabetic()).take(LETTERS_MIN).count() < LETTERS_MIN
-        && piece.text.bytes().filter(u8::is_ascii_digit).take(9).count() < 9
-    {
+    let goes_on = outer.within.is_none() && goes_on(&piece, read, layer);
+    let is_small = piece.text.chars().filter(|c| c.is_alphabetic()).take(LETTERS_MIN).count() < LETTERS_MIN
+        && piece.text.bytes().filter(u8::is_ascii_digit).take(9).count() < 9;
+    if is_small && !goes_on {
         return true;
     }
-    let back = |span: Span| layer.map_or(span, |layer| layer.origin(span));
+    let back = |span: Span| outer.place(layer.map_or(span, |layer| layer.origin(span)));
     let (plain, folded) = read::both(&piece.text);
-    let places = if outer.origin.is_none() && folded.is_in_step() {
-        piece.places.into_iter().map(|(here, there)| (here, back_to(there, &back))).collect()
+    let places: Vec<(u32, u32)> = if outer.has_places() {
+        piece.places.iter().map(|(here, there)| (*here, back_to(*there, &back))).collect()
     } else {
         Vec::new()
     };
+    let how = if let Read::As(how) = read { how } else { Hiding::Spacing };
+    let origin = back(piece.span);
     let hidden = Hidden {
         text: folded.text().to_owned(),
         plain: plain.text().to_owned(),
-        origin: outer.origin.unwrap_or_else(|| back(piece.span)),
+        origin,
         how,
-        within: outer.within,
-        places,
+        within: outer.within.map(|within| within.how),
+        places: if folded.is_in_step() { places.clone() } else { Vec::new() },
     };
-    let origin = hidden.origin;
-    let more = found.take(hidden);
+    if goes_on {
+        found.going_on.push(hidden.clone());
+    }
+    if is_small {
+        return true;
+    }
+    let more = found.take(hidden, read);
     // Where digits were letters, no code is left to decode.
-    if more && outer.depth + 1 < DEPTH_MAX && how != Hiding::Leet {
-        inner.push((piece.text, origin, how));
+    if more && outer.depth + 1 < DEPTH_MAX && !matches!(read, Read::Exactly | Read::As(Hiding::Leet)) {
+        inner.push(Within { how, text: piece.text, origin, places, goes_on });
     }
     more
+}
+
+/// Whether more of a piece may come: it ends where the text does, but for as much as may stand between its parts.
+fn goes_on(piece: &Piece, read: Read, layer: Option<&Layer<'_>>) -> bool {
+    let gap = match read {
+        Read::As(Hiding::Url | Hiding::Entities | Hiding::Escapes) => escapes::GAP_BYTES_MAX,
+        Read::Exactly => words::GAP_MAX,
+        Read::As(_) => return false,
+    };
+    layer.is_some_and(|layer| piece.span.end + gap >= layer.text().len())
 }
 
 fn back_to(there: u32, back: &impl Fn(Span) -> Span) -> u32 {

@@ -5,6 +5,7 @@ mod around;
 mod chars;
 mod codes;
 mod escapes;
+mod exact;
 mod hidden;
 mod leet;
 mod read;
@@ -14,7 +15,7 @@ mod unseen;
 mod vocabulary;
 mod words;
 
-pub use chars::warm;
+pub use chars::{is_invisible, warm};
 pub use hidden::{DEPTH_MAX, HIDDEN_BYTES_MAX, Hidden, Hiding, PIECES_MAX};
 
 use crate::layer::Layer;
@@ -26,8 +27,7 @@ pub struct View<'a> {
     original: &'a str,
     plain: Layer<'a>,
     folded: Layer<'a>,
-    hidden: Vec<Hidden>,
-    complete: bool,
+    found: hidden::Collected,
 }
 
 impl<'a> View<'a> {
@@ -35,15 +35,15 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn of(original: &'a str) -> Self {
         let (plain, folded) = read::both(original);
-        let (hidden, complete) = hidden::find(original, &plain, &folded);
-        Self { original, plain, folded, hidden, complete }
+        let found = hidden::find(original, &plain, &folded);
+        Self { original, plain, folded, found }
     }
 
     /// Reads a text without looking for what is hidden in it: to tell what is found only because it was looked for.
     #[must_use]
     pub fn open_only(original: &'a str) -> Self {
         let (plain, folded) = read::both(original);
-        Self { original, plain, folded, hidden: Vec::new(), complete: true }
+        Self { original, plain, folded, found: hidden::Collected::default() }
     }
 
     /// The text as it came.
@@ -68,20 +68,40 @@ impl<'a> View<'a> {
     /// What was hidden in it, in order of its place. Bounded in number and size; decoded at most twice over.
     #[must_use]
     pub fn hidden(&self) -> &[Hidden] {
-        &self.hidden
+        &self.found.pieces
     }
 
-    /// Where letters begin that stand apart at the end of the text, and may spell something with those that come next.
+    /// Single characters that stand apart, put together as they are, with their signs: for forms that have a check digit or
+    /// are told by signs. What they spell in words is among [`Self::hidden`].
     #[must_use]
-    pub fn letters_apart(&self) -> Option<usize> {
-        let at = apart::begun(self.folded.text())?;
-        Some(self.folded.origin(Span::new(at, at + 1)).start)
+    pub fn exact(&self) -> &[Hidden] {
+        &self.found.exact
+    }
+
+    /// Where something begins that goes up to the end of the text, and may say something with what comes next: letters or
+    /// bytes that stand apart, and what is encoded, over lines, too. No longer than it is read as one.
+    #[must_use]
+    pub fn unfinished(&self) -> Option<usize> {
+        self.found.unfinished
+    }
+
+    /// Pieces that go up to the end of the text, or nearly, and may go on in what comes next, and of which parts are complete.
+    #[must_use]
+    pub fn going_on(&self) -> &[Hidden] {
+        &self.found.going_on
+    }
+
+    /// The stretches in which what stands apart is read, in order. In a text that begins where one of them does, those behind
+    /// it are the same.
+    #[must_use]
+    pub fn rows(&self) -> &[Span] {
+        &self.found.rows
     }
 
     /// Whether all that is hidden was read; false where there was more than [`PIECES_MAX`] or [`HIDDEN_BYTES_MAX`] allow.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.complete
+        !self.found.left_out
     }
 }
 

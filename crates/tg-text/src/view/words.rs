@@ -1,7 +1,9 @@
 //! Words that are written as something else: letter by letter, with digits for letters, turned, moved by thirteen.
 
+use super::apart::{self, Rows};
 use super::around::PLAIN_WORDS_MAX;
 use super::codes;
+use super::exact;
 use super::hidden::{Hiding, Piece};
 use super::leet;
 use super::vocabulary;
@@ -9,6 +11,9 @@ use crate::span::Span;
 
 /// Fewest single letters in a row that may spell something.
 const SPELLED_MIN: usize = 4;
+
+/// Fewest letters of a part of a row whose signs differ: no value is shorter, and what is written so otherwise are lists.
+const PARTED_MIN: usize = 12;
 
 /// Fewest bytes written as numbers in a row that may say something.
 const NUMBERS_MIN: usize = 6;
@@ -20,7 +25,7 @@ pub(super) const GAP_MAX: usize = 6;
 /// of a natural logarithm. English gains seven a letter.
 const MOVED_MIN: i32 = 50;
 
-/// Most letters of a piece: what is longer is read in several.
+/// Most letters of a piece: what is longer is read in several, which overlap by half where it stands apart.
 pub(super) const PIECE_MAX: usize = 2048;
 
 const LETTER: u8 = 1;
@@ -28,7 +33,9 @@ const HEX: u8 = 2;
 const DIGIT: u8 = 4;
 /// Signs that stand for letters.
 const SIGN: u8 = 8;
-const WORD: u8 = LETTER | HEX | DIGIT | SIGN;
+/// Letters that are no hexadecimal digits.
+const BEYOND: u8 = 16;
+const WORD: u8 = LETTER | HEX | DIGIT | SIGN | BEYOND;
 
 /// What a byte of folded text can be part of.
 static KINDS: [u8; 256] = kinds();
@@ -39,7 +46,7 @@ const fn kinds() -> [u8; 256] {
     while b < 256 {
         table[b] = match b as u8 {
             b'a'..=b'f' => HEX | LETTER,
-            b'g'..=b'z' => LETTER,
+            b'g'..=b'z' => LETTER | BEYOND,
             b'0'..=b'9' => DIGIT,
             b'@' | b'$' | b'!' | b'|' => SIGN,
             _ => 0,
@@ -64,13 +71,22 @@ const fn gains() -> [i8; 256] {
     table
 }
 
-/// Finds them. `take` says whether it wants more.
-pub(super) fn find(text: &str, take: &mut dyn FnMut(Hiding, Piece) -> bool) {
+/// How a piece reads: in the way of what was hidden, or as it is with all its signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    As(Hiding),
+    Exactly,
+}
+
+/// Finds them, and the rows of what stands apart. `take` says whether it wants more.
+pub(super) fn find(text: &str, take: &mut dyn FnMut(Read, Piece) -> bool) -> Rows {
     let mut pass = Pass {
         text,
         take,
         more: true,
+        rows: Rows::default(),
         spelled: Spelled::default(),
+        torn: 0,
         moved: Moved::default(),
         leet: None,
         turned: 0,
@@ -96,6 +112,7 @@ pub(super) fn find(text: &str, take: &mut dyn FnMut(Hiding, Piece) -> bool) {
         at = end;
     }
     pass.end();
+    pass.rows
 }
 
 /// What a byte of folded text can be part of; nought for what stands between words.
@@ -114,11 +131,13 @@ struct Word {
 
 /// Words in a row that spell something: single letters, or bytes as numbers.
 #[derive(Clone, Copy, Default)]
-struct Spelled {
+pub(super) struct Spelled {
     /// Digits of each number; one: letters.
-    width: usize,
+    pub width: usize,
     count: usize,
-    span: Span,
+    pub span: Span,
+    /// Where the next piece begins, if there is to be one, and how many words stand before it.
+    pub half: Option<(usize, usize)>,
 }
 
 /// The stretch that gains most by being moved.
@@ -132,9 +151,12 @@ struct Moved {
 
 struct Pass<'t, 'f> {
     text: &'t str,
-    take: &'f mut dyn FnMut(Hiding, Piece) -> bool,
+    take: &'f mut dyn FnMut(Read, Piece) -> bool,
     more: bool,
+    rows: Rows,
     spelled: Spelled,
+    /// Digits of a number of the last row that is torn at the end.
+    torn: usize,
     moved: Moved,
     /// The words with digits for letters that are gathered, and how many plain ones came since.
     leet: Option<(Span, usize)>,
@@ -180,18 +202,30 @@ impl Pass<'_, '_> {
 
     /// Single letters, pairs of hexadecimal digits, groups of eight bits.
     fn spell(&mut self, word: Word) {
+        let open = self.spelled;
+        let is_near = open.width != 0 && word.span.start - open.span.end <= GAP_MAX;
         let width = match word.span.len() {
             1 => 1,
-            2 if word.seen & (SIGN | LETTER) == 0 || word.seen & !(LETTER | HEX | DIGIT) == 0 => 2,
+            // No byte of text that begins a row has two letters; a word of two has.
+            2 if word.seen & (SIGN | BEYOND) == 0 && (word.seen & DIGIT != 0 || is_near && open.width == 2) => 2,
             8 if word.seen == DIGIT => 8,
             _ => 0,
         };
-        let open = &mut self.spelled;
-        if width != 0
-            && width == open.width
-            && word.span.start - open.span.end <= GAP_MAX
-            && open.span.len() < PIECE_MAX
-        {
+        if is_near && word.span.len() < open.width && word.span.end == self.text.len() {
+            // Torn from a number of which the rest is to come.
+            self.torn = word.span.len();
+            return;
+        }
+        if is_near && width == open.width {
+            if let Some((start, before)) = open.half.filter(|_| word.span.start - open.span.start >= PIECE_MAX) {
+                self.end_spelled();
+                let span = Span::new(start, open.span.end);
+                self.spelled = Spelled { width, count: open.count - before, span, half: None };
+            }
+            let open = &mut self.spelled;
+            if open.half.is_none() && word.span.start - open.span.start >= PIECE_MAX / 2 {
+                open.half = Some((word.span.start, open.count));
+            }
             open.count += 1;
             open.span.end = word.span.end;
             return;
@@ -199,19 +233,39 @@ impl Pass<'_, '_> {
         if open.width != 0 && open.count >= SPELLED_MIN {
             self.end_spelled();
         }
-        self.spelled = Spelled { width, count: 1, span: word.span };
+        self.spelled = Spelled { width, count: 1, span: word.span, half: None };
     }
 
     fn end_spelled(&mut self) {
-        let Spelled { width, count, span } = std::mem::take(&mut self.spelled);
-        let Some(text) = self.text.get(span.range()) else { return };
-        let said = match width {
-            1 if count >= SPELLED_MIN => spelled(text, span),
-            2 | 8 if count >= NUMBERS_MIN => numbers(text, span, width),
-            _ => None,
-        };
-        if let Some((how, piece)) = said {
-            self.more &= (self.take)(how, piece);
+        let Spelled { width, count, span, .. } = std::mem::take(&mut self.spelled);
+        let Some(text) = self.text.get(span.range()).filter(|_| count >= SPELLED_MIN) else { return };
+        self.rows.pieces.push(span);
+        match width {
+            1 => self.end_letters(text, span),
+            2 | 8 if count >= NUMBERS_MIN => self.say(numbers(text, span, width)),
+            _ => {}
+        }
+    }
+
+    fn end_letters(&mut self, text: &str, span: Span) {
+        let parts = apart::stretches(text);
+        let is_parted = parts.len() > 1;
+        for part in parts {
+            let part = Span::new(span.start + part.start, span.start + part.end);
+            if let Some(text) = self.text.get(part.range()) {
+                self.say(spelled(text, part, if is_parted { PARTED_MIN } else { SPELLED_MIN }));
+            }
+        }
+        if self.more
+            && let Some(piece) = exact::read(self.text, span)
+        {
+            self.more &= (self.take)(Read::Exactly, piece);
+        }
+    }
+
+    fn say(&mut self, said: Option<(Hiding, Piece)>) {
+        if let Some((how, piece)) = said.filter(|_| self.more) {
+            self.more &= (self.take)(Read::As(how), piece);
         }
     }
 
@@ -245,7 +299,7 @@ impl Pass<'_, '_> {
         let (before, after) = (vocabulary::known(text), vocabulary::known(&moved));
         if after.0 >= 2 && after.0 > before.0 && after.0 * 3 >= after.1 {
             let places = in_step(text, span.start);
-            self.more &= (self.take)(Hiding::Rot13, Piece { text: moved, span, places });
+            self.say(Some((Hiding::Rot13, Piece { text: moved, span, places })));
         }
     }
 
@@ -253,11 +307,15 @@ impl Pass<'_, '_> {
         if let Some((span, _)) = self.leet.take()
             && let Some(piece) = leet::read(self.text, span)
         {
-            self.more &= (self.take)(Hiding::Leet, piece);
+            self.say(Some((Hiding::Leet, piece)));
         }
     }
 
     fn end(&mut self) {
+        let last = self.spelled;
+        if last.width != 0 && self.text.len() - self.torn - last.span.end <= GAP_MAX {
+            self.rows.open = apart::begun(self.text, &last);
+        }
         self.end_spelled();
         self.end_moved();
         self.end_leet();
@@ -289,16 +347,13 @@ pub(super) const fn has_letters_enough(letters: usize, all: usize) -> bool {
     letters * 5 >= all * 3
 }
 
-/// What single letters spell. A gap that is wider, or of another kind, than the narrowest ends a word.
-fn spelled(text: &str, span: Span) -> Option<(Hiding, Piece)> {
+/// What single letters spell, with one kind of sign between. A gap that is wider, or of another kind, than the narrowest ends a
+/// word.
+fn spelled(text: &str, span: Span, fewest: usize) -> Option<(Hiding, Piece)> {
     let is_part = |c: char| u8::try_from(c).is_ok_and(|b| kind(b) != 0);
     let letters: Vec<(usize, char)> = text.char_indices().filter(|(_, c)| is_part(*c)).collect();
-    if !has_letters_enough(letters.iter().filter(|(_, c)| c.is_ascii_alphabetic()).count(), letters.len()) {
-        return None;
-    }
-    // One kind of separator, with or without spaces: an address or a formula has several.
-    let mut signs = text.chars().filter(|c| *c != ' ' && !is_part(*c));
-    if signs.next().is_some_and(|sign| signs.any(|other| other != sign)) {
+    let count = letters.iter().filter(|(_, c)| c.is_ascii_alphabetic()).count();
+    if letters.len() < fewest || !has_letters_enough(count, letters.len()) {
         return None;
     }
     let gaps = letters.iter().zip(letters.iter().skip(1)).map(|((at, _), (next, _))| next - at - 1);
@@ -327,16 +382,28 @@ fn spelled(text: &str, span: Span) -> Option<(Hiding, Piece)> {
     Some((Hiding::Spacing, Piece { text: said, span, places }))
 }
 
-/// What bytes written as numbers say.
+/// What bytes written as numbers say, but for words of two letters at their end that only look like such.
 fn numbers(text: &str, span: Span, width: usize) -> Option<(Hiding, Piece)> {
-    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
-    let (how, bytes) =
-        if width == 2 { (Hiding::Hex, codes::hex(&digits)) } else { (Hiding::Binary, codes::binary(&digits)) };
-    codes::readable(bytes).map(|text| (how, Piece { text, span, places: Vec::new() }))
+    let mut row = text;
+    for _ in 0..PLAIN_WORDS_MAX {
+        let digits: Vec<u8> = row.bytes().filter(u8::is_ascii_hexdigit).collect();
+        let (how, bytes) =
+            if width == 2 { (Hiding::Hex, codes::hex(&digits)) } else { (Hiding::Binary, codes::binary(&digits)) };
+        if let Some(text) = codes::readable(bytes) {
+            let span = Span::new(span.start, span.start + row.len());
+            return Some((how, Piece { text, span, places: Vec::new() }));
+        }
+        let before = row.get(..row.len().checked_sub(2)?)?;
+        if !row.bytes().skip(before.len()).all(|b| b.is_ascii_alphabetic()) {
+            return None;
+        }
+        row = before.trim_end_matches(|c: char| !c.is_ascii_hexdigit());
+    }
+    None
 }
 
 /// Lines with words that are read from their ends, turned round.
-fn turned(text: &str, take: &mut dyn FnMut(Hiding, Piece) -> bool) {
+fn turned(text: &str, take: &mut dyn FnMut(Read, Piece) -> bool) {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         let (start, words) = (at, line.trim_end());
@@ -357,7 +424,7 @@ fn turned(text: &str, take: &mut dyn FnMut(Hiding, Piece) -> bool) {
                 places: Vec::new(),
             };
             from += length;
-            if !take(Hiding::Reversed, piece) {
+            if !take(Read::As(Hiding::Reversed), piece) {
                 return;
             }
         }

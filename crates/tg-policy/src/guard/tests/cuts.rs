@@ -7,13 +7,13 @@ use tg_text::pii::custom;
 
 /// Where a text is cut: anywhere, also several times in one place, or behind each character.
 #[derive(Clone, Debug)]
-enum Cuts {
+pub(super) enum Cuts {
     At(Vec<usize>),
     Each,
 }
 
 impl Cuts {
-    fn pieces<'t>(&self, text: &'t str) -> Vec<&'t str> {
+    pub(super) fn pieces<'t>(&self, text: &'t str) -> Vec<&'t str> {
         let borders: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
         let mut at: Vec<usize> = match self {
             Self::At(cuts) => cuts.iter().map(|cut| borders[cut % borders.len()]).chain([0, text.len()]).collect(),
@@ -24,37 +24,73 @@ impl Cuts {
     }
 }
 
-fn any_cuts() -> impl Strategy<Value = Cuts> {
+pub(super) fn any_cuts() -> impl Strategy<Value = Cuts> {
     prop_oneof![4 => prop::collection::vec(any::<usize>(), 0..40).prop_map(Cuts::At), 1 => Just(Cuts::Each)]
 }
 
 /// How a value is written by who does not want it to be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     Open,
     Invisible,
+    /// With more of them than are held back of what can be seen.
+    Padded,
     Wide,
     Base64,
+    /// In lines of 76, long before the value and behind it.
+    Lines,
+    /// In one line, longer than a word is held back.
+    Long,
     Hexadecimal,
     Percent,
     Entities,
+    /// With blanks between.
+    EntitiesApart,
     Escapes,
+    Braces,
+    Apart,
+    Dashes,
+    /// Letters with more between them than is held back of what can be seen.
+    ApartPadded,
+    HexadecimalApart,
+    BitsApart,
 }
 
 impl Form {
-    const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::Open,
         Self::Invisible,
+        Self::Padded,
         Self::Wide,
         Self::Base64,
+        Self::Lines,
+        Self::Long,
         Self::Hexadecimal,
         Self::Percent,
         Self::Entities,
+        Self::EntitiesApart,
         Self::Escapes,
+        Self::Braces,
+        Self::Apart,
+        Self::Dashes,
+        Self::ApartPadded,
+        Self::HexadecimalApart,
+        Self::BitsApart,
     ];
 
-    fn write(self, value: &str) -> String {
+    /// Whether a stretch of what it makes says that stretch of the value.
+    const fn is_by_character(self) -> bool {
+        !matches!(self, Self::Base64 | Self::Lines | Self::Long)
+    }
+
+    pub(super) fn write(self, value: &str) -> String {
         let each = |write: &dyn Fn(char) -> String| value.chars().map(write).collect::<String>();
+        let apart = |gap: &str| value.chars().map(String::from).collect::<Vec<_>>().join(gap);
+        let bytes = |write: &dyn Fn(u8) -> String| value.bytes().map(write).collect::<Vec<_>>().join(" ");
+        let among = |words: usize| {
+            let words = "the town is known for its wine ".repeat(words);
+            STANDARD.encode(format!("{words}value: {value} and {words}"))
+        };
         match self {
             Self::Open => value.to_owned(),
             Self::Invisible => each(&|c| format!("{c}\u{200b}")),
@@ -66,13 +102,26 @@ impl Form {
             Self::Hexadecimal => hex::encode(format!("the value is {value}")),
             Self::Percent => each(&|c| format!("%{:02x}", c as u32)),
             Self::Entities => each(&|c| format!("&#{};", c as u32)),
+            Self::EntitiesApart => each(&|c| format!("&#{}; ", c as u32)).trim_end().to_owned(),
             Self::Escapes => each(&|c| format!("\\u{:04x}", c as u32)),
+            Self::Braces => each(&|c| format!("\\u{{{:06x}}}", c as u32)),
+            Self::Padded => each(&|c| format!("{c}{}", "\u{200b}\u{2060}".repeat(12))),
+            Self::Lines => {
+                let digits = among(20);
+                digits.as_bytes().chunks(76).map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n")
+            }
+            Self::Long => among(60),
+            Self::Apart => apart(" "),
+            Self::Dashes => apart("-"),
+            Self::ApartPadded => apart(&format!(" {}", "\u{200b}".repeat(230))),
+            Self::HexadecimalApart => bytes(&|b| format!("{b:02x}")),
+            Self::BitsApart => bytes(&|b| format!("{b:08b}")),
         }
     }
 }
 
 /// Values that have no letter but of ASCII, and are found wherever they stand.
-const VALUES: [&str; 5] = [
+pub(super) const VALUES: [&str; 5] = [
     "ann.lee@example.com",
     "4111 1111 1111 1111",
     "DE89370400440532013000",
@@ -80,7 +129,7 @@ const VALUES: [&str; 5] = [
     "GB82 WEST 1234 5698 7654 32",
 ];
 
-fn taking_out(style: Style) -> Arc<Guard> {
+pub(super) fn taking_out(style: Style) -> Arc<Guard> {
     let rules = vec![
         rule("pii", Check::Pii(Pii::Structured), Action::Redact(style)),
         rule("keys", Check::Secrets(None), Action::Redact(style)),
@@ -93,8 +142,7 @@ fn middle(value: &str, form: Form) -> String {
     let chars: Vec<char> = value.chars().collect();
     let middle: String = chars[chars.len() / 3..chars.len() * 2 / 3].iter().collect();
     match form {
-        // What they make of a stretch is no stretch of what they make of the whole.
-        Form::Base64 => form.write(value),
+        _ if !form.is_by_character() => form.write(value),
         Form::Hexadecimal => hex::encode(middle),
         _ => form.write(&middle),
     }
@@ -108,15 +156,13 @@ fn a_hidden_value_is_taken_out_and_what_stands_around_it_stays() {
             let text = format!("so here it is: {} as you asked", form.write(value));
             let (left, _, hits) = in_pieces(&guard, Channel::Assistant, &Cuts::Each.pieces(&text), &Inquiry::default());
             assert!(!hits.is_empty() && !left.contains(&middle(value, form)), "{form:?} {value}: {left}");
-            // What is written in escapes may take along what stands beside it.
-            let is_apart = !matches!(form, Form::Percent | Form::Entities | Form::Escapes);
             let is_kept = left.starts_with("so here it is: ") && left.ends_with(" as you asked");
-            assert!(is_kept || !is_apart, "{form:?} {value}: {left}");
+            assert!(is_kept, "{form:?} {value}: {left}");
         }
     }
 }
 
-fn any_style() -> impl Strategy<Value = Style> {
+pub(super) fn any_style() -> impl Strategy<Value = Style> {
     prop::sample::select(vec![Style::Mask, Style::KeepLast(4), Style::Tag, Style::Hash, Style::Token])
 }
 
@@ -254,7 +300,8 @@ proptest! {
     #[test]
     fn no_value_leaves_in_any_form_wherever_the_answer_is_cut(
         value in prop::sample::select(VALUES.to_vec()), form in prop::sample::select(Form::ALL.to_vec()),
-        words in prop::collection::vec("[a-z]{1,9}", 0..80), at in 0_usize..80, cuts in any_cuts(),
+        // A single letter beside letters that stand apart is one of them.
+        words in prop::collection::vec("[a-z]{2,9}", 0..80), at in 0_usize..80, cuts in any_cuts(),
         style in any_style(),
     ) {
         let mut words = words;

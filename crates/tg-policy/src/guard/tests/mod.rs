@@ -230,6 +230,7 @@ proptest! {
     }
 }
 
+mod apart;
 mod cuts;
 mod escapes;
 mod evidence;
