@@ -269,10 +269,13 @@ fn frames_of_other_kinds_grow_by_part() {
         ]),
         [(Assistant, "ab".to_owned()), (ToolArguments, "{".to_owned())]
     );
-    assert_eq!(
-        grown(&[("", json!({"outputText": "a", "index": 0})), ("", json!({"outputText": "b", "index": 0}))]),
-        [(Assistant, "ab".to_owned())]
-    );
+    // In these `index` counts the chunks of one text.
+    for next in [0, 1] {
+        assert_eq!(
+            grown(&[("", json!({"outputText": "a", "index": 0})), ("", json!({"outputText": "b", "index": next}))]),
+            [(Assistant, "ab".to_owned())]
+        );
+    }
 }
 
 #[test]

@@ -142,8 +142,10 @@ impl<'p, 'a> Walk<'p, 'a> {
             };
             let here = self.member(Here { channel, outer: channel, ..outermost }, &name);
             match value.kind() {
-                Kind::Array if holds_texts(&name) && is_tokens(value) => self.medium(value, MediumKind::Tokens, here),
-                Kind::Array if opens_turns(&name) => self.turns(value, here),
+                Kind::Array if words::holds_texts(&name) && is_tokens(value) => {
+                    self.medium(value, MediumKind::Tokens, here)
+                }
+                Kind::Array if words::opens_turns(&name) => self.turns(value, here),
                 Kind::Object if name == "input" => self.counted(value, here),
                 // An event that repeats the answer, and with it what was asked for.
                 Kind::Object if name == "response" && self.is_answer && told::is_response(value) => {
@@ -162,11 +164,23 @@ impl<'p, 'a> Walk<'p, 'a> {
     fn counted(&mut self, input: Node<'_, 'a>, here: Here<'_>) {
         for (key, value) in input.members() {
             let name = key.text();
-            let body = value.member("body").filter(|body| body.kind() == Kind::String);
             match (&*name, value.kind()) {
                 ("converse", Kind::Object) => self.members_of(value, here),
-                ("invokeModel", Kind::Object) if body.is_some_and(|body| self.within(body, here)) => {}
+                ("invokeModel", Kind::Object) => self.invoked(value, here),
                 _ => self.value(value, self.member(here, &name)),
+            }
+        }
+    }
+
+    /// A body of `InvokeModel`, and whatever stands beside it.
+    fn invoked(&mut self, asked: Node<'_, 'a>, here: Here<'_>) {
+        for (key, value) in asked.members() {
+            let name = key.text();
+            if !self.is_answer && !leaf::is_name(&name) {
+                self.label(key, here);
+            }
+            if name != "body" || value.kind() != Kind::String || !self.within(value, here) {
+                self.value(value, self.member(here, &name));
             }
         }
     }
@@ -177,7 +191,10 @@ impl<'p, 'a> Walk<'p, 'a> {
         let Some(tape) = Tape::read(&body) else { return false };
         let mut inner = Passages::default();
         let mut walk = Walk { turns: self.turns, items: self.items, ..Walk::new(&mut inner) };
-        walk.members_of(tape.root(), here);
+        match tape.root().kind() {
+            Kind::Object => walk.members_of(tape.root(), here),
+            _ => walk.value(tape.root(), here),
+        }
         (self.turns, self.items) = (walk.turns, walk.items);
         let shared: Arc<[u8]> = Arc::from(&*body);
         let out = |passage: Passage<'_>| {
@@ -448,10 +465,13 @@ fn numbered<'n>(node: Node<'_, '_>, here: Here<'n>) -> Here<'n> {
     Here { part, groups: Some([outer, part]), ..here }
 }
 
-/// The part that the numbers of an object tell from others of its parent; the parent's where it has none.
+/// The part that the numbers of an object tell from others of its parent; the parent's where it has none. Where an object
+/// holds a chunk of its text itself (Titan's, and that of text-generation-inference), `index` counts the chunks.
 pub(super) fn part_of(node: Node<'_, '_>, parent: Part) -> Part {
     const NUMBERS: [&str; 5] = ["output_index", "index", "contentBlockIndex", "content_index", "summary_index"];
-    let numbers = NUMBERS.iter().filter_map(|name| Some((name, node.member(name)?)));
+    let counts = ["outputText", "token"].iter().any(|name| node.member(name).is_some());
+    let told = |name: &&&str| !(counts && **name == "index");
+    let numbers = NUMBERS.iter().filter(told).filter_map(|name| Some((name, node.member(name)?)));
     numbers.fold(parent, |part, (name, value)| part.with(name.as_bytes()).with(value.raw()))
 }
 
@@ -467,16 +487,6 @@ fn word(name: &str) -> &'static str {
 /// Whether a value repeats a text token by token.
 fn is_echo(here: Here<'_>) -> bool {
     here.name == "logprobs" && !here.free
-}
-
-/// Whether a top-level array is a conversation.
-fn opens_turns(name: &str) -> bool {
-    holds_texts(name) || matches!(name, "messages" | "chat_history" | "output" | "content" | "choices")
-}
-
-/// Whether a top-level member holds texts, each for itself.
-fn holds_texts(name: &str) -> bool {
-    matches!(name, "input" | "inputs" | "prompt" | "texts")
 }
 
 /// Whether an array is a text, or several, as ids of tokens.

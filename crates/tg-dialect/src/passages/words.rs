@@ -243,3 +243,13 @@ pub(super) fn is_reference(name: &str) -> bool {
             | "promptArn"
     )
 }
+
+/// Whether a top-level array is a conversation.
+pub(super) fn opens_turns(name: &str) -> bool {
+    holds_texts(name) || matches!(name, "messages" | "chat_history" | "output" | "content" | "choices")
+}
+
+/// Whether a top-level member holds texts, each for itself.
+pub(super) fn holds_texts(name: &str) -> bool {
+    matches!(name, "input" | "inputs" | "prompt" | "texts")
+}

@@ -244,12 +244,24 @@ impl Candidate {
     }
 }
 
+/// No group of thousands and no usual decimal has so many digits: a comma beside them parts values, as in a table.
+const VALUE_MIN: usize = 12;
+
+/// Whether these are as many digits.
+fn is_value<'a>(digits: impl Iterator<Item = &'a u8>) -> bool {
+    digits.take_while(|b| b.is_ascii_digit()).count() == VALUE_MIN
+}
+
 /// Whether a number may begin at an offset, seen from what stands before: not within a word, a decimal, a path.
 pub(super) fn opens(text: &[u8], start: usize) -> bool {
     let at = |back: usize| start.checked_sub(back).and_then(|index| text.get(index)).copied();
     match at(1) {
         None => true,
-        Some(b'.' | b'-' | b'/' | b',' | b'+' | b'\\' | b'%' | b'&' | b'~' | b'^') => {
+        Some(b',') => {
+            let digits = text.iter().skip(start).take(VALUE_MIN);
+            is_value(digits) || at(2).is_none_or(|b| !b.is_ascii_digit())
+        }
+        Some(b'.' | b'-' | b'/' | b'+' | b'\\' | b'%' | b'&' | b'~' | b'^') => {
             at(2).is_none_or(|b| !is_atom(b) && b != b'/')
         }
         Some(b'$' | b'@') => false,
@@ -262,7 +274,11 @@ pub(super) fn closes(text: &[u8], end: usize) -> bool {
     let at = |index: usize| text.get(index).copied();
     match at(end) {
         None => true,
-        Some(b'.' | b'-' | b',' | b'/' | b'@' | b'=') => at(end + 1).is_none_or(|b| !is_atom(b)),
+        Some(b',') => {
+            let before = text.get(..end).unwrap_or_default();
+            is_value(before.iter().rev().take(VALUE_MIN)) || at(end + 1).is_none_or(|b| !b.is_ascii_digit())
+        }
+        Some(b'.' | b'-' | b'/' | b'@' | b'=') => at(end + 1).is_none_or(|b| !is_atom(b)),
         Some(b'%') => false,
         Some(byte) => !is_atom(byte),
     }

@@ -24,6 +24,21 @@ fn check(rows: &[(&str, &str)]) {
 }
 
 #[test]
+fn values_are_found_between_the_commas_of_a_table() {
+    check(&[
+        ("card", "Bob,«4111111111111111»,Smith"),
+        ("card", "[1,«4111111111111111»,2]"),
+        ("card", "VALUES (1,«4111111111111111»,'Bob')"),
+        ("iban", "Bob,«DE89370400440532013000»,Berlin"),
+        ("iban", "1,«DE89370400440532013000»,2"),
+    ]);
+    assert_eq!(found("4111111111111111,5500005555555559").len(), 2);
+    for text in ["4,111,111,111,111,111", "in all 1,234,567,890 and 3,1415926535", "f(1,234),x"] {
+        assert_eq!(found(text), [], "{text}");
+    }
+}
+
+#[test]
 fn addresses_of_the_net_are_found_whole() {
     check(&[
         ("email", "write to «ada.l+x@example.co.uk»."),
