@@ -139,6 +139,7 @@ pub struct Learner {
     gram_squares: Vec<[f32; LANES]>,
     net: Net,
     adam: Adam,
+    mean: Mean,
     dice: Dice,
 }
 
@@ -160,7 +161,8 @@ impl Learner {
         net.bias = [-1.5; OUTPUTS];
         net.bias[GRAVITY] = 0.0;
         let (grams, gram_squares) = (vec![[0.0; LANES]; BUCKETS], vec![[0.0; LANES]; BUCKETS]);
-        Self { settings, surprise, grams, gram_squares, net, adam: Adam::new(settings.net_decay), dice }
+        let (adam, mean) = (Adam::new(settings.net_decay), Mean::new());
+        Self { settings, surprise, grams, gram_squares, net, adam, mean, dice }
     }
 
     /// Learns from all examples, round by round.
@@ -177,8 +179,15 @@ impl Learner {
             }
             self.dice.shuffle(&mut order);
             let fade = 1.0 - 0.8 * round as f32 / self.settings.rounds.max(1) as f32;
-            order.iter().for_each(|example| self.example(example, fade, round));
+            for (at, example) in order.iter().enumerate() {
+                self.example(example, fade, round);
+                let part = (order.len() / MEANS_IN_A_ROUND).max(1);
+                if 2 * round >= self.settings.rounds && (at + 1) % part == 0 {
+                    self.mean.add(&mut self.net, &self.grams);
+                }
+            }
         }
+        self.mean.take(&mut self.net, &mut self.grams);
     }
 
     fn example(&mut self, example: &Example, fade: f32, round: usize) {
@@ -344,6 +353,40 @@ pub fn surprise(examples: &[Example]) -> Vec<i8> {
         }
     }
     surprise
+}
+
+/// How often in a round of the second half the weights are added to the mean.
+const MEANS_IN_A_ROUND: usize = 4;
+
+/// What the weights were on average in the second half of a training: what the last few examples shook is settled in it.
+struct Mean {
+    net: Net,
+    grams: Vec<[f32; LANES]>,
+    count: f32,
+}
+
+impl Mean {
+    fn new() -> Self {
+        Self { net: Net::blank(), grams: vec![[0.0; LANES]; BUCKETS], count: 0.0 }
+    }
+
+    fn add(&mut self, net: &mut Net, grams: &[[f32; LANES]]) {
+        self.count += 1.0;
+        for (sums, weights) in parts_of(&mut self.net, net) {
+            sums.iter_mut().zip(weights).for_each(|(s, w)| *s += *w);
+        }
+        self.grams.as_flattened_mut().iter_mut().zip(grams.as_flattened()).for_each(|(s, w)| *s += w);
+    }
+
+    /// Puts the mean in the place of the weights, if there is one.
+    fn take(&self, net: &mut Net, grams: &mut [[f32; LANES]]) {
+        if self.count == 0.0 {
+            return;
+        }
+        *net = self.net.clone();
+        parts(net).into_iter().flatten().for_each(|w| *w /= self.count);
+        grams.as_flattened_mut().iter_mut().zip(self.grams.as_flattened()).for_each(|(w, s)| *w = s / self.count);
+    }
 }
 
 /// Adam over the network, a few examples at a time.
