@@ -259,7 +259,8 @@ pub(super) fn opens(text: &[u8], start: usize) -> bool {
         None => true,
         Some(b',') => {
             let digits = text.iter().skip(start).take(VALUE_MIN);
-            is_value(digits) || at(2).is_none_or(|b| !b.is_ascii_digit())
+            let is_word = text.get(start).is_some_and(u8::is_ascii_alphabetic);
+            is_word || is_value(digits) || at(2).is_none_or(|b| !b.is_ascii_digit())
         }
         Some(b'.' | b'-' | b'/' | b'+' | b'\\' | b'%' | b'&' | b'~' | b'^') => {
             at(2).is_none_or(|b| !is_atom(b) && b != b'/')
