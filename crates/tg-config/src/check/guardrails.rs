@@ -165,13 +165,15 @@ fn ways(rule: &GuardrailRule, check: CheckName, path: &Path, found: &mut Finding
             found.add(path.element(number), "stands there twice", "remove one of the two");
         }
     }
-    let only_asked = |channel: &Channel| {
-        matches!(channel, Channel::System | Channel::User | Channel::Definition | Channel::Metadata)
-    };
-    if !of_input && channels.iter().all(only_asked) {
+    if !of_input && channels.iter().all(is_only_asked) {
         let hint = "write `assistant`, `reasoning`, `tool_arguments`, or `on: input`";
         found.add(path, "names no text that an answer has", hint);
     }
+}
+
+/// Whether no model says what stands in a channel.
+fn is_only_asked(channel: &Channel) -> bool {
+    matches!(channel, Channel::System | Channel::User | Channel::Definition | Channel::Metadata)
 }
 
 /// Whether what is named is there.

@@ -69,6 +69,7 @@ fn streamed_answers_are_judged_in_pieces_by_rules_that_keep_them() {
         ("action: block, pieces: 10001", "write at most 10000, half of `characters_max` of `house`"),
         ("action: annotate, on: output, pieces: 1000", "keeps nothing of an answer back"),
         ("action: block, on: input, pieces: 1000", "write `on: output` or `on: both`"),
+        ("action: block, on: both, channels: [user, system], pieces: 1000", "names nothing that a model says"),
     ] {
         check(&of(more), &[(pieces, part)]);
     }

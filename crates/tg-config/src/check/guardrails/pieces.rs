@@ -1,6 +1,7 @@
 //! Rules that have streamed answers judged piece by piece: whether there is an answer, and whether a piece is one question.
 
 use super::super::Findings;
+use super::is_only_asked;
 use crate::document::{Document, GuardrailAction, GuardrailOn, GuardrailRule};
 use crate::problem::{Path, Problem};
 
@@ -20,6 +21,11 @@ pub(super) fn check(document: &Document, rule: &GuardrailRule, path: &Path, foun
     }
     if rule.on == Some(GuardrailOn::Input) {
         found.add(place, "is for answers alone", "remove it, or write `on: output` or `on: both`");
+        return;
+    }
+    if rule.channels.as_ref().is_some_and(|channels| channels.iter().all(is_only_asked)) {
+        let hint = "remove it, or add `assistant`, `reasoning` or `tool_arguments` to `channels`";
+        found.add(place, "has no meaning: `channels` names nothing that a model says", hint);
         return;
     }
     // What is not named rightly is told where it is named.
