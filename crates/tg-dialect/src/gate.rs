@@ -47,6 +47,14 @@ pub trait Inspector {
     /// A part is whole.
     fn ends(&mut self, part: Part);
 
+    /// Something else comes before a part may go on: what is held back of it is to be decided as it stands. Whoever judges no
+    /// texts has nothing to do.
+    fn pauses(&mut self, _part: Part) {}
+
+    /// A block of a row has ended, and what comes next is another: each of them is also a text by itself. Whoever judges no
+    /// texts has nothing to do.
+    fn parts(&mut self, _part: Part) {}
+
     /// How much of a part may go on: bytes from its beginning, on a character boundary. Where it is blocked, not into what
     /// is stopped.
     fn cleared(&self, part: Part) -> usize;

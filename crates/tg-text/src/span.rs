@@ -36,6 +36,18 @@ impl Span {
         self.start < other.end && other.start < self.end
     }
 
+    /// Whether all of another lies in it.
+    #[must_use]
+    pub fn covers(self, other: Self) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
+
+    /// The same stretch of a text that begins so many bytes earlier.
+    #[must_use]
+    pub fn moved(self, by: usize) -> Self {
+        Self { start: self.start + by, end: self.end + by }
+    }
+
     /// The same stretch as a range, to slice the text with.
     #[must_use]
     pub fn range(self) -> Range<usize> {

@@ -15,7 +15,8 @@ pub(super) struct Parts {
     parts: HashMap<Part, Grown>,
     /// Parts that have gone on after they were taken for whole, and under which name they do: they are texts of their own.
     anew: HashMap<Part, Part>,
-    /// Answers in which that happened: no part of them is whole before the stream is.
+    /// Answers in which that happened, or of which a part has gone on after a pause: no part of them is whole, or pauses again,
+    /// before the stream ends.
     mixed: HashSet<Part>,
     /// Of answers whose texts come one after another: those that grew last.
     last: HashMap<Part, Vec<Part>>,
@@ -32,6 +33,8 @@ struct Grown {
     /// Bytes, as they came.
     bytes: usize,
     is_over: bool,
+    /// Something else came behind it, and what was held back of it was let go.
+    has_paused: bool,
     /// Of arguments of a tool, which whoever calls it decodes: how they read then.
     reader: Option<Reader>,
     /// How what is put into them is written, if they are JSON.
@@ -70,7 +73,7 @@ impl Parts {
     }
 
     /// Takes the texts of a frame that go on. `in_a_row` says that they come one after another: where one grows, those before
-    /// it are whole. `parted` is where in the frame something begins that is no block of a row with what stands before.
+    /// it pause. `parted` is where in the frame something begins that is no block of a row with what stands before.
     pub(super) fn grow(
         &mut self,
         passages: Vec<Passage<'static>>,
@@ -98,17 +101,20 @@ impl Parts {
     /// Under which name a text goes on.
     fn name(&mut self, passage: &Passage<'_>) -> Part {
         let part = self.anew.get(&passage.part).copied().unwrap_or(passage.part);
-        if !self.parts.get(&part).is_some_and(|grown| grown.is_over) {
+        let [answer, _] = passage.groups;
+        let Some(grown) = self.parts.get(&part) else { return part };
+        if grown.is_over || grown.has_paused {
+            self.mixed.insert(answer);
+        }
+        if !grown.is_over {
             return part;
         }
-        let [answer, _] = passage.groups;
-        self.mixed.insert(answer);
         let anew = part.with(b"anew");
         self.anew.insert(passage.part, anew);
         anew
     }
 
-    /// Those that grew last, and do not now, are whole.
+    /// Those that grew last, and do not now, may have more to say; nobody waits for that.
     fn pass_on(&mut self, named: &[(Part, Passage<'_>)], inspector: &mut dyn Inspector) {
         let mut seen: Vec<Part> = Vec::new();
         for (_, passage) in named {
@@ -121,7 +127,10 @@ impl Parts {
             let now: Vec<Part> = own.collect();
             let before = self.last.insert(answer, now.clone()).unwrap_or_default();
             for part in before.into_iter().filter(|part| !now.contains(part)) {
-                self.end(part, inspector);
+                if let Some(grown) = self.parts.get_mut(&part).filter(|grown| !grown.is_over) {
+                    grown.has_paused = true;
+                    inspector.pauses(part);
+                }
             }
         }
     }
@@ -130,8 +139,16 @@ impl Parts {
         let (channel, groups) = (passage.channel, passage.groups);
         let nth = self.parts.len();
         if passage.row.is_some() {
-            let grown =
-                Grown { nth, groups, channel, bytes: 0, is_over: false, reader: None, writer: Writer::default() };
+            let grown = Grown {
+                nth,
+                groups,
+                channel,
+                bytes: 0,
+                is_over: false,
+                has_paused: false,
+                reader: None,
+                writer: Writer::default(),
+            };
             self.parts.entry(part).or_insert(grown);
             let (row, range) = self.rows.grow(part, channel, &passage.text, inspector);
             return Segment { part: row, block: Some(part), range, text: passage.text.to_string(), passage };
@@ -141,7 +158,16 @@ impl Parts {
         }
         let grown = self.parts.entry(part).or_insert_with(|| {
             let reader = (channel == Channel::ToolArguments).then(Reader::default);
-            Grown { nth, groups, channel, bytes: 0, is_over: false, reader, writer: Writer::default() }
+            Grown {
+                nth,
+                groups,
+                channel,
+                bytes: 0,
+                is_over: false,
+                has_paused: false,
+                reader,
+                writer: Writer::default(),
+            }
         });
         let start = grown.bytes;
         grown.bytes += passage.text.len();

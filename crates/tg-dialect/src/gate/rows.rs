@@ -99,6 +99,8 @@ impl Rows {
         if name == part {
             self.part(inspector);
             self.open = Some(part);
+        } else {
+            inspector.parts(name);
         }
         let row = self.rows.entry(name).or_insert(Row { channel, bytes: 0, last: part });
         row.last = part;
@@ -159,7 +161,10 @@ impl Rows {
             let name = first.part.with(b"whole").with(&self.repeated.to_le_bytes());
             self.repeated += 1;
             let mut bytes = 0;
-            for passage in row {
+            for (nth, passage) in row.iter().enumerate() {
+                if nth > 0 {
+                    inspector.parts(name);
+                }
                 inspector.grows(name, passage.channel, &passage.text);
                 places.push((name, bytes..bytes + passage.text.len()));
                 bytes += passage.text.len();

@@ -43,6 +43,8 @@ pub struct Watch {
 struct Seen {
     text: String,
     changes: Vec<Change>,
+    /// What came before something else did.
+    paused: usize,
     ended: bool,
 }
 
@@ -87,6 +89,11 @@ impl Inspector for Watch {
         self.blocked |= self.blocks_at.is_some_and(|word| seen.text.contains(word));
     }
 
+    fn pauses(&mut self, part: Part) {
+        let seen = self.parts.entry(part).or_default();
+        seen.paused = seen.text.len();
+    }
+
     fn ends(&mut self, part: Part) {
         self.parts.entry(part).or_default().ended = true;
     }
@@ -99,7 +106,7 @@ impl Inspector for Watch {
         if seen.ended {
             return seen.text.len();
         }
-        let mut sure = seen.text.len().saturating_sub(LENGTH - 1);
+        let mut sure = seen.text.len().saturating_sub(LENGTH - 1).max(seen.paused);
         while !seen.text.is_char_boundary(sure) {
             sure -= 1;
         }
@@ -505,6 +512,21 @@ fn a_text_is_whole_where_the_next_begins() {
     .collect();
     let (left, ends) = (leaving(Dialect::OpenaiChat, &frames, &mut Watch::default()), ends_of(&frames));
     assert_eq!(left, [ends[0], ends[0], ends[1], ends[2], ends[3], ends[4], ends[4]]);
+}
+
+#[test]
+fn what_is_said_after_a_call_or_a_thought_goes_on_with_what_was_said_before() {
+    for between in [call(0, "{}"), json!({"reasoning_content": "hm"}), json!({"refusal": "no"})] {
+        let frames: Vec<Vec<u8>> = [json!({"content": "pay 1234"}), between, json!({"content": "-5678"}), json!({})]
+            .iter()
+            .map(chat)
+            .collect();
+        let mut watch = Watch::default();
+        let (left, ends) = (leaving(Dialect::OpenaiChat, &frames, &mut watch), ends_of(&frames));
+        // What was held back leaves with the pause.
+        assert!(left[0] == 0 && left[1] >= ends[0], "{left:?}");
+        assert!(watch.parts.values().any(|seen| seen.text == "pay 1234-5678" && seen.paused == 8));
+    }
 }
 
 #[test]

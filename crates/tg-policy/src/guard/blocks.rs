@@ -45,11 +45,19 @@ impl Blocks {
             return false;
         }
         let from = backward(&self.text, frontier, BLOCK);
-        self.decided = self.base + from;
+        self.decided = self.decided.max(self.base + from);
         self.text.drain(..from);
         self.base += from;
         self.seen = frontier - from;
         true
+    }
+
+    /// All that came is decided as it stands; the text goes on later, and its blocks lie where they would have lain.
+    pub(super) fn pause(&mut self, score: &mut dyn FnMut(&str) -> bool) {
+        let end = self.base + self.text.len();
+        if self.text.len() > self.seen && self.decided < end && score(&self.text) {
+            self.decided = end;
+        }
     }
 
     pub(super) fn finish(&mut self, score: &mut dyn FnMut(&str) -> bool) {

@@ -7,6 +7,15 @@ use std::ops::Range;
 use tg_kernel::passage::Channel;
 use tg_text::span::Span;
 
+/// Most texts of a run that is read by itself.
+const RUN: usize = 4;
+
+/// How much of a text at either end of a run is read, in bytes, and at most of those between.
+const END: usize = 256;
+
+/// Most runs of one turn.
+const RUNS_MAX: usize = 256;
+
 /// Texts that are read as one.
 #[derive(Debug)]
 pub(super) struct Group {
@@ -83,6 +92,38 @@ impl<'a> Joined<'a> {
             }
             _ => false,
         })
+    }
+
+    /// Stretches of a few texts in a row that letters or digits of others touch: in the whole, nothing that fills one of them is
+    /// seen as what it is. Of long texts only the ends; [`RUNS_MAX`] of them.
+    pub(super) fn runs(&self) -> Vec<Span> {
+        let touch = |at: usize| {
+            let before = self.text.get(..at).and_then(|text| text.chars().next_back());
+            let behind = self.text.get(at..).and_then(|text| text.chars().next());
+            before.zip(behind).is_some_and(|(before, behind)| before.is_alphanumeric() && behind.is_alphanumeric())
+        };
+        let mut runs = Vec::new();
+        for (first, (start, length, _)) in self.pieces.iter().enumerate() {
+            let from = self.boundary((start + length).saturating_sub(END)).max(*start);
+            let mut within = 0;
+            for (next, next_length, _) in self.pieces.iter().skip(first + 1).take(RUN - 1) {
+                let to = self.boundary(next + (*next_length).min(END));
+                let is_touched = from == *start && touch(from) || to == next + next_length && touch(to);
+                if is_touched && runs.len() < RUNS_MAX {
+                    runs.push(Span::new(from, to));
+                }
+                within += next_length;
+                if within > END {
+                    break;
+                }
+            }
+        }
+        runs
+    }
+
+    /// The last beginning of a character up to an offset.
+    fn boundary(&self, at: usize) -> usize {
+        (0..=at).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or_default()
     }
 
     /// Which piece a byte is in, and where in it.

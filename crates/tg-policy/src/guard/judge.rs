@@ -1,18 +1,17 @@
 //! The rules that apply to one call, and their verdict on whole texts.
 
-use super::detector::{Detector, Reading};
+use super::detector::Detector;
 use super::edits::Edits;
 use super::escapes::Escapes;
 use super::files::{Files, unreadable};
 use super::found::{Found, clusters};
 use super::guards::Required;
 use super::inquiry::{Doing, Inquiry};
-use super::joined::{Group, Joined, groups, rows};
-use super::plan::{self, Plan};
+use super::joined::{Joined, groups, rows};
+use super::plan::Plan;
 use super::rule::{Ready, Ruled, Weight};
 use super::scalars::{Laid, Quotes};
 use super::set::{Action, Medium};
-use super::spent::Spent;
 use super::strand::Strand;
 use super::{Block, Channels, Route, Said, Verdict, Way};
 use std::borrow::Cow;
@@ -20,7 +19,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 use tg_kernel::passage::{Change, Channel};
-use tg_text::finding::{Finding, Kind};
 use tg_text::redact::{Key, label};
 use tg_text::rules::Leak;
 use tg_text::span::Span;
@@ -286,68 +284,6 @@ impl Guard {
         Some(unreadable(set, Cow::Borrowed(medium.as_str()), medium.as_str()))
     }
 
-    /// What the checks of a group find, in the text that its texts make together, and whether all of that could be read.
-    pub(super) fn look(
-        &self,
-        said: &[Said<'_>],
-        group: &Group,
-        joined: &Joined<'_>,
-        plan: &Plan,
-        inquiry: &mut Inquiry,
-    ) -> (Vec<Found>, bool) {
-        let mut found = Vec::new();
-        let mut is_complete = true;
-        let (leaks, spent) = (&*inquiry.leaks, &mut inquiry.spent_by);
-        let whole = Span::new(0, joined.text.len());
-        let custom = |rule: usize| {
-            let ready = self.rules.get(rule)?;
-            let finding = Finding { kind: Kind::Custom, rule: Cow::Borrowed(ready.check), span: whole, score: 1.0 };
-            Some(Found::new(finding, rule, ready))
-        };
-        if !plan.stretches.is_empty() || !plan.blocks.is_empty() {
-            let reading = Reading::of(&joined.text);
-            is_complete = reading.is_complete();
-            plan::find(&plan.stretches, &self.rules, &reading, (leaks, &mut *spent), &mut found);
-            plan::find(&plan.blocks, &self.rules, &reading, (leaks, &mut *spent), &mut found);
-        }
-        // The members of what a program wrote are not read as one text; what people write may be cut anywhere.
-        let is_prose = !matches!(group.channel, Channel::ToolArguments | Channel::Definition | Channel::Metadata);
-        if is_prose && group.members.len() > 1 && joined.meet_in_a_line() {
-            self.look_across(&Joined::of(said, &group.members, ""), joined, plan, (leaks, &mut *spent), &mut found);
-        }
-        if !plan.lengths.is_empty() {
-            let texts = group.members.iter().filter_map(|index| said.get(*index));
-            let characters: usize = texts.map(|one| one.text.chars().count()).sum();
-            let beyond = plan.lengths.iter().filter(|(_, most)| characters > *most);
-            found.extend(beyond.filter_map(|(rule, _)| custom(*rule)));
-        }
-        (found, is_complete)
-    }
-
-    /// What is split over texts that meet within a line.
-    fn look_across(
-        &self,
-        direct: &Joined<'_>,
-        joined: &Joined<'_>,
-        plan: &Plan,
-        (leaks, spent): (&[(usize, Leak)], &mut Spent),
-        found: &mut Vec<Found>,
-    ) {
-        let reading = Reading::of(&direct.text);
-        let (mut stretches, mut blocks) = (Vec::new(), Vec::new());
-        plan::find(&plan.stretches, &self.rules, &reading, (leaks, &mut *spent), &mut stretches);
-        plan::find(&plan.blocks, &self.rules, &reading, (leaks, &mut *spent), &mut blocks);
-        stretches.retain(|one| direct.crosses(one.finding.span));
-        blocks
-            .retain(|one| !found.iter().any(|known| known.rule == one.rule && known.finding.rule == one.finding.rule));
-        for mut one in stretches.into_iter().chain(blocks) {
-            if let Some(span) = direct.in_other(one.finding.span, joined) {
-                one.finding.span = span;
-                found.push(one);
-            }
-        }
-    }
-
     /// Tells what was found; the block of the first rule that blocks.
     fn note(
         &self,
@@ -431,7 +367,10 @@ impl Guard {
         for row in rows(said) {
             let joined = Joined::of(said, &row.members, "");
             let mut strand = Strand::new(self, row.channel, inquiry);
-            strand.grows(self, &joined.text, inquiry);
+            for one in row.members.iter().filter_map(|index| said.get(*index)) {
+                strand.parts();
+                strand.grows(self, &one.text, inquiry);
+            }
             strand.ends(self, inquiry);
             strand.take_annotations().into_iter().for_each(|annotation| verdict.annotate(annotation));
             if let Some(block) = strand.block() {

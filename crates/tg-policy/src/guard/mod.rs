@@ -5,6 +5,7 @@
 //! pieces are, because a whole answer goes the way of one that comes in pieces. What was found is told in the [`Inquiry`] of
 //! the call, never with its value. No I/O; services outside are asked by others ([`Guard::externals`], [`Guard::hear`]).
 
+mod across;
 mod blocks;
 mod channels;
 mod detector;

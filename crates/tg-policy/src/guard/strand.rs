@@ -41,6 +41,17 @@ pub(super) struct Strand {
     held: Held,
 }
 
+/// How a text goes on.
+#[derive(Clone, Copy)]
+enum Step<'t> {
+    /// With a piece.
+    Piece(&'t str),
+    /// Perhaps, after something else.
+    Pause,
+    /// Not at all.
+    End,
+}
+
 /// What comes of it.
 #[derive(Debug)]
 struct Held {
@@ -50,6 +61,8 @@ struct Held {
     escapes: Option<Escapes>,
     /// Where its strings are, where it may be JSON and something may be changed in it.
     quotes: Option<Quotes>,
+    /// Where its blocks meet, in order: each is read by itself, too.
+    borders: Vec<usize>,
     changes: Vec<Change>,
     /// The first rule that took something out.
     taken: Option<Block>,
@@ -85,6 +98,7 @@ impl Strand {
                 gone: Placeholders::over(inquiry.gone.clone()),
                 escapes: None,
                 quotes: quotes.then(Quotes::default),
+                borders: Vec::new(),
                 changes: Vec::new(),
                 taken: None,
                 block: None,
@@ -128,7 +142,21 @@ impl Strand {
         if let Some(whole) = &mut self.whole {
             whole.push_str(text);
         }
-        self.move_on(guard, Some(text), inquiry);
+        self.move_on(guard, Step::Piece(text), inquiry);
+    }
+
+    /// Something else comes before it may go on.
+    pub(super) fn pauses(&mut self, guard: &Guard, inquiry: &mut Inquiry) {
+        if self.held.block.is_none() && !self.is_over {
+            self.move_on(guard, Step::Pause, inquiry);
+        }
+    }
+
+    /// A block has ended, and what comes is another.
+    pub(super) fn parts(&mut self) {
+        if self.held.borders.last().copied().unwrap_or_default() < self.came {
+            self.held.borders.push(self.came);
+        }
     }
 
     /// There is no more.
@@ -136,7 +164,7 @@ impl Strand {
         if self.held.block.is_some() || self.is_over {
             return;
         }
-        self.move_on(guard, None, inquiry);
+        self.move_on(guard, Step::End, inquiry);
         if self.held.block.is_some() {
             return;
         }
@@ -191,16 +219,17 @@ impl Strand {
         }
     }
 
-    /// A piece, or the end, through every window, until one of them blocks.
-    fn move_on(&mut self, guard: &Guard, piece: Option<&str>, inquiry: &mut Inquiry) {
+    /// A step through every window, until one of them blocks.
+    fn move_on(&mut self, guard: &Guard, step: Step<'_>, inquiry: &mut Inquiry) {
         let Self { channel, gate, scored, shadow, shadow_scored, held, .. } = self;
         let channel = *channel;
         for (window, plan, is_gate) in [(gate, guard.gate(channel), true), (shadow, guard.shadow(channel), false)] {
             if let Some(window) = window {
                 let mut sight = Eyes { guard, plan, channel, is_gate, held, inquiry };
-                match piece {
-                    Some(piece) => window.push(piece, &mut sight),
-                    None => window.finish(&mut sight),
+                match step {
+                    Step::Piece(piece) => window.push(piece, &mut sight),
+                    Step::Pause => window.pause(&mut sight),
+                    Step::End => window.finish(&mut sight),
                 }
             }
             if held.block.is_some() {
@@ -210,9 +239,10 @@ impl Strand {
         for (blocks, plan) in [(scored, guard.gate(channel)), (shadow_scored, guard.shadow(channel))] {
             if let Some(blocks) = blocks {
                 let mut score = |stretch: &str| held.score(guard, channel, &plan.blocks, stretch, inquiry);
-                match piece {
-                    Some(piece) => blocks.push(piece, &mut score),
-                    None => blocks.finish(&mut score),
+                match step {
+                    Step::Piece(piece) => blocks.push(piece, &mut score),
+                    Step::Pause => blocks.pause(&mut score),
+                    Step::End => blocks.finish(&mut score),
                 }
             }
             if held.block.is_some() {
@@ -280,6 +310,35 @@ struct Eyes<'e> {
 }
 
 impl Eyes<'_> {
+    /// What stands in one of several blocks that meet in a stretch, and was not found in the text that they make together.
+    fn look_at_blocks(&mut self, stretch: &str, base: usize, found: &mut Vec<Found>, open: &mut Open) {
+        let end = base + stretch.len();
+        let borders = &self.held.borders;
+        let first = borders.partition_point(|border| *border <= base);
+        let within = borders.get(first..).unwrap_or_default().iter().take_while(|border| **border < end);
+        let mut starts: Vec<usize> = within.map(|border| border - base).collect();
+        if starts.is_empty() {
+            return;
+        }
+        starts.insert(0, 0);
+        let ends = starts.iter().skip(1).copied().chain([stretch.len()]);
+        for (start, end) in starts.iter().copied().zip(ends) {
+            let Some(block) = stretch.get(start..end) else { continue };
+            let reading = Reading::of(block);
+            let Inquiry { leaks, spent_by, .. } = &mut *self.inquiry;
+            let mut alone = Vec::new();
+            plan::find(&self.plan.stretches, self.guard.rules(), &reading, (&**leaks, spent_by), &mut alone);
+            alone.iter_mut().for_each(|one| one.finding.span = one.finding.span.moved(start));
+            alone.retain(|one| {
+                !found.iter().any(|known| known.rule == one.rule && known.finding.span.covers(one.finding.span))
+            });
+            found.append(&mut alone);
+            if end == stretch.len() {
+                open.add(&open::of(reading.view(), Hold::of(self.plan.back)), start);
+            }
+        }
+    }
+
     fn escapes(&self) -> Escapes {
         self.held.escapes.unwrap_or(Escapes::None)
     }
@@ -294,6 +353,7 @@ impl Sight for Eyes<'_> {
             let Inquiry { leaks, spent_by, .. } = &mut *self.inquiry;
             plan::find(&self.plan.stretches, self.guard.rules(), &reading, (&**leaks, spent_by), &mut found);
             open = open::of(reading.view(), Hold::of(self.plan.back));
+            self.look_at_blocks(stretch, base, &mut found, &mut open);
         }
         let escapes = self.escapes();
         let quotes = self.held.quotes.as_mut().filter(|_| self.is_gate);

@@ -56,6 +56,27 @@ impl<P: Copy + Eq + Hash> Watch<P> {
         inquiry.spend(began.elapsed());
     }
 
+    /// Something else comes before a part may go on: what is held back of it is decided as it stands. What is found of it
+    /// later on is taken out, or blocked, from there.
+    pub fn pauses(&mut self, part: P, inquiry: &mut Inquiry) {
+        if self.block.is_some() {
+            return;
+        }
+        let began = Instant::now();
+        let Some(strand) = self.strands.get_mut(&part) else { return };
+        strand.pauses(&self.guard, inquiry);
+        (self.block, self.taken) = come_of(strand, self.taken.take());
+        self.hush(inquiry);
+        inquiry.spend(began.elapsed());
+    }
+
+    /// What came of a part is one block of several, and what comes now is another: each is also read by itself.
+    pub fn parts(&mut self, part: P) {
+        if let Some(strand) = self.strands.get_mut(&part) {
+            strand.parts();
+        }
+    }
+
     /// Something is in the answer of which no text can be read. Whether it is to wait until all of the answer is there: what is
     /// spoken is known by its transcript alone.
     pub fn unread(&mut self, medium: Medium, inquiry: &mut Inquiry) -> bool {

@@ -43,6 +43,17 @@ pub(super) struct Open {
     pub(super) rows: Vec<Span>,
 }
 
+impl Open {
+    /// With what is not complete at the end of a stretch that begins at an offset.
+    pub(super) fn add(&mut self, other: &Self, at: usize) {
+        let least = |one: Option<usize>, other: Option<usize>| one.into_iter().chain(other.map(|from| from + at)).min();
+        self.from = least(self.from, other.from);
+        self.kept = least(self.kept, other.kept);
+        self.rows.extend(other.rows.iter().map(|row| row.moved(at)));
+        self.rows.sort_unstable();
+    }
+}
+
 /// Who looks at the stretches.
 pub(super) trait Sight {
     /// What stands in a stretch, in order and apart; and what is not complete at its end. The stretch begins at `base` in the
@@ -94,6 +105,13 @@ impl Window {
             while let Some(frontier) = self.frontier() {
                 self.go_on(frontier, false, sight);
             }
+        }
+    }
+
+    /// All that came is decided as it stands; the text goes on later.
+    pub(super) fn pause(&mut self, sight: &mut dyn Sight) {
+        if !self.is_over && self.left < self.text.len() {
+            self.go_on(self.text.len(), true, sight);
         }
     }
 

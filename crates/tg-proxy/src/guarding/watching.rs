@@ -130,6 +130,14 @@ impl Inspector for Guardian<'_> {
         self.watch.ends(part, self.inquiry);
     }
 
+    fn pauses(&mut self, part: Part) {
+        self.watch.pauses(part, self.inquiry);
+    }
+
+    fn parts(&mut self, part: Part) {
+        self.watch.parts(part);
+    }
+
     fn cleared(&self, part: Part) -> usize {
         self.watch.cleared(part)
     }

@@ -32,6 +32,25 @@ fn nothing_passes_by_being_split_over_parts() {
 }
 
 #[test]
+fn nothing_passes_by_being_split_between_texts_whose_letters_touch_it() {
+    let guard = guard(&[set("house", vec![pii("pii", Action::Redact(Style::Tag))])]);
+    let sent = |parts: &[&str]| {
+        let parts: Vec<Said<'_>> = parts.iter().map(|text| said(Channel::User, 1, text)).collect();
+        let (verdict, _) = ask(&guard, &parts);
+        let mut texts: Vec<String> = parts.iter().map(|one| one.text.to_string()).collect();
+        verdict.edits.into_iter().for_each(|(index, text)| texts[index] = text);
+        texts.join("|")
+    };
+    assert_eq!(sent(&["pay", "4111 1111", " 1111 1111", "now"]), "pay|[CARD_1]||now");
+    assert_eq!(sent(&["pay", "4111", " 1111 1111", " 1111", "now"]), "pay|[CARD_1]|||now");
+    assert_eq!(sent(&["with 4111 1111", " 1111 1111", "now"]), "with [CARD_1]||now");
+    assert_eq!(sent(&["pay", "DE89 3704 0044", " 0532 0130 00 now"]), "pay|[IBAN_1]| now");
+    let long = "a long text of many words ".repeat(40);
+    assert_eq!(sent(&[&format!("{long}4111 1111"), " 1111 1111", "now"]), format!("{long}[CARD_1]||now"));
+    assert_eq!(sent(&["one", "two", "three", "1234"]), "one|two|three|1234");
+}
+
+#[test]
 fn values_of_neighbouring_members_are_not_read_as_one() {
     let guard = guard(&[set("house", vec![pii("pii", Action::Redact(Style::Tag))])]);
     let parts = ["to", "ann.lee@example.com", "subject"].map(|text| said(Channel::ToolArguments, 3, text));

@@ -57,6 +57,70 @@ fn what_is_split_over_blocks_is_taken_out_of_each() {
     assert_eq!(left(&guard, &all).unwrap(), wanted);
 }
 
+/// What becomes of blocks of a stream, each in pieces of so many characters: what it says, what ended it, and what was found.
+fn streamed_blocks(
+    guard: &Arc<Guard>,
+    channel: Channel,
+    blocks: &[&str],
+    size: usize,
+    inquiry: &Inquiry,
+) -> (String, Option<Block>, Vec<Hit>) {
+    let (mut watch, mut inquiry) = (Watch::new(guard.clone()), inquiry.clone());
+    for block in blocks {
+        watch.parts(0);
+        for piece in block.chars().collect::<Vec<_>>().chunks(size) {
+            watch.grows(0, channel, &piece.iter().collect::<String>(), &mut inquiry);
+        }
+    }
+    watch.ends(0, &mut inquiry);
+    let text = edits::apply(&blocks.concat(), watch.changes(0));
+    (text, watch.is_blocked().cloned(), inquiry.evidence().hits)
+}
+
+#[test]
+fn what_fills_a_block_is_found_whatever_touches_it() {
+    let key = format!("AKIA{}", "QYLPMN5HHHFPZAM2");
+    for value in ["4111 1111 1111 1111", "ann.lee@example.com", &key] {
+        for blocks in [["see", value, "for"], ["1", value, "2"], ["é", value, "é"]] {
+            let checks = [Check::Pii(Pii::Structured), Check::Secrets(None)];
+            let rules = |action: Action| checks.iter().map(|check| rule("r", check.clone(), action.clone())).collect();
+            let blocking = guard(&[set("s", rules(Action::Block))]);
+            assert_eq!(left(&blocking, &row(Channel::Assistant, &blocks)), None, "{blocks:?}");
+            let redacting = guard(&[set("s", rules(Action::Redact(Style::Mask)))]);
+            let wanted = left(&redacting, &row(Channel::Assistant, &blocks)).unwrap().concat();
+            assert!(!wanted.contains(value), "{wanted}");
+            for size in [1, 3, 1000] {
+                let of =
+                    |guard: &Arc<Guard>| streamed_blocks(guard, Channel::Assistant, &blocks, size, &Inquiry::default());
+                assert!(of(&blocking).1.is_some(), "{blocks:?} {size}");
+                assert_eq!(of(&redacting).0, wanted, "{blocks:?} {size}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_goes_on_after_a_pause_completes_no_value() {
+    let of = |action| guard(&[set("s", vec![rule("r", Check::Pii(Pii::Structured), action)])]);
+    let said = |guard: &Arc<Guard>, pauses: bool| {
+        let (mut watch, mut inquiry) = (Watch::new(guard.clone()), Inquiry::default());
+        watch.grows(0, Channel::Assistant, "my card is 4111 1111", &mut inquiry);
+        let before = watch.cleared(0);
+        if pauses {
+            watch.pauses(0, &mut inquiry);
+            assert!(before < watch.cleared(0) && watch.cleared(0) == 20);
+        }
+        watch.grows(0, Channel::Assistant, " 1111 1111, which is new", &mut inquiry);
+        watch.ends(0, &mut inquiry);
+        let text = edits::apply("my card is 4111 1111 1111 1111, which is new", watch.changes(0));
+        (text, watch.is_blocked().is_some())
+    };
+    let redacting = of(Action::Redact(Style::Tag));
+    assert_eq!(said(&redacting, false), ("my card is [CARD_1], which is new".to_owned(), false));
+    assert_eq!(said(&redacting, true), ("my card is 4111 1111[CARD_1], which is new".to_owned(), false));
+    assert!(said(&of(Action::Block), true).1);
+}
+
 #[test]
 fn what_was_replaced_comes_back_over_blocks() {
     let guard = guard(&[set("s", vec![rule("r", Check::Pii(Pii::Structured), Action::Restore(Style::Tag))])]);
@@ -87,7 +151,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
-    fn any_text_in_any_blocks_gives_what_one_block_gives(
+    fn any_text_in_any_blocks_gives_in_a_stream_what_it_gives_at_once(
         guard in any_guard(), text in any_text(), size in 1_usize..90,
         cuts in prop::collection::vec(any::<usize>(), 0..8),
         channel in prop::sample::select(vec![Channel::Assistant, Channel::Reasoning]),
@@ -98,9 +162,12 @@ proptest! {
         let said = row(channel, &blocks);
         let mut own = inquiry.clone();
         let verdict = guard.judge(Way::Output, &said, &[], &mut own);
-        let (streamed, block, hits) = watched(&guard, channel, &text, size, &inquiry);
+        let (streamed, block, hits) = streamed_blocks(&guard, channel, &blocks, size, &inquiry);
         prop_assert_eq!(&verdict.block, &block);
         prop_assert!(text.is_empty() || own.evidence().hits == hits);
+        // What is found in one block is found in many.
+        let (_, one, _) = watched(&guard, channel, &text, size, &inquiry);
+        prop_assert!(one.is_none() || block.is_some());
         let mut texts: Vec<&str> = blocks.clone();
         verdict.edits.iter().for_each(|(index, text)| texts[*index] = text.as_str());
         prop_assert!(block.is_some() || texts.concat() == streamed);

@@ -1,0 +1,108 @@
+//! What stands in the texts of one turn: in each, in all together, and over the places where they meet.
+
+use super::Said;
+use super::detector::Reading;
+use super::found::Found;
+use super::inquiry::Inquiry;
+use super::joined::{Group, Joined};
+use super::judge::Guard;
+use super::plan::{self, Plan};
+use super::spent::Spent;
+use std::borrow::Cow;
+use tg_kernel::passage::Channel;
+use tg_text::finding::{Finding, Kind};
+use tg_text::rules::Leak;
+use tg_text::span::Span;
+
+impl Guard {
+    /// What the checks of a group find, in the text that its texts make together, and whether all of that could be read.
+    pub(super) fn look(
+        &self,
+        said: &[Said<'_>],
+        group: &Group,
+        joined: &Joined<'_>,
+        plan: &Plan,
+        inquiry: &mut Inquiry,
+    ) -> (Vec<Found>, bool) {
+        let mut found = Vec::new();
+        let mut is_complete = true;
+        let (leaks, spent) = (&*inquiry.leaks, &mut inquiry.spent_by);
+        let whole = Span::new(0, joined.text.len());
+        let custom = |rule: usize| {
+            let ready = self.rules().get(rule)?;
+            let finding = Finding { kind: Kind::Custom, rule: Cow::Borrowed(ready.check), span: whole, score: 1.0 };
+            Some(Found::new(finding, rule, ready))
+        };
+        if !plan.stretches.is_empty() || !plan.blocks.is_empty() {
+            let reading = Reading::of(&joined.text);
+            is_complete = reading.is_complete();
+            plan::find(&plan.stretches, self.rules(), &reading, (leaks, &mut *spent), &mut found);
+            plan::find(&plan.blocks, self.rules(), &reading, (leaks, &mut *spent), &mut found);
+        }
+        // The members of what a program wrote are not read as one text; what people write may be cut anywhere.
+        let is_prose = !matches!(group.channel, Channel::ToolArguments | Channel::Definition | Channel::Metadata);
+        if is_prose && group.members.len() > 1 && joined.meet_in_a_line() {
+            let direct = Joined::of(said, &group.members, "");
+            self.look_across(&direct, joined, plan, (leaks, &mut *spent), &mut found);
+            self.look_at_runs(&direct, joined, plan, (leaks, &mut *spent), &mut found);
+        }
+        if !plan.lengths.is_empty() {
+            let texts = group.members.iter().filter_map(|index| said.get(*index));
+            let characters: usize = texts.map(|one| one.text.chars().count()).sum();
+            let beyond = plan.lengths.iter().filter(|(_, most)| characters > *most);
+            found.extend(beyond.filter_map(|(rule, _)| custom(*rule)));
+        }
+        (found, is_complete)
+    }
+
+    /// What is split over texts that meet within a line.
+    fn look_across(
+        &self,
+        direct: &Joined<'_>,
+        joined: &Joined<'_>,
+        plan: &Plan,
+        (leaks, spent): (&[(usize, Leak)], &mut Spent),
+        found: &mut Vec<Found>,
+    ) {
+        let reading = Reading::of(&direct.text);
+        let (mut stretches, mut blocks) = (Vec::new(), Vec::new());
+        plan::find(&plan.stretches, self.rules(), &reading, (leaks, &mut *spent), &mut stretches);
+        plan::find(&plan.blocks, self.rules(), &reading, (leaks, &mut *spent), &mut blocks);
+        stretches.retain(|one| direct.crosses(one.finding.span));
+        blocks
+            .retain(|one| !found.iter().any(|known| known.rule == one.rule && known.finding.rule == one.finding.rule));
+        for mut one in stretches.into_iter().chain(blocks) {
+            if let Some(span) = direct.in_other(one.finding.span, joined) {
+                one.finding.span = span;
+                found.push(one);
+            }
+        }
+    }
+
+    /// What is split over a few texts that letters of others touch.
+    fn look_at_runs(
+        &self,
+        direct: &Joined<'_>,
+        joined: &Joined<'_>,
+        plan: &Plan,
+        (leaks, spent): (&[(usize, Leak)], &mut Spent),
+        found: &mut Vec<Found>,
+    ) {
+        if plan.stretches.is_empty() {
+            return;
+        }
+        for run in direct.runs() {
+            let reading = Reading::of(direct.text.get(run.range()).unwrap_or_default());
+            let mut own = Vec::new();
+            plan::find(&plan.stretches, self.rules(), &reading, (leaks, &mut *spent), &mut own);
+            for mut one in own {
+                let span = one.finding.span.moved(run.start);
+                let Some(place) = direct.in_other(span, joined).filter(|_| direct.crosses(span)) else { continue };
+                if !found.iter().any(|known| known.rule == one.rule && known.finding.span.covers(place)) {
+                    one.finding.span = place;
+                    found.push(one);
+                }
+            }
+        }
+    }
+}
