@@ -145,7 +145,8 @@ impl<'a> Reader<'a> {
             marks += 1;
         }
         match class {
-            Class::Invisible => {
+            // What is drawn belongs to the character before it, from which a selector may part it, as in a keycap.
+            Class::Invisible | Class::Mark if class == Class::Invisible || chars::is_drawn(first) => {
                 self.plain.replace(first.len_utf8(), "");
                 self.fold_away(first.len_utf8());
                 return first.len_utf8();
@@ -167,7 +168,7 @@ impl<'a> Reader<'a> {
         let Some(cluster) = self.text.get(at..at + length) else { return };
         let form: String = cluster
             .nfkc()
-            .filter(|c| chars::class(*c) != Class::Invisible)
+            .filter(|c| chars::class(*c) != Class::Invisible && !chars::is_drawn(*c))
             .map(|c| if let Class::Becomes(one) = chars::class(c) { one } else { c })
             .collect();
         self.plain.write(length, &form);
