@@ -78,6 +78,8 @@ pub enum Hiding {
     Hex,
     /// Groups of eight binary digits.
     Binary,
+    /// Decimal codes of characters: `105 103 110`.
+    Decimal,
     /// Letters moved by thirteen.
     Rot13,
     /// `%41`.
@@ -107,6 +109,7 @@ impl Hiding {
             Self::Base32 => "base32",
             Self::Hex => "hex",
             Self::Binary => "binary",
+            Self::Decimal => "decimal",
             Self::Rot13 => "rot13",
             Self::Url => "url",
             Self::Entities => "entities",

@@ -197,7 +197,11 @@ impl Pass<'_, '_> {
         self.text.get(span.range()).is_some_and(|word| leet::is_leet(word, &mut self.room))
     }
 
-    /// Single letters, pairs of hexadecimal digits, groups of eight bits.
+    fn is_long_code(&self, span: Span) -> bool {
+        self.text.as_bytes().get(span.range()).is_some_and(numbers::is_long_code)
+    }
+
+    /// Single letters, pairs of hexadecimal digits and decimal codes, groups of eight bits.
     fn spell(&mut self, word: Word) {
         let open = self.spelled;
         let is_near = open.width != 0 && word.span.start - open.span.end <= GAP_MAX;
@@ -205,6 +209,7 @@ impl Pass<'_, '_> {
             1 => 1,
             // No byte of text that begins a row has two letters; a word of two has.
             2 if word.seen & (SIGN | BEYOND) == 0 && (word.seen & DIGIT != 0 || is_near && open.width == 2) => 2,
+            3 if word.seen == DIGIT && self.is_long_code(word.span) => 2,
             8 if word.seen == DIGIT => 8,
             _ => 0,
         };

@@ -56,6 +56,8 @@ pub(super) enum Form {
     BitsApart,
     /// Behind bytes that are no text.
     HexadecimalBehind,
+    /// With words around it, by which it is told from any list of numbers.
+    Decimal,
     /// In keys, or struck through.
     Drawn,
     /// With more marks than are held back of what can be seen.
@@ -76,7 +78,7 @@ fn base32(text: &str) -> String {
 }
 
 impl Form {
-    pub(super) const ALL: [Self; 24] = [
+    pub(super) const ALL: [Self; 25] = [
         Self::Open,
         Self::Invisible,
         Self::Padded,
@@ -96,6 +98,7 @@ impl Form {
         Self::HexadecimalApart,
         Self::BitsApart,
         Self::HexadecimalBehind,
+        Self::Decimal,
         Self::Drawn,
         Self::DrawnOver,
         Self::PercentTwice,
@@ -141,9 +144,16 @@ impl Form {
             Self::ApartPadded => apart(&format!(" {}", "\u{200b}".repeat(230))),
             Self::HexadecimalApart => bytes(&|b| format!("{b:02x}")),
             Self::HexadecimalBehind => format!("80 ff {}", Self::HexadecimalApart.write(value)),
+            Self::Decimal => {
+                let codes = |text: &str| text.bytes().map(|b| b.to_string()).collect::<Vec<_>>().join(" ");
+                codes(&format!("now here is what you want: {value} and there is more"))
+            }
             Self::BitsApart => bytes(&|b| format!("{b:08b}")),
             Self::Drawn => each(&|c| format!("{c}{}", if c.is_ascii_digit() { "\u{fe0f}\u{20e3}" } else { "\u{336}" })),
-            Self::DrawnOver => each(&|c| format!("{c}{}", "\u{332}\u{336}".repeat(12))),
+            Self::DrawnOver => each(&|c| {
+                let marks = if c.is_ascii_digit() { "\u{301}\u{336}" } else { "\u{332}\u{336}" };
+                format!("{c}{}", marks.repeat(12))
+            }),
             Self::PercentTwice => each(&|c| format!("%25{:02x}", c as u32)),
             Self::Quoted => each(&|c| format!("={:02X}", c as u32)),
             Self::Base32 => base32(&format!("this is the value: {value} and no other")),
@@ -175,6 +185,7 @@ fn middle(value: &str, form: Form) -> String {
     match form {
         _ if !form.is_by_character() => form.write(value),
         Form::Hexadecimal => hex::encode(middle),
+        Form::Decimal => middle.bytes().map(|b| b.to_string()).collect::<Vec<_>>().join(" "),
         Form::HexadecimalBehind => Form::HexadecimalApart.write(&middle),
         _ => form.write(&middle),
     }
@@ -342,7 +353,8 @@ proptest! {
         let guard = taking_out(style);
         let (left, _, hits) = in_pieces(&guard, Channel::Assistant, &cuts.pieces(&text), &Inquiry::default());
         prop_assert!(!hits.is_empty() && !left.contains(&middle(value, form)), "{}", left);
-        prop_assert!(!left.contains(&middle(value, Form::Open)), "{}", left);
+        // Decimal codes of what stands around look like a part of a number.
+        prop_assert!(form == Form::Decimal || !left.contains(&middle(value, Form::Open)), "{}", left);
         prop_assert_eq!(left, answered(&guard, Channel::Assistant, &text, &Inquiry::default()).0);
     }
 }
