@@ -201,13 +201,14 @@ fn sort(found: &mut Vec<Finding>) {
     found.dedup_by(|a, b| (a.span, a.kind, &a.rule) == (b.span, b.kind, &b.rule));
 }
 
-/// Where a block of a private key or certificate begins that has no end yet.
+/// Where a block of a private key or certificate begins that has no end yet; and whether it is a key so far, which is no longer
+/// than it can be read.
 #[must_use]
-pub fn open_block(stretch: &str) -> Option<usize> {
+pub fn open_block(stretch: &str) -> Option<(usize, bool)> {
     let begins = memchr::memmem::rfind(stretch.as_bytes(), b"-----BEGIN ")?;
     let body = stretch.get(begins..)?;
     let ends = memchr::memmem::find(body.as_bytes(), b"-----END ").map(|at| body.get(at + 9..).unwrap_or_default());
-    ends.is_none_or(|end| !end.contains("-----")).then_some(begins)
+    ends.is_none_or(|end| !end.contains("-----")).then(|| (begins, secrets::is_open_key(body)))
 }
 
 #[cfg(test)]

@@ -363,7 +363,10 @@ impl Sight for Eyes<'_> {
         });
         escapes.settle(stretch, laid, &mut found);
         let block = self.plan.looks_for_blocks_of_keys().then(|| open_block(stretch)).flatten();
-        open.from = open.from.into_iter().chain(block).min();
+        if let Some((at, is_key)) = block {
+            let list = if is_key { &mut open.kept } else { &mut open.from };
+            *list = list.iter().copied().chain([at]).min();
+        }
         if !self.is_gate || !self.inquiry.has_placeholders() {
             let pieces =
                 clusters(found).into_iter().map(|cluster| Piece { span: cluster.span, what: What::Found(cluster) });

@@ -5,7 +5,7 @@ use super::found::Cluster;
 use super::hold::Hold;
 use std::ops::Range;
 use tg_text::span::Span;
-use tg_text::view::is_invisible;
+use tg_text::view::is_left_out;
 
 /// Most characters that are taken in at once.
 const PORTION: usize = 4096;
@@ -170,7 +170,7 @@ impl Window {
     /// How far all is decided: not into what is open at the end of what has come, unless it is too long.
     fn settled(&self, stretch: &str, pieces: &[Piece], open: &Open, limit: usize) -> usize {
         let earliest = back_seen(stretch, stretch.len(), self.hold.longest);
-        let is_last = |end: usize| stretch.get(end..).is_none_or(|rest| rest.chars().all(is_invisible));
+        let is_last = |end: usize| stretch.get(end..).is_none_or(|rest| rest.chars().all(is_left_out));
         let is_open = |piece: &&Piece| matches!(piece.what, What::Found(_)) && is_last(piece.span.end);
         let at_end = pieces.iter().filter(is_open).map(|piece| piece.span.start);
         // The word in which the limit lies, if it reaches the end.
@@ -215,9 +215,9 @@ fn is_border(c: char) -> bool {
 /// is read as such: characters of full width, letters of mathematics and in circles.
 fn may_be_credential(word: &str) -> bool {
     word.chars().all(|c| match c {
-        '\0'..='\x7f' => c.is_ascii_alphanumeric() || "+/=_-.~%:@&?$!#*;".contains(c) || is_invisible(c),
+        '\0'..='\x7f' => c.is_ascii_alphanumeric() || "+/=_-.~%:@&?$!#*;".contains(c) || is_left_out(c),
         '\u{ff00}'..='\u{ff5e}' | '\u{1d400}'..='\u{1d7ff}' | '\u{2460}'..='\u{24ff}' => true,
-        _ => is_invisible(c),
+        _ => is_left_out(c),
     })
 }
 
@@ -241,7 +241,7 @@ pub(super) fn backward(text: &str, from: usize, characters: usize) -> usize {
 pub(super) fn back_seen(text: &str, from: usize, characters: usize) -> usize {
     let before = text.get(..from).unwrap_or_default();
     match characters.checked_sub(1) {
-        Some(skip) => before.char_indices().rev().filter(|(_, c)| !is_invisible(*c)).nth(skip).map_or(0, |(at, _)| at),
+        Some(skip) => before.char_indices().rev().filter(|(_, c)| !is_left_out(*c)).nth(skip).map_or(0, |(at, _)| at),
         None => from,
     }
 }
@@ -310,7 +310,7 @@ mod tests {
         for unit in ["q8Zk2mX7vB4nR1tW+/", "abcdefghij", "0123456789", "a\u{200b}", "e\u{301}\u{302}", "%69%67", "a@b."]
         {
             let (most, read) = held(&unit.repeat((128 << 10) / unit.len()));
-            let seen = unit.chars().filter(|c| !is_invisible(*c)).count();
+            let seen = unit.chars().filter(|c| !is_left_out(*c)).count();
             assert!(most * seen <= (4096 * 5 / 4 + 128) * unit.chars().count() && read <= 12, "{unit} {most} {read}");
         }
     }

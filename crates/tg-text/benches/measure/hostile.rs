@@ -57,4 +57,12 @@ pub const HOSTILE: &[(&str, &str)] = &[
     ("logins", "machine login password "),
     ("vendors", "datadog: heroku= "),
     ("ports", ":5432:a:"),
+    ("percent twice", "%2569%252567"),
+    ("quoted-printable", "=69=67=6e=6f"),
+    ("base32", "NFTW433SMUQGC3DMEBYHEZLW"),
+    ("keycaps", "4\u{fe0f}\u{20e3}1\u{336}"),
+    ("pairs with noise", "69 67 00 "),
+    ("decimal codes", "105 103 110 111 32 97 108 108 "),
+    ("digits with underscores", "1_"),
+    ("cards in paths", "card/4111111111111111/"),
 ];

@@ -1,6 +1,8 @@
 //! Groups of letters and digits that belong together (`DE89 3704 0044`, `(415) 555-2671`), and the numbers one can read
 //! in them.
 
+use super::surroundings as place;
+
 /// The most groups one number is written in.
 pub(super) const GROUPS_MAX: usize = 9;
 /// The most letters and digits of one number.
@@ -74,19 +76,18 @@ impl Cluster {
     }
 }
 
-fn is_atom(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
-}
-
 /// The atom that a digit is in. A long one is read in linear time: `from` is behind what was read before.
 fn atom_around(text: &[u8], from: usize, at: usize) -> Atom {
-    let before = text.get(from..at).unwrap_or_default().iter().rev().take_while(|b| is_atom(**b)).count();
-    atom_from(text, at - before)
+    let before = text.get(from..at).unwrap_or_default().iter().rev().take_while(|b| b.is_ascii_alphanumeric()).count();
+    let start = at - before;
+    // The letter of `\n`, where a text was escaped more often than it was read; the `B` that begins a track.
+    let skipped = start < at && (place::is_escape(text, start + 1) || place::begins_track(text, start + 1));
+    atom_from(text, start + usize::from(skipped))
 }
 
 fn atom_from(text: &[u8], start: usize) -> Atom {
     let rest = text.get(start..).unwrap_or_default();
-    let length = rest.iter().position(|b| !is_atom(*b)).unwrap_or(rest.len());
+    let length = rest.iter().position(|b| !b.is_ascii_alphanumeric()).unwrap_or(rest.len());
     let length = before_extension(rest.get(..length).unwrap_or_default()).unwrap_or(length);
     let digits = rest.iter().take(length).filter(|b| b.is_ascii_digit()).count();
     Atom { start, end: start + length, digits }
@@ -108,7 +109,9 @@ fn letters_before(text: &[u8], from: usize, start: usize) -> Option<Atom> {
     }
     let letters = text.get(from..gap)?.iter().rev().take_while(|b| b.is_ascii_uppercase()).take(5).count();
     let first = gap - letters;
-    let stands_alone = first == from || text.get(first.wrapping_sub(1)).is_none_or(|b| !is_atom(*b));
+    let stands_alone = first == from
+        || text.get(first.wrapping_sub(1)).is_none_or(|b| !place::is_word(*b))
+        || place::is_escape(text, first);
     ((1..=4).contains(&letters) && stands_alone).then_some(Atom { start: first, end: gap, digits: 0 })
 }
 
@@ -127,7 +130,7 @@ fn next_atom(text: &[u8], end: usize) -> Option<Atom> {
         return None;
     }
     // Letters alone belong to a number only where they are few and capital, or look like part of one.
-    let length = rest.get(gap..)?.iter().take(CHARS_MAX + 1).take_while(|b| is_atom(**b)).count();
+    let length = rest.get(gap..)?.iter().take(CHARS_MAX + 1).take_while(|b| b.is_ascii_alphanumeric()).count();
     let atom = Atom { start: end + gap, end: end + gap + length, digits: 0 };
     let chars = text.get(atom.start..atom.end)?;
     let digits = chars.iter().filter(|b| b.is_ascii_digit()).count();
@@ -156,6 +159,8 @@ pub(super) struct Candidate {
     pub end: usize,
     /// Nothing like a part of the same number stands before or behind.
     pub alone: bool,
+    /// It stands where numbers are parts of names and paths: more has to speak for it.
+    pub tight: bool,
 }
 
 impl Candidate {
@@ -163,7 +168,19 @@ impl Candidate {
     pub(super) fn new() -> Self {
         let (chars, values) = ([0; CHARS_MAX], [0; CHARS_MAX]);
         let (groups, gaps) = ([0; GROUPS_MAX], [0; GROUPS_MAX]);
-        Self { chars, values, length: 0, groups, gaps, count: 0, digits: 0, start: 0, end: 0, alone: true }
+        Self {
+            chars,
+            values,
+            length: 0,
+            groups,
+            gaps,
+            count: 0,
+            digits: 0,
+            start: 0,
+            end: 0,
+            alone: true,
+            tight: false,
+        }
     }
 
     /// Begins anew with a group.
@@ -244,47 +261,6 @@ impl Candidate {
     }
 }
 
-/// No group of thousands and no usual decimal has so many digits: a comma beside them parts values, as in a table.
-const VALUE_MIN: usize = 12;
-
-/// Whether these are as many digits.
-fn is_value<'a>(digits: impl Iterator<Item = &'a u8>) -> bool {
-    digits.take_while(|b| b.is_ascii_digit()).count() == VALUE_MIN
-}
-
-/// Whether a number may begin at an offset, seen from what stands before: not within a word, a decimal, a path.
-pub(super) fn opens(text: &[u8], start: usize) -> bool {
-    let at = |back: usize| start.checked_sub(back).and_then(|index| text.get(index)).copied();
-    match at(1) {
-        None => true,
-        Some(b',') => {
-            let digits = text.iter().skip(start).take(VALUE_MIN);
-            let is_word = text.get(start).is_some_and(u8::is_ascii_alphabetic);
-            is_word || is_value(digits) || at(2).is_none_or(|b| !b.is_ascii_digit())
-        }
-        Some(b'.' | b'-' | b'/' | b'+' | b'\\' | b'%' | b'&' | b'~' | b'^') => {
-            at(2).is_none_or(|b| !is_atom(b) && b != b'/')
-        }
-        Some(b'$' | b'@') => false,
-        Some(byte) => !is_atom(byte),
-    }
-}
-
-/// Whether a number may end at an offset, seen from what stands behind.
-pub(super) fn closes(text: &[u8], end: usize) -> bool {
-    let at = |index: usize| text.get(index).copied();
-    match at(end) {
-        None => true,
-        Some(b',') => {
-            let before = text.get(..end).unwrap_or_default();
-            is_value(before.iter().rev().take(VALUE_MIN)) || at(end + 1).is_none_or(|b| !b.is_ascii_digit())
-        }
-        Some(b'.' | b'-' | b'/' | b'@' | b'=') => at(end + 1).is_none_or(|b| !is_atom(b)),
-        Some(b'%') => false,
-        Some(byte) => !is_atom(byte),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -302,7 +278,8 @@ mod tests {
         assert_eq!(atoms("my IBAN is GB82 WEST 1234 5698 7654 32."), ["GB82", "WEST", "1234", "5698", "7654", "32"]);
         assert_eq!(atoms("NI: AB 12 34 56 C, please"), ["AB", "12", "34", "56", "C"]);
         assert_eq!(atoms("in 1999 we were"), ["1999"]);
-        assert_eq!(atoms("x_12 3"), ["x_12", "3"]);
+        assert_eq!(atoms("x_12 3"), ["12", "3"]);
+        assert_eq!(atoms("x\\nAB123 and"), ["AB123"]);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod number;
 mod phone;
 mod place;
 mod scan;
+mod surroundings;
 
 use crate::finding::{Finding, Kind};
 use crate::span::Span;

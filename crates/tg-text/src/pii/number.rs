@@ -1,11 +1,12 @@
 //! What a group of letters and digits is: every reading of a cluster against the forms of its length.
 
 use super::bank::{self, Usual};
-use super::cluster::{Atom, CHARS_MAX, Candidate, Cluster, closes, opens};
+use super::cluster::{Atom, CHARS_MAX, Candidate, Cluster};
 use super::crypto;
 use super::cue::{CueFinder, Cues, HOUSE, VERSION};
 use super::entity::Entity;
 use super::national::{Form, forms};
+use super::surroundings::{self, closes, closes_tightly, opens, opens_tightly};
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -60,10 +61,18 @@ fn find_within(
     let mut candidate = Candidate::new();
     let mut behind = 0;
     for (from, atom) in cluster.atoms.iter().enumerate() {
-        if atom.start < behind || !opens(text, atom.start) {
+        if atom.start < behind {
             continue;
         }
-        if atom.len() >= 25 && atom.digits > 0 && crypto::address(text.get(atom.start..atom.end).unwrap_or_default()) {
+        let tight = !opens(text, atom.start);
+        if tight && !may_be_tight(text, *atom, told) {
+            continue;
+        }
+        if !tight
+            && atom.len() >= 25
+            && atom.digits > 0
+            && crypto::address(text.get(atom.start..atom.end).unwrap_or_default())
+        {
             tell(Entity::Crypto, atom.start..atom.end, SURE);
         }
         let Some(rest) = cluster.atoms.get(from..) else { continue };
@@ -84,7 +93,12 @@ fn find_within(
                     break;
                 }
             }
-            if is_dense(&candidate) && is_worth(&candidate, told) && closes(text, candidate.end) {
+            if !is_dense(&candidate) || !is_worth(&candidate, told) {
+                continue;
+            }
+            let closed = closes(text, candidate.end);
+            if closed || closes_tightly(text, candidate.end) {
+                candidate.tight = tight || !closed;
                 candidate.alone = alone(text, cluster, from, place);
                 if let Some(end) = read(text, &candidate, told, cues, &mut tell) {
                     behind = behind.max(end);
@@ -92,6 +106,15 @@ fn find_within(
             }
         }
     }
+}
+
+/// Words that speak of the number of a card within a path or a name.
+const CARD_NAMES: Cues = Entity::Card.bit() | Entity::InPan.bit() | Entity::BankAccount.bit();
+
+/// Whether a number that begins within a path or a name is read: an IBAN says what it is, all else a word has to name.
+fn may_be_tight(text: &[u8], atom: Atom, told: Cues) -> bool {
+    let letter = text.get(atom.start).is_some_and(u8::is_ascii_alphabetic);
+    (told != 0 || letter && atom.digits >= 2) && opens_tightly(text, atom.start)
 }
 
 /// How many groups may be one number. An IBAN begins with a letter, and a word names what it likes; all else is written in
@@ -181,7 +204,8 @@ fn alone(text: &[u8], cluster: &Cluster, from: usize, to: usize) -> bool {
     let tight = |left: usize, right: usize| {
         let (Some(a), Some(b)) = (cluster.atoms.get(left), cluster.atoms.get(right)) else { return false };
         let gap = text.get(a.end..b.start).unwrap_or_default();
-        a.digits > 0 && b.digits > 0 && matches!(gap, [b'-' | b'.' | b'/'])
+        let joined = a.digits > 0 && b.digits > 0 && matches!(gap, [b'-' | b'.' | b'/']);
+        joined && !surroundings::parts(text, a.end, b.start)
     };
     let before = from.checked_sub(1).is_some_and(|left| tight(left, from));
     !before && !tight(to, to + 1)
@@ -206,8 +230,9 @@ fn read(
     let nothing = (told == 0).then_some((0, 0));
     let mut near = Near { cues, start: c.start, end: c.end, known: nothing };
     if let Some(usual) = bank::card(c) {
-        let named = near.has(Entity::Card.bit());
-        if usual == Usual::Alone || named {
+        let named = near.has(if c.tight { CARD_NAMES } else { Entity::Card.bit() });
+        let usual = usual == Usual::Alone;
+        if usual && named || !c.tight && (usual || named) {
             tell(Entity::Card, span, if named { SURE } else { FORM });
             return Some(c.end);
         }
@@ -217,7 +242,7 @@ fn read(
         // What is cheap comes first: most numbers are beside no word, and are counted for nothing.
         let free = is_free(form, c) && !(c.gaps().contains(&b' ') && near.has(HOUSE));
         let own = near.has(form.entity.bit());
-        let known = own || free || near.has(form.cues);
+        let known = if c.tight { own && free } else { own || free || near.has(form.cues) };
         if !known || !(free || regular) || !(form.check)(c) || (!own && c.is_monotone()) {
             continue;
         }
@@ -229,7 +254,9 @@ fn read(
         let score = if near.has(Entity::Phone.bit()) { DOUBTFUL } else { FORM };
         tell(form.entity, span, if own { SURE } else { score });
     }
-    tell_told(c, &mut near, tell);
+    if !c.tight {
+        tell_told(c, &mut near, tell);
+    }
     None
 }
 

@@ -1,8 +1,9 @@
 //! One pass over a text that stops where personal data can be: at digits and at `@`.
 
-use super::cluster::{Cluster, opens};
+use super::cluster::Cluster;
 use super::cue::CueFinder;
 use super::entity::Entity;
+use super::surroundings::opens;
 use super::{Hit, bank, date, net, number, phone, place};
 use crate::span::Span;
 use std::ops::Range;

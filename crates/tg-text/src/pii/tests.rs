@@ -39,6 +39,63 @@ fn values_are_found_between_the_commas_of_a_table() {
 }
 
 #[test]
+fn values_are_found_in_paths_and_names_where_a_word_says_what_they_are() {
+    check(&[
+        ("card", "POST /v1/cards/«4111111111111111»/charges"),
+        ("card", "https://pay.example.com/card/«4111-1111-1111-1111»?x=1"),
+        ("card", "/cards/«4111111111111111»/2027/x"),
+        ("card", "see card_«4111111111111111».pdf"),
+        ("card", "scan-credit-«4111111111111111»_front.png"),
+        ("card", "pan=«4111111111111111»/x"),
+        ("card", "/account/«378282246310005»"),
+        ("iban", "GET /transfers/«DE89370400440532013000»/status"),
+        ("iban", "statement_«DE89370400440532013000»_2024.csv"),
+        ("us-ssn", "/ssn/«308-63-0237»/credit"),
+    ]);
+    for text in [
+        // Nothing says what it is.
+        "https://example.com/statuses/4111111111111111?s=20",
+        "order_4111111111111111.pdf",
+        "/x/308-63-0237/y",
+        // No number of a card, whatever stands beside it.
+        "/cards/4111111111111112/charges",
+        "card_1111111111111111.png",
+        "card-550e8400-e29b-41d4-a716-446655440000",
+        "a credit of 0.4111111111111111 cards",
+        "/cards/ab4111111111111111cd",
+        "/transfers/DE89370400440532013001/status",
+        "xDE89370400440532013000_",
+    ] {
+        assert_eq!(found(text), [], "{text}");
+    }
+}
+
+#[test]
+fn values_are_found_behind_escapes_in_tracks_and_with_decimals_of_nought() {
+    check(&[
+        ("card", r#"{\"a\":\"pay\\n«4111111111111111»\\nnow\"}"#),
+        ("card", r"one\t«4111 1111 1111 1111»\ttwo"),
+        ("iban", r"to\n«DE89370400440532013000»\n"),
+        ("us-ssn", r"is\n«308-63-0237»\n"),
+        ("uk-nino", r"is\n«AB 12 34 56 C»\n"),
+        ("phone", r"ring\n«+44 20 7946 0958»\n"),
+        ("card", "%B«4111111111111111»^DOE/JOHN^2512101000000000000?"),
+        ("card", ";«4111111111111111»=2512101000000000000?"),
+        ("card", "Bob,«4111111111111111».0,Smith"),
+        ("card", "id «4111111111111111».00."),
+    ]);
+    for text in [
+        "n4111111111111111",
+        r"\q4111111111111111",
+        "4111111111111111.01",
+        "%B4111111111111111",
+        "4111111111111111=2512x",
+    ] {
+        assert_eq!(found(text), [], "{text}");
+    }
+}
+
+#[test]
 fn addresses_of_the_net_are_found_whole() {
     check(&[
         ("email", "write to «ada.l+x@example.co.uk»."),
@@ -254,6 +311,14 @@ const PIECES: &[&str] = &[
     "BIC ",
     "Ω",
     "_",
+    "\\n",
+    "card",
+    "%B",
+    "^",
+    "=",
+    ";",
+    ".0",
+    "4111111111111111",
 ];
 
 proptest! {

@@ -100,6 +100,20 @@ fn private_key(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> 
     Some((word.start..end, if closed { 1.0 } else { 0.9 }))
 }
 
+/// Most lines before a key that say how it is encrypted.
+const HEADERS_MAX: usize = 2;
+
+/// Whether a block that begins with `-----BEGIN ` and has no end yet is a private key so far, and no longer than one is read.
+pub(crate) fn is_open_key(block: &str) -> bool {
+    let Some((_, body)) = block.split_once("PRIVATE KEY-----").filter(|(label, _)| !label.contains('\n')) else {
+        return false;
+    };
+    let mut lines = body.split('\n').enumerate();
+    block.len() <= KEY_MAX
+        && lines
+            .all(|(nth, line)| is_key_line(line.as_bytes()) || (1..=HEADERS_MAX).contains(&nth) && line.contains(':'))
+}
+
 fn is_key_line(line: &[u8]) -> bool {
     line.iter().all(|b| {
         b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'\n' | b'\r' | b'\\' | b' ' | b'"' | b',')

@@ -11,6 +11,8 @@ mod scan;
 mod tests;
 mod value;
 
+pub(crate) use blocks::is_open_key;
+
 use crate::finding::{Finding, Kind};
 use crate::span::Span;
 use crate::view::{Hidden, Hiding, View};

@@ -262,3 +262,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_block_is_a_key_while_its_lines_are_those_of_one() {
+    let begin = "-----BEGIN RSA PRIVATE KEY-----";
+    for rest in
+        ["", "\n", "\nMIIEpAIBAAKCAQEA7+/=\r\nabc", "\nProc-Type: 4,ENCRYPTED\nDEK-Info: A,0\n\nMIIE", "\\nMIIE\\n"]
+    {
+        assert!(is_open_key(&format!("{begin}{rest}")), "{rest}");
+    }
+    for rest in [". So it begins", "\nMIIE\nA: b\nC: d", "\nWhat is it?", &"a".repeat(20_000)] {
+        assert!(!is_open_key(&format!("{begin}{rest}")), "{rest}");
+    }
+    assert!(!is_open_key("-----BEGIN CERTIFICATE-----\nMIIE") && !is_open_key("-----BEGIN it\nA PRIVATE KEY-----"));
+}

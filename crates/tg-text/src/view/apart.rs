@@ -1,7 +1,7 @@
 //! What stands apart at the end of a text that goes on, and may yet say something with what comes next: letters, pairs of
 //! hexadecimal digits, groups of bits.
 
-use super::codes;
+use super::numbers;
 use super::words::{PIECE_MAX, Spelled, has_letters_enough, kind};
 use crate::span::Span;
 
@@ -21,7 +21,7 @@ pub(super) fn begun(text: &str, last: &Spelled) -> Option<usize> {
     let pieces = [Some(last.span.start), last.half.map(|(start, _)| start)];
     let mut pieces = pieces.into_iter().flatten();
     if last.width > 1 {
-        return pieces.find(|start| text.get(*start..).is_some_and(|row| codes::numbers_go_on(row, last.width)));
+        return pieces.find_map(|start| Some(start + numbers::go_on(text.get(start..)?, last.width)?));
     }
     let from = last.span.start + one_sign(text.get(last.span.start..)?)?;
     pieces.find_map(|start| {

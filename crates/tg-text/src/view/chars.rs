@@ -75,6 +75,10 @@ fn compute(c: char) -> u8 {
     if is_invisible(c) {
         return INVISIBLE;
     }
+    // Those that enclose have no combining class.
+    if is_drawn(c) {
+        return MARK;
+    }
     if one_kind(c).is_some() {
         return BECOMES;
     }
@@ -93,6 +97,19 @@ pub fn is_invisible(c: char) -> bool {
         | 0x17b4..=0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f | 0x3164
         | 0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xfff0..=0xfffb | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a
         | 0xe0000..=0xe0fff)
+}
+
+/// Marks that strike a character through, underline it or draw something round it: it is the same without them, in each reading.
+pub(super) fn is_drawn(c: char) -> bool {
+    matches!(c as u32,
+        0x305 | 0x332..=0x338 | 0x33f | 0x35e..=0x35f | 0x488..=0x489 | 0x20d2..=0x20d3 | 0x20d8..=0x20da
+        | 0x20dd..=0x20e0 | 0x20e2..=0x20e6 | 0x20ea..=0x20eb)
+}
+
+/// Characters that some reading has nothing for: those that nobody sees, and marks on others.
+#[must_use]
+pub fn is_left_out(c: char) -> bool {
+    !c.is_ascii() && is_accent(c) || is_invisible(c)
 }
 
 /// The one character for all of a kind: spaces, dashes, quotation marks, digits of all scripts.
@@ -329,6 +346,8 @@ mod tests {
             ('Ａ', Class::Compose),
             ('\u{1d400}', Class::Compose),
             ('\u{301}', Class::Mark),
+            ('\u{336}', Class::Mark),
+            ('\u{20e3}', Class::Mark),
             ('😀', Class::Keep),
         ] {
             assert_eq!(class(c), class_of, "{c:?}");

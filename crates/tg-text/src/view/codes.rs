@@ -1,9 +1,9 @@
-//! Long runs of base64 and hexadecimal digits, and what they say.
+//! Long runs of base64, base32 and hexadecimal digits, and what they say.
 
 use super::hidden::{HIDDEN_BYTES_MAX, Hiding, Piece};
 use crate::span::Span;
 
-/// Fewest digits of a run that is decoded: twelve bytes of base64, eight of hexadecimal.
+/// Fewest digits of a run that is decoded: twelve bytes of base64, ten of base32, eight of hexadecimal.
 const RUN_MIN: usize = 16;
 
 /// Fewest digits of a line that goes on in the next one: encoders break at 64 or 76.
@@ -131,17 +131,14 @@ fn goes_on(sample: &[u8], length: usize) -> bool {
         sample.iter().all(within) && length * bits / 8 <= HIDDEN_BYTES_MAX && may_be_readable(&decode(sample))
     };
     !sample.is_empty()
-        && (is(|_| true, 6, base64) || is(u8::is_ascii_hexdigit, 4, hex) || is(|b| matches!(b, b'0' | b'1'), 1, binary))
-}
-
-/// Whether bytes written as numbers that stand apart may say something with those that come next. The last one may be torn.
-pub(super) fn numbers_go_on(row: &str, width: usize) -> bool {
-    let digits: Vec<u8> = row.bytes().filter(u8::is_ascii_hexdigit).collect();
-    may_be_readable(&if width == 2 { hex(&digits) } else { binary(&digits) })
+        && (is(|_| true, 6, base64)
+            || is(u8::is_ascii_hexdigit, 4, hex)
+            || is(|b| matches!(b, b'0' | b'1'), 1, binary)
+            || is_base32(sample) && is(|_| true, 5, base32))
 }
 
 /// Whether a text that someone would read may begin with these bytes.
-fn may_be_readable(bytes: &[u8]) -> bool {
+pub(super) fn may_be_readable(bytes: &[u8]) -> bool {
     let is_wide = bytes.len() > 1
         && bytes.iter().skip(1).step_by(2).all(|b| *b == 0)
         && bytes.iter().step_by(2).all(|b| may_be_read(char::from(*b)));
@@ -156,7 +153,7 @@ fn may_be_readable(bytes: &[u8]) -> bool {
 }
 
 /// Whether a character may stand in a text that someone would read.
-fn may_be_read(c: char) -> bool {
+pub(super) fn may_be_read(c: char) -> bool {
     (!c.is_control() || matches!(c, '\n' | '\r' | '\t')) && c != char::REPLACEMENT_CHARACTER
 }
 
@@ -168,7 +165,7 @@ fn run(digits: &[u8], span: Span, take: &mut dyn FnMut(Hiding, Piece) -> bool) -
     if digits.iter().all(u8::is_ascii_hexdigit) {
         return whole(digits, span, Hiding::Hex, hex, take).unwrap_or(true);
     }
-    if let Some(more) = whole(digits, span, Hiding::Base64, base64, take) {
+    if let Some(more) = sixty_four_or_less(digits, span, take) {
         return more;
     }
     // What is no text as a whole may be a path, or a name, with a part that is one.
@@ -178,11 +175,41 @@ fn run(digits: &[u8], span: Span, take: &mut dyn FnMut(Hiding, Piece) -> bool) -
         let place = if digits.len() == span.len() { Span::new(at, at + part.len()) } else { span };
         at += part.len() + 1;
         let is_part = part.len() >= RUN_MIN && part.len() < digits.len();
-        if is_part && whole(part, place, Hiding::Base64, base64, take) == Some(false) {
+        if is_part && sixty_four_or_less(part, place, take) == Some(false) {
             return false;
         }
     }
     true
+}
+
+/// Decodes base64, or what is base32 and says nothing as base64.
+fn sixty_four_or_less(digits: &[u8], span: Span, take: &mut dyn FnMut(Hiding, Piece) -> bool) -> Option<bool> {
+    let as_64 = whole(digits, span, Hiding::Base64, base64, take);
+    if as_64.is_some() || !is_base32(digits) {
+        return as_64;
+    }
+    whole(digits, span, Hiding::Base32, base32, take)
+}
+
+/// Whether all of it is base32, in one case.
+fn is_base32(digits: &[u8]) -> bool {
+    let of_case = |is: fn(&u8) -> bool| digits.iter().all(|b| is(b) || matches!(b, b'2'..=b'7'));
+    of_case(u8::is_ascii_uppercase) || of_case(u8::is_ascii_lowercase)
+}
+
+/// Decodes base32; what is left at the end is less than a byte.
+fn base32(digits: &[u8]) -> Vec<u8> {
+    let value = |b: &u8| match b {
+        b'2'..=b'7' => b - b'2' + 26,
+        letter => letter.to_ascii_lowercase().wrapping_sub(b'a') & 31,
+    };
+    let mut out = Vec::with_capacity(digits.len() * 5 / 8);
+    for group in digits.chunks(8) {
+        let bits = group.iter().fold(0_u64, |bits, b| bits << 5 | u64::from(value(b)));
+        let bits = bits << (64 - 5 * group.len());
+        out.extend(bits.to_be_bytes().iter().take(group.len() * 5 / 8));
+    }
+    out
 }
 
 /// Decodes digits, piece by piece. `None`: they say nothing; otherwise whether there may be more.

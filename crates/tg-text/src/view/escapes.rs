@@ -1,4 +1,4 @@
-//! Characters written as escapes: of URLs, of HTML, of program text.
+//! Characters written as escapes: of URLs, of HTML, of program text, of mail.
 
 use super::around::around;
 use super::hidden::{Hiding, Piece};
@@ -14,6 +14,9 @@ pub(super) const GAP_BYTES_MAX: usize = 64;
 /// Longest name of an entity that is looked up.
 const NAME_BYTES_MAX: usize = 32;
 
+/// How often over one escape may be escaped itself: `%252569`.
+const LAYERS_MAX: usize = 8;
+
 /// One escape.
 struct Escape {
     says: Says,
@@ -27,6 +30,8 @@ enum Says {
     Byte(u8),
     /// A character.
     Char(char),
+    /// Nothing: a line that goes on.
+    Nothing,
 }
 
 impl Says {
@@ -37,6 +42,7 @@ impl Says {
             Self::Char(c) => {
                 c.is_alphanumeric() || c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200d}' | '\u{ad}')
             }
+            Self::Nothing => false,
         }
     }
 }
@@ -45,8 +51,12 @@ type Parse = fn(&[u8]) -> Option<Escape>;
 
 /// Finds stretches with escapes. `take` says whether it wants more.
 pub(super) fn find(text: &str, take: &mut dyn FnMut(Hiding, Piece) -> bool) {
-    let kinds: [(u8, Hiding, Parse); 3] =
-        [(b'%', Hiding::Url, url), (b'&', Hiding::Entities, entity), (b'\\', Hiding::Escapes, backslash)];
+    let kinds: [(u8, Hiding, Parse); 4] = [
+        (b'%', Hiding::Url, url),
+        (b'&', Hiding::Entities, entity),
+        (b'\\', Hiding::Escapes, backslash),
+        (b'=', Hiding::Quoted, quoted),
+    ];
     for (mark, how, parse) in kinds {
         if !stretches(text, mark, parse, &mut |piece| take(how, piece)) {
             return;
@@ -72,6 +82,9 @@ fn stretches(text: &str, mark: u8, parse: Parse, take: &mut dyn FnMut(Piece) -> 
         }
         match &mut open {
             Some(span) if here <= span.end + GAP_BYTES_MAX => span.end = end,
+            // A value behind a sign of equality looks like one of them: two in a row do not.
+            _ if mark == b'='
+                && !bytes.get(end..).is_some_and(|rest| rest.first() == Some(&mark) && parse(rest).is_some()) => {}
             _ => {
                 let next = Span::new(here, end);
                 if let Some(span) = open.replace(next)
@@ -124,6 +137,7 @@ fn decode(text: &str, span: Span, mark: u8, parse: Parse) -> Piece {
                 match escape.says {
                     Says::Byte(b) => out.push(b),
                     Says::Char(c) => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+                    Says::Nothing => {}
                 }
                 at += escape.length;
             }
@@ -143,9 +157,34 @@ fn number(digits: &[u8], radix: u32) -> Option<u32> {
     digits.iter().try_fold(0_u32, |n, b| n.checked_mul(radix)?.checked_add(char::from(*b).to_digit(radix)?))
 }
 
+/// The byte that two hexadecimal digits say.
+fn byte(digits: &[u8]) -> Option<u8> {
+    let [high, low, ..] = digits else { return None };
+    Some(nibble(*high)? << 4 | nibble(*low)?)
+}
+
 fn url(at: &[u8]) -> Option<Escape> {
-    let [_, high, low, ..] = at else { return None };
-    Some(Escape { says: Says::Byte(nibble(*high)? << 4 | nibble(*low)?), length: 3 })
+    let mut escaped = at.get(1..)?;
+    // `%25` is a percent sign, and may begin an escape itself.
+    for _ in 0..LAYERS_MAX {
+        let Some(inner) = escaped.strip_prefix(b"25").filter(|inner| byte(inner).is_some()) else { break };
+        escaped = inner;
+    }
+    Some(Escape { says: Says::Byte(byte(escaped)?), length: at.len() - escaped.len() + 2 })
+}
+
+/// `=41`, and a line that goes on in the next one (RFC 2045).
+fn quoted(at: &[u8]) -> Option<Escape> {
+    let body = at.get(1..)?;
+    if let Some(byte) = byte(body) {
+        return Some(Escape { says: Says::Byte(byte), length: 3 });
+    }
+    let length = match body {
+        [b'\r', b'\n', ..] => 3,
+        [b'\n', ..] => 2,
+        _ => return None,
+    };
+    Some(Escape { says: Says::Nothing, length })
 }
 
 /// The value of a hexadecimal digit.
@@ -199,6 +238,22 @@ const NAMES: &[(&str, char)] = &[
 
 fn entity(at: &[u8]) -> Option<Escape> {
     let body = at.get(1..)?;
+    // `&amp;` is an ampersand, and may begin an escape by its number itself.
+    let mut inner = body;
+    for _ in 0..LAYERS_MAX {
+        let Some(rest) = inner.strip_prefix(b"amp;") else { break };
+        inner = rest;
+    }
+    let numbered = if inner.len() < body.len() && inner.first() == Some(&b'#') { reference(inner) } else { None };
+    let (skipped, (says, length)) = match numbered {
+        Some(reference) => (body.len() - inner.len(), reference),
+        None => (0, reference(body)?),
+    };
+    Some(Escape { says: Says::Char(says), length: 1 + skipped + length })
+}
+
+/// A character by its name or number, with the semicolon behind it.
+fn reference(body: &[u8]) -> Option<(char, usize)> {
     let length = body.iter().take(NAME_BYTES_MAX).take_while(|b| b.is_ascii_alphanumeric() || **b == b'#').count();
     let name = body.get(..length)?;
     let ends = usize::from(body.get(length) == Some(&b';'));
@@ -208,7 +263,7 @@ fn entity(at: &[u8]) -> Option<Escape> {
         name if ends == 1 => NAMES.iter().find(|(known, _)| known.as_bytes() == name)?.1,
         _ => return None,
     };
-    Some(Escape { says: Says::Char(says), length: 1 + length + ends })
+    Some((says, length + ends))
 }
 
 fn backslash(at: &[u8]) -> Option<Escape> {

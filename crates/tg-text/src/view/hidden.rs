@@ -72,10 +72,14 @@ fn place(places: &[(u32, u32)], origin: Span, span: Span) -> Span {
 pub enum Hiding {
     /// Base64 in either alphabet.
     Base64,
+    /// Base32 (RFC 4648), in capitals or small letters.
+    Base32,
     /// Pairs of hexadecimal digits.
     Hex,
     /// Groups of eight binary digits.
     Binary,
+    /// Decimal codes of characters: `105 103 110`.
+    Decimal,
     /// Letters moved by thirteen.
     Rot13,
     /// `%41`.
@@ -84,6 +88,8 @@ pub enum Hiding {
     Entities,
     /// `\u0041`, `\x41`, `\101`.
     Escapes,
+    /// `=41=42`, quoted-printable.
+    Quoted,
     /// Written from its end.
     Reversed,
     /// `i g n o r e`, `i.g.n.o.r.e`.
@@ -100,12 +106,15 @@ impl Hiding {
     pub fn name(self) -> &'static str {
         match self {
             Self::Base64 => "base64",
+            Self::Base32 => "base32",
             Self::Hex => "hex",
             Self::Binary => "binary",
+            Self::Decimal => "decimal",
             Self::Rot13 => "rot13",
             Self::Url => "url",
             Self::Entities => "entities",
             Self::Escapes => "escapes",
+            Self::Quoted => "quoted-printable",
             Self::Reversed => "reversed",
             Self::Spacing => "spacing",
             Self::Leet => "leet",
@@ -298,7 +307,7 @@ fn add(
 /// Whether more of a piece may come: it ends where the text does, but for as much as may stand between its parts.
 fn goes_on(piece: &Piece, read: Read, layer: Option<&Layer<'_>>) -> bool {
     let gap = match read {
-        Read::As(Hiding::Url | Hiding::Entities | Hiding::Escapes) => escapes::GAP_BYTES_MAX,
+        Read::As(Hiding::Url | Hiding::Entities | Hiding::Escapes | Hiding::Quoted) => escapes::GAP_BYTES_MAX,
         Read::Exactly => words::GAP_MAX,
         Read::As(_) => return false,
     };

@@ -8,6 +8,7 @@ mod escapes;
 mod exact;
 mod hidden;
 mod leet;
+mod numbers;
 mod read;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -15,7 +16,7 @@ mod unseen;
 mod vocabulary;
 mod words;
 
-pub use chars::{is_invisible, warm};
+pub use chars::{is_left_out, warm};
 pub use hidden::{DEPTH_MAX, HIDDEN_BYTES_MAX, Hidden, Hiding, PIECES_MAX};
 
 use crate::layer::Layer;
@@ -53,7 +54,7 @@ impl<'a> View<'a> {
     }
 
     /// The text with its case, in compatibility form (NFKC; digits of all scripts as ASCII, spaces, dashes and quotation
-    /// marks as one kind each), without invisible characters. For structured forms.
+    /// marks as one kind each), without invisible characters and what is drawn over others. For structured forms.
     #[must_use]
     pub fn plain(&self) -> &Layer<'a> {
         &self.plain

@@ -145,7 +145,8 @@ impl<'a> Reader<'a> {
             marks += 1;
         }
         match class {
-            Class::Invisible => {
+            // What is drawn belongs to the character before it, from which a selector may part it, as in a keycap.
+            Class::Invisible | Class::Mark if class == Class::Invisible || chars::is_drawn(first) => {
                 self.plain.replace(first.len_utf8(), "");
                 self.fold_away(first.len_utf8());
                 return first.len_utf8();
@@ -165,11 +166,15 @@ impl<'a> Reader<'a> {
 
     fn normalised(&mut self, at: usize, length: usize) {
         let Some(cluster) = self.text.get(at..at + length) else { return };
-        let form: String = cluster
+        let mut form: String = cluster
             .nfkc()
-            .filter(|c| chars::class(*c) != Class::Invisible)
+            .filter(|c| chars::class(*c) != Class::Invisible && !chars::is_drawn(*c))
             .map(|c| if let Class::Becomes(one) = chars::class(c) { one } else { c })
             .collect();
+        // No language has digits with accents.
+        if form.starts_with(|c: char| c.is_ascii_digit()) {
+            form.retain(|c| !chars::is_accent(c));
+        }
         self.plain.write(length, &form);
         let mut letters = form.chars().filter(|c| !chars::is_accent(*c));
         if let (Some(only), None) = (letters.next(), letters.next()) {

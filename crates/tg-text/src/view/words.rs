@@ -2,10 +2,10 @@
 
 use super::apart::{self, Rows};
 use super::around::PLAIN_WORDS_MAX;
-use super::codes;
 use super::exact;
 use super::hidden::{Hiding, Piece};
 use super::leet;
+use super::numbers;
 use super::vocabulary;
 use crate::span::Span;
 
@@ -14,9 +14,6 @@ const SPELLED_MIN: usize = 4;
 
 /// Fewest letters of a part of a row whose signs differ: no value is shorter, and what is written so otherwise are lists.
 const PARTED_MIN: usize = 12;
-
-/// Fewest bytes written as numbers in a row that may say something.
-const NUMBERS_MIN: usize = 6;
 
 /// Widest gap between letters that are spelled: six spaces, or a dash with spaces around it.
 pub(super) const GAP_MAX: usize = 6;
@@ -200,7 +197,11 @@ impl Pass<'_, '_> {
         self.text.get(span.range()).is_some_and(|word| leet::is_leet(word, &mut self.room))
     }
 
-    /// Single letters, pairs of hexadecimal digits, groups of eight bits.
+    fn is_long_code(&self, span: Span) -> bool {
+        self.text.as_bytes().get(span.range()).is_some_and(numbers::is_long_code)
+    }
+
+    /// Single letters, pairs of hexadecimal digits and decimal codes, groups of eight bits.
     fn spell(&mut self, word: Word) {
         let open = self.spelled;
         let is_near = open.width != 0 && word.span.start - open.span.end <= GAP_MAX;
@@ -208,6 +209,7 @@ impl Pass<'_, '_> {
             1 => 1,
             // No byte of text that begins a row has two letters; a word of two has.
             2 if word.seen & (SIGN | BEYOND) == 0 && (word.seen & DIGIT != 0 || is_near && open.width == 2) => 2,
+            3 if word.seen == DIGIT && self.is_long_code(word.span) => 2,
             8 if word.seen == DIGIT => 8,
             _ => 0,
         };
@@ -242,7 +244,11 @@ impl Pass<'_, '_> {
         self.rows.pieces.push(span);
         match width {
             1 => self.end_letters(text, span),
-            2 | 8 if count >= NUMBERS_MIN => self.say(numbers(text, span, width)),
+            2 | 8 if count >= numbers::NUMBERS_MIN => {
+                let mut said = Vec::new();
+                numbers::read(text, span, width, &mut |how, piece| said.push((how, piece)));
+                said.into_iter().for_each(|said| self.say(Some(said)));
+            }
             _ => {}
         }
     }
@@ -380,26 +386,6 @@ fn spelled(text: &str, span: Span, fewest: usize) -> Option<(Hiding, Piece)> {
         said = words;
     }
     Some((Hiding::Spacing, Piece { text: said, span, places }))
-}
-
-/// What bytes written as numbers say, but for words of two letters at their end that only look like such.
-fn numbers(text: &str, span: Span, width: usize) -> Option<(Hiding, Piece)> {
-    let mut row = text;
-    for _ in 0..PLAIN_WORDS_MAX {
-        let digits: Vec<u8> = row.bytes().filter(u8::is_ascii_hexdigit).collect();
-        let (how, bytes) =
-            if width == 2 { (Hiding::Hex, codes::hex(&digits)) } else { (Hiding::Binary, codes::binary(&digits)) };
-        if let Some(text) = codes::readable(bytes) {
-            let span = Span::new(span.start, span.start + row.len());
-            return Some((how, Piece { text, span, places: Vec::new() }));
-        }
-        let before = row.get(..row.len().checked_sub(2)?)?;
-        if !row.bytes().skip(before.len()).all(|b| b.is_ascii_alphabetic()) {
-            return None;
-        }
-        row = before.trim_end_matches(|c: char| !c.is_ascii_hexdigit());
-    }
-    None
 }
 
 /// Lines with words that are read from their ends, turned round.

@@ -54,10 +54,31 @@ pub(super) enum Form {
     ApartPadded,
     HexadecimalApart,
     BitsApart,
+    /// Behind bytes that are no text.
+    HexadecimalBehind,
+    /// With words around it, by which it is told from any list of numbers.
+    Decimal,
+    /// In keys, or struck through.
+    Drawn,
+    /// With more marks than are held back of what can be seen.
+    DrawnOver,
+    PercentTwice,
+    Quoted,
+    Base32,
+}
+
+/// RFC 4648, without padding.
+fn base32(text: &str) -> String {
+    let bits: Vec<u8> = text.bytes().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
+    let digit = |bits: &[u8]| {
+        let value = bits.iter().chain(&[0; 5]).take(5).fold(0, |value, bit| value << 1 | bit);
+        char::from(if value < 26 { b'A' + value } else { b'2' + value - 26 })
+    };
+    bits.chunks(5).map(digit).collect()
 }
 
 impl Form {
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 25] = [
         Self::Open,
         Self::Invisible,
         Self::Padded,
@@ -76,11 +97,18 @@ impl Form {
         Self::ApartPadded,
         Self::HexadecimalApart,
         Self::BitsApart,
+        Self::HexadecimalBehind,
+        Self::Decimal,
+        Self::Drawn,
+        Self::DrawnOver,
+        Self::PercentTwice,
+        Self::Quoted,
+        Self::Base32,
     ];
 
     /// Whether a stretch of what it makes says that stretch of the value.
     const fn is_by_character(self) -> bool {
-        !matches!(self, Self::Base64 | Self::Lines | Self::Long)
+        !matches!(self, Self::Base64 | Self::Lines | Self::Long | Self::Base32)
     }
 
     pub(super) fn write(self, value: &str) -> String {
@@ -115,7 +143,20 @@ impl Form {
             Self::Dashes => apart("-"),
             Self::ApartPadded => apart(&format!(" {}", "\u{200b}".repeat(230))),
             Self::HexadecimalApart => bytes(&|b| format!("{b:02x}")),
+            Self::HexadecimalBehind => format!("80 ff {}", Self::HexadecimalApart.write(value)),
+            Self::Decimal => {
+                let codes = |text: &str| text.bytes().map(|b| b.to_string()).collect::<Vec<_>>().join(" ");
+                codes(&format!("now here is what you want: {value} and there is more"))
+            }
             Self::BitsApart => bytes(&|b| format!("{b:08b}")),
+            Self::Drawn => each(&|c| format!("{c}{}", if c.is_ascii_digit() { "\u{fe0f}\u{20e3}" } else { "\u{336}" })),
+            Self::DrawnOver => each(&|c| {
+                let marks = if c.is_ascii_digit() { "\u{301}\u{336}" } else { "\u{332}\u{336}" };
+                format!("{c}{}", marks.repeat(12))
+            }),
+            Self::PercentTwice => each(&|c| format!("%25{:02x}", c as u32)),
+            Self::Quoted => each(&|c| format!("={:02X}", c as u32)),
+            Self::Base32 => base32(&format!("this is the value: {value} and no other")),
         }
     }
 }
@@ -144,6 +185,8 @@ fn middle(value: &str, form: Form) -> String {
     match form {
         _ if !form.is_by_character() => form.write(value),
         Form::Hexadecimal => hex::encode(middle),
+        Form::Decimal => middle.bytes().map(|b| b.to_string()).collect::<Vec<_>>().join(" "),
+        Form::HexadecimalBehind => Form::HexadecimalApart.write(&middle),
         _ => form.write(&middle),
     }
 }
@@ -310,7 +353,8 @@ proptest! {
         let guard = taking_out(style);
         let (left, _, hits) = in_pieces(&guard, Channel::Assistant, &cuts.pieces(&text), &Inquiry::default());
         prop_assert!(!hits.is_empty() && !left.contains(&middle(value, form)), "{}", left);
-        prop_assert!(!left.contains(&middle(value, Form::Open)), "{}", left);
+        // Decimal codes of what stands around look like a part of a number.
+        prop_assert!(form == Form::Decimal || !left.contains(&middle(value, Form::Open)), "{}", left);
         prop_assert_eq!(left, answered(&guard, Channel::Assistant, &text, &Inquiry::default()).0);
     }
 }

@@ -221,11 +221,11 @@ fn parts_are_watched_apart_and_whole_texts_beside_them() {
 const KEY: &str = "a private key";
 
 /// Lines of what looks like a key, between the lines that every key has.
-fn private_key() -> String {
+fn private_key(lines: usize) -> String {
     let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let line =
         |nth: usize| (0..64).map(|n| char::from(letters[(nth * 29 + n * n * 7 + n * 37 + 5) % 64])).collect::<String>();
-    let body: Vec<String> = (0..12).map(line).collect();
+    let body: Vec<String> = (0..lines).map(line).collect();
     format!("-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----", body.join("\n"))
 }
 
@@ -248,6 +248,20 @@ fn the_earliest_of_several_rules_ends_a_stream_whatever_the_pieces() {
             assert!(all.iter().all(|one| *one == all[0]), "{all:?}");
             assert_eq!(&*all[0].1.as_ref().unwrap().rule, by);
             rules.reverse();
+        }
+    }
+}
+
+#[test]
+fn no_line_of_a_long_private_key_leaves() {
+    let guard = guard(&[set("s", vec![rule("s", Check::Secrets(None), Action::Redact(Style::Mask))])]);
+    let key = private_key(200);
+    let headers = "-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,0123456789ABCDEF0123456789ABCDEF\n\n";
+    for key in [key.replacen("-----\n", headers, 1), key.replace('\n', "\r\n"), key] {
+        let text = format!("Here it is:\n{key}\n{}", prose());
+        let whole = format!("Here it is:\n{}\n{}", "****", prose());
+        for size in [1, 64, 7000] {
+            assert_eq!(streamed(&guard, Channel::Assistant, &text, size, &no_inquiry()).0, whole, "{size}");
         }
     }
 }
@@ -282,7 +296,7 @@ KEY,
         words in prop::collection::vec("[a-z]{1,9}", 0..80), size in 1_usize..90, at in 0_usize..80,
     ) {
         let mut words = words;
-        let value = if value == KEY { private_key() } else { value.to_owned() };
+        let value = if value == KEY { private_key(12) } else { value.to_owned() };
         words.insert(at.min(words.len()), value.clone());
         let text = words.join(" ");
         let rules = vec![

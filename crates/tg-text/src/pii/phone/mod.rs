@@ -1,8 +1,9 @@
 //! Phone numbers: the numbering plans of all countries as one automaton, and the shapes in which people write them.
 
-use super::cluster::{Atom, Cluster, closes, opens};
+use super::cluster::{Atom, Cluster};
 use super::cue::{CALL, CueFinder, Cues, HOUSE, VERSION};
 use super::entity::Entity;
+use super::surroundings::{closes, opens};
 use std::ops::Range;
 
 /// The automaton, made from the metadata of Google's libphonenumber by `training/phones/plan.py`.
