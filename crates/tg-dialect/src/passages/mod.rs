@@ -9,10 +9,14 @@ mod edits;
 mod emptied;
 mod frame;
 mod leaf;
+#[cfg(test)]
+mod names_tests;
 mod nested;
 mod rows;
+mod sealed;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod told;
 #[cfg(test)]
 mod told_tests;
@@ -216,7 +220,7 @@ impl<'a> Passages<'a> {
 
     fn of(tape: &Tape<'a>, channel: Channel) -> Self {
         let mut passages = Self::default();
-        walk::Walk::new(&mut passages).body(tape.root(), channel, Growth::None);
+        walk::Walk::new(&mut passages).body(tape.root(), channel, Growth::None, true);
         passages
     }
 }

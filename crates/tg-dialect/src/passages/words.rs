@@ -53,7 +53,7 @@ pub(super) fn part(kind: &str) -> Option<Channel> {
         | "code_interpreter_call"
         | "input_json_delta" => Channel::ToolArguments,
         "document" | "search_result" | "web_search_result" => Channel::Document,
-        "thinking" | "reasoning" | "redacted_thinking" | "thinking_delta" => Channel::Reasoning,
+        "thinking" | "reasoning" | "redacted_thinking" | "thinking_delta" | "signature_delta" => Channel::Reasoning,
         other if other.ends_with("_result") || other.ends_with("_output") => Channel::ToolResult,
         _ => return None,
     })
@@ -179,14 +179,6 @@ pub(super) fn is_measure(name: &str) -> bool {
             "temperature" | "seed" | "budget_tokens" | "budgetTokens" | "n" | "p" | "k" | "threshold" | "created_at"
         )
     }
-}
-
-/// Members whose bytes only the provider can read, and that it made itself: signatures and sealed thoughts.
-pub(super) fn is_sealed(name: &str) -> bool {
-    matches!(
-        name,
-        "signature" | "encrypted_content" | "redactedContent" | "thought_signature" | "embedding" | "encrypted_index"
-    )
 }
 
 /// Members that hold a picture, sound or a file, or say where one is.
