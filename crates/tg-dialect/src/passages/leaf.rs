@@ -107,13 +107,19 @@ fn scheme(text: &str) -> String {
     if is_one { head.to_ascii_lowercase() } else { String::new() }
 }
 
+/// Whether a text is a `data:` URL with base64 in it.
+pub(super) fn is_data_url(text: &str) -> bool {
+    scheme(text) == "data" && says_base64(text)
+}
+
 /// Whether the head of a `data:` URL says that base64 comes.
 fn says_base64(url: &str) -> bool {
     let head = url.split_once(',').map_or("", |(head, _)| head);
     head.to_ascii_lowercase().split_whitespace().collect::<String>().contains(";base64")
 }
 
-fn data_url(claims: Claims, text: &str) -> Leaf {
+/// What a `data:` URL is of.
+pub(super) fn data_url(claims: Claims, text: &str) -> Leaf {
     let Some((head, data)) = text.split_once(',') else { return Leaf::Text };
     let media_type = head.split_once(':').map_or("", |(_, media_type)| media_type);
     let media_type: String = media_type.to_ascii_lowercase().split_whitespace().collect();

@@ -14,6 +14,9 @@ mod names_tests;
 mod nested;
 mod rows;
 mod sealed;
+mod stray;
+#[cfg(test)]
+mod stray_tests;
 #[cfg(test)]
 mod tests;
 mod tokens;

@@ -5,7 +5,7 @@ mod strings;
 use super::claims::Claims;
 use super::leaf;
 use super::rows::{self, Rows};
-use super::{Form, Medium, MediumKind, Part, Passage, Passages, Place, sealed, tokens, told, words};
+use super::{Form, Medium, MediumKind, Part, Passage, Passages, Place, sealed, stray, tokens, told, words};
 use crate::tape::{Kind, Node, Tape};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -285,6 +285,8 @@ impl<'p, 'a> Walk<'p, 'a> {
         }
         if self.is_answer {
             self.found.echoes.extend(tokens::id_of(here.name, node));
+        } else if !here.free && stray::refers(here.name, here.channel, node) {
+            self.medium(node, MediumKind::Reference, here);
         }
         let is_own = !self.is_answer
             && here.channel.is_untrusted()

@@ -3,7 +3,7 @@
 use super::super::claims::Claims;
 use super::super::leaf::{self, Leaf, leaf};
 use super::super::sealed::{self, Seal};
-use super::super::{Form, MediumKind, nested, words};
+use super::super::{Form, MediumKind, nested, stray, words};
 use super::{Here, Walk};
 use crate::tape::Node;
 use std::borrow::Cow;
@@ -33,7 +33,10 @@ impl<'a> Walk<'_, 'a> {
             Some(Seal::Short) if !self.is_answer => Leaf::Label,
             Some(_) => Leaf::Text,
             None if here.is_plain && here.name == "data" => Leaf::Text,
-            None => leaf(here.name, here.claims, &text),
+            None => match leaf(here.name, here.claims, &text) {
+                Leaf::Text if !words::is_medium(here.name) => stray::leaf(here.name, here.channel, here.claims, &text),
+                leaf => leaf,
+            },
         };
         match leaf {
             Leaf::Quiet => {}
@@ -46,7 +49,7 @@ impl<'a> Walk<'_, 'a> {
                 }
                 self.encoded(node, said, form, here);
             }
-            Leaf::Medium(claims) => self.bytes(node, claims, here),
+            Leaf::Medium(claims) => self.bytes(node, told_by(claims, &text), here),
             Leaf::Perhaps(claims) => {
                 if !self.is_word(&text, claims) {
                     self.bytes(node, claims, here);
@@ -111,4 +114,10 @@ impl<'a> Walk<'_, 'a> {
             self.found.labels.extend(self.found.texts.drain(texts..));
         }
     }
+}
+
+/// What is claimed of bytes, or else what they say themselves.
+fn told_by(claims: Claims, text: &str) -> Claims {
+    let kind = if claims.say_what() { None } else { stray::kind(text) };
+    kind.map_or(claims, |kind| claims.of_bytes(kind))
 }
