@@ -4,6 +4,7 @@
 //! text of the channel around it. So a member that a vendor adds tomorrow is read, not passed by. Where a passage is
 //! changed, its JSON string alone is written anew, and every other byte stays.
 
+mod bare;
 mod claims;
 mod edits;
 mod emptied;
@@ -28,6 +29,7 @@ mod walk;
 mod ways_round;
 mod words;
 
+pub use bare::is_bare;
 pub use edits::Edits;
 pub(crate) use emptied::EMPTIED;
 pub(crate) use nested::{Reader, Writer};

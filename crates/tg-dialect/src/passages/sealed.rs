@@ -84,7 +84,7 @@ fn unwrapped(wrapped: &str) -> Option<Vec<Cow<'static, str>>> {
 
 /// Whether a text is base64 of one alphabet, of bytes that are no text, with letters and digits as chance has them. Words in
 /// a row are no such thing.
-fn is_opaque(text: &str) -> bool {
+pub(super) fn is_opaque(text: &str) -> bool {
     let bare = text.trim_end_matches('=');
     if text.len() < BYTES_MIN || text.len() - bare.len() > 2 {
         return false;

@@ -169,3 +169,21 @@ proptest! {
         prop_assert_eq!(texts, [words.join(" ")]);
     }
 }
+
+/// Ordinary requests hold nothing that cannot be read but what they declare.
+#[test]
+fn no_request_of_the_corpus_is_taken_for_what_it_is_not() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let mut seen = 0;
+    for folder in std::fs::read_dir(corpus).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
+        for case in std::fs::read_dir(folder.path()).unwrap().flatten() {
+            let Ok(body) = std::fs::read(case.path().join("request.json")) else { continue };
+            let name = case.file_name().into_string().unwrap();
+            let (media, _) = asked(&serde_json::from_slice(&body).unwrap());
+            let declared = matches!(&*name, "image_url" | "document_names" | "stateful" | "built_in_tools");
+            assert!(media.is_empty() || declared, "{name}: {media:?}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "{seen}");
+}
