@@ -130,13 +130,15 @@ impl Cutter {
         self.frames.push(chunk);
     }
 
-    /// The next whole frame. Of one that is too large to be held, pieces as they come.
+    /// The next whole frame, or the LF of a CR LF that ended the last one and came later. Of one that is too large to be held,
+    /// pieces as they come.
     ///
     /// # Errors
     /// `Class::UpstreamFailed` for bytes that are no frames.
     pub fn next_piece(&mut self) -> Result<Option<Piece>, Fault> {
-        let Some(Next { bytes, is_piece }) = self.frames.next()? else { return Ok(None) };
+        let Some(Next { bytes, is_piece, is_belated }) = self.frames.next()? else { return Ok(None) };
         let tokens = match is_piece {
+            _ if is_belated => 0,
             true if self.closing.closer.repeats_at_large() => 0,
             true => bytes.len() as u64,
             false => self.weigh(&bytes),

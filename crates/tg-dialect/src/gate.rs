@@ -89,6 +89,8 @@ pub struct Gate {
     padding: Padding,
     held: VecDeque<Held>,
     held_bytes: usize,
+    /// The frame that left last was written anew.
+    was_changed: bool,
     parts: Parts,
     /// All of the answer is there.
     is_whole: bool,
@@ -130,6 +132,7 @@ impl Gate {
             padding: Padding::new(facts.id),
             held: VecDeque::new(),
             held_bytes: 0,
+            was_changed: false,
             parts: Parts::default(),
             is_whole: false,
             closing: Closing::of(caller, facts),
@@ -147,12 +150,16 @@ impl Gate {
         out: &mut Vec<Bytes>,
     ) -> Result<Passing, Fault> {
         self.frames.push(chunk);
-        while let Some(Next { bytes, is_piece }) = self.frames.next()? {
+        while let Some(Next { bytes, is_piece, is_belated }) = self.frames.next()? {
             if is_piece {
                 return Err(unread());
             }
             if inspector.is_blocked() {
                 break;
+            }
+            if is_belated {
+                self.belongs_to_last(&bytes, out);
+                continue;
             }
             self.take(bytes, inspector)?;
         }
@@ -217,6 +224,18 @@ impl Gate {
         if self.held_bytes > HELD_BYTES_MAX || self.parts.len() > PARTS_MAX { Err(unread()) } else { Ok(()) }
     }
 
+    /// Takes what belongs to the frame that was taken last, and goes its way.
+    fn belongs_to_last(&mut self, bytes: &Bytes, out: &mut Vec<Bytes>) {
+        match self.held.back_mut() {
+            Some(held) => {
+                held.bytes = [&held.bytes[..], bytes].concat().into();
+                self.held_bytes = self.held_bytes.saturating_add(bytes.len());
+            }
+            None if self.was_changed => {}
+            None => out.push(bytes.clone()),
+        }
+    }
+
     /// Lets go what is cleared; only then it says that no more may.
     fn release(&mut self, inspector: &mut dyn Inspector, out: &mut Vec<Bytes>) -> Passing {
         while let Some(first) = self.held.front() {
@@ -241,6 +260,7 @@ impl Gate {
             }
         }
         let is_changed = !edits.is_empty();
+        self.was_changed = is_changed;
         if is_changed {
             echoes.into_iter().for_each(|echo| edits.blank(echo));
             json = edits.apply(&json).to_vec();

@@ -44,6 +44,7 @@ mod guarded_pictures;
 mod guarded_places;
 mod guarded_told;
 mod guarded_unread;
+mod guarded_vectors;
 mod hedging;
 mod held_up;
 mod hostile;

@@ -15,6 +15,8 @@ pub(crate) enum Frames {
         looked: usize,
         /// The beginning of the open frame has gone on: it is too large to be held.
         begun: bool,
+        /// The last frame ended with a CR, and nothing has come since: a LF belongs to it.
+        after_cr: bool,
     },
     EventStream(FrameDecoder),
 }
@@ -24,6 +26,8 @@ pub(crate) struct Next {
     pub(crate) bytes: Bytes,
     /// The bytes are a piece of a frame that is too large to be held.
     pub(crate) is_piece: bool,
+    /// The bytes are the LF behind the CR that ended the last frame, which was handed out without it.
+    pub(crate) is_belated: bool,
 }
 
 impl Frames {
@@ -32,7 +36,7 @@ impl Frames {
         match dialect {
             Dialect::BedrockConverse | Dialect::BedrockInvoke => Self::EventStream(FrameDecoder::new()),
             Dialect::OpenaiChat | Dialect::OpenaiEmbeddings | Dialect::OpenaiResponses | Dialect::AnthropicMessages => {
-                Self::Sse { buffer: BytesMut::new(), ends: FrameEnds::new(), looked: 0, begun: false }
+                Self::Sse { buffer: BytesMut::new(), ends: FrameEnds::new(), looked: 0, begun: false, after_cr: false }
             }
         }
     }
@@ -50,17 +54,25 @@ impl Frames {
     /// # Errors
     /// `Class::UpstreamFailed` for bytes that are no frames.
     pub(crate) fn next(&mut self) -> Result<Option<Next>, Fault> {
-        let (buffer, ends, looked, begun) = match self {
-            Self::Sse { buffer, ends, looked, begun } => (buffer, ends, looked, begun),
+        let (buffer, ends, looked, begun, after_cr) = match self {
+            Self::Sse { buffer, ends, looked, begun, after_cr } => (buffer, ends, looked, begun, after_cr),
             Self::EventStream(frames) => {
-                return Ok(frames.next_raw()?.map(|bytes| Next { bytes, is_piece: false }));
+                let next = |bytes| Next { bytes, is_piece: false, is_belated: false };
+                return Ok(frames.next_raw()?.map(next));
             }
         };
+        if let Some(first) = buffer.first().filter(|_| std::mem::take(after_cr))
+            && *first == b'\n'
+        {
+            ends.pass_belated();
+            return Ok(Some(Next { bytes: buffer.split_to(1).freeze(), is_piece: false, is_belated: true }));
+        }
         let end = ends.next(buffer, *looked);
         let was_begun = *begun;
         let length = match end {
             Some(end) => {
                 *begun = false;
+                *after_cr = end == buffer.len() && buffer.last() == Some(&b'\r');
                 end
             }
             None if buffer.len() > sse::FRAME_BYTES_MAX || was_begun && !buffer.is_empty() => {
@@ -73,7 +85,7 @@ impl Frames {
             }
         };
         *looked = 0;
-        Ok(Some(Next { bytes: buffer.split_to(length).freeze(), is_piece: was_begun || *begun }))
+        Ok(Some(Next { bytes: buffer.split_to(length).freeze(), is_piece: was_begun || *begun, is_belated: false }))
     }
 
     /// The upstream closed: what is left without its end.

@@ -117,6 +117,11 @@ impl FrameEnds {
         end
     }
 
+    /// The LF of a CR LF that ended a frame has come, and was taken.
+    pub(crate) fn pass_belated(&mut self) {
+        self.after_cr = false;
+    }
+
     /// Looks through `bytes` from `from`, and answers where the frame that is open there ends.
     pub(crate) fn next(&mut self, bytes: &[u8], from: usize) -> Option<usize> {
         let mut at = from;

@@ -37,6 +37,18 @@ impl Claims {
         self
     }
 
+    /// With what a name says that is no name of pictures and files in any dialect.
+    pub(super) fn of_likely(mut self, kind: Option<MediumKind>) -> Self {
+        self.named = kind.or(self.named);
+        self
+    }
+
+    /// With what the bytes themselves say.
+    pub(super) fn of_bytes(mut self, kind: MediumKind) -> Self {
+        self.declared = Some(kind);
+        self
+    }
+
     /// With that of a media type, or of what stands for one. One that is no text's counts more than any that is.
     pub(super) fn of_type(mut self, media_type: &str) -> Self {
         let media_type = media_type.trim().to_ascii_lowercase();
@@ -86,9 +98,11 @@ fn kind_of(name: &str) -> Option<MediumKind> {
         | "artifacts"
         | "partial_image_b64"
         | "image_generation_call" => MediumKind::Image,
-        "audio" | "input_audio" | "inputAudio" => MediumKind::Audio,
+        "audio" | "input_audio" | "inputAudio" | "audio_url" => MediumKind::Audio,
         "video" | "input_video" | "inputVideo" | "video_url" => MediumKind::Video,
-        "document" | "documents" | "file" | "input_file" | "file_data" => MediumKind::Document,
+        "document" | "documents" | "document_url" | "pdf_url" | "file" | "input_file" | "file_data" => {
+            MediumKind::Document
+        }
         _ => return None,
     })
 }

@@ -18,7 +18,7 @@ pub(super) fn walk<'a>(tape: &Tape<'a>, kind: &str, found: &mut Passages<'a>) {
     let kind = if kind.is_empty() || is_chunk { own.as_deref().unwrap_or_default() } else { kind };
     let kind = if is_chunk && !is_of_messages(kind) { "" } else { kind };
     let (channel, growth) = facts(kind, root);
-    Walk::new(found).body(root, channel, growth);
+    Walk::new(found).body(root, channel, growth, is_chunk);
     if let Some(delta) = root.member("delta").filter(|delta| is_sound(kind) && delta.kind() == Kind::String) {
         let range = delta.range();
         found.texts.retain(|text| text.place.range != range || !is_base64(&text.text));

@@ -50,7 +50,7 @@ pub(super) enum Leaf {
 
 /// What a string under this name is. `claims` is what is said around it of what it is.
 pub(super) fn leaf(name: &str, claims: Claims, text: &str) -> Leaf {
-    if words::is_sealed(name) && is_base64(text) || words::is_chosen(name) && is_identifier(text) {
+    if words::is_chosen(name) && is_identifier(text) {
         return Leaf::Quiet;
     }
     if words::is_quiet(name) && is_identifier(text) && text.len() <= LABEL_BYTES_MAX {
@@ -107,13 +107,19 @@ fn scheme(text: &str) -> String {
     if is_one { head.to_ascii_lowercase() } else { String::new() }
 }
 
+/// Whether a text is a `data:` URL with base64 in it.
+pub(super) fn is_data_url(text: &str) -> bool {
+    scheme(text) == "data" && says_base64(text)
+}
+
 /// Whether the head of a `data:` URL says that base64 comes.
 fn says_base64(url: &str) -> bool {
     let head = url.split_once(',').map_or("", |(head, _)| head);
     head.to_ascii_lowercase().split_whitespace().collect::<String>().contains(";base64")
 }
 
-fn data_url(claims: Claims, text: &str) -> Leaf {
+/// What a `data:` URL is of.
+pub(super) fn data_url(claims: Claims, text: &str) -> Leaf {
     let Some((head, data)) = text.split_once(',') else { return Leaf::Text };
     let media_type = head.split_once(':').map_or("", |(_, media_type)| media_type);
     let media_type: String = media_type.to_ascii_lowercase().split_whitespace().collect();
@@ -162,12 +168,12 @@ pub(super) fn encode_bytes(bytes: &[u8]) -> String {
 }
 
 /// Whether bytes that happen to be UTF-8 were meant as a text.
-fn is_legible(text: &str) -> bool {
+pub(super) fn is_legible(text: &str) -> bool {
     !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{c}'))
 }
 
 /// Whether a string is no prose: the letters of identifiers, without spaces, of a bounded length.
-fn is_identifier(text: &str) -> bool {
+pub(super) fn is_identifier(text: &str) -> bool {
     text.len() <= IDENTIFIER_BYTES_MAX
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:/+=@|*#~%".contains(&b))
 }

@@ -4,15 +4,23 @@
 //! text of the channel around it. So a member that a vendor adds tomorrow is read, not passed by. Where a passage is
 //! changed, its JSON string alone is written anew, and every other byte stays.
 
+mod bare;
 mod claims;
 mod edits;
 mod emptied;
 mod frame;
 mod leaf;
+#[cfg(test)]
+mod names_tests;
 mod nested;
 mod rows;
+mod sealed;
+mod stray;
+#[cfg(test)]
+mod stray_tests;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod told;
 #[cfg(test)]
 mod told_tests;
@@ -21,6 +29,7 @@ mod walk;
 mod ways_round;
 mod words;
 
+pub use bare::is_bare;
 pub use edits::Edits;
 pub(crate) use emptied::EMPTIED;
 pub(crate) use nested::{Reader, Writer};
@@ -216,7 +225,7 @@ impl<'a> Passages<'a> {
 
     fn of(tape: &Tape<'a>, channel: Channel) -> Self {
         let mut passages = Self::default();
-        walk::Walk::new(&mut passages).body(tape.root(), channel, Growth::None);
+        walk::Walk::new(&mut passages).body(tape.root(), channel, Growth::None, true);
         passages
     }
 }

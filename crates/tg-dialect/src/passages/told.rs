@@ -29,6 +29,24 @@ pub(super) fn is_response(value: Node<'_, '_>) -> bool {
     object.is_some_and(|object| object.kind() == Kind::String && object.text() == "response")
 }
 
+/// Whether an answer, or a chunk of one, is in no words of a dialect of which all names are known: a model's own, as InvokeModel
+/// hands it on.
+pub(super) fn is_of_no_dialect(root: Node<'_, '_>) -> bool {
+    let says_what = |name: &str| root.member(name).is_some_and(|value: Node<'_, '_>| value.kind() == Kind::String);
+    let is_converse = root.member("output").is_some_and(|output| output.member("message").is_some());
+    root.kind() == Kind::Object
+        && !says_what("object")
+        && !says_what("type")
+        && !is_converse
+        && root.member("choices").is_none()
+        && !root.members().any(|(key, _)| is_event(&key.text()))
+}
+
+/// Whether this is the name of an event of Converse, as InvokeModel streams Nova's.
+fn is_event(name: &str) -> bool {
+    matches!(name, "messageStart" | "contentBlockStart" | "contentBlockDelta" | "contentBlockStop" | "messageStop")
+}
+
 /// What a member at any depth of an answer is; `None` for what it is in any body.
 pub(super) fn member(name: &str) -> Option<Channel> {
     Some(match name {

@@ -1,19 +1,15 @@
 //! The walk through a body: which channel each value stands in.
 
+mod strings;
+
 use super::claims::Claims;
-use super::leaf::{self, Leaf, leaf};
+use super::leaf;
 use super::rows::{self, Rows};
-use super::{Form, Medium, MediumKind, Part, Passage, Passages, Place, nested, told, words};
+use super::{Form, Medium, MediumKind, Part, Passage, Passages, Place, sealed, stray, tokens, told, words};
 use crate::tape::{Kind, Node, Tape};
 use std::borrow::Cow;
 use std::sync::Arc;
 use tg_kernel::passage::Channel;
-
-/// Numbers of fewer digits tell nothing about anybody.
-const DIGITS_MIN: usize = 6;
-
-/// Nor do those of a measure, up to so many: a seed, a share of one.
-const MEASURE_DIGITS_MAX: usize = 12;
 
 /// A walk that adds to what was found.
 pub(super) struct Walk<'p, 'a> {
@@ -22,6 +18,8 @@ pub(super) struct Walk<'p, 'a> {
     items: u32,
     growth: Growth,
     is_answer: bool,
+    /// It is an answer of no dialect of which all names are known.
+    is_unknown: bool,
     rows: Rows,
 }
 
@@ -65,6 +63,8 @@ struct Here<'n> {
     claims: Claims,
     /// The object around it says that its data is a text as it stands.
     is_plain: bool,
+    /// It is one of those that hold bytes which only the provider can read.
+    seals: bool,
     part: Part,
     groups: Option<[Part; 2]>,
     grows: bool,
@@ -85,6 +85,7 @@ impl Here<'_> {
             name: "",
             claims: Claims::NONE,
             is_plain: false,
+            seals: false,
             part: Part::ROOT,
             groups: None,
             grows,
@@ -111,13 +112,22 @@ impl Part {
 
 impl<'p, 'a> Walk<'p, 'a> {
     pub(super) fn new(found: &'p mut Passages<'a>) -> Self {
-        Self { found, turns: 0, items: 0, growth: Growth::None, is_answer: false, rows: Rows::default() }
+        Self {
+            found,
+            turns: 0,
+            items: 0,
+            growth: Growth::None,
+            is_answer: false,
+            is_unknown: false,
+            rows: Rows::default(),
+        }
     }
 
-    /// Walks through a whole body, or a frame.
-    pub(super) fn body(mut self, root: Node<'_, 'a>, channel: Channel, growth: Growth) {
+    /// Walks through a whole body, or a frame; of one that may be of no dialect, ids and names are read as well.
+    pub(super) fn body(mut self, root: Node<'_, 'a>, channel: Channel, growth: Growth, may_be_unknown: bool) {
         self.growth = growth;
         self.is_answer = channel != Channel::User;
+        self.is_unknown = self.is_answer && may_be_unknown && told::is_of_no_dialect(root);
         let outermost = numbered(root, Here::outermost(channel, growth));
         if root.kind() != Kind::Object {
             return self.value(root, outermost);
@@ -130,7 +140,7 @@ impl<'p, 'a> Walk<'p, 'a> {
         let channel = outermost.channel;
         for (key, value) in root.members() {
             let name = key.text();
-            if !self.is_answer && !leaf::is_name(&name) {
+            if self.reads_labels() && !leaf::is_name(&name) {
                 self.label(key, outermost);
             }
             let channel = match (&*name, value.kind()) {
@@ -142,8 +152,9 @@ impl<'p, 'a> Walk<'p, 'a> {
             };
             let here = self.member(Here { channel, outer: channel, ..outermost }, &name);
             match value.kind() {
-                Kind::Array if words::holds_texts(&name) && is_tokens(value) => {
-                    self.medium(value, MediumKind::Tokens, here)
+                Kind::Array if words::holds_texts(&name) && tokens::are_in(value) => {
+                    self.medium(value, MediumKind::Tokens, here);
+                    self.beside_tokens(value, here);
                 }
                 Kind::Array if words::opens_turns(&name) => self.turns(value, here),
                 Kind::Object if name == "input" => self.counted(value, here),
@@ -176,7 +187,7 @@ impl<'p, 'a> Walk<'p, 'a> {
     fn invoked(&mut self, asked: Node<'_, 'a>, here: Here<'_>) {
         for (key, value) in asked.members() {
             let name = key.text();
-            if !self.is_answer && !leaf::is_name(&name) {
+            if self.reads_labels() && !leaf::is_name(&name) {
                 self.label(key, here);
             }
             if name != "body" || value.kind() != Kind::String || !self.within(value, here) {
@@ -239,12 +250,31 @@ impl<'p, 'a> Walk<'p, 'a> {
 
     fn value(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
         match node.kind() {
-            Kind::Object | Kind::Array if self.is_answer && is_echo(here) => self.found.echoes.push(node.range()),
+            Kind::Object | Kind::Array if self.is_answer && !here.free && tokens::echo(here.name, node) => {
+                self.found.echoes.push(node.range());
+            }
+            Kind::Array if !self.is_answer && !here.free && tokens::are_named(here.name, node) => {
+                self.medium(node, MediumKind::Tokens, here);
+            }
             Kind::Object => self.object(node, here),
             Kind::Array => node.items().for_each(|item| self.value(item, here)),
             Kind::String => self.string(node, here),
-            Kind::Number if here.free || !self.is_answer => self.number(node, here),
+            Kind::Number if here.free || self.reads_labels() => self.number(node, here),
             Kind::Number | Kind::Word | Kind::Key => {}
+        }
+    }
+
+    /// What stands among ids of tokens and is none.
+    fn beside_tokens(&mut self, array: Node<'_, 'a>, here: Here<'_>) {
+        for item in array.items() {
+            match item.kind() {
+                Kind::Number => {}
+                Kind::Array => self.beside_tokens(item, here),
+                _ => {
+                    self.turns += 1;
+                    self.value(item, Here { turn: self.turns, ..here });
+                }
+            }
         }
     }
 
@@ -252,6 +282,11 @@ impl<'p, 'a> Walk<'p, 'a> {
         let here = if here.free { here } else { enter(node, here, self.is_answer) };
         if self.is_answer && !here.free && self.rows.enter(here.channel) {
             self.found.parted.push((node.range().start, here.channel));
+        }
+        if self.is_answer {
+            self.found.echoes.extend(tokens::id_of(here.name, node));
+        } else if !here.free && stray::refers(here.name, here.channel, node) {
+            self.medium(node, MediumKind::Reference, here);
         }
         let is_own = !self.is_answer
             && here.channel.is_untrusted()
@@ -261,7 +296,7 @@ impl<'p, 'a> Walk<'p, 'a> {
             let name = key.text();
             if here.free {
                 self.text(key, key.text(), Form::Text, here);
-            } else if !self.is_answer && !leaf::is_name(&name) {
+            } else if self.reads_labels() && !leaf::is_name(&name) {
                 self.label(key, here);
             }
             self.value(value, self.member(here, &name));
@@ -297,85 +332,6 @@ impl<'p, 'a> Walk<'p, 'a> {
             leads: here.leads && rows::leads_to_blocks(name),
             ..here
         }
-    }
-
-    fn string(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
-        let text = node.text();
-        if here.free {
-            // What decoders decode is read as they do; of a stream, what comes piece by piece is read as it comes.
-            let is_whole = here.channel == Channel::ToolArguments && !here.grows;
-            let plain = if self.is_answer { nested::read } else { nested::plain };
-            return match is_whole.then(|| plain(&text)).flatten() {
-                Some(plain) => self.text(node, Cow::Owned(plain), Form::Json, here),
-                None if is_whole && nested::is_json(&text, self.is_answer) => self.text(node, text, Form::Json, here),
-                None => self.text(node, text, Form::Text, here),
-            };
-        }
-        let is_sealed = here.channel == Channel::Reasoning && here.name == "data";
-        let leaf = if here.is_plain && here.name == "data" { Leaf::Text } else { leaf(here.name, here.claims, &text) };
-        match leaf {
-            Leaf::Quiet => {}
-            Leaf::Label => self.label(node, here),
-            Leaf::Medium(_) | Leaf::Perhaps(_) | Leaf::Both { .. } if is_sealed => {}
-            Leaf::Text => self.text(node, text, Form::Text, here),
-            Leaf::Encoded { text, form } => self.encoded(node, text, form, here),
-            Leaf::Both { text: said, form, claims } => {
-                if !self.is_word(&text, claims) {
-                    self.bytes(node, claims, here);
-                }
-                self.encoded(node, said, form, here);
-            }
-            Leaf::Medium(claims) => self.bytes(node, claims, here),
-            Leaf::Perhaps(claims) => {
-                if !self.is_word(&text, claims) {
-                    self.bytes(node, claims, here);
-                }
-                self.text(node, text, Form::Text, here);
-            }
-            Leaf::Reference => {
-                self.medium(node, MediumKind::Reference, here);
-                self.label(node, here);
-            }
-            Leaf::Address => {
-                self.medium(node, MediumKind::Reference, here);
-                self.text(node, text, Form::Text, here);
-            }
-        }
-    }
-
-    fn encoded(&mut self, node: Node<'_, 'a>, text: String, form: Form, here: Here<'_>) {
-        let channel = if here.channel == Channel::User { Channel::Document } else { here.channel };
-        self.text(node, Cow::Owned(text), form, Here { channel, ..here });
-    }
-
-    /// Whether what an answer has where bytes may stand is a word: it is short, and nothing says that it is anything else.
-    fn is_word(&self, text: &str, claims: Claims) -> bool {
-        self.is_answer && text.len() < leaf::MEDIUM_BYTES_SURE && !claims.say_what()
-    }
-
-    fn bytes(&mut self, node: Node<'_, 'a>, claims: Claims, here: Here<'_>) {
-        claims.kinds().for_each(|kind| self.medium(node, kind, here));
-    }
-
-    fn number(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
-        let digits = node.raw().iter().filter(|b| b.is_ascii_digit()).count();
-        if here.free {
-            if digits >= DIGITS_MIN {
-                self.text(node, node.text(), Form::Text, here);
-            }
-        } else if digits >= if words::is_measure(here.name) { MEASURE_DIGITS_MAX } else { DIGITS_MIN } {
-            self.label(node, here);
-        }
-    }
-
-    /// A value that is no text: of an answer it is what its provider made.
-    fn label(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
-        if self.is_answer {
-            return;
-        }
-        let texts = self.found.texts.len();
-        self.text(node, node.text(), Form::Text, Here { channel: Channel::Metadata, ..here });
-        self.found.labels.extend(self.found.texts.drain(texts..));
     }
 
     fn text(&mut self, node: Node<'_, 'a>, text: Cow<'a, str>, form: Form, here: Here<'_>) {
@@ -440,7 +396,8 @@ fn enter<'n>(node: Node<'_, '_>, here: Here<'n>, is_answer: bool) -> Here<'n> {
     };
     let outer = if is_by_role { channel } else { here.channel };
     let is_plain = kind.as_deref() == Some("text") && node.member("data").is_some();
-    numbered(node, Here { channel, outer, is_plain, claims: here.claims.of_object(node), ..here })
+    let seals = kind.as_deref().is_some_and(sealed::are_in);
+    numbered(node, Here { channel, outer, is_plain, seals, claims: here.claims.of_object(node), ..here })
 }
 
 /// Which side of a conversation speaks in an item; `None` for what is no message, and for what tools answer.
@@ -482,18 +439,4 @@ fn word(name: &str) -> &'static str {
         "content_block" => "content_block",
         _ => "",
     }
-}
-
-/// Whether a value repeats a text token by token.
-fn is_echo(here: Here<'_>) -> bool {
-    here.name == "logprobs" && !here.free
-}
-
-/// Whether an array is a text, or several, as ids of tokens.
-fn is_tokens(array: Node<'_, '_>) -> bool {
-    array.items().next().is_some_and(|first| match first.kind() {
-        Kind::Number => true,
-        Kind::Array => first.items().next().is_some_and(|inner| inner.kind() == Kind::Number),
-        _ => false,
-    })
 }

@@ -53,7 +53,7 @@ pub(super) fn part(kind: &str) -> Option<Channel> {
         | "code_interpreter_call"
         | "input_json_delta" => Channel::ToolArguments,
         "document" | "search_result" | "web_search_result" => Channel::Document,
-        "thinking" | "reasoning" | "redacted_thinking" | "thinking_delta" => Channel::Reasoning,
+        "thinking" | "reasoning" | "redacted_thinking" | "thinking_delta" | "signature_delta" => Channel::Reasoning,
         other if other.ends_with("_result") || other.ends_with("_output") => Channel::ToolResult,
         _ => return None,
     })
@@ -74,7 +74,7 @@ pub(super) fn is_free(name: &str, channel: Channel) -> bool {
     match channel {
         Channel::ToolArguments => matches!(name, "input" | "arguments" | "action" | "parameters"),
         Channel::ToolResult => {
-            matches!(name, "json" | "structuredContent" | "structured_content" | "tool_results" | "outputs")
+            matches!(name, "json" | "structuredContent" | "structured_content" | "tool_results")
         }
         // Cohere's: each of them is an object with whatever members its author likes.
         Channel::Document => name == "documents",
@@ -181,14 +181,6 @@ pub(super) fn is_measure(name: &str) -> bool {
     }
 }
 
-/// Members whose bytes only the provider can read, and that it made itself: signatures and sealed thoughts.
-pub(super) fn is_sealed(name: &str) -> bool {
-    matches!(
-        name,
-        "signature" | "encrypted_content" | "redactedContent" | "thought_signature" | "embedding" | "encrypted_index"
-    )
-}
-
 /// Members that hold a picture, sound or a file, or say where one is.
 pub(super) fn is_medium(name: &str) -> bool {
     const MEDIA: [&str; 23] = [
@@ -216,7 +208,7 @@ pub(super) fn is_medium(name: &str) -> bool {
         "partial_image_b64",
         "result",
     ];
-    MEDIA.contains(&name)
+    MEDIA.contains(&name) || is_url(name)
 }
 
 /// Those of them under which texts stand as well.
@@ -226,7 +218,10 @@ pub(super) fn is_of_any_kind(name: &str) -> bool {
 
 /// Those of them that say where something is.
 pub(super) fn is_url(name: &str) -> bool {
-    matches!(name, "url" | "image_url" | "file_url" | "uri" | "fileUri")
+    const ENDINGS: [&str; 8] = ["_url", "_urls", "_uri", "_uris", "Url", "Urls", "Uri", "Uris"];
+    let is_one = matches!(name, "url" | "uri" | "urls" | "uris") || ENDINGS.iter().any(|ending| name.ends_with(ending));
+    // Where what is made is to go.
+    is_one && name != "s3Uri"
 }
 
 /// Members that name what stands at the provider, or elsewhere.
@@ -234,7 +229,13 @@ pub(super) fn is_reference(name: &str) -> bool {
     matches!(
         name,
         "file_id"
+            | "file_ids"
             | "fileId"
+            | "skill_id"
+            | "connector_id"
+            | "vector_store_id"
+            | "cached_content"
+            | "cachedContent"
             | "previous_response_id"
             | "conversation"
             | "container"

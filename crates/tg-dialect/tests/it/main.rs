@@ -5,6 +5,8 @@ mod corpus;
 #[cfg(test)]
 mod cuts;
 #[cfg(test)]
+mod ends;
+#[cfg(test)]
 mod gates;
 #[cfg(test)]
 mod golden;

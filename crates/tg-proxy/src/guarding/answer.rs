@@ -7,7 +7,7 @@ use crate::settle::Settlement;
 use bytes::Bytes;
 use std::borrow::Cow;
 use tg_dialect::dialect::ReplyFacts;
-use tg_dialect::passages::{Edits, Passages};
+use tg_dialect::passages::{Edits, Passages, is_bare};
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::fault::Fault;
 use tg_kernel::usage::Usage;
@@ -33,9 +33,7 @@ pub(crate) async fn check(
     settlement: &mut Settlement,
 ) -> Passing {
     let operation = settlement.record().map_or(Operation::Chat, |record| record.asked.operation);
-    // Counts, vectors, and names of what has begun: nothing that anybody has said.
-    let says = matches!(operation, Operation::Chat | Operation::Guardrail);
-    if !says {
+    if says_nothing(operation, &body, settlement).await {
         return Passing::Open(body);
     }
     match look(body.clone(), settlement).await {
@@ -47,6 +45,24 @@ pub(crate) async fn check(
         Seen::Changed(anew) => Passing::Open(anew),
         Seen::Open => Passing::Open(body),
     }
+}
+
+/// Whether an answer holds counts, vectors, or the names of what has begun: nothing that anybody has said. One that should, and
+/// tells of a failure, does say something.
+async fn says_nothing(operation: Operation, body: &Bytes, settlement: &Settlement) -> bool {
+    match operation {
+        Operation::Chat | Operation::Guardrail => return false,
+        Operation::AsyncInvoke => return true,
+        Operation::Embeddings | Operation::CountTokens => {}
+    }
+    if !settlement.guarding().is_some_and(Guarding::watches) {
+        return true;
+    }
+    if body.len() < LARGE_BYTES {
+        return is_bare(body);
+    }
+    let body = body.clone();
+    tokio::task::spawn_blocking(move || is_bare(&body)).await.unwrap_or(false)
 }
 
 /// What a look at a body brought.

@@ -6,6 +6,7 @@ mod beside;
 mod families;
 mod files;
 mod judge;
+mod names;
 mod pictures;
 mod places;
 
@@ -195,6 +196,7 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
     });
     pictures::note(&client, &sim, ABREAST, &mut findings).await;
     families::note(&client, &sim, &mut findings).await;
+    names::note(&client, &sim, &mut findings).await;
     let metrics = client.page(&format!("{}/metrics", gateway.admin())).await?;
     let counts = metrics.lines().filter_map(|line| line.strip_prefix("tallygate_unguarded_calls_total{"));
     let counts: Vec<&str> = counts.filter_map(|line| Some(line.rsplit_once(' ')?.1)).collect();
