@@ -120,6 +120,8 @@ struct Held {
     echoes: Vec<Range<usize>>,
     /// It leaves when all of the answer is there, and not where that is blocked.
     waits: bool,
+    /// What stood beside its data was left out.
+    is_bare: bool,
 }
 
 impl Gate {
@@ -188,10 +190,15 @@ impl Gate {
     }
 
     fn take(&mut self, bytes: Bytes, inspector: &mut dyn Inspector) -> Result<(), Fault> {
+        // What no check reads does not pass: comments and fields that mean nothing.
+        let bare =
+            Some(&bytes).filter(|_| matches!(self.frames, Frames::Sse { .. })).and_then(|bytes| sse::bare(bytes));
+        let is_bare = bare.is_some();
+        let bytes = bare.unwrap_or(bytes);
         self.held_bytes = self.held_bytes.saturating_add(bytes.len());
         let (envelope, kind, json) = self.read(&bytes)?;
         let (segments, edits, echoes) = (Vec::new(), Edits::default(), Vec::new());
-        let mut held = Held { bytes, envelope, kind, json, segments, edits, echoes, waits: false };
+        let mut held = Held { bytes, envelope, kind, json, segments, edits, echoes, waits: false, is_bare };
         // Failures are no texts that go on, whatever they are called.
         let name = if envelope == Envelope::Event { &*held.kind } else { FAILURE };
         if let Some(found) = Passages::of_frame(name, &held.json) {
@@ -227,6 +234,7 @@ impl Gate {
     /// Takes what belongs to the frame that was taken last, and goes its way.
     fn belongs_to_last(&mut self, bytes: &Bytes, out: &mut Vec<Bytes>) {
         match self.held.back_mut() {
+            Some(held) if held.is_bare => {}
             Some(held) => {
                 held.bytes = [&held.bytes[..], bytes].concat().into();
                 self.held_bytes = self.held_bytes.saturating_add(bytes.len());
@@ -253,14 +261,14 @@ impl Gate {
     }
 
     fn leave(&mut self, held: Held, inspector: &dyn Inspector, out: &mut Vec<Bytes>) {
-        let Held { bytes, envelope, kind, mut json, segments, mut edits, echoes, .. } = held;
+        let Held { bytes, envelope, kind, mut json, segments, mut edits, echoes, is_bare, .. } = held;
         for segment in segments {
             if let Some(changed) = self.parts.changed(&segment, inspector) {
                 edits.say_piece(&segment.passage, &changed);
             }
         }
         let is_changed = !edits.is_empty();
-        self.was_changed = is_changed;
+        self.was_changed = is_changed || is_bare;
         if is_changed {
             echoes.into_iter().for_each(|echo| edits.blank(echo));
             json = edits.apply(&json).to_vec();

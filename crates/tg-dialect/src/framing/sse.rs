@@ -3,7 +3,7 @@
 //! Format: <https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream>.
 
 use super::gist::Gist;
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
 use tg_kernel::fault::Fault;
@@ -16,6 +16,9 @@ pub const FRAME_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// A buffer that grew larger than this for one frame is given back after it: most streams never need as much.
 const KEPT_BYTES_MAX: usize = 16 * 1024;
+
+/// The longest name of an event in any dialect has 47 characters.
+const NAME_MAX: usize = 64;
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +64,39 @@ pub fn read_frame(frame: &[u8]) -> Option<SseEvent<'_>> {
 #[must_use]
 pub fn read_last(frame: &[u8]) -> Option<SseEvent<'_>> {
     read_frame(frame).filter(|event| serde_json::from_slice::<IgnoredAny>(&event.data).is_ok())
+}
+
+/// A frame without what stands beside its data and says nothing to a client: comments, ids, other fields, and a name that looks
+/// like none of a dialect. Of a frame that has nothing else a comment is left, as a sign of life. `None` where there is nothing
+/// to leave out.
+#[must_use]
+pub fn bare(frame: &[u8]) -> Option<Bytes> {
+    let lines = || frame.split(|b| matches!(b, b'\n' | b'\r')).filter(|line| !line.is_empty());
+    let stays = |line: &&[u8]| match line.strip_prefix(b"event:") {
+        Some(name) => is_name(name.strip_prefix(b" ").unwrap_or(name)),
+        None => line.starts_with(b"data:") || *line == b"data" || *line == b":",
+    };
+    if lines().all(|line| stays(&line)) {
+        return None;
+    }
+    let mut out = BytesMut::with_capacity(frame.len());
+    for line in lines().filter(stays) {
+        out.put_slice(line);
+        out.put_u8(b'\n');
+    }
+    if out.is_empty() {
+        out.put_slice(b":\n");
+    }
+    out.put_u8(b'\n');
+    Some(out.freeze())
+}
+
+/// Whether events of a dialect may be called so: no value is spelt out in such a name.
+fn is_name(name: &[u8]) -> bool {
+    let digits = name.iter().filter(|b| b.is_ascii_digit()).count();
+    name.len() <= NAME_MAX
+        && digits <= 2
+        && name.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.' | b'-'))
 }
 
 /// Appends one event: `event:` line if named, one `data:` line for each line of `data`, a blank line.

@@ -496,6 +496,20 @@ fn call(index: u64, arguments: &str) -> Value {
 }
 
 #[test]
+fn what_stands_beside_the_data_of_events_does_not_pass_unread() {
+    let data = r#"data: {"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":null}]}"#;
+    for (frame, wanted) in [
+        (": AKIA1\n\n".to_owned(), ":\n\n".to_owned()),
+        (":\n\n".to_owned(), ":\n\n".to_owned()),
+        (format!(": a comment\nid: 1234-5678\n{data}\n\n"), format!("{data}\n\n")),
+        (format!("event: AKIA1\r\n{data}\r\nsecret: x\r\n\r\n"), format!("{data}\n\n")),
+        (format!("event: message_delta\n{data}\n\n"), format!("event: message_delta\n{data}\n\n")),
+    ] {
+        assert_eq!(gated_frames(Dialect::OpenaiChat, &[frame.into_bytes()], &mut Watch::default()), wanted);
+    }
+}
+
+#[test]
 fn a_text_is_whole_where_the_next_begins() {
     let first = json!({"tool_calls": [{"index": 0, "id": "c", "function": {"name": "pay", "arguments": ""}}]});
     let frames: Vec<Vec<u8>> = [
