@@ -14,6 +14,10 @@ use tg_text::finding::{Finding, Kind};
 use tg_text::rules::Leak;
 use tg_text::span::Span;
 
+/// Most runs of texts that are read by themselves, in all turns of a call: some twenty milliseconds. Ordinary texts end with a
+/// full stop or a line, and have none.
+const RUNS_MAX: usize = 1024;
+
 impl Guard {
     /// What the checks of a group find, in the text that its texts make together, and whether all of that could be read.
     pub(super) fn look(
@@ -44,7 +48,12 @@ impl Guard {
         if is_prose && group.members.len() > 1 && joined.meet_in_a_line() {
             let direct = Joined::of(said, &group.members, "");
             self.look_across(&direct, joined, plan, (leaks, &mut *spent), &mut found);
-            self.look_at_runs(&direct, joined, plan, (leaks, &mut *spent), &mut found);
+            if !plan.stretches.is_empty() {
+                let (runs, are_all) = direct.runs(RUNS_MAX.saturating_sub(inquiry.runs));
+                inquiry.runs += runs.len();
+                is_complete &= are_all;
+                self.look_at_runs((&direct, runs), joined, plan, (leaks, &mut *spent), &mut found);
+            }
         }
         if !plan.lengths.is_empty() {
             let texts = group.members.iter().filter_map(|index| said.get(*index));
@@ -82,16 +91,13 @@ impl Guard {
     /// What is split over a few texts that letters of others touch.
     fn look_at_runs(
         &self,
-        direct: &Joined<'_>,
+        (direct, runs): (&Joined<'_>, Vec<Span>),
         joined: &Joined<'_>,
         plan: &Plan,
         (leaks, spent): (&[(usize, Leak)], &mut Spent),
         found: &mut Vec<Found>,
     ) {
-        if plan.stretches.is_empty() {
-            return;
-        }
-        for run in direct.runs() {
+        for run in runs {
             let reading = Reading::of(direct.text.get(run.range()).unwrap_or_default());
             let mut own = Vec::new();
             plan::find(&plan.stretches, self.rules(), &reading, (leaks, &mut *spent), &mut own);

@@ -39,6 +39,8 @@ pub struct Inquiry {
     by_set: Vec<OfSet>,
     pub(super) spent_by: Spent,
     pub(super) heard: Heard,
+    /// How many runs of texts were read by themselves.
+    pub(super) runs: usize,
 }
 
 /// What was found, without its value.

@@ -13,9 +13,6 @@ const RUN: usize = 4;
 /// How much of a text at either end of a run is read, in bytes, and at most of those between.
 const END: usize = 256;
 
-/// Most runs of one turn.
-const RUNS_MAX: usize = 256;
-
 /// Texts that are read as one.
 #[derive(Debug)]
 pub(super) struct Group {
@@ -95,8 +92,8 @@ impl<'a> Joined<'a> {
     }
 
     /// Stretches of a few texts in a row that letters or digits of others touch: in the whole, nothing that fills one of them is
-    /// seen as what it is. Of long texts only the ends; [`RUNS_MAX`] of them.
-    pub(super) fn runs(&self) -> Vec<Span> {
+    /// seen as what it is. Of long texts only the ends. `most` of them, and whether these are all.
+    pub(super) fn runs(&self, most: usize) -> (Vec<Span>, bool) {
         let touch = |at: usize| {
             let before = self.text.get(..at).and_then(|text| text.chars().next_back());
             let behind = self.text.get(at..).and_then(|text| text.chars().next());
@@ -109,7 +106,10 @@ impl<'a> Joined<'a> {
             for (next, next_length, _) in self.pieces.iter().skip(first + 1).take(RUN - 1) {
                 let to = self.boundary(next + (*next_length).min(END));
                 let is_touched = from == *start && touch(from) || to == next + next_length && touch(to);
-                if is_touched && runs.len() < RUNS_MAX {
+                if is_touched && runs.len() == most {
+                    return (runs, false);
+                }
+                if is_touched {
                     runs.push(Span::new(from, to));
                 }
                 within += next_length;
@@ -118,7 +118,7 @@ impl<'a> Joined<'a> {
                 }
             }
         }
-        runs
+        (runs, true)
     }
 
     /// The last beginning of a character up to an offset.

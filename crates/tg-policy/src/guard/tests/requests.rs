@@ -51,6 +51,21 @@ fn nothing_passes_by_being_split_between_texts_whose_letters_touch_it() {
 }
 
 #[test]
+fn more_texts_that_touch_each_other_than_are_read_do_not_pass_unsaid() {
+    let rules = vec![pii("pii", Action::Redact(Style::Tag))];
+    let blocking = Set { blocked_media: vec![Medium::Hidden], ..set("s", rules.clone()) };
+    let texts = |count: usize| {
+        let mut all = vec![said(Channel::User, 1, "a"); count];
+        all.extend(["4111 1111", " 1111 1111", "y"].map(|text| said(Channel::User, 1, text)));
+        all
+    };
+    let (verdict, _) = ask(&guard(&[set("s", rules)]), &texts(90));
+    assert_eq!(verdict.edits.len(), 2);
+    assert!(ask(&guard(&[blocking.clone()]), &texts(90)).0.block.is_none());
+    assert!(ask(&guard(&[blocking]), &texts(500)).0.block.is_some());
+}
+
+#[test]
 fn values_of_neighbouring_members_are_not_read_as_one() {
     let guard = guard(&[set("house", vec![pii("pii", Action::Redact(Style::Tag))])]);
     let parts = ["to", "ann.lee@example.com", "subject"].map(|text| said(Channel::ToolArguments, 3, text));
