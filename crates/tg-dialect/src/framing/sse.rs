@@ -20,6 +20,9 @@ const KEPT_BYTES_MAX: usize = 16 * 1024;
 /// The longest name of an event in any dialect has 47 characters.
 const NAME_MAX: usize = 64;
 
+/// What a stream may begin with, and clients pass by.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SseEvent<'a> {
@@ -34,7 +37,7 @@ pub struct SseEvent<'a> {
 pub fn read_frame(frame: &[u8]) -> Option<SseEvent<'_>> {
     let mut event = None;
     let mut data: Option<Cow<'_, [u8]>> = None;
-    let mut rest = frame;
+    let mut rest = frame.strip_prefix(MARK).unwrap_or(frame);
     while !rest.is_empty() {
         let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
         let line = rest.get(..end).unwrap_or_default();
@@ -71,6 +74,7 @@ pub fn read_last(frame: &[u8]) -> Option<SseEvent<'_>> {
 /// to leave out.
 #[must_use]
 pub fn bare(frame: &[u8]) -> Option<Bytes> {
+    let frame = frame.strip_prefix(MARK).unwrap_or(frame);
     let lines = || frame.split(|b| matches!(b, b'\n' | b'\r')).filter(|line| !line.is_empty());
     let stays = |line: &&[u8]| match line.strip_prefix(b"event:") {
         Some(name) => is_name(name.strip_prefix(b" ").unwrap_or(name)),

@@ -501,6 +501,12 @@ fn what_stands_beside_the_data_of_events_does_not_pass_unread() {
     for (frame, wanted) in [
         (": AKIA1\n\n".to_owned(), ":\n\n".to_owned()),
         (":\n\n".to_owned(), ":\n\n".to_owned()),
+        // A byte order mark hides no data.
+        (format!("\u{feff}{data}\n\n"), format!("\u{feff}{data}\n\n")),
+        (
+            format!("\u{feff}{}\n\n", data.replace("hi", "1234-5678 ")),
+            format!("{}\n\n", data.replace("hi", "[number] ")),
+        ),
         (format!(": a comment\nid: 1234-5678\n{data}\n\n"), format!("{data}\n\n")),
         (format!("event: AKIA1\r\n{data}\r\nsecret: x\r\n\r\n"), format!("{data}\n\n")),
         (format!("event: message_delta\n{data}\n\n"), format!("event: message_delta\n{data}\n\n")),

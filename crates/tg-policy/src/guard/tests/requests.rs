@@ -61,7 +61,7 @@ fn more_texts_that_touch_each_other_than_are_read_do_not_pass_unsaid() {
     };
     let (verdict, _) = ask(&guard(&[set("s", rules)]), &texts(90));
     assert_eq!(verdict.edits.len(), 2);
-    assert!(ask(&guard(&[blocking.clone()]), &texts(90)).0.block.is_none());
+    assert!(ask(&guard(std::slice::from_ref(&blocking)), &texts(90)).0.block.is_none());
     assert!(ask(&guard(&[blocking]), &texts(500)).0.block.is_some());
 }
 
