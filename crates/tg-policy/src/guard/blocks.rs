@@ -55,7 +55,8 @@ impl Blocks {
     /// All that came is decided as it stands; the text goes on later, and its blocks lie where they would have lain.
     pub(super) fn pause(&mut self, score: &mut dyn FnMut(&str) -> bool) {
         let end = self.base + self.text.len();
-        if self.text.len() > self.seen && self.decided < end && score(&self.text) {
+        let is_new = self.text.len() > self.seen && self.decided < end;
+        if !is_new || score(&self.text) {
             self.decided = end;
         }
     }
@@ -72,6 +73,36 @@ impl Blocks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_held_at_a_pause_and_the_blocks_lie_where_they_would_have_lain() {
+        let text = "é".repeat(4 * BLOCK);
+        for pause in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 3 * BLOCK + 7] {
+            let (first, second) = text.split_at(2 * pause);
+            let (mut blocks, mut stretches) = (Blocks::default(), Vec::new());
+            let mut score = |stretch: &str| {
+                stretches.push(stretch.len());
+                true
+            };
+            blocks.push(first, &mut score);
+            blocks.pause(&mut score);
+            assert_eq!(blocks.decided(), first.len(), "{pause}");
+            blocks.pause(&mut score);
+            blocks.push(second, &mut score);
+            assert!(blocks.decided() >= first.len());
+            blocks.finish(&mut score);
+            assert_eq!(blocks.decided(), text.len());
+            // What is scored at the pause comes on top, and once.
+            let whole = [1, 2, 2, 2].map(|count| 2 * count * BLOCK);
+            let more = stretches.len() - whole.len();
+            assert_eq!(more, usize::from(pause % BLOCK != 0), "{stretches:?}");
+            assert!(whole.iter().all(|length| stretches.contains(length)));
+        }
+        let mut stopped = Blocks::default();
+        stopped.push("ab", &mut |_| true);
+        stopped.pause(&mut |_| false);
+        assert_eq!(stopped.decided(), 0);
+    }
 
     #[test]
     fn a_long_piece_is_not_kept_whole() {
