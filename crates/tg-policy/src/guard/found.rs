@@ -30,6 +30,11 @@ impl Found {
         Self { finding, rule, weight: ready.weight(), is_bare: false }
     }
 
+    /// Whether its rule has found all of it already.
+    pub(super) fn is_known(&self, found: &[Self]) -> bool {
+        found.iter().any(|known| known.rule == self.rule && known.finding.span.covers(self.finding.span))
+    }
+
     /// The gravest, then the surest, then the longest, then the first rule.
     fn outranks(&self, other: &Self) -> bool {
         let rank = |found: &Self| (found.weight, found.finding.score, found.finding.span.len());

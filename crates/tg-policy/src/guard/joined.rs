@@ -13,6 +13,9 @@ const RUN: usize = 4;
 /// How much of a text at either end of a run is read, in bytes, and at most of those between.
 const END: usize = 256;
 
+/// Signs that make what stands beside them a part of a path, a name or a sum.
+const SIGNS: &str = "_-/+\\%&~^$@=";
+
 /// Texts that are read as one.
 #[derive(Debug)]
 pub(super) struct Group {
@@ -91,20 +94,21 @@ impl<'a> Joined<'a> {
         })
     }
 
-    /// Stretches of a few texts in a row that letters or digits of others touch: in the whole, nothing that fills one of them is
+    /// Stretches of a few texts in a row that letters, digits or [`SIGNS`] of others touch: in the whole, nothing that fills one of them is
     /// seen as what it is. Of long texts only the ends. `most` of them, and whether these are all.
     pub(super) fn runs(&self, most: usize) -> (Vec<Span>, bool) {
+        let joins = |c: char| c.is_alphanumeric() || SIGNS.contains(c);
         let touch = |at: usize| {
             let before = self.text.get(..at).and_then(|text| text.chars().next_back());
             let behind = self.text.get(at..).and_then(|text| text.chars().next());
-            before.zip(behind).is_some_and(|(before, behind)| before.is_alphanumeric() && behind.is_alphanumeric())
+            before.zip(behind).is_some_and(|(before, behind)| joins(before) && joins(behind))
         };
         let mut runs = Vec::new();
         for (first, (start, length, _)) in self.pieces.iter().enumerate() {
-            let from = self.boundary((start + length).saturating_sub(END)).max(*start);
+            let from = self.text.floor_char_boundary((start + length).saturating_sub(END)).max(*start);
             let mut within = 0;
             for (next, next_length, _) in self.pieces.iter().skip(first + 1).take(RUN - 1) {
-                let to = self.boundary(next + (*next_length).min(END));
+                let to = self.text.floor_char_boundary(next + (*next_length).min(END));
                 let is_touched = from == *start && touch(from) || to == next + next_length && touch(to);
                 if is_touched && runs.len() == most {
                     return (runs, false);
@@ -119,11 +123,6 @@ impl<'a> Joined<'a> {
             }
         }
         (runs, true)
-    }
-
-    /// The last beginning of a character up to an offset.
-    fn boundary(&self, at: usize) -> usize {
-        (0..=at).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or_default()
     }
 
     /// Which piece a byte is in, and where in it.

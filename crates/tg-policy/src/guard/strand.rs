@@ -316,22 +316,19 @@ impl Eyes<'_> {
         let borders = &self.held.borders;
         let first = borders.partition_point(|border| *border <= base);
         let within = borders.get(first..).unwrap_or_default().iter().take_while(|border| **border < end);
-        let mut starts: Vec<usize> = within.map(|border| border - base).collect();
-        if starts.is_empty() {
+        let inner: Vec<usize> = within.map(|border| border - base).collect();
+        if inner.is_empty() {
             return;
         }
-        starts.insert(0, 0);
-        let ends = starts.iter().skip(1).copied().chain([stretch.len()]);
-        for (start, end) in starts.iter().copied().zip(ends) {
+        let edges = [&[0], &*inner, &[stretch.len()]].concat();
+        for (start, end) in edges.iter().copied().zip(edges.iter().copied().skip(1)) {
             let Some(block) = stretch.get(start..end) else { continue };
             let reading = Reading::of(block);
             let Inquiry { leaks, spent_by, .. } = &mut *self.inquiry;
             let mut alone = Vec::new();
             plan::find(&self.plan.stretches, self.guard.rules(), &reading, (&**leaks, spent_by), &mut alone);
             alone.iter_mut().for_each(|one| one.finding.span = one.finding.span.moved(start));
-            alone.retain(|one| {
-                !found.iter().any(|known| known.rule == one.rule && known.finding.span.covers(one.finding.span))
-            });
+            alone.retain(|one| !one.is_known(found));
             found.append(&mut alone);
             if end == stretch.len() {
                 open.add(&open::of(reading.view(), Hold::of(self.plan.back)), start);

@@ -45,26 +45,23 @@ impl<P: Copy + Eq + Hash> Watch<P> {
 
     /// A part is whole. Told again, it changes nothing.
     pub fn ends(&mut self, part: P, inquiry: &mut Inquiry) {
-        if self.block.is_some() {
-            return;
-        }
-        let began = Instant::now();
-        let Some(strand) = self.strands.get_mut(&part) else { return };
-        strand.ends(&self.guard, inquiry);
-        (self.block, self.taken) = come_of(strand, self.taken.take());
-        self.hush(inquiry);
-        inquiry.spend(began.elapsed());
+        self.go_on(part, Strand::ends, inquiry);
     }
 
     /// Something else comes before a part may go on: what is held back of it is decided as it stands. What is found of it
     /// later on is taken out, or blocked, from there.
     pub fn pauses(&mut self, part: P, inquiry: &mut Inquiry) {
+        self.go_on(part, Strand::pauses, inquiry);
+    }
+
+    /// What comes of a part that takes a step without a text.
+    fn go_on(&mut self, part: P, step: impl FnOnce(&mut Strand, &Guard, &mut Inquiry), inquiry: &mut Inquiry) {
         if self.block.is_some() {
             return;
         }
         let began = Instant::now();
         let Some(strand) = self.strands.get_mut(&part) else { return };
-        strand.pauses(&self.guard, inquiry);
+        step(strand, &self.guard, inquiry);
         (self.block, self.taken) = come_of(strand, self.taken.take());
         self.hush(inquiry);
         inquiry.spend(began.elapsed());

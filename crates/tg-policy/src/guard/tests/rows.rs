@@ -174,6 +174,22 @@ proptest! {
     }
 
     #[test]
+    fn no_value_leaves_that_is_taken_out_whatever_blocks_it_is_cut_into(
+        words in prop::collection::vec("[a-z]{1,9}", 0..40), at in 0_usize..40, size in 1_usize..90,
+        cuts in prop::collection::vec(any::<usize>(), 0..8),
+        value in prop::sample::select(vec!["4111 1111 1111 1111", "ann.lee@example.com", "DE89 3704 0044 0532 0130 00"]),
+    ) {
+        let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+        words.insert(at.min(words.len()), value);
+        let text = words.join(" ");
+        let guard = guard(&[set("s", vec![rule("r", Check::Pii(Pii::Structured), Action::Redact(Style::Mask))])]);
+        let blocks = blocks(&text, &cuts);
+        let whole = left(&guard, &row(Channel::Assistant, &blocks)).unwrap().concat();
+        prop_assert!(!whole.contains(value), "{}", whole);
+        prop_assert_eq!(streamed_blocks(&guard, Channel::Assistant, &blocks, size, &Inquiry::default()).0, whole);
+    }
+
+    #[test]
     fn rows_with_something_between_are_judged_as_two_texts(
         guard in any_guard(), first in any_text(), second in any_text(),
         cuts in prop::collection::vec(any::<usize>(), 0..8), is_call in any::<bool>(),
