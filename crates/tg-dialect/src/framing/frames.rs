@@ -15,8 +15,6 @@ pub(crate) enum Frames {
         looked: usize,
         /// The beginning of the open frame has gone on: it is too large to be held.
         begun: bool,
-        /// The last frame ended with a CR, and nothing has come since: a LF belongs to it.
-        after_cr: bool,
     },
     EventStream(FrameDecoder),
 }
@@ -36,7 +34,7 @@ impl Frames {
         match dialect {
             Dialect::BedrockConverse | Dialect::BedrockInvoke => Self::EventStream(FrameDecoder::new()),
             Dialect::OpenaiChat | Dialect::OpenaiEmbeddings | Dialect::OpenaiResponses | Dialect::AnthropicMessages => {
-                Self::Sse { buffer: BytesMut::new(), ends: FrameEnds::new(), looked: 0, begun: false, after_cr: false }
+                Self::Sse { buffer: BytesMut::new(), ends: FrameEnds::new(), looked: 0, begun: false }
             }
         }
     }
@@ -54,17 +52,14 @@ impl Frames {
     /// # Errors
     /// `Class::UpstreamFailed` for bytes that are no frames.
     pub(crate) fn next(&mut self) -> Result<Option<Next>, Fault> {
-        let (buffer, ends, looked, begun, after_cr) = match self {
-            Self::Sse { buffer, ends, looked, begun, after_cr } => (buffer, ends, looked, begun, after_cr),
+        let (buffer, ends, looked, begun) = match self {
+            Self::Sse { buffer, ends, looked, begun } => (buffer, ends, looked, begun),
             Self::EventStream(frames) => {
                 let next = |bytes| Next { bytes, is_piece: false, is_belated: false };
                 return Ok(frames.next_raw()?.map(next));
             }
         };
-        if let Some(first) = buffer.first().filter(|_| std::mem::take(after_cr))
-            && *first == b'\n'
-        {
-            ends.pass_belated();
+        if *looked == 0 && !*begun && ends.is_belated(buffer) {
             return Ok(Some(Next { bytes: buffer.split_to(1).freeze(), is_piece: false, is_belated: true }));
         }
         let end = ends.next(buffer, *looked);
@@ -72,7 +67,6 @@ impl Frames {
         let length = match end {
             Some(end) => {
                 *begun = false;
-                *after_cr = end == buffer.len() && buffer.last() == Some(&b'\r');
                 end
             }
             None if buffer.len() > sse::FRAME_BYTES_MAX || was_begun && !buffer.is_empty() => {

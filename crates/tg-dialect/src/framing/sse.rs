@@ -17,7 +17,7 @@ pub const FRAME_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// A buffer that grew larger than this for one frame is given back after it: most streams never need as much.
 const KEPT_BYTES_MAX: usize = 16 * 1024;
 
-/// The longest name of an event in any dialect has 47 characters.
+/// Names of events are no longer; the longest that the dialects here read has 44 characters.
 const NAME_MAX: usize = 64;
 
 /// What a stream may begin with, and clients pass by.
@@ -37,11 +37,7 @@ pub struct SseEvent<'a> {
 pub fn read_frame(frame: &[u8]) -> Option<SseEvent<'_>> {
     let mut event = None;
     let mut data: Option<Cow<'_, [u8]>> = None;
-    let mut rest = frame.strip_prefix(MARK).unwrap_or(frame);
-    while !rest.is_empty() {
-        let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
-        let line = rest.get(..end).unwrap_or_default();
-        rest = rest.get(end + 1..).unwrap_or_default();
+    for line in lines(frame) {
         let (name, value) = match memchr::memchr(b':', line) {
             Some(colon) => (line.get(..colon).unwrap_or_default(), line.get(colon + 1..).unwrap_or_default()),
             None => (line, &b""[..]),
@@ -63,6 +59,18 @@ pub fn read_frame(frame: &[u8]) -> Option<SseEvent<'_>> {
     data.map(|data| SseEvent { event, data })
 }
 
+/// The lines of a frame that have anything, whatever ends them.
+fn lines(frame: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = frame.strip_prefix(MARK).unwrap_or(frame);
+    let next = move || {
+        let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+        let line = rest.get(..end).filter(|_| !rest.is_empty())?;
+        rest = rest.get(end + 1..).unwrap_or_default();
+        Some(line)
+    };
+    std::iter::from_fn(next).filter(|line| !line.is_empty())
+}
+
 /// Reads what stands at the end of a stream without its blank line. `None` where it is torn: its data is not JSON.
 #[must_use]
 pub fn read_last(frame: &[u8]) -> Option<SseEvent<'_>> {
@@ -74,17 +82,15 @@ pub fn read_last(frame: &[u8]) -> Option<SseEvent<'_>> {
 /// to leave out.
 #[must_use]
 pub fn bare(frame: &[u8]) -> Option<Bytes> {
-    let frame = frame.strip_prefix(MARK).unwrap_or(frame);
-    let lines = || frame.split(|b| matches!(b, b'\n' | b'\r')).filter(|line| !line.is_empty());
     let stays = |line: &&[u8]| match line.strip_prefix(b"event:") {
         Some(name) => is_name(name.strip_prefix(b" ").unwrap_or(name)),
         None => line.starts_with(b"data:") || *line == b"data" || *line == b":",
     };
-    if lines().all(|line| stays(&line)) {
+    if lines(frame).all(|line| stays(&line)) {
         return None;
     }
     let mut out = BytesMut::with_capacity(frame.len());
-    for line in lines().filter(stays) {
+    for line in lines(frame).filter(stays) {
         out.put_slice(line);
         out.put_u8(b'\n');
     }
@@ -147,9 +153,7 @@ impl FrameEnds {
     /// How many of the next bytes of the stream belong to frames that are whole.
     pub fn last(&mut self, bytes: &[u8]) -> usize {
         // The rest of a CR LF that ended a frame.
-        let belated = self.between && self.after_cr && bytes.first() == Some(&b'\n');
-        self.after_cr &= !belated;
-        let mut end = usize::from(belated);
+        let mut end = usize::from(self.between && self.is_belated(bytes));
         while let Some(next) = self.next(bytes, end) {
             end = next;
         }
@@ -157,9 +161,12 @@ impl FrameEnds {
         end
     }
 
-    /// The LF of a CR LF that ended a frame has come, and was taken.
-    pub(crate) fn pass_belated(&mut self) {
-        self.after_cr = false;
+    /// Whether these bytes, which come right behind the end of a frame, begin with the LF of the CR that ended it; it is taken
+    /// then.
+    pub(crate) fn is_belated(&mut self, bytes: &[u8]) -> bool {
+        let is_one = self.after_cr && bytes.first() == Some(&b'\n');
+        self.after_cr &= !is_one;
+        is_one
     }
 
     /// Looks through `bytes` from `from`, and answers where the frame that is open there ends.

@@ -41,6 +41,14 @@ struct Grown {
     writer: Writer,
 }
 
+impl Grown {
+    fn new(nth: usize, groups: [Part; 2], channel: Channel) -> Self {
+        let reader = (channel == Channel::ToolArguments).then(Reader::default);
+        let writer = Writer::default();
+        Self { nth, groups, channel, bytes: 0, is_over: false, has_paused: false, reader, writer }
+    }
+}
+
 /// A stretch of a part in a frame.
 pub(super) struct Segment {
     part: Part,
@@ -139,36 +147,14 @@ impl Parts {
         let (channel, groups) = (passage.channel, passage.groups);
         let nth = self.parts.len();
         if passage.row.is_some() {
-            let grown = Grown {
-                nth,
-                groups,
-                channel,
-                bytes: 0,
-                is_over: false,
-                has_paused: false,
-                reader: None,
-                writer: Writer::default(),
-            };
-            self.parts.entry(part).or_insert(grown);
+            self.parts.entry(part).or_insert_with(|| Grown::new(nth, groups, channel));
             let (row, range) = self.rows.grow(part, channel, &passage.text, inspector);
             return Segment { part: row, block: Some(part), range, text: passage.text.to_string(), passage };
         }
         if parts_rows(channel) {
             self.rows.part(inspector);
         }
-        let grown = self.parts.entry(part).or_insert_with(|| {
-            let reader = (channel == Channel::ToolArguments).then(Reader::default);
-            Grown {
-                nth,
-                groups,
-                channel,
-                bytes: 0,
-                is_over: false,
-                has_paused: false,
-                reader,
-                writer: Writer::default(),
-            }
-        });
+        let grown = self.parts.entry(part).or_insert_with(|| Grown::new(nth, groups, channel));
         let start = grown.bytes;
         grown.bytes += passage.text.len();
         match &mut grown.reader {

@@ -38,8 +38,8 @@ impl Claims {
     }
 
     /// With what a name says that is no name of pictures and files in any dialect.
-    pub(super) fn of_likely(mut self, kind: Option<MediumKind>) -> Self {
-        self.named = kind.or(self.named);
+    pub(super) fn of_likely(mut self, name: &str) -> Self {
+        self.named = likely(name).or(self.named);
         self
     }
 
@@ -105,6 +105,18 @@ fn kind_of(name: &str) -> Option<MediumKind> {
         }
         _ => return None,
     })
+}
+
+/// What a name says that bytes under it are most likely.
+fn likely(name: &str) -> Option<MediumKind> {
+    let name = name.to_ascii_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    match () {
+        () if says(&["image", "img", "mask", "photo", "picture"]) => Some(MediumKind::Image),
+        () if says(&["audio", "voice", "speech", "sound"]) => Some(MediumKind::Audio),
+        () if says(&["video"]) => Some(MediumKind::Video),
+        () => None,
+    }
 }
 
 /// The kind that a media type, or what stands for one, tells.

@@ -167,8 +167,13 @@ pub(super) fn encode_bytes(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
+/// Whether a text is base64 of bytes that are no text themselves.
+pub(super) fn encodes_no_text(text: &str) -> bool {
+    decode(text).is_some_and(|bytes| std::str::from_utf8(&bytes).map_or(true, |text| !is_legible(text)))
+}
+
 /// Whether bytes that happen to be UTF-8 were meant as a text.
-pub(super) fn is_legible(text: &str) -> bool {
+fn is_legible(text: &str) -> bool {
     !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{c}'))
 }
 

@@ -1,7 +1,7 @@
 //! Bytes that only the provider can read, and that it made itself: signatures, sealed thoughts, vectors. They are passed by
 //! where a dialect has them, and only if they look like it; what looks otherwise is read, whatever it is called.
 
-use super::leaf::{decode, is_identifier, is_legible};
+use super::leaf::{decode, encodes_no_text, is_identifier};
 use serde::Deserialize;
 use std::borrow::Cow;
 use tg_kernel::passage::Channel;
@@ -102,9 +102,7 @@ pub(super) fn is_opaque(text: &str) -> bool {
     }
     // Of 64 letters chance takes 26, 26 and 10.
     let is_chance = upper >= bare.len() / 5 && lower >= bare.len() / 5 && digits >= bare.len() / 20;
-    is_chance
-        && (standard == 0 || url == 0)
-        && decode(text).is_some_and(|bytes| std::str::from_utf8(&bytes).map_or(true, |text| !is_legible(text)))
+    is_chance && (standard == 0 || url == 0) && encodes_no_text(text)
 }
 
 #[cfg(test)]

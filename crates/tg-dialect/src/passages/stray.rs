@@ -3,6 +3,7 @@
 use super::claims::Claims;
 use super::leaf::{self, Leaf, decode, is_base64};
 use super::{MediumKind, words};
+use crate::conversation::sniff_image;
 use crate::tape::{Kind, Node};
 use tg_kernel::passage::Channel;
 
@@ -18,10 +19,10 @@ const MARK_LETTERS: usize = 16;
 /// What a string is that stands under no name of pictures and files: bytes all the same, or a text.
 pub(super) fn leaf(name: &str, channel: Channel, claims: Claims, text: &str) -> Leaf {
     let is_read_elsewhere = matches!(channel, Channel::Metadata | Channel::Definition) || words::is_quiet(name);
-    if is_read_elsewhere || text.len() < KNOWN_BYTES_MIN || is_said(name) {
+    if is_read_elsewhere || text.len() < KNOWN_BYTES_MIN || words::is_said(name) {
         return Leaf::Text;
     }
-    let claims = claims.of_likely(likely(name));
+    let claims = claims.of_likely(name);
     if leaf::is_data_url(text) {
         return leaf::data_url(claims, text);
     }
@@ -40,8 +41,7 @@ pub(super) fn kind(text: &str) -> Option<MediumKind> {
     let has = |at: usize, mark: &[u8]| bytes.get(at..).is_some_and(|rest| rest.starts_with(mark));
     let begins = |marks: &[&[u8]]| marks.iter().any(|mark| has(0, mark));
     Some(match () {
-        () if begins(&[b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*"]) => MediumKind::Image,
-        () if has(0, b"RIFF") && has(8, b"WEBP") => MediumKind::Image,
+        () if sniff_image(&bytes).is_some() || begins(&[b"II*\0", b"MM\0*"]) => MediumKind::Image,
         () if has(0, b"RIFF") && has(8, b"WAVE") => MediumKind::Audio,
         () if has(4, b"ftyphei") || has(4, b"ftypmif") || has(4, b"ftypavif") => MediumKind::Image,
         () if has(4, b"ftypM4A") => MediumKind::Audio,
@@ -55,70 +55,7 @@ pub(super) fn kind(text: &str) -> Option<MediumKind> {
 /// Whether a text is base64 of one alphabet, of bytes that are no text.
 fn is_bytes(text: &str) -> bool {
     let has = |letters: [u8; 2]| text.bytes().any(|byte| letters.contains(&byte));
-    text.len() >= BYTES_MIN
-        && is_base64(text)
-        && !(has(*b"+/") && has(*b"-_"))
-        && decode(text).is_some_and(|bytes| std::str::from_utf8(&bytes).map_or(true, |text| !leaf::is_legible(text)))
-}
-
-/// What a name says that bytes under it are most likely.
-fn likely(name: &str) -> Option<MediumKind> {
-    let name = name.to_ascii_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| name.contains(word));
-    match () {
-        () if says(&["image", "img", "mask", "photo", "picture"]) => Some(MediumKind::Image),
-        () if says(&["audio", "voice", "speech", "sound"]) => Some(MediumKind::Audio),
-        () if says(&["video"]) => Some(MediumKind::Video),
-        () => None,
-    }
-}
-
-/// Members under which the dialects have texts: base64 in them is what somebody has pasted, and a model reads it as such.
-fn is_said(name: &str) -> bool {
-    const SAID: [&str; 41] = [
-        "text",
-        "content",
-        "input",
-        "inputs",
-        "prompt",
-        "texts",
-        "message",
-        "system",
-        "instructions",
-        "preamble",
-        "inputText",
-        "query",
-        "arguments",
-        "output",
-        "thinking",
-        "reasoning",
-        "reasoning_content",
-        "summary",
-        "title",
-        "context",
-        "description",
-        "name",
-        "refusal",
-        "transcript",
-        "suffix",
-        "stop",
-        "stop_sequences",
-        "stopSequences",
-        "code",
-        "logs",
-        "stdout",
-        "stderr",
-        "generation",
-        "outputText",
-        "completion",
-        "response",
-        "delta",
-        "partial_json",
-        "cited_text",
-        "quote",
-        "negativeText",
-    ];
-    SAID.contains(&name)
+    text.len() >= BYTES_MIN && is_base64(text) && !(has(*b"+/") && has(*b"-_")) && leaf::encodes_no_text(text)
 }
 
 /// Whether an object of a request names what its provider keeps, and says nothing of it: a conversation, a container, an

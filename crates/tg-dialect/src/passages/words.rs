@@ -254,3 +254,51 @@ pub(super) fn opens_turns(name: &str) -> bool {
 pub(super) fn holds_texts(name: &str) -> bool {
     matches!(name, "input" | "inputs" | "prompt" | "texts")
 }
+
+/// Members under which the dialects have texts: base64 in them is what somebody has pasted, and a model reads it as such.
+pub(super) fn is_said(name: &str) -> bool {
+    const SAID: [&str; 41] = [
+        "text",
+        "content",
+        "input",
+        "inputs",
+        "prompt",
+        "texts",
+        "message",
+        "system",
+        "instructions",
+        "preamble",
+        "inputText",
+        "query",
+        "arguments",
+        "output",
+        "thinking",
+        "reasoning",
+        "reasoning_content",
+        "summary",
+        "title",
+        "context",
+        "description",
+        "name",
+        "refusal",
+        "transcript",
+        "suffix",
+        "stop",
+        "stop_sequences",
+        "stopSequences",
+        "code",
+        "logs",
+        "stdout",
+        "stderr",
+        "generation",
+        "outputText",
+        "completion",
+        "response",
+        "delta",
+        "partial_json",
+        "cited_text",
+        "quote",
+        "negativeText",
+    ];
+    SAID.contains(&name)
+}
