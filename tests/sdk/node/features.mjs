@@ -330,7 +330,7 @@ async function old_auth(adapter, cell) {
 
 /** Through a limit that has room for 600 output tokens each second, and ends streams that want more. */
 async function stream_cut(adapter, cell) {
-  adapter.model = `cut-${cell.provider}`;
+  adapter.model = `cut-${cell.provider}-${cell.sdk}-${cell.dialect}`;
   const got = await adapter.ask([user('Go on [[sim: tokens=3000]]')], { stream: true });
   assert.equal(got.finish, 'length');
   assert.ok(got.text && got.text.length < 12000 && echo('Go on', 3000).startsWith(got.text), `text: ${got.text}`);

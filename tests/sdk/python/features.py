@@ -249,7 +249,7 @@ def max_tokens(adapter, cell):
 
 def stream_cut(adapter, cell):
     """Through a limit that has room for 600 output tokens each second, and ends streams that want more."""
-    adapter.model = f"cut-{cell.get('provider')}"
+    adapter.model = f"cut-{cell.get('provider')}-{cell['sdk']}-{cell['dialect']}"
     got = adapter.ask([user("Go on [[sim: tokens=3000]]")], stream=True)
     same(got.finish, "length", "finish")
     truth(got.text and len(got.text) < 12000 and echo("Go on", 3000).startswith(got.text), f"text: {got.text!r}")

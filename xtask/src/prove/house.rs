@@ -302,7 +302,7 @@ pub fn document_with(urls: &Urls, prices: &Path, limits: &str, budgets: &str) ->
         }
         // What reasons out of sight is not cut but clamped.
         let model = if provider == "openai" { "gpt-4.1" } else { model };
-        text += &format!("- {{ name: cut-{provider}, targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
+        text += &format!("- {{ name: 'cut-{provider}-*', targets: [{{ provider: {provider}, model: '{model}' }}] }}\n");
     }
     // Of proofs of budgets, and of what is decided while stores are away.
     for name in ["cap-*", "probe-*"] {
