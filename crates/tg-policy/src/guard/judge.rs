@@ -70,6 +70,10 @@ pub(super) struct Parts {
     pub(super) required: Vec<Required>,
 }
 
+/// What is left of a text of a request all of which belonged to a value that began in another one: Anthropic and Bedrock refuse texts
+/// without a sign.
+const EMPTIED: &str = "…";
+
 impl Guard {
     pub(super) fn new(parts: Parts) -> Self {
         let Parts { sets, versions, version, rules, blocked_media, reading, asking, withholding, key, required } =
@@ -267,6 +271,8 @@ impl Guard {
         }
         said.iter().chain(&files.said).for_each(|one| inquiry.give_way(&one.text));
         verdict.edits = edits.apply(said);
+        let blank = verdict.edits.iter_mut().filter(|(_, text)| text.trim().is_empty());
+        blank.for_each(|(_, text)| EMPTIED.clone_into(text));
         verdict
     }
 
