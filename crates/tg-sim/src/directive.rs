@@ -5,6 +5,7 @@
 
 use crate::counts::Counts;
 use crate::reply::Stop;
+use crate::row;
 use std::time::Duration;
 
 const OPEN: &str = "[[sim";
@@ -68,6 +69,8 @@ pub(crate) struct ScriptedRefusal {
 pub(crate) struct Directive {
     /// What is answered, word for word.
     pub say: Option<String>,
+    /// What is answered, block by block.
+    pub row: Vec<row::Item>,
     pub tokens: Option<u64>,
     pub chunk: Option<u64>,
     pub think: Option<u64>,
@@ -153,6 +156,7 @@ fn apply(directive: &mut Directive, word: &str) -> Result<(), String> {
     let broken = |how| number().map(|after| Some((how, after)));
     match name {
         "say" => directive.say = Some(value.replace('+', " ")),
+        "row" => directive.row = row::read(value).ok_or_else(bad)?,
         "tokens" => directive.tokens = Some(number()?),
         "chunk" => directive.chunk = Some(number()?.max(1)),
         "think" => directive.think = Some(number()?),

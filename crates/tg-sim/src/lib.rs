@@ -21,6 +21,7 @@ mod play;
 mod presigned;
 mod refusal;
 mod reply;
+mod row;
 mod sample;
 mod server;
 mod shape;

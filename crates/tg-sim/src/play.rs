@@ -302,7 +302,7 @@ impl Drop for Play {
 /// The text of a block that travels in deltas.
 fn streamed(block: &Block) -> &str {
     match block {
-        Block::Thinking { text, .. } | Block::Text(text) => text,
+        Block::Thinking { text, .. } | Block::Text(text) | Block::Refusal(text) => text,
         Block::ToolUse { arguments, .. } if arguments != "{}" => arguments,
         Block::ToolUse { .. } | Block::Redacted { .. } => "",
     }

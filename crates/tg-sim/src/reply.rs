@@ -1,7 +1,8 @@
 //! What a simulated model answers: derived from the request alone, so that a test can foretell it.
 
-use crate::ask::{Ask, Form, Thinking, ToolChoice};
+use crate::ask::{Ask, Form, Thinking, Tool, ToolChoice};
 use crate::counts::tokens_of;
+use crate::row;
 use crate::sample;
 use crate::signature;
 use serde_json::{Value, json};
@@ -59,6 +60,8 @@ pub(crate) enum Block {
         tokens: u64,
     },
     Text(String),
+    /// Why the model says no.
+    Refusal(String),
     ToolUse {
         /// Unique within the simulator; the personality sets its own prefix before it.
         id: String,
@@ -94,6 +97,14 @@ impl Reply {
         all
     }
 
+    /// Why the model says no, if it does.
+    pub(crate) fn refusal(&self) -> Option<&str> {
+        self.blocks.iter().find_map(|block| match block {
+            Block::Refusal(text) => Some(text.as_str()),
+            _ => None,
+        })
+    }
+
     /// The thinking that is shown, if there is any.
     pub(crate) fn thinking(&self) -> Option<&str> {
         self.blocks.iter().find_map(|b| match b {
@@ -110,7 +121,12 @@ pub(crate) fn compose(ask: &Ask, number: u64) -> Reply {
     let calls = calls_wanted(ask);
     let mut stop = Stop::EndTurn;
     let mut stop_sequence = None;
-    if calls > 0 {
+    if !ask.directive.row.is_empty() {
+        blocks.extend(row::compose(ask, number));
+        if blocks.iter().any(|block| matches!(block, Block::ToolUse { .. })) {
+            stop = Stop::ToolUse;
+        }
+    } else if calls > 0 {
         if ask.directive.preamble {
             blocks.push(Block::Text(format!("calling: {}", ask.prompt)));
         }
@@ -140,7 +156,7 @@ pub(crate) fn compose(ask: &Ask, number: u64) -> Reply {
 fn block_tokens(block: &Block) -> u64 {
     match block {
         Block::Thinking { tokens, .. } | Block::Redacted { tokens, .. } => *tokens,
-        Block::Text(text) => tokens_of(text),
+        Block::Text(text) | Block::Refusal(text) => tokens_of(text),
         Block::ToolUse { name, arguments, .. } => (name.len() as u64 + arguments.len() as u64).div_ceil(4),
     }
 }
@@ -177,14 +193,15 @@ fn call_tools(ask: &Ask, number: u64, calls: usize, blocks: &mut Vec<Block>) {
         _ => 0,
     };
     for (i, tool) in ask.tools.iter().cycle().skip(start).take(calls).enumerate() {
-        let input = sample::of_schema(&tool.schema, i + 1);
-        let input = if input.is_object() { input } else { json!({}) };
-        blocks.push(Block::ToolUse {
-            id: format!("sim{number:06x}x{i}"),
-            name: tool.name.clone(),
-            arguments: input.to_string(),
-        });
+        blocks.push(call(tool, number, i));
     }
+}
+
+/// A call of a tool, the `nth` of an answer.
+pub(crate) fn call(tool: &Tool, number: u64, nth: usize) -> Block {
+    let input = sample::of_schema(&tool.schema, nth + 1);
+    let input = if input.is_object() { input } else { json!({}) };
+    Block::ToolUse { id: format!("sim{number:06x}x{nth}"), name: tool.name.clone(), arguments: input.to_string() }
 }
 
 fn answer_text(ask: &Ask) -> String {

@@ -52,6 +52,25 @@ async fn a_torn_stream_is_the_same_stream() {
 }
 
 #[tokio::test]
+async fn an_answer_has_the_blocks_that_its_script_lists() {
+    let bench = Bench::start();
+    let answer = async |personality, path, body: &Value| bench.send(personality, path, body).await.expect("an answer");
+    let script = "[[sim: row=one+two|think:hm|three|refuse:no]]";
+    let message = answer(Personality::Anthropic, MESSAGES, &saying(MESSAGES, script)).await.json();
+    let texts = message["content"].as_array().map(|blocks| blocks.iter().map(|block| block["type"].clone()).collect());
+    assert_eq!(texts, Some(vec![json!("text"), json!("thinking"), json!("text"), json!("text")]), "{message}");
+    assert_eq!(message["content"][0]["text"], "one two");
+    let whole = answer(Personality::Compatible, CHAT, &saying(CHAT, script)).await.json();
+    let said = json!({ "role": "assistant", "content": "one twothree", "refusal": "no", "reasoning_content": "hm" });
+    assert_eq!(whole["choices"][0]["message"], said);
+    let streamed = answer(Personality::Openai, CHAT, &streaming(CHAT, script)).await.text();
+    let at = |word: &str| streamed.find(word).unwrap_or_else(|| panic!("{word}: {streamed}"));
+    assert!(at("two") < at("thre") && at("thre") < at(r#""refusal":"no""#));
+    let response = answer(Personality::Openai, RESPONSES, &saying(RESPONSES, script)).await.json();
+    assert_eq!(response["output"][3]["content"], json!([{ "type": "refusal", "refusal": "no" }]));
+}
+
+#[tokio::test]
 async fn cached_prefixes_are_written_then_read() {
     let bench = Bench::start();
     let rules = "a rule ".repeat(400);

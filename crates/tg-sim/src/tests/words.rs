@@ -31,6 +31,8 @@ fn misspelt_directives_are_refused() {
         "[[sim: tear=1]]",
         "[[sim: tear",
         "[[sim: stop=x]]",
+        "[[sim: row=a||b]]",
+        "[[sim: row=a|shout:b]]",
     ] {
         assert!(read(text).is_err(), "{text}");
     }

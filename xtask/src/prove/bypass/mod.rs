@@ -1,14 +1,18 @@
 //! Nothing gets around a guardrail: every dialect before every provider, whole and streamed, in every place of a request or an
 //! answer, with every attack, plain and hidden. All cells come to the same.
 
+mod alike;
 mod attacks;
 mod beside;
 mod families;
 mod files;
+mod forms;
 mod judge;
 mod names;
 mod pictures;
 mod places;
+mod rows;
+mod runs;
 
 use super::Length;
 use super::findings::Findings;
@@ -155,7 +159,7 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
     let sim = Sim::start(SimOptions { details_max: KEPT, ..SimOptions::default() })?;
     let folder = tempfile::Builder::new().prefix("tallygate-prices-").tempdir()?;
     let document = document_with(&sim.urls, &prices(folder.path())?, "", "");
-    let document = with_models(&document) + pictures::GUARDS + GUARDRAILS + pictures::GUARDRAIL;
+    let document = with_models(&document) + pictures::GUARDS + GUARDRAILS + pictures::GUARDRAIL + alike::GUARDRAILS;
     let gateway =
         Gateway::start(&Recipe { program, document: &document, listen: "", environment: &ENVIRONMENT, core: None })?;
     let client = Client::new(gateway.base(), gateway.key());
@@ -166,11 +170,7 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
         .buffer_unordered(ABREAST)
         .collect()
         .await;
-    // Providers that were left in the midst of an answer have not noticed it at once.
-    let limit = Instant::now() + SETTLED_MAX;
-    while sim.books.open() > 0 && Instant::now() < limit {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    settled(&sim).await;
     let entries = sim.books.entries();
     let seen: HashMap<&str, &Entry> =
         entries.iter().filter_map(|entry| Some((entry.gateway_request_id.as_deref()?, entry))).collect();
@@ -197,6 +197,10 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
     pictures::note(&client, &sim, ABREAST, &mut findings).await;
     families::note(&client, &sim, &mut findings).await;
     names::note(&client, &sim, &mut findings).await;
+    let made = |trials| alike::made(trials, length);
+    for trials in [made(rows::trials()), rows::pauses(), made(runs::trials()), made(forms::trials())] {
+        alike::note(trials, &client, &sim, &mut findings).await;
+    }
     let metrics = client.page(&format!("{}/metrics", gateway.admin())).await?;
     let counts = metrics.lines().filter_map(|line| line.strip_prefix("tallygate_unguarded_calls_total{"));
     let counts: Vec<&str> = counts.filter_map(|line| Some(line.rsplit_once(' ')?.1)).collect();
@@ -204,6 +208,14 @@ pub async fn prove(program: &Path, length: Length) -> Result<Tally> {
     let tally = findings.show();
     gateway.end()?;
     Ok(tally)
+}
+
+/// Waits for providers that were left in the midst of an answer and have not noticed it at once.
+async fn settled(sim: &Sim) {
+    let limit = Instant::now() + SETTLED_MAX;
+    while sim.books.open() > 0 && Instant::now() < limit {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// Notes of each place whether its cells came to what they must.
@@ -241,6 +253,7 @@ fn with_models(document: &str) -> String {
     }
     further += &pictures::models();
     further += &families::models();
+    further += &alike::models();
     let [name, model] = ELSEWHERE;
     further += &format!("- {{ name: {name}, targets: [{{ provider: compatible, model: {model} }}] }}\n");
     document.replacen("models:\n", &further, 1)

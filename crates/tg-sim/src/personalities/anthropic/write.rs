@@ -54,7 +54,7 @@ fn content(block: &Block) -> Value {
             json!({ "type": "thinking", "thinking": text, "signature": signature })
         }
         Block::Redacted { data, .. } => json!({ "type": "redacted_thinking", "data": data }),
-        Block::Text(text) => json!({ "type": "text", "text": text, "citations": null }),
+        Block::Text(text) | Block::Refusal(text) => json!({ "type": "text", "text": text, "citations": null }),
         Block::ToolUse { id, name, arguments } => json!({
             "type": "tool_use", "id": format!("toolu_{id}"), "name": name, "input": arguments_value(arguments),
         }),
@@ -93,7 +93,7 @@ fn start(served: &Served) -> Value {
 fn opened(index: usize, block: &Block) -> Value {
     let shell = match block {
         Block::Thinking { .. } => json!({ "type": "thinking", "thinking": "", "signature": "" }),
-        Block::Text(_) => json!({ "type": "text", "text": "" }),
+        Block::Text(_) | Block::Refusal(_) => json!({ "type": "text", "text": "" }),
         Block::ToolUse { id, name, .. } => {
             json!({ "type": "tool_use", "id": format!("toolu_{id}"), "name": name, "input": {} })
         }

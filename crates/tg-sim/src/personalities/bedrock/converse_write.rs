@@ -62,7 +62,7 @@ fn content(block: &Block) -> Value {
         Block::Redacted { data, .. } => {
             json!({ "reasoningContent": { "redactedContent": STANDARD.encode(data) } })
         }
-        Block::Text(text) => json!({ "text": text }),
+        Block::Text(text) | Block::Refusal(text) => json!({ "text": text }),
         Block::ToolUse { id, name, arguments } => json!({
             "toolUse": { "toolUseId": format!("tooluse_{id}"), "name": name, "input": arguments_value(arguments) },
         }),

@@ -134,6 +134,9 @@ impl Wire for Chat {
         let text = reply.text();
         let content = if text.is_empty() && !calls.is_empty() { Value::Null } else { json!(text) };
         let mut message = json!({ "role": "assistant", "content": content });
+        if let Some(refusal) = reply.refusal() {
+            message["refusal"] = json!(refusal);
+        }
         if !calls.is_empty() {
             message["tool_calls"] = Value::from(calls);
         }
@@ -141,7 +144,7 @@ impl Wire for Chat {
             (Vendor::Compatible, Some(thought)) => message["reasoning_content"] = json!(thought),
             (Vendor::Compatible, None) => {}
             (Vendor::Openai, _) => {
-                message["refusal"] = Value::Null;
+                message["refusal"] = json!(reply.refusal());
                 message["annotations"] = json!([]);
             }
         }
@@ -179,6 +182,7 @@ impl Wire for Chat {
                 self.delta(served, json!({ "tool_calls": [call] }), out);
             }
             Beat::Delta(_, Block::Text(_), text) => self.delta(served, json!({ "content": text }), out),
+            Beat::Delta(_, Block::Refusal(_), text) => self.delta(served, json!({ "refusal": text }), out),
             Beat::Delta(_, Block::ToolUse { .. }, text) => self.arguments(served, text, out),
             Beat::Delta(_, Block::Thinking { .. }, text) if self.vendor == Vendor::Compatible => {
                 self.delta(served, json!({ "reasoning_content": text }), out);

@@ -79,7 +79,7 @@ impl Responses {
 
     fn open(&mut self, served: &Served, i: usize, block: &Block, out: &mut BytesMut) {
         let shell = match block {
-            Block::Text(_) => {
+            Block::Text(_) | Block::Refusal(_) => {
                 json!({ "id": item_id(served, i), "type": "message", "status": "in_progress", "role": "assistant", "content": [] })
             }
             Block::ToolUse { id, name, .. } => json!({
@@ -91,8 +91,8 @@ impl Responses {
         self.event("response.output_item.added", json!({ "output_index": i, "item": shell }), out);
         let place = json!({ "item_id": item_id(served, i), "output_index": i });
         match block {
-            Block::Text(_) => {
-                let part = json!({ "type": "output_text", "text": "", "annotations": [], "logprobs": [] });
+            Block::Text(_) | Block::Refusal(_) => {
+                let part = part(block, "");
                 self.event(
                     "response.content_part.added",
                     with(place, json!({ "content_index": 0, "part": part })),
@@ -114,6 +114,10 @@ impl Responses {
                 body = with(body, json!({ "content_index": 0, "logprobs": [] }));
                 "response.output_text.delta"
             }
+            Block::Refusal(_) => {
+                body["content_index"] = json!(0);
+                "response.refusal.delta"
+            }
             Block::ToolUse { .. } => "response.function_call_arguments.delta",
             _ => {
                 body["summary_index"] = json!(0);
@@ -129,10 +133,13 @@ impl Responses {
     fn close(&mut self, served: &Served, i: usize, block: &Block, out: &mut BytesMut) {
         let place = json!({ "item_id": item_id(served, i), "output_index": i });
         match block {
-            Block::Text(text) => {
-                let done = json!({ "content_index": 0, "text": text, "logprobs": [] });
-                self.event("response.output_text.done", with(place.clone(), done), out);
-                let part = json!({ "type": "output_text", "text": text, "annotations": [], "logprobs": [] });
+            Block::Text(text) | Block::Refusal(text) => {
+                let (kind, done) = match block {
+                    Block::Refusal(_) => ("refusal", json!({ "content_index": 0, "refusal": text })),
+                    _ => ("output_text", json!({ "content_index": 0, "text": text, "logprobs": [] })),
+                };
+                self.event(&format!("response.{kind}.done"), with(place.clone(), done), out);
+                let part = part(block, text);
                 self.event("response.content_part.done", with(place, json!({ "content_index": 0, "part": part })), out);
             }
             Block::ToolUse { name, arguments, .. } => {
@@ -159,10 +166,18 @@ fn with(mut first: Value, mut second: Value) -> Value {
     first
 }
 
+/// The part of a message that a block is, with this text.
+fn part(block: &Block, text: &str) -> Value {
+    match block {
+        Block::Refusal(_) => json!({ "type": "refusal", "refusal": text }),
+        _ => json!({ "type": "output_text", "text": text, "annotations": [], "logprobs": [] }),
+    }
+}
+
 fn item_id(served: &Served, i: usize) -> String {
     let prefix = match served.reply.blocks.get(i) {
         Some(Block::ToolUse { .. }) => "fc",
-        Some(Block::Text(_)) => "msg",
+        Some(Block::Text(_) | Block::Refusal(_)) => "msg",
         _ => "rs",
     };
     format!("{prefix}_sim{:020}x{i}", served.number)
@@ -171,9 +186,8 @@ fn item_id(served: &Served, i: usize) -> String {
 fn item(served: &Served, i: usize, block: &Block) -> Value {
     let id = item_id(served, i);
     match block {
-        Block::Text(text) => json!({
-            "id": id, "type": "message", "status": "completed", "role": "assistant",
-            "content": [{ "type": "output_text", "text": text, "annotations": [], "logprobs": [] }],
+        Block::Text(text) | Block::Refusal(text) => json!({
+            "id": id, "type": "message", "status": "completed", "role": "assistant", "content": [part(block, text)],
         }),
         Block::ToolUse { id: call, name, arguments } => json!({
             "id": id, "type": "function_call", "status": "completed", "call_id": format!("call_{call}"),
