@@ -131,9 +131,7 @@ impl Trial {
         };
         let sent = &entry.detail.as_ref().context("nobody has kept what was sent")?.body;
         self.is_hidden_in("provider", sent)?;
-        // Of a value over parts the first has what stands for it, and the others are empty: Claude refuses such.
-        let is_empty = heard.contains("non-empty") || heard.contains("is blank");
-        anyhow::ensure!(raw.status == 200 || is_empty, "{}: {heard}", raw.status);
+        anyhow::ensure!(raw.status == 200, "{}: {heard}", raw.status);
         Ok(verdict(false, sent))
     }
 
