@@ -498,14 +498,15 @@ fn call(index: u64, arguments: &str) -> Value {
 /// Servers that do not name their events call each of them `message`; clients read on by the type.
 #[test]
 fn an_event_is_what_its_data_say_whatever_it_is_called() {
-    let block =
-        |text: &str| json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}});
-    let part = |text: &str| json!({"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": text});
-    let of: [(Dialect, &dyn Fn(&str) -> Value); 2] =
-        [(Dialect::AnthropicMessages, &block), (Dialect::OpenaiResponses, &part)];
-    for (dialect, delta) in of {
+    let delta = |dialect: Dialect, text: &str| match dialect {
+        Dialect::AnthropicMessages => {
+            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})
+        }
+        _ => json!({"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": text}),
+    };
+    for dialect in [Dialect::AnthropicMessages, Dialect::OpenaiResponses] {
         for name in ["", "message", "ping", "response.created"] {
-            let frames = ["call 1234-", "5678", "."].map(|text| sse(name, &delta(text)));
+            let frames = ["call 1234-", "5678", "."].map(|text| sse(name, &delta(dialect, text)));
             let out = gated_frames(dialect, &frames, &mut Watch::default());
             assert!(out.contains("call [number]") && !out.contains("5678"), "{name} {out}");
         }
