@@ -13,9 +13,10 @@ const CHUNK: &str = "chunk";
 pub(super) fn walk<'a>(tape: &Tape<'a>, kind: &str, found: &mut Passages<'a>) {
     let root = tape.root();
     let own = root.member("type").filter(|value| value.kind() == Kind::String).map(Node::text);
-    // A chunk of InvokeModel is what its JSON says that it is.
+    // A chunk of InvokeModel is what its JSON says that it is. So is any event: clients go by that, not by its name.
     let is_chunk = kind == CHUNK;
-    let kind = if kind.is_empty() || is_chunk { own.as_deref().unwrap_or_default() } else { kind };
+    let is_told = own.as_deref().is_some_and(|own| is_of_messages(own) || own.starts_with("response."));
+    let kind = if kind.is_empty() || is_chunk || is_told { own.as_deref().unwrap_or_default() } else { kind };
     let kind = if is_chunk && !is_of_messages(kind) { "" } else { kind };
     let (channel, growth) = facts(kind, root);
     Walk::new(found).body(root, channel, growth, is_chunk);

@@ -495,6 +495,24 @@ fn call(index: u64, arguments: &str) -> Value {
     json!({"tool_calls": [{"index": index, "function": {"arguments": arguments}}]})
 }
 
+/// Servers that do not name their events call each of them `message`; clients read on by the type.
+#[test]
+fn an_event_is_what_its_data_say_whatever_it_is_called() {
+    let delta = |dialect: Dialect, text: &str| match dialect {
+        Dialect::AnthropicMessages => {
+            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})
+        }
+        _ => json!({"type": "response.output_text.delta", "output_index": 0, "content_index": 0, "delta": text}),
+    };
+    for dialect in [Dialect::AnthropicMessages, Dialect::OpenaiResponses] {
+        for name in ["", "message", "ping", "response.created"] {
+            let frames = ["call 1234-", "5678", "."].map(|text| sse(name, &delta(dialect, text)));
+            let out = gated_frames(dialect, &frames, &mut Watch::default());
+            assert!(out.contains("call [number]") && !out.contains("5678"), "{name} {out}");
+        }
+    }
+}
+
 #[test]
 fn what_stands_beside_the_data_of_events_does_not_pass_unread() {
     let data = r#"data: {"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":null}]}"#;

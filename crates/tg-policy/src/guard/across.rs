@@ -37,7 +37,8 @@ impl Guard {
             let finding = Finding { kind: Kind::Custom, rule: Cow::Borrowed(ready.check), span: whole, score: 1.0 };
             Some(Found::new(finding, rule, ready))
         };
-        if !plan.stretches.is_empty() || !plan.blocks.is_empty() {
+        let reads = !plan.stretches.is_empty() || !plan.blocks.is_empty();
+        if reads {
             let reading = Reading::of(&joined.text);
             is_complete = reading.is_complete();
             plan::find(&plan.stretches, self.rules(), &reading, (leaks, &mut *spent), &mut found);
@@ -45,9 +46,9 @@ impl Guard {
         }
         // The members of what a program wrote are not read as one text; what people write may be cut anywhere.
         let is_prose = !matches!(group.channel, Channel::ToolArguments | Channel::Definition | Channel::Metadata);
-        if is_prose && group.members.len() > 1 && joined.meet_in_a_line() {
+        if reads && is_prose && group.members.len() > 1 && joined.meet_in_a_line() {
             let direct = Joined::of(said, &group.members, "");
-            self.look_across(&direct, joined, plan, (leaks, &mut *spent), &mut found);
+            is_complete &= self.look_across(&direct, joined, plan, (leaks, &mut *spent), &mut found);
             if !plan.stretches.is_empty() {
                 let (runs, are_all) = direct.runs(RUNS_MAX.saturating_sub(inquiry.runs));
                 inquiry.runs += runs.len();
@@ -64,7 +65,7 @@ impl Guard {
         (found, is_complete)
     }
 
-    /// What is split over texts that meet within a line.
+    /// What is split over texts that meet within a line; whether all of it could be read.
     fn look_across(
         &self,
         direct: &Joined<'_>,
@@ -72,7 +73,7 @@ impl Guard {
         plan: &Plan,
         (leaks, spent): (&[(usize, Leak)], &mut Spent),
         found: &mut Vec<Found>,
-    ) {
+    ) -> bool {
         let reading = Reading::of(&direct.text);
         let (mut stretches, mut blocks) = (Vec::new(), Vec::new());
         plan::find(&plan.stretches, self.rules(), &reading, (leaks, &mut *spent), &mut stretches);
@@ -86,6 +87,7 @@ impl Guard {
                 found.push(one);
             }
         }
+        reading.is_complete()
     }
 
     /// What is split over a few texts that letters of others touch.

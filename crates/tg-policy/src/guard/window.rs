@@ -193,12 +193,19 @@ impl Window {
     }
 }
 
-/// Where the word begins that the end of a text cuts off; `None` for one that is too long to be waited for.
+/// Where the word begins that the end of a text cuts off; of one that is too long to be waited for, where that begins in it
+/// which may be a credential, whatever stands before: `(`, a backtick. `None` where nothing does.
 pub(super) fn open_word(text: &str) -> Option<usize> {
-    let last = text.char_indices().rev().find(|(_, c)| is_border(*c));
-    let start = last.map_or(0, |(at, c)| at + c.len_utf8());
-    let is_short = start >= back_seen(text, text.len(), WORD_MAX);
-    (is_short || text.get(start..).is_some_and(may_be_credential)).then_some(start)
+    let behind = |is: fn(char) -> bool| {
+        let last = text.char_indices().rev().find(|(_, c)| is(*c));
+        last.map_or(0, |(at, c)| at + c.len_utf8())
+    };
+    let start = behind(is_border);
+    if start >= back_seen(text, text.len(), WORD_MAX) {
+        return Some(start);
+    }
+    let credential = behind(|c| !may_be_of_credential(c)).max(start);
+    (credential < text.len()).then_some(credential)
 }
 
 /// What ends a word, wherever the next begins: also the signs between the strings of JSON, and letters of scripts that have no
@@ -211,14 +218,14 @@ fn is_border(c: char) -> bool {
     c.is_whitespace() || matches!(c, '"' | ',') || (has_no_spaces && !c.is_numeric())
 }
 
-/// Whether a word has nothing but what keys, tokens, addresses with credentials in them and what is encoded consist of, and what
-/// is read as such: characters of full width, letters of mathematics and in circles.
-fn may_be_credential(word: &str) -> bool {
-    word.chars().all(|c| match c {
+/// Whether keys, tokens, addresses with credentials in them and what is encoded consist of such characters, or of what is read
+/// as those: characters of full width, letters of mathematics and in circles.
+fn may_be_of_credential(c: char) -> bool {
+    match c {
         '\0'..='\x7f' => c.is_ascii_alphanumeric() || "+/=_-.~%:@&?$!#*;".contains(c) || is_left_out(c),
         '\u{ff00}'..='\u{ff5e}' | '\u{1d400}'..='\u{1d7ff}' | '\u{2460}'..='\u{24ff}' => true,
         _ => is_left_out(c),
-    })
+    }
 }
 
 /// Offset so many characters further on; `None` where there are not so many.

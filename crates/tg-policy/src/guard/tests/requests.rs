@@ -70,6 +70,25 @@ fn more_texts_that_touch_each_other_than_are_read_do_not_pass_unsaid() {
 }
 
 #[test]
+fn more_hidden_texts_that_are_split_than_are_read_do_not_pass_unsaid() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    // No part is long enough to be read by itself.
+    let split = |text: String| {
+        let digits = format!("{} ", STANDARD.encode(text));
+        digits.as_bytes().chunks(10).map(|part| String::from_utf8_lossy(part).into_owned()).collect::<Vec<_>>()
+    };
+    let rules = vec![pii("pii", Action::Redact(Style::Tag))];
+    let blocking = guard(&[Set { blocked_media: vec![Medium::Hidden], ..set("s", rules) }]);
+    let is_refused = |count: usize| {
+        let parts: Vec<String> = (0..count).flat_map(|nth| split(format!("some words and number {nth}"))).collect();
+        let said: Vec<Said<'_>> = parts.iter().map(|text| said(Channel::User, 1, text)).collect();
+        ask(&blocking, &said).0.block.is_some()
+    };
+    assert!(!is_refused(20) && is_refused(80));
+}
+
+#[test]
 fn values_of_neighbouring_members_are_not_read_as_one() {
     let guard = guard(&[set("house", vec![pii("pii", Action::Redact(Style::Tag))])]);
     let parts = ["to", "ann.lee@example.com", "subject"].map(|text| said(Channel::ToolArguments, 3, text));

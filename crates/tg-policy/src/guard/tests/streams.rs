@@ -47,6 +47,23 @@ fn no_letter_of_a_credential_has_left_whose_letters_stand_apart() {
 }
 
 #[test]
+fn no_beginning_of_a_long_credential_has_left_whatever_stands_before_it() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let guard = guard(&[set("s", vec![rule("r", Check::Secrets(None), Action::Redact(Style::Mask))])]);
+    let claims = format!("{{\"sub\":\"ann\",\"list\":\"{}\"}}", "q8Zk2mX7vB4nR1tWplm".repeat(30));
+    let parts = ["{\"alg\":\"HS256\",\"typ\":\"JWT\"}", &claims, "SflKxwRJSMeKKF2QT4fwpMeJf36POk6y"];
+    let token = parts.map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
+    for before in ["", "(", "[", "`", "<", "{", "f(x)("] {
+        for size in [1, 7, 10_000] {
+            let text = format!("it is {before}{token} ok");
+            let (left, _) = streamed(&guard, Channel::Assistant, &text, size, &no_inquiry());
+            assert_eq!(left, format!("it is {before}**** ok"), "{size}");
+        }
+    }
+}
+
+#[test]
 fn digits_among_letters_apart_let_no_letter_before_them_leave() {
     let guard = guard(&[set("s", vec![rule("r", Check::Secrets(None), Action::Block)])]);
     let digits_early = format!("AIza{}", "314159265358979SyDkQvXrLmZpTwBnYcHj");
