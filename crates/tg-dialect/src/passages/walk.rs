@@ -94,6 +94,9 @@ impl Here<'_> {
     }
 }
 
+/// The answers to one question, side by side. Where they do not grow, each may have its blocks.
+const CHOICES: &str = "choices";
+
 /// The constants of FNV-1a.
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0100_0000_01b3;
@@ -279,6 +282,9 @@ impl<'p, 'a> Walk<'p, 'a> {
     }
 
     fn object(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
+        if here.name == CHOICES {
+            self.rows.part();
+        }
         let here = if here.free { here } else { enter(node, here, self.is_answer) };
         if self.is_answer && !here.free && self.rows.enter(here.channel) {
             self.found.parted.push((node.range().start, here.channel));
@@ -329,7 +335,7 @@ impl<'p, 'a> Walk<'p, 'a> {
             free: words::is_free(name, channel),
             claims: here.claims.of_name(name),
             grows,
-            leads: here.leads && rows::leads_to_blocks(name),
+            leads: here.leads && (rows::leads_to_blocks(name) || name == CHOICES && self.growth == Growth::None),
             ..here
         }
     }
