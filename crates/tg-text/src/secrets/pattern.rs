@@ -119,8 +119,8 @@ impl Pattern {
     }
 
     /// Where a match that begins at an offset ends, and whether it stands alone: no letter or digit on either side, nor what
-    /// its last run could have gone on with. An underscore joins words, and makes no other value of what it is joined to:
-    /// `_AKIA…_`, `backup_AKIA…`, `AKIA…_old`.
+    /// its last run could have gone on with. An underscore or a dash joins words, and makes no other value of what it is joined
+    /// to: `_AKIA…_`, `backup_AKIA…`, `AKIA…_old`, `-xoxb-…`.
     pub(super) fn at(&self, bytes: &[u8], start: usize) -> Option<usize> {
         if !self.opens(bytes, start) {
             return None;
@@ -160,7 +160,7 @@ impl Pattern {
 
     fn opens(&self, bytes: &[u8], start: usize) -> bool {
         let Some(before) = start.checked_sub(1).and_then(|at| bytes.get(at)).copied() else { return true };
-        if before == b'_' {
+        if before == b'_' || before == b'-' && self.tail.has(before) {
             return self.says_what_it_is();
         }
         let joined = before.is_ascii_alphanumeric() || (before != b'=' && self.tail.has(before));

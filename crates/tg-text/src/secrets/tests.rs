@@ -124,7 +124,7 @@ fn each_form_is_found_and_what_comes_near_is_not() {
 }
 
 #[test]
-fn an_underscore_beside_a_value_hides_none() {
+fn an_underscore_or_a_dash_beside_a_value_hides_none() {
     let body = "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dF3gH5";
     for value in [
         "AKIAQ3EGRLZ5UPYW2KHD".to_owned(),
@@ -133,7 +133,9 @@ fn an_underscore_beside_a_value_hides_none() {
         format!("{}123456789012-1234567890123-{}", "xoxb-", &body[..24]),
         format!("{}{}", "sk_live_", &body[..24]),
     ] {
-        for (before, behind) in [("_", ""), ("_", "_"), ("__", "__"), ("backup_", ""), ("MY_KEY_", " now"), ("", "_")] {
+        for (before, behind) in
+            [("_", ""), ("_", "_"), ("__", "__"), ("backup_", ""), ("MY_KEY_", " now"), ("", "_"), ("-", "")]
+        {
             let text = format!("see {before}{value}{behind}");
             assert!(covers(&text, &value), "{text}: {:?}", found(&text));
         }
