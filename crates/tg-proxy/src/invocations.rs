@@ -47,6 +47,10 @@ const PAGE: u64 = 100;
 /// What a query may say, beside the place on which a page begins and its length.
 const FILTERS: [&str; 5] = ["submitTimeAfter", "submitTimeBefore", "statusEquals", "sortBy", "sortOrder"];
 
+/// Longest word of a filter, and longest time.
+const WORD_BYTES_MAX: usize = 32;
+const TIME_BYTES_MAX: usize = 35;
+
 /// Answers `GET /async-invoke`, and the same with what shall be an ARN behind it.
 pub(crate) async fn answer(
     worker: &Arc<Worker>,
@@ -282,7 +286,8 @@ impl Query {
     /// Of a name that stands twice, the first counts; names that AWS does not know are left out.
     ///
     /// # Errors
-    /// `Class::Malformed` naming what cannot be decoded: without a filter the list would be longer than asked for.
+    /// `Class::Malformed` naming what cannot be decoded: without a filter the list would be longer than asked for; and what is
+    /// no filter, which no guardrail sees.
     fn read(text: &str) -> Result<Self, Fault> {
         let mut query = Self::default();
         for pair in text.split('&') {
@@ -297,7 +302,8 @@ impl Query {
                 "maxResults" => drop(query.length.get_or_insert(value)),
                 "nextToken" => drop(query.next.get_or_insert(value)),
                 _ if query.filters.iter().any(|(known, _)| *known == name) => {}
-                _ => query.filters.push((name, encoded(&value))),
+                _ if is_filter(name, &value) => query.filters.push((name, encoded(&value))),
+                _ => return Err(Fault::malformed_at(name, format!("Invalid value for '{name}'."))),
             }
         }
         Ok(query)
@@ -318,6 +324,16 @@ impl Query {
         }
         path
     }
+}
+
+/// Whether a value is what AWS takes under a name: a time as it writes it, or one word.
+fn is_filter(name: &str, value: &str) -> bool {
+    if !name.starts_with("submitTime") {
+        return value.len() <= WORD_BYTES_MAX && value.bytes().all(|b| b.is_ascii_alphabetic());
+    }
+    let bytes = value.as_bytes();
+    let is_date = bytes.get(4) == Some(&b'-') && bytes.get(7) == Some(&b'-') && bytes.get(10) == Some(&b'T');
+    is_date && value.len() <= TIME_BYTES_MAX && bytes.iter().all(|b| b.is_ascii_digit() || b"-:.TZ+".contains(b))
 }
 
 /// The same for what is not there and for what is another's. Of the exceptions that AWS has for this, none says more.
@@ -363,5 +379,21 @@ mod tests {
             assert_eq!(Query::read(query).unwrap_err().param.as_deref(), Some(name), "{query}");
         }
         assert_eq!(Query::read("x=%zz").unwrap(), Query::default());
+    }
+
+    #[test]
+    fn what_is_no_filter_carries_nothing() {
+        for (name, value) in [
+            ("statusEquals", "AKIAQ3EGRLZ5UPYW2KHD"),
+            ("sortBy", "ada%40example.com"),
+            ("sortOrder", "4111111111111111"),
+            ("submitTimeAfter", "4111111111111111"),
+            ("submitTimeBefore", "2026-01-01Tada"),
+        ] {
+            let query = format!("{name}={value}");
+            assert_eq!(Query::read(&query).unwrap_err().param.as_deref(), Some(name), "{query}");
+        }
+        let usual = "submitTimeBefore=2026-01-01T00:00:00.5Z&sortBy=SubmissionTime&sortOrder=Descending&statusEquals=InProgress";
+        assert_eq!(Query::read(usual).unwrap().filters.len(), 4);
     }
 }

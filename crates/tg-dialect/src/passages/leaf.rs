@@ -50,9 +50,6 @@ pub(super) enum Leaf {
 
 /// What a string under this name is. `claims` is what is said around it of what it is.
 pub(super) fn leaf(name: &str, claims: Claims, text: &str) -> Leaf {
-    if words::is_chosen(name) && is_identifier(text) {
-        return Leaf::Quiet;
-    }
     if words::is_quiet(name) && is_identifier(text) && text.len() <= LABEL_BYTES_MAX {
         return if is_name(text) { Leaf::Quiet } else { Leaf::Label };
     }
@@ -75,6 +72,11 @@ pub(super) fn leaf(name: &str, claims: Claims, text: &str) -> Leaf {
         _ if text.len() >= MEDIUM_BYTES_SURE && holds_bytes(name, claims) => perhaps(text, claims),
         _ => Leaf::Text,
     }
+}
+
+/// Whether it chooses what must be there already.
+pub(super) fn is_chosen(name: &str, text: &str) -> bool {
+    words::is_chosen(name) && is_identifier(text)
 }
 
 /// Whether what looks like a scheme begins a sentence: `note: it rains`. Where an address is meant, readers take it for one, and

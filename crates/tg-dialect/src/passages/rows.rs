@@ -38,6 +38,11 @@ impl Rows {
         is_new
     }
 
+    /// Another answer begins.
+    pub(super) fn part(&mut self) {
+        self.open = None;
+    }
+
     /// Something that is no text.
     pub(super) fn pass(&mut self, medium: &Medium) {
         self.open = self.open.filter(|_| !medium.parts_rows());

@@ -100,6 +100,30 @@ fn what_answers_tell_of_themselves_is_read_and_is_not_what_they_say() {
     assert_eq!(of_assistant(&answer(&json!({"choices": [{"message": {"tomorrow": "new words"}}]}))), ["new words"]);
 }
 
+#[test]
+fn parts_of_a_whole_answer_of_chat_are_blocks_and_each_choice_has_its_own() {
+    let part = |text: &str| json!({"type": "text", "text": text});
+    let reference = json!({"type": "reference", "reference_ids": [1]});
+    let call = json!([{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]);
+    let choice = |content: Value| json!({"message": {"role": "assistant", "content": content, "tool_calls": call}});
+    let body = json!({"choices": [
+        choice(json!([part("AKIAQ3EGR"), reference, part("LZ5UPYW2KHD")])),
+        choice(json!([part("one"), part("two")])),
+        choice(json!("a string")),
+    ]});
+    let text = body.to_string();
+    let passages = Passages::of_answer(text.as_bytes()).unwrap();
+    let said = passages.texts.iter().filter(|passage| passage.channel == Assistant);
+    let rows: Vec<(&str, Option<u32>)> = said.map(|passage| (&*passage.text, passage.row)).collect();
+    assert_eq!(
+        rows,
+        [("AKIAQ3EGR", Some(1)), ("LZ5UPYW2KHD", Some(1)), ("one", Some(2)), ("two", Some(2)), ("a string", None)]
+    );
+    // Parts that grow are known by their place alone.
+    let frame = json!({"choices": [{"index": 0, "delta": {"content": [part("AKIA")]}}]}).to_string();
+    assert!(Passages::of_frame("", frame.as_bytes()).unwrap().texts.iter().all(|passage| passage.row.is_none()));
+}
+
 fn unread(body: &Value) -> Vec<MediumKind> {
     Passages::of_answer(body.to_string().as_bytes()).unwrap().unread().collect()
 }

@@ -70,6 +70,8 @@ struct Here<'n> {
     grows: bool,
     /// All names up to here lead to the blocks of an answer.
     leads: bool,
+    /// What is chosen by name is chosen here: a model, a guardrail.
+    chooses: bool,
 }
 
 impl Here<'_> {
@@ -90,9 +92,16 @@ impl Here<'_> {
             groups: None,
             grows,
             leads: true,
+            chooses: false,
         }
     }
 }
+
+/// The answers to one question, side by side. Where they do not grow, each may have its blocks.
+const CHOICES: &str = "choices";
+
+/// What says which guardrail looks at a request.
+const GUARDRAIL: &str = "guardrailConfig";
 
 /// The constants of FNV-1a.
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
@@ -151,6 +160,7 @@ impl<'p, 'a> Walk<'p, 'a> {
                 }
             };
             let here = self.member(Here { channel, outer: channel, ..outermost }, &name);
+            let here = Here { chooses: true, ..here };
             match value.kind() {
                 Kind::Array if words::holds_texts(&name) && tokens::are_in(value) => {
                     self.medium(value, MediumKind::Tokens, here);
@@ -279,6 +289,9 @@ impl<'p, 'a> Walk<'p, 'a> {
     }
 
     fn object(&mut self, node: Node<'_, 'a>, here: Here<'_>) {
+        if here.name == CHOICES {
+            self.rows.part();
+        }
         let here = if here.free { here } else { enter(node, here, self.is_answer) };
         if self.is_answer && !here.free && self.rows.enter(here.channel) {
             self.found.parted.push((node.range().start, here.channel));
@@ -329,7 +342,8 @@ impl<'p, 'a> Walk<'p, 'a> {
             free: words::is_free(name, channel),
             claims: here.claims.of_name(name),
             grows,
-            leads: here.leads && rows::leads_to_blocks(name),
+            chooses: here.chooses && here.name == GUARDRAIL,
+            leads: here.leads && (rows::leads_to_blocks(name) || name == CHOICES && self.growth == Growth::None),
             ..here
         }
     }

@@ -288,6 +288,20 @@ fn what_identifies_and_counts_is_no_hiding_place() {
         }
     }
     assert!(all_read(&json!({"messages": [{"role": "user", "id": long}]})).contains(&(Channel::User, long)));
+    // A model is chosen at the top of a body, a guardrail there and where one is configured; elsewhere nobody looks for either.
+    let key = "AKIAQ3EGRLZ5UPYW2KHD";
+    for name in ["model", "guardrailIdentifier", "anthropic_version"] {
+        for body in [
+            json!({"messages": [{"role": "user", "content": [{"type": "text", "text": "a b", "foo": {name: key}}]}]}),
+            json!({"messages": [{"role": "assistant", "content": [{"type": "fallback", "from": {name: key}}]}]}),
+            json!({"foo": {"guardrailConfig": {name: key}}}),
+        ] {
+            assert!(all_read(&body).contains(&(Channel::Metadata, key.to_owned())), "{name} in {body}");
+        }
+        for body in [json!({name: key}), json!({"guardrailConfig": {name: key}})] {
+            assert!(!all_read(&body).iter().any(|(_, text)| text == key), "{name} in {body}");
+        }
+    }
     // Ordinary requests have nothing of that kind but ids.
     let usual = json!({
         "model": "arn:aws:bedrock:us-east-1:123456789012:inference-profile/x", "max_tokens": 128_000, "temperature": 0.123_456, "seed": 1_234_567,

@@ -1,7 +1,7 @@
 //! Numbers of banks: cards, IBAN, BIC, US routing numbers.
 
 use super::check::{luhn, mod97, weighted};
-use super::cluster::Candidate;
+use super::cluster::{BLANKS, Candidate};
 
 /// How long the IBAN of each country is (SWIFT's registry).
 #[rustfmt::skip]
@@ -27,7 +27,7 @@ pub(super) fn iban(c: &Candidate) -> bool {
     known
         && a.is_ascii_digit()
         && b.is_ascii_digit()
-        && c.gaps().iter().all(|gap| matches!(gap, b' ' | b'-' | b'.'))
+        && c.gaps().iter().all(|gap| matches!(*gap, b' ' | b'-' | b'.' | BLANKS))
         && mod97(chars.iter().skip(4).chain(chars.iter().take(4)).copied()) == Some(1)
 }
 

@@ -142,8 +142,10 @@ fn is_gap(byte: u8) -> bool {
     matches!(byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')')
 }
 
-/// What stands between two groups: one character, or several.
+/// What stands between two groups: one character, or several of which not all are blanks.
 pub(super) const SEVERAL: u8 = b'*';
+/// Several blanks, as in columns.
+pub(super) const BLANKS: u8 = b'\t';
 
 /// One reading of neighbouring groups as a number.
 #[derive(Clone, Debug)]
@@ -207,6 +209,7 @@ impl Candidate {
         {
             *gap = match text.get(self.end..atom.start) {
                 Some([one]) => *one,
+                Some(several) if several.iter().all(|b| *b == b' ') => BLANKS,
                 _ => SEVERAL,
             };
         }

@@ -117,6 +117,8 @@ fn addresses_of_the_net_are_found_whole() {
 fn banks_and_cards_are_found_in_their_groups() {
     check(&[
         ("card", "pay with «4111 1111 1111 1111», exp 12/27"),
+        ("card", "my card is «4111  1111  1111  1111», exp 12/27"),
+        ("iban", "my IBAN: «DE89  3704  0044  0532  0130  00»"),
         ("card", "«5555-5555-5555-4444»"),
         ("card", "amex «3782 822463 10005»."),
         ("card", "number=«4012888888881881»"),

@@ -8,6 +8,12 @@
 /// Most bytes of a run without an upper bound.
 const RUN_MAX: usize = 4096;
 
+/// Most underscores that are passed over behind a value: `__AKIA…__`.
+const JOINS_MAX: usize = 4;
+
+/// Fewest bytes of a literal by which a value is known within a name.
+const BEGINNING_MIN: usize = 3;
+
 /// A set of ASCII characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Class(u128);
@@ -112,15 +118,23 @@ impl Pattern {
         Self { pieces, tail: tail.unwrap_or_default() }
     }
 
-    /// Where a match that begins at an offset ends, and whether it stands alone: no letter, digit or `_` on either side,
-    /// nor what its last run could have gone on with.
+    /// Where a match that begins at an offset ends, and whether it stands alone: no letter or digit on either side, nor what
+    /// its last run could have gone on with. An underscore or a dash joins words, and makes no other value of what it is joined
+    /// to: `_AKIA…_`, `backup_AKIA…`, `AKIA…_old`, `-xoxb-…`.
     pub(super) fn at(&self, bytes: &[u8], start: usize) -> Option<usize> {
         if !self.opens(bytes, start) {
             return None;
         }
         let end = self.run(bytes, start)?;
-        let next = bytes.get(end).copied().unwrap_or(b' ');
-        (!next.is_ascii_alphanumeric() && next != b'_' && !self.tail.has(next)).then_some(end)
+        self.closes(bytes, end).then_some(end)
+    }
+
+    fn closes(&self, bytes: &[u8], end: usize) -> bool {
+        let rest = bytes.get(end..).unwrap_or_default();
+        let joins = rest.iter().take(JOINS_MAX).take_while(|byte| **byte == b'_').count();
+        // Behind underscores that its last run could have gone on with, nothing of it may stand.
+        let next = rest.get(if self.tail.has(b'_') { joins } else { 0 }).copied().unwrap_or(b' ');
+        !next.is_ascii_alphanumeric() && !self.tail.has(next)
     }
 
     fn run(&self, bytes: &[u8], start: usize) -> Option<usize> {
@@ -146,8 +160,16 @@ impl Pattern {
 
     fn opens(&self, bytes: &[u8], start: usize) -> bool {
         let Some(before) = start.checked_sub(1).and_then(|at| bytes.get(at)).copied() else { return true };
-        let joined = before.is_ascii_alphanumeric() || before == b'_' || (before != b'=' && self.tail.has(before));
+        if before == b'_' || before == b'-' && self.tail.has(before) {
+            return self.says_what_it_is();
+        }
+        let joined = before.is_ascii_alphanumeric() || (before != b'=' && self.tail.has(before));
         !joined || escaped(bytes, start)
+    }
+
+    /// Whether it begins with enough of a literal to be told from the rest of a name.
+    fn says_what_it_is(&self) -> bool {
+        matches!(self.pieces.first(), Some(Piece::Text(all)) if shortest(all) >= BEGINNING_MIN)
     }
 
     /// The literals to look for, one of which is in each match, and how far behind its start they stand. Neighbouring

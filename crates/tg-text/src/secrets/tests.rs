@@ -123,6 +123,29 @@ fn each_form_is_found_and_what_comes_near_is_not() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn an_underscore_or_a_dash_beside_a_value_hides_none() {
+    let body = "aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dF3gH5";
+    for value in [
+        "AKIAQ3EGRLZ5UPYW2KHD".to_owned(),
+        format!("{}{}", "glpat-", &body[..20]),
+        format!("{}SyD9x8Kq2LmN4pR7tV1wY3zB5cF6gH0jK_Q", "AIza"),
+        format!("{}123456789012-1234567890123-{}", "xoxb-", &body[..24]),
+        format!("{}{}", "sk_live_", &body[..24]),
+    ] {
+        for (before, behind) in
+            [("_", ""), ("_", "_"), ("__", "__"), ("backup_", ""), ("MY_KEY_", " now"), ("", "_"), ("-", "")]
+        {
+            let text = format!("see {before}{value}{behind}");
+            assert!(covers(&text, &value), "{text}: {:?}", found(&text));
+        }
+    }
+    assert!(covers("see AKIAQ3EGRLZ5UPYW2KHD_old.csv", "AKIAQ3EGRLZ5UPYW2KHD"));
+    for text in ["see xAKIAQ3EGRLZ5UPYW2KHD", "see AKIAQ3EGRLZ5UPYW2KHDx", "see _AKIAQ3EGRLZ5UPYW2KHD7_x"] {
+        assert!(!told(text, "aws-access-key-id"), "{text}");
+    }
+}
+
 fn told(text: &str, id: &str) -> bool {
     found(text).iter().any(|f| f.rule == id)
 }

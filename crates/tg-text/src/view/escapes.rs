@@ -163,7 +163,11 @@ fn byte(digits: &[u8]) -> Option<u8> {
     Some(nibble(*high)? << 4 | nibble(*low)?)
 }
 
+/// `%41`, and `%u0041`, which ECMAScript's `escape` writes.
 fn url(at: &[u8]) -> Option<Escape> {
+    if let Some(digits) = at.get(1..6).and_then(|body| body.strip_prefix(b"u")) {
+        return Some(Escape { says: Says::Char(char::from_u32(number(digits, 16)?)?), length: 6 });
+    }
     let mut escaped = at.get(1..)?;
     // `%25` is a percent sign, and may begin an escape itself.
     for _ in 0..LAYERS_MAX {
@@ -285,7 +289,8 @@ fn backslash(at: &[u8]) -> Option<Escape> {
         b'U' => char_of(number(at.get(2..10)?, 16)?, 10),
         b'x' => Some(Escape { says: Says::Byte(u8::try_from(number(at.get(2..4)?, 16)?).ok()?), length: 4 }),
         b'0'..=b'3' => {
-            let byte = u8::try_from(number(at.get(1..4)?, 8)?).ok().filter(u8::is_ascii_alphanumeric)?;
+            let is_said = |byte: &u8| matches!(byte, b' '..=b'~');
+            let byte = u8::try_from(number(at.get(1..4)?, 8)?).ok().filter(is_said)?;
             Some(Escape { says: Says::Byte(byte), length: 4 })
         }
         _ => None,
