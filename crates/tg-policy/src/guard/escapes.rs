@@ -66,7 +66,9 @@ impl Escapes {
     fn parts(self, text: &str, span: Span, laid: Option<Laid<'_>>) -> Vec<(Span, bool)> {
         let strings: Vec<Span> = self.strings(text, span).collect();
         if strings == [span] {
-            return vec![self.bare(text, span, laid).map_or((span, false), |whole| (whole, true))];
+            let whole =
+                Some(core(text, span)).filter(|core| !core.is_empty()).and_then(|core| self.bare(text, core, laid));
+            return vec![whole.map_or((span, false), |whole| (whole, true))];
         }
         let mut all = Vec::with_capacity(strings.len());
         for part in strings {
@@ -155,6 +157,15 @@ impl Escapes {
             _ => text,
         }
     }
+}
+
+/// A stretch without the signs and blanks of JSON at its ends, which a pattern may take in.
+fn core(text: &str, span: Span) -> Span {
+    let is_between = |c: char| c.is_ascii_whitespace() || matches!(c, ',' | ':' | '[' | ']' | '{' | '}');
+    let all = text.get(span.range()).unwrap_or_default();
+    let begun = all.trim_start_matches(is_between);
+    let start = span.end - begun.len();
+    Span::new(start, start + begun.trim_end_matches(is_between).len())
 }
 
 /// Whether a text is JSON, in which values are escaped.

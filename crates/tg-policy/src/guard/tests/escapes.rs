@@ -68,6 +68,24 @@ fn what_stands_in_arguments_is_written_as_their_json_wants_it() {
 }
 
 #[test]
+fn signs_of_json_that_a_pattern_takes_in_stay() {
+    let json = r#"{"a": 7001, "b": [7002,7003], "c": "is 7004"}"#;
+    for pattern in [r"\s*70[0-9]{2}", r"[ \[,]*70[0-9]{2},?", r"70[0-9]{2}\s*[,\]]?"] {
+        let own = Definition { name: "own".into(), pattern: pattern.into(), ..Definition::default() };
+        let rules = vec![rule("r", Check::Entities(vec![own]), Action::Redact(Style::Tag))];
+        let guard = guard(&[set("house", rules)]);
+        let (input, _) = ask(&guard, &[said(Channel::ToolArguments, 1, json)]);
+        let sent: Value = serde_json::from_str(&input.edits[0].1).unwrap();
+        assert_eq!(sent["b"].as_array().map(Vec::len), Some(2), "{pattern}: {sent}");
+        assert!(!sent.to_string().contains("70"), "{pattern}: {sent}");
+        for size in [1, 4, 9, 200] {
+            let (left, _) = streamed(&guard, Channel::ToolArguments, json, size, &Inquiry::default());
+            assert_eq!(left, input.edits[0].1, "{pattern} {size}");
+        }
+    }
+}
+
+#[test]
 fn arguments_in_which_a_number_is_taken_out_stay_json_and_it_comes_back() {
     let house = |action| guard(&[set("house", vec![pii("r", action)])]);
     let json = r#"{"text": "4111111111111111", "card": 4111111111111111, "more": [ 4111111111111111 ,1]}"#;
