@@ -33,6 +33,8 @@ pub struct Settings {
     pub rare: f32,
     /// How many prompts with borrowed words are made; `source_max` times four of them count in a round.
     pub borrowed: usize,
+    /// How many scraps of prompts are made; `source_max` of them count in a round.
+    pub scraps: usize,
 }
 
 impl Settings {
@@ -56,6 +58,7 @@ impl Settings {
             "whim" => self.whim = number,
             "rare" => self.rare = number,
             "borrowed" => self.borrowed = number as usize,
+            "scraps" => self.scraps = number as usize,
             _ => anyhow::bail!("there is no setting `{name}`"),
         }
         Ok(())
@@ -77,6 +80,7 @@ impl Default for Settings {
             whim: 0.12,
             rare: 0.01,
             borrowed: 6000,
+            scraps: 3000,
         }
     }
 }

@@ -108,6 +108,13 @@ impl Block {
         self.rude = self.rude.saturating_add(next.rude);
     }
 
+    /// Whether it is a single word that is known and not coarse. Whatever texts such a word is common in, it says nothing harmful by
+    /// itself: names and values of arguments are such words.
+    #[must_use]
+    pub fn is_a_plain_word(&self) -> bool {
+        self.words == 1 && self.known == 1 && self.rude == 0
+    }
+
     /// What the model is given: the sums of the n-grams' weights (in their own unit, over the root of how many there
     /// are), the mean of the words' vectors, and the counts, each in a range of a few units.
     #[must_use]

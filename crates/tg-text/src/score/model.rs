@@ -23,6 +23,9 @@ pub const GRAVITY: usize = 10;
 /// Entries of the character model.
 pub const SURPRISES: usize = 1 << 15;
 
+/// The logit of harm that is surely none.
+const QUIET: f32 = -4.0;
+
 /// How sharply the loudest windows count in a [`Blend`], as a logit per e-fold.
 const SHARPNESS: f32 = 0.45;
 
@@ -161,7 +164,11 @@ impl<'a, F: FnMut(Span, &[f32; OUTPUTS])> Pool<'a, F> {
             self.model.unit.get(lane).copied().unwrap_or(0.0) * sums.get(lane).copied().unwrap_or(0) as f32
         });
         let inputs = block.inputs(grams);
-        (self.seen)(block.span, &self.net.outputs(&inputs));
+        let mut logits = self.net.outputs(&inputs);
+        if block.is_a_plain_word() {
+            logits.iter_mut().take(ANY + 1).skip(HARM).for_each(|logit| *logit = logit.min(QUIET));
+        }
+        (self.seen)(block.span, &logits);
         self.windows += 1;
     }
 

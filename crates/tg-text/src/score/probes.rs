@@ -178,3 +178,15 @@ fn harmful_requests_in_new_words_are_found() {
     let (_, missed) = split(&HARM, |scores| scores.worst_harm().1.value);
     assert!(missed.len() <= 5, "{} of {}: {missed:#?}", missed.len(), HARM.len());
 }
+
+#[test]
+fn no_common_word_is_anything_by_itself() {
+    let words = "to me get they nobody build pupils into people step so only last children flat box be send now done yes no who why \
+        can you please make give tell show write name city user query text input title id key value status subject body mail phone \
+        address order item price date time file path run list plan next new old first man woman child home work";
+    for word in words.split_whitespace() {
+        let scores = Scores::of(&View::of(word));
+        let most = scores.injection.value.max(scores.indirect.value).max(scores.worst_harm().1.value);
+        assert!(most < 0.5, "{word} {most}");
+    }
+}
