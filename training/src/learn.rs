@@ -80,7 +80,7 @@ impl Default for Settings {
             whim: 0.12,
             rare: 0.01,
             borrowed: 6000,
-            scraps: 3000,
+            scraps: 6000,
         }
     }
 }
