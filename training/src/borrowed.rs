@@ -4,9 +4,9 @@
 //! such word, or three of them apart, is no attack; without these examples a model takes them for one.
 
 use crate::dice::Dice;
-use crate::example::{Example, UNKNOWN, Use, harmless};
+use crate::example::{Example, UNKNOWN, Use};
 use std::collections::{BTreeMap, BTreeSet};
-use tg_text::score::model::{INDIRECT, INJECTION};
+use tg_text::score::model::INJECTION;
 
 /// Attacks that must use a word before it is borrowed.
 const USED_MIN: usize = 12;
@@ -70,28 +70,6 @@ pub fn prompts(examples: &[Example], count: usize, dice: &mut Dice) -> Vec<Examp
         targets[INJECTION] = 0.0;
         let text = borrow(&carrier.text, &words, dice);
         made.push(Example { text, source: "borrowed".to_owned(), used: Use::TriggerWords, targets, planted: false });
-    }
-    made
-}
-
-/// `count` scraps of ordinary prompts, of one word to three. Names of members and short values are such, and no word is harmful or
-/// an attack by itself for being common in texts that are.
-pub fn scraps(examples: &[Example], count: usize, dice: &mut Dice) -> Vec<Example> {
-    let carriers: Vec<&Example> =
-        examples.iter().filter(|e| matches!(e.used, Use::Ordinary | Use::TriggerWords)).collect();
-    let mut made = Vec::new();
-    for _ in 0..count {
-        let Some(carrier) = dice.pick(&carriers) else { break };
-        let words: Vec<&str> = carrier.text.split_whitespace().collect();
-        let some = 1 + dice.below(3);
-        let from = dice.below(words.len().saturating_sub(some) + 1);
-        let text = words.get(from..(from + some).min(words.len())).unwrap_or_default().join(" ");
-        let text = text.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
-        let mut targets = harmless();
-        if some == 1 {
-            targets[INDIRECT] = 0.0;
-        }
-        made.push(Example { text, source: "scraps".to_owned(), used: Use::Ordinary, targets, planted: false });
     }
     made
 }

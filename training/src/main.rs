@@ -10,6 +10,7 @@ mod grammar;
 mod judge;
 mod learn;
 mod pile;
+mod scraps;
 mod tasks;
 mod written;
 
@@ -148,7 +149,7 @@ fn learn(examples: &[Example], settings: Settings, seed: u64) -> Model {
     let mut all = examples.to_vec();
     all.extend(grammar::planted(examples, &mut Dice::new(seed ^ 1)));
     all.extend(borrowed::prompts(examples, settings.borrowed, &mut Dice::new(seed ^ 2)));
-    all.extend(borrowed::scraps(examples, settings.scraps, &mut Dice::new(seed ^ 3)));
+    all.extend(scraps::scraps(examples, settings.scraps, &mut Dice::new(seed ^ 3)));
     let mut learner = Learner::new(settings, learn::surprise(&all), seed);
     learner.learn(&all);
     learner.finish()

@@ -149,6 +149,16 @@ fn verdict(is_stopped: bool, text: &str) -> Verdict {
     }
 }
 
+/// Who asks whom about what.
+pub type Talk = (Dialect, Offer, Sought);
+
+/// Every value, in every dialect that talks, before every provider.
+pub fn talks() -> impl Iterator<Item = Talk> {
+    let of =
+        |sought| Dialect::TALKING.into_iter().flat_map(move |dialect| OFFERS.map(|offer| (dialect, offer, sought)));
+    Sought::ALL.into_iter().flat_map(of)
+}
+
 /// A call of a model whose requests or answers are looked at.
 pub fn ask(dialect: Dialect, offer: Offer, delivery: Delivery, is_answer: bool, prompt: String) -> Ask {
     let model = format!("alike-{}-{}", if is_answer { "out" } else { "in" }, offer.provider);

@@ -1,7 +1,6 @@
 //! Values that are cut over parts of one turn of a request, between parts that touch them.
 
-use super::super::house::OFFERS;
-use super::alike::{Sought, Trial, ask};
+use super::alike::{Sought, Trial, ask, talks};
 use super::places::history;
 use crate::wire::dialect::{Ask, Delivery, Dialect};
 use serde_json::{Value, json};
@@ -81,26 +80,20 @@ impl Turn {
 pub(super) fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
     for turn in Turn::ALL {
-        for sought in Sought::ALL {
-            for dialect in Dialect::TALKING.into_iter().filter(|dialect| turn.is_in(*dialect)) {
-                for offer in OFFERS {
-                    for (nth, [before, behind]) in AROUND.into_iter().enumerate() {
-                        for count in 1..=4 {
-                            let delivery = delivery(nth + count);
-                            let parts = sought.parts(count);
-                            let hidden = parts.iter().map(|part| json!(part).to_string()).collect();
-                            let around = [vec![before.to_owned()], parts, vec![behind.to_owned()]].concat();
-                            let how = format!("in {count} between {before:?} and {behind:?}");
-                            let ask = ask(dialect, offer, delivery, false, "hello".to_owned());
-                            trials.push(trial(turn, sought, (ask, offer), (Some(how), &around), hidden));
-                        }
-                    }
-                    for delivery in [Delivery::Plain, Delivery::Streamed] {
-                        let text = format!("pay {} now", sought.value());
-                        let ask = ask(dialect, offer, delivery, false, "hello".to_owned());
-                        trials.push(trial(turn, sought, (ask, offer), (None, &[text]), Vec::new()));
-                    }
+        for (dialect, offer, sought) in talks().filter(|(dialect, ..)| turn.is_in(*dialect)) {
+            let ask = |delivery| ask(dialect, offer, delivery, false, "hello".to_owned());
+            for (nth, [before, behind]) in AROUND.into_iter().enumerate() {
+                for count in 1..=4 {
+                    let parts = sought.parts(count);
+                    let hidden = parts.iter().map(|part| json!(part).to_string()).collect();
+                    let around = [vec![before.to_owned()], parts, vec![behind.to_owned()]].concat();
+                    let how = format!("in {count} between {before:?} and {behind:?}");
+                    trials.push(trial(turn, sought, (ask(delivery(nth + count)), offer), (Some(how), &around), hidden));
                 }
+            }
+            for delivery in [Delivery::Plain, Delivery::Streamed] {
+                let text = format!("pay {} now", sought.value());
+                trials.push(trial(turn, sought, (ask(delivery), offer), (None, &[text]), Vec::new()));
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::*;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE32_NOPAD;
 use tg_text::pii::custom;
 
 /// Where a text is cut: anywhere, also several times in one place, or behind each character.
@@ -65,16 +66,6 @@ pub(super) enum Form {
     PercentTwice,
     Quoted,
     Base32,
-}
-
-/// RFC 4648, without padding.
-fn base32(text: &str) -> String {
-    let bits: Vec<u8> = text.bytes().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)).collect();
-    let digit = |bits: &[u8]| {
-        let value = bits.iter().chain(&[0; 5]).take(5).fold(0, |value, bit| value << 1 | bit);
-        char::from(if value < 26 { b'A' + value } else { b'2' + value - 26 })
-    };
-    bits.chunks(5).map(digit).collect()
 }
 
 impl Form {
@@ -156,7 +147,7 @@ impl Form {
             }),
             Self::PercentTwice => each(&|c| format!("%25{:02x}", c as u32)),
             Self::Quoted => each(&|c| format!("={:02X}", c as u32)),
-            Self::Base32 => base32(&format!("this is the value: {value} and no other")),
+            Self::Base32 => BASE32_NOPAD.encode(format!("this is the value: {value} and no other").as_bytes()),
         }
     }
 }
