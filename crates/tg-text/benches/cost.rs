@@ -1,5 +1,5 @@
 //! What all built-in checks cost together, on one core: single runs over prompts of 1 KiB that differ, throughput by
-//! length, and of texts that are made to be slow. `cargo bench --package tg-text --bench cost --profile quick`.
+//! length, and of texts that are made to be slow. `cargo bench --package tg-text --bench cost`.
 
 mod measure;
 

@@ -157,7 +157,7 @@ impl<'a> LayerWriter<'a> {
     pub fn lower_ascii(&mut self, bytes: usize) {
         let end = (self.read + bytes).min(self.original.len());
         let Some(next) = self.original.get(self.read..end) else { return };
-        if !next.bytes().any(|b| b.is_ascii_uppercase()) {
+        if !self.changed && !next.bytes().any(|b| b.is_ascii_uppercase()) {
             return self.keep(bytes);
         }
         self.begin();

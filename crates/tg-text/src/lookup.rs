@@ -27,9 +27,14 @@ fn place(three: u32) -> usize {
 }
 
 /// The bytes at a place, noughts behind the end.
+#[inline]
 fn three(text: &[u8], at: usize) -> u32 {
     let rest = text.get(at..).unwrap_or_default();
-    rest.iter().take(3).rev().fold(0, |three, b| three << 8 | u32::from(*b))
+    match rest.first_chunk::<4>() {
+        // The lowest three of them, fetched at once.
+        Some(four) => u32::from_le_bytes(*four) & 0x00ff_ffff,
+        None => rest.iter().take(3).rev().fold(0, |three, b| three << 8 | u32::from(*b)),
+    }
 }
 
 impl Lookup {

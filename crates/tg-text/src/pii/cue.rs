@@ -198,16 +198,16 @@ impl<'t> CueFinder<'t> {
 struct Words {
     lookup: Lookup,
     cues: Vec<Cues>,
-    /// What each byte is to a place where a word may begin.
+    /// What each byte is to a place where a word may begin: what it asks of the byte before it, any of which will do, and, so many
+    /// bits above, what it is to the byte behind it.
     bytes: [u8; 256],
 }
 
-/// Begins a word; is part of one; is a small letter, a capital; begins one of a script without spaces.
-const BEGINS: u8 = 1;
-const JOINS: u8 = 2;
-const SMALL: u8 = 4;
-const CAPITAL: u8 = 8;
-const FREE: u8 = 16;
+/// No part of a word stands before it; a small letter does, as before a hump; or anything at all, where a script has no spaces.
+const APART: u8 = 1;
+const SMALL: u8 = 2;
+const ANYTHING: u8 = 4;
+const BEHIND_BITS: u32 = 4;
 
 impl Words {
     fn new() -> Self {
@@ -216,11 +216,9 @@ impl Words {
         for (slot, byte) in bytes.iter_mut().zip(0..=0xff_u8) {
             let kind = |is: bool, kind: u8| if is { kind } else { 0 };
             let begins = all().any(|(word, _)| word.bytes().next().is_some_and(|b| b.eq_ignore_ascii_case(&byte)));
-            *slot = kind(begins, BEGINS)
-                | kind(is_word(byte), JOINS)
-                | kind(byte.is_ascii_lowercase(), SMALL)
-                | kind(byte.is_ascii_uppercase(), CAPITAL)
-                | kind(byte >= 0xe0, FREE);
+            let asks = APART | kind(byte.is_ascii_uppercase(), SMALL) | kind(byte >= 0xe0, ANYTHING);
+            let is = kind(!is_word(byte), APART) | kind(byte.is_ascii_lowercase(), SMALL) | ANYTHING;
+            *slot = kind(begins, asks) | is << BEHIND_BITS;
         }
         let cues = all().map(|(_, cues)| cues).collect();
         Self { lookup: Lookup::new(all().map(|(word, _)| word)), cues, bytes }
@@ -230,15 +228,22 @@ impl Words {
     /// and what it speaks of.
     fn each(&self, text: &[u8], from: usize, mut tell: impl FnMut(usize, usize, Cues)) {
         let kind = |byte: &u8| self.bytes.get(usize::from(*byte)).copied().unwrap_or(0);
-        let mut before = from.checked_sub(1).and_then(|at| text.get(at)).map_or(0, kind);
-        for (at, byte) in text.iter().enumerate().skip(from) {
-            let this = kind(byte);
-            let hump = before & SMALL != 0 && this & CAPITAL != 0;
-            let may = this & BEGINS != 0 && (before & JOINS == 0 || this & FREE != 0 || hump);
-            before = this;
-            if may {
+        let mut before = from.checked_sub(1).and_then(|at| text.get(at)).map_or(APART << BEHIND_BITS, kind);
+        let mut start = from;
+        for some in text.get(from..).unwrap_or_default().chunks(64) {
+            // Where words may begin, a bit each: a branch at each byte would be guessed wrong at most words.
+            let mut begin = 0_u64;
+            for (place, byte) in some.iter().enumerate() {
+                let this = kind(byte);
+                begin |= u64::from(before >> BEHIND_BITS & this != 0) << place;
+                before = this;
+            }
+            while begin != 0 {
+                let at = start + begin.trailing_zeros() as usize;
+                begin &= begin - 1;
                 self.lookup.at(text, at, |end, index| tell(at, end, self.cues.get(index).copied().unwrap_or(0)));
             }
+            start += some.len();
         }
     }
 }

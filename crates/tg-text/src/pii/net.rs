@@ -109,21 +109,23 @@ fn credentials(bytes: &[u8], at: usize) -> Option<Range<usize>> {
 
 /// An IPv4 address that begins at a digit. Four numbers and no more; those that name nobody are left out.
 pub(super) fn ipv4(text: &[u8], start: usize, cues: &mut CueFinder<'_>) -> Option<Range<usize>> {
+    let at = |index: usize| text.get(index).copied().unwrap_or(b' ');
+    // Cheap, before it is read: a row of numbers with dots is looked at from each of them.
+    let before = start.checked_sub(1).map_or(b' ', at);
+    if before.is_ascii_alphanumeric() || matches!(before, b'.' | b'_' | b'-' | b'~' | b'^' | b'$') {
+        return None;
+    }
     let rest = text.get(start..)?;
     let length = rest.iter().take(16).take_while(|b| b.is_ascii_digit() || **b == b'.').count();
     let mut word = rest.get(..length)?;
     if let [shorter @ .., b'.'] = word {
         word = shorter;
     }
-    // Cheap, before it is parsed: a row of numbers with dots is looked at from each of them.
     if word.iter().filter(|b| **b == b'.').count() != 3 {
         return None;
     }
     let address: Ipv4Addr = std::str::from_utf8(word).ok()?.parse().ok()?;
     let end = start + word.len();
-    let at = |index: usize| text.get(index).copied().unwrap_or(b' ');
-    let before = start.checked_sub(1).map_or(b' ', at);
-    let joined = before.is_ascii_alphanumeric() || matches!(before, b'.' | b'_' | b'-' | b'~' | b'^' | b'$');
     let goes_on = at(end).is_ascii_alphanumeric()
         || matches!(at(end), b'_' | b'%')
         || (matches!(at(end), b'.' | b'-') && at(end + 1).is_ascii_alphanumeric());
@@ -133,7 +135,7 @@ pub(super) fn ipv4(text: &[u8], start: usize, cues: &mut CueFinder<'_>) -> Optio
         || address.is_broadcast()
         || octets.starts_with(&[255])
         || octets[0] == 0;
-    if joined || goes_on || nobody {
+    if goes_on || nobody {
         return None;
     }
     let near = cues.near(start, end);
@@ -157,21 +159,27 @@ const fn parts() -> [bool; 256] {
     table
 }
 
-/// An IPv6 or hardware address around a digit: groups of hexadecimal digits with colons.
-pub(super) fn colons(text: &[u8], from: usize, at: usize, cues: &mut CueFinder<'_>) -> Option<(Entity, Range<usize>)> {
+/// The most bytes of an address with colons.
+const COLONS_MAX: usize = 46;
+
+/// The stretch of hexadecimal digits, colons and dots around a digit. Of one that is too long to be an address it is not said where it
+/// begins.
+pub(super) fn parts_around(text: &[u8], at: usize) -> Range<usize> {
     let is_part = |b: &&u8| PARTS.get(usize::from(**b)).is_some_and(|part| *part);
+    let before = text.get(..at).unwrap_or_default().iter().rev().take(COLONS_MAX).take_while(is_part).count();
+    let behind = text.get(at..).unwrap_or_default().iter().take_while(is_part).count();
+    at - before..at + behind
+}
+
+/// An IPv6 or hardware address: groups of hexadecimal digits with colons, of which the stretch is a row.
+pub(super) fn colons(text: &[u8], parts: Range<usize>, cues: &mut CueFinder<'_>) -> Option<(Entity, Range<usize>)> {
     let joined = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    let before = text.get(from..at)?.iter().rev().take(46).take_while(is_part).count();
-    let start = at - before;
+    let (start, length) = (parts.start, parts.len());
     let outer = start.checked_sub(1).and_then(|index| text.get(index)).copied().unwrap_or(b' ');
-    if joined(outer) {
+    if joined(outer) || length > COLONS_MAX {
         return None;
     }
     let rest = text.get(start..)?;
-    let length = rest.iter().take(48).take_while(is_part).count();
-    if length > 46 {
-        return None;
-    }
     let mut word = rest.get(..length)?;
     while let [shorter @ .., b'.'] = word {
         word = shorter;

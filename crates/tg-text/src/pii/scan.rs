@@ -22,6 +22,7 @@ pub(super) fn structured(text: &str, wanted: u128) -> Vec<Hit> {
         bytes: text.as_bytes(),
         cues: CueFinder::new(text),
         cluster: Cluster::default(),
+        parts_end: 0,
         hits: Vec::new(),
     };
     let mut from = 0;
@@ -46,8 +47,14 @@ pub(super) fn structured(text: &str, wanted: u128) -> Vec<Hit> {
 }
 
 fn next_trigger(bytes: &[u8], at: usize) -> Option<usize> {
+    const BLOCK: usize = 16;
+    let is_trigger = |b: &u8| b.is_ascii_digit() | (*b == b'@');
     let rest = bytes.get(at..)?;
-    rest.iter().position(|b| b.is_ascii_digit() || *b == b'@').map(|found| at + found)
+    // Blocks of prose without a branch inside, so that the compiler makes wide instructions of it.
+    let is_quiet = |block: &&[u8]| !block.iter().fold(false, |any, b| any | is_trigger(b));
+    let skipped = rest.chunks_exact(BLOCK).take_while(is_quiet).count() * BLOCK;
+    let found = rest.get(skipped..)?.iter().position(is_trigger)?;
+    Some(at + skipped + found)
 }
 
 struct Scan<'t> {
@@ -55,6 +62,8 @@ struct Scan<'t> {
     bytes: &'t [u8],
     cues: CueFinder<'t>,
     cluster: Cluster,
+    /// Where the stretch ends in which addresses with colons were looked for last.
+    parts_end: usize,
     hits: Vec<Hit>,
 }
 
@@ -71,7 +80,7 @@ impl Scan<'_> {
     /// What begins around a digit.
     fn digits(&mut self, from: usize, at: usize) {
         self.cluster.read(self.bytes, from, at);
-        if let Some((entity, span)) = self.colons(from, at) {
+        if let Some((entity, span)) = self.colons(at) {
             self.tell(entity, span, 1.0);
         }
         self.dotted(from, at);
@@ -101,14 +110,19 @@ impl Scan<'_> {
     }
 
     /// Addresses with colons: looked for where one stands right before or behind the first group.
-    fn colons(&mut self, from: usize, at: usize) -> Option<(Entity, Range<usize>)> {
+    fn colons(&mut self, at: usize) -> Option<(Entity, Range<usize>)> {
+        // What is one stretch of digits, colons and dots has been looked at from its first digit on.
+        if at < self.parts_end {
+            return None;
+        }
         let first = self.cluster.atoms.iter().find(|atom| atom.end > at)?;
         let colon = |index: Option<usize>| index.and_then(|index| self.bytes.get(index)) == Some(&b':');
         if !colon(Some(first.end)) && !colon(first.start.checked_sub(1)) {
             return None;
         }
-        // What was read before may be its beginning.
-        net::colons(self.bytes, from.saturating_sub(46), at, &mut self.cues)
+        let parts = net::parts_around(self.bytes, at);
+        self.parts_end = parts.end;
+        net::colons(self.bytes, parts, &mut self.cues)
     }
 
     /// Addresses with dots or dashes that begin with a group of the cluster.

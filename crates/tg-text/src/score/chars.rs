@@ -38,6 +38,12 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// What it is to the character model.
+    #[inline]
+    pub(super) fn symbol(self) -> usize {
+        usize::from(self.symbol)
+    }
+
     /// Which kind of mark it is.
     #[inline]
     pub(super) fn mark(self) -> usize {

@@ -8,6 +8,7 @@ pub mod block;
 pub(crate) mod chars;
 pub mod classes;
 mod coarse;
+mod code;
 mod lexicon;
 pub mod model;
 pub mod stream;

@@ -195,12 +195,13 @@ impl<F: FnMut(Span, &[f32; OUTPUTS])> Sink for Pool<'_, F> {
     fn grams(&mut self, buckets: &[u32]) {
         // Each lane in 16 bits of two numbers, as much above nought as a weight can be below; so many fit.
         const LANE: u64 = 0x00ff_00ff_00ff_00ff;
-        let grams: &[[u8; LANES]] = &self.model.grams;
+        // As many as there are buckets: no place has to be checked.
+        let Some(grams) = self.model.grams.first_chunk::<BUCKETS>() else { return };
         let mut rows = [0; SOME];
         for some in buckets.chunks(SOME) {
             // The weights are fetched first, many at a time, and added in a loop of which the compiler makes wide instructions.
             for (row, bucket) in rows.iter_mut().zip(some) {
-                *row = u64::from_le_bytes(grams.get(*bucket as usize).copied().unwrap_or_default());
+                *row = grams.get(*bucket as usize % BUCKETS).map_or(0, |row| u64::from_le_bytes(*row));
             }
             let (mut even, mut odd) = (0_u64, 0_u64);
             for row in rows.iter().take(some.len()) {

@@ -5,7 +5,9 @@
 use super::block::{BLOCK, Block, RUDE};
 use super::chars::{Sort, ascii, mark, read_as, symbol};
 use super::classes::Class;
+use super::code::Code;
 use super::lexicon;
+use super::model::SURPRISES;
 use super::words::DIM;
 use crate::span::Span;
 
@@ -32,13 +34,6 @@ pub(super) const SPREAD: u64 = 0xBF58_476D_1CE4_E5B9;
 pub(super) fn bucket(hash: u64, key: u64) -> u32 {
     // The top bits of a product are the well mixed ones; 18 of them always fit.
     (hash.wrapping_mul(key) >> (64 - BUCKET_BITS)) as u32
-}
-
-/// What stands for a character in hashes.
-#[inline]
-fn spread(code: u32) -> u64 {
-    let x = u64::from(code).wrapping_mul(SPREAD);
-    x ^ (x >> 31)
 }
 
 /// The running hash of one word; the same as in `training/distill.py`.
@@ -89,14 +84,13 @@ pub fn read(text: &str, surprise: &[i8], sink: &mut impl Sink) {
         prints: Vec::with_capacity(BLOCK),
         known: Vec::with_capacity(BLOCK),
     };
-    let mut codes = [0; BLOCK];
     let mut start = 0;
     while start < text.len() {
         let mut end = (start + BLOCK).min(text.len());
         while !text.is_char_boundary(end) {
             end += 1;
         }
-        reader.stretch(text.get(start..end).unwrap_or_default(), &mut codes);
+        reader.stretch(text.get(start..end).unwrap_or_default());
         if end == text.len() {
             reader.last_word();
         }
@@ -124,7 +118,7 @@ struct Chars {
     runs: [u64; 4],
     /// How many characters were read, up to four.
     read: usize,
-    /// The last two symbols of the character model.
+    /// The last symbols of the character model, of which two and the next one make a place.
     symbols: usize,
 }
 
@@ -176,9 +170,19 @@ struct Reader<'a, S> {
 
 impl<S: Sink> Reader<'_, S> {
     /// Reads a block: first its words, then its characters, each in a loop that has little to remember.
-    fn stretch(&mut self, text: &str, codes: &mut [u32; BLOCK]) {
-        let count = if text.is_ascii() { self.ascii(text.as_bytes(), codes) } else { self.letters(text, codes) };
-        let codes = codes.get(..count).unwrap_or_default();
+    fn stretch(&mut self, text: &str) {
+        if text.is_ascii() {
+            let mut codes = [0_u8; BLOCK];
+            let count = self.ascii(text.as_bytes(), &mut codes);
+            self.characters(codes.get(..count).unwrap_or_default());
+        } else {
+            let mut codes = [0_u32; BLOCK];
+            let count = self.letters(text, &mut codes);
+            self.characters(codes.get(..count).unwrap_or_default());
+        }
+    }
+
+    fn characters(&mut self, codes: &[impl Code]) {
         self.block.chars += codes.len() as u32;
         self.char_grams(codes);
         self.symbols(codes);
@@ -225,6 +229,7 @@ impl<S: Sink> Reader<'_, S> {
                 }
             }
             word.space = sort == Sort::Space;
+            self.block.foreign += u32::from(code >= 128);
             if let Some(slot) = codes.get_mut(count) {
                 *slot = code;
             }
@@ -236,13 +241,13 @@ impl<S: Sink> Reader<'_, S> {
     }
 
     /// The same of a block of nothing but ASCII, a word at a time.
-    fn ascii(&mut self, bytes: &[u8], codes: &mut [u32; BLOCK]) -> usize {
+    fn ascii(&mut self, bytes: &[u8], codes: &mut [u8; BLOCK]) -> usize {
         self.repeats(bytes);
         let mut word = self.word;
         let (mut count, mut rest) = (0, bytes.iter());
         let mut put = |code: u8| {
             if let Some(slot) = codes.get_mut(count) {
-                *slot = u32::from(code);
+                *slot = code;
             }
             count += 1;
         };
@@ -251,18 +256,18 @@ impl<S: Sink> Reader<'_, S> {
             let mut known = ascii(b);
             if known.sort == Sort::Letter {
                 let mut hash = word.hash;
-                let ended = loop {
-                    hash.push(u32::from(known.code));
-                    put(known.code);
-                    word.digits = known.code == b'0';
-                    let Some(next) = rest.next() else { break true };
+                let (ended, last) = loop {
+                    let code = known.code;
+                    hash.push(u32::from(code));
+                    put(code);
+                    let Some(next) = rest.next() else { break (true, code) };
                     b = *next;
                     known = ascii(b);
                     if known.sort != Sort::Letter {
-                        break false;
+                        break (false, code);
                     }
                 };
-                (word.hash, word.open, word.space) = (hash, true, false);
+                (word.hash, word.open, word.space, word.digits) = (hash, true, false, last == b'0');
                 if ended {
                     break;
                 }
@@ -314,10 +319,10 @@ impl<S: Sink> Reader<'_, S> {
     }
 
     /// The n-grams that end with each character.
-    fn char_grams(&mut self, codes: &[u32]) {
+    fn char_grams(&mut self, codes: &[impl Code]) {
         let [mut one, mut two, mut three, mut four] = self.chars.runs;
         for (code, slots) in codes.iter().zip(&mut self.grams) {
-            let x = spread(*code);
+            let x = code.spread();
             let five = four.rotate_left(11).wrapping_add(x);
             four = three.rotate_left(11).wrapping_add(x);
             three = two.rotate_left(11).wrapping_add(x);
@@ -341,21 +346,20 @@ impl<S: Sink> Reader<'_, S> {
     }
 
     /// How much each character surprises after the two before it.
-    fn symbols(&mut self, codes: &[u32]) {
-        let (mut symbols, mut foreign, mut sum) = (self.chars.symbols, 0, 0);
+    fn symbols(&mut self, codes: &[impl Code]) {
+        // As many as there are places: none has to be checked.
+        let Some(known) = self.surprise.first_chunk::<SURPRISES>() else { return };
+        let (mut symbols, mut sum) = (self.chars.symbols, 0);
         let (mut leak, mut strangest) = (self.block.leak, self.block.strangest);
         for code in codes {
-            let at = ((symbols << 5) | symbol(*code)) & 0x7FFF;
-            let surprise = i32::from(self.surprise.get(at).copied().unwrap_or(0));
+            symbols = (symbols << 5 | code.symbol()) % SURPRISES;
+            let surprise = i32::from(known.get(symbols).copied().unwrap_or(0));
             sum += surprise;
             // Leaky sum: high where about thirty characters in a row are unlike language.
             leak += (surprise * 16 - leak) >> 5;
             strangest = strangest.max(leak);
-            symbols = at & 0x3FF;
-            foreign += u32::from(*code >= 128);
         }
         self.chars.symbols = symbols;
-        self.block.foreign += foreign;
         self.block.surprise += sum;
         (self.block.leak, self.block.strangest) = (leak, strangest);
     }

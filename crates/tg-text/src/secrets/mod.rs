@@ -10,6 +10,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 mod value;
+mod words;
 
 pub(crate) use blocks::is_open_key;
 

@@ -3,8 +3,8 @@
 use super::blocks::{BLOCKS, Read};
 use super::forms::{FORMS, Form, NAMED, Named};
 use super::pattern::Pattern;
+use super::words::Words;
 use super::{assign, check, generic, value};
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -38,7 +38,7 @@ enum Call {
 /// The compiled tables.
 #[derive(Debug)]
 pub(super) struct Tables {
-    words: AhoCorasick,
+    words: Words,
     /// For each word, what it calls for.
     calls: Vec<Vec<Call>>,
     forms: Vec<(&'static Form, Pattern)>,
@@ -78,27 +78,20 @@ impl Tables {
         }
         NAMES.iter().for_each(|word| call(word, Call::Name));
         let (words, calls): (Vec<String>, Vec<Vec<Call>>) = index.into_iter().unzip();
-        let words = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .ascii_case_insensitive(true)
-            .build(words)
-            .ok()?;
-        Some(Self { words, calls, forms, named })
+        Some(Self { words: Words::new(words)?, calls, forms, named })
     }
 
     /// Bytes that the tables take in memory, about.
     pub(super) fn memory(&self) -> usize {
-        self.words.memory_usage()
+        self.words.memory()
     }
 
     /// All that a text has, overlapping.
     pub(super) fn hits(&self, text: &str) -> Vec<Hit> {
         let bytes = text.as_bytes();
         let mut hits = Vec::new();
-        for found in self.words.find_overlapping_iter(bytes) {
-            let word = found.start()..found.end();
-            for call in self.calls.get(found.pattern().as_usize()).into_iter().flatten() {
+        self.words.each(bytes, |word, index| {
+            for call in self.calls.get(index).into_iter().flatten() {
                 let hit = match *call {
                     Call::Form(index, behind) => self.form(bytes, &word, (index, behind), hits.last()),
                     Call::Named(index) => self.named(bytes, &word, index),
@@ -109,7 +102,7 @@ impl Tables {
                 };
                 hits.extend(hit);
             }
-        }
+        });
         hits.retain(|hit| text.get(hit.span.clone()).is_some_and(|value| !value.is_empty()));
         hits
     }

@@ -244,13 +244,23 @@ fn base64(digits: &[u8]) -> Vec<u8> {
 
 /// Decodes pairs of hexadecimal digits; a last odd one is left out.
 pub(super) fn hex(digits: &[u8]) -> Vec<u8> {
+    digits.chunks_exact(2).map(hex_byte).collect()
+}
+
+/// The byte that hexadecimal digits say.
+pub(super) fn hex_byte(digits: &[u8]) -> u8 {
     let nibble = |b: &u8| char::from(*b).to_digit(16).and_then(|v| u8::try_from(v).ok()).unwrap_or(0);
-    digits.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, b| byte << 4 | nibble(b))).collect()
+    digits.iter().fold(0, |byte, b| byte << 4 | nibble(b))
 }
 
 /// Decodes groups of eight binary digits.
 pub(super) fn binary(digits: &[u8]) -> Vec<u8> {
-    digits.chunks_exact(8).map(|group| group.iter().fold(0, |byte, b| byte << 1 | (b & 1))).collect()
+    digits.chunks_exact(8).map(binary_byte).collect()
+}
+
+/// The byte that binary digits say.
+pub(super) fn binary_byte(digits: &[u8]) -> u8 {
+    digits.iter().fold(0, |byte, b| byte << 1 | (b & 1))
 }
 
 /// Bytes as a text that someone would read: UTF-8, or UTF-16 of mostly Latin letters.

@@ -47,8 +47,8 @@ pub(super) fn read(text: &str, span: Span) -> Option<Piece> {
     let mut places = Vec::with_capacity(marks.len() * 2);
     let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
     for (index, mark) in marks.iter().enumerate() {
-        let is_end = is_number(marks.get(1..=BESIDE)) && index == 1
-            || is_number(marks.get(index.saturating_sub(BESIDE)..index)) && index + 1 == marks.len();
+        let is_end = index == 1 && is_number(marks.get(1..=BESIDE))
+            || index + 1 == marks.len() && is_number(marks.get(index.saturating_sub(BESIDE)..index));
         let before = index.checked_sub(1).and_then(|index| marks.get(index));
         if let Some(before) = before
             && (ends_word(before, mark, narrow)

@@ -32,23 +32,24 @@ impl Row {
     /// The last number may be torn: digits that are less than one are left out.
     fn of(row: &str, width: usize) -> Self {
         let (mut bytes, mut codes, mut places) = (Vec::new(), Vec::new(), Vec::new());
-        let mut start = 0;
-        // What parts them may have several bytes.
-        for piece in row.split_inclusive(|c: char| !c.is_ascii_hexdigit()) {
-            let word = piece.trim_end_matches(|c: char| !c.is_ascii_hexdigit());
-            let place = Span::new(start, start + word.len());
-            start += piece.len();
-            let byte = match (width, word.len()) {
-                (8, 8) => codes::binary(word.as_bytes()).first().copied(),
-                (2, 2) => codes::hex(word.as_bytes()).first().copied(),
-                (2, 3) => Some(NO_BYTE),
-                _ => None,
+        let digits = row.as_bytes();
+        let mut at = 0;
+        // What parts them may have several bytes, of which none is a digit.
+        while let Some(skip) = digits.get(at..).and_then(|rest| rest.iter().position(u8::is_ascii_hexdigit)) {
+            let start = at + skip;
+            let rest = digits.get(start..).unwrap_or_default();
+            let length = rest.iter().position(|b| !b.is_ascii_hexdigit()).unwrap_or(rest.len());
+            let word = rest.get(..length).unwrap_or_default();
+            at = start + length;
+            let byte = match (width, length) {
+                (8, 8) => codes::binary_byte(word),
+                (2, 2) => codes::hex_byte(word),
+                (2, 3) => NO_BYTE,
+                _ => continue,
             };
-            if let Some(byte) = byte {
-                bytes.push(byte);
-                codes.push(if width == 2 { code(word) } else { 0 });
-                places.push(place);
-            }
+            bytes.push(byte);
+            codes.push(if width == 2 { code(word) } else { 0 });
+            places.push(Span::new(start, at));
         }
         // Escapes of HTML and of program text have numbers, too.
         if row.contains(['#', '\\']) {
@@ -69,11 +70,13 @@ impl Row {
 
 /// The character that a decimal code says: of words and what stands between them. Others are seldom in what someone would read,
 /// and often in lists of numbers.
-fn code(word: &str) -> u8 {
+fn code(word: &[u8]) -> u8 {
     let is_one = |code: &u8| {
         code.is_ascii_alphanumeric() || matches!(code, b'\n' | b'\r' | b' ') || b".,:;!?'()-/@_=+".contains(code)
     };
-    word.parse().ok().filter(is_one).unwrap_or(0)
+    let digit = |b: &u8| b.is_ascii_digit().then(|| b - b'0');
+    let number = word.iter().try_fold(0_u8, |number, b| number.checked_mul(10)?.checked_add(digit(b)?));
+    number.filter(is_one).unwrap_or(0)
 }
 
 /// Whether three digits may be a decimal code: of two, each number of a row may.

@@ -22,13 +22,25 @@ pub(super) fn both(text: &str) -> (Layer<'_>, Layer<'_>) {
 
 /// Whether a text is ASCII without invisible controls: then the plain reading is the text.
 fn is_plain_ascii(bytes: &[u8]) -> bool {
-    // In blocks without a branch inside, so that the compiler makes wide instructions of it.
-    bytes.chunks(64).all(|block| {
-        block.iter().fold(0_u8, |odd, b| {
-            let control = (*b < 0x20) & !(0x09..=0x0d).contains(b);
-            odd | u8::from(control | (*b > 0x7e))
-        }) == 0
-    })
+    bytes.chunks(64).all(is_plain_block)
+}
+
+/// The same of few bytes, without a branch inside, so that the compiler makes wide instructions of it.
+fn is_plain_block(block: &[u8]) -> bool {
+    block.iter().fold(0, |odd, b| odd | u8::from(!is_plain(*b))) == 0
+}
+
+fn is_plain(b: u8) -> bool {
+    let control = (b < 0x20) & !(0x09..=0x0d).contains(&b);
+    !(control | (b > 0x7e))
+}
+
+/// How many bytes at the front are ASCII without invisible controls.
+fn plain_ascii(bytes: &[u8]) -> usize {
+    const BLOCK: usize = 32;
+    let blocks = bytes.chunks_exact(BLOCK).take_while(|block| is_plain_block(block)).count() * BLOCK;
+    let rest = bytes.get(blocks..).unwrap_or_default();
+    blocks + rest.iter().take_while(|b| is_plain(**b)).count()
 }
 
 struct Reader<'a> {
@@ -59,8 +71,7 @@ impl<'a> Reader<'a> {
         let bytes = self.text.as_bytes();
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-            let ascii = rest.iter().position(|b| !(0x20..0x7f).contains(b) && !(0x09..=0x0d).contains(b));
-            let ascii = ascii.unwrap_or(rest.len());
+            let ascii = plain_ascii(rest);
             let run = if self.waits(at, ascii) { ascii.saturating_sub(1) } else { ascii };
             if run > 0 {
                 self.ascii(at, run);

@@ -113,33 +113,40 @@ pub(super) fn spaced(letters: &str) -> Option<(String, Vec<usize>)> {
 }
 
 /// Words that are read from their ends: those of the words that are none themselves when they are turned round.
-struct Turned {
-    words: HashSet<String, BuildHasherDefault<Spread>>,
-    /// For each first byte, a bit for each length that a word has.
-    lengths: [u32; 256],
+fn turned() -> &'static HashSet<String, BuildHasherDefault<Spread>> {
+    static TABLE: OnceLock<HashSet<String, BuildHasherDefault<Spread>>> = OnceLock::new();
+    TABLE.get_or_init(|| TURNED.split_ascii_whitespace().map(|word| word.chars().rev().collect()).collect())
 }
 
-fn turned() -> &'static Turned {
-    static TABLE: OnceLock<Turned> = OnceLock::new();
-    TABLE.get_or_init(|| {
-        let words = TURNED.split_ascii_whitespace().map(|word| word.chars().rev().collect::<String>());
-        let mut all = Turned { words: words.collect(), lengths: [0; 256] };
-        for word in &all.words {
-            if let Some(lengths) = word.bytes().next().and_then(|b| all.lengths.get_mut(usize::from(b))) {
-                *lengths |= 1 << (word.len() % 32);
-            }
+/// For each byte that such a word begins with, a bit for each length that one has.
+static TURNED_LENGTHS: [u32; 256] = turned_lengths();
+
+const fn turned_lengths() -> [u32; 256] {
+    let words = TURNED.as_bytes();
+    let mut table = [0; 256];
+    let (mut at, mut length) = (0, 0);
+    while at < words.len() {
+        length = if words[at].is_ascii_whitespace() { 0 } else { length + 1 };
+        // They begin with what stands last.
+        if length > 0 && (at + 1 == words.len() || words[at + 1].is_ascii_whitespace()) {
+            table[words[at] as usize] |= 1 << (length % 32);
         }
-        all
-    })
+        at += 1;
+    }
+    table
 }
 
 /// Whether a stretch of a text is a whole word that is read from its end. Most are none by their first letter and their length.
+#[inline]
 pub(super) fn is_turned(text: &str, start: usize, end: usize) -> bool {
-    let all = turned();
     let first = text.as_bytes().get(start).copied().unwrap_or(0);
     let length = end.saturating_sub(start);
-    let may = all.lengths.get(usize::from(first)).is_some_and(|lengths| length < 32 && lengths >> length & 1 == 1);
-    may && text.get(start..end).is_some_and(|word| all.words.contains(word)) && is_whole(text, start, end)
+    let lengths = TURNED_LENGTHS.get(usize::from(first)).copied().unwrap_or(0);
+    length < 32 && lengths >> length & 1 == 1 && is_turned_word(text, start, end)
+}
+
+fn is_turned_word(text: &str, start: usize, end: usize) -> bool {
+    text.get(start..end).is_some_and(|word| turned().contains(word)) && is_whole(text, start, end)
 }
 
 /// Whether a text has so many words that are read from their ends.

@@ -32,20 +32,33 @@ const DIGIT: u8 = 4;
 const SIGN: u8 = 8;
 /// Letters that are no hexadecimal digits.
 const BEYOND: u8 = 16;
-const WORD: u8 = LETTER | HEX | DIGIT | SIGN | BEYOND;
 
-/// What a byte of folded text can be part of.
-static KINDS: [u8; 256] = kinds();
+/// What a byte of folded text is.
+#[derive(Clone, Copy)]
+struct Byte {
+    /// What it can be part of.
+    kind: u8,
+    /// What it gains when it is moved by thirteen: logarithm of the frequency in English of the one over the other's.
+    gain: i8,
+}
 
-const fn kinds() -> [u8; 256] {
-    let mut table = [0; 256];
+static BYTES: [Byte; 256] = bytes();
+
+const fn bytes() -> [Byte; 256] {
+    let half = [-2, 16, -4, -25, -8, 10, 15, -8, -20, 25, -16, -7, -25]; // a to m; n to z are their opposites
+    let mut table = [Byte { kind: 0, gain: 0 }; 256];
     let mut b = 0;
     while b < 256 {
-        table[b] = match b as u8 {
+        table[b].kind = match b as u8 {
             b'a'..=b'f' => HEX | LETTER,
             b'g'..=b'z' => LETTER | BEYOND,
             b'0'..=b'9' => DIGIT,
             b'@' | b'$' | b'!' | b'|' => SIGN,
+            _ => 0,
+        };
+        table[b].gain = match b as u8 {
+            b'a'..=b'm' => half[b - b'a' as usize],
+            b'n'..=b'z' => -half[b - b'n' as usize],
             _ => 0,
         };
         b += 1;
@@ -53,19 +66,8 @@ const fn kinds() -> [u8; 256] {
     table
 }
 
-/// Gain of each letter when it is moved by thirteen: logarithm of the frequency in English of the one over the other's.
-static GAINS: [i8; 256] = gains();
-
-const fn gains() -> [i8; 256] {
-    let half = [-2, 16, -4, -25, -8, 10, 15, -8, -20, 25, -16, -7, -25]; // a to m; n to z are their opposites
-    let mut table = [0_i8; 256];
-    let mut i = 0;
-    while i < 13 {
-        table[b'a' as usize + i] = half[i];
-        table[b'n' as usize + i] = -half[i];
-        i += 1;
-    }
-    table
+fn byte(b: u8) -> Byte {
+    BYTES.get(usize::from(b)).copied().unwrap_or(Byte { kind: 0, gain: 0 })
 }
 
 /// How a piece reads: in the way of what was hidden, or as it is with all its signs.
@@ -97,12 +99,12 @@ pub(super) fn find(text: &str, take: &mut dyn FnMut(Read, Piece) -> bool) -> Row
         let start = at + skip;
         let (mut end, mut seen, mut gain) = (start, 0, 0_i32);
         for b in bytes.get(start..).unwrap_or_default() {
-            let kind = kind(*b);
-            if kind == 0 {
+            let byte = byte(*b);
+            if byte.kind == 0 {
                 break;
             }
-            seen |= kind;
-            gain += i32::from(GAINS.get(usize::from(*b)).copied().unwrap_or(0));
+            seen |= byte.kind;
+            gain += i32::from(byte.gain);
             end += 1;
         }
         pass.word(Word { span: Span::new(start, end), seen, gain });
@@ -114,7 +116,7 @@ pub(super) fn find(text: &str, take: &mut dyn FnMut(Read, Piece) -> bool) -> Row
 
 /// What a byte of folded text can be part of; nought for what stands between words.
 pub(super) fn kind(b: u8) -> u8 {
-    KINDS.get(usize::from(b)).copied().unwrap_or(0) & WORD
+    byte(b).kind
 }
 
 /// Letters, digits and signs without anything between.
@@ -204,6 +206,10 @@ impl Pass<'_, '_> {
     /// Single letters, pairs of hexadecimal digits and decimal codes, groups of eight bits.
     fn spell(&mut self, word: Word) {
         let open = self.spelled;
+        // Of most words nothing begins, and none is open.
+        if open.width == 0 && word.span.len() > 1 && word.seen & DIGIT == 0 {
+            return;
+        }
         let is_near = open.width != 0 && word.span.start - open.span.end <= GAP_MAX;
         let width = match word.span.len() {
             1 => 1,
@@ -254,7 +260,9 @@ impl Pass<'_, '_> {
     }
 
     fn end_letters(&mut self, text: &str, span: Span) {
-        let parts = apart::stretches(text);
+        // With fewer letters no part of it spells anything: numbers are not parted for nothing.
+        let letters = text.bytes().filter(u8::is_ascii_alphabetic).count();
+        let parts = if has_letters_enough(letters, SPELLED_MIN) { apart::stretches(text) } else { Vec::new() };
         let is_parted = parts.len() > 1;
         for part in parts {
             let part = Span::new(span.start + part.start, span.start + part.end);
@@ -356,12 +364,14 @@ pub(super) const fn has_letters_enough(letters: usize, all: usize) -> bool {
 /// What single letters spell, with one kind of sign between. A gap that is wider, or of another kind, than the narrowest ends a
 /// word.
 fn spelled(text: &str, span: Span, fewest: usize) -> Option<(Hiding, Piece)> {
-    let is_part = |c: char| u8::try_from(c).is_ok_and(|b| kind(b) != 0);
-    let letters: Vec<(usize, char)> = text.char_indices().filter(|(_, c)| is_part(*c)).collect();
-    let count = letters.iter().filter(|(_, c)| c.is_ascii_alphabetic()).count();
-    if letters.len() < fewest || !has_letters_enough(count, letters.len()) {
+    // Counted before anything is written down: most rows are numbers.
+    let parts = || text.bytes().filter(|b| kind(*b) != 0);
+    let (all, count) = (parts().count(), parts().filter(u8::is_ascii_alphabetic).count());
+    if all < fewest || !has_letters_enough(count, all) {
         return None;
     }
+    let is_part = |c: char| u8::try_from(c).is_ok_and(|b| kind(b) != 0);
+    let letters: Vec<(usize, char)> = text.char_indices().filter(|(_, c)| is_part(*c)).collect();
     let gaps = letters.iter().zip(letters.iter().skip(1)).map(|((at, _), (next, _))| next - at - 1);
     let narrow = gaps.clone().min()?;
     let first_gap = text.get(letters.first()?.0 + 1..letters.get(1)?.0)?;

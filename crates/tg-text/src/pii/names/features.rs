@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 pub const LABELS: usize = 5;
 /// How many rows the weights have.
 pub const BUCKETS: usize = 1 << 16;
+/// How much is seen of each word.
+pub const FEATURES: usize = 20;
 
 /// What a word is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +152,8 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn of(text: &str) -> Self {
-        let mut all = Vec::with_capacity(text.len() / 5 + BACK + AHEAD);
+        // Room for as many as most texts have: what is not used costs nothing, and to grow costs a copy.
+        let mut all = Vec::with_capacity(text.len() / 3 + BACK + AHEAD);
         all.resize(BACK, Word::NONE);
         words::split(text, &mut all);
         let cased = all.iter().any(|word| word.shape.is_capital());
@@ -160,8 +163,10 @@ impl State {
                 word.lists = lists::of(word.hash, cased && word.shape == Shape::Lower);
                 word.classes = classes(word.hash);
             }
-            word.first = first;
-            word.odd = word.shape.is_capital() || word.shape == Shape::Other || word.classes & STREETS != 0;
+            word.kind = word.shape as u16 | u16::from(word.lists) << 4 | u16::from(first) << 8;
+            let is_special = word.shape.is_capital() | (word.shape == Shape::Other);
+            word.able = is_special | ((word.shape == Shape::Lower) & (word.lists & 0b0101 == 0b0001));
+            word.odd = is_special | (word.classes & STREETS != 0);
             first = matches!(word.shape, Shape::Dot | Shape::Line | Shape::Mark);
         }
         all.resize(all.len() + AHEAD, Word::NONE);
@@ -180,10 +185,7 @@ impl State {
     /// Whether a word can be part of anything: most words are in lower case and no name.
     pub(super) fn is_possible(&self, around: &Around, before: Label) -> bool {
         let word = &around[BACK];
-        before != Label::Outside
-            || word.shape.is_capital()
-            || word.shape == Shape::Other
-            || (word.shape == Shape::Lower && word.lists & 0b0101 == 0b0001)
+        ((before != Label::Outside) | word.able)
             || (!self.cased && word.shape.is_word() && (word.lists & 0b0011 != 0 || around[BACK + 1].shape.is_number()))
             || (word.shape.is_number() && self.has_company(around))
     }
@@ -196,9 +198,9 @@ impl State {
     }
 
     /// The buckets of what is seen of a word.
-    pub(super) fn features(&self, around: &Around, before: Label, mut tell: impl FnMut(usize)) {
+    pub(super) fn features(&self, around: &Around, before: Label) -> [u16; FEATURES] {
         let [_, _, last2, last, word, next, next2, ..] = around;
-        let kind = |w: &Word| u64::from(w.shape as u8) | u64::from(w.lists) << 4 | u64::from(w.first) << 8;
+        let kind = |w: &Word| u64::from(w.kind);
         let class = |w: &Word| u64::from(w.classes);
         let hash = |w: &Word| u64::from(w.hash);
         let label = before as u64;
@@ -210,28 +212,35 @@ impl State {
         let digits = nearest(ahead.map(|w| w.shape.is_number()));
         let [w4, w3, w2, w1] = back.each_ref().map(|w| w.shape.is_number());
         let back = nearest([w1, w2, w3, w4]);
-        let mut see = |which: u64, value: u64| tell(bucket(which, value));
-        see(0, 0);
-        see(1, kind(word) << 3 | label);
-        see(2, kind(word) << 20 | kind(last) << 4 | label);
-        see(3, kind(word) << 20 | kind(next) << 4 | label);
-        see(4, hash(word) << 3 | label);
-        see(5, u64::from(word.tail) << 4 | shape);
-        see(6, hash(last) << 8 | shape << 3 | label);
-        see(7, hash(next) << 8 | shape << 3 | label);
-        see(8, (hash(last2) << 32 | hash(last)) ^ u64::from(word.shape.is_capital()));
-        see(9, class(word) << 8 | shape << 3 | label);
-        see(10, class(last) << 16 | kind(word) << 3 | label);
-        see(11, class(next) << 16 | kind(word) << 3 | label);
-        see(12, class(last2) << 16 | kind(word) << 3 | label);
-        see(13, street << 20 | shape << 12 | digits << 6 | label);
-        see(14, back << 20 | shape << 12 | digits << 6 | label);
         let shapes = [last2, last, word, next, next2].iter().fold(0, |all, w| all << 4 | u64::from(w.shape as u8));
-        see(15, shapes << 3 | label);
-        see(16, u64::from(word.lists) << 24 | u64::from(last.lists) << 16 | u64::from(next.lists) << 8 | label);
-        see(17, u64::from(self.cased) << 20 | kind(word) << 4 | label);
-        see(18, kind(last2) << 40 | kind(last) << 20 | kind(word) << 4 | label);
-        see(19, kind(word) << 40 | kind(next) << 20 | kind(next2) << 4 | label);
+        let seen = [
+            0,
+            kind(word) << 3 | label,
+            kind(word) << 20 | kind(last) << 4 | label,
+            kind(word) << 20 | kind(next) << 4 | label,
+            hash(word) << 3 | label,
+            u64::from(word.tail) << 4 | shape,
+            hash(last) << 8 | shape << 3 | label,
+            hash(next) << 8 | shape << 3 | label,
+            (hash(last2) << 32 | hash(last)) ^ u64::from(word.shape.is_capital()),
+            class(word) << 8 | shape << 3 | label,
+            class(last) << 16 | kind(word) << 3 | label,
+            class(next) << 16 | kind(word) << 3 | label,
+            class(last2) << 16 | kind(word) << 3 | label,
+            street << 20 | shape << 12 | digits << 6 | label,
+            back << 20 | shape << 12 | digits << 6 | label,
+            shapes << 3 | label,
+            u64::from(word.lists) << 24 | u64::from(last.lists) << 16 | u64::from(next.lists) << 8 | label,
+            u64::from(self.cased) << 20 | kind(word) << 4 | label,
+            kind(last2) << 40 | kind(last) << 20 | kind(word) << 4 | label,
+            kind(word) << 40 | kind(next) << 20 | kind(next2) << 4 | label,
+        ];
+        // Written down before any weight is fetched: what is fetched in a loop of its own is fetched together.
+        let mut buckets = [0; FEATURES];
+        for ((slot, value), which) in buckets.iter_mut().zip(seen).zip(0..) {
+            *slot = bucket(which, value);
+        }
+        buckets
     }
 }
 
@@ -241,8 +250,8 @@ fn nearest<const N: usize>(are: [bool; N]) -> u64 {
     u64::from((all | 1 << 7).trailing_zeros())
 }
 
-fn bucket(which: u64, value: u64) -> usize {
+fn bucket(which: u64, value: u64) -> u16 {
     let mixed = (value ^ which << 56 ^ which).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    (mixed >> 48) as usize % BUCKETS
+    (mixed >> 48) as u16
 }

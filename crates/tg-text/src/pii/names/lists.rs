@@ -45,9 +45,10 @@ const BEGIN: [usize; LISTS + 1] = {
 #[inline]
 fn has<const LIST: usize>(step: u32, first: u32) -> bool {
     let Some(list) = FILTERS.get(const { BEGIN[LIST] }..const { BEGIN[LIST + 1] }) else { return false };
-    (0..HASHES).all(|turn| {
+    // All of them are looked at: whether one is set is as good as chance.
+    (0..HASHES).fold(true, |all, turn| {
         let bit = (first.wrapping_add(step.wrapping_mul(turn)) >> const { 32 - BITS[LIST] }) as usize;
-        list.get(bit / 8).is_some_and(|byte| byte >> (bit % 8) & 1 == 1)
+        all & list.get(bit / 8).is_some_and(|byte| byte >> (bit % 8) & 1 == 1)
     })
 }
 

@@ -7,7 +7,7 @@ mod words;
 
 use super::entity::Entity;
 use crate::span::Span;
-use features::{LABELS, Label, State};
+use features::{BUCKETS, LABELS, Label, State};
 use words::{Shape, Word};
 
 /// Weights, one row of [`LABELS`] for each bucket, made by `training/names`.
@@ -23,19 +23,23 @@ pub(super) fn find(text: &str) -> Vec<(Entity, Span)> {
 
 /// The same with other weights.
 fn find_with(text: &str, weights: &[u8]) -> Vec<(Entity, Span)> {
+    // With as many rows as there are buckets no place has to be checked.
+    let Some(weights) = weights.as_chunks().0.first_chunk() else { return Vec::new() };
     let state = State::of(text);
     let labels = tag(&state, weights);
     spans(text, state.words(), &labels)
 }
 
 /// The likeliest label of each word, from left to right. Words that nothing can make a name of are passed over.
-fn tag(state: &State, weights: &[u8]) -> Vec<Label> {
+fn tag(state: &State, weights: &[[u8; LABELS]; BUCKETS]) -> Vec<Label> {
     let mut before = Label::Outside;
     let label = |at: usize| {
         before = match state.around(at).filter(|around| state.is_possible(around, before)) {
             Some(around) => {
                 let mut sums = Sums::default();
-                state.features(around, before, |bucket| sums.add(row(weights, bucket)));
+                for bucket in state.features(around, before) {
+                    sums.add(weights.get(usize::from(bucket)).copied().unwrap_or_default());
+                }
                 Label::best(&sums.finish(), before)
             }
             None => Label::Outside,
@@ -43,21 +47,6 @@ fn tag(state: &State, weights: &[u8]) -> Vec<Label> {
         before
     };
     (0..state.words().len()).map(label).collect()
-}
-
-/// The weights of a bucket, and what stands behind them.
-fn row(weights: &[u8], bucket: usize) -> u64 {
-    let at = bucket * LABELS;
-    match weights.get(at..at + 8).and_then(<[u8]>::first_chunk) {
-        Some(row) => u64::from_le_bytes(*row),
-        None => last_row(weights.get(at..).unwrap_or_default()),
-    }
-}
-
-/// The weights of a bucket that has too little behind it.
-#[cold]
-fn last_row(rest: &[u8]) -> u64 {
-    rest.iter().rev().fold(0, |row, byte| row << 8 | u64::from(*byte))
 }
 
 /// Sums of the weights of all labels: each in 16 bits of two numbers, those at even places and those at odd ones, as much
@@ -70,8 +59,8 @@ struct Sums {
 }
 
 impl Sums {
-    fn add(&mut self, row: u64) {
-        let row = row ^ 0x80_8080_8080;
+    fn add(&mut self, [a, b, c, d, e]: [u8; LABELS]) {
+        let row = u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]) ^ 0x80_8080_8080;
         self.even += row & 0xff_00ff_00ff;
         self.odd += row >> 8 & 0xff_00ff;
         self.count += 1;
@@ -149,9 +138,11 @@ const FLATS: &[&str] = &["apt", "apartment", "suite", "unit", "flat"];
 /// Without the punctuation and blanks at its ends; `None` where too little is left.
 fn trimmed(text: &str, entity: Entity, span: Span) -> Option<(Entity, Span)> {
     let value = text.get(span.range())?;
-    let inner = value.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '.' | ')'));
+    let is_mark = |c: char| !c.is_alphanumeric() && !matches!(c, '.' | ')');
+    let begun = value.trim_start_matches(is_mark);
+    let start = span.start + value.len() - begun.len();
+    let inner = begun.trim_end_matches(is_mark);
     let inner = if entity == Entity::Address { inner.trim_end_matches('.') } else { inner };
-    let start = span.start + value.find(inner)?;
     let letters = inner.chars().filter(|c| c.is_alphabetic()).count();
     (letters >= 2).then(|| (entity, Span::new(start, start + inner.len())))
 }
@@ -194,7 +185,7 @@ pub mod training {
                 buckets.clear();
                 let around = self.0.around(at).filter(|around| self.0.is_possible(around, before));
                 if let Some(around) = around {
-                    self.0.features(around, before, |bucket| buckets.push(bucket));
+                    buckets.extend(self.0.features(around, before).map(usize::from));
                 }
                 before = choose(at, around.map(|_| buckets.as_slice()), before);
             }

@@ -16,10 +16,12 @@ pub(super) struct Word {
     pub shape: Shape,
     /// The lists that it is in.
     pub lists: u8,
-    /// Begins a sentence or a line.
-    pub first: bool,
+    /// What its shape and its lists are, and whether it begins a sentence or a line, as one number.
+    pub kind: u16,
     /// No plain word of a sentence: it can stand in an address.
     pub odd: bool,
+    /// Can be part of something, whatever stands around it.
+    pub able: bool,
 }
 
 impl Word {
@@ -32,8 +34,9 @@ impl Word {
         classes: 0,
         shape: Shape::Other,
         lists: 0,
-        first: false,
+        kind: Shape::Other as u16,
         odd: false,
+        able: false,
     };
 
     pub(super) fn start(&self) -> usize {
@@ -169,11 +172,15 @@ const fn bytes() -> [u8; 256] {
 /// A word of ASCII, which most are; `None`: it goes on with something else.
 fn plain(text: &str, start: usize) -> Option<Word> {
     let rest = text.as_bytes().get(start..)?;
-    let (mut length, mut hash) = (0, BASIS);
-    // Which kinds of bytes are in it, and which behind the first one.
-    let (mut seen, mut behind) = (0, 0);
-    for byte in rest {
-        let kind = BYTES.get(usize::from(*byte)).copied().unwrap_or(END);
+    let kind = |byte: u8| BYTES.get(usize::from(byte)).copied().unwrap_or(END);
+    // Capitals become small letters.
+    let lower = |byte: u8| byte | (kind(byte) & CAPITAL) << 4;
+    let (first, others) = rest.split_first()?;
+    let (mut length, mut hash) = (1, mix(BASIS, lower(*first)));
+    // Which kinds of bytes are behind the first one.
+    let mut behind = 0;
+    for byte in others {
+        let kind = kind(*byte);
         if kind >= JOINT {
             match kind {
                 JOINT if text.get(start + length + 1..).is_some_and(joins) => {}
@@ -181,26 +188,46 @@ fn plain(text: &str, start: usize) -> Option<Word> {
                 _ => break,
             }
         }
-        // Capitals become small letters.
-        hash = mix(hash, byte | (kind & CAPITAL) << 4);
-        behind |= if length == 0 { 0 } else { kind };
-        seen |= kind;
+        hash = mix(hash, lower(*byte));
+        behind |= kind;
         length += 1;
     }
     let last = rest.get(length.saturating_sub(3)..length)?;
-    let tail = last.iter().fold(BASIS, |hash, b| mix(hash, b.to_ascii_lowercase()));
-    let shape = match () {
-        () if seen == DIGIT && length <= 3 => Shape::Short,
-        () if seen == DIGIT && length == 4 => Shape::Four,
-        () if seen == DIGIT => Shape::Long,
-        () if seen & DIGIT != 0 => Shape::Code,
-        () if seen & CAPITAL == 0 => Shape::Lower,
-        () if length == 1 => Shape::Initial,
-        () if seen & SMALL == 0 => Shape::Upper,
-        () if behind & CAPITAL == 0 => Shape::Capital,
-        () => Shape::Mixed,
-    };
-    Some(Word::new(start, start + length, shape, hash, tail))
+    let tail = last.iter().fold(BASIS, |hash, b| mix(hash, lower(*b)));
+    Some(Word::new(start, start + length, shape(kind(*first), behind, length), hash, tail))
+}
+
+/// The shape of a word of ASCII that begins with a byte of one kind, with others behind it. From a table: what words look like is
+/// as good as chance, and each branch of it would be guessed wrong.
+fn shape(first: u8, behind: u8, length: usize) -> Shape {
+    static SHAPES: [Shape; 128] = shapes();
+    let capitals = usize::from(behind & CAPITAL != 0);
+    let at = usize::from((first | behind) & (SMALL | CAPITAL | DIGIT)) << 4 | capitals << 3 | length.min(LENGTHS - 1);
+    SHAPES.get(at).copied().unwrap_or(Shape::Other)
+}
+
+/// Lengths that are told apart, the last of them with all that are longer.
+const LENGTHS: usize = 6;
+
+const fn shapes() -> [Shape; 128] {
+    let mut table = [Shape::Other; 128];
+    let mut at = 0;
+    while at < 128 {
+        let (seen, capitals, length) = ((at >> 4) as u8, at >> 3 & 1 == 1, at & 7);
+        table[at] = match seen {
+            DIGIT if length <= 3 => Shape::Short,
+            DIGIT if length == 4 => Shape::Four,
+            DIGIT => Shape::Long,
+            _ if seen & DIGIT != 0 => Shape::Code,
+            _ if seen & CAPITAL == 0 => Shape::Lower,
+            _ if length == 1 => Shape::Initial,
+            _ if seen & SMALL == 0 => Shape::Upper,
+            _ if capitals => Shape::Mixed,
+            _ => Shape::Capital,
+        };
+        at += 1;
+    }
+    table
 }
 
 /// A word or mark of any script.

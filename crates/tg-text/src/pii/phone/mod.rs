@@ -84,48 +84,46 @@ pub(super) fn find(
     mut tell: impl FnMut(Range<usize>, f32),
 ) {
     let quiet = told & (CALL | Entity::Phone.bit()) == 0;
-    let mut from = 0;
+    let (mut from, mut run_end) = (0, 0);
     while let Some(atom) = cluster.atoms.get(from) {
         let mut next = from + 1;
-        if atom.is_digits()
-            && let Some((span, score, taken)) = longest(text, cluster, from, quiet, cues)
-        {
-            tell(span, score);
-            next = from + taken;
+        if atom.is_digits() {
+            if from >= run_end {
+                let run = cluster.atoms.iter().skip(from).take_while(|atom| atom.is_digits()).count();
+                run_end = from + run;
+            }
+            let groups = cluster.atoms.get(from..run_end.min(from + GROUPS_MAX)).unwrap_or_default();
+            if let Some((span, score, taken)) = longest(text, groups, quiet, cues) {
+                tell(span, score);
+                next = from + taken;
+            }
         }
         from = next;
     }
 }
 
-/// The longest number that begins with a group.
-fn longest(
-    text: &[u8],
-    cluster: &Cluster,
-    from: usize,
-    quiet: bool,
-    cues: &mut CueFinder<'_>,
-) -> Option<(Range<usize>, f32, usize)> {
-    let rest = cluster.atoms.get(from..)?;
+/// The longest number that begins with the first of some groups of digits.
+fn longest(text: &[u8], groups: &[Atom], quiet: bool, cues: &mut CueFinder<'_>) -> Option<(Range<usize>, f32, usize)> {
     // Without a word for phones it must begin with a plus or a nought, be written as in America, or have its word behind.
-    let first = *rest.first()?;
+    let first = *groups.first()?;
     let before = text.get(first.start.saturating_sub(3)..first.start).unwrap_or_default();
     let bare = quiet && text.get(first.start) != Some(&b'0') && !before.contains(&b'+');
-    let run = rest.iter().take(GROUPS_MAX).take_while(|atom| atom.is_digits()).count();
     let mut near: Option<Cues> = None;
-    for count in (1..=run).rev() {
-        let atoms = rest.get(..count)?;
-        let labelled =
-            || atoms.last().is_some_and(|last| goes_on(text, last.end) && is_labelled(text, extension(text, last.end)));
-        if bare && !is_american(atoms) && !labelled() {
-            continue;
-        }
-        let Some(reading) = read(text, atoms) else { continue };
+    let mut judged = |count: usize| {
+        let reading = read(text, groups.get(..count)?)?;
         let cues = *near.get_or_insert_with(|| cues.near(reading.span.start, reading.span.end));
-        if let Some(score) = judge(&reading, cues) {
-            return Some((reading.span, score, count));
-        }
+        judge(&reading, cues).map(|score| (reading.span, score, count))
+    };
+    if !bare {
+        return (1..=groups.len()).rev().find_map(judged);
     }
-    None
+    // A word stands behind the last of the groups only: behind the others there are digits.
+    let labelled = groups
+        .last()
+        .filter(|last| goes_on(text, last.end) && is_labelled(text, extension(text, last.end)))
+        .map(|_| groups.len());
+    let american = american_groups(groups).filter(|count| labelled != Some(*count));
+    labelled.and_then(&mut judged).or_else(|| american.and_then(&mut judged))
 }
 
 /// Reads groups as one number where their size and their places allow it.
@@ -311,14 +309,15 @@ fn american(reading: &Reading, called: bool) -> Option<f32> {
     }
 }
 
-/// Whether groups are as long as those that [`american`] knows.
-fn is_american(atoms: &[Atom]) -> bool {
-    match atoms {
-        [one] => matches!(one.len(), 10 | 11),
-        [one, two] => one.len() == 3 && two.len() == 7,
-        [one, two, three] => [one.len(), two.len(), three.len()] == [3, 3, 4],
-        [one, two, three, four] => matches!(one.len(), 1 | 3) && [two.len(), three.len(), four.len()] == [3, 3, 4],
-        _ => false,
+/// How many of the groups are as long as those that [`american`] knows; there are not two ways.
+fn american_groups(groups: &[Atom]) -> Option<usize> {
+    let length = |at: usize| groups.get(at).map_or(0, |group| group.len());
+    match length(0) {
+        10 | 11 => Some(1),
+        3 if length(1) == 7 => Some(2),
+        3 if [length(1), length(2)] == [3, 4] => Some(3),
+        1 | 3 if [length(1), length(2), length(3)] == [3, 3, 4] => Some(4),
+        _ => None,
     }
 }
 
