@@ -35,6 +35,8 @@ pub struct Settings {
     pub borrowed: usize,
     /// How many scraps of prompts are made; `source_max` of them count in a round.
     pub scraps: usize,
+    /// How many texts of programs are made; `source_max` of them count in a round.
+    pub printed: usize,
 }
 
 impl Settings {
@@ -59,6 +61,7 @@ impl Settings {
             "rare" => self.rare = number,
             "borrowed" => self.borrowed = number as usize,
             "scraps" => self.scraps = number as usize,
+            "printed" => self.printed = number as usize,
             _ => anyhow::bail!("there is no setting `{name}`"),
         }
         Ok(())
@@ -81,6 +84,7 @@ impl Default for Settings {
             rare: 0.01,
             borrowed: 6000,
             scraps: 6000,
+            printed: 6000,
         }
     }
 }

@@ -10,6 +10,7 @@ mod grammar;
 mod judge;
 mod learn;
 mod pile;
+mod printed;
 mod scraps;
 mod tasks;
 mod written;
@@ -150,7 +151,10 @@ fn learn(examples: &[Example], settings: Settings, seed: u64) -> Model {
     all.extend(grammar::planted(examples, &mut Dice::new(seed ^ 1)));
     all.extend(borrowed::prompts(examples, settings.borrowed, &mut Dice::new(seed ^ 2)));
     all.extend(scraps::scraps(examples, settings.scraps, &mut Dice::new(seed ^ 3)));
-    let mut learner = Learner::new(settings, learn::surprise(&all), seed);
+    // What is strange stays so: it is measured by what people write.
+    let surprise = learn::surprise(&all);
+    all.extend(printed::texts(settings.printed, &mut Dice::new(seed ^ 4)));
+    let mut learner = Learner::new(settings, surprise, seed);
     learner.learn(&all);
     learner.finish()
 }

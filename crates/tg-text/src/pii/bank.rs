@@ -28,7 +28,14 @@ pub(super) fn iban(c: &Candidate) -> bool {
         && a.is_ascii_digit()
         && b.is_ascii_digit()
         && c.gaps().iter().all(|gap| matches!(*gap, b' ' | b'-' | b'.' | BLANKS))
+        && !is_of_uuid(c)
         && mod97(chars.iter().skip(4).chain(chars.iter().take(4)).copied()) == Some(1)
+}
+
+/// Whether it is written as the first or the last groups of a UUID are: one in some hundreds begins as an IBAN does.
+fn is_of_uuid(c: &Candidate) -> bool {
+    let groups = matches!(c.groups(), [8, 4, 4, ..] | [.., 4, 4, 12]);
+    groups && c.gaps().iter().all(|gap| *gap == b'-')
 }
 
 /// The last two letters before an IBAN's number are those of a country: cheap, before anything is counted.
@@ -80,11 +87,12 @@ pub(super) fn card_groups(c: &Candidate) -> Option<bool> {
     }
 }
 
-/// Whether a number can be that of a card.
+/// Whether a number can be that of a card. Milliseconds since 1970 cannot: thirteen digits are an old number of Visa.
 pub(super) fn card(c: &Candidate) -> Option<Usual> {
     let usual = card_groups(c)?;
     let length = c.chars().len();
-    if !(12..=19).contains(&length) || !c.all_digits() || !c.even() || !luhn(c.values()) || c.is_monotone() {
+    let is_time = length == 13 && matches!(c.chars(), [b'1', b'5'..=b'9', ..]);
+    if is_time || !(12..=19).contains(&length) || !c.all_digits() || !c.even() || !luhn(c.values()) || c.is_monotone() {
         return None;
     }
     let prefix = c.values().iter().take(6).fold(0, |sum, v| sum * 10 + u64::from(*v));

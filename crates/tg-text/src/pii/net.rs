@@ -13,8 +13,10 @@ const AUTHORITY_MAX: usize = 256;
 /// What stands around an `@`: a mail address, or the end of credentials in a URL.
 pub(super) fn at_sign(text: &str, at: usize) -> Option<(Entity, Range<usize>)> {
     let bytes = text.as_bytes();
-    if let Some(span) = credentials(bytes, at) {
-        return Some((Entity::UrlCredentials, span));
+    match credentials(bytes, at) {
+        Some(Login::Somebody(span)) => return Some((Entity::UrlCredentials, span)),
+        Some(Login::Nobody) => return None,
+        None => {}
     }
     let local = bytes.get(..at)?.iter().rev().take(LOCAL_MAX + 1).take_while(|b| is_local(**b)).count();
     let mut start = at - local.min(LOCAL_MAX);
@@ -90,8 +92,16 @@ fn domain(bytes: &[u8], start: usize) -> Option<usize> {
     (top && name.split(|b| *b == b'.').all(good) && std::str::from_utf8(name).is_ok()).then_some(start + name.len())
 }
 
+/// What stands before the `@` of a URL.
+enum Login {
+    /// A name and a password.
+    Somebody(Range<usize>),
+    /// The words for them, as in manuals: `https://user:password@host`.
+    Nobody,
+}
+
 /// `name:password` before the `@` of a URL.
-fn credentials(bytes: &[u8], at: usize) -> Option<Range<usize>> {
+fn credentials(bytes: &[u8], at: usize) -> Option<Login> {
     let from = at.saturating_sub(AUTHORITY_MAX);
     let before = bytes.get(from..at)?;
     let length = before.iter().rev().take_while(|b| !b.is_ascii_whitespace() && !b"\"'<>/`@".contains(b)).count();
@@ -104,7 +114,20 @@ fn credentials(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     // `${PASSWORD}`, `<password>` and their like stand for a value, they are none.
     let stands_for = matches!(password.first(), None | Some(b'$' | b'{' | b'<' | b'%' | b'*'))
         && !password.iter().any(u8::is_ascii_digit);
-    (scheme && host && !stands_for).then_some(start..at)
+    if !scheme || !host || stands_for {
+        return None;
+    }
+    let nobody = says_what_stands_there(user_info.get(..colon)?, password);
+    Some(if nobody { Login::Nobody } else { Login::Somebody(start..at) })
+}
+
+/// Whether name and password are the words for them.
+fn says_what_stands_there(user: &[u8], password: &[u8]) -> bool {
+    const USERS: [&[u8]; 7] = [b"user", b"username", b"usr", b"name", b"login", b"myuser", b"dbuser"];
+    const PASSWORDS: [&[u8]; 8] =
+        [b"pass", b"password", b"passwd", b"pwd", b"pw", b"secret", b"mypassword", b"dbpassword"];
+    let is_one = |word: &[u8], of: &[&[u8]]| of.iter().any(|known| word.eq_ignore_ascii_case(known));
+    is_one(user, &USERS) && is_one(password, &PASSWORDS)
 }
 
 /// An IPv4 address that begins at a digit. Four numbers and no more; those that name nobody are left out.
@@ -142,7 +165,9 @@ pub(super) fn ipv4(text: &[u8], start: usize, cues: &mut CueFinder<'_>) -> Optio
     let named = near & Entity::Ip.bit() != 0;
     // Single digits and the numbers of software, sections and objects look alike.
     let small = octets.iter().all(|octet| *octet < 20);
-    (named || !(small || near & VERSION != 0)).then_some(start..end)
+    // `package==5.29.14.16` asks for a version.
+    let asked = text.get(..start).is_some_and(|before| before.ends_with(b"=="));
+    (named || !(small || asked || near & VERSION != 0)).then_some(start..end)
 }
 
 /// What groups of hexadecimal digits with colons or dots consist of.

@@ -5,7 +5,7 @@ use super::cluster::{Atom, CHARS_MAX, Candidate, Cluster};
 use super::crypto;
 use super::cue::{CueFinder, Cues, HOUSE, VERSION};
 use super::entity::Entity;
-use super::national::{Form, forms};
+use super::national::{Form, forms, is_usual_nir};
 use super::surroundings::{self, closes, closes_tightly, opens, opens_tightly};
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -240,10 +240,10 @@ fn read(
     let regular = c.even() || gaps_of_nothing(c);
     for form in by_length(c.chars().len(), told != 0) {
         // What is cheap comes first: most numbers are beside no word, and are counted for nothing.
-        let free = is_free(form, c) && !(c.gaps().contains(&b' ') && near.has(HOUSE));
+        let free = is_free(form, c) && !(c.gaps().contains(&b' ') && near.has(HOUSE)) && is_usual(form, c, text);
         let own = near.has(form.entity.bit());
         let known = if c.tight { own && free } else { own || free || near.has(form.cues) };
-        if !known || !(free || regular) || !(form.check)(c) || (!own && c.is_monotone()) {
+        if !known || !(free || regular) || (!free && is_decimal(c)) || !(form.check)(c) || (!own && c.is_monotone()) {
             continue;
         }
         let mut span = span.clone();
@@ -255,9 +255,28 @@ fn read(
         tell(form.entity, span, if own { SURE } else { score });
     }
     if !c.tight {
-        tell_told(c, &mut near, tell);
+        tell_told(text, c, &mut near, tell);
     }
     None
+}
+
+/// Two groups with a dot, in which no number is written but those that have it in their usual form: seconds, amounts.
+fn is_decimal(c: &Candidate) -> bool {
+    c.groups().len() == 2 && c.gaps() == [b'.']
+}
+
+/// Whether a number in its usual form is told without a word also by where it stands: not behind a sign, and no part of a row
+/// of numbers, as matrices are. Of numbers without groups more must be usual.
+fn is_usual(form: &Form, c: &Candidate, text: &[u8]) -> bool {
+    let signed = c.start.checked_sub(1).and_then(|at| text.get(at)) == Some(&b'+');
+    let bare = c.groups().len() == 1;
+    let said = match form.entity {
+        Entity::FrNir => !bare || is_usual_nir(c),
+        // So many digits alone are the article number of something Swiss.
+        Entity::ChAhv => !bare,
+        _ => true,
+    };
+    said && !signed && !(c.gaps().contains(&b' ') && surroundings::is_in_row(text, c.start, c.end))
 }
 
 /// Groups with blanks only, however many.
@@ -276,7 +295,7 @@ const TOLD_ONES: Cues = Entity::UsRouting.bit()
     | Entity::MedicalRecord.bit();
 
 /// What is known by a word beside it, and by little else.
-fn tell_told(c: &Candidate, near: &mut Near<'_, '_>, tell: &mut impl FnMut(Entity, Range<usize>, f32)) {
+fn tell_told(text: &[u8], c: &Candidate, near: &mut Near<'_, '_>, tell: &mut impl FnMut(Entity, Range<usize>, f32)) {
     if !near.has_before(TOLD_ONES) {
         return;
     }
@@ -292,17 +311,68 @@ fn tell_told(c: &Candidate, near: &mut Near<'_, '_>, tell: &mut impl FnMut(Entit
     told(Entity::Imei, length == 15 && c.all_digits() && super::check::luhn(c.values()), SURE, near);
     told(Entity::UkSortCode, c.all_digits() && length == 6 && (one || c.groups() == [2, 2, 2]), TOLD, near);
     let plain = c.all_digits() && c.even() && !c.is_monotone();
-    told(Entity::BankAccount, plain && (6..=17).contains(&length) && c.groups().len() <= 4, TOLD - 0.1, near);
+    let date = is_date(c);
+    let account = plain
+        && !date
+        && !is_decimal(c)
+        && !is_of_cloud(c, text)
+        && (6..=17).contains(&length)
+        && c.groups().len() <= 4;
+    told(Entity::BankAccount, account, TOLD - 0.1, near);
     let letters = length - c.digits;
     told(Entity::Passport, one && (7..=10).contains(&length) && letters <= 3, TOLD, near);
-    let licence = (5..=18).contains(&length) && letters <= 7 && c.even();
+    let licence = (5..=18).contains(&length) && letters <= 7 && c.even() && !date && !is_decimal(c);
     told(Entity::DrivingLicence, licence, TOLD, near);
     told(
         Entity::MedicalRecord,
-        (5..=14).contains(&length) && letters <= 4 && c.even() && c.groups().len() <= 3,
+        (5..=14).contains(&length) && letters <= 4 && c.even() && !date && c.groups().len() <= 3,
         TOLD,
         near,
     );
+}
+
+/// Whether it is a day, or a day and a time without signs, of this century or the last: `2021-04-04`, `31/07/2026`,
+/// `20260520184629`.
+fn is_date(c: &Candidate) -> bool {
+    let pair = |from: usize| {
+        c.values().get(from..from + 2).map_or(99, |two| two.iter().fold(0, |n, v| n * 10 + u32::from(*v)))
+    };
+    let day = |year: usize, month: usize, day: usize| {
+        matches!(pair(year), 19 | 20) && matches!(pair(month), 1..=12) && matches!(pair(day), 1..=31)
+    };
+    if !c.all_digits() || !c.even() {
+        return false;
+    }
+    match c.groups() {
+        [4, 2, 2] => day(0, 4, 6),
+        [2, 2, 4] => day(4, 2, 0) || day(4, 0, 2),
+        [14] => day(0, 4, 6) && pair(8) < 24 && pair(10) < 60 && pair(12) < 60,
+        _ => false,
+    }
+}
+
+/// How far before and behind a number a word says that it is an account of a cloud.
+const CLOUD_AWAY: usize = 48;
+
+/// Whether it is the number of an account of AWS, of which no money can be had: twelve digits beside a word for it, or digits
+/// that only count up, which stand in its manuals.
+fn is_of_cloud(c: &Candidate, text: &[u8]) -> bool {
+    if c.groups().len() != 1 {
+        return false;
+    }
+    let digits = c.chars();
+    if digits.len() >= 10
+        && digits.windows(2).all(|pair| matches!(pair, [b'9', b'0']) || matches!(pair, [a, b] if a + 1 == *b))
+    {
+        return true;
+    }
+    let around = text.get(c.start.saturating_sub(CLOUD_AWAY)..(c.end + CLOUD_AWAY).min(text.len())).unwrap_or_default();
+    digits.len() == 12
+        && around.windows(4).any(|word| {
+            let (name, next) = word.split_at(3);
+            let cloud = name.eq_ignore_ascii_case(b"aws") && next.iter().all(|b| !b.is_ascii_lowercase());
+            cloud || word == b"arn:"
+        })
 }
 
 /// The words near a candidate, looked for once and only where they are asked for.

@@ -108,6 +108,27 @@ pub(super) fn closes(text: &[u8], end: usize) -> bool {
     }
 }
 
+/// How many more numbers make a row of a number that stands among them.
+const ROW_MIN: usize = 4;
+/// Most digits of a number of a row.
+const ROW_DIGITS: usize = 10;
+
+/// Whether a number with blanks is a piece of a row of numbers, as in a matrix: four more stand before or behind on its line,
+/// with a blank between and nothing else.
+pub(super) fn is_in_row(text: &[u8], start: usize, end: usize) -> bool {
+    let number = |word: &[u8]| (1..=ROW_DIGITS).contains(&word.len()) && word.iter().all(u8::is_ascii_digit);
+    let reach = ROW_MIN * (ROW_DIGITS + 1);
+    let before = text.get(start.saturating_sub(reach)..start).and_then(|before| before.strip_suffix(b" "));
+    let behind = text.get(end..(end + reach).min(text.len())).and_then(|behind| behind.strip_prefix(b" "));
+    let words = |stretch: Option<&[u8]>, back: bool| {
+        let Some(stretch) = stretch else { return 0 };
+        let all: Vec<&[u8]> = stretch.split(|b| *b == b' ').collect();
+        let count = |word: &&&[u8]| number(word);
+        if back { all.iter().rev().take_while(count).count() } else { all.iter().take_while(count).count() }
+    };
+    words(before, true) + words(behind, false) >= ROW_MIN
+}
+
 /// Whether a number may begin at an offset where [`opens`] says no: as a part of a path, or of a name with underscores or
 /// dashes. Numbers of orders, times and articles stand there, too.
 pub(super) fn opens_tightly(text: &[u8], start: usize) -> bool {

@@ -261,6 +261,55 @@ fn ordinary_numbers_are_nobodys() {
 }
 
 #[test]
+fn what_programs_print_is_nobodys() {
+    for text in [
+        "GET /v3/profile/ee214410-cc3a-43b1-8d3b-f776086fba92?page=18",
+        "GET /v1/cards?page=2&_=1769204228000",
+        "kernel: [808782.011870] user root(uid=0)",
+        "US\t+340308-1181434\tAmerica/Los_Angeles",
+        "9 120 68450 178 221 17 8531 865619283 26065 239",
+        "5 12 7 33 221 17 8531\n1 2 3",
+        "# ARABIC LETTER TEH MARBUTA ISOLATED FORM",
+        "define LIBICONV, LTLIBICONV and INCICONV",
+        "1793900660000,473834286035739,55.2444,-135.898444",
+        "DUS2;7562280853392;9253;SO-241279",
+        "account|warehouse\n31/07/2026 10:51|37|18830|paid",
+        "take it into account.\n\n2021-04-04  17:02  Someone",
+        "article,account,batch\n20260520184629,SO-933270",
+        "\"ownerAccount\": \"123456789012\"",
+        "account \"CompletedTimeStamp\": 1481835812.143",
+        "\"AwsAccountId\": \"834772919206\"",
+        "aws_account_id=\"077071391996\"",
+        "an account is arn:aws:iam::834772919206:root",
+        "valve==5.29.14.16 --hash=sha256:51c352ab",
+        "postgres://user:password@localhost:5432/app",
+        "https://user:pass@sub.example.com:8080/p",
+    ] {
+        assert_eq!(found(text), [], "{text}");
+    }
+}
+
+#[test]
+fn what_is_somebodys_is_found_near_such() {
+    check(&[
+        ("iban", "to «GB82-WEST-1234-5698-7654-32» today"),
+        ("us-ssn", "he is «221 17 8531», born 1980"),
+        ("us-ssn", "1 2 «221 17 8531» 3"),
+        ("us-ssn", "5 12 7 33 SSN «221 17 8531» 1 2 3"),
+        ("bic", "myBIC: «DEUTDEFF500»"),
+        ("fr-nir", "«255081416802538»"),
+        ("fr-nir", "sécurité sociale «855811416802533»"),
+        ("ch-ahv", "AHV «7569217076985»"),
+        ("bank-account", "account number «834772919206»"),
+        ("bank-account", "account «20260520»"),
+        ("ip-address", "ip.src==«203.0.113.77»"),
+        ("url-credentials", "postgres://«postgres:postgres»@db/app"),
+        ("url-credentials", "postgres://«user:s3cret»@db/app"),
+        ("card", "a card of old: «4222222222222»"),
+    ]);
+}
+
+#[test]
 fn names_and_addresses_are_found_as_well_as_can_be() {
     let text = "My name is Maria Jensen and I live at 12 Harbour Road, Bristol.";
     let mut found = Vec::new();

@@ -2,6 +2,7 @@
 
 use super::assign::{VALUE_MAX, value_at};
 use super::check;
+use super::elsewhere;
 use super::value::{self, Kinds};
 use std::ops::Range;
 
@@ -285,11 +286,24 @@ fn curl_user(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
     is_some_password(bytes.get(password.clone())?).then_some((password, 0.85))
 }
 
+/// Whether what stands before makes it a command: `identified by` is also said of what has a name.
+fn is_of_command(bytes: &[u8], word: &Range<usize>) -> bool {
+    if !bytes.get(word.clone()).is_some_and(|word| word.eq_ignore_ascii_case(b"identified by ")) {
+        return true;
+    }
+    let before = bytes.get(word.start.saturating_sub(160)..word.start).unwrap_or_default().to_ascii_lowercase();
+    bytes.get(word.end) != Some(&b'`')
+        && [&b"user"[..], b"grant ", b"role", b"password"].iter().any(|of| memchr::memmem::find(&before, of).is_some())
+}
+
 fn command(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
     if bytes
         .get(word.start.saturating_sub(1)..word.start)
         .is_some_and(|before| before.iter().any(|b| b.is_ascii_alphanumeric() || *b == b'_'))
     {
+        return None;
+    }
+    if elsewhere::is_report(bytes, word.start) || !is_of_command(bytes, &word) {
         return None;
     }
     let from = word.end;

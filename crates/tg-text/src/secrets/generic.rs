@@ -1,6 +1,7 @@
 //! Values that names call secret: any vendor's, or nobody's.
 
 use super::assign::Assigned;
+use super::elsewhere::{is_argument, is_arn, is_file, is_frame, is_name, is_receipt, is_scheme};
 use super::value::{self, Kinds};
 use crate::lookup::Lookup;
 use std::sync::OnceLock;
@@ -88,6 +89,9 @@ const OTHERS: &[&str] = &[
     "continuation",
     "cursor",
     "nexttoken",
+    "nextforwardtoken",
+    "nextbackwardtoken",
+    "startingtoken",
     "synctoken",
     "monkey",
     "turkey",
@@ -190,11 +194,16 @@ pub(super) fn judge(bytes: &[u8], found: &Assigned) -> Option<(&'static str, f32
     if value.len() < 6 || plain || is_code(value, found.quoted) {
         return None;
     }
-    let says = says(bytes.get(found.name.clone())?)?;
+    let name = bytes.get(found.name.clone())?;
+    let says = says(name)?;
+    if is_name(bytes, found) || is_arn(bytes, found) || is_scheme(value) || is_frame(value) || is_receipt(name, value) {
+        return None;
+    }
     let firm = if found.firm { 0.1 } else { 0.0 };
     match says {
         Says::Password if value.len() <= 128 => {
-            (value::is_password(value) && !is_reference(value)).then_some(("generic-password", 0.7 + firm))
+            (!is_argument(bytes, found) && value::is_password(value) && !is_reference(value))
+                .then_some(("generic-password", 0.7 + firm))
         }
         Says::Token | Says::Password => {
             let random =
@@ -204,7 +213,8 @@ pub(super) fn judge(bytes: &[u8], found: &Assigned) -> Option<(&'static str, f32
         Says::Perhaps => {
             let dense =
                 value.len() >= 16 && kinds.digits > 1 && !value::is_uuid(value) && kinds.other * 6 <= value.len();
-            (dense && value::is_random(value, 3.5) && !is_reference(value)).then_some(("generic-key", 0.5 + firm))
+            (dense && !is_file(value) && value::is_random(value, 3.5) && !is_reference(value))
+                .then_some(("generic-key", 0.5 + firm))
         }
     }
 }

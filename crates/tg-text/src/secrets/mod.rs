@@ -3,6 +3,7 @@
 mod assign;
 mod blocks;
 mod check;
+mod elsewhere;
 mod forms;
 mod generic;
 mod pattern;

@@ -113,6 +113,11 @@ fn nir(c: &Candidate) -> bool {
         && part(c.values(), 13, 15) == Some(97 - number % 97)
 }
 
+/// Whether it is that of most people, who are told apart from chance without a word: a man or woman, born in a month that there is.
+pub(in crate::pii) fn is_usual_nir(c: &Candidate) -> bool {
+    matches!(digit(c.values(), 0), 1 | 2) && matches!(part(c.values(), 3, 5), Some(1..=12))
+}
+
 /// What a character at an odd place counts in the Italian check; those at even places count as they are.
 const ODD: [u32; 26] = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
 

@@ -8,6 +8,7 @@ mod north;
 mod south;
 mod united_states;
 
+pub(super) use europe::is_usual_nir;
 pub(super) use form::Form;
 
 /// All forms.

@@ -1,5 +1,7 @@
 //! Phone numbers: the numbering plans of all countries as one automaton, and the shapes in which people write them.
 
+mod odd;
+
 use super::cluster::{Atom, Cluster};
 use super::cue::{CALL, CueFinder, Cues, HOUSE, VERSION};
 use super::entity::Entity;
@@ -50,6 +52,8 @@ struct Reading {
     dotted: bool,
     /// Whether a word right behind it says whose or what phone it is: `555 2671 office`.
     labelled: bool,
+    /// Whether it is written as numbers of something else often are, and phones hardly ever: see [`odd::is_odd`].
+    odd: bool,
 }
 
 impl Reading {
@@ -143,7 +147,7 @@ fn read(text: &[u8], atoms: &[Atom]) -> Option<Reading> {
         return None;
     }
     let marks = Marks::between(text, atoms);
-    if marks.odd || marks.kinds() > 2 {
+    if marks.odd || marks.kinds() > 2 || !plus && odd::is_time(text, start, end) {
         return None;
     }
     let mut reading = Reading {
@@ -157,6 +161,7 @@ fn read(text: &[u8], atoms: &[Atom]) -> Option<Reading> {
         joined: marks.kinds() > 0,
         dotted: marks.dot,
         labelled: is_labelled(text, end),
+        odd: odd::is_odd(text, atoms, start, end),
     };
     atoms.iter().for_each(|atom| reading.take(text, *atom));
     Some(reading)
@@ -242,12 +247,17 @@ fn judge(reading: &Reading, cues: Cues) -> Option<f32> {
     let named = reading.labelled || cues & Entity::Phone.bit() != 0;
     let called = named || cues & CALL != 0;
     let groups = reading.groups();
+    if !called && reading.odd || !named && odd::is_bound(digits) {
+        return None;
+    }
     if reading.plus {
-        let trunk = groups.get(1) == Some(&1) || digits.get(2) == Some(&0);
+        // `+4906-11631` is a place, not a number behind the code of Germany.
+        let trunk = groups.get(1) == Some(&1) || digits.get(2) == Some(&0) && groups.first() != Some(&4);
         let valid = dialled(digits.iter().copied()) || (trunk && without_trunk(digits));
         return if valid { Some(1.0) } else { (called && DIGITS.contains(&digits.len())).then_some(0.7) };
     }
-    if digits.starts_with(&[0, 0]) && dialled(digits.iter().skip(2).copied()) && (groups.len() > 1 || called) {
+    let whole = groups.first().is_some_and(|first| *first > 1) || called;
+    if whole && digits.starts_with(&[0, 0]) && dialled(digits.iter().skip(2).copied()) && (groups.len() > 1 || called) {
         return Some(0.9);
     }
     if let Some(score) = american(reading, called) {
@@ -260,6 +270,7 @@ fn judge(reading: &Reading, cues: Cues) -> Option<f32> {
         && digits.first() == Some(&0)
         && !reading.dotted
         && !is_date(groups, digits)
+        && (called || !odd::is_lone_nought(groups, digits))
         && zero(digits, groups)
     {
         return Some(if called { 0.95 } else { 0.75 });
@@ -276,7 +287,8 @@ fn judge(reading: &Reading, cues: Cues) -> Option<f32> {
     if named && (shaped || (groups.len() == 1 && digits.len() > 6)) {
         return Some(0.7);
     }
-    (called && shaped && digits.len() <= 13 && groups.len() <= 6).then_some(0.6)
+    let amount = odd::is_amount(groups, reading.dotted);
+    (called && shaped && !amount && digits.len() <= 13 && groups.len() <= 6).then_some(0.6)
 }
 
 /// `+44 (0)20 …`: the zero that is dialled only within the country is left out.

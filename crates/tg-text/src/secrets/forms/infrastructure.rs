@@ -32,7 +32,7 @@ pub(super) const FORMS: &[Form] = &[
     form("private-key-within-base64", "PEM", "private key within base64", r"LS0tLS1CRUdJTi(BQUklWQVRFI|BSU0EgUFJJVkFURS|BFQyBQUklWQVRFI|BPUEVOU1NIIFBSSVZBVE)[\B]{60,}[=]{0,2}"),
     form("otp-secret", "otpauth", "secret of one-time passwords", r"?secret=[A-Z2-7]{16,64}[=]{0,6} &secret=[A-Z2-7]{16,64}[=]{0,6}").behind("secret="),
     form("bitcoin-private-key", "Bitcoin", "extended private key", r"(xprv|yprv|zprv|tprv)[\a]{107}"),
-    form("macaroon-token", "Macaroons", "token", r"MDA[\j]{60,}[=]{0,2}"),
+    form("macaroon-token", "Macaroons", "token", r"MDA[\j]{2}(GxvY2F0aW9uI|WxvY2F0aW9uI|mxvY2F0aW9uI|2xvY2F0aW9uI)[\j]{40,}[=]{0,2}"),
     form("okta-ssws-token", "Okta", "API token in its header", r"SSWS\ 00[\j]{40}").behind("SSWS "),
     form("flask-session", "Flask", "signed session", r"\.eJ[\j]{30,}\.[\j]{6}\.[\j]{27}"),
     form("rsa-key-xml", ".NET", "RSA key in XML", r"<D>[\B]{80,}[=]{0,2}</D>").behind("<D>"),
