@@ -62,6 +62,10 @@ pub trait Inspector {
     /// What is to stand in place of stretches of a part: in order, apart from each other, none of them partly cleared.
     fn changes(&self, part: Part) -> &[Change];
 
+    /// All of a part up to this byte has left: nobody asks any more what is to stand in its place. Whoever keeps nothing has
+    /// nothing to do.
+    fn leaves(&mut self, _part: Part, _upto: usize) {}
+
     /// What is to stand in place of a text that stands by itself; `None` for the text as it is.
     fn whole(&mut self, channel: Channel, text: &str) -> Option<String>;
 
@@ -116,12 +120,33 @@ struct Held {
     /// Its JSON; empty where it says nothing.
     json: Vec<u8>,
     segments: Vec<Segment>,
+    /// So many of these were clear when they were last looked at.
+    clear: usize,
     edits: Edits,
     echoes: Vec<Range<usize>>,
     /// It leaves when all of the answer is there, and not where that is blocked.
     waits: bool,
     /// What stood beside its data was left out.
     is_bare: bool,
+}
+
+impl Held {
+    /// Whether all that it says is cleared. A frame may have very many texts: those that were clear are looked at again only
+    /// when all of them are.
+    fn is_cleared(&mut self, parts: &Parts, inspector: &dyn Inspector) -> bool {
+        let Self { segments, clear, .. } = self;
+        let was_clear = *clear;
+        let waits = |segment: &Segment| !parts.is_cleared(segment, inspector);
+        if let Some(next) = segments.iter().skip(was_clear).position(waits) {
+            *clear += next;
+            return false;
+        }
+        if let Some(again) = segments.iter().take(was_clear).position(waits) {
+            *clear = again;
+            return false;
+        }
+        true
+    }
 }
 
 impl Gate {
@@ -198,7 +223,7 @@ impl Gate {
         self.held_bytes = self.held_bytes.saturating_add(bytes.len());
         let (envelope, kind, json) = self.read(&bytes)?;
         let (segments, edits, echoes) = (Vec::new(), Edits::default(), Vec::new());
-        let mut held = Held { bytes, envelope, kind, json, segments, edits, echoes, waits: false, is_bare };
+        let mut held = Held { bytes, envelope, kind, json, segments, clear: 0, edits, echoes, waits: false, is_bare };
         // Failures are no texts that go on, whatever they are called.
         let name = if envelope == Envelope::Event { &*held.kind } else { FAILURE };
         if let Some(found) = Passages::of_frame(name, &held.json) {
@@ -228,7 +253,7 @@ impl Gate {
         if !inspector.is_blocked() {
             self.held.push_back(held);
         }
-        if self.held_bytes > HELD_BYTES_MAX || self.parts.len() > PARTS_MAX { Err(unread()) } else { Ok(()) }
+        if self.held_bytes > HELD_BYTES_MAX || self.parts.is_full() { Err(unread()) } else { Ok(()) }
     }
 
     /// Takes what belongs to the frame that was taken last, and goes its way.
@@ -246,11 +271,11 @@ impl Gate {
 
     /// Lets go what is cleared; only then it says that no more may.
     fn release(&mut self, inspector: &mut dyn Inspector, out: &mut Vec<Bytes>) -> Passing {
-        while let Some(first) = self.held.front() {
+        while let Some(first) = self.held.front_mut() {
             if first.waits && (!self.is_whole || inspector.is_blocked()) {
                 break;
             }
-            if !first.segments.iter().all(|segment| self.parts.is_cleared(segment, inspector)) {
+            if !first.is_cleared(&self.parts, inspector) {
                 break;
             }
             let Some(held) = self.held.pop_front() else { break };
@@ -260,10 +285,10 @@ impl Gate {
         if inspector.is_blocked() { Passing::Blocked } else { Passing::Open }
     }
 
-    fn leave(&mut self, held: Held, inspector: &dyn Inspector, out: &mut Vec<Bytes>) {
+    fn leave(&mut self, held: Held, inspector: &mut dyn Inspector, out: &mut Vec<Bytes>) {
         let Held { bytes, envelope, kind, mut json, segments, mut edits, echoes, is_bare, .. } = held;
         for segment in segments {
-            if let Some(changed) = self.parts.changed(&segment, inspector) {
+            if let Some(changed) = self.parts.leave(&segment, inspector) {
                 edits.say_piece(&segment.passage, &changed);
             }
         }
