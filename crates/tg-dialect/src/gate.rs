@@ -30,6 +30,9 @@ use tg_kernel::usage::Usage;
 /// Most bytes that are held back. A check holds back some hundred characters; whole frames around them are larger.
 const HELD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Most frames that are held back, and texts in them: small ones take more than their bytes.
+const HELD_PIECES_MAX: usize = 512 * 1024;
+
 /// Most parts of one answer. Real ones have a few dozen.
 const PARTS_MAX: usize = 65_536;
 
@@ -93,6 +96,7 @@ pub struct Gate {
     padding: Padding,
     held: VecDeque<Held>,
     held_bytes: usize,
+    held_pieces: usize,
     /// The frame that left last was written anew.
     was_changed: bool,
     parts: Parts,
@@ -131,6 +135,11 @@ struct Held {
 }
 
 impl Held {
+    /// It, and the texts that it says.
+    const fn pieces(&self) -> usize {
+        1 + self.segments.len()
+    }
+
     /// Whether all that it says is cleared. A frame may have very many texts: those that were clear are looked at again only
     /// when all of them are.
     fn is_cleared(&mut self, parts: &Parts, inspector: &dyn Inspector) -> bool {
@@ -159,6 +168,7 @@ impl Gate {
             padding: Padding::new(facts.id),
             held: VecDeque::new(),
             held_bytes: 0,
+            held_pieces: 0,
             was_changed: false,
             parts: Parts::default(),
             is_whole: false,
@@ -211,6 +221,7 @@ impl Gate {
     /// Ends a stream that is blocked: what was held is dropped, and the answer ends as one that was filtered.
     pub fn end(&mut self, usage: &Usage, out: &mut BytesMut) {
         self.held.clear();
+        self.held_pieces = 0;
         self.closing.end(usage, Cutoff::Filter, out);
     }
 
@@ -251,9 +262,11 @@ impl Gate {
         }
         // That which is stopped does not leave, even where it says nothing itself.
         if !inspector.is_blocked() {
+            self.held_pieces += held.pieces();
             self.held.push_back(held);
         }
-        if self.held_bytes > HELD_BYTES_MAX || self.parts.is_full() { Err(unread()) } else { Ok(()) }
+        let is_full = self.held_bytes > HELD_BYTES_MAX || self.held_pieces > HELD_PIECES_MAX;
+        if is_full || self.parts.is_full() { Err(unread()) } else { Ok(()) }
     }
 
     /// Takes what belongs to the frame that was taken last, and goes its way.
@@ -280,6 +293,7 @@ impl Gate {
             }
             let Some(held) = self.held.pop_front() else { break };
             self.held_bytes = self.held_bytes.saturating_sub(held.bytes.len());
+            self.held_pieces -= held.pieces();
             self.leave(held, inspector, out);
         }
         if inspector.is_blocked() { Passing::Blocked } else { Passing::Open }

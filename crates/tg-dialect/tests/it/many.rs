@@ -179,6 +179,17 @@ fn very_many_changes_of_the_arguments_of_a_tool() {
     grows_evenly("changes", Dialect::OpenaiChat, 1000, frames, "no such word");
 }
 
+#[test]
+fn no_more_frames_are_held_than_have_room_however_small_they_are() {
+    let (mut gate, mut watch) = (Gate::new(Dialect::OpenaiChat, &reply_facts()), Loose::default());
+    watch.waits_at = Some("wait");
+    let first = chat(std::iter::once((0, json!({ "content": "wait" }))));
+    gate.pass(&first, &mut watch, &mut Vec::new()).unwrap();
+    let many = b"data:{}\n\n".repeat(1 << 16);
+    let passed = (0..8).take_while(|_| gate.pass(&many, &mut watch, &mut Vec::new()).is_ok()).count();
+    assert_eq!(passed, 7, "what they take in memory is bounded, not their bytes alone");
+}
+
 /// A frame of more parts than an answer has is not taken in first.
 #[test]
 fn no_more_parts_are_looked_at_than_an_answer_has() {
