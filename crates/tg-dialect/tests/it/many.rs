@@ -15,7 +15,7 @@ use tg_kernel::passage::Channel;
 /// How many times as many there are, and how many times as long they may take. Time that grew with the square of the number would be
 /// 64 times as much.
 const MORE: usize = 8;
-const GROWTH_MAX: f64 = 20.0;
+const GROWTH_MAX: f64 = 14.0;
 
 /// What takes less than this is too short to be measured.
 const SHORTEST: f64 = 0.01;
@@ -29,8 +29,6 @@ struct Loose {
     waiting: Option<Part>,
     ended: usize,
     paused: usize,
-    /// Changes that are kept at most, and whether any is asked for that has left.
-    most: usize,
 }
 
 impl Inspector for Loose {
@@ -38,7 +36,6 @@ impl Inspector for Loose {
         let (came, changes) = self.parts.entry(part).or_default();
         let found = text.match_indices('#').map(|(at, _)| *came + at);
         changes.extend(found.map(|at| Change { range: at..at + 1, text: "*".to_owned() }));
-        self.most = self.most.max(changes.len());
         *came += text.len();
         if self.waits_at.is_some_and(|word| text.contains(word)) {
             self.waiting = Some(part);
@@ -148,7 +145,7 @@ fn very_many_choices_in_each_frame() {
     let sent = frames(50);
     assert_eq!(passed(Dialect::OpenaiChat, &sent, &mut watch).0, sent.concat());
     assert_eq!(watch.paused, 50, "each choice once, before it goes on behind a thought");
-    grows_evenly("choices", Dialect::OpenaiChat, 1000, frames, "no such word");
+    grows_evenly("choices", Dialect::OpenaiChat, 2000, frames, "no such word");
 }
 
 #[test]
@@ -169,13 +166,12 @@ fn very_many_changes_of_the_arguments_of_a_tool() {
     let call = |arguments: &str| {
         chat(std::iter::once((0, json!({"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]}))))
     };
-    let frames = |count: usize| {
-        std::iter::once(call("{\"a\":[")).chain((0..count).map(|_| call("\"#\\n\","))).collect::<Vec<_>>()
-    };
+    let frames =
+        |count: usize| std::iter::once(call("{\"a\":[")).chain((0..count).map(|_| call("\"#\","))).collect::<Vec<_>>();
     let mut watch = Loose::default();
     let (out, _) = passed(Dialect::OpenaiChat, &frames(50), &mut watch);
     let out = String::from_utf8(out).unwrap();
-    assert_eq!((out.matches(r#"\"*\\n\","#).count(), out.matches('#').count()), (50, 0), "{out}");
+    assert_eq!((out.matches(r#"\"*\","#).count(), out.matches('#').count()), (50, 0), "{out}");
     grows_evenly("changes", Dialect::OpenaiChat, 1000, frames, "no such word");
 }
 

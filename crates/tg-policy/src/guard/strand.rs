@@ -10,7 +10,7 @@ use super::inquiry::{Doing, Inquiry};
 use super::judge::Guard;
 use super::open;
 use super::plan::{self, Plan, Probe};
-use super::rule::{Ready, Weight};
+use super::rule::Weight;
 use super::scalars::{Laid, Quotes};
 use super::whole::Whole;
 use super::window::{Open, Piece, Sight, What, Window, forward};
@@ -304,19 +304,18 @@ impl Held {
         let Some(ready) = guard.rules().get(rule).filter(|_| !self.told.contains(&rule)) else { return };
         self.told.push(rule);
         inquiry.note(ready, Way::Output, channel, found.clone(), Doing::of(ready));
-        self.annotate(ready, &found);
+        if ready.annotates() {
+            self.annotate(ready.annotation(found.clone()));
+        }
         if ready.weight() == Weight::Block && self.block.is_none() {
             self.block = Some(ready.block(found));
         }
     }
 
-    /// Callers are told of it, once, if they are to be.
-    fn annotate(&mut self, ready: &Ready, found: &Cow<'static, str>) {
-        if ready.annotates() {
-            let annotation = ready.annotation(found.clone());
-            if !self.annotations.contains(&annotation) {
-                self.annotations.push(annotation);
-            }
+    /// Callers are told of it, once.
+    fn annotate(&mut self, annotation: Annotation) {
+        if !self.annotations.contains(&annotation) {
+            self.annotations.push(annotation);
         }
     }
 
@@ -458,7 +457,9 @@ impl Sight for Eyes<'_> {
         for one in &cluster.members {
             if let Some(ready) = self.guard.rules().get(one.rule) {
                 let found = ready.found(&one.finding);
-                self.held.annotate(ready, &found);
+                if ready.annotates() {
+                    self.held.annotate(ready.annotation(found.clone()));
+                }
                 self.inquiry.note(ready, Way::Output, self.channel, found, Doing::of(ready));
             }
         }

@@ -42,9 +42,9 @@ fn parts(text: &str, at: usize) -> bool {
     if last.is_ascii_whitespace() || next.is_ascii_whitespace() || last.is_ascii_digit() && next.is_ascii_digit() {
         return false;
     }
-    let is_blank = |byte: &&u8| !byte.is_ascii_whitespace();
+    let is_of_word = |byte: &&u8| !byte.is_ascii_whitespace();
     let says = |byte: &u8| byte.is_ascii_digit() || *byte == b'@';
-    before.iter().rev().take_while(is_blank).any(says) || behind.iter().take_while(is_blank).any(says)
+    before.iter().rev().take_while(is_of_word).any(says) || behind.iter().take_while(is_of_word).any(says)
 }
 
 #[cfg(test)]
