@@ -16,6 +16,7 @@ use crate::framing::frames::{Frames, Next};
 use crate::framing::sse;
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use tg_kernel::dialect::Dialect;
 use tg_kernel::event::{Delta, Event, PartKind};
 use tg_kernel::fault::Fault;
@@ -27,6 +28,10 @@ mod tests;
 /// Tokens that a part of an answer has besides those that are shown: what opens and closes a message or a tool call. More
 /// than any vendor's template has.
 pub const PART_TOKENS: u64 = 16;
+
+/// Most blocks, choices or items of an answer that are remembered, to be closed. Real answers have a few dozen; what lies beyond
+/// has gone on all the same.
+pub(crate) const OPEN_MAX: usize = 65_536;
 
 /// Base64 of spoken output for one token, at most: of 24 kHz PCM some 3 200 bytes are one.
 const AUDIO_BYTES_PER_TOKEN: u64 = 256;
@@ -209,6 +214,13 @@ pub(crate) fn text_bytes(value: &Value, skipped: &[&str]) -> u64 {
             counted.map(|(_, value)| text_bytes(value, skipped)).sum()
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
+/// Takes note of choices of a chunk: which there are, and which have ended.
+pub(crate) fn note_choice(choices: &mut BTreeMap<u64, bool>, index: u64, has_ended: bool) {
+    if choices.len() < OPEN_MAX || choices.contains_key(&index) {
+        *choices.entry(index).or_default() |= has_ended;
     }
 }
 

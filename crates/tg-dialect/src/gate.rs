@@ -30,6 +30,9 @@ use tg_kernel::usage::Usage;
 /// Most bytes that are held back. A check holds back some hundred characters; whole frames around them are larger.
 const HELD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Most frames that are held back, and texts in them: small ones take more than their bytes.
+const HELD_PIECES_MAX: usize = 512 * 1024;
+
 /// Most parts of one answer. Real ones have a few dozen.
 const PARTS_MAX: usize = 65_536;
 
@@ -62,6 +65,10 @@ pub trait Inspector {
     /// What is to stand in place of stretches of a part: in order, apart from each other, none of them partly cleared.
     fn changes(&self, part: Part) -> &[Change];
 
+    /// All of a part up to this byte has left: nobody asks any more what is to stand in its place. Whoever keeps nothing has
+    /// nothing to do.
+    fn leaves(&mut self, _part: Part, _upto: usize) {}
+
     /// What is to stand in place of a text that stands by itself; `None` for the text as it is.
     fn whole(&mut self, channel: Channel, text: &str) -> Option<String>;
 
@@ -89,6 +96,7 @@ pub struct Gate {
     padding: Padding,
     held: VecDeque<Held>,
     held_bytes: usize,
+    held_pieces: usize,
     /// The frame that left last was written anew.
     was_changed: bool,
     parts: Parts,
@@ -116,12 +124,38 @@ struct Held {
     /// Its JSON; empty where it says nothing.
     json: Vec<u8>,
     segments: Vec<Segment>,
+    /// So many of these were clear when they were last looked at.
+    clear: usize,
     edits: Edits,
     echoes: Vec<Range<usize>>,
     /// It leaves when all of the answer is there, and not where that is blocked.
     waits: bool,
     /// What stood beside its data was left out.
     is_bare: bool,
+}
+
+impl Held {
+    /// It, and the texts that it says.
+    const fn pieces(&self) -> usize {
+        1 + self.segments.len()
+    }
+
+    /// Whether all that it says is cleared. A frame may have very many texts: those that were clear are looked at again only
+    /// when all of them are.
+    fn is_cleared(&mut self, parts: &Parts, inspector: &dyn Inspector) -> bool {
+        let Self { segments, clear, .. } = self;
+        let was_clear = *clear;
+        let waits = |segment: &Segment| !parts.is_cleared(segment, inspector);
+        if let Some(next) = segments.iter().skip(was_clear).position(waits) {
+            *clear += next;
+            return false;
+        }
+        if let Some(again) = segments.iter().take(was_clear).position(waits) {
+            *clear = again;
+            return false;
+        }
+        true
+    }
 }
 
 impl Gate {
@@ -134,6 +168,7 @@ impl Gate {
             padding: Padding::new(facts.id),
             held: VecDeque::new(),
             held_bytes: 0,
+            held_pieces: 0,
             was_changed: false,
             parts: Parts::default(),
             is_whole: false,
@@ -186,6 +221,7 @@ impl Gate {
     /// Ends a stream that is blocked: what was held is dropped, and the answer ends as one that was filtered.
     pub fn end(&mut self, usage: &Usage, out: &mut BytesMut) {
         self.held.clear();
+        self.held_pieces = 0;
         self.closing.end(usage, Cutoff::Filter, out);
     }
 
@@ -198,7 +234,7 @@ impl Gate {
         self.held_bytes = self.held_bytes.saturating_add(bytes.len());
         let (envelope, kind, json) = self.read(&bytes)?;
         let (segments, edits, echoes) = (Vec::new(), Edits::default(), Vec::new());
-        let mut held = Held { bytes, envelope, kind, json, segments, edits, echoes, waits: false, is_bare };
+        let mut held = Held { bytes, envelope, kind, json, segments, clear: 0, edits, echoes, waits: false, is_bare };
         // Failures are no texts that go on, whatever they are called.
         let name = if envelope == Envelope::Event { &*held.kind } else { FAILURE };
         if let Some(found) = Passages::of_frame(name, &held.json) {
@@ -226,9 +262,11 @@ impl Gate {
         }
         // That which is stopped does not leave, even where it says nothing itself.
         if !inspector.is_blocked() {
+            self.held_pieces += held.pieces();
             self.held.push_back(held);
         }
-        if self.held_bytes > HELD_BYTES_MAX || self.parts.len() > PARTS_MAX { Err(unread()) } else { Ok(()) }
+        let is_full = self.held_bytes > HELD_BYTES_MAX || self.held_pieces > HELD_PIECES_MAX;
+        if is_full || self.parts.is_full() { Err(unread()) } else { Ok(()) }
     }
 
     /// Takes what belongs to the frame that was taken last, and goes its way.
@@ -246,24 +284,25 @@ impl Gate {
 
     /// Lets go what is cleared; only then it says that no more may.
     fn release(&mut self, inspector: &mut dyn Inspector, out: &mut Vec<Bytes>) -> Passing {
-        while let Some(first) = self.held.front() {
+        while let Some(first) = self.held.front_mut() {
             if first.waits && (!self.is_whole || inspector.is_blocked()) {
                 break;
             }
-            if !first.segments.iter().all(|segment| self.parts.is_cleared(segment, inspector)) {
+            if !first.is_cleared(&self.parts, inspector) {
                 break;
             }
             let Some(held) = self.held.pop_front() else { break };
             self.held_bytes = self.held_bytes.saturating_sub(held.bytes.len());
+            self.held_pieces -= held.pieces();
             self.leave(held, inspector, out);
         }
         if inspector.is_blocked() { Passing::Blocked } else { Passing::Open }
     }
 
-    fn leave(&mut self, held: Held, inspector: &dyn Inspector, out: &mut Vec<Bytes>) {
+    fn leave(&mut self, held: Held, inspector: &mut dyn Inspector, out: &mut Vec<Bytes>) {
         let Held { bytes, envelope, kind, mut json, segments, mut edits, echoes, is_bare, .. } = held;
         for segment in segments {
-            if let Some(changed) = self.parts.changed(&segment, inspector) {
+            if let Some(changed) = self.parts.leave(&segment, inspector) {
                 edits.say_piece(&segment.passage, &changed);
             }
         }

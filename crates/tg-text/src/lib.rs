@@ -12,6 +12,8 @@ pub mod lookup;
 mod net;
 pub mod pii;
 pub mod placeholders;
+#[cfg(test)]
+mod punctuation;
 pub mod redact;
 pub mod restore;
 pub mod rules;

@@ -165,3 +165,54 @@ fn claude_s_stream_ends_with_message_stop_wherever_it_is_cut() {
         assert_eq!(count("content_block_start"), count("content_block_stop"), "{kept} by {size}: {kinds:?}");
     }
 }
+
+#[test]
+fn of_an_answer_of_responses_no_more_is_kept_than_is_said() {
+    let words = "a word ".repeat(1 << 20);
+    let event = |index: u64, kind: &str| {
+        let content = json!([{"type": "output_text", "text": words}]);
+        let item = json!({"id": format!("msg_{index}"), "type": "message", "status": "completed", "content": content});
+        let event = json!({"type": format!("response.output_item.{kind}"), "output_index": index, "item": item});
+        let mut out = BytesMut::new();
+        sse::write_event(Some("response.output_item.done"), event.to_string().as_bytes(), &mut out);
+        out
+    };
+    let mut cutter = Cutter::new(Dialect::OpenaiResponses, Dialect::OpenaiResponses, &facts());
+    for index in 0..6 {
+        // What is whole takes the place of what had begun.
+        for kind in ["added", "done"] {
+            cutter.push(&event(index, kind));
+            while cutter.next_piece().unwrap().is_some() {
+                cutter.passed();
+            }
+        }
+    }
+    let mut out = BytesMut::new();
+    cutter.end(&Usage::default(), &mut out);
+    let end = String::from_utf8(out.to_vec()).unwrap();
+    let last = end.lines().rev().find_map(|line| line.strip_prefix("data: ")).unwrap();
+    let output = serde_json::from_str::<Value>(last).unwrap()["response"]["output"].take();
+    let kept: Vec<bool> = output.as_array().unwrap().iter().map(|item| item["content"].is_array()).collect();
+    assert_eq!(kept, [true, true, true, true, false, false]);
+    assert_eq!(output[5], json!({"id": "msg_5", "type": "message", "status": "completed"}));
+}
+
+#[test]
+fn no_more_blocks_are_remembered_than_an_answer_has() {
+    let begins = |index: u64| {
+        let event =
+            json!({"type": "content_block_start", "index": index, "content_block": {"type": "text", "text": ""}});
+        let mut out = BytesMut::new();
+        sse::write_event(Some("content_block_start"), event.to_string().as_bytes(), &mut out);
+        out
+    };
+    let mut cutter = Cutter::new(Dialect::AnthropicMessages, Dialect::AnthropicMessages, &facts());
+    cutter.push(b"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{}}\n\n");
+    (0..70_000).for_each(|index| cutter.push(&begins(index)));
+    while cutter.next_piece().unwrap().is_some() {
+        cutter.passed();
+    }
+    let mut out = BytesMut::new();
+    cutter.end(&Usage::default(), &mut out);
+    assert_eq!(String::from_utf8(out.to_vec()).unwrap().matches("event: content_block_stop").count(), super::OPEN_MAX);
+}

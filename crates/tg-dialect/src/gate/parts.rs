@@ -2,7 +2,7 @@
 
 use super::left::Left;
 use super::rows::Rows;
-use super::{Change, Inspector};
+use super::{Change, Inspector, PARTS_MAX};
 use crate::passages::{EMPTIED, Ended, Part, Passage, Reader, Writer, parts_rows};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -15,9 +15,16 @@ pub(super) struct Parts {
     parts: HashMap<Part, Grown>,
     /// Parts that have gone on after they were taken for whole, and under which name they do: they are texts of their own.
     anew: HashMap<Part, Part>,
-    /// Answers in which that happened, or of which a part has gone on after a pause: no part of them is whole, or pauses again,
-    /// before the stream ends.
+    /// Answers in which that happened: no part of them is whole before the stream ends.
+    reopened: HashSet<Part>,
+    /// These, and those of which a part has gone on after a pause: no part of them pauses again.
     mixed: HashSet<Part>,
+    /// The parts of each answer and of each block that may not be whole yet.
+    groups: HashMap<Part, Vec<Part>>,
+    /// All of these.
+    open: Vec<Part>,
+    /// Stretches that wait and say once more what has grown before.
+    repeated: usize,
     /// Of answers whose texts come one after another: those that grew last.
     last: HashMap<Part, Vec<Part>>,
     /// Those of them that are blocks, whose texts are read as one where they follow each other.
@@ -59,9 +66,17 @@ pub(super) struct Segment {
     pub(super) passage: Passage<'static>,
 }
 
+impl Segment {
+    /// Whether its frame has a block as a whole, which may have grown before.
+    const fn is_repeat(&self) -> bool {
+        self.block.is_none() && self.passage.row.is_some()
+    }
+}
+
 impl Parts {
-    pub(super) fn len(&self) -> usize {
-        self.parts.len() + self.rows.repeated()
+    /// Whether there are more than any answer has.
+    pub(super) fn is_full(&self) -> bool {
+        self.parts.len() + self.rows.repeated() > PARTS_MAX
     }
 
     /// What was said so far is one text, and what is said from now on another.
@@ -73,6 +88,7 @@ impl Parts {
     /// there.
     pub(super) fn repeat(&mut self, blocks: Vec<Passage<'static>>, inspector: &mut dyn Inspector) -> Vec<Segment> {
         let places = self.rows.repeat(&blocks, inspector);
+        self.repeated += blocks.len();
         let segment = |(passage, (part, range)): (Passage<'static>, (Part, Range<usize>))| {
             let text = passage.text.to_string();
             Segment { part, block: None, range, text, passage }
@@ -97,6 +113,10 @@ impl Parts {
         let mut parted = parted.iter().peekable();
         let mut segments = Vec::with_capacity(named.len());
         for (part, passage) in named {
+            // More than any answer has: it does not go on.
+            if self.is_full() {
+                break;
+            }
             while let Some((_, channel)) = parted.next_if(|(at, _)| *at <= passage.place.range.start) {
                 self.rows.part_from(*channel, inspector);
             }
@@ -117,6 +137,7 @@ impl Parts {
         if !grown.is_over {
             return part;
         }
+        self.reopened.insert(answer);
         let anew = part.with(b"anew");
         self.anew.insert(passage.part, anew);
         anew
@@ -124,17 +145,23 @@ impl Parts {
 
     /// Those that grew last, and do not now, may have more to say; nobody waits for that.
     fn pass_on(&mut self, named: &[(Part, Passage<'_>)], inspector: &mut dyn Inspector) {
-        let mut seen: Vec<Part> = Vec::new();
-        for (_, passage) in named {
+        let mut answers: Vec<(Part, Vec<Part>)> = Vec::new();
+        let mut places: HashMap<Part, usize> = HashMap::new();
+        for (part, passage) in named {
             let [answer, _] = passage.groups;
-            if seen.contains(&answer) || self.mixed.contains(&answer) {
+            if self.mixed.contains(&answer) {
                 continue;
             }
-            seen.push(answer);
-            let own = named.iter().filter(|(_, other)| other.groups[0] == answer).map(|(part, _)| *part);
-            let now: Vec<Part> = own.collect();
-            let before = self.last.insert(answer, now.clone()).unwrap_or_default();
-            for part in before.into_iter().filter(|part| !now.contains(part)) {
+            let place = *places.entry(answer).or_insert(answers.len());
+            match answers.get_mut(place) {
+                Some((_, now)) => now.push(*part),
+                None => answers.push((answer, vec![*part])),
+            }
+        }
+        for (answer, now) in answers {
+            let is_now: HashSet<Part> = now.iter().copied().collect();
+            let before = self.last.insert(answer, now).unwrap_or_default();
+            for part in before.into_iter().filter(|part| !is_now.contains(part)) {
                 if let Some(grown) = self.parts.get_mut(&part).filter(|grown| !grown.is_over) {
                     grown.has_paused = true;
                     inspector.pauses(part);
@@ -146,8 +173,10 @@ impl Parts {
     fn take(&mut self, part: Part, passage: Passage<'static>, inspector: &mut dyn Inspector) -> Segment {
         let (channel, groups) = (passage.channel, passage.groups);
         let nth = self.parts.len();
+        if !self.parts.contains_key(&part) {
+            self.begin(part, Grown::new(nth, groups, channel));
+        }
         if passage.row.is_some() {
-            self.parts.entry(part).or_insert_with(|| Grown::new(nth, groups, channel));
             let (row, range) = self.rows.grow(part, channel, &passage.text, inspector);
             return Segment { part: row, block: Some(part), range, text: passage.text.to_string(), passage };
         }
@@ -165,6 +194,16 @@ impl Parts {
         Segment { part, block: None, range, text, passage }
     }
 
+    fn begin(&mut self, part: Part, grown: Grown) {
+        let [answer, block] = grown.groups;
+        self.groups.entry(answer).or_default().push(part);
+        if block != answer {
+            self.groups.entry(block).or_default().push(part);
+        }
+        self.open.push(part);
+        self.parts.insert(part, grown);
+    }
+
     fn end(&mut self, part: Part, inspector: &mut dyn Inspector) {
         let Some(grown) = self.parts.get_mut(&part).filter(|grown| !grown.is_over) else { return };
         grown.is_over = true;
@@ -179,17 +218,15 @@ impl Parts {
 
     /// Parts end with a frame.
     pub(super) fn note(&mut self, ended: &Ended, inspector: &mut dyn Inspector) {
-        let is_over = |grown: &Grown| match ended {
-            Ended::None => false,
-            Ended::All => true,
-            Ended::Of(groups) => grown.groups.iter().any(|group| groups.contains(group)),
+        // What does not end now is whole already, or waits for the stream's end: each is looked at once.
+        let over: Vec<Part> = match ended {
+            Ended::None => return,
+            Ended::All => std::mem::take(&mut self.open),
+            Ended::Of(groups) => groups.iter().filter_map(|group| self.groups.remove(group)).flatten().collect(),
         };
-        if matches!(ended, Ended::None) || matches!(ended, Ended::Of(groups) if groups.is_empty()) {
-            return;
-        }
-        let is_sure = |grown: &Grown| !grown.is_over && !self.mixed.contains(&grown.groups[0]);
-        let over = self.parts.iter().filter(|(_, grown)| is_over(grown) && is_sure(grown));
-        let over = over.map(|(part, grown)| (grown.nth, *part)).collect();
+        let is_sure = |grown: &&Grown| !grown.is_over && !self.reopened.contains(&grown.groups[0]);
+        let own = |part: Part| self.parts.get(&part).filter(is_sure).map(|grown| (grown.nth, part));
+        let over = over.into_iter().filter_map(own).collect();
         self.end_all(over, inspector);
         if *ended == Ended::All {
             self.rows.part(inspector);
@@ -223,13 +260,25 @@ impl Parts {
         match block {
             Some(block) => self.rows.left(*block, range.start, changes),
             // A frame has all of it.
-            None if passage.row.is_some() => Left::of(passage.channel, (text.as_str(), range.start), true, changes),
+            None if segment.is_repeat() => Left::of(passage.channel, (text.as_str(), range.start), true, changes),
             None => Left::Words,
         }
     }
 
     /// What a stretch that leaves says instead; `None` where it goes on as it is.
-    pub(super) fn changed(&mut self, segment: &Segment, inspector: &dyn Inspector) -> Option<String> {
+    pub(super) fn leave(&mut self, segment: &Segment, inspector: &mut dyn Inspector) -> Option<String> {
+        let changed = self.changed(segment, inspector);
+        self.repeated -= usize::from(segment.is_repeat());
+        // Blocks may be said once more, and so may what was changed in them.
+        let is_asked_again = segment.passage.row.is_some() && (self.rows.may_repeat() || self.repeated > 0);
+        if !is_asked_again {
+            let reader = self.parts.get(&segment.part).and_then(|grown| grown.reader.as_ref());
+            inspector.leaves(segment.part, reader.map_or(segment.range.end, |reader| reader.read(segment.range.end)));
+        }
+        changed
+    }
+
+    fn changed(&mut self, segment: &Segment, inspector: &dyn Inspector) -> Option<String> {
         let changes = inspector.changes(segment.part);
         let left = self.left(segment, changes);
         let (mut reader, mut writer) = (None, None);
@@ -237,7 +286,7 @@ impl Parts {
             reader = grown.reader.as_mut();
             writer = reader.as_ref().is_some_and(|reader| reader.is_json()).then_some(&mut grown.writer);
         }
-        let changes = reader.as_ref().map_or(Cow::Borrowed(changes), |reader| reader.changes(changes));
+        let changes = reader.as_ref().map_or(Cow::Borrowed(changes), |reader| reader.changes(changes, &segment.range));
         let mut changed = change(&segment.text, &segment.range, &changes, writer);
         if left == Left::Nothing {
             changed = Some(format!("{EMPTIED}{}", changed.as_deref().unwrap_or(&segment.text)));

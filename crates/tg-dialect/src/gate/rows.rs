@@ -54,6 +54,11 @@ impl Rows {
         self.repeated
     }
 
+    /// Whether a frame that has blocks as a whole may be known for what has grown.
+    pub(super) const fn may_repeat(&self) -> bool {
+        self.kept <= KEPT_BYTES_MAX
+    }
+
     /// A block goes on; which row that is, and where in it this text stands.
     pub(super) fn grow(
         &mut self,

@@ -143,6 +143,14 @@ fn encoded(prefix: &str, data: &str, claims: Claims) -> Leaf {
     if claims.is_text(&text) { Leaf::Encoded { text, form } } else { Leaf::Both { text, form, claims } }
 }
 
+/// Base64 that begins as a file does; where it can be read as a text, it is both.
+pub(super) fn marked(data: &str, claims: Claims) -> Leaf {
+    match encoded("", data, claims) {
+        Leaf::Encoded { text, form } => Leaf::Both { text, form, claims },
+        found => found,
+    }
+}
+
 /// What stands in base64, of either alphabet.
 pub(super) fn decode(data: &str) -> Option<Vec<u8>> {
     let data: String = data.chars().filter(|c| !c.is_ascii_whitespace()).collect();

@@ -3,6 +3,7 @@
 use crate::tape::Tape;
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::ops::Range;
 use tg_kernel::passage::Change;
 
 /// JSON of an object or an array as it reads once it is decoded: all escapes are resolved but those of quotes and backslashes.
@@ -165,14 +166,24 @@ impl Reader {
         }
     }
 
-    /// Changes of what was read, as changes of what came.
-    pub(crate) fn changes(&self, changes: &[Change]) -> Cow<'static, [Change]> {
-        let first = changes.partition_point(|change| change.range.end <= self.from.read);
-        let later = changes.get(first..).unwrap_or_default().iter().map(|change| {
+    /// What is certainly read of what came up to a place.
+    pub(crate) fn read(&self, came: usize) -> usize {
+        let next = self.escapes.partition_point(|escape| escape.end.came <= came);
+        let last = next.checked_sub(1).and_then(|last| self.escapes.get(last));
+        let from = last.map_or(self.from, |escape| escape.end);
+        let read = (from.read + came).saturating_sub(from.came).min(self.at.read);
+        self.escapes.get(next).map_or(read, |within| read.min(within.start.read))
+    }
+
+    /// Changes of what was read, as changes of what came: those that touch a stretch of it.
+    pub(crate) fn changes(&self, changes: &[Change], within: &Range<usize>) -> Cow<'static, [Change]> {
+        let first = changes.partition_point(|change| self.came(change.range.end, true) <= within.start);
+        let own = changes.get(first..).unwrap_or_default().iter().map(|change| {
             let range = self.came(change.range.start, false)..self.came(change.range.end, true);
-            Change { range, text: change.text.clone() }
+            (range, &change.text)
         });
-        Cow::Owned(later.collect())
+        let own = own.take_while(|(range, _)| range.start < within.end);
+        Cow::Owned(own.map(|(range, text)| Change { range, text: text.clone() }).collect())
     }
 
     /// What came up to here is not asked about any more.

@@ -27,7 +27,7 @@ pub(super) fn leaf(name: &str, channel: Channel, claims: Claims, text: &str) -> 
         return leaf::data_url(claims, text);
     }
     match kind(text) {
-        Some(kind) if is_base64(text) => Leaf::Medium(claims.of_bytes(kind)),
+        Some(kind) if is_base64(text) => leaf::marked(text, claims.of_bytes(kind)),
         Some(kind) => Leaf::Perhaps(claims.of_bytes(kind)),
         None if is_bytes(text) => Leaf::Perhaps(claims),
         None => Leaf::Text,

@@ -45,6 +45,8 @@ struct Seen {
     changes: Vec<Change>,
     /// What came before something else did.
     paused: usize,
+    /// What has left: no change of it is told any more.
+    left: usize,
     ended: bool,
 }
 
@@ -86,6 +88,7 @@ impl Inspector for Watch {
         assert!(!seen.ended, "a part that has ended goes on");
         seen.text.push_str(text);
         seen.changes = changes(&seen.text, self.puts);
+        seen.changes.retain(|change| change.range.end > seen.left);
         self.blocked |= self.blocks_at.is_some_and(|word| seen.text.contains(word));
     }
 
@@ -116,6 +119,14 @@ impl Inspector for Watch {
 
     fn changes(&self, part: Part) -> &[Change] {
         &self.parts[&part].changes
+    }
+
+    fn leaves(&mut self, part: Part, upto: usize) {
+        assert!(upto <= self.cleared(part), "what is not cleared has left");
+        let seen = self.parts.entry(part).or_default();
+        assert!(seen.left <= upto, "what has left leaves again");
+        seen.left = upto;
+        seen.changes.retain(|change| change.range.end > upto);
     }
 
     fn whole(&mut self, _channel: Channel, text: &str) -> Option<String> {
@@ -585,6 +596,37 @@ fn a_text_that_goes_on_after_others_is_read_on_until_the_stream_ends() {
     .collect();
     let out = gated_frames(Dialect::OpenaiChat, &mixed, &mut Watch::default());
     assert!(out.contains("[number]") && !out.contains("1234"), "{out}");
+}
+
+#[test]
+fn what_a_choice_has_held_leaves_with_its_end_while_others_go_on() {
+    let of = |index: u64, delta: &Value, reason: Option<&str>| {
+        sse(
+            "",
+            &json!({"object": "chat.completion.chunk", "choices": [{"index": index, "delta": delta, "finish_reason": reason}]}),
+        )
+    };
+    let says = |text: &str| json!({ "content": text });
+    let frames = [
+        of(0, &says("one"), None),
+        of(0, &json!({"reasoning_content": "hm"}), None),
+        // It goes on: from here on nothing of it leaves at pauses.
+        of(0, &says("1234"), None),
+        of(0, &json!({"reasoning_content": "5"}), None),
+        of(0, &says("-5678"), None),
+        of(0, &json!({}), Some("stop")),
+        of(1, &says("two"), None),
+        of(0, &says(" 1234-"), None),
+        of(0, &json!({}), Some("stop")),
+        of(1, &says("three four"), None),
+    ];
+    let mut watch = Watch::default();
+    let (left, ends) = (leaving(Dialect::OpenaiChat, &frames, &mut watch), ends_of(&frames));
+    let shorter = "1234-5678".len() - "[number]".len();
+    assert_eq!((left[4], left[5]), (ends[0], ends[5] - shorter), "{left:?} {ends:?}");
+    // What comes behind its end is another text, and no end of it is believed any more.
+    assert_eq!(left[9], ends[6] - shorter, "{left:?} {ends:?}");
+    assert_eq!(watch.parts.values().filter(|seen| !seen.ended).count(), 2);
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod gates;
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
+mod many;
+#[cfg(test)]
 mod requests;
 #[cfg(test)]
 mod rows;

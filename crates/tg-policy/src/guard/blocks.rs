@@ -66,7 +66,7 @@ impl Blocks {
             return;
         }
         self.decided = self.base + self.text.len();
-        self.seen = self.text.len();
+        (self.text, self.base, self.seen) = (String::new(), self.decided, 0);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What was found in a text, put in order: what overlaps is one, and the gravest of its rules decides.
 
 use super::rule::{Ready, Weight};
+use std::collections::BTreeMap;
 use tg_text::finding::Finding;
 use tg_text::span::Span;
 
@@ -45,6 +46,35 @@ impl Found {
     }
 }
 
+/// What was found in a stretch, to look up again and again: by rule, where each begins, in order, and how far those up to it reach.
+pub(super) struct Known(BTreeMap<usize, Vec<(usize, usize)>>);
+
+impl Known {
+    pub(super) fn of(found: &[Found]) -> Self {
+        let mut by_rule: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
+        for Found { finding, rule, .. } in found {
+            by_rule.entry(*rule).or_default().push((finding.span.start, finding.span.end));
+        }
+        for spans in by_rule.values_mut() {
+            spans.sort_unstable();
+            let mut farthest = 0;
+            for (_, end) in spans {
+                farthest = farthest.max(*end);
+                *end = farthest;
+            }
+        }
+        Self(by_rule)
+    }
+
+    /// Whether the rule of a finding has found all of it already.
+    pub(super) fn has(&self, found: &Found) -> bool {
+        let Some(spans) = self.0.get(&found.rule) else { return false };
+        let behind = spans.partition_point(|(start, _)| *start <= found.finding.span.start);
+        let last = behind.checked_sub(1).and_then(|last| spans.get(last));
+        last.is_some_and(|(_, farthest)| found.finding.span.end <= *farthest)
+    }
+}
+
 impl Cluster {
     /// What decides about it.
     pub(super) fn lead(&self) -> Option<&Found> {
@@ -78,4 +108,28 @@ pub(super) fn clusters(mut found: Vec<Found>) -> Vec<Cluster> {
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use tg_text::finding::Kind;
+
+    proptest! {
+        #[test]
+        fn what_is_looked_up_is_what_all_of_them_say(
+            spans in proptest::collection::vec((0_usize..3, 0_usize..20, 0_usize..8), 0..12),
+            (rule, start, length) in (0_usize..3, 0_usize..20, 0_usize..8),
+        ) {
+            let one = |(rule, start, length): (usize, usize, usize)| Found {
+                finding: Finding { kind: Kind::Custom, rule: "r".into(), span: Span::new(start, start + length), score: 1.0 },
+                rule,
+                weight: Weight::None,
+                is_bare: false,
+            };
+            let (found, next): (Vec<Found>, Found) = (spans.into_iter().map(one).collect(), one((rule, start, length)));
+            prop_assert_eq!(Known::of(&found).has(&next), next.is_known(&found));
+        }
+    }
 }

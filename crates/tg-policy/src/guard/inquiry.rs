@@ -41,6 +41,8 @@ pub struct Inquiry {
     pub(super) heard: Heard,
     /// How many runs of texts were read by themselves.
     pub(super) runs: usize,
+    /// How much is kept of texts that go on meanwhile.
+    pub(super) whole_bytes: usize,
 }
 
 /// What was found, without its value.

@@ -148,6 +148,13 @@ impl<'a> Joined<'a> {
         Some(Span::new(place(span.start)?, place(last)? + 1))
     }
 
+    /// Where the first of the texts begins that a stretch has something of: behind what is between two, if it begins there.
+    pub(super) fn begins(&self, span: Span) -> Option<usize> {
+        let first = self.pieces.partition_point(|(start, length, _)| start + length <= span.start);
+        let mut own = self.pieces.get(first..)?.iter();
+        own.find(|(_, length, _)| *length > 0).map(|(start, _, _)| *start)
+    }
+
     /// The stretches of the texts that a stretch consists of.
     pub(super) fn parts(&self, span: Span) -> impl Iterator<Item = (usize, Range<usize>)> {
         let first = self.pieces.partition_point(|(start, length, _)| start + length <= span.start);

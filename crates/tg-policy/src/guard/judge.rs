@@ -337,7 +337,7 @@ impl Guard {
             let span = one.finding.span;
             let escapes = escapes(span);
             let of = joined.parts(span).next().filter(|_| escapes == Escapes::Json);
-            let text = of.and_then(|(index, range)| Some((index, span.start - range.start, &said.get(index)?.text)));
+            let text = of.and_then(|(index, _)| Some((index, joined.begins(span)?, &said.get(index)?.text)));
             let laid = text.map(|(index, begins, text)| {
                 let quotes = quotes.entry(index).or_insert_with(|| Quotes::of(text));
                 Laid { quotes, place: (0, begins) }

@@ -7,6 +7,7 @@
 
 mod across;
 mod blocks;
+mod changes;
 mod channels;
 mod detector;
 mod edits;
@@ -33,6 +34,7 @@ mod strand;
 mod tests;
 mod unread;
 mod watch;
+mod whole;
 mod window;
 
 pub use channels::Channels;

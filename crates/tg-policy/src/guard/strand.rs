@@ -1,9 +1,10 @@
 //! One text of an answer on its way through all checks of its channel.
 
 use super::blocks::Blocks;
+use super::changes::Changes;
 use super::detector::Reading;
 use super::escapes::Escapes;
-use super::found::{Found, clusters};
+use super::found::{Found, Known, clusters};
 use super::hold::Hold;
 use super::inquiry::{Doing, Inquiry};
 use super::judge::Guard;
@@ -11,8 +12,10 @@ use super::open;
 use super::plan::{self, Plan, Probe};
 use super::rule::Weight;
 use super::scalars::{Laid, Quotes};
+use super::whole::Whole;
 use super::window::{Open, Piece, Sight, What, Window, forward};
 use super::{Annotation, Block, Way};
+use std::borrow::Cow;
 use std::ops::Range;
 use tg_kernel::passage::{Change, Channel};
 use tg_text::engine::open_block;
@@ -21,6 +24,9 @@ use tg_text::restore;
 
 /// Characters that go through all checks before the next do. Looks and blocks end where one of these does.
 const PORTION: usize = 32;
+
+/// What is found in a text that is too large to be read as a whole.
+const TOO_LARGE: &str = "too_large";
 
 /// The text and how far it is.
 #[derive(Debug)]
@@ -35,7 +41,7 @@ pub(super) struct Strand {
     shadow: Option<Window>,
     shadow_scored: Option<Blocks>,
     /// All of it, where rules read all of it.
-    whole: Option<String>,
+    whole: Option<Whole>,
     waits: bool,
     is_over: bool,
     held: Held,
@@ -63,10 +69,11 @@ struct Held {
     quotes: Option<Quotes>,
     /// Where its blocks meet, in order: each is read by itself, too.
     borders: Vec<usize>,
-    changes: Vec<Change>,
+    changes: Changes,
     /// The first rule that took something out.
     taken: Option<Block>,
     block: Option<Block>,
+    /// What callers are told, each once: no more than its rules have names for.
     annotations: Vec<Annotation>,
     /// Rules that score, and have told.
     told: Vec<usize>,
@@ -91,7 +98,7 @@ impl Strand {
             scored: (!gate.blocks.is_empty()).then(Blocks::default),
             shadow: (!shadow.stretches.is_empty()).then(|| Window::new(Hold::shadow(shadow.back))),
             shadow_scored: (!shadow.blocks.is_empty()).then(Blocks::default),
-            whole: reads_all.then(String::new),
+            whole: reads_all.then(|| Whole::new(gate.wholes.is_empty())),
             waits: !gate.wholes.is_empty(),
             is_over: false,
             held: Held {
@@ -99,7 +106,7 @@ impl Strand {
                 escapes: None,
                 quotes: quotes.then(Quotes::default),
                 borders: Vec::new(),
-                changes: Vec::new(),
+                changes: Changes::default(),
                 taken: None,
                 block: None,
                 annotations: Vec::new(),
@@ -140,7 +147,7 @@ impl Strand {
             quotes.push(text);
         }
         if let Some(whole) = &mut self.whole {
-            whole.push_str(text);
+            whole.push(text, &mut inquiry.whole_bytes);
         }
         self.move_on(guard, Step::Piece(text), inquiry);
     }
@@ -154,7 +161,7 @@ impl Strand {
 
     /// A block has ended, and what comes is another.
     pub(super) fn parts(&mut self) {
-        if self.held.borders.last().copied().unwrap_or_default() < self.came {
+        if !self.is_over && self.held.borders.last().copied().unwrap_or_default() < self.came {
             self.held.borders.push(self.came);
         }
     }
@@ -168,13 +175,34 @@ impl Strand {
         if self.held.block.is_some() {
             return;
         }
-        let whole = self.whole.take().unwrap_or_default();
-        for plan in [guard.gate(self.channel), guard.shadow(self.channel)] {
-            for probe in plan.wholes.iter().filter(|probe| probe.detector.is_broken_by(&whole)) {
-                probe.rules.iter().for_each(|rule| self.held.tell(guard, self.channel, *rule, inquiry));
-            }
+        if let Some(whole) = self.whole.take() {
+            let whole = whole.end(&mut inquiry.whole_bytes);
+            self.tell_of_whole(guard, whole.as_deref(), inquiry);
         }
         self.is_over = true;
+        // Of what has ended no more is looked at; many of an answer may have.
+        self.shadow = None;
+        self.shadow_scored = None;
+        self.held.let_go();
+    }
+
+    /// What rules say that read all of it; `None` where that was too much to be kept.
+    fn tell_of_whole(&mut self, guard: &Guard, whole: Option<&str>, inquiry: &mut Inquiry) {
+        for plan in [guard.gate(self.channel), guard.shadow(self.channel)] {
+            for probe in &plan.wholes {
+                for rule in &probe.rules {
+                    match whole {
+                        Some(whole) if probe.detector.is_broken_by(whole) => {
+                            self.held.tell(guard, self.channel, *rule, inquiry);
+                        }
+                        Some(_) => {}
+                        None => {
+                            self.held.tell_found(guard, self.channel, *rule, Cow::Borrowed(TOO_LARGE), inquiry);
+                        }
+                    }
+                }
+            }
+        }
     }
 
     /// Bytes that may go on.
@@ -186,13 +214,18 @@ impl Strand {
         let scored = self.scored.as_ref().map_or(self.came, Blocks::decided);
         let cleared = gate.min(scored);
         // Not into a change: it goes on as a whole.
-        let changes = &self.held.changes;
+        let changes = self.held.changes.known();
         let behind = changes.partition_point(|change| change.range.end <= cleared);
         changes.get(behind).filter(|change| change.range.start < cleared).map_or(cleared, |change| change.range.start)
     }
 
     pub(super) fn changes(&self) -> &[Change] {
-        &self.held.changes
+        self.held.changes.known()
+    }
+
+    /// Nobody asks any more for what has been put in place of anything up to this byte.
+    pub(super) fn forget(&mut self, upto: usize) {
+        self.held.changes.forget(upto);
     }
 
     pub(super) const fn block(&self) -> Option<&Block> {
@@ -265,18 +298,33 @@ impl Held {
         guard: &Guard,
         channel: Channel,
         rule: usize,
-        found: std::borrow::Cow<'static, str>,
+        found: Cow<'static, str>,
         inquiry: &mut Inquiry,
     ) {
         let Some(ready) = guard.rules().get(rule).filter(|_| !self.told.contains(&rule)) else { return };
         self.told.push(rule);
         inquiry.note(ready, Way::Output, channel, found.clone(), Doing::of(ready));
         if ready.annotates() {
-            self.annotations.push(ready.annotation(found.clone()));
+            self.annotate(ready.annotation(found.clone()));
         }
         if ready.weight() == Weight::Block && self.block.is_none() {
             self.block = Some(ready.block(found));
         }
+    }
+
+    /// Callers are told of it, once.
+    fn annotate(&mut self, annotation: Annotation) {
+        if !self.annotations.contains(&annotation) {
+            self.annotations.push(annotation);
+        }
+    }
+
+    /// The text has ended: only what it came to is asked for.
+    fn let_go(&mut self) {
+        self.gone = Placeholders::default();
+        self.quotes = None;
+        self.borders = Vec::new();
+        self.told = Vec::new();
     }
 
     /// Scores a stretch; whether the text goes on.
@@ -320,6 +368,7 @@ impl Eyes<'_> {
         if inner.is_empty() {
             return;
         }
+        let known = Known::of(found);
         let edges = [&[0], &*inner, &[stretch.len()]].concat();
         for (start, end) in edges.iter().copied().zip(edges.iter().copied().skip(1)) {
             let Some(block) = stretch.get(start..end) else { continue };
@@ -328,7 +377,7 @@ impl Eyes<'_> {
             let mut alone = Vec::new();
             plan::find(&self.plan.stretches, self.guard.rules(), &reading, (&**leaks, spent_by), &mut alone);
             alone.iter_mut().for_each(|one| one.finding.span = one.finding.span.moved(start));
-            alone.retain(|one| !one.is_known(found));
+            alone.retain(|one| !known.has(one));
             found.append(&mut alone);
             if end == stretch.len() {
                 open.add(&open::of(reading.view(), Hold::of(self.plan.back)), start);
@@ -409,7 +458,7 @@ impl Sight for Eyes<'_> {
             if let Some(ready) = self.guard.rules().get(one.rule) {
                 let found = ready.found(&one.finding);
                 if ready.annotates() {
-                    self.held.annotations.push(ready.annotation(found.clone()));
+                    self.held.annotate(ready.annotation(found.clone()));
                 }
                 self.inquiry.note(ready, Way::Output, self.channel, found, Doing::of(ready));
             }

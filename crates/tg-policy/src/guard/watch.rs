@@ -107,6 +107,13 @@ impl<P: Copy + Eq + Hash> Watch<P> {
         self.strands.get(&part).map_or(&[], |strand| strand.changes())
     }
 
+    /// All of a part up to this byte has gone on for good: nobody asks any more what stands in its place.
+    pub fn leaves(&mut self, part: P, upto: usize) {
+        if let Some(strand) = self.strands.get_mut(&part) {
+            strand.forget(upto);
+        }
+    }
+
     /// What is to stand in place of a text that stands by itself; `None` for the text as it is.
     pub fn whole(&mut self, channel: Channel, text: &str, inquiry: &mut Inquiry) -> Option<String> {
         if self.block.is_some() {

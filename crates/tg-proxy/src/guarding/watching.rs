@@ -146,6 +146,10 @@ impl Inspector for Guardian<'_> {
         self.watch.changes(part)
     }
 
+    fn leaves(&mut self, part: Part, upto: usize) {
+        self.watch.leaves(part, upto);
+    }
+
     fn whole(&mut self, channel: Channel, text: &str) -> Option<String> {
         if let Some(heard) = self.heard {
             heard.whole(channel, text);

@@ -71,7 +71,12 @@ impl Pii {
     pub fn find(self, view: &View<'_>, found: &mut Vec<Finding>) {
         let plain = view.plain();
         let first = found.len();
-        for hit in self.hits(plain.text()) {
+        let mut hits = self.hits(plain.text());
+        if let Some(text) = view.without_dashes() {
+            hits.extend(Self { wanted: self.wanted & !GUESSES }.hits(text));
+            hits = resolve(hits);
+        }
+        for hit in hits {
             found.push(finding(hit, |span| plain.origin(span)));
         }
         let behind = found.len();

@@ -132,7 +132,11 @@ impl Secrets {
     pub fn find(&self, view: &View<'_>, found: &mut Vec<Finding>) {
         let Some(tables) = scan::tables() else { return };
         let plain = view.plain();
-        for hit in self.hits(tables, plain.text()) {
+        let mut hits = tables.hits(plain.text());
+        // What has a form of its own has it beside a dash, too.
+        let beside = view.without_dashes().map(|text| tables.hits(text)).unwrap_or_default();
+        hits.extend(beside.into_iter().filter(|hit| hit.rank >= scan::RANK_FORM));
+        for hit in self.resolved(hits) {
             let span = plain.origin(Span::from(hit.span.clone()));
             found.push(finding(&hit, span));
         }
@@ -151,7 +155,10 @@ impl Secrets {
     }
 
     fn hits(&self, tables: &scan::Tables, text: &str) -> Vec<Hit> {
-        let mut hits = tables.hits(text);
+        self.resolved(tables.hits(text))
+    }
+
+    fn resolved(&self, mut hits: Vec<Hit>) -> Vec<Hit> {
         hits.retain(|hit| !self.without.contains(hit.id));
         resolve(hits)
     }

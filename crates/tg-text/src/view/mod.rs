@@ -4,6 +4,7 @@ mod apart;
 mod around;
 mod chars;
 mod codes;
+mod dashes;
 mod escapes;
 mod exact;
 mod hidden;
@@ -28,6 +29,7 @@ pub struct View<'a> {
     original: &'a str,
     plain: Layer<'a>,
     folded: Layer<'a>,
+    without_dashes: Option<String>,
     found: hidden::Collected,
 }
 
@@ -37,14 +39,16 @@ impl<'a> View<'a> {
     pub fn of(original: &'a str) -> Self {
         let (plain, folded) = read::both(original);
         let found = hidden::find(original, &plain, &folded);
-        Self { original, plain, folded, found }
+        let without_dashes = dashes::without(original, &plain);
+        Self { original, plain, folded, without_dashes, found }
     }
 
     /// Reads a text without looking for what is hidden in it: to tell what is found only because it was looked for.
     #[must_use]
     pub fn open_only(original: &'a str) -> Self {
         let (plain, folded) = read::both(original);
-        Self { original, plain, folded, found: hidden::Collected::default() }
+        let without_dashes = dashes::without(original, &plain);
+        Self { original, plain, folded, without_dashes, found: hidden::Collected::default() }
     }
 
     /// The text as it came.
@@ -58,6 +62,13 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn plain(&self) -> &Layer<'a> {
         &self.plain
+    }
+
+    /// The plain reading with blanks in place of dashes that part sentences and touch what may be a value, byte for byte; `None`
+    /// where there are none.
+    #[must_use]
+    pub fn without_dashes(&self) -> Option<&str> {
+        self.without_dashes.as_deref()
     }
 
     /// The plain reading in lower case, without accents, look-alikes as the Latin letters that they look like. For words.

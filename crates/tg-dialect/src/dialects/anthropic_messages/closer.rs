@@ -1,7 +1,7 @@
 //! Ending a relayed stream early: the open blocks are stopped, then `message_delta` with `max_tokens` or `refusal`.
 
 use super::{encoder::EventEncoder, reply, usage};
-use crate::cut::{Closer, Cutoff, PART_TOKENS, Sink, text_bytes};
+use crate::cut::{Closer, Cutoff, OPEN_MAX, PART_TOKENS, Sink, text_bytes};
 use crate::dialect::ReplyFacts;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -49,7 +49,7 @@ impl Closer for MessagesCloser {
         let index = event["index"].as_u64().unwrap_or_default();
         match event["type"].as_str() {
             Some("message_start") => self.started = true,
-            Some("content_block_start") => {
+            Some("content_block_start") if self.open.len() < OPEN_MAX => {
                 self.open.insert(index);
             }
             Some("content_block_stop") => {

@@ -2,7 +2,7 @@
 
 use super::padding::Padding;
 use super::reply;
-use crate::cut::{Closer, Cutoff, PART_TOKENS, Sink, text_bytes};
+use crate::cut::{Closer, Cutoff, OPEN_MAX, PART_TOKENS, Sink, text_bytes};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use tg_kernel::ids::CallId;
@@ -45,15 +45,17 @@ impl Closer for ConverseCloser {
 
     fn passed(&mut self) {
         let Some((kind, event)) = self.weighed.take() else { return };
-        match kind.as_str() {
-            "messageStart" => self.started = true,
-            "contentBlockStart" | "contentBlockDelta" => {
-                self.blocks.insert(block(&event), true);
+        let is_open = match kind.as_str() {
+            "contentBlockStart" | "contentBlockDelta" => true,
+            "contentBlockStop" => false,
+            _ => {
+                self.started |= kind == "messageStart";
+                return;
             }
-            "contentBlockStop" => {
-                self.blocks.insert(block(&event), false);
-            }
-            _ => {}
+        };
+        let index = block(&event);
+        if self.blocks.len() < OPEN_MAX || self.blocks.contains_key(&index) {
+            self.blocks.insert(index, is_open);
         }
     }
 

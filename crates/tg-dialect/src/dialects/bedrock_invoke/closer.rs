@@ -3,7 +3,7 @@
 use super::chunk;
 use super::envelope::{METRICS, with_metrics};
 use super::rewrap::write_metrics;
-use crate::cut::{Closer, Cutoff, PART_TOKENS, Sink, text_bytes};
+use crate::cut::{Closer, Cutoff, PART_TOKENS, Sink, note_choice, text_bytes};
 use crate::dialect::ReplyFacts;
 use crate::dialects::anthropic_messages::closer::MessagesCloser;
 use crate::dialects::bedrock_converse::closer::ConverseCloser;
@@ -160,8 +160,8 @@ impl Closer for InvokeCloser {
         let Some(mut chunk) = self.weighed.take() else { return };
         self.begun = true;
         for choice in chunk["choices"].as_array().into_iter().flatten() {
-            let ended = self.choices.entry(choice["index"].as_u64().unwrap_or_default()).or_default();
-            *ended |= choice["finish_reason"].is_string() || choice["stop_reason"].is_string();
+            let has_ended = choice["finish_reason"].is_string() || choice["stop_reason"].is_string();
+            note_choice(&mut self.choices, choice["index"].as_u64().unwrap_or_default(), has_ended);
         }
         if self.head.is_empty()
             && let Some(members) = chunk.as_object_mut()

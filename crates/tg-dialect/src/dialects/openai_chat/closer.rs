@@ -1,7 +1,7 @@
 //! Ending a relayed stream early: a last chunk for each choice that is open, the counts, `[DONE]`.
 
 use super::{reply, usage};
-use crate::cut::{Closer, Cutoff, PART_TOKENS, Sink, audio_tokens, text_bytes};
+use crate::cut::{Closer, Cutoff, PART_TOKENS, Sink, audio_tokens, note_choice, text_bytes};
 use crate::dialect::ReplyFacts;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -69,8 +69,8 @@ impl Closer for ChatCloser {
     fn passed(&mut self) {
         let Some(chunk) = self.weighed.take() else { return };
         for choice in choices(&chunk) {
-            let ended = self.choices.entry(choice["index"].as_u64().unwrap_or_default()).or_default();
-            *ended |= choice["finish_reason"].is_string();
+            let index = choice["index"].as_u64().unwrap_or_default();
+            note_choice(&mut self.choices, index, choice["finish_reason"].is_string());
         }
         if self.head.is_none()
             && let Value::Object(mut head) = chunk

@@ -2,7 +2,7 @@
 
 use super::reply_out::{Shape, Status};
 use super::usage;
-use crate::cut::{Closer, Cutoff, PART_TOKENS, Sink, audio_tokens, text_bytes};
+use crate::cut::{Closer, Cutoff, OPEN_MAX, PART_TOKENS, Sink, audio_tokens, text_bytes};
 use crate::dialect::ReplyFacts;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +15,21 @@ const NOT_MADE: [&str; 10] =
 /// How much of an answer is kept for the events that repeat it whole. What lies beyond was streamed all the same.
 const HELD_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// The pieces that are kept.
+const KEPT: [&str; 8] = [
+    "response.output_text.delta",
+    "response.reasoning_text.delta",
+    "response.refusal.delta",
+    "response.reasoning_summary_text.delta",
+    "response.function_call_arguments.delta",
+    "response.mcp_call_arguments.delta",
+    "response.custom_tool_call_input.delta",
+    "response.code_interpreter_call_code.delta",
+];
+
+/// No identifier and no word of an item is longer.
+const NAME_BYTES_MAX: usize = 256;
+
 /// Watches one stream.
 #[derive(Debug)]
 pub(crate) struct ResponsesCloser {
@@ -25,13 +40,18 @@ pub(crate) struct ResponsesCloser {
     /// The output items, as far as they came.
     items: BTreeMap<u64, Item>,
     held: usize,
-    weighed: Option<Value>,
+    /// The event that was weighed last, and how large it is.
+    weighed: Option<(Value, usize)>,
 }
 
 #[derive(Debug, Default)]
 struct Item {
     value: Value,
     whole: bool,
+    /// How much is kept of it.
+    bytes: usize,
+    /// There was no room for some of it, and no more of its texts is kept.
+    torn: bool,
     /// The parts that are whole: in which list, and where in it.
     parts: BTreeSet<(&'static str, usize)>,
 }
@@ -99,36 +119,62 @@ impl Item {
         }
     }
 
-    /// Takes note of an event of this item.
-    fn see(&mut self, kind: &str, event: &mut Value, held: &mut usize) {
+    /// Whether there is room for so much more of it, which is kept then.
+    fn has_room(&mut self, bytes: usize, held: &mut usize) -> bool {
+        self.torn |= held.saturating_add(bytes) > HELD_BYTES_MAX;
+        if !self.torn {
+            *held += bytes;
+            self.bytes += bytes;
+        }
+        !self.torn
+    }
+
+    /// Takes all of it in place of what is kept; where there is no room, no more than what says what it is.
+    fn replace(&mut self, mut value: Value, bytes: usize, held: &mut usize) {
+        *held -= std::mem::take(&mut self.bytes);
+        self.torn = false;
+        if !self.has_room(bytes, held)
+            && let Some(members) = value.as_object_mut()
+        {
+            let is_name = |value: &Value| value.as_str().is_some_and(|text| text.len() <= NAME_BYTES_MAX);
+            members.retain(|name, value| NOT_MADE.contains(&name.as_str()) && is_name(value));
+        }
+        self.value = value;
+    }
+
+    /// Takes note of an event of this item, of so many bytes.
+    fn see(&mut self, kind: &str, event: &mut Value, bytes: usize, held: &mut usize) {
         let (content, summary) = (place(event, "content_index"), place(event, "summary_index"));
+        let more = event["delta"].as_str().map_or(0, str::len);
+        if KEPT.contains(&kind) && !self.has_room(more, held) {
+            return;
+        }
         let text = match kind {
             "response.output_item.added" => {
-                self.value = event["item"].take();
+                self.replace(event["item"].take(), bytes, held);
                 return;
             }
             "response.output_item.done" => {
-                (self.value, self.whole) = (event["item"].take(), true);
+                self.whole = true;
+                self.replace(event["item"].take(), bytes, held);
                 return;
             }
-            "response.content_part.added" => {
-                if let Some(part) = self.part("content", content) {
-                    *part = event["part"].take();
-                }
-                return;
-            }
-            "response.reasoning_summary_part.added" => {
-                if let Some(part) = self.part("summary", summary) {
+            "response.content_part.added" | "response.reasoning_summary_part.added" => {
+                let is_content = kind == "response.content_part.added";
+                let (list, at) = if is_content { ("content", content) } else { ("summary", summary) };
+                if self.has_room(bytes, held)
+                    && let Some(part) = self.part(list, at)
+                {
                     *part = event["part"].take();
                 }
                 return;
             }
             "response.content_part.done" | "response.reasoning_text.done" => {
-                self.parts.insert(("content", content));
+                self.parts.extend(Some(("content", content)).filter(|_| content < PARTS_MAX));
                 return;
             }
             "response.reasoning_summary_part.done" => {
-                self.parts.insert(("summary", summary));
+                self.parts.extend(Some(("summary", summary)).filter(|_| summary < PARTS_MAX));
                 return;
             }
             "response.output_text.delta" | "response.reasoning_text.delta" => self.text("content", content, "text"),
@@ -140,10 +186,7 @@ impl Item {
             _ => None,
         };
         if let (Some(text), Some(more)) = (text, event["delta"].as_str()) {
-            *held = held.saturating_add(more.len());
-            if *held <= HELD_BYTES_MAX {
-                text.push_str(more);
-            }
+            text.push_str(more);
         }
     }
 
@@ -213,12 +256,12 @@ impl Closer for ResponsesCloser {
             kind if kind.ends_with(".delta") => text_bytes(&event["delta"], &NOT_MADE),
             _ => 0,
         };
-        self.weighed = Some(event);
+        self.weighed = Some((event, data.len()));
         tokens
     }
 
     fn passed(&mut self) {
-        let Some(mut event) = self.weighed.take() else { return };
+        let Some((mut event, bytes)) = self.weighed.take() else { return };
         let kind = event["type"].as_str().unwrap_or_default().to_owned();
         if let Some(sequence) = event["sequence_number"].as_u64() {
             self.sequence = self.sequence.max(sequence.saturating_add(1));
@@ -230,7 +273,9 @@ impl Closer for ResponsesCloser {
         }
         if event["output_index"].is_u64() {
             let index = number(&event, "output_index");
-            self.items.entry(index).or_default().see(&kind, &mut event, &mut self.held);
+            if self.items.len() < OPEN_MAX || self.items.contains_key(&index) {
+                self.items.entry(index).or_default().see(&kind, &mut event, bytes, &mut self.held);
+            }
         }
     }
 

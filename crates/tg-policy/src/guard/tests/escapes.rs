@@ -185,3 +185,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_number_behind_what_stands_between_two_texts_stays_json() {
+    let guard = guard(&[set("s", vec![rule("r", Check::Pattern(r"\n\[\d{6}".into()), Action::Redact(Style::Tag))])]);
+    let texts = [said(Channel::ToolResult, 1, "[1]"), said(Channel::ToolResult, 1, "[123456, 2]")];
+    let (verdict, _) = ask(&guard, &texts);
+    assert_eq!(verdict.edits, [(1, "[\"[R_1]\", 2]".to_owned())]);
+}

@@ -231,6 +231,7 @@ proptest! {
 }
 
 mod apart;
+mod bounds;
 mod cuts;
 mod escapes;
 mod evidence;

@@ -4,10 +4,10 @@
 //! put in place of some of it, when all that they say has been judged. A service sees the end of what the caller has
 //! before what is new; what it would change there has left, and that is the end of the answer.
 
-use super::told::{Question, Told};
+use super::told::{Question, Text, Told};
 use super::too_large;
 use bytes::{Bytes, BytesMut};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use tg_dialect::dialect::ReplyFacts;
 use tg_dialect::gate::{Change, Gate, Inspector};
 use tg_dialect::passages::{MediumKind, Part};
@@ -154,7 +154,7 @@ impl Pieces {
     /// # Errors
     /// See [`Gate::pass`].
     pub(super) fn pass_on(&mut self, told: &Told, out: &mut Vec<Bytes>) -> Result<(), Fault> {
-        let is_open = self.has_left || told.has_begun() || self.gathered.size >= PIECE_BYTES;
+        let is_open = self.has_left || told.has_begun || self.gathered.size >= PIECE_BYTES;
         if self.is_unheard || told.fresh == 0 && is_open { self.let_go(told, out) } else { Ok(()) }
     }
 
@@ -169,6 +169,7 @@ impl Pieces {
         self.asked = std::mem::take(&mut self.gathered);
         self.asked.characters = std::mem::take(&mut told.fresh);
         self.progress.resize_with(told.texts.len(), Progress::default);
+        let judged = self.judged(told);
         let mut questions: Vec<Question> = Vec::new();
         let mut known: HashMap<(Channel, String), usize> = HashMap::new();
         for (number, text) in told.texts.iter().enumerate() {
@@ -177,7 +178,7 @@ impl Pieces {
             if !told.is_asked(text.channel) {
                 continue;
             }
-            let same = self.same(told, number);
+            let same = judged.get(&(text.channel, text.said.as_str())).copied().filter(|_| !text.is_part);
             let Some(own) = self.progress.get_mut(number) else { continue };
             own.same = same;
             if same.is_some() {
@@ -196,15 +197,20 @@ impl Pieces {
         questions
     }
 
-    /// The part that says the same as a text that stands by itself, and of which some has been judged before.
-    fn same(&self, told: &Told, number: usize) -> Option<usize> {
-        let text = told.texts.get(number).filter(|text| !text.is_part)?;
-        let all = told.texts.iter().zip(&self.progress).take(number);
-        let is_same = |(other, progress): (&super::told::Text, &Progress)| {
-            let is_asked = progress.judged > 0 && progress.asked == other.said.len();
-            other.is_part && is_asked && other.channel == text.channel && other.said == text.said
-        };
-        all.into_iter().position(is_same)
+    /// The parts of which some has been judged before, of several that say the same the first: those that may say what a text says
+    /// that has come since and stands by itself. All of them are as long as one of these.
+    fn judged<'t>(&self, told: &'t Told) -> HashMap<(Channel, &'t str), usize> {
+        let all = || told.texts.iter().zip(&self.progress).enumerate();
+        let is_new = |(text, own): (&Text, &Progress)| !text.is_part && own.asked < text.said.len();
+        let new = all().filter(|(_, (text, own))| is_new((*text, *own)));
+        let lengths: HashSet<usize> = new.map(|(_, (text, _))| text.said.len()).collect();
+        let mut judged = HashMap::new();
+        for (number, (text, own)) in all() {
+            if text.is_part && own.judged > 0 && lengths.contains(&text.said.len()) {
+                judged.entry((text.channel, text.said.as_str())).or_insert(number);
+            }
+        }
+        judged
     }
 
     /// Takes what services have said of what was asked about last. Answers the rule whose service would change what has left.
@@ -286,7 +292,7 @@ impl Pieces {
     /// All that was said so far, with what stands in place of some of it; `None` where nothing does.
     pub(super) fn told_anew(&self, told: &Told) -> Option<Vec<(Channel, String)>> {
         let is_changed = self.progress.iter().any(|own| !own.changes.is_empty()) || !self.wholes.is_empty();
-        let text = |(number, text): (usize, &super::told::Text)| {
+        let text = |(number, text): (usize, &Text)| {
             let changes = self.progress.get(number).map(|own| own.changes.as_slice()).unwrap_or_default();
             let whole = self.wholes.get(&text.said).filter(|_| !text.is_part).cloned();
             (text.channel, whole.unwrap_or_else(|| changed(&text.said, changes)))

@@ -2,7 +2,7 @@
 //! dialect and wherever the stream is cut.
 
 use super::pieces::{Edit, Pieces};
-use super::told::Told;
+use super::told::{Text, Told};
 use crate::guarding::watching::tests::{DIALECTS, any_cuts, as_json, cut, decoded, facts, heard, stream};
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -286,4 +286,26 @@ fn what_is_spoken_stays_where_its_words_were_changed_though_nobody_is_asked_any_
     assert_eq!(way.goes(&[&stream]), None);
     way.told.has_sound = true;
     assert_eq!(way.pieces.silenced_by(&way.told), None);
+}
+
+/// Seconds that it takes to find out which of so many texts, each by itself, say what one of as many parts says.
+fn compared(count: usize) -> f64 {
+    let (mut told, channel) = (Told::of(Channels::of(&[Channel::Assistant])), Channel::Assistant);
+    let mut pieces = Pieces::new(CHARACTERS, Dialect::OpenaiResponses, &facts());
+    let text = |nth: usize, is_part: bool| Text { channel, said: format!("{nth:09}"), is_part };
+    told.texts.extend((0..count).map(|nth| text(nth, true)));
+    assert_eq!(pieces.next(&mut told).len(), count);
+    assert_eq!(pieces.judge(&told, Vec::new()), None);
+    // Half of them say what none of the parts does.
+    told.texts.extend((0..count).map(|nth| text(nth + count / 2, false)));
+    let used = || std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse::<f64>().ok();
+    let (began, before) = (std::time::Instant::now(), used());
+    assert_eq!(pieces.next(&mut told).len(), count / 2);
+    before.zip(used()).map_or_else(|| began.elapsed().as_secs_f64(), |(before, now)| (now - before) / 1e9)
+}
+
+#[test]
+fn very_many_texts_are_not_each_compared_with_all() {
+    let (few, many) = (compared(1000).min(compared(1000)), compared(16_000));
+    assert!(many < 64.0 * few.max(0.001), "16 times as many take {:.0} times as long", many / few);
 }

@@ -19,6 +19,8 @@ pub(super) struct Told {
     pub(super) texts: Vec<Text>,
     pub(super) parts: HashMap<Part, usize>,
     pub(super) has_sound: bool,
+    /// The model has said something, on whatever channel.
+    pub(super) has_begun: bool,
     /// There is more than is kept: no more of it is.
     pub(super) is_over: bool,
     /// Characters on channels about which anybody asks, since this was set to nought.
@@ -57,11 +59,6 @@ impl Told {
     /// Whether anybody asks about this channel.
     pub(super) const fn is_asked(&self, channel: Channel) -> bool {
         self.asked.has(channel)
-    }
-
-    /// Whether the model has said anything, on whatever channel.
-    pub(super) fn has_begun(&self) -> bool {
-        self.texts.iter().any(|text| Channels::OF_ANSWERS.has(text.channel) && !text.said.is_empty())
     }
 
     /// Each text once, however often the answer says it.
@@ -109,6 +106,10 @@ impl Told {
         !self.is_over
     }
 
+    fn begins(&mut self, channel: Channel, text: &str) {
+        self.has_begun |= Channels::OF_ANSWERS.has(channel) && !text.is_empty();
+    }
+
     fn count(&mut self, channel: Channel, text: &str) {
         if self.is_asked(channel) {
             self.fresh += text.chars().count();
@@ -129,6 +130,7 @@ impl Inspector for Told {
         if let Some(own) = self.texts.get_mut(number) {
             own.said.push_str(text);
         }
+        self.begins(channel, text);
     }
 
     fn ends(&mut self, _part: Part) {}
@@ -144,6 +146,7 @@ impl Inspector for Told {
     fn whole(&mut self, channel: Channel, text: &str) -> Option<String> {
         self.count(channel, text);
         if self.has_room(text.len() + TEXT_BYTES) {
+            self.begins(channel, text);
             self.texts.push(Text { channel, said: text.to_owned(), is_part: false });
         }
         None

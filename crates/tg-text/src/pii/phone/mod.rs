@@ -143,7 +143,9 @@ fn read(text: &[u8], atoms: &[Atom]) -> Option<Reading> {
     let enclosed = before(1) == Some(b'(') || (plus && before(2) == Some(b'('));
     let start = first.start - usize::from(plus) - usize::from(enclosed);
     let end = extension(text, last.end);
-    if !opens(text, start) || !ends(text, end) || before(usize::from(plus) + 1) == Some(b'#') {
+    // A parenthesis with a plus in it begins nothing else, whatever it stands behind.
+    let is_parted = enclosed && plus || opens(text, start);
+    if !is_parted || !ends(text, end) || before(usize::from(plus) + 1) == Some(b'#') {
         return None;
     }
     let marks = Marks::between(text, atoms);
