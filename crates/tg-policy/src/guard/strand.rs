@@ -145,8 +145,13 @@ impl Strand {
         self.move_on(guard, Step::Piece(text), inquiry);
     }
 
-    /// Something else comes before it may go on.
+    /// Something else comes before it may go on. What is said, and may stop within a value, waits until it does, or has ended:
+    /// what is thought and what tools are told is done with, as a rule, when something else comes.
     pub(super) fn pauses(&mut self, guard: &Guard, inquiry: &mut Inquiry) {
+        let looks = self.channel == Channel::Assistant && !guard.gate(self.channel).stretches.is_empty();
+        if looks && self.gate.as_ref().is_some_and(Window::may_be_cut) {
+            return;
+        }
         if self.held.block.is_none() && !self.is_over {
             self.move_on(guard, Step::Pause, inquiry);
         }

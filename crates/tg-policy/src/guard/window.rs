@@ -16,6 +16,10 @@ const WORD_MAX: usize = 256;
 /// Of what is held back, so much has to come anew before it is looked at again: what is held long is not read all the time.
 const PART: usize = 4;
 
+/// A text that stops behind a value's first half has so many digits, or an address, among its last characters.
+const CUT_DIGITS: usize = 2;
+const CUT_WITHIN: usize = 40;
+
 /// Something that stands in a stretch.
 #[derive(Debug)]
 pub(super) struct Piece {
@@ -106,6 +110,19 @@ impl Window {
                 self.go_on(frontier, false, sight);
             }
         }
+    }
+
+    /// Whether what is held back may end within a value: in a word, or behind digits or an address.
+    pub(super) fn may_be_cut(&self) -> bool {
+        let held = self.text.get(self.left..).unwrap_or_default();
+        let mut seen = held.chars().rev().filter(|c| !is_left_out(*c)).take(CUT_WITHIN).peekable();
+        let in_word = seen.peek().is_some_and(|c| c.is_alphanumeric() || "_-+/=".contains(*c));
+        let (mut digits, mut is_address) = (0, false);
+        for c in seen {
+            digits += usize::from(c.is_numeric());
+            is_address |= c == '@';
+        }
+        in_word || is_address || digits >= CUT_DIGITS
     }
 
     /// All that came is decided as it stands; the text goes on later.
