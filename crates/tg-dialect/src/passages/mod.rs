@@ -13,6 +13,7 @@ mod leaf;
 #[cfg(test)]
 mod names_tests;
 mod nested;
+mod numerals;
 mod rows;
 mod sealed;
 mod stray;
