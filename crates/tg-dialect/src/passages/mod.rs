@@ -52,6 +52,9 @@ pub struct Passages<'a> {
     /// Of a request: identifiers and the like, each by itself. Nobody reads them as texts, but they may be values that must
     /// not go.
     pub labels: Vec<Passage<'a>>,
+    /// Of a request: what chooses a model, a guardrail or a version that must be there already. Nothing else can stand in its
+    /// place.
+    pub names: Vec<Cow<'a, str>>,
     /// What no text can be read of: pictures, sound, files, what stands elsewhere.
     pub media: Vec<Medium>,
     /// Values that repeat the texts token by token (`logprobs`). They tell what was taken out of a text, so they go when

@@ -33,7 +33,12 @@ impl<'a> Walk<'_, 'a> {
             Some(Seal::Short) if !self.is_answer => Leaf::Label,
             Some(_) => Leaf::Text,
             None if here.is_plain && here.name == "data" => Leaf::Text,
-            None if (here.chooses || self.is_answer) && leaf::is_chosen(here.name, &text) => Leaf::Quiet,
+            None if (here.chooses || self.is_answer) && leaf::is_chosen(here.name, &text) => {
+                if !self.is_answer && !leaf::is_name(&text) {
+                    self.found.names.push(text);
+                }
+                return;
+            }
             None => match leaf(here.name, here.claims, &text) {
                 Leaf::Text if !words::is_medium(here.name) => stray::leaf(here.name, here.channel, here.claims, &text),
                 leaf => leaf,

@@ -236,6 +236,7 @@ mod escapes;
 mod evidence;
 mod files;
 mod images;
+mod names;
 mod recordings;
 mod requests;
 mod rows;
