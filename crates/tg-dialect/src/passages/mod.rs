@@ -78,6 +78,9 @@ pub struct Passage<'a> {
     pub turn: u32,
     /// What it says.
     pub text: Cow<'a, str>,
+    /// It stands under a name that no dialect has for what is said: a name of somebody, a title, an unknown member. Whether a
+    /// model reads it where it stands is not known.
+    pub is_aside: bool,
     /// Of a frame of a stream: which text of the answer it belongs to.
     pub part: Part,
     /// Of a frame of a stream: whether it goes on where the last frame of its part ended. Else it is a text by itself.
@@ -189,8 +192,8 @@ impl MediumKind {
 impl Passage<'_> {
     /// The same passage, which outlives the body that it was read from.
     pub(crate) fn into_owned(self) -> Passage<'static> {
-        let Self { channel, turn, text, part, grows, row, groups, place } = self;
-        Passage { channel, turn, text: Cow::Owned(text.into_owned()), part, grows, row, groups, place }
+        let Self { channel, turn, text, is_aside, part, grows, row, groups, place } = self;
+        Passage { channel, turn, text: Cow::Owned(text.into_owned()), is_aside, part, grows, row, groups, place }
     }
 }
 

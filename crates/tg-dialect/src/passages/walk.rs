@@ -369,6 +369,7 @@ impl<'p, 'a> Walk<'p, 'a> {
             channel,
             turn,
             text,
+            is_aside: !here.free && !words::is_main(here.name),
             // Texts of two channels under one name are two texts, and so are a block and what is none.
             part: part.with(here.name.as_bytes()).with(&[u8::from(is_block), channel as u8]),
             grows,

@@ -218,6 +218,8 @@ fn judge(
     if (guarding.guard.watches_output() || guarding.guard.restores()) && answers_in_json(members) {
         guarding.inquiry.answers_in_json();
     }
+    let asides = passages.texts.iter().enumerate().filter(|(_, passage)| passage.is_aside).map(|(index, _)| index);
+    guarding.inquiry.stand_aside(asides);
     let media: Vec<_> = passages.media.iter().map(|found| medium(found.kind)).collect();
     let turns = passages.texts.iter().map(|passage| passage.turn).max().unwrap_or_default();
     let texts = passages.texts.iter().map(|passage| Said {
@@ -244,6 +246,9 @@ fn judge(
     }
     let verdict = guarding.guard.judge_request(&said, &files, &media, &mut guarding.inquiry);
     guarding.note(&verdict);
+    if let Some(heard) = guarding.heard().filter(|_| guarding.inquiry.is_scattered()) {
+        heard.leave_out();
+    }
     if guarding.block.is_none() {
         judge_names(&passages, name, &mut guarding);
     }

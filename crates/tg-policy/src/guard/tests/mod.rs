@@ -237,6 +237,7 @@ mod evidence;
 mod files;
 mod images;
 mod names;
+mod parts;
 mod recordings;
 mod requests;
 mod rows;
