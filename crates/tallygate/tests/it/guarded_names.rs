@@ -12,9 +12,9 @@ use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
 use tg_policy::guard::{Action, Check, Guards, Inquiry, Pii, Rule, Style, Subject};
 
-/// A world in which patterns take any name.
+/// A world in which patterns take any name that begins so.
 fn world(rules: Vec<Rule>) -> World {
-    let models = "- { name: '*.*', targets: [{ provider: bedrock }] }\n\
+    let models = "- { name: 'x.*', targets: [{ provider: bedrock }] }\n\
                   - { name: 'guardrail/*', targets: [{ provider: bedrock }] }\n";
     World::with(Setup { models: models.to_owned(), guards: vec![house(rules)], ..Setup::default() })
 }

@@ -145,13 +145,8 @@ impl Strand {
         self.move_on(guard, Step::Piece(text), inquiry);
     }
 
-    /// Something else comes before it may go on. What is said, and may stop within a value, waits until it does, or has ended:
-    /// what is thought and what tools are told is done with, as a rule, when something else comes.
+    /// Something else comes before it may go on.
     pub(super) fn pauses(&mut self, guard: &Guard, inquiry: &mut Inquiry) {
-        let looks = self.channel == Channel::Assistant && !guard.gate(self.channel).stretches.is_empty();
-        if looks && self.gate.as_ref().is_some_and(Window::may_be_cut) {
-            return;
-        }
         if self.held.block.is_none() && !self.is_over {
             self.move_on(guard, Step::Pause, inquiry);
         }
@@ -229,10 +224,16 @@ impl Strand {
         let Self { channel, gate, scored, shadow, shadow_scored, held, .. } = self;
         let channel = *channel;
         for (window, plan, is_gate) in [(gate, guard.gate(channel), true), (shadow, guard.shadow(channel), false)] {
+            let looks = !plan.stretches.is_empty();
             if let Some(window) = window {
                 let mut sight = Eyes { guard, plan, channel, is_gate, held, inquiry };
                 match step {
                     Step::Piece(piece) => window.push(piece, &mut sight),
+                    // What is said, and may stop within a value, waits until it goes on or has ended. What is thought and what tools
+                    // are told is done with, as a rule, when something else comes.
+                    Step::Pause if channel == Channel::Assistant && looks && window.may_be_cut() => {
+                        window.pause_within(&mut sight);
+                    }
                     Step::Pause => window.pause(&mut sight),
                     Step::End => window.finish(&mut sight),
                 }

@@ -132,6 +132,15 @@ impl Window {
         }
     }
 
+    /// The same, of a text that may stop within something: what stands in it as it is is decided, and what is behind that waits.
+    pub(super) fn pause_within(&mut self, sight: &mut dyn Sight) {
+        if !self.is_over && self.left < self.text.len() {
+            self.seen = self.text.len();
+            let (pieces, _) = sight.look(&self.text, self.base, self.left, true);
+            self.act(&pieces, self.seen, sight);
+        }
+    }
+
     pub(super) fn finish(&mut self, sight: &mut dyn Sight) {
         if !self.is_over {
             self.go_on(self.text.len(), true, sight);
@@ -158,6 +167,16 @@ impl Window {
         let stretch = self.text.get(..frontier).unwrap_or_default();
         let (pieces, open) = sight.look(stretch, self.base, self.left, is_end);
         let limit = if is_end { limit } else { sight.cut(stretch, self.settled(stretch, &pieces, &open, limit)) };
+        if !self.act(&pieces, limit, sight) {
+            return;
+        }
+        self.left = self.left.max(limit);
+        self.step = self.next_step();
+        self.forget(&open.rows);
+    }
+
+    /// Acts on what begins before `limit` and is not decided; whether the text goes on.
+    fn act(&mut self, pieces: &[Piece], limit: usize, sight: &mut dyn Sight) -> bool {
         for piece in pieces.iter().filter(|piece| piece.span.start < limit) {
             if piece.span.end <= self.left {
                 continue;
@@ -168,13 +187,11 @@ impl Window {
             if !goes_on {
                 self.left = start;
                 self.is_over = true;
-                return;
+                return false;
             }
             self.left = piece.span.end;
         }
-        self.left = self.left.max(limit);
-        self.step = self.next_step();
-        self.forget(&open.rows);
+        true
     }
 
     /// Whole steps, so that looks lie where other checks have their ends, too.
