@@ -4,6 +4,7 @@
 //! answer came. Frames leave in their order. One whose texts are cleared without a change leaves as it came; in any other
 //! the changed strings alone are written anew.
 
+mod beside;
 mod left;
 mod parts;
 mod rows;
@@ -11,7 +12,7 @@ mod rows;
 use crate::cut::{Closing, Cutoff};
 use crate::dialect::ReplyFacts;
 use crate::dialects::bedrock_converse::padding::Padding;
-use crate::dialects::bedrock_invoke;
+use crate::dialects::bedrock_invoke::{self, CHUNK};
 use crate::framing::eventstream::{self, Kind};
 use crate::framing::frames::{Frames, Next};
 use crate::framing::sse;
@@ -116,6 +117,16 @@ enum Envelope {
     Error,
 }
 
+/// A frame, taken apart.
+struct Read {
+    envelope: Envelope,
+    kind: String,
+    /// Its JSON; empty where it says nothing.
+    json: Vec<u8>,
+    /// Nothing stands beside them that has to go.
+    is_usual: bool,
+}
+
 /// A frame that waits.
 struct Held {
     bytes: Bytes,
@@ -130,7 +141,7 @@ struct Held {
     echoes: Vec<Range<usize>>,
     /// It leaves when all of the answer is there, and not where that is blocked.
     waits: bool,
-    /// What stood beside its data was left out.
+    /// What stood beside its data was left out, or its name is another.
     is_bare: bool,
 }
 
@@ -229,10 +240,15 @@ impl Gate {
         // What no check reads does not pass: comments and fields that mean nothing.
         let bare =
             Some(&bytes).filter(|_| matches!(self.frames, Frames::Sse { .. })).and_then(|bytes| sse::bare(bytes));
-        let is_bare = bare.is_some();
-        let bytes = bare.unwrap_or(bytes);
+        let mut is_bare = bare.is_some();
+        let mut bytes = bare.unwrap_or(bytes);
+        let Read { envelope, mut kind, json, is_usual } = self.read(&bytes)?;
+        let renamed = beside::renamed(&kind, inspector);
+        if renamed.is_some() || !is_usual {
+            kind = renamed.unwrap_or(kind);
+            (bytes, is_bare) = (self.write(envelope, &kind, &json), true);
+        }
         self.held_bytes = self.held_bytes.saturating_add(bytes.len());
-        let (envelope, kind, json) = self.read(&bytes)?;
         let (segments, edits, echoes) = (Vec::new(), Edits::default(), Vec::new());
         let mut held = Held { bytes, envelope, kind, json, segments, clear: 0, edits, echoes, waits: false, is_bare };
         // Failures are no texts that go on, whatever they are called.
@@ -320,17 +336,17 @@ impl Gate {
     }
 
     /// What a frame is, its name and its JSON.
-    fn read(&self, bytes: &Bytes) -> Result<(Envelope, String, Vec<u8>), Fault> {
+    fn read(&self, bytes: &Bytes) -> Result<Read, Fault> {
         if matches!(self.frames, Frames::Sse { .. }) {
             let event = sse::read_frame(bytes);
             let (kind, json) = event.map_or_else(Default::default, |event| {
                 (event.event.unwrap_or_default().to_owned(), event.data.into_owned())
             });
-            return Ok((Envelope::Event, kind, json));
+            return Ok(Read { envelope: Envelope::Event, kind, json, is_usual: true });
         }
         let frame = eventstream::parse(bytes)?;
-        Ok(match frame.kind() {
-            Kind::Event(kind) if self.in_chunks => {
+        let (envelope, kind, json) = match frame.kind() {
+            Kind::Event(kind @ CHUNK) if self.in_chunks => {
                 let inner = bedrock_invoke::read_chunk(&frame.payload);
                 (Envelope::Event, kind.to_owned(), inner.unwrap_or_else(|_| frame.payload.to_vec()))
             }
@@ -340,7 +356,9 @@ impl Gate {
                 let words = json!({ MESSAGE: message });
                 (Envelope::Error, code.to_owned(), words.to_string().into_bytes())
             }
-        })
+        };
+        let is_usual = beside::is_usual(&frame, self.in_chunks);
+        Ok(Read { envelope, kind, json, is_usual })
     }
 
     /// A frame with other JSON.
@@ -356,7 +374,7 @@ impl Gate {
                 let message = words.get(MESSAGE).and_then(Value::as_str).unwrap_or_default();
                 eventstream::write_error(kind, message, &mut out);
             }
-            (_, Envelope::Event) if self.in_chunks && kind == "chunk" => {
+            (_, Envelope::Event) if self.in_chunks && kind == CHUNK => {
                 bedrock_invoke::write_chunk(json, &mut self.padding, &mut out);
             }
             (_, Envelope::Event) => eventstream::write_event(kind, json, &mut out),

@@ -2,6 +2,7 @@
 
 use crate::answer::{self, Verbatim};
 use crate::flow::fault_response;
+use crate::guarding::fault_of;
 use crate::intake;
 use crate::living::Worker;
 use crate::looks::{TURNS_MAX, denied};
@@ -28,6 +29,7 @@ use tg_kernel::principal::Attribution;
 use tg_net::body::{BodyLimits, OutBody};
 use tg_policy::attribute;
 use tg_policy::authenticate::Admitted;
+use tg_policy::guard::{Inquiry, Subject};
 use tg_upstream::attempt::attempt;
 use tg_upstream::aws::Proof;
 use tg_upstream::control::encoded;
@@ -50,6 +52,9 @@ const FILTERS: [&str; 5] = ["submitTimeAfter", "submitTimeBefore", "statusEquals
 /// Longest word of a filter, and longest time.
 const WORD_BYTES_MAX: usize = 32;
 const TIME_BYTES_MAX: usize = 35;
+
+/// Longest place on which a page begins, as AWS has it.
+const TOKEN_BYTES_MAX: usize = 2048;
 
 /// Answers `GET /async-invoke`, and the same with what shall be an ARN behind it.
 pub(crate) async fn answer(
@@ -96,7 +101,7 @@ async fn look(
     let look = Look { worker, head, caller, booked, id };
     match arn {
         Some(arn) => look.at_one(&upstreams, &arn).await,
-        None => look.at_all(&upstreams).await,
+        None => look.at_all(&upstreams, snapshot).await,
     }
 }
 
@@ -141,16 +146,18 @@ impl Look<'_> {
     }
 
     /// A page of one provider, without what is not the caller's. After a provider's last page comes the next provider.
-    async fn at_all(&self, upstreams: &[&Arc<Upstream>]) -> Result<Verbatim, Fault> {
+    async fn at_all(&self, upstreams: &[&Arc<Upstream>], snapshot: &Snapshot) -> Result<Verbatim, Fault> {
         let query = Query::read(self.head.uri.query().unwrap_or_default())?;
         let (place, token) = match &query.next {
             None => (0, ""),
             Some(next) => {
                 let (name, token) = next.split_once('.').unwrap_or((next, ""));
                 let place = upstreams.iter().position(|upstream| *upstream.name == *name);
+                let place = place.filter(|_| is_token(token));
                 (place.ok_or_else(|| Fault::malformed_at("nextToken", "The nextToken is not valid."))?, token)
             }
         };
+        self.may_say(token, snapshot)?;
         let Some(upstream) = upstreams.get(place) else { return Err(not_offered()) };
         let Some(invocations) = upstream.provider.invocations() else { return Err(not_offered()) };
         let mut page = self.ask(upstream, &query.path(token)).await?;
@@ -160,6 +167,14 @@ impl Look<'_> {
         let after = upstreams.get(place + 1).map(|next| format!("{}.", next.name));
         page.body = self.kept(upstream, invocations, &page.body, after).await?;
         Ok(page)
+    }
+
+    /// Whether guardrails let what a caller wrote for the place of a page reach a provider. It is judged as names are.
+    fn may_say(&self, token: &str, snapshot: &Snapshot) -> Result<(), Fault> {
+        let subject = Subject { attribution: &self.booked, model: "" };
+        let Some(guard) = snapshot.guards.of(&subject).filter(|_| !token.is_empty()) else { return Ok(()) };
+        let named = guard.judge_names(&[Cow::Borrowed(token)], &mut Inquiry::default());
+        named.verdict.block.map_or(Ok(()), |block| Err(fault_of(&block)))
     }
 
     /// A page with the caller's invocations only, each as it came. `after`: where it goes on after the last page.
@@ -277,8 +292,7 @@ struct Summary<'a> {
 struct Query {
     /// Name and value, the value encoded again.
     filters: Vec<(&'static str, String)>,
-    /// As the caller wrote it.
-    length: Option<String>,
+    length: Option<u64>,
     next: Option<String>,
 }
 
@@ -299,7 +313,12 @@ impl Query {
                 Fault::malformed_at(name, message)
             })?;
             match name {
-                "maxResults" => drop(query.length.get_or_insert(value)),
+                "maxResults" => {
+                    let length = value.parse().map_err(|_| {
+                        Fault::malformed_at(name, "Invalid value for 'maxResults': it must be a number.")
+                    })?;
+                    query.length.get_or_insert(length);
+                }
                 "nextToken" => drop(query.next.get_or_insert(value)),
                 _ if query.filters.iter().any(|(known, _)| *known == name) => {}
                 _ if is_filter(name, &value) => query.filters.push((name, encoded(&value))),
@@ -309,12 +328,9 @@ impl Query {
         Ok(query)
     }
 
-    /// Where the page that begins at `token` is asked for. A length that is no number is AWS's to refuse.
+    /// Where the page that begins at `token` is asked for.
     fn path(&self, token: &str) -> String {
-        let length = self.length.as_ref().map_or(PAGE.to_string(), |length| match length.parse::<u64>() {
-            Ok(length) => length.min(PAGE).to_string(),
-            Err(_) => encoded(length),
-        });
+        let length = self.length.map_or(PAGE, |length| length.min(PAGE));
         let mut path = format!("{INVOCATIONS}?maxResults={length}");
         for (name, value) in &self.filters {
             path += &format!("&{name}={value}");
@@ -336,6 +352,11 @@ fn is_filter(name: &str, value: &str) -> bool {
     is_date && value.len() <= TIME_BYTES_MAX && bytes.iter().all(|b| b.is_ascii_digit() || b"-:.TZ+".contains(b))
 }
 
+/// Whether a text may be the place on which a page begins: AWS takes all but blanks, and writes what stands in ASCII.
+fn is_token(text: &str) -> bool {
+    text.len() <= TOKEN_BYTES_MAX && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
 /// The same for what is not there and for what is another's. Of the exceptions that AWS has for this, none says more.
 fn not_found() -> Fault {
     let message = "The invocation was not found: there is none with this ARN that your team has started.";
@@ -348,7 +369,7 @@ fn garbage() -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use super::Query;
+    use super::{Query, TOKEN_BYTES_MAX, is_token};
 
     #[test]
     fn a_query_goes_on_as_far_as_aws_knows_it() {
@@ -356,7 +377,6 @@ mod tests {
             ("", "", "/async-invoke?maxResults=100"),
             ("maxResults=7&x=y&statusEquals=Completed", "", "/async-invoke?maxResults=7&statusEquals=Completed"),
             ("maxResults=1000&maxResults=3", "", "/async-invoke?maxResults=100"),
-            ("maxResults=a%26b", "", "/async-invoke?maxResults=a%26b"),
             (
                 "submitTimeAfter=2026-01-01T00%3A00%3A00%2B01%3A00&submitTimeAfter=2",
                 "t/=",
@@ -375,10 +395,23 @@ mod tests {
             ("maxResults=7&submitTimeAfter=%ff", "submitTimeAfter"),
             ("nextToken=a%0a", "nextToken"),
             ("maxResults=%", "maxResults"),
+            ("maxResults=a%26b", "maxResults"),
+            ("maxResults=AKIAQ3EGRLZ5UPYW2KHD", "maxResults"),
+            ("maxResults=-1", "maxResults"),
         ] {
             assert_eq!(Query::read(query).unwrap_err().param.as_deref(), Some(name), "{query}");
         }
         assert_eq!(Query::read("x=%zz").unwrap(), Query::default());
+    }
+
+    #[test]
+    fn a_place_of_a_page_has_the_signs_and_the_length_that_aws_gives_it() {
+        for text in ["", "10", "AAAAAXkBAQEAAAA+/=", "a.b-c_d:e", &"x".repeat(TOKEN_BYTES_MAX)] {
+            assert!(is_token(text), "{text}");
+        }
+        for text in ["a b", "ignore all\u{a0}that", "\u{e9}", &"x".repeat(TOKEN_BYTES_MAX + 1)] {
+            assert!(!is_token(text), "{text}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Asynchronous invocations of Bedrock: booked when they start, and seen afterwards by those alone whose tags they have.
 
+use crate::guarded::{SECRET, house, no_secrets};
 use crate::recorder::Recorder;
 use crate::signed::Signing;
 use crate::speak::error;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tg_kernel::dialect::{Dialect, Operation};
 use tg_kernel::record::{Ending, Pricing};
+use tg_policy::guard::{On, Rule};
 use tg_sim::{Invocation, Sim, SimOptions};
 use tg_store::key::{IssuedKey, KeyKind, NewKey};
 
@@ -216,6 +218,31 @@ fn pages_stay_usable_and_summaries_stay_as_they_came() {
         let answer = by(&world, &red, &Call::new("GET", format!("/async-invoke?{query}")));
         refused(&answer, 400, "ValidationException", code);
     }
+}
+
+#[test]
+fn what_asks_for_a_page_carries_no_value_to_a_provider() {
+    let rule = Rule { on: Some(On::Input), ..no_secrets() };
+    let world = World::with(Setup { guards: vec![house(vec![rule])], ..setup() });
+    let red = world.key.clone().unwrap();
+    let arns: Vec<String> = (0..2).map(|_| started(&world, &red)).collect();
+    let asked = world.sim.books.entries().len();
+    for (query, code) in [
+        (format!("nextToken=bedrock.{SECRET}"), "content_blocked"),
+        (format!("nextToken=bedrock.10:{SECRET}"), "content_blocked"),
+        ("nextToken=bedrock.ignore%20all%20that".to_owned(), "invalid_request"),
+        (format!("maxResults={SECRET}"), "invalid_request"),
+    ] {
+        let answer = by(&world, &red, &Call::new("GET", format!("/async-invoke?{query}")));
+        let message = refused(&answer, 400, "ValidationException", code);
+        assert!(!message.contains(SECRET), "{message}");
+    }
+    assert_eq!(world.sim.books.entries().len(), asked);
+    // A place that is one goes on as it is.
+    let first = by(&world, &red, &Call::new("GET", "/async-invoke?maxResults=1&sortOrder=Ascending"));
+    let next = first.json()["nextToken"].as_str().unwrap().to_owned();
+    let second = format!("/async-invoke?maxResults=1&sortOrder=Ascending&nextToken={next}");
+    assert_eq!(listed(&by(&world, &red, &Call::new("GET", second))), arns[1..]);
 }
 
 #[test]

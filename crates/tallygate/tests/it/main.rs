@@ -40,6 +40,7 @@ mod guarded_failures;
 mod guarded_files;
 mod guarded_headers;
 mod guarded_large;
+mod guarded_names;
 mod guarded_pictures;
 mod guarded_places;
 mod guarded_told;

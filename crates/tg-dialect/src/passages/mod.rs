@@ -13,6 +13,7 @@ mod leaf;
 #[cfg(test)]
 mod names_tests;
 mod nested;
+mod numerals;
 mod rows;
 mod sealed;
 mod stray;
@@ -51,6 +52,9 @@ pub struct Passages<'a> {
     /// Of a request: identifiers and the like, each by itself. Nobody reads them as texts, but they may be values that must
     /// not go.
     pub labels: Vec<Passage<'a>>,
+    /// Of a request: what chooses a model, a guardrail or a version that must be there already. Nothing else can stand in its
+    /// place.
+    pub names: Vec<Cow<'a, str>>,
     /// What no text can be read of: pictures, sound, files, what stands elsewhere.
     pub media: Vec<Medium>,
     /// Values that repeat the texts token by token (`logprobs`). They tell what was taken out of a text, so they go when
@@ -74,6 +78,9 @@ pub struct Passage<'a> {
     pub turn: u32,
     /// What it says.
     pub text: Cow<'a, str>,
+    /// It stands under a name that no dialect has for what is said: a name of somebody, a title, an unknown member. Whether a
+    /// model reads it where it stands is not known.
+    pub is_aside: bool,
     /// Of a frame of a stream: which text of the answer it belongs to.
     pub part: Part,
     /// Of a frame of a stream: whether it goes on where the last frame of its part ended. Else it is a text by itself.
@@ -185,8 +192,8 @@ impl MediumKind {
 impl Passage<'_> {
     /// The same passage, which outlives the body that it was read from.
     pub(crate) fn into_owned(self) -> Passage<'static> {
-        let Self { channel, turn, text, part, grows, row, groups, place } = self;
-        Passage { channel, turn, text: Cow::Owned(text.into_owned()), part, grows, row, groups, place }
+        let Self { channel, turn, text, is_aside, part, grows, row, groups, place } = self;
+        Passage { channel, turn, text: Cow::Owned(text.into_owned()), is_aside, part, grows, row, groups, place }
     }
 }
 

@@ -225,6 +225,7 @@ impl<'p, 'a> Walk<'p, 'a> {
         };
         self.found.texts.extend(inner.texts.into_iter().map(out));
         self.found.labels.extend(inner.labels.into_iter().map(out));
+        self.found.names.extend(inner.names.into_iter().map(|name| Cow::Owned(name.into_owned())));
         let media = inner.media.into_iter().map(|medium| Medium {
             within: Some((Arc::clone(&shared), medium.range)),
             range: node.range(),
@@ -368,6 +369,7 @@ impl<'p, 'a> Walk<'p, 'a> {
             channel,
             turn,
             text,
+            is_aside: !here.free && !words::is_main(here.name),
             // Texts of two channels under one name are two texts, and so are a block and what is none.
             part: part.with(here.name.as_bytes()).with(&[u8::from(is_block), channel as u8]),
             grows,

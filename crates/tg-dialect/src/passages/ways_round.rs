@@ -273,6 +273,23 @@ fn no_place_in_json_of_the_callers_own_is_passed_by() {
 }
 
 #[test]
+fn no_exponent_hides_a_number() {
+    for body in [
+        r#"{"card": 4.111111111111111e15}"#,
+        r#"{"messages": [{"role": "assistant", "content": [{"type": "tool_use", "name": "f", "input": {"card": 4.111111111111111E15}}]}]}"#,
+    ] {
+        let members = Members::scan(body.as_bytes()).unwrap();
+        let passages = Passages::of_request(&members);
+        let mut all = passages.texts.iter().chain(&passages.labels);
+        let card = all.find(|passage| passage.text == "4111111111111111").unwrap_or_else(|| panic!("{body}"));
+        let mut edits = Edits::default();
+        edits.say(card, "[CARD_1]");
+        let anew = String::from_utf8(edits.apply(body.as_bytes()).to_vec()).unwrap();
+        assert!(anew.contains(r#""card": "[CARD_1]"}"#), "{anew}");
+    }
+}
+
+#[test]
 fn what_identifies_and_counts_is_no_hiding_place() {
     let long = "ignore.".repeat(20);
     for body in [

@@ -255,6 +255,33 @@ pub(super) fn holds_texts(name: &str) -> bool {
     matches!(name, "input" | "inputs" | "prompt" | "texts")
 }
 
+/// Members under which stands what is said itself.
+pub(super) fn is_main(name: &str) -> bool {
+    const MAIN: [&str; 20] = [
+        "text",
+        "content",
+        "input",
+        "inputs",
+        "inputText",
+        "prompt",
+        "texts",
+        "message",
+        "system",
+        "instructions",
+        "preamble",
+        "query",
+        "output",
+        "outputText",
+        "thinking",
+        "reasoning",
+        "reasoning_content",
+        "refusal",
+        "transcript",
+        "data",
+    ];
+    MAIN.contains(&name)
+}
+
 /// Members under which the dialects have texts: base64 in them is what somebody has pasted, and a model reads it as such.
 pub(super) fn is_said(name: &str) -> bool {
     const SAID: [&str; 41] = [

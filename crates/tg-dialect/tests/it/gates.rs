@@ -678,3 +678,88 @@ fn what_a_provider_says_of_its_failure_within_a_stream_does_not_pass_unread() {
         assert_eq!(gate.pass(&garbled, &mut Watch::default(), &mut out).unwrap_err().code, "upstream_garbage");
     }
 }
+
+/// A frame with these headers, all strings.
+fn frame(headers: &[(&str, &str)], payload: &str) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    eventstream::write(headers, payload.as_bytes(), &mut out);
+    out.to_vec()
+}
+
+const JSON: (&str, &str) = (":content-type", "application/json");
+const EVENT: (&str, &str) = (":message-type", "event");
+
+#[test]
+fn what_stands_beside_the_words_of_a_frame_of_bedrock_does_not_pass_unread() {
+    let delta = json!({"contentBlockIndex": 0, "delta": {"text": "hi"}}).to_string();
+    let inner = STANDARD.encode(json!({"type": "ping"}).to_string());
+    let chunk = format!(r#"{{"bytes":"{inner}","p":"abc"}}"#);
+    let named = |name: &'static str| [(":event-type", name), JSON, EVENT];
+    let with = |name: &'static str, more: (&'static str, &'static str)| [&named(name)[..], &[more]].concat();
+    let (converse, invoke) = (Dialect::BedrockConverse, Dialect::BedrockInvoke);
+    for (dialect, headers, payload, left) in [
+        // As Bedrock writes it, and events that it may write one day.
+        (converse, named("contentBlockDelta").to_vec(), delta.clone(), None),
+        (converse, named("somethingNew").to_vec(), "{}".to_owned(), None),
+        (invoke, named("chunk").to_vec(), chunk.clone(), None),
+        (invoke, vec![EVENT, JSON, (":event-type", "chunk")], chunk.clone(), None),
+        (invoke, named("chunk").to_vec(), format!(r#"{{"bytes":"{inner}"}}"#), None),
+        // Names are read, everything else is left out.
+        (converse, named("it-1234-5678").to_vec(), "{}".to_owned(), Some("it-[number]")),
+        (converse, with("contentBlockDelta", ("x", "1234-5678")), delta.clone(), Some("hi")),
+        (converse, with("contentBlockDelta", (":event-type", "1234-5678")), delta.clone(), Some("hi")),
+        (
+            converse,
+            vec![(":event-type", "contentBlockDelta"), (":content-type", "1234-5678"), EVENT],
+            delta.clone(),
+            Some("hi"),
+        ),
+        (
+            converse,
+            vec![(":event-type", "contentBlockDelta"), JSON, (":message-type", "1234-5678")],
+            delta.clone(),
+            Some("hi"),
+        ),
+        (converse, vec![(":message-type", "error"), (":error-code", "1234-5678")], "{}".to_owned(), Some("[number]")),
+        (converse, vec![(":message-type", "error"), (":error-code", "Bad")], "1234-5678".to_owned(), Some("Bad")),
+        (
+            converse,
+            vec![(":message-type", "exception"), (":exception-type", "1234-5678"), JSON],
+            "{}".to_owned(),
+            Some("[number]"),
+        ),
+        (invoke, named("chunk").to_vec(), format!(r#"{{"bytes":"{inner}","more":"1234-5678"}}"#), Some(&*inner)),
+        (invoke, named("chunk").to_vec(), format!(r#"{{"bytes":"{inner}","p":"1234-5678"}}"#), Some(&*inner)),
+        (invoke, with("chunk", ("x", "1234-5678")), chunk.clone(), Some(&*inner)),
+        (invoke, named("it-1234-5678").to_vec(), "{}".to_owned(), Some("it-[number]")),
+    ] {
+        let came = frame(&headers, &payload);
+        let out = gated_frames(dialect, std::slice::from_ref(&came), &mut Watch::default());
+        match left {
+            None => assert_eq!(out, String::from_utf8_lossy(&came), "{headers:?}"),
+            Some(left) => assert!(out.contains(left) && !out.contains("1234"), "{headers:?} {payload}: {out}"),
+        }
+    }
+    // What blocks, blocks at the name, too.
+    let mut watch = Watch { blocks_at: Some("1234"), ..Watch::default() };
+    let mut gate = Gate::new(converse, &reply_facts());
+    let mut out = Vec::new();
+    assert_eq!(gate.pass(&frame(&named("it-1234-5678"), "{}"), &mut watch, &mut out).unwrap(), Passing::Blocked);
+    assert!(out.is_empty());
+}
+
+#[test]
+fn names_of_events_are_read_that_no_dialect_has() {
+    let data = r#"data: {"object":"chat.completion.chunk","choices":[]}"#;
+    for (name, wanted) in [("message", "message"), ("response.created", "response.created"), ("heron", "heron")] {
+        let out =
+            gated_frames(Dialect::OpenaiChat, &[format!("event: {name}\n{data}\n\n").into()], &mut Watch::default());
+        assert_eq!(out, format!("event: {wanted}\n{data}\n\n"));
+    }
+    let mut watch = Watch { blocks_at: Some("heron"), ..Watch::default() };
+    let mut gate = Gate::new(Dialect::OpenaiChat, &reply_facts());
+    let mut out = Vec::new();
+    let frame = format!("event: heron\n{data}\n\n");
+    assert_eq!(gate.pass(frame.as_bytes(), &mut watch, &mut out).unwrap(), Passing::Blocked);
+    assert!(out.is_empty());
+}

@@ -9,14 +9,11 @@ use super::judge::Guard;
 use super::plan::{self, Plan};
 use super::spent::Spent;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use tg_kernel::passage::Channel;
 use tg_text::finding::{Finding, Kind};
 use tg_text::rules::Leak;
 use tg_text::span::Span;
-
-/// Most runs of texts that are read by themselves, in all turns of a call: eight milliseconds, where all that they read is cards.
-/// Ordinary texts end with a full stop or a line, and have none.
-const RUNS_MAX: usize = 1024;
 
 impl Guard {
     /// What the checks of a group find, in the text that its texts make together, and whether all of that could be read.
@@ -46,15 +43,25 @@ impl Guard {
         }
         // The members of what a program wrote are not read as one text; what people write may be cut anywhere.
         let is_prose = !matches!(group.channel, Channel::ToolArguments | Channel::Definition | Channel::Metadata);
-        if reads && is_prose && group.members.len() > 1 && joined.meet_in_a_line() {
-            let direct = Joined::of(said, &group.members, "");
-            is_complete &= self.look_across(&direct, joined, plan, (leaks, &mut *spent), &mut found);
-            if !plan.stretches.is_empty() {
-                let (runs, are_all) = direct.runs(RUNS_MAX.saturating_sub(inquiry.runs));
-                inquiry.runs += runs.len();
-                is_complete &= are_all;
-                self.look_at_runs((&direct, runs), joined, plan, (leaks, &mut *spent), &mut found);
+        if reads && is_prose && group.members.len() > 1 {
+            let mut is_scattered = false;
+            for (nth, members) in ways(&group.members, &inquiry.asides).into_iter().enumerate() {
+                let alone = found.len();
+                let direct = Joined::of(said, &members, "");
+                if !direct.meet_in_a_line() {
+                    continue;
+                }
+                is_complete &= self.look_across(&direct, joined, plan, (leaks, &mut *spent), &mut found);
+                if !plan.stretches.is_empty() {
+                    let (runs, are_all) = direct.runs(&mut inquiry.runs);
+                    is_complete &= are_all;
+                    let before = found.len();
+                    self.look_at_runs((&direct, runs), joined, plan, (leaks, &mut *spent), &mut found);
+                    is_scattered |= found.len() > before;
+                }
+                is_scattered |= nth > 0 && found.len() > alone;
             }
+            inquiry.is_scattered |= is_scattered;
         }
         if !plan.lengths.is_empty() {
             let texts = group.members.iter().filter_map(|index| said.get(*index));
@@ -81,10 +88,13 @@ impl Guard {
         stretches.retain(|one| direct.crosses(one.finding.span));
         blocks
             .retain(|one| !found.iter().any(|known| known.rule == one.rule && known.finding.rule == one.finding.rule));
-        for mut one in stretches.into_iter().chain(blocks) {
-            if let Some(span) = direct.in_other(one.finding.span, joined) {
-                one.finding.span = span;
-                found.push(one);
+        for one in stretches.into_iter().chain(blocks) {
+            for span in direct.in_other(one.finding.span, joined) {
+                let mut part = one.clone();
+                part.finding.span = span;
+                if !part.is_known(found) {
+                    found.push(part);
+                }
             }
         }
         reading.is_complete()
@@ -103,14 +113,26 @@ impl Guard {
             let reading = Reading::of(direct.text.get(run.range()).unwrap_or_default());
             let mut own = Vec::new();
             plan::find(&plan.stretches, self.rules(), &reading, (leaks, &mut *spent), &mut own);
-            for mut one in own {
+            for one in own {
                 let span = one.finding.span.moved(run.start);
-                let Some(place) = direct.in_other(span, joined).filter(|_| direct.crosses(span)) else { continue };
-                one.finding.span = place;
-                if !one.is_known(found) {
-                    found.push(one);
+                for place in direct.in_other(span, joined).into_iter().filter(|_| direct.crosses(span)) {
+                    let mut part = one.clone();
+                    part.finding.span = place;
+                    if !part.is_known(found) {
+                        found.push(part);
+                    }
                 }
             }
         }
     }
+}
+
+/// In which ways texts are read that follow each other: all of them, and without those that may be no part of what is said, where
+/// such stand between others.
+fn ways(members: &[usize], asides: &BTreeSet<usize>) -> Vec<Vec<usize>> {
+    let said: Vec<usize> = members.iter().copied().filter(|index| !asides.contains(index)).collect();
+    let between = said.first().zip(said.last()).is_some_and(|(first, last)| {
+        members.iter().any(|index| first < index && index < last && asides.contains(index))
+    });
+    if between { vec![members.to_vec(), said] } else { vec![members.to_vec()] }
 }

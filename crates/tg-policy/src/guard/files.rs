@@ -25,6 +25,9 @@ pub struct Files<'a> {
     pub unseen: Option<Unseen>,
 }
 
+/// Why a file is not changed.
+const IN_FILE: &str = "It was found in a file, and a file is not changed.";
+
 impl Guard {
     /// Whether texts are to be taken out of files.
     #[must_use]
@@ -57,7 +60,7 @@ impl Guard {
             }
             let joined = Joined::of(&files.said, &group.members, "\n");
             let (found, is_complete) = self.look(&files.said, &group, &joined, plan, inquiry);
-            verdict.block = self.note_in_file(group.channel, &found, verdict, inquiry);
+            verdict.block = self.note_fixed((group.channel, IN_FILE), &found, verdict, inquiry);
             if let Some((medium, set)) = self.of_reading(Medium::Hidden).filter(|_| !is_complete)
                 && verdict.block.is_none()
             {
@@ -73,9 +76,11 @@ impl Guard {
         false
     }
 
-    fn note_in_file(
+    /// Tells what was found where nothing can be changed, and `why` that is; the block of the first rule that blocks or would
+    /// change it.
+    pub(super) fn note_fixed(
         &self,
-        channel: Channel,
+        (channel, why): (Channel, &str),
         found: &[Found],
         verdict: &mut Verdict,
         inquiry: &mut Inquiry,
@@ -99,7 +104,7 @@ impl Guard {
         if matches!(blocking.weight, Weight::Block | Weight::Route) {
             return Some(block);
         }
-        let message = format!("{} It was found in a file, and a file is not changed.", block.message);
+        let message = format!("{} {why}", block.message);
         Some(Block { message: message.into(), ..block })
     }
 }

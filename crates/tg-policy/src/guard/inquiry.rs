@@ -1,12 +1,14 @@
 //! What one call carries from its request to its answer: what stands for which value, and what was found; never a value.
 
 use super::heard::Heard;
+use super::joined::Runs;
 use super::judge::Guard;
 use super::rule::{Ready, Weight};
 use super::set::Action;
 use super::spent::Spent;
 use super::{Block, Way};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tg_kernel::guarded::{OfService, OfSet, Verdict};
@@ -39,8 +41,12 @@ pub struct Inquiry {
     by_set: Vec<OfSet>,
     pub(super) spent_by: Spent,
     pub(super) heard: Heard,
-    /// How many runs of texts were read by themselves.
-    pub(super) runs: usize,
+    /// How many runs of texts may be read by themselves yet.
+    pub(super) runs: Runs,
+    /// Which texts of the request may be no part of what is said around them.
+    pub(super) asides: BTreeSet<usize>,
+    /// Something was found that only some of the texts of a turn say together.
+    pub(super) is_scattered: bool,
     /// How much is kept of texts that go on meanwhile.
     pub(super) whole_bytes: usize,
 }
@@ -177,6 +183,17 @@ impl Inquiry {
     /// The caller asked for an answer that is JSON: what is put into it, or taken out, leaves it so.
     pub const fn answers_in_json(&mut self) {
         self.is_structured = true;
+    }
+
+    /// These of the texts that are said may be no part of the texts around them, which are read without them, too.
+    pub fn stand_aside(&mut self, which: impl IntoIterator<Item = usize>) {
+        self.asides.extend(which);
+    }
+
+    /// Whether something was found that only some of the texts of a turn say together.
+    #[must_use]
+    pub const fn is_scattered(&self) -> bool {
+        self.is_scattered
     }
 
     /// The call is none that another model could serve: what would send it there stops it.

@@ -7,8 +7,24 @@ use std::ops::Range;
 use tg_kernel::passage::Channel;
 use tg_text::span::Span;
 
-/// Most texts of a run that is read by itself.
+/// Most texts of a run that is read by itself, whatever it says.
 const RUN: usize = 4;
+
+/// Most texts of one that says what may be a value, and most bytes of it: what is longer is no value in so small pieces.
+const LONG_RUN: usize = 32;
+const LONG_RUN_BYTES: usize = 160;
+
+/// Most runs that are read by themselves, in all turns of a call: eight milliseconds, where all that they read is cards, and as much
+/// again for the longer ones, which say less. Ordinary texts end with a full stop or a line, and have none.
+const RUNS_MAX: usize = 1024;
+const LONG_RUNS_MAX: usize = 2048;
+
+/// A value has so many digits, or capitals, or an address.
+const DIGITS_MIN: usize = 2;
+const CAPITALS_MIN: usize = 8;
+
+/// How much of a word beside a full stop is looked at, in bytes.
+const WORD_BYTES: usize = 64;
 
 /// How much of a text at either end of a run is read, in bytes, and at most of those between.
 const END: usize = 256;
@@ -22,6 +38,69 @@ pub(super) struct Group {
     pub(super) channel: Channel,
     /// Indices of what was said.
     pub(super) members: Vec<usize>,
+}
+
+/// How two texts touch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Touch {
+    /// What ends one and begins the other are no parts of one word.
+    None,
+    /// They are where a full stop is one, as in a name of a file.
+    Stopped,
+    /// They are.
+    Joined,
+}
+
+/// How many runs may be read yet: short ones, and longer ones.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Runs {
+    short: usize,
+    long: usize,
+}
+
+impl Default for Runs {
+    fn default() -> Self {
+        Self { short: RUNS_MAX, long: LONG_RUNS_MAX }
+    }
+}
+
+impl Runs {
+    /// Takes one of them, if there is one.
+    const fn take(&mut self, is_short: bool) -> bool {
+        let left = if is_short { &mut self.short } else { &mut self.long };
+        let has_one = *left > 0;
+        *left = left.saturating_sub(1);
+        has_one
+    }
+}
+
+/// What a run has in it so far.
+#[derive(Debug, Default)]
+struct Signs {
+    digits: usize,
+    capitals: usize,
+    is_address: bool,
+}
+
+impl Signs {
+    fn see(&mut self, text: &str) {
+        for c in text.chars() {
+            self.digits += usize::from(c.is_numeric());
+            self.capitals += usize::from(c.is_uppercase());
+            self.is_address |= c == '@';
+        }
+    }
+
+    /// Whether a credential or personal data may be in it: hardly any has neither two digits nor an address nor many capitals.
+    const fn may_be_a_value(&self) -> bool {
+        self.digits >= DIGITS_MIN || self.capitals >= CAPITALS_MIN || self.is_address
+    }
+}
+
+fn may_be_a_value(word: &str) -> bool {
+    let mut signs = Signs::default();
+    signs.see(word);
+    signs.may_be_a_value()
 }
 
 /// The texts of each turn and channel, in the order in which their first stands.
@@ -95,25 +174,36 @@ impl<'a> Joined<'a> {
     }
 
     /// Stretches of a few texts in a row that letters, digits or [`SIGNS`] of others touch: in the whole, nothing that fills one of them is
-    /// seen as what it is. Of long texts only the ends. `most` of them, and whether these are all.
-    pub(super) fn runs(&self, most: usize) -> (Vec<Span>, bool) {
-        let joins = |c: char| c.is_alphanumeric() || SIGNS.contains(c);
-        let touch = |at: usize| {
-            let before = self.text.get(..at).and_then(|text| text.chars().next_back());
-            let behind = self.text.get(at..).and_then(|text| text.chars().next());
-            before.zip(behind).is_some_and(|(before, behind)| joins(before) && joins(behind))
-        };
+    /// seen as what it is. Of long texts only the ends. `budget` is how many there may be, and what is left of it is left there; whether
+    /// these are all.
+    pub(super) fn runs(&self, budget: &mut Runs) -> (Vec<Span>, bool) {
         let mut runs = Vec::new();
         for (first, (start, length, _)) in self.pieces.iter().enumerate() {
             let from = self.text.floor_char_boundary((start + length).saturating_sub(END)).max(*start);
-            let mut within = 0;
-            for (next, next_length, _) in self.pieces.iter().skip(first + 1).take(RUN - 1) {
+            let before = if from == *start { self.touch(from) } else { Touch::None };
+            let (mut within, mut signs) = (0, Signs::default());
+            signs.see(self.text.get(from..start + length).unwrap_or_default());
+            let others = self.pieces.iter().skip(first + 1).take(LONG_RUN - 1);
+            for (count, (next, next_length, _)) in (2..).zip(others) {
                 let to = self.text.floor_char_boundary(next + (*next_length).min(END));
-                let is_touched = from == *start && touch(from) || to == next + next_length && touch(to);
-                if is_touched && runs.len() == most {
+                let is_short = count <= RUN;
+                if !is_short && to - from > LONG_RUN_BYTES {
+                    break;
+                }
+                let behind = if to == next + next_length { self.touch(to) } else { Touch::None };
+                signs.see(self.text.get(*next..to).unwrap_or_default());
+                let is_read = match before.max(behind) {
+                    Touch::None => false,
+                    Touch::Joined => is_short || signs.may_be_a_value(),
+                    Touch::Stopped => {
+                        before == Touch::Stopped && self.begins_value(from)
+                            || behind == Touch::Stopped && self.ends_value(to)
+                    }
+                };
+                if is_read && !budget.take(is_short) {
                     return (runs, false);
                 }
-                if is_touched {
+                if is_read {
                     runs.push(Span::new(from, to));
                 }
                 within += next_length;
@@ -123,6 +213,34 @@ impl<'a> Joined<'a> {
             }
         }
         (runs, true)
+    }
+
+    /// Whether the word that begins at a byte may belong to a value.
+    fn begins_value(&self, at: usize) -> bool {
+        let to = self.text.floor_char_boundary(at + WORD_BYTES);
+        let word = self.text.get(at..to).and_then(|text| text.split(char::is_whitespace).next());
+        word.is_some_and(may_be_a_value)
+    }
+
+    /// The same of the word that ends there.
+    fn ends_value(&self, at: usize) -> bool {
+        let from = self.text.ceil_char_boundary(at.saturating_sub(WORD_BYTES));
+        let word = self.text.get(from..at).and_then(|text| text.rsplit(char::is_whitespace).next());
+        word.is_some_and(may_be_a_value)
+    }
+
+    /// How the texts touch that meet at a byte.
+    fn touch(&self, at: usize) -> Touch {
+        let joins = |c: char| c.is_alphanumeric() || SIGNS.contains(c);
+        let mut before = self.text.get(..at).unwrap_or_default().chars().rev();
+        let mut behind = self.text.get(at..).unwrap_or_default().chars();
+        let is_letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        match (before.next(), behind.next()) {
+            (Some(last), Some(first)) if joins(last) && joins(first) => Touch::Joined,
+            (Some('.'), Some(first)) if first.is_alphanumeric() && is_letter(before.next()) => Touch::Stopped,
+            (Some(last), Some('.')) if last.is_alphanumeric() && is_letter(behind.next()) => Touch::Stopped,
+            _ => Touch::None,
+        }
     }
 
     /// Which piece a byte is in, and where in it.
@@ -138,14 +256,22 @@ impl<'a> Joined<'a> {
         self.piece(span.start).map(|(piece, _)| piece) != self.piece(last).map(|(piece, _)| piece)
     }
 
-    /// Where a stretch of this text lies in another of the same texts.
-    pub(super) fn in_other(&self, span: Span, other: &Self) -> Option<Span> {
-        let place = |at: usize| {
-            let (piece, within) = self.piece(at)?;
-            Some(other.pieces.get(piece)?.0 + within)
-        };
-        let last = span.end.checked_sub(1)?.max(span.start);
-        Some(Span::new(place(span.start)?, place(last)? + 1))
+    /// Where a stretch of this text lies in another of the same texts and more: in several places, where others stand between.
+    pub(super) fn in_other(&self, span: Span, other: &Self) -> Vec<Span> {
+        let mut places: Vec<(usize, Span)> = Vec::new();
+        for (index, range) in self.parts(span) {
+            let Ok(piece) = other.pieces.binary_search_by_key(&index, |(_, _, index)| *index) else { continue };
+            let Some((start, ..)) = other.pieces.get(piece) else { continue };
+            let place = Span::new(start + range.start, start + range.end);
+            match places.last_mut().filter(|(last, _)| last + 1 == piece) {
+                Some((last, whole)) => {
+                    *last = piece;
+                    whole.end = place.end;
+                }
+                None => places.push((piece, place)),
+            }
+        }
+        places.into_iter().map(|(_, place)| place).collect()
     }
 
     /// Where the first of the texts begins that a stretch has something of: behind what is between two, if it begins there.

@@ -195,6 +195,11 @@ impl Guard {
         of(&self.files, channel)
     }
 
+    /// What looks at the texts of requests.
+    pub(super) fn of_request(&self, channel: Channel) -> &Plan {
+        of(&self.input, channel)
+    }
+
     pub(super) fn gate(&self, channel: Channel) -> &Plan {
         of(&self.gates, channel)
     }

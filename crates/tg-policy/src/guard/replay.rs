@@ -171,10 +171,9 @@ impl Guard {
         if group.members.len() > 1 && !between.is_empty() {
             // What is split over texts.
             let direct = Joined::of(said, &group.members, "");
-            for mut one in self.values(&direct.text) {
-                if direct.crosses(one.span)
-                    && let Some(span) = direct.in_other(one.span, &joined)
-                {
+            for mut one in self.values(&direct.text).into_iter().filter(|one| direct.crosses(one.span)) {
+                // All of these texts are in both.
+                if let [span] = direct.in_other(one.span, &joined)[..] {
                     one.span = span;
                     found.push(one);
                 }

@@ -257,10 +257,16 @@ impl Strand {
         let Self { channel, gate, scored, shadow, shadow_scored, held, .. } = self;
         let channel = *channel;
         for (window, plan, is_gate) in [(gate, guard.gate(channel), true), (shadow, guard.shadow(channel), false)] {
+            let looks = !plan.stretches.is_empty();
             if let Some(window) = window {
                 let mut sight = Eyes { guard, plan, channel, is_gate, held, inquiry };
                 match step {
                     Step::Piece(piece) => window.push(piece, &mut sight),
+                    // What is said, and may stop within a value, waits until it goes on or has ended. What is thought and what tools
+                    // are told is done with, as a rule, when something else comes.
+                    Step::Pause if channel == Channel::Assistant && looks && window.may_be_cut() => {
+                        window.pause_within(&mut sight);
+                    }
                     Step::Pause => window.pause(&mut sight),
                     Step::End => window.finish(&mut sight),
                 }

@@ -16,6 +16,10 @@ const WORD_MAX: usize = 256;
 /// Of what is held back, so much has to come anew before it is looked at again: what is held long is not read all the time.
 const PART: usize = 4;
 
+/// A text that stops behind a value's first half has so many digits, or an address, among its last characters.
+const CUT_DIGITS: usize = 2;
+const CUT_WITHIN: usize = 40;
+
 /// Something that stands in a stretch.
 #[derive(Debug)]
 pub(super) struct Piece {
@@ -111,10 +115,32 @@ impl Window {
         }
     }
 
+    /// Whether what is held back may end within a value: in a word, or behind digits or an address.
+    pub(super) fn may_be_cut(&self) -> bool {
+        let held = self.text.get(self.left..).unwrap_or_default();
+        let mut seen = held.chars().rev().filter(|c| !is_left_out(*c)).take(CUT_WITHIN).peekable();
+        let in_word = seen.peek().is_some_and(|c| c.is_alphanumeric() || "_-+/=".contains(*c));
+        let (mut digits, mut is_address) = (0, false);
+        for c in seen {
+            digits += usize::from(c.is_numeric());
+            is_address |= c == '@';
+        }
+        in_word || is_address || digits >= CUT_DIGITS
+    }
+
     /// All that came is decided as it stands; the text goes on later.
     pub(super) fn pause(&mut self, sight: &mut dyn Sight) {
         if !self.is_over && self.left < self.text.len() {
             self.go_on(self.text.len(), true, sight);
+        }
+    }
+
+    /// The same, of a text that may stop within something: what stands in it as it is is decided, and what is behind that waits.
+    pub(super) fn pause_within(&mut self, sight: &mut dyn Sight) {
+        if !self.is_over && self.left < self.text.len() {
+            self.seen = self.text.len();
+            let (pieces, _) = sight.look(&self.text, self.base, self.left, true);
+            self.act(&pieces, self.seen, sight);
         }
     }
 
@@ -151,6 +177,16 @@ impl Window {
         let stretch = self.text.get(..frontier).unwrap_or_default();
         let (pieces, open) = sight.look(stretch, self.base, self.left, is_end);
         let limit = if is_end { limit } else { sight.cut(stretch, self.settled(stretch, &pieces, &open, limit)) };
+        if !self.act(&pieces, limit, sight) {
+            return;
+        }
+        self.left = self.left.max(limit);
+        self.step = self.next_step();
+        self.forget(&open.rows);
+    }
+
+    /// Acts on what begins before `limit` and is not decided; whether the text goes on.
+    fn act(&mut self, pieces: &[Piece], limit: usize, sight: &mut dyn Sight) -> bool {
         for piece in pieces.iter().filter(|piece| piece.span.start < limit) {
             if piece.span.end <= self.left {
                 continue;
@@ -161,13 +197,11 @@ impl Window {
             if !goes_on {
                 self.left = start;
                 self.is_over = true;
-                return;
+                return false;
             }
             self.left = piece.span.end;
         }
-        self.left = self.left.max(limit);
-        self.step = self.next_step();
-        self.forget(&open.rows);
+        true
     }
 
     /// Whole steps, so that looks lie where other checks have their ends, too.

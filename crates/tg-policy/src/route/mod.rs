@@ -369,6 +369,12 @@ impl Routes {
         names
     }
 
+    /// Whether the configuration itself has this name, and no pattern takes it.
+    #[must_use]
+    pub fn declares(&self, model: &str) -> bool {
+        self.exact.contains_key(model)
+    }
+
     /// Whether a caller may use `model` and some rule serves it.
     #[must_use]
     pub fn serves(&self, model: &str, principal: &Principal, policy: &TeamPolicy) -> bool {

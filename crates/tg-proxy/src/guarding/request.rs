@@ -19,7 +19,7 @@ use tg_kernel::dialect::Operation;
 use tg_kernel::fault::Fault;
 use tg_kernel::passage::Channel;
 use tg_kernel::principal::Attribution;
-use tg_policy::guard::{Block, Files, Guard, Route, Said, Subject, Timing, Way};
+use tg_policy::guard::{Block, Files, Guard, Named, Route, Said, Subject, Timing, Way};
 
 /// What is asked.
 pub(crate) struct Question<'a> {
@@ -117,7 +117,7 @@ async fn look(
     headers: &HeaderMap,
     settlement: &mut Settlement,
 ) -> Result<Looked, Fault> {
-    let Question { body, members, attribution, .. } = *question;
+    let Question { body, members, model, attribution } = *question;
     let beside = Beside::of(&attribution.tags, headers, &guard);
     let is_recorded = settlement.surroundings().is_some_and(|(worker, _)| worker.living.recorder.is_some());
     let mut guarding = Guarding::new(guard, is_recorded);
@@ -125,13 +125,14 @@ async fn look(
         guarding.inquiry.is_bound_to_its_model();
     }
     let premises = if guarding.guard.asking().is_empty() { None } else { Premises::of(settlement) };
+    let name = Name { model: model.to_owned(), is_declared: is_declared(model, settlement) };
     let eyes = Eyes::of(&guarding.guard, premises.as_ref().map(|premises| &premises.snapshot.outside));
     if settlement.record().is_some_and(|record| record.asked.operation == Operation::AsyncInvoke) {
         guarding.inquiry.answers_unseen();
     }
     let has_files = guarding.guard.reads_documents() && files::are_in(&Passages::of_request(members), &guarding.guard);
     let judged = if body.len() < LARGE_BYTES && !has_files {
-        judge((body, members), guarding, beside, (eyes.as_ref(), true))
+        judge((body, members, &name), guarding, beside, (eyes.as_ref(), true))
     } else {
         let body = body.clone();
         let turn = if has_files { files::turn().await } else { None };
@@ -139,7 +140,7 @@ async fn look(
         let judging = move || {
             let _turn = turn;
             let how = (eyes.as_ref(), has_turn);
-            Members::scan(&body).map(|members| judge((&body, &members), guarding, beside, how))
+            Members::scan(&body).map(|members| judge((&body, &members, &name), guarding, beside, how))
         };
         tokio::task::spawn_blocking(judging).await.map_err(|_| broken_off())??
     };
@@ -183,8 +184,32 @@ fn as_label(text: &str) -> String {
     text.replace(['[', ']', '*'], "-")
 }
 
+/// The name of the model.
+struct Name {
+    model: String,
+    /// It stands in the configuration, and says nothing of the caller's.
+    is_declared: bool,
+}
+
+/// Whether the configuration has this name of a model, and not only a pattern that takes it.
+fn is_declared(model: &str, settlement: &Settlement) -> bool {
+    settlement.surroundings().is_some_and(|(_, snapshot)| snapshot.routes.declares(model))
+}
+
+/// Checks what chooses the model and guardrails by name.
+fn judge_names(passages: &Passages<'_>, Name { model, is_declared }: &Name, guarding: &mut Guarding) {
+    let own = (!is_declared).then_some(Cow::Borrowed(&**model));
+    let others = passages.names.iter().filter(|name| *name != model);
+    let names: Vec<Cow<'_, str>> = own.into_iter().chain(others.cloned()).collect();
+    let Named { verdict, has_values } = guarding.guard.judge_names(&names, &mut guarding.inquiry);
+    guarding.note(&verdict);
+    if let Some(heard) = guarding.heard().filter(|_| has_values) {
+        heard.leave_out();
+    }
+}
+
 fn judge(
-    (whole, members): (&Bytes, &Members<'_>),
+    (whole, members, name): (&Bytes, &Members<'_>, &Name),
     mut guarding: Guarding,
     mut beside: Beside,
     (eyes, has_turn): (Option<&Eyes>, bool),
@@ -193,6 +218,8 @@ fn judge(
     if (guarding.guard.watches_output() || guarding.guard.restores()) && answers_in_json(members) {
         guarding.inquiry.answers_in_json();
     }
+    let asides = passages.texts.iter().enumerate().filter(|(_, passage)| passage.is_aside).map(|(index, _)| index);
+    guarding.inquiry.stand_aside(asides);
     let media: Vec<_> = passages.media.iter().map(|found| medium(found.kind)).collect();
     let turns = passages.texts.iter().map(|passage| passage.turn).max().unwrap_or_default();
     let texts = passages.texts.iter().map(|passage| Said {
@@ -219,6 +246,12 @@ fn judge(
     }
     let verdict = guarding.guard.judge_request(&said, &files, &media, &mut guarding.inquiry);
     guarding.note(&verdict);
+    if let Some(heard) = guarding.heard().filter(|_| guarding.inquiry.is_scattered()) {
+        heard.leave_out();
+    }
+    if guarding.block.is_none() {
+        judge_names(&passages, name, &mut guarding);
+    }
     let asked = said.get(..passages.texts.len() + beside.asked()).unwrap_or(&said);
     let questions = Questions::of(&guarding, Way::Input, (asked, &files.said), &verdict.edits);
     drop(said);

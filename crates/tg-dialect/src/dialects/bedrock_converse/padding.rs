@@ -5,6 +5,11 @@ use tg_kernel::ids::CallId;
 /// Where padding is cut from.
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
+/// Whether a text is padding, as Bedrock and the gateway cut it.
+pub(crate) fn is_padding(text: &str) -> bool {
+    LETTERS.starts_with(text)
+}
+
 /// A source of paddings of varied length for one answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Padding {

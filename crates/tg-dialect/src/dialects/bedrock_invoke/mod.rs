@@ -44,7 +44,7 @@ mod usage;
 
 pub use async_invoke::{Owner, output_uri, start_body};
 pub use bounds::OutputBounds;
-pub(crate) use chunk::{read as read_chunk, write as write_chunk};
+pub(crate) use chunk::{CHUNK, is_usual as is_usual_chunk, read as read_chunk, write as write_chunk};
 pub(crate) use closer::write_last;
 pub use embed::BedrockEmbeddings;
 pub use envelope::{BEDROCK_VERSION, MessagesRequest, fit_version, invoke_to_messages, messages_to_invoke};

@@ -3,7 +3,7 @@
 use super::super::claims::Claims;
 use super::super::leaf::{self, Leaf, leaf};
 use super::super::sealed::{self, Seal};
-use super::super::{Form, MediumKind, nested, stray, words};
+use super::super::{Form, MediumKind, nested, numerals, stray, words};
 use super::{Here, Walk};
 use crate::tape::Node;
 use std::borrow::Cow;
@@ -33,7 +33,12 @@ impl<'a> Walk<'_, 'a> {
             Some(Seal::Short) if !self.is_answer => Leaf::Label,
             Some(_) => Leaf::Text,
             None if here.is_plain && here.name == "data" => Leaf::Text,
-            None if (here.chooses || self.is_answer) && leaf::is_chosen(here.name, &text) => Leaf::Quiet,
+            None if (here.chooses || self.is_answer) && leaf::is_chosen(here.name, &text) => {
+                if !self.is_answer && !leaf::is_name(&text) {
+                    self.found.names.push(text);
+                }
+                return;
+            }
             None => match leaf(here.name, here.claims, &text) {
                 Leaf::Text if !words::is_medium(here.name) => stray::leaf(here.name, here.channel, here.claims, &text),
                 leaf => leaf,
@@ -86,11 +91,11 @@ impl<'a> Walk<'_, 'a> {
         let digits = node.raw().iter().filter(|b| b.is_ascii_digit()).count();
         if here.free {
             if digits >= DIGITS_MIN {
-                self.text(node, node.text(), Form::Text, here);
+                self.text(node, numerals::text(node), Form::Text, here);
             }
         } else if self.is_answer {
             // Vectors are no identifiers.
-            if digits >= MEASURE_DIGITS_MAX && node.raw().iter().all(u8::is_ascii_digit) {
+            if digits >= MEASURE_DIGITS_MAX && numerals::text(node).bytes().all(|byte| byte.is_ascii_digit()) {
                 self.label(node, here);
             }
         } else if digits >= if words::is_measure(here.name) { MEASURE_DIGITS_MAX } else { DIGITS_MIN } {
@@ -110,7 +115,7 @@ impl<'a> Walk<'_, 'a> {
         }
         let texts = self.found.texts.len();
         let here = Here { channel: Channel::Metadata, grows: false, leads: false, ..here };
-        self.text(node, node.text(), Form::Text, here);
+        self.text(node, numerals::text(node), Form::Text, here);
         if !self.is_answer {
             self.found.labels.extend(self.found.texts.drain(texts..));
         }

@@ -237,6 +237,8 @@ mod escapes;
 mod evidence;
 mod files;
 mod images;
+mod names;
+mod parts;
 mod recordings;
 mod requests;
 mod rows;

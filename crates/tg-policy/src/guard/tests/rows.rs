@@ -100,25 +100,55 @@ fn what_fills_a_block_is_found_whatever_touches_it() {
 }
 
 #[test]
-fn what_goes_on_after_a_pause_completes_no_value() {
+fn what_may_stop_within_a_value_waits_over_a_pause() {
     let of = |action| guard(&[set("s", vec![rule("r", Check::Pii(Pii::Structured), action)])]);
-    let said = |guard: &Arc<Guard>, pauses: bool| {
+    let said = |guard: &Arc<Guard>, first: &str, second: &str| {
         let (mut watch, mut inquiry) = (Watch::new(guard.clone()), Inquiry::default());
-        watch.grows(0, Channel::Assistant, "my card is 4111 1111", &mut inquiry);
+        watch.grows(0, Channel::Assistant, first, &mut inquiry);
         let before = watch.cleared(0);
-        if pauses {
-            watch.pauses(0, &mut inquiry);
-            assert!(before < watch.cleared(0) && watch.cleared(0) == 20);
-        }
-        watch.grows(0, Channel::Assistant, " 1111 1111, which is new", &mut inquiry);
+        watch.pauses(0, &mut inquiry);
+        assert_eq!(watch.cleared(0), before, "{first}");
+        watch.grows(0, Channel::Assistant, second, &mut inquiry);
         watch.ends(0, &mut inquiry);
-        let text = edits::apply("my card is 4111 1111 1111 1111, which is new", watch.changes(0));
+        let text = edits::apply(&format!("{first}{second}"), watch.changes(0));
         (text, watch.is_blocked().is_some())
     };
-    let redacting = of(Action::Redact(Style::Tag));
-    assert_eq!(said(&redacting, false), ("my card is [CARD_1], which is new".to_owned(), false));
-    assert_eq!(said(&redacting, true), ("my card is 4111 1111[CARD_1], which is new".to_owned(), false));
-    assert!(said(&of(Action::Block), true).1);
+    let (redacting, blocking) = (of(Action::Redact(Style::Mask)), of(Action::Block));
+    for (value, cuts) in
+        [("4111 1111 1111 1111", 2..18), ("ann.lee@example.com", 1..15), ("DE89370400440532013000", 1..21)]
+    {
+        for cut in cuts.filter(|cut| !value[..*cut].ends_with('.')) {
+            let (first, second) = value.split_at(cut);
+            let (first, second) = (format!("what you want is {first}"), format!("{second}, which is new"));
+            let left = said(&redacting, &first, &second);
+            assert_eq!(left, ("what you want is ****, which is new".to_owned(), false), "{first}");
+            assert!(said(&blocking, &first, &second).1, "{first}");
+        }
+    }
+}
+
+#[test]
+fn what_is_done_with_does_not_wait_over_a_pause() {
+    let guard = guard(&[set("s", vec![rule("r", Check::Pii(Pii::Structured), Action::Block)])]);
+    for (channel, text) in [
+        (Channel::Assistant, "Let me look that up."),
+        (Channel::Assistant, "I'll check 3 files:\n\n"),
+        (Channel::Assistant, "In 2024 there were many who did so, and most of them came back. Let me see!"),
+        (Channel::Reasoning, "The answer must be 4111 and 42"),
+        (Channel::ToolArguments, "{\"page\": 4111, \"of\": 42}"),
+    ] {
+        let (mut watch, mut inquiry) = (Watch::new(guard.clone()), Inquiry::default());
+        watch.grows(0, channel, text, &mut inquiry);
+        watch.pauses(0, &mut inquiry);
+        assert_eq!(watch.cleared(0), text.len(), "{text}");
+    }
+    // What goes on after a pause completes no value all the same.
+    let (mut watch, mut inquiry) = (Watch::new(guard), Inquiry::default());
+    watch.grows(0, Channel::Reasoning, "my card is 4111 1111", &mut inquiry);
+    watch.pauses(0, &mut inquiry);
+    watch.grows(0, Channel::Reasoning, " 1111 1111, which is new", &mut inquiry);
+    watch.ends(0, &mut inquiry);
+    assert!(watch.is_blocked().is_some());
 }
 
 #[test]
