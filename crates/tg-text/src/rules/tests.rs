@@ -163,6 +163,7 @@ fn what_cannot_be_compiled_is_told_with_what_to_do() {
         (words(&[], 0), "no words"),
         (words(&["..."], 0), "neither letter nor digit"),
         (words(&["abc"], 3), "fuzzy is 3"),
+        (words(&["project heron", "heron"], 1), "fuzzy finds nothing more here"),
         (Check::Canary(vec![]), "no canaries"),
     ] {
         let told = problem(check);
