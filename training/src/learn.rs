@@ -298,8 +298,7 @@ impl Learner {
         let mut back = [0.0; LANES];
         for (lane, back) in back.iter_mut().enumerate() {
             *back = self.net.direct[lane].iter().zip(errors).map(|(w, e)| w * e).sum();
-            for (node, held) in inner.iter().enumerate().filter(|(_, held)| **held > 0.0) {
-                let _ = held;
+            for node in (0..HIDDEN).filter(|node| inner[*node] > 0.0) {
                 let upstream: f32 = self.net.outer[node].iter().zip(errors).map(|(w, e)| w * e).sum();
                 *back += self.net.inner[lane][node] * upstream;
             }

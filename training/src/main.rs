@@ -24,7 +24,7 @@ use judge::Row;
 use learn::{Learner, Settings};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use tg_text::score::model::{INDIRECT, Model, OUTPUTS};
+use tg_text::score::model::{ANY, INDIRECT, INJECTION, Model, OUTPUTS};
 
 /// Trains the scores of `tg-text`.
 #[derive(Debug, Parser)]
@@ -253,7 +253,7 @@ fn write_card(name: &str, results: &str) -> Result<()> {
 /// The loudest harmless texts and the quietest bad ones.
 fn worst(judged: &[judge::Judged<'_>]) -> String {
     let mut out = String::new();
-    for (output, name) in [(0, "injection"), (9, "harm")] {
+    for (output, name) in [(INJECTION, "injection"), (ANY, "harm")] {
         for (bad, head) in [(false, "loudest harmless"), (true, "quietest bad")] {
             let fits = |j: &&judge::Judged<'_>| j.example.targets[output] == f32::from(u8::from(bad));
             let mut all: Vec<_> = judged.iter().filter(fits).collect();

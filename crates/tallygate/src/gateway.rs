@@ -54,6 +54,7 @@ use tg_store::journal::{Figures, Journal, Recovered};
 use tg_store::ledger::{Ledger, LedgerWriter};
 use tg_store::shared::AnswersLink;
 use tg_store::store::Store;
+use tg_store::team::SyncReport;
 use tg_upstream::aws::Wallet;
 
 /// What streams that outlast a drain have for their last word to reach the caller.
@@ -360,7 +361,10 @@ fn sync_teams(store: &Store, directory: &Directory, loaded: &Loaded, clock: &dyn
     }
     let report = directory.sync_declared(&loaded.teams, clock.now()).context("teams")?;
     if !report.is_empty() {
-        tracing::info!(?report, "teams of the configuration were brought in");
+        let SyncReport { added, changed, undeclared, taken_over } = &report;
+        let [added, changed] = [added, changed].map(|teams| teams.join(", "));
+        let [undeclared, taken_over] = [undeclared, taken_over].map(|teams| teams.join(", "));
+        tracing::info!(added, changed, undeclared, taken_over, "teams of the configuration were brought in");
     }
     for limit in &loaded.document.limits {
         let team = limit.scope.team.as_ref().filter(|team| team.is_exact()).map(|team| team.as_str());

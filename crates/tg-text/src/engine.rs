@@ -1,11 +1,9 @@
-//! A set of checks, compiled once, and what it finds in a text.
+//! The checks that need no configuration, all together, and what they find in a text.
 
 use crate::finding::{Finding, Kind};
 use crate::pii::Pii;
-use crate::pii::custom::{Custom, Definition};
 use crate::pii::entity::Entity;
-use crate::rules::{Problem, Rule, Rules};
-use crate::score::{self, Harm, Thresholds, topic::Topic};
+use crate::score::{self, Harm, Thresholds};
 use crate::secrets::{self, Basis, Secrets};
 use crate::view::View;
 
@@ -37,86 +35,15 @@ impl Channel {
     }
 }
 
-/// What is to be checked.
-#[derive(Clone, Debug, Default)]
-pub struct Wish {
-    /// Personal data, by the names of entities; `None`: none is looked for.
-    pub pii: Option<Vec<String>>,
-    /// Credentials, by the names of their forms; `None`: none is looked for.
-    pub secrets: Option<Vec<String>>,
-    /// Entities of the configuration.
-    pub entities: Vec<Definition>,
-    /// From which scores on attacks and harm are found.
-    pub thresholds: Thresholds,
-    /// Topics that are denied: name, examples, how near a text may come (0 to 1).
-    pub topics: Vec<(String, Vec<String>, f32)>,
-    /// Rules of the configuration.
-    pub rules: Vec<Rule>,
-}
-
-/// Checks, compiled.
+/// Checks, with the tables that all of them read.
 #[derive(Debug)]
 pub struct Checks {
-    pii: Option<Pii>,
-    secrets: Option<Secrets>,
-    entities: Vec<Custom>,
+    pii: Pii,
+    secrets: Secrets,
     thresholds: Thresholds,
-    topics: Vec<Topic>,
-    rules: Rules,
 }
 
 impl Checks {
-    /// Compiles a set of checks, and the tables that all of them read.
-    ///
-    /// # Errors
-    /// All that is wrong with it.
-    pub fn compile(wish: &Wish) -> Result<Self, Vec<Problem>> {
-        crate::view::warm();
-        secrets::warm();
-        let mut problems = Vec::new();
-        let mut problem = |index: usize, name: &str, what: String, mend: &str| {
-            problems.push(Problem { rule: index, name: name.to_owned(), what, mend: mend.to_owned() });
-        };
-        let pii = wish.pii.as_ref().and_then(|names| match Pii::of(names.iter().map(String::as_str)) {
-            Ok(pii) => Some(pii),
-            Err(e) => {
-                problem(0, "pii", e.to_string(), "name entities that there are, or leave it out for none");
-                None
-            }
-        });
-        let secrets = wish.secrets.as_ref().and_then(|names| match Secrets::of(names.iter().map(String::as_str)) {
-            Ok(secrets) => Some(secrets),
-            Err(e) => {
-                problem(0, "secrets", e.to_string(), "name forms that there are, or leave it out for none");
-                None
-            }
-        });
-        let mut entities = Vec::new();
-        for (index, entity) in wish.entities.iter().enumerate() {
-            match Custom::new(entity.clone()) {
-                Ok(entity) => entities.push(entity),
-                Err(e) => {
-                    problem(index, &entity.name, e.to_string(), "an entity is a name, an expression, and words near it")
-                }
-            }
-        }
-        let mut topics = Vec::new();
-        for (index, (name, examples, threshold)) in wish.topics.iter().enumerate() {
-            match Topic::new(name, examples, *threshold) {
-                Ok(topic) => topics.push(topic),
-                Err(e) => problem(index, name, e.to_string(), "write examples as a user would"),
-            }
-        }
-        let rules = Rules::compile(&wish.rules).unwrap_or_else(|more| {
-            problems.extend(more);
-            Rules::default()
-        });
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        Ok(Self { pii, secrets, entities, thresholds: wish.thresholds, topics, rules })
-    }
-
     /// All checks that need no configuration, at the thresholds that 1 % of ordinary texts exceed.
     #[must_use]
     pub fn built_in() -> Self {
@@ -124,14 +51,7 @@ impl Checks {
         secrets::warm();
         let usual = Some(0.5);
         let thresholds = Thresholds { injection: usual, indirect: usual, harm: [usual; Harm::ALL.len()] };
-        Self {
-            pii: Some(Pii::all()),
-            secrets: Some(Secrets::all()),
-            entities: Vec::new(),
-            thresholds,
-            topics: Vec::new(),
-            rules: Rules::default(),
-        }
+        Self { pii: Pii::all(), secrets: Secrets::all(), thresholds }
     }
 
     /// All that is found in a text, in order of its place.
@@ -142,29 +62,16 @@ impl Checks {
         if thresholds != Thresholds::default() {
             found.extend(score::find(view, &thresholds));
         }
-        for topic in &self.topics {
-            topic.find(view, &mut found);
-        }
-        self.rules.find_in_whole(view.original(), &mut found);
         sort(&mut found);
         found
     }
 
-    /// What is found in stretches of a text: personal data, credentials, rules but for lengths and schemas. This is what
-    /// can be taken out of a text, also while it comes in.
+    /// What is found in stretches of a text: personal data and credentials. This is what can be taken out of a text.
     #[must_use]
     pub fn spans(&self, view: &View<'_>) -> Vec<Finding> {
         let mut found = Vec::new();
-        if let Some(pii) = self.pii {
-            pii.find(view, &mut found);
-        }
-        if let Some(secrets) = &self.secrets {
-            secrets.find(view, &mut found);
-        }
-        for entity in &self.entities {
-            entity.find(view, &mut found);
-        }
-        self.rules.find(view, &mut found);
+        self.pii.find(view, &mut found);
+        self.secrets.find(view, &mut found);
         sort(&mut found);
         found
     }
@@ -216,7 +123,6 @@ mod tests {
     use super::*;
     use crate::redact::{Placeholders, Style};
     use crate::restore::{Place, restore};
-    use crate::rules::Check;
     use proptest::prelude::*;
 
     fn kinds(text: &str, channel: Channel) -> Vec<Kind> {
@@ -244,18 +150,6 @@ mod tests {
         let found = Checks::built_in().spans(&View::of(text));
         let email = found.iter().find(|finding| finding.rule == "email").unwrap();
         assert_eq!(&text[email.span.range()], "YW5uLmxlZUBleGFtcGxlLmNvbSBpcyBoZXIgYWRkcmVzcw");
-    }
-
-    #[test]
-    fn all_problems_of_a_set_are_told() {
-        let wish = Wish {
-            pii: Some(vec!["email".to_owned(), "shoe_size".to_owned()]),
-            rules: vec![Rule { name: "r".to_owned(), check: Check::Expression("(".to_owned()) }],
-            ..Wish::default()
-        };
-        let problems = Checks::compile(&wish).unwrap_err();
-        assert_eq!(problems.len(), 2, "{problems:?}");
-        assert!(problems[0].to_string().contains("shoe_size"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Takes what was found out of a text: masked, tagged, hashed, or as a token of the same form; and remembers what to put back.
 
 use crate::finding::Finding;
+use crate::pii::check::{luhn, mod97};
 pub use crate::placeholders::Placeholders;
 use crate::placeholders::normal;
 use crate::span::Span;
@@ -97,8 +98,8 @@ pub(crate) fn token(value: &str, key: &Key, label: &str, attempt: u8) -> String 
 /// Makes check digits wrong, so that no token is somebody's number.
 fn break_checks(token: &mut [char], value: &str) {
     for _ in 0..3 {
-        let digits: Vec<u32> = token.iter().filter_map(|c| c.to_digit(10)).collect();
-        if digits.len() < 8 || !(luhn(&digits) || mod_97(token)) {
+        let all = digits(token);
+        if all.len() < 8 || !(luhn(&all) || is_account(token)) {
             return;
         }
         let Some(at) = token.iter().rposition(char::is_ascii_digit) else { return };
@@ -111,18 +112,16 @@ fn break_checks(token: &mut [char], value: &str) {
     }
 }
 
-fn luhn(digits: &[u32]) -> bool {
-    let doubled = |d: u32| if d > 4 { 2 * d - 9 } else { 2 * d };
-    let sum: u32 = digits.iter().rev().enumerate().map(|(i, d)| if i % 2 == 1 { doubled(*d) } else { *d }).sum();
-    sum.is_multiple_of(10)
+fn digits(token: &[char]) -> Vec<u8> {
+    token.iter().filter_map(|c| c.to_digit(10)).filter_map(|digit| u8::try_from(digit).ok()).collect()
 }
 
 /// Whether the number of an account of the form of an IBAN is right.
-fn mod_97(token: &[char]) -> bool {
-    let signs: Vec<char> = token.iter().copied().filter(char::is_ascii_alphanumeric).collect();
+fn is_account(token: &[char]) -> bool {
+    let signs = token.iter().filter(|c| c.is_ascii_alphanumeric()).map(char::to_ascii_uppercase);
+    let signs: Vec<u8> = signs.filter_map(|c| u8::try_from(c).ok()).collect();
     let (head, rest) = signs.split_at(signs.len().min(4));
-    let turned = rest.iter().chain(head).filter_map(|c| c.to_digit(36));
-    turned.fold(0, |sum, v| (sum * if v > 9 { 100 } else { 10 } + v) % 97) == 1
+    mod97(rest.iter().chain(head).copied()) == Some(1)
 }
 
 /// A text without what was found in it.
@@ -219,8 +218,7 @@ mod tests {
         );
         let token = redacted(text, &found, Style::Token);
         assert_eq!(token.len(), text.len());
-        let digits: Vec<u32> = token[20..].chars().map(|c| c.to_digit(10).unwrap()).collect();
-        assert!(!luhn(&digits));
+        assert!(!luhn(&digits(&token[20..].chars().collect::<Vec<_>>())));
     }
 
     #[test]

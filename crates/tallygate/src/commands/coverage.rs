@@ -18,7 +18,7 @@ use tg_config::secrets::Secrets;
 pub(crate) struct Coverage {
     #[command(flatten)]
     config: ConfigArg,
-    /// Show only what does not stand everywhere
+    /// Show only what does not stand everywhere; not what sets of others look for of their own (words, topics, entities …)
     #[arg(long)]
     gaps: bool,
     /// How to show it
@@ -57,7 +57,7 @@ impl Coverage {
         let mut coverage = coverage::table(&document, &guards, &coverage::declared(&document));
         let required_gaps = coverage.iter().filter(|row| row.required && row.state != State::Enforced).count();
         if self.gaps {
-            coverage.retain(|row| row.state != State::Enforced);
+            coverage.retain(|row| row.state != State::Enforced && !row.is_of_others);
         }
         let page = Page { coverage, notes: coverage::notes(&document, &guards), required_gaps };
         say(match self.format {

@@ -190,8 +190,9 @@ impl Test {
     }
 
     fn read(&self) -> Result<String> {
-        let name = self.file.display();
-        let input: Box<dyn Read> = if self.file.as_os_str() == "-" {
+        let is_input = self.file.as_os_str() == "-";
+        let name = if is_input { "standard input".to_owned() } else { self.file.display().to_string() };
+        let input: Box<dyn Read> = if is_input {
             Box::new(std::io::stdin())
         } else {
             Box::new(std::fs::File::open(&self.file).with_context(|| format!("cannot read {name}"))?)

@@ -81,7 +81,7 @@ enum Command {
     Keys(keys::Keys),
     /// What a configuration needs of AWS: policies, inference profiles; and proofs of an IAM identity for callers
     Aws(aws::Aws),
-    /// Try the built-in content checks on a text
+    /// Try content checks and guardrails on a text, and a changed policy on recorded calls
     #[command(subcommand)]
     Guard(guard::Guard),
     /// Make a local certificate authority and a certificate for this machine

@@ -124,6 +124,15 @@ fn invitation(gateway: &Gateway, keys: &[TeamKey]) -> Result<String> {
         "  curl -sN http://{address}/v1/messages -H \"x-api-key: $KEY\" -H 'anthropic-version: 2023-06-01' \\\n    \
          -d '{{\"model\":\"claude-haiku-4-5\",\"max_tokens\":200,\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"hello\"}}]}}'\n"
     )?;
+    writeln!(
+        text,
+        "What guardrails make of it: the model sees neither the address nor the key, and the answer has the address again.\n"
+    )?;
+    writeln!(
+        text,
+        "  curl -s http://{address}/v1/chat/completions -H \"authorization: Bearer $KEY\" \\\n    \
+         -d '{{\"model\":\"gpt-5-mini\",\"messages\":[{{\"role\":\"user\",\"content\":\"Write to ann@example.com, my key is AKIAQYLPMN5HJX3TZ7QB.\"}}]}}' -i\n"
+    )?;
     write!(text, "  tallygate report --store {} --by team,model", word(gateway.store.place()))?;
     Ok(text)
 }

@@ -62,6 +62,19 @@ const fn habit(
     Habit { team, project, environment, dialect, model, stream, weight, prompt }
 }
 
+/// What the calls of all eight teams meet. Harm is looked for in what is asked alone, so that answers are not held back.
+const GUARDRAILS: &str = "\
+required_checks: { input: [secrets, pii, injection, harm], output: [secrets] }
+guardrails:
+- name: house
+  unreadable: block
+  rules:
+  - { name: secrets, secrets: all, action: redact }
+  - { name: personal-data, pii: structured, action: restore }
+  - { name: attacks, injection: 0.9, action: block, message: This looks like an attack on the assistant. }
+  - { name: harm, harm: { threshold: 0.9 }, action: block, on: input }
+";
+
 /// A key of one team's project and environment.
 pub(super) struct TeamKey {
     pub(super) team: &'static str,
@@ -93,7 +106,7 @@ pub(super) fn document(urls: &Urls, folder: &Path, port: u16) -> String {
         let environments = names(team, |habit| habit.environment);
         text += &format!("- {{ name: {team}, projects: [{projects}], environments: [{environments}] }}\n");
     }
-    text
+    text + GUARDRAILS
 }
 
 /// The demo's secrets, by the names that its configuration gives them.

@@ -41,6 +41,9 @@ pub(crate) struct Row {
     pub(crate) gaps: Vec<String>,
     /// Of a check that is in force: the channels that it does not look at, as it makes less sense there.
     pub(crate) unseen: Vec<&'static str>,
+    /// Rules say themselves what it looks for, and none of them is for these calls: nothing that others lack.
+    #[serde(skip)]
+    pub(crate) is_of_others: bool,
 }
 
 /// How a check stands.
@@ -118,22 +121,68 @@ pub(crate) fn table(document: &Document, guards: &Guards, teams: &[Caller]) -> V
 /// Shows that each of these teams meets every required check on each of its routes.
 ///
 /// # Errors
-/// Each gap: which check, which team, which route, and which set nearly covers it.
+/// Each gap: which check, which teams, which routes, and which set nearly covers it.
 pub(crate) fn prove(document: &Document, guards: &Guards, teams: &[Caller]) -> Result<(), Vec<String>> {
-    let gap = |row: Row| {
-        let Row { team, route, way, check, gaps, .. } = row;
-        let place = document.models.iter().position(|model| model.name.as_str() == route).unwrap_or_default();
-        let why = gaps
-            .first()
-            .map_or_else(|| "no set has the check for them".to_owned(), |nearest| format!("nearest is {nearest}"));
+    let rows = table(document, guards, teams);
+    let missing: Vec<&Row> = rows.iter().filter(|row| row.required && row.state != State::Enforced).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut gaps: Vec<Gap<'_>> = Vec::new();
+    // Team by team, so that the routes of one come one after the other.
+    for row in missing {
+        let (way, check, why) = (row.way, row.check, row.gaps.first().map(String::as_str));
+        match gaps.iter_mut().find(|gap| gap.is_of(row, why)) {
+            Some(gap) => gap.routes.push(&row.route),
+            None => gaps.push(Gap { way, check, why, teams: vec![&row.team], routes: vec![&row.route] }),
+        }
+    }
+    let mut told: Vec<Gap<'_>> = Vec::new();
+    for gap in gaps {
+        match told.iter_mut().find(|other| other.is_like(&gap)) {
+            Some(other) => other.teams.extend(gap.teams),
+            None => told.push(gap),
+        }
+    }
+    Err(told.iter().map(|gap| gap.told(document)).collect())
+}
+
+/// A required check that is missing for the same reason on the same routes of some teams.
+struct Gap<'a> {
+    way: &'static str,
+    check: &'static str,
+    /// Which rule nearly has it.
+    why: Option<&'a str>,
+    teams: Vec<&'a str>,
+    routes: Vec<&'a str>,
+}
+
+impl Gap<'_> {
+    /// Whether a row is another route of its one team.
+    fn is_of(&self, row: &Row, why: Option<&str>) -> bool {
+        (self.way, self.check, self.why, self.teams.as_slice()) == (row.way, row.check, why, &[&*row.team])
+    }
+
+    /// Whether it is the same of another team.
+    fn is_like(&self, other: &Self) -> bool {
+        (self.way, self.check, self.why, &self.routes) == (other.way, other.check, other.why, &other.routes)
+    }
+
+    fn told(&self, document: &Document) -> String {
+        let Self { way, check, why, teams, routes } = self;
+        let place = |route: &&str| {
+            let place = document.models.iter().position(|model| model.name.as_str() == *route).unwrap_or_default();
+            format!("`{route}` (models[{place}])")
+        };
+        let team = if teams.len() == 1 { "team" } else { "teams" };
+        let (teams, routes) = (teams.join("`, `"), routes.iter().map(place).collect::<Vec<_>>().join(", "));
+        let why =
+            why.map_or_else(|| "no set has the check for them".to_owned(), |nearest| format!("nearest is {nearest}"));
         format!(
-            "required_checks.{way}: calls of the team `{team}` to `{route}` (models[{place}]) do not all meet the check \
-             `{check}`: {why}; add a rule in force to a set that is for all of these calls, at best to one without `for`"
+            "required_checks.{way}: calls of the {team} `{teams}` to {routes} do not all meet the check `{check}`: {why}; add \
+             a rule in force to a set that is for all of these calls, at best to one without `for`"
         )
-    };
-    let rows = table(document, guards, teams).into_iter();
-    let gaps: Vec<String> = rows.filter(|row| row.required && row.state != State::Enforced).map(gap).collect();
-    if gaps.is_empty() { Ok(()) } else { Err(gaps) }
+    }
 }
 
 /// The gaps of teams that the document does not declare: their calls are refused, wherever a required check is missing.
@@ -238,7 +287,8 @@ impl Place<'_> {
         let gaps = if state == State::Enforced { Vec::new() } else { gaps.into_iter().map(|(_, gap)| gap).collect() };
         let (team, route) = (self.team.name.clone(), self.model.name.as_str().to_owned());
         let unseen = if state == State::Enforced { unseen(check, way, met) } else { Vec::new() };
-        Row { team, route, way: way.as_str(), check: check.as_str(), required, state, by, gaps, unseen }
+        let is_of_others = check.is_own() && !required && by.is_empty();
+        Row { team, route, way: way.as_str(), check: check.as_str(), required, state, by, gaps, unseen, is_of_others }
     }
 
     /// Whether a set is for any of these calls.

@@ -58,7 +58,7 @@ fn names_that_rules_can_use_are_listed() {
     let folder = TempDir::new().unwrap();
     let done = tallygate(folder.path(), &["guard", "names"]).output().unwrap();
     let out = String::from_utf8(done.stdout).unwrap();
-    for name in ["email", "github-pat", "self_harm"] {
+    for name in ["email", "github-pat", "self_harm", "suicide and self-harm"] {
         assert!(out.contains(name), "{name}");
     }
 }

@@ -116,4 +116,10 @@ fn a_policy_that_cannot_be_tried_is_not_called_clean() {
     assert!(status == 2 && err.contains("no guardrail set 'rde'; there are: house, red, away"), "{err}");
     let (status, _, err) = test(b"heron", &["--team", "red"]);
     assert!(status == 2 && err.contains("--config"), "{err}");
+    // A slip in a name leaves out the sets that are for it.
+    let (_, out, _) = tried("heron", &["--team", "rde", "--model", "p"]);
+    assert!(out.contains("note: the configuration declares no team `rde`"), "{out}");
+    assert!(out.contains("note: no route of the configuration is for the model `p`"), "{out}");
+    let (_, out, _) = tried("heron", &["--team", "red", "--model", "n"]);
+    assert!(!out.contains("note:"), "{out}");
 }

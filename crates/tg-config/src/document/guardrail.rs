@@ -216,7 +216,8 @@ pub struct Words {
     /// The words.
     #[schemars(length(min = 1, max = 20000))]
     pub list: Vec<String>,
-    /// How many letters of a word of six and more may be wrong, missing, too many or swapped.
+    /// How many letters may be wrong, missing, too many or swapped, in single words of six letters (a to z) and more: two only
+    /// in those of nine and more. Phrases and shorter words are found as they are written.
     #[serde(default)]
     #[schemars(range(max = 2))]
     pub fuzzy: u8,

@@ -21,7 +21,8 @@ const STEP: usize = 32;
 /// Characters between two looks that nothing waits for.
 const STEP_SHADOW: usize = 512;
 
-/// Most characters that are held back while something is open: a private key has 3,300.
+/// Most characters that are held back while something is open, unless it is known to be no longer than it can be read, as a
+/// private key.
 const LONGEST: usize = 4096;
 
 /// Letters of a word with what separates it from the next, as they are written to be missed: `s e c r e t`.

@@ -1,7 +1,7 @@
 //! Personal data in a text: forms with check digits, numbers that words name, and best-effort names and addresses.
 
 mod bank;
-mod check;
+pub(crate) mod check;
 mod cluster;
 mod crypto;
 mod cue;

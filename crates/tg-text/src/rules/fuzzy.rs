@@ -33,8 +33,9 @@ struct Word {
 }
 
 impl Fuzzy {
-    /// Adds those of a rule's words that are long enough.
+    /// Adds those of a rule's words that are long enough; a rule that has none asks for what cannot be had.
     pub(super) fn add(&mut self, rule: usize, words: &[String], edits: usize) -> Vec<Flaw> {
+        let known = self.count;
         for word in words {
             let letters = view::folded(word.trim()).into_bytes();
             if !(FUZZY_LETTERS_MIN..=LETTERS_MAX).contains(&letters.len())
@@ -48,6 +49,12 @@ impl Fuzzy {
                 bucket.push(Word { mask: mask(&letters), letters, edits, rule });
                 self.count += 1;
             }
+        }
+        if self.count == known && !words.is_empty() {
+            let what = format!(
+                "fuzzy finds nothing more here: it is for single words of {FUZZY_LETTERS_MIN} to {LETTERS_MAX} letters (a to z), and none of these is one"
+            );
+            return vec![(what, "leave fuzzy out: phrases and shorter words are found as they are written".to_owned())];
         }
         if self.count <= FUZZY_WORDS_MAX {
             return Vec::new();

@@ -1,10 +1,10 @@
-//! Rules of a configuration: words, expressions, lengths, schemas, canaries. Compiled once, with every problem named.
+//! Rules of a configuration: words, expressions, canaries, and beside them schemas and repeated system texts. Compiled once, with
+//! every problem named.
 
 mod canary;
 mod expression;
 mod fuzzy;
 mod leak;
-mod length;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -13,7 +13,6 @@ mod words;
 pub use expression::{COMPILED_BYTES_MAX, MATCH_BYTES_MAX, MATCHES_MAX, PATTERN_BYTES_MAX};
 pub use fuzzy::{FUZZY_LETTERS_MIN, FUZZY_WORDS_MAX};
 pub use leak::{LEAK_WORDS_DEFAULT, Leak};
-pub use length::Length;
 pub use schema::{Broken, Schema};
 pub use words::{WORD_BYTES_MAX, WORDS_MAX};
 
@@ -47,10 +46,6 @@ pub enum Check {
     },
     /// A regular expression, searched in linear time, in the plain reading and in what is hidden.
     Expression(String),
-    /// How long a text may be.
-    Length(Length),
-    /// A JSON Schema that the whole text, as JSON, must be valid under.
-    Schema(serde_json::Value),
     /// Strings that must not appear, as parts of words too: planted where only a leak can bring them out.
     Canary(Vec<String>),
 }
@@ -79,8 +74,6 @@ pub struct Rules {
     words: words::Words,
     fuzzy: fuzzy::Fuzzy,
     expressions: Vec<(usize, regex::Regex)>,
-    lengths: Vec<(usize, Length)>,
-    schemas: Vec<(usize, Schema)>,
     canaries: canary::Canaries,
 }
 
@@ -131,55 +124,17 @@ impl Rules {
                 }
                 Err(flaw) => vec![flaw],
             },
-            Check::Length(length) => {
-                self.lengths.push((index, *length));
-                length.flaw().into_iter().collect()
-            }
-            Check::Schema(schema) => match Schema::compile(schema) {
-                Ok(schema) => {
-                    self.schemas.push((index, schema));
-                    Vec::new()
-                }
-                Err(flaws) => flaws,
-            },
             Check::Canary(texts) => self.canaries.add(index, texts),
         }
     }
 
-    /// Whether there is no rule.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
-    }
-
-    /// Whether every rule finds what it finds in a stretch of the text, so that it can be looked for as a text comes in.
-    /// Lengths and schemas are of the whole text.
-    #[must_use]
-    pub fn are_local(&self) -> bool {
-        self.lengths.is_empty() && self.schemas.is_empty()
-    }
-
-    /// Adds what the rules find that look at stretches of a text.
+    /// Adds what the rules find in a text.
     pub fn find(&self, view: &View<'_>, found: &mut Vec<Finding>) {
         self.words.find(view, &mut |rule, span| found.push(self.finding(rule, span, 1.0)));
         self.fuzzy.find(view, &mut |rule, span, score| found.push(self.finding(rule, span, score)));
         self.canaries.find(view, &mut |rule, span| found.push(self.finding(rule, span, 1.0)));
         for (rule, regex) in &self.expressions {
             expression::find(regex, view, &mut |span| found.push(self.finding(*rule, span, 1.0)));
-        }
-    }
-
-    /// Adds what the rules find that look at a text as a whole: lengths and schemas.
-    pub fn find_in_whole(&self, text: &str, found: &mut Vec<Finding>) {
-        for (rule, length) in &self.lengths {
-            if let Some(span) = length.beyond(text) {
-                found.push(self.finding(*rule, span, 1.0));
-            }
-        }
-        for (rule, schema) in &self.schemas {
-            if schema.check_text(text).is_err() {
-                found.push(self.finding(*rule, Span::new(0, text.len()), 1.0));
-            }
         }
     }
 

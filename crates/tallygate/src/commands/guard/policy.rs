@@ -65,6 +65,9 @@ pub(super) struct Tried {
     /// The text as it goes on, where it is asked for and goes on at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
+    /// What the configuration does not know of such a call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 /// A rule that looks at such a text.
@@ -115,7 +118,18 @@ impl PolicyArgs {
             message: verdict.block.map(|block| block.message),
             model: route.map(|route| route.model),
             text: goes_on.then(|| changed.unwrap_or_else(|| text.to_owned())),
+            notes: self.notes(&document),
         }))
+    }
+
+    /// Names that are perhaps misspelt: sets that are for what is meant are not tried then.
+    fn notes(&self, document: &Document) -> Vec<String> {
+        let is_team = |name: &str| document.teams.iter().any(|team| team.name.as_str() == name);
+        let is_model = |name: &str| document.models.iter().any(|model| model.name.matches(name));
+        let team = self.team.iter().filter(|team| !document.teams.is_empty() && !is_team(team));
+        let model = self.model.iter().filter(|model| !document.models.is_empty() && !is_model(model));
+        let teams = team.map(|team| format!("the configuration declares no team `{team}`"));
+        teams.chain(model.map(|model| format!("no route of the configuration is for the model `{model}`"))).collect()
     }
 
     /// The sets that are meant, joined.
@@ -178,6 +192,7 @@ impl Tried {
         parts.extend(self.text.as_ref().map(|text| {
             format!("What goes on (hashes and tokens are made with a key that stands in):\n{}", indented(text))
         }));
+        parts.extend(self.notes.iter().map(|note| format!("note: {note}")));
         parts.join("\n\n")
     }
 

@@ -208,23 +208,36 @@ fn table(page: &Page) -> String {
 fn listing(rows: &[&Row]) -> String {
     let mut listing = Listing::new(&["call", "at", "team", "model", "before", "after", "by", "wrong"]);
     for row in rows {
-        let by = if row.after.rules.is_empty() { &row.before.rules } else { &row.after.rules };
         let wrong = row.false_positives.iter().map(|rule| {
             let state = if row.left.contains(rule) { "still" } else { "no longer" };
             format!("{rule} ({state})")
         });
         listing.row([
             row.id.clone(),
-            row.at.clone(),
+            to_the_second(&row.at),
             row.team.clone(),
             row.model.clone(),
             row.before.verdict.to_owned(),
             row.after.verdict.to_owned(),
-            or_dash(&by.join(", ")),
+            or_dash(&by(&row.before.rules, &row.after.rules)),
             or_dash(&wrong.collect::<Vec<_>>().join(", ")),
         ]);
     }
     listing.finish()
+}
+
+/// The rules by which something comes of a call; of those before, what is not the same.
+fn by(before: &[String], after: &[String]) -> String {
+    match (before, after) {
+        (only, []) | ([], only) => only.join(", "),
+        _ if before == after => after.join(", "),
+        _ => format!("{} (before: {})", after.join(", "), before.join(", ")),
+    }
+}
+
+/// A time without the part of it that makes columns ragged.
+fn to_the_second(at: &str) -> String {
+    at.split_once('.').map_or_else(|| at.to_owned(), |(second, _)| format!("{second}Z"))
 }
 
 fn totals(totals: &Totals) -> String {

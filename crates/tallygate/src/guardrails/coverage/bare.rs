@@ -88,6 +88,7 @@ impl Place<'_> {
             by: Vec::new(),
             gaps,
             unseen: Vec::new(),
+            is_of_others: false,
         })
     }
 }

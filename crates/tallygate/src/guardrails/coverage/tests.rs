@@ -113,6 +113,23 @@ fn what_is_required_and_nowhere_is_a_gap_of_every_route() {
     assert!(with("", "").is_empty());
 }
 
+#[test]
+fn what_is_missing_alike_is_told_once_for_all_teams_with_the_same_routes() {
+    let gaps = gaps(
+        "providers: [{name: a, kind: anthropic, api_key: env:K}]
+models: [{name: m, targets: [{provider: a}]}, {name: n, targets: [{provider: a}]}]
+teams: [{name: one}, {name: two, models: [m]}, {name: three}]
+required_checks: {input: [secrets]}
+",
+    );
+    let ways = "do not all meet the check `secrets`: no set has the check for them";
+    let told = [
+        format!("required_checks.input: calls of the teams `one`, `three` to `m` (models[0]), `n` (models[1]) {ways}"),
+        format!("required_checks.input: calls of the team `two` to `m` (models[0]) {ways}"),
+    ];
+    assert!(gaps.len() == 2 && gaps.iter().zip(&told).all(|(gap, told)| gap.starts_with(told)), "{gaps:#?}");
+}
+
 /// A team's rule about a word of its own is not what the organisation asks for.
 #[test]
 fn what_looks_for_content_of_its_own_counts_where_the_organisation_says_it() {

@@ -6,7 +6,7 @@ use crate::grammar::Ratio;
 use crate::problem::Path;
 use std::collections::HashSet;
 use tg_text::pii::custom::{self, Custom, Definition};
-use tg_text::rules::{Check, Rule, Rules};
+use tg_text::rules::{Check, Rule, Rules, Schema};
 use tg_text::score::topic::Topic;
 
 /// Highest threshold with which a check can find anything.
@@ -23,7 +23,9 @@ pub(super) fn check(rule: &GuardrailRule, path: &Path, found: &mut Findings) {
         rules(rule, Check::Expression(pattern.clone()), path.member("pattern"), found);
     }
     if let Some(schema) = &rule.json_schema {
-        rules(rule, Check::Schema(schema.clone()), path.member("json_schema"), found);
+        for (what, mend) in Schema::compile(schema).err().unwrap_or_default() {
+            found.add(path.member("json_schema"), what, mend);
+        }
     }
     if let Some(texts) = &rule.canaries {
         rules(rule, Check::Canary(texts.clone()), path.member("canaries"), found);
