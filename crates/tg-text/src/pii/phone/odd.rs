@@ -13,12 +13,18 @@ pub(super) fn is_time(text: &[u8], start: usize, end: usize) -> bool {
 /// range (`3d95882..0049358 100644`), with dots and dashes (`252.227-7013`), as a decimal (`+35236450.6`), or as a row of pairs, of which six and more are bytes.
 pub(super) fn is_odd(text: &[u8], atoms: &[Atom], start: usize, end: usize) -> bool {
     let at = |index: Option<usize>| index.and_then(|index| text.get(index)).copied();
-    let signed = at(start.checked_sub(1)) == Some(b'-')
+    let marked = matches!(text.get(start), Some(b'+' | b'('));
+    let signed = !marked
+        && at(start.checked_sub(1)) == Some(b'-')
         && at(start.checked_sub(2)).is_none_or(|before| before.is_ascii_whitespace());
-    let range = text.get(..start).is_some_and(|before| before.ends_with(b".."));
+    // Of a name of seven digits at least: a sentence trails off so, too (`…`).
+    let range = !marked
+        && text
+            .get(..start)
+            .and_then(|before| before.strip_suffix(b".."))
+            .is_some_and(|name| name.len() >= 7 && name.iter().rev().take(7).all(u8::is_ascii_hexdigit));
     let gaps = || atoms.windows(2).filter_map(|pair| text.get(pair.first()?.end..pair.last()?.start));
     let signs = gaps().any(|gap| matches!(gap, [.., b' ', b'-']));
-    let marked = matches!(text.get(start), Some(b'+' | b'('));
     let mixed = !marked && gaps().any(|gap| gap == b".") && gaps().any(|gap| gap == b"-");
     let decimal = gaps().next_back() == Some(&b"."[..]) && atoms.last().is_some_and(|last| last.len() == 1);
     signed || range || signs || mixed || decimal || is_bytes(text, atoms, start, end)
@@ -108,6 +114,9 @@ mod tests {
             ("+49 0611 1234567", "+49 0611 1234567"),
             ("phone +4906111234567", "+4906111234567"),
             ("- 030 1234567", "030 1234567"),
+            ("the place … 0532 123 45 67", "0532 123 45 67"),
+            ("that's the place…0532 123 45 67", "0532 123 45 67"),
+            ("that's it —+49 30 901820", "+49 30 901820"),
             ("phone: 214-748-3647", "214-748-3647"),
             ("call 1 800 555 1212", "1 800 555 1212"),
             ("call 612 345 678", "612 345 678"),
