@@ -81,7 +81,7 @@ fn marked(rows: &[Value]) -> Result<String> {
     }
     let mut out = String::from("| entity | marked | found | right of what is found | F1 |\n|---|---|---|---|---|\n");
     for (entity, [right, wrong, missed]) in counts {
-        let (found, precise) = (wilson(right, right + missed), wilson(right, right + wrong));
+        let (found, precise) = (wilson(right as f64, right + missed), wilson(right as f64, right + wrong));
         let f1 = 2.0 * right as f64 / ((2 * right + wrong + missed) as f64).max(1.0);
         let _ = writeln!(out, "| {entity} | {} | {found} | {precise} | {f1:.3} |", right + missed);
     }
@@ -106,7 +106,7 @@ fn wanted<'t>(row: &Value, text: &'t str) -> Result<BTreeSet<(&'t str, usize, us
 
 /// Hits of so many in a thousand, with their interval.
 fn in_a_thousand(hits: usize, of: usize) -> String {
-    let (share, low, high) = interval(hits, of);
+    let (share, low, high) = interval(hits as f64, of);
     format!("{:.2} [{:.2}, {:.2}]", share * 1000.0, low * 1000.0, high * 1000.0)
 }
 
@@ -159,7 +159,7 @@ fn credentials(rows: &[Value]) -> Result<String> {
         "| rules of the other scanner | credentials | found | rows that are none to the rule | found all the same |\n|---|---|---|---|---|\n",
     );
     for (group, [secrets, hits, clean, alarms]) in found {
-        let (recall, alarms) = (wilson(hits, secrets), wilson(alarms, clean));
+        let (recall, alarms) = (wilson(hits as f64, secrets), wilson(alarms as f64, clean));
         let _ = writeln!(out, "| {group} | {secrets} | {recall} | {clean} | {alarms} |");
     }
     let missed: Vec<String> = missed.into_iter().map(|(rule, count)| format!("{rule} {count}")).collect();

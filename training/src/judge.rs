@@ -44,7 +44,7 @@ pub fn marks(mut values: Vec<f32>) -> [f32; 2] {
 }
 
 /// A share with the Wilson interval at 95 %.
-pub fn wilson(hits: usize, of: usize) -> String {
+pub fn wilson(hits: f64, of: usize) -> String {
     if of == 0 {
         return "–".to_owned();
     }
@@ -53,8 +53,8 @@ pub fn wilson(hits: usize, of: usize) -> String {
 }
 
 /// A share of at least one, and where its Wilson interval at 95 % begins and ends.
-pub fn interval(hits: usize, of: usize) -> (f64, f64, f64) {
-    let (n, p, z) = (of as f64, hits as f64 / of as f64, 1.96_f64);
+pub fn interval(hits: f64, of: usize) -> (f64, f64, f64) {
+    let (n, p, z) = (of as f64, hits / of as f64, 1.96_f64);
     let middle = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
     let half = z / (1.0 + z * z / n) * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
     (p, (middle - half).max(0.0), (middle + half).min(1.0))
@@ -78,50 +78,82 @@ pub struct Row {
     pub source: String,
     pub used: Use,
     pub count: usize,
-    pub at_one: usize,
-    pub at_tenth: usize,
+    /// How many exceed the thresholds of 1 % and of 0.1 %, a mean over two of each.
+    pub above: [f64; 2],
     pub auc: Option<f64>,
 }
 
 const HEADS: [(&str, usize, &[Use]); 3] = [
-    ("injection", INJECTION, &[Use::Ordinary, Use::TriggerWords, Use::Sensitive, Use::Attack]),
+    ("injection", INJECTION, &[Use::Ordinary, Use::Document, Use::TriggerWords, Use::Sensitive, Use::Attack]),
     ("indirect", INDIRECT, &[Use::Document, Use::Planted]),
-    ("harm", ANY, &[Use::Ordinary, Use::TriggerWords, Use::Sensitive, Use::HarmRequest, Use::HarmText, Use::SafeText]),
+    (
+        "harm",
+        ANY,
+        &[
+            Use::Ordinary,
+            Use::Document,
+            Use::TriggerWords,
+            Use::Sensitive,
+            Use::HarmRequest,
+            Use::HarmText,
+            Use::SafeText,
+        ],
+    ),
 ];
 
-/// The results on what was held out. The thresholds come from every second text of the pool, and what is ordinary is
-/// measured on the others.
+/// The results on what was held out. The thresholds come from one half of the texts of the pool, and what is ordinary is
+/// measured on the other half; then the halves change places. Of all else, what both say is the mean.
 pub fn rows(judged: &[Judged<'_>]) -> Vec<Row> {
     let mut rows = Vec::new();
     for (head, output, uses) in HEADS {
         let pool = if output == INDIRECT { Use::Document } else { Use::Ordinary };
         let of_pool = |j: &&Judged<'_>| j.example.used == pool;
-        let for_marks = judged.iter().filter(of_pool).step_by(2).map(|j| j.logits[output]).collect();
-        let [one, tenth] = marks(for_marks);
-        let measured = judged.iter().filter(of_pool).skip(1).step_by(2);
-        let ordinary: Vec<f32> = measured.clone().map(|j| j.logits[output]).collect();
-        let mut groups: BTreeMap<(Use, &str), Vec<f32>> = BTreeMap::new();
-        let others = judged.iter().filter(|j| uses.contains(&j.example.used) && j.example.used != pool);
-        for j in measured.chain(others) {
-            groups.entry((j.example.used, j.example.group())).or_default().push(j.logits[output]);
+        let ordinary: Vec<f32> = judged.iter().filter(of_pool).map(|j| j.logits[output]).collect();
+        if ordinary.is_empty() {
+            continue;
         }
-        let safe: BTreeMap<&str, Vec<f32>> =
-            groups.iter().filter(|((u, _), _)| *u == Use::SafeText).map(|((_, s), v)| (*s, v.clone())).collect();
-        for ((used, source), values) in &groups {
-            let beside = if *used == Use::HarmText { safe.get(source).unwrap_or(&ordinary) } else { &ordinary };
+        let half = |half: usize| judged.iter().filter(of_pool).skip(half).step_by(2);
+        let halves = [0, 1].map(|at| marks(half(at).map(|j| j.logits[output]).collect()));
+        let others = judged.iter().filter(|j| uses.contains(&j.example.used) && j.example.used != pool);
+        let mut groups: BTreeMap<(Use, &str), Group> = BTreeMap::new();
+        let told = [(0, &halves[1..]), (1, &halves[..1])].map(|(at, by)| half(at).map(move |j| (j, by)));
+        let all = told.into_iter().flatten().chain(others.map(|j| (j, &halves[..])));
+        for (j, by) in all {
+            groups.entry((j.example.used, j.example.group())).or_default().add(j.logits[output], by);
+        }
+        for ((used, source), group) in &groups {
+            let safe = groups.get(&(Use::SafeText, *source)).filter(|_| *used == Use::HarmText);
+            let beside = safe.map_or(&ordinary, |safe| &safe.values);
             let bad = matches!(used, Use::Attack | Use::Planted | Use::HarmRequest | Use::HarmText);
             rows.push(Row {
                 head,
                 source: (*source).to_owned(),
                 used: *used,
-                count: values.len(),
-                at_one: values.iter().filter(|v| **v > one).count(),
-                at_tenth: values.iter().filter(|v| **v > tenth).count(),
-                auc: bad.then(|| auc(beside, values)),
+                count: group.values.len(),
+                above: group.above,
+                auc: bad.then(|| auc(beside, &group.values)),
             });
         }
     }
     rows
+}
+
+/// The texts of a source that are used alike.
+#[derive(Default)]
+struct Group {
+    values: Vec<f32>,
+    above: [f64; 2],
+}
+
+impl Group {
+    /// Adds a text, and which thresholds it exceeds: a part of one for each of several that it does.
+    fn add(&mut self, value: f32, by: &[[f32; 2]]) {
+        self.values.push(value);
+        for marks in by {
+            let above = self.above.iter_mut().zip(marks).filter(|(_, mark)| value > **mark);
+            above.for_each(|(above, _)| *above += 1.0 / by.len() as f64);
+        }
+    }
 }
 
 /// Rows of one source as one: what was written one by one lies in several folds. Areas are weighed by how many texts there are.
@@ -135,8 +167,8 @@ fn joined(rows: &[Row]) -> Vec<Row> {
         };
         let (before, more) = (one.count as f64, row.count as f64);
         one.auc = one.auc.zip(row.auc).map(|(a, b)| (a * before + b * more) / (before + more));
-        (one.count, one.at_one, one.at_tenth) =
-            (one.count + row.count, one.at_one + row.at_one, one.at_tenth + row.at_tenth);
+        one.count += row.count;
+        one.above.iter_mut().zip(row.above).for_each(|(one, more)| *one += more);
     }
     all
 }
@@ -150,7 +182,7 @@ pub fn table(rows: &[Row]) -> String {
     rows.sort_by(|a, b| (a.head, a.used, &a.source).cmp(&(b.head, b.used, &b.source)));
     for row in &rows {
         let auc = row.auc.map(|a| format!("{a:.3}")).unwrap_or_default();
-        let (one, tenth) = (wilson(row.at_one, row.count), wilson(row.at_tenth, row.count));
+        let [one, tenth] = row.above.map(|hits| wilson(hits, row.count));
         let Row { head, used, source, count, .. } = row;
         let _ = writeln!(out, "| {head} | {used:?} | {source} | {count} | {one} | {tenth} | {auc} |");
     }
@@ -178,8 +210,7 @@ fn means(rows: &[Row]) -> String {
     );
     for ((head, used, whose), rows) in groups {
         let mean = |of: &dyn Fn(&Row) -> f64| rows.iter().map(|r| of(r)).sum::<f64>() / rows.len() as f64;
-        let one = mean(&|r| r.at_one as f64 / r.count as f64);
-        let tenth = mean(&|r| r.at_tenth as f64 / r.count as f64);
+        let [one, tenth] = [0, 1].map(|mark| mean(&|r: &Row| r.above[mark] / r.count as f64));
         let auc = mean(&|r| r.auc.unwrap_or(f64::NAN));
         let _ = writeln!(out, "| {head} | {used:?} | {whose} | {} | {one:.3} | {tenth:.3} | {auc:.3} |", rows.len());
     }

@@ -114,7 +114,7 @@ pub fn table(judged: &[Judged<'_>]) -> String {
         mean_f1(&balanced),
         sturdy_f1(judged),
         mean_f1(&plain),
-        wilson(right, judged.len()),
+        wilson(right as f64, judged.len()),
         judged.len()
     );
     for class in TaskClass::ALL {
@@ -141,7 +141,7 @@ fn by_source(judged: &[Judged<'_>]) -> String {
         of.iter().filter(|j| !j.right()).for_each(|j| *wrong.entry(j.told()).or_default() += 1);
         let most = wrong.iter().max_by_key(|(_, count)| **count);
         let most = most.map(|(told, count)| format!("{} ({count})", told.as_str())).unwrap_or_default();
-        let share = wilson(right, of.len());
+        let share = wilson(right as f64, of.len());
         let _ = writeln!(out, "| {source} | {} | {} | {share} | {most} |", class.as_str(), of.len());
     }
     out
@@ -172,7 +172,7 @@ fn confidences(judged: &[Judged<'_>]) -> String {
         let right = of.iter().filter(|j| j.right()).count();
         let share = of.len() as f64 / judged.len().max(1) as f64;
         let to = to.min(1.0);
-        let _ = writeln!(out, "| {from} to {to} | {share:.3} | {} |", wilson(right, of.len()));
+        let _ = writeln!(out, "| {from} to {to} | {share:.3} | {} |", wilson(right as f64, of.len()));
     }
     out
 }
