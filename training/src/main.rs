@@ -34,6 +34,9 @@ struct Cli {
     /// Folder with the collected sources
     #[arg(long, global = true, default_value = "data/train")]
     data: PathBuf,
+    /// Folder with the pieces of files that `training/files.py` collects
+    #[arg(long, global = true, default_value = "target/training")]
+    files: PathBuf,
     /// A setting of the training: `rounds=8`; may be given several times
     #[arg(long, global = true)]
     set: Vec<String>,
@@ -107,9 +110,9 @@ fn main() -> Result<()> {
     let cli = Cli::parse();
     let settings = || settings(&cli);
     match &cli.what {
-        What::Train { out, cards } => train(&examples(&cli.data)?, settings()?, out, *cards),
+        What::Train { out, cards } => train(&examples(&cli)?, settings()?, out, *cards),
         What::Eval { fold, errors, cards } => {
-            eval(&examples(&cli.data)?, settings()?, *fold, *errors, *cards)?;
+            eval(&examples(&cli)?, settings()?, *fold, *errors, *cards)?;
             eval_forms(&cli.data, *cards)
         }
         What::EvalForms { cards } => eval_forms(&cli.data, *cards),
@@ -139,9 +142,10 @@ fn own(data: &Path) -> Result<Vec<Example>> {
     Ok(grammar.examples())
 }
 
-fn examples(data: &Path) -> Result<Vec<Example>> {
-    let mut all = pile::read(data)?;
-    all.extend(own(data)?);
+fn examples(cli: &Cli) -> Result<Vec<Example>> {
+    let first = || format!("first: python training/files.py {}", cli.files.display());
+    let mut all = pile::read(&[&cli.data, &cli.files]).with_context(first)?;
+    all.extend(own(&cli.data)?);
     all.extend(written::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("texts/written"))?);
     Ok(all)
 }

@@ -5,6 +5,7 @@ use crate::folder::sorted;
 use anyhow::{Context as _, Result};
 use flate2::read::GzDecoder;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -13,16 +14,20 @@ use tg_text::score::model::{INDIRECT, OUTPUTS};
 /// Longest text that is read, in bytes.
 const TEXT_MAX: usize = 8000;
 
-/// All examples of all sources that say something about attacks or harm.
-pub fn read(folder: &Path) -> Result<Vec<Example>> {
+/// All examples of all sources of some folders that say something about attacks or harm, in the order of the sources' names.
+pub fn read(folders: &[&Path]) -> Result<Vec<Example>> {
+    let mut all = BTreeMap::new();
+    for folder in folders {
+        all.extend(sources(folder)?.into_iter().map(|source| (source, *folder)));
+    }
     let mut examples = Vec::new();
-    for source in sources(folder)? {
+    for (source, folder) in all {
         examples.extend(rows(folder, &source)?.iter().filter_map(|row| example(&source, row)));
     }
     Ok(examples)
 }
 
-/// The names of all sources in a folder, in order.
+/// The names of all sources in a folder.
 pub fn sources(folder: &Path) -> Result<Vec<String>> {
     let name = |path: PathBuf| Some(path.file_name()?.to_string_lossy().strip_suffix(".jsonl.gz")?.to_owned());
     Ok(sorted(folder)?.into_iter().filter_map(name).collect())
@@ -80,7 +85,7 @@ fn judged(source: &str, label: &str, category: &str) -> Option<(Use, [f32; OUTPU
         "harm_pyrit_outputs" if bad => (Use::HarmText, harm(Some(pyrit(category)?), 0.5)),
         "harm_pyrit_outputs" | "harm_davidson" => (Use::SafeText, safe()),
         "benign_mitre_frr" => (Use::Sensitive, harmless()),
-        "pii_presidio_research" => {
+        "pii_presidio_research" | "files_pypi" | "files_npm" => {
             let mut targets = harmless();
             targets[INDIRECT] = 0.0;
             (Use::Document, targets)

@@ -1,6 +1,6 @@
 //! How well learnt checks do on sources that they have not seen: runs the training program's own judging.
 
-use crate::shell::run as run_program;
+use crate::shell::{root, run as run_program};
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use std::path::Path;
@@ -16,6 +16,9 @@ pub enum What {
     Route,
 }
 
+/// Pieces of real files, which models are trained with beside the collected sources.
+const FILES: [&str; 2] = ["target/training/files_pypi.jsonl.gz", "target/training/files_npm.jsonl.gz"];
+
 /// Judges, and prints the table. `names` is the folder with the lists that the tagger of names is made from.
 ///
 /// # Errors
@@ -27,6 +30,9 @@ pub fn run(what: What, data: &Path, names: Option<&Path>, cards: bool) -> Result
         What::Route => "eval-tasks",
     };
     let data = found(data)?;
+    if matches!(what, What::Guard) && FILES.iter().any(|file| !root().join(file).exists()) {
+        run_program("python3", ["training/files.py", "target/training"])?;
+    }
     let mut arguments = vec!["run", "--quiet", "--release", "-p", "training", "--", judging, "--data", &data];
     arguments.extend(cards.then_some("--cards"));
     run_program("cargo", arguments)?;
