@@ -34,6 +34,9 @@ const HELD_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Most frames that are held back, and texts in them: small ones take more than their bytes.
 const HELD_PIECES_MAX: usize = 512 * 1024;
 
+/// What share of both waits for a text that has paused, and may go on: the arguments of a tool behind it may be long.
+const WAITS_SHARE: usize = 4;
+
 /// Most parts of one answer. Real ones have a few dozen.
 const PARTS_MAX: usize = 65_536;
 
@@ -51,8 +54,8 @@ pub trait Inspector {
     /// A part is whole.
     fn ends(&mut self, part: Part);
 
-    /// Something else comes before a part may go on: what is held back of it is to be decided as it stands. Whoever judges no
-    /// texts has nothing to do.
+    /// Something else comes before a part may go on: what is held back of it is to be decided as it stands, or may
+    /// wait; told a second time it may not. Whoever judges no texts has nothing to do.
     fn pauses(&mut self, _part: Part) {}
 
     /// A block of a row has ended, and what comes next is another: each of them is also a text by itself. Whoever judges no
@@ -280,6 +283,9 @@ impl Gate {
         if !inspector.is_blocked() {
             self.held_pieces += held.pieces();
             self.held.push_back(held);
+        }
+        if self.held_bytes > HELD_BYTES_MAX / WAITS_SHARE || self.held_pieces > HELD_PIECES_MAX / WAITS_SHARE {
+            self.parts.wait_no_more(inspector);
         }
         let is_full = self.held_bytes > HELD_BYTES_MAX || self.held_pieces > HELD_PIECES_MAX;
         if is_full || self.parts.is_full() { Err(unread()) } else { Ok(()) }

@@ -132,7 +132,7 @@ pub(crate) fn prove(document: &Document, guards: &Guards, teams: &[Caller]) -> R
     // Team by team, so that the routes of one come one after the other.
     for row in missing {
         let (way, check, why) = (row.way, row.check, row.gaps.first().map(String::as_str));
-        match gaps.iter_mut().find(|gap| gap.is_of(row, why)) {
+        match gaps.iter_mut().rev().find(|gap| gap.is_of(row, why)) {
             Some(gap) => gap.routes.push(&row.route),
             None => gaps.push(Gap { way, check, why, teams: vec![&row.team], routes: vec![&row.route] }),
         }

@@ -44,9 +44,13 @@ fn a_configuration_with_one_uncovered_route_is_refused_with_its_path() {
     );
     let (status, _, err) = run(&narrowed, &["check"]);
     assert_eq!(status, 1);
-    for part in
-        ["required_checks.input", "team `mobile`", "`claude-*` (models[4])", "check `pii`", "`house/personal-data`"]
-    {
+    for part in [
+        "required_checks.input",
+        "teams `mobile`, `platform`",
+        "`claude-*` (models[4])",
+        "check `pii`",
+        "`house/personal-data`",
+    ] {
         assert!(err.contains(part), "{part}: {err}");
     }
     let (status, out, _) = run(&narrowed, &["coverage", "--gaps"]);

@@ -78,19 +78,29 @@ pub fn read_last(frame: &[u8]) -> Option<SseEvent<'_>> {
 }
 
 /// A frame without what stands beside its data and says nothing to a client: comments, ids, other fields, and a name that looks
-/// like none of a dialect. Of a frame that has nothing else a comment is left, as a sign of life. `None` where there is nothing
-/// to leave out.
+/// like none of a dialect, that another takes the place of, or that no data follow. Of a frame that has nothing else a comment
+/// is left, as a sign of life. `None` where there is nothing to leave out.
 #[must_use]
 pub fn bare(frame: &[u8]) -> Option<Bytes> {
-    let stays = |line: &&[u8]| match line.strip_prefix(b"event:") {
-        Some(name) => is_name(name.strip_prefix(b" ").unwrap_or(name)),
-        None => line.starts_with(b"data:") || *line == b"data" || *line == b":",
+    let is_data = |line: &[u8]| line.starts_with(b"data:") || line == b"data";
+    let has_data = lines(frame).any(is_data);
+    let is_event = |line: &[u8]| line.starts_with(b"event:") || line == b"event";
+    let events = lines(frame).filter(|line| is_event(line)).count();
+    let mut nth = 0;
+    let mut stays = |line: &&[u8]| {
+        if !is_event(line) {
+            return is_data(line) || *line == b":";
+        }
+        nth += 1;
+        let name = line.strip_prefix(b"event:");
+        has_data && nth == events && name.is_some_and(|name| is_name(name.strip_prefix(b" ").unwrap_or(name)))
     };
-    if lines(frame).all(|line| stays(&line)) {
+    let kept: Vec<&[u8]> = lines(frame).filter(&mut stays).collect();
+    if kept.len() == lines(frame).count() {
         return None;
     }
     let mut out = BytesMut::with_capacity(frame.len());
-    for line in lines(frame).filter(stays) {
+    for line in kept {
         out.put_slice(line);
         out.put_u8(b'\n');
     }

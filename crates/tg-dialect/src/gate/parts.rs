@@ -25,6 +25,8 @@ pub(super) struct Parts {
     open: Vec<Part>,
     /// Stretches that wait and say once more what has grown before.
     repeated: usize,
+    /// Those that have paused, and for which it may be waited.
+    paused: Vec<Part>,
     /// Of answers whose texts come one after another: those that grew last.
     last: HashMap<Part, Vec<Part>>,
     /// Those of them that are blocks, whose texts are read as one where they follow each other.
@@ -164,8 +166,19 @@ impl Parts {
             for part in before.into_iter().filter(|part| !is_now.contains(part)) {
                 if let Some(grown) = self.parts.get_mut(&part).filter(|grown| !grown.is_over) {
                     grown.has_paused = true;
+                    self.paused.push(part);
                     inspector.pauses(part);
                 }
+            }
+        }
+    }
+
+    /// So much waits for those that have paused that it may not wait for them any longer: they are told again.
+    pub(super) fn wait_no_more(&mut self, inspector: &mut dyn Inspector) {
+        for part in std::mem::take(&mut self.paused) {
+            let grown = self.parts.get(&part).filter(|grown| !grown.is_over);
+            if grown.is_some_and(|grown| !self.mixed.contains(&grown.groups[0])) {
+                inspector.pauses(part);
             }
         }
     }

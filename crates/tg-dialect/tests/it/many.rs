@@ -162,6 +162,23 @@ fn very_many_frames_behind_one_of_which_the_last_text_waits() {
 }
 
 #[test]
+fn a_text_is_told_again_where_much_waits_for_it() {
+    let arguments = |count: usize| {
+        let call = json!({"tool_calls": [{"index": 0, "function": {"arguments": "a".repeat(64 * 1024)}}]});
+        (0..count).map(move |_| chat(std::iter::once((0, call.clone()))))
+    };
+    let frames = |count: usize| {
+        let text = chat(std::iter::once((0, json!({"content": "wait"}))));
+        std::iter::once(text).chain(arguments(count)).collect::<Vec<_>>()
+    };
+    for (count, told) in [(20, 1), (80, 2)] {
+        let mut watch = Loose { waits_at: Some("wait"), ..Loose::default() };
+        assert_eq!(passed(Dialect::OpenaiChat, &frames(count), &mut watch).0, frames(count).concat());
+        assert_eq!(watch.paused, told, "{count}");
+    }
+}
+
+#[test]
 fn very_many_changes_of_the_arguments_of_a_tool() {
     let call = |arguments: &str| {
         chat(std::iter::once((0, json!({"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]}))))

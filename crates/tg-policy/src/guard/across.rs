@@ -2,7 +2,7 @@
 
 use super::Said;
 use super::detector::Reading;
-use super::found::Found;
+use super::found::{Found, Known};
 use super::inquiry::Inquiry;
 use super::joined::{Group, Joined};
 use super::judge::Guard;
@@ -88,14 +88,10 @@ impl Guard {
         stretches.retain(|one| direct.crosses(one.finding.span));
         blocks
             .retain(|one| !found.iter().any(|known| known.rule == one.rule && known.finding.rule == one.finding.rule));
+        let known = Known::of(found);
         for one in stretches.into_iter().chain(blocks) {
-            for span in direct.in_other(one.finding.span, joined) {
-                let mut part = one.clone();
-                part.finding.span = span;
-                if !part.is_known(found) {
-                    found.push(part);
-                }
-            }
+            let places = direct.in_other(one.finding.span, joined).into_iter();
+            found.extend(places.map(|span| one.at(span)).filter(|part| !known.has(part)));
         }
         reading.is_complete()
     }
@@ -109,19 +105,18 @@ impl Guard {
         (leaks, spent): (&[(usize, Leak)], &mut Spent),
         found: &mut Vec<Found>,
     ) {
+        let known = Known::of(found);
+        // The same of a run and of one that begins beside it.
+        let mut seen = BTreeSet::new();
         for run in runs {
             let reading = Reading::of(direct.text.get(run.range()).unwrap_or_default());
             let mut own = Vec::new();
             plan::find(&plan.stretches, self.rules(), &reading, (leaks, &mut *spent), &mut own);
             for one in own {
                 let span = one.finding.span.moved(run.start);
-                for place in direct.in_other(span, joined).into_iter().filter(|_| direct.crosses(span)) {
-                    let mut part = one.clone();
-                    part.finding.span = place;
-                    if !part.is_known(found) {
-                        found.push(part);
-                    }
-                }
+                let places = direct.in_other(span, joined).into_iter().filter(|_| direct.crosses(span));
+                let new = places.filter(|place| seen.insert((one.rule, place.start, place.end)));
+                found.extend(new.map(|place| one.at(place)).filter(|part| !known.has(part)));
             }
         }
     }

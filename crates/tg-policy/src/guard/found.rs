@@ -31,9 +31,11 @@ impl Found {
         Self { finding, rule, weight: ready.weight(), is_bare: false }
     }
 
-    /// Whether its rule has found all of it already.
-    pub(super) fn is_known(&self, found: &[Self]) -> bool {
-        found.iter().any(|known| known.rule == self.rule && known.finding.span.covers(self.finding.span))
+    /// The same, elsewhere.
+    pub(super) fn at(&self, span: Span) -> Self {
+        let mut other = self.clone();
+        other.finding.span = span;
+        other
     }
 
     /// The gravest, then the surest, then the longest, then the first rule.
@@ -129,7 +131,8 @@ mod tests {
                 is_bare: false,
             };
             let (found, next): (Vec<Found>, Found) = (spans.into_iter().map(one).collect(), one((rule, start, length)));
-            prop_assert_eq!(Known::of(&found).has(&next), next.is_known(&found));
+            let is_known = found.iter().any(|known| known.rule == next.rule && known.finding.span.covers(next.finding.span));
+            prop_assert_eq!(Known::of(&found).has(&next), is_known);
         }
     }
 }

@@ -19,9 +19,13 @@ const LONG_RUN_BYTES: usize = 160;
 const RUNS_MAX: usize = 1024;
 const LONG_RUNS_MAX: usize = 2048;
 
+/// Most of those that full stops touch: of sentences with years and sums in them, a thousand and more.
+const STOPPED_RUNS_MAX: usize = 4096;
+
 /// A value has so many digits, or capitals, or an address.
 const DIGITS_MIN: usize = 2;
 const CAPITALS_MIN: usize = 8;
+const WHOLE_DIGITS_MIN: usize = 7;
 
 /// How much of a word beside a full stop is looked at, in bytes.
 const WORD_BYTES: usize = 64;
@@ -51,23 +55,28 @@ enum Touch {
     Joined,
 }
 
-/// How many runs may be read yet: short ones, and longer ones.
+/// How many runs may be read yet: short ones, longer ones, and those that full stops touch.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Runs {
     short: usize,
     long: usize,
+    stopped: usize,
 }
 
 impl Default for Runs {
     fn default() -> Self {
-        Self { short: RUNS_MAX, long: LONG_RUNS_MAX }
+        Self { short: RUNS_MAX, long: LONG_RUNS_MAX, stopped: STOPPED_RUNS_MAX }
     }
 }
 
 impl Runs {
     /// Takes one of them, if there is one.
-    const fn take(&mut self, is_short: bool) -> bool {
-        let left = if is_short { &mut self.short } else { &mut self.long };
+    const fn take(&mut self, touch: Touch, is_short: bool) -> bool {
+        let left = match (touch, is_short) {
+            (Touch::Stopped, _) => &mut self.stopped,
+            (_, true) => &mut self.short,
+            (_, false) => &mut self.long,
+        };
         let has_one = *left > 0;
         *left = left.saturating_sub(1);
         has_one
@@ -94,6 +103,11 @@ impl Signs {
     /// Whether a credential or personal data may be in it: hardly any has neither two digits nor an address nor many capitals.
     const fn may_be_a_value(&self) -> bool {
         self.digits >= DIGITS_MIN || self.capitals >= CAPITALS_MIN || self.is_address
+    }
+
+    /// Whether a whole one may be: in sentences stand years and counts.
+    const fn may_fill_a_value(&self) -> bool {
+        self.digits >= WHOLE_DIGITS_MIN || self.capitals >= CAPITALS_MIN || self.is_address
     }
 }
 
@@ -192,15 +206,17 @@ impl<'a> Joined<'a> {
                 }
                 let behind = if to == next + next_length { self.touch(to) } else { Touch::None };
                 signs.see(self.text.get(*next..to).unwrap_or_default());
-                let is_read = match before.max(behind) {
+                let touch = before.max(behind);
+                let is_read = match touch {
                     Touch::None => false,
                     Touch::Joined => is_short || signs.may_be_a_value(),
                     Touch::Stopped => {
-                        before == Touch::Stopped && self.begins_value(from)
-                            || behind == Touch::Stopped && self.ends_value(to)
+                        signs.may_fill_a_value()
+                            && (before == Touch::Stopped && self.begins_value(from)
+                                || behind == Touch::Stopped && self.ends_value(to))
                     }
                 };
-                if is_read && !budget.take(is_short) {
+                if is_read && !budget.take(touch, is_short) {
                     return (runs, false);
                 }
                 if is_read {

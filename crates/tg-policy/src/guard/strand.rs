@@ -44,6 +44,8 @@ pub(super) struct Strand {
     whole: Option<Whole>,
     waits: bool,
     is_over: bool,
+    /// It paused before: who waits for it waits no longer.
+    has_waited: bool,
     held: Held,
 }
 
@@ -101,6 +103,7 @@ impl Strand {
             whole: reads_all.then(|| Whole::new(gate.wholes.is_empty())),
             waits: !gate.wholes.is_empty(),
             is_over: false,
+            has_waited: false,
             held: Held {
                 gone: Placeholders::over(inquiry.gone.clone()),
                 escapes: None,
@@ -156,6 +159,7 @@ impl Strand {
     pub(super) fn pauses(&mut self, guard: &Guard, inquiry: &mut Inquiry) {
         if self.held.block.is_none() && !self.is_over {
             self.move_on(guard, Step::Pause, inquiry);
+            self.has_waited = true;
         }
     }
 
@@ -254,8 +258,9 @@ impl Strand {
 
     /// A step through every window, until one of them blocks.
     fn move_on(&mut self, guard: &Guard, step: Step<'_>, inquiry: &mut Inquiry) {
-        let Self { channel, gate, scored, shadow, shadow_scored, held, .. } = self;
+        let Self { channel, gate, scored, shadow, shadow_scored, held, has_waited, .. } = self;
         let channel = *channel;
+        let may_wait = channel == Channel::Assistant && !*has_waited;
         for (window, plan, is_gate) in [(gate, guard.gate(channel), true), (shadow, guard.shadow(channel), false)] {
             let looks = !plan.stretches.is_empty();
             if let Some(window) = window {
@@ -264,7 +269,7 @@ impl Strand {
                     Step::Piece(piece) => window.push(piece, &mut sight),
                     // What is said, and may stop within a value, waits until it goes on or has ended. What is thought and what tools
                     // are told is done with, as a rule, when something else comes.
-                    Step::Pause if channel == Channel::Assistant && looks && window.may_be_cut() => {
+                    Step::Pause if may_wait && looks && window.may_be_cut() => {
                         window.pause_within(&mut sight);
                     }
                     Step::Pause => window.pause(&mut sight),

@@ -138,7 +138,7 @@ impl Window {
     /// The same, of a text that may stop within something: what stands in it as it is is decided, and what is behind that waits.
     pub(super) fn pause_within(&mut self, sight: &mut dyn Sight) {
         if !self.is_over && self.left < self.text.len() {
-            self.seen = self.text.len();
+            (self.seen, self.unseen) = (self.text.len(), 0);
             let (pieces, _) = sight.look(&self.text, self.base, self.left, true);
             self.act(&pieces, self.seen, sight);
         }

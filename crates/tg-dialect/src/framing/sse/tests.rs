@@ -1,6 +1,6 @@
 //! Server-sent events, torn in every way.
 
-use super::{FRAME_BYTES_MAX, FrameEnds, PassingFrames, SseReader, write_event};
+use super::{FRAME_BYTES_MAX, FrameEnds, PassingFrames, SseReader, bare, write_event};
 use bytes::BytesMut;
 use proptest::prelude::*;
 
@@ -140,4 +140,17 @@ proptest! {
         let whole: Vec<_> = whole.into_iter().map(|(event, data)| (event, data.into_bytes())).collect();
         prop_assert_eq!(passing, whole);
     }
+}
+
+#[test]
+fn only_the_name_that_counts_stays() {
+    for (frame, left) in [
+        ("event: heron\nevent: message\ndata: {}\n\n", "event: message\ndata: {}\n\n"),
+        ("event: message\ndata: {}\nevent: \n\n", "data: {}\nevent: \n\n"),
+        ("event: heron\n\n", ":\n\n"),
+        ("event\nevent: a\ndata: {}\n\n", "event: a\ndata: {}\n\n"),
+    ] {
+        assert_eq!(bare(frame.as_bytes()).as_deref(), Some(left.as_bytes()), "{frame:?}");
+    }
+    assert_eq!(bare(b"event: message\ndata: {}\n\n"), None);
 }

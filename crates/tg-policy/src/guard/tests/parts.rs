@@ -87,6 +87,8 @@ fn ordinary_texts_in_parts_hide_nothing_and_cost_no_more_than_they_are_long() {
     let words = "The town is known for its wine and for the fair of 2019, which thousands visit";
     let sentences: Vec<String> = (0..3000).map(|nth| format!("{words} ({nth}).")).collect();
     assert!(!hides(&sentences));
+    let years: Vec<String> = (0..600).map(|nth| format!("{nth}. It was sold in {}.", 1900 + nth % 120)).collect();
+    assert!(!hides(&years));
     // As a tokenizer cuts it.
     let tokens: Vec<String> = (0..200)
         .flat_map(|_| words.split_inclusive(' '))
@@ -95,15 +97,18 @@ fn ordinary_texts_in_parts_hide_nothing_and_cost_no_more_than_they_are_long() {
         .take(400)
         .collect();
     assert!(!hides(&tokens));
-    let time = |count: usize| {
-        let parts: Vec<String> = (0..count).map(|nth| ["4", "1a", "b7", "@x"][nth % 4].to_owned()).collect();
+    let time = |said: &[&str], count: usize| {
+        let parts: Vec<String> = (0..count).map(|nth| said[nth % said.len()].to_owned()).collect();
         let asides: Vec<usize> = (0..count).filter(|nth| nth % 3 == 1).collect();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let began = Instant::now();
         left(&parts, &asides);
         began.elapsed()
     };
-    time(1000);
-    let (some, many) = (time(4000), time(32_000));
-    assert!(many < 16 * some + std::time::Duration::from_millis(200), "{some:?} {many:?}");
+    // Nothing of each, and an address over every border.
+    for said in [&["4", "1a", "b7", "@x"][..], &["dd.com aa@"]] {
+        time(said, 1000);
+        let (some, many) = (time(said, 4000), time(said, 32_000));
+        assert!(many < 16 * some + std::time::Duration::from_millis(200), "{said:?} {some:?} {many:?}");
+    }
 }

@@ -152,6 +152,17 @@ fn what_is_done_with_does_not_wait_over_a_pause() {
 }
 
 #[test]
+fn what_has_waited_waits_no_longer_when_it_is_told_again() {
+    let guard = guard(&[set("s", vec![rule("r", Check::Pii(Pii::Structured), Action::Block)])]);
+    let (mut watch, mut inquiry) = (Watch::new(guard), Inquiry::default());
+    watch.grows(0, Channel::Assistant, "I'll create it now", &mut inquiry);
+    watch.pauses(0, &mut inquiry);
+    assert!(watch.cleared(0) < 18);
+    watch.pauses(0, &mut inquiry);
+    assert_eq!(watch.cleared(0), 18);
+}
+
+#[test]
 fn what_was_replaced_comes_back_over_blocks() {
     let guard = guard(&[set("s", vec![rule("r", Check::Pii(Pii::Structured), Action::Restore(Style::Tag))])]);
     let (_, inquiry) = ask(&guard, &[said(Channel::User, 1, "I am ann.lee@example.com")]);
