@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Collects pieces of real files, as people paste them and tools read them: source code, manuals, data, messages, style
-sheets. They come from published packages at fixed versions, all under permissive licences, and the same packages give the same
-pieces. What they say asks an assistant for nothing, so the training takes each for harmless.
+sheets. They come from published packages at fixed versions, under permissive licences (but for parts that setuptools carries:
+LGPL-3.0 and MPL-2.0), and the same packages give the same pieces. What they say asks an assistant for nothing, so the training takes each for harmless.
 
     python training/files.py target/training    # writes files_pypi.jsonl.gz and files_npm.jsonl.gz; needs pip and npm
 

@@ -34,8 +34,8 @@ pub(super) fn iban(c: &Candidate) -> bool {
 
 /// Whether it is written as the first or the last groups of a UUID are: one in some hundreds begins as an IBAN does.
 fn is_of_uuid(c: &Candidate) -> bool {
-    let groups = matches!(c.groups(), [8, 4, 4, ..] | [.., 4, 4, 12]);
-    groups && c.gaps().iter().all(|gap| *gap == b'-')
+    let groups = matches!(c.groups(), [8, 4, 4] | [8, 4, 4, 4] | [8, 4, 4, 4, 12] | [4, 4, 12] | [4, 4, 4, 12]);
+    groups && c.gaps().iter().all(|gap| *gap == b'-') && c.chars().iter().all(u8::is_ascii_hexdigit)
 }
 
 /// The last two letters before an IBAN's number are those of a country: cheap, before anything is counted.

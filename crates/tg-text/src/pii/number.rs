@@ -276,7 +276,9 @@ fn is_usual(form: &Form, c: &Candidate, text: &[u8]) -> bool {
         Entity::ChAhv => !bare,
         _ => true,
     };
-    said && !signed && !(c.gaps().contains(&b' ') && surroundings::is_in_row(text, c.start, c.end))
+    // Two check digits tell more than a row of numbers does.
+    let row = || form.entity != Entity::FrNir && surroundings::is_in_row(text, c.groups(), c.start, c.end);
+    said && !signed && !(c.gaps().contains(&b' ') && row())
 }
 
 /// Groups with blanks only, however many.

@@ -167,10 +167,10 @@ impl Scan<'_> {
         }
     }
 
-    /// Whether the name of a BIC is a word of its own, and no part of `ARABIC` or `LIBICONV`.
-    fn names_bic(&self, at: usize, end: usize) -> bool {
+    /// Whether a word begins with the name of a BIC (`BICFI`, `SWIFTCODE`), or another has it within (`ARABIC`, `LIBICONV`).
+    fn names_bic(&self, at: usize) -> bool {
         let letter = |index: usize| self.bytes.get(index).is_some_and(u8::is_ascii_uppercase);
-        !letter(end) && (self.bytes.get(at) == Some(&b'w') || at.checked_sub(1).is_none_or(|before| !letter(before)))
+        self.bytes.get(at) == Some(&b'w') || at.checked_sub(1).is_none_or(|before| !letter(before))
     }
 
     /// BICs have no digit to stop at: they are looked for behind their name.
@@ -179,7 +179,7 @@ impl Scan<'_> {
             let found: Vec<usize> = memchr::memmem::find_iter(self.bytes, name).collect();
             for at in found {
                 let end = at + name.len();
-                if !self.names_bic(at, end) {
+                if !self.names_bic(at) {
                     continue;
                 }
                 let stretch = self.bytes.get(end..(end + BIC_AWAY).min(self.bytes.len())).unwrap_or_default();

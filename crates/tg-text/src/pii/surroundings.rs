@@ -114,8 +114,8 @@ const ROW_MIN: usize = 4;
 const ROW_DIGITS: usize = 10;
 
 /// Whether a number with blanks is a piece of a row of numbers, as in a matrix: four more stand before or behind on its line,
-/// with a blank between and nothing else.
-pub(super) fn is_in_row(text: &[u8], start: usize, end: usize) -> bool {
+/// with a blank between and nothing else, and are not in groups like its own.
+pub(super) fn is_in_row(text: &[u8], groups: &[u8], start: usize, end: usize) -> bool {
     let number = |word: &[u8]| (1..=ROW_DIGITS).contains(&word.len()) && word.iter().all(u8::is_ascii_digit);
     let reach = ROW_MIN * (ROW_DIGITS + 1);
     let before = text.get(start.saturating_sub(reach)..start).and_then(|before| before.strip_suffix(b" "));
@@ -126,7 +126,10 @@ pub(super) fn is_in_row(text: &[u8], start: usize, end: usize) -> bool {
         let count = |word: &&&[u8]| number(word);
         if back { all.iter().rev().take_while(count).count() } else { all.iter().take_while(count).count() }
     };
-    words(before, true) + words(behind, false) >= ROW_MIN
+    let lengths = |stretch: &[u8]| stretch.split(|b| *b == b' ').map(|word| word.len() as u8).collect::<Vec<_>>();
+    let alike = before.is_some_and(|before| lengths(before).ends_with(groups))
+        || behind.is_some_and(|behind| lengths(behind).starts_with(groups));
+    !alike && words(before, true) + words(behind, false) >= ROW_MIN
 }
 
 /// Whether a number may begin at an offset where [`opens`] says no: as a part of a path, or of a name with underscores or

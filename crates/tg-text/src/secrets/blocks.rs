@@ -286,14 +286,20 @@ fn curl_user(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {
     is_some_password(bytes.get(password.clone())?).then_some((password, 0.85))
 }
 
+/// What stands before `identified by` where a password is behind it.
+const OF_COMMANDS: &[&[u8]] = &[b"user", b"grant ", b"role", b"password", b"connect to", b"link", b"key management"];
+
 /// Whether what stands before makes it a command: `identified by` is also said of what has a name.
 fn is_of_command(bytes: &[u8], word: &Range<usize>) -> bool {
     if !bytes.get(word.clone()).is_some_and(|word| word.eq_ignore_ascii_case(b"identified by ")) {
         return true;
     }
     let before = bytes.get(word.start.saturating_sub(160)..word.start).unwrap_or_default().to_ascii_lowercase();
-    bytes.get(word.end) != Some(&b'`')
-        && [&b"user"[..], b"grant ", b"role", b"password"].iter().any(|of| memchr::memmem::find(&before, of).is_some())
+    match bytes.get(word.end) {
+        Some(b'`') => false,
+        Some(b'\'' | b'"') => true,
+        _ => OF_COMMANDS.iter().any(|of| memchr::memmem::find(&before, of).is_some()),
+    }
 }
 
 fn command(bytes: &[u8], word: Range<usize>) -> Option<(Range<usize>, f32)> {

@@ -10,6 +10,15 @@ const SOURCES: &[&[u8]] = &[
     b"php", b"rs", b"c", b"cc", b"cpp", b"h", b"hpp", b"swift", b"ex", b"exs", b"vb",
 ];
 
+/// Ends of other files.
+#[rustfmt::skip]
+const FILES: &[&[u8]] = &[
+    b"avro", b"bin", b"bmp", b"bz2", b"css", b"csv", b"dat", b"db", b"doc", b"docx", b"gif", b"gz", b"html", b"ico", b"ini", b"ipynb",
+    b"jar", b"jpeg", b"jpg", b"json", b"jsonl", b"lock", b"log", b"map", b"md", b"mp3", b"mp4", b"orc", b"parquet", b"pdf", b"png",
+    b"pptx", b"rst", b"sh", b"sql", b"svg", b"tar", b"tgz", b"toml", b"tsv", b"ttf", b"txt", b"wasm", b"wav", b"webp", b"whl",
+    b"woff", b"woff2", b"xlsx", b"xml", b"xz", b"yaml", b"yml", b"zip", b"zst",
+];
+
 /// Names of tokens that tell one request from another, or a version from the next, and open nothing.
 const RECEIPTS: &[&str] =
     &["clienttoken", "requesttoken", "changetoken", "locktoken", "creatortoken", "registrationtoken", "operationtoken"];
@@ -24,8 +33,11 @@ pub(super) fn is_frame(value: &[u8]) -> bool {
     named && (1..=6).contains(&line.len()) && line.iter().all(u8::is_ascii_digit)
 }
 
-/// Whether a value is the name of a member itself, and what stands behind it is its value: `"tokens": {"9f2…": []}`.
+/// Whether a UUID is the name of a member itself, and what stands behind it is its value: `"tokens": {"9f2…": []}`.
 pub(super) fn is_name(bytes: &[u8], found: &Assigned) -> bool {
+    if !bytes.get(found.value.clone()).is_some_and(value::is_uuid) {
+        return false;
+    }
     let behind = bytes.get(found.value.end..(found.value.end + 4).min(bytes.len())).unwrap_or_default();
     let Some((b'"', rest)) = behind.split_first() else { return false };
     found.quoted && rest.trim_ascii_start().first() == Some(&b':')
@@ -51,8 +63,12 @@ pub(super) fn is_scheme(value: &[u8]) -> bool {
     value.starts_with(b"AWS4-") && value.len() <= 24
 }
 
-/// Whether it is the UUID by which a request or a version is told from others: `"ClientToken": "6f1…"`.
+/// Whether it is the UUID by which a request or a version is told from others: `"ClientToken": "6f1…"`. A `client_token` is
+/// what Vault calls what opens it.
 pub(super) fn is_receipt(name: &[u8], value: &[u8]) -> bool {
+    if memchr::memmem::find(name, b"client_token").is_some() {
+        return false;
+    }
     let name: Vec<u8> = name.iter().filter(|b| b.is_ascii_alphabetic()).map(u8::to_ascii_lowercase).collect();
     value::is_uuid(value) && RECEIPTS.iter().any(|end| name.ends_with(end.as_bytes()))
 }
@@ -61,17 +77,16 @@ pub(super) fn is_receipt(name: &[u8], value: &[u8]) -> bool {
 pub(super) fn is_file(value: &[u8]) -> bool {
     let last = value.rsplit(|b| *b == b'/').next().unwrap_or_default();
     let end = last.rsplit(|b| *b == b'.').next().unwrap_or_default();
-    let ends = end.len() < last.len()
-        && (1..=8).contains(&end.len())
-        && end.first().is_some_and(u8::is_ascii_alphabetic)
-        && end.iter().all(u8::is_ascii_alphanumeric);
-    (last.len() < value.len() && ends) || (value.len() > 36 && value.windows(36).any(value::is_uuid))
+    let ends = end.len() < last.len() && (FILES.contains(&end) || SOURCES.contains(&end));
+    // Vendors put a colon between the UUID of a key and the rest of it.
+    let is_path = value.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'-' | b'_' | b'.' | b'='));
+    (last.len() < value.len() && ends) || (is_path && value.len() > 36 && value.windows(36).any(value::is_uuid))
 }
 
-/// How far before and behind a line of a report another stands.
-const REPORT_AWAY: usize = 300;
+/// Most bytes of a line of a report.
+const REPORT_LINE: usize = 300;
 
-/// Whether a line at an offset is one of a report of tests: `PASS: addr2line`, with another such line near.
+/// Whether a line at an offset is one of a report of tests: `PASS: addr2line`, with another right before or behind.
 pub(super) fn is_report(bytes: &[u8], at: usize) -> bool {
     let is_line = |at: usize| {
         let begins = at.checked_sub(1).is_none_or(|before| bytes.get(before) == Some(&b'\n'));
@@ -80,11 +95,13 @@ pub(super) fn is_report(bytes: &[u8], at: usize) -> bool {
     if !is_line(at) {
         return false;
     }
-    let from = at.saturating_sub(REPORT_AWAY);
-    let around = bytes.get(from..(at + REPORT_AWAY).min(bytes.len())).unwrap_or_default();
-    memchr::memmem::find_iter(around, b": ")
-        .filter_map(|colon| (from + colon).checked_sub(4))
-        .any(|line| line != at && is_line(line))
+    let behind = bytes.get(at..(at + REPORT_LINE).min(bytes.len())).unwrap_or_default();
+    let next = memchr::memchr(b'\n', behind).map(|end| at + end + 1);
+    let end = at.saturating_sub(1);
+    let from = end.saturating_sub(REPORT_LINE);
+    let before = bytes.get(from..end).unwrap_or_default();
+    let last = memchr::memrchr(b'\n', before).map_or(from, |line| from + line + 1);
+    next.is_some_and(is_line) || (at > 0 && is_line(last))
 }
 
 /// Whether the name is no name: `pass` before code (``Pass `all=True` to it``, `should_pass("load(x)")`), or the folder that a
@@ -99,7 +116,10 @@ pub(super) fn is_argument(bytes: &[u8], found: &Assigned) -> bool {
     let called = value.ends_with(b")") && value.contains(&b'(');
     let assigned = value.split(|b| *b == b'=').next().is_some_and(|left| left.len() < value.len() && is_variable(left));
     let dashes = value.starts_with(b"--") || value.starts_with(b"-D");
-    folder || is_report(bytes, found.name.start) || (verb && !found.firm && (called || assigned || dashes))
+    let is_option = before == Some(&b'-') || name.starts_with(b"-");
+    folder
+        || is_report(bytes, found.name.start)
+        || (verb && !is_option && !found.firm && (called || assigned || dashes))
 }
 
 fn is_variable(word: &[u8]) -> bool {
@@ -162,6 +182,24 @@ mod tests {
             ("PWD=k8!s02zQ", "k8!s02zQ"),
             ("  PASS: k8!s02zQ\n  USER: bob", "k8!s02zQ"),
             ("PASS: k8!s02zQ\nUSER: bob", "k8!s02zQ"),
+            ("USER: bob\nPASS: k8!s02zQ\nUSER: ann\nPASS: m3#t91xW", "k8!s02zQ"),
+            ("USER: bob\nPASS: k8!s02zQ\nUSER: ann\nPASS: m3#t91xW", "m3#t91xW"),
+            (
+                "FAL_KEY=a8ca07e4-61ec-4399-99f4-19853801bcd5:4f0c1b9e7d2a6583c9e0b1f27a46d835",
+                "4f0c1b9e7d2a6583c9e0b1f27a46d835",
+            ),
+            ("DEEPL_KEY=279a2e9d-83b3-c416-7e2d-f721593e42a0:fx", "279a2e9d-83b3-c416-7e2d-f721593e42a0"),
+            ("key: exports/k8s02zQ4m1Xv7LpT.v2", "k8s02zQ4m1Xv7LpT"),
+            ("CREATE DATABASE LINK sales CONNECT TO hr IDENTIFIED BY \"k8!s02zQ\" USING 'sales';", "k8!s02zQ"),
+            ("CREATE DATABASE LINK sales CONNECT TO hr IDENTIFIED BY k8_s02zQ USING 'sales';", "k8_s02zQ"),
+            ("ADMINISTER KEY MANAGEMENT SET KEYSTORE OPEN IDENTIFIED BY \"k8!s02zQ4\";", "k8!s02zQ4"),
+            ("identified by 'k8!s02zQ4'", "k8!s02zQ4"),
+            ("API_KEYS = {\"q7Xv2LmPz9RtK4bNw1Zq8\": \"alice\"}", "q7Xv2LmPz9RtK4bNw1Zq8"),
+            (
+                "{\"auth\":{\"client_token\":\"98a4c7ab-b1fe-361b-ba0b-e307aacfd587\"}}",
+                "98a4c7ab-b1fe-361b-ba0b-e307aacfd587",
+            ),
+            ("mysql --dbpass 'Summer=20z4!xQ'", "Summer=20z4!xQ"),
             ("CREATE USER bob IDENTIFIED BY 'k8!s02zQ';", "k8!s02zQ"),
             ("openssl enc -pass pass:k8!s02zQ", "k8!s02zQ"),
             (

@@ -149,7 +149,7 @@ fn read(text: &[u8], atoms: &[Atom]) -> Option<Reading> {
         return None;
     }
     let marks = Marks::between(text, atoms);
-    if marks.odd || marks.kinds() > 2 || !plus && odd::is_time(text, start, end) {
+    if marks.odd || marks.kinds() > 2 || !plus && odd::is_time(text, atoms, start, end) {
         return None;
     }
     let mut reading = Reading {

@@ -2,19 +2,28 @@
 
 use crate::pii::cluster::Atom;
 
-/// Whether a time stands right before or right behind: `14:«59 2011»`, `«04/08/2026 08»:24`.
-pub(super) fn is_time(text: &[u8], start: usize, end: usize) -> bool {
-    let at = |index: Option<usize>| index.and_then(|index| text.get(index)).copied().unwrap_or(b' ');
-    let before = at(start.checked_sub(1)) == b':' && at(start.checked_sub(2)).is_ascii_digit();
-    before || (at(Some(end)) == b':' && at(Some(end + 1)).is_ascii_digit())
+/// Whether a time stands right before or right behind: `14:«59 2011»`, `«04/08/2026 08»:24`. A colon behind `phone1` is none of a time.
+pub(super) fn is_time(text: &[u8], atoms: &[Atom], start: usize, end: usize) -> bool {
+    let pair = |atom: Option<&Atom>| atom.is_some_and(|atom| atom.len() == 2);
+    let hours = text.get(..start).and_then(|before| before.strip_suffix(b":")).is_some_and(|before| {
+        let word: Vec<u8> = before.iter().rev().copied().take(4).take_while(u8::is_ascii_alphanumeric).collect();
+        (1..=3).contains(&word.len()) && word.iter().all(u8::is_ascii_digit)
+    });
+    let minutes = text.get(end..).and_then(|behind| behind.strip_prefix(b":")).is_some_and(|behind| {
+        let word: Vec<u8> = behind.iter().copied().take(4).take_while(u8::is_ascii_alphanumeric).collect();
+        (1..=3).contains(&word.len()) && word.iter().all(u8::is_ascii_digit)
+    });
+    (hours && pair(atoms.first())) || (minutes && pair(atoms.last()))
 }
 
 /// Whether groups are written as nobody writes a phone's: with a sign before one (`0 -0.49`, `PF -0900`), behind the dots of a
-/// range (`3d95882..0049358 100644`), with dots and dashes (`252.227-7013`), as a decimal (`+35236450.6`), or as a row of pairs, of which six and more are bytes.
+/// range (`3d95882..0049358 100644`), as a clause (`252.227-7013`), as a decimal (`+35236450.6`), or as a row of pairs, of which six and more are bytes.
 pub(super) fn is_odd(text: &[u8], atoms: &[Atom], start: usize, end: usize) -> bool {
     let at = |index: Option<usize>| index.and_then(|index| text.get(index)).copied();
     let marked = matches!(text.get(start), Some(b'+' | b'('));
+    let lengths: Vec<usize> = atoms.iter().map(|atom| atom.len()).collect();
     let signed = !marked
+        && lengths != [3, 3, 4]
         && at(start.checked_sub(1)) == Some(b'-')
         && at(start.checked_sub(2)).is_none_or(|before| before.is_ascii_whitespace());
     // Of a name of seven digits at least: a sentence trails off so, too (`…`).
@@ -24,29 +33,47 @@ pub(super) fn is_odd(text: &[u8], atoms: &[Atom], start: usize, end: usize) -> b
             .and_then(|before| before.strip_suffix(b".."))
             .is_some_and(|name| name.len() >= 7 && name.iter().rev().take(7).all(u8::is_ascii_hexdigit));
     let gaps = || atoms.windows(2).filter_map(|pair| text.get(pair.first()?.end..pair.last()?.start));
-    let signs = gaps().any(|gap| matches!(gap, [.., b' ', b'-']));
-    let mixed = !marked && gaps().any(|gap| gap == b".") && gaps().any(|gap| gap == b"-");
+    let signs = !marked && gaps().any(|gap| matches!(gap, [.., b' ', b'-']));
+    // A clause of procurement.
+    let mixed = lengths == [3, 3, 4] && text.get(start..).is_some_and(|clause| clause.starts_with(b"252.2"));
     let decimal = gaps().next_back() == Some(&b"."[..]) && atoms.last().is_some_and(|last| last.len() == 1);
     signed || range || signs || mixed || decimal || is_bytes(text, atoms, start, end)
 }
 
-/// Pairs, of which more stand before or behind than a phone has.
+/// Pairs, of which more stand before and behind than a phone has: two and more, one of them with a digit in it. Phones of five pairs in
+/// a row, each with a nought before, are phones.
 fn is_bytes(text: &[u8], atoms: &[Atom], start: usize, end: usize) -> bool {
     if atoms.len() < 4 || atoms.iter().any(|atom| atom.len() != 2) {
         return false;
     }
-    let pair = |bytes: Option<&[u8]>| matches!(bytes, Some([b' ', a, b] | [a, b, b' ']) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit());
-    let word = |index: Option<usize>| index.and_then(|index| text.get(index)).is_some_and(u8::is_ascii_alphanumeric);
-    let before = pair(start.checked_sub(3).and_then(|from| text.get(from..start))) && !word(start.checked_sub(4));
-    let behind = pair(text.get(end..end + 3)) && !word(Some(end + 3));
-    atoms.len() > 5 || before || behind
+    let is_pair = |pair: &[u8]| pair.len() == 2 && pair.iter().all(u8::is_ascii_hexdigit);
+    let parts = |b: &u8| matches!(*b, b' ' | b'"' | b'\'' | b'(' | b')' | b'[' | b']');
+    let words = |stretch: &[u8]| stretch.split(parts).map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let mut before = words(text.get(start.saturating_sub(AROUND)..start).unwrap_or_default());
+    before.reverse();
+    let behind = words(text.get(end..(end + AROUND).min(text.len())).unwrap_or_default());
+    // What stands right beside it is a blank, and what the last of the words is part of may go on.
+    let pairs = |words: Vec<Vec<u8>>| {
+        let most = words.len().saturating_sub(1);
+        let beside = words.into_iter().take(most).skip(1);
+        beside.take_while(|word| is_pair(word)).collect::<Vec<_>>()
+    };
+    let others = [pairs(before), pairs(behind)].concat();
+    let has_digit = others.iter().flatten().any(u8::is_ascii_digit);
+    let phones = (atoms.len() + others.len()) % 5 == 0 && text.get(start) == Some(&b'0');
+    atoms.len() > 5 || (others.len() >= 2 && has_digit && !phones)
 }
+
+/// How far around pairs others are looked for.
+const AROUND: usize = 24;
 
 /// Whether the first group is a nought alone, as in a row of numbers, but for the numbers that are written so: free ones, and
 /// those of Turkey (`0 800 123 456`, `0 532 123 45 67`).
 pub(super) fn is_lone_nought(groups: &[usize], digits: &[u8]) -> bool {
     let free = matches!(digits.get(1), Some(8 | 9));
-    let written = groups == [1, 3, 3, 2, 2] || (free && groups.get(1) == Some(&3));
+    let german =
+        matches!(groups, [1, 2 | 3, ..]) && groups.len() <= 5 && digits.len() >= 10 && digits.get(1) != Some(&0);
+    let written = groups == [1, 3, 3, 2, 2] || german || (free && groups.get(1) == Some(&3));
     groups.first() == Some(&1) && !written
 }
 
@@ -122,6 +149,17 @@ mod tests {
             ("call 612 345 678", "612 345 678"),
             ("2026-01-02 03:04:05 030 1234567", "030 1234567"),
             ("(415) 555-2671: 12 calls", "(415) 555-2671"),
+            ("Voici le 06 12 34 56 78 de Marie", "06 12 34 56 78"),
+            ("RDV 14:30 06 12 34 56 78", "06 12 34 56 78"),
+            ("le 12 06 12 34 56 78", "06 12 34 56 78"),
+            ("Marie 01 23 45 67 89 06 12 34 56 78", "06 12 34 56 78"),
+            ("phone1:415-555-2671", "415-555-2671"),
+            ("17:415-555-2671:ann", "415-555-2671"),
+            ("Telephone: 2:415-555-2671", "415-555-2671"),
+            ("Paul, 0 171 90 12 345", "0 171 90 12 345"),
+            ("+49 30 -901820", "+49 30 -901820"),
+            ("Ann Lee -415-555-2671", "415-555-2671"),
+            ("Ann Lee 415.555-2671", "415.555-2671"),
         ] {
             assert!(phones(text).contains(&phone.to_owned()), "{text}: {:?}", phones(text));
         }
