@@ -60,7 +60,7 @@ fn is_bytes(text: &[u8], atoms: &[Atom], start: usize, end: usize) -> bool {
     };
     let others = [pairs(before), pairs(behind)].concat();
     let has_digit = others.iter().flatten().any(u8::is_ascii_digit);
-    let phones = (atoms.len() + others.len()) % 5 == 0 && text.get(start) == Some(&b'0');
+    let phones = (atoms.len() + others.len()).is_multiple_of(5) && text.get(start) == Some(&b'0');
     atoms.len() > 5 || (others.len() >= 2 && has_digit && !phones)
 }
 
