@@ -83,24 +83,21 @@ pub fn read_last(frame: &[u8]) -> Option<SseEvent<'_>> {
 #[must_use]
 pub fn bare(frame: &[u8]) -> Option<Bytes> {
     let is_data = |line: &[u8]| line.starts_with(b"data:") || line == b"data";
-    let has_data = lines(frame).any(is_data);
     let is_event = |line: &[u8]| line.starts_with(b"event:") || line == b"event";
-    let events = lines(frame).filter(|line| is_event(line)).count();
-    let mut nth = 0;
-    let mut stays = |line: &&[u8]| {
-        if !is_event(line) {
-            return is_data(line) || *line == b":";
-        }
-        nth += 1;
+    let has_data = lines(frame).any(is_data);
+    let named = lines(frame).filter(|line| is_event(line)).last().filter(|line| {
         let name = line.strip_prefix(b"event:");
-        has_data && nth == events && name.is_some_and(|name| is_name(name.strip_prefix(b" ").unwrap_or(name)))
+        has_data && name.is_some_and(|name| is_name(name.strip_prefix(b" ").unwrap_or(name)))
+    });
+    let stays = |line: &&[u8]| match is_event(line) {
+        true => named.is_some_and(|named| std::ptr::eq(*line, named)),
+        false => is_data(line) || *line == b":",
     };
-    let kept: Vec<&[u8]> = lines(frame).filter(&mut stays).collect();
-    if kept.len() == lines(frame).count() {
+    if lines(frame).all(|line| stays(&line)) {
         return None;
     }
     let mut out = BytesMut::with_capacity(frame.len());
-    for line in kept {
+    for line in lines(frame).filter(stays) {
         out.put_slice(line);
         out.put_u8(b'\n');
     }

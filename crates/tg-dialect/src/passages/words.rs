@@ -255,60 +255,43 @@ pub(super) fn holds_texts(name: &str) -> bool {
     matches!(name, "input" | "inputs" | "prompt" | "texts")
 }
 
-/// Members under which stands what is said itself.
+/// Members under which the dialects have what is said itself.
+const MAIN: [&str; 19] = [
+    "text",
+    "content",
+    "input",
+    "inputs",
+    "inputText",
+    "prompt",
+    "texts",
+    "message",
+    "system",
+    "instructions",
+    "preamble",
+    "query",
+    "output",
+    "outputText",
+    "thinking",
+    "reasoning",
+    "reasoning_content",
+    "refusal",
+    "transcript",
+];
+
+/// Whether what is said itself stands under a name.
 pub(super) fn is_main(name: &str) -> bool {
-    const MAIN: [&str; 20] = [
-        "text",
-        "content",
-        "input",
-        "inputs",
-        "inputText",
-        "prompt",
-        "texts",
-        "message",
-        "system",
-        "instructions",
-        "preamble",
-        "query",
-        "output",
-        "outputText",
-        "thinking",
-        "reasoning",
-        "reasoning_content",
-        "refusal",
-        "transcript",
-        "data",
-    ];
-    MAIN.contains(&name)
+    MAIN.contains(&name) || name == "data"
 }
 
 /// Members under which the dialects have texts: base64 in them is what somebody has pasted, and a model reads it as such.
 pub(super) fn is_said(name: &str) -> bool {
-    const SAID: [&str; 41] = [
-        "text",
-        "content",
-        "input",
-        "inputs",
-        "prompt",
-        "texts",
-        "message",
-        "system",
-        "instructions",
-        "preamble",
-        "inputText",
-        "query",
+    const OTHERS: [&str; 22] = [
         "arguments",
-        "output",
-        "thinking",
-        "reasoning",
-        "reasoning_content",
         "summary",
         "title",
         "context",
         "description",
         "name",
-        "refusal",
-        "transcript",
         "suffix",
         "stop",
         "stop_sequences",
@@ -318,7 +301,6 @@ pub(super) fn is_said(name: &str) -> bool {
         "stdout",
         "stderr",
         "generation",
-        "outputText",
         "completion",
         "response",
         "delta",
@@ -327,5 +309,5 @@ pub(super) fn is_said(name: &str) -> bool {
         "quote",
         "negativeText",
     ];
-    SAID.contains(&name)
+    MAIN.contains(&name) || OTHERS.contains(&name)
 }

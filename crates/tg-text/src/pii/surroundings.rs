@@ -126,9 +126,10 @@ pub(super) fn is_in_row(text: &[u8], groups: &[u8], start: usize, end: usize) ->
         let count = |word: &&&[u8]| number(word);
         if back { all.iter().rev().take_while(count).count() } else { all.iter().take_while(count).count() }
     };
-    let lengths = |stretch: &[u8]| stretch.split(|b| *b == b' ').map(|word| word.len() as u8).collect::<Vec<_>>();
-    let alike = before.is_some_and(|before| lengths(before).ends_with(groups))
-        || behind.is_some_and(|behind| lengths(behind).starts_with(groups));
+    let of = |word: &[u8]| word.len();
+    let (count, own) = (groups.len(), groups.iter().map(|length| usize::from(*length)));
+    let alike = before.is_some_and(|text| text.rsplit(|b| *b == b' ').map(of).take(count).eq(own.clone().rev()))
+        || behind.is_some_and(|text| text.split(|b| *b == b' ').map(of).take(count).eq(own));
     !alike && words(before, true) + words(behind, false) >= ROW_MIN
 }
 

@@ -5,15 +5,18 @@ use crate::pii::cluster::Atom;
 /// Whether a time stands right before or right behind: `14:«59 2011»`, `«04/08/2026 08»:24`. A colon behind `phone1` is none of a time.
 pub(super) fn is_time(text: &[u8], atoms: &[Atom], start: usize, end: usize) -> bool {
     let pair = |atom: Option<&Atom>| atom.is_some_and(|atom| atom.len() == 2);
-    let hours = text.get(..start).and_then(|before| before.strip_suffix(b":")).is_some_and(|before| {
-        let word: Vec<u8> = before.iter().rev().copied().take(4).take_while(u8::is_ascii_alphanumeric).collect();
-        (1..=3).contains(&word.len()) && word.iter().all(u8::is_ascii_digit)
-    });
-    let minutes = text.get(end..).and_then(|behind| behind.strip_prefix(b":")).is_some_and(|behind| {
-        let word: Vec<u8> = behind.iter().copied().take(4).take_while(u8::is_ascii_alphanumeric).collect();
-        (1..=3).contains(&word.len()) && word.iter().all(u8::is_ascii_digit)
-    });
+    let before = text.get(..start).and_then(|before| before.strip_suffix(b":"));
+    let behind = text.get(end..).and_then(|behind| behind.strip_prefix(b":"));
+    let hours = before.is_some_and(|before| is_short_number(before.iter().rev()));
+    let minutes = behind.is_some_and(|behind| is_short_number(behind.iter()));
     (hours && pair(atoms.first())) || (minutes && pair(atoms.last()))
+}
+
+/// Whether the word with which bytes begin is a number of one to three digits.
+fn is_short_number<'t>(bytes: impl Iterator<Item = &'t u8>) -> bool {
+    let mut word = bytes.take(4).take_while(|b| b.is_ascii_alphanumeric());
+    let digits = word.try_fold(0, |digits, b| b.is_ascii_digit().then_some(digits + 1));
+    digits.is_some_and(|digits| (1..=3).contains(&digits))
 }
 
 /// Whether groups are written as nobody writes a phone's: with a sign before one (`0 -0.49`, `PF -0900`), behind the dots of a
@@ -21,9 +24,9 @@ pub(super) fn is_time(text: &[u8], atoms: &[Atom], start: usize, end: usize) -> 
 pub(super) fn is_odd(text: &[u8], atoms: &[Atom], start: usize, end: usize) -> bool {
     let at = |index: Option<usize>| index.and_then(|index| text.get(index)).copied();
     let marked = matches!(text.get(start), Some(b'+' | b'('));
-    let lengths: Vec<usize> = atoms.iter().map(|atom| atom.len()).collect();
+    let is_american = atoms.iter().map(|atom| atom.len()).eq([3, 3, 4]);
     let signed = !marked
-        && lengths != [3, 3, 4]
+        && !is_american
         && at(start.checked_sub(1)) == Some(b'-')
         && at(start.checked_sub(2)).is_none_or(|before| before.is_ascii_whitespace());
     // Of a name of seven digits at least: a sentence trails off so, too (`…`).
@@ -35,7 +38,7 @@ pub(super) fn is_odd(text: &[u8], atoms: &[Atom], start: usize, end: usize) -> b
     let gaps = || atoms.windows(2).filter_map(|pair| text.get(pair.first()?.end..pair.last()?.start));
     let signs = !marked && gaps().any(|gap| matches!(gap, [.., b' ', b'-']));
     // A clause of procurement.
-    let mixed = lengths == [3, 3, 4] && text.get(start..).is_some_and(|clause| clause.starts_with(b"252.2"));
+    let mixed = is_american && text.get(start..).is_some_and(|clause| clause.starts_with(b"252.2"));
     let decimal = gaps().next_back() == Some(&b"."[..]) && atoms.last().is_some_and(|last| last.len() == 1);
     signed || range || signs || mixed || decimal || is_bytes(text, atoms, start, end)
 }
@@ -46,26 +49,51 @@ fn is_bytes(text: &[u8], atoms: &[Atom], start: usize, end: usize) -> bool {
     if atoms.len() < 4 || atoms.iter().any(|atom| atom.len() != 2) {
         return false;
     }
-    let is_pair = |pair: &[u8]| pair.len() == 2 && pair.iter().all(u8::is_ascii_hexdigit);
-    let parts = |b: &u8| matches!(*b, b' ' | b'"' | b'\'' | b'(' | b')' | b'[' | b']');
-    let words = |stretch: &[u8]| stretch.split(parts).map(<[u8]>::to_vec).collect::<Vec<_>>();
-    let mut before = words(text.get(start.saturating_sub(AROUND)..start).unwrap_or_default());
-    before.reverse();
-    let behind = words(text.get(end..(end + AROUND).min(text.len())).unwrap_or_default());
-    // What stands right beside it is a blank, and what the last of the words is part of may go on.
-    let pairs = |words: Vec<Vec<u8>>| {
-        let most = words.len().saturating_sub(1);
-        let beside = words.into_iter().take(most).skip(1);
-        beside.take_while(|word| is_pair(word)).collect::<Vec<_>>()
-    };
-    let others = [pairs(before), pairs(behind)].concat();
-    let has_digit = others.iter().flatten().any(u8::is_ascii_digit);
-    let phones = (atoms.len() + others.len()).is_multiple_of(5) && text.get(start) == Some(&b'0');
-    atoms.len() > 5 || (others.len() >= 2 && has_digit && !phones)
+    let [before, behind] = [pairs_before(text.get(..start)), pairs_behind(text.get(end..))];
+    let (others, has_digit) = (before.0 + behind.0, before.1 || behind.1);
+    let phones = (atoms.len() + others).is_multiple_of(5) && text.get(start) == Some(&b'0');
+    atoms.len() > 5 || (others >= 2 && has_digit && !phones)
 }
 
-/// How far around pairs others are looked for.
-const AROUND: usize = 24;
+/// Most pairs that are counted at either side.
+const PAIRS_MAX: usize = 8;
+
+/// How many pairs of hexadecimal digits follow each other up to an end, each by itself, and whether one has a digit.
+fn pairs_before(text: Option<&[u8]>) -> (usize, bool) {
+    let (mut rest, mut count, mut has_digit) = (text.unwrap_or_default(), 0, false);
+    while let [before @ .., a, b, next] = rest
+        && parts_pairs(next)
+        && a.is_ascii_hexdigit()
+        && b.is_ascii_hexdigit()
+        && before.last().is_none_or(parts_pairs)
+        && count < PAIRS_MAX
+    {
+        has_digit |= a.is_ascii_digit() || b.is_ascii_digit();
+        (rest, count) = (before, count + 1);
+    }
+    (count, has_digit)
+}
+
+/// The same from a beginning on.
+fn pairs_behind(text: Option<&[u8]>) -> (usize, bool) {
+    let (mut rest, mut count, mut has_digit) = (text.unwrap_or_default(), 0, false);
+    while let [next, a, b, behind @ ..] = rest
+        && parts_pairs(next)
+        && a.is_ascii_hexdigit()
+        && b.is_ascii_hexdigit()
+        && behind.first().is_none_or(parts_pairs)
+        && count < PAIRS_MAX
+    {
+        has_digit |= a.is_ascii_digit() || b.is_ascii_digit();
+        (rest, count) = (behind, count + 1);
+    }
+    (count, has_digit)
+}
+
+/// What stands between bytes that are written out, and around them.
+const fn parts_pairs(byte: &u8) -> bool {
+    matches!(*byte, b' ' | b'"' | b'\'' | b'(' | b')' | b'[' | b']')
+}
 
 /// Whether the first group is a nought alone, as in a row of numbers, but for the numbers that are written so: free ones, and
 /// those of Turkey (`0 800 123 456`, `0 532 123 45 67`).
@@ -155,6 +183,7 @@ mod tests {
             ("Marie 01 23 45 67 89 06 12 34 56 78", "06 12 34 56 78"),
             ("phone1:415-555-2671", "415-555-2671"),
             ("17:415-555-2671:ann", "415-555-2671"),
+            ("a1:06 12 34 56 78", "06 12 34 56 78"),
             ("Telephone: 2:415-555-2671", "415-555-2671"),
             ("Paul, 0 171 90 12 345", "0 171 90 12 345"),
             ("+49 30 -901820", "+49 30 -901820"),
