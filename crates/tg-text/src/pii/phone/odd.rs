@@ -55,17 +55,18 @@ fn is_bytes(text: &[u8], atoms: &[Atom], start: usize, end: usize) -> bool {
     atoms.len() > 5 || (others >= 2 && has_digit && !phones)
 }
 
-/// Most pairs that are counted at either side.
-const PAIRS_MAX: usize = 8;
+/// Most pairs that are counted at either side: those of three phones, so that longer rows of phones are told as shorter ones are.
+const PAIRS_MAX: usize = 15;
 
-/// How many pairs of hexadecimal digits follow each other up to an end, each by itself, and whether one has a digit.
+/// How many pairs of hexadecimal digits follow each other up to an end, each between others or signs, and whether one has a digit. Of
+/// what begins a text it is not known whether it goes on before.
 fn pairs_before(text: Option<&[u8]>) -> (usize, bool) {
     let (mut rest, mut count, mut has_digit) = (text.unwrap_or_default(), 0, false);
     while let [before @ .., a, b, next] = rest
         && parts_pairs(next)
         && a.is_ascii_hexdigit()
         && b.is_ascii_hexdigit()
-        && before.last().is_none_or(parts_pairs)
+        && before.last().is_some_and(parts_pairs)
         && count < PAIRS_MAX
     {
         has_digit |= a.is_ascii_digit() || b.is_ascii_digit();
@@ -81,7 +82,7 @@ fn pairs_behind(text: Option<&[u8]>) -> (usize, bool) {
         && parts_pairs(next)
         && a.is_ascii_hexdigit()
         && b.is_ascii_hexdigit()
-        && behind.first().is_none_or(parts_pairs)
+        && behind.first().is_some_and(parts_pairs)
         && count < PAIRS_MAX
     {
         has_digit |= a.is_ascii_digit() || b.is_ascii_digit();
